@@ -1,0 +1,44 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+/// The flags that compile the second copy of the kernels for CPUs with AVX2 and FMA.
+let wideKernels: [SwiftSetting] = [
+    .unsafeFlags(["-Xcc", "-march=x86-64-v3"], .when(platforms: [.linux]))
+]
+
+#if arch(x86_64)
+let kernelsV3Settings = wideKernels
+#else
+let kernelsV3Settings: [SwiftSetting] = []
+#endif
+
+let package = Package(
+    name: "modinspect",
+    products: [
+        .executable(name: "modinspect", targets: ["modinspect"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .systemLibrary(
+            name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
+        .target(name: "Kernels"),
+        .target(name: "KernelsV3", swiftSettings: kernelsV3Settings),
+        .target(name: "Tensors", dependencies: ["COpenBLAS", "Kernels", "KernelsV3"]),
+        .target(name: "Archives", dependencies: ["CArchive"]),
+        .target(name: "Checkpoints", dependencies: ["Archives", "Tensors"]),
+        .target(name: "Modularity", dependencies: ["Tensors"]),
+        .target(
+            name: "ModinspectCommands",
+            dependencies: [
+                "Tensors", "Archives", "Checkpoints", "Modularity",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
+        .executableTarget(name: "modinspect", dependencies: ["ModinspectCommands"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,126 @@
+import Archives
+
+/// One tensor of a checkpoint: its name, type and shape, and where its bytes are. Nothing is read before it is asked for.
+public struct TensorRecord: Sendable {
+    /// The name in the checkpoint.
+    public let name: String
+    public let dtype: DType
+    /// The lengths of the dimensions, slowest first as in numpy and PyTorch; empty for a scalar.
+    public let shape: [Int]
+    /// The distance between neighbours along each dimension, in elements; nil where the elements lie in row-major order.
+    public let strides: [Int]?
+    /// The bytes from the tensor's first element on. Contiguous tensors have exactly their bytes here; a strided
+    /// one has the bytes from its first to its last element.
+    public let bytes: ByteRegion
+
+    /// A tensor whose elements lie in row-major order.
+    ///
+    /// - Throws: ``TensorShapeError`` where the shape's size overflows, does not fill whole blocks, or differs from the number of bytes.
+    public init(name: String, dtype: DType, shape: [Int], bytes: ByteRegion) throws(TensorShapeError) {
+        let size = try Self.byteCount(dtype: dtype, shape: shape)
+        guard bytes.count == size else {
+            throw TensorShapeError(problem: "wrong number of bytes", expected: "\(size)", found: "\(bytes.count)")
+        }
+        self.name = name
+        self.dtype = dtype
+        self.shape = shape
+        self.strides = nil
+        self.bytes = bytes
+    }
+
+    /// A view with any strides into a storage, as PyTorch saves them.
+    ///
+    /// - Parameters:
+    ///   - strides: in elements, one for each dimension, none negative.
+    ///   - offset: the first element's place in the storage, in elements.
+    ///   - storage: the bytes of the whole storage.
+    /// - Throws: ``TensorShapeError`` where any element would lie outside the storage.
+    public init(
+        name: String, dtype: DType, shape: [Int], strides: [Int], offset: Int, storage: ByteRegion
+    ) throws(TensorShapeError) {
+        _ = try Self.byteCount(dtype: dtype, shape: shape)
+        guard strides.count == shape.count, strides.allSatisfy({ $0 >= 0 }), offset >= 0 else {
+            throw TensorShapeError(
+                problem: "bad strides", expected: "\(shape.count) strides of 0 or more", found: "\(strides) at offset \(offset)")
+        }
+        let width = dtype.bytesPerBlock
+        var span = shape.contains(0) ? 0 : 1
+        if span == 1 {
+            for (length, stride) in zip(shape, strides) {
+                let (product, overflow) = (length - 1).multipliedReportingOverflow(by: stride)
+                let (sum, overflow2) = span.addingReportingOverflow(product)
+                guard !overflow, !overflow2 else {
+                    throw TensorShapeError(problem: "strides overflow", expected: "a view inside its storage", found: "\(strides)")
+                }
+                span = sum
+            }
+        }
+        let (last, overflow) = offset.addingReportingOverflow(span)
+        let (endByte, overflow2) = last.multipliedReportingOverflow(by: width)
+        guard !overflow, !overflow2, endByte <= storage.count,
+            let bytes = storage.slice(offset: offset * width, count: span * width)
+        else {
+            throw TensorShapeError(
+                problem: "the view leaves its storage", expected: "at most \(storage.count / width) elements",
+                found: overflow ? "an overflow" : "\(last)")
+        }
+        self.name = name
+        self.dtype = dtype
+        self.shape = shape
+        self.strides = Self.isRowMajor(shape: shape, strides: strides) ? nil : strides
+        self.bytes = bytes
+    }
+
+    /// The number of elements.
+    public var elementCount: Int { shape.reduce(1, *) }
+
+    /// The bytes that `shape` takes in row-major order.
+    public static func byteCount(dtype: DType, shape: [Int]) throws(TensorShapeError) -> Int {
+        var count = 1
+        for length in shape {
+            guard length >= 0 else {
+                throw TensorShapeError(problem: "negative dimension", expected: "0 or more", found: "\(length)")
+            }
+            // A zero elsewhere must not hide an overflow: the product of the others is used for strides.
+            let (product, overflow) = count.multipliedReportingOverflow(by: max(length, 1))
+            guard !overflow, product <= Int.max / 16 else {
+                throw TensorShapeError(problem: "shape overflows", expected: "fewer than 2^59 elements", found: "\(shape)")
+            }
+            count = product
+        }
+        if shape.contains(0) { return 0 }
+        let block = dtype.elementsPerBlock
+        guard block == 1 || (shape.last ?? 1) % block == 0 else {
+            throw TensorShapeError(
+                problem: "incomplete block", expected: "a multiple of \(block) in the last dimension", found: "\(shape)")
+        }
+        let (bytes, overflow) = (count / block).multipliedReportingOverflow(by: dtype.bytesPerBlock)
+        guard !overflow else {
+            throw TensorShapeError(problem: "shape overflows", expected: "fewer than 2^63 bytes", found: "\(shape)")
+        }
+        return bytes
+    }
+
+    private static func isRowMajor(shape: [Int], strides: [Int]) -> Bool {
+        if shape.contains(0) { return true }
+        var expected = 1
+        for (length, stride) in zip(shape, strides).reversed() where length != 1 {
+            if stride != expected { return false }
+            expected *= length
+        }
+        return true
+    }
+}
+
+/// A shape that does not agree with the bytes it is said to describe.
+public struct TensorShapeError: Error, Sendable, Equatable {
+    public let problem: String
+    public let expected: String
+    public let found: String
+
+    public init(problem: String, expected: String, found: String) {
+        self.problem = problem
+        self.expected = expected
+        self.found = found
+    }
+}

@@ -1,0 +1,4 @@
+import Checkpoints
+import ArgumentParser
+import Crypto
+
