@@ -40,6 +40,11 @@ extension Pickle {
         var current = callable
         for _ in 0..<8 {
             if let global = global(current) { return global.qualifiedName }
+            // Legacy files wrap a module's class: ('module', class, file, source).
+            if case .persistent(let index) = current, let parts = tuple(persistentIdentifiers[index]), parts.count >= 2 {
+                current = parts[parts.startIndex + 1]
+                continue
+            }
             guard let object = object(current) else { break }
             current = object.callable
         }

@@ -50,12 +50,21 @@ final class TorchTensors {
             guard let shape = pickle.integers(size, limit: Self.rankLimit), let strides = pickle.integers(stride, limit: Self.rankLimit)
             else { throw TensorProblem(problem: "its shape or strides are no integers") }
             guard let offset = pickle.integer(offset) else { throw TensorProblem(problem: "its offset is no integer") }
-            return try TensorRecord(
+            let record = try TensorRecord(
                 name: name, dtype: dtype, shape: shape, strides: strides, offset: offset, storage: storage.bytes)
+            // An expanded view takes no bytes of the file, but whoever asks for its elements needs memory for all of them.
+            let limit = max(Self.expandedLimit, storage.bytes.count)
+            guard record.elementCount <= limit else {
+                throw TensorProblem(
+                    problem: "an expanded view with too many elements", expected: "at most \(limit)", found: "\(record.elementCount)")
+            }
+            return record
         }
     }
 
     private static let rankLimit = 64
+    /// The elements that a view may have whatever the size of its storage.
+    private static let expandedLimit = 1 << 24
 }
 
 // MARK: - Storages
