@@ -1,5 +1,4 @@
 import CArchive
-import Glibc
 
 /// Writes an archive into a sink, member by member. The same members give the same bytes: times, owners and
 /// permissions are fixed.
@@ -57,7 +56,7 @@ public final class ArchiveWriter {
         try checkComplete()
         guard let entry = archive_entry_new() else { throw ArchiveError("out of memory") }
         defer { archive_entry_free(entry) }
-        withUTF8Names { archive_entry_set_pathname(entry, name) }
+        archive_entry_set_pathname(entry, name)
         archive_entry_set_size(entry, Int64(size))
         archive_entry_set_filetype(entry, CARCHIVE_TYPE_FILE)
         archive_entry_set_perm(entry, 0o644)
@@ -66,7 +65,7 @@ public final class ArchiveWriter {
         archive_entry_set_gid(entry, 0)
         member = name
         missing = size
-        try check(withUTF8Names { archive_write_header(handle, entry) })
+        try check(try withUTF8Names { () in archive_write_header(handle, entry) })
     }
 
     /// Adds the next bytes of the member that was begun.
@@ -110,18 +109,6 @@ public final class ArchiveWriter {
             let words = archive_error_string(handle).map { String(cString: $0) } ?? "unknown error"
             throw ArchiveError("cannot write the archive: " + words, member: member)
         }
-    }
-
-    /// Calls `body` with names taken for UTF-8: in the locale of C, libarchive has no bytes for a name beyond ASCII, and its
-    /// zip writer does not expect that.
-    private func withUTF8Names<Result>(_ body: () -> Result) -> Result {
-        guard let locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", nil) else { return body() }
-        let previous = uselocale(locale)
-        defer {
-            uselocale(previous)
-            freelocale(locale)
-        }
-        return body()
     }
 
     /// Carries the caller's closure, and the error it throws, through libarchive.
