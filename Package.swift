@@ -41,6 +41,8 @@ let package = Package(
         .executableTarget(name: "modinspect", dependencies: ["ModinspectCommands"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "COpenBLAS"]),
         .testTarget(name: "ModularityTests", dependencies: ["Modularity", "Tensors"]),
+        .testTarget(name: "ArchivesTests", dependencies: ["Archives", "CArchive"]),
+        .testTarget(name: "CheckpointsTests", dependencies: ["Archives", "Checkpoints"]),
     ],
     swiftLanguageModes: [.v6]
 )
