@@ -47,6 +47,7 @@ struct ModelSearch {
     /// Models have a tensor of two dimensions; where nothing does, dictionaries with any tensor are taken, then a list of tensors,
     /// whose names are their places, then a tensor by itself, called `tensor`.
     static func candidates(in pickle: Pickle) throws(BudgetExceeded) -> [Candidate] {
+        guard pickle.objects.indices.contains(where: { pickle.tensorSource(.object($0)) != nil }) else { return [] }
         for leastRank in [2, 1, 0] {
             var search = ModelSearch(pickle: pickle, leastRank: leastRank)
             let found = try search.search(pickle.root, key: "", depth: 0)
@@ -80,9 +81,13 @@ struct ModelSearch {
         }
     }
 
+    /// Whether a value has parts.
     private func isContainer(_ value: PickleValue) -> Bool {
         switch value {
-        case .list, .tuple, .dictionary, .object: true
+        case .list(let index): !pickle.lists[index].isEmpty
+        case .tuple(let index): !pickle.tuples[index].isEmpty
+        case .dictionary(let index): !pickle.dictionaries[index].isEmpty
+        case .object: true
         default: false
         }
     }
@@ -113,7 +118,7 @@ struct ModelSearch {
         let items = pickle.sequence(value) ?? []
         if case .object = value { try spend(items.count) }
         var found: [Candidate] = []
-        for (place, item) in items.enumerated() {
+        for (place, item) in items.enumerated() where isContainer(item) {
             found += try search(item, key: joined(key, String(place)), depth: depth + 1)
         }
         return found
