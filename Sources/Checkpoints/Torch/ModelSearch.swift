@@ -47,6 +47,7 @@ struct ModelSearch {
     /// Models have a tensor of two dimensions; where nothing does, dictionaries with any tensor are taken, then a list of tensors,
     /// whose names are their places, then a tensor by itself, called `tensor`.
     static func candidates(in pickle: Pickle) throws(BudgetExceeded) -> [Candidate] {
+        guard pickle.objects.indices.contains(where: { pickle.tensorSource(.object($0)) != nil }) else { return [] }
         for leastRank in [2, 1, 0] {
             var search = ModelSearch(pickle: pickle, leastRank: leastRank)
             let found = try search.search(pickle.root, key: "", depth: 0)
@@ -80,6 +81,17 @@ struct ModelSearch {
         }
     }
 
+    /// Whether a value has parts.
+    private func isContainer(_ value: PickleValue) -> Bool {
+        switch value {
+        case .list(let index): !pickle.lists[index].isEmpty
+        case .tuple(let index): !pickle.tuples[index].isEmpty
+        case .dictionary(let index): !pickle.dictionaries[index].isEmpty
+        case .object: true
+        default: false
+        }
+    }
+
     private func isTensor(_ value: PickleValue) -> Bool { pickle.tensorSource(value) != nil }
 
     private func rank(_ value: PickleValue) -> Int { pickle.tensorSource(value)?.rank(in: pickle) ?? 0 }
@@ -106,7 +118,7 @@ struct ModelSearch {
         let items = pickle.sequence(value) ?? []
         if case .object = value { try spend(items.count) }
         var found: [Candidate] = []
-        for (place, item) in items.enumerated() {
+        for (place, item) in items.enumerated() where isContainer(item) {
             found += try search(item, key: joined(key, String(place)), depth: depth + 1)
         }
         return found
@@ -125,7 +137,7 @@ struct ModelSearch {
         }
         var nested: [Candidate] = []
         var largestModel = 0
-        for member in members where !TrainingState.isExcluded(key: member.key) && !isTensor(member.value) {
+        for member in members where isContainer(member.value) && !TrainingState.isExcluded(key: member.key) {
             let found = try search(member.value, key: joined(key, member.key), depth: depth + 1)
             if TrainingState.namesModel(key: member.key) {
                 largestModel = max(largestModel, found.map(\.matrixCount).max() ?? 0)
@@ -190,7 +202,7 @@ extension ModelSearch {
         var leaves = 0
         var branches = 0
         for member in members {
-            if TrainingState.isExcluded(key: member.key) { continue }
+            if !isContainer(member.value) || TrainingState.isExcluded(key: member.key) { continue }
             if isTensor(member.value) {
                 leaves += 1
                 guard member.hasTextKey, leaves <= 16, TrainingState.isParameter(key: member.key), !member.key.contains(".") else {
