@@ -39,6 +39,7 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
         .executableTarget(name: "modinspect", dependencies: ["ModinspectCommands"]),
+        .testTarget(name: "ArchivesTests", dependencies: ["Archives"]),
     ],
     swiftLanguageModes: [.v6]
 )

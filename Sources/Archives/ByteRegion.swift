@@ -85,6 +85,13 @@ public struct ByteRegion: Sendable {
         return part.withUnsafeBytes { [UInt8]($0) }
     }
 
+    /// The little-endian integer at `offset`, or nil where it does not lie inside this region.
+    package func integer<Integer: FixedWidthInteger & BitwiseCopyable>(at offset: Int, as type: Integer.Type) -> Integer? {
+        let size = MemoryLayout<Integer>.size
+        guard offset >= 0, size <= count, offset <= count - size else { return nil }
+        return withUnsafeBytes { Integer(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: Integer.self)) }
+    }
+
     /// Lets the pages of a mapped file leave resident memory; reading them again brings them back. Changes no content.
     public func discardPages() {
         storage.discard(offset..<offset + count)

@@ -1,0 +1,91 @@
+import Glibc
+
+extension ByteRegion {
+    /// The bytes of the file at `path`, mapped read-only. Nothing is read before it is touched.
+    ///
+    /// The file must not be cut short while it is mapped: the kernel then ends the process that touches the missing pages.
+    ///
+    /// - Throws: ``ArchiveError`` where the file cannot be opened, is empty, or is not a regular file.
+    public static func mapping(path: String) throws(ArchiveError) -> ByteRegion {
+        // Without O_NONBLOCK opening a FIFO waits for a writer that may never come.
+        let descriptor = retryingInterrupts { open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) }
+        guard descriptor >= 0 else {
+            let code = errno
+            // Sockets cannot be opened at all, and the system's words for that help nobody.
+            var status = stat()
+            if code == ENXIO, stat(path, &status) == 0, let kind = FileKind(status).refusal { throw kind }
+            throw ArchiveError(systemMessage(code))
+        }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw ArchiveError(systemMessage(errno)) }
+        if let refusal = FileKind(status).refusal { throw refusal }
+        guard status.st_size > 0 else { throw ArchiveError("the file is empty") }
+        return try mapping(descriptor: descriptor, count: Int(status.st_size))
+    }
+
+    /// Maps the first `count` bytes of an open file, which may be closed afterwards.
+    static func mapping(descriptor: Int32, count: Int) throws(ArchiveError) -> ByteRegion {
+        guard let base = mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0), base != MAP_FAILED else {
+            throw ArchiveError("cannot be mapped: " + systemMessage(errno))
+        }
+        return ByteRegion(
+            ByteStorage(base: UnsafeRawPointer(base), count: count, isMapped: true) { munmap(base, count) })
+    }
+
+    /// All bytes of standard input: mapped where it is a regular file read from its start, spooled otherwise.
+    ///
+    /// - Parameter limit: the most bytes that are taken from a pipe.
+    /// - Throws: ``ArchiveError`` where nothing arrives, more than `limit` bytes arrive, or standard input is a terminal.
+    public static func standardInput(limit: Int = 64 << 30) throws(ArchiveError) -> ByteRegion {
+        var status = stat()
+        guard fstat(STDIN_FILENO, &status) == 0 else { throw ArchiveError(systemMessage(errno)) }
+        let kind = FileKind(status)
+        if kind == .directory, let refusal = kind.refusal { throw refusal }
+        guard isatty(STDIN_FILENO) == 0 else { throw ArchiveError("standard input is a terminal", hint: "pipe a checkpoint into it") }
+        if kind == .regular, status.st_size > 0, lseek(STDIN_FILENO, 0, SEEK_CUR) == 0 {
+            return try mapping(descriptor: STDIN_FILENO, count: Int(status.st_size))
+        }
+        let spool = Spool(memory: SpoolMemory())
+        let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)
+        defer { piece.deallocate() }
+        while true {
+            let count = retryingInterrupts { read(STDIN_FILENO, piece.baseAddress, piece.count) }
+            if count == 0 { break }
+            guard count > 0 else { throw ArchiveError(systemMessage(errno)) }
+            guard spool.count <= limit - count else {
+                throw ArchiveError(
+                    "too much on standard input", expected: "at most \(limit) bytes", hint: "save it and give the file's name")
+            }
+            try spool.append(UnsafeRawBufferPointer(rebasing: piece[..<count]))
+        }
+        guard spool.count > 0 else { throw ArchiveError("standard input is empty") }
+        return try spool.finish()
+    }
+}
+
+/// What a path leads to, as far as reading is concerned.
+private enum FileKind {
+    case regular, directory, fifo, socket, device
+
+    init(_ status: stat) {
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: self = .regular
+        case S_IFDIR: self = .directory
+        case S_IFIFO: self = .fifo
+        case S_IFSOCK: self = .socket
+        default: self = .device
+        }
+    }
+
+    /// The error for what is not a regular file.
+    var refusal: ArchiveError? {
+        switch self {
+        case .regular: nil
+        case .directory: ArchiveError("is a directory", expected: "a regular file")
+        case .fifo: ArchiveError("is a FIFO", expected: "a regular file", hint: "use '-' to read from standard input")
+        case .socket: ArchiveError("is a socket", expected: "a regular file")
+        case .device: ArchiveError("is a device", expected: "a regular file")
+        }
+    }
+}

@@ -1,0 +1,15 @@
+import Glibc
+
+/// The system's words for the error number `code`, in lower case as all messages are.
+package func systemMessage(_ code: Int32) -> String {
+    let text = String(cString: strerror(code))
+    return text.prefix(1).lowercased() + text.dropFirst()
+}
+
+/// Calls `body` again for as long as a signal interrupts it.
+func retryingInterrupts<Result: FixedWidthInteger & SignedInteger>(_ body: () -> Result) -> Result {
+    while true {
+        let result = body()
+        if result != -1 || errno != EINTR { return result }
+    }
+}

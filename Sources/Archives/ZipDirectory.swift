@@ -1,0 +1,252 @@
+/// The members of a zip file as its central directory names them, read without touching their data.
+///
+/// The central directory is what is trusted; every local header is checked against it, since writers that stream (PyTorch among
+/// them) leave the sizes there at zero. Checksums are not verified: stored members are used in place, and reading all of
+/// their bytes is what mapping them avoids.
+public struct ZipDirectory: Sendable {
+    /// One member of a zip file.
+    public struct Entry: Sendable {
+        /// The name as stored, a slash at its end for directories; a name only, never used as a path.
+        public let name: String
+        /// The bytes of the member's content.
+        public let size: Int
+        /// The bytes that the content takes in the file.
+        public let compressedSize: Int
+        /// Whether the content is stored as it is.
+        public let isStored: Bool
+        /// The content in place, without any particular alignment; nil where it is compressed.
+        public let region: ByteRegion?
+
+        /// Whether the entry names a directory.
+        public var isDirectory: Bool { name.hasSuffix("/") }
+    }
+
+    /// The members in the directory's order; names are unique.
+    public let entries: [Entry]
+
+    /// Reads the directory of the zip file whose bytes are `region`; nil where the bytes do not begin as a zip file does.
+    ///
+    /// - Throws: ``ArchiveError`` where the directory is missing or damaged, where members overlap, leave the file, share a
+    ///   name, are encrypted, or are spread over several disks.
+    public init?(_ region: ByteRegion) throws(ArchiveError) {
+        let first = region.integer(at: 0, as: UInt32.self)
+        guard first == Signature.localHeader || first == Signature.end else { return nil }
+        let end = try EndRecord(region)
+        // Every entry takes a header of 46 bytes, so the count is bounded by the bytes before anything is allocated.
+        guard end.entryCount <= end.directorySize / CentralHeader.size else {
+            throw ArchiveError(
+                "the zip directory is too small for its entries", expected: "\(end.entryCount) entries of \(CentralHeader.size) bytes or more",
+                found: "\(end.directorySize) bytes")
+        }
+        guard let directory = region.slice(offset: end.directoryOffset, count: end.directorySize) else {
+            throw ArchiveError("the zip directory lies outside the file")
+        }
+        let contents = region.slice(offset: 0, count: end.directoryOffset) ?? region
+        var entries: [Entry] = []
+        var places: [Range<Int>] = []
+        var names = Set<String>()
+        entries.reserveCapacity(end.entryCount)
+        places.reserveCapacity(end.entryCount)
+        var position = 0
+        for _ in 0..<end.entryCount {
+            let header = try CentralHeader(directory, at: position)
+            position += header.totalSize
+            guard names.insert(header.name).inserted else {
+                throw ArchiveError("the zip directory names it twice", member: header.name)
+            }
+            let (entry, place) = try header.locate(in: contents)
+            entries.append(entry)
+            places.append(place)
+        }
+        try Self.checkDisjoint(places, entries)
+        self.entries = entries
+    }
+
+    /// The entry called `name`.
+    public subscript(name: String) -> Entry? { entries.first { $0.name == name } }
+
+    private static func checkDisjoint(_ places: [Range<Int>], _ entries: [Entry]) throws(ArchiveError) {
+        let order = places.indices.sorted { places[$0].lowerBound < places[$1].lowerBound }
+        for (before, after) in zip(order, order.dropFirst()) where places[before].upperBound > places[after].lowerBound {
+            throw ArchiveError("overlaps member '\(entries[before].name)' in the zip file", member: entries[after].name)
+        }
+    }
+}
+
+private enum Signature {
+    static let localHeader: UInt32 = 0x0403_4B50
+    static let centralHeader: UInt32 = 0x0201_4B50
+    static let end: UInt32 = 0x0605_4B50
+    static let end64: UInt32 = 0x0606_4B50
+    static let end64Locator: UInt32 = 0x0706_4B50
+}
+
+/// The record at a zip file's end that says where the central directory is, in its 32-bit or its 64-bit form.
+private struct EndRecord {
+    let entryCount: Int
+    let directorySize: Int
+    let directoryOffset: Int
+
+    private static let size = 22
+    private static let size64 = 56
+    private static let locatorSize = 20
+
+    init(_ region: ByteRegion) throws(ArchiveError) {
+        guard let position = Self.find(region) else {
+            throw ArchiveError("the zip file's end is missing", hint: "the file is truncated")
+        }
+        guard let record = region.slice(offset: position, count: Self.size),
+            let disk = record.integer(at: 4, as: UInt16.self), let startDisk = record.integer(at: 6, as: UInt16.self),
+            let countHere = record.integer(at: 8, as: UInt16.self), let count = record.integer(at: 10, as: UInt16.self),
+            let size = record.integer(at: 12, as: UInt32.self), let offset = record.integer(at: 16, as: UInt32.self)
+        else { throw ArchiveError("the zip file's end record is truncated") }
+        let locator = position - Self.locatorSize
+        if locator >= 0, region.integer(at: locator, as: UInt32.self) == Signature.end64Locator {
+            try self.init(region, locator: locator)
+            return
+        }
+        guard disk == 0, startDisk == 0, countHere == count else {
+            throw ArchiveError("a zip file spread over several disks is not supported")
+        }
+        self = try Self(count: UInt64(count), size: UInt64(size), offset: UInt64(offset), before: position)
+    }
+
+    private init(_ region: ByteRegion, locator: Int) throws(ArchiveError) {
+        guard let place = region.integer(at: locator + 8, as: UInt64.self).flatMap(Int.init(exactly:)), place <= locator - Self.size64,
+            let record = region.slice(offset: place, count: Self.size64),
+            record.integer(at: 0, as: UInt32.self) == Signature.end64,
+            let disk = record.integer(at: 16, as: UInt32.self), let startDisk = record.integer(at: 20, as: UInt32.self),
+            let countHere = record.integer(at: 24, as: UInt64.self), let count = record.integer(at: 32, as: UInt64.self),
+            let size = record.integer(at: 40, as: UInt64.self), let offset = record.integer(at: 48, as: UInt64.self)
+        else { throw ArchiveError("the zip file's 64-bit end record is not where its locator says") }
+        guard disk == 0, startDisk == 0, countHere == count else {
+            throw ArchiveError("a zip file spread over several disks is not supported")
+        }
+        self = try Self(count: count, size: size, offset: offset, before: place)
+    }
+
+    private init(count: UInt64, size: UInt64, offset: UInt64, before limit: Int) throws(ArchiveError) {
+        let (end, overflow) = offset.addingReportingOverflow(size)
+        guard !overflow, end <= UInt64(limit), let entryCount = Int(exactly: count) else {
+            throw ArchiveError(
+                "the zip directory leaves the file", expected: "\(size) bytes before \(limit)", found: "an offset of \(offset)")
+        }
+        self.entryCount = entryCount
+        directorySize = Int(size)
+        directoryOffset = Int(offset)
+    }
+
+    /// The record is followed by a comment of at most 65535 bytes that reaches the file's end exactly.
+    private static func find(_ region: ByteRegion) -> Int? {
+        guard region.count >= size else { return nil }
+        let last = region.count - size
+        for position in stride(from: last, through: max(0, last - 0xFFFF), by: -1)
+        where region.integer(at: position, as: UInt32.self) == Signature.end {
+            if let comment = region.integer(at: position + 20, as: UInt16.self), position + size + Int(comment) == region.count {
+                return position
+            }
+        }
+        return nil
+    }
+}
+
+/// One entry of the central directory.
+private struct CentralHeader {
+    static let size = 46
+    private static let localSize = 30
+
+    let name: String
+    let totalSize: Int
+    private let nameBytes: [UInt8]
+    private let flags: UInt16
+    private let method: UInt16
+    private let contentSize: UInt64
+    private let compressedSize: UInt64
+    private let localOffset: UInt64
+
+    init(_ directory: ByteRegion, at position: Int) throws(ArchiveError) {
+        guard let header = directory.slice(offset: position, count: Self.size),
+            header.integer(at: 0, as: UInt32.self) == Signature.centralHeader,
+            let flags = header.integer(at: 8, as: UInt16.self), let method = header.integer(at: 10, as: UInt16.self),
+            let compressed32 = header.integer(at: 20, as: UInt32.self), let size32 = header.integer(at: 24, as: UInt32.self),
+            let nameLength = header.integer(at: 28, as: UInt16.self), let extraLength = header.integer(at: 30, as: UInt16.self),
+            let commentLength = header.integer(at: 32, as: UInt16.self), let offset32 = header.integer(at: 42, as: UInt32.self)
+        else { throw ArchiveError("the zip directory is damaged", expected: "an entry at byte \(position) of it") }
+        let nameStart = position + Self.size
+        let extraStart = nameStart + Int(nameLength)
+        guard let nameBytes = directory.bytes(nameStart..<extraStart),
+            let extra = directory.slice(offset: extraStart, count: Int(extraLength)),
+            directory.slice(offset: extraStart + Int(extraLength), count: Int(commentLength)) != nil
+        else { throw ArchiveError("the zip directory is truncated", expected: "an entry at byte \(position) of it") }
+        self.nameBytes = nameBytes
+        name = String(decoding: nameBytes, as: UTF8.self)
+        totalSize = Self.size + Int(nameLength) + Int(extraLength) + Int(commentLength)
+        self.flags = flags
+        self.method = method
+        // The 64-bit field holds only those of the three that do not fit 32 bits, in this order.
+        var wide = Self.wideFields(extra)
+        var missing = false
+        func widen(_ narrow: UInt32) -> UInt64 {
+            guard narrow == .max else { return UInt64(narrow) }
+            guard !wide.isEmpty else {
+                missing = true
+                return 0
+            }
+            return wide.removeFirst()
+        }
+        contentSize = widen(size32)
+        compressedSize = widen(compressed32)
+        localOffset = widen(offset32)
+        if missing { throw ArchiveError("the zip directory lacks a 64-bit size", member: name) }
+    }
+
+    /// The 64-bit numbers of the extra field that extends an entry's sizes and offset.
+    private static func wideFields(_ extra: ByteRegion) -> [UInt64] {
+        var position = 0
+        while let identifier = extra.integer(at: position, as: UInt16.self), let length = extra.integer(at: position + 2, as: UInt16.self),
+            let field = extra.slice(offset: position + 4, count: Int(length))
+        {
+            if identifier == 1 { return stride(from: 0, to: field.count, by: 8).compactMap { field.integer(at: $0, as: UInt64.self) } }
+            position += 4 + Int(length)
+        }
+        return []
+    }
+
+    /// The entry, checked against its local header, and the bytes it takes in `contents`, which ends where the directory begins.
+    func locate(in contents: ByteRegion) throws(ArchiveError) -> (ZipDirectory.Entry, Range<Int>) {
+        let isEncrypted = flags & 0x2041 != 0
+        if isEncrypted { throw ArchiveError("is encrypted", member: name) }
+        guard let offset = Int(exactly: localOffset), let header = contents.slice(offset: offset, count: Self.localSize),
+            header.integer(at: 0, as: UInt32.self) == Signature.localHeader,
+            let localFlags = header.integer(at: 6, as: UInt16.self), let localMethod = header.integer(at: 8, as: UInt16.self),
+            let localCompressed = header.integer(at: 18, as: UInt32.self),
+            let nameLength = header.integer(at: 26, as: UInt16.self), let extraLength = header.integer(at: 28, as: UInt16.self)
+        else {
+            throw ArchiveError("the zip directory points to no local header", member: name, found: "an offset of \(localOffset)")
+        }
+        let nameStart = offset + Self.localSize
+        guard let localName = contents.bytes(nameStart..<nameStart + Int(nameLength)), localName == nameBytes, localMethod == method else {
+            throw ArchiveError("the zip's local header differs from its directory", member: name)
+        }
+        let sizesFollow = localFlags & 0x0008 != 0
+        guard sizesFollow || localCompressed == .max || UInt64(localCompressed) == compressedSize else {
+            throw ArchiveError(
+                "the zip's local header differs from its directory", member: name, expected: "\(compressedSize) bytes",
+                found: "\(localCompressed)")
+        }
+        let start = nameStart + Int(nameLength) + Int(extraLength)
+        guard let taken = Int(exactly: compressedSize), let bytes = contents.slice(offset: start, count: taken),
+            let size = Int(exactly: contentSize)
+        else {
+            throw ArchiveError(
+                "leaves the zip file", member: name, expected: "at most \(max(contents.count - start, 0)) bytes", found: "\(compressedSize)")
+        }
+        let isStored = method == 0
+        guard !isStored || size == taken else {
+            throw ArchiveError("a stored member of two sizes", member: name, expected: "\(taken) bytes", found: "\(size)")
+        }
+        let entry = ZipDirectory.Entry(
+            name: name, size: size, compressedSize: taken, isStored: isStored, region: isStored ? bytes : nil)
+        return (entry, offset..<start + taken)
+    }
+}
