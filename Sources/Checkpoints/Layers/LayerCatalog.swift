@@ -86,6 +86,12 @@ public struct LayerCatalog: Sendable {
     /// The layer that a tensor's own name names, or nil where there is none.
     public subscript(name: String) -> Layer? { layers.first { $0.name == name } }
 
+    /// Whether the model has learned the tensor's values: real numbers, no mask or table.
+    public func isParameter(_ tensor: TensorRecord) -> Bool {
+        guard tensor.dtype.isFloatingPoint else { return false }
+        return tensor.shape.count < 2 || !bufferNames.contains(tensor.name)
+    }
+
     /// `model_type` of a `config.json`, or nil where it has none.
     private static func modelType(_ configuration: ByteRegion) -> String? {
         struct Configuration: Decodable { var model_type: String? }

@@ -1,13 +1,15 @@
-extension Sequence where Element == TensorRecord {
+/// The bytes that a tensor is read from, and how.
+private struct Place: Hashable {
+    let address: UInt
+    let count: Int
+    let dtype: DType
+    let shape: [Int]
+    let strides: [Int]?
+}
+
+extension [TensorRecord] {
     /// The groups of tensors that are the same bytes of the file under several names, each in the given order.
     public var tied: [[String]] {
-        struct Place: Hashable {
-            let address: UInt
-            let count: Int
-            let dtype: DType
-            let shape: [Int]
-            let strides: [Int]?
-        }
         var groups: [Place: [String]] = [:]
         var order: [Place] = []
         for tensor in self where tensor.bytes.count > 0 {

@@ -64,7 +64,7 @@ struct GraphCommand: ParsableCommand {
         _ opened: Checkpoint, _ chosen: [Layer], _ stream: ResultStream, _ progress: Progress
     ) throws -> [(String, Int)] {
         let writer = GraphLinesWriter(format: format, stream: stream, rule: rule, isAbsolute: absolute)
-        let hash = format == .jsonl && !source.omitsHash ? hash(of: opened) : nil
+        let hash = format == .jsonl ? source.sha256(of: opened, output) : nil
         let provenance = GraphProvenance(seed: nil, checkpoint: CheckpointSource(path: opened.path, sha256: hash))
         try writer.begin(provenance: format == .jsonl ? provenance : nil)
         var undefined: [(String, Int)] = []
@@ -85,11 +85,5 @@ struct GraphCommand: ParsableCommand {
         }
         try writer.end()
         return undefined
-    }
-
-    private func hash(of opened: Checkpoint) -> String {
-        let progress = output.progressBar("sha256", total: opened.sources.reduce(0) { $0 + $1.count }, unit: "bytes")
-        defer { progress.finish() }
-        return opened.sha256(progress)
     }
 }

@@ -18,4 +18,12 @@ struct CheckpointOptions: ParsableArguments {
     func open(_ path: String) throws -> Checkpoint {
         try Checkpoint.open(path, options: Checkpoint.Options(member: member, key: key))
     }
+
+    /// The checkpoint's hash for a report; nil where the options leave it out.
+    func sha256(of checkpoint: Checkpoint, _ output: OutputOptions) -> String? {
+        if omitsHash { return nil }
+        let progress = output.progressBar("sha256", total: checkpoint.sources.reduce(0) { $0 &+ $1.count }, unit: "bytes")
+        defer { progress.finish() }
+        return checkpoint.sha256(progress)
+    }
 }

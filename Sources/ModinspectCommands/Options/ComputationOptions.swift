@@ -13,12 +13,6 @@ struct ComputationOptions: ParsableArguments {
         if let threads, !(1...4096).contains(threads) { throw ValidationError("--threads takes a number from 1 to 4096") }
     }
 
-    /// The cores to use: those that were asked for, or those that the process may run on.
-    var threadCount: Int { threads ?? max(1, Self.availableCores) }
-
-    private static var availableCores: Int {
-        var set = cpu_set_t()
-        guard sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set) == 0 else { return sysconf(Int32(_SC_NPROCESSORS_ONLN)) }
-        return withUnsafeBytes(of: &set) { $0.reduce(0) { $0 + $1.nonzeroBitCount } }
-    }
+    /// The cores to use: those that were asked for, or all that are online.
+    var threadCount: Int { threads ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 }

@@ -122,7 +122,7 @@ final class Destination {
 
     private static func openTemporary(in directory: String) -> (path: String, descriptor: Int32) {
         var template = Array((directory + "/.modinspect.XXXXXX").utf8CString)
-        let descriptor = mkostemp(&template, O_CLOEXEC)
+        let descriptor = mkstemp(&template)
         return (String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self), descriptor)
     }
 
@@ -130,10 +130,10 @@ final class Destination {
     private static func followingLinks(_ path: String) throws(OutputError) -> String {
         var current = path
         for _ in 0..<40 {
-            var buffer = [UInt8](repeating: 0, count: 4096)
-            let count = buffer.withUnsafeMutableBytes { readlink(current, $0.baseAddress, $0.count) }
+            var buffer = [CChar](repeating: 0, count: 4096)
+            let count = readlink(current, &buffer, buffer.count)
             guard count >= 0 else { return current }
-            let link = String(decoding: buffer[..<count], as: UTF8.self)
+            let link = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
             current = link.hasPrefix("/") ? link : directory(of: current) + "/" + link
         }
         throw .failed(destination: path, what: "open", code: ELOOP)

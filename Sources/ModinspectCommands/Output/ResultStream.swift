@@ -11,28 +11,16 @@ final class ResultStream {
 
     deinit { buffer.deallocate() }
 
-    func write(_ text: String) throws(OutputError) {
+    func write(_ text: String) throws {
         var text = text
-        try write(utf8: &text)
+        try text.withUTF8 { try write(UnsafeRawBufferPointer($0)) }
     }
 
-    private func write(utf8 text: inout String) throws(OutputError) {
-        var failure: OutputError?
-        text.withUTF8 { bytes in
-            do { try write(UnsafeRawBufferPointer(bytes)) } catch { failure = error }
-        }
-        if let failure { throw failure }
+    func write(_ bytes: [UInt8]) throws {
+        try bytes.withUnsafeBytes { try write($0) }
     }
 
-    func write(_ bytes: [UInt8]) throws(OutputError) {
-        var failure: OutputError?
-        bytes.withUnsafeBytes { bytes in
-            do { try write(bytes) } catch { failure = error }
-        }
-        if let failure { throw failure }
-    }
-
-    func write(_ bytes: UnsafeRawBufferPointer) throws(OutputError) {
+    func write(_ bytes: UnsafeRawBufferPointer) throws {
         if bytes.count > buffer.count - count { try flush() }
         if bytes.count > buffer.count {
             try destination.write(bytes)
@@ -43,7 +31,7 @@ final class ResultStream {
     }
 
     /// Hands what is gathered to the system.
-    func flush() throws(OutputError) {
+    func flush() throws {
         guard count > 0 else { return }
         let gathered = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count])
         count = 0
@@ -51,7 +39,7 @@ final class ResultStream {
     }
 
     /// Writes what is left and puts a file in its place. Without this a file never appears.
-    func finish() throws(OutputError) {
+    func finish() throws {
         try flush()
         try destination.finish()
     }
