@@ -29,6 +29,13 @@ public struct CheckpointError: Error, Sendable, CustomStringConvertible {
         self.init(path: path, tensor: tensor, problem: shape.problem, expected: shape.expected, found: shape.found)
     }
 
+    /// The same problem with the archive error's words; `path` names the archive.
+    public init(path: String, _ error: ArchiveError) {
+        self.init(
+            path: error.member.map { path + "!" + $0 } ?? path, problem: error.problem, expected: error.expected, found: error.found,
+            hint: error.hint)
+    }
+
     public var description: String {
         var text = path + ": "
         if let tensor { text += "tensor '\(tensor)': " }

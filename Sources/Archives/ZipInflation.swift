@@ -1,0 +1,28 @@
+extension ZipDirectory {
+    /// The contents of compressed members, spooled; their checksums are verified.
+    ///
+    /// - Parameters:
+    ///   - names: the members, all of them in this directory.
+    ///   - region: the bytes of the whole zip file.
+    /// - Throws: ``ArchiveError`` where a member is damaged, is not of the size that the directory says, or unpacks to too much.
+    public func inflate(_ names: Set<String>, from region: ByteRegion) throws(ArchiveError) -> [String: ByteRegion] {
+        guard !names.isEmpty else { return [:] }
+        let sizes = Dictionary(entries.map { ($0.name, $0.size) }) { first, _ in first }
+        guard let reader = try ArchiveReader(region) else { throw ArchiveError("is no zip file") }
+        var contents: [String: ByteRegion] = [:]
+        while contents.count < names.count, let member = try reader.next() {
+            guard names.contains(member.name), member.kind == .file else { continue }
+            let content = try reader.content()
+            guard content.count == sizes[member.name] else {
+                throw ArchiveError(
+                    "the zip directory and the member disagree", member: member.name, expected: "\(sizes[member.name] ?? 0) bytes",
+                    found: "\(content.count)")
+            }
+            contents[member.name] = content
+        }
+        if let missing = names.subtracting(contents.keys).min() {
+            throw ArchiveError("cannot be found again in the zip file", member: missing)
+        }
+        return contents
+    }
+}

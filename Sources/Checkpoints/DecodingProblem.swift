@@ -1,0 +1,31 @@
+/// A key of a JSON object whose names are data.
+struct AnyKey: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+}
+
+/// What is wrong with a JSON text, in a few words.
+struct DecodingProblem {
+    let text: String
+
+    init(_ error: any Error) {
+        guard let error = error as? DecodingError else {
+            text = "it cannot be read as JSON"
+            return
+        }
+        func place(_ context: DecodingError.Context) -> String {
+            let path = context.codingPath.map { key in key.intValue.map { "\($0)" } ?? key.stringValue }
+            return path.isEmpty ? "" : " at '\(path.joined(separator: "."))'"
+        }
+        switch error {
+        case .keyNotFound(let key, let context): text = "no '\(key.stringValue)'" + place(context)
+        case .typeMismatch(let type, let context): text = "not a value of type \(type)" + place(context)
+        case .valueNotFound(_, let context): text = "no value" + place(context)
+        case .dataCorrupted(let context): text = "it is not JSON, or a number is out of range" + place(context)
+        @unknown default: text = "it cannot be read as JSON"
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import Archives
+
+/// The `.npy` format, versions 1 to 3: one array behind a header.
+enum NPY {
+    /// Whether the bytes begin as an `.npy` file does.
+    static func isRecognised(_ head: [UInt8]) -> Bool { head.starts(with: NPYHeader.magic) }
+
+    /// The one array in `region` as a model of one tensor called `name`.
+    static func read(_ region: ByteRegion, name: String, path: String) throws -> WeightFile {
+        WeightFile(
+            format: "npy", models: [.init(key: "", tensors: [try record(region, name: name, path: path)])], keepsOrder: true)
+    }
+
+    /// The array in `region` as a tensor called `name`; Fortran order becomes strides.
+    ///
+    /// - Throws: ``CheckpointError`` for objects, structures, text, complex numbers and big-endian numbers, and where the
+    ///   data are shorter or longer than the shape says.
+    static func record(_ region: ByteRegion, name: String, path: String) throws -> TensorRecord {
+        let header: NPYHeader
+        do {
+            header = try NPYHeader(region)
+        } catch {
+            throw CheckpointError(path: path, tensor: name, problem: error.problem, expected: error.expected, found: error.found)
+        }
+        let dtype = try type(header.descriptor, name: name, path: path)
+        do {
+            let size = try TensorRecord.byteCount(dtype: dtype, shape: header.shape)
+            let present = region.count - header.dataOffset
+            guard present == size, let data = region.slice(offset: header.dataOffset, count: present) else {
+                throw CheckpointError(
+                    path: path, tensor: name,
+                    problem: present < size ? "the data are truncated" : "more data than the shape takes", expected: "\(size) bytes",
+                    found: "\(present)")
+            }
+            guard header.isFortranOrder else {
+                return try TensorRecord(name: name, dtype: dtype, shape: header.shape, bytes: data)
+            }
+            // The first dimension is the fastest. The product cannot overflow: byteCount has checked it.
+            var strides: [Int] = []
+            var stride = 1
+            for length in header.shape {
+                strides.append(stride)
+                stride *= max(length, 1)
+            }
+            return try TensorRecord(name: name, dtype: dtype, shape: header.shape, strides: strides, offset: 0, storage: data)
+        } catch let error as TensorShapeError {
+            throw CheckpointError(path: path, tensor: name, shape: error)
+        }
+    }
+
+    private static func type(_ descriptor: String, name: String, path: String) throws -> DType {
+        let order = descriptor.first
+        let code = String(descriptor.dropFirst())
+        func refusal(_ problem: String) -> CheckpointError {
+            CheckpointError(
+                path: path, tensor: name, problem: problem, expected: "numbers of \(dtypes.keys.sorted().joined(separator: " "))",
+                found: "'\(descriptor)'")
+        }
+        if code.hasPrefix("O") { throw refusal("an array of Python objects is not supported") }
+        if order == ">" { throw refusal("big-endian numbers are not supported") }
+        guard let order, "<|=".contains(order), let dtype = dtypes[code], order != "|" || dtype.bytesPerBlock == 1 else {
+            throw refusal("unsupported type")
+        }
+        return dtype
+    }
+
+    private static let dtypes: [String: DType] = [
+        "f8": .f64, "f4": .f32, "f2": .f16, "i8": .i64, "i4": .i32, "i2": .i16, "i1": .i8,
+        "u8": .u64, "u4": .u32, "u2": .u16, "u1": .u8, "b1": .bool,
+    ]
+}

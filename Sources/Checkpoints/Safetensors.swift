@@ -1,0 +1,134 @@
+import Archives
+import FoundationEssentials
+
+/// The safetensors format: a length, a JSON header that names every tensor, and their bytes side by side.
+///
+/// The rules are those of the reference implementation: the tensors fill the data without holes or overlaps, each has exactly
+/// the bytes of its shape, and the header takes at most 100 MB.
+enum Safetensors {
+    /// The longest header that the reference implementation accepts, in bytes.
+    static let maximumHeaderLength = 100_000_000
+
+    /// The weights in `region`. The file's order says nothing about the model, so the tensors come in natural order of their names.
+    ///
+    /// - Throws: ``CheckpointError`` where the file breaks a rule of the format or has a type that is not known.
+    static func read(_ region: ByteRegion, path: String) throws -> WeightFile {
+        var reader = ByteReader(region)
+        guard let announced = reader.integer(UInt64.self) else {
+            throw CheckpointError(path: path, problem: "the file is truncated", expected: "a header length of 8 bytes", found: "\(region.count)")
+        }
+        let allowed = min(reader.remaining, maximumHeaderLength)
+        guard announced <= UInt64(allowed), let header = reader.take(Int(announced)),
+            let data = region.slice(offset: reader.position, count: reader.remaining)
+        else {
+            throw CheckpointError(
+                path: path, problem: "the header does not fit the file", expected: "at most \(allowed) bytes", found: "\(announced)",
+                hint: "the file is truncated or damaged")
+        }
+        let entries = try decode(header, path: path)
+        try checkCoverage(entries, dataLength: data.count, path: path)
+        let tensors = try entries.map { try record($0, data: data, path: path) }
+        return WeightFile(
+            format: "safetensors",
+            models: [.init(key: "", tensors: tensors.sorted { $0.name.precedesNaturally($1.name) })], keepsOrder: false)
+    }
+
+    /// One tensor as the header describes it.
+    private struct Entry {
+        let name: String
+        let description: Description
+        let start: Int
+        let end: Int
+    }
+
+    private static func decode(_ header: ByteRegion, path: String) throws -> [Entry] {
+        let object: Header
+        do {
+            object = try header.withUnsafeBytes { try JSONDecoder().decode(Header.self, from: Data($0)) }
+        } catch {
+            throw CheckpointError(path: path, problem: "the header is not valid: " + DecodingProblem(error).text)
+        }
+        return try object.tensors.map { name, description in
+            let offsets = description.offsets
+            guard offsets.count == 2, offsets[0] >= 0, offsets[1] >= offsets[0] else {
+                throw CheckpointError(
+                    path: path, tensor: name, problem: "bad data offsets", expected: "a begin and an end", found: "\(offsets)")
+            }
+            return Entry(name: name, description: description, start: offsets[0], end: offsets[1])
+        }.sorted { ($0.start, $0.end, $0.name) < ($1.start, $1.end, $1.name) }
+    }
+
+    /// `entries` are in the order of their offsets.
+    private static func checkCoverage(_ entries: [Entry], dataLength: Int, path: String) throws {
+        var position = 0
+        for entry in entries {
+            guard entry.start == position else {
+                throw CheckpointError(
+                    path: path, tensor: entry.name,
+                    problem: entry.start < position ? "overlaps another tensor" : "follows a hole in the data",
+                    expected: "an offset of \(position)", found: "\(entry.start)")
+            }
+            guard entry.end <= dataLength else {
+                throw CheckpointError(
+                    path: path, tensor: entry.name, problem: "the data end before the tensor does", expected: "\(entry.end) bytes",
+                    found: "\(dataLength)", hint: "the file is truncated")
+            }
+            position = entry.end
+        }
+        guard position == dataLength else {
+            throw CheckpointError(
+                path: path, problem: "bytes that belong to no tensor", expected: "\(position) bytes of data", found: "\(dataLength)")
+        }
+    }
+
+    private static func record(_ entry: Entry, data: ByteRegion, path: String) throws -> TensorRecord {
+        guard let dtype = dtypes[entry.description.dtype] else {
+            throw CheckpointError(
+                path: path, tensor: entry.name, problem: "unsupported type", expected: "one of \(dtypes.keys.sorted().joined(separator: " "))",
+                found: entry.description.dtype)
+        }
+        guard let bytes = data.slice(offset: entry.start, count: entry.end - entry.start) else {
+            throw CheckpointError(path: path, tensor: entry.name, problem: "lies outside the data")
+        }
+        do {
+            return try TensorRecord(name: entry.name, dtype: dtype, shape: entry.description.shape, bytes: bytes)
+        } catch {
+            throw CheckpointError(path: path, tensor: entry.name, shape: error)
+        }
+    }
+
+    private static let dtypes: [String: DType] = [
+        "F64": .f64, "F32": .f32, "F16": .f16, "BF16": .bf16, "F8_E4M3": .f8e4m3fn, "F8_E5M2": .f8e5m2,
+        "F8_E4M3FNUZ": .f8e4m3fnuz, "F8_E5M2FNUZ": .f8e5m2fnuz, "I64": .i64, "I32": .i32, "I16": .i16, "I8": .i8,
+        "U64": .u64, "U32": .u32, "U16": .u16, "U8": .u8, "BOOL": .bool,
+    ]
+
+    private struct Description: Decodable {
+        let dtype: String
+        let shape: [Int]
+        let offsets: [Int]
+
+        enum CodingKeys: String, CodingKey {
+            case dtype, shape
+            case offsets = "data_offsets"
+        }
+    }
+
+    /// The header's object: free text under `__metadata__`, and a tensor under every other name.
+    private struct Header: Decodable {
+        let tensors: [(String, Description)]
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: AnyKey.self)
+            var tensors: [(String, Description)] = []
+            for key in container.allKeys {
+                if key.stringValue == "__metadata__" {
+                    _ = try container.decode([String: String].self, forKey: key)
+                } else {
+                    tensors.append((key.stringValue, try container.decode(Description.self, forKey: key)))
+                }
+            }
+            self.tensors = tensors
+        }
+    }
+}

@@ -1,0 +1,62 @@
+// The assignment step of k-means, eight points at a time. Points lie dimension by dimension: coordinate d of point i is
+// points[d * stride + i]; `stride` and the number of points read are multiples of 8 (the padding is the caller's).
+
+/// For each point the nearest centre (the lower index on ties) and the squared distance to it.
+///
+/// - Parameters:
+///   - points: [dimensions, stride].
+///   - count: the number of points, a multiple of 8.
+///   - centers: [clusters, dimensions].
+/// - Returns: whether any label differs from what `labels` held before.
+public func assignNearest(
+    _ points: UnsafePointer<Double>, _ stride: Int, _ count: Int, _ dimensions: Int,
+    _ centers: UnsafePointer<Double>, _ clusters: Int,
+    _ labels: UnsafeMutablePointer<Int64>, _ distances: UnsafeMutablePointer<Double>
+) -> Bool {
+    var changed = SIMD8<Int64>.zero
+    var i = 0
+    while i < count {
+        var best = SIMD8<Double>(repeating: .infinity)
+        var label = SIMD8<Int64>.zero
+        for cluster in 0..<clusters {
+            var distance = SIMD8<Double>.zero
+            for d in 0..<dimensions {
+                let x = UnsafeRawPointer(points + (d &* stride &+ i)).loadUnaligned(as: SIMD8<Double>.self)
+                let difference = x - centers[cluster &* dimensions &+ d]
+                distance += difference * difference
+            }
+            let nearer = distance .< best
+            best.replace(with: distance, where: nearer)
+            label.replace(with: SIMD8<Int64>(repeating: Int64(cluster)), where: nearer)
+        }
+        let labelTarget = UnsafeMutableRawPointer(labels + i)
+        changed |= labelTarget.loadUnaligned(as: SIMD8<Int64>.self) ^ label
+        labelTarget.storeBytes(of: label, as: SIMD8<Int64>.self)
+        UnsafeMutableRawPointer(distances + i).storeBytes(of: best, as: SIMD8<Double>.self)
+        i &+= 8
+    }
+    return changed != .zero
+}
+
+/// distances_i = min(distances_i, |x_i - center|^2) into `target`; returns their sum. Padding starts at distance 0 and stays there.
+public func minimumDistances(
+    _ points: UnsafePointer<Double>, _ stride: Int, _ count: Int, _ dimensions: Int, _ center: UnsafePointer<Double>,
+    _ distances: UnsafePointer<Double>, _ target: UnsafeMutablePointer<Double>
+) -> Double {
+    var total = SIMD8<Double>.zero
+    var i = 0
+    while i < count {
+        var distance = SIMD8<Double>.zero
+        for d in 0..<dimensions {
+            let x = UnsafeRawPointer(points + (d &* stride &+ i)).loadUnaligned(as: SIMD8<Double>.self)
+            let difference = x - center[d]
+            distance += difference * difference
+        }
+        let old = UnsafeRawPointer(distances + i).loadUnaligned(as: SIMD8<Double>.self)
+        distance.replace(with: old, where: old .< distance)
+        UnsafeMutableRawPointer(target + i).storeBytes(of: distance, as: SIMD8<Double>.self)
+        total += distance
+        i &+= 8
+    }
+    return total.sum()
+}

@@ -1,0 +1,99 @@
+import COpenBLAS
+import Glibc
+
+/// The element types that BLAS multiplies.
+protocol BLASScalar: BinaryFloatingPoint & BitwiseCopyable & Sendable {
+    /// C [m, n] = alpha * op(A) [m, k] op(B) [k, n] + beta * C, row-major; the strides are the stored rows' lengths.
+    static func gemm(
+        _ transposeA: BLAS.Transpose, _ transposeB: BLAS.Transpose, m: Int, n: Int, k: Int, alpha: Self,
+        _ a: UnsafePointer<Self>, _ strideA: Int, _ b: UnsafePointer<Self>, _ strideB: Int,
+        beta: Self, _ c: UnsafeMutablePointer<Self>, _ strideC: Int)
+
+    /// The upper triangle of C [n, n] = A^T A for A [k, n] (`ofColumns`) or A A^T for A [n, k] (`ofRows`).
+    static func gram(
+        _ kind: BLAS.Gram, n: Int, k: Int, _ a: UnsafePointer<Self>, _ strideA: Int, _ c: UnsafeMutablePointer<Self>, _ strideC: Int)
+}
+
+extension Float: BLASScalar {
+    static func gemm(
+        _ transposeA: BLAS.Transpose, _ transposeB: BLAS.Transpose, m: Int, n: Int, k: Int, alpha: Float,
+        _ a: UnsafePointer<Float>, _ strideA: Int, _ b: UnsafePointer<Float>, _ strideB: Int,
+        beta: Float, _ c: UnsafeMutablePointer<Float>, _ strideC: Int
+    ) {
+        BLAS.prepare()
+        cblas_sgemm(
+            CblasRowMajor, transposeA.flag, transposeB.flag, Int32(m), Int32(n), Int32(k), alpha, a, Int32(strideA), b,
+            Int32(strideB), beta, c, Int32(strideC))
+    }
+
+    static func gram(
+        _ kind: BLAS.Gram, n: Int, k: Int, _ a: UnsafePointer<Float>, _ strideA: Int, _ c: UnsafeMutablePointer<Float>, _ strideC: Int
+    ) {
+        BLAS.prepare()
+        cblas_ssyrk(CblasRowMajor, CblasUpper, kind.flag, Int32(n), Int32(k), 1, a, Int32(strideA), 0, c, Int32(strideC))
+    }
+}
+
+extension Double: BLASScalar {
+    static func gemm(
+        _ transposeA: BLAS.Transpose, _ transposeB: BLAS.Transpose, m: Int, n: Int, k: Int, alpha: Double,
+        _ a: UnsafePointer<Double>, _ strideA: Int, _ b: UnsafePointer<Double>, _ strideB: Int,
+        beta: Double, _ c: UnsafeMutablePointer<Double>, _ strideC: Int
+    ) {
+        BLAS.prepare()
+        cblas_dgemm(
+            CblasRowMajor, transposeA.flag, transposeB.flag, Int32(m), Int32(n), Int32(k), alpha, a, Int32(strideA), b,
+            Int32(strideB), beta, c, Int32(strideC))
+    }
+
+    static func gram(
+        _ kind: BLAS.Gram, n: Int, k: Int, _ a: UnsafePointer<Double>, _ strideA: Int, _ c: UnsafeMutablePointer<Double>, _ strideC: Int
+    ) {
+        BLAS.prepare()
+        cblas_dsyrk(CblasRowMajor, CblasUpper, kind.flag, Int32(n), Int32(k), 1, a, Int32(strideA), 0, c, Int32(strideC))
+    }
+}
+
+/// OpenBLAS, on one thread each; larger work is cut into tiles that run on our own threads.
+enum BLAS {
+    /// Chooses OpenBLAS's kernels for this CPU and bounds it to one thread; run before the first call.
+    ///
+    /// OpenBLAS falls back to old kernels on CPUs younger than itself. Its choice is corrected where the library allows it,
+    /// the user has not chosen by `OPENBLAS_CORETYPE`, and the CPU has the instructions.
+    private static let ready: Void = {
+        let outdated: Set<String> = ["Prescott", "Core2", "Nehalem", "Sandybridge", "Haswell", "Zen"]
+        if modinspect_can_reselect_kernels() != 0, getenv("OPENBLAS_CORETYPE") == nil,
+            let name = openblas_get_corename().map({ String(cString: $0) }), outdated.contains(name)
+        {
+            let better: String? =
+                modinspect_cpu_supports_v4() != 0
+                ? "SkylakeX" : modinspect_cpu_supports_v3() != 0 && name != "Zen" && name != "Haswell" ? "Haswell" : nil
+            if let better {
+                setenv("OPENBLAS_CORETYPE", better, 1)
+                gotoblas_dynamic_quit()
+                gotoblas_dynamic_init()
+                unsetenv("OPENBLAS_CORETYPE")
+            }
+        }
+        openblas_set_num_threads(1)
+    }()
+
+    /// Makes the library ready; every use of it begins here.
+    static func prepare() { _ = ready }
+
+    enum Transpose {
+        case no, yes
+        var flag: CBLAS_TRANSPOSE { self == .yes ? CblasTrans : CblasNoTrans }
+    }
+
+    enum Gram {
+        case ofColumns, ofRows
+        var flag: CBLAS_TRANSPOSE { self == .ofColumns ? CblasTrans : CblasNoTrans }
+    }
+
+    /// The name of the kernels in use, such as `SkylakeX`.
+    static var coreName: String {
+        prepare()
+        return openblas_get_corename().map { String(cString: $0) } ?? "unknown"
+    }
+}

@@ -1,0 +1,210 @@
+import Glibc
+
+func logarithm(_ x: Double) -> Double { log(x) }
+
+/// The growing orthonormal basis of a block Lanczos run, the operator's products with it and its projection on it.
+struct LanczosBasis<Scalar: BLASScalar> {
+    let size: Int
+    /// The number of vectors that are added at a time.
+    let block: Int
+    /// The number of vectors at which the run restarts.
+    let capacity: Int
+    private let count: Int
+    /// The number of vectors in the basis.
+    private(set) var dimension = 0
+    /// The number of orthonormal vectors waiting to join, 0 when the space is exhausted.
+    private(set) var pending = 0
+
+    // Row vectors: basis and products hold `dimension` of them, then basis holds the pending block.
+    private let basis: Buffer<Scalar>
+    private let products: Buffer<Scalar>
+    private let scratch: Buffer<Scalar>
+    private var projection: [Double]
+
+    struct Pairs {
+        let values: [Double]
+        /// [count, dimension]: coefficients in the basis.
+        let coefficients: [Double]
+    }
+
+    init(size: Int, count: Int) {
+        self.size = size
+        self.count = count
+        block = min(max(4, (count + 3) / 4 * 4), size)
+        capacity = min(size, max(40 * block, 240))
+        basis = Buffer(uninitialized: (capacity + block) * size)
+        products = Buffer(uninitialized: capacity * size)
+        scratch = Buffer(uninitialized: max(count + 2 * block, block) * max(size, capacity))
+        projection = [Double](repeating: 0, count: capacity * capacity)
+    }
+
+    /// Makes a random block the first to join.
+    mutating func start(_ generator: inout SeededGenerator) {
+        for i in 0..<block * size { basis.base[i] = Scalar(generator.normal()) }
+        pending = orthonormalizePending(block, &generator)
+    }
+
+    /// Lets the pending block join, multiplies it with the operator and makes the next block pending.
+    mutating func extend(_ apply: BlockLanczos<Scalar>.Product, _ generator: inout SeededGenerator) throws {
+        let added = pending
+        let first = dimension
+        let newProducts = products.base + first * size
+        try apply(added, basis.base + first * size, newProducts)
+        dimension += added
+        project(from: first)
+        // The next block: the products without what lies in the basis. Those beyond the space's dimension find no place.
+        let next = min(added, size - dimension, capacity + block - dimension)
+        guard next > 0 else {
+            pending = 0
+            return
+        }
+        let target = basis.base + dimension * size
+        target.update(from: newProducts, count: next * size)
+        pending = orthonormalizePending(next, &generator)
+    }
+
+    /// The products' inner products with the basis, for the vectors from `first` on.
+    private mutating func project(from first: Int) {
+        let added = dimension - first
+        Scalar.gemm(
+            .no, .yes, m: added, n: dimension, k: size, alpha: 1, products.base + first * size, size, basis.base, size, beta: 0,
+            scratch.base, dimension)
+        for i in 0..<added {
+            for j in 0..<dimension {
+                let value = Double(scratch.base[i * dimension + j])
+                // The block's own part is symmetric but for rounding: the mean keeps it so.
+                let mirrored = j >= first ? Double(scratch.base[(j - first) * dimension + first + i]) : value
+                projection[(first + i) * capacity + j] = (value + mirrored) / 2
+                projection[j * capacity + first + i] = (value + mirrored) / 2
+            }
+        }
+    }
+
+    /// Orthogonalises the `vectors` rows behind the basis against it and each other; random vectors replace those that vanish.
+    ///
+    /// - Returns: how many orthonormal vectors there are.
+    private func orthonormalizePending(_ vectors: Int, _ generator: inout SeededGenerator) -> Int {
+        let first = basis.base + dimension * size
+        let sizes = (0..<vectors).map { norm(first + $0 * size) }
+        for _ in 0..<2 where dimension > 0 {
+            Scalar.gemm(
+                .no, .yes, m: vectors, n: dimension, k: size, alpha: 1, first, size, basis.base, size, beta: 0, scratch.base, dimension)
+            Scalar.gemm(
+                .no, .no, m: vectors, n: size, k: dimension, alpha: -1, scratch.base, dimension, basis.base, size, beta: 1, first, size)
+        }
+        var kept = 0
+        for i in 0..<vectors {
+            let vector = first + kept * size
+            if kept != i { vector.update(from: first + i * size, count: size) }
+            var reference = sizes[i]
+            var attempts = 0
+            while true {
+                orthogonalize(vector, against: kept, and: attempts > 0 ? dimension : 0)
+                let length = norm(vector)
+                if length > 0, length > reference * 1e-5, length.isFinite {
+                    scale(vector, by: Scalar(1 / length))
+                    // Once more, now that rounding errors are small beside the vector.
+                    orthogonalize(vector, against: kept, and: dimension)
+                    scale(vector, by: Scalar(1 / norm(vector)))
+                    kept += 1
+                    break
+                }
+                guard dimension + kept < size, attempts < 3 else { break }
+                for j in 0..<size { vector[j] = Scalar(generator.normal()) }
+                reference = norm(vector)
+                attempts += 1
+            }
+        }
+        return kept
+    }
+
+    private func orthogonalize(_ vector: UnsafeMutablePointer<Scalar>, against kept: Int, and basisVectors: Int) {
+        let first = basis.base + dimension * size
+        for j in 0..<kept { subtract(first + j * size, from: vector) }
+        for j in 0..<basisVectors { subtract(basis.base + j * size, from: vector) }
+    }
+
+    private func subtract(_ direction: UnsafePointer<Scalar>, from vector: UnsafeMutablePointer<Scalar>) {
+        let amount = Scalar(innerProduct(direction, vector, size))
+        for i in 0..<size { vector[i] -= amount * direction[i] }
+    }
+
+    private func norm(_ vector: UnsafePointer<Scalar>) -> Double { innerProduct(vector, vector, size).squareRoot() }
+
+    private func scale(_ vector: UnsafeMutablePointer<Scalar>, by factor: Scalar) {
+        for i in 0..<size { vector[i] *= factor }
+    }
+
+    /// The leading eigenpairs of the projection.
+    func ritzPairs(count: Int) throws(NumericsError) -> Pairs {
+        var matrix = [Double](repeating: 0, count: dimension * dimension)
+        for i in 0..<dimension {
+            for j in 0..<dimension { matrix[i * dimension + j] = projection[i * capacity + j] }
+        }
+        let eigen = try SymmetricEigen(matrix: matrix, n: dimension, count: count)
+        return Pairs(values: eigen.values, coefficients: eigen.vectors)
+    }
+
+    /// The largest |A x - theta x| among the pairs.
+    func largestResidual(of pairs: Pairs) -> Double {
+        let ritz = combination(pairs.coefficients, pairs.values.count, of: basis)
+        let images = combination(pairs.coefficients, pairs.values.count, of: products)
+        var largest = 0.0
+        for (i, value) in pairs.values.enumerated() {
+            var sum = 0.0
+            for j in i * size..<(i + 1) * size {
+                let difference = Double(images[j]) - value * Double(ritz[j])
+                sum += difference * difference
+            }
+            largest = max(largest, sum.squareRoot())
+        }
+        return largest
+    }
+
+    /// The pairs' vectors, [count, size].
+    func vectors(of pairs: Pairs) -> [Scalar] {
+        combination(pairs.coefficients, pairs.values.count, of: basis)
+    }
+
+    private func combination(_ coefficients: [Double], _ rows: Int, of source: Buffer<Scalar>) -> [Scalar] {
+        let narrow = coefficients.map { Scalar($0) }
+        return [Scalar](unsafeUninitializedCapacity: rows * size) { target, initialized in
+            Scalar.gemm(
+                .no, .no, m: rows, n: size, k: dimension, alpha: 1, narrow, dimension, source.base, size, beta: 0, target.baseAddress!,
+                size)
+            initialized = rows * size
+        }
+    }
+
+    /// Shrinks the basis to the leading vectors, which with the pending block span the same next step.
+    mutating func restart() throws {
+        let kept = min(max(count + 2 * block, 6 * block), dimension / 2)
+        let pairs = try ritzPairs(count: kept)
+        let ritz = combination(pairs.coefficients, kept, of: basis)
+        let images = combination(pairs.coefficients, kept, of: products)
+        let waiting = basis.base + dimension * size
+        ritz.withUnsafeBufferPointer { basis.base.update(from: $0.baseAddress!, count: kept * size) }
+        (basis.base + kept * size).update(from: waiting, count: pending * size)
+        images.withUnsafeBufferPointer { products.base.update(from: $0.baseAddress!, count: kept * size) }
+        dimension = kept
+        for i in 0..<kept {
+            for j in 0..<kept { projection[i * capacity + j] = i == j ? pairs.values[i] : 0 }
+        }
+    }
+}
+
+/// The inner product in double precision, with eight running sums.
+func innerProduct<Scalar: BLASScalar>(_ a: UnsafePointer<Scalar>, _ b: UnsafePointer<Scalar>, _ count: Int) -> Double {
+    var lanes = SIMD8<Double>.zero
+    var i = 0
+    while i &+ 8 <= count {
+        for lane in 0..<8 { lanes[lane] += Double(a[i &+ lane]) * Double(b[i &+ lane]) }
+        i &+= 8
+    }
+    var sum = lanes.sum()
+    while i < count {
+        sum += Double(a[i]) * Double(b[i])
+        i &+= 1
+    }
+    return sum
+}

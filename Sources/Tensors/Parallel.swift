@@ -1,0 +1,81 @@
+import Glibc
+import Synchronization
+
+/// Runs independent pieces of work on a bounded number of threads.
+///
+/// What a piece computes may depend on its index alone, never on the thread or the order, so that the results are the
+/// same for any number of threads.
+public enum Parallel {
+    /// The number of cores of this machine.
+    public static var availableCores: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
+    /// Calls `body` for 0..<count on up to `threads` threads, the caller's among them, and returns when all are done.
+    ///
+    /// - Throws: the error of the lowest index that failed; later pieces may not have run then.
+    public static func forEach(count: Int, threads: Int, _ body: @Sendable (Int) throws -> Void) throws {
+        let workers = min(threads, count)
+        guard workers > 1 else {
+            for index in 0..<max(count, 0) { try body(index) }
+            return
+        }
+        try withoutActuallyEscaping(body) { body in
+            let work = Work(count: count, body: body)
+            var handles: [pthread_t] = []
+            for _ in 1..<workers {
+                var handle = pthread_t()
+                let argument = Unmanaged.passRetained(work)
+                let status = pthread_create(&handle, nil, { raw in
+                    Unmanaged<Work>.fromOpaque(raw!).takeRetainedValue().run()
+                    return nil
+                }, argument.toOpaque())
+                if status == 0 {
+                    handles.append(handle)
+                } else {
+                    // No thread to be had: the ones that run do the work.
+                    argument.release()
+                }
+            }
+            work.run()
+            for handle in handles { pthread_join(handle, nil) }
+            if let failure = work.failure.withLock({ $0 }) { throw failure.error }
+        }
+    }
+
+    /// The results of `body` for 0..<count, in order.
+    public static func map<Result: Sendable>(
+        count: Int, threads: Int, _ body: @Sendable (Int) throws -> Result
+    ) throws -> [Result] {
+        let results = Mutex([Result?](repeating: nil, count: max(count, 0)))
+        try forEach(count: count, threads: threads) { index in
+            let result = try body(index)
+            results.withLock { $0[index] = result }
+        }
+        return results.withLock { $0.map { $0! } }
+    }
+
+    private final class Work: Sendable {
+        let count: Int
+        let body: @Sendable (Int) throws -> Void
+        let next = Atomic<Int>(0)
+        let failure = Mutex<(index: Int, error: any Error)?>(nil)
+
+        init(count: Int, body: @escaping @Sendable (Int) throws -> Void) {
+            self.count = count
+            self.body = body
+        }
+
+        func run() {
+            while true {
+                let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard index < count else { return }
+                do {
+                    try body(index)
+                } catch {
+                    failure.withLock { if $0 == nil || index < $0!.index { $0 = (index, error) } }
+                    // The pieces before this one have all been started; the later ones need not be.
+                    next.store(count, ordering: .relaxed)
+                }
+            }
+        }
+    }
+}

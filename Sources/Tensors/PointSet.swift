@@ -1,0 +1,120 @@
+import Kernels
+import KernelsV3
+
+/// Points in a space of few dimensions, laid out coordinate by coordinate, and the two steps of k-means that read them all.
+public final class PointSet: Sendable {
+    /// The number of points.
+    public let count: Int
+    public let dimensions: Int
+    /// The count rounded up to whole vectors; the padding lies at the origin and is never counted.
+    let stride: Int
+    private let coordinates: SharedBuffer<Double>
+
+    /// - Parameter coordinates: one array for each dimension, each with one number for each point.
+    public init(coordinates: [[Double]], count: Int) {
+        precondition(coordinates.allSatisfy { $0.count == count }, "\(coordinates.map(\.count)) coordinates for \(count) points")
+        self.count = count
+        dimensions = coordinates.count
+        let stride = (count + 7) / 8 * 8
+        self.stride = stride
+        let buffer = Buffer<Double>(uninitialized: coordinates.count * stride)
+        buffer.base.update(repeating: 0, count: coordinates.count * stride)
+        for (d, values) in coordinates.enumerated() {
+            values.withUnsafeBufferPointer { if let base = $0.baseAddress { (buffer.base + d * stride).update(from: base, count: count) } }
+        }
+        self.coordinates = SharedBuffer(buffer)
+    }
+
+    /// The coordinates of one point.
+    public subscript(point: Int) -> [Double] {
+        precondition(0..<count ~= point, "point \(point) of \(count)")
+        return (0..<dimensions).map { coordinates.buffer.base[$0 * stride + point] }
+    }
+
+    /// The state of one clustering of the points.
+    public struct Assignment: Sendable {
+        var paddedLabels: [Int64]
+        var paddedDistances: [Double]
+
+        /// Nobody assigned yet.
+        public init(_ points: PointSet) {
+            paddedLabels = [Int64](repeating: -1, count: points.stride)
+            paddedDistances = [Double](repeating: 0, count: points.stride)
+        }
+
+        /// The cluster of a point.
+        public func label(_ point: Int) -> Int { Int(paddedLabels[point]) }
+        /// The squared distance of a point to its cluster's centre.
+        public func distance(_ point: Int) -> Double { paddedDistances[point] }
+        /// Moves a point to another cluster, whose centre it becomes.
+        public mutating func move(_ point: Int, to cluster: Int) {
+            paddedLabels[point] = Int64(cluster)
+            paddedDistances[point] = 0
+        }
+    }
+
+    /// Assigns every point to the nearest centre, the lower index on ties.
+    ///
+    /// - Parameter centers: [clusters, dimensions].
+    /// - Returns: whether any point changed its cluster.
+    public func assign(to centers: [Double], clusters: Int, _ assignment: inout Assignment) -> Bool {
+        precondition(centers.count == clusters * dimensions, "\(centers.count) coordinates of \(clusters) centres")
+        let points = coordinates.buffer.base
+        return assignment.paddedLabels.withUnsafeMutableBufferPointer { labels in
+            assignment.paddedDistances.withUnsafeMutableBufferPointer { distances in
+                guard let label = labels.baseAddress, let distance = distances.baseAddress else { return false }
+                let changed =
+                    InstructionSet.current == .v3
+                    ? KernelsV3.assignNearest(points, stride, stride, dimensions, centers, clusters, label, distance)
+                    : Kernels.assignNearest(points, stride, stride, dimensions, centers, clusters, label, distance)
+                for padding in count..<stride { distance[padding] = 0 }
+                return changed
+            }
+        }
+    }
+
+    /// The sums of the coordinates of each cluster's points, [clusters, dimensions], and the numbers of points.
+    public func clusterSums(_ assignment: Assignment, clusters: Int) -> (sums: [Double], sizes: [Int]) {
+        var sums = [Double](repeating: 0, count: clusters * dimensions)
+        var sizes = [Int](repeating: 0, count: clusters)
+        let dimensions = dimensions
+        let points = coordinates.buffer.base
+        sums.withUnsafeMutableBufferPointer { sums in
+            sizes.withUnsafeMutableBufferPointer { sizes in
+                assignment.paddedLabels.withUnsafeBufferPointer { labels in
+                    for i in 0..<count {
+                        let label = Int(labels[i])
+                        sizes[label] += 1
+                        for d in 0..<dimensions { sums[label &* dimensions &+ d] += points[d &* stride &+ i] }
+                    }
+                }
+            }
+        }
+        return (sums, sizes)
+    }
+
+    /// Squared distances of the points to the nearest of some centres, which grow one by one during seeding.
+    public struct Distances: Sendable {
+        var padded: [Double]
+        /// Their sum.
+        public let total: Double
+
+        public subscript(point: Int) -> Double { padded[point] }
+    }
+
+    /// The squared distances to one point, or the smaller of those and `previous`.
+    public func distances(to center: Int, before previous: Distances? = nil) -> Distances {
+        let center = self[center]
+        let old = previous?.padded ?? [Double](repeating: .infinity, count: count) + [Double](repeating: 0, count: stride - count)
+        let points = coordinates.buffer.base
+        var total = 0.0
+        let padded = [Double](unsafeUninitializedCapacity: stride) { target, initialized in
+            total =
+                InstructionSet.current == .v3
+                ? KernelsV3.minimumDistances(points, stride, stride, dimensions, center, old, target.baseAddress!)
+                : Kernels.minimumDistances(points, stride, stride, dimensions, center, old, target.baseAddress!)
+            initialized = stride
+        }
+        return Distances(padded: padded, total: total)
+    }
+}

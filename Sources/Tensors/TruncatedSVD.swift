@@ -1,0 +1,103 @@
+/// A matrix whose rows can be computed when they are wanted, in either precision.
+public protocol RowSource: Sendable {
+    var rows: Int { get }
+    var columns: Int { get }
+    /// Writes the rows of `range`, [range.count, columns], to `target`.
+    func fill(_ range: Range<Int>, _ target: UnsafeMutablePointer<Float>)
+    /// As in single precision.
+    func fill(_ range: Range<Int>, _ target: UnsafeMutablePointer<Double>)
+}
+
+/// The leading singular triplets of a matrix: A = sum_i values_i * left_i^T right_i.
+///
+/// Small matrices are decomposed in full, through the Gram matrix of the shorter side in double precision. Larger
+/// ones go through block Lanczos in single precision, on the Gram matrix where the shorter side is short enough for it to pay,
+/// on the matrix itself otherwise, until the residual is 10^-6 of the largest eigenvalue; the subspace found is then rotated by its Rayleigh quotient
+/// in double precision, which squares the error of the values. Triplets below 10^-7 have no direction of their own: they are given as zeros.
+public struct TruncatedSVD: Sendable {
+    /// Falling.
+    public let values: [Double]
+    /// Row i belongs to value i: [count, rows]. The first entry of largest magnitude is positive in `right`.
+    public let left: Matrix<Double>
+    /// Row i belongs to value i: [count, columns].
+    public let right: Matrix<Double>
+
+    /// Below this a singular value is rounding.
+    static let negligible = 1e-7
+
+    /// The side up to which the whole decomposition wins.
+    private static let fullSide = 192
+    /// The side up to which the Gram matrix wins over products with the matrix itself.
+    private static let gramSide = 2048
+
+    /// The `count` leading triplets, or as many as the shorter side has.
+    ///
+    /// - Parameter source: the entries, of magnitude around 1 or less.
+    /// - Throws: ``NumericsError`` where the iteration does not converge.
+    public init(of source: some RowSource, count: Int, generator: inout SeededGenerator, threads: Int) throws {
+        let shorter = min(source.rows, source.columns)
+        let wanted = min(count, shorter)
+        guard wanted > 0 else {
+            values = []
+            left = .zeros(rows: 0, columns: source.rows)
+            right = .zeros(rows: 0, columns: source.columns)
+            return
+        }
+        let subspace: Subspace
+        if shorter <= Self.fullSide || 8 * wanted > shorter {
+            subspace = try Self.fullDecomposition(source, wanted, threads)
+        } else if shorter <= Self.gramSide {
+            subspace = try Self.gramLanczos(source, wanted, &generator, threads)
+        } else {
+            subspace = try Self.directLanczos(source, wanted, &generator, threads)
+        }
+        self = try subspace.rayleighRitz(source, threads: threads)
+    }
+
+    init(values: [Double], left: Matrix<Double>, right: Matrix<Double>) {
+        self.values = values
+        self.left = left
+        self.right = right
+    }
+
+    private static func fullDecomposition(_ source: some RowSource, _ count: Int, _ threads: Int) throws -> Subspace {
+        let dense = Matrix<Double>(rows: source.rows, columns: source.columns) {
+            source.fill(0..<source.rows, $0.baseAddress!)
+        }
+        let side: Subspace.Side = source.columns <= source.rows ? .columns : .rows
+        let size = min(source.rows, source.columns)
+        var gram = [Double](repeating: 0, count: size * size)
+        dense.withElements { elements in
+            Double.gram(
+                side == .columns ? .ofColumns : .ofRows, n: size, k: max(source.rows, source.columns), elements.baseAddress!,
+                source.columns, &gram, size)
+        }
+        let eigen = try SymmetricEigen(matrix: gram, n: size, count: count)
+        return Subspace(side: side, vectors: Matrix(rows: count, columns: size, eigen.vectors))
+    }
+
+    private static func gramLanczos(
+        _ source: some RowSource, _ count: Int, _ generator: inout SeededGenerator, _ threads: Int
+    ) throws -> Subspace {
+        let side: Subspace.Side = source.columns <= source.rows ? .columns : .rows
+        let gram = try GramMatrix(of: source, side: side, threads: threads)
+        let result = try BlockLanczos<Float>(
+            size: gram.size, count: count, tolerance: 1e-6, generator: &generator
+        ) { block, input, output in
+            gram.multiply(block, input, output)
+        }
+        return Subspace(side: side, vectors: Matrix(rows: count, columns: gram.size, result.vectors.map(Double.init)))
+    }
+
+    private static func directLanczos(
+        _ source: some RowSource, _ count: Int, _ generator: inout SeededGenerator, _ threads: Int
+    ) throws -> Subspace {
+        let product = try DirectProduct(of: source, threads: threads)
+        let result = try BlockLanczos<Float>(
+            size: source.columns, count: count, tolerance: 1e-6, generator: &generator
+        ) { block, input, output in
+            try product.multiply(block, input, output)
+        }
+        return Subspace(side: .columns, vectors: Matrix(rows: count, columns: source.columns, result.vectors.map(Double.init)))
+    }
+}
