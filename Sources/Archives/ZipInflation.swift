@@ -25,4 +25,17 @@ extension ZipDirectory {
         }
         return contents
     }
+
+    /// The first bytes of compressed members, at most `count` of each.
+    ///
+    /// - Throws: ``ArchiveError`` where the zip file is damaged.
+    public func heads(of names: Set<String>, count: Int, from region: ByteRegion) throws(ArchiveError) -> [String: [UInt8]] {
+        guard !names.isEmpty else { return [:] }
+        guard let reader = try ArchiveReader(region) else { throw ArchiveError("is no zip file") }
+        var heads: [String: [UInt8]] = [:]
+        while heads.count < names.count, let member = try reader.next() {
+            if names.contains(member.name), member.kind == .file { heads[member.name] = try reader.head(count) }
+        }
+        return heads
+    }
 }

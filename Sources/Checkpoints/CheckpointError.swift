@@ -46,3 +46,14 @@ public struct CheckpointError: Error, Sendable, CustomStringConvertible {
         return text.singleLine
     }
 }
+
+extension ByteRegion {
+    /// The bytes of the file at `path`, mapped, with an error that names it.
+    static func mapping(checkpoint path: String) throws(CheckpointError) -> ByteRegion {
+        do {
+            return try mapping(path: path)
+        } catch {
+            throw CheckpointError(path: path, error)
+        }
+    }
+}

@@ -1,0 +1,143 @@
+import Archives
+import Glibc
+
+/// Finds out what a path holds and makes a checkpoint of it.
+struct CheckpointOpener {
+    let path: String
+    let options: Checkpoint.Options
+
+    func open() throws -> Checkpoint {
+        var status = stat()
+        if path != "-", stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+            return try openContainer(DirectoryContainer(path: path))
+        }
+        let region: ByteRegion
+        do {
+            region = path == "-" ? try ByteRegion.standardInput() : try ByteRegion.mapping(path: path)
+        } catch {
+            throw CheckpointError(path: path, error)
+        }
+        switch ArchiveFormat(region) {
+        case .zip:
+            let directory = try WeightFormat.zipDirectory(region, path: path)
+            if WeightFormat.isWeightFile(directory) { return try openFile(region) }
+            return try openContainer(ZipContainer(directory, region: region, path: path))
+        case .tar, .gzip, .zstandard, .xz, .bzip2:
+            return try openArchive(region)
+        case nil:
+            if path != "-", ModelFiles.isIndex(MemberPath.baseName(path)) { return try openIndex(region) }
+            return try openFile(region)
+        }
+    }
+
+    /// A tar, or one compressed file.
+    private func openArchive(_ region: ByteRegion) throws -> Checkpoint {
+        let single: ByteRegion
+        let label: String
+        do {
+            guard let reader = try ArchiveReader(region) else { throw ArchiveError("is no archive") }
+            guard reader.isSingleFile else {
+                return try openContainer(
+                    ArchiveContainer(reader, region: region, path: path, member: options.member.map(MemberPath.trimmed)))
+            }
+            guard try reader.next() != nil else { throw ArchiveError("the compressed file is empty") }
+            single = try reader.content()
+            label = reader.label
+        } catch let error as ArchiveError {
+            throw CheckpointError(path: path, error)
+        }
+        try refuseMember()
+        let weights = try WeightFormat.read(single, name: tensorName(MemberPath.stem(path)), path: path)
+        return try checkpoint("\(label), \(weights.format)", weights, companions: [:], sources: [region])
+    }
+
+    /// A weight file of its own.
+    private func openFile(_ region: ByteRegion) throws -> Checkpoint {
+        try refuseMember()
+        let weights = try WeightFormat.read(region, name: tensorName(path), path: path)
+        let companions = ModelFiles.rank(MemberPath.baseName(path)) == nil ? [:] : try neighbours()
+        return try checkpoint(weights.format, weights, companions: companions, sources: [region])
+    }
+
+    /// An index and the shards beside it.
+    private func openIndex(_ region: ByteRegion) throws -> Checkpoint {
+        try refuseMember()
+        let index = try ShardIndex(region, path: path)
+        let paths = index.shards.map(neighbour)
+        let regions = try paths.map { try ByteRegion.mapping(checkpoint: $0) }
+        let files = try zip(regions, paths).map { try WeightFormat.read($0, name: MemberPath.stem($1), path: $1) }
+        let weights = try index.join(files, key: options.key, paths: paths, path: path)
+        return try checkpoint(weights.format, weights, companions: neighbours(), sources: regions)
+    }
+
+    private func openContainer(_ container: some Container) throws -> Checkpoint {
+        let file = try ModelChoice(container, member: options.member).file
+        let companionFiles = container.files.filter { $0.folder == file.folder && Companions.isCompanion($0.baseName) }
+        let contents = try container.contents(of: Set(companionFiles.map(\.name) + [file.name]))
+        var companions: [String: ByteRegion] = [:]
+        for companion in companionFiles { companions[companion.baseName] = contents[companion.name] }
+        guard let bytes = contents[file.name] else {
+            throw CheckpointError(path: container.displayPath(file.name), problem: "cannot be read")
+        }
+        let weights: WeightFile
+        let regions: [ByteRegion]
+        if ModelFiles.isIndex(file.baseName) {
+            (weights, regions) = try readShards(container, index: file, bytes)
+        } else {
+            weights = try WeightFormat.read(bytes, name: tensorName(file.name), path: container.displayPath(file.name))
+            regions = [bytes]
+        }
+        return try Checkpoint(
+            path: path, container: "\(container.label), \(weights.format)", member: file.name, weights: weights, key: options.key,
+            weightPath: container.displayPath(file.name), companions: companions, sources: container.sources(of: regions))
+    }
+
+    private func readShards(
+        _ container: some Container, index file: ContainerFile, _ bytes: ByteRegion
+    ) throws -> (WeightFile, [ByteRegion]) {
+        let indexPath = container.displayPath(file.name)
+        let index = try ShardIndex(bytes, path: indexPath)
+        let names = index.shards.map { MemberPath.join(file.folder, $0) }
+        let present = Set(container.files.map(\.name))
+        if let missing = names.first(where: { !present.contains($0) }) {
+            throw CheckpointError(path: indexPath, problem: "a shard is missing", expected: missing)
+        }
+        let contents = try container.contents(of: Set(names))
+        let regions = names.compactMap { contents[$0] }
+        let paths = names.map(container.displayPath)
+        let files = try zip(regions, paths).map { try WeightFormat.read($0, name: MemberPath.stem($1), path: $1) }
+        return (try index.join(files, key: options.key, paths: paths, path: indexPath), regions)
+    }
+
+    private func checkpoint(
+        _ container: String, _ weights: WeightFile, companions: [String: ByteRegion], sources: [ByteRegion]
+    ) throws -> Checkpoint {
+        try Checkpoint(
+            path: path, container: container, member: nil, weights: weights, key: options.key, weightPath: path,
+            companions: companions, sources: sources)
+    }
+
+    private func refuseMember() throws {
+        guard let member = options.member else { return }
+        throw CheckpointError(path: path, problem: "has no members", expected: "an archive or a directory for --member \(member)")
+    }
+
+    private func tensorName(_ path: String) -> String { path == "-" ? "array" : MemberPath.stem(path) }
+
+    private func neighbour(_ name: String) -> String { path.contains("/") ? MemberPath.folder(path) + "/" + name : name }
+
+    /// The files beside the one at ``path`` that belong to its model.
+    private func neighbours() throws -> [String: ByteRegion] {
+        var companions: [String: ByteRegion] = [:]
+        for name in Companions.names.sorted() {
+            var status = stat()
+            guard stat(neighbour(name), &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
+            guard status.st_size > 0 else {
+                companions[name] = ByteRegion(copying: [])
+                continue
+            }
+            companions[name] = try ByteRegion.mapping(checkpoint: neighbour(name))
+        }
+        return companions
+    }
+}

@@ -1,0 +1,80 @@
+import Archives
+
+/// Finds the one model among the files of a container.
+struct ModelChoice {
+    /// The file that is the model, or the index of its shards.
+    let file: ContainerFile
+
+    /// The model that `member` names, or the only one there is.
+    ///
+    /// Of the candidates in one folder the one with Hugging Face's standard name counts, and a standard name in the topmost
+    /// folder that holds any candidate counts before everything below. Shards that an index names are no candidates.
+    ///
+    /// - Parameter member: a file, or a folder that is looked through as if it were the container.
+    /// - Throws: ``CheckpointError`` that lists what is there, where there is none or more than one.
+    init(_ container: some Container, member: String?) throws {
+        var files = container.files
+        if let member {
+            let name = MemberPath.trimmed(member)
+            if let file = files.first(where: { $0.name == name || $0.name == member }) {
+                self.file = file
+                return
+            }
+            files = files.filter { $0.name.hasPrefix(name + "/") }
+            guard !files.isEmpty else {
+                throw CheckpointError(
+                    path: container.path, problem: "no member '\(member)'",
+                    found: MemberList(Self.candidatesFirst(container.files)).text)
+            }
+        }
+        let candidates = try Self.withoutShards(files.filter(ModelFiles.isCandidate), container)
+        let best = Self.preferred(candidates)
+        guard let file = best.first else {
+            throw CheckpointError(
+                path: container.path, problem: "no model in the \(container.label)", found: MemberList(files.map(\.name)).text)
+        }
+        guard best.count == 1 else {
+            throw CheckpointError(
+                path: container.path, problem: "several models in the \(container.label)", found: MemberList(best.map(\.name)).text,
+                hint: "--member PATH picks one")
+        }
+        self.file = file
+    }
+
+    private static func candidatesFirst(_ files: [ContainerFile]) -> [String] {
+        let candidates = files.filter(ModelFiles.isCandidate)
+        return (candidates.isEmpty ? files : candidates).map(\.name)
+    }
+
+    /// `candidates` without the files that an index of no standard name among them names. Standard names need no such look:
+    /// they count before their shards anyhow.
+    private static func withoutShards(_ candidates: [ContainerFile], _ container: some Container) throws -> [ContainerFile] {
+        let indices = candidates.filter { ModelFiles.isIndex($0.baseName) && ModelFiles.rank($0.baseName) == nil }
+        guard !indices.isEmpty else { return candidates }
+        let contents = try container.contents(of: Set(indices.map(\.name)))
+        var shards = Set<String>()
+        for index in indices {
+            guard let bytes = contents[index.name] else { continue }
+            let map = try ShardIndex(bytes, path: container.displayPath(index.name))
+            for name in map.shards { shards.insert(MemberPath.join(index.folder, name)) }
+        }
+        return candidates.filter { !shards.contains($0.name) }
+    }
+
+    private static func preferred(_ candidates: [ContainerFile]) -> [ContainerFile] {
+        let folders = Dictionary(grouping: candidates, by: \.folder)
+        let depth = { (folder: String) in folder.isEmpty ? 0 : folder.split(separator: "/").count }
+        let best = folders.mapValues { files in
+            files.min { (ModelFiles.rank($0.baseName) ?? .max) < (ModelFiles.rank($1.baseName) ?? .max) }
+                .flatMap { ModelFiles.rank($0.baseName) == nil ? nil : [$0] } ?? files
+        }
+        let top = best.keys.map(depth).min() ?? 0
+        let topmost = best.filter { depth($0.key) == top }
+        if topmost.count == 1, let files = topmost.values.first, files.count == 1, let file = files.first,
+            ModelFiles.rank(file.baseName) != nil
+        {
+            return [file]
+        }
+        return best.values.flatMap { $0 }.sorted { $0.name.precedesNaturally($1.name) }
+    }
+}

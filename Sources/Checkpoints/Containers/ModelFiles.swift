@@ -1,0 +1,66 @@
+/// What the names of files say about their part in a model's folder.
+enum ModelFiles {
+    /// The names under which Hugging Face's libraries look for a model, the first that is there counts.
+    private static let standardNames = [
+        "model.safetensors.index.json", "model.safetensors", "pytorch_model.bin.index.json", "pytorch_model.bin",
+    ]
+
+    private static let weightExtensions = [".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".npz", ".npy", ".gguf"]
+
+    /// What training leaves beside a model: files of tensors that are no model.
+    private static let trainingPrefixes = ["optimizer", "scheduler", "rng_state", "random_states", "._"]
+    private static let trainingNames = ["training_args.bin", "scaler.pt"]
+    private static let trainingSuffixes = ["_optim_states.pt"]
+    private static let otherExtensions = [
+        ".json", ".jsonl", ".txt", ".md", ".py", ".yaml", ".yml", ".toml", ".csv", ".tsv", ".model", ".png", ".jpg", ".html", ".log",
+    ]
+
+    /// The place of a standard name in the order of preference; nil for other names.
+    static func rank(_ baseName: String) -> Int? { standardNames.firstIndex(of: baseName) }
+
+    /// Whether the name is that of an index of shards.
+    static func isIndex(_ baseName: String) -> Bool {
+        baseName.hasSuffix(".safetensors.index.json") || baseName.hasSuffix(".bin.index.json")
+    }
+
+    /// Whether the name is that of one of several files of a model: `model-00001-of-00003.safetensors`.
+    static func isShard(_ baseName: String) -> Bool {
+        let parts = MemberPath.stem(baseName).split(separator: "-")
+        guard parts.count >= 4, parts[parts.count - 2] == "of" else { return false }
+        return [parts[parts.count - 1], parts[parts.count - 3]].allSatisfy { part in
+            part.count >= 2 && part.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
+        }
+    }
+
+    /// Whether a file of this name can be a model at all, whatever it holds.
+    static func mayBeModel(_ baseName: String) -> Bool {
+        if isIndex(baseName) { return true }
+        let name = baseName.lowercased()
+        return !trainingPrefixes.contains { name.hasPrefix($0) } && !trainingNames.contains(name)
+            && !trainingSuffixes.contains { name.hasSuffix($0) } && !otherExtensions.contains { name.hasSuffix($0) }
+    }
+
+    /// Whether a file is a model by what it begins with, or is said to be one by its name and holds something else.
+    static func isCandidate(_ file: ContainerFile) -> Bool {
+        guard mayBeModel(file.baseName), !file.name.hasPrefix("__MACOSX/") else { return false }
+        if isIndex(file.baseName) || rank(file.baseName) != nil { return true }
+        let name = file.baseName.lowercased()
+        if weightExtensions.contains(where: { name.hasSuffix($0) }) {
+            return WeightFormat(head: file.head) != nil || Impostor(file.head) != nil
+        }
+        return WeightFormat.isUnmistakable(file.head)
+    }
+}
+
+/// The files beside a model that belong to it.
+enum Companions {
+    static let configuration = "config.json"
+
+    static let names: Set<String> = [
+        configuration, "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json",
+        "merges.txt", "tokenizer.model", "modinspect.json",
+    ]
+
+    /// Whether a file of this name is kept with the model.
+    static func isCompanion(_ baseName: String) -> Bool { names.contains(baseName) }
+}

@@ -1,0 +1,91 @@
+import Archives
+import FoundationEssentials
+
+/// The index of a model that is spread over several files: which tensor is in which.
+struct ShardIndex {
+    /// The shard of each tensor.
+    let weightMap: [String: String]
+    /// The shards' names in natural order.
+    let shards: [String]
+
+    private static let maximumLength = 100_000_000
+
+    /// Reads an index.
+    ///
+    /// - Throws: ``CheckpointError`` where it is no JSON of the expected form, or where a shard's name leads out of the index's folder.
+    init(_ region: ByteRegion, path: String) throws {
+        guard region.count <= Self.maximumLength else {
+            throw CheckpointError(
+                path: path, problem: "the index is too long", expected: "at most \(Self.maximumLength) bytes", found: "\(region.count)")
+        }
+        struct Content: Decodable {
+            let weights: [String: String]
+
+            enum CodingKeys: String, CodingKey { case weights = "weight_map" }
+        }
+        do {
+            weightMap = try region.withUnsafeBytes { try JSONDecoder().decode(Content.self, from: Data($0)) }.weights
+        } catch {
+            throw CheckpointError(path: path, problem: "the index is not valid: " + DecodingProblem(error).text)
+        }
+        shards = Set(weightMap.values).sorted { $0.precedesNaturally($1) }
+        guard !shards.isEmpty else { throw CheckpointError(path: path, problem: "the index names no shards") }
+        if let name = shards.first(where: { $0.isEmpty || $0.contains("/") || $0 == "." || $0 == ".." || $0.unicodeScalars.contains("\0") }) {
+            throw CheckpointError(
+                path: path, problem: "the index names a file outside its folder", expected: "plain file names", found: "'\(name)'")
+        }
+    }
+
+    /// Joins the shards' weights: every tensor from the shard that the index names, those that it does not name as they come.
+    ///
+    /// - Parameters:
+    ///   - files: each shard's content, in the order of ``shards``.
+    ///   - key: the nested dictionary that the user asked for.
+    ///   - paths: how errors name each shard.
+    ///   - path: how errors name the index.
+    func join(_ files: [WeightFile], key: String?, paths: [String], path: String) throws -> WeightFile {
+        var tensors: [TensorRecord] = []
+        var owners: [String: String] = [:]
+        var globals: [String] = []
+        for ((shard, file), shardPath) in zip(zip(shards, files), paths) {
+            let model = try file.model(key: key, path: shardPath)
+            for global in file.foreignGlobals where !globals.contains(global) { globals.append(global) }
+            for tensor in model.tensors where weightMap[tensor.name] ?? shard == shard {
+                if let other = owners.updateValue(shard, forKey: tensor.name) {
+                    throw CheckpointError(path: path, tensor: tensor.name, problem: "is in two shards", found: "\(other) and \(shard)")
+                }
+                tensors.append(tensor)
+            }
+        }
+        if let missing = weightMap.keys.filter({ owners[$0] == nil }).min() {
+            throw CheckpointError(
+                path: path, tensor: missing, problem: "is not in its shard", expected: "it in \(weightMap[missing] ?? "")")
+        }
+        let keepsOrder = files.allSatisfy(\.keepsOrder)
+        if !keepsOrder { tensors.sort { $0.name.precedesNaturally($1.name) } }
+        let format = files.first?.format ?? ""
+        return WeightFile(
+            format: "\(files.count) \(format) shard\(files.count == 1 ? "" : "s")", models: [.init(key: key ?? "", tensors: tensors)],
+            keepsOrder: keepsOrder, foreignGlobals: globals)
+    }
+}
+
+extension WeightFile {
+    /// The model nested under `key`, or the only one there is.
+    ///
+    /// - Throws: ``CheckpointError`` that lists the keys, where there is no such model or more than one.
+    func model(key: String?, path: String) throws -> Model {
+        let keys = MemberList(models.map { $0.key.isEmpty ? "(top level)" : $0.key }).text
+        if let key {
+            guard let model = models.first(where: { $0.key == key }) else {
+                throw CheckpointError(path: path, problem: "no tensors under the key '\(key)'", found: keys)
+            }
+            return model
+        }
+        guard let model = models.first else { throw CheckpointError(path: path, problem: "holds no tensors") }
+        guard models.count == 1 else {
+            throw CheckpointError(path: path, problem: "several models in the file", found: keys, hint: "--key KEY picks one")
+        }
+        return model
+    }
+}

@@ -1,0 +1,44 @@
+import Archives
+
+/// The members of a zip archive that is no weight file itself.
+struct ZipContainer: Container {
+    let path: String
+    let label = "zip"
+    let files: [ContainerFile]
+
+    private let region: ByteRegion
+    private let directory: ZipDirectory
+
+    init(_ directory: ZipDirectory, region: ByteRegion, path: String) throws {
+        self.path = path
+        self.region = region
+        self.directory = directory
+        let compressed = directory.entries.filter { !$0.isStored && ModelFiles.mayBeModel(MemberPath.baseName($0.name)) }
+        let heads: [String: [UInt8]]
+        do {
+            heads = try directory.heads(of: Set(compressed.map(\.name)), count: ContainerFile.headLength, from: region)
+        } catch {
+            throw CheckpointError(path: path, error)
+        }
+        files = directory.entries.filter { !$0.isDirectory }.map { entry in
+            let inPlace = entry.region.flatMap { $0.bytes(0..<min($0.count, ContainerFile.headLength)) }
+            let head = ModelFiles.mayBeModel(MemberPath.baseName(entry.name)) ? inPlace ?? heads[entry.name] ?? [] : []
+            return ContainerFile(name: entry.name, size: entry.size, head: head)
+        }
+    }
+
+    func contents(of names: Set<String>) throws -> [String: ByteRegion] {
+        var contents: [String: ByteRegion] = [:]
+        for entry in directory.entries where names.contains(entry.name) { contents[entry.name] = entry.region }
+        do {
+            let unpacked = try directory.inflate(names.subtracting(contents.keys), from: region)
+            return contents.merging(unpacked) { stored, _ in stored }
+        } catch {
+            throw CheckpointError(path: path, error)
+        }
+    }
+
+    func sources(of weights: [ByteRegion]) -> [ByteRegion] { [region] }
+
+    func displayPath(_ name: String) -> String { path + "!" + name }
+}

@@ -1,0 +1,123 @@
+import Archives
+
+/// The formats of a single weight file, told by its first bytes.
+enum WeightFormat {
+    case safetensors, zip, pickle, npy, gguf
+
+    /// The format of a file that begins with `head`, or nil where it is none of them.
+    init?(head: [UInt8]) {
+        if head.starts(with: [0x50, 0x4B, 3, 4]) || head.starts(with: [0x50, 0x4B, 5, 6]) {
+            self = .zip
+        } else if NPY.isRecognised(head) {
+            self = .npy
+        } else if head.starts(with: Array("GGUF".utf8)) {
+            self = .gguf
+        } else if head.count >= 2, head[0] == 0x80, head[1] <= 5 {
+            self = .pickle
+        } else if head.count > 8, head[8] == UInt8(ascii: "{"), head[..<8].contains(where: { $0 < 9 }) {
+            // The length before the header is a number whose upper bytes are zero, which text never has.
+            self = .safetensors
+        } else {
+            return nil
+        }
+    }
+
+    /// Whether a file that begins with `head` holds weights even where its name does not say so: not any zip, not any pickle.
+    static func isUnmistakable(_ head: [UInt8]) -> Bool {
+        switch WeightFormat(head: head) {
+        case nil: false
+        case .safetensors, .npy, .gguf: true
+        // The number with which PyTorch's old format begins.
+        case .pickle: head.dropFirst(2).starts(with: [0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20])
+        case .zip: firstMember(head).map { $0.hasSuffix(".npy") || $0.hasSuffix("/data.pkl") } ?? false
+        }
+    }
+
+    private static func firstMember(_ head: [UInt8]) -> String? {
+        guard head.count > 30 else { return nil }
+        let length = Int(head[26]) | Int(head[27]) << 8
+        return head.count >= 30 + length ? String(decoding: head[30..<30 + length], as: UTF8.self) : nil
+    }
+
+    /// Reads the weight file in `region`.
+    ///
+    /// - Parameters:
+    ///   - name: what the file is called, for formats whose one tensor has no name of its own.
+    ///   - path: how errors name the file.
+    /// - Throws: ``CheckpointError`` where the bytes are no weight file or a damaged one.
+    static func read(_ region: ByteRegion, name: String, path: String) throws -> WeightFile {
+        let head = region.bytes(0..<min(region.count, ContainerFile.headLength)) ?? []
+        guard let format = WeightFormat(head: head) else { throw unknown(head, path: path) }
+        switch format {
+        case .safetensors: return try Safetensors.read(region, path: path)
+        case .npy: return try NPY.read(region, name: name, path: path)
+        case .zip: return try readZip(zipDirectory(region, path: path), region, path: path)
+        case .pickle, .gguf: throw unknown(head, path: path)
+        }
+    }
+
+    /// The directory of the zip file in `region`, with errors that name the file.
+    static func zipDirectory(_ region: ByteRegion, path: String) throws -> ZipDirectory {
+        do throws(ArchiveError) {
+            guard let directory = try ZipDirectory(region) else { throw ArchiveError("is no zip file") }
+            return directory
+        } catch {
+            throw CheckpointError(path: path, error)
+        }
+    }
+
+    /// Whether the zip file is a weight file rather than an archive of files.
+    static func isWeightFile(_ directory: ZipDirectory) -> Bool { NPZ.isRecognised(directory) }
+
+    private static func readZip(_ directory: ZipDirectory, _ region: ByteRegion, path: String) throws -> WeightFile {
+        if NPZ.isRecognised(directory) { return try NPZ.read(directory, region: region, path: path) }
+        throw CheckpointError(
+            path: path, problem: "a zip file that is neither a PyTorch file nor an .npz", found: MemberList(directory.entries.map(\.name)).text)
+    }
+
+    private static func unknown(_ head: [UInt8], path: String) -> CheckpointError {
+        if let impostor = Impostor(head) { return CheckpointError(path: path, problem: impostor.problem, hint: impostor.hint) }
+        let bytes = head.prefix(8).map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count == 1 ? "0" + digits : digits
+        }
+        return CheckpointError(
+            path: path, problem: "unknown format", expected: "safetensors, PyTorch, npz, npy, GGUF, tar or zip",
+            found: bytes.isEmpty ? "no bytes" : "the first bytes " + bytes.joined(separator: " "))
+    }
+}
+
+/// Something that is often saved under a weight file's name and is none.
+struct Impostor {
+    let problem: String
+    let hint: String?
+
+    init?(_ head: [UInt8]) {
+        let text = String(decoding: head, as: UTF8.self).lowercased()
+        if text.hasPrefix("version https://git-lfs") {
+            problem = "is a Git LFS pointer, not the weights"
+            hint = "fetch the file with 'git lfs pull'"
+        } else if text.hasPrefix("<!doctype html") || text.hasPrefix("<html") {
+            problem = "is an HTML page, not the weights"
+            hint = "the download was probably refused or redirected"
+        } else if text.hasPrefix("<?xml") {
+            problem = "is an XML text, not the weights"
+            hint = nil
+        } else if head.count >= 8, head.allSatisfy({ ($0 >= 0x20 && $0 < 0x7F) || [9, 10, 13].contains($0) }) {
+            problem = "is a text, not the weights"
+            hint = nil
+        } else {
+            return nil
+        }
+    }
+}
+
+/// Names in a message: the first few, then how many there are.
+struct MemberList {
+    let text: String
+
+    init(_ names: [String]) {
+        let shown = names.prefix(10).joined(separator: ", ")
+        text = names.isEmpty ? "nothing" : names.count > 10 ? shown + " and \(names.count - 10) more" : shown
+    }
+}
