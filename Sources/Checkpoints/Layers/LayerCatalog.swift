@@ -27,7 +27,7 @@ public struct LayerCatalog: Sendable {
     ///   - keepsOrder: whether the order of `tensors` is that in which the model defines them.
     ///   - configuration: the bytes of the model's `config.json`; one that is no JSON object counts as none.
     public init(tensors: [TensorRecord], keepsOrder: Bool, configuration: ByteRegion? = nil) {
-        let ordered = keepsOrder ? tensors : tensors.sorted { naturallyPrecedes($0.name, $1.name) }
+        let ordered = keepsOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) }
         let names = ordered.map { TensorName($0.name) }
         let shapes = ordered.map(\.shape)
 

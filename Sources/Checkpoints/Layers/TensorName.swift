@@ -38,25 +38,3 @@ struct TensorName {
     /// Whether a part is a number, as in the names of a stack of blocks.
     var isNumbered: Bool { parts.contains { !$0.isEmpty && $0.utf8.allSatisfy { (48...57).contains($0) } } }
 }
-
-/// Whether `left` comes before `right` when runs of digits are compared as numbers: `h.2` before `h.10`.
-func naturallyPrecedes(_ left: some StringProtocol, _ right: some StringProtocol) -> Bool {
-    var left = Substring(left).utf8[...], right = Substring(right).utf8[...]
-    func isDigit(_ byte: UInt8) -> Bool { (48...57).contains(byte) }
-    while let a = left.first, let b = right.first {
-        if isDigit(a), isDigit(b) {
-            let first = left.prefix(while: isDigit), second = right.prefix(while: isDigit)
-            let one = first.drop { $0 == 48 }, other = second.drop { $0 == 48 }
-            if one.count != other.count { return one.count < other.count }
-            if !one.elementsEqual(other) { return one.lexicographicallyPrecedes(other) }
-            if first.count != second.count { return first.count < second.count }
-            left = left.dropFirst(first.count)
-            right = right.dropFirst(second.count)
-        } else {
-            if a != b { return a < b }
-            left = left.dropFirst()
-            right = right.dropFirst()
-        }
-    }
-    return left.isEmpty && !right.isEmpty
-}

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 
 /// The way through several checkpoints: a bad one is reported and skipped, and the exit status remembers it.
 final class CheckpointRun {
@@ -15,9 +16,17 @@ final class CheckpointRun {
             } catch let error as OutputError {
                 throw error
             } catch {
-                diagnostics.failure("\(error)")
+                diagnostics.failure(Self.description(of: error, path: path))
                 hasFailed = true
             }
+        }
+    }
+
+    /// An error in one line. Those that are about weights alone do not know the checkpoint that the weights are from.
+    private static func description(of error: any Error, path: String) -> String {
+        switch error {
+        case is CheckpointError, is ClusterFileError: "\(error)"
+        default: "\(path): \(error)"
         }
     }
 

@@ -48,13 +48,19 @@ struct GraphCommand: ParsableCommand {
     }
 
     func run() throws {
-        let opened = try source.open(checkpoint)
+        let run = CheckpointRun(diagnostics: output.diagnostics)
+        try run.forEach([checkpoint]) { try write(try source.open($0)) }
+        try run.end()
+    }
+
+    private func write(_ opened: Checkpoint) throws {
         let chosen = try layers.select(from: LayerCatalog(opened), path: opened.path)
         let progress = output.progressBar("graph", total: chosen.count, unit: "layers")
         defer { progress.finish() }
         let stream = try output.resultStream()
         let undefined = try format == .npz ? writeArrays(chosen, stream, progress) : writeLines(opened, chosen, stream, progress)
         try stream.finish()
+        progress.finish()
         for (name, count) in undefined where count > 0 {
             output.diagnostics.warning("\(opened.path): tensor '\(name)': \(count) weights are not a number and no edges")
         }

@@ -7,6 +7,7 @@ final class Progress: Sendable {
         var done = 0
         var shown = 0.0
         var isDrawn = false
+        var isFinished = false
     }
 
     private let label: String
@@ -37,10 +38,18 @@ final class Progress: Sendable {
     }
 
     /// Counts `amount` more as done; draws at most ten times a second on a terminal and once a second elsewhere.
-    func advance(by amount: Int = 1) {
+    func advance(by amount: Int = 1) { update { $0 + amount } }
+
+    /// Sets how much is done as a fraction of the whole; never goes back.
+    func set(fraction: Double) {
+        let done = Int(min(1, max(0, fraction)) * Double(total))
+        update { max($0, done) }
+    }
+
+    private func update(_ done: (Int) -> Int) {
         guard isShown else { return }
         state.withLock { state in
-            state.done += amount
+            state.done = done(state.done)
             let now = Self.now()
             guard now - state.shown >= (isTerminal ? 0.1 : 1), now - start > 0.3 else { return }
             state.shown = now
@@ -53,6 +62,8 @@ final class Progress: Sendable {
     func finish() {
         guard isShown else { return }
         state.withLock { state in
+            guard !state.isFinished else { return }
+            state.isFinished = true
             if isTerminal {
                 if state.isDrawn { Self.write("\r\u{1B}[K") }
             } else {
