@@ -60,7 +60,7 @@ public enum ModelFamily: String, Sendable, CaseIterable {
         } else if numbered("c_attn") {
             self = .gpt2
         } else if numbered("c_fc") {
-            self = names.contains { $0.full.contains(".attn.attention.") } ? .gptNeo : .transformer
+            self = names.contains { $0.full.contains(".attn.attention.") } ? .gptNeo : has("ln_1") ? .gpt2 : .transformer
         } else if numbered("fc_in") {
             self = .gptj
         } else if numbered("up_proj") || numbered("gate_up_proj") || (numbered("w3") && numbered("w1")) {

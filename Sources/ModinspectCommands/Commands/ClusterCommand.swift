@@ -1,5 +1,4 @@
 import ArgumentParser
-import Archives
 import Checkpoints
 import Modularity
 
@@ -33,10 +32,12 @@ struct ClusterCommand: ParsableCommand {
 
     func run() throws {
         let run = CheckpointRun(diagnostics: output.diagnostics)
+        // Opened first: a result that can go nowhere is not worth computing.
+        let stream = try output.resultStream()
         try run.forEach([checkpoint]) { path in
             let opened = try source.open(path)
             let chosen = try layers.select(from: LayerCatalog(opened), path: opened.path)
-            let progress = output.progressBar("cluster", total: 1000, unit: "‰")
+            let progress = output.progressBar("cluster", total: 1000, unit: "")
             let options = clustering.clusteringOptions(seed: computation.seed)
             let analysis = try ModelAnalysis(
                 WeightGraph(chosen), labels: .clustering(options, counts: clustering.clusterCounts), threads: computation.threadCount
@@ -44,13 +45,12 @@ struct ClusterCommand: ParsableCommand {
             progress.finish()
             guard let sweep = analysis.sweeps.first else { return }
             output.diagnostics.describe(sweep, path: opened.path)
-            try write(sweep, of: opened)
+            try write(sweep, of: opened, to: stream)
         }
         try run.end()
     }
 
-    private func write(_ sweep: ModelAnalysis.Sweep, of opened: Checkpoint) throws {
-        let stream = try output.resultStream()
+    private func write(_ sweep: ModelAnalysis.Sweep, of opened: Checkpoint, to stream: ResultStream) throws {
         let found = sweep.layers.map(ClusteredLayer.init)
         switch format {
         case .tsv:

@@ -27,31 +27,29 @@ struct InfoCommand: ParsableCommand {
     }
 
     func run() throws {
-        var stream: ResultStream?
+        // Opened first: a result that can go nowhere is not worth computing.
+        let stream = try output.resultStream()
+        var count = 0
         var report: [CheckpointInfo] = []
         let run = CheckpointRun(diagnostics: output.diagnostics)
         try run.forEach(checkpoints) { path in
             let info = try inspect(path)
+            count += 1
             if format == .json {
                 report.append(info)
                 return
             }
-            let isFirst = stream == nil
-            let target = try stream ?? output.resultStream()
-            stream = target
             switch format {
-            case .text: try target.write((isFirst ? "" : "\n") + InfoText.text(info))
-            case .tsv: try target.write((isFirst ? InfoText.header : "") + InfoText.rows(info))
-            case .jsonl, .json: try target.write(try ReportEncoder.bytes(of: InfoLine(seed: nil, checkpoint: info), isIndented: false))
+            case .text: try stream.write((count == 1 ? "" : "\n") + InfoText.text(info))
+            case .tsv: try stream.write((count == 1 ? InfoText.header : "") + InfoText.rows(info))
+            case .jsonl, .json: try stream.write(try ReportEncoder.bytes(of: InfoLine(seed: nil, checkpoint: info), isIndented: false))
             }
-            try target.flush()
+            try stream.flush()
         }
-        if !report.isEmpty {
-            let target = try output.resultStream()
-            try target.write(try ReportEncoder.bytes(of: InfoReport(seed: nil, checkpoints: report), isIndented: true))
-            stream = target
+        if format == .json, count > 0 {
+            try stream.write(try ReportEncoder.bytes(of: InfoReport(seed: nil, checkpoints: report), isIndented: true))
         }
-        try stream?.finish()
+        if count > 0 { try stream.finish() }
         try run.end()
     }
 

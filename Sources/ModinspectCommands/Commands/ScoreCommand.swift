@@ -73,30 +73,28 @@ struct ScoreCommand: ParsableCommand {
     func run() throws {
         let given = try clusterFile.map { try ClusterFile(path: $0) }
         let run = CheckpointRun(diagnostics: output.diagnostics)
-        var stream: ResultStream?
+        // Opened first: a result that can go nowhere is not worth computing.
+        let stream = try output.resultStream()
+        var count = 0
         var report: [ScoredCheckpoint] = []
         var isBelow = false
         try run.forEach(checkpoints) { path in
             let scored = try score(path, given: given)
             isBelow = fails(scored) || isBelow
+            count += 1
             if format == .json {
                 report.append(scored)
                 return
             }
-            let isFirst = stream == nil
-            let target = try stream ?? output.resultStream()
-            stream = target
-            try write(scored, to: target, isFirst: isFirst)
-            try target.flush()
+            try write(scored, to: stream, isFirst: count == 1)
+            try stream.flush()
         }
-        if !report.isEmpty {
-            let target = try output.resultStream()
+        if format == .json, count > 0 {
             let document = ScoreReport(
                 seed: computation.seed, method: given == nil ? clustering.methodName : nil, clusters: clusterFile, checkpoints: report)
-            try target.write(try ReportEncoder.bytes(of: document, isIndented: true))
-            stream = target
+            try stream.write(try ReportEncoder.bytes(of: document, isIndented: true))
         }
-        try stream?.finish()
+        if count > 0 { try stream.finish() }
         try run.end()
         if isBelow { throw ExitCode(3) }
     }
@@ -116,7 +114,7 @@ struct ScoreCommand: ParsableCommand {
             chosen = try layers.select(from: catalog, path: opened.path)
             labels = .clustering(clustering.clusteringOptions(seed: computation.seed), counts: clustering.clusterCounts)
         }
-        let progress = output.progressBar("score", total: 1000, unit: "‰")
+        let progress = output.progressBar("score", total: 1000, unit: "")
         defer { progress.finish() }
         let analysis = try ModelAnalysis(
             WeightGraph(chosen), labels: labels, nullSamples: nullSamples, threads: computation.threadCount

@@ -21,7 +21,7 @@ final class Progress: Sendable {
     /// - Parameters:
     ///   - label: what is being done.
     ///   - total: how many `unit`s there are.
-    ///   - unit: `bytes` is shown in larger units where that suits.
+    ///   - unit: `bytes` is shown in larger units where that suits; empty for a share, which has no rate.
     init(_ label: String, total: Int, unit: String, isShown: Bool) {
         self.label = label
         self.total = total
@@ -85,8 +85,10 @@ final class Progress: Sendable {
         let rate = Double(done) / max(elapsed, 1e-9)
         let left = rate > 0 ? Int((Double(max(0, total - done)) / rate).rounded(.up)) : 0
         let time = left >= 3600 ? "\(left / 3600) h \(left % 3600 / 60) min" : left >= 60 ? "\(left / 60) min \(left % 60) s" : "\(left) s"
-        var line = "\(label) [\(bar)] \(Int(share * 100))% \(amount(rate))/s"
-        if !isLast { line += ", \(time) left" }
+        var parts = ["\(label) [\(bar)] \(Int(share * 100))%"]
+        if !unit.isEmpty { parts.append("\(amount(rate))/s") }
+        if !isLast { parts.append("\(time) left") }
+        let line = parts.joined(separator: ", ")
         Self.write(isTerminal ? "\r\(line)\u{1B}[K" : line + "\n")
     }
 
