@@ -40,6 +40,7 @@ let package = Package(
             ]),
         .executableTarget(name: "modinspect", dependencies: ["ModinspectCommands"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives"]),
+        .testTarget(name: "CheckpointsTests", dependencies: ["Archives", "Checkpoints"]),
     ],
     swiftLanguageModes: [.v6]
 )

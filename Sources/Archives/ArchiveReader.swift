@@ -40,7 +40,6 @@ public final class ArchiveReader {
     private var memberCount = 0
     private var current: Member?
     private var block: Block?
-    private var firstMember: Member??
 
     private static let maximumMembers = 100_000
     private static let maximumNameLength = 4096
@@ -55,40 +54,28 @@ public final class ArchiveReader {
         limit = max(unpackedLimit, overflow ? .max : scaled)
         self.region = region
         self.format = format
-        let opened = try ArchiveHandle.reading(region, format, raw: false)
-        // libarchive finds out what a compressed stream holds at its first header.
-        var entry: OpaquePointer?
-        let status = archive_read_next_header(opened.pointer, &entry)
-        let isTar = status == ARCHIVE_EOF || archive_format(opened.pointer) != 0
-        if status < ARCHIVE_WARN, !format.isPlain, !isTar {
+        // What a compressed stream holds shows when it is opened: no tar is one file.
+        do {
+            handle = try ArchiveHandle.reading(region, format, raw: false)
+            isSingleFile = false
+        } catch {
+            if format.isPlain { throw error }
             handle = try ArchiveHandle.reading(region, format, raw: true)
             isSingleFile = true
-            label = format.label(holdsTar: false)
-        } else {
-            handle = opened
-            isSingleFile = false
-            label = format.label(holdsTar: true)
-            firstMember = .some(try interpret(status, entry))
         }
+        label = format.label(holdsTar: !isSingleFile)
     }
 
     /// The next member, or nil at the archive's end.
     ///
     /// - Throws: ``ArchiveError`` where the archive is damaged, truncated, or unpacks to too much.
     public func next() throws(ArchiveError) -> Member? {
-        let member: Member?
-        if let first = firstMember {
-            firstMember = nil
-            member = first
-        } else {
-            try skip()
-            var entry: OpaquePointer?
-            var status = archive_read_next_header(handle.pointer, &entry)
-            for _ in 0..<3 where status == ARCHIVE_RETRY { status = archive_read_next_header(handle.pointer, &entry) }
-            member = try interpret(status, entry)
-        }
-        current = member
-        return member
+        try skip()
+        var entry: OpaquePointer?
+        var status = archive_read_next_header(handle.pointer, &entry)
+        for _ in 0..<3 where status == ARCHIVE_RETRY { status = archive_read_next_header(handle.pointer, &entry) }
+        current = try interpret(status, entry)
+        return current
     }
 
     /// The first bytes of the current member, at most `count`, without consuming them.

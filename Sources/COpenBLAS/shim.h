@@ -7,6 +7,13 @@
 extern void gotoblas_dynamic_init(void) __attribute__((weak));
 extern void gotoblas_dynamic_quit(void) __attribute__((weak));
 
+// Ends the pool of worker threads; without it the library computes on the caller's thread.
+extern int blas_thread_shutdown_(void) __attribute__((weak));
+
+static inline void modinspect_stop_idle_workers(void) {
+    if (blas_thread_shutdown_ != 0) blas_thread_shutdown_();
+}
+
 static inline int modinspect_can_reselect_kernels(void) {
     return gotoblas_dynamic_init != 0 && gotoblas_dynamic_quit != 0;
 }

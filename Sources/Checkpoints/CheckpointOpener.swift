@@ -17,6 +17,11 @@ struct CheckpointOpener {
         } catch {
             throw CheckpointError(path: path, error)
         }
+        return try open(region)
+    }
+
+    /// Opens bytes that were found at ``path``.
+    func open(_ region: ByteRegion) throws -> Checkpoint {
         switch ArchiveFormat(region) {
         case .zip:
             let directory = try WeightFormat.zipDirectory(region, path: path)

@@ -60,3 +60,34 @@ public func minimumDistances(
     }
     return total.sum()
 }
+
+/// Sums of the coordinates of each cluster's points, [clusters, dimensions], and the numbers of points.
+///
+/// Lane l of eight takes the points i with i mod 8 = l; the count is a multiple of 8, the padding has label -1.
+public func sumByCluster(
+    _ points: UnsafePointer<Double>, _ stride: Int, _ count: Int, _ dimensions: Int, _ labels: UnsafePointer<Int64>,
+    _ clusters: Int, _ sums: UnsafeMutablePointer<Double>, _ sizes: UnsafeMutablePointer<Int>
+) {
+    for cluster in 0..<clusters {
+        let wanted = SIMD8<Int64>(repeating: Int64(cluster))
+        var size = SIMD8<Int64>.zero
+        var i = 0
+        while i < count {
+            let label = UnsafeRawPointer(labels + i).loadUnaligned(as: SIMD8<Int64>.self)
+            size.replace(with: size &+ 1, where: label .== wanted)
+            i &+= 8
+        }
+        sizes[cluster] = Int(size.wrappedSum())
+        for d in 0..<dimensions {
+            var sum = SIMD8<Double>.zero
+            i = 0
+            while i < count {
+                let label = UnsafeRawPointer(labels + i).loadUnaligned(as: SIMD8<Int64>.self)
+                let x = UnsafeRawPointer(points + (d &* stride &+ i)).loadUnaligned(as: SIMD8<Double>.self)
+                sum += SIMD8<Double>.zero.replacing(with: x, where: label .== wanted)
+                i &+= 8
+            }
+            sums[cluster &* dimensions &+ d] = sum.sum()
+        }
+    }
+}

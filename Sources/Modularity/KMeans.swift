@@ -52,10 +52,11 @@ public struct KMeans: Sendable {
         var centers = seedCenters(points, clusters, &generator)
         var assignment = PointSet.Assignment(points)
         for _ in 0..<mostIterations {
-            let changed = points.assign(to: centers, clusters: clusters, &assignment)
-            let refilled = refillEmptyClusters(points, clusters, &assignment)
-            guard changed || refilled else { break }
-            let (sums, sizes) = points.clusterSums(assignment, clusters: clusters)
+            guard points.assign(to: centers, clusters: clusters, &assignment) else { break }
+            var (sums, sizes) = points.clusterSums(assignment, clusters: clusters)
+            if sizes.contains(0), refill(&sizes, points, &assignment) {
+                (sums, sizes) = points.clusterSums(assignment, clusters: clusters)
+            }
             for cluster in 0..<clusters where sizes[cluster] > 0 {
                 for d in 0..<points.dimensions {
                     centers[cluster * points.dimensions + d] = sums[cluster * points.dimensions + d] / Double(sizes[cluster])
@@ -67,13 +68,9 @@ public struct KMeans: Sendable {
     }
 
     /// Gives every empty cluster the point that is farthest from its own centre, if any is away from it.
-    private static func refillEmptyClusters(
-        _ points: PointSet, _ clusters: Int, _ assignment: inout PointSet.Assignment
-    ) -> Bool {
-        var sizes = [Int](repeating: 0, count: clusters)
-        for point in 0..<points.count { sizes[assignment.label(point)] += 1 }
+    private static func refill(_ sizes: inout [Int], _ points: PointSet, _ assignment: inout PointSet.Assignment) -> Bool {
         var refilled = false
-        for cluster in 0..<clusters where sizes[cluster] == 0 {
+        for cluster in sizes.indices where sizes[cluster] == 0 {
             var farthest = -1
             for point in 0..<points.count where sizes[assignment.label(point)] > 1 {
                 if farthest < 0 || assignment.distance(point) > assignment.distance(farthest) { farthest = point }

@@ -60,7 +60,10 @@ enum BLAS {
     ///
     /// OpenBLAS falls back to old kernels on CPUs younger than itself. Its choice is corrected where the library allows it,
     /// the user has not chosen by `OPENBLAS_CORETYPE`, and the CPU has the instructions.
-    private static let ready: Void = {
+    ///
+    /// Its idle workers, which would spin on the cores that our own threads use, are sent home. The value is true so that
+    /// it can be asserted: the compiler may drop the initialisation of a global whose value nobody uses.
+    private static let isReady: Bool = {
         let outdated: Set<String> = ["Prescott", "Core2", "Nehalem", "Sandybridge", "Haswell", "Zen"]
         if modinspect_can_reselect_kernels() != 0, getenv("OPENBLAS_CORETYPE") == nil,
             let name = openblas_get_corename().map({ String(cString: $0) }), outdated.contains(name)
@@ -76,10 +79,12 @@ enum BLAS {
             }
         }
         openblas_set_num_threads(1)
+        modinspect_stop_idle_workers()
+        return true
     }()
 
     /// Makes the library ready; every use of it begins here.
-    static func prepare() { _ = ready }
+    static func prepare() { precondition(isReady) }
 
     enum Transpose {
         case no, yes

@@ -48,10 +48,8 @@ struct GramMatrix: Sendable {
 
     /// output [block, size] = input [block, size] times the matrix.
     func multiply(_ block: Int, _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>) {
-        elements.withElements {
-            Float.gemm(
-                .no, .no, m: block, n: size, k: size, alpha: 1, input, size, $0.baseAddress!, size, beta: 0, output, size)
-        }
+        output.update(repeating: 0, count: block * size)
+        elements.withElements { SkinnyProduct.add(block, input, size, $0.baseAddress!, size, size, output) }
     }
 
     /// All rows of the source in memory.
@@ -67,64 +65,4 @@ struct GramMatrix: Sendable {
             }
         }
     }
-}
-
-/// Products with A^T A without forming it: every tile of rows is read once a product and used for both factors.
-struct DirectProduct: Sendable {
-    private let dense: Matrix<Float>
-    private let threads: Int
-    /// The sums of the tiles are added in this many fixed groups, whatever the number of threads.
-    private static let groups = 8
-
-    init(of source: some RowSource, threads: Int) throws {
-        dense = try GramMatrix.dense(source, threads: threads)
-        self.threads = threads
-    }
-
-    /// output [block, columns] = (A^T A input^T)^T.
-    func multiply(_ block: Int, _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>) throws {
-        let rows = dense.rows
-        let columns = dense.columns
-        let partial = SharedBuffer(Buffer<Float>(uninitialized: Self.groups * block * columns))
-        let shared = SharedPointer(UnsafeMutablePointer(mutating: input))
-        // A tile of rows should stay in the second-level cache between its two uses.
-        let tileRows = max(8, (1 << 17) / max(columns, 1))
-        let rowsPerGroup = (rows + Self.groups - 1) / Self.groups
-        try Parallel.forEach(count: Self.groups, threads: threads) { group in
-            let sum = partial.buffer.base + group * block * columns
-            sum.update(repeating: 0, count: block * columns)
-            let images = Buffer<Float>(uninitialized: tileRows * block)
-            let end = min((group + 1) * rowsPerGroup, rows)
-            dense.withElements { elements in
-                for first in stride(from: group * rowsPerGroup, to: end, by: tileRows) {
-                    let height = min(tileRows, end - first)
-                    let tile = elements.baseAddress! + first * columns
-                    // images [block, height] = input [block, columns] tile^T
-                    Float.gemm(
-                        .no, .yes, m: block, n: height, k: columns, alpha: 1, shared.pointer, columns, tile, columns, beta: 0,
-                        images.base, height)
-                    Float.gemm(
-                        .no, .no, m: block, n: columns, k: height, alpha: 1, images.base, height, tile, columns, beta: 1, sum, columns)
-                }
-            }
-        }
-        let total = block * columns
-        output.update(from: partial.buffer.base, count: total)
-        for group in 1..<Self.groups {
-            let sum = partial.buffer.base + group * total
-            for i in 0..<total { output[i] += sum[i] }
-        }
-    }
-}
-
-/// A buffer that several threads write in places of their own.
-struct SharedBuffer<Scalar: BitwiseCopyable>: @unchecked Sendable {
-    let buffer: Buffer<Scalar>
-    init(_ buffer: Buffer<Scalar>) { self.buffer = buffer }
-}
-
-/// A pointer that several threads use in places of their own, within the call that owns the memory.
-struct SharedPointer<Scalar>: @unchecked Sendable {
-    let pointer: UnsafeMutablePointer<Scalar>
-    init(_ pointer: UnsafeMutablePointer<Scalar>) { self.pointer = pointer }
 }

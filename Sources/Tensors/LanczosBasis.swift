@@ -86,12 +86,7 @@ struct LanczosBasis<Scalar: BLASScalar> {
     private func orthonormalizePending(_ vectors: Int, _ generator: inout SeededGenerator) -> Int {
         let first = basis.base + dimension * size
         let sizes = (0..<vectors).map { norm(first + $0 * size) }
-        for _ in 0..<2 where dimension > 0 {
-            Scalar.gemm(
-                .no, .yes, m: vectors, n: dimension, k: size, alpha: 1, first, size, basis.base, size, beta: 0, scratch.base, dimension)
-            Scalar.gemm(
-                .no, .no, m: vectors, n: size, k: dimension, alpha: -1, scratch.base, dimension, basis.base, size, beta: 1, first, size)
-        }
+        removeBasis(from: first, vectors)
         var kept = 0
         for i in 0..<vectors {
             let vector = first + kept * size
@@ -99,29 +94,39 @@ struct LanczosBasis<Scalar: BLASScalar> {
             var reference = sizes[i]
             var attempts = 0
             while true {
-                orthogonalize(vector, against: kept, and: attempts > 0 ? dimension : 0)
+                for _ in 0..<2 {
+                    for j in 0..<kept { subtract(first + j * size, from: vector) }
+                }
                 let length = norm(vector)
                 if length > 0, length > reference * 1e-5, length.isFinite {
                     scale(vector, by: Scalar(1 / length))
-                    // Once more, now that rounding errors are small beside the vector.
-                    orthogonalize(vector, against: kept, and: dimension)
-                    scale(vector, by: Scalar(1 / norm(vector)))
                     kept += 1
                     break
                 }
                 guard dimension + kept < size, attempts < 3 else { break }
                 for j in 0..<size { vector[j] = Scalar(generator.normal()) }
                 reference = norm(vector)
+                removeBasis(from: vector, 1)
                 attempts += 1
             }
+        }
+        // Once more, now that rounding errors are small beside the vectors.
+        removeBasis(from: first, kept)
+        for i in 0..<kept {
+            let vector = first + i * size
+            for j in 0..<i { subtract(first + j * size, from: vector) }
+            scale(vector, by: Scalar(1 / norm(vector)))
         }
         return kept
     }
 
-    private func orthogonalize(_ vector: UnsafeMutablePointer<Scalar>, against kept: Int, and basisVectors: Int) {
-        let first = basis.base + dimension * size
-        for j in 0..<kept { subtract(first + j * size, from: vector) }
-        for j in 0..<basisVectors { subtract(basis.base + j * size, from: vector) }
+    /// Takes what lies in the basis out of some row vectors.
+    private func removeBasis(from target: UnsafeMutablePointer<Scalar>, _ vectors: Int) {
+        guard dimension > 0, vectors > 0 else { return }
+        Scalar.gemm(
+            .no, .yes, m: vectors, n: dimension, k: size, alpha: 1, target, size, basis.base, size, beta: 0, scratch.base, dimension)
+        Scalar.gemm(
+            .no, .no, m: vectors, n: size, k: dimension, alpha: -1, scratch.base, dimension, basis.base, size, beta: 1, target, size)
     }
 
     private func subtract(_ direction: UnsafePointer<Scalar>, from vector: UnsafeMutablePointer<Scalar>) {

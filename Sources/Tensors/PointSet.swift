@@ -67,7 +67,10 @@ public final class PointSet: Sendable {
                     InstructionSet.current == .v3
                     ? KernelsV3.assignNearest(points, stride, stride, dimensions, centers, clusters, label, distance)
                     : Kernels.assignNearest(points, stride, stride, dimensions, centers, clusters, label, distance)
-                for padding in count..<stride { distance[padding] = 0 }
+                for padding in count..<stride {
+                    distance[padding] = 0
+                    label[padding] = -1
+                }
                 return changed
             }
         }
@@ -77,18 +80,19 @@ public final class PointSet: Sendable {
     public func clusterSums(_ assignment: Assignment, clusters: Int) -> (sums: [Double], sizes: [Int]) {
         var sums = [Double](repeating: 0, count: clusters * dimensions)
         var sizes = [Int](repeating: 0, count: clusters)
-        let dimensions = dimensions
         let points = coordinates.buffer.base
-        sums.withUnsafeMutableBufferPointer { sums in
-            sizes.withUnsafeMutableBufferPointer { sizes in
-                assignment.paddedLabels.withUnsafeBufferPointer { labels in
-                    for i in 0..<count {
-                        let label = Int(labels[i])
-                        sizes[label] += 1
-                        for d in 0..<dimensions { sums[label &* dimensions &+ d] += points[d &* stride &+ i] }
-                    }
-                }
+        guard clusters > 8 else {
+            switch InstructionSet.current {
+            case .v3: KernelsV3.sumByCluster(points, stride, stride, dimensions, assignment.paddedLabels, clusters, &sums, &sizes)
+            case .baseline: Kernels.sumByCluster(points, stride, stride, dimensions, assignment.paddedLabels, clusters, &sums, &sizes)
             }
+            return (sums, sizes)
+        }
+        // Reading all points once for each cluster costs more than scattered additions when there are many clusters.
+        for i in 0..<count {
+            let label = Int(assignment.paddedLabels[i])
+            sizes[label] += 1
+            for d in 0..<dimensions { sums[label &* dimensions &+ d] += points[d &* stride &+ i] }
         }
         return (sums, sizes)
     }

@@ -1,0 +1,96 @@
+import Archives
+
+/// The stream that `torch.save` wrote before PyTorch 1.6: a magic number, a version and a description of the machine, each a
+/// pickle of its own; the object's pickle; the list of storage keys; then for each the number of elements and the bytes.
+struct TorchLegacyStream {
+    /// The object.
+    let pickle: Pickle
+    private let storages: [String: ByteRegion]
+
+    /// 0x1950a86a20f9469cfc6c, little-endian.
+    private static let magic: [UInt8] = [0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19]
+    private static let magicDigits = Array("119547037146038801333356".utf8)
+    private static let version = 1001
+
+    /// Whether the first pickle of a file is the format's magic number.
+    static func isMagic(_ pickle: Pickle) -> Bool {
+        guard case .wideInteger(let index) = pickle.root else { return false }
+        let bytes = pickle.regions[index]
+        return bytes.withUnsafeBytes { $0.elementsEqual(magic) || $0.elementsEqual(magicDigits) }
+    }
+
+    /// - Throws: ``TensorProblem`` where the bytes are no such stream.
+    init(_ region: ByteRegion) throws(TensorProblem) {
+        var position = 0
+        func next(_ what: String) throws(TensorProblem) -> Pickle {
+            do {
+                let (pickle, end) = try PickleReader.read(region, at: position)
+                position = end
+                return pickle
+            } catch {
+                throw TensorProblem(problem: "\(what): \(error.description)")
+            }
+        }
+        guard Self.isMagic(try next("the magic number")) else { throw TensorProblem(problem: "the magic number is missing") }
+        let header = try next("the version")
+        guard header.integer(header.root) == Self.version else {
+            throw TensorProblem(problem: "unknown version of the legacy format", expected: "\(Self.version)")
+        }
+        let machine = try next("the description of the machine")
+        if case .dictionary(let index) = machine.root {
+            let items = machine.dictionaries[index]
+            for place in stride(from: 0, to: items.count, by: 2)
+            where machine.text(items[place]) == "little_endian" && machine.boolean(items[place + 1]) == false {
+                throw TensorProblem(problem: "a big-endian file is not supported")
+            }
+        }
+        pickle = try next("the object")
+        let keyList = try next("the list of storages")
+        guard let keys = keyList.sequence(keyList.root) else { throw TensorProblem(problem: "the list of storages is no list") }
+        let widths = pickle.storageWidths()
+        var storages: [String: ByteRegion] = [:]
+        var reader = ByteReader(region, at: position)
+        for value in keys {
+            guard let key = keyList.storageKey(value), let width = widths[key] else {
+                throw TensorProblem(problem: "the list of storages names one that no tensor has")
+            }
+            guard let count: Int64 = reader.integer() else {
+                throw TensorProblem(problem: "the file ends before storage '\(key)'")
+            }
+            let (size, overflow) = Int(count).multipliedReportingOverflow(by: width)
+            guard !overflow, let bytes = reader.take(size) else {
+                throw TensorProblem(
+                    problem: "storage '\(key)' leaves the file", expected: "\(count) elements of \(width) bytes",
+                    found: "\(reader.remaining) bytes")
+            }
+            guard storages.updateValue(bytes, forKey: key) == nil else {
+                throw TensorProblem(problem: "storage '\(key)' is there twice")
+            }
+        }
+        self.storages = storages
+    }
+
+    /// The bytes of a storage, checked against the size that the pickle gives.
+    func storage(_ key: String, byteCount: Int) throws(TensorProblem) -> ByteRegion {
+        guard let bytes = storages[key] else { throw TensorProblem(problem: "its storage '\(key)' is not in the file") }
+        guard bytes.count == byteCount else {
+            throw TensorProblem(
+                problem: "its storage '\(key)' has another size", expected: "\(byteCount) bytes", found: "\(bytes.count)")
+        }
+        return bytes
+    }
+}
+
+extension Pickle {
+    /// The bytes of an element in each storage that the pickle names; types that are not read have them too.
+    fileprivate func storageWidths() -> [String: Int] {
+        var widths: [String: Int] = [:]
+        for identifier in persistentIdentifiers {
+            guard let parts = tuple(identifier), parts.count >= 5, text(parts[parts.startIndex]) == "storage",
+                let global = global(parts[parts.startIndex + 1]), let key = storageKey(parts[parts.startIndex + 2])
+            else { continue }
+            widths[key] = TorchStorageType(global)?.width ?? TorchStorageType.refusedWidth(global) ?? 1
+        }
+        return widths
+    }
+}

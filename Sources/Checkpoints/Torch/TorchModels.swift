@@ -1,0 +1,86 @@
+import Archives
+
+extension WeightFile {
+    /// The weight file that a pickle and its storages make.
+    ///
+    /// - Parameters:
+    ///   - format: as users know it.
+    ///   - storages: finds the bytes of the storages that the pickle names.
+    ///   - path: the file, for messages.
+    init(format: String, pickle: Pickle, path: String, storages: @escaping StorageLookup) throws(CheckpointError) {
+        let candidates: [ModelSearch.Candidate]
+        do {
+            candidates = try ModelSearch.candidates(in: pickle)
+        } catch {
+            throw CheckpointError(path: path, problem: "the pickle shares its parts more often than a checkpoint does")
+        }
+        let foreign = Set(pickle.globals.filter { !PickleGlobals.isFamiliar($0) }.map(\.qualifiedName.singleLine)).sorted()
+        guard !candidates.isEmpty else {
+            let called = foreign.first.map { "; the pickle calls \($0), which is not executed" } ?? ""
+            throw CheckpointError(path: path, problem: "no tensors" + called)
+        }
+        let tensors = TorchTensors(pickle: pickle, storages: storages)
+        var models: [Model] = []
+        for candidate in candidates {
+            models.append(try Self.model(candidate, tensors, path))
+        }
+        self.init(format: format, models: models, keepsOrder: true, foreignGlobals: foreign)
+    }
+
+    private static func model(
+        _ candidate: ModelSearch.Candidate, _ tensors: TorchTensors, _ path: String
+    ) throws(CheckpointError) -> Model {
+        var records: [TensorRecord] = []
+        var names: Set<String> = []
+        for entry in candidate.entries {
+            guard let source = tensors.pickle.tensorSource(entry.value) else {
+                if let name = tensors.pickle.opaqueTensorCall(entry) {
+                    throw CheckpointError(path: path, tensor: entry.name, problem: "made by \(name), which is not executed")
+                }
+                continue
+            }
+            guard names.insert(entry.name).inserted else {
+                throw CheckpointError(path: path, tensor: entry.name, problem: "the model names it twice")
+            }
+            records.append(try tensors.record(name: entry.name, source: source, path: path))
+        }
+        return Model(key: candidate.key, tensors: records)
+    }
+}
+
+extension Pickle {
+    /// What a value in a model's dictionary would be made by where it could be a tensor; nil for plain data and for
+    /// instances of classes that have a state of their own.
+    ///
+    /// A call that is given a tensor or a storage makes one. So may a call of a function, or of anything in a module that
+    /// runs programs; classes called with plain values, such as dates and paths, are data.
+    fileprivate func opaqueTensorCall(_ entry: ModelSearch.Entry) -> String? {
+        guard let object = object(entry.value) else { return nil }
+        let lastPart = entry.name.split(separator: ".").last ?? ""
+        guard lastPart != "_extra_state", !isDictionary(entry.value), sequence(entry.value) == nil else { return nil }
+        let name = callableName(object.callable)
+        if let global = global(object.callable), PickleGlobals.isFamiliar(global) { return nil }
+        if let arguments = tuple(object.arguments), arguments.prefix(16).contains(where: isStorageOrTensor) { return name }
+        if object.isInstance || object.state != nil || !object.items.isEmpty || !object.appended.isEmpty { return nil }
+        let parts = name.split(separator: ".")
+        let module = String(parts.first ?? "")
+        if Self.runningModules.contains(module) { return name }
+        if Self.valueModules.contains(module) { return nil }
+        return parts.last?.first?.isUppercase == true ? nil : name
+    }
+
+    private func isStorageOrTensor(_ value: PickleValue) -> Bool {
+        if case .persistent = value { return true }
+        return tensorSource(value) != nil
+    }
+
+    private static let runningModules: Set<String> = [
+        "os", "posix", "nt", "subprocess", "sys", "builtins", "__builtin__", "importlib", "runpy", "shutil", "socket", "ctypes",
+        "pty", "commands", "code", "pickle", "operator", "functools", "webbrowser", "multiprocessing", "threading", "asyncio",
+    ]
+
+    private static let valueModules: Set<String> = [
+        "datetime", "pathlib", "uuid", "decimal", "fractions", "numpy", "random", "time", "enum", "copyreg", "copy_reg",
+        "argparse", "types", "collections", "_io", "io",
+    ]
+}

@@ -1,0 +1,11 @@
+/// A buffer that several threads write in places of their own.
+struct SharedBuffer<Scalar: BitwiseCopyable>: @unchecked Sendable {
+    let buffer: Buffer<Scalar>
+    init(_ buffer: Buffer<Scalar>) { self.buffer = buffer }
+}
+
+/// A pointer that several threads use in places of their own, within the call that owns the memory.
+struct SharedPointer<Scalar>: @unchecked Sendable {
+    let pointer: UnsafeMutablePointer<Scalar>
+    init(_ pointer: UnsafeMutablePointer<Scalar>) { self.pointer = pointer }
+}
