@@ -39,7 +39,7 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
         .executableTarget(name: "modinspect", dependencies: ["ModinspectCommands"]),
-        .testTarget(name: "ArchivesTests", dependencies: ["Archives"]),
+        .testTarget(name: "ArchivesTests", dependencies: ["Archives", "CArchive"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Archives", "Checkpoints"]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(

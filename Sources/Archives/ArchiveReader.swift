@@ -71,10 +71,12 @@ public final class ArchiveReader {
     /// - Throws: ``ArchiveError`` where the archive is damaged, truncated, or unpacks to too much.
     public func next() throws(ArchiveError) -> Member? {
         try skip()
-        var entry: OpaquePointer?
-        var status = archive_read_next_header(handle.pointer, &entry)
-        for _ in 0..<3 where status == ARCHIVE_RETRY { status = archive_read_next_header(handle.pointer, &entry) }
-        current = try interpret(status, entry)
+        current = try withUTF8Names { () throws(ArchiveError) in
+            var entry: OpaquePointer?
+            var status = archive_read_next_header(handle.pointer, &entry)
+            for _ in 0..<3 where status == ARCHIVE_RETRY { status = archive_read_next_header(handle.pointer, &entry) }
+            return try interpret(status, entry)
+        }
         return current
     }
 
@@ -171,12 +173,12 @@ public final class ArchiveReader {
     }
 
     private func kind(of entry: OpaquePointer) -> Member.Kind {
-        if let target = archive_entry_hardlink(entry) { return .hardLink(target: String(cString: target)) }
+        if let target = archive_entry_hardlink(entry) ?? archive_entry_hardlink_utf8(entry) { return .hardLink(target: String(cString: target)) }
         switch UInt32(archive_entry_filetype(entry)) & CARCHIVE_TYPE_MASK {
         case CARCHIVE_TYPE_FILE: return .file
         case CARCHIVE_TYPE_DIRECTORY: return .directory
         case CARCHIVE_TYPE_LINK:
-            return archive_entry_symlink(entry).map { .symbolicLink(target: String(cString: $0)) } ?? .special
+            return (archive_entry_symlink(entry) ?? archive_entry_symlink_utf8(entry)).map { .symbolicLink(target: String(cString: $0)) } ?? .special
         default: return .special
         }
     }

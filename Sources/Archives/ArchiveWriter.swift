@@ -56,7 +56,7 @@ public final class ArchiveWriter {
         try checkComplete()
         guard let entry = archive_entry_new() else { throw ArchiveError("out of memory") }
         defer { archive_entry_free(entry) }
-        archive_entry_set_pathname_utf8(entry, name)
+        archive_entry_set_pathname(entry, name)
         archive_entry_set_size(entry, Int64(size))
         archive_entry_set_filetype(entry, CARCHIVE_TYPE_FILE)
         archive_entry_set_perm(entry, 0o644)
@@ -65,7 +65,7 @@ public final class ArchiveWriter {
         archive_entry_set_gid(entry, 0)
         member = name
         missing = size
-        try check(archive_write_header(handle, entry))
+        try check(try withUTF8Names { () in archive_write_header(handle, entry) })
     }
 
     /// Adds the next bytes of the member that was begun.

@@ -38,19 +38,24 @@ extension ByteRegion {
     /// - Parameter limit: the most bytes that are taken from a pipe.
     /// - Throws: ``ArchiveError`` where nothing arrives, more than `limit` bytes arrive, or standard input is a terminal.
     public static func standardInput(limit: Int = 64 << 30) throws(ArchiveError) -> ByteRegion {
+        try reading(descriptor: STDIN_FILENO, limit: limit)
+    }
+
+    /// What ``standardInput(limit:)`` does, for any open descriptor.
+    static func reading(descriptor: Int32, limit: Int) throws(ArchiveError) -> ByteRegion {
         var status = stat()
-        guard fstat(STDIN_FILENO, &status) == 0 else { throw ArchiveError(systemMessage(errno)) }
+        guard fstat(descriptor, &status) == 0 else { throw ArchiveError(systemMessage(errno)) }
         let kind = FileKind(status)
         if kind == .directory, let refusal = kind.refusal { throw refusal }
-        guard isatty(STDIN_FILENO) == 0 else { throw ArchiveError("standard input is a terminal", hint: "pipe a checkpoint into it") }
-        if kind == .regular, status.st_size > 0, lseek(STDIN_FILENO, 0, SEEK_CUR) == 0 {
-            return try mapping(descriptor: STDIN_FILENO, count: Int(status.st_size))
+        guard isatty(descriptor) == 0 else { throw ArchiveError("standard input is a terminal", hint: "pipe a checkpoint into it") }
+        if kind == .regular, status.st_size > 0, lseek(descriptor, 0, SEEK_CUR) == 0 {
+            return try mapping(descriptor: descriptor, count: Int(status.st_size))
         }
         let spool = Spool(memory: SpoolMemory())
         let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)
         defer { piece.deallocate() }
         while true {
-            let count = retryingInterrupts { read(STDIN_FILENO, piece.baseAddress, piece.count) }
+            let count = retryingInterrupts { read(descriptor, piece.baseAddress, piece.count) }
             if count == 0 { break }
             guard count > 0 else { throw ArchiveError(systemMessage(errno)) }
             guard spool.count <= limit - count else {

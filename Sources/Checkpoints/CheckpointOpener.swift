@@ -76,6 +76,7 @@ struct CheckpointOpener {
     }
 
     private func openContainer(_ container: some Container) throws -> Checkpoint {
+        if let refusal = TorchLegacy.tarRefusal(memberNames: container.files.map(\.name), path: path) { throw refusal }
         let file = try ModelChoice(container, member: options.member).file
         let companionFiles = container.files.filter { $0.folder == file.folder && Companions.isCompanion($0.baseName) }
         let contents = try container.contents(of: Set(companionFiles.map(\.name) + [file.name]))

@@ -12,7 +12,7 @@ enum WeightFormat {
             self = .npy
         } else if head.starts(with: Array("GGUF".utf8)) {
             self = .gguf
-        } else if head.count >= 2, head[0] == 0x80, head[1] <= 5 {
+        } else if TorchLegacy.isPickle(ByteRegion(copying: head)) {
             self = .pickle
         } else if head.count > 8, head[8] == UInt8(ascii: "{"), head[..<8].contains(where: { $0 < 9 }) {
             // The length before the header is a number whose upper bytes are zero, which text never has.
@@ -52,7 +52,8 @@ enum WeightFormat {
         case .safetensors: return try Safetensors.read(region, path: path)
         case .npy: return try NPY.read(region, name: name, path: path)
         case .zip: return try readZip(zipDirectory(region, path: path), region, path: path)
-        case .pickle, .gguf: throw unknown(head, path: path)
+        case .pickle: return try TorchLegacy.read(region, path: path)
+        case .gguf: return try GGUF.read(region, path: path)
         }
     }
 
@@ -67,10 +68,13 @@ enum WeightFormat {
     }
 
     /// Whether the zip file is a weight file rather than an archive of files.
-    static func isWeightFile(_ directory: ZipDirectory) -> Bool { NPZ.isRecognised(directory) }
+    static func isWeightFile(_ directory: ZipDirectory) -> Bool {
+        NPZ.isRecognised(directory) || TorchZip.isTorchZip(directory)
+    }
 
     private static func readZip(_ directory: ZipDirectory, _ region: ByteRegion, path: String) throws -> WeightFile {
         if NPZ.isRecognised(directory) { return try NPZ.read(directory, region: region, path: path) }
+        if TorchZip.isTorchZip(directory) { return try TorchZip.read(directory, path: path) }
         throw CheckpointError(
             path: path, problem: "a zip file that is neither a PyTorch file nor an .npz", found: MemberList(directory.entries.map(\.name)).text)
     }

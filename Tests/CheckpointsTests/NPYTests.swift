@@ -90,4 +90,9 @@ import Testing
         #expect(checkpoint.tensors.map(\.dtype) == [.f32, .f64])
         for tensor in checkpoint.tensors { #expect(tensor.doubles() == Self.twelve) }
     }
+
+    @Test func namesBeyondASCIIAreReadInCompressedFiles() throws {
+        let checkpoint = try Checkpoint.open(FormatFixtures.path("names.npz"))
+        #expect(checkpoint["größe.weight"]?.doubles() == Self.twelve)
+    }
 }

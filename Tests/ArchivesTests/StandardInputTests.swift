@@ -1,0 +1,45 @@
+import Glibc
+import Testing
+
+@testable import Archives
+
+@Suite struct StandardInputTests {
+    /// A pipe that holds `bytes`, closed behind them. They must fit the pipe's buffer of 64 KiB.
+    private static func pipe(holding bytes: [UInt8]) throws -> Int32 {
+        var ends: [Int32] = [0, 0]
+        try #require(Glibc.pipe(&ends) == 0)
+        #expect(write(ends[1], bytes, bytes.count) == bytes.count)
+        close(ends[1])
+        return ends[0]
+    }
+
+    @Test func aPipeIsReadToItsEnd() throws {
+        let bytes = (0..<60_000).map { UInt8($0 % 251) }
+        let descriptor = try Self.pipe(holding: bytes)
+        defer { close(descriptor) }
+        let region = try ByteRegion.reading(descriptor: descriptor, limit: 60_000)
+        #expect(region.bytes(0..<region.count) == bytes)
+    }
+
+    @Test func moreThanTheLimitIsAnError() throws {
+        let descriptor = try Self.pipe(holding: [UInt8](repeating: 1, count: 101))
+        defer { close(descriptor) }
+        let error = #expect(throws: ArchiveError.self) { try ByteRegion.reading(descriptor: descriptor, limit: 100) }
+        #expect(error?.description.hasPrefix("too much on standard input, expected at most 100 bytes") == true)
+    }
+
+    @Test func nothingIsAnError() throws {
+        let descriptor = try Self.pipe(holding: [])
+        defer { close(descriptor) }
+        let error = #expect(throws: ArchiveError.self) { try ByteRegion.reading(descriptor: descriptor, limit: 100) }
+        #expect(error?.description == "standard input is empty")
+    }
+
+    @Test func aRedirectedFileIsMappedWhole() throws {
+        let descriptor = open(#filePath, O_RDONLY)
+        defer { close(descriptor) }
+        // A file is mapped, so that the limit on what is copied does not concern it.
+        let region = try ByteRegion.reading(descriptor: descriptor, limit: 1)
+        #expect(region.bytes(0..<6) == Array("import".utf8))
+    }
+}
