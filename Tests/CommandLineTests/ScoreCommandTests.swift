@@ -37,7 +37,9 @@ private let measures = ["clusterability", "chance", "adjusted", "ncut", "modular
         try #require(rows.first == ["checkpoint", "layer", "k"] + measures)
         let found = Dictionary(rows.dropFirst().map { ($0[1], $0.dropFirst(3).compactMap(Double.init)) }, uniquingKeysWith: { $1 })
         #expect(Set(found.keys) == Set(expected.layers.map(\.layer)).union(["mean"]))
-        let wanted = expected.layers.map { ($0.layer, $0.scores[clusters]) } + [("mean", expected.mean[clusters])]
+        var wanted = expected.layers.map { ($0.layer, $0.scores[clusters]) }
+        // The fixtures give no mean where a layer has none.
+        if name != "edge" { wanted.append(("mean", expected.mean[clusters])) }
         for (layer, scores) in wanted {
             let scores = try #require(scores)
             let numbers = try #require(found[layer])
@@ -83,6 +85,13 @@ private let measures = ["clusterability", "chance", "adjusted", "ncut", "modular
         #expect(row["layer"] as? String == "zero")
         #expect(row["clusterability"] is NSNull)
         #expect((row["checkpoint"] as? [String: Any])?["sha256"] is NSNull)
+    }
+
+    @Test func aLayerWithoutWeightsIsSaidAndNotPartOfTheMean() throws {
+        let result = try BuiltCommand.run("score", Fixtures.path("edge.npz"), "--layers", "zero,block_diagonal", "--format", "tsv")
+        #expect(result.errors.contains("tensor 'zero': all weights are 0"))
+        let mean = try #require(result.rows.last.flatMap { Double($0[3]) })
+        #expect(abs(mean - 1) < 1e-12)
     }
 
     @Test func aMeanBelowTheLimitIsStatus3() throws {

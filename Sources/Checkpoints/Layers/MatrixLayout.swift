@@ -31,7 +31,7 @@ struct OrientationRules {
 
     init(family: ModelFamily, names: [TensorName], shapes: [[Int]]) {
         self.family = family
-        namesWithBias = Set(names.lazy.filter { $0.last == "bias" }.map { String($0.full.dropLast(5)) })
+        namesWithBias = Set(names.lazy.filter { $0.last == "bias" }.map { String($0.full.dropLast(4)) })
         storesConv1D = Self.storesConv1D(names: names, shapes: shapes)
     }
 

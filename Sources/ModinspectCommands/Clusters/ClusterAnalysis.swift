@@ -18,8 +18,11 @@ extension Diagnostics {
             let counts = sweep.layers.map { "\($0.clustering.clusterCount) for '\($0.clustering.layer)'" }
             note("\(path): -k auto chose " + counts.joined(separator: ", "))
         }
+        for layer in sweep.layers where layer.measures.clusterability == nil {
+            note("\(path): tensor '\(layer.clustering.layer)': all weights are 0, the score is undefined and not part of the mean")
+        }
         guard sweep.requested != nil else { return }
-        for layer in sweep.layers {
+        for layer in sweep.layers where layer.measures.clusterability != nil {
             let (out, input) = (layer.clustering.outLabels.isolatedCount, layer.clustering.inLabels.isolatedCount)
             if out + input > 0 {
                 note(

@@ -32,7 +32,7 @@ struct ScoreCommand: ParsableCommand {
     var nullSamples = 0
 
     @Option(
-        name: .customLong("fail-under"),
+        name: .customLong("fail-under"), parsing: .unconditional,
         help: ArgumentHelp("Exit with status 3 where the mean of --measure is below X or undefined.", valueName: "x"))
     var limit: Double?
 
