@@ -39,6 +39,8 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
         .executableTarget(name: "modinspect", dependencies: ["ModinspectCommands"]),
+        .testTarget(name: "TensorsTests", dependencies: ["Tensors", "COpenBLAS"]),
+        .testTarget(name: "ModularityTests", dependencies: ["Modularity", "Tensors"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "CArchive"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Archives", "Checkpoints"]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),

@@ -30,11 +30,32 @@ public struct TruncatedSVD: Sendable {
     /// The side up to which the Gram matrix wins over products with the matrix itself.
     private static let gramSide = 2048
 
+    /// How the subspace is found.
+    enum Path: Sendable {
+        /// By LAPACK on the Gram matrix of the shorter side, in double precision.
+        case full
+        /// By block Lanczos on the Gram matrix of the shorter side.
+        case gram
+        /// By block Lanczos on the matrix.
+        case direct
+
+        init(rows: Int, columns: Int, count: Int) {
+            let shorter = min(rows, columns)
+            self =
+                shorter <= TruncatedSVD.fullSide || 8 * count > shorter
+                ? .full : shorter <= TruncatedSVD.gramSide ? .gram : .direct
+        }
+    }
+
     /// The `count` leading triplets, or as many as the shorter side has.
     ///
     /// - Parameter source: the entries, of magnitude around 1 or less.
     /// - Throws: ``NumericsError`` where the iteration does not converge.
     public init(of source: some RowSource, count: Int, generator: inout SeededGenerator, threads: Int) throws {
+        try self.init(of: source, count: count, generator: &generator, threads: threads, path: nil)
+    }
+
+    init(of source: some RowSource, count: Int, generator: inout SeededGenerator, threads: Int, path: Path?) throws {
         let shorter = min(source.rows, source.columns)
         let wanted = min(count, shorter)
         guard wanted > 0 else {
@@ -43,14 +64,12 @@ public struct TruncatedSVD: Sendable {
             right = .zeros(rows: 0, columns: source.columns)
             return
         }
-        let subspace: Subspace
-        if shorter <= Self.fullSide || 8 * wanted > shorter {
-            subspace = try Self.fullDecomposition(source, wanted, threads)
-        } else if shorter <= Self.gramSide {
-            subspace = try Self.gramLanczos(source, wanted, &generator, threads)
-        } else {
-            subspace = try Self.directLanczos(source, wanted, &generator, threads)
-        }
+        let subspace =
+            switch path ?? Path(rows: source.rows, columns: source.columns, count: wanted) {
+            case .full: try Self.fullDecomposition(source, wanted, threads)
+            case .gram: try Self.gramLanczos(source, wanted, &generator, threads)
+            case .direct: try Self.directLanczos(source, wanted, &generator, threads)
+            }
         self = try subspace.rayleighRitz(source, threads: threads)
     }
 

@@ -135,7 +135,7 @@ struct TorchFilesTests {
         }
     }
 
-    @Test func flippedBitsThrowOrReadable() throws {
+    @Test func flippedBitsThrowOrAreReadable() throws {
         var generator = SplitMix(state: 1)
         let names = ["views.pt", "views_legacy.pth", "views_protocol4.pt", "arrays0.pkl", "arrays5.pkl", "training_legacy.pth", "tensors.pkl", "script.pt"]
         var failures = 0

@@ -80,6 +80,13 @@ struct ModelSearch {
         }
     }
 
+    private func isContainer(_ value: PickleValue) -> Bool {
+        switch value {
+        case .list, .tuple, .dictionary, .object: true
+        default: false
+        }
+    }
+
     private func isTensor(_ value: PickleValue) -> Bool { pickle.tensorSource(value) != nil }
 
     private func rank(_ value: PickleValue) -> Int { pickle.tensorSource(value)?.rank(in: pickle) ?? 0 }
@@ -125,7 +132,7 @@ struct ModelSearch {
         }
         var nested: [Candidate] = []
         var largestModel = 0
-        for member in members where !TrainingState.isExcluded(key: member.key) && !isTensor(member.value) {
+        for member in members where isContainer(member.value) && !TrainingState.isExcluded(key: member.key) {
             let found = try search(member.value, key: joined(key, member.key), depth: depth + 1)
             if TrainingState.namesModel(key: member.key) {
                 largestModel = max(largestModel, found.map(\.matrixCount).max() ?? 0)
@@ -190,7 +197,7 @@ extension ModelSearch {
         var leaves = 0
         var branches = 0
         for member in members {
-            if TrainingState.isExcluded(key: member.key) { continue }
+            if !isContainer(member.value) || TrainingState.isExcluded(key: member.key) { continue }
             if isTensor(member.value) {
                 leaves += 1
                 guard member.hasTextKey, leaves <= 16, TrainingState.isParameter(key: member.key), !member.key.contains(".") else {

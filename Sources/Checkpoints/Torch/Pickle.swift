@@ -34,7 +34,13 @@ struct Pickle {
     struct Global: Hashable {
         let module: String
         let name: String
-        var qualifiedName: String { module + "." + name }
+        let qualifiedName: String
+
+        init(module: String, name: String) {
+            self.module = module
+            self.name = name
+            qualifiedName = module + "." + name
+        }
     }
 
     /// A call that an unpickler would make, with what it would do to the result afterwards.

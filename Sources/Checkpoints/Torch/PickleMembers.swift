@@ -21,8 +21,12 @@ extension Pickle {
         case .object(let index):
             let object = objects[index]
             if let global = global(object.callable), PickleGlobals.dictionaries.contains(global.qualifiedName) {
-                for argument in tuple(object.arguments) ?? [] { collector.addContents(argument) }
-            } else if object.state == nil, object.items.isEmpty, let arguments = tuple(object.arguments), arguments.count == 1,
+                // Attributes beside the items, such as the versions that state dicts keep, hold no tensors.
+                for argument in tuple(object.arguments)?.prefix(2) ?? [] { collector.addContents(argument) }
+                collector.add(object.items)
+                return collector.members
+            }
+            if object.state == nil, object.items.isEmpty, let arguments = tuple(object.arguments), arguments.count == 1,
                 case .dictionary(let index)? = arguments.first
             {
                 collector.add(dictionaries[index])

@@ -14,7 +14,7 @@ struct PickleReader {
     private var valueCount = 0
 
     /// The values a pickle may make; a checkpoint's has thousands. It bounds what a small file can take in memory.
-    private static let valueLimit = 1 << 24
+    private static let valueLimit = 1 << 23
     /// The longest name of a module or of something in it.
     private static let nameLimit = 1024
 

@@ -2,12 +2,14 @@
 enum TrainingState {
     /// Whether what lies under a key is the optimiser's, the scheduler's or the loop's rather than a model.
     static func isExcluded(key: String) -> Bool {
+        guard key.utf8.count <= longestName else { return false }
         let name = key.lowercased()
         return names.contains(name) || parts.contains { contains(name, $0) }
     }
 
     /// Whether a key is one of those under which training files keep a whole model.
     static func namesModel(key: String) -> Bool {
+        guard key.utf8.count <= longestName else { return false }
         let name = key.lowercased()
         return modelNames.contains(name) || contains(name, "state_dict")
     }
@@ -27,6 +29,9 @@ enum TrainingState {
         return parameterNames.contains(name) || name.hasPrefix("weight") || name.hasPrefix("bias")
             || parameterEndings.contains { name.hasSuffix($0) }
     }
+
+    /// Longer keys are names of tensors or none at all.
+    private static let longestName = 128
 
     private static func contains(_ text: String, _ part: String) -> Bool {
         let bytes = Array(text.utf8)

@@ -1,0 +1,221 @@
+import Tensors
+import Testing
+
+@testable import Modularity
+
+/// A matrix with `blocks` planted blocks under noise, its neurons shuffled.
+struct Planted {
+    let weights: WeightMatrix
+    let out: [Int]
+    let into: [Int]
+
+    init(rows: Int, columns: Int, blocks: Int, inside: Double = 1, outside: Double = 0.15, seed: UInt64 = 1) {
+        var generator = SeededGenerator(seed: seed)
+        var out = (0..<rows).map { $0 * blocks / rows }
+        var into = (0..<columns).map { $0 * blocks / columns }
+        out.withUnsafeMutableBufferPointer { generator.shuffle($0) }
+        into.withUnsafeMutableBufferPointer { generator.shuffle($0) }
+        let elements = (0..<rows * columns).map { index in
+            Float(generator.normal() * (out[index / columns] == into[index % columns] ? inside : outside))
+        }
+        weights = .single(Matrix(rows: rows, columns: columns, elements))
+        self.out = out
+        self.into = into
+    }
+
+    /// Whether `result` is the planted clustering, with the same names on both sides.
+    func isFound(in result: LayerClustering) -> Bool {
+        var names = [Int: Int]()
+        for (planted, found) in zip(out + into, result.outLabels.values + result.inLabels.values) {
+            if let name = names[planted], name != found { return false }
+            names[planted] = found
+        }
+        return Set(names.values).count == names.count
+    }
+}
+
+private func analyze(
+    _ weights: WeightMatrix, _ options: ClusteringOptions, _ count: ClusterCount = .fixed(4), null: Int = 0, threads: Int = 1
+) throws -> ModelAnalysis.Sweep {
+    let graph = WeightGraph(layers: [WeightGraph.Layer(name: "w", weights: weights)])
+    return try ModelAnalysis(graph, labels: .clustering(options, counts: [count]), nullSamples: null, threads: threads).sweeps[0]
+}
+
+@Suite struct LayerClusteringTests {
+    @Test(arguments: [ClusteringMethod.bsgc, .cocluster, .network], [(60, 40), (40, 260), (300, 500)])
+    func planted_blocks_are_found(method: ClusteringMethod, shape: (Int, Int)) throws {
+        for blocks in [2, 4, 5] {
+            let planted = Planted(rows: shape.0, columns: shape.1, blocks: blocks)
+            let result = try analyze(planted.weights, ClusteringOptions(method: method), .fixed(blocks))
+            #expect(planted.isFound(in: result.layers[0].clustering))
+        }
+    }
+
+    @Test(arguments: [ClusteringMethod.bsgc, .cocluster, .network])
+    func the_eigengap_tells_the_number_of_planted_blocks(method: ClusteringMethod) throws {
+        let planted = Planted(rows: 120, columns: 200, blocks: 6)
+        let result = try analyze(planted.weights, ClusteringOptions(method: method), .automatic)
+        #expect(result.layers[0].clustering.clusterCount == 6)
+        #expect(planted.isFound(in: result.layers[0].clustering))
+    }
+
+    @Test(arguments: [ClusteringMethod.bsgc, .cocluster, .network])
+    func exactly_disjoint_blocks_score_one(method: ClusteringMethod) throws {
+        for (rows, columns) in [(30, 24), (400, 320)] {
+            let planted = Planted(rows: rows, columns: columns, blocks: 4, outside: 0)
+            let result = try analyze(planted.weights, ClusteringOptions(method: method))
+            #expect(result.layers[0].measures.clusterability == 1)
+            #expect(planted.isFound(in: result.layers[0].clustering))
+        }
+    }
+
+    /// Two separate runs of k-means number their clusters each in its own way: without pairing, the score is that of an arbitrary pairing.
+    @Test func alignment_never_scores_below_no_alignment_and_finds_the_best_pairing() throws {
+        for seed in 0..<10 {
+            let planted = Planted(rows: 50, columns: 40, blocks: 4, outside: 0.2, seed: UInt64(seed))
+            let aligned = try analyze(planted.weights, ClusteringOptions(method: .bsgc)).layers[0]
+            let unaligned = try analyze(planted.weights, ClusteringOptions(method: .bsgc, alignment: .unaligned)).layers[0]
+            #expect(aligned.measures.clusterability! >= unaligned.measures.clusterability!)
+            #expect(aligned.clustering.outLabels == unaligned.clustering.outLabels)
+            #expect(planted.isFound(in: aligned.clustering))
+        }
+    }
+
+    @Test(arguments: [ClusteringMethod.bsgc, .cocluster, .network])
+    func permuting_the_neurons_permutes_the_labels(method: ClusteringMethod) throws {
+        let planted = Planted(rows: 60, columns: 50, blocks: 4)
+        var generator = SeededGenerator(seed: 11)
+        var rows = Array(0..<60)
+        var columns = Array(0..<50)
+        rows.withUnsafeMutableBufferPointer { generator.shuffle($0) }
+        columns.withUnsafeMutableBufferPointer { generator.shuffle($0) }
+        let moved = Matrix<Float>(
+            rows: 60, columns: 50, (0..<3000).map { Float(planted.weights[rows[$0 / 50], columns[$0 % 50]]) })
+        let before = try analyze(planted.weights, ClusteringOptions(method: method)).layers[0]
+        let after = try analyze(.single(moved), ClusteringOptions(method: method)).layers[0]
+        #expect(abs(before.measures.clusterability! - after.measures.clusterability!) < 1e-12)
+        for i in 0..<60 {
+            for j in 0..<60 {
+                let together = before.clustering.outLabels[rows[i]] == before.clustering.outLabels[rows[j]]
+                #expect(together == (after.clustering.outLabels[i] == after.clustering.outLabels[j]))
+            }
+        }
+    }
+
+    @Test(arguments: [ClusteringMethod.bsgc, .cocluster, .network])
+    func neurons_without_weights_are_in_no_cluster(method: ClusteringMethod) throws {
+        let planted = Planted(rows: 30, columns: 25, blocks: 3)
+        let matrix = Matrix<Float>(
+            rows: 30, columns: 25,
+            (0..<750).map { [4, 11].contains($0 / 25) || $0 % 25 == 7 ? 0 : Float(planted.weights[$0 / 25, $0 % 25]) })
+        let result = try analyze(.single(matrix), ClusteringOptions(method: method), .fixed(3)).layers[0].clustering
+        #expect(result.outLabels.values.indices.filter { result.outLabels[$0] == Labels.none } == [4, 11])
+        #expect(result.inLabels.values.indices.filter { result.inLabels[$0] == Labels.none } == [7])
+    }
+
+    @Test(arguments: ClusteringMethod.allCases)
+    func degenerate_matrices_have_defined_results(method: ClusteringMethod) throws {
+        let zeros = try analyze(.single(.zeros(rows: 6, columns: 5)), ClusteringOptions(method: method)).layers[0]
+        #expect(zeros.measures.clusterability == nil)
+        let oneRow = try analyze(.single(Matrix(rows: 1, columns: 6, [1, 2, 3, 4, 5, 6])), ClusteringOptions(method: method)).layers[0]
+        #expect(oneRow.clustering.outLabels.values == [0])
+        #expect((0...1).contains(oneRow.measures.clusterability!))
+        let small = try analyze(.single(Matrix(rows: 2, columns: 2, [3, 1, 1, 2])), ClusteringOptions(method: method), .fixed(9)).layers[0]
+        #expect(small.clustering.clusterCount == 9)
+        #expect(small.measures.clusterability != nil)
+        let constant = try analyze(
+            .single(Matrix(rows: 10, columns: 6, [Float](repeating: -0.5, count: 60))), ClusteringOptions(method: method)
+        ).layers[0]
+        #expect(constant.measures.clusterability != nil)
+        let one = try analyze(Planted(rows: 9, columns: 8, blocks: 2).weights, ClusteringOptions(method: method), .fixed(1)).layers[0]
+        #expect(one.measures.clusterability == 1)
+        #expect(one.measures.adjusted == nil)
+    }
+
+    @Test(arguments: ClusteringMethod.allCases)
+    func weights_that_are_not_finite_are_refused_by_name(method: ClusteringMethod) throws {
+        let matrix = Matrix<Float>(rows: 2, columns: 3, [1, .nan, 2, .infinity, .nan, 0])
+        #expect(throws: ModularityError.nonFinite(layer: "w", nan: 2, infinite: 1)) {
+            try analyze(.single(matrix), ClusteringOptions(method: method))
+        }
+    }
+
+    @Test func contiguous_blocks_take_the_remainder_into_the_last() {
+        #expect(Labels.contiguous(count: 10, clusters: 4).values == [0, 0, 1, 1, 2, 2, 3, 3, 3, 3])
+        #expect(Labels.contiguous(count: 3, clusters: 5).values == [0, 1, 2])
+    }
+
+    @Test(arguments: [ClusteringMethod.bsgc, .cocluster, .network])
+    func threads_change_no_label_and_no_score(method: ClusteringMethod) throws {
+        let planted = Planted(rows: 260, columns: 300, blocks: 4, outside: 0.9)
+        let one = try analyze(planted.weights, ClusteringOptions(method: method), null: 3, threads: 1)
+        let three = try analyze(planted.weights, ClusteringOptions(method: method), null: 3, threads: 3)
+        #expect(one.layers[0].clustering.outLabels == three.layers[0].clustering.outLabels)
+        #expect(one.layers[0].clustering.inLabels == three.layers[0].clustering.inLabels)
+        #expect(one.layers[0].measures == three.layers[0].measures)
+        #expect(one.layers[0].null == three.layers[0].null)
+        #expect(one.null == three.null)
+    }
+
+    @Test func planted_blocks_stand_out_from_the_null_model_and_noise_does_not() throws {
+        let planted = try analyze(Planted(rows: 60, columns: 50, blocks: 4).weights, ClusteringOptions(), null: 19)
+        #expect(planted.layers[0].null?.p == 1.0 / 20)
+        #expect(planted.layers[0].null!.z! > 5)
+        let noise = try analyze(Planted(rows: 60, columns: 50, blocks: 4, outside: 1).weights, ClusteringOptions(), null: 19)
+        #expect(noise.layers[0].null!.p! > 1.0 / 20)
+        #expect(abs(noise.layers[0].null!.z!) < 4)
+    }
+}
+
+@Suite struct ChainTests {
+    private func layers() -> [WeightGraph.Layer] {
+        let first = Planted(rows: 40, columns: 30, blocks: 3, seed: 1)
+        let order = first.out
+        var generator = SeededGenerator(seed: 2)
+        // The second layer's in-neurons are the first one's out-neurons, in their planted clusters.
+        let second = Matrix<Float>(
+            rows: 24, columns: 40, (0..<960).map { Float(generator.normal() * ($0 / 40 / 8 == order[$0 % 40] ? 1 : 0.15)) })
+        return [
+            WeightGraph.Layer(name: "a", weights: first.weights), WeightGraph.Layer(name: "b", weights: .single(second)),
+        ]
+    }
+
+    @Test(arguments: [ClusteringMethod.bsgc, .cocluster, .contiguous])
+    func in_labels_are_the_out_labels_of_the_layer_before(method: ClusteringMethod) throws {
+        let options = ClusteringOptions(method: method, coupling: .chained)
+        let sweep = try ModelAnalysis(
+            WeightGraph(layers: layers()), labels: .clustering(options, counts: [.fixed(3)]), threads: 1
+        ).sweeps[0]
+        #expect(sweep.layers[1].clustering.inLabels == sweep.layers[0].clustering.outLabels)
+        guard method != .contiguous else { return }
+        // The planted blocks run through both layers, so the names given in the first fit the second.
+        #expect(sweep.layers[1].measures.clusterability! > 0.9)
+    }
+
+    @Test func network_clusters_are_the_same_on_both_sides_of_a_neuron() throws {
+        let sweep = try ModelAnalysis(
+            WeightGraph(layers: layers()), labels: .clustering(ClusteringOptions(method: .network), counts: [.fixed(3)]), threads: 1
+        ).sweeps[0]
+        #expect(sweep.layers[1].clustering.inLabels == sweep.layers[0].clustering.outLabels)
+        #expect(sweep.layers.allSatisfy { $0.measures.clusterability! > 0.9 })
+        #expect((0...3).contains(sweep.networkCut!))
+    }
+
+    @Test func layers_that_do_not_follow_each_other_are_refused() {
+        let layers = layers()
+        let graph = WeightGraph(layers: [layers[1], layers[0]])
+        for options in [ClusteringOptions(coupling: .chained), ClusteringOptions(method: .network)] {
+            #expect(throws: ModularityError.brokenChain(layer: "a", columns: 30, previous: "b", rows: 24)) {
+                try ModelAnalysis(graph, labels: .clustering(options, counts: [.fixed(2)]), threads: 1)
+            }
+        }
+    }
+
+    @Test func given_labels_must_fit() {
+        let graph = WeightGraph(layers: layers())
+        let short = LayerClustering(layer: "a", clusterCount: 2, outLabels: Labels([0, 1]), inLabels: Labels([0]))
+        #expect(throws: ModularityError.labelCount(layer: "a", side: "out", expected: 40, found: 2)) {
+            try ModelAnalysis(graph, labels: .given(["a": short]), threads: 1)
+        }
+    }
+}
