@@ -140,4 +140,17 @@ import Testing
         #expect(throws: LayerError.self) { try layer.weights(rows: 0..<4) }
         #expect(NonFiniteCount(tensor) == NonFiniteCount(try record("v", [1])))
     }
+
+    @Test func aSideWithoutBoundIsNoLayers() throws {
+        let storage = ByteRegion(copying: [UInt8](repeating: 0, count: 4))
+        let tensor = try TensorRecord(name: "w", dtype: .f32, shape: [1 << 50, 1], strides: [0, 0], offset: 0, storage: storage)
+        #expect(LayerCatalog(tensors: [tensor], keepsOrder: true).layers.isEmpty)
+    }
+
+    @Test func gptBigCodesLinearLayersAreKnownByTheirBiasesWhereNothingElseTells() throws {
+        let model = try catalog([("h.0.mlp.c_fc.weight", [16, 4]), ("h.0.mlp.c_fc.bias", [16]), ("h.0.attn.c_attn.weight", [6, 4])])
+        #expect(try sides(model, "h.0.mlp.c_fc.weight") == [16, 4])
+        let turned = try catalog([("h.0.mlp.c_fc.weight", [4, 16]), ("h.0.mlp.c_fc.bias", [16]), ("h.0.attn.c_attn.weight", [4, 6])])
+        #expect(try sides(turned, "h.0.mlp.c_fc.weight") == [16, 4])
+    }
 }

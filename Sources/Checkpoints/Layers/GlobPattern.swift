@@ -13,6 +13,7 @@ public struct GlobPattern: Sendable {
     public let text: String
     private let elements: [Element]
 
+    /// Any text is a pattern.
     public init(_ text: String) {
         self.text = text
         var elements: [Element] = []

@@ -6,7 +6,9 @@ import Tensors
 public struct Layer: Sendable {
     /// The tensor's own name.
     public let name: String
+    /// Where the weights are stored.
     public let tensor: TensorRecord
+    /// How the stored elements make the matrix.
     public let layout: MatrixLayout
 
     init(tensor: TensorRecord, layout: MatrixLayout) {
@@ -76,9 +78,13 @@ public struct Layer: Sendable {
 
 /// Why a layer's weights could not be read. Its description is one line without the checkpoint's path.
 public struct LayerError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The tensor's name.
     public let layer: String
+    /// What is wrong, in lower case without a full stop.
     public let problem: String
+    /// What could have been read.
     public let expected: String
+    /// What is there.
     public let found: String
 
     public var description: String { "tensor '\(layer)': \(problem), expected \(expected), found \(found)".singleLine }

@@ -5,10 +5,17 @@ import FoundationEssentials
 public struct LayerCatalog: Sendable {
     /// How the family was found.
     public enum FamilySource: String, Sendable {
-        case configuration, names, shapes
+        /// The `model_type` of the model's configuration.
+        case configuration
+        /// The names of the tensors.
+        case names
+        /// The shapes of the weight matrices, which follow each other or do not.
+        case shapes
     }
 
+    /// The kind of model.
     public let family: ModelFamily
+    /// What showed the family.
     public let familySource: FamilySource
     /// Every tensor that can be read as a weight matrix: in chain order for a plain chain, else in the file's order where that is the
     /// model's, else by name with numbers compared as numbers.
@@ -19,10 +26,13 @@ public struct LayerCatalog: Sendable {
     private let bufferNames: Set<String>
     private let mlpInputNames: Set<String>
 
+    /// What the tensors of a checkpoint are, by their names and shapes and its configuration.
     public init(_ checkpoint: Checkpoint) {
         self.init(tensors: checkpoint.tensors, keepsOrder: checkpoint.keepsOrder, configuration: checkpoint.configuration)
     }
 
+    /// What the given tensors are.
+    ///
     /// - Parameters:
     ///   - keepsOrder: whether the order of `tensors` is that in which the model defines them.
     ///   - configuration: the bytes of the model's `config.json`; one that is no JSON object counts as none.

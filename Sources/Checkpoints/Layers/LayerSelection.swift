@@ -2,8 +2,10 @@ import Archives
 
 /// Why the layers that a user named cannot be taken. Its description is one line without the checkpoint's path.
 public struct LayerSelectionError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// What is wrong, in lower case without a full stop.
     public let description: String
 
+    /// - Parameter description: what is wrong; line ends in it are escaped.
     public init(description: String) { self.description = description.singleLine }
 }
 

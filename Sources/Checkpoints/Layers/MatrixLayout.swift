@@ -47,17 +47,28 @@ struct OrientationRules {
         let width =
             pairs.first { $0.1.count == 1 && $0.0.moduleName == "ln_1" }?.1[0]
             ?? pairs.first { $0.1.count == 2 && ["wte", "embed_tokens", "tokens_embed"].contains($0.0.moduleName) }?.1[1]
+        if let width, let shape = readers.lazy.map(\.1).first(where: { $0.contains(width) }) { return shape[0] == width }
+        let biases = Dictionary(
+            pairs.lazy.filter { $0.1.count == 1 && $0.0.last == "bias" }.map { ($0.0.full, $0.1[0]) }, uniquingKeysWith: { first, _ in first })
         for (name, shape) in readers {
-            if let width, shape.contains(width) { return shape[0] == width }
-            let bias = name.full.dropLast(6) + "bias"
-            if let length = pairs.first(where: { $0.0.full == bias })?.1.first, shape.contains(length) { return shape[1] == length }
+            if let length = biases[name.full.dropLast(6) + "bias"], shape.contains(length) { return shape[1] == length }
         }
         return true
     }
 
+    /// The most neurons on a side. A view can claim any number for a few stored bytes; what is kept for each neuron must fit into memory.
+    private static let largestSide = 1 << 28
+
     /// The layout of a tensor as a weight matrix; nil for one that is none: fewer than two dimensions, a stack of experts, a
-    /// learned token or position table of more than two dimensions, no elements.
+    /// learned token or position table of more than two dimensions, no elements, more neurons than any layer has.
     func layout(of name: TensorName, shape: [Int]) -> MatrixLayout? {
+        guard let layout = anyLayout(of: name, shape: shape), layout.rows <= Self.largestSide, layout.columns <= Self.largestSide else {
+            return nil
+        }
+        return layout
+    }
+
+    private func anyLayout(of name: TensorName, shape: [Int]) -> MatrixLayout? {
         guard shape.count >= 2, !shape.contains(0) else { return nil }
         switch family {
         case .grokking: if let layout = grokkingLayout(of: name, shape: shape) { return layout }

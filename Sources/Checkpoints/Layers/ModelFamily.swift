@@ -1,8 +1,11 @@
 /// The kinds of models whose tensor names are known.
 public enum ModelFamily: String, Sendable, CaseIterable {
+    /// GPT-2, nanoGPT, GPT-1.
     case gpt2
+    /// StarCoder: GPT-2's names with linear layers.
     case gptBigCode = "gpt_bigcode"
     case gptNeo = "gpt_neo"
+    /// GPT-J and CodeGen.
     case gptj
     /// GPT-NeoX and Pythia.
     case gptNeox = "gpt_neox"
@@ -22,6 +25,7 @@ public enum ModelFamily: String, Sendable, CaseIterable {
     case gguf
     /// A plain chain of linear and convolution layers, each one's output the next one's input.
     case chain
+    /// None of the others: all its matrices are looked at alike.
     case unknown
 
     /// Whether the default choice of layers is the MLP input matrix of every block.

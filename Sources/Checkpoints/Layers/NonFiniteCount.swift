@@ -1,6 +1,8 @@
 /// How many elements of a tensor are no finite numbers. The tensor is read a piece at a time.
 public struct NonFiniteCount: Sendable, Equatable {
+    /// The elements that are not a number.
     public private(set) var nan = 0
+    /// The elements that are infinite.
     public private(set) var infinite = 0
 
     /// Counts the elements of a tensor; of a view that repeats its storage, those of the storage.

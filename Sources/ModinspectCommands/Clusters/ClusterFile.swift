@@ -70,29 +70,28 @@ struct ClusterFile {
         return clusterings
     }
 
-    private func labels(_ side: Side, side name: String, count: Int, layer: String) throws -> Labels {
-        var values = [Int?](repeating: nil, count: count)
+    private func labels(_ side: Side, side name: String, count: Int, layer: String) throws(ClusterFileError) -> Labels {
+        func failure(_ problem: String, expected: String? = nil, found: String? = nil) -> ClusterFileError {
+            ClusterFileError(path: path, layer: layer, problem: problem, expected: expected, found: found)
+        }
+        // Memory grows with what the file names, not with the neurons that the checkpoint claims.
+        var seen: Set<Int> = []
         for (index, label) in side.neurons {
-            guard values.indices.contains(index) else {
-                throw ClusterFileError(
-                    path: path, layer: layer, problem: "has no \(name)-neuron \(index)", expected: "\(count) neurons from 0 to \(count - 1)")
-            }
-            guard values[index] == nil else {
-                throw ClusterFileError(path: path, layer: layer, problem: "names \(name)-neuron \(index) twice")
+            guard index >= 0, index < count else {
+                throw failure("has no \(name)-neuron \(index)", expected: "\(count) neurons from 0 to \(count - 1)")
             }
             guard label >= Labels.none, label <= Self.largestLabel else {
-                throw ClusterFileError(
-                    path: path, layer: layer, problem: "\(name)-neuron \(index) has an impossible cluster",
-                    expected: "-1 to \(Self.largestLabel)", found: "\(label)")
+                throw failure("has an impossible cluster for \(name)-neuron \(index)", expected: "-1 to \(Self.largestLabel)", found: "\(label)")
             }
-            values[index] = label
+            guard seen.insert(index).inserted else { throw failure("names \(name)-neuron \(index) twice") }
         }
-        if let missing = values.firstIndex(of: nil) {
-            throw ClusterFileError(
-                path: path, layer: layer, problem: "leaves out \(name)-neuron \(missing)", expected: "\(count) neurons",
-                found: "\(side.neurons.count)")
+        guard seen.count == count else {
+            let missing = (0..<count).first { !seen.contains($0) } ?? 0
+            throw failure("leaves out \(name)-neuron \(missing)", expected: "\(count) neurons", found: "\(seen.count)")
         }
-        return Labels(values.compactMap { $0 })
+        var values = [Int](repeating: 0, count: count)
+        for (index, label) in side.neurons { values[index] = label }
+        return Labels(values)
     }
 }
 

@@ -14,7 +14,7 @@ struct ClusterCommand: ParsableCommand {
             take --clusters.
             """)
 
-    @Argument(help: "The checkpoint, or - for an archive on standard input.")
+    @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
     var checkpoint: String
 
     @Option(help: "The format of the result.")

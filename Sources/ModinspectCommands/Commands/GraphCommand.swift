@@ -15,7 +15,7 @@ struct GraphCommand: ParsableCommand {
             LAYER/shape, from which scipy.sparse.csr_matrix makes the layer with out-neurons as rows).
             """)
 
-    @Argument(help: "The checkpoint, or - for an archive on standard input.")
+    @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
     var checkpoint: String
 
     @Option(help: ArgumentHelp("Of every layer only this share of its edges, the largest by magnitude.", valueName: "fraction"))

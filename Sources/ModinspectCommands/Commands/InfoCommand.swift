@@ -12,7 +12,7 @@ struct InfoCommand: ParsableCommand {
             are the names of code that loading a pickle in Python would import or call; here nothing of it is executed.
             """)
 
-    @Argument(help: "The checkpoints; - is an archive on standard input.")
+    @Argument(help: "The checkpoints; - is an archive on standard input.", completion: .file())
     var checkpoints: [String]
 
     @Option(help: "The format of the result.")

@@ -15,7 +15,7 @@ struct ScoreCommand: ParsableCommand {
             does not score 0: --null compares with the same weights in random places.
             """)
 
-    @Argument(help: "The checkpoints; - is an archive on standard input.")
+    @Argument(help: "The checkpoints; - is an archive on standard input.", completion: .file())
     var checkpoints: [String]
 
     @Option(help: "The format of the result.")
@@ -23,7 +23,8 @@ struct ScoreCommand: ParsableCommand {
 
     @Option(
         name: .customLong("clusters"),
-        help: ArgumentHelp("Score the clusters in FILE, the tsv, json or jsonl of modinspect cluster; - is standard input.", valueName: "file"))
+        help: ArgumentHelp("Score the clusters in FILE, the tsv, json or jsonl of modinspect cluster; - is standard input.", valueName: "file"),
+        completion: .file())
     var clusterFile: String?
 
     @Option(
