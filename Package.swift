@@ -43,6 +43,10 @@ let package = Package(
         .testTarget(name: "ModularityTests", dependencies: ["Modularity", "Tensors"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "CArchive"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Archives", "Checkpoints"]),
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .testTarget(
+            name: "ModinspectCommandsTests", dependencies: ["ModinspectCommands", "Archives", "Checkpoints", "Modularity", "Tensors"]),
+        .testTarget(name: "CommandLineTests", dependencies: ["modinspect", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,1 +1,4 @@
-print(1)
+import Glibc
+import ModinspectCommands
+
+exit(runModinspect(Array(CommandLine.arguments.dropFirst())))

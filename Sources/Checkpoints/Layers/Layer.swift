@@ -1,0 +1,91 @@
+import Archives
+import Glibc
+import Tensors
+
+/// A tensor of a checkpoint as a weight matrix [out, in]. Nothing is read before it is asked for.
+public struct Layer: Sendable {
+    /// The tensor's own name.
+    public let name: String
+    /// Where the weights are stored.
+    public let tensor: TensorRecord
+    /// How the stored elements make the matrix.
+    public let layout: MatrixLayout
+
+    init(tensor: TensorRecord, layout: MatrixLayout) {
+        name = tensor.name
+        self.tensor = tensor
+        self.layout = layout
+    }
+
+    /// The number of rows of the matrix.
+    public var outNeurons: Int { layout.rows }
+    /// The number of columns of the matrix.
+    public var inNeurons: Int { layout.columns }
+
+    /// Whether the matrix is read in single precision because that holds every weight.
+    public var isSinglePrecision: Bool {
+        if case .convolution = layout { return false }
+        return tensor.dtype.fitsFloat
+    }
+
+    /// The whole matrix. Takes its own memory and a few megabytes; the file's pages are released behind the reader.
+    ///
+    /// - Throws: ``LayerError`` for a matrix that does not fit into the machine's memory.
+    public func weights() throws(LayerError) -> WeightMatrix {
+        try weights(rows: 0..<outNeurons)
+    }
+
+    /// The rows `rows` of the matrix, for work on matrices that are larger than memory.
+    ///
+    /// - Throws: ``LayerError`` for rows that do not fit into the machine's memory.
+    public func weights(rows: Range<Int>) throws(LayerError) -> WeightMatrix {
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= outNeurons, "rows \(rows) of \(outNeurons)")
+        try checkSize(rows: rows.count)
+        let reader = LayerReader(layout: layout, rows: rows)
+        defer { tensor.bytes.discardPages() }
+        if isSinglePrecision {
+            return .single(
+                Matrix(rows: rows.count, columns: inNeurons) { target in
+                    reader.read(into: target) { part, range in tensor.fill(part, elements: range) }
+                })
+        }
+        return .double(
+            Matrix(rows: rows.count, columns: inNeurons) { target in
+                reader.read(into: target) { part, range in tensor.fill(part, elements: range) }
+            })
+    }
+
+    /// A view can repeat a few stored elements without end, and a sparse file can be larger than any memory: neither may be allocated.
+    private func checkSize(rows: Int) throws(LayerError) {
+        let width = isSinglePrecision ? MemoryLayout<Float>.size : MemoryLayout<Double>.size
+        let memory = sysconf(Int32(_SC_PHYS_PAGES)).multipliedReportingOverflow(by: sysconf(Int32(_SC_PAGESIZE)))
+        let (count, overflow) = rows.multipliedReportingOverflow(by: inNeurons)
+        let (bytes, overflow2) = count.multipliedReportingOverflow(by: width)
+        let limit = memory.overflow || memory.partialValue <= 0 ? 1 << 40 : memory.partialValue
+        guard !overflow, !overflow2, bytes <= limit else {
+            throw LayerError(
+                layer: name, problem: "does not fit into memory", expected: "at most \(limit) bytes",
+                found: "\(rows) x \(inNeurons) weights")
+        }
+        let stored = tensor.bytes.count / tensor.dtype.bytesPerBlock * tensor.dtype.elementsPerBlock
+        guard count <= 1 << 24 || tensor.elementCount / 64 <= stored else {
+            throw LayerError(
+                layer: name, problem: "a view that repeats its storage without bound", expected: "at most 64 times \(stored) elements",
+                found: "\(tensor.elementCount)")
+        }
+    }
+}
+
+/// Why a layer's weights could not be read. Its description is one line without the checkpoint's path.
+public struct LayerError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The tensor's name.
+    public let layer: String
+    /// What is wrong, in lower case without a full stop.
+    public let problem: String
+    /// What could have been read.
+    public let expected: String
+    /// What is there.
+    public let found: String
+
+    public var description: String { "tensor '\(layer)': \(problem), expected \(expected), found \(found)".singleLine }
+}

@@ -1,0 +1,112 @@
+import Archives
+import FoundationEssentials
+
+/// What the tensors of one checkpoint are: the family of the model, and the weight matrices in the order of its layers.
+public struct LayerCatalog: Sendable {
+    /// How the family was found.
+    public enum FamilySource: String, Sendable {
+        /// The `model_type` of the model's configuration.
+        case configuration
+        /// The names of the tensors.
+        case names
+        /// The shapes of the weight matrices, which follow each other or do not.
+        case shapes
+    }
+
+    /// The kind of model.
+    public let family: ModelFamily
+    /// What showed the family.
+    public let familySource: FamilySource
+    /// Every tensor that can be read as a weight matrix: in chain order for a plain chain, else in the file's order where that is the
+    /// model's, else by name with numbers compared as numbers.
+    public let layers: [Layer]
+    /// The names of every tensor of the checkpoint, in the order of ``layers`` as far as that goes.
+    let names: [TensorName]
+    /// The tensors that `--layers all` leaves out: masks, tables and integers.
+    private let bufferNames: Set<String>
+    private let mlpInputNames: Set<String>
+
+    /// What the tensors of a checkpoint are, by their names and shapes and its configuration.
+    public init(_ checkpoint: Checkpoint) {
+        self.init(tensors: checkpoint.tensors, keepsOrder: checkpoint.keepsOrder, configuration: checkpoint.configuration)
+    }
+
+    /// What the given tensors are.
+    ///
+    /// - Parameters:
+    ///   - keepsOrder: whether the order of `tensors` is that in which the model defines them.
+    ///   - configuration: the bytes of the model's `config.json`; one that is no JSON object counts as none.
+    public init(tensors: [TensorRecord], keepsOrder: Bool, configuration: ByteRegion? = nil) {
+        let ordered = keepsOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) }
+        let names = ordered.map { TensorName($0.name) }
+        let shapes = ordered.map(\.shape)
+
+        let configured = configuration.flatMap(Self.modelType).flatMap(ModelFamily.init(modelType:))
+        let named = ModelFamily(names: names, shapes: shapes)
+        let known = configured ?? named
+        let rules = OrientationRules(family: known ?? .unknown, names: names, shapes: shapes)
+
+        var buffers: Set<String> = []
+        var layers: [Layer] = []
+        for (tensor, name) in zip(ordered, names) {
+            if isBuffer(name) || !tensor.dtype.isFloatingPoint { buffers.insert(tensor.name) }
+            if let layout = rules.layout(of: name, shape: tensor.shape) { layers.append(Layer(tensor: tensor, layout: layout)) }
+        }
+
+        if let known {
+            family = known
+            familySource = configured != nil ? .configuration : .names
+        } else {
+            let matrices = layers.filter { !buffers.contains($0.name) }
+            let order = keepsOrder ? Array(matrices.indices) : ChainOrder.order(of: matrices.map(\.layout))
+            let chain = order.map { matrices[$0] }
+            let isChain = !chain.isEmpty && ChainOrder.isChain(chain.map(\.layout))
+            family = isChain ? .chain : .unknown
+            familySource = .shapes
+            if isChain { layers = chain + layers.filter { buffers.contains($0.name) } }
+        }
+        self.layers = layers
+        self.names = names
+        bufferNames = buffers
+
+        let readable = Set(layers.lazy.map(\.name)).subtracting(buffers)
+        var inputs = Set(names.lazy.filter { readable.contains($0.full) && ModelFamily.isMLPInput($0) }.map(\.full))
+        if inputs.isEmpty {
+            inputs = Set(names.lazy.filter { readable.contains($0.full) && ModelFamily.isFusedMLPInput($0) }.map(\.full))
+        }
+        mlpInputNames = inputs
+    }
+
+    /// Every floating-point weight matrix without masks and tables: what `--layers all` takes.
+    public var weightMatrices: [Layer] { layers.filter { !bufferNames.contains($0.name) } }
+
+    /// The layers that are taken where none are named: the MLP input matrix of every block of a transformer; of a plain chain every
+    /// weight except the first and the last; where that leaves none, and for models of unknown structure, all weight matrices.
+    public var defaultLayers: [Layer] {
+        let matrices = weightMatrices
+        let chosen: [Layer]
+        switch family {
+        case .chain: chosen = Array(matrices.dropFirst().dropLast())
+        case .unknown: chosen = []
+        default: chosen = matrices.filter { mlpInputNames.contains($0.name) }
+        }
+        return chosen.isEmpty ? matrices : chosen
+    }
+
+    /// The layer that a tensor's own name names, or nil where there is none.
+    public subscript(name: String) -> Layer? { layers.first { $0.name == name } }
+
+    /// Whether the model has learned the tensor's values: real numbers, no mask or table.
+    public func isParameter(_ tensor: TensorRecord) -> Bool {
+        guard tensor.dtype.isFloatingPoint else { return false }
+        return tensor.shape.count < 2 || !bufferNames.contains(tensor.name)
+    }
+
+    /// `model_type` of a `config.json`, or nil where it has none.
+    private static func modelType(_ configuration: ByteRegion) -> String? {
+        struct Configuration: Decodable { var model_type: String? }
+        guard configuration.count <= 1 << 24 else { return nil }
+        let data = configuration.withUnsafeBytes { Data($0) }
+        return (try? JSONDecoder().decode(Configuration.self, from: data))?.model_type
+    }
+}

@@ -1,0 +1,84 @@
+import Archives
+
+/// Why the layers that a user named cannot be taken. Its description is one line without the checkpoint's path.
+public struct LayerSelectionError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// What is wrong, in lower case without a full stop.
+    public let description: String
+
+    /// - Parameter description: what is wrong; line ends in it are escaped.
+    public init(description: String) { self.description = description.singleLine }
+}
+
+extension LayerCatalog {
+    /// The layers that `patterns` name, in the model's order.
+    ///
+    /// A pattern is matched against a tensor's name and against the name without the prefixes of training wrappers. `all` stands
+    /// for every weight matrix; a pattern after `!` takes layers away again. No patterns: ``defaultLayers``. Patterns that only
+    /// take away do so from ``weightMatrices``.
+    ///
+    /// - Throws: ``LayerSelectionError`` for a pattern that matches no weight matrix, or where nothing is left.
+    public func select(_ patterns: [String]) throws(LayerSelectionError) -> [Layer] {
+        guard !layers.isEmpty else { throw LayerSelectionError(description: "no tensor is a weight matrix") }
+        guard !patterns.isEmpty else {
+            let chosen = defaultLayers
+            guard !chosen.isEmpty else { throw LayerSelectionError(description: "no tensor is a weight matrix of real numbers") }
+            return chosen
+        }
+        var chosen: Set<String> = []
+        if patterns.allSatisfy({ $0.hasPrefix("!") }) { chosen = Set(weightMatrices.map(\.name)) }
+        for pattern in patterns {
+            if pattern.hasPrefix("!") {
+                chosen.subtract(try matches(String(pattern.dropFirst())))
+            } else {
+                chosen.formUnion(try matches(pattern))
+            }
+        }
+        let selected = layers.filter { chosen.contains($0.name) }
+        guard !selected.isEmpty else { throw LayerSelectionError(description: "--layers leaves no layer") }
+        return selected
+    }
+
+    private func matches(_ pattern: String) throws(LayerSelectionError) -> [String] {
+        if pattern == "all" { return weightMatrices.map(\.name) }
+        let glob = GlobPattern(pattern)
+        let found = layers.filter { layer in TensorName.withoutPrefixes(layer.name).contains { glob.matches($0) } }
+        if !found.isEmpty { return found.map(\.name) }
+        if let other = names.first(where: { name in TensorName.withoutPrefixes(name.full).contains { glob.matches($0) } }) {
+            throw LayerSelectionError(description: "tensor '\(other.full)' is no weight matrix")
+        }
+        let nearest = nearestNames(to: pattern)
+        throw LayerSelectionError(
+            description: "no layer matches '\(pattern)'; the nearest are " + nearest.map { "'\($0)'" }.joined(separator: ", "))
+    }
+
+    /// The three layers whose names take the fewest edits to become the pattern; wild cards cost nothing.
+    private func nearestNames(to pattern: String) -> [String] {
+        let wanted = Array(pattern.utf8.prefix(200))
+        let candidates = weightMatrices.isEmpty ? layers : weightMatrices
+        let ranked = candidates.prefix(5000).enumerated().map { place, layer in
+            (distance(wanted, Array(TensorName(layer.name).bare.utf8.prefix(200))), place, layer.name)
+        }
+        return ranked.sorted { ($0.0, $0.1) < ($1.0, $1.1) }.prefix(3).map(\.2)
+    }
+
+    /// Levenshtein's distance, where a `*` matches any run for nothing.
+    private func distance(_ pattern: [UInt8], _ name: [UInt8]) -> Int {
+        var row = Array(0...name.count)
+        for byte in pattern {
+            let isStar = byte == UInt8(ascii: "*")
+            var diagonal = row[0]
+            if !isStar { row[0] += 1 }
+            for j in name.indices {
+                let above = row[j + 1]
+                if isStar {
+                    row[j + 1] = min(above, row[j])
+                } else {
+                    let same = byte == name[j] || byte == UInt8(ascii: "?")
+                    row[j + 1] = min(diagonal + (same ? 0 : 1), above + 1, row[j] + 1)
+                }
+                diagonal = above
+            }
+        }
+        return row[name.count]
+    }
+}

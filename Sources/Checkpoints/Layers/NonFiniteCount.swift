@@ -1,0 +1,82 @@
+/// How many elements of a tensor are no finite numbers. The tensor is read a piece at a time.
+public struct NonFiniteCount: Sendable, Equatable {
+    /// The elements that are not a number.
+    public private(set) var nan = 0
+    /// The elements that are infinite.
+    public private(set) var infinite = 0
+
+    /// Counts the elements of a tensor; of a view that repeats its storage, those of the storage.
+    public init(_ tensor: TensorRecord) {
+        guard tensor.dtype.isFloatingPoint else { return }
+        let width = tensor.dtype.bytesPerBlock
+        let stored = tensor.bytes.count / width * tensor.dtype.elementsPerBlock
+        switch tensor.dtype {
+        case .f64, .f32, .f16, .bf16:
+            guard tensor.strides == nil || tensor.elementCount > stored else { break }
+            countBits(tensor)
+            return
+        default: break
+        }
+        // The layouts whose elements cannot be counted by their bits: converted first.
+        let count = min(tensor.elementCount, 64 * max(stored, 1))
+        let piece = UnsafeMutableBufferPointer<Float>.allocate(capacity: min(max(count, 1), 1 << 16))
+        defer { piece.deallocate() }
+        if tensor.dtype == .f64 {
+            countDoubles(tensor, count)
+            return
+        }
+        for start in stride(from: 0, to: count, by: piece.count) {
+            let part = UnsafeMutableBufferPointer(rebasing: piece[..<min(piece.count, count - start)])
+            tensor.fill(part, elements: start..<start + part.count)
+            for value in part where !value.isFinite { add(isNaN: value.isNaN) }
+        }
+    }
+
+    private mutating func add(isNaN: Bool) {
+        if isNaN { nan += 1 } else { infinite += 1 }
+    }
+
+    private mutating func countDoubles(_ tensor: TensorRecord, _ count: Int) {
+        let piece = UnsafeMutableBufferPointer<Double>.allocate(capacity: min(max(count, 1), 1 << 16))
+        defer { piece.deallocate() }
+        for start in stride(from: 0, to: count, by: piece.count) {
+            let part = UnsafeMutableBufferPointer(rebasing: piece[..<min(piece.count, count - start)])
+            tensor.fill(part, elements: start..<start + part.count)
+            for value in part where !value.isFinite { add(isNaN: value.isNaN) }
+        }
+    }
+
+    /// Elements that lie side by side are counted by the bits of their exponents, without converting them.
+    private mutating func countBits(_ tensor: TensorRecord) {
+        let pieceSize = 1 << 20
+        for start in stride(from: 0, to: tensor.bytes.count, by: pieceSize) {
+            guard let piece = tensor.bytes.slice(offset: start, count: min(pieceSize, tensor.bytes.count - start)) else { return }
+            piece.withUnsafeBytes { bytes in
+                switch tensor.dtype {
+                case .f64: count(bytes, exponent: UInt64(0x7FF0_0000_0000_0000))
+                case .f32: count(bytes, exponent: UInt32(0x7F80_0000))
+                case .bf16: count(bytes, exponent: UInt16(0x7F80))
+                default: count(bytes, exponent: UInt16(0x7C00))
+                }
+            }
+            piece.discardPages()
+        }
+    }
+
+    private mutating func count<Bits: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(_ bytes: UnsafeRawBufferPointer, exponent: Bits) {
+        let size = MemoryLayout<Bits>.size
+        let count = bytes.count / size
+        guard let base = bytes.baseAddress, count > 0 else { return }
+        var special = 0
+        for i in 0..<count {
+            let bits = Bits(littleEndian: base.loadUnaligned(fromByteOffset: i &* size, as: Bits.self))
+            special &+= bits & exponent == exponent ? 1 : 0
+        }
+        guard special > 0 else { return }
+        let magnitude = Bits.max >> 1
+        for i in 0..<count {
+            let bits = Bits(littleEndian: base.loadUnaligned(fromByteOffset: i &* size, as: Bits.self)) & magnitude
+            if bits & exponent == exponent { add(isNaN: bits != exponent) }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+import Archives
+import Checkpoints
+import Modularity
+
+/// Clusters that were written before, by `cluster` or by hand.
+struct ClusterFile {
+    /// One layer's labels as the file has them.
+    struct Layer {
+        let name: String
+        /// The number of clusters that the file states, if it does.
+        var clusterCount: Int?
+        var out = Side()
+        var `in` = Side()
+    }
+
+    /// The labels of one side by neuron, in the file's order.
+    struct Side {
+        var neurons: [(index: Int, label: Int)] = []
+    }
+
+    /// The largest label: measures take memory for the square of the number of clusters.
+    static let largestLabel = ClusterCounts.largest - 1
+
+    let path: String
+    let layers: [Layer]
+
+    /// Reads the file, or standard input for `-`; its first character tells TSV from JSON.
+    init(path: String) throws {
+        let region: ByteRegion
+        do {
+            region = path == "-" ? try ByteRegion.standardInput() : try ByteRegion.mapping(path: path)
+        } catch {
+            throw ClusterFileError(path: path, problem: "\(error)")
+        }
+        try self.init(path: path, content: region)
+    }
+
+    /// - Parameter content: what the file holds.
+    init(path: String, content: ByteRegion) throws {
+        self.path = path
+        let first = content.withUnsafeBytes { bytes in bytes.first { ![32, 9, 10, 13].contains($0) } }
+        guard let first else { throw ClusterFileError(path: path, problem: "is empty", expected: "the clusters of at least one layer") }
+        if first == UInt8(ascii: "{") {
+            layers = try ClusterJSON.layers(content, path: path)
+        } else {
+            layers = try ClusterTSV.layers(content, path: path)
+        }
+        var names: Set<String> = []
+        for layer in layers where !names.insert(layer.name).inserted {
+            throw ClusterFileError(path: path, layer: layer.name, problem: "has its clusters twice")
+        }
+        guard !layers.isEmpty else { throw ClusterFileError(path: path, problem: "has no clusters") }
+    }
+
+    /// The labels of all the file's layers, checked against the checkpoint's.
+    ///
+    /// - Throws: ``ClusterFileError`` for a layer that the checkpoint lacks, a neuron that is missing, named twice or not there.
+    func clusterings(for catalog: LayerCatalog) throws -> [String: LayerClustering] {
+        var clusterings: [String: LayerClustering] = [:]
+        for layer in layers {
+            guard let weights = catalog[layer.name] else {
+                throw ClusterFileError(path: path, layer: layer.name, problem: "is no weight matrix of the checkpoint")
+            }
+            let out = try labels(layer.out, side: "out", count: weights.outNeurons, layer: layer.name)
+            let input = try labels(layer.in, side: "in", count: weights.inNeurons, layer: layer.name)
+            let used = max(out.clusterCount, input.clusterCount)
+            clusterings[layer.name] = LayerClustering(
+                layer: layer.name, clusterCount: max(layer.clusterCount ?? used, used), outLabels: out, inLabels: input)
+        }
+        return clusterings
+    }
+
+    private func labels(_ side: Side, side name: String, count: Int, layer: String) throws(ClusterFileError) -> Labels {
+        func failure(_ problem: String, expected: String? = nil, found: String? = nil) -> ClusterFileError {
+            ClusterFileError(path: path, layer: layer, problem: problem, expected: expected, found: found)
+        }
+        // Memory grows with what the file names, not with the neurons that the checkpoint claims.
+        var seen: Set<Int> = []
+        for (index, label) in side.neurons {
+            guard index >= 0, index < count else {
+                throw failure("has no \(name)-neuron \(index)", expected: "\(count) neurons from 0 to \(count - 1)")
+            }
+            guard label >= Labels.none, label <= Self.largestLabel else {
+                throw failure("has an impossible cluster for \(name)-neuron \(index)", expected: "-1 to \(Self.largestLabel)", found: "\(label)")
+            }
+            guard seen.insert(index).inserted else { throw failure("names \(name)-neuron \(index) twice") }
+        }
+        guard seen.count == count else {
+            let missing = (0..<count).first { !seen.contains($0) } ?? 0
+            throw failure("leaves out \(name)-neuron \(missing)", expected: "\(count) neurons", found: "\(seen.count)")
+        }
+        var values = [Int](repeating: 0, count: count)
+        for (index, label) in side.neurons { values[index] = label }
+        return Labels(values)
+    }
+}
+
+/// Why a file of clusters cannot be used. Its description is one line.
+struct ClusterFileError: Error, CustomStringConvertible {
+    let path: String
+    var layer: String?
+    let problem: String
+    var expected: String?
+    var found: String?
+
+    var description: String {
+        var text = path == "-" ? "standard input: " : path + ": "
+        if let layer { text += "layer '\(layer)' " }
+        text += problem
+        if let expected { text += ", expected \(expected)" }
+        if let found { text += ", found \(found)" }
+        return text.singleLine
+    }
+}

@@ -1,0 +1,37 @@
+import ArgumentParser
+import Checkpoints
+
+/// The way through several checkpoints: a bad one is reported and skipped, and the exit status remembers it.
+final class CheckpointRun {
+    private let diagnostics: Diagnostics
+    private var hasFailed = false
+
+    init(diagnostics: Diagnostics) { self.diagnostics = diagnostics }
+
+    /// Calls `body` with each path. What it throws is reported and the next one taken; where the result cannot be written, all ends.
+    func forEach(_ paths: [String], _ body: (String) throws -> Void) throws {
+        for path in paths {
+            do {
+                try body(path)
+            } catch let error as OutputError {
+                throw error
+            } catch {
+                diagnostics.failure(Self.description(of: error, path: path))
+                hasFailed = true
+            }
+        }
+    }
+
+    /// An error in one line. Those that are about weights alone do not know the checkpoint that the weights are from.
+    private static func description(of error: any Error, path: String) -> String {
+        switch error {
+        case is CheckpointError, is ClusterFileError: "\(error)"
+        default: "\(path): \(error)"
+        }
+    }
+
+    /// Throws the exit status 1 where a checkpoint was skipped.
+    func end() throws {
+        if hasFailed { throw ExitCode(1) }
+    }
+}

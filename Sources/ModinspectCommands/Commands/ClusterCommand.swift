@@ -1,0 +1,80 @@
+import ArgumentParser
+import Checkpoints
+import Modularity
+
+struct ClusterCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cluster",
+        abstract: "Puts the neurons of each layer into clusters.",
+        discussion: """
+            Of every chosen weight matrix both sides are clustered: its out-neurons (rows) and its in-neurons (columns), so that most of \
+            the squared weight connects neurons of the same cluster. Neurons without weights are in no cluster, which is written -1.
+
+            tsv (the default) has a row for each neuron: layer, side (out or in), index, cluster. It can be piped into commands that \
+            take --clusters.
+            """)
+
+    @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
+    var checkpoint: String
+
+    @Option(help: "The format of the result.")
+    var format = ReportFormat.tsv
+
+    @OptionGroup var clustering: ClusteringOptionGroup
+    @OptionGroup var layers: LayerOptions
+    @OptionGroup var source: CheckpointOptions
+    @OptionGroup var computation: ComputationOptions
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        if clustering.clusterCounts.count > 1 { throw ValidationError("cluster takes one number of clusters; score sweeps over several") }
+    }
+
+    func run() throws {
+        let run = CheckpointRun(diagnostics: output.diagnostics)
+        // Opened first: a result that can go nowhere is not worth computing.
+        let stream = try output.resultStream()
+        try run.forEach([checkpoint]) { path in
+            let opened = try source.open(path)
+            let chosen = try layers.select(from: LayerCatalog(opened), path: opened.path)
+            let progress = output.progressBar("cluster", total: 1000, unit: "")
+            let options = clustering.clusteringOptions(seed: computation.seed)
+            let analysis = try ModelAnalysis(
+                WeightGraph(chosen), labels: .clustering(options, counts: clustering.clusterCounts), threads: computation.threadCount
+            ) { progress.set(fraction: $0) }
+            progress.finish()
+            guard let sweep = analysis.sweeps.first else { return }
+            output.diagnostics.describe(sweep, path: opened.path)
+            try write(sweep, of: opened, to: stream)
+        }
+        try run.end()
+    }
+
+    private func write(_ sweep: ModelAnalysis.Sweep, of opened: Checkpoint, to stream: ResultStream) throws {
+        let found = sweep.layers.map(ClusteredLayer.init)
+        switch format {
+        case .tsv:
+            try stream.write(ClusterTSV.header + "\n")
+            var text = ByteText()
+            for layer in found {
+                layer.write(tsv: &text)
+                try stream.write(text.bytes)
+                text.removeAll()
+            }
+        case .text:
+            for (place, layer) in found.enumerated() { try stream.write((place == 0 ? "" : "\n") + layer.text()) }
+            if let cut = sweep.networkCut { try stream.write("\nn-cut of the whole network \(ByteText.rounded(cut))\n") }
+        case .json, .jsonl:
+            let hash = source.sha256(of: opened, output)
+            let report = ClusterReport(
+                seed: computation.seed, checkpoint: CheckpointSource(path: opened.path, sha256: hash),
+                method: clustering.methodName, networkNcut: sweep.networkCut, layers: found)
+            if format == .json {
+                try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
+            } else {
+                for layer in found { try stream.write(try ReportEncoder.bytes(of: ClusterLine(report: report, layer: layer), isIndented: false)) }
+            }
+        }
+        try stream.finish()
+    }
+}

@@ -1,0 +1,20 @@
+import ArgumentParser
+
+/// The command itself: its subcommands and what `--help` says first.
+struct RootCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "modinspect",
+        abstract: "Reads saved neural networks and measures how modular they are.",
+        discussion: """
+            A CHECKPOINT is a safetensors file or its index, a PyTorch file, an npz, npy or GGUF file, a Hugging Face model \
+            directory, an archive (tar, tar.gz, tar.zst, tar.xz, zip) of any of these, or - for an archive on standard input. \
+            What it is shows from its content. Nothing in a file is ever executed.
+
+            Weight matrices are spoken of as [out, in]: out-neurons are rows, in-neurons columns.
+
+            Results go to standard output, everything else to standard error. The exit status is 0 when all is done, 1 when \
+            something failed, 3 when a threshold was not met, 64 for wrong usage.
+            """,
+        version: modinspectVersion,
+        subcommands: [InfoCommand.self, GraphCommand.self, ClusterCommand.self, ScoreCommand.self])
+}

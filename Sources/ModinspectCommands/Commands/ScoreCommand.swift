@@ -1,0 +1,160 @@
+import ArgumentParser
+import Checkpoints
+import Modularity
+
+struct ScoreCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "score",
+        abstract: "Measures how modular each layer is, and the mean over the layers.",
+        discussion: """
+            clusterability: the share of the squared weight that connects neurons of the same cluster. chance: what it would be if the \
+            clusters knew nothing of the weights. modularity: their difference. adjusted: that difference over its largest possible \
+            value, 0 for no structure and 1 for disjoint blocks. ncut: the share of each cluster's weight that leaves it, summed.
+
+            Clusters are found as by modinspect cluster, or read with --clusters. Because they are chosen to fit the weights, noise \
+            does not score 0: --null compares with the same weights in random places.
+            """)
+
+    @Argument(help: "The checkpoints; - is an archive on standard input.", completion: .file())
+    var checkpoints: [String]
+
+    @Option(help: "The format of the result.")
+    var format = ReportFormat.text
+
+    @Option(
+        name: .customLong("clusters"),
+        help: ArgumentHelp("Score the clusters in FILE, the tsv, json or jsonl of modinspect cluster; - is standard input.", valueName: "file"),
+        completion: .file())
+    var clusterFile: String?
+
+    @Option(
+        name: .customLong("null"),
+        help: ArgumentHelp("Compare with N permutations of each layer's weights: mean, standard deviation, z and p.", valueName: "n"))
+    var nullSamples = 0
+
+    @Option(
+        name: .customLong("fail-under"), parsing: .unconditional,
+        help: ArgumentHelp("Exit with status 3 where the mean of --measure is below X or undefined.", valueName: "x"))
+    var limit: Double?
+
+    @Option(help: "The measure that --fail-under looks at.")
+    var measure: Measure?
+
+    @OptionGroup var clustering: ClusteringOptionGroup
+    @OptionGroup var layers: LayerOptions
+    @OptionGroup var source: CheckpointOptions
+    @OptionGroup var computation: ComputationOptions
+    @OptionGroup var output: OutputOptions
+
+    /// The measures of a layer.
+    enum Measure: String, ExpressibleByArgument, CaseIterable {
+        case clusterability, chance, adjusted, ncut, modularity
+
+        func value(of row: ScoredLayer) -> Double? {
+            switch self {
+            case .clusterability: row.clusterability
+            case .chance: row.chance
+            case .adjusted: row.adjusted
+            case .ncut: row.ncut
+            case .modularity: row.modularity
+            }
+        }
+    }
+
+    func validate() throws {
+        if checkpoints.filter({ $0 == "-" }).count + (clusterFile == "-" ? 1 : 0) > 1 {
+            throw ValidationError("standard input can be read once only")
+        }
+        if clusterFile != nil, clustering.isGiven { throw ValidationError("--clusters leaves nothing for -k, --method, --no-align and --chain") }
+        if !(0...1_000_000).contains(nullSamples) { throw ValidationError("--null takes a number from 0 to 1000000") }
+        if measure != nil, limit == nil { throw ValidationError("--measure goes with --fail-under") }
+        if limit?.isNaN == true { throw ValidationError("--fail-under takes a number") }
+    }
+
+    func run() throws {
+        let given = try clusterFile.map { try ClusterFile(path: $0) }
+        let run = CheckpointRun(diagnostics: output.diagnostics)
+        // Opened first: a result that can go nowhere is not worth computing.
+        let stream = try output.resultStream()
+        var count = 0
+        var report: [ScoredCheckpoint] = []
+        var isBelow = false
+        try run.forEach(checkpoints) { path in
+            let scored = try score(path, given: given)
+            isBelow = fails(scored) || isBelow
+            count += 1
+            if format == .json {
+                report.append(scored)
+                return
+            }
+            try write(scored, to: stream, isFirst: count == 1)
+            try stream.flush()
+        }
+        if format == .json, count > 0 {
+            let document = ScoreReport(
+                seed: computation.seed, method: given == nil ? clustering.methodName : nil, clusters: clusterFile, checkpoints: report)
+            try stream.write(try ReportEncoder.bytes(of: document, isIndented: true))
+        }
+        if count > 0 { try stream.finish() }
+        try run.end()
+        if isBelow { throw ExitCode(3) }
+    }
+
+    private func score(_ path: String, given: ClusterFile?) throws -> ScoredCheckpoint {
+        let opened = try source.open(path)
+        let catalog = LayerCatalog(opened)
+        let chosen: [Layer]
+        let labels: LabelSource
+        if let given {
+            let clusterings = try given.clusterings(for: catalog)
+            chosen =
+                layers.patterns.isEmpty
+                ? catalog.layers.filter { clusterings[$0.name] != nil } : try layers.select(from: catalog, path: opened.path)
+            labels = .given(clusterings)
+        } else {
+            chosen = try layers.select(from: catalog, path: opened.path)
+            labels = .clustering(clustering.clusteringOptions(seed: computation.seed), counts: clustering.clusterCounts)
+        }
+        let progress = output.progressBar("score", total: 1000, unit: "")
+        defer { progress.finish() }
+        let analysis = try ModelAnalysis(
+            WeightGraph(chosen), labels: labels, nullSamples: nullSamples, threads: computation.threadCount
+        ) { progress.set(fraction: $0) }
+        progress.finish()
+        for sweep in analysis.sweeps { output.diagnostics.describe(sweep, path: opened.path) }
+        let hash = format.hasProvenance ? source.sha256(of: opened, output) : nil
+        return ScoredCheckpoint(path: opened.path, sha256: hash, results: analysis.sweeps.map(ScoredSweep.init))
+    }
+
+    private func write(_ scored: ScoredCheckpoint, to target: ResultStream, isFirst: Bool) throws {
+        let hasNull = nullSamples > 0
+        switch format {
+        case .text: try target.write((isFirst ? "" : "\n") + ScoreTable.text(scored, hasNull: hasNull))
+        case .tsv: try target.write((isFirst ? ScoreTable.header(hasNull: hasNull) : "") + ScoreTable.rows(scored, hasNull: hasNull))
+        case .json, .jsonl:
+            let source = CheckpointSource(path: scored.path, sha256: scored.sha256)
+            for row in scored.results.flatMap({ $0.layers + [$0.mean] }) {
+                let line = ScoreLine(
+                    seed: computation.seed, method: clusterFile == nil ? clustering.methodName : nil, clusters: clusterFile,
+                    checkpoint: source, row: row)
+                try target.write(try ReportEncoder.bytes(of: line, isIndented: false))
+            }
+        }
+    }
+
+    /// Whether a mean is below the limit, which is then said.
+    private func fails(_ scored: ScoredCheckpoint) -> Bool {
+        guard let limit else { return false }
+        let measure = measure ?? .clusterability
+        var fails = false
+        for sweep in scored.results {
+            let mean = measure.value(of: sweep.mean)
+            if let mean, mean >= limit { continue }
+            fails = true
+            let k = sweep.k.map { " for \($0) clusters" } ?? ""
+            output.diagnostics.failure(
+                "\(scored.path): mean \(measure.rawValue)\(k), expected at least \(ByteText.shortest(limit)), found \(TSV.number(mean))")
+        }
+        return fails
+    }
+}

@@ -1,0 +1,29 @@
+import ArgumentParser
+import Checkpoints
+
+/// Which of several models in a checkpoint is meant, and whether the file is hashed.
+struct CheckpointOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The model to take from an archive that holds several.", valueName: "path"))
+    var member: String?
+
+    @Option(help: ArgumentHelp("Where the weights are nested in a training file, such as model or state.net.", valueName: "a.b"))
+    var key: String?
+
+    @Flag(
+        name: .customLong("no-sha256"),
+        help: "Leave the checkpoint's SHA-256 out of json and jsonl, which then says null: hashing reads the whole file.")
+    var omitsHash = false
+
+    /// Opens the checkpoint that the argument names; `-` is an archive on standard input.
+    func open(_ path: String) throws -> Checkpoint {
+        try Checkpoint.open(path, options: Checkpoint.Options(member: member, key: key))
+    }
+
+    /// The checkpoint's hash for a report; nil where the options leave it out.
+    func sha256(of checkpoint: Checkpoint, _ output: OutputOptions) -> String? {
+        if omitsHash { return nil }
+        let progress = output.progressBar("sha256", total: checkpoint.sources.reduce(0) { $0 &+ $1.count }, unit: "bytes")
+        defer { progress.finish() }
+        return checkpoint.sha256(progress)
+    }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Modularity
+
+extension ClusteringMethod: ExpressibleByArgument {}
+
+/// How neurons are put into clusters.
+struct ClusteringOptionGroup: ParsableArguments {
+    @Option(
+        name: .customShort("k"),
+        help: ArgumentHelp(
+            "The number of clusters: 4, a range 2-14, a list 2,4,8, or auto.",
+            discussion: """
+                auto takes the number from 2 to 16 with the largest gap between the singular values behind it. Without this option: 4.
+                """, valueName: "n"))
+    var counts: ClusterCounts?
+
+    @Option(
+        help: ArgumentHelp(
+            "How clusters are found.",
+            discussion: """
+                bsgc: k-means on each side's singular vectors, the sides' clusters then paired; cocluster: one k-means on both sides' \
+                singular vectors; contiguous: blocks of neighbouring neurons; network: one clustering of all layers' neurons. Without \
+                this option: cocluster.
+                """))
+    var method: ClusteringMethod?
+
+    @Flag(name: .customLong("no-align"), help: "With bsgc: leave the two sides' clusters unpaired, as in published figures.")
+    var leavesUnaligned = false
+
+    @Flag(name: .customLong("chain"), help: "A layer's in-neurons keep the clusters they have as out-neurons of the layer before.")
+    var isChained = false
+
+    mutating func validate() throws {
+        if leavesUnaligned, method != .bsgc { throw ValidationError("--no-align goes with --method bsgc only") }
+        if isChained, method == .network { throw ValidationError("--chain does not go with --method network, which always chains") }
+    }
+
+    /// Whether any of the options was given.
+    var isGiven: Bool { counts != nil || method != nil || leavesUnaligned || isChained }
+
+    var clusterCounts: [ClusterCount] {
+        switch counts {
+        case .auto: [.automatic]
+        case .counts(let counts): counts.map(ClusterCount.fixed)
+        case nil: [.fixed(4)]
+        }
+    }
+
+    func clusteringOptions(seed: UInt64) -> ClusteringOptions {
+        ClusteringOptions(
+            method: method ?? .cocluster, alignment: leavesUnaligned ? .unaligned : .aligned,
+            coupling: isChained ? .chained : .independent, seed: seed)
+    }
+
+    /// The method's name in reports, with what was changed about it.
+    var methodName: String {
+        var name = (method ?? .cocluster).rawValue
+        if leavesUnaligned { name += ", unaligned" }
+        if isChained { name += ", chained" }
+        return name
+    }
+}

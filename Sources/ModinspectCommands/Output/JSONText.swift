@@ -1,0 +1,71 @@
+/// JSON as it is written: numbers with every digit they need, `null` for what JSON has no number for.
+enum JSONText {
+    /// A string in quotation marks.
+    static func string(_ value: String) -> String {
+        var text = "\""
+        for scalar in value.unicodeScalars {
+            switch scalar {
+            case "\"": text += "\\\""
+            case "\\": text += "\\\\"
+            case "\n": text += "\\n"
+            case "\r": text += "\\r"
+            case "\t": text += "\\t"
+            default:
+                if scalar.value < 0x20 || scalar.value == 0x7F || scalar.value == 0x2028 || scalar.value == 0x2029 {
+                    let digits = String(scalar.value, radix: 16)
+                    text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+                } else {
+                    text.unicodeScalars.append(scalar)
+                }
+            }
+        }
+        return text + "\""
+    }
+
+    /// A number, or `null` where it is not finite.
+    static func number(_ value: Double) -> String { value.isFinite ? ByteText.shortest(value) : "null" }
+}
+
+/// A JSON value whose objects keep the order in which their members were declared.
+indirect enum JSONValue {
+    /// Text that is JSON already.
+    case literal(String)
+    case array([JSONValue])
+    /// Numbers by the thousand, which are kept as bytes.
+    case numbers([UInt8])
+    case object([(String, JSONValue)])
+
+    /// Writes the value on one line, or with objects and arrays of them broken into lines.
+    func write(to text: inout ByteText, isIndented: Bool, depth: Int = 0) {
+        func newLine(_ depth: Int) {
+            guard isIndented else { return }
+            text.append(byte: 10)
+            for _ in 0..<depth { text.append("  ") }
+        }
+        switch self {
+        case .literal(let json): text.append(text: json)
+        case .numbers(let bytes): text.append(bytes: bytes)
+        case .array(let elements):
+            let breaks = elements.contains { if case .object = $0 { true } else { false } }
+            text.append("[")
+            for (place, element) in elements.enumerated() {
+                if place > 0 { text.append(breaks || !isIndented ? "," : ", ") }
+                if breaks { newLine(depth + 1) }
+                element.write(to: &text, isIndented: isIndented, depth: depth + 1)
+            }
+            if breaks { newLine(depth) }
+            text.append("]")
+        case .object(let members):
+            text.append("{")
+            for (place, (key, value)) in members.enumerated() {
+                if place > 0 { text.append(",") }
+                newLine(depth + 1)
+                text.append(text: JSONText.string(key))
+                if isIndented { text.append(": ") } else { text.append(":") }
+                value.write(to: &text, isIndented: isIndented, depth: depth + 1)
+            }
+            if !members.isEmpty { newLine(depth) }
+            text.append("}")
+        }
+    }
+}

@@ -1,4 +1,0 @@
-import Checkpoints
-import ArgumentParser
-import Crypto
-

@@ -1,0 +1,89 @@
+import Modularity
+
+/// What `cluster` found in a checkpoint, as one json document.
+struct ClusterReport: Encodable {
+    static let schema = "modinspect.cluster/1"
+
+    let schema = Self.schema
+    let version = modinspectVersion
+    let seed: UInt64
+    let checkpoint: CheckpointSource
+    let method: String
+    /// The n-cut of the graph of all layers, for the network method.
+    let networkNcut: Double?
+    let layers: [ClusteredLayer]
+}
+
+/// One layer's clusters as a line of jsonl.
+struct ClusterLine: Encodable {
+    let report: ClusterReport
+    let layer: ClusteredLayer
+
+    private enum Key: String, CodingKey {
+        case schema, version, seed, checkpoint, method
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(report.schema, forKey: .schema)
+        try container.encode(report.version, forKey: .version)
+        try container.encode(report.seed, forKey: .seed)
+        try container.encode(report.checkpoint, forKey: .checkpoint)
+        try container.encode(report.method, forKey: .method)
+        try layer.encode(to: encoder)
+    }
+}
+
+/// One layer's clusters and what they are worth.
+struct ClusteredLayer: Encodable {
+    let layer: String
+    /// The number of clusters looked for.
+    let k: Int
+    let clusterability: Double?
+    /// The cluster of every out-neuron, -1 for one without weights.
+    let out: [Int]
+    /// The cluster of every in-neuron, likewise.
+    let `in`: [Int]
+    /// Falling, the trivial one first.
+    let singularValues: [Double]
+
+    init(_ layer: ModelAnalysis.Layer) {
+        self.layer = layer.clustering.layer
+        k = layer.clustering.clusterCount
+        clusterability = layer.measures.clusterability
+        out = layer.clustering.outLabels.values
+        `in` = layer.clustering.inLabels.values
+        singularValues = layer.clustering.singularValues
+    }
+
+    /// The rows of the layer in tsv, out-neurons first.
+    func write(tsv text: inout ByteText) {
+        let name = TSV.escaped(layer)
+        for (side, labels) in [("out", out), ("in", self.in)] {
+            for (index, label) in labels.enumerated() {
+                text.append(text: name)
+                text.append(text: "\t\(side)\t")
+                text.append(index)
+                text.append("\t")
+                text.append(label)
+                text.append("\n")
+            }
+        }
+    }
+
+    /// The layer for eyes: its score, and the sizes of its clusters on both sides.
+    func text() -> String {
+        let score = clusterability.map(ByteText.rounded) ?? "nan"
+        var text = "\(layer)  \(out.count) x \(self.in.count)  k = \(k)  clusterability \(score)\n"
+        let (outSizes, inSizes) = (Labels(out), Labels(self.in))
+        var table = TextTable([("cluster", .right), ("out", .right), ("in", .right)])
+        for (cluster, sizes) in zip(outSizes.sizes(clusters: k), inSizes.sizes(clusters: k)).enumerated() {
+            table.add(["\(cluster)", "\(sizes.0)", "\(sizes.1)"])
+        }
+        if outSizes.isolatedCount + inSizes.isolatedCount > 0 {
+            table.add(["none", "\(outSizes.isolatedCount)", "\(inSizes.isolatedCount)"])
+        }
+        text += table.text(indent: 2)
+        return text
+    }
+}

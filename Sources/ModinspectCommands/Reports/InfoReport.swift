@@ -1,0 +1,96 @@
+import Checkpoints
+
+/// What `info` says of several checkpoints, as one json document.
+struct InfoReport: Encodable {
+    let schema = "modinspect.info/1"
+    let version = modinspectVersion
+    /// Nothing in it is random.
+    let seed: UInt64?
+    let checkpoints: [CheckpointInfo]
+}
+
+/// What `info` says of one checkpoint, as a line of jsonl.
+struct InfoLine: Encodable {
+    let schema = "modinspect.info/1"
+    let version = modinspectVersion
+    let seed: UInt64?
+    let checkpoint: CheckpointInfo
+}
+
+/// What a checkpoint is.
+struct CheckpointInfo: Encodable {
+    let path: String
+    let sha256: String?
+    let container: String
+    /// The model inside an archive.
+    let member: String?
+    /// Where the weights are nested in a training file.
+    let key: String?
+    let family: String
+    /// What showed the family: the configuration, the tensors' names, or their shapes.
+    let familySource: String
+    /// The elements of all tensors of real numbers that are no masks or tables, tied ones counted once.
+    let parameters: Int
+    let bytes: Int
+    let tensors: [TensorInfo]
+    /// Groups of names for the same bytes.
+    let tied: [[String]]
+    /// What a loader of the file's pickle would have to import or call.
+    let foreignGlobals: [String]
+}
+
+/// What a tensor is.
+struct TensorInfo: Encodable {
+    let name: String
+    let dtype: String
+    let shape: [Int]
+    let bytes: Int
+    /// The out-neurons of the weight matrix that it is, or nil for none.
+    let out: Int?
+    /// The in-neurons of the weight matrix that it is, or nil for none.
+    let `in`: Int?
+    /// Whether `score` takes it when no layers are named.
+    let scored: Bool
+    /// The elements that are not a number.
+    let nan: Int
+    /// The infinite elements.
+    let infinite: Int
+}
+
+extension CheckpointInfo {
+    /// Looks through a checkpoint and all its weights.
+    ///
+    /// - Parameters:
+    ///   - scored: the layers that `score` would take.
+    ///   - progress: counts the tensors' bytes.
+    init(_ checkpoint: Checkpoint, catalog: LayerCatalog, scored: [Layer], sha256: String?, progress: Progress) {
+        path = checkpoint.path
+        self.sha256 = sha256
+        container = checkpoint.container
+        member = checkpoint.member
+        key = checkpoint.key
+        family = catalog.family.rawValue
+        familySource = catalog.familySource.rawValue
+        foreignGlobals = checkpoint.foreignGlobals
+        tied = checkpoint.tensors.tied
+        let repeated = Set(tied.flatMap { $0.dropFirst() })
+        let scoredNames = Set(scored.map(\.name))
+        let layers = Dictionary(catalog.layers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+
+        var parameters = 0
+        var bytes = 0
+        tensors = checkpoint.tensors.map { tensor in
+            if catalog.isParameter(tensor), !repeated.contains(tensor.name) { parameters = parameters.addingReportingOverflow(tensor.elementCount).partialValue }
+            if !repeated.contains(tensor.name) { bytes += tensor.bytes.count }
+            let special = NonFiniteCount(tensor)
+            tensor.bytes.discardPages()
+            progress.advance(by: tensor.bytes.count)
+            return TensorInfo(
+                name: tensor.name, dtype: tensor.dtype.rawValue, shape: tensor.shape, bytes: tensor.bytes.count,
+                out: layers[tensor.name]?.outNeurons, in: layers[tensor.name]?.inNeurons, scored: scoredNames.contains(tensor.name),
+                nan: special.nan, infinite: special.infinite)
+        }
+        self.parameters = parameters
+        self.bytes = bytes
+    }
+}

@@ -1,0 +1,33 @@
+import ArgumentParser
+import Glibc
+
+/// Runs the command that the arguments name.
+///
+/// - Returns: the exit status: 0 done, 1 something failed, 3 a threshold was not met, 64 wrong usage.
+public func runModinspect(_ arguments: [String]) -> Int32 {
+    signal(SIGPIPE, SIG_IGN)
+    occupyClosedDescriptors()
+    do {
+        var command = try RootCommand.parseAsRoot(arguments)
+        try command.run()
+        return 0
+    } catch OutputError.closedPipe {
+        return 0
+    } catch let status as ExitCode {
+        return status.rawValue
+    } catch let error where RootCommand.exitCode(for: error) != .failure || error is CleanExit {
+        RootCommand.exit(withError: error)
+    } catch {
+        Diagnostics(isQuiet: false).failure("\(error)")
+        return 1
+    }
+}
+
+/// Keeps a file that is opened later from being taken for a closed standard stream. Reading from or writing to the stream
+/// still fails: the placeholder is opened the other way round.
+private func occupyClosedDescriptors() {
+    for (descriptor, mode) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_WRONLY)]
+    where fcntl(descriptor, F_GETFD) == -1 {
+        _ = open("/dev/null", mode)
+    }
+}

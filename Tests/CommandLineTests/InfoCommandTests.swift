@@ -1,0 +1,60 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite struct InfoCommandTests {
+    @Test func aReportSaysWhatTheFileIs() throws {
+        let result = try BuiltCommand.run("info", Fixtures.path("mlp.tar"), Fixtures.path("gpt2-tiny"), "--format", "json")
+        #expect(result.status == 0, "\(result.errors)")
+        let document = try #require(try JSONSerialization.jsonObject(with: result.output) as? [String: Any])
+        #expect(document["schema"] as? String == "modinspect.info/1")
+        #expect(document["seed"] is NSNull)
+        let checkpoints = try #require(document["checkpoints"] as? [[String: Any]])
+        #expect(checkpoints.map { $0["family"] as? String } == ["chain", "gpt2"])
+        // 64*48 + 48 + 2 * (48*48 + 48) + 48*10 + 10
+        #expect(checkpoints[0]["parameters"] as? Int == 8314)
+        let tensor = try #require((checkpoints[1]["tensors"] as? [[String: Any]])?.first { $0["name"] as? String == "transformer.h.0.mlp.c_fc.weight" })
+        #expect(tensor["shape"] as? [Int] == [32, 128])
+        #expect(tensor["out"] as? Int == 128 && tensor["in"] as? Int == 32)
+        #expect(tensor["scored"] as? Bool == true)
+    }
+
+    @Test func weightsThatAreNotFiniteAreCountedAndSaid() throws {
+        let result = try BuiltCommand.run("info", Fixtures.path("nan.npz"), Fixtures.path("infinite.safetensors"), "--format", "tsv")
+        #expect(result.status == 0)
+        #expect(result.rows.filter { $0[1] == "spoilt" }.map { $0.suffix(2) } == [["1", "0"], ["0", "1"]])
+        #expect(result.errors.contains("nan.npz: tensor 'spoilt': 1 weights are NaN and 0 infinite"))
+    }
+
+    @Test func namesCannotBreakRowsOrTheTerminal() throws {
+        let file = try SafetensorsFile.bytes([(name: "a\tb\nc\u{1B}[31m", shape: [2, 2], values: [1, 2, 3, 4])])
+        try TemporaryFolder.with { folder in
+            try file.write(to: URL(fileURLWithPath: folder + "/m"))
+            let rows = try BuiltCommand.run("info", folder + "/m", "--format", "tsv").rows
+            #expect(rows.count == 2 && rows[1].count == rows[0].count)
+            #expect(!(try BuiltCommand.run("info", folder + "/m").text.contains("\u{1B}")))
+            // The escaped name in the clusters is read back as the tensor's.
+            let piped = try BuiltCommand.shell("\"$M\" cluster \"$1\" -k 2 | \"$M\" score \"$1\" --clusters - --format tsv", folder + "/m")
+            #expect(piped.status == 0, "\(piped.errors)")
+        }
+    }
+
+    @Test func aPatternThatMatchesNothingNamesTheNearest() throws {
+        let result = try BuiltCommand.run("info", Fixtures.path("mlp.tar"), "--layers", "fc9.weight")
+        #expect(result.status == 1)
+        #expect(result.errors.contains("no layer matches 'fc9.weight'; the nearest are 'fc1.weight'"))
+    }
+
+    @Test(.enabled(if: Fixtures.published("mod_addition_no_wd.pth") != nil, "the published checkpoints are not here"))
+    func theGrokkingModelsAreKnownByTheirNames() throws {
+        let shared = try #require(Fixtures.published("mod_addition_no_wd.pth"))
+        let rows = try BuiltCommand.run("info", shared, "--format", "tsv").rows
+        let matrices = Dictionary(rows.map { ($0[1], [$0[5], $0[6], $0[7]]) }, uniquingKeysWith: { $1 })
+        // W_E [128, 114] is [out, in]; W_U [128, 114] is [in, out]; W_pos [3, 128] is [in, out]; heads [4, 32, 128].
+        #expect(matrices["embed.W_E"] == ["128", "114", "0"])
+        #expect(matrices["unembed.W_U"] == ["114", "128", "0"])
+        #expect(matrices["pos_embed.W_pos"] == ["128", "3", "0"])
+        #expect(matrices["blocks.0.attn.W_K"] == ["128", "128", "0"])
+        #expect(matrices["blocks.0.mlp.W_in"] == ["512", "128", "1"])
+    }
+}
