@@ -1,16 +1,58 @@
-/// Products with A^T A without forming it: every tile of rows is read once a product and used for both factors.
+/// Products with A^T A, or A A^T where A is wider than high, without forming either: every tile of rows is read once a
+/// product and used for both factors.
+///
+/// A wide matrix is transposed as it is read, so that the vectors of the iteration always have the length of the shorter side.
 struct DirectProduct: Sendable {
+    /// The side that the products' vectors belong to.
+    let side: Subspace.Side
+    /// A, or its transpose where it is wide.
     private let dense: Matrix<Float>
     private let threads: Int
     /// The sums of the tiles are added in this many fixed groups, whatever the number of threads.
     private static let groups = 8
 
     init(of source: some RowSource, threads: Int) throws {
-        dense = try GramMatrix.dense(source, threads: threads)
+        side = source.columns <= source.rows ? .columns : .rows
+        dense = try side == .columns ? Self.upright(source, threads) : Self.transposed(source, threads)
         self.threads = threads
     }
 
-    /// output [block, columns] = (A^T A input^T)^T.
+    /// The length of the vectors.
+    var size: Int { dense.columns }
+
+    private static func upright(_ source: some RowSource, _ threads: Int) throws -> Matrix<Float> {
+        let (rows, columns) = (source.rows, source.columns)
+        return try Matrix(rows: rows, columns: columns) { target in
+            let shared = SharedPointer(target.baseAddress!)
+            try forEachPiece(rows, height: max(1, (1 << 18) / max(columns, 1)), threads) { range in
+                source.fill(range, shared.pointer + range.lowerBound * columns)
+            }
+        }
+    }
+
+    private static func transposed(_ source: some RowSource, _ threads: Int) throws -> Matrix<Float> {
+        let (rows, columns) = (source.rows, source.columns)
+        return try Matrix(rows: columns, columns: rows) { target in
+            let shared = SharedPointer(target.baseAddress!)
+            // Sixteen rows make whole cache lines of the transpose.
+            try forEachPiece(rows, height: 16, threads) { range in
+                let piece = Buffer<Float>(uninitialized: range.count * columns)
+                source.fill(range, piece.base)
+                for column in 0..<columns {
+                    let line = shared.pointer + column * rows + range.lowerBound
+                    for row in 0..<range.count { line[row] = piece.base[row * columns + column] }
+                }
+            }
+        }
+    }
+
+    private static func forEachPiece(_ rows: Int, height: Int, _ threads: Int, _ body: @Sendable (Range<Int>) -> Void) throws {
+        try Parallel.forEach(count: (rows + height - 1) / height, threads: threads) { piece in
+            body(piece * height..<min((piece + 1) * height, rows))
+        }
+    }
+
+    /// output [block, size] = input [block, size] times A^T A (or A A^T).
     func multiply(_ block: Int, _ input: UnsafePointer<Float>, _ output: UnsafeMutablePointer<Float>) throws {
         let rows = dense.rows
         let columns = dense.columns

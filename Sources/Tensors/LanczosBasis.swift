@@ -66,9 +66,7 @@ struct LanczosBasis<Scalar: BLASScalar> {
     /// The products' inner products with the basis, for the vectors from `first` on.
     private mutating func project(from first: Int) {
         let added = dimension - first
-        Scalar.gemm(
-            .no, .yes, m: added, n: dimension, k: size, alpha: 1, products.base + first * size, size, basis.base, size, beta: 0,
-            scratch.base, dimension)
+        Scalar.multiplyByTransposed(added, products.base + first * size, basis.base, dimension, size, scratch.base)
         for i in 0..<added {
             for j in 0..<dimension {
                 let value = Double(scratch.base[i * dimension + j])
@@ -123,10 +121,9 @@ struct LanczosBasis<Scalar: BLASScalar> {
     /// Takes what lies in the basis out of some row vectors.
     private func removeBasis(from target: UnsafeMutablePointer<Scalar>, _ vectors: Int) {
         guard dimension > 0, vectors > 0 else { return }
-        Scalar.gemm(
-            .no, .yes, m: vectors, n: dimension, k: size, alpha: 1, target, size, basis.base, size, beta: 0, scratch.base, dimension)
-        Scalar.gemm(
-            .no, .no, m: vectors, n: size, k: dimension, alpha: -1, scratch.base, dimension, basis.base, size, beta: 1, target, size)
+        Scalar.multiplyByTransposed(vectors, target, basis.base, dimension, size, scratch.base)
+        for i in 0..<vectors * dimension { scratch.base[i].negate() }
+        Scalar.add(vectors, scratch.base, basis.base, dimension, size, target)
     }
 
     private func subtract(_ direction: UnsafePointer<Scalar>, from vector: UnsafeMutablePointer<Scalar>) {
