@@ -38,10 +38,8 @@ struct DirectProduct: Sendable {
             try forEachPiece(rows, height: 16, threads) { range in
                 let piece = Buffer<Float>(uninitialized: range.count * columns)
                 source.fill(range, piece.base)
-                for column in 0..<columns {
-                    let line = shared.pointer + column * rows + range.lowerBound
-                    for row in 0..<range.count { line[row] = piece.base[row * columns + column] }
-                }
+                KernelSet.current.transpose(
+                    piece.base, columns, range.count, columns, shared.pointer + range.lowerBound, rows)
             }
         }
     }
@@ -49,6 +47,29 @@ struct DirectProduct: Sendable {
     private static func forEachPiece(_ rows: Int, height: Int, _ threads: Int, _ body: @Sendable (Range<Int>) -> Void) throws {
         try Parallel.forEach(count: (rows + height - 1) / height, threads: threads) { piece in
             body(piece * height..<min((piece + 1) * height, rows))
+        }
+    }
+
+    /// A (or A^T where A is wide) applied to each of the vectors: [count, size] to [count, the longer side].
+    func images(of vectors: Matrix<Double>) throws -> Matrix<Double> {
+        let rows = dense.rows
+        // Four vectors cost as much as three.
+        let padded = (vectors.rows + 3) / 4 * 4
+        let narrow = vectors.elements.map { Float($0) } + [Float](repeating: 0, count: (padded - vectors.rows) * size)
+        let height = max(1, (1 << 16) / max(size, 1))
+        return try Matrix(rows: vectors.rows, columns: rows) { target in
+            let shared = SharedPointer(target.baseAddress!)
+            try Self.forEachPiece(rows, height: height, threads) { range in
+                let part = Buffer<Float>(uninitialized: padded * range.count)
+                dense.withElements {
+                    SkinnyProduct.multiplyByTransposed(
+                        padded, narrow, $0.baseAddress! + range.lowerBound * size, range.count, size, part.base)
+                }
+                for vector in 0..<vectors.rows {
+                    let line = shared.pointer + vector * rows + range.lowerBound
+                    for i in 0..<range.count { line[i] = Double(part.base[vector * range.count + i]) }
+                }
+            }
         }
     }
 

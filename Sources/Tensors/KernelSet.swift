@@ -26,6 +26,8 @@ struct KernelSet: Sendable {
     let multiplyFourByTransposed: @Sendable (Numbers<Float>, Numbers<Float>, Int, Int, Target<Float>, Int) -> Void
     let addFourByMatrix: @Sendable (Numbers<Float>, Int, Numbers<Float>, Int, Int, Target<Float>) -> Void
 
+    let transpose: @Sendable (Numbers<Float>, Int, Int, Int, Target<Float>, Int) -> Void
+
     static let current: KernelSet =
         switch InstructionSet.current {
         case .baseline:
@@ -35,7 +37,8 @@ struct KernelSet: Sendable {
                 normalizeRow: Kernels.normalizeRow, normalizeRowSingle: Kernels.normalizeRow,
                 normalizeRowDouble: Kernels.normalizeRow, assignNearest: Kernels.assignNearest,
                 minimumDistances: Kernels.minimumDistances, sumByCluster: Kernels.sumByCluster,
-                multiplyFourByTransposed: Kernels.multiplyFourByTransposed, addFourByMatrix: Kernels.addFourByMatrix)
+                multiplyFourByTransposed: Kernels.multiplyFourByTransposed, addFourByMatrix: Kernels.addFourByMatrix,
+                transpose: Kernels.transpose)
         case .v3:
             KernelSet(
                 addAbsoluteRowSingle: KernelsV3.addAbsoluteRow, addAbsoluteRowDouble: KernelsV3.addAbsoluteRow,
@@ -43,7 +46,8 @@ struct KernelSet: Sendable {
                 normalizeRow: KernelsV3.normalizeRow, normalizeRowSingle: KernelsV3.normalizeRow,
                 normalizeRowDouble: KernelsV3.normalizeRow, assignNearest: KernelsV3.assignNearest,
                 minimumDistances: KernelsV3.minimumDistances, sumByCluster: KernelsV3.sumByCluster,
-                multiplyFourByTransposed: KernelsV3.multiplyFourByTransposed, addFourByMatrix: KernelsV3.addFourByMatrix)
+                multiplyFourByTransposed: KernelsV3.multiplyFourByTransposed, addFourByMatrix: KernelsV3.addFourByMatrix,
+                transpose: KernelsV3.transpose)
         case .v4:
             KernelSet(
                 addAbsoluteRowSingle: KernelsV4.addAbsoluteRow, addAbsoluteRowDouble: KernelsV4.addAbsoluteRow,
@@ -51,6 +55,7 @@ struct KernelSet: Sendable {
                 normalizeRow: KernelsV4.normalizeRow, normalizeRowSingle: KernelsV4.normalizeRow,
                 normalizeRowDouble: KernelsV4.normalizeRow, assignNearest: KernelsV4.assignNearest,
                 minimumDistances: KernelsV4.minimumDistances, sumByCluster: KernelsV4.sumByCluster,
-                multiplyFourByTransposed: KernelsV4.multiplyFourByTransposed, addFourByMatrix: KernelsV4.addFourByMatrix)
+                multiplyFourByTransposed: KernelsV4.multiplyFourByTransposed, addFourByMatrix: KernelsV4.addFourByMatrix,
+                transpose: KernelsV4.transpose)
         }
 }
