@@ -17,6 +17,9 @@ struct DirectProduct: Sendable {
         self.threads = threads
     }
 
+    /// Whether each product has to read the matrix from memory: 32 MB are more than a core's share of any cache.
+    var isLargerThanCache: Bool { dense.rows * dense.columns > 1 << 23 }
+
     /// The length of the vectors.
     var size: Int { dense.columns }
 

@@ -27,10 +27,11 @@ struct LanczosBasis<Scalar: BLASScalar> {
         let coefficients: [Double]
     }
 
-    init(size: Int, count: Int) {
+    /// - Parameter width: the least number of vectors to add at a time.
+    init(size: Int, count: Int, width: Int) {
         self.size = size
         self.count = count
-        block = min(max(4, (count + 3) / 4 * 4), size)
+        block = min(max(width, (count + 3) / 4 * 4), size)
         capacity = min(size, max(40 * block, 240))
         basis = Buffer(uninitialized: (capacity + block) * size)
         products = Buffer(uninitialized: capacity * size)

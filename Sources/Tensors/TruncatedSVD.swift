@@ -103,7 +103,7 @@ public struct TruncatedSVD: Sendable {
     ) throws -> Subspace {
         let product = try DirectProduct(of: source, threads: threads)
         let result = try BlockLanczos<Float>(
-            size: product.size, count: count, tolerance: 1e-6, generator: &generator
+            size: product.size, count: count, width: product.isLargerThanCache ? 8 : 4, tolerance: 1e-6, generator: &generator
         ) { block, input, output in
             try product.multiply(block, input, output)
         }
