@@ -44,7 +44,7 @@ let package = Package(
             ]),
         .executableTarget(name: "modinspect", dependencies: ["ModinspectCommands"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "COpenBLAS"]),
-        .testTarget(name: "ModularityTests", dependencies: ["Modularity", "Tensors"]),
+        .testTarget(name: "ModularityTests", dependencies: ["Modularity", "Tensors", "Checkpoints", "TestSupport"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "CArchive"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Archives", "Checkpoints"]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
