@@ -47,6 +47,7 @@ let package = Package(
         .testTarget(
             name: "ModinspectCommandsTests", dependencies: ["ModinspectCommands", "Archives", "Checkpoints", "Modularity", "Tensors"]),
         .testTarget(name: "CommandLineTests", dependencies: ["modinspect", "TestSupport"]),
+        .testTarget(name: "DocumentationTests", dependencies: ["modinspect", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )
