@@ -1,15 +1,18 @@
 // swift-tools-version: 6.0
 import PackageDescription
 
-/// The flags that compile the second copy of the kernels for CPUs with AVX2 and FMA.
-let wideKernels: [SwiftSetting] = [
-    .unsafeFlags(["-Xcc", "-march=x86-64-v3"], .when(platforms: [.linux]))
-]
-
+// The kernels are compiled three times, for the baseline and for two younger instruction sets; the program chooses as it starts.
 #if arch(x86_64)
-let kernelsV3Settings = wideKernels
+let kernelsV3Settings: [SwiftSetting] = [
+    .unsafeFlags(["-Xcc", "-march=x86-64-v3"]), .define("FUSED_MULTIPLY_ADD"),
+]
+let kernelsV4Settings: [SwiftSetting] = [
+    .unsafeFlags(["-Xcc", "-march=x86-64-v4", "-Xcc", "-mprefer-vector-width=512"]), .define("FUSED_MULTIPLY_ADD"),
+    .define("WIDE_VECTORS"),
+]
 #else
 let kernelsV3Settings: [SwiftSetting] = []
+let kernelsV4Settings: [SwiftSetting] = []
 #endif
 
 let package = Package(
@@ -27,7 +30,8 @@ let package = Package(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
         .target(name: "Kernels"),
         .target(name: "KernelsV3", swiftSettings: kernelsV3Settings),
-        .target(name: "Tensors", dependencies: ["COpenBLAS", "Kernels", "KernelsV3"]),
+        .target(name: "KernelsV4", swiftSettings: kernelsV4Settings),
+        .target(name: "Tensors", dependencies: ["COpenBLAS", "Kernels", "KernelsV3", "KernelsV4"]),
         .target(name: "Archives", dependencies: ["CArchive"]),
         .target(name: "Checkpoints", dependencies: ["Archives", "Tensors"]),
         .target(name: "Modularity", dependencies: ["Tensors"]),
