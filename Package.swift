@@ -51,6 +51,7 @@ let package = Package(
         .testTarget(
             name: "ModinspectCommandsTests", dependencies: ["ModinspectCommands", "Archives", "Checkpoints", "Modularity", "Tensors"]),
         .testTarget(name: "CommandLineTests", dependencies: ["modinspect", "TestSupport"]),
+        .testTarget(name: "DocumentationTests", dependencies: ["modinspect", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )
