@@ -15,6 +15,9 @@ let kernelsV3Settings: [SwiftSetting] = []
 let kernelsV4Settings: [SwiftSetting] = []
 #endif
 
+// Numerical loops are optimised in debug builds too: without that, tests would take them a hundred times slower.
+let optimized: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 let package = Package(
     name: "modinspect",
     products: [
@@ -28,13 +31,14 @@ let package = Package(
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
-        .target(name: "Kernels"),
-        .target(name: "KernelsV3", swiftSettings: kernelsV3Settings),
-        .target(name: "KernelsV4", swiftSettings: kernelsV4Settings),
-        .target(name: "Tensors", dependencies: ["COpenBLAS", "Kernels", "KernelsV3", "KernelsV4"]),
+        .target(name: "Kernels", swiftSettings: optimized),
+        .target(name: "KernelsV3", swiftSettings: optimized + kernelsV3Settings),
+        .target(name: "KernelsV4", swiftSettings: optimized + kernelsV4Settings),
+        .target(
+            name: "Tensors", dependencies: ["COpenBLAS", "Kernels", "KernelsV3", "KernelsV4"], swiftSettings: optimized),
         .target(name: "Archives", dependencies: ["CArchive"]),
         .target(name: "Checkpoints", dependencies: ["Archives", "Tensors"]),
-        .target(name: "Modularity", dependencies: ["Tensors"]),
+        .target(name: "Modularity", dependencies: ["Tensors"], swiftSettings: optimized),
         .target(
             name: "ModinspectCommands",
             dependencies: [
