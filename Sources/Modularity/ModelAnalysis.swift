@@ -57,7 +57,7 @@ public struct ModelAnalysis: Sendable {
             return
         }
         let counter = ProgressCounter(total: nullSamples)
-        let null = try runner.nullScores(samples: nullSamples) {
+        let null = try runner.nullScores(of: observed, samples: nullSamples) {
             progress((1 + counter.advance() * Double(nullSamples)) / Double(1 + nullSamples))
         }
         sweeps = observed.enumerated().map { index, sweep in
@@ -79,6 +79,8 @@ struct AnalysisRunner: Sendable {
     let graph: WeightGraph
     let labels: LabelSource
     let threads: Int
+    /// The numbers of clusters that automatic choices have settled on, by layer.
+    var settled: [String: [ClusterCount]] = [:]
 
     /// The clusterability of each layer under one permutation, and their mean.
     struct NullScores: Sendable {
@@ -101,8 +103,11 @@ struct AnalysisRunner: Sendable {
                 return [try measured(clustering, weights, inner)]
             }
             return [ModelAnalysis.Sweep(requested: nil, layers: layers.map { $0[0] }, networkCut: nil, null: nil)]
-        case .clustering(let options, let counts):
+        case .clustering(let options, let requested):
             let perLayer: [[ModelAnalysis.Layer]]
+            // Layers that share their clusters share their number.
+            let counts = options.method == .network || options.coupling == .chained
+                ? graph.layers.first.flatMap { settled[$0.name] } ?? requested : requested
             var cuts = [Double?](repeating: nil, count: counts.count)
             switch (options.method, options.coupling) {
             case (.network, _):
@@ -111,6 +116,7 @@ struct AnalysisRunner: Sendable {
                 perLayer = try eachLayer(threads, progress) { layer, inner in
                     let weights = try self.weights(layer, repetition)
                     let clusterer = LayerClusterer(options: options, threads: inner, repetition: repetition)
+                    let counts = settled[layer.name] ?? counts
                     return try clusterer.cluster(weights, name: layer.name, counts: counts).map { try measured($0, weights, inner) }
                 }
             case (_, .chained):
@@ -118,18 +124,22 @@ struct AnalysisRunner: Sendable {
             }
             return counts.indices.map { index in
                 ModelAnalysis.Sweep(
-                    requested: counts[index], layers: perLayer.map { $0[index] }, networkCut: cuts[index], null: nil)
+                    requested: requested[index], layers: perLayer.map { $0[index] }, networkCut: cuts[index], null: nil)
             }
         }
     }
 
-    /// The scores of permuted weights, for each sample and sweep.
-    func nullScores(samples: Int, done: @escaping @Sendable () -> Void) throws -> [[NullScores]] {
+    /// The scores of permuted weights, for each sample and sweep, with the numbers of clusters of the observed ones.
+    func nullScores(of observed: [ModelAnalysis.Sweep], samples: Int, done: @escaping @Sendable () -> Void) throws -> [[NullScores]] {
         // Several permutations at a time only while their matrices are small.
         let isSmall = graph.layers.allSatisfy { $0.rows * $0.columns <= ModelAnalysis.largestSideBySide }
-        let cached = isSmall ? try AnalysisRunner(graph: inMemory(), labels: labels, threads: threads) : self
+        var settled: [String: [ClusterCount]] = [:]
+        for (position, layer) in graph.layers.enumerated() {
+            settled[layer.name] = observed.map { .fixed($0.layers[position].clustering.clusterCount) }
+        }
+        let runner = AnalysisRunner(graph: isSmall ? try inMemory() : graph, labels: labels, threads: threads, settled: settled)
         return try Parallel.map(count: samples, threads: isSmall ? threads : 1) { sample in
-            let sweeps = try cached.run(repetition: sample + 1, threads: isSmall ? 1 : threads)
+            let sweeps = try runner.run(repetition: sample + 1, threads: isSmall ? 1 : threads)
             done()
             return sweeps.map { NullScores(scores: $0.layers.map(\.measures.clusterability)) }
         }

@@ -219,3 +219,15 @@ private func analyze(
         }
     }
 }
+
+@Suite struct AutomaticNullTests {
+    /// Permuted weights have an eigengap of their own, which says nothing of the clusters being judged.
+    @Test func the_null_model_keeps_the_number_of_clusters_that_was_chosen() throws {
+        let weights = Planted(rows: 60, columns: 50, blocks: 4).weights
+        let automatic = try analyze(weights, ClusteringOptions(), .automatic, null: 5)
+        let fixed = try analyze(weights, ClusteringOptions(), .fixed(4), null: 5)
+        #expect(automatic.layers[0].clustering.clusterCount == 4)
+        let (first, second) = (try #require(automatic.layers[0].null?.mean), try #require(fixed.layers[0].null?.mean))
+        #expect(abs(first - second) < 0.02)
+    }
+}

@@ -1,5 +1,7 @@
+import Archives
 import ArgumentParser
 import Checkpoints
+import Modularity
 
 /// The way through several checkpoints: a bad one is reported and skipped, and the exit status remembers it.
 final class CheckpointRun {
@@ -26,6 +28,7 @@ final class CheckpointRun {
     private static func description(of error: any Error, path: String) -> String {
         switch error {
         case is CheckpointError, is ClusterFileError: "\(error)"
+        case ModularityError.nonFinite(let layer, _, _): "\(path): \(error); --layers '!\(layer)' leaves it out".singleLine
         default: "\(path): \(error)"
         }
     }

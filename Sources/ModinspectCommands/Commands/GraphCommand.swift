@@ -63,7 +63,7 @@ struct GraphCommand: ParsableCommand {
         try stream.finish()
         progress.finish()
         for (name, count) in undefined where count > 0 {
-            output.diagnostics.warning("\(opened.path): tensor '\(name)': \(count) weights are not a number and no edges")
+            output.diagnostics.warning("\(opened.path): tensor '\(name)': \(count) NaN among its weights, which make no edges")
         }
     }
 

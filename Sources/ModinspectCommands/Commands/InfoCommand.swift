@@ -71,7 +71,7 @@ struct InfoCommand: ParsableCommand {
     private func warn(_ info: CheckpointInfo) {
         for tensor in info.tensors where tensor.nan + tensor.infinite > 0 {
             output.diagnostics.warning(
-                "\(info.path): tensor '\(tensor.name)': \(tensor.nan) weights are NaN and \(tensor.infinite) infinite")
+                "\(info.path): tensor '\(tensor.name)': \(tensor.nan) NaN and \(tensor.infinite) infinite among its weights")
         }
         if !info.foreignGlobals.isEmpty {
             output.diagnostics.warning(

@@ -133,7 +133,7 @@ struct ScoreCommand: ParsableCommand {
         case .tsv: try target.write((isFirst ? ScoreTable.header(hasNull: hasNull) : "") + ScoreTable.rows(scored, hasNull: hasNull))
         case .json, .jsonl:
             let source = CheckpointSource(path: scored.path, sha256: scored.sha256)
-            for row in scored.results.flatMap({ $0.layers + [$0.mean] }) {
+            for row in scored.results.flatMap(\.rows) {
                 let line = ScoreLine(
                     seed: computation.seed, method: clusterFile == nil ? clustering.methodName : nil, clusters: clusterFile,
                     checkpoint: source, row: row)

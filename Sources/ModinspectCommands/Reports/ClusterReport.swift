@@ -20,7 +20,7 @@ struct ClusterLine: Encodable {
     let layer: ClusteredLayer
 
     private enum Key: String, CodingKey {
-        case schema, version, seed, checkpoint, method
+        case schema, version, seed, checkpoint, method, networkNcut
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -30,6 +30,7 @@ struct ClusterLine: Encodable {
         try container.encode(report.seed, forKey: .seed)
         try container.encode(report.checkpoint, forKey: .checkpoint)
         try container.encode(report.method, forKey: .method)
+        try container.encode(report.networkNcut, forKey: .networkNcut)
         try layer.encode(to: encoder)
     }
 }

@@ -23,7 +23,7 @@ enum InfoText {
         if let member = info.member { line("member", member) }
         if let key = info.key, !key.isEmpty { line("key", key) }
         line("family", family(info))
-        line("parameters", "\(ByteText.grouped(info.parameters)) in \(info.tensors.count) tensors, \(ByteText.size(info.bytes))")
+        line("parameters", "\(ByteText.grouped(info.parameters)) in \(info.tensors.count) \(info.tensors.count == 1 ? "tensor" : "tensors"), \(ByteText.size(info.bytes))")
         for group in info.tied { line("tied", group.joined(separator: " = ")) }
         text += "\n"
 

@@ -42,6 +42,14 @@ struct ScoredSweep: Encodable {
             null: sweep.null.map(ScoredNull.init))
         networkNcut = sweep.networkCut
     }
+
+    /// The layers, their mean, and for the network method a row `network` with the n-cut of the graph of all layers.
+    var rows: [ScoredLayer] {
+        guard let networkNcut else { return layers + [mean] }
+        let network = ScoredLayer(
+            layer: "network", k: k, clusterability: nil, chance: nil, adjusted: nil, ncut: networkNcut, modularity: nil, null: nil)
+        return layers + [mean, network]
+    }
 }
 
 /// The measures of one layer, or their means.

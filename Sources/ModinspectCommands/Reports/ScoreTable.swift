@@ -15,7 +15,7 @@ enum ScoreTable {
     static func rows(_ checkpoint: ScoredCheckpoint, hasNull: Bool) -> String {
         var text = ""
         for sweep in checkpoint.results {
-            for row in rows(sweep) {
+            for row in sweep.rows {
                 var fields = [checkpoint.path, row.layer, row.k.map(String.init) ?? "nan"] + row.measures.map(TSV.number)
                 if hasNull { fields += null(row).map(TSV.number) }
                 text += TSV.row(fields)
@@ -24,27 +24,18 @@ enum ScoreTable {
         return text
     }
 
-    /// The table of one checkpoint.
+    /// The table of one checkpoint. Beside a null model only the measures that it speaks to are shown, so that a terminal holds it.
     static func text(_ checkpoint: ScoredCheckpoint, hasNull: Bool) -> String {
-        let names = measures + (hasNull ? ["null mean", "sd", "z", "p"] : [])
+        let shown = hasNull ? 3 : measures.count
+        let names = measures.prefix(shown) + (hasNull ? ["null mean", "sd", "z", "p"] : [])
         var table = TextTable([("layer", .left), ("k", .right)] + names.map { ($0, .right) })
         for sweep in checkpoint.results {
-            for row in rows(sweep) {
-                let numbers = row.measures + (hasNull ? null(row) : [])
+            for row in sweep.rows {
+                let numbers = row.measures.prefix(shown) + (hasNull ? null(row) : [])
                 table.add([row.layer, row.k.map(String.init) ?? "-"] + numbers.map { $0.map(ByteText.rounded) ?? "nan" })
             }
         }
         return checkpoint.path.singleLine + "\n" + table.text(indent: 2)
-    }
-
-    private static func rows(_ sweep: ScoredSweep) -> [ScoredLayer] {
-        var rows = sweep.layers + [sweep.mean]
-        if let cut = sweep.networkNcut {
-            rows.append(
-                ScoredLayer(
-                    layer: "network", k: sweep.k, clusterability: nil, chance: nil, adjusted: nil, ncut: cut, modularity: nil, null: nil))
-        }
-        return rows
     }
 
     private static func null(_ row: ScoredLayer) -> [Double?] {
