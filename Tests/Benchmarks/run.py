@@ -105,8 +105,8 @@ def measure(command, repeats):
 
 
 def mean_line(measurement):
-    """The line of means that both tools print in their table, to see that they answered the same question."""
-    lines = [line for line in measurement.output.splitlines() if line.startswith("mean")]
+    """The line of means that both tools print in their table (indented or not), to see that they answered the same question."""
+    lines = [line for line in measurement.output.splitlines() if line.split()[:1] == ["mean"]]
     return "  ".join(lines[-1].split()) if lines else None
 
 
