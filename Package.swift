@@ -1,16 +1,22 @@
 // swift-tools-version: 6.0
 import PackageDescription
 
-/// The flags that compile the second copy of the kernels for CPUs with AVX2 and FMA.
-let wideKernels: [SwiftSetting] = [
-    .unsafeFlags(["-Xcc", "-march=x86-64-v3"], .when(platforms: [.linux]))
-]
-
+// The kernels are compiled three times, for the baseline and for two younger instruction sets; the program chooses as it starts.
 #if arch(x86_64)
-let kernelsV3Settings = wideKernels
+let kernelsV3Settings: [SwiftSetting] = [
+    .unsafeFlags(["-Xcc", "-march=x86-64-v3"]), .define("FUSED_MULTIPLY_ADD"),
+]
+let kernelsV4Settings: [SwiftSetting] = [
+    .unsafeFlags(["-Xcc", "-march=x86-64-v4", "-Xcc", "-mprefer-vector-width=512"]), .define("FUSED_MULTIPLY_ADD"),
+    .define("WIDE_VECTORS"),
+]
 #else
 let kernelsV3Settings: [SwiftSetting] = []
+let kernelsV4Settings: [SwiftSetting] = []
 #endif
+
+// Numerical loops are optimised in debug builds too: without that, tests would take them a hundred times slower.
+let optimized: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
 let package = Package(
     name: "modinspect",
@@ -25,12 +31,14 @@ let package = Package(
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
-        .target(name: "Kernels"),
-        .target(name: "KernelsV3", swiftSettings: kernelsV3Settings),
-        .target(name: "Tensors", dependencies: ["COpenBLAS", "Kernels", "KernelsV3"]),
+        .target(name: "Kernels", swiftSettings: optimized),
+        .target(name: "KernelsV3", swiftSettings: optimized + kernelsV3Settings),
+        .target(name: "KernelsV4", swiftSettings: optimized + kernelsV4Settings),
+        .target(
+            name: "Tensors", dependencies: ["COpenBLAS", "Kernels", "KernelsV3", "KernelsV4"], swiftSettings: optimized),
         .target(name: "Archives", dependencies: ["CArchive"]),
         .target(name: "Checkpoints", dependencies: ["Archives", "Tensors"]),
-        .target(name: "Modularity", dependencies: ["Tensors"]),
+        .target(name: "Modularity", dependencies: ["Tensors"], swiftSettings: optimized),
         .target(
             name: "ModinspectCommands",
             dependencies: [
@@ -40,13 +48,14 @@ let package = Package(
             ]),
         .executableTarget(name: "modinspect", dependencies: ["ModinspectCommands"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "COpenBLAS"]),
-        .testTarget(name: "ModularityTests", dependencies: ["Modularity", "Tensors"]),
+        .testTarget(name: "ModularityTests", dependencies: ["Modularity", "Tensors", "Checkpoints", "TestSupport"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "CArchive"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Archives", "Checkpoints"]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(
             name: "ModinspectCommandsTests", dependencies: ["ModinspectCommands", "Archives", "Checkpoints", "Modularity", "Tensors"]),
         .testTarget(name: "CommandLineTests", dependencies: ["modinspect", "TestSupport"]),
+        .testTarget(name: "DocumentationTests", dependencies: ["modinspect", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,29 +1,31 @@
 import Tensors
 
-/// The best of several runs of k-means (Lloyd's algorithm from k-means++ seeds), refined by swaps.
+/// The best of several runs of k-means (Lloyd's algorithm from k-means++ seeds).
 ///
-/// The best run goes on from where it ended: one centre at a time is put onto another point, Lloyd's algorithm runs again, and
-/// what lowers the objective is kept (Fränti 2018, "Efficiency of random swap clustering"). With few points the restarts alone end
-/// several hundredths above the least objective as often as not. The work for it is bounded, and nothing beside the restarts where
-/// points are many. Seeding is greedy k-means++ (Arthur and Vassilvitskii 2007, with 2 + log k candidates a step of which the one that lowers the
+/// Seeding is greedy k-means++ (Arthur and Vassilvitskii 2007, with 2 + log k candidates a step of which the one that lowers the
 /// objective most is kept); a run ends when no label changes; a cluster left without points takes the point farthest from
-/// its centre. Points that coincide cannot be told apart: with fewer distinct points than clusters, some clusters stay empty.
+/// its centre. Small problems, whose local optima lie several per cent apart, are restarted up to ten times as often as asked; with more than
+/// four clusters the best run is then improved by random swaps (Fränti 2018): one centre moves to another point, and
+/// Lloyd's algorithm runs on from there. Points that coincide cannot be told apart: with fewer distinct points than
+/// clusters, some clusters stay empty.
 public struct KMeans: Sendable {
     /// One label for each point.
     public let labels: [Int]
     /// The sum of squared distances to the clusters' centres.
     public let inertia: Double
 
+    private static let mostRestartFactor = 10
+    /// The coordinates compared in one pass over all points and centres up to which the restarts are multiplied.
+    private static let smallPass = 1 << 15
+    /// The same for all passes that begin a swap.
+    private static let swapPasses = 1 << 22
+
     /// Lloyd's algorithm always ends; this only bounds what rounding could do to that.
     private static let mostIterations = 1000
-    /// The most work that swaps take, counted as coordinates compared with centres.
-    private static let swapWork = 1 << 20
-    /// The most swaps that are tried for each pair of clusters.
-    private static let swapsPerPair = 3
 
     /// - Parameters:
     ///   - clusterCount: at least 1.
-    ///   - restarts: how many runs, of which the first with the smallest inertia wins.
+    ///   - restarts: how many runs, of which the first with the smallest inertia wins; up to ten times as many for small problems.
     public init(
         _ points: PointSet, clusterCount: Int, restarts: Int, generator: SeededGenerator, threads: Int
     ) throws {
@@ -34,15 +36,20 @@ public struct KMeans: Sendable {
             inertia = points.dimensions > 0 ? Self.spread(points) : 0
             return
         }
-        let exchange = PointExchange(points, clusters: clusters)
+        let pass = points.count * clusters * points.dimensions
+        let count = restarts * max(1, min(Self.mostRestartFactor, Self.smallPass / pass))
         var seeds = generator
-        let streams = (0..<restarts).map { _ in seeds.next() }
-        let runs = try Parallel.map(count: restarts, threads: threads) { run in
-            Self.run(points, exchange, clusters, SeededGenerator(seed: streams[run]))
+        let streams = (0..<count).map { _ in seeds.next() }
+        let runs = try Parallel.map(count: count, threads: threads) { run in
+            var generator = SeededGenerator(seed: streams[run])
+            return Run(points, from: Self.seedCenters(points, clusters, &generator), clusters)
         }
         var best = runs.enumerated().min { ($0.element.inertia, $0.offset) < ($1.element.inertia, $1.offset) }!.element
-        var generator = SeededGenerator(seed: seeds.next())
-        Self.refine(&best, points, exchange, clusters, &generator)
+        let swaps = clusters > 4 ? min(10 * clusters, Self.swapPasses / pass) : 0
+        for _ in 0..<swaps where best.inertia > 0 {
+            let next = Run(points, from: best.swapped(points, &seeds), clusters)
+            if next.inertia < best.inertia { best = next }
+        }
         labels = (0..<points.count).map { best.assignment.label($0) }
         inertia = best.inertia
     }
@@ -57,93 +64,38 @@ public struct KMeans: Sendable {
         return (0..<points.count).reduce(0) { $0 + assignment.distance($1) }
     }
 
-    /// Where a run of Lloyd's algorithm ended.
-    private struct Solution {
+    /// One run of Lloyd's algorithm to its end.
+    private struct Run: Sendable {
+        var centers: [Double]
         var assignment: PointSet.Assignment
         let inertia: Double
-        /// [clusters, dimensions].
-        let centers: [Double]
-        /// How often all points were assigned.
-        let passes: Int
-    }
 
-    private static func run(
-        _ points: PointSet, _ exchange: PointExchange?, _ clusters: Int, _ generator: SeededGenerator
-    ) -> Solution {
-        var generator = generator
-        let centers = seedCenters(points, clusters, &generator)
-        return descend(points, exchange, clusters, centers, from: PointSet.Assignment(points))
-    }
-
-    /// Lloyd's algorithm from `centers` on, then exchanges of single points where those are few.
-    private static func descend(
-        _ points: PointSet, _ exchange: PointExchange?, _ clusters: Int, _ centers: [Double], from start: PointSet.Assignment
-    ) -> Solution {
-        var centers = centers
-        var assignment = start
-        var sizes = [Int](repeating: 0, count: clusters)
-        var passes = 0
-        while passes < mostIterations {
-            passes += 1
-            guard points.assign(to: centers, clusters: clusters, &assignment) else { break }
-            var sums: [Double]
-            (sums, sizes) = points.clusterSums(assignment, clusters: clusters)
-            if sizes.contains(0), refill(&sizes, points, &assignment) {
-                (sums, sizes) = points.clusterSums(assignment, clusters: clusters)
+        init(_ points: PointSet, from seeds: [Double], _ clusters: Int) {
+            centers = seeds
+            assignment = PointSet.Assignment(points)
+            for _ in 0..<mostIterations {
+                guard points.assign(to: centers, clusters: clusters, &assignment) else { break }
+                var (sums, sizes) = points.clusterSums(assignment, clusters: clusters)
+                if sizes.contains(0), refill(&sizes, points, &assignment) {
+                    (sums, sizes) = points.clusterSums(assignment, clusters: clusters)
+                }
+                for cluster in 0..<clusters where sizes[cluster] > 0 {
+                    for d in 0..<points.dimensions {
+                        centers[cluster * points.dimensions + d] = sums[cluster * points.dimensions + d] / Double(sizes[cluster])
+                    }
+                }
             }
-            moveCenters(&centers, sums, sizes, points.dimensions)
+            inertia = (0..<points.count).reduce(0) { [assignment] in $0 + assignment.distance($1) }
         }
-        if let exchange {
-            if sizes.allSatisfy({ $0 == 0 }) { sizes = points.clusterSums(assignment, clusters: clusters).sizes }
-            if exchange.improve(&assignment, centers: &centers, sizes: &sizes) {
-                moveCenters(&centers, points.clusterSums(assignment, clusters: clusters).sums, sizes, points.dimensions)
-                _ = points.assign(to: centers, clusters: clusters, &assignment)
-            }
-        }
-        let inertia = (0..<points.count).reduce(0) { $0 + assignment.distance($1) }
-        return Solution(assignment: assignment, inertia: inertia, centers: centers, passes: passes)
-    }
 
-    private static func moveCenters(_ centers: inout [Double], _ sums: [Double], _ sizes: [Int], _ dimensions: Int) {
-        for cluster in sizes.indices where sizes[cluster] > 0 {
-            for d in 0..<dimensions { centers[cluster * dimensions + d] = sums[cluster * dimensions + d] / Double(sizes[cluster]) }
+        /// The centres with one of them moved to a point, which is drawn with probability proportional to its squared distance.
+        func swapped(_ points: PointSet, _ generator: inout SeededGenerator) -> [Double] {
+            var centers = centers
+            let cluster = generator.integer(below: centers.count / points.dimensions)
+            let point = draw(points.count, total: inertia, &generator) { assignment.distance($0) }
+            centers.replaceSubrange(cluster * points.dimensions..<(cluster + 1) * points.dimensions, with: points[point])
+            return centers
         }
-    }
-
-    /// Tries swaps until the work is used up.
-    private static func refine(
-        _ best: inout Solution, _ points: PointSet, _ exchange: PointExchange?, _ clusters: Int, _ generator: inout SeededGenerator
-    ) {
-        let (pass, overflow) = (points.count * points.dimensions).multipliedReportingOverflow(by: clusters)
-        guard !overflow, best.inertia > 0, points.count > clusters else { return }
-        var passes = swapWork / max(pass, 1)
-        var swaps = min(clusters * clusters * swapsPerPair, passes)
-        while swaps > 0, passes > 0 {
-            swaps -= 1
-            let moved = generator.integer(below: clusters)
-            // Far points alone would be outliers again and again.
-            let point =
-                swaps.isMultiple(of: 2)
-                ? generator.integer(below: points.count) : draw(best.assignment, best.inertia, points.count, &generator)
-            var centers = best.centers
-            centers.replaceSubrange(moved * points.dimensions..<(moved + 1) * points.dimensions, with: points[point])
-            let next = descend(points, exchange, clusters, centers, from: best.assignment)
-            passes -= next.passes
-            if next.inertia < best.inertia { best = next }
-        }
-    }
-
-    /// A point with probability proportional to its squared distance from its centre.
-    private static func draw(
-        _ assignment: PointSet.Assignment, _ total: Double, _ count: Int, _ generator: inout SeededGenerator
-    ) -> Int {
-        let target = generator.uniform() * total
-        var sum = 0.0
-        for point in 0..<count {
-            sum += assignment.distance(point)
-            if sum > target { return point }
-        }
-        return count - 1
     }
 
     /// Gives every empty cluster the point that is farthest from its own centre, if any is away from it.
@@ -175,7 +127,7 @@ public struct KMeans: Sendable {
             }
             var best: (point: Int, distances: PointSet.Distances)?
             for _ in 0..<candidates {
-                let point = draw(distances, points.count, &generator)
+                let point = draw(points.count, total: distances.total, &generator) { distances[$0] }
                 let next = points.distances(to: point, before: distances)
                 if best == nil || next.total < best!.distances.total { best = (point, next) }
             }
@@ -186,12 +138,14 @@ public struct KMeans: Sendable {
     }
 
     /// A point with probability proportional to its squared distance.
-    private static func draw(_ distances: PointSet.Distances, _ count: Int, _ generator: inout SeededGenerator) -> Int {
-        let target = generator.uniform() * distances.total
+    private static func draw(
+        _ count: Int, total: Double, _ generator: inout SeededGenerator, _ distance: (Int) -> Double
+    ) -> Int {
+        let target = generator.uniform() * total
         var sum = 0.0
         var last = 0
-        for point in 0..<count where distances[point] > 0 {
-            sum += distances[point]
+        for point in 0..<count where distance(point) > 0 {
+            sum += distance(point)
             last = point
             if sum > target { return point }
         }

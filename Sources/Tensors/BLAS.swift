@@ -9,6 +9,16 @@ protocol BLASScalar: BinaryFloatingPoint & BitwiseCopyable & Sendable {
         _ a: UnsafePointer<Self>, _ strideA: Int, _ b: UnsafePointer<Self>, _ strideB: Int,
         beta: Self, _ c: UnsafeMutablePointer<Self>, _ strideC: Int)
 
+    /// out [block, rows] = x [block, columns] matrix [rows, columns]^T for a block of few rows.
+    static func multiplyByTransposed(
+        _ block: Int, _ x: UnsafePointer<Self>, _ matrix: UnsafePointer<Self>, _ rows: Int, _ columns: Int,
+        _ out: UnsafeMutablePointer<Self>)
+
+    /// out [block, columns] += x [block, rows] matrix [rows, columns] for a block of few rows.
+    static func add(
+        _ block: Int, _ x: UnsafePointer<Self>, _ matrix: UnsafePointer<Self>, _ rows: Int, _ columns: Int,
+        _ out: UnsafeMutablePointer<Self>)
+
     /// The upper triangle of C [n, n] = A^T A for A [k, n] (`ofColumns`) or A A^T for A [n, k] (`ofRows`).
     static func gram(
         _ kind: BLAS.Gram, n: Int, k: Int, _ a: UnsafePointer<Self>, _ strideA: Int, _ c: UnsafeMutablePointer<Self>, _ strideC: Int)
@@ -32,6 +42,20 @@ extension Float: BLASScalar {
         BLAS.prepare()
         cblas_ssyrk(CblasRowMajor, CblasUpper, kind.flag, Int32(n), Int32(k), 1, a, Int32(strideA), 0, c, Int32(strideC))
     }
+
+    static func multiplyByTransposed(
+        _ block: Int, _ x: UnsafePointer<Float>, _ matrix: UnsafePointer<Float>, _ rows: Int, _ columns: Int,
+        _ out: UnsafeMutablePointer<Float>
+    ) {
+        SkinnyProduct.multiplyByTransposed(block, x, matrix, rows, columns, out)
+    }
+
+    static func add(
+        _ block: Int, _ x: UnsafePointer<Float>, _ matrix: UnsafePointer<Float>, _ rows: Int, _ columns: Int,
+        _ out: UnsafeMutablePointer<Float>
+    ) {
+        SkinnyProduct.add(block, x, rows, matrix, rows, columns, out)
+    }
 }
 
 extension Double: BLASScalar {
@@ -51,6 +75,20 @@ extension Double: BLASScalar {
     ) {
         BLAS.prepare()
         cblas_dsyrk(CblasRowMajor, CblasUpper, kind.flag, Int32(n), Int32(k), 1, a, Int32(strideA), 0, c, Int32(strideC))
+    }
+
+    static func multiplyByTransposed(
+        _ block: Int, _ x: UnsafePointer<Double>, _ matrix: UnsafePointer<Double>, _ rows: Int, _ columns: Int,
+        _ out: UnsafeMutablePointer<Double>
+    ) {
+        gemm(.no, .yes, m: block, n: rows, k: columns, alpha: 1, x, columns, matrix, columns, beta: 0, out, rows)
+    }
+
+    static func add(
+        _ block: Int, _ x: UnsafePointer<Double>, _ matrix: UnsafePointer<Double>, _ rows: Int, _ columns: Int,
+        _ out: UnsafeMutablePointer<Double>
+    ) {
+        gemm(.no, .no, m: block, n: columns, k: rows, alpha: 1, x, rows, matrix, columns, beta: 1, out, columns)
     }
 }
 

@@ -19,14 +19,16 @@ struct BlockLanczos<Scalar: BLASScalar> {
     /// - Parameters:
     ///   - size: the operator's dimension.
     ///   - count: how many of the algebraically largest eigenpairs, at most a quarter of the size.
+    ///   - width: the least number of vectors in a block. Wider blocks take fewer, dearer steps: they pay where reading the
+    ///     operator costs more than computing with it.
     ///   - tolerance: of the residual, relative to the largest eigenvalue; above the rounding of `Scalar`.
     ///   - apply: multiplies the operator with a block.
     /// - Throws: ``NumericsError`` where the residual stops falling above the tolerance; what `apply` throws.
     init(
-        size: Int, count: Int, tolerance: Double, generator: inout SeededGenerator, apply: Product
+        size: Int, count: Int, width: Int = 4, tolerance: Double, generator: inout SeededGenerator, apply: Product
     ) throws {
         precondition(count > 0 && 4 * count <= size, "\(count) pairs of \(size)")
-        var basis = LanczosBasis<Scalar>(size: size, count: count)
+        var basis = LanczosBasis<Scalar>(size: size, count: count, width: width)
         basis.start(&generator)
         var previous: (dimension: Int, residual: Double)?
         var nextCheck = min(basis.capacity, max(8 * basis.block, 3 * count))

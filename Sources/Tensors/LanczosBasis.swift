@@ -27,10 +27,11 @@ struct LanczosBasis<Scalar: BLASScalar> {
         let coefficients: [Double]
     }
 
-    init(size: Int, count: Int) {
+    /// - Parameter width: the least number of vectors to add at a time.
+    init(size: Int, count: Int, width: Int) {
         self.size = size
         self.count = count
-        block = min(max(4, (count + 3) / 4 * 4), size)
+        block = min(max(width, (count + 3) / 4 * 4), size)
         capacity = min(size, max(40 * block, 240))
         basis = Buffer(uninitialized: (capacity + block) * size)
         products = Buffer(uninitialized: capacity * size)
@@ -66,9 +67,7 @@ struct LanczosBasis<Scalar: BLASScalar> {
     /// The products' inner products with the basis, for the vectors from `first` on.
     private mutating func project(from first: Int) {
         let added = dimension - first
-        Scalar.gemm(
-            .no, .yes, m: added, n: dimension, k: size, alpha: 1, products.base + first * size, size, basis.base, size, beta: 0,
-            scratch.base, dimension)
+        Scalar.multiplyByTransposed(added, products.base + first * size, basis.base, dimension, size, scratch.base)
         for i in 0..<added {
             for j in 0..<dimension {
                 let value = Double(scratch.base[i * dimension + j])
@@ -123,10 +122,9 @@ struct LanczosBasis<Scalar: BLASScalar> {
     /// Takes what lies in the basis out of some row vectors.
     private func removeBasis(from target: UnsafeMutablePointer<Scalar>, _ vectors: Int) {
         guard dimension > 0, vectors > 0 else { return }
-        Scalar.gemm(
-            .no, .yes, m: vectors, n: dimension, k: size, alpha: 1, target, size, basis.base, size, beta: 0, scratch.base, dimension)
-        Scalar.gemm(
-            .no, .no, m: vectors, n: size, k: dimension, alpha: -1, scratch.base, dimension, basis.base, size, beta: 1, target, size)
+        Scalar.multiplyByTransposed(vectors, target, basis.base, dimension, size, scratch.base)
+        for i in 0..<vectors * dimension { scratch.base[i].negate() }
+        Scalar.add(vectors, scratch.base, basis.base, dimension, size, target)
     }
 
     private func subtract(_ direction: UnsafePointer<Scalar>, from vector: UnsafeMutablePointer<Scalar>) {

@@ -1,11 +1,19 @@
+import Glibc
+
 /// Memory of fixed length that is written once by whoever makes it and then only read.
 final class Buffer<Scalar: BitwiseCopyable>: @unchecked Sendable {
     let base: UnsafeMutablePointer<Scalar>
     let count: Int
 
+    private static var hugePage: Int { 1 << 21 }
+
     init(uninitialized count: Int) {
         precondition(count >= 0, "buffer of \(count) elements")
-        let bytes = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * MemoryLayout<Scalar>.stride, alignment: 64)
+        let size = max(count, 1) * MemoryLayout<Scalar>.stride
+        let isLarge = size >= 2 * Self.hugePage
+        let bytes = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: isLarge ? Self.hugePage : 64)
+        // Thousands of page faults cost as much as a pass over the numbers.
+        if isLarge { madvise(bytes, size, MADV_HUGEPAGE) }
         base = bytes.bindMemory(to: Scalar.self, capacity: max(count, 1))
         self.count = count
     }

@@ -1,6 +1,3 @@
-import Kernels
-import KernelsV3
-
 /// D_U^-1/2 |W| D_V^-1/2 without its first singular triplet, computed row by row from the weights.
 ///
 /// The first triplet is known: sigma = 1 with the roots of the degrees. Taken out beforehand, it can hide nothing
@@ -41,39 +38,28 @@ public struct NormalizedWeights: RowSource {
             for i in 0..<range.count * columns { target[i] = Float(wide.base[i]) }
             return
         }
-        let isV3 = InstructionSet.current == .v3
         for (i, row) in range.enumerated() {
-            let scale = Float(rowScales[row])
-            let trivial = Float(rowTrivial[row])
             let out = target + i * columns
             matrix.withRow(row) {
-                if isV3 {
-                    KernelsV3.normalizeRow($0.baseAddress!, columns, scale, narrowColumnScales, trivial, narrowColumnTrivial, out)
-                } else {
-                    Kernels.normalizeRow($0.baseAddress!, columns, scale, narrowColumnScales, trivial, narrowColumnTrivial, out)
-                }
+                KernelSet.current.normalizeRow(
+                    $0.baseAddress!, columns, Float(rowScales[row]), narrowColumnScales, Float(rowTrivial[row]), narrowColumnTrivial, out)
             }
         }
     }
 
     public func fill(_ range: Range<Int>, _ target: UnsafeMutablePointer<Double>) {
-        let isV3 = InstructionSet.current == .v3
         for (i, row) in range.enumerated() {
             let (scale, trivial) = (rowScales[row], rowTrivial[row])
             let out = target + i * columns
-            switch (weights, isV3) {
-            case (.single(let matrix), true):
+            switch weights {
+            case .single(let matrix):
                 matrix.withRow(row) {
-                    KernelsV3.normalizeRow($0.baseAddress!, columns, scale, columnScales, trivial, columnTrivial, out)
+                    KernelSet.current.normalizeRowSingle($0.baseAddress!, columns, scale, columnScales, trivial, columnTrivial, out)
                 }
-            case (.single(let matrix), false):
-                matrix.withRow(row) { Kernels.normalizeRow($0.baseAddress!, columns, scale, columnScales, trivial, columnTrivial, out) }
-            case (.double(let matrix), true):
+            case .double(let matrix):
                 matrix.withRow(row) {
-                    KernelsV3.normalizeRow($0.baseAddress!, columns, scale, columnScales, trivial, columnTrivial, out)
+                    KernelSet.current.normalizeRowDouble($0.baseAddress!, columns, scale, columnScales, trivial, columnTrivial, out)
                 }
-            case (.double(let matrix), false):
-                matrix.withRow(row) { Kernels.normalizeRow($0.baseAddress!, columns, scale, columnScales, trivial, columnTrivial, out) }
             }
         }
     }

@@ -1,6 +1,3 @@
-import Kernels
-import KernelsV3
-
 /// Points in a space of few dimensions, laid out coordinate by coordinate, and the two steps of k-means that read them all.
 public final class PointSet: Sendable {
     /// The number of points.
@@ -63,10 +60,8 @@ public final class PointSet: Sendable {
         return assignment.paddedLabels.withUnsafeMutableBufferPointer { labels in
             assignment.paddedDistances.withUnsafeMutableBufferPointer { distances in
                 guard let label = labels.baseAddress, let distance = distances.baseAddress else { return false }
-                let changed =
-                    InstructionSet.current == .v3
-                    ? KernelsV3.assignNearest(points, stride, stride, dimensions, centers, clusters, label, distance)
-                    : Kernels.assignNearest(points, stride, stride, dimensions, centers, clusters, label, distance)
+                let changed = KernelSet.current.assignNearest(
+                    points, stride, stride, dimensions, centers, clusters, label, distance)
                 for padding in count..<stride {
                     distance[padding] = 0
                     label[padding] = -1
@@ -82,10 +77,7 @@ public final class PointSet: Sendable {
         var sizes = [Int](repeating: 0, count: clusters)
         let points = coordinates.buffer.base
         guard clusters > 8 else {
-            switch InstructionSet.current {
-            case .v3: KernelsV3.sumByCluster(points, stride, stride, dimensions, assignment.paddedLabels, clusters, &sums, &sizes)
-            case .baseline: Kernels.sumByCluster(points, stride, stride, dimensions, assignment.paddedLabels, clusters, &sums, &sizes)
-            }
+            KernelSet.current.sumByCluster(points, stride, stride, dimensions, assignment.paddedLabels, clusters, &sums, &sizes)
             return (sums, sizes)
         }
         // Reading all points once for each cluster costs more than scattered additions when there are many clusters.
@@ -113,10 +105,7 @@ public final class PointSet: Sendable {
         let points = coordinates.buffer.base
         var total = 0.0
         let padded = [Double](unsafeUninitializedCapacity: stride) { target, initialized in
-            total =
-                InstructionSet.current == .v3
-                ? KernelsV3.minimumDistances(points, stride, stride, dimensions, center, old, target.baseAddress!)
-                : Kernels.minimumDistances(points, stride, stride, dimensions, center, old, target.baseAddress!)
+            total = KernelSet.current.minimumDistances(points, stride, stride, dimensions, center, old, target.baseAddress!)
             initialized = stride
         }
         return Distances(padded: padded, total: total)

@@ -1,6 +1,3 @@
-import Kernels
-import KernelsV3
-
 /// Products of a few row vectors with a large matrix, which is read once for every four vectors.
 enum SkinnyProduct {
     /// out [block, rows] = x [block, columns] matrix [rows, columns]^T.
@@ -11,10 +8,7 @@ enum SkinnyProduct {
         let whole = block / 4 * 4
         for first in stride(from: 0, to: whole, by: 4) {
             let (input, output) = (x + first * columns, out + first * rows)
-            switch InstructionSet.current {
-            case .v3: KernelsV3.multiplyFourByTransposed(input, matrix, rows, columns, output, rows)
-            case .baseline: Kernels.multiplyFourByTransposed(input, matrix, rows, columns, output, rows)
-            }
+            KernelSet.current.multiplyFourByTransposed(input, matrix, rows, columns, output, rows)
         }
         guard whole < block else { return }
         Float.gemm(
@@ -30,10 +24,7 @@ enum SkinnyProduct {
         let whole = block / 4 * 4
         for first in stride(from: 0, to: whole, by: 4) {
             let (input, output) = (x + first * xStride, out + first * columns)
-            switch InstructionSet.current {
-            case .v3: KernelsV3.addFourByMatrix(input, xStride, matrix, rows, columns, output)
-            case .baseline: Kernels.addFourByMatrix(input, xStride, matrix, rows, columns, output)
-            }
+            KernelSet.current.addFourByMatrix(input, xStride, matrix, rows, columns, output)
         }
         guard whole < block else { return }
         Float.gemm(

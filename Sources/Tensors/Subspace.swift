@@ -1,29 +1,37 @@
-/// Approximate singular vectors of one side of a matrix, to be made exact within the space they span.
+/// Approximate singular vectors of one side of a matrix A and what A makes of them, to be made exact within the space they span.
 struct Subspace: Sendable {
     enum Side: Sendable { case rows, columns }
 
     let side: Side
-    /// [count, rows or columns], close to orthonormal.
+    /// Orthonormal: [count, columns or rows].
     let vectors: Matrix<Double>
 
-    private static let groups = 8
+    /// The vectors of the other side that A (or its transpose) makes of these: [count, columns or rows].
+    let images: Matrix<Double>
 
-    /// The Rayleigh-Ritz singular triplets of `source` in this space, in double precision.
-    func rayleighRitz(_ source: some RowSource, threads: Int) throws -> TruncatedSVD {
+    /// - Parameters:
+    ///   - vectors: close to orthonormal; they are made so.
+    ///   - image: applies A, or its transpose for vectors of the rows' side, to each of the orthonormal vectors.
+    init(side: Side, vectors: Matrix<Double>, image: (Matrix<Double>) throws -> Matrix<Double>) rethrows {
+        self.side = side
+        self.vectors = Self.orthonormalized(vectors)
+        images = try image(self.vectors)
+    }
+
+    /// The Rayleigh-Ritz singular triplets in this space.
+    func rayleighRitz() throws -> TruncatedSVD {
         let count = vectors.rows
-        let basis = orthonormalized()
-        let images = try side == .columns ? imagesOfColumns(basis, source, threads) : imagesOfRows(basis, source, threads)
         let width = images.columns
         var gram = [Double](repeating: 0, count: count * count)
         images.withElements { Double.gram(.ofRows, n: count, k: width, $0.baseAddress!, width, &gram, count) }
         let eigen = try SymmetricEigen(matrix: gram, n: count, count: count)
         var values = eigen.values.map { max($0, 0).squareRoot() }
-        var rotatedBasis = Self.product(eigen.vectors, basis)
+        var rotatedBasis = Self.product(eigen.vectors, vectors)
         var rotatedImages = Self.product(eigen.vectors, images)
         for i in 0..<count {
             guard values[i] > TruncatedSVD.negligible else {
                 values[i] = max(values[i], 0)
-                Self.scale(&rotatedBasis, row: i, columns: basis.columns, by: 0)
+                Self.scale(&rotatedBasis, row: i, columns: vectors.columns, by: 0)
                 Self.scale(&rotatedImages, row: i, columns: width, by: 0)
                 continue
             }
@@ -32,20 +40,19 @@ struct Subspace: Sendable {
         let basisIsRight = side == .columns
         var right = basisIsRight ? rotatedBasis : rotatedImages
         var left = basisIsRight ? rotatedImages : rotatedBasis
+        let (rows, columns) = basisIsRight ? (width, vectors.columns) : (vectors.columns, width)
         for i in 0..<count {
-            let range = i * source.columns..<(i + 1) * source.columns
-            let largest = right[range].max { abs($0) < abs($1) } ?? 0
+            let largest = right[i * columns..<(i + 1) * columns].max { abs($0) < abs($1) } ?? 0
             guard largest < 0 else { continue }
-            Self.scale(&right, row: i, columns: source.columns, by: -1)
-            Self.scale(&left, row: i, columns: source.rows, by: -1)
+            Self.scale(&right, row: i, columns: columns, by: -1)
+            Self.scale(&left, row: i, columns: rows, by: -1)
         }
         return TruncatedSVD(
-            values: values, left: Matrix(rows: count, columns: source.rows, left),
-            right: Matrix(rows: count, columns: source.columns, right))
+            values: values, left: Matrix(rows: count, columns: rows, left), right: Matrix(rows: count, columns: columns, right))
     }
 
     /// The vectors by modified Gram-Schmidt, twice.
-    private func orthonormalized() -> Matrix<Double> {
+    private static func orthonormalized(_ vectors: Matrix<Double>) -> Matrix<Double> {
         let count = vectors.rows
         let width = vectors.columns
         return Matrix(rows: count, columns: width) { target in
@@ -63,61 +70,6 @@ struct Subspace: Sendable {
                     let factor = length > 0 ? 1 / length : 0
                     for c in 0..<width { row[c] *= factor }
                 }
-            }
-        }
-    }
-
-    /// basis [count, columns] -> [count, rows], A applied to each.
-    private func imagesOfColumns(_ basis: Matrix<Double>, _ source: some RowSource, _ threads: Int) throws -> Matrix<Double> {
-        let count = basis.rows
-        let columns = basis.columns
-        return try Matrix(rows: count, columns: source.rows) { target in
-            let shared = SharedPointer(target.baseAddress!)
-            try Self.forEachTile(source, threads) { _, range, tile in
-                basis.withElements {
-                    Double.gemm(
-                        .no, .yes, m: count, n: range.count, k: columns, alpha: 1, $0.baseAddress!, columns, tile, columns, beta: 0,
-                        shared.pointer + range.lowerBound, source.rows)
-                }
-            }
-        }
-    }
-
-    /// basis [count, rows] -> [count, columns], A^T applied to each.
-    private func imagesOfRows(_ basis: Matrix<Double>, _ source: some RowSource, _ threads: Int) throws -> Matrix<Double> {
-        let count = basis.rows
-        let columns = source.columns
-        let partial = SharedBuffer(Buffer<Double>(uninitialized: Self.groups * count * columns))
-        partial.buffer.base.update(repeating: 0, count: Self.groups * count * columns)
-        try Self.forEachTile(source, threads) { group, range, tile in
-            basis.withElements {
-                Double.gemm(
-                    .no, .no, m: count, n: columns, k: range.count, alpha: 1, $0.baseAddress! + range.lowerBound, source.rows, tile,
-                    columns, beta: 1, partial.buffer.base + group * count * columns, columns)
-            }
-        }
-        return Matrix(rows: count, columns: columns) { target in
-            for i in 0..<count * columns {
-                var sum = 0.0
-                for group in 0..<Self.groups { sum += partial.buffer.base[group * count * columns + i] }
-                target[i] = sum
-            }
-        }
-    }
-
-    /// Calls `body` with tiles of rows in double precision; the tiles of one group follow each other on one thread.
-    private static func forEachTile(
-        _ source: some RowSource, _ threads: Int, _ body: @Sendable (Int, Range<Int>, UnsafePointer<Double>) -> Void
-    ) throws {
-        let height = max(1, (1 << 16) / max(source.columns, 1))
-        let rowsPerGroup = (source.rows + groups - 1) / groups
-        try Parallel.forEach(count: groups, threads: threads) { group in
-            let tile = Buffer<Double>(uninitialized: height * source.columns)
-            let end = min((group + 1) * rowsPerGroup, source.rows)
-            for first in stride(from: group * rowsPerGroup, to: end, by: height) {
-                let range = first..<min(first + height, end)
-                source.fill(range, tile.base)
-                body(group, range, tile.base)
             }
         }
     }

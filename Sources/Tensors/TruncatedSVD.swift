@@ -11,9 +11,9 @@ public protocol RowSource: Sendable {
 /// The leading singular triplets of a matrix: A = sum_i values_i * left_i^T right_i.
 ///
 /// Small matrices are decomposed in full, through the Gram matrix of the shorter side in double precision. Larger
-/// ones go through block Lanczos in single precision, on the Gram matrix where the shorter side is short enough for it to pay,
-/// on the matrix itself otherwise, until the residual is 10^-6 of the largest eigenvalue; the subspace found is then rotated by its Rayleigh quotient
-/// in double precision, which squares the error of the values. Triplets below 10^-7 have no direction of their own: they are given as zeros.
+/// ones go through block Lanczos in single precision until the residual is 10^-6 of the largest eigenvalue. The subspace found is
+/// then rotated by its Rayleigh quotient, which squares the error of the values: what remains is the rounding of single precision,
+/// some 10^-8. Triplets below 10^-7 have no direction of their own: they are given as zeros.
 public struct TruncatedSVD: Sendable {
     /// Falling.
     public let values: [Double]
@@ -27,23 +27,16 @@ public struct TruncatedSVD: Sendable {
 
     /// The side up to which the whole decomposition wins.
     private static let fullSide = 192
-    /// The side up to which the Gram matrix wins over products with the matrix itself.
-    private static let gramSide = 2048
-
     /// How the subspace is found.
     enum Path: Sendable {
         /// By LAPACK on the Gram matrix of the shorter side, in double precision.
         case full
-        /// By block Lanczos on the Gram matrix of the shorter side.
-        case gram
-        /// By block Lanczos on the matrix.
-        case direct
+        /// By block Lanczos, from products with the matrix and its transpose.
+        case lanczos
 
         init(rows: Int, columns: Int, count: Int) {
             let shorter = min(rows, columns)
-            self =
-                shorter <= TruncatedSVD.fullSide || 8 * count > shorter
-                ? .full : shorter <= TruncatedSVD.gramSide ? .gram : .direct
+            self = shorter <= TruncatedSVD.fullSide || 8 * count > shorter ? .full : .lanczos
         }
     }
 
@@ -66,11 +59,10 @@ public struct TruncatedSVD: Sendable {
         }
         let subspace =
             switch path ?? Path(rows: source.rows, columns: source.columns, count: wanted) {
-            case .full: try Self.fullDecomposition(source, wanted, threads)
-            case .gram: try Self.gramLanczos(source, wanted, &generator, threads)
-            case .direct: try Self.directLanczos(source, wanted, &generator, threads)
+            case .full: try Self.fullDecomposition(source, wanted)
+            case .lanczos: try Self.lanczos(source, wanted, &generator, threads)
             }
-        self = try subspace.rayleighRitz(source, threads: threads)
+        self = try subspace.rayleighRitz()
     }
 
     init(values: [Double], left: Matrix<Double>, right: Matrix<Double>) {
@@ -79,7 +71,7 @@ public struct TruncatedSVD: Sendable {
         self.right = right
     }
 
-    private static func fullDecomposition(_ source: some RowSource, _ count: Int, _ threads: Int) throws -> Subspace {
+    private static func fullDecomposition(_ source: some RowSource, _ count: Int) throws -> Subspace {
         let dense = Matrix<Double>(rows: source.rows, columns: source.columns) {
             source.fill(0..<source.rows, $0.baseAddress!)
         }
@@ -92,31 +84,30 @@ public struct TruncatedSVD: Sendable {
                 source.columns, &gram, size)
         }
         let eigen = try SymmetricEigen(matrix: gram, n: size, count: count)
-        return Subspace(side: side, vectors: Matrix(rows: count, columns: size, eigen.vectors))
-    }
-
-    private static func gramLanczos(
-        _ source: some RowSource, _ count: Int, _ generator: inout SeededGenerator, _ threads: Int
-    ) throws -> Subspace {
-        let side: Subspace.Side = source.columns <= source.rows ? .columns : .rows
-        let gram = try GramMatrix(of: source, side: side, threads: threads)
-        let result = try BlockLanczos<Float>(
-            size: gram.size, count: count, tolerance: 1e-6, generator: &generator
-        ) { block, input, output in
-            gram.multiply(block, input, output)
+        return Subspace(side: side, vectors: Matrix(rows: count, columns: size, eigen.vectors)) { vectors in
+            let width = max(source.rows, source.columns)
+            return Matrix(rows: count, columns: width) { target in
+                vectors.withElements { vectors in
+                    dense.withElements {
+                        Double.gemm(
+                            .no, side == .columns ? .yes : .no, m: count, n: width, k: size, alpha: 1, vectors.baseAddress!, size,
+                            $0.baseAddress!, source.columns, beta: 0, target.baseAddress!, width)
+                    }
+                }
+            }
         }
-        return Subspace(side: side, vectors: Matrix(rows: count, columns: gram.size, result.vectors.map(Double.init)))
     }
 
-    private static func directLanczos(
+    private static func lanczos(
         _ source: some RowSource, _ count: Int, _ generator: inout SeededGenerator, _ threads: Int
     ) throws -> Subspace {
         let product = try DirectProduct(of: source, threads: threads)
         let result = try BlockLanczos<Float>(
-            size: source.columns, count: count, tolerance: 1e-6, generator: &generator
+            size: product.size, count: count, width: product.isLargerThanCache ? 8 : 4, tolerance: 1e-6, generator: &generator
         ) { block, input, output in
             try product.multiply(block, input, output)
         }
-        return Subspace(side: .columns, vectors: Matrix(rows: count, columns: source.columns, result.vectors.map(Double.init)))
+        let vectors = Matrix(rows: count, columns: product.size, result.vectors.map(Double.init))
+        return try Subspace(side: product.side, vectors: vectors) { try product.images(of: $0) }
     }
 }

@@ -1,6 +1,3 @@
-import Kernels
-import KernelsV3
-
 /// The sums of |W| over the rows and the columns of a weight matrix: the degrees of its bipartite graph.
 public struct AbsoluteSums: Sendable {
     /// One for each out-neuron.
@@ -48,11 +45,11 @@ extension WeightMatrix {
     }
 
     private func addAbsolute(row: Int, to sums: UnsafeMutablePointer<Double>) -> Double {
-        switch (self, InstructionSet.current) {
-        case (.single(let matrix), .baseline): matrix.withRow(row) { Kernels.addAbsoluteRow($0.baseAddress!, $0.count, sums) }
-        case (.single(let matrix), .v3): matrix.withRow(row) { KernelsV3.addAbsoluteRow($0.baseAddress!, $0.count, sums) }
-        case (.double(let matrix), .baseline): matrix.withRow(row) { Kernels.addAbsoluteRow($0.baseAddress!, $0.count, sums) }
-        case (.double(let matrix), .v3): matrix.withRow(row) { KernelsV3.addAbsoluteRow($0.baseAddress!, $0.count, sums) }
+        switch self {
+        case .single(let matrix):
+            matrix.withRow(row) { KernelSet.current.addAbsoluteRowSingle($0.baseAddress!, $0.count, sums) }
+        case .double(let matrix):
+            matrix.withRow(row) { KernelSet.current.addAbsoluteRowDouble($0.baseAddress!, $0.count, sums) }
         }
     }
 
@@ -89,15 +86,11 @@ extension WeightMatrix {
     private func addSquares(
         row: Int, _ squares: UnsafeMutablePointer<Double>, _ absolutes: UnsafeMutablePointer<Double>
     ) {
-        switch (self, InstructionSet.current) {
-        case (.single(let matrix), .baseline):
-            matrix.withRow(row) { Kernels.addSquaresRow($0.baseAddress!, $0.count, squares, absolutes) }
-        case (.single(let matrix), .v3):
-            matrix.withRow(row) { KernelsV3.addSquaresRow($0.baseAddress!, $0.count, squares, absolutes) }
-        case (.double(let matrix), .baseline):
-            matrix.withRow(row) { Kernels.addSquaresRow($0.baseAddress!, $0.count, squares, absolutes) }
-        case (.double(let matrix), .v3):
-            matrix.withRow(row) { KernelsV3.addSquaresRow($0.baseAddress!, $0.count, squares, absolutes) }
+        switch self {
+        case .single(let matrix):
+            matrix.withRow(row) { KernelSet.current.addSquaresRowSingle($0.baseAddress!, $0.count, squares, absolutes) }
+        case .double(let matrix):
+            matrix.withRow(row) { KernelSet.current.addSquaresRowDouble($0.baseAddress!, $0.count, squares, absolutes) }
         }
     }
 }

@@ -259,7 +259,7 @@ def main():
             layers.append(row)
         if not layers:
             raise SystemExit(f"{path}: no weight matrix to score")
-        mean = {measure: float(np.mean([row[measure] for row in layers])) for measure in MEASURES}
+        mean = {measure: float(np.nanmean([row[measure] for row in layers])) for measure in MEASURES}
         reports.append({"path": path, "layers": layers, "mean": mean})
 
     if arguments.format == "json":

@@ -49,15 +49,17 @@ private func decompose(_ source: DenseRows, _ count: Int, _ path: TruncatedSVD.P
 @Suite struct TruncatedSVDTests {
     @Test(
         arguments: [(60, 40), (40, 60), (300, 240), (240, 300), (500, 33)],
-        [TruncatedSVD.Path?.none, .full, .gram, .direct])
+        [TruncatedSVD.Path?.none, .full, .lanczos])
     func agrees_with_LAPACK_on_flat_spectra(shape: (Int, Int), path: TruncatedSVD.Path?) throws {
         let source = gaussian(shape.0, shape.1, seed: 1)
         let expected = source.allSingularValues()
         let svd = try decompose(source, 4, path)
-        for i in 0..<4 { #expect(abs(svd.values[i] - expected[i]) < 1e-9) }
+        // Lanczos works in single precision, which rounds at 6e-8.
+        let tolerance = path == .full ? 1e-12 : 1e-7
+        for i in 0..<4 { #expect(abs(svd.values[i] - expected[i]) < tolerance) }
     }
 
-    @Test(arguments: [TruncatedSVD.Path.full, .gram, .direct])
+    @Test(arguments: [TruncatedSVD.Path.full, .lanczos])
     func vectors_are_singular_vectors(path: TruncatedSVD.Path) throws {
         let source = gaussian(150, 220, seed: 2)
         let svd = try decompose(source, 3, path)
@@ -76,7 +78,7 @@ private func decompose(_ source: DenseRows, _ count: Int, _ path: TruncatedSVD.P
     }
 
     /// Single-vector iterations find one direction of a repeated value; all of them must be found.
-    @Test(arguments: [TruncatedSVD.Path.full, .gram, .direct])
+    @Test(arguments: [TruncatedSVD.Path.full, .lanczos])
     func finds_every_copy_of_a_repeated_value(path: TruncatedSVD.Path) throws {
         let blocks = 7
         let side = 40
@@ -105,7 +107,7 @@ private func decompose(_ source: DenseRows, _ count: Int, _ path: TruncatedSVD.P
         #expect(try decompose(gaussian(1, 1, seed: 3), 2).values.count == 1)
     }
 
-    @Test(arguments: [TruncatedSVD.Path.gram, .direct])
+    @Test(arguments: [TruncatedSVD.Path.full, .lanczos])
     func threads_change_no_bit(path: TruncatedSVD.Path) throws {
         let source = gaussian(700, 600, seed: 4)
         let one = try decompose(source, 3, path, threads: 1)

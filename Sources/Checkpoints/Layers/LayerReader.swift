@@ -1,3 +1,5 @@
+import Tensors
+
 /// Brings a tensor's elements into the order of an [out, in] matrix, a piece at a time.
 struct LayerReader {
     let layout: MatrixLayout
@@ -56,7 +58,7 @@ struct LayerReader {
         into target: UnsafeMutableBufferPointer<Scalar>, inputs: Int, outputs: Int,
         fill: (UnsafeMutableBufferPointer<Scalar>, Range<Int>) -> Void
     ) {
-        let band = max(1, min(inputs, 64))
+        let band = max(1, min(inputs, 16))
         var row = rows.lowerBound
         while row < rows.upperBound {
             // The wanted rows that come from one block are a range of its columns.
@@ -80,10 +82,10 @@ struct LayerReader {
                                 fill(part, offset + columns.lowerBound..<offset + columns.upperBound)
                             }
                         }
-                        for (place, column) in columns.enumerated() {
-                            let line = (firstRow + column) * inputs + stored.lowerBound
-                            for input in 0..<stored.count { target[line + input] = buffer[input * columns.count + place] }
-                        }
+                        let corner = (firstRow + columns.lowerBound) * inputs + stored.lowerBound
+                        Transposition.write(
+                            UnsafeBufferPointer(buffer), rows: stored.count, columns: columns.count,
+                            to: UnsafeMutableBufferPointer(rebasing: target[corner...]), targetStride: inputs)
                     }
                 }
             }

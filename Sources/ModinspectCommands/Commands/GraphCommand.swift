@@ -6,6 +6,7 @@ struct GraphCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "graph",
         abstract: "Writes the weight graph as a list of edges.",
+        usage: "modinspect graph [<options>] <checkpoint>",
         discussion: """
             Every weight that is not zero is an edge from an in-neuron to an out-neuron of its layer. The weights are written as they are \
             stored, those of a convolution as the norm over its kernel. Layers larger than memory are no problem: nothing is kept.

@@ -6,6 +6,7 @@ struct InfoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "info",
         abstract: "Says what a checkpoint holds and what score would take of it.",
+        usage: "modinspect info [<options>] <checkpoints> ...",
         discussion: """
             For each checkpoint: its container, the model's family, the number of parameters, and for each tensor its type, shape, bytes, \
             the [out, in] matrix that it is read as, and whether score takes it. Weights that are NaN or infinite are counted, and so \

@@ -8,7 +8,7 @@ struct ClusteringOptionGroup: ParsableArguments {
     @Option(
         name: .customShort("k"),
         help: ArgumentHelp(
-            "The number of clusters: 4, a range 2-14, a list 2,4,8, or auto.",
+            "The number of clusters, or auto; score also takes a range 2-14 and a list 2,4,8.",
             discussion: """
                 auto takes the number from 2 to 16 with the largest gap between the singular values behind it. Without this option: 4.
                 """, valueName: "n"))

@@ -1,0 +1,89 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Compares the keys of every json result with those that `modinspect-formats.5` lists.
+@Suite struct FormatsPageTests {
+    /// The keys below a value: members after dots, `[]` for the elements of an array of objects.
+    private static func keys(_ value: Any, _ path: String = "") -> Set<String> {
+        if let object = value as? [String: Any] {
+            return object.reduce(into: []) { found, member in
+                let inner = path.isEmpty ? member.key : path + "." + member.key
+                found.insert(inner)
+                found.formUnion(keys(member.value, inner))
+            }
+        }
+        if let array = value as? [Any] { return array.reduce(into: []) { $0.formUnion(keys($1, path + "[]")) } }
+        return []
+    }
+
+    /// The keys that the page lists for a schema.
+    private static func listed(_ schema: String) throws -> Set<String> {
+        let lines = try Document("man/modinspect-formats.5").lines
+        let start = try #require(lines.firstIndex(of: ".Ss " + schema))
+        let section = lines[(start + 1)...].prefix { !$0.hasPrefix(".Ss ") && !$0.hasPrefix(".Sh ") }
+        return Set(section.filter { $0.hasPrefix(".It Li ") }.map { String($0.dropFirst(7)) })
+    }
+
+    private static func json(_ data: Data) throws -> Any { try JSONSerialization.jsonObject(with: data) }
+
+    private static let runs: [(schema: String, arguments: [[String]])] = [
+        ("modinspect.info/1", [["info", Fixtures.path("mlp.tar")]]),
+        ("modinspect.cluster/1", [["cluster", Fixtures.path("mlp.tar")]]),
+        ("modinspect.score/1", [["score", Fixtures.path("mlp.tar"), "--null", "2"]]),
+    ]
+
+    @Test(arguments: runs) func theKeysOfJSONAreThoseOfThePage(schema: String, arguments: [[String]]) throws {
+        var found: Set<String> = []
+        for run in arguments {
+            let result = try BuiltCommand.run(run + ["--format", "json"])
+            let document = try Self.json(result.output)
+            #expect((document as? [String: Any])?["schema"] as? String == schema)
+            found.formUnion(Self.keys(document))
+        }
+        // The page says of a mean that it has the keys of a layer.
+        let results = "checkpoints[].results[]."
+        let means = found.filter { $0.hasPrefix(results + "mean.") }
+        let layers = found.filter { $0.hasPrefix(results + "layers[].") }
+        #expect(Set(means.map { $0.dropFirst((results + "mean.").count) }) == Set(layers.map { $0.dropFirst((results + "layers[].").count) }))
+        // Objects without a line of their own are named by their members' lines.
+        let named = try Self.listed(schema)
+        let parents = Set(found.filter { key in named.contains { $0.hasPrefix(key + ".") } })
+        #expect(found.subtracting(means).subtracting(parents) == named.subtracting(parents))
+    }
+
+    @Test(arguments: runs) func theKeysOfJSONLinesAreListed(schema: String, arguments: [[String]]) throws {
+        let names = try Self.listed(schema).reduce(into: Set(["checkpoint"])) { names, path in
+            names.insert(String(path.split(separator: ".").last ?? "").replacingOccurrences(of: "[]", with: ""))
+        }
+        for run in arguments {
+            for line in try BuiltCommand.run(run + ["--format", "jsonl"]).text.split(separator: "\n") {
+                let value = try Self.json(Data(line.utf8))
+                #expect((value as? [String: Any])?["schema"] as? String == schema)
+                for key in Self.keys(value) {
+                    let name = String(key.split(separator: ".").last ?? "").replacingOccurrences(of: "[]", with: "")
+                    #expect(names.contains(name), "\(key)")
+                }
+            }
+        }
+    }
+
+    @Test func theKeysOfAGraphInJSONLinesAreThoseOfThePage() throws {
+        let lines = try BuiltCommand.run("graph", Fixtures.path("cnn.pt"), "--format", "jsonl").text.split(separator: "\n")
+        var found = Self.keys(try Self.json(Data(try #require(lines.first).utf8)))
+        for line in lines.dropFirst() { found.formUnion(Self.keys(try Self.json(Data(line.utf8)))) }
+        found.remove("checkpoint")
+        let listed = try Self.listed("modinspect.graph/1").filter { !$0.hasPrefix("LAYER/") }
+        #expect(found == listed)
+    }
+
+    @Test func theArraysOfAGraphAreThoseOfThePage() throws {
+        try TemporaryFolder.with { folder in
+            let path = folder + "/graph.npz"
+            #expect(try BuiltCommand.run("graph", Fixtures.path("cnn.pt"), "--format", "npz", "-o", path).status == 0)
+            let names = try BuiltCommand.run("info", path, "--format", "tsv").rows.dropFirst().map { $0[1] }
+            let arrays = Set(names.map { "LAYER/" + ($0.split(separator: "/").last ?? "") })
+            #expect(arrays == Set(try Self.listed("modinspect.graph/1").filter { $0.hasPrefix("LAYER/") }))
+        }
+    }
+}

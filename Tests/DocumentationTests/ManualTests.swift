@@ -1,0 +1,54 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite struct ManualTests {
+    private static let subcommands = ["info", "graph", "cluster", "score"]
+
+    @Test func everySubcommandHasAPage() throws {
+        let names = try #require(try CommandDescription.root().subcommands).map(\.commandName).filter { $0 != "help" }
+        #expect(names == Self.subcommands)
+        let page = try Document("man/modinspect.1").lines
+        for name in names { #expect(page.contains(".It Xr modinspect-\(name) 1")) }
+    }
+
+    @Test(arguments: subcommands) func everyOptionIsInThePageAndNoOther(name: String) throws {
+        let arguments = try #require(try CommandDescription.subcommand(name).arguments).filter { $0.kind != "positional" }
+        let items = ManualOptions(try Document("man/modinspect-\(name).1")).items
+        #expect(arguments.count > 5)
+        #expect(Set(arguments.map { Set($0.flags) }) == Set(items.map { Set($0.flags) }))
+        for argument in arguments {
+            let item = try #require(items.first { Set($0.flags) == Set(argument.flags) }, "\(argument.flags)")
+            if argument.kind == "option" {
+                #expect(Set(item.values) == Set([argument.valueName].compactMap { $0 }), "\(argument.flags)")
+            }
+            for value in argument.allValues ?? [] { #expect(item.words.contains(value), "\(argument.flags): \(value)") }
+            if let value = argument.defaultValue {
+                #expect(item.words.contains("default") && item.words.contains(value), "\(argument.flags): the default \(value)")
+            }
+        }
+    }
+
+    @Test(arguments: subcommands) func everyArgumentIsInThePage(name: String) throws {
+        let arguments = try #require(try CommandDescription.subcommand(name).arguments).filter { $0.kind == "positional" }
+        let lines = try Document("man/modinspect-\(name).1").lines
+        #expect(!arguments.isEmpty)
+        for argument in arguments { #expect(lines.contains(".It Ar \(argument.valueName ?? "")")) }
+    }
+
+    @Test(arguments: ["", "info", "graph", "cluster", "score"]) func helpFitsATerminalOf80Columns(name: String) throws {
+        let help = try BuiltCommand.shell("COLUMNS=80 \"$M\" \(name) --help")
+        #expect(help.status == 0)
+        for line in help.text.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
+    }
+
+    @Test(arguments: Document.paths.dropFirst()) func literalBlocksFitATerminalOf80Columns(path: String) throws {
+        var isLiteral = false
+        for line in try Document(path).lines {
+            if line.hasPrefix(".Bd -literal") { isLiteral = true }
+            if line == ".Ed" { isLiteral = false }
+            // Five columns before, as mandoc and groff indent a page.
+            if isLiteral { #expect(Document.plain(mdoc: line).count <= 75, "\(line)") }
+        }
+    }
+}
