@@ -29,8 +29,25 @@ import Testing
         }
     }
 
+    /// Sums over the best runs of neighbours give the optimum for any number of clusters (Fisher 1958).
+    @Test(arguments: [(24, 10), (40, 9), (60, 6)])
+    func comes_within_a_hundredth_where_restarts_alone_do_not(_ count: Int, _ clusters: Int) throws {
+        var generator = SeededGenerator(seed: 8)
+        for _ in 0..<8 {
+            let values = (0..<count).map { _ in generator.normal() }
+            let sorted = values.sorted()
+            let spreads = (0...count).map { start in (start...count).map { spread(sorted[start..<$0]) } }
+            var best = spreads[0]
+            for _ in 1..<clusters {
+                best = (0...count).map { end in (0...end).map { best[$0] + spreads[$0][end - $0] }.min() ?? 0 }
+            }
+            let ratio = try cluster(points([values]), clusters).inertia / best[count]
+            #expect(ratio <= 1.01)
+        }
+    }
+
     private func spread(_ values: ArraySlice<Double>) -> Double {
-        let mean = values.reduce(0, +) / Double(values.count)
+        let mean = values.reduce(0, +) / Double(max(values.count, 1))
         return values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
     }
 
