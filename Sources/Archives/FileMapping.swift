@@ -24,6 +24,18 @@ extension ByteRegion {
         return try mapping(descriptor: descriptor, count: Int(status.st_size))
     }
 
+    /// The bytes of the file at `path`, of a pipe too, such as a shell's `<(command)`: spooled up to `limit` bytes.
+    ///
+    /// - Throws: ``ArchiveError`` where it cannot be opened, is empty, or is neither a regular file nor a pipe.
+    public static func contents(path: String, limit: Int = 1 << 30) throws(ArchiveError) -> ByteRegion {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFIFO else { return try mapping(path: path) }
+        let descriptor = retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC) }
+        guard descriptor >= 0 else { throw ArchiveError(systemMessage(errno)) }
+        defer { close(descriptor) }
+        return try reading(descriptor: descriptor, limit: limit, name: "the pipe")
+    }
+
     /// Maps the first `count` bytes of an open file, which may be closed afterwards.
     static func mapping(descriptor: Int32, count: Int) throws(ArchiveError) -> ByteRegion {
         guard let base = mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0), base != MAP_FAILED else {
@@ -42,7 +54,9 @@ extension ByteRegion {
     }
 
     /// What ``standardInput(limit:)`` does, for any open descriptor.
-    static func reading(descriptor: Int32, limit: Int) throws(ArchiveError) -> ByteRegion {
+    static func reading(
+        descriptor: Int32, limit: Int, name: String = "standard input"
+    ) throws(ArchiveError) -> ByteRegion {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw ArchiveError(systemMessage(errno)) }
         let kind = FileKind(status)
@@ -60,11 +74,11 @@ extension ByteRegion {
             guard count > 0 else { throw ArchiveError(systemMessage(errno)) }
             guard spool.count <= limit - count else {
                 throw ArchiveError(
-                    "too much on standard input", expected: "at most \(limit) bytes", hint: "save it and give the file's name")
+                    "too much on \(name)", expected: "at most \(limit) bytes", hint: "save it and give the file's name")
             }
             try spool.append(UnsafeRawBufferPointer(rebasing: piece[..<count]))
         }
-        guard spool.count > 0 else { throw ArchiveError("standard input is empty") }
+        guard spool.count > 0 else { throw ArchiveError("\(name) is empty") }
         return try spool.finish()
     }
 }

@@ -3,21 +3,24 @@ extension String {
     ///
     /// A strict order on all strings: names that differ in leading zeros only are ordered byte by byte.
     func precedesNaturally(_ other: String) -> Bool {
-        let left = Array(utf8)
-        let right = Array(other.utf8)
+        var (left, right) = (self, other)
+        return left.withUTF8 { left in right.withUTF8 { right in Self.precedesNaturally(left, right) } }
+    }
+
+    private static func precedesNaturally(_ left: UnsafeBufferPointer<UInt8>, _ right: UnsafeBufferPointer<UInt8>) -> Bool {
         var i = 0
         var j = 0
         while i < left.count, j < right.count {
-            guard Self.isDigit(left[i]), Self.isDigit(right[j]) else {
+            guard isDigit(left[i]), isDigit(right[j]) else {
                 if left[i] != right[j] { return left[i] < right[j] }
                 i += 1
                 j += 1
                 continue
             }
-            let first = Self.number(left, &i)
-            let second = Self.number(right, &j)
+            let first = number(left, &i)
+            let second = number(right, &j)
             if first.count != second.count { return first.count < second.count }
-            if first != second { return first.lexicographicallyPrecedes(second) }
+            if !first.elementsEqual(second) { return first.lexicographicallyPrecedes(second) }
         }
         if left.count - i != right.count - j { return left.count - i < right.count - j }
         return left.lexicographicallyPrecedes(right)
@@ -26,7 +29,7 @@ extension String {
     private static func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
 
     /// The digits from `position` on without leading zeros; `position` is moved behind them.
-    private static func number(_ bytes: [UInt8], _ position: inout Int) -> ArraySlice<UInt8> {
+    private static func number(_ bytes: UnsafeBufferPointer<UInt8>, _ position: inout Int) -> Slice<UnsafeBufferPointer<UInt8>> {
         while position < bytes.count, bytes[position] == 0x30 { position += 1 }
         let start = position
         while position < bytes.count, isDigit(bytes[position]) { position += 1 }

@@ -36,26 +36,30 @@ enum Safetensors {
     /// One tensor as the header describes it.
     private struct Entry {
         let name: String
-        let description: Description
+        let dtype: String
+        let shape: [Int]
         let start: Int
         let end: Int
     }
 
     private static func decode(_ header: ByteRegion, path: String) throws -> [Entry] {
-        let object: Header
+        return try descriptions(header, path: path).map { tensor in
+            let offsets = tensor.offsets
+            guard offsets.count == 2, offsets[0] >= 0, offsets[1] >= offsets[0] else {
+                throw CheckpointError(
+                    path: path, tensor: tensor.name, problem: "bad data offsets", expected: "a begin and an end", found: "\(offsets)")
+            }
+            return Entry(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, start: offsets[0], end: offsets[1])
+        }.sorted { ($0.start, $0.end, $0.name) < ($1.start, $1.end, $1.name) }
+    }
+
+    private static func descriptions(_ header: ByteRegion, path: String) throws -> [SafetensorsHeader.Tensor] {
+        if let tensors = SafetensorsHeader.tensors(header) { return tensors }
         do {
-            object = try header.withUnsafeBytes { try JSONDecoder().decode(Header.self, from: Data($0)) }
+            return try header.withUnsafeBytes { try JSONDecoder().decode(Header.self, from: Data($0)) }.tensors
         } catch {
             throw CheckpointError(path: path, problem: "the header is not valid: " + DecodingProblem(error).text)
         }
-        return try object.tensors.map { name, description in
-            let offsets = description.offsets
-            guard offsets.count == 2, offsets[0] >= 0, offsets[1] >= offsets[0] else {
-                throw CheckpointError(
-                    path: path, tensor: name, problem: "bad data offsets", expected: "a begin and an end", found: "\(offsets)")
-            }
-            return Entry(name: name, description: description, start: offsets[0], end: offsets[1])
-        }.sorted { ($0.start, $0.end, $0.name) < ($1.start, $1.end, $1.name) }
     }
 
     /// `entries` are in the order of their offsets.
@@ -82,16 +86,16 @@ enum Safetensors {
     }
 
     private static func record(_ entry: Entry, data: ByteRegion, path: String) throws -> TensorRecord {
-        guard let dtype = dtypes[entry.description.dtype] else {
+        guard let dtype = dtypes[entry.dtype] else {
             throw CheckpointError(
                 path: path, tensor: entry.name, problem: "unsupported type", expected: "one of \(dtypes.keys.sorted().joined(separator: " "))",
-                found: entry.description.dtype)
+                found: entry.dtype)
         }
         guard let bytes = data.slice(offset: entry.start, count: entry.end - entry.start) else {
             throw CheckpointError(path: path, tensor: entry.name, problem: "lies outside the data")
         }
         do {
-            return try TensorRecord(name: entry.name, dtype: dtype, shape: entry.description.shape, bytes: bytes)
+            return try TensorRecord(name: entry.name, dtype: dtype, shape: entry.shape, bytes: bytes)
         } catch {
             throw CheckpointError(path: path, tensor: entry.name, shape: error)
         }
@@ -116,16 +120,19 @@ enum Safetensors {
 
     /// The header's object: free text under `__metadata__`, and a tensor under every other name.
     private struct Header: Decodable {
-        let tensors: [(String, Description)]
+        let tensors: [SafetensorsHeader.Tensor]
 
         init(from decoder: any Decoder) throws {
             let container = try decoder.container(keyedBy: AnyKey.self)
-            var tensors: [(String, Description)] = []
+            var tensors: [SafetensorsHeader.Tensor] = []
             for key in container.allKeys {
                 if key.stringValue == "__metadata__" {
                     _ = try container.decode([String: String].self, forKey: key)
                 } else {
-                    tensors.append((key.stringValue, try container.decode(Description.self, forKey: key)))
+                    let description = try container.decode(Description.self, forKey: key)
+                    tensors.append(
+                        .init(
+                            name: key.stringValue, dtype: description.dtype, shape: description.shape, offsets: description.offsets))
                 }
             }
             self.tensors = tensors

@@ -1,6 +1,21 @@
 import ArgumentParser
 import Glibc
 
+/// Runs the command that the process's arguments name.
+///
+/// A name that is not UTF-8 cannot be kept in a string: taken with other bytes in place of those, it would be another file's.
+///
+/// - Returns: as ``runModinspect(_:)``.
+public func runModinspect() -> Int32 {
+    for pointer in UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)).dropFirst() {
+        guard let pointer, String(validatingCString: pointer) == nil else { continue }
+        Diagnostics(isQuiet: false).failure(
+            "'\(String(cString: pointer))' is not UTF-8, which arguments must be; a file of any name can be given as '-' with '<'")
+        return 64
+    }
+    return runModinspect(Array(CommandLine.arguments.dropFirst()))
+}
+
 /// Runs the command that the arguments name.
 ///
 /// - Returns: the exit status: 0 done, 1 something failed, 3 a threshold was not met, 64 wrong usage.

@@ -1,4 +1,4 @@
 import Glibc
 import ModinspectCommands
 
-exit(runModinspect(Array(CommandLine.arguments.dropFirst())))
+exit(runModinspect())

@@ -96,10 +96,16 @@ public struct LayerCatalog: Sendable {
     /// The layer that a tensor's own name names, or nil where there is none.
     public subscript(name: String) -> Layer? { layers.first { $0.name == name } }
 
-    /// Whether the model has learned the tensor's values: real numbers, no mask or table.
+    /// Whether the model has learned the tensor's values: real numbers, no mask, table or running mean.
     public func isParameter(_ tensor: TensorRecord) -> Bool {
         guard tensor.dtype.isFloatingPoint else { return false }
-        return tensor.shape.count < 2 || !bufferNames.contains(tensor.name)
+        guard bufferNames.contains(tensor.name) else { return true }
+        // A causal mask may be called bias; so is every bias, in one dimension or, by heads, in two.
+        switch TensorName(tensor.name).last {
+        case "bias": return tensor.shape.count < 2
+        case "b_Q", "b_K", "b_V": return true
+        default: return false
+        }
     }
 
     /// `model_type` of a `config.json`, or nil where it has none.

@@ -40,10 +40,11 @@ struct OrientationRules {
     /// Whether the modules named like GPT-2's Conv1D are stored [in, out], as Hugging Face's are, or [out, in], as in nanoGPT, which
     /// has the same names for its linear layers. The model's width d tells: both c_attn and c_fc read d inputs.
     private static func storesConv1D(names: [TensorName], shapes: [[Int]]) -> Bool {
-        let pairs = Array(zip(names, shapes))
+        let pairs = zip(names, shapes)
         let readers = pairs.filter {
             $0.1.count == 2 && $0.1[0] != $0.1[1] && $0.0.last == "weight" && ["c_attn", "c_fc"].contains($0.0.moduleName)
         }
+        guard !readers.isEmpty else { return true }
         let width =
             pairs.first { $0.1.count == 1 && $0.0.moduleName == "ln_1" }?.1[0]
             ?? pairs.first { $0.1.count == 2 && ["wte", "embed_tokens", "tokens_embed"].contains($0.0.moduleName) }?.1[1]

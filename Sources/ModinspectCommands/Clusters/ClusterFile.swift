@@ -28,7 +28,7 @@ struct ClusterFile {
     init(path: String) throws {
         let region: ByteRegion
         do {
-            region = path == "-" ? try ByteRegion.standardInput() : try ByteRegion.mapping(path: path)
+            region = path == "-" ? try ByteRegion.standardInput() : try ByteRegion.contents(path: path)
         } catch {
             throw ClusterFileError(path: path, problem: "\(error)")
         }

@@ -18,18 +18,29 @@ struct TextTable {
 
     /// The lines, each after `indent` spaces, columns two spaces apart, without trailing spaces.
     func text(indent: Int = 0) -> String {
-        let widths = alignments.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        let widths = alignments.indices.map { column in rows.reduce(0) { max($0, Self.width($1[column])) } }
         var text = ""
         for row in rows {
-            var line = String(repeating: " ", count: indent)
+            // Spaces are written when something follows them: lines do not end in any.
+            var spaces = indent
             for (column, field) in row.enumerated() {
-                let padding = String(repeating: " ", count: widths[column] - field.count)
-                if column > 0 { line += "  " }
-                line += alignments[column] == .left ? field + padding : padding + field
+                let padding = widths[column] - Self.width(field)
+                if column > 0 { spaces += 2 }
+                if alignments[column] == .right { spaces += padding }
+                if !field.isEmpty {
+                    text += String(repeating: " ", count: spaces)
+                    text += field
+                    spaces = 0
+                }
+                if alignments[column] == .left { spaces += padding }
             }
-            while line.last == " " { line.removeLast() }
-            text += line + "\n"
+            text += "\n"
         }
         return text
+    }
+
+    /// The columns that a field takes, one for each character.
+    private static func width(_ field: String) -> Int {
+        field.utf8.allSatisfy { $0 < 0x80 } ? field.utf8.count : field.count
     }
 }

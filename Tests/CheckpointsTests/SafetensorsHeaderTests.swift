@@ -1,0 +1,33 @@
+import Archives
+import Testing
+
+@testable import Checkpoints
+
+@Suite struct SafetensorsHeaderTests {
+    private func tensors(_ text: String) -> [SafetensorsHeader.Tensor]? {
+        SafetensorsHeader.tensors(ByteRegion(copying: text.utf8))
+    }
+
+    @Test func aPlainHeaderIsReadInItsOrder() throws {
+        let header = try #require(
+            tensors(
+                #"{"__metadata__":{"format":"pt"}, "b":{"dtype":"F32","shape":[2,0],"data_offsets":[0,0]},"#
+                    + #""a":{"shape":[],"data_offsets":[0,2],"dtype":"BF16"}}  "#))
+        #expect(header.map(\.name) == ["b", "a"])
+        #expect(header.map(\.dtype) == ["F32", "BF16"])
+        #expect(header.map(\.shape) == [[2, 0], []])
+        #expect(header.map(\.offsets) == [[0, 0], [0, 2]])
+        #expect(tensors("{}")?.isEmpty == true)
+    }
+
+    /// The general decoder has the word on these: on what is legal but unusual, and on what is wrong.
+    @Test(arguments: [
+        "", "{", "[]", "{} x", #"{"a":{}}"#, #"{"a\n":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}"#,
+        #"{"a":{"dtype":"F32","shape":[01],"data_offsets":[0,4]}}"#, #"{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}"#,
+        #"{"a":{"dtype":"F32","shape":[1.0],"data_offsets":[0,4]}}"#, #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},}"#,
+        #"{"a":{"dtype":"F32","shape":[9999999999999999999],"data_offsets":[0,4]}}"#,
+        #"{"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]"#,
+    ]) func anythingElseIsLeftToTheGeneralDecoder(text: String) {
+        #expect(tensors(text) == nil)
+    }
+}
