@@ -134,4 +134,15 @@ import Testing
         #expect(NonFiniteCount(half).nan == 1)
         #expect(NonFiniteCount(half).infinite == 1)
     }
+
+    @Test func parametersAreWhatTheModelHasLearned() throws {
+        let shapes: [(String, [Int])] = [
+            ("conv.weight", [4, 3, 3, 3]), ("bn.weight", [4]), ("bn.bias", [4]), ("bn.running_mean", [4]), ("bn.running_var", [4]),
+            ("h.0.attn.bias", [1, 1, 8, 8]), ("h.0.attn.c_attn.bias", [12]), ("rotary.inv_freq", [4]), ("blocks.0.attn.b_Q", [2, 4]),
+            ("blocks.0.attn.mask", [8, 8]),
+        ]
+        let found = try catalog(shapes)
+        let parameters = try shapes.filter { found.isParameter(try record($0.0, $0.1)) }.map(\.0)
+        #expect(parameters == ["conv.weight", "bn.weight", "bn.bias", "h.0.attn.c_attn.bias", "blocks.0.attn.b_Q"])
+    }
 }

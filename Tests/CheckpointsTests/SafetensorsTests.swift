@@ -11,6 +11,20 @@ import Testing
         return bytes
     }
 
+    static func tensors(_ header: String, data: Int) throws -> [TensorRecord] {
+        try Safetensors.read(ByteRegion(copying: file(header, data: data)), path: "m").models[0].tensors
+    }
+
+    /// What the error says.
+    private func refusal(_ header: String) -> String? {
+        do {
+            _ = try Self.tensors(header, data: 4)
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
     @Test(arguments: DType.allCases.filter { $0.elementsPerBlock == 1 })
     func readsEveryTypeThatPyTorchWrites(_ dtype: DType) throws {
         let checkpoint = try Checkpoint.open(FormatFixtures.path("types.safetensors"))
@@ -34,6 +48,25 @@ import Testing
         #expect(checkpoint.tensors.prefix(4).map(\.name) == ["empty", "h.9.w", "h.10.w", "scalar"])
         #expect(!checkpoint.keepsOrder)
         #expect(checkpoint.container == "safetensors")
+    }
+
+    /// The decoder for plain headers and the one for all others must agree on what a file holds.
+    @Test(arguments: [
+        #"{"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"__metadata__":{"x":"y"},"b":{"shape":[],"data_offsets":[8,12],"dtype":"F32"}}"#,
+        #" { "a" : {"dtype" : "F32", "shape" : [ 1 , 2 ], "data_offsets" : [0, 8] } , "b":{"shape":[],"data_offsets":[8,12],"dtype":"F32"} }  "#,
+        #"{"\u0061":{"dtype":"F\u00332","shape":[1,2],"data_offsets":[0,8]},"b":{"shape":[],"data_offsets":[8,12],"dtype":"F32","more":{"c":[null]}}}"#,
+        #"{"a":{"dtype":"F32","shape":[1,2.0],"data_offsets":[0,8]},"b":{"shape":[],"data_offsets":[8,12],"dtype":"F32"}}"#,
+    ])
+    func headersThatSayTheSameAreReadTheSame(_ header: String) throws {
+        let tensors = try Self.tensors(header, data: 12)
+        #expect(tensors.map(\.name) == ["a", "b"])
+        #expect(tensors.map(\.shape) == [[1, 2], []])
+        #expect(tensors.map(\.bytes.count) == [8, 4])
+    }
+
+    @Test func aNameThatIsThereTwiceIsRefused() {
+        let header = #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#
+        #expect(refusal(header)?.contains("overlaps") == true)
     }
 
     @Test func anUnknownTypeIsNamed() {

@@ -27,12 +27,12 @@ import Testing
     }
 
     @Test func namesCannotBreakRowsOrTheTerminal() throws {
-        let file = try SafetensorsFile.bytes([(name: "a\tb\nc\u{1B}[31m", shape: [2, 2], values: [1, 2, 3, 4])])
+        let file = try SafetensorsFile.bytes([(name: "a\tb\nc\u{1B}[31m\u{202E}", shape: [2, 2], values: [1, 2, 3, 4])])
         try TemporaryFolder.with { folder in
             try file.write(to: URL(fileURLWithPath: folder + "/m"))
             let rows = try BuiltCommand.run("info", folder + "/m", "--format", "tsv").rows
             #expect(rows.count == 2 && rows[1].count == rows[0].count)
-            #expect(!(try BuiltCommand.run("info", folder + "/m").text.contains("\u{1B}")))
+            #expect(!(try BuiltCommand.run("info", folder + "/m").text.contains { "\u{1B}\u{202E}".contains($0) }))
             // The escaped name in the clusters is read back as the tensor's.
             let piped = try BuiltCommand.shell("\"$M\" cluster \"$1\" -k 2 | \"$M\" score \"$1\" --clusters - --format tsv", folder + "/m")
             #expect(piped.status == 0, "\(piped.errors)")

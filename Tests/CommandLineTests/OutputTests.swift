@@ -17,6 +17,15 @@ import Testing
         #expect(result.errors == "modinspect: standard output: cannot write: Bad file descriptor\n")
     }
 
+    @Test func aNameThatIsNotUTF8IsNeverAnotherFile() throws {
+        try TemporaryFolder.with { folder in
+            let result = try BuiltCommand.shell("cd \"$2\" && \"$M\" score \"$1\" -o $'out\\xff'; status=$?; ls; exit $status", checkpoint, folder)
+            #expect(result.status == 64)
+            #expect(result.output.isEmpty)
+            #expect(result.errors.split(separator: "\n").count == 1 && result.errors.contains("is not UTF-8"))
+        }
+    }
+
     @Test func aClosedStandardInputIsStatus1() throws {
         let result = try BuiltCommand.shell("\"$M\" score - <&-")
         #expect(result.status == 1)

@@ -155,4 +155,25 @@ private let measures = ["clusterability", "chance", "adjusted", "ncut", "modular
         #expect(result.output.isEmpty)
         #expect(!result.errors.isEmpty)
     }
+
+    @Test func clustersComeThroughAPipeWithAName() throws {
+        let checkpoint = Fixtures.path("mlp.tar")
+        let named = try BuiltCommand.shell("\"$M\" score \"$1\" --clusters <(\"$M\" cluster \"$1\") --format tsv", checkpoint)
+        #expect(named.status == 0, "\(named.errors)")
+        #expect(named.text == (try BuiltCommand.run("score", checkpoint, "--format", "tsv").text))
+    }
+
+    @Test func linesOfJSONAreTheRowsOfTSV() throws {
+        let options = ["score", Fixtures.path("mlp.tar"), "--method", "network", "-k", "2,3", "--format"]
+        let lines = try BuiltCommand.run(options + ["jsonl"]).text.split(separator: "\n").map { line in
+            try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        }
+        let rows = try BuiltCommand.run(options + ["tsv"]).rows.dropFirst()
+        #expect(lines.map { $0["layer"] as? String } == rows.map { $0[1] })
+        for (line, row) in zip(lines, rows) {
+            let (cut, expected) = (try #require(line["ncut"] as? Double), try #require(Double(row[6])))
+            #expect(abs(cut - expected) <= 1e-12)
+        }
+        #expect(lines.last?["layer"] as? String == "network")
+    }
 }

@@ -1,10 +1,10 @@
+import Archives
+
 /// Tab-separated values: one header line, one row a line; tabs and line ends in a name are written as escapes.
 enum TSV {
     /// A field that cannot break its row: `\t`, `\n`, `\r`, `\\` and `\u{...}` for other control characters.
     static func escaped(_ field: String) -> String {
-        func isSafe(_ scalar: Unicode.Scalar) -> Bool {
-            scalar != "\\" && scalar.properties.generalCategory != .control && scalar.value != 0x2028 && scalar.value != 0x2029
-        }
+        func isSafe(_ scalar: Unicode.Scalar) -> Bool { scalar != "\\" && !scalar.breaksLine }
         if field.unicodeScalars.allSatisfy(isSafe) { return field }
         var text = ""
         for scalar in field.unicodeScalars {
