@@ -38,6 +38,7 @@ let package = Package(
             name: "Tensors", dependencies: ["COpenBLAS", "Kernels", "KernelsV3", "KernelsV4"], swiftSettings: optimized),
         .target(name: "Archives", dependencies: ["CArchive"]),
         .target(name: "Checkpoints", dependencies: ["Archives", "Tensors"]),
+        .target(name: "Datasets", dependencies: ["Archives", "Checkpoints", "Tensors"], swiftSettings: optimized),
         .target(name: "Modularity", dependencies: ["Tensors"], swiftSettings: optimized),
         .target(
             name: "ModinspectCommands",
@@ -51,6 +52,7 @@ let package = Package(
         .testTarget(name: "ModularityTests", dependencies: ["Modularity", "Tensors", "Checkpoints", "TestSupport"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "CArchive"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Archives", "Checkpoints"]),
+        .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Archives", "Checkpoints", "Tensors", "TestSupport"]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(
             name: "ModinspectCommandsTests", dependencies: ["ModinspectCommands", "Archives", "Checkpoints", "Modularity", "Tensors"]),

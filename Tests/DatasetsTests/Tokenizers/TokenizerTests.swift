@@ -1,0 +1,3 @@
+import Archives
+import Datasets
+import Testing
