@@ -27,6 +27,8 @@ struct AddedTokens: Sendable {
     private var firstBytes = Array(repeating: false, count: 256)
 
     static let maximumLength = 1_000
+    /// The work allowed for each byte of text; real tokens need about one.
+    private static let stepsPerByte = 100
 
     var isEmpty: Bool { tokens.isEmpty }
 
@@ -53,11 +55,15 @@ struct AddedTokens: Sendable {
     }
 
     /// Cuts `text` into tokens and what lies between them; of tokens that start in the same place the longest counts.
-    func segments(of text: UnsafeBufferPointer<UInt8>) -> [Segment] {
+    ///
+    /// - Throws: ``TokenizerProblem`` where the tokens almost match nearly everywhere, so that the search takes absurdly long.
+    func segments(of text: UnsafeBufferPointer<UInt8>) throws -> [Segment] {
         var segments: [Segment] = []
+        var remainingSteps = text.count * Self.stepsPerByte + 1_000_000
         var (position, textStart) = (0, 0)
         while position < text.count {
-            guard firstBytes[Int(text[position])], let match = longestMatch(at: position, text) else {
+            guard firstBytes[Int(text[position])], let match = longestMatch(at: position, text, &remainingSteps) else {
+                guard remainingSteps >= 0 else { throw TokenizerProblem("the added tokens take too many steps on this text") }
                 position += 1
                 continue
             }
@@ -79,11 +85,12 @@ struct AddedTokens: Sendable {
         return segments
     }
 
-    private func longestMatch(at start: Int, _ text: UnsafeBufferPointer<UInt8>) -> (token: Int, end: Int)? {
+    private func longestMatch(at start: Int, _ text: UnsafeBufferPointer<UInt8>, _ steps: inout Int) -> (token: Int, end: Int)? {
         var (node, position) = (Int32(0), start)
         var found: (token: Int, end: Int)?
         while position < text.count, let child = children[UInt64(node) << 8 | UInt64(text[position])] {
             (node, position) = (child, position + 1)
+            steps -= 1
             if ends[Int(node)] >= 0 { found = (Int(ends[Int(node)]), position) }
         }
         return found

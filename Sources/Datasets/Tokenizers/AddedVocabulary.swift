@@ -8,7 +8,9 @@ struct AddedVocabulary: Sendable {
     private(set) var countBesideModel = 0
     private var contents = ByteStringTable()
     private var ids: [Int32] = []
-    private var contentOfId: [Int32: Int32] = [:]
+    private var numberOfId: [Int32: Int] = [:]
+    /// The form of each in normalised text, which is what decoding shows.
+    private var forms: [[UInt8]] = []
 
     /// Reads the list.
     ///
@@ -17,18 +19,21 @@ struct AddedVocabulary: Sendable {
     init(_ section: JSONSection, _ vocabulary: Vocabulary, _ normalizer: Normalizer, _ patterns: PatternList) throws {
         guard !section.isNull else { return }
         var tokens: [AddedTokens.Token] = []
-        var next = vocabulary.count
         for entry in try section.list() {
             let content = try entry["content"].string()
             _ = try entry["id"].count()
             if content.isEmpty { continue }
             let inModel = vocabulary.id(of: content)
+            let next = vocabulary.count + countBesideModel
             guard let id = inModel ?? Int32(exactly: next) else { throw TokenizerProblem("there are too many added tokens") }
-            next = max(next, Int(id) + 1)
+            if inModel == nil, let other = vocabulary.token(id) {
+                let name = String(decoding: other, as: UTF8.self).quotedInMessage
+                throw TokenizerProblem("the added token \(content.quotedInMessage) would share the id \(id) with \(name)")
+            }
             guard contents.insert(Array(content.utf8)).isNew else {
                 throw TokenizerProblem("the added token \(content.quotedInMessage) is there twice")
             }
-            contentOfId[id] = Int32(ids.count)
+            numberOfId[id] = ids.count
             ids.append(id)
             if inModel == nil { countBesideModel += 1 }
             tokens.append(
@@ -38,14 +43,14 @@ struct AddedVocabulary: Sendable {
                     isSpecial: try entry["special"].bool()))
         }
         var matcher = patterns.matcher()
-        for token in tokens.filter(\.isSpecial) + tokens.filter({ !$0.isSpecial }) {
+        forms = try tokens.map { token in
             var form = Normalizer.Text(bytes: Array(token.content.utf8), startsWholeText: true)
-            guard token.isNormalized else {
-                try raw.add(token, form: form.bytes)
-                continue
-            }
-            try normalizer.apply(to: &form, patterns, &matcher)
-            try normalized.add(token, form: form.bytes)
+            if token.isNormalized { try normalizer.apply(to: &form, patterns, &matcher) }
+            return form.bytes
+        }
+        let numbered = zip(tokens, forms)
+        for (token, form) in numbered.filter(\.0.isSpecial) + numbered.filter({ !$0.0.isSpecial }) {
+            if token.isNormalized { try normalized.add(token, form: form) } else { try raw.add(token, form: form) }
         }
     }
 
@@ -53,5 +58,8 @@ struct AddedVocabulary: Sendable {
     func id(of content: [UInt8]) -> Int32? { contents.index(of: content).map { ids[$0] } }
 
     /// The content of the added token with this id.
-    func content(of id: Int32) -> [UInt8]? { contentOfId[id].map { Array(contents[Int($0)]) } }
+    func content(of id: Int32) -> [UInt8]? { numberOfId[id].map { Array(contents[$0]) } }
+
+    /// The form in normalised text of the added token with this id.
+    func form(of id: Int32) -> [UInt8]? { numberOfId[id].map { forms[$0] } }
 }

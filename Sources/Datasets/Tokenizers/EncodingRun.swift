@@ -5,7 +5,9 @@ struct EncodingRun {
     private let patterns: PatternList
     private var matcher: PatternMatcher
     private var merging = BytePairMerging()
-    /// The words seen, and where the tokens of each end in ``wordTokens``.
+    /// The characters of a text that is cut before it is merged.
+    private var characters: [Int32] = []
+    /// The words seen, and where the tokens of each end in ``wordTokens``; of texts that are cut, the characters of the parts.
     private var words = ByteStringTable()
     private var wordEnds: [Int] = []
     private var wordTokens: [Int32] = []
@@ -104,15 +106,7 @@ struct EncodingRun {
 
     private mutating func encode(_ word: UnsafeBufferPointer<UInt8>) throws {
         switch model {
-        case .bytePair(let model):
-            guard word.count <= Self.longestRememberedWord else { return try merge(word, model) }
-            if let index = words.index(of: word) {
-                tokens.append(contentsOf: wordTokens[(index == 0 ? 0 : wordEnds[index - 1])..<wordEnds[index]])
-                return
-            }
-            let start = tokens.count
-            try merge(word, model)
-            remember(word, tokens[start...])
+        case .bytePair(let model): try encode(word, model)
         case .wordLevel(let vocabulary, let unknown):
             guard let id = vocabulary.id(of: word) ?? vocabulary.id(of: unknown) else {
                 throw TokenizerProblem(
@@ -122,15 +116,58 @@ struct EncodingRun {
         }
     }
 
-    private mutating func merge(_ word: UnsafeBufferPointer<UInt8>, _ model: BytePairModel) throws {
-        if model.settings.ignoresMerges, let id = model.vocabulary.id(of: word) { return tokens.append(id) }
+    private mutating func encode(_ word: UnsafeBufferPointer<UInt8>, _ model: BytePairModel) throws {
         guard word.count <= Int(Int32.max) else { throw TokenizerProblem("a stretch of the text is longer than 2 GB") }
+        if model.cutsTexts { return try encodeParts(of: word, model) }
+        if appendRemembered(word) { return }
         let start = tokens.count
-        try model.appendCharacters(of: word, to: &tokens)
-        merging.merge(&tokens, from: start, model.merges)
+        if model.settings.ignoresMerges, let id = model.vocabulary.id(of: word) {
+            tokens.append(id)
+        } else {
+            try model.appendCharacters(of: word, to: &tokens)
+            merging.merge(&tokens, from: start, model.merges)
+        }
+        remember(word, tokens[start...])
+    }
+
+    /// Encodes a word that may be a whole text: where no merge joins two neighbours, what lies on both sides is merged by itself.
+    private mutating func encodeParts(of word: UnsafeBufferPointer<UInt8>, _ model: BytePairModel) throws {
+        if model.settings.ignoresMerges, let id = model.vocabulary.id(of: word) { return tokens.append(id) }
+        var characters: [Int32] = []
+        swap(&characters, &self.characters)
+        defer { swap(&characters, &self.characters) }
+        characters.removeAll(keepingCapacity: true)
+        try model.appendCharacters(of: word, to: &characters)
+        characters.withUnsafeBufferPointer { characters in
+            var start = 0
+            for end in characters.indices.dropFirst() where !model.canJoin(characters[end - 1], characters[end]) {
+                encode(characters[start..<end], model)
+                start = end
+            }
+            if start < characters.count { encode(characters[start...], model) }
+        }
+    }
+
+    private mutating func encode(_ characters: Slice<UnsafeBufferPointer<Int32>>, _ model: BytePairModel) {
+        if characters.count == 1 { return tokens.append(characters[characters.startIndex]) }
+        UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: characters)).withMemoryRebound(to: UInt8.self) { key in
+            if appendRemembered(key) { return }
+            let start = tokens.count
+            tokens.append(contentsOf: characters)
+            merging.merge(&tokens, from: start, model.merges)
+            remember(key, tokens[start...])
+        }
+    }
+
+    /// Appends the tokens of a word that was seen before.
+    private mutating func appendRemembered(_ word: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard word.count <= Self.longestRememberedWord, let index = words.index(of: word) else { return false }
+        tokens.append(contentsOf: wordTokens[(index == 0 ? 0 : wordEnds[index - 1])..<wordEnds[index]])
+        return true
     }
 
     private mutating func remember(_ word: UnsafeBufferPointer<UInt8>, _ tokens: ArraySlice<Int32>) {
+        guard word.count <= Self.longestRememberedWord else { return }
         if words.byteCount + word.count > Self.maximumRememberedBytes {
             words.removeAll()
             wordEnds.removeAll(keepingCapacity: true)

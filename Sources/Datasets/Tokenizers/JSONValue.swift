@@ -81,6 +81,11 @@ struct JSONSection {
         TokenizerProblem("\(place) of type \(type.quotedInMessage) is not read", expected: known)
     }
 
+    /// Refuses a chain of more steps than any tokenizer has.
+    func checkLength(_ count: Int, maximum: Int = 50) throws {
+        guard count <= maximum else { throw TokenizerProblem("\(place) has too many steps", expected: "at most \(maximum)", found: "\(count)") }
+    }
+
     func mismatch(_ expected: String) -> TokenizerProblem {
         TokenizerProblem("\(place) has a wrong value", expected: expected, found: isNull ? "none" : value.kind)
     }

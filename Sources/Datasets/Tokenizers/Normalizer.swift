@@ -21,6 +21,7 @@ struct Normalizer: Sendable {
 
     init(_ section: JSONSection, patterns: inout PatternList) throws {
         if !section.isNull { try add(section, &patterns) }
+        try section.checkLength(steps.count)
     }
 
     private mutating func add(_ section: JSONSection, _ patterns: inout PatternList) throws {
@@ -39,6 +40,8 @@ struct Normalizer: Sendable {
         }
     }
 
+    private static let tooLong = TokenizerProblem("the normalizer makes a text a hundred times as long")
+
     /// A text on its way through the steps.
     struct Text {
         var bytes: [UInt8]
@@ -47,7 +50,10 @@ struct Normalizer: Sendable {
     }
 
     /// Applies all steps to `text`.
+    ///
+    /// - Throws: ``TokenizerProblem`` where a pattern takes too many steps, or the text grows beyond reason.
     func apply(to text: inout Text, _ patterns: PatternList, _ matcher: inout PatternMatcher) throws {
+        let maximum = text.bytes.count * 100 + 1_000_000
         for step in steps {
             switch step {
             case .composed: text.bytes = Self.mapped(text.bytes) { $0._nfc }
@@ -57,18 +63,51 @@ struct Normalizer: Sendable {
             case .prepend(let prefix): if !text.bytes.isEmpty { text.bytes.insert(contentsOf: prefix, at: 0) }
             case .replace(let pattern, let content):
                 matcher.allowSteps(forBytes: text.bytes.count)
-                try Self.replace(&text, patterns.programs[pattern], number: pattern, content, &matcher)
+                try Self.replace(&text, patterns.programs[pattern], number: pattern, content, maximum: maximum, &matcher)
             }
+            guard text.bytes.count <= maximum else { throw Self.tooLong }
         }
     }
 
-    private static func mapped(_ bytes: [UInt8], _ transform: (String) -> some Sequence<Unicode.Scalar>) -> [UInt8] {
+    /// The version of Unicode that the package composes and decomposes by; younger characters stay as and where they are.
+    private static let unicodeVersion = 9
+
+    private static func mapped<Scalars: Sequence<Unicode.Scalar>>(_ bytes: [UInt8], _ transform: (String) -> Scalars) -> [UInt8] {
         // Below U+00C0 nothing decomposes, and below U+0300 nothing composes with what stands before it.
         guard bytes.contains(where: { $0 >= 0xC3 }) else { return bytes }
         var result: [UInt8] = []
         result.reserveCapacity(bytes.count + bytes.count / 8)
-        for scalar in transform(String(decoding: bytes, as: UTF8.self)) { result.append(contentsOf: UTF8.encode(scalar) ?? .init()) }
+        var (position, end) = (0, 0)
+        while position < bytes.count {
+            guard bytes[position] >= 0x80 else {
+                position += 1
+                continue
+            }
+            // A run beyond ASCII is mapped together with the character before it, on which it may put accents.
+            let start = max(position - 1, end)
+            result.append(contentsOf: bytes[end..<start])
+            while position < bytes.count, bytes[position] >= 0x80 { position += 1 }
+            end = position
+            appendMapped(String(decoding: bytes[start..<end], as: UTF8.self).unicodeScalars, to: &result, transform)
+        }
+        result.append(contentsOf: bytes[end...])
         return result
+    }
+
+    private static func appendMapped<Scalars: Sequence<Unicode.Scalar>>(
+        _ scalars: String.UnicodeScalarView, to result: inout [UInt8], _ transform: (String) -> Scalars
+    ) {
+        func append(_ part: Substring.UnicodeScalarView) {
+            for scalar in transform(String(part)) { result.append(contentsOf: UTF8.encode(scalar) ?? .init()) }
+        }
+        var start = scalars.startIndex
+        for index in scalars.indices where scalars[index].value >= 0x300 {
+            guard let age = scalars[index].properties.age, age.major > unicodeVersion else { continue }
+            append(scalars[start..<index])
+            result.append(contentsOf: UTF8.encode(scalars[index]) ?? .init())
+            start = scalars.index(after: index)
+        }
+        append(scalars[start...])
     }
 
     private static func lowercase(_ bytes: [UInt8]) -> [UInt8] {
@@ -97,20 +136,22 @@ struct Normalizer: Sendable {
     }
 
     private static func replace(
-        _ text: inout Text, _ program: PatternProgram, number: Int, _ content: [UInt8], _ matcher: inout PatternMatcher
+        _ text: inout Text, _ program: PatternProgram, number: Int, _ content: [UInt8], maximum: Int, _ matcher: inout PatternMatcher
     ) throws {
         var result: [UInt8] = []
         result.reserveCapacity(text.bytes.count)
         var (end, removesStart) = (0, false)
-        let maximum = 1 << 32
         try text.bytes.withUnsafeBufferPointer { bytes in
             var search = PatternMatcher.Search()
             while let match = try matcher.next(program, number: number, in: bytes, &search) {
-                if match.lowerBound == 0, !match.isEmpty, content.isEmpty { removesStart = true }
+                // What takes the place of several characters belongs to the last of them.
+                if match.lowerBound == 0, !match.isEmpty, content.isEmpty || match.upperBound > bytes.scalarLength(at: 0) {
+                    removesStart = true
+                }
                 result.append(contentsOf: bytes[end..<match.lowerBound])
                 result.append(contentsOf: content)
                 end = match.upperBound
-                guard result.count <= maximum else { throw TokenizerProblem("the normalizer makes the text longer than 4 GB") }
+                guard result.count <= maximum else { throw tooLong }
             }
             result.append(contentsOf: bytes[end...])
         }

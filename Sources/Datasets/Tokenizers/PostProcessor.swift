@@ -4,6 +4,8 @@ struct PostProcessor: Sendable {
         /// The encoded text.
         case text
         case tokens([Int32])
+
+        var isText: Bool { if case .text = self { true } else { false } }
     }
 
     /// One template after the other, each around what the one before it made.
@@ -13,6 +15,7 @@ struct PostProcessor: Sendable {
 
     init(_ section: JSONSection) throws {
         if !section.isNull { try add(section) }
+        try section.checkLength(templates.count)
     }
 
     private mutating func add(_ section: JSONSection) throws {
@@ -21,7 +24,9 @@ struct PostProcessor: Sendable {
         case "ByteLevel": break
         case "TemplateProcessing":
             let tokens = section["special_tokens"]
-            templates.append(try section["single"].list().map { try Self.piece($0, tokens) })
+            let template = try section["single"].list().map { try Self.piece($0, tokens) }
+            guard template.count(where: \.isText) == 1 else { throw section["single"].mismatch("the text, once, among special tokens") }
+            templates.append(template)
         case "BertProcessing", "RobertaProcessing":
             let (first, last) = (try Self.pair(section["cls"]), try Self.pair(section["sep"]))
             templates.append([.tokens([first]), .text, .tokens([last])])

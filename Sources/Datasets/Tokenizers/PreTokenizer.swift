@@ -40,6 +40,9 @@ struct PreTokenizer: Sendable {
 
     init(_ section: JSONSection, patterns: inout PatternList) throws {
         if !section.isNull { try add(section, &patterns) }
+        try section.checkLength(steps.count)
+        let mapCount = steps.count { if case .mapBytes = $0 { true } else { false } }
+        guard mapCount <= 1 else { throw TokenizerProblem("pre_tokenizer has more than one step of type ByteLevel, which is not read") }
     }
 
     private mutating func add(_ section: JSONSection, _ patterns: inout PatternList) throws {
@@ -56,16 +59,16 @@ struct PreTokenizer: Sendable {
             steps.append(.split(pattern: pattern, try Self.behavior(section["behavior"]), isInverted: try section["invert"].bool()))
         case "Digits":
             let behavior: Behavior = try section["individual_digits"].bool() ? .isolated : .contiguous
-            try addSplit(at: [.init(categories: .categories("N")!)], behavior, &patterns)
+            try addSplit(at: ScalarClass.digits, behavior, &patterns)
         case "Whitespace":
             let word = ScalarClass(items: [ScalarClass.wordOfAddedTokens])
             let other = ScalarClass(items: [ScalarClass.wordOfAddedTokens, ScalarClass.whitespace], isNegated: true)
             let pattern = PatternNode.alternatives([word, other].map { .repeated(.oneOf($0), minimum: 1, maximum: nil, .greedy) })
             steps.append(.split(pattern: try patterns.add(PatternProgram(pattern)), .removed, isInverted: true))
-        case "WhitespaceSplit": try addSplit(at: [ScalarClass.whitespace], .removed, &patterns)
+        case "WhitespaceSplit": try addSplit(at: ScalarClass(items: [ScalarClass.whitespace]), .removed, &patterns)
         case "Punctuation":
             let behavior: Behavior = section["behavior"].isNull ? .isolated : try Self.behavior(section["behavior"])
-            try addSplit(at: [.init(categories: .categories("P")!), ScalarClass.asciiPunctuation], behavior, &patterns)
+            try addSplit(at: ScalarClass.punctuation, behavior, &patterns)
         case "Metaspace": try addMetaspace(section, &patterns)
         case "Sequence":
             for part in try section["pretokenizers"].list() { try add(part, &patterns) }
@@ -73,8 +76,8 @@ struct PreTokenizer: Sendable {
         }
     }
 
-    private mutating func addSplit(at items: [ScalarClass.Item], _ behavior: Behavior, _ patterns: inout PatternList) throws {
-        let pattern = try patterns.add(PatternProgram(.oneOf(ScalarClass(items: items))))
+    private mutating func addSplit(at members: ScalarClass, _ behavior: Behavior, _ patterns: inout PatternList) throws {
+        let pattern = try patterns.add(PatternProgram(.oneOf(members)))
         steps.append(.split(pattern: pattern, behavior, isInverted: false))
     }
 

@@ -23,6 +23,7 @@ struct TokenDecoder: Sendable {
     init(_ section: JSONSection, patterns: inout PatternList) throws {
         joinsWithSpaces = section.isNull
         if !section.isNull { try add(section, &patterns) }
+        try section.checkLength(steps.count)
     }
 
     private mutating func add(_ section: JSONSection, _ patterns: inout PatternList) throws {

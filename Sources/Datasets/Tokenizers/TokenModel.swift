@@ -33,6 +33,8 @@ struct BytePairModel: Sendable {
     /// The ids of the tokens `<0x00>` to `<0xFF>`, -1 where one is missing.
     let byteTokens: [Int32]
     let unknown: Int32?
+    /// The neighbouring characters that some merge joins, in models whose words are whole texts; what they become is not used.
+    private let joints: MergeTable?
 
     /// - Parameter pairs: what is merged, the first first.
     /// - Throws: ``TokenizerProblem`` where a merge's part or result is not in the vocabulary.
@@ -58,8 +60,35 @@ struct BytePairModel: Sendable {
             let digits = String(byte, radix: 16, uppercase: true)
             return vocabulary.id(of: "<0x" + (byte < 16 ? "0" : "") + digits + ">") ?? -1
         }
-        unknown = settings.unknownToken.flatMap { vocabulary.id(of: $0) }
+        let unknown = settings.unknownToken.flatMap { vocabulary.id(of: $0) }
+        self.unknown = unknown
+        joints = settings.fallsBackToBytes ? Self.joints(of: pairs, vocabulary, notCharacters: Set(byteTokens + [unknown ?? -1])) : nil
     }
+
+    /// The pairs of a merge's last character on the left and first character on the right.
+    ///
+    /// - Parameter notCharacters: tokens that stand for a character in a text without being written as it is.
+    private static func joints(of pairs: MergeList, _ vocabulary: Vocabulary, notCharacters: Set<Int32>) -> MergeTable {
+        var joints = MergeTable()
+        for index in 0..<pairs.count {
+            let (left, right) = pairs[index]
+            let last = left.suffix(from: left.lastIndex { $0 & 0xC0 != 0x80 } ?? left.startIndex)
+            let first = right.prefix(1) + right.dropFirst().prefix { $0 & 0xC0 == 0x80 }
+            var ends = [vocabulary.id(of: Array(last))]
+            var starts = [vocabulary.id(of: Array(first))]
+            if let id = vocabulary.id(of: Array(left)), notCharacters.contains(id) { ends.append(id) }
+            if let id = vocabulary.id(of: Array(right)), notCharacters.contains(id) { starts.append(id) }
+            for end in ends { for start in starts { if let end, let start { joints.insert(end, start, .init(rank: 0, token: 0)) } } }
+        }
+        return joints
+    }
+
+    /// Whether texts are cut into parts that no merge joins, before they are merged.
+    var cutsTexts: Bool { joints != nil }
+
+    /// Whether any merge can join what these two neighbouring characters become part of.
+    @inline(__always)
+    func canJoin(_ left: Int32, _ right: Int32) -> Bool { joints?.merge(left, right) != nil }
 
     /// The id of the scalar at `position` of `word`, whose value is `scalar`; nil where it is no token.
     @inline(__always)

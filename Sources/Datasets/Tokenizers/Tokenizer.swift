@@ -68,7 +68,7 @@ public struct Tokenizer: Sendable {
     private func encode(_ text: UnsafeBufferPointer<UInt8>) throws -> [Int32] {
         var matcher = patterns.matcher()
         var run = EncodingRun(model, preTokenizer, patterns, matcher)
-        for segment in added.raw.segments(of: text) {
+        for segment in try added.raw.segments(of: text) {
             if let token = segment.token {
                 run.append(token)
                 continue
@@ -89,7 +89,7 @@ public struct Tokenizer: Sendable {
     }
 
     private func encode(normalized text: UnsafeBufferPointer<UInt8>, startsWholeText: Bool, _ run: inout EncodingRun) throws {
-        for segment in added.normalized.segments(of: text) {
+        for segment in try added.normalized.segments(of: text) {
             if let token = segment.token {
                 run.append(token)
             } else {
@@ -103,7 +103,7 @@ public struct Tokenizer: Sendable {
 
     /// The text of `tokens`, special ones included; ids that are no token are passed over.
     public func decode(_ tokens: [Int32]) -> String {
-        decoder.text(of: tokens.compactMap(bytes(of:)), .wholeText, patterns)
+        decoder.text(of: tokens.compactMap { added.form(of: $0) ?? model.vocabulary.token($0) }, .wholeText, patterns)
     }
 
     /// What `token` stands for in a text, the space before a word included; nil where the id is no token.

@@ -22,7 +22,7 @@ struct PatternMatcher {
     private var pages: [[UInt64]]
     private let firstClass: [Int]
     private var stack: [Alternative] = []
-    private var remainingSteps = 0
+    private var remainingSteps = 1_000_000
 
     /// The work allowed for each byte of text; real patterns need about five.
     private static let stepsPerByte = 300
@@ -36,11 +36,10 @@ struct PatternMatcher {
         pages = pageNumbers.map { _ in [] }
     }
 
-    /// Allows the work that a text of `count` bytes may cost.
+    /// Allows the work that a text of `count` bytes more may cost.
     mutating func allowSteps(forBytes count: Int) {
-        let steps = count.multipliedReportingOverflow(by: Self.stepsPerByte)
-        let sum = (steps.overflow ? Int.max : steps.partialValue).addingReportingOverflow(1_000_000)
-        remainingSteps = sum.overflow ? Int.max : sum.partialValue
+        let (sum, overflows) = remainingSteps.addingReportingOverflow(count * Self.stepsPerByte)
+        if !overflows { remainingSteps = sum }
     }
 
     /// The next match of `program` in `text`, leftmost first; nil behind the last.

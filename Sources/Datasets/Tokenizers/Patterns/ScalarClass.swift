@@ -23,12 +23,15 @@ struct ScalarClass: Sendable, Equatable {
     var items: [Item] = []
     var isNegated = false
 
-    /// The version of Unicode whose tables the `tokenizers` package's patterns use; younger characters count as unassigned.
-    static let unicodeVersion = 16
+    /// The version of Unicode whose tables the `tokenizers` package uses here; younger characters count as unassigned.
+    var unicodeVersion = Self.patternVersion
+
+    /// That of the package's pattern engines.
+    static let patternVersion = 16
 
     func contains(_ scalar: Unicode.Scalar) -> Bool {
         let properties = scalar.properties
-        let isKnown = scalar.value < 0x80 || properties.age.map { $0.major <= Self.unicodeVersion } ?? true
+        let isKnown = scalar.value < 0x80 || properties.age.map { $0.major <= unicodeVersion } ?? true
         if !isKnown {
             let category = Unicode.GeneralCategory.unassigned.index
             let isMember = items.contains { item in
@@ -68,7 +71,15 @@ struct ScalarClass: Sendable, Equatable {
     /// What the package's other pattern engine, that of its `Whitespace` and of added tokens, holds for a word character.
     static let wordOfAddedTokens = Item(
         ranges: [0x200C...0x200D], categories: .categories("M", "Nd", "Pc")!, includesAlphabetic: true)
-    static let asciiPunctuation = Item(ranges: [0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E])
+    /// What `Digits` splits at, by the tables of Unicode 17.
+    static let digits = ScalarClass(items: [Item(categories: .categories("N")!)], unicodeVersion: 17)
+    /// What `Punctuation` splits at: punctuation by the tables of Unicode 8, and ASCII's symbols.
+    static let punctuation = ScalarClass(
+        items: [
+            Item(
+                ranges: [0x21...0x2F, 0x3A...0x40, 0x5B...0x60, 0x7B...0x7E, 0x166D...0x166D, 0x111C9...0x111C9],
+                categories: .categories("P")!)
+        ], unicodeVersion: 8)
 }
 
 extension Unicode.GeneralCategory {
