@@ -33,8 +33,22 @@ final class CheckpointRun {
         }
     }
 
+    /// What `body` returns. What it throws becomes an error that names the checkpoint.
+    static func locating<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch {
+            throw LocatedError(description: description(of: error, path: path))
+        }
+    }
+
     /// Throws the exit status 1 where a checkpoint was skipped.
     func end() throws {
         if hasFailed { throw ExitCode(1) }
     }
+}
+
+/// An error in one line that names the checkpoint.
+struct LocatedError: Error, CustomStringConvertible {
+    let description: String
 }
