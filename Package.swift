@@ -39,6 +39,7 @@ let package = Package(
         .target(name: "Archives", dependencies: ["CArchive"]),
         .target(name: "Checkpoints", dependencies: ["Archives", "Tensors"]),
         .target(name: "Modularity", dependencies: ["Tensors"], swiftSettings: optimized),
+        .target(name: "Networks", dependencies: ["Archives", "Checkpoints", "Tensors"], swiftSettings: optimized),
         .target(
             name: "ModinspectCommands",
             dependencies: [
@@ -51,6 +52,8 @@ let package = Package(
         .testTarget(name: "ModularityTests", dependencies: ["Modularity", "Tensors", "Checkpoints", "TestSupport"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "CArchive"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Archives", "Checkpoints"]),
+        .testTarget(
+            name: "NetworksTests", dependencies: ["Networks", "Archives", "Checkpoints", "Tensors", "TestSupport"], swiftSettings: optimized),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(
             name: "ModinspectCommandsTests", dependencies: ["ModinspectCommands", "Archives", "Checkpoints", "Modularity", "Tensors"]),

@@ -1,0 +1,103 @@
+import Tensors
+
+/// Runs a network on batches of one shape, again and again in the same memory.
+///
+/// The values of a run lie in the executor's arena: the next run overwrites them. One executor serves one caller at a time.
+public final class Executor {
+    public let network: Network
+    public let request: RunRequest
+    public let batch: BatchShape
+    let plan: RunPlan
+    let team: Team
+    private let arena: TensorStorage
+    private let outputs: [Tensor]
+    private let raws: [Tensor]
+    private let scratch: [Tensor]
+    private(set) var values: [NodeID: Tensor] = [:]
+    private(set) var lastRun: (batch: Batch, parameters: ParameterValues, interventions: [Intervention])?
+
+    /// - Throws: ``NetworkError`` where the batch does not fit the network.
+    public init(_ network: Network, batch: BatchShape, request: RunRequest, team: Team) throws(NetworkError) {
+        self.network = network
+        self.request = request
+        self.batch = batch
+        self.team = team
+        plan = try RunPlan(network, batch: batch, request: request, teamSize: team.size)
+        let arena = TensorStorage(uninitialized: plan.arenaSize)
+        self.arena = arena
+        outputs = plan.steps.map { Tensor(storage: arena, offset: $0.output, shape: $0.shape) }
+        raws = zip(plan.steps, outputs).map { step, output in
+            step.raw.map { Tensor(storage: arena, offset: $0, shape: step.shape) } ?? output
+        }
+        scratch = plan.steps.map { Tensor(storage: arena, offset: $0.scratch.count > 0 ? $0.scratch.offset : 0, shape: [$0.scratch.count]) }
+    }
+
+    /// The bytes that a run's values take.
+    public var memory: Int { plan.arenaSize * MemoryLayout<Float>.size }
+
+    /// Computes what the request names.
+    ///
+    /// - Parameters:
+    ///   - batch: of the shape that the executor was made for.
+    ///   - parameters: the network's own where nil.
+    ///   - interventions: on nodes that the request names; applied in their order.
+    ///   - base: a run of the same batch with what the request's base names.
+    public func run(
+        _ batch: Batch, parameters: ParameterValues? = nil, interventions: [Intervention] = [], base: RecordedRun? = nil
+    ) -> RecordedRun {
+        precondition(batch.shape == self.batch, "\(batch.shape) for \(self.batch)")
+        precondition(interventions.allSatisfy { request.intervened.contains($0.node) }, "an intervention that was not requested")
+        let parameters = parameters ?? network.values
+        var changes = [InterventionChange](repeating: InterventionChange(), count: interventions.count)
+        values.removeAll(keepingCapacity: true)
+        for (node, place) in plan.places {
+            guard case .base = place else { continue }
+            guard let value = base?[node] else { preconditionFailure("the base run has no '\(network.nodes[node.index].site)'") }
+            values[node] = value
+        }
+        let tokens: TokenBatch? = if case .tokens(let tokens) = batch { tokens } else { nil }
+        for (index, step) in plan.steps.enumerated() {
+            let raw = raws[index]
+            if step.copiesBase {
+                guard let value = base?[step.node] else { preconditionFailure("the base run has no '\(network.nodes[step.node.index].site)'") }
+                raw.copy(from: value)
+            } else if step.operation is InputOperation {
+                guard case .values(let given) = batch else { preconditionFailure("tokens for an input of numbers") }
+                raw.copy(from: given)
+            } else {
+                step.operation.forward(
+                    ForwardPass(
+                        inputs: step.inputs.map { values[$0]! }, parameters: step.parameters.map { parameters[$0] }, output: raw,
+                        scratch: scratch[index], tokens: tokens, mode: request.mode, team: team))
+            }
+            if step.raw != nil { outputs[index].copy(from: raw) }
+            if step.isIntervened {
+                for (place, intervention) in interventions.enumerated() where intervention.node == step.node {
+                    changes[place] += intervention.apply(to: outputs[index])
+                }
+            }
+            values[step.node] = outputs[index]
+        }
+        lastRun = (batch, parameters, interventions)
+        let recorded = values.filter { request.recorded.contains($0.key) }
+        return RecordedRun(values: recorded, changes: changes)
+    }
+
+    /// What the operation of a step wrote, before interventions.
+    func rawOutput(ofStep index: Int) -> Tensor { raws[index] }
+}
+
+/// What a run recorded. The tensors belong to the executor and hold until its next run; copy what must live longer.
+public struct RecordedRun: Sendable {
+    private let values: [NodeID: Tensor]
+    /// What each intervention changed, in their order.
+    public let changes: [InterventionChange]
+
+    public init(values: [NodeID: Tensor], changes: [InterventionChange] = []) {
+        self.values = values
+        self.changes = changes
+    }
+
+    /// The recorded output of a node.
+    public subscript(node: NodeID) -> Tensor? { values[node] }
+}

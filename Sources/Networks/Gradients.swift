@@ -1,0 +1,111 @@
+import Tensors
+
+/// The backward pass of an executor whose request asks for gradients, in memory of its own.
+public final class Gradients {
+    private let executor: Executor
+    private let wanted: GradientRequest
+    private let seeds: [NodeID]
+    private let arena: TensorStorage
+    /// The nodes whose gradients are computed.
+    private let nodeGradients: [NodeID: Tensor]
+    /// Steps in the order of the pass, with the gradients that begin there.
+    private let passes: [(step: Int, begins: [NodeID], scratch: Tensor)]
+    private let parameterGradients: [ParameterID: Tensor]
+
+    /// - Parameter seeds: the nodes at which the pass begins, recorded by the request.
+    public init(_ executor: Executor, seeds: [NodeID]) {
+        guard let wanted = executor.request.gradients else { preconditionFailure("the executor's request asks for no gradients") }
+        self.executor = executor
+        self.wanted = wanted
+        self.seeds = seeds
+        let steps = executor.plan.steps
+        let shapes = executor.plan.shapes
+
+        // A node carries a gradient where something wanted lies upstream of it and a seed downstream.
+        var leadsToWanted: Set<NodeID> = []
+        for step in steps {
+            if wanted.nodes.contains(step.node) || step.parameters.contains(where: wanted.parameters.contains)
+                || step.inputs.contains(where: leadsToWanted.contains)
+            {
+                leadsToWanted.insert(step.node)
+            }
+        }
+        var carries = Set(seeds.filter(leadsToWanted.contains))
+        for step in steps.reversed() where carries.contains(step.node) {
+            for input in step.inputs where leadsToWanted.contains(input) { carries.insert(input) }
+        }
+
+        var planner = ArenaPlanner()
+        var places: [NodeID: Int] = [:]
+        for seed in seeds where carries.contains(seed) { places[seed] = planner.allocate(shapes[seed.index].reduce(1, *)) }
+        var passes: [(step: Int, begins: [NodeID], scratch: (Int, Int))] = []
+        for (index, step) in steps.enumerated().reversed() where carries.contains(step.node) {
+            var begins: [NodeID] = []
+            for input in step.inputs where carries.contains(input) && places[input] == nil {
+                places[input] = planner.allocate(shapes[input.index].reduce(1, *))
+                begins.append(input)
+            }
+            let needed = step.operation.backwardScratch(
+                inputs: step.inputs.map { shapes[$0.index] }, output: step.shape, team: executor.team.size)
+            let scratch = planner.allocate(needed)
+            planner.release(scratch, needed)
+            passes.append((index, begins, (scratch, needed)))
+            if !wanted.nodes.contains(step.node), let place = places[step.node] { planner.release(place, step.shape.reduce(1, *)) }
+        }
+        let arena = TensorStorage(uninitialized: planner.size)
+        self.arena = arena
+        nodeGradients = places.reduce(into: [:]) { result, entry in
+            result[entry.key] = Tensor(storage: arena, offset: entry.value, shape: shapes[entry.key.index])
+        }
+        self.passes = passes.map { ($0.step, $0.begins, Tensor(storage: arena, offset: $0.scratch.0, shape: [$0.scratch.1])) }
+        parameterGradients = wanted.parameters.reduce(into: [:]) { result, parameter in
+            result[parameter] = Tensor.zeros(executor.network.parameters[parameter.index].shape)
+        }
+    }
+
+    /// Sets the parameters' gradients to zero; otherwise each pass adds to them.
+    public func clearParameters() {
+        for gradient in parameterGradients.values { gradient.fill(0) }
+    }
+
+    /// Goes back through the executor's last run.
+    ///
+    /// - Parameter seeds: the gradient at each seed's output, in its shape.
+    public func backward(_ seeds: [NodeID: Tensor]) {
+        guard let last = executor.lastRun else { preconditionFailure("no run to go back through") }
+        let steps = executor.plan.steps
+        for seed in self.seeds {
+            guard let gradient = nodeGradients[seed] else { continue }
+            if let given = seeds[seed] { gradient.copy(from: given) } else { gradient.fill(0) }
+        }
+        let tokens: TokenBatch? = if case .tokens(let tokens) = last.batch { tokens } else { nil }
+        for pass in passes {
+            let step = steps[pass.step]
+            for node in pass.begins { nodeGradients[node]?.fill(0) }
+            guard var gradient = nodeGradients[step.node] else { continue }
+            if step.operation is InputOperation { continue }
+            if step.isIntervened {
+                // What was replaced does not depend on what lies upstream.
+                gradient = gradient.copied()
+                for intervention in last.interventions where intervention.node == step.node {
+                    var mask = intervention
+                    mask.replacement = .zero
+                    _ = mask.apply(to: gradient)
+                }
+            }
+            step.operation.backward(
+                BackwardPass(
+                    inputs: step.inputs.map { executor.values[$0]! }, parameters: step.parameters.map { last.parameters[$0] },
+                    output: executor.rawOutput(ofStep: pass.step), outputGradient: gradient,
+                    inputGradients: step.inputs.map { nodeGradients[$0] },
+                    parameterGradients: step.parameters.map { parameterGradients[$0] }, scratch: pass.scratch, tokens: tokens,
+                    mode: executor.request.mode, team: executor.team))
+        }
+    }
+
+    /// The gradient with respect to a parameter, summed over the passes since the last clearing.
+    public subscript(parameter: ParameterID) -> Tensor? { parameterGradients[parameter] }
+
+    /// The gradient with respect to a node's output in the last pass, as the nodes downstream see it.
+    public subscript(node: NodeID) -> Tensor? { wanted.nodes.contains(node) ? nodeGradients[node] : nil }
+}

@@ -1,0 +1,120 @@
+import Tensors
+
+/// A change to the output of one node in one run: which neurons at which positions, and what is put there.
+///
+/// The neurons of an output are its last dimension; of an output of four dimensions (images, attention patterns) its second:
+/// channels, heads. A value that is passed to a run; nothing stays behind.
+public struct Intervention: Sendable {
+    public var node: NodeID
+    /// nil for all.
+    public var neurons: [Int]?
+    /// The places along the sequence, for outputs [samples, length, width]; nil for all.
+    public var positions: [Int]?
+    public var replacement: Replacement
+
+    public enum Replacement: Sendable {
+        case zero
+        /// One number for each neuron of the output, the same for all samples and positions.
+        case constants([Float])
+        /// The same places of a tensor in the output's shape: another run's output.
+        case values(Tensor)
+    }
+
+    public init(node: NodeID, neurons: [Int]? = nil, positions: [Int]? = nil, replacement: Replacement) {
+        self.node = node
+        self.neurons = neurons
+        self.positions = positions
+        self.replacement = replacement
+    }
+}
+
+/// By how much an intervention moved the output it changed.
+public struct InterventionChange: Sendable, Equatable {
+    /// The elements that it wrote.
+    public var elements = 0
+    /// Those of them that it changed.
+    public var changed = 0
+    /// Sum of |new - old|.
+    public var absoluteChange = 0.0
+    /// Sum of (new - old)^2.
+    public var squaredChange = 0.0
+    /// Sum of old^2 over the same elements.
+    public var squaredBefore = 0.0
+
+    public init() {}
+
+    public static func += (a: inout InterventionChange, b: InterventionChange) {
+        a.elements += b.elements
+        a.changed += b.changed
+        a.absoluteChange += b.absoluteChange
+        a.squaredChange += b.squaredChange
+        a.squaredBefore += b.squaredBefore
+    }
+}
+
+extension Intervention {
+    /// Writes the replacement into the node's output.
+    ///
+    /// The change is summed in Double in the order of the elements.
+    func apply(to output: Tensor) -> InterventionChange {
+        let places = NeuronPlaces(output.shape)
+        let chosen = neurons ?? Array(0..<places.neurons)
+        precondition(chosen.allSatisfy { $0 >= 0 && $0 < places.neurons }, "a neuron outside \(output.shape)")
+        let outer: [Int]
+        if let positions {
+            precondition(output.shape.count == 3 && positions.allSatisfy { $0 >= 0 && $0 < output.shape[1] }, "a position outside \(output.shape)")
+            outer = (0..<output.shape[0]).flatMap { sample in positions.map { sample * output.shape[1] + $0 } }
+        } else {
+            outer = Array(0..<places.outer)
+        }
+        var change = InterventionChange()
+        output.withMutableElements { target in
+            func write(_ replacement: (Int, Int) -> Float) {
+                for row in outer {
+                    for neuron in chosen {
+                        let first = (row * places.neurons + neuron) * places.inner
+                        for place in first..<first + places.inner {
+                            let old = target[place]
+                            let new = replacement(neuron, place)
+                            target[place] = new
+                            change.elements += 1
+                            if new != old {
+                                let difference = Double(new) - Double(old)
+                                change.changed += 1
+                                change.absoluteChange += abs(difference)
+                                change.squaredChange += difference * difference
+                            }
+                            change.squaredBefore += Double(old) * Double(old)
+                        }
+                    }
+                }
+            }
+            switch replacement {
+            case .zero: write { _, _ in 0 }
+            case .constants(let constants):
+                precondition(constants.count == places.neurons, "\(constants.count) constants for \(places.neurons) neurons")
+                write { neuron, _ in constants[neuron] }
+            case .values(let tensor):
+                precondition(tensor.count == output.count, "\(tensor.shape) for \(output.shape)")
+                tensor.withElements { source in write { _, place in source[place] } }
+            }
+        }
+        return change
+    }
+}
+
+/// How an output's elements lie around its neurons: [outer, neurons, inner].
+public struct NeuronPlaces: Sendable {
+    /// The product of the dimensions before the neurons.
+    public let outer: Int
+    public let neurons: Int
+    /// The product of the dimensions behind the neurons.
+    public let inner: Int
+
+    public init(_ shape: [Int]) {
+        let axis = shape.count == 4 ? 1 : max(shape.count - 1, 0)
+        outer = shape.prefix(axis).reduce(1, *)
+        neurons = shape.isEmpty ? 1 : shape[axis]
+        inner = shape.dropFirst(axis + 1).reduce(1, *)
+    }
+}

@@ -1,0 +1,165 @@
+import Tensors
+
+/// A node's place in its network.
+public struct NodeID: Hashable, Sendable, Comparable {
+    public let index: Int
+    public init(_ index: Int) { self.index = index }
+    public static func < (a: NodeID, b: NodeID) -> Bool { a.index < b.index }
+}
+
+/// A parameter's place in its network.
+public struct ParameterID: Hashable, Sendable {
+    public let index: Int
+    public init(_ index: Int) { self.index = index }
+}
+
+/// One operation of a network with what it reads.
+public struct Node: Sendable {
+    /// The name of the operation's output, by which interventions and recordings find it.
+    public let site: String
+    public let operation: any Operation
+    public let inputs: [NodeID]
+    public let parameters: [ParameterID]
+    /// A shorter way to the same output that leaves nodes out, taken where nobody asks for those.
+    public let fusion: Fusion?
+
+    /// Several nodes in one.
+    public struct Fusion: Sendable {
+        public let operation: any Operation
+        public let inputs: [NodeID]
+        /// The nodes whose outputs are not made.
+        public let replaces: [NodeID]
+    }
+}
+
+/// A tensor of numbers that the model has learned, as the operations read it.
+public struct Parameter: Sendable {
+    /// The tensor's name in the checkpoint.
+    public let name: String
+    /// The shape as the operations read it.
+    public let shape: [Int]
+}
+
+/// A static directed acyclic graph of operations, polymorphic in the number of samples and the length of sequences.
+public struct Network: Sendable {
+    /// What a network reads.
+    public enum Input: Sendable, Equatable {
+        /// Numbers; the shape of one sample where the model fixes it, nil for a length that it leaves open.
+        case values(shape: [Int?])
+        /// Token ids below `vocabulary`; sequences of at most `positions` where the model bounds them.
+        case tokens(vocabulary: Int, positions: Int?)
+    }
+
+    /// Each after all that it reads.
+    public let nodes: [Node]
+    public let parameters: [Parameter]
+    /// The numbers of the parameters, in their order.
+    public let values: ParameterValues
+    public let input: Input
+    /// The node whose output the model answers with: scores of classes [samples, classes], or of tokens [samples, length, vocabulary].
+    public let output: NodeID
+    /// The number of classes or tokens that the output scores.
+    public let outputWidth: Int
+    /// Tensors of the checkpoint that the network does not read, masks and tables that follow from the settings aside.
+    public let unusedTensors: [String]
+
+    /// The node of a site's name. Names of hooks may be written without `hook_`.
+    public subscript(site: String) -> NodeID? {
+        if let exact = places[site] { return exact }
+        return places[Self.shortened(site)]
+    }
+
+    private let places: [String: NodeID]
+
+    init(
+        nodes: [Node], parameters: [Parameter], values: ParameterValues, input: Input, output: NodeID, outputWidth: Int,
+        unusedTensors: [String]
+    ) {
+        self.nodes = nodes
+        self.parameters = parameters
+        self.values = values
+        self.input = input
+        self.output = output
+        self.outputWidth = outputWidth
+        self.unusedTensors = unusedTensors
+        var places: [String: NodeID] = [:]
+        for (index, node) in nodes.enumerated() { places[Self.shortened(node.site)] = NodeID(index) }
+        for (index, node) in nodes.enumerated() { places[node.site] = NodeID(index) }
+        self.places = places
+    }
+
+    private static func shortened(_ site: String) -> String {
+        site.split(separator: ".", omittingEmptySubsequences: false).map { $0.hasPrefix("hook_") ? $0.dropFirst(5) : $0 }
+            .joined(separator: ".")
+    }
+
+    /// The nodes that read a parameter, in order.
+    public func readers(of parameter: ParameterID) -> [NodeID] {
+        nodes.indices.filter { nodes[$0].parameters.contains(parameter) }.map(NodeID.init)
+    }
+
+    /// The parameter that a tensor of the checkpoint became.
+    public func parameter(named name: String) -> ParameterID? {
+        parameters.firstIndex { $0.name == name }.map(ParameterID.init)
+    }
+
+    /// The shapes of all outputs for a batch.
+    ///
+    /// - Throws: ``NetworkError`` naming the site where shapes do not go together.
+    public func shapes(for batch: BatchShape) throws(NetworkError) -> [[Int]] {
+        try checkInput(batch)
+        var shapes: [[Int]] = []
+        for node in nodes {
+            do throws(ShapeProblem) {
+                shapes.append(
+                    try node.operation.outputShape(
+                        inputs: node.inputs.map { shapes[$0.index] }, parameters: node.parameters.map { parameters[$0.index].shape },
+                        batch: batch))
+            } catch {
+                throw NetworkError(error, at: node.site)
+            }
+        }
+        return shapes
+    }
+
+    private func checkInput(_ batch: BatchShape) throws(NetworkError) {
+        switch (input, batch) {
+        case (.values(let wanted), .values(let shape)):
+            let given = Array(shape.dropFirst())
+            let fits = wanted.count == given.count && zip(wanted, given).allSatisfy { $0 == nil || $0 == $1 }
+            guard fits else {
+                throw NetworkError(
+                    "the samples do not fit the model", expected: "samples of \(Self.words(wanted))",
+                    found: "samples of \(given.map(String.init).joined(separator: "x"))")
+            }
+        case (.tokens(_, let positions), .tokens(_, let length)):
+            if let positions, length > positions {
+                throw NetworkError(
+                    "a sequence is longer than the model's positions", expected: "at most \(positions) tokens", found: "\(length)",
+                    hint: "--context \(positions) cuts it")
+            }
+        case (.values, .tokens): throw NetworkError("the model reads numbers", expected: "samples of numbers", found: "token ids")
+        case (.tokens, .values): throw NetworkError("the model reads tokens", expected: "token ids or text", found: "samples of numbers")
+        }
+    }
+
+    static func words(_ shape: [Int?]) -> String { shape.map { $0.map(String.init) ?? "any" }.joined(separator: "x") }
+}
+
+/// The numbers of a network's parameters: a value, so that a run with changed weights is a run with another value.
+public struct ParameterValues: Sendable {
+    private var tensors: [Tensor]
+
+    public init(_ tensors: [Tensor]) { self.tensors = tensors }
+
+    public subscript(parameter: ParameterID) -> Tensor {
+        get { tensors[parameter.index] }
+        set {
+            precondition(newValue.shape == tensors[parameter.index].shape, "\(newValue.shape) for \(tensors[parameter.index].shape)")
+            tensors[parameter.index] = newValue
+        }
+    }
+
+    /// In the order of the network's parameters.
+    public var all: [Tensor] { tensors }
+}

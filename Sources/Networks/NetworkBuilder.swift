@@ -1,0 +1,73 @@
+import Checkpoints
+import Tensors
+
+/// Puts a network together from a checkpoint's tensors, a node at a time.
+public struct NetworkBuilder {
+    private let checkpoint: Checkpoint
+    private var nodes: [Node] = []
+    private var parameters: [Parameter] = []
+    private var records: [TensorRecord] = []
+    private var places: [String: ParameterID] = [:]
+
+    public init(_ checkpoint: Checkpoint) { self.checkpoint = checkpoint }
+
+    /// The tensor called `name`.
+    public func record(_ name: String) -> TensorRecord? { checkpoint[name] }
+
+    /// Makes a parameter of the tensor called `name`, whose elements in row-major order are read in `shape`.
+    ///
+    /// - Parameters:
+    ///   - stored: the shape that the tensor must have in the file; `shape` where nil.
+    /// - Throws: ``NetworkError`` where it is missing, has another shape, or is not made of numbers.
+    public mutating func parameter(_ name: String, shape: [Int], stored: [Int]? = nil) throws(NetworkError) -> ParameterID {
+        let subject = "tensor '\(name)'"
+        guard let record = checkpoint[name] else {
+            throw NetworkError("is missing", subject: subject, expected: words(stored ?? shape))
+        }
+        guard record.shape == stored ?? shape else {
+            throw NetworkError("wrong shape", subject: subject, expected: words(stored ?? shape), found: words(record.shape))
+        }
+        if let known = places[name] {
+            guard parameters[known.index].shape == shape else {
+                throw NetworkError(
+                    "is used in two shapes", subject: subject, expected: words(parameters[known.index].shape), found: words(shape))
+            }
+            return known
+        }
+        let id = ParameterID(parameters.count)
+        parameters.append(Parameter(name: name, shape: shape))
+        records.append(record)
+        places[name] = id
+        return id
+    }
+
+    /// Adds a node.
+    public mutating func add(
+        _ site: String, _ operation: some Operation, _ inputs: [NodeID] = [], parameters: [ParameterID] = [], fusion: Node.Fusion? = nil
+    ) -> NodeID {
+        nodes.append(Node(site: site, operation: operation, inputs: inputs, parameters: parameters, fusion: fusion))
+        return NodeID(nodes.count - 1)
+    }
+
+    /// The network, its parameters read from the checkpoint.
+    ///
+    /// - Parameters:
+    ///   - output: the node that the model answers with.
+    ///   - ignoring: whether a tensor that no node reads needs no mention: a mask, a table.
+    /// - Throws: ``NetworkError`` for parameters that do not fit into memory.
+    public func network(
+        input: Network.Input, output: NodeID, outputWidth: Int, ignoring isIgnored: (String) -> Bool = { _ in false }
+    ) throws(NetworkError) -> Network {
+        var values: [Tensor] = []
+        for (record, parameter) in zip(records, parameters) {
+            guard let tensor = record.sharedFloats(shape: parameter.shape) else {
+                throw NetworkError("does not fit into memory", subject: "tensor '\(record.name)'", found: words(record.shape))
+            }
+            values.append(tensor)
+        }
+        let unused = checkpoint.tensors.map(\.name).filter { places[$0] == nil && !isIgnored($0) }
+        return Network(
+            nodes: nodes, parameters: parameters, values: ParameterValues(values), input: input, output: output, outputWidth: outputWidth,
+            unusedTensors: unused)
+    }
+}

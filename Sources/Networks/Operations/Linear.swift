@@ -1,0 +1,71 @@
+import Tensors
+
+/// y = x W^T + b over the last dimension: x [..., in], W [out, in], b [out], y [..., out].
+///
+/// Parameters: the weight, then the bias where there is one.
+public struct Linear: Operation {
+    /// How the weight lies in the file.
+    public enum Layout: Sendable {
+        /// [out, in], as PyTorch's linear layers.
+        case outIn
+        /// [in, out], as GPT-2's Conv1D.
+        case inOut
+    }
+
+    public let layout: Layout
+
+    public init(layout: Layout = .outIn) { self.layout = layout }
+
+    public var name: String { "linear" }
+
+    /// The number of in- and out-neurons of a weight.
+    private func sizes(_ weight: [Int]) -> (input: Int, output: Int) {
+        layout == .outIn ? (weight[1], weight[0]) : (weight[0], weight[1])
+    }
+
+    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+        let (input, output) = sizes(parameters[0])
+        guard inputs[0].count >= 2, inputs[0].last == input else {
+            throw ShapeProblem(
+                "the layer reads another width", expected: "\(input) numbers", found: inputs[0].dropFirst().map(String.init).joined(separator: "x"))
+        }
+        return inputs[0].dropLast() + [output]
+    }
+
+    public func forward(_ pass: ForwardPass) {
+        let weight = pass.parameters[0]
+        let (input, output) = sizes(weight.shape)
+        let hasBias = pass.parameters.count > 1
+        if hasBias { Product.repeatRow(pass.parameters[1], into: pass.output, team: pass.team) }
+        Product.multiply(
+            .init(pass.inputs[0]), .init(weight, layout == .outIn ? .transposed : .straight), rows: pass.output.count / max(output, 1),
+            inner: input, columns: output, into: .init(pass.output), hasBias ? .add : .overwrite, team: pass.team)
+    }
+
+    /// dx += dy W, dW += dy^T x, db += the column sums of dy.
+    public func backward(_ pass: BackwardPass) {
+        let weight = pass.parameters[0]
+        let (input, output) = sizes(weight.shape)
+        let rows = pass.outputGradient.count / max(output, 1)
+        if let gradient = pass.inputGradients[0] {
+            Product.multiply(
+                .init(pass.outputGradient), .init(weight, layout == .outIn ? .straight : .transposed), rows: rows, inner: output,
+                columns: input, into: .init(gradient), .add, team: pass.team)
+        }
+        if let gradient = pass.parameterGradients[0] {
+            switch layout {
+            case .outIn:
+                Product.multiply(
+                    .init(pass.outputGradient, .transposed), .init(pass.inputs[0]), rows: output, inner: rows, columns: input,
+                    into: .init(gradient), .add, team: pass.team)
+            case .inOut:
+                Product.multiply(
+                    .init(pass.inputs[0], .transposed), .init(pass.outputGradient), rows: input, inner: rows, columns: output,
+                    into: .init(gradient), .add, team: pass.team)
+            }
+        }
+        if pass.parameterGradients.count > 1, let gradient = pass.parameterGradients[1] {
+            Product.addColumnSums(of: pass.outputGradient, to: gradient, team: pass.team)
+        }
+    }
+}

@@ -1,0 +1,144 @@
+import Tensors
+
+/// The steps of a run for one shape of batch and the places of their values in one arena, by liveness.
+struct RunPlan {
+    /// Where a value is.
+    enum Place {
+        case arena(Int)
+        /// In the base run.
+        case base
+    }
+
+    /// One operation to run.
+    struct Step {
+        let node: NodeID
+        let operation: any Operation
+        let inputs: [NodeID]
+        let parameters: [ParameterID]
+        let shape: [Int]
+        /// Where the output is, as the nodes downstream see it.
+        let output: Int
+        /// Where the operation writes where a backward pass must see what an intervention changed.
+        let raw: Int?
+        let scratch: (offset: Int, count: Int)
+        let isIntervened: Bool
+        /// Whether the output is the base run's, taken over to be changed.
+        let copiesBase: Bool
+    }
+
+    let steps: [Step]
+    let shapes: [[Int]]
+    let places: [NodeID: Place]
+    let arenaSize: Int
+
+    init(_ network: Network, batch: BatchShape, request: RunRequest, teamSize: Int) throws(NetworkError) {
+        let shapes = try network.shapes(for: batch)
+        self.shapes = shapes
+        let selection = NodeSelection(network, request: request)
+
+        // The last step that reads a value; what is recorded, or read again by a backward pass, is read for ever.
+        let order = selection.order
+        var lastUse: [NodeID: Int] = [:]
+        for (step, planned) in order.enumerated() {
+            for input in planned.inputs { lastUse[input] = step }
+        }
+        let keepsAll = request.gradients != nil
+        func isKept(_ node: NodeID) -> Bool { keepsAll || request.recorded.contains(node) }
+
+        var planner = ArenaPlanner()
+        var places: [NodeID: Place] = [:]
+        for node in selection.given { places[node] = .base }
+        var steps: [Step] = []
+        for (index, planned) in order.enumerated() {
+            let shape = shapes[planned.node.index]
+            let count = shape.reduce(1, *)
+            let inputShapes = planned.inputs.map { shapes[$0.index] }
+            let isIntervened = request.intervened.contains(planned.node)
+            var output: Int?
+            if planned.operation.worksInPlace, !planned.copiesBase, let first = planned.inputs.first, !isKept(first), lastUse[first] == index,
+                case .arena(let offset)? = places[first], shapes[first.index].reduce(1, *) == count,
+                planned.inputs.filter({ $0 == first }).count == 1
+            {
+                output = offset
+                places[first] = nil
+            }
+            let place = output ?? planner.allocate(count)
+            let raw = isIntervened && keepsAll ? planner.allocate(count) : nil
+            let needed =
+                planned.copiesBase ? 0 : planned.operation.forwardScratch(inputs: inputShapes, output: shape, team: teamSize)
+            let scratch = needed > 0 ? planner.allocate(needed) : 0
+            if needed > 0 { planner.release(scratch, needed) }
+            places[planned.node] = .arena(place)
+            steps.append(
+                Step(
+                    node: planned.node, operation: planned.operation, inputs: planned.inputs, parameters: planned.parameters, shape: shape,
+                    output: place, raw: raw, scratch: (scratch, needed), isIntervened: isIntervened, copiesBase: planned.copiesBase))
+            for input in Set(planned.inputs) where lastUse[input] == index && !isKept(input) {
+                if case .arena(let offset)? = places[input] {
+                    planner.release(offset, shapes[input.index].reduce(1, *))
+                    places[input] = nil
+                }
+            }
+            // A value that nobody reads: an intervention's site behind which nothing is asked for.
+            if lastUse[planned.node] == nil, !isKept(planned.node) {
+                planner.release(place, count)
+                places[planned.node] = nil
+            }
+        }
+        self.steps = steps
+        self.places = places
+        arenaSize = planner.size
+    }
+}
+
+/// Which nodes a run computes, in which order, and which it takes from its base.
+struct NodeSelection {
+    /// A node as it is computed: alone, or with those that its fusion replaces.
+    struct Planned {
+        let node: NodeID
+        let operation: any Operation
+        let inputs: [NodeID]
+        let parameters: [ParameterID]
+        let copiesBase: Bool
+    }
+
+    let order: [Planned]
+    /// The nodes whose values the base run gives.
+    let given: Set<NodeID>
+
+    init(_ network: Network, request: RunRequest) {
+        // What differs from the base run: what is changed, and all downstream of it.
+        var isDirty = [Bool](repeating: false, count: network.nodes.count)
+        var hasDirtyInput = isDirty
+        for (index, node) in network.nodes.enumerated() {
+            hasDirtyInput[index] =
+                node.inputs.contains { isDirty[$0.index] } || node.parameters.contains { request.changedParameters.contains($0) }
+            isDirty[index] = hasDirtyInput[index] || request.intervened.contains(NodeID(index))
+        }
+        let observed = request.recorded.union(request.intervened).union(request.gradients?.nodes ?? [])
+        var planned: [NodeID: Planned] = [:]
+        var given: Set<NodeID> = []
+        var waiting = Array(request.recorded) + Array(request.gradients?.nodes ?? [])
+        while let id = waiting.popLast() {
+            guard planned[id] == nil, !given.contains(id) else { continue }
+            let node = network.nodes[id.index]
+            let isInBase = request.base.contains(id)
+            // A recorded value is the run's own: it is copied where the base has it.
+            if isInBase, !isDirty[id.index], !observed.contains(id) {
+                given.insert(id)
+                continue
+            }
+            if isInBase, !hasDirtyInput[id.index], request.gradients == nil {
+                planned[id] = Planned(node: id, operation: node.operation, inputs: [], parameters: [], copiesBase: true)
+                continue
+            }
+            let fusion = node.fusion.flatMap { fusion in fusion.replaces.contains(where: observed.contains) ? nil : fusion }
+            let inputs = fusion?.inputs ?? node.inputs
+            planned[id] = Planned(
+                node: id, operation: fusion?.operation ?? node.operation, inputs: inputs, parameters: node.parameters, copiesBase: false)
+            waiting += inputs
+        }
+        order = planned.keys.sorted().compactMap { planned[$0] }
+        self.given = given
+    }
+}

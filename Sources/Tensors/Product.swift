@@ -1,0 +1,106 @@
+/// Products of matrices that lie in tensors, cut into tiles that depend on the shapes alone.
+public enum Product {
+    /// How a factor is stored.
+    public enum Layout: Sendable {
+        /// As it enters the product, row after row.
+        case straight
+        /// Transposed: its columns are stored as rows.
+        case transposed
+    }
+
+    /// A matrix inside a tensor.
+    public struct Factor: Sendable {
+        let tensor: Tensor
+        let offset: Int
+        let stride: Int
+        let layout: Layout
+
+        /// - Parameters:
+        ///   - offset: the matrix's first element, counted from the tensor's first.
+        ///   - stride: the distance between stored rows; the tensor's width where nil.
+        public init(_ tensor: Tensor, _ layout: Layout = .straight, offset: Int = 0, stride: Int? = nil) {
+            self.tensor = tensor
+            self.layout = layout
+            self.offset = offset
+            self.stride = stride ?? tensor.width
+        }
+
+        /// Checks that a matrix of the given size, as it enters the product, lies inside the tensor.
+        func check(rows: Int, columns: Int) {
+            let (stored, length) = layout == .straight ? (rows, columns) : (columns, rows)
+            precondition(
+                offset >= 0 && stride >= length && (stored == 0 || offset + (stored - 1) * stride + length <= tensor.count),
+                "\(rows) x \(columns) with stride \(stride) at \(offset) of \(tensor.shape)")
+        }
+
+        /// The element where the part from (row, column) on begins.
+        func pointer(row: Int, column: Int) -> UnsafePointer<Float> {
+            UnsafePointer(tensor.pointer + offset + (layout == .straight ? row * stride + column : column * stride + row))
+        }
+
+        var flag: BLAS.Transpose { layout == .straight ? .no : .yes }
+    }
+
+    /// What happens to the elements that the target holds.
+    public enum Target: Sendable {
+        case overwrite
+        case add
+    }
+
+    /// Fewer multiplications than this are one tile: cutting would cost more than it brings.
+    private static let smallest = 1 << 21
+    private static let tileRows = 256
+    private static let tileColumns = 512
+
+    /// C [rows, columns] = or += scale A [rows, inner] B [inner, columns].
+    ///
+    /// Tiles run on the team. The bits depend on the shapes alone.
+    public static func multiply(
+        _ a: Factor, _ b: Factor, rows: Int, inner: Int, columns: Int, scale: Float = 1, into c: Factor, _ target: Target = .overwrite,
+        team: Team
+    ) {
+        precondition(c.layout == .straight, "a target is not transposed")
+        a.check(rows: rows, columns: inner)
+        b.check(rows: inner, columns: columns)
+        c.check(rows: rows, columns: columns)
+        guard rows > 0, columns > 0 else { return }
+        let isSmall = rows * columns < smallest / max(inner, 1)
+        let rowStep = isSmall ? rows : tileRows
+        let columnStep = isSmall ? columns : tileColumns
+        let down = (rows + rowStep - 1) / rowStep
+        let across = (columns + columnStep - 1) / columnStep
+        team.forEach(down * across) { tile in
+            let row = tile / across * rowStep
+            let column = tile % across * columnStep
+            Float.gemm(
+                a.flag, b.flag, m: min(rowStep, rows - row), n: min(columnStep, columns - column), k: inner, alpha: scale,
+                a.pointer(row: row, column: 0), a.stride, b.pointer(row: 0, column: column), b.stride,
+                beta: target == .add ? 1 : 0, UnsafeMutablePointer(mutating: c.pointer(row: row, column: column)), c.stride)
+        }
+    }
+
+    /// Copies `row` into each row of `target`, [rows, width].
+    public static func repeatRow(_ row: Tensor, into target: Tensor, team: Team) {
+        let width = row.count
+        guard width > 0 else { return }
+        precondition(target.count % width == 0, "\(target.shape) of rows of \(width)")
+        team.forEach(target.count / width, step: max(1, (1 << 16) / width)) { rows in
+            for index in rows { (target.pointer + index * width).update(from: row.pointer, count: width) }
+        }
+    }
+
+    /// sums [width] += the sums of the columns of `matrix`, [rows, width], added in the order of the rows.
+    public static func addColumnSums(of matrix: Tensor, to sums: Tensor, team: Team) {
+        let width = sums.count
+        guard width > 0 else { return }
+        precondition(matrix.count % width == 0, "\(matrix.shape) of rows of \(width)")
+        let rows = matrix.count / width
+        team.forEach(width, step: 256) { columns in
+            let target = sums.pointer
+            for row in 0..<rows {
+                let source = matrix.pointer + row * width
+                for column in columns { target[column] += source[column] }
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+import Checkpoints
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Networks
+
+/// One operation with what goes into it, to be checked against derivatives by differences and against PyTorch's numbers.
+struct OperationCheck {
+    var operation: any Operation
+    var inputs: [Tensor]
+    var parameters: [Tensor] = []
+    var tokens: TokenBatch?
+    var mode = RunMode.inference
+    /// Parameters without a gradient: running statistics.
+    var constants: Set<Int> = []
+
+    var batch: BatchShape {
+        if let tokens { return .tokens(samples: tokens.samples, length: tokens.length) }
+        return .values(inputs.first?.shape ?? [1])
+    }
+
+    func forward(threads: Int = 1) throws -> Tensor {
+        let shape = try operation.outputShape(inputs: inputs.map(\.shape), parameters: parameters.map(\.shape), batch: batch)
+        let output = Tensor(uninitialized: shape)
+        // What an operation forgets to write shows.
+        output.fill(.nan)
+        let scratch = Tensor(uninitialized: [operation.forwardScratch(inputs: inputs.map(\.shape), output: shape, team: threads)])
+        scratch.fill(.nan)
+        if operation.worksInPlace, let first = inputs.first, first.count == output.count {
+            // In place and beside each other are the same.
+            let shared = first.copied().reshaped(shape)
+            pass(shared.reshaped(first.shape), shared, scratch, threads)
+            let apart = output.copied()
+            pass(first, apart, scratch, threads)
+            #expect(shared.elements == apart.elements)
+            return apart
+        }
+        operation.forward(
+            ForwardPass(
+                inputs: inputs, parameters: parameters, output: output, scratch: scratch, tokens: tokens, mode: mode, team: Team(size: threads)))
+        return output
+    }
+
+    private func pass(_ first: Tensor, _ output: Tensor, _ scratch: Tensor, _ threads: Int) {
+        operation.forward(
+            ForwardPass(
+                inputs: [first] + inputs.dropFirst(), parameters: parameters, output: output, scratch: scratch, tokens: tokens, mode: mode,
+                team: Team(size: threads)))
+    }
+
+    /// The gradients of inputs and parameters for a gradient of the output; they begin at `start`, to which rules must add.
+    func backward(_ outputGradient: Tensor, start: Float = 0, threads: Int = 1) throws -> (inputs: [Tensor], parameters: [Tensor]) {
+        let output = try forward(threads: threads)
+        let inputGradients = inputs.map { Tensor(shape: $0.shape, [Float](repeating: start, count: $0.count)) }
+        let parameterGradients = parameters.map { Tensor(shape: $0.shape, [Float](repeating: start, count: $0.count)) }
+        let scratch = Tensor(uninitialized: [operation.backwardScratch(inputs: inputs.map(\.shape), output: output.shape, team: threads)])
+        scratch.fill(.nan)
+        operation.backward(
+            BackwardPass(
+                inputs: inputs, parameters: parameters, output: output, outputGradient: outputGradient, inputGradients: inputGradients,
+                parameterGradients: parameters.indices.map { constants.contains($0) ? nil : parameterGradients[$0] }, scratch: scratch,
+                tokens: tokens, mode: mode, team: Team(size: threads)))
+        return (inputGradients, parameterGradients)
+    }
+
+    /// Compares every derivative of sum(output * weights) with a central difference of step `step`.
+    func expectDifferencesAgree(step: Float = 1e-2, tolerance: Double = 5e-3, sourceLocation: SourceLocation = #_sourceLocation) throws {
+        let shape = try forward().shape
+        var generator = SeededGenerator(seed: 7)
+        let weights = Tensor(shape: shape, (0..<shape.reduce(1, *)).map { _ in Float(generator.normal()) })
+        func objective() throws -> Double {
+            zip(try forward().elements, weights.elements).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+        }
+        let gradients = try backward(weights)
+        let added = try backward(weights, start: 1)
+        for (name, tensors, found, shifted) in [
+            ("input", inputs, gradients.inputs, added.inputs), ("parameter", parameters, gradients.parameters, added.parameters),
+        ] {
+            for (index, tensor) in tensors.enumerated() where !(name == "parameter" && constants.contains(index)) {
+                let scale = Double(found[index].elements.map(abs).max() ?? 0) + 1e-3
+                for place in 0..<tensor.count {
+                    let old = tensor.elements[place]
+                    tensor.withMutableElements { $0[place] = old + step }
+                    let above = try objective()
+                    tensor.withMutableElements { $0[place] = old - step }
+                    let below = try objective()
+                    tensor.withMutableElements { $0[place] = old }
+                    let difference = (above - below) / (2 * Double(step))
+                    let gradient = Double(found[index].elements[place])
+                    #expect(
+                        abs(difference - gradient) <= tolerance * scale, "\(operation.name) \(name) \(index)[\(place)]: \(difference) \(gradient)",
+                        sourceLocation: sourceLocation)
+                    #expect(
+                        abs(Double(shifted[index].elements[place]) - 1 - gradient) <= 1e-4 * (scale + 1), "the rule overwrites",
+                        sourceLocation: sourceLocation)
+                }
+            }
+        }
+    }
+
+    /// The same bits for any number of threads.
+    func expectThreadsAgree(sourceLocation: SourceLocation = #_sourceLocation) throws {
+        let one = try forward(threads: 1)
+        #expect(try forward(threads: 3).elements == one.elements, sourceLocation: sourceLocation)
+        let gradient = Tensor(shape: one.shape, one.elements.map { $0 * 0.5 + 0.25 })
+        let first = try backward(gradient, threads: 1)
+        let second = try backward(gradient, threads: 3)
+        #expect(zip(first.inputs + first.parameters, second.inputs + second.parameters).allSatisfy { $0.elements == $1.elements },
+            sourceLocation: sourceLocation)
+    }
+
+    /// Compares output and gradients with those that PyTorch wrote under `name` in a safetensors file of fixtures/operations:
+    /// `NAME.input0`, `NAME.parameter0`, `NAME.output`, `NAME.output_gradient`, `NAME.input_gradient0`, `NAME.parameter_gradient0`.
+    static func expectMatchesPyTorch(
+        _ operation: any Operation, file: String, _ name: String, mode: RunMode = .inference, tolerance: Float = 2e-5,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let checkpoint = try Checkpoint.open(Fixtures.path("operations/\(file)"))
+        func tensor(_ part: String) -> Tensor? {
+            checkpoint["\(name).\(part)"].map { Tensor(shape: $0.shape, $0.floats()) }
+        }
+        func series(_ part: String) -> [Tensor] {
+            var tensors: [Tensor] = []
+            while let next = tensor("\(part)\(tensors.count)") { tensors.append(next) }
+            return tensors
+        }
+        var check = OperationCheck(operation: operation, inputs: series("input"), parameters: series("parameter"), mode: mode)
+        if let ids = checkpoint["\(name).tokens"] {
+            check.tokens = TokenBatch(ids: ids.doubles().map { Int32($0) }, samples: ids.shape[0], length: ids.shape[1])
+        }
+        let expected = try #require(tensor("output"), "no '\(name)' in \(file)", sourceLocation: sourceLocation)
+        let output = try check.forward()
+        #expect(output.shape == expected.shape, sourceLocation: sourceLocation)
+        close(output, expected, tolerance, "\(name) output", sourceLocation)
+        guard let outputGradient = tensor("output_gradient") else { return }
+        for place in check.parameters.indices where checkpoint["\(name).parameter_gradient\(place)"] == nil { check.constants.insert(place) }
+        let gradients = try check.backward(outputGradient)
+        for (place, gradient) in gradients.inputs.enumerated() {
+            let value = try #require(tensor("input_gradient\(place)"), sourceLocation: sourceLocation)
+            close(gradient, value, tolerance, "\(name) input gradient \(place)", sourceLocation)
+        }
+        for (place, gradient) in gradients.parameters.enumerated() where !check.constants.contains(place) {
+            let value = try #require(tensor("parameter_gradient\(place)"), sourceLocation: sourceLocation)
+            close(gradient, value, tolerance, "\(name) parameter gradient \(place)", sourceLocation)
+        }
+    }
+
+    private static func close(_ found: Tensor, _ expected: Tensor, _ tolerance: Float, _ what: String, _ location: SourceLocation) {
+        let scale = max(1, expected.elements.filter(\.isFinite).map(abs).max() ?? 1)
+        var worst: Float = 0
+        for (a, b) in zip(found.elements, expected.elements) where a != b { worst = max(worst, abs(a - b).isNaN ? .infinity : abs(a - b)) }
+        #expect(found.count == expected.count && worst <= tolerance * scale, "\(what): off by \(worst) of \(scale)", sourceLocation: location)
+    }
+
+    /// Normal numbers under a seed.
+    static func random(_ shape: [Int], seed: UInt64, scale: Double = 1) -> Tensor {
+        var generator = SeededGenerator(seed: seed)
+        return Tensor(shape: shape, (0..<shape.reduce(1, *)).map { _ in Float(generator.normal() * scale) })
+    }
+}
