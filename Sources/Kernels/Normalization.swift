@@ -14,19 +14,33 @@ private struct RowMoments {
     func normalized(_ x: Lanes) -> Lanes { ((x - center) - rest) * factor }
 
     /// Mean and variance (over the count): factor = 1 / sqrt(variance + epsilon).
+    ///
+    /// The first sum gives a center near the mean; the second pass, over small differences, what is missing.
     @inline(__always)
     static func layer(_ x: UnsafePointer<Float>, _ count: Int, _ epsilon: Float) -> RowMoments {
         let sum = sumLanes(count) { i in loadLanes(x + i) } last: { i, rest in loadLanes(x + i, rest, filling: 0) }
-        let mean = sum / Double(count)
-        let center = Float(mean)
-        let squares = sumLanes(count) { i in
-            let d = loadLanes(x + i) - center
-            return d * d
-        } last: { i, rest in
-            let d = loadLanes(x + i, rest, filling: center) - center
-            return d * d
+        let center = Float(sum / Double(count))
+        var (differences, squares) = (0.0, 0.0)
+        var i = 0
+        while i < count {
+            let end = min(i &+ 512, count)
+            var (first, second) = (Lanes.zero, Lanes.zero)
+            while i &+ 16 <= end {
+                let d = loadLanes(x + i) - center
+                first += d
+                second = multiplyAdd(d, d, second)
+                i &+= 16
+            }
+            if i < end {
+                let d = loadLanes(x + i, end &- i, filling: center) - center
+                first += d
+                second = multiplyAdd(d, d, second)
+                i = end
+            }
+            differences += Double(first.sum())
+            squares += Double(second.sum())
         }
-        let rest = mean - Double(center)
+        let rest = differences / Double(count)
         let variance = squares / Double(count) - rest * rest
         // Not `max`, which would hide a NaN.
         let factor = 1 / ((variance < 0 ? 0 : variance) + Double(epsilon)).squareRoot()

@@ -16,7 +16,7 @@ public enum ActivationFunction: String, Sendable, CaseIterable {
     case sigmoid
 
     /// The number by which the kernels know it.
-    private var code: Int {
+    var code: Int {
         switch self {
         case .relu: 0
         case .gelu: 1
