@@ -46,16 +46,18 @@ struct CheckpointNames: Sendable {
 
     /// How many blocks there are, counted from the first, of tensors called `NAME.0.…`, `NAME.1.…`.
     func blocks(_ name: String) -> Int {
-        var numbers: Set<Int> = []
-        for bare in fullNames.keys where bare.hasPrefix(name + ".") {
-            if let number = Int(bare.dropFirst(name.count + 1).prefix { $0 != "." }) { numbers.insert(number) }
-        }
+        let numbers = Set(parts(ofBlocks: name).map(\.block))
         return (0..<numbers.count).first { !numbers.contains($0) } ?? numbers.count
     }
 
-    /// The names in the model, of blocks called `name` those inside the block of this number.
-    func names(inBlock number: Int, of name: String) -> [Substring] {
-        let front = "\(name).\(number)."
-        return fullNames.keys.filter { $0.hasPrefix(front) }.map { $0.dropFirst(front.count) }
+    /// The tensors of blocks called `name`: the block's number and the name inside it.
+    func parts(ofBlocks name: String) -> [(block: Int, part: Substring)] {
+        let front = name + "."
+        return fullNames.keys.compactMap { bare in
+            guard bare.hasPrefix(front) else { return nil }
+            let rest = bare.dropFirst(front.count)
+            guard let point = rest.firstIndex(of: "."), let number = Int(rest[..<point]), number >= 0 else { return nil }
+            return (number, rest[rest.index(after: point)...])
+        }
     }
 }

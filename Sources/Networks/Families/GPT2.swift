@@ -15,7 +15,7 @@ enum GPT2 {
         let positions = try settings.size("n_positions", "max_position_embeddings") ?? table?.shape.first ?? 1
 
         let layout = try layout(names, catalog)
-        let isBiased = layout == .inOut || names.names(inBlock: 0, of: "h").contains { $0.hasSuffix(".bias") && $0 != "attn.bias" }
+        let isBiased = layout == .inOut || names.parts(ofBlocks: "h").contains { $0.part.hasSuffix(".bias") && $0.part != "attn.bias" }
         let scale = try settings.flag("scale_attn_weights") ?? true ? Float(1 / Double(dimension).squareRoot()) : 1
         let isDivided = try settings.flag("scale_attn_by_inverse_layer_idx") ?? false
         func linear(_ module: String) -> LinearTensors { LinearTensors(module: module, hasBias: isBiased, layout: layout) }

@@ -59,12 +59,10 @@ enum Grokking {
         let attention: Set<Substring> = ["attn.W_Q", "attn.W_K", "attn.W_V", "attn.W_O", "attn.mask", "attn.IGNORE"]
         let mlp: Set<Substring> = ["mlp.W_in", "mlp.b_in", "mlp.W_out", "mlp.b_out"]
         let known = hasMLP ? attention.union(mlp) : attention
-        for block in 0..<blocks {
-            for name in names.names(inBlock: block, of: blockName).sorted() where !known.contains(name) {
-                throw NetworkError(
-                    "is no part of these models", subject: "tensor '\(try names.fullName("\(blockName).\(block).\(name)"))'",
-                    expected: "\(known.sorted().joined(separator: ", "))")
-            }
-        }
+        let unknown = names.parts(ofBlocks: blockName).filter { $0.block < blocks && !known.contains($0.part) }
+        guard let first = unknown.map({ "\(blockName).\($0.block).\($0.part)" }).min() else { return }
+        throw NetworkError(
+            "is no part of these models", subject: "tensor '\(try names.fullName(first))'",
+            expected: "\(known.sorted().joined(separator: ", "))")
     }
 }

@@ -1,3 +1,5 @@
+import Tensors
+
 /// A decoder-only transformer as data: what its family and its settings say, with the names of its tensors. ``TransformerBuilder``
 /// makes the network of any of them.
 struct TransformerDescription: Sendable {
