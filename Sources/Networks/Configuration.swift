@@ -12,8 +12,8 @@ struct Configuration: Sendable {
 
     /// - Throws: ``NetworkError`` for bytes that are no JSON object.
     init(_ bytes: ByteRegion) throws(NetworkError) {
-        guard bytes.count <= 1 << 24 else {
-            throw NetworkError("is too large", subject: "config.json", expected: "at most \(1 << 24) bytes", found: "\(bytes.count)")
+        guard bytes.count <= 1 << 22 else {
+            throw NetworkError("is too large", subject: "config.json", expected: "at most \(1 << 22) bytes", found: "\(bytes.count)")
         }
         let data = bytes.withUnsafeBytes { Data($0) }
         guard case .section(let values)? = try? JSONDecoder().decode(ConfigurationValue.self, from: data) else {
@@ -29,6 +29,9 @@ struct Configuration: Sendable {
 
     /// Whether a setting is written down, be it as null.
     func states(_ name: String) -> Bool { values[name] != nil }
+
+    /// Whether a setting is written down and not null.
+    func hasValue(_ name: String) -> Bool { first(of: [name]) != nil }
 
     /// A size: a whole number from 1 to ``largestSize``. nil where it is absent or null.
     func size(_ names: String...) throws(NetworkError) -> Int? { try size(names) }
@@ -86,13 +89,8 @@ struct Configuration: Sendable {
     /// A list of words. nil where it is absent or null.
     func texts(_ name: String) throws(NetworkError) -> [String]? {
         guard let (name, value) = first(of: [name]) else { return nil }
-        guard case .list(let list) = value else { throw wrong(name, value, expected: "a list of strings") }
-        var texts: [String] = []
-        for value in list {
-            guard case .text(let text) = value else { throw wrong(name, value, expected: "a list of strings") }
-            texts.append(text)
-        }
-        return texts
+        if case .texts(let texts) = value { return texts }
+        throw wrong(name, value, expected: "a list of strings")
     }
 
     /// The settings inside an object. nil where it is absent, null or empty.

@@ -1,16 +1,19 @@
-/// A value of a JSON document, as far as settings are nested: what lies deeper than two sections is not read.
+/// A value of a model's settings. Objects are read one level deep and lists where they are words: that is all that settings need, and
+/// what it costs to read a file that holds other things is bounded.
 enum ConfigurationValue: Sendable, Equatable {
     case null
     case flag(Bool)
     case number(Double)
     case text(String)
-    case list([ConfigurationValue])
+    case texts([String])
+    /// A list of other things.
+    case list
     case section([String: ConfigurationValue])
-    /// A number out of range, or something nested too deeply.
+    /// A number out of range, or an object inside an object.
     case unreadable
 
-    /// The levels of nesting that are read; deeper ones need not be bounded otherwise.
-    static let deepestLevel = 3
+    /// The most settings of the file, and of an object inside it.
+    static let largestCounts = (file: 1000, section: 64)
 
     /// How the value is shown in messages.
     var words: String {
@@ -19,7 +22,7 @@ enum ConfigurationValue: Sendable, Equatable {
         case .flag(let value): value ? "true" : "false"
         case .number(let value): Int(exactly: value).map(String.init) ?? "\(value)"
         case .text(let value): "'\(value)'"
-        case .list: "a list"
+        case .texts, .list: "a list"
         case .section: "an object"
         case .unreadable: "something else"
         }
@@ -28,36 +31,27 @@ enum ConfigurationValue: Sendable, Equatable {
 
 extension ConfigurationValue: Decodable {
     init(from decoder: any Decoder) throws {
-        guard decoder.codingPath.count <= Self.deepestLevel else {
-            self = .unreadable
-            return
-        }
-        if let container = try? decoder.singleValueContainer() {
-            if container.decodeNil() {
-                self = .null
-                return
-            }
-            if let value = try? container.decode(Bool.self) {
-                self = .flag(value)
-                return
-            }
-            if let value = try? container.decode(Double.self) {
-                self = .number(value)
-                return
-            }
-            if let value = try? container.decode(String.self) {
-                self = .text(value)
-                return
-            }
-        }
-        // A container knows its elements before they are decoded: nothing is tried that cannot be there.
-        if var container = try? decoder.unkeyedContainer() {
-            var values: [ConfigurationValue] = []
-            while !container.isAtEnd { values.append(try container.decode(ConfigurationValue.self)) }
-            self = .list(values)
-        } else if let container = try? decoder.container(keyedBy: Key.self) {
+        let single = try decoder.singleValueContainer()
+        if single.decodeNil() {
+            self = .null
+        } else if let value = try? single.decode(Bool.self) {
+            self = .flag(value)
+        } else if let value = try? single.decode(Double.self) {
+            self = .number(value)
+        } else if let value = try? single.decode(String.self) {
+            self = .text(value)
+        } else if let values = try? single.decode([String].self) {
+            self = .texts(values)
+        } else if (try? decoder.unkeyedContainer()) != nil {
+            self = .list
+        } else if let container = try? decoder.container(keyedBy: Key.self), decoder.codingPath.count < 2 {
             var values: [String: ConfigurationValue] = [:]
-            for key in container.allKeys { values[key.stringValue] = try container.decode(ConfigurationValue.self, forKey: key) }
+            let keys = container.allKeys
+            let limit = decoder.codingPath.isEmpty ? Self.largestCounts.file : Self.largestCounts.section
+            // An object of many entries, labels for example, is none that holds settings.
+            for key in keys where keys.count <= limit {
+                values[key.stringValue] = try container.decode(ConfigurationValue.self, forKey: key)
+            }
             self = .section(values)
         } else {
             self = .unreadable

@@ -1,5 +1,4 @@
 import Checkpoints
-import Glibc
 
 /// GPT-2 and nanoGPT: learned positions, layer norm, one product for queries, keys and values.
 ///
@@ -33,7 +32,8 @@ enum GPT2 {
                 activation: try Activation.Function(settings, "activation_function", standard: "gelu_new"),
                 norm: NormTensors(module: "ln_2", hasBias: isBiased), input: linear("mlp.c_fc"), output: linear("mlp.c_proj")),
             embedding: TableTensor(name: "wte.weight"), finalNorm: NormTensors(module: "ln_f", hasBias: isBiased),
-            output: OutputDescription(names: ["lm_head.weight"], tie: try settings.flag("tie_word_embeddings") ?? true ? .embedding : .none))
+            output: OutputDescription(
+                names: ["lm_head.weight"], tie: try settings.flag("tie_word_embeddings") ?? true ? .embedding : .none))
     }
 
     /// How the file keeps the matrices, as the catalog of layers has found out.

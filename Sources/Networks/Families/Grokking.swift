@@ -34,7 +34,8 @@ enum Grokking {
             positions: .learned(table: "pos_embed.W_pos", count: positions),
             attention: AttentionDescription(
                 heads: heads, keyHeads: heads, headDimension: dimension, scale: .constant(Float(1 / Double(dimension).squareRoot())),
-                projections: .separate(query: projection("W_Q"), key: projection("W_K"), value: projection("W_V")), output: LinearTensors(weight: "attn.W_O")),
+                projections: .separate(query: projection("W_Q"), key: projection("W_K"), value: projection("W_V")),
+                output: LinearTensors(weight: "attn.W_O")),
             mlp: mlp, embedding: TableTensor(name: "embed.W_E", layout: .columns),
             output: OutputDescription(names: ["unembed.W_U"], layout: .inOut, tie: .none))
     }

@@ -18,8 +18,8 @@ enum HeadSizes {
     static func keyHeads(_ count: Int, heads: Int) throws(NetworkError) -> Int {
         guard heads % count == 0 else {
             throw NetworkError(
-                "the heads of keys do not divide the heads", subject: "config.json: 'num_key_value_heads'", expected: "a divisor of \(heads)",
-                found: "\(count)")
+                "the heads of keys do not divide the heads", subject: "config.json: 'num_key_value_heads'",
+                expected: "a divisor of \(heads)", found: "\(count)")
         }
         return count
     }

@@ -35,7 +35,9 @@ public enum TransformerFamilies {
         guard let modelType = try settings.text("model_type") else {
             throw NetworkError("is missing", subject: "config.json: 'model_type'", expected: known)
         }
-        guard modelTypes.contains(modelType) else { throw settings.problem("models of this kind cannot be run", "model_type", expected: known) }
+        guard modelTypes.contains(modelType) else {
+            throw settings.problem("models of this kind cannot be run", "model_type", expected: known)
+        }
         try checkWhatElseIsSaid(settings)
         switch modelType {
         case "gpt2": return try GPT2.description(settings, names: names, checkpoint: checkpoint, catalog: catalog)
@@ -53,7 +55,8 @@ public enum TransformerFamilies {
         let family = catalog.family.rawValue
         guard modelTypes.contains(family) else {
             return NetworkError(
-                "models of this kind cannot be run", expected: "\(known) with a config.json, or grokking", found: "\(family), by the tensors' names")
+                "models of this kind cannot be run", expected: "\(known) with a config.json, or grokking",
+                found: "\(family), by the tensors' names")
         }
         return NetworkError(
             "is missing", subject: "config.json", expected: "the model's settings beside its tensors, which are named as \(family)'s",
@@ -62,14 +65,14 @@ public enum TransformerFamilies {
 
     /// Refuses what would be run as something else: quantised weights, models that answer with other things than tokens.
     private static func checkWhatElseIsSaid(_ settings: Configuration) throws(NetworkError) {
-        if try settings.section("quantization_config") != nil {
+        if settings.hasValue("quantization_config") {
             throw NetworkError("quantised weights cannot be run", subject: "config.json: 'quantization_config'", expected: "none")
         }
         guard let architecture = try settings.texts("architectures")?.first else { return }
         guard ["LMHeadModel", "ForCausalLM", "Model"].contains(where: architecture.hasSuffix) else {
             throw NetworkError(
-                "only language models can be run", subject: "config.json: 'architectures'", expected: "a name that ends in ForCausalLM or LMHeadModel",
-                found: "'\(architecture)'")
+                "only language models can be run", subject: "config.json: 'architectures'",
+                expected: "a name that ends in ForCausalLM or LMHeadModel", found: "'\(architecture)'")
         }
     }
 }
