@@ -38,22 +38,32 @@ let package = Package(
             name: "Tensors", dependencies: ["COpenBLAS", "Kernels", "KernelsV3", "KernelsV4"], swiftSettings: optimized),
         .target(name: "Archives", dependencies: ["CArchive"]),
         .target(name: "Checkpoints", dependencies: ["Archives", "Tensors"]),
+        .target(name: "Datasets", dependencies: ["Archives", "Checkpoints", "Tensors"], swiftSettings: optimized),
         .target(name: "Modularity", dependencies: ["Tensors"], swiftSettings: optimized),
         .target(name: "Networks", dependencies: ["Archives", "Checkpoints", "Tensors"], swiftSettings: optimized),
+        .target(name: "Evaluation", dependencies: ["Archives", "Datasets", "Networks", "Tensors"], swiftSettings: optimized),
+        .target(
+            name: "Interventions",
+            dependencies: ["Archives", "Checkpoints", "Datasets", "Evaluation", "Modularity", "Networks", "Tensors"],
+            swiftSettings: optimized),
         .target(
             name: "ModinspectCommands",
             dependencies: [
-                "Tensors", "Archives", "Checkpoints", "Modularity",
+                "Tensors", "Archives", "Checkpoints", "Datasets", "Evaluation", "Interventions", "Modularity", "Networks",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
         .executableTarget(name: "modinspect", dependencies: ["ModinspectCommands"]),
-        .testTarget(name: "TensorsTests", dependencies: ["Tensors", "COpenBLAS"]),
+        .testTarget(name: "TensorsTests", dependencies: ["Tensors", "COpenBLAS", "Kernels"]),
         .testTarget(name: "ModularityTests", dependencies: ["Modularity", "Tensors", "Checkpoints", "TestSupport"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "CArchive"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Archives", "Checkpoints"]),
+        .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Archives", "Checkpoints", "Tensors", "TestSupport"]),
         .testTarget(
             name: "NetworksTests", dependencies: ["Networks", "Archives", "Checkpoints", "Tensors", "TestSupport"], swiftSettings: optimized),
+        .testTarget(
+            name: "InterventionsTests",
+            dependencies: ["Interventions", "Evaluation", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport"]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(
             name: "ModinspectCommandsTests", dependencies: ["ModinspectCommands", "Archives", "Checkpoints", "Modularity", "Tensors"]),

@@ -61,7 +61,7 @@ extension ByteRegion {
         guard fstat(descriptor, &status) == 0 else { throw ArchiveError(systemMessage(errno)) }
         let kind = FileKind(status)
         if kind == .directory, let refusal = kind.refusal { throw refusal }
-        guard isatty(descriptor) == 0 else { throw ArchiveError("standard input is a terminal", hint: "pipe a checkpoint into it") }
+        guard isatty(descriptor) == 0 else { throw ArchiveError("standard input is a terminal", hint: "pipe a file into it") }
         if kind == .regular, status.st_size > 0, lseek(descriptor, 0, SEEK_CUR) == 0 {
             return try mapping(descriptor: descriptor, count: Int(status.st_size))
         }

@@ -48,6 +48,16 @@ public struct Checkpoint: Sendable {
         try CheckpointOpener(path: path, options: options).open()
     }
 
+    /// Opens what was read already.
+    ///
+    /// - Parameters:
+    ///   - content: the bytes of the file.
+    ///   - path: where they are from; the shards of an index lie beside it.
+    /// - Throws: ``CheckpointError`` as above.
+    public static func open(_ content: ByteRegion, path: String, options: Options = .init()) throws -> Checkpoint {
+        try CheckpointOpener(path: path, options: options).open(content)
+    }
+
     init(
         path: String, container: String, member: String?, weights: WeightFile, key: String?, weightPath: String,
         companions: [String: ByteRegion], sources: [ByteRegion]

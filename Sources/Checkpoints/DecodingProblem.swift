@@ -8,10 +8,10 @@ struct AnyKey: CodingKey {
 }
 
 /// What is wrong with a JSON text, in a few words.
-struct DecodingProblem {
-    let text: String
+package struct DecodingProblem {
+    package let text: String
 
-    init(_ error: any Error) {
+    package init(_ error: any Error) {
         guard let error = error as? DecodingError else {
             text = "it cannot be read as JSON"
             return

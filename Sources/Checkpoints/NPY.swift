@@ -1,9 +1,9 @@
 import Archives
 
 /// The `.npy` format, versions 1 to 3: one array behind a header.
-enum NPY {
+package enum NPY {
     /// Whether the bytes begin as an `.npy` file does.
-    static func isRecognised(_ head: [UInt8]) -> Bool { head.starts(with: NPYHeader.magic) }
+    package static func isRecognised(_ head: [UInt8]) -> Bool { head.starts(with: NPYHeader.magic) }
 
     /// The one array in `region` as a model of one tensor called `name`.
     static func read(_ region: ByteRegion, name: String, path: String) throws -> WeightFile {
@@ -15,7 +15,7 @@ enum NPY {
     ///
     /// - Throws: ``CheckpointError`` for objects, structures, text, complex numbers and big-endian numbers, and where the
     ///   data are shorter or longer than the shape says.
-    static func record(_ region: ByteRegion, name: String, path: String) throws -> TensorRecord {
+    package static func record(_ region: ByteRegion, name: String, path: String) throws -> TensorRecord {
         let header: NPYHeader
         do {
             header = try NPYHeader(region)

@@ -1,18 +1,12 @@
 import Archives
-import Glibc
 import Tensors
 
 extension TensorRecord {
     /// All elements in row-major order as a tensor of `shape`: the file's own bytes where they are aligned single-precision numbers, which
     /// nobody may then write, else a copy.
-    ///
-    /// - Returns: nil where a copy would not fit into memory.
-    public func sharedFloats(shape: [Int]) -> Tensor? {
+    public func sharedFloats(shape: [Int]) -> Tensor {
         precondition(shape.reduce(1, *) == elementCount, "\(shape) for \(self.shape)")
         if dtype == .f32, strides == nil, elementCount > 0, let shared = sharedBytes(shape: shape) { return shared }
-        let memory = sysconf(Int32(_SC_PHYS_PAGES)).multipliedReportingOverflow(by: sysconf(Int32(_SC_PAGESIZE)))
-        let limit = memory.overflow || memory.partialValue <= 0 ? 1 << 40 : memory.partialValue
-        guard elementCount <= limit / MemoryLayout<Float>.size else { return nil }
         let tensor = Tensor(uninitialized: shape)
         tensor.withMutableElements { fill($0, elements: 0..<elementCount) }
         bytes.discardPages()

@@ -9,31 +9,32 @@ public final class Executor {
     public let batch: BatchShape
     let plan: RunPlan
     let team: Team
-    private let arena: TensorStorage
-    private let outputs: [Tensor]
-    private let raws: [Tensor]
-    private let scratch: [Tensor]
+    private let arena: Arena
+    private lazy var memory = StepMemory(plan, arena.storage())
     private(set) var values: [NodeID: Tensor] = [:]
     private(set) var lastRun: (batch: Batch, parameters: ParameterValues, interventions: [Intervention])?
 
+    /// - Parameter arena: where the values lie; one that is shared holds the values of the executor that ran last.
     /// - Throws: ``NetworkError`` where the batch does not fit the network.
-    public init(_ network: Network, batch: BatchShape, request: RunRequest, team: Team) throws(NetworkError) {
+    public init(
+        _ network: Network, batch: BatchShape, request: RunRequest, team: Team, arena: Arena = Arena()
+    ) throws(NetworkError) {
         self.network = network
         self.request = request
         self.batch = batch
         self.team = team
         plan = try RunPlan(network, batch: batch, request: request, teamSize: team.size)
-        let arena = TensorStorage(uninitialized: plan.arenaSize)
         self.arena = arena
-        outputs = plan.steps.map { Tensor(storage: arena, offset: $0.output, shape: $0.shape) }
-        raws = zip(plan.steps, outputs).map { step, output in
-            step.raw.map { Tensor(storage: arena, offset: $0, shape: step.shape) } ?? output
-        }
-        scratch = plan.steps.map { Tensor(storage: arena, offset: $0.scratch.count > 0 ? $0.scratch.offset : 0, shape: [$0.scratch.count]) }
+        arena.reserve(plan.arenaSize)
+    }
+
+    /// The bytes that the values of such a run take, without making any room for them.
+    public static func memory(_ network: Network, batch: BatchShape, request: RunRequest) throws(NetworkError) -> Int {
+        try RunPlan(network, batch: batch, request: request, teamSize: 1).arenaSize * MemoryLayout<Float>.size
     }
 
     /// The bytes that a run's values take.
-    public var memory: Int { plan.arenaSize * MemoryLayout<Float>.size }
+    public var byteCount: Int { plan.arenaSize * MemoryLayout<Float>.size }
 
     /// Computes what the request names.
     ///
@@ -57,7 +58,7 @@ public final class Executor {
         }
         let tokens: TokenBatch? = if case .tokens(let tokens) = batch { tokens } else { nil }
         for (index, step) in plan.steps.enumerated() {
-            let raw = raws[index]
+            let raw = memory.raws[index]
             if step.copiesBase {
                 guard let value = base?[step.node] else { preconditionFailure("the base run has no '\(network.nodes[step.node.index].site)'") }
                 raw.copy(from: value)
@@ -68,15 +69,15 @@ public final class Executor {
                 step.operation.forward(
                     ForwardPass(
                         inputs: step.inputs.map { values[$0]! }, parameters: step.parameters.map { parameters[$0] }, output: raw,
-                        scratch: scratch[index], tokens: tokens, mode: request.mode, team: team))
+                        scratch: memory.scratch[index], tokens: tokens, mode: request.mode, team: team))
             }
-            if step.raw != nil { outputs[index].copy(from: raw) }
+            if step.raw != nil { memory.outputs[index].copy(from: raw) }
             if step.isIntervened {
                 for (place, intervention) in interventions.enumerated() where intervention.node == step.node {
-                    changes[place] += intervention.apply(to: outputs[index])
+                    changes[place] += intervention.apply(to: memory.outputs[index])
                 }
             }
-            values[step.node] = outputs[index]
+            values[step.node] = memory.outputs[index]
         }
         lastRun = (batch, parameters, interventions)
         let recorded = values.filter { request.recorded.contains($0.key) }
@@ -84,7 +85,40 @@ public final class Executor {
     }
 
     /// What the operation of a step wrote, before interventions.
-    func rawOutput(ofStep index: Int) -> Tensor { raws[index] }
+    func rawOutput(ofStep index: Int) -> Tensor { memory.raws[index] }
+}
+
+/// Memory that executors which run one after the other share: as large as the largest needs, made when the first one runs.
+public final class Arena {
+    private var size = 0
+    private var made: TensorStorage?
+
+    public init() {}
+
+    func reserve(_ count: Int) { size = max(size, count) }
+
+    /// The memory; made anew where an executor that came later needs more.
+    func storage() -> TensorStorage {
+        if let made, made.count >= size { return made }
+        let storage = TensorStorage(uninitialized: size)
+        made = storage
+        return storage
+    }
+}
+
+/// The tensors of a plan's steps in an arena.
+private struct StepMemory {
+    let outputs: [Tensor]
+    let raws: [Tensor]
+    let scratch: [Tensor]
+
+    init(_ plan: RunPlan, _ arena: TensorStorage) {
+        outputs = plan.steps.map { Tensor(storage: arena, offset: $0.output, shape: $0.shape) }
+        raws = zip(plan.steps, outputs).map { step, output in
+            step.raw.map { Tensor(storage: arena, offset: $0, shape: step.shape) } ?? output
+        }
+        scratch = plan.steps.map { Tensor(storage: arena, offset: $0.scratch.count > 0 ? $0.scratch.offset : 0, shape: [$0.scratch.count]) }
+    }
 }
 
 /// What a run recorded. The tensors belong to the executor and hold until its next run; copy what must live longer.

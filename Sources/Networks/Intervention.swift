@@ -43,6 +43,26 @@ public struct InterventionChange: Sendable, Equatable {
 
     public init() {}
 
+    /// The change between two outputs of one shape.
+    public init(from before: Tensor, to after: Tensor) {
+        precondition(before.count == after.count, "\(before.shape) and \(after.shape)")
+        before.withElements { old in
+            after.withElements { new in
+                for place in old.indices { add(old[place], new[place]) }
+            }
+        }
+    }
+
+    mutating func add(_ old: Float, _ new: Float) {
+        elements += 1
+        squaredBefore += Double(old) * Double(old)
+        guard new != old else { return }
+        let difference = Double(new) - Double(old)
+        changed += 1
+        absoluteChange += abs(difference)
+        squaredChange += difference * difference
+    }
+
     public static func += (a: inout InterventionChange, b: InterventionChange) {
         a.elements += b.elements
         a.changed += b.changed
@@ -77,14 +97,7 @@ extension Intervention {
                             let old = target[place]
                             let new = replacement(neuron, place)
                             target[place] = new
-                            change.elements += 1
-                            if new != old {
-                                let difference = Double(new) - Double(old)
-                                change.changed += 1
-                                change.absoluteChange += abs(difference)
-                                change.squaredChange += difference * difference
-                            }
-                            change.squaredBefore += Double(old) * Double(old)
+                            change.add(old, new)
                         }
                     }
                 }

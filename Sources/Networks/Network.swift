@@ -145,21 +145,3 @@ public struct Network: Sendable {
 
     static func words(_ shape: [Int?]) -> String { shape.map { $0.map(String.init) ?? "any" }.joined(separator: "x") }
 }
-
-/// The numbers of a network's parameters: a value, so that a run with changed weights is a run with another value.
-public struct ParameterValues: Sendable {
-    private var tensors: [Tensor]
-
-    public init(_ tensors: [Tensor]) { self.tensors = tensors }
-
-    public subscript(parameter: ParameterID) -> Tensor {
-        get { tensors[parameter.index] }
-        set {
-            precondition(newValue.shape == tensors[parameter.index].shape, "\(newValue.shape) for \(tensors[parameter.index].shape)")
-            tensors[parameter.index] = newValue
-        }
-    }
-
-    /// In the order of the network's parameters.
-    public var all: [Tensor] { tensors }
-}

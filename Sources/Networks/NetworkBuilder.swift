@@ -1,5 +1,4 @@
 import Checkpoints
-import Tensors
 
 /// Puts a network together from a checkpoint's tensors, a node at a time.
 public struct NetworkBuilder {
@@ -24,6 +23,7 @@ public struct NetworkBuilder {
         guard let record = checkpoint[name] else {
             throw NetworkError("is missing", subject: subject, expected: words(stored ?? shape))
         }
+        guard record.dtype != .bool else { throw NetworkError("is not made of numbers", subject: subject, found: record.dtype.rawValue) }
         guard record.shape == stored ?? shape else {
             throw NetworkError("wrong shape", subject: subject, expected: words(stored ?? shape), found: words(record.shape))
         }
@@ -49,25 +49,17 @@ public struct NetworkBuilder {
         return NodeID(nodes.count - 1)
     }
 
-    /// The network, its parameters read from the checkpoint.
+    /// The network. Its parameters are read from the checkpoint when they are first used.
     ///
     /// - Parameters:
     ///   - output: the node that the model answers with.
     ///   - ignoring: whether a tensor that no node reads needs no mention: a mask, a table.
-    /// - Throws: ``NetworkError`` for parameters that do not fit into memory.
     public func network(
         input: Network.Input, output: NodeID, outputWidth: Int, ignoring isIgnored: (String) -> Bool = { _ in false }
-    ) throws(NetworkError) -> Network {
-        var values: [Tensor] = []
-        for (record, parameter) in zip(records, parameters) {
-            guard let tensor = record.sharedFloats(shape: parameter.shape) else {
-                throw NetworkError("does not fit into memory", subject: "tensor '\(record.name)'", found: words(record.shape))
-            }
-            values.append(tensor)
-        }
+    ) -> Network {
         let unused = checkpoint.tensors.map(\.name).filter { places[$0] == nil && !isIgnored($0) }
         return Network(
-            nodes: nodes, parameters: parameters, values: ParameterValues(values), input: input, output: output, outputWidth: outputWidth,
-            unusedTensors: unused)
+            nodes: nodes, parameters: parameters, values: ParameterValues(zip(records, parameters).map { ($0, $1.shape) }), input: input,
+            output: output, outputWidth: outputWidth, unusedTensors: unused)
     }
 }

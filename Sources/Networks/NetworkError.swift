@@ -37,12 +37,14 @@ public struct NetworkError: Error, Sendable, Equatable, CustomStringConvertible 
         self.init(shapes.problem, subject: "site '\(site)'", expected: shapes.expected, found: shapes.found)
     }
 
-    public var description: String {
+    public var description: String { summary + (hint.map { "; \($0)" } ?? "").singleLine }
+
+    /// The description without the hint.
+    public var summary: String {
         var text = subject.map { $0 + ": " } ?? ""
         text += problem
         if let expected { text += ", expected \(expected)" }
         if let found { text += ", found \(found)" }
-        if let hint { text += "; \(hint)" }
         return text.singleLine
     }
 }

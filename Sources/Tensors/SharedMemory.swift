@@ -9,3 +9,9 @@ struct SharedPointer<Scalar>: @unchecked Sendable {
     let pointer: UnsafeMutablePointer<Scalar>
     init(_ pointer: UnsafeMutablePointer<Scalar>) { self.pointer = pointer }
 }
+
+/// Several pointers that several threads use in places of their own, within the call that owns the memory.
+struct SharedPointers<Pointers>: @unchecked Sendable {
+    let pointers: Pointers
+    init(_ pointers: Pointers) { self.pointers = pointers }
+}

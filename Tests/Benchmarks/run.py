@@ -10,13 +10,13 @@ made in a temporary folder, which is removed.
 # Only small modules are imported here: a child's peak memory is never reported below what this process holds when it starts it.
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from measuring import duration, measure, verdict
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
@@ -63,55 +63,10 @@ CASES = {
 }
 
 
-@dataclass
-class Measurement:
-    seconds: list
-    megabytes: float  # the largest peak of the runs
-    output: str  # the last run's
-
-    @property
-    def median(self):
-        return statistics.median(self.seconds)
-
-    def line(self, tool):
-        return (
-            f"  {tool:<11} median {duration(self.median):>9}   best {duration(min(self.seconds)):>9}"
-            f"   peak {self.megabytes:7.1f} MB   runs {len(self.seconds)}"
-        )
-
-
-def duration(seconds):
-    return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
-
-
-def measure(command, repeats):
-    """Runs the command, after one unmeasured run where it is repeated, and fails with its own message where it fails."""
-    seconds, megabytes, output = [], 0.0, ""
-    for run in range(-1 if repeats > 1 else 0, repeats):
-        with tempfile.TemporaryFile("w+") as stdout:
-            started = time.perf_counter()
-            process = subprocess.Popen(command, stdout=stdout)
-            _, status, usage = os.wait4(process.pid, 0)
-            elapsed = time.perf_counter() - started
-            process.returncode = os.waitstatus_to_exitcode(status)
-            if process.returncode != 0:
-                raise SystemExit(f"run.py: exit status {process.returncode} from: {' '.join(map(str, command))}")
-            stdout.seek(0)
-            output = stdout.read()
-        if run >= 0:
-            seconds.append(elapsed)
-            megabytes = max(megabytes, usage.ru_maxrss * 1024 / 1e6)
-    return Measurement(seconds, megabytes, output)
-
-
 def mean_line(measurement):
     """The line of means that both tools print in their table (indented or not), to see that they answered the same question."""
     lines = [line for line in measurement.output.splitlines() if line.split()[:1] == ["mean"]]
     return "  ".join(lines[-1].split()) if lines else None
-
-
-def verdict(what, met):
-    return f"  target: {what}: {'met' if met else 'MISSED'}"
 
 
 def run_case(case, inputs, options):

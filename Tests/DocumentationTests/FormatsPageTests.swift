@@ -31,6 +31,23 @@ import Testing
         ("modinspect.info/1", [["info", Fixtures.path("mlp.tar")]]),
         ("modinspect.cluster/1", [["cluster", Fixtures.path("mlp.tar")]]),
         ("modinspect.score/1", [["score", Fixtures.path("mlp.tar"), "--null", "2"]]),
+        (
+            "modinspect.compare/1",
+            [
+                ["compare", Fixtures.path("mlp.tar"), Fixtures.path("mlp-tuned.safetensors"), "--layers", "all"],
+                ["compare", Fixtures.path("mlp.planted.tsv"), Fixtures.path("mlp.clusters.tsv")],
+            ]
+        ),
+        ("modinspect.eval/1", [["eval", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--data", Fixtures.path("models/mnist-mlp.npz")]]),
+        (
+            "modinspect.ablate/1",
+            [
+                [
+                    "ablate", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--data", Fixtures.path("models/mnist-mlp.npz"), "--clusters",
+                    Fixtures.path("models/mnist-mlp.clusters.tsv"), "--control", "2",
+                ]
+            ]
+        ),
     ]
 
     @Test(arguments: runs) func theKeysOfJSONAreThoseOfThePage(schema: String, arguments: [[String]]) throws {
@@ -41,11 +58,15 @@ import Testing
             #expect((document as? [String: Any])?["schema"] as? String == schema)
             found.formUnion(Self.keys(document))
         }
-        // The page says of a mean that it has the keys of a layer.
-        let results = "checkpoints[].results[]."
-        let means = found.filter { $0.hasPrefix(results + "mean.") }
-        let layers = found.filter { $0.hasPrefix(results + "layers[].") }
-        #expect(Set(means.map { $0.dropFirst((results + "mean.").count) }) == Set(layers.map { $0.dropFirst((results + "layers[].").count) }))
+        // The page says of a mean that it has the keys of a layer, whose lists it may leave out.
+        var means: Set<String> = []
+        for results in ["checkpoints[].results[].", ""] {
+            let mean = found.filter { $0.hasPrefix(results + "mean.") }
+            guard !mean.isEmpty else { continue }
+            let layers = found.filter { $0.hasPrefix(results + "layers[].") }.map { $0.dropFirst((results + "layers[].").count) }
+            #expect(Set(mean.map { $0.dropFirst((results + "mean.").count) }) == Set(layers.filter { !$0.contains("[].") }))
+            means.formUnion(mean)
+        }
         // Objects without a line of their own are named by their members' lines.
         let named = try Self.listed(schema)
         let parents = Set(found.filter { key in named.contains { $0.hasPrefix(key + ".") } })

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 @Suite struct ManualTests {
-    private static let subcommands = ["info", "graph", "cluster", "score"]
+    private static let subcommands = ["info", "graph", "cluster", "score", "compare", "eval", "ablate"]
 
     @Test func everySubcommandHasAPage() throws {
         let names = try #require(try CommandDescription.root().subcommands).map(\.commandName).filter { $0 != "help" }
@@ -36,7 +36,7 @@ import Testing
         for argument in arguments { #expect(lines.contains(".It Ar \(argument.valueName ?? "")")) }
     }
 
-    @Test(arguments: ["", "info", "graph", "cluster", "score"]) func helpFitsATerminalOf80Columns(name: String) throws {
+    @Test(arguments: [""] + subcommands) func helpFitsATerminalOf80Columns(name: String) throws {
         let help = try BuiltCommand.shell("COLUMNS=80 \"$M\" \(name) --help")
         #expect(help.status == 0)
         for line in help.text.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }

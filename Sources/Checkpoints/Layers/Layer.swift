@@ -22,6 +22,17 @@ public struct Layer: Sendable {
     /// The number of columns of the matrix.
     public var inNeurons: Int { layout.columns }
 
+    /// The lengths of a convolution's kernel, [height, width] as a rule; empty for any other layer.
+    public var kernelShape: [Int] {
+        if case .convolution = layout { Array(tensor.shape.dropFirst(2)) } else { [] }
+    }
+
+    /// The layer with every element of a convolution's kernels as a weight of its own, [out, in * kernel]; any other layer as it is.
+    public var unfolded: Layer {
+        guard case .convolution(let out, let input, let kernel) = layout else { return self }
+        return Layer(tensor: tensor, layout: .asStored(out: out, in: input * kernel))
+    }
+
     /// Whether the matrix is read in single precision because that holds every weight.
     public var isSinglePrecision: Bool {
         if case .convolution = layout { return false }

@@ -70,6 +70,21 @@ struct ClusterFile {
         return clusterings
     }
 
+    /// The labels of all the file's layers in its order, each side as long as the file has it.
+    ///
+    /// - Throws: ``ClusterFileError`` for a neuron that is missing or named twice.
+    func clusterings() throws(ClusterFileError) -> [LayerClustering] {
+        var clusterings: [LayerClustering] = []
+        for layer in layers {
+            let out = try labels(layer.out, side: "out", count: layer.out.neurons.count, layer: layer.name)
+            let input = try labels(layer.in, side: "in", count: layer.in.neurons.count, layer: layer.name)
+            let used = max(out.clusterCount, input.clusterCount)
+            clusterings.append(
+                LayerClustering(layer: layer.name, clusterCount: max(layer.clusterCount ?? used, used), outLabels: out, inLabels: input))
+        }
+        return clusterings
+    }
+
     private func labels(_ side: Side, side name: String, count: Int, layer: String) throws(ClusterFileError) -> Labels {
         func failure(_ problem: String, expected: String? = nil, found: String? = nil) -> ClusterFileError {
             ClusterFileError(path: path, layer: layer, problem: problem, expected: expected, found: found)

@@ -1,6 +1,7 @@
 import Archives
 import ArgumentParser
 import Checkpoints
+import Datasets
 import Modularity
 
 /// The way through several checkpoints: a bad one is reported and skipped, and the exit status remembers it.
@@ -27,9 +28,18 @@ final class CheckpointRun {
     /// An error in one line. Those that are about weights alone do not know the checkpoint that the weights are from.
     private static func description(of error: any Error, path: String) -> String {
         switch error {
-        case is CheckpointError, is ClusterFileError: "\(error)"
+        case is CheckpointError, is ClusterFileError, is ModelError, is DatasetError, is TokenizerError: "\(error)"
         case ModularityError.nonFinite(let layer, _, _): "\(path): \(error); --layers '!\(layer)' leaves it out".singleLine
         default: "\(path): \(error)"
+        }
+    }
+
+    /// What `body` returns. What it throws becomes an error that names the checkpoint.
+    static func locating<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch {
+            throw LocatedError(description: description(of: error, path: path))
         }
     }
 
@@ -37,4 +47,9 @@ final class CheckpointRun {
     func end() throws {
         if hasFailed { throw ExitCode(1) }
     }
+}
+
+/// An error in one line that names the checkpoint.
+struct LocatedError: Error, CustomStringConvertible {
+    let description: String
 }

@@ -20,6 +20,7 @@ struct InfoCommand: ParsableCommand {
     var format = ReportFormat.text
 
     @OptionGroup var layers: LayerOptions
+    @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var output: OutputOptions
 
@@ -63,7 +64,8 @@ struct InfoCommand: ParsableCommand {
         let progress = output.progressBar(
             "info", total: checkpoint.tensors.reduce(0) { $0 &+ $1.bytes.count }, unit: "bytes")
         defer { progress.finish() }
-        let info = CheckpointInfo(checkpoint, catalog: catalog, scored: scored, sha256: hash, progress: progress)
+        let info = try CheckpointInfo(
+            checkpoint, catalog: catalog, scored: scored, architecture: architecture.architecture, sha256: hash, progress: progress)
         warn(info)
         return info
     }

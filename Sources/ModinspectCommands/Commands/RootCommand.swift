@@ -16,5 +16,8 @@ struct RootCommand: ParsableCommand {
             something failed, 3 when a threshold was not met, 64 for wrong usage.
             """,
         version: modinspectVersion,
-        subcommands: [InfoCommand.self, GraphCommand.self, ClusterCommand.self, ScoreCommand.self])
+        subcommands: [
+            InfoCommand.self, GraphCommand.self, ClusterCommand.self, ScoreCommand.self, CompareCommand.self, EvalCommand.self,
+            AblateCommand.self,
+        ])
 }

@@ -47,7 +47,7 @@ struct GraphNPZWriter {
     func end() throws { try archive.finish() }
 
     private func begin(_ name: String, type: String, width: Int, count: Int) throws {
-        let header = NPYHeader.bytes(type: type, count: count)
+        let header = NPYHeader.bytes(type: type, shape: [count])
         try archive.begin(name: name, size: header.count + count * width)
         try header.withUnsafeBytes { try archive.write($0) }
     }
@@ -58,16 +58,5 @@ struct GraphNPZWriter {
 
     private func write(indices: [Int], isWide: Bool) throws {
         if isWide { try write(indices.map(Int64.init)) } else { try write(indices.map(Int32.init(truncatingIfNeeded:))) }
-    }
-}
-
-/// The header of a one-dimensional array in numpy's file format, version 1.0.
-enum NPYHeader {
-    static func bytes(type: String, count: Int) -> [UInt8] {
-        var text = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(count),), }"
-        let length = (10 + text.utf8.count + 1 + 63) / 64 * 64
-        text += String(repeating: " ", count: length - 10 - text.utf8.count - 1) + "\n"
-        let size = UInt16(length - 10)
-        return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(size & 0xFF), UInt8(size >> 8)] + Array(text.utf8)
     }
 }

@@ -1,3 +1,4 @@
+import Archives
 import ArgumentParser
 import Checkpoints
 
@@ -20,10 +21,13 @@ struct CheckpointOptions: ParsableArguments {
     }
 
     /// The checkpoint's hash for a report; nil where the options leave it out.
-    func sha256(of checkpoint: Checkpoint, _ output: OutputOptions) -> String? {
+    func sha256(of checkpoint: Checkpoint, _ output: OutputOptions) -> String? { sha256(of: checkpoint.sources, output) }
+
+    /// The hash of files one after the other; nil where the options leave it out.
+    func sha256(of sources: [ByteRegion], _ output: OutputOptions) -> String? {
         if omitsHash { return nil }
-        let progress = output.progressBar("sha256", total: checkpoint.sources.reduce(0) { $0 &+ $1.count }, unit: "bytes")
+        let progress = output.progressBar("sha256", total: sources.reduce(0) { $0 &+ $1.count }, unit: "bytes")
         defer { progress.finish() }
-        return checkpoint.sha256(progress)
+        return ByteRegion.sha256(of: sources, progress)
     }
 }

@@ -48,6 +48,9 @@ struct ByteText {
         return magnitude < 1e9 ? formatted("%.4f", value) : formatted("%.4g", value)
     }
 
+    /// For eyes: a fixed number of decimals.
+    static func fixed(_ value: Double, digits: Int) -> String { formatted("%.\(digits)f", value) }
+
     private static func formatted(_ format: String, _ value: Double) -> String {
         var text = [CChar](repeating: 0, count: 64)
         let count = withVaList([value]) { vsnprintf(&text, text.count, format, $0) }

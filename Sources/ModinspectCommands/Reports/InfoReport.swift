@@ -1,4 +1,5 @@
 import Checkpoints
+import Networks
 
 /// What `info` says of several checkpoints, as one json document.
 struct InfoReport: Encodable {
@@ -37,6 +38,20 @@ struct CheckpointInfo: Encodable {
     let tied: [[String]]
     /// What a loader of the file's pickle would have to import or call.
     let foreignGlobals: [String]
+    /// The architecture of a plain chain that runs; nil for transformers.
+    let architecture: String?
+    /// Where a run can be recorded and changed, in the order of the run; empty where the checkpoint does not run.
+    let sites: [SiteInfo]
+    /// Why the checkpoint does not run.
+    let runProblem: String?
+}
+
+/// A place in a network where a run can be recorded and changed.
+struct SiteInfo: Encodable {
+    let site: String
+    let operation: String
+    /// Its neurons: channels of images, heads of attention patterns.
+    let neurons: Int
 }
 
 /// What a tensor is.
@@ -62,8 +77,11 @@ extension CheckpointInfo {
     ///
     /// - Parameters:
     ///   - scored: the layers that `score` would take.
+    ///   - given: the architecture of a plain chain, where the user says it.
     ///   - progress: counts the tensors' bytes.
-    init(_ checkpoint: Checkpoint, catalog: LayerCatalog, scored: [Layer], sha256: String?, progress: Progress) {
+    init(
+        _ checkpoint: Checkpoint, catalog: LayerCatalog, scored: [Layer], architecture given: Architecture?, sha256: String?, progress: Progress
+    ) throws {
         path = checkpoint.path
         self.sha256 = sha256
         container = checkpoint.container
@@ -76,6 +94,8 @@ extension CheckpointInfo {
         let repeated = Set(tied.flatMap { $0.dropFirst() })
         let scoredNames = Set(scored.map(\.name))
         let layers = Dictionary(catalog.layers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+
+        (architecture, sites, runProblem) = try Self.sites(of: checkpoint, architecture: given)
 
         var parameters = 0
         var bytes = 0
@@ -92,5 +112,24 @@ extension CheckpointInfo {
         }
         self.parameters = parameters
         self.bytes = bytes
+    }
+
+    /// The sites of the checkpoint's network, or why it has none. An architecture that was given must fit.
+    private static func sites(
+        of checkpoint: Checkpoint, architecture given: Architecture?
+    ) throws -> (architecture: String?, sites: [SiteInfo], problem: String?) {
+        do {
+            let model = try LoadedModel(checkpoint, architecture: given)
+            let sites = try model.network.siteDescriptions()
+            return (
+                model.architecture?.description,
+                sites.map { SiteInfo(site: $0.site, operation: $0.operation, neurons: $0.neurons) }, nil
+            )
+        } catch let error as ModelError {
+            if given != nil { throw error }
+            return (nil, [], error.error.summary)
+        } catch let error as NetworkError {
+            return (nil, [], error.summary)
+        }
     }
 }

@@ -25,6 +25,7 @@ enum InfoText {
         line("family", family(info))
         line("parameters", "\(ByteText.grouped(info.parameters)) in \(info.tensors.count) \(info.tensors.count == 1 ? "tensor" : "tensors"), \(ByteText.size(info.bytes))")
         for group in info.tied { line("tied", group.joined(separator: " = ")) }
+        line("runs", info.runProblem.map { "no: " + $0 } ?? info.architecture.map { "as " + $0 } ?? "as \(info.family)")
         text += "\n"
 
         let hasSpecial = info.tensors.contains { $0.nan + $0.infinite > 0 }
@@ -40,7 +41,27 @@ enum InfoText {
             if hasSpecial { row += ["\(tensor.nan)", "\(tensor.infinite)"] }
             table.add(row)
         }
-        return text + table.text(indent: 2)
+        return text + table.text(indent: 2) + sites(info)
+    }
+
+    /// The sites, blocks that differ in a number alone in one line: `blocks.0-11.hook_mlp_out`.
+    private static func sites(_ info: CheckpointInfo) -> String {
+        guard !info.sites.isEmpty else { return "" }
+        var groups: [(site: SitePattern, info: SiteInfo)] = []
+        var places: [String: Int] = [:]
+        for site in info.sites {
+            let pattern = SitePattern(site.site)
+            let key = "\(pattern.key) \(site.operation) \(site.neurons)"
+            if let place = places[key] {
+                groups[place].site.extend(to: pattern)
+            } else {
+                places[key] = groups.count
+                groups.append((pattern, site))
+            }
+        }
+        var table = TextTable([("site", .left), ("operation", .left), ("neurons", .right)])
+        for group in groups { table.add([group.site.text, group.info.operation, "\(group.info.neurons)"]) }
+        return "\n" + table.text(indent: 2)
     }
 
     private static func shape(_ shape: [Int]) -> String {
@@ -53,5 +74,39 @@ enum InfoText {
         case "names": "\(info.family), by the tensors' names"
         default: info.family == "chain" ? "chain, by the tensors' shapes" : info.family
         }
+    }
+}
+
+/// A site's name with its first number as a range.
+private struct SitePattern {
+    private let head: String
+    private let tail: String
+    private var numbers: ClosedRange<Int>?
+
+    init(_ site: String) {
+        let parts = site.split(separator: ".", omittingEmptySubsequences: false)
+        // `0` of a chain's modules stays: only what stands inside a name counts blocks.
+        if let place = parts.indices.dropFirst().first(where: { Int(parts[$0]) != nil && $0 < parts.count - 1 }), let number = Int(parts[place]) {
+            head = parts[..<place].joined(separator: ".")
+            tail = parts[(place + 1)...].joined(separator: ".")
+            numbers = number...number
+        } else {
+            head = site
+            tail = ""
+            numbers = nil
+        }
+    }
+
+    var key: String { numbers == nil ? head : "\(head).*.\(tail)" }
+
+    mutating func extend(to other: SitePattern) {
+        guard let mine = numbers, let theirs = other.numbers else { return }
+        numbers = min(mine.lowerBound, theirs.lowerBound)...max(mine.upperBound, theirs.upperBound)
+    }
+
+    var text: String {
+        guard let numbers else { return head }
+        let range = numbers.count == 1 ? "\(numbers.lowerBound)" : "\(numbers.lowerBound)-\(numbers.upperBound)"
+        return "\(head).\(range).\(tail)"
     }
 }

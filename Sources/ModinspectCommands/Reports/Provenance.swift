@@ -1,4 +1,4 @@
-import Checkpoints
+import Archives
 import Crypto
 
 /// Where a result comes from, as every json and jsonl report says it.
@@ -17,9 +17,9 @@ struct GraphProvenance: Encodable {
     let checkpoint: CheckpointSource
 }
 
-extension Checkpoint {
-    /// The SHA-256 over the files that the checkpoint is read from, one after the other, in hexadecimal.
-    func sha256(_ progress: Progress) -> String {
+extension ByteRegion {
+    /// The SHA-256 over the regions, one after the other, in hexadecimal.
+    static func sha256(of sources: [ByteRegion], _ progress: Progress) -> String {
         var hash = SHA256()
         for source in sources {
             var offset = 0

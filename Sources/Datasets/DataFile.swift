@@ -1,0 +1,125 @@
+import Archives
+import Checkpoints
+
+/// The bytes of a data file, unpacked where it is one compressed file, and what they are.
+struct DataFile {
+    /// The kinds of data, told by the content where it can tell.
+    enum Kind: Sendable {
+        case npz, npy, idx, text
+        /// Clean and corrupted prompts.
+        case pairs
+        /// Integers without a header.
+        case flatTokens
+        case images(CIFARBatch)
+    }
+
+    /// What errors call the file.
+    let path: String
+    let content: ByteRegion
+
+    /// The name without folders and without the ending of a compression, in lower case.
+    private let baseName: String
+
+    /// Reads the file at `path`, or standard input where that is `-`.
+    ///
+    /// - Throws: ``DatasetError`` where it cannot be read, is empty, or is an archive of files.
+    init(path: String) throws {
+        let region: ByteRegion
+        do {
+            region = path == "-" ? try ByteRegion.standardInput() : try ByteRegion.contents(path: path)
+        } catch {
+            throw DatasetError(path: path, error)
+        }
+        try self.init(region, path: path)
+    }
+
+    /// Bytes that were found at `path`.
+    init(_ region: ByteRegion, path: String) throws {
+        self.path = path
+        var name = (path.split(separator: "/").last.map(String.init) ?? path).lowercased()
+        guard Self.isCompressed(region, name: name) else {
+            content = region
+            baseName = name
+            return
+        }
+        do {
+            guard let reader = try ArchiveReader(region) else { throw ArchiveError("is no archive") }
+            guard reader.isSingleFile else {
+                throw ArchiveError("is an archive", expected: "one file of data", found: reader.label)
+            }
+            guard try reader.next() != nil else { throw ArchiveError("the compressed file is empty") }
+            content = try reader.content()
+        } catch let error as ArchiveError {
+            throw DatasetError(path: path, error)
+        }
+        guard content.count > 0 else { throw DatasetError(path: path, problem: "the compressed file is empty") }
+        for ending in [".gz", ".xz", ".zst", ".bz2"] where name.hasSuffix(ending) { name.removeLast(ending.count) }
+        baseName = name
+    }
+
+    /// What the file holds.
+    ///
+    /// The content decides for zip files, `.npy` and IDX. What else a name ending in `.bin` is, a context length decides: with one, flat
+    /// token ids; without, a CIFAR batch, whose records must fit the size and whose labels their classes. `.txt` is text. Prompt
+    /// pairs begin with a brace or a bracket, or the name ends in `.json` or `.csv`.
+    ///
+    /// - Throws: ``DatasetError`` where it is none of these.
+    func kind(context: Int?) throws -> Kind {
+        let head = content.bytes(0..<min(content.count, 64)) ?? []
+        let isBinary = baseName.hasSuffix(".bin")
+        if ArchiveFormat(content) == .zip { return .npz }
+        if NPY.isRecognised(head) { return .npy }
+        if baseName.hasSuffix(".txt") { return .text }
+        if isBinary, context != nil { return .flatTokens }
+        if IDX.isRecognised(head) { return .idx }
+        if isBinary || path == "-", let batch = CIFARBatch(content) { return .images(batch) }
+        if isBinary {
+            throw DatasetError(
+                path: path, problem: "neither a CIFAR batch nor token ids of a known length",
+                expected: "records of \(CIFARBatch.recordSizes.map(String.init).joined(separator: " or ")) bytes", found: "\(content.count) bytes",
+                hint: "--context T cuts a file of token ids into sequences")
+        }
+        let begin = head.first { !Self.space.contains($0) && ![0xEF, 0xBB, 0xBF].contains($0) }
+        if begin == UInt8(ascii: "{") || begin == UInt8(ascii: "[") || baseName.hasSuffix(".json") || baseName.hasSuffix(".csv") {
+            return .pairs
+        }
+        throw DatasetError(
+            path: path, problem: "unknown kind of data",
+            expected: "npz, npy, IDX, a CIFAR .bin, token ids in .bin with --context, or .txt", found: "a file that begins with " + Self.shown(head))
+    }
+
+    /// The content as text.
+    ///
+    /// - Throws: ``DatasetError`` with the place of the first byte that is no UTF-8.
+    func text() throws -> String {
+        let text = content.withUnsafeBytes { String(validating: $0, as: UTF8.self) }
+        if let text { return text }
+        throw DatasetError(path: path, problem: "not a text in UTF-8", expected: "a character", found: "a bad byte at \(firstBadByte())")
+    }
+
+    private func firstBadByte() -> Int {
+        content.withUnsafeBytes { bytes in
+            var parser = Unicode.UTF8.ForwardParser()
+            var iterator = bytes.makeIterator()
+            var position = 0
+            while case .valid(let character) = parser.parseScalar(from: &iterator) { position += character.count }
+            return position
+        }
+    }
+
+    /// Two bytes tell gzip, and token ids may begin with them: they do not go on as gzip does.
+    private static func isCompressed(_ region: ByteRegion, name: String) -> Bool {
+        switch ArchiveFormat(region) {
+        case nil, .zip: false
+        case .gzip: !name.hasSuffix(".bin") || region.bytes(2..<3) == [8]
+        case .tar, .zstandard, .xz, .bzip2: true
+        }
+    }
+
+    static let space: [UInt8] = [0x20, 0x09, 0x0A, 0x0D]
+
+    private static func shown(_ head: [UInt8]) -> String {
+        if head.allSatisfy({ ($0 >= 0x20 && $0 < 0x7F) || space.contains($0) }) { return "'\(String(decoding: head.prefix(24), as: UTF8.self))'" }
+        return head.prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
+    }
+}

@@ -1,0 +1,84 @@
+/// Samples with their answers: a fixed, ordered collection that is read a batch at a time.
+public struct Dataset: Sendable {
+    /// What a network is given.
+    public enum Inputs: Sendable {
+        /// Numbers, an array of the same shape for each sample.
+        case values(SampleValues)
+        /// Token ids; samples may differ in length.
+        case tokens(TokenSequences)
+    }
+
+    /// What a network should answer.
+    public enum Targets: Sendable {
+        /// One class a sample.
+        case labels([Int32])
+        /// The token to be predicted at the last position of each sample.
+        case answers([Int32])
+        /// Every position's answer is the token after it.
+        case nextToken
+        /// Nothing is known.
+        case none
+    }
+
+    /// A label or an answer and the first sample that has it.
+    public struct LargestTarget: Sendable, Equatable {
+        public let value: Int32
+        public let sample: Int
+    }
+
+    /// What the user wrote.
+    public let name: String
+    /// The number of samples, at least 1 of what is read from files.
+    public let count: Int
+    public let inputs: Inputs
+    public let targets: Targets
+
+    /// Samples and answers, as many of one as of the other.
+    public init(name: String, inputs: Inputs, targets: Targets) {
+        self.name = name
+        self.inputs = inputs
+        self.targets = targets
+        switch inputs {
+        case .values(let values): count = values.count
+        case .tokens(let tokens): count = tokens.count
+        }
+        switch targets {
+        case .labels(let list), .answers(let list): precondition(list.count == count, "\(list.count) targets for \(count) samples")
+        case .nextToken, .none: break
+        }
+    }
+
+    /// The largest label or answer, none of which is negative; nil where there are none. Costs a pass over them.
+    public var largestTarget: LargestTarget? {
+        switch targets {
+        case .labels(let list), .answers(let list):
+            guard let value = list.max(), let sample = list.firstIndex(of: value) else { return nil }
+            return LargestTarget(value: value, sample: sample)
+        case .nextToken, .none:
+            return nil
+        }
+    }
+
+    /// The number of classes that the labels tell of, the largest label plus 1; nil where the targets are no labels.
+    public var classCount: Int? {
+        guard case .labels = targets else { return nil }
+        return largestTarget.map { Int($0.value) + 1 }
+    }
+
+    /// The samples at the places `samples`, in that order; their values are not copied.
+    public func selecting(_ samples: [Int]) -> Dataset {
+        let chosenInputs: Inputs =
+            switch inputs {
+            case .values(let values): .values(values.selecting(samples))
+            case .tokens(let tokens): .tokens(tokens.selecting(samples))
+            }
+        let chosenTargets: Targets =
+            switch targets {
+            case .labels(let list): .labels(samples.map { list[$0] })
+            case .answers(let list): .answers(samples.map { list[$0] })
+            case .nextToken: .nextToken
+            case .none: .none
+            }
+        return Dataset(name: name, inputs: chosenInputs, targets: chosenTargets)
+    }
+}

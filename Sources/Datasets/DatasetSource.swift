@@ -1,0 +1,99 @@
+import Archives
+
+/// Where samples are and how they are to be read: everything that the command line can say of them.
+///
+/// | kind | told by | samples | answers |
+/// |---|---|---|---|
+/// | `.npz` | a zip file | `x`, `X` or `images` | `y`, `Y` or `labels` |
+/// | `.npy` | its magic bytes | the array | a file of labels |
+/// | IDX | its magic bytes | the array | a file of labels |
+/// | CIFAR-10, CIFAR-100 | `.bin` (or standard input) without a context, whole records, labels that are classes | [3, 32, 32] | the last label of a record |
+/// | flat token ids | `.bin` with a context | windows | the next token |
+/// | text | `.txt` | windows of its token ids | the next token |
+/// | modular addition | `modadd:P` | `a b P` | (a + b) mod P |
+///
+/// Bytes are divided by 255. Integers of one or two dimensions are token ids: in an `.npz`, and in an `.npy` with labels, those of 16 bits or
+/// more; in an `.npy` alone all. One dimension is flat. Each file may be compressed by itself with gzip, xz, zstd or bzip2.
+public struct DatasetSource: Sendable {
+    /// A file, `-` for standard input, or `modadd:P`, `modadd:P:train`, `modadd:P:test`.
+    public var path: String
+    /// A file of the samples' labels: IDX, `.npy`, or `.npz` with `y`, `Y` or `labels`.
+    public var labels: String?
+    /// What is subtracted from values and divides them, after bytes were divided by 255.
+    public var normalization: Normalization?
+    /// The length of the windows that flat token ids and text are cut into.
+    public var context: Int?
+    /// How a `.bin` stores token ids.
+    public var tokenWidth: TokenWidth
+    /// The share of modular addition's pairs that are its train part.
+    public var trainFraction: Double
+    /// Decides the parts of modular addition.
+    public var seed: UInt64
+    /// Turns text into token ids; nil where the checkpoint brought no tokenizer.
+    public var tokenize: (@Sendable (String) throws -> [Int32])?
+
+    public init(
+        path: String, labels: String? = nil, normalization: Normalization? = nil, context: Int? = nil, tokenWidth: TokenWidth = .uint16,
+        trainFraction: Double = 0.3, seed: UInt64 = 0, tokenize: (@Sendable (String) throws -> [Int32])? = nil
+    ) {
+        self.path = path
+        self.labels = labels
+        self.normalization = normalization
+        self.context = context
+        self.tokenWidth = tokenWidth
+        self.trainFraction = trainFraction
+        self.seed = seed
+        self.tokenize = tokenize
+    }
+
+    /// Opens the data. Values of uncompressed files stay in the file until they are asked for.
+    ///
+    /// - Throws: ``DatasetError`` where it cannot be read, is damaged, or does not fit the options; what ``tokenize`` throws.
+    public func open() throws -> Dataset {
+        if let addition = try ModularAddition(path) {
+            try refuse(labels: true, normalization: true, context: true, for: "modular addition")
+            return try addition.dataset(trainFraction: trainFraction, seed: seed)
+        }
+        return try open(DataFile(path: path))
+    }
+
+    /// Opens bytes that were found at ``path``.
+    func open(_ file: DataFile) throws -> Dataset {
+        switch try file.kind(context: context) {
+        case .npz: return try dataset(ArrayData(npz: file))
+        case .npy: return try dataset(ArrayData(npy: file, hasLabels: labels != nil))
+        case .idx: return try dataset(ArrayData(idx: file))
+        case .images(let batch):
+            try refuse(labels: true, context: true, for: "a CIFAR batch")
+            return try batch.dataset(name: path, normalization: normalization)
+        case .flatTokens:
+            try refuse(labels: true, normalization: true, for: "token ids")
+            return try FlatTokens(file, width: tokenWidth).dataset(context: context)
+        case .text:
+            try refuse(labels: true, normalization: true, for: "text")
+            let text = try file.text()
+            guard let tokenize else {
+                throw DatasetError(path: path, problem: "text needs a tokenizer, and the checkpoint has no tokenizer.json")
+            }
+            return try Dataset.windows(of: tokenize(text), context: context, name: path)
+        case .pairs:
+            throw DatasetError(path: path, problem: "prompt pairs are no samples", expected: "npz, npy, IDX, CIFAR, token ids or .txt")
+        }
+    }
+
+    private func dataset(_ arrays: ArrayData) throws -> Dataset {
+        var arrays = arrays
+        if let labels { try arrays.readTargets(from: labels) }
+        return try arrays.dataset(normalization: normalization, context: context)
+    }
+
+    /// Refuses options that were given and say nothing about this kind of data.
+    private func refuse(labels: Bool = false, normalization: Bool = false, context: Bool = false, for kind: String) throws {
+        var given: [String] = []
+        if labels, self.labels != nil { given.append("--labels") }
+        if normalization, self.normalization != nil { given.append("--normalize") }
+        if context, self.context != nil { given.append("--context") }
+        guard let option = given.first else { return }
+        throw DatasetError(path: path, problem: "\(option) does not apply to \(kind)")
+    }
+}

@@ -1,0 +1,155 @@
+import Archives
+
+/// Clean prompts with their corrupted counterparts and the answers that tell them apart, as text or as token ids.
+public struct PromptPairs: Sendable {
+    /// A prompt, or an answer of one token.
+    public enum Piece: Sendable, Equatable {
+        case text(String)
+        /// None negative.
+        case tokens([Int32])
+    }
+
+    /// One clean prompt and its corrupted counterpart.
+    public struct Pair: Sendable, Equatable {
+        public let clean: Piece
+        public let corrupted: Piece
+        /// The tokens that are right after the clean prompt, each one token; may be empty.
+        public let answers: [Piece]
+        /// The tokens that are wrong after the clean prompt, each one token; may be empty.
+        public let wrongAnswers: [Piece]
+
+        public init(clean: Piece, corrupted: Piece, answers: [Piece], wrongAnswers: [Piece]) {
+            self.clean = clean
+            self.corrupted = corrupted
+            self.answers = answers
+            self.wrongAnswers = wrongAnswers
+        }
+    }
+
+    /// What the user wrote.
+    public let name: String
+    /// In the file's order.
+    public let pairs: [Pair]
+
+    public init(name: String, pairs: [Pair]) {
+        self.name = name
+        self.pairs = pairs
+    }
+
+    /// Whether any prompt or answer is text, for which a tokenizer is needed.
+    public var holdsText: Bool {
+        pairs.contains { pair in
+            ([pair.clean, pair.corrupted] + pair.answers + pair.wrongAnswers).contains {
+                if case .text = $0 { true } else { false }
+            }
+        }
+    }
+
+    /// Opens the JSON or CSV file at `path`, or standard input where that is `-`. JSON begins with a brace.
+    ///
+    /// JSON is `{"prompts": [{"clean": ..., "corrupt": ..., "answers": [...], "wrong_answers": [...]}]}`, other keys are not looked at; a
+    /// prompt is a text or a list of token ids, an answer a text or a token id. CSV has a header with the columns `clean`, `corrupted`,
+    /// `correct_idx` and `incorrect_idx` among others; the last two hold a token id or a list `[1, 2]`. Wrong answers may be missing in both.
+    ///
+    /// - Throws: ``DatasetError`` where it cannot be read or is something else.
+    public static func open(_ path: String) throws -> PromptPairs { try read(DataFile(path: path)) }
+
+    private static let maximumSize = 1 << 28
+
+    /// Reads the pairs in a file.
+    static func read(_ file: DataFile) throws -> PromptPairs {
+        guard case .pairs = try file.kind(context: nil) else { throw unsuitable(file) }
+        guard file.content.count <= maximumSize else {
+            throw DatasetError(
+                path: file.path, problem: "too long for prompt pairs", expected: "at most \(maximumSize) bytes", found: "\(file.content.count)")
+        }
+        let text = try file.text()
+        let isJSON = text.unicodeScalars.first { $0 != "\u{FEFF}" && !$0.properties.isWhitespace }.map { $0 == "{" || $0 == "[" } ?? false
+        let pairs = isJSON ? try PromptPairsJSON.read(text, path: file.path) : try PromptPairsCSV.read(text, path: file.path)
+        guard !pairs.isEmpty else { throw DatasetError(path: file.path, problem: "holds no prompt pairs") }
+        return PromptPairs(name: file.path, pairs: pairs)
+    }
+
+    private static func unsuitable(_ file: DataFile) -> DatasetError {
+        DatasetError(path: file.path, problem: "no prompt pairs", expected: "JSON with prompts, or CSV with clean and corrupted")
+    }
+}
+
+/// Prompt pairs as token ids: the two prompts of a pair have one length.
+public struct TokenPairs: Sendable {
+    public let name: String
+    public let clean: TokenSequences
+    public let corrupted: TokenSequences
+    /// The right answers of each pair, none for some or all.
+    public let answers: [[Int32]]
+    /// The wrong answers of each pair, none for some or all.
+    public let wrongAnswers: [[Int32]]
+
+    public var count: Int { answers.count }
+
+    /// The largest id among prompts and answers; 0 where there are none.
+    public var largestToken: Int32 {
+        let prompts = [clean, corrupted].compactMap { $0.largestToken()?.value }
+        return (prompts + answers.joined() + wrongAnswers.joined()).max() ?? 0
+    }
+}
+
+extension PromptPairs {
+    /// The pairs as token ids.
+    ///
+    /// - Parameters:
+    ///   - prompt: the ids of a prompt's text; nil where there is no tokenizer.
+    ///   - answer: the ids of an answer's text, without any that a tokenizer puts before a prompt; nil where there is no tokenizer.
+    /// - Throws: ``DatasetError`` where a prompt is empty, the prompts of a pair differ in length, an answer is not one token, or text
+    ///   meets no tokenizer; what the closures throw.
+    public func tokenized(prompt: ((String) throws -> [Int32])?, answer: ((String) throws -> [Int32])?) throws -> TokenPairs {
+        func ids(_ piece: Piece, _ tokenize: ((String) throws -> [Int32])?) throws -> [Int32] {
+            switch piece {
+            case .tokens(let ids): return ids
+            case .text(let text):
+                guard let tokenize else {
+                    throw DatasetError(path: name, problem: "text needs a tokenizer, and the checkpoint has no tokenizer.json")
+                }
+                return try tokenize(text)
+            }
+        }
+        func answers(_ pieces: [Piece], _ number: Int) throws -> [Int32] {
+            try pieces.map { piece in
+                let found = try ids(piece, answer)
+                guard found.count == 1 else {
+                    throw DatasetError(
+                        path: name, problem: "an answer of pair \(number) is not one token" + (piece.quoted.map { ": " + $0 } ?? ""),
+                        expected: "1 token", found: "\(found.count)")
+                }
+                return found[0]
+            }
+        }
+        var clean: [[Int32]] = []
+        var corrupted: [[Int32]] = []
+        for (number, pair) in pairs.enumerated() {
+            let (first, second) = (try ids(pair.clean, prompt), try ids(pair.corrupted, prompt))
+            guard !first.isEmpty, !second.isEmpty else {
+                throw DatasetError(path: name, problem: "a prompt of pair \(number) is empty", expected: "1 token or more")
+            }
+            guard first.count == second.count else {
+                throw DatasetError(
+                    path: name, problem: "the prompts of pair \(number) differ in length", expected: "\(first.count) tokens as in the clean one",
+                    found: "\(second.count)")
+            }
+            clean.append(first)
+            corrupted.append(second)
+        }
+        return TokenPairs(
+            name: name, clean: TokenSequences(clean), corrupted: TokenSequences(corrupted),
+            answers: try pairs.enumerated().map { try answers($1.answers, $0) },
+            wrongAnswers: try pairs.enumerated().map { try answers($1.wrongAnswers, $0) })
+    }
+}
+
+extension PromptPairs.Piece {
+    /// The text for a message.
+    fileprivate var quoted: String? {
+        guard case .text(let text) = self else { return nil }
+        return "'\(text.prefix(40))'"
+    }
+}

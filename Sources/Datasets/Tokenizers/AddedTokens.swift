@@ -1,0 +1,113 @@
+/// The tokens that are found in a text before it is split into words: special tokens, and those that a user added.
+struct AddedTokens: Sendable {
+    struct Token: Sendable {
+        let content: String
+        let id: Int32
+        /// Only where no word character stands beside it.
+        let isSingleWord: Bool
+        /// Takes the white space to its left with it.
+        let stripsLeft: Bool
+        let stripsRight: Bool
+        /// Found in the normalised text, by its own normalised form.
+        let isNormalized: Bool
+        let isSpecial: Bool
+    }
+
+    /// A stretch of a text: a token, or text between tokens (`token` nil). Never empty.
+    struct Segment {
+        let range: Range<Int>
+        let token: Int32?
+    }
+
+    private var tokens: [Token] = []
+    /// Prefix tree: node and byte -> node; the root is 0.
+    private var children: [UInt64: Int32] = [:]
+    /// The token that ends at each node, or -1.
+    private var ends: [Int32] = [-1]
+    private var firstBytes = Array(repeating: false, count: 256)
+
+    static let maximumLength = 1_000
+    /// The work allowed for each byte of text; real tokens need about one.
+    private static let stepsPerByte = 100
+
+    var isEmpty: Bool { tokens.isEmpty }
+
+    /// Adds a token that is found as `form`; of two with the same form the first stays.
+    mutating func add(_ token: Token, form: [UInt8]) throws {
+        guard !form.isEmpty else { return }
+        guard form.count <= Self.maximumLength else {
+            throw TokenizerProblem("the added token \(token.content.quotedInMessage) is too long", expected: "at most \(Self.maximumLength) bytes")
+        }
+        var node: Int32 = 0
+        for byte in form {
+            let key = UInt64(node) << 8 | UInt64(byte)
+            if let child = children[key] {
+                node = child
+            } else {
+                children[key] = Int32(ends.count)
+                node = Int32(ends.count)
+                ends.append(-1)
+            }
+        }
+        firstBytes[Int(form[0])] = true
+        if ends[Int(node)] < 0 { ends[Int(node)] = Int32(tokens.count) }
+        tokens.append(token)
+    }
+
+    /// Cuts `text` into tokens and what lies between them; of tokens that start in the same place the longest counts.
+    ///
+    /// - Throws: ``TokenizerProblem`` where the tokens almost match nearly everywhere, so that the search takes absurdly long.
+    func segments(of text: UnsafeBufferPointer<UInt8>) throws -> [Segment] {
+        var segments: [Segment] = []
+        var remainingSteps = text.count * Self.stepsPerByte + 1_000_000
+        var (position, textStart) = (0, 0)
+        while position < text.count {
+            guard firstBytes[Int(text[position])], let match = longestMatch(at: position, text, &remainingSteps) else {
+                guard remainingSteps >= 0 else { throw TokenizerProblem("the added tokens take too many steps on this text") }
+                position += 1
+                continue
+            }
+            var (start, end) = (position, match.end)
+            position = match.end
+            let token = tokens[match.token]
+            if token.isSingleWord, Self.endsInWord(text, start) || Self.startsWithWord(text, end) { continue }
+            if token.stripsLeft {
+                while start > textStart, Self.isSpace(text, at: text.scalarStart(before: start)) { start = text.scalarStart(before: start) }
+            }
+            if token.stripsRight {
+                while end < text.count, Self.isSpace(text, at: end) { end += text.scalarLength(at: end) }
+            }
+            if textStart < start { segments.append(Segment(range: textStart..<start, token: nil)) }
+            segments.append(Segment(range: start..<end, token: token.id))
+            textStart = end
+        }
+        if textStart < text.count { segments.append(Segment(range: textStart..<text.count, token: nil)) }
+        return segments
+    }
+
+    private func longestMatch(at start: Int, _ text: UnsafeBufferPointer<UInt8>, _ steps: inout Int) -> (token: Int, end: Int)? {
+        var (node, position) = (Int32(0), start)
+        var found: (token: Int, end: Int)?
+        while position < text.count, let child = children[UInt64(node) << 8 | UInt64(text[position])] {
+            (node, position) = (child, position + 1)
+            steps -= 1
+            if ends[Int(node)] >= 0 { found = (Int(ends[Int(node)]), position) }
+        }
+        return found
+    }
+
+    private static let word = ScalarClass(items: [ScalarClass.wordOfAddedTokens])
+
+    private static func endsInWord(_ text: UnsafeBufferPointer<UInt8>, _ end: Int) -> Bool {
+        end > 0 && startsWithWord(text, text.scalarStart(before: end))
+    }
+
+    private static func startsWithWord(_ text: UnsafeBufferPointer<UInt8>, _ start: Int) -> Bool {
+        guard start < text.count, let scalar = Unicode.Scalar(text.scalar(at: start).value) else { return false }
+        return word.contains(scalar)
+    }
+
+    private static func isSpace(_ text: UnsafeBufferPointer<UInt8>, at position: Int) -> Bool {
+        Unicode.Scalar(text.scalar(at: position).value)?.properties.isWhitespace ?? false
+    }
+}

@@ -1,0 +1,161 @@
+@_spi(_Unicode) import Swift
+
+/// What happens to a text before it is split: composition, case, replacements.
+struct Normalizer: Sendable {
+    enum Step: Sendable {
+        /// Canonical composition.
+        case composed
+        /// Canonical decomposition.
+        case decomposed
+        case lowercase
+        case strip(left: Bool, right: Bool)
+        /// Puts the bytes before a text that is not empty.
+        case prepend([UInt8])
+        /// Puts the bytes in the place of every match of a pattern.
+        case replace(pattern: Int, content: [UInt8])
+    }
+
+    private(set) var steps: [Step] = []
+
+    private static let known = "NFC, NFD, Lowercase, Strip, Prepend, Replace or Sequence"
+
+    init(_ section: JSONSection, patterns: inout PatternList) throws {
+        if !section.isNull { try add(section, &patterns) }
+        try section.checkLength(steps.count)
+    }
+
+    private mutating func add(_ section: JSONSection, _ patterns: inout PatternList) throws {
+        let type = try section.type()
+        switch type {
+        case "NFC": steps.append(.composed)
+        case "NFD": steps.append(.decomposed)
+        case "Lowercase": steps.append(.lowercase)
+        case "Strip": steps.append(.strip(left: try section["strip_left"].bool(), right: try section["strip_right"].bool()))
+        case "Prepend": steps.append(.prepend(Array(try section["prepend"].string().utf8)))
+        case "Replace":
+            steps.append(.replace(pattern: try patterns.add(section["pattern"]), content: Array(try section["content"].string().utf8)))
+        case "Sequence":
+            for part in try section["normalizers"].list() { try add(part, &patterns) }
+        default: throw section.unknownType(type, known: Self.known)
+        }
+    }
+
+    private static let tooLong = TokenizerProblem("the normalizer makes a text a hundred times as long")
+
+    /// A text on its way through the steps.
+    struct Text {
+        var bytes: [UInt8]
+        /// Whether it begins where the whole text does, nothing removed before it.
+        var startsWholeText: Bool
+    }
+
+    /// Applies all steps to `text`.
+    ///
+    /// - Throws: ``TokenizerProblem`` where a pattern takes too many steps, or the text grows beyond reason.
+    func apply(to text: inout Text, _ patterns: PatternList, _ matcher: inout PatternMatcher) throws {
+        let maximum = text.bytes.count * 100 + 1_000_000
+        for step in steps {
+            switch step {
+            case .composed: text.bytes = Self.mapped(text.bytes) { $0._nfc }
+            case .decomposed: text.bytes = Self.mapped(text.bytes) { $0._nfd }
+            case .lowercase: text.bytes = Self.lowercase(text.bytes)
+            case .strip(let left, let right): Self.strip(&text, left: left, right: right)
+            case .prepend(let prefix): if !text.bytes.isEmpty { text.bytes.insert(contentsOf: prefix, at: 0) }
+            case .replace(let pattern, let content):
+                matcher.allowSteps(forBytes: text.bytes.count)
+                try Self.replace(&text, patterns.programs[pattern], number: pattern, content, maximum: maximum, &matcher)
+            }
+            guard text.bytes.count <= maximum else { throw Self.tooLong }
+        }
+    }
+
+    /// The version of Unicode that the package composes and decomposes by; younger characters stay as and where they are.
+    private static let unicodeVersion = 9
+
+    private static func mapped<Scalars: Sequence<Unicode.Scalar>>(_ bytes: [UInt8], _ transform: (String) -> Scalars) -> [UInt8] {
+        // Below U+00C0 nothing decomposes, and below U+0300 nothing composes with what stands before it.
+        guard bytes.contains(where: { $0 >= 0xC3 }) else { return bytes }
+        var result: [UInt8] = []
+        result.reserveCapacity(bytes.count + bytes.count / 8)
+        var (position, end) = (0, 0)
+        while position < bytes.count {
+            guard bytes[position] >= 0x80 else {
+                position += 1
+                continue
+            }
+            // A run beyond ASCII is mapped together with the character before it, on which it may put accents.
+            let start = max(position - 1, end)
+            result.append(contentsOf: bytes[end..<start])
+            while position < bytes.count, bytes[position] >= 0x80 { position += 1 }
+            end = position
+            appendMapped(String(decoding: bytes[start..<end], as: UTF8.self).unicodeScalars, to: &result, transform)
+        }
+        result.append(contentsOf: bytes[end...])
+        return result
+    }
+
+    private static func appendMapped<Scalars: Sequence<Unicode.Scalar>>(
+        _ scalars: String.UnicodeScalarView, to result: inout [UInt8], _ transform: (String) -> Scalars
+    ) {
+        func append(_ part: Substring.UnicodeScalarView) {
+            for scalar in transform(String(part)) { result.append(contentsOf: UTF8.encode(scalar) ?? .init()) }
+        }
+        var start = scalars.startIndex
+        for index in scalars.indices where scalars[index].value >= 0x300 {
+            guard let age = scalars[index].properties.age, age.major > unicodeVersion else { continue }
+            append(scalars[start..<index])
+            result.append(contentsOf: UTF8.encode(scalars[index]) ?? .init())
+            start = scalars.index(after: index)
+        }
+        append(scalars[start...])
+    }
+
+    private static func lowercase(_ bytes: [UInt8]) -> [UInt8] {
+        var result: [UInt8] = []
+        result.reserveCapacity(bytes.count)
+        for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+            if scalar.isASCII {
+                let byte = UInt8(scalar.value)
+                result.append((0x41...0x5A).contains(byte) ? byte | 0x20 : byte)
+            } else {
+                result.append(contentsOf: scalar.properties.lowercaseMapping.utf8)
+            }
+        }
+        return result
+    }
+
+    private static func strip(_ text: inout Text, left: Bool, right: Bool) {
+        let scalars = String(decoding: text.bytes, as: UTF8.self).unicodeScalars
+        func length(_ part: some Sequence<Unicode.Scalar>) -> Int {
+            part.prefix(while: \.properties.isWhitespace).reduce(0) { $0 + UTF8.width($1) }
+        }
+        let leading = left ? length(scalars) : 0
+        let trailing = right && leading < text.bytes.count ? length(scalars.reversed()) : 0
+        if leading > 0 { text.startsWholeText = false }
+        text.bytes = Array(text.bytes[leading..<text.bytes.count - trailing])
+    }
+
+    private static func replace(
+        _ text: inout Text, _ program: PatternProgram, number: Int, _ content: [UInt8], maximum: Int, _ matcher: inout PatternMatcher
+    ) throws {
+        var result: [UInt8] = []
+        result.reserveCapacity(text.bytes.count)
+        var (end, removesStart) = (0, false)
+        try text.bytes.withUnsafeBufferPointer { bytes in
+            var search = PatternMatcher.Search()
+            while let match = try matcher.next(program, number: number, in: bytes, &search) {
+                // What takes the place of several characters belongs to the last of them.
+                if match.lowerBound == 0, !match.isEmpty, content.isEmpty || match.upperBound > bytes.scalarLength(at: 0) {
+                    removesStart = true
+                }
+                result.append(contentsOf: bytes[end..<match.lowerBound])
+                result.append(contentsOf: content)
+                end = match.upperBound
+                guard result.count <= maximum else { throw tooLong }
+            }
+            result.append(contentsOf: bytes[end...])
+        }
+        text.bytes = result
+        if removesStart { text.startsWholeText = false }
+    }
+}

@@ -1,0 +1,127 @@
+import Archives
+
+/// A checkpoint's own tokenizer: text to token ids and back, as its `tokenizer.json` says.
+///
+/// The ids are those of the `tokenizers` package's `encode(text).ids`, with truncation and padding off. Read are byte-level BPE
+/// (GPT-2, GPT-NeoX, Llama 3, Qwen2), SentencePiece-style BPE with byte fallback (Llama 2, Mistral, Gemma) and WordLevel; what else
+/// a file asks for is refused by name. One tokenizer may be used by several threads at once.
+public struct Tokenizer: Sendable {
+    /// Whether the special tokens that the tokenizer puts around a text are there.
+    public enum SpecialTokens: Sendable {
+        /// The text's own tokens and nothing else.
+        case never
+        /// As the tokenizer's template says: often a token that begins the text.
+        case byTemplate
+    }
+
+    private let path: String
+    private let model: TokenModel
+    private let patterns: PatternList
+    private let normalizer: Normalizer
+    private let preTokenizer: PreTokenizer
+    private let postProcessor: PostProcessor
+    private let decoder: TokenDecoder
+    private let added: AddedVocabulary
+
+    /// Reads a `tokenizer.json`.
+    ///
+    /// - Parameters:
+    ///   - json: the file's bytes.
+    ///   - path: how errors name the file.
+    /// - Throws: ``TokenizerError`` where the file is damaged, or asks for what is not read.
+    public init(_ json: ByteRegion, path: String) throws {
+        do {
+            let file = try json.withUnsafeBytes { try TokenizerFile($0.bindMemory(to: UInt8.self)) }
+            var patterns = PatternList()
+            self.path = path
+            model = file.model
+            normalizer = try Normalizer(file["normalizer"], patterns: &patterns)
+            preTokenizer = try PreTokenizer(file["pre_tokenizer"], patterns: &patterns)
+            postProcessor = try PostProcessor(file["post_processor"])
+            decoder = try TokenDecoder(file["decoder"], patterns: &patterns)
+            added = try AddedVocabulary(file["added_tokens"], model.vocabulary, normalizer, patterns)
+            self.patterns = patterns
+        } catch let problem as TokenizerProblem {
+            throw problem.error(path: path)
+        }
+    }
+
+    /// The number of tokens, added ones included.
+    public var vocabularySize: Int { model.vocabulary.count + added.countBesideModel }
+
+    // MARK: - Text to tokens
+
+    /// The token ids of `text`.
+    ///
+    /// - Throws: ``TokenizerError`` where the text holds what the vocabulary has no token for, not even an unknown one although
+    ///   one is named, or where a pattern of the tokenizer takes absurdly many steps on it.
+    public func encode(_ text: String, addingSpecialTokens specialTokens: SpecialTokens) throws -> [Int32] {
+        do {
+            var text = text
+            let tokens = try text.withUTF8 { try encode($0) }
+            return specialTokens == .byTemplate ? postProcessor.apply(to: tokens) : tokens
+        } catch let problem as TokenizerProblem {
+            throw problem.error(path: path)
+        }
+    }
+
+    private func encode(_ text: UnsafeBufferPointer<UInt8>) throws -> [Int32] {
+        var matcher = patterns.matcher()
+        var run = EncodingRun(model, preTokenizer, patterns, matcher)
+        for segment in try added.raw.segments(of: text) {
+            if let token = segment.token {
+                run.append(token)
+                continue
+            }
+            let startsWholeText = segment.range.lowerBound == 0
+            let part = UnsafeBufferPointer(rebasing: text[segment.range])
+            if normalizer.steps.isEmpty {
+                try encode(normalized: part, startsWholeText: startsWholeText, &run)
+            } else {
+                var normalized = Normalizer.Text(bytes: Array(part), startsWholeText: startsWholeText)
+                try normalizer.apply(to: &normalized, patterns, &matcher)
+                try normalized.bytes.withUnsafeBufferPointer {
+                    try encode(normalized: $0, startsWholeText: normalized.startsWholeText, &run)
+                }
+            }
+        }
+        return run.tokens
+    }
+
+    private func encode(normalized text: UnsafeBufferPointer<UInt8>, startsWholeText: Bool, _ run: inout EncodingRun) throws {
+        for segment in try added.normalized.segments(of: text) {
+            if let token = segment.token {
+                run.append(token)
+            } else {
+                let part = UnsafeBufferPointer(rebasing: text[segment.range])
+                try run.append(part, startsWholeText: startsWholeText && segment.range.lowerBound == 0)
+            }
+        }
+    }
+
+    // MARK: - Tokens to text
+
+    /// The text of `tokens`, special ones included; ids that are no token are passed over.
+    public func decode(_ tokens: [Int32]) -> String {
+        decoder.text(of: tokens.compactMap { added.form(of: $0) ?? model.vocabulary.token($0) }, .wholeText, patterns)
+    }
+
+    /// What `token` stands for in a text, the space before a word included; nil where the id is no token.
+    ///
+    /// A token that is only part of a character gives U+FFFD.
+    public func text(of token: Int32) -> String? {
+        bytes(of: token).map { decoder.text(of: [$0], .oneToken, patterns) }
+    }
+
+    /// The token as the vocabulary writes it (`Ġthe`, `▁the`, `<0x0A>`); nil where the id is no token.
+    public func entry(of token: Int32) -> String? {
+        bytes(of: token).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The id of the token that the vocabulary, or the list of added tokens, writes as `entry`.
+    public func token(id entry: String) -> Int32? {
+        added.id(of: Array(entry.utf8)) ?? model.vocabulary.id(of: entry)
+    }
+
+    private func bytes(of token: Int32) -> [UInt8]? { added.content(of: token) ?? model.vocabulary.token(token) }
+}

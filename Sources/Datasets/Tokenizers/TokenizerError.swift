@@ -1,0 +1,53 @@
+import Archives
+
+/// Why a tokenizer could not be read, or a text not be encoded. Its description is one line: `PATH: what, expected X, found Y`.
+public struct TokenizerError: Error, Sendable, CustomStringConvertible {
+    /// The tokenizer's file.
+    public var path: String
+    /// What is wrong, in lower case without a full stop.
+    public var problem: String
+    public var expected: String?
+    public var found: String?
+    /// What the user can do about it.
+    public var hint: String?
+
+    public init(path: String, problem: String, expected: String? = nil, found: String? = nil, hint: String? = nil) {
+        self.path = path
+        self.problem = problem
+        self.expected = expected
+        self.found = found
+        self.hint = hint
+    }
+
+    public var description: String {
+        var text = path + ": " + problem
+        if let expected { text += ", expected \(expected)" }
+        if let found { text += ", found \(found)" }
+        if let hint { text += "; \(hint)" }
+        return text.singleLine
+    }
+}
+
+/// What is wrong with a part of a tokenizer, before the file's name is known.
+struct TokenizerProblem: Error {
+    var problem: String
+    var expected: String?
+    var found: String?
+
+    init(_ problem: String, expected: String? = nil, found: String? = nil) {
+        self.problem = problem
+        self.expected = expected
+        self.found = found
+    }
+
+    func error(path: String) -> TokenizerError {
+        TokenizerError(path: path, problem: problem, expected: expected, found: found)
+    }
+}
+
+extension String {
+    /// The text between quotes, cut where it is long: how a message shows what a file holds.
+    var quotedInMessage: String {
+        unicodeScalars.count <= 60 ? "'\(self)'" : "'\(String(String.UnicodeScalarView(unicodeScalars.prefix(60))))...'"
+    }
+}

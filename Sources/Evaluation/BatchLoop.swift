@@ -1,0 +1,41 @@
+import Tensors
+
+/// Goes through batches on several threads and hands on the results in the order of the batches.
+///
+/// Where there are fewer batches than threads, each batch gets a team of several.
+public struct BatchLoop: Sendable {
+    public let count: Int
+    public let threads: Int
+    /// The batches whose results wait to be handed on at one time.
+    public let wave: Int
+
+    /// - Parameter wave: the results that may be in memory at once; at least as many as threads are used.
+    public init(count: Int, threads: Int, wave: Int? = nil) {
+        self.count = count
+        self.threads = max(1, threads)
+        self.wave = max(wave ?? 16 * max(1, threads), min(max(1, threads), max(1, count)))
+    }
+
+    /// Calls `compute` for each batch with a worker of its own thread, and `consume` with the results in order.
+    ///
+    /// - Parameter worker: makes what one thread needs, given its team; a worker is kept from batch to batch.
+    public func run<Worker, Result: Sendable>(
+        worker: @Sendable (Team) throws -> Worker, compute: @Sendable (Worker, Int) throws -> Result, consume: (Int, Result) throws -> Void
+    ) throws {
+        guard count > 0 else { return }
+        let width = min(threads, count)
+        let idle = WorkerPool<Worker>()
+        var start = 0
+        while start < count {
+            let end = min(count, start + wave)
+            let first = start
+            let results = try Parallel.map(count: end - start, threads: width) { place in
+                let mine = try idle.take() ?? worker(Team(size: max(1, threads / width)))
+                defer { idle.give(mine) }
+                return try compute(mine, first + place)
+            }
+            for (place, result) in results.enumerated() { try consume(first + place, result) }
+            start = end
+        }
+    }
+}

@@ -1,0 +1,78 @@
+import Archives
+import Datasets
+import Networks
+
+/// Data that a model cannot be given. Its description is one line that begins with the data's name.
+public struct DataFitError: Error, Sendable, CustomStringConvertible {
+    public let data: String
+    public let problem: String
+    public let expected: String?
+    public let found: String?
+    public let hint: String?
+
+    public init(_ data: String, _ problem: String, expected: String? = nil, found: String? = nil, hint: String? = nil) {
+        self.data = data
+        self.problem = problem
+        self.expected = expected
+        self.found = found
+        self.hint = hint
+    }
+
+    public var description: String {
+        var text = "\(data): \(problem)"
+        if let expected { text += ", expected \(expected)" }
+        if let found { text += ", found \(found)" }
+        if let hint { text += "; \(hint)" }
+        return text.singleLine
+    }
+}
+
+/// Whether a network can be given a data set, found out before anything runs.
+struct DataFit {
+    /// The shape of a sample of numbers as the network reads it; nil for tokens.
+    let sampleShape: [Int]?
+
+    /// - Throws: ``DataFitError`` naming the data and the sample.
+    init(_ network: Network, _ dataset: Dataset) throws(DataFitError) {
+        let name = dataset.name
+        do throws(NetworkError) {
+            switch (dataset.inputs, network.input) {
+            case (.values(let values), _):
+                let shape = try network.sampleShape(for: values.shape)
+                sampleShape = shape
+                _ = try network.shapes(for: .values([1] + shape))
+            case (.tokens(let tokens), .tokens(let vocabulary, let positions)):
+                sampleShape = nil
+                if let positions, tokens.maximumLength > positions {
+                    throw NetworkError(
+                        "a sequence is longer than the model's positions", expected: "at most \(positions) tokens",
+                        found: "\(tokens.maximumLength)", hint: "--context \(positions) cuts text and flat token ids")
+                }
+                if let largest = tokens.largestToken(), Int(largest.value) >= vocabulary {
+                    throw NetworkError(
+                        "sample \(largest.sample) has a token beyond the vocabulary at position \(largest.position)",
+                        expected: "0 to \(vocabulary - 1)", found: "\(largest.value)")
+                }
+                _ = try network.shapes(for: .tokens(samples: 1, length: max(1, tokens.maximumLength)))
+            case (.tokens, .values(let shape)):
+                throw NetworkError(
+                    "the model reads numbers", expected: "samples of \(shape.map { $0.map(String.init) ?? "any" }.joined(separator: "x"))",
+                    found: "token ids")
+            }
+        } catch {
+            throw DataFitError(
+                name, error.subject.map { "\($0): \(error.problem)" } ?? error.problem, expected: error.expected, found: error.found, hint: error.hint)
+        }
+        if case .labels = dataset.targets, case .tokens = network.input {
+            throw DataFitError(name, "has a class for each sample, which a model of tokens does not score", expected: "token ids or answers")
+        }
+        if case .nextToken = dataset.targets, case .values = network.input {
+            throw DataFitError(name, "has no classes for the model to find")
+        }
+        if let largest = dataset.largestTarget, Int(largest.value) >= network.outputWidth {
+            throw DataFitError(
+                name, "sample \(largest.sample) has a label out of the model's range", expected: "0 to \(network.outputWidth - 1)",
+                found: "\(largest.value)")
+        }
+    }
+}

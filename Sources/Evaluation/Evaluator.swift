@@ -1,0 +1,103 @@
+import Datasets
+import Networks
+import Tensors
+
+/// Runs a network over a data set.
+public struct Evaluator: Sendable {
+    public let batches: SampleBatches
+    public let threads: Int
+
+    public init(_ batches: SampleBatches, threads: Int) {
+        self.batches = batches
+        self.threads = threads
+    }
+
+    public var network: Network { batches.network }
+
+    /// The number of classes that outcomes are counted by: those of labels and answers, none for running text.
+    public var classCount: Int {
+        switch batches.dataset.targets {
+        case .labels, .answers: network.outputWidth
+        case .nextToken, .none: 0
+        }
+    }
+
+    /// The intact model's outcome.
+    ///
+    /// - Parameters:
+    ///   - logits: called with the scores of each batch in order, where they are wanted.
+    ///   - progress: called with the number of samples done.
+    public func evaluate(
+        logits: ((Tensor) throws -> Void)? = nil, answers consume: ((Answers) throws -> Void)? = nil, progress: (Int) -> Void = { _ in }
+    ) throws -> Outcome {
+        var outcome = Outcome(classCount: classCount)
+        let keepsLogits = logits != nil
+        let output = network.output
+        try BatchLoop(count: batches.ranges.count, threads: threads, wave: keepsLogits ? threads : nil).run(
+            worker: { BatchWorker(batches, team: $0) },
+            compute: { worker, place in
+                let run = try worker.run(place, request: RunRequest(recorded: [output]))
+                guard let scores = run[output] else { preconditionFailure("no output") }
+                return (answers: try batches.answers(place, scores: scores, team: worker.team), logits: keepsLogits ? scores.copied() : nil)
+            },
+            consume: { place, result in
+                outcome += result.answers.outcome(classCount: classCount)
+                try consume?(result.answers)
+                if let scores = result.logits { try logits?(scores) }
+                progress(batches.ranges[place].count)
+            })
+        return outcome
+    }
+}
+
+/// One thread's executors, made when a batch of a new shape comes and kept as long as the shape stays.
+public final class BatchWorker {
+    public let batches: SampleBatches
+    public let team: Team
+    private let arena = Arena()
+    private var executor: Executor?
+
+    public init(_ batches: SampleBatches, team: Team) {
+        self.batches = batches
+        self.team = team
+    }
+
+    /// Runs the network on a batch; the values hold until this worker's next run.
+    public func run(_ place: Int, request: RunRequest) throws -> RecordedRun {
+        try run(batches.batch(place), request: request)
+    }
+
+    /// Runs the network on a batch of its own.
+    public func run(_ batch: Batch, request: RunRequest) throws -> RecordedRun {
+        if executor?.batch != batch.shape || executor?.request.recorded != request.recorded {
+            executor = try Executor(batches.network, batch: batch.shape, request: request, team: team, arena: arena)
+        }
+        guard let executor else { preconditionFailure("no executor") }
+        return executor.run(batch)
+    }
+}
+
+extension SampleBatches {
+    /// The answers that a network's scores of a batch give.
+    ///
+    /// - Throws: ``DataFitError`` where the output is no table of scores.
+    public func answers(_ place: Int, scores: Tensor, team: Team) throws -> Answers {
+        guard scores.shape.count == 2 || scores.shape.count == 3 else {
+            throw DataFitError(
+                dataset.name, "the model's output is no table of scores", expected: "samples x classes",
+                found: scores.shape.map(String.init).joined(separator: "x"))
+        }
+        let rowTargets = targets(place, outputShape: scores.shape)
+        let rows = CrossEntropy.forward(scores, targets: rowTargets, team: team)
+        let length = scores.shape.count == 3 ? scores.shape[1] : 1
+        var answers = Answers()
+        for row in rowTargets.indices where rowTargets[row] >= 0 {
+            answers.samples.append(ranges[place].lowerBound + row / length)
+            answers.positions.append(row % length)
+            answers.targets.append(rowTargets[row])
+            answers.predictions.append(rows.predictions[row])
+            answers.losses.append(rows.losses[row])
+        }
+        return answers
+    }
+}

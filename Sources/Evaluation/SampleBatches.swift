@@ -1,0 +1,114 @@
+import Datasets
+import Networks
+import Tensors
+
+/// A data set cut into batches that a network takes: consecutive samples of one shape.
+public struct SampleBatches: Sendable {
+    public let network: Network
+    public let dataset: Dataset
+    /// The samples of each batch.
+    public let ranges: [Range<Int>]
+    /// The shape of one sample of numbers, as the network reads it; nil for tokens.
+    private let sampleShape: [Int]?
+
+    /// The elements that one run's values may take where the user does not say how many samples a batch has.
+    private static let budget = 1 << 24
+    private static let largest = 256
+
+    /// - Parameter batchSize: the samples of a batch; chosen by the memory that a run takes where nil.
+    /// - Throws: ``NetworkError`` or ``DataFitError`` where the data does not fit the network.
+    public init(_ dataset: Dataset, for network: Network, batchSize: Int? = nil) throws {
+        self.network = network
+        self.dataset = dataset
+        let sampleShape = try DataFit(network, dataset).sampleShape
+        self.sampleShape = sampleShape
+        var ranges: [Range<Int>] = []
+        var sizes: [Int: Int] = [:]
+        var start = 0
+        while start < dataset.count {
+            let length = Self.length(of: start, dataset)
+            let size = try batchSize ?? sizes[length] ?? Self.size(network, sampleShape: sampleShape, length: length)
+            sizes[length] = size
+            let limit = min(dataset.count, start + size)
+            var end = start + 1
+            while end < limit, Self.length(of: end, dataset) == length { end += 1 }
+            ranges.append(start..<end)
+            start = end
+        }
+        self.ranges = ranges
+    }
+
+    /// So many samples that the values of a run keep within the budget.
+    private static func size(_ network: Network, sampleShape: [Int]?, length: Int) throws -> Int {
+        let elements =
+            try Executor.memory(
+                network, batch: shape(samples: 1, sampleShape: sampleShape, length: length), request: RunRequest(recorded: [network.output]))
+            / MemoryLayout<Float>.size
+        return min(largest, max(1, budget / max(elements, 1)))
+    }
+
+    private static func length(of sample: Int, _ dataset: Dataset) -> Int {
+        if case .tokens(let tokens) = dataset.inputs { return tokens.length(of: sample) }
+        return 0
+    }
+
+    private static func shape(samples: Int, sampleShape: [Int]?, length: Int) -> BatchShape {
+        if let sampleShape { return .values([samples] + sampleShape) }
+        return .tokens(samples: samples, length: length)
+    }
+
+    /// The shape of a batch.
+    public func shape(_ place: Int) -> BatchShape {
+        let range = ranges[place]
+        return Self.shape(samples: range.count, sampleShape: sampleShape, length: Self.length(of: range.lowerBound, dataset))
+    }
+
+    /// What the network is given for a batch.
+    public func batch(_ place: Int) -> Batch { batch(of: Array(ranges[place])) }
+
+    /// What the network is given for any samples of one shape.
+    public func batch(of samples: [Int]) -> Batch {
+        switch dataset.inputs {
+        case .values(let values):
+            let tensor = Tensor(uninitialized: [samples.count] + (sampleShape ?? values.shape))
+            tensor.withMutableElements { values.fill($0, samples: samples) }
+            return .values(tensor)
+        case .tokens(let tokens):
+            let length = samples.first.map(tokens.length(of:)) ?? 0
+            var ids: [Int32] = []
+            ids.reserveCapacity(samples.count * length)
+            for sample in samples { ids += tokens.tokens(of: sample) }
+            return .tokens(TokenBatch(ids: ids, samples: samples.count, length: length))
+        }
+    }
+
+    /// The answers of a batch, one for each row of scores; -1 for rows that nobody asks about.
+    ///
+    /// The rows are samples where the network scores samples, [samples, classes], else positions, [samples, length, vocabulary].
+    public func targets(_ place: Int, outputShape: [Int]) -> [Int32] {
+        let range = ranges[place]
+        let length = outputShape.count == 3 ? outputShape[1] : 1
+        switch dataset.targets {
+        case .labels(let labels), .answers(let labels):
+            var targets = [Int32](repeating: -1, count: range.count * length)
+            for (row, sample) in range.enumerated() { targets[(row + 1) * length - 1] = labels[sample] }
+            return targets
+        case .nextToken:
+            guard case .tokens(let tokens) = dataset.inputs else { return [] }
+            var targets: [Int32] = []
+            targets.reserveCapacity(range.count * length)
+            for sample in range {
+                targets += tokens.tokens(of: sample).dropFirst()
+                targets.append(-1)
+            }
+            return targets
+        case .none:
+            return [Int32](repeating: -1, count: range.count * length)
+        }
+    }
+}
+
+extension Dataset.Targets {
+    /// Whether there are answers to compare with.
+    public var areKnown: Bool { if case .none = self { false } else { true } }
+}

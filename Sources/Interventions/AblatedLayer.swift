@@ -1,0 +1,109 @@
+import Archives
+import Checkpoints
+import Modularity
+import Networks
+import Tensors
+
+/// A layer whose clusters are switched: where it is in the network, and which neurons are in which cluster.
+public struct AblatedLayer: Sendable {
+    public let layer: Layer
+    /// The node whose output the layer's out-neurons are, before the nonlinearity where there is one.
+    public let node: NodeID
+    public let parameter: ParameterID
+    public let clustering: LayerClustering
+    /// Neurons without weights, which are in no cluster and stay as they are.
+    public let isolatedCount: Int
+
+    /// - Throws: ``AblationError`` where the network does not read the layer as a matrix of neurons, or the clusters do not partition it.
+    public init(_ layer: Layer, in network: Network, clustering: LayerClustering) throws {
+        self.layer = layer
+        self.clustering = clustering
+        guard let parameter = network.parameter(named: layer.name) else {
+            throw AblationError(layer: layer.name, "the network does not read it")
+        }
+        self.parameter = parameter
+        let shapes = try? network.shapes(for: network.exampleBatch)
+        let readers = network.readers(of: parameter)
+        let node = readers.first { reader in
+            guard let shapes else { return true }
+            return NeuronPlaces(shapes[reader.index]).neurons == layer.outNeurons
+        }
+        guard let node else {
+            throw AblationError(layer: layer.name, "its rows are not the neurons of an output of the network", expected: "a layer with \(layer.outNeurons) outputs")
+        }
+        self.node = node
+        guard clustering.outLabels.count == layer.outNeurons, clustering.inLabels.count == layer.inNeurons else {
+            throw AblationError(
+                layer: layer.name, "the clusters are another layer's", expected: "\(layer.outNeurons) out- and \(layer.inNeurons) in-neurons",
+                found: "\(clustering.outLabels.count) and \(clustering.inLabels.count)")
+        }
+        isolatedCount = clustering.outLabels.isolatedCount
+        try checkIsolated()
+    }
+
+    /// Clusters partition a layer: only neurons without any weight may be in none.
+    private func checkIsolated() throws {
+        guard clustering.outLabels.isolatedCount + clustering.inLabels.isolatedCount > 0 else { return }
+        let sums = try layer.weights().absoluteSums()
+        for (side, labels, totals) in [("out", clustering.outLabels, sums.rows), ("in", clustering.inLabels, sums.columns)] {
+            for (neuron, label) in labels.values.enumerated() where label == Labels.none && totals[neuron] > 0 {
+                throw AblationError(
+                    layer: layer.name, "\(side)-neuron \(neuron) has weights and is in no cluster",
+                    expected: "clusters that partition the layer", found: "\(labels.isolatedCount) \(side)-neurons without one")
+            }
+        }
+    }
+
+    public var clusterCount: Int { clustering.clusterCount }
+
+    /// The network's weight with everything but the wanted rows and columns set to 0, written to `target`.
+    ///
+    /// - Parameters:
+    ///   - keepsRow: whether an out-neuron's weights stay.
+    ///   - keepsColumn: whether an in-neuron's weights stay.
+    func writeMasked(_ weight: Tensor, to target: Tensor, keepsRow: [Bool], keepsColumn: [Bool]) {
+        let (blocks, first, second, inner): (Int, Int, Int, Int)
+        switch layer.layout {
+        case .asStored(let out, let input): (blocks, first, second, inner) = (1, out, input, 1)
+        case .convolution(let out, let input, let kernel): (blocks, first, second, inner) = (1, out, input, kernel)
+        case .transposed(let count, let input, let out): (blocks, first, second, inner) = (count, input, out, 1)
+        }
+        let isTransposed = if case .transposed = layer.layout { true } else { false }
+        target.copy(from: weight)
+        target.withMutableElements { elements in
+            for block in 0..<blocks {
+                for i in 0..<first {
+                    for j in 0..<second {
+                        let row = isTransposed ? block * second + j : i
+                        let column = isTransposed ? i : j
+                        if keepsRow[row], keepsColumn[column] { continue }
+                        let start = ((block * first + i) * second + j) * inner
+                        for place in start..<start + inner { elements[place] = 0 }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Why clusters cannot be ablated. Its description is one line without the checkpoint's path.
+public struct AblationError: Error, Sendable, CustomStringConvertible {
+    public let layer: String
+    public let problem: String
+    public let expected: String?
+    public let found: String?
+
+    public init(layer: String, _ problem: String, expected: String? = nil, found: String? = nil) {
+        self.layer = layer
+        self.problem = problem
+        self.expected = expected
+        self.found = found
+    }
+
+    public var description: String {
+        var text = "layer '\(layer)': \(problem)"
+        if let expected { text += ", expected \(expected)" }
+        if let found { text += ", found \(found)" }
+        return text.singleLine
+    }
+}

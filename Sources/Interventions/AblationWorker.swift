@@ -1,0 +1,137 @@
+import Evaluation
+import Networks
+import Tensors
+
+/// One thread's part of an ablation: the intact run of a batch and the changed runs that begin from it.
+final class AblationWorker {
+    private let plans: [AblationPlan]
+    private let ablation: ClusterAblation
+    private let batches: SampleBatches
+    private let means: [[Float]]?
+    private let partners: ResampledPartners?
+    private let classCount: Int
+    private let team: Team
+    /// What the intact run records: all that a changed run reads.
+    private let intactRequest: RunRequest
+    private let intact: BatchWorker
+    private let resampled: BatchWorker
+    private let changedArena = Arena()
+    private var changed: (shape: BatchShape, executors: [Executor])?
+    private let masked: [Tensor]
+
+    init(
+        _ plans: [AblationPlan], ablation: ClusterAblation, batches: SampleBatches, means: [[Float]]?, partners: ResampledPartners?,
+        classCount: Int, team: Team
+    ) throws {
+        self.plans = plans
+        self.ablation = ablation
+        self.batches = batches
+        self.means = means
+        self.partners = partners
+        self.classCount = classCount
+        self.team = team
+        let network = batches.network
+        var recorded: Set<NodeID> = [network.output]
+        for plan in plans {
+            recorded.insert(plan.layer.node)
+            switch ablation.reading {
+            case .activations: recorded.formUnion(network.frontier(intervened: [plan.layer.node]))
+            case .weights: recorded.formUnion(network.frontier(parameters: [plan.layer.parameter]))
+            }
+        }
+        intactRequest = RunRequest(recorded: recorded)
+        intact = BatchWorker(batches, team: team)
+        resampled = BatchWorker(batches, team: team)
+        masked = ablation.reading == .weights ? plans.map { Tensor(uninitialized: network.values[$0.layer.parameter].shape) } : []
+    }
+
+    private func executors(_ shape: BatchShape) throws -> [Executor] {
+        if let changed, changed.shape == shape { return changed.executors }
+        let network = batches.network
+        let made = try plans.map { plan -> Executor in
+            var request = RunRequest(recorded: [network.output])
+            request.base = intactRequest.recorded
+            switch ablation.reading {
+            case .activations: request.intervened = [plan.layer.node]
+            case .weights:
+                request.changedParameters = [plan.layer.parameter]
+                request.recorded.insert(plan.layer.node)
+            }
+            return try Executor(network, batch: shape, request: request, team: team, arena: changedArena)
+        }
+        changed = (shape, made)
+        return made
+    }
+
+    /// Runs a batch as it is and under every intervention.
+    func ablate(_ place: Int, keepsAnswers: Bool) throws -> AblatedBatch {
+        let network = batches.network
+        let batch = batches.batch(place)
+        let base = try intact.run(batch, request: intactRequest)
+        guard let scores = base[network.output] else { preconditionFailure("no output") }
+        let intactAnswers = try batches.answers(place, scores: scores, team: team)
+        let executors = try executors(batch.shape)
+        var partnerRun: RecordedRun?
+        if let partners {
+            let samples = batches.ranges[place].map { partners.partners[$0] }
+            partnerRun = try resampled.run(batches.batch(of: samples), request: RunRequest(recorded: Set(plans.map(\.layer.node))))
+        }
+        var items: [[AblatedBatch.Item]] = []
+        var squaredOutputs: [Double] = []
+        var dependence: [[ClusterAblation.Switch: [Int]]] = []
+        var kept: [[Answers]] = []
+        for (index, plan) in plans.enumerated() {
+            guard let output = base[plan.layer.node] else { preconditionFailure("no output") }
+            squaredOutputs.append(output.squaredSum)
+            let replacement: Intervention.Replacement =
+                if let means { .constants(means[index]) } else if let value = partnerRun?[plan.layer.node] { .values(value) } else { .zero }
+            var layerItems: [AblatedBatch.Item] = []
+            var layerAnswers: [Answers] = []
+            var spoiled: [ClusterAblation.Switch: [Int]] = [:]
+            for item in plan.items {
+                let (run, change) = changedRun(index, item, batch: batch, base: base, executor: executors[index], replacement)
+                guard let scores = run[network.output] else { preconditionFailure("no output") }
+                let answers = try batches.answers(place, scores: scores, team: team)
+                layerItems.append(AblatedBatch.Item(outcome: answers.outcome(classCount: classCount), change: change))
+                guard item.clustering == 0 else { continue }
+                var counts = spoiled[item.kind] ?? [Int](repeating: 0, count: answers.count)
+                for answer in 0..<answers.count where !answers.isCorrect(answer) { counts[answer] += 1 }
+                spoiled[item.kind] = counts
+                if keepsAnswers { layerAnswers.append(answers) }
+            }
+            items.append(layerItems)
+            kept.append(layerAnswers)
+            dependence.append(
+                spoiled.mapValues { counts in
+                    var histogram = [Int](repeating: 0, count: plan.layer.clusterCount + 1)
+                    for answer in 0..<intactAnswers.count where intactAnswers.isCorrect(answer) { histogram[counts[answer]] += 1 }
+                    return histogram
+                })
+        }
+        return AblatedBatch(
+            intact: intactAnswers.outcome(classCount: classCount), items: items, squaredOutputs: squaredOutputs, dependence: dependence,
+            answers: keepsAnswers ? ClusterAblation.BatchAnswers(intact: intactAnswers, layers: kept) : nil)
+    }
+
+    /// The run under one intervention, from the intact one on, and what it did to the layer's output.
+    private func changedRun(
+        _ index: Int, _ item: AblationPlan.Item, batch: Batch, base: RecordedRun, executor: Executor, _ replacement: Intervention.Replacement
+    ) -> (RecordedRun, InterventionChange) {
+        let plan = plans[index]
+        switch ablation.reading {
+        case .activations:
+            let intervention = Intervention(node: plan.layer.node, neurons: item.neurons, replacement: replacement)
+            let run = executor.run(batch, interventions: [intervention], base: base)
+            return (run, run.changes[0])
+        case .weights:
+            let (rows, columns) = plan.kept(item)
+            plan.layer.writeMasked(
+                batches.network.values[plan.layer.parameter], to: masked[index], keepsRow: rows, keepsColumn: columns)
+            var parameters = batches.network.values
+            parameters[plan.layer.parameter] = masked[index]
+            let run = executor.run(batch, parameters: parameters, base: base)
+            guard let before = base[plan.layer.node], let after = run[plan.layer.node] else { preconditionFailure("no output") }
+            return (run, InterventionChange(from: before, to: after))
+        }
+    }
+}

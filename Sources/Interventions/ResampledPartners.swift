@@ -1,0 +1,24 @@
+import Datasets
+import Tensors
+
+/// For each sample another one of the same shape whose activations take its place: one turn of a cycle through all samples in random order.
+public struct ResampledPartners: Sendable {
+    /// The partner of each sample; itself where no other has its length.
+    public let partners: [Int]
+
+    public init(_ dataset: Dataset, seed: UInt64) {
+        var groups: [Int: [Int]] = [:]
+        for sample in 0..<dataset.count {
+            let length = if case .tokens(let tokens) = dataset.inputs { tokens.length(of: sample) } else { 0 }
+            groups[length, default: []].append(sample)
+        }
+        var partners = Array(0..<dataset.count)
+        for (length, samples) in groups {
+            var order = samples
+            var generator = SeededGenerator(seed: seed, purpose: "ablation resample", index: length)
+            order.withUnsafeMutableBufferPointer { generator.shuffle($0) }
+            for (place, sample) in order.enumerated() { partners[sample] = order[(place + 1) % order.count] }
+        }
+        self.partners = partners
+    }
+}

@@ -1,0 +1,171 @@
+import ArgumentParser
+import Checkpoints
+import Evaluation
+import Interventions
+import Modularity
+
+extension ClusterAblation.Reading: ExpressibleByArgument {}
+extension ClusterAblation.Fill: ExpressibleByArgument {}
+
+struct AblateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ablate",
+        abstract: "Switches clusters off and on and says which classes or samples suffer.",
+        usage: "modinspect ablate --clusters <file> --data <data> [...] <checkpoint>",
+        discussion: """
+            Each cluster of each layer in the file is switched off while the rest stays (off), and left alone while the rest is \
+            switched off (on). The first row is the model as it is. Every intervention says how many neurons it switched and by how \
+            much the layer's output moved; one that moved nothing is no result, and its measures are undefined.
+
+            Also counted: how many answers that the intact model gets right become wrong under exactly 0, 1, ..., k of a layer's \
+            interventions.
+            """)
+
+    @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
+    var checkpoint: String
+
+    @Option(
+        name: .customLong("clusters"),
+        help: ArgumentHelp("The clusters: the tsv, json or jsonl of modinspect cluster; - is standard input.", valueName: "file"),
+        completion: .file())
+    var clusterFile: String
+
+    @Option(help: "The format of the result; text without this option, tsv with --per-sample and --dependence.")
+    var format: ReportFormat?
+
+    @Option(
+        help: ArgumentHelp(
+            "What is switched.",
+            discussion: """
+                activations: the outputs of the layer's neurons, before the nonlinearity, are replaced by the fill; weights: the rows \
+                of the neurons and the columns of the in-neurons of the same cluster are set to 0.
+                """))
+    var reading = ClusterAblation.Reading.activations
+
+    @Option(
+        help: ArgumentHelp(
+            "What is put in an output's place.",
+            discussion: "zero; mean: the neuron's mean over the data; resample: its output for another sample."))
+    var fill = ClusterAblation.Fill.zero
+
+    @Option(
+        name: .customLong("control"),
+        help: ArgumentHelp(
+            "Compare with N random clusterings of the same sizes: mean, standard deviation and p of accuracy and loss.", valueName: "n"))
+    var controls = 0
+
+    @Flag(name: .customLong("per-sample"), help: "Write one row for each answer under each intervention (tsv, jsonl).")
+    var isPerSample = false
+
+    @Flag(name: .customLong("dependence"), help: "Write the counts of answers by how many interventions spoil them, as a table (tsv).")
+    var isDependence = false
+
+    @OptionGroup var data: DataOptions
+    @OptionGroup var layers: LayerOptions
+    @OptionGroup var architecture: ArchitectureOptions
+    @OptionGroup var source: CheckpointOptions
+    @OptionGroup var computation: ComputationOptions
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        if [checkpoint, clusterFile, data.data, data.labels].filter({ $0 == "-" }).count > 1 {
+            throw ValidationError("standard input can be read once only")
+        }
+        if reading == .weights, fill != .zero { throw ValidationError("--reading weights sets weights to 0: no --fill \(fill.rawValue)") }
+        if !(0...100_000).contains(controls) { throw ValidationError("--control takes a number from 0 to 100000") }
+        if isPerSample, isDependence { throw ValidationError("--per-sample and --dependence exclude each other") }
+        if isPerSample, let format, format != .tsv, format != .jsonl { throw ValidationError("--per-sample writes tsv or jsonl") }
+        if isDependence, let format, format != .tsv { throw ValidationError("--dependence writes tsv; json has the counts without it") }
+    }
+
+    func run() throws {
+        let run = CheckpointRun(diagnostics: output.diagnostics)
+        // Opened first: a result that can go nowhere is not worth computing.
+        let stream = try output.resultStream()
+        try run.forEach([checkpoint]) { path in try ablate(path, to: stream) }
+        try run.end()
+    }
+
+    private var chosenFormat: ReportFormat { format ?? (isPerSample || isDependence ? .tsv : .text) }
+
+    private func ablate(_ path: String, to stream: ResultStream) throws {
+        let given = try ClusterFile(path: clusterFile)
+        let model = try LoadedModel(source.open(path), architecture: architecture.architecture)
+        model.describe(output.diagnostics)
+        let ablated = try ablatedLayers(model, given)
+        let batches = try model.batches(data, seed: computation.seed)
+        guard batches.dataset.targets.areKnown else {
+            throw DataFitError(data.data, "has no answers to compare with", hint: "--labels FILE gives them")
+        }
+        let ablation = ClusterAblation(reading: reading, fill: fill, controls: controls, seed: computation.seed)
+        let progress = output.progressBar("ablate", total: 1000, unit: "")
+        defer { progress.finish() }
+        var done = 0.0
+        let answers = isPerSample ? try AnswerWriter(stream, format: chosenFormat) : nil
+        let result = try ablation.run(
+            ablated, on: batches, threads: computation.threadCount,
+            answers: answers.map { writer in { try writer.write($0, layers: ablated) } },
+            progress: { share in
+                done += share
+                progress.set(fraction: done)
+            })
+        progress.finish()
+        describe(result, path: path)
+        if !isPerSample { try write(result, model, samples: batches.dataset.count, to: stream) }
+        try stream.finish()
+    }
+
+    /// The file's layers, or those of them that --layers names.
+    private func ablatedLayers(_ model: LoadedModel, _ given: ClusterFile) throws -> [AblatedLayer] {
+        let clusterings = try given.clusterings(for: model.catalog)
+        let chosen: [Layer]
+        if layers.patterns.isEmpty {
+            chosen = model.catalog.layers.filter { clusterings[$0.name] != nil }
+        } else {
+            chosen = try layers.select(from: model.catalog, path: model.checkpoint.path)
+            if let missing = chosen.first(where: { clusterings[$0.name] == nil }) {
+                throw ClusterFileError(path: clusterFile, layer: missing.name, problem: "is not in the file")
+            }
+        }
+        return try chosen.map { layer in
+            guard let clustering = clusterings[layer.name] else { preconditionFailure("no clusters of '\(layer.name)'") }
+            return try AblatedLayer(layer, in: model.network, clustering: clustering)
+        }
+    }
+
+    private func describe(_ result: AblationResult, path: String) {
+        for layer in result.layers {
+            let idle = layer.rows.filter(\.movedNothing).map { "\($0.kind.rawValue) \($0.cluster)" }
+            if !idle.isEmpty {
+                output.diagnostics.warning(
+                    "\(path): layer '\(layer.name)': \(idle.joined(separator: ", ")) changed no activation: no result")
+            }
+        }
+    }
+
+    private func write(_ result: AblationResult, _ model: LoadedModel, samples: Int, to stream: ResultStream) throws {
+        let format = chosenFormat
+        let hash = format.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil
+        let provenance = AblationProvenance(
+            seed: computation.seed, checkpoint: CheckpointSource(path: model.checkpoint.path, sha256: hash), data: data.data,
+            clusters: clusterFile, reading: reading.rawValue, fill: fill.rawValue)
+        let report = AblateReport(
+            provenance: provenance, samples: samples, answers: result.intact.total.count, intact: AblatedOutcome(result.intact),
+            layers: result.layers.map(AblatedLayerReport.init))
+        let rows = [AblatedRow(intact: result.intact)] + report.layers.flatMap(\.interventions)
+        let table = AblateTable(report, hasControl: controls > 0)
+        switch format {
+        case .text: try stream.write(table.text(report))
+        case .tsv:
+            if isDependence {
+                try stream.write(AblateTable.dependence(report.layers))
+            } else {
+                try stream.write(table.header)
+                for row in rows { try stream.write(table.row(row)) }
+            }
+        case .json: try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
+        case .jsonl:
+            for row in rows { try stream.write(try ReportEncoder.bytes(of: AblateLine(provenance: provenance, row: row), isIndented: false)) }
+        }
+    }
+}

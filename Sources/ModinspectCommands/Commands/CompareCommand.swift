@@ -1,0 +1,189 @@
+import Archives
+import ArgumentParser
+import Checkpoints
+import Modularity
+
+struct CompareCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "compare",
+        abstract: "Sets two checkpoints, or two files of clusters, side by side.",
+        usage: "modinspect compare [<options>] <a> <b>",
+        discussion: """
+            Of two checkpoints, for each chosen layer that both have in the same shape: the scores in each; how far the clusters found in \
+            each agree, for out- and in-neurons; how far the weights moved from A to B, and where most. Names are the same if they \
+            differ only in prefixes such as module. and model.
+
+            Of two files of clusters: how far they agree, and the sizes of the clusters.
+
+            ari: the adjusted Rand index. nmi: the normalised mutual information. matched: the share of neurons in corresponding \
+            clusters, under the best matching of A's clusters with B's. All are 1 for the same clusters, whatever they are called. \
+            Neurons that either has in no cluster (-1) are left out. change: the norm of B - A over that of A.
+            """)
+
+    @Argument(help: "A checkpoint or a file of clusters: the state before; - is standard input.", completion: .file())
+    var a: String
+
+    @Argument(help: "Another one of the same kind: the state after.", completion: .file())
+    var b: String
+
+    @Option(help: "The format of the result.")
+    var format = ReportFormat.text
+
+    @Option(
+        name: .customLong("clusters"),
+        help: ArgumentHelp(
+            "Score both checkpoints by the clusters in FILE, the tsv, json or jsonl of modinspect cluster; - is standard input.",
+            valueName: "file"),
+        completion: .file())
+    var clusterFile: String?
+
+    @Option(
+        name: .customLong("top"),
+        help: ArgumentHelp("List the N largest changes of each layer's weights; tsv then has these only. Without this option: 1.", valueName: "n"))
+    var top: Int?
+
+    @Option(name: .customLong("member-b"), help: ArgumentHelp("The --member of B where it differs.", valueName: "path"))
+    var memberInB: String?
+
+    @Option(name: .customLong("key-b"), help: ArgumentHelp("The --key of B where it differs.", valueName: "a.b"))
+    var keyInB: String?
+
+    @OptionGroup var clustering: ClusteringOptionGroup
+    @OptionGroup var layers: LayerOptions
+    @OptionGroup var source: CheckpointOptions
+    @OptionGroup var computation: ComputationOptions
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+        if [a, b, clusterFile].count(where: { $0 == "-" }) > 1 { throw ValidationError("standard input can be read once only") }
+        if clustering.clusterCounts.count > 1 { throw ValidationError("compare takes one number of clusters; score sweeps over several") }
+        if clusterFile != nil, clustering.isGiven { throw ValidationError("--clusters leaves nothing for -k, --method, --no-align and --chain") }
+        if let top, !(1...1_000_000).contains(top) { throw ValidationError("--top takes a number from 1 to 1000000") }
+    }
+
+    func run() throws {
+        let given = try clusterFile.map { try ClusterFile(path: $0) }
+        // Opened first: a result that can go nowhere is not worth computing.
+        let stream = try output.resultStream()
+        let run = CheckpointRun(diagnostics: output.diagnostics)
+        var inputs: [ComparedInput] = []
+        try run.forEach([a]) {
+            inputs.append(try ComparedInput(path: $0, options: Checkpoint.Options(member: source.member, key: source.key)))
+        }
+        try run.forEach([b]) {
+            let options = Checkpoint.Options(member: memberInB ?? source.member, key: keyInB ?? source.key)
+            inputs.append(try ComparedInput(path: $0, options: options))
+        }
+        try run.end()
+        let report: CompareReport
+        switch (inputs[0], inputs[1]) {
+        case (.checkpoint(let first), .checkpoint(let second)):
+            report = try compare(first, second, given)
+        case (.clusters(let first, let contentA), .clusters(let second, let contentB)):
+            try refuseOptionsOfCheckpoints()
+            report = try compare((first, contentA), (second, contentB))
+        default:
+            throw wrongUsage("\(b): is \(inputs[1].kind), expected \(inputs[0].kind) as \(a) is")
+        }
+        try write(report, to: stream)
+    }
+
+    /// Everything that is about weights is wrong usage with files of clusters.
+    private func refuseOptionsOfCheckpoints() throws {
+        let isGiven =
+            clustering.isGiven || clusterFile != nil || top != nil || !layers.patterns.isEmpty
+            || [source.member, source.key, memberInB, keyInB].contains { $0 != nil }
+        if isGiven {
+            throw wrongUsage("\(a): is a file of clusters, with which only --format, --output, --quiet, --progress and --no-sha256 go")
+        }
+    }
+
+    /// Wrong usage that shows from the content of what was given.
+    private func wrongUsage(_ text: String) -> ExitCode {
+        output.diagnostics.failure(text)
+        return ExitCode(64)
+    }
+
+    private func compare(_ first: Checkpoint, _ second: Checkpoint, _ given: ClusterFile?) throws -> CompareReport {
+        let comparison = try CheckpointComparison(first, second, layers: layers, clusters: given)
+        let progress = output.progressBar("compare", total: 1000, unit: "")
+        defer { progress.finish() }
+        let sweeps = try comparison.sweeps(
+            options: clustering.clusteringOptions(seed: computation.seed), counts: clustering.clusterCounts,
+            threads: computation.threadCount
+        ) { progress.set(fraction: $0) }
+        let changes = try comparison.changes(keeping: top ?? 1) { progress.set(fraction: $0) }
+        progress.finish()
+        comparison.match.note(to: output.diagnostics, a: first.path, b: second.path)
+        output.diagnostics.describe(sweeps.a, path: first.path)
+        output.diagnostics.describe(sweeps.b, path: second.path)
+        let compared = zip(sweeps.a.layers, sweeps.b.layers).enumerated().map { place, layers in
+            let (before, after) = (layers.0.clustering, layers.1.clustering)
+            // Given clusters are the same in both.
+            let (out, into) =
+                given == nil
+                ? (ComparedSide(before.outLabels, after.outLabels), ComparedSide(before.inLabels, after.inLabels))
+                : (ComparedSide(), ComparedSide())
+            return ComparedLayer(
+                layer: before.layer, layerInB: comparison.b[place].name, a: ComparedClusters(before, layers.0.measures),
+                b: ComparedClusters(after, layers.1.measures), out: out, in: into, relativeChange: changes[place].relativeNorm,
+                largestChanges: changes[place].largest.map { ComparedWeight($0, kernel: comparison.a[place].kernelShape) })
+        }
+        let inputs = [first, second].map { checkpoint in
+            CheckpointSource(path: checkpoint.path, sha256: format.hasProvenance ? source.sha256(of: checkpoint, output) : nil)
+        }
+        return CompareReport(
+            seed: computation.seed, kind: .checkpoints, inputs: inputs, method: given == nil ? clustering.methodName : nil,
+            clusters: clusterFile, layers: compared, mean: ComparedLayer(meanOf: compared), onlyInA: comparison.match.onlyInA,
+            onlyInB: comparison.match.onlyInB, differing: comparison.match.differences)
+    }
+
+    private func compare(
+        _ first: (file: ClusterFile, content: ByteRegion), _ second: (file: ClusterFile, content: ByteRegion)
+    ) throws -> CompareReport {
+        let (before, after) = (try first.file.clusterings(), try second.file.clusterings())
+        func candidates(_ clusterings: [LayerClustering]) -> [LayerMatch.Candidate] {
+            clusterings.map { .init(name: $0.layer, shape: [$0.outLabels.count, $0.inLabels.count], isChosen: true) }
+        }
+        let match = LayerMatch(candidates(before), candidates(after))
+        guard !match.pairs.isEmpty else {
+            throw ClusterFileError(path: b, problem: "has no layer in common with \(a)", expected: match.expected, found: match.found)
+        }
+        match.note(to: output.diagnostics, a: a, b: b)
+        let compared = match.pairs.map { pair in
+            let (one, other) = (before[pair.a], after[pair.b])
+            return ComparedLayer(
+                layer: one.layer, layerInB: other.layer, a: ComparedClusters(one), b: ComparedClusters(other),
+                out: ComparedSide(one.outLabels, other.outLabels), in: ComparedSide(one.inLabels, other.inLabels), relativeChange: nil,
+                largestChanges: nil)
+        }
+        for layer in compared {
+            let (out, into) = (layer.out.unclustered ?? 0, layer.in.unclustered ?? 0)
+            if out + into > 0 {
+                output.diagnostics.note(
+                    "\(b): layer '\(layer.layer)': \(out) out-neurons and \(into) in-neurons are in no cluster here or in \(a) and are left out")
+            }
+        }
+        let inputs = [first, second].map { input in
+            CheckpointSource(path: input.file.path, sha256: format.hasProvenance ? source.sha256(of: [input.content], output) : nil)
+        }
+        return CompareReport(
+            seed: nil, kind: .clusters, inputs: inputs, method: nil, clusters: nil, layers: compared, mean: ComparedLayer(meanOf: compared),
+            onlyInA: match.onlyInA, onlyInB: match.onlyInB, differing: match.differences)
+    }
+
+    private func write(_ report: CompareReport, to stream: ResultStream) throws {
+        switch format {
+        case .text: try stream.write(CompareTable.text(report))
+        case .tsv:
+            let rows: CompareTable.Rows = report.kind == .clusters ? .clusters : top == nil ? .checkpoints : .changes
+            try stream.write(CompareTable.header(rows) + CompareTable.rows(report, rows))
+        case .json: try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
+        case .jsonl:
+            for row in report.rows {
+                try stream.write(try ReportEncoder.bytes(of: CompareLine(report: report, row: row), isIndented: false))
+            }
+        }
+        try stream.finish()
+    }
+}

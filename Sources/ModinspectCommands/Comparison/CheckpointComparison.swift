@@ -1,0 +1,121 @@
+import Checkpoints
+import Modularity
+
+/// The layers that two checkpoints share, clustered and scored in each, with the changes of their weights.
+struct CheckpointComparison {
+    let match: LayerMatch
+    /// The layers of A and B that are compared, in the same order.
+    let a: [Layer]
+    let b: [Layer]
+    /// Given clusters by the names in A; nil where they are to be found.
+    let given: [String: LayerClustering]?
+
+    private let pathA: String
+    private let pathB: String
+
+    /// Bands of about this many weights are compared at a time.
+    private static let bandSize = 1 << 22
+
+    /// - Parameters:
+    ///   - layers: which layers are chosen; without patterns those of the given clusters, or each model's default ones.
+    ///   - clusters: a file with clusters for the layers of A, or by the names in B.
+    init(_ first: Checkpoint, _ second: Checkpoint, layers: LayerOptions, clusters: ClusterFile?) throws {
+        let (catalogA, catalogB) = (LayerCatalog(first), LayerCatalog(second))
+        let partners = NamePairing(catalogA.layers.map(\.name), catalogB.layers.map(\.name)).partners
+        given = try clusters.map { try Self.clusterings($0, catalogA, catalogB, partners) }
+        let chosenA: Set<String>
+        var chosenB: Set<String> = []
+        if let given, layers.patterns.isEmpty {
+            chosenA = Set(given.keys)
+        } else {
+            chosenA = try Self.choose(layers, from: catalogA, path: first.path, beside: catalogB)
+            chosenB = try Self.choose(layers, from: catalogB, path: second.path, beside: catalogA)
+        }
+        func candidates(_ layers: [Layer], _ chosen: Set<String>) -> [LayerMatch.Candidate] {
+            layers.map { .init(name: $0.name, shape: [$0.outNeurons, $0.inNeurons] + $0.kernelShape, isChosen: chosen.contains($0.name)) }
+        }
+        match = LayerMatch(candidates(catalogA.layers, chosenA), candidates(catalogB.layers, chosenB))
+        guard !match.pairs.isEmpty else {
+            throw CheckpointError(
+                path: second.path, problem: "has no layer in common with \(first.path)", expected: match.expected, found: match.found)
+        }
+        a = match.pairs.map { catalogA.layers[$0.a] }
+        b = match.pairs.map { catalogB.layers[$0.b] }
+        pathA = first.path
+        pathB = second.path
+    }
+
+    /// The names of the layers that the patterns choose from one model. A pattern that matches nothing there must do so in the other.
+    private static func choose(
+        _ layers: LayerOptions, from catalog: LayerCatalog, path: String, beside other: LayerCatalog
+    ) throws -> Set<String> {
+        func matches(_ pattern: String, _ catalog: LayerCatalog) -> Bool {
+            (try? catalog.select([pattern.hasPrefix("!") ? String(pattern.dropFirst()) : pattern])) != nil
+        }
+        let known = layers.patterns.filter { matches($0, catalog) }
+        guard known.count < layers.patterns.count, layers.patterns.allSatisfy({ known.contains($0) || matches($0, other) }) else {
+            return Set(try layers.select(from: catalog, path: path).map(\.name))
+        }
+        if known.isEmpty {
+            return layers.patterns.allSatisfy { $0.hasPrefix("!") } ? Set(catalog.weightMatrices.map(\.name)) : []
+        }
+        return Set(((try? catalog.select(known)) ?? []).map(\.name))
+    }
+
+    private static func clusterings(
+        _ file: ClusterFile, _ a: LayerCatalog, _ b: LayerCatalog, _ partners: [Int?]
+    ) throws -> [String: LayerClustering] {
+        do {
+            return try file.clusterings(for: a)
+        } catch {
+            guard let clusterings = try? file.clusterings(for: b) else { throw error }
+            var renamed: [String: LayerClustering] = [:]
+            for (layer, partner) in zip(a.layers, partners) {
+                if let partner, let clustering = clusterings[b.layers[partner].name] { renamed[layer.name] = clustering }
+            }
+            guard renamed.count == clusterings.count else { throw error }
+            return renamed
+        }
+    }
+
+    /// The clusters and measures of both checkpoints' layers, under the names in A: the same random numbers then serve the same layer, so
+    /// that equal weights get equal clusters.
+    func sweeps(
+        options: ClusteringOptions, counts: [ClusterCount], threads: Int, progress: @escaping @Sendable (Double) -> Void
+    ) throws -> (a: ModelAnalysis.Sweep, b: ModelAnalysis.Sweep) {
+        let labels = given.map(LabelSource.given) ?? .clustering(options, counts: counts)
+        func sweep(_ layers: [Layer], _ path: String, _ part: Double) throws -> ModelAnalysis.Sweep {
+            let graph = WeightGraph(
+                layers: zip(a, layers).map { named, layer in
+                    WeightGraph.Layer(name: named.name, rows: layer.outNeurons, columns: layer.inNeurons) { try layer.weights() }
+                })
+            return try CheckpointRun.locating(path) {
+                let analysis = try ModelAnalysis(graph, labels: labels, threads: threads) { progress(part + 0.45 * $0) }
+                guard let sweep = analysis.sweeps.first else { throw ModularityError.noLayers }
+                return sweep
+            }
+        }
+        return (try sweep(a, pathA, 0), try sweep(b, pathB, 0.45))
+    }
+
+    /// The changes of each layer's weights; of a convolution those of every element of its kernels.
+    ///
+    /// - Parameter limit: how many of the largest changes to keep.
+    func changes(keeping limit: Int, progress: (Double) -> Void) throws -> [WeightChange] {
+        try zip(a, b).enumerated().map { place, layers in
+            let (before, after) = (layers.0.unfolded, layers.1.unfolded)
+            var sum = WeightChangeSum(keeping: limit)
+            let height = max(1, Self.bandSize / before.inNeurons)
+            var row = 0
+            while row < before.outNeurons {
+                let rows = row..<min(row + height, before.outNeurons)
+                let old = try CheckpointRun.locating(pathA) { try before.weights(rows: rows) }
+                let new = try CheckpointRun.locating(pathB) { try after.weights(rows: rows) }
+                sum.add(before: old, after: new, firstRow: row)
+                row = rows.upperBound
+            }
+            progress(0.9 + 0.1 * Double(place + 1) / Double(a.count))
+            return sum.change
+        }
+    }
+}

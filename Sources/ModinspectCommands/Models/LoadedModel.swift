@@ -1,0 +1,101 @@
+import Checkpoints
+import Datasets
+import Evaluation
+import Networks
+
+/// A checkpoint that runs: its network, and how that became known.
+struct LoadedModel {
+    let checkpoint: Checkpoint
+    let catalog: LayerCatalog
+    let network: Network
+    /// The architecture of a plain chain; nil for transformers.
+    let architecture: Architecture?
+    /// How the architecture of a chain became known.
+    let source: Chain.Source?
+
+    /// - Throws: ``ModelError`` that names the checkpoint.
+    init(_ checkpoint: Checkpoint, architecture given: Architecture?) throws {
+        self.checkpoint = checkpoint
+        catalog = LayerCatalog(checkpoint)
+        do throws(NetworkError) {
+            if given == nil, let network = try TransformerFamilies.network(of: checkpoint, catalog: catalog) {
+                self.network = network
+                architecture = nil
+                source = nil
+                return
+            }
+            let (architecture, source) = try Chain.architecture(of: checkpoint, catalog: catalog, given: given)
+            network = try Chain.network(of: checkpoint, architecture)
+            self.architecture = architecture
+            self.source = source
+        } catch {
+            throw ModelError(path: checkpoint.path, error)
+        }
+    }
+
+    /// Says on standard error what was assumed and what was left aside.
+    func describe(_ diagnostics: Diagnostics) {
+        if source == .assumed, let architecture, architecture.elements.count > 1 {
+            diagnostics.note("\(checkpoint.path): ReLU is assumed between its linear layers: --arch '\(architecture)'")
+        }
+        if let first = network.unusedTensors.first {
+            let count = network.unusedTensors.count
+            let others = count > 1 ? " and \(count - 1) \(count == 2 ? "other" : "others")" : ""
+            diagnostics.warning("\(checkpoint.path): the network does not read '\(first)'\(others)")
+        }
+    }
+
+    /// - Throws: ``ModelError`` where the parameters do not fit into memory.
+    func checkMemory() throws {
+        do {
+            try network.values.checkMemory()
+        } catch {
+            throw ModelError(path: checkpoint.path, error)
+        }
+    }
+
+    /// The data that the options name, read with this checkpoint's tokenizer where it is text.
+    func dataset(_ options: DataOptions, seed: UInt64) throws -> Dataset {
+        var source = DatasetSource(
+            path: options.data, labels: options.labels, normalization: options.normalize, context: options.context ?? defaultContext(options),
+            tokenWidth: options.tokenWidth, trainFraction: options.trainFraction, seed: seed)
+        if let file = checkpoint.companions["tokenizer.json"] {
+            let path = checkpoint.path + "/tokenizer.json"
+            let tokenizer = LazyTokenizer(file, path: path)
+            source.tokenize = { try tokenizer.encode($0) }
+        }
+        let dataset = try source.open()
+        guard let limit = options.limit, limit < dataset.count else { return dataset }
+        return dataset.selecting(Array(0..<limit))
+    }
+
+    /// Text is cut to the model's positions, and to no more than this where those are many or unbounded.
+    private static let longestContext = 1024
+
+    private func defaultContext(_ options: DataOptions) -> Int? {
+        guard options.data.hasSuffix(".txt"), case .tokens(_, let positions) = network.input else { return nil }
+        return min(positions ?? Self.longestContext, Self.longestContext)
+    }
+
+    /// The data in batches that the network takes.
+    ///
+    /// - Throws: ``ModelError`` where the model does not fit into memory, ``DataFitError`` where the data does not fit the model.
+    func batches(_ options: DataOptions, seed: UInt64) throws -> SampleBatches {
+        try checkMemory()
+        let dataset = try dataset(options, seed: seed)
+        return try SampleBatches(dataset, for: network, batchSize: options.batchSize)
+    }
+}
+
+/// Why a checkpoint cannot be run. Its description is one line that begins with the checkpoint's path.
+struct ModelError: Error, CustomStringConvertible {
+    let path: String
+    let error: NetworkError
+
+    init(path: String, _ error: NetworkError) {
+        self.path = path
+        self.error = error
+    }
+
+    var description: String { "\(path): \(error)" }
+}

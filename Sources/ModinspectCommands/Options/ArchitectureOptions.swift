@@ -1,0 +1,17 @@
+import ArgumentParser
+import Networks
+
+/// How the layers of a plain chain are connected, where the checkpoint does not tell.
+struct ArchitectureOptions: ParsableArguments {
+    @Option(
+        name: .customLong("arch"),
+        help: ArgumentHelp(
+            "The modules of a plain chain and what lies between them, in order: conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2.",
+            discussion: """
+                Needed for a chain with other than linear layers; between linear layers alone ReLU is assumed. Modules are named as \
+                in the state dict. Without parameters: relu, gelu, gelu_tanh, silu, tanh, sigmoid, softmax, maxpool, avgpool, \
+                adaptiveavgpool, flatten, dropout, identity.
+                """, valueName: "list"),
+        transform: { try Architecture($0) })
+    var architecture: Architecture?
+}

@@ -1,0 +1,48 @@
+import ArgumentParser
+import Datasets
+
+extension TokenWidth: ExpressibleByArgument {}
+
+/// The data that a model is run on.
+struct DataOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The data: npz with x and y, IDX, CIFAR-10 binary, token ids (npy, bin), text (txt), or modadd:P[:train|:test].",
+            valueName: "data"),
+        completion: .file())
+    var data: String
+
+    @Option(help: ArgumentHelp("The labels of data that has none of its own: IDX, npy, npz.", valueName: "file"), completion: .file())
+    var labels: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Subtract MEAN and divide by STD after bytes were divided by 255; for channels all means, then all deviations.",
+            valueName: "mean,std"),
+        transform: { try Normalization($0) })
+    var normalize: Normalization?
+
+    @Option(help: ArgumentHelp("Cut text and flat token ids into windows of T tokens.", valueName: "t"))
+    var context: Int?
+
+    @Option(name: .customLong("token-type"), help: "How a .bin stores token ids.")
+    var tokenWidth = TokenWidth.uint16
+
+    @Option(name: .customLong("train-fraction"), help: ArgumentHelp("The share of modular addition's pairs in modadd:P:train.", valueName: "x"))
+    var trainFraction = 0.3
+
+    @Option(help: ArgumentHelp("Take the first N samples only.", valueName: "n"))
+    var limit: Int?
+
+    @Option(
+        name: .customLong("batch"),
+        help: ArgumentHelp("The samples that run at once; chosen by memory without this option.", valueName: "n"))
+    var batchSize: Int?
+
+    mutating func validate() throws {
+        if let context, context < 2 { throw ValidationError("--context takes a number from 2 on") }
+        if let limit, limit < 1 { throw ValidationError("--limit takes a number from 1 on") }
+        if let batchSize, batchSize < 1 { throw ValidationError("--batch takes a number from 1 on") }
+        if !(trainFraction > 0 && trainFraction < 1) { throw ValidationError("--train-fraction takes a number between 0 and 1") }
+    }
+}

@@ -1,0 +1,120 @@
+import Archives
+
+/// The outcome of `ablate` for eyes, and as rows.
+struct AblateTable {
+    let hasControl: Bool
+    /// The classes that have a column: those that answers are counted by, where there are few enough.
+    let classes: [Int]
+
+    /// More classes than this have no columns.
+    private static let mostColumns = 100
+    /// More classes than this are not shown to eyes.
+    private static let mostShown = 10
+
+    init(_ report: AblateReport, hasControl: Bool) {
+        self.hasControl = hasControl
+        classes = report.intact.classes.count <= Self.mostColumns ? report.intact.classes.map(\.label) : []
+    }
+
+    private static let controlColumns = ["control_accuracy", "control_accuracy_sd", "accuracy_p", "control_loss", "control_loss_sd", "loss_p"]
+
+    var header: String {
+        TSV.row(
+            ["layer", "intervention", "cluster", "neurons", "moved", "relative_change", "mean_change", "accuracy", "loss"]
+                + classes.map { "accuracy_\($0)" } + (hasControl ? Self.controlColumns : []))
+    }
+
+    func row(_ row: AblatedRow) -> String {
+        let accuracies = Dictionary(row.classes.map { ($0.label, $0.accuracy) }, uniquingKeysWith: { first, _ in first })
+        var fields = [
+            row.layer ?? "-", row.intervention, row.cluster.map(String.init) ?? "nan", "\(row.neurons)", row.moved ? "1" : "0",
+        ]
+        fields += [row.relativeChange, row.meanChange, row.accuracy, row.loss].map(TSV.number)
+        fields += classes.map { TSV.number(accuracies[$0] ?? nil) }
+        if hasControl {
+            let numbers = [row.control?.accuracy, row.control?.loss].flatMap { [$0?.mean, $0?.standardDeviation, $0?.p] }
+            fields += numbers.map(TSV.number)
+        }
+        return TSV.row(fields)
+    }
+
+    /// The table of dependence counts: a row for each number of clusters.
+    static func dependence(_ layers: [AblatedLayerReport]) -> String {
+        var text = TSV.row(["layer", "intervention", "clusters", "answers"])
+        for layer in layers {
+            for (kind, counts) in [("off", layer.dependence.off), ("on", layer.dependence.on)] {
+                for (clusters, count) in counts.enumerated() { text += TSV.row([layer.layer, kind, "\(clusters)", "\(count)"]) }
+            }
+        }
+        return text
+    }
+
+    static let answersHeader = TSV.row([
+        "sample", "position", "target", "layer", "intervention", "cluster", "prediction", "correct", "loss",
+    ])
+
+    static func answer(_ answer: AblatedAnswer) -> String {
+        TSV.row([
+            "\(answer.sample)", "\(answer.position)", "\(answer.target)", answer.layer ?? "-", answer.intervention,
+            answer.cluster.map(String.init) ?? "nan", "\(answer.prediction)", answer.correct ? "1" : "0", TSV.number(answer.loss),
+        ])
+    }
+
+    private static func number(_ value: Double?) -> String { value.map(ByteText.rounded) ?? "nan" }
+
+    func text(_ report: AblateReport) -> String {
+        let provenance = report.provenance
+        var text = provenance.checkpoint.path.singleLine + "\n"
+        func line(_ label: String, _ value: String) {
+            text += "  " + label + String(repeating: " ", count: 10 - label.count) + value.singleLine + "\n"
+        }
+        line("data", "\(provenance.data), \(ByteText.grouped(report.samples)) samples")
+        line("switched", provenance.reading == "weights" ? "weights, set to zero" : "activations, filled with \(provenance.fill)")
+        line("intact", "accuracy \(Self.number(report.intact.accuracy)), loss \(Self.number(report.intact.loss))")
+        for layer in report.layers { text += "\n" + self.text(layer, intact: report.intact) }
+        return text
+    }
+
+    private func text(_ layer: AblatedLayerReport, intact: AblatedOutcome) -> String {
+        var text = "  " + "\(layer.layer), \(layer.k) \(layer.k == 1 ? "cluster" : "clusters")".singleLine + "\n"
+        var columns: [(String, TextTable.Alignment)] = [
+            ("switch", .left), ("cluster", .right), ("neurons", .right), ("change", .right), ("accuracy", .right), ("loss", .right),
+        ]
+        if hasControl { columns += [("random", .right), ("sd", .right), ("p", .right)] }
+        var table = TextTable(columns)
+        table.add(["intact", "", "", "", Self.number(intact.accuracy), Self.number(intact.loss)] + (hasControl ? ["", "", ""] : []))
+        for row in layer.interventions {
+            var fields = [row.intervention, row.cluster.map(String.init) ?? "", "\(row.neurons)"]
+            fields += row.moved ? [row.relativeChange, row.accuracy, row.loss].map(Self.number) : ["none", "-", "-"]
+            if hasControl {
+                let control = classes.isEmpty ? row.control?.loss : row.control?.accuracy
+                fields += [control?.mean, control?.standardDeviation, control?.p].map { row.moved ? Self.number($0) : "-" }
+            }
+            table.add(fields)
+        }
+        text += table.text(indent: 4)
+        if !classes.isEmpty, classes.count <= Self.mostShown {
+            text += "\n    accuracy by class\n" + classText(layer, intact: intact)
+        }
+        text += "\n    right answers of the intact model, by how many clusters' switches spoil them\n"
+        var dependence = TextTable([("switch", .left)] + (0...layer.k).map { ("\($0)", .right) })
+        for (kind, counts) in [("off", layer.dependence.off), ("on", layer.dependence.on)] {
+            dependence.add([kind] + counts.map(ByteText.grouped))
+        }
+        return text + dependence.text(indent: 4)
+    }
+
+    private func classText(_ layer: AblatedLayerReport, intact: AblatedOutcome) -> String {
+        var table = TextTable([("switch", .left), ("cluster", .right)] + classes.map { ("\($0)", .right) })
+        func accuracies(_ found: [EvaluatedClass]) -> [String] {
+            classes.map { label in
+                found.first { $0.label == label }?.accuracy.map { ByteText.fixed($0, digits: 2) } ?? "-"
+            }
+        }
+        table.add(["intact", ""] + accuracies(intact.classes))
+        for row in layer.interventions {
+            table.add([row.intervention, row.cluster.map(String.init) ?? ""] + accuracies(row.classes))
+        }
+        return table.text(indent: 4)
+    }
+}

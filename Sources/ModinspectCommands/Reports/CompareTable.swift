@@ -1,0 +1,124 @@
+import Archives
+
+/// A comparison for eyes, and as rows.
+enum CompareTable {
+    /// The rows of tsv: two checkpoints with a row a layer, two files of clusters with a row for each of its sides, or the changed weights.
+    enum Rows {
+        case checkpoints, clusters, changes
+    }
+
+    static func header(_ rows: Rows) -> String {
+        switch rows {
+        case .checkpoints:
+            TSV.row([
+                "layer", "k_a", "k_b", "clusterability_a", "clusterability_b", "adjusted_a", "adjusted_b", "ncut_a", "ncut_b", "out_ari",
+                "out_nmi", "out_matched", "in_ari", "in_nmi", "in_matched", "relative_change", "out", "in", "kernel", "weight_a", "weight_b",
+            ])
+        case .clusters:
+            TSV.row(["layer", "side", "neurons", "unclustered", "ari", "nmi", "matched", "sizes_a", "sizes_b"])
+        case .changes: TSV.row(["layer", "rank", "out", "in", "kernel", "weight_a", "weight_b"])
+        }
+    }
+
+    static func rows(_ report: CompareReport, _ rows: Rows) -> String {
+        switch rows {
+        case .checkpoints: report.rows.map(checkpointRow).joined()
+        case .clusters: report.rows.map(clusterRows).joined()
+        case .changes:
+            report.layers.map { layer in
+                (layer.largestChanges ?? []).enumerated().map { TSV.row([layer.layer, "\($0 + 1)"] + fields($1)) }.joined()
+            }.joined()
+        }
+    }
+
+    private static func checkpointRow(_ row: ComparedLayer) -> String {
+        let scores = [
+            row.a.clusterability, row.b.clusterability, row.a.adjusted, row.b.adjusted, row.a.ncut, row.b.ncut,
+        ]
+        let numbers = scores + row.out.measures + row.in.measures + [row.relativeChange]
+        return TSV.row([row.layer, count(row.a.k), count(row.b.k)] + numbers.map(TSV.number) + fields(row.largestChanges?.first))
+    }
+
+    private static func clusterRows(_ row: ComparedLayer) -> String {
+        let sides = [("out", row.out, row.a.outSizes, row.b.outSizes), ("in", row.in, row.a.inSizes, row.b.inSizes)]
+        return sides.map { name, side, a, b in
+            TSV.row(
+                [row.layer, name, count(side.neurons), count(side.unclustered)] + side.measures.map(TSV.number)
+                    + [list(a ?? [], ","), list(b ?? [], ",")])
+        }.joined()
+    }
+
+    /// The place of a weight and its two values.
+    private static func fields(_ weight: ComparedWeight?) -> [String] {
+        guard let weight else { return ["nan", "nan", "", "nan", "nan"] }
+        return ["\(weight.out)", "\(weight.in)", list(weight.kernel, ","), TSV.number(weight.a), TSV.number(weight.b)]
+    }
+
+    private static func count(_ value: Int?) -> String { value.map(String.init) ?? "nan" }
+
+    private static func list(_ values: [Int], _ separator: String) -> String { values.map(String.init).joined(separator: separator) }
+
+    private static func rounded(_ value: Double?) -> String { value.map(ByteText.rounded) ?? "nan" }
+
+    /// The tables of a comparison: what both are, the scores, the agreement of the clusters, the changes of the weights.
+    static func text(_ report: CompareReport) -> String {
+        var text = zip(["A", "B"], report.inputs).map { "\($0)  \($1.path.singleLine)\n" }.joined()
+        func add(_ table: TextTable) { text += "\n" + table.text() }
+        switch report.kind {
+        case .checkpoints:
+            add(scores(report))
+            if report.clusters == nil { add(agreement(report)) }
+            add(changes(report))
+        case .clusters:
+            add(agreement(report))
+            add(sizes(report))
+        }
+        return text
+    }
+
+    private static func scores(_ report: CompareReport) -> TextTable {
+        var table = TextTable([
+            ("layer", .left), ("", .left), ("clusterability", .right), ("adjusted", .right), ("ncut", .right),
+        ])
+        for row in report.rows {
+            for (label, name, clusters) in [(row.layer, "A", row.a), ("", "B", row.b)] {
+                table.add([label, name, rounded(clusters.clusterability), rounded(clusters.adjusted), rounded(clusters.ncut)])
+            }
+        }
+        return table
+    }
+
+    private static func agreement(_ report: CompareReport) -> TextTable {
+        var table = TextTable([("layer", .left), ("side", .left), ("ari", .right), ("nmi", .right), ("matched", .right)])
+        for row in report.rows {
+            for (label, name, side) in [(row.layer, "out", row.out), ("", "in", row.in)] {
+                table.add([label, name] + side.measures.map(rounded))
+            }
+        }
+        return table
+    }
+
+    private static func changes(_ report: CompareReport) -> TextTable {
+        var table = TextTable([("layer", .left), ("change", .right), ("at", .right), ("A", .right), ("B", .right)])
+        for row in report.rows {
+            var labels = [row.layer, rounded(row.relativeChange)]
+            for weight in row.largestChanges ?? [] {
+                let place = "[" + list([weight.out, weight.in] + weight.kernel, ",") + "]"
+                table.add(labels + [place, rounded(weight.a), rounded(weight.b)])
+                labels = ["", ""]
+            }
+            if row.largestChanges?.isEmpty ?? true { table.add(labels + ["", "", ""]) }
+        }
+        return table
+    }
+
+    private static func sizes(_ report: CompareReport) -> TextTable {
+        var table = TextTable([("layer", .left), ("side", .left), ("sizes in A", .left), ("sizes in B", .left)])
+        for row in report.layers {
+            for (label, name, a, b) in [(row.layer, "out", row.a.outSizes, row.b.outSizes), ("", "in", row.a.inSizes, row.b.inSizes)] {
+                table.add([label, name, list(a ?? [], " "), list(b ?? [], " ")])
+            }
+        }
+        return table
+    }
+}

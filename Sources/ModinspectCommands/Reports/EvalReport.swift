@@ -1,0 +1,79 @@
+import Evaluation
+import Glibc
+
+/// What `eval` found in several checkpoints, as one json document.
+struct EvalReport: Encodable {
+    static let schema = "modinspect.eval/1"
+
+    let schema = Self.schema
+    let version = modinspectVersion
+    let seed: UInt64
+    /// The data as the user named it.
+    let data: String
+    let checkpoints: [EvaluatedCheckpoint]
+}
+
+/// One checkpoint's outcome as a line of jsonl.
+struct EvalLine: Encodable {
+    let schema = EvalReport.schema
+    let version = modinspectVersion
+    let seed: UInt64
+    let data: String
+    let checkpoint: EvaluatedCheckpoint
+}
+
+/// How well one checkpoint answers.
+struct EvaluatedCheckpoint: Encodable {
+    let path: String
+    let sha256: String?
+    let family: String
+    /// The architecture of a plain chain; nil for transformers.
+    let architecture: String?
+    let samples: Int
+    /// The answers that were asked for: one a sample, or one a token.
+    let answers: Int
+    let correct: Int
+    let accuracy: Double?
+    /// The mean cross-entropy in nats.
+    let loss: Double?
+    /// exp(loss), of running text.
+    let perplexity: Double?
+    /// By the class of the right answer, classes that nobody asks for left out.
+    let classes: [EvaluatedClass]
+}
+
+/// How well a model answers the samples of one class.
+struct EvaluatedClass: Encodable {
+    let label: Int
+    let count: Int
+    let correct: Int
+    let accuracy: Double?
+    let loss: Double?
+}
+
+extension Outcome {
+    /// The classes that have samples.
+    var evaluatedClasses: [EvaluatedClass] {
+        classes.enumerated().compactMap { label, found in
+            found.count == 0
+                ? nil
+                : EvaluatedClass(label: label, count: found.count, correct: found.correct, accuracy: found.accuracy, loss: found.meanLoss)
+        }
+    }
+}
+
+extension EvaluatedCheckpoint {
+    init(_ model: LoadedModel, sha256: String?, samples: Int, isRunningText: Bool, _ outcome: Outcome) {
+        path = model.checkpoint.path
+        self.sha256 = sha256
+        family = model.catalog.family.rawValue
+        architecture = model.architecture?.description
+        self.samples = samples
+        answers = outcome.total.count
+        correct = outcome.total.correct
+        accuracy = outcome.accuracy
+        loss = outcome.loss
+        perplexity = isRunningText ? outcome.loss.map { exp($0) } : nil
+        classes = outcome.evaluatedClasses
+    }
+}

@@ -1,0 +1,45 @@
+import Archives
+
+/// The outcome of `eval` for eyes, and as rows.
+enum EvalTable {
+    static let header = TSV.row(["checkpoint", "class", "count", "correct", "accuracy", "loss", "perplexity"])
+
+    /// A row `all`, then one a class.
+    static func rows(_ found: EvaluatedCheckpoint) -> String {
+        var text = TSV.row([
+            found.path, "all", "\(found.answers)", "\(found.correct)", TSV.number(found.accuracy), TSV.number(found.loss),
+            TSV.number(found.perplexity),
+        ])
+        for row in found.classes {
+            text += TSV.row([
+                found.path, "\(row.label)", "\(row.count)", "\(row.correct)", TSV.number(row.accuracy), TSV.number(row.loss), TSV.number(nil),
+            ])
+        }
+        return text
+    }
+
+    /// More classes than this are summed up in a line.
+    private static let shownClasses = 40
+
+    static func text(_ found: EvaluatedCheckpoint) -> String {
+        func number(_ value: Double?) -> String { value.map(ByteText.rounded) ?? "nan" }
+        var text = found.path.singleLine + "\n"
+        func line(_ label: String, _ value: String) {
+            text += "  " + label + String(repeating: " ", count: 12 - label.count) + value.singleLine + "\n"
+        }
+        line("samples", ByteText.grouped(found.samples))
+        if found.answers != found.samples { line("answers", ByteText.grouped(found.answers)) }
+        line("loss", number(found.loss))
+        line("accuracy", "\(number(found.accuracy)), \(ByteText.grouped(found.correct)) right")
+        if let perplexity = found.perplexity { line("perplexity", ByteText.rounded(perplexity)) }
+        guard !found.classes.isEmpty else { return text }
+        if found.classes.count > shownClasses {
+            let accuracies = found.classes.compactMap(\.accuracy).sorted()
+            line("classes", "\(found.classes.count), accuracy \(number(accuracies.first)) to \(number(accuracies.last))")
+            return text
+        }
+        var table = TextTable([("class", .right), ("count", .right), ("accuracy", .right), ("loss", .right)])
+        for row in found.classes { table.add(["\(row.label)", ByteText.grouped(row.count), number(row.accuracy), number(row.loss)]) }
+        return text + "\n" + table.text(indent: 2)
+    }
+}

@@ -1,0 +1,167 @@
+import Archives
+
+/// A plain chain of layers in words: `conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2`.
+///
+/// Each element names a module of the state dict or an operation without parameters; settings stand in parentheses,
+/// `name=value` or, for the first ones, the value alone; a value of two numbers is `3x5`.
+public struct Architecture: Sendable, Equatable, CustomStringConvertible {
+    /// One element of the chain.
+    public struct Element: Sendable, Equatable, CustomStringConvertible {
+        public let name: String
+        public let settings: [Setting]
+
+        public init(_ name: String, _ settings: [Setting] = []) {
+            self.name = name
+            self.settings = settings
+        }
+
+        public var description: String {
+            settings.isEmpty ? name : "\(name)(\(settings.map(\.description).joined(separator: ",")))"
+        }
+    }
+
+    /// A value in parentheses, with its name where it has one.
+    public struct Setting: Sendable, Equatable, CustomStringConvertible {
+        public let name: String?
+        public let value: String
+
+        public init(_ name: String?, _ value: String) {
+            self.name = name
+            self.value = value
+        }
+
+        public var description: String { name.map { "\($0)=\(value)" } ?? value }
+    }
+
+    public let elements: [Element]
+
+    public init(_ elements: [Element]) { self.elements = elements }
+
+    public var description: String { elements.map(\.description).joined(separator: ",") }
+
+    /// - Throws: ``NetworkError`` for a text that is no such list.
+    public init(_ text: String) throws(NetworkError) {
+        func failure(_ problem: String, found: Substring? = nil) -> NetworkError {
+            NetworkError(problem, subject: "--arch", found: found.map { "'\($0)'" })
+        }
+        guard text.utf8.count <= 1 << 16 else { throw failure("is too long") }
+        var elements: [Element] = []
+        var rest = text[...]
+        while true {
+            rest = rest.drop(while: \.isWhitespace)
+            let name = rest.prefix { !",()=".contains($0) }
+            rest = rest.dropFirst(name.count)
+            let trimmed = Self.trimmed(name)
+            guard !trimmed.isEmpty else { throw failure("has an empty element", found: text[...]) }
+            var settings: [Setting] = []
+            if rest.first == "(" {
+                guard let end = rest.firstIndex(of: ")") else { throw failure("has no closing parenthesis", found: rest) }
+                let inside = rest[rest.index(after: rest.startIndex)..<end]
+                rest = rest[rest.index(after: end)...].drop(while: \.isWhitespace)
+                for part in inside.split(separator: ",", omittingEmptySubsequences: false) {
+                    let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(Self.trimmed)
+                    guard sides.allSatisfy({ !$0.isEmpty }) else { throw failure("has an empty setting", found: inside) }
+                    settings.append(sides.count == 2 ? Setting(sides[0], sides[1]) : Setting(nil, sides[0]))
+                }
+            }
+            elements.append(Element(trimmed, settings))
+            guard let next = rest.first else { break }
+            guard next == "," else { throw failure("expected a comma", found: rest) }
+            rest = rest.dropFirst()
+        }
+        self.elements = elements
+    }
+
+    private static func trimmed(_ text: Substring) -> String {
+        var text = text.drop(while: \.isWhitespace)
+        while text.last?.isWhitespace == true { text = text.dropLast() }
+        return String(text)
+    }
+}
+
+/// Reads the settings of one element, each at most once, and refuses what is left.
+struct SettingsReader {
+    private let element: Architecture.Element
+    private var taken: Set<Int> = []
+    private var positional = 0
+
+    init(_ element: Architecture.Element) { self.element = element }
+
+    private func failure(_ problem: String, expected: String? = nil, found: String? = nil) -> NetworkError {
+        NetworkError(problem, subject: "--arch: '\(element)'", expected: expected, found: found)
+    }
+
+    /// The value of the setting called `name`, or of the next unnamed one where `isPositional`.
+    private mutating func value(_ name: String, isPositional: Bool) throws(NetworkError) -> String? {
+        var found: String?
+        for (place, setting) in element.settings.enumerated() where setting.name == name {
+            guard found == nil else { throw failure("setting '\(name)' is there twice") }
+            taken.insert(place)
+            found = setting.value
+        }
+        if found == nil, isPositional, positional < element.settings.count, element.settings[positional].name == nil {
+            taken.insert(positional)
+            found = element.settings[positional].value
+            positional += 1
+        }
+        return found
+    }
+
+    /// Whole numbers bound what a shape can be; more than this is no setting of a layer.
+    private static let largest = 1 << 20
+
+    mutating func integer(
+        _ name: String, default standard: Int?, minimum: Int, isPositional: Bool = false
+    ) throws(NetworkError) -> Int {
+        guard let text = try value(name, isPositional: isPositional) else {
+            guard let standard else { throw failure("needs '\(name)'") }
+            return standard
+        }
+        return try number(text, name, minimum)
+    }
+
+    /// One number for both directions, or `HxW`.
+    mutating func pair(
+        _ name: String, default standard: (Int, Int)?, minimum: Int, isPositional: Bool = false
+    ) throws(NetworkError) -> (Int, Int) {
+        guard let text = try value(name, isPositional: isPositional) else {
+            guard let standard else { throw failure("needs '\(name)'") }
+            return standard
+        }
+        let parts = text.split(separator: "x", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count <= 2 else { throw failure("setting '\(name)'", expected: "a number or HxW", found: "'\(text)'") }
+        let first = try number(parts[0], name, minimum)
+        return (first, parts.count == 2 ? try number(parts[1], name, minimum) : first)
+    }
+
+    private func number(_ text: String, _ name: String, _ minimum: Int) throws(NetworkError) -> Int {
+        guard let number = Int(text), number >= minimum, number <= Self.largest else {
+            throw failure("setting '\(name)'", expected: "a number from \(minimum) on", found: "'\(text)'")
+        }
+        return number
+    }
+
+    mutating func real(_ name: String, default standard: Float, isPositional: Bool = false) throws(NetworkError) -> Float {
+        guard let text = try value(name, isPositional: isPositional) else { return standard }
+        guard let number = Float(text), number.isFinite, number >= 0 else {
+            throw failure("setting '\(name)'", expected: "a number from 0 on", found: "'\(text)'")
+        }
+        return number
+    }
+
+    /// One of several words.
+    mutating func choice(_ name: String, of words: [String], default standard: String, isPositional: Bool = false) throws(NetworkError) -> String {
+        guard let text = try value(name, isPositional: isPositional) else { return standard }
+        guard words.contains(text) else {
+            throw failure("setting '\(name)'", expected: words.joined(separator: " or "), found: "'\(text)'")
+        }
+        return text
+    }
+
+    /// Refuses settings that nobody read.
+    func end() throws(NetworkError) {
+        if let place = element.settings.indices.first(where: { !taken.contains($0) }) {
+            throw failure("has no setting '\(element.settings[place])'")
+        }
+    }
+}

@@ -1,0 +1,169 @@
+import Archives
+import Checkpoints
+import FoundationEssentials
+
+/// Plain chains of layers: multilayer perceptrons and convolutional networks, each layer's output the next one's input.
+public enum Chain {
+    /// How a chain's architecture became known.
+    public enum Source: Sendable, Equatable {
+        case given
+        /// Kept in the archive that modinspect wrote.
+        case archive
+        /// Linear layers alone, with ReLU between them.
+        case assumed
+    }
+
+    /// The architecture of a checkpoint that is a plain chain.
+    ///
+    /// - Parameter given: what the user said; it goes before all else.
+    /// - Throws: ``NetworkError`` that says what is missing where none was given, none is kept, and none can be assumed.
+    public static func architecture(
+        of checkpoint: Checkpoint, catalog: LayerCatalog, given: Architecture?
+    ) throws(NetworkError) -> (architecture: Architecture, source: Source) {
+        if let given { return (given, .given) }
+        if let kept = try kept(in: checkpoint) { return (kept, .archive) }
+        guard catalog.family == .chain else {
+            throw NetworkError(
+                "is of no family that can be run", found: "\(catalog.family.rawValue)",
+                hint: "--arch 'fc1,relu,fc2' describes a plain chain of its modules")
+        }
+        var elements: [Architecture.Element] = []
+        let layers = catalog.weightMatrices
+        for layer in layers {
+            guard case .asStored = layer.layout, layer.tensor.shape.count == 2, layer.name.hasSuffix(".weight") else {
+                throw NetworkError(
+                    "is not linear, needs --arch", subject: "tensor '\(layer.name)'",
+                    hint: "'conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2' would name modules and what lies between them")
+            }
+            if !elements.isEmpty { elements.append(.init("relu")) }
+            elements.append(.init(String(layer.name.dropLast(".weight".count))))
+        }
+        return (Architecture(elements), .assumed)
+    }
+
+    /// The architecture in the archive's `modinspect.json`.
+    private static func kept(in checkpoint: Checkpoint) throws(NetworkError) -> Architecture? {
+        struct Kept: Decodable { var architecture: String? }
+        guard let file = checkpoint.companions["modinspect.json"], file.count <= 1 << 24 else { return nil }
+        let data = file.withUnsafeBytes { Data($0) }
+        guard let text = (try? JSONDecoder().decode(Kept.self, from: data))?.architecture else { return nil }
+        return try Architecture(text)
+    }
+
+    /// The network of a chain.
+    ///
+    /// - Throws: ``NetworkError`` for an element that is no module of the checkpoint, and for a module that no element names.
+    public static func network(of checkpoint: Checkpoint, _ architecture: Architecture) throws(NetworkError) -> Network {
+        var builder = ChainBuilder(checkpoint)
+        for element in architecture.elements { try builder.add(element) }
+        return try builder.network()
+    }
+}
+
+/// Adds one element of a chain after the other.
+private struct ChainBuilder {
+    private let modules: ModuleNames
+    private var builder: NetworkBuilder
+    private var last: NodeID
+    private var input: [Int?] = []
+    /// The module whose output the next operations work on; they are named after it.
+    private var lastModule: String?
+    private var sites: Set<String> = ["input"]
+    private var used: Set<String> = []
+    private var width: Int?
+
+    init(_ checkpoint: Checkpoint) {
+        modules = ModuleNames(checkpoint)
+        builder = NetworkBuilder(checkpoint)
+        last = builder.add("input", InputOperation())
+    }
+
+    mutating func add(_ element: Architecture.Element) throws(NetworkError) {
+        if let module = modules[element.name], !module.tensors.isEmpty {
+            return try add(module: module.name, module.tensors, element)
+        }
+        guard let operation = try ChainOperations.operation(element) else {
+            let names = modules.names.filter { !$0.isEmpty }.joined(separator: ", ")
+            throw NetworkError(
+                "is neither a module of the checkpoint nor an operation", subject: "--arch: '\(element.name)'",
+                expected: "one of the modules \(names), or \(ChainOperations.names.joined(separator: ", "))")
+        }
+        let site = unique((lastModule ?? "input") + "." + element.name)
+        last = builder.add(site, operation, [last])
+    }
+
+    private mutating func unique(_ site: String) -> String {
+        var name = site
+        var count = 1
+        while !sites.insert(name).inserted {
+            count += 1
+            name = "\(site).\(count)"
+        }
+        return name
+    }
+
+    private mutating func add(
+        module name: String, _ tensors: [String: TensorRecord], _ element: Architecture.Element
+    ) throws(NetworkError) {
+        let subject = "--arch: '\(element.name)'"
+        guard used.insert(name).inserted else { throw NetworkError("names a module twice", subject: subject) }
+        func parameter(_ part: String, _ shape: [Int]) throws(NetworkError) -> ParameterID { try builder.parameter(name + "." + part, shape: shape) }
+        guard let weight = tensors["weight"] ?? tensors["running_mean"] else {
+            throw NetworkError("has no weight", subject: subject, found: tensors.keys.sorted().joined(separator: ", "))
+        }
+        guard weight.dtype.isFloatingPoint, !weight.shape.contains(0) else {
+            throw NetworkError("has a weight that is not made of numbers", subject: subject, found: "\(weight.dtype.rawValue) \(words(weight.shape))")
+        }
+        let shape = weight.shape
+        var settings = SettingsReader(element)
+        var parameters: [ParameterID] = []
+        let operation: any Operation
+        var inputShape: [Int?] = []
+        switch shape.count {
+        case 1:
+            let channels = shape[0]
+            if tensors["weight"] != nil { parameters.append(try parameter("weight", [channels])) }
+            if tensors["bias"] != nil { parameters.append(try parameter("bias", [channels])) }
+            if tensors["running_mean"] != nil {
+                operation = try ChainOperations.batchNorm(&settings, parameterCount: parameters.count, subject: subject)
+                parameters += [try parameter("running_mean", [channels]), try parameter("running_var", [channels])]
+            } else {
+                operation = try ChainOperations.layerNorm(&settings)
+            }
+        case 2:
+            operation = Linear()
+            parameters.append(try parameter("weight", shape))
+            inputShape = [shape[1]]
+            width = shape[0]
+        case 4:
+            operation = try ChainOperations.convolution(&settings)
+            parameters.append(try parameter("weight", shape))
+            let groups = (operation as? Convolution)?.groups ?? 1
+            inputShape = [shape[1] * groups, nil, nil]
+            width = shape[0]
+        default:
+            throw NetworkError(
+                "has a weight of a shape that no layer of a chain has", subject: subject, expected: "a linear layer, a convolution of images or a norm",
+                found: words(shape))
+        }
+        try settings.end()
+        if shape.count > 1, let bias = tensors["bias"] {
+            guard bias.shape == [shape[0]] else {
+                throw NetworkError("wrong shape", subject: "tensor '\(name).bias'", expected: "\(shape[0])", found: words(bias.shape))
+            }
+            parameters.append(try parameter("bias", [shape[0]]))
+        }
+        if input.isEmpty { input = inputShape }
+        lastModule = name
+        last = builder.add(unique(name), operation, [last], parameters: parameters)
+    }
+
+    func network() throws(NetworkError) -> Network {
+        for name in modules.names where !used.contains(name) {
+            guard let tensors = modules[name]?.tensors, tensors.values.contains(where: { $0.dtype.isFloatingPoint }) else { continue }
+            throw NetworkError("leaves out a module of the checkpoint", subject: "--arch", expected: "'\(name.isEmpty ? tensors.keys.sorted()[0] : name)'")
+        }
+        guard let width, !input.isEmpty else { throw NetworkError("has no layer with weights", subject: "--arch") }
+        return builder.network(input: .values(shape: input), output: last, outputWidth: width) { $0.hasSuffix("num_batches_tracked") }
+    }
+}

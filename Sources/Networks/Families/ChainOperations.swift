@@ -1,0 +1,65 @@
+/// What may stand in a chain beside its modules, and the settings of modules.
+enum ChainOperations {
+    /// The operations without parameters.
+    static let names =
+        Activation.Function.allCases.map(name) + [
+            "softmax", "maxpool(KERNEL)", "avgpool(KERNEL)", "adaptiveavgpool(SIZE)", "flatten", "dropout", "identity",
+        ]
+
+    private static func name(_ function: Activation.Function) -> String { function.rawValue }
+
+    /// The operation that an element names; nil where it names none.
+    static func operation(_ element: Architecture.Element) throws(NetworkError) -> (any Operation)? {
+        var settings = SettingsReader(element)
+        let operation: any Operation
+        switch element.name.lowercased() {
+        case "gelu":
+            let kind = try settings.choice("approximate", of: ["none", "tanh"], default: "none", isPositional: true)
+            operation = Activation(kind == "tanh" ? .geluTanh : .gelu)
+        case "softmax": operation = Softmax()
+        case "maxpool", "maxpool2d":
+            let kernel = try settings.pair("kernel", default: nil, minimum: 1, isPositional: true)
+            operation = MaxPool(
+                kernel: kernel, stride: try settings.pair("stride", default: kernel, minimum: 1, isPositional: true),
+                padding: try settings.pair("padding", default: (0, 0), minimum: 0),
+                dilation: try settings.pair("dilation", default: (1, 1), minimum: 1),
+                rounding: try settings.choice("ceil", of: ["true", "false"], default: "false") == "true" ? .up : .down)
+        case "avgpool", "avgpool2d":
+            let kernel = try settings.pair("kernel", default: nil, minimum: 1, isPositional: true)
+            operation = AveragePool(
+                kernel: kernel, stride: try settings.pair("stride", default: kernel, minimum: 1, isPositional: true),
+                padding: try settings.pair("padding", default: (0, 0), minimum: 0),
+                rounding: try settings.choice("ceil", of: ["true", "false"], default: "false") == "true" ? .up : .down,
+                paddingCounts: try settings.choice("count_include_pad", of: ["true", "false"], default: "true") == "true" ? .counted : .ignored)
+        case "adaptiveavgpool", "adaptiveavgpool2d", "globalavgpool":
+            let size = try settings.pair("size", default: element.name.lowercased() == "globalavgpool" ? (1, 1) : nil, minimum: 1, isPositional: true)
+            operation = AdaptiveAveragePool(output: size)
+        case "flatten": operation = Flatten()
+        case "dropout", "identity":
+            if element.name.lowercased() == "dropout" { _ = try settings.real("p", default: 0.5, isPositional: true) }
+            operation = Identity(name: element.name.lowercased())
+        default:
+            guard let function = Activation.Function(rawValue: element.name.lowercased()) else { return nil }
+            operation = Activation(function)
+        }
+        try settings.end()
+        return operation
+    }
+
+    static func convolution(_ settings: inout SettingsReader) throws(NetworkError) -> any Operation {
+        Convolution(
+            stride: try settings.pair("stride", default: (1, 1), minimum: 1), padding: try settings.pair("padding", default: (0, 0), minimum: 0),
+            dilation: try settings.pair("dilation", default: (1, 1), minimum: 1),
+            groups: try settings.integer("groups", default: 1, minimum: 1))
+    }
+
+    static func batchNorm(_ settings: inout SettingsReader, parameterCount: Int, subject: String) throws(NetworkError) -> any Operation {
+        guard parameterCount == 0 || parameterCount == 2 else { throw NetworkError("has one of weight and bias", subject: subject, expected: "both or none") }
+        return BatchNorm(
+            epsilon: try settings.real("eps", default: 1e-5), momentum: try settings.real("momentum", default: 0.1))
+    }
+
+    static func layerNorm(_ settings: inout SettingsReader) throws(NetworkError) -> any Operation {
+        LayerNorm(epsilon: try settings.real("eps", default: 1e-5))
+    }
+}

@@ -1,0 +1,63 @@
+import Checkpoints
+
+/// A checkpoint's tensors by the names they have in the model, whatever training wrappers and base models put in front.
+struct CheckpointNames: Sendable {
+    private var fullNames: [Substring: String] = [:]
+    private var secondNames: [Substring: String] = [:]
+    /// What is in front of the names of the model's body.
+    private var prefix = ""
+
+    private static let prefixes = ["module.", "_orig_mod.", "model.", "transformer.", "gpt_neox."]
+
+    init(_ checkpoint: Checkpoint) {
+        for tensor in checkpoint.tensors {
+            let bare = Self.bare(tensor.name)
+            if fullNames[bare] == nil {
+                fullNames[bare] = tensor.name
+            } else {
+                secondNames[bare] = tensor.name
+            }
+            let front = tensor.name.dropLast(bare.count)
+            if front.utf8.count > prefix.utf8.count { prefix = String(front) }
+        }
+    }
+
+    private static func bare(_ name: String) -> Substring {
+        var bare = name[...]
+        while let prefix = prefixes.first(where: { bare.hasPrefix($0) }), bare.utf8.count > prefix.utf8.count {
+            bare = bare.dropFirst(prefix.count)
+        }
+        return bare
+    }
+
+    /// Whether the model has the tensor.
+    func has(_ name: String) -> Bool { fullNames[name[...]] != nil }
+
+    /// The name in the checkpoint; for a tensor that is missing the one it would have.
+    ///
+    /// - Throws: ``NetworkError`` where two tensors go by the name.
+    func fullName(_ name: String) throws(NetworkError) -> String {
+        guard let full = fullNames[name[...]] else { return prefix + name }
+        if let second = secondNames[name[...]] {
+            throw NetworkError("is there a second time", subject: "tensor '\(full)'", expected: "one '\(name)'", found: "'\(second)'")
+        }
+        return full
+    }
+
+    /// How many blocks there are, counted from the first, of tensors called `NAME.0.…`, `NAME.1.…`.
+    func blocks(_ name: String) -> Int {
+        let numbers = Set(parts(ofBlocks: name).map(\.block))
+        return (0..<numbers.count).first { !numbers.contains($0) } ?? numbers.count
+    }
+
+    /// The tensors of blocks called `name`: the block's number and the name inside it.
+    func parts(ofBlocks name: String) -> [(block: Int, part: Substring)] {
+        let front = name + "."
+        return fullNames.keys.compactMap { bare in
+            guard bare.hasPrefix(front) else { return nil }
+            let rest = bare.dropFirst(front.count)
+            guard let point = rest.firstIndex(of: "."), let number = Int(rest[..<point]), number >= 0 else { return nil }
+            return (number, rest[rest.index(after: point)...])
+        }
+    }
+}

@@ -1,0 +1,35 @@
+import Checkpoints
+
+/// GPT-NeoX and Pythia: rotary positions on a part of each head, attention and MLP side by side.
+///
+/// Source: transformers' `models/gpt_neox`.
+enum GPTNeoX {
+    static func description(_ settings: Configuration) throws(NetworkError) -> TransformerDescription {
+        let width = try settings.requiredSize("hidden_size")
+        let heads = try settings.requiredSize("num_attention_heads")
+        let dimension = try HeadSizes.dimension(settings, width: width, heads: heads, names: ("num_attention_heads", "hidden_size"))
+        let isBiased = try settings.flag("attention_bias") ?? true
+        let rotary = try RotaryDescription(
+            settings, headDimension: dimension,
+            names: RotaryNames(base: ["rotary_emb_base", "rope_theta"], fraction: (["rotary_pct", "partial_rotary_factor"], 0.25)))
+
+        return TransformerDescription(
+            width: width, blocks: try settings.requiredSize("num_hidden_layers"), blockName: "layers",
+            residual: try settings.flag("use_parallel_residual") ?? true ? .parallel : .sequential,
+            norm: .layer(epsilon: Float(try settings.number("layer_norm_eps") ?? 1e-5)), positions: .rotary(rotary),
+            attention: AttentionDescription(
+                heads: heads, keyHeads: heads, headDimension: dimension, scale: .constant(Float(1 / Double(dimension).squareRoot())),
+                norm: NormTensors(module: "input_layernorm", hasBias: true),
+                projections: .fused(LinearTensors(module: "attention.query_key_value", hasBias: isBiased), .byHead),
+                output: LinearTensors(module: "attention.dense", hasBias: isBiased)),
+            mlp: MLPDescription(
+                width: try settings.requiredSize("intermediate_size"),
+                activation: try Activation.Function(settings, "hidden_act", standard: "gelu"),
+                norm: NormTensors(module: "post_attention_layernorm", hasBias: true),
+                input: LinearTensors(module: "mlp.dense_h_to_4h", hasBias: true),
+                output: LinearTensors(module: "mlp.dense_4h_to_h", hasBias: true)),
+            embedding: TableTensor(name: "embed_in.weight"), finalNorm: NormTensors(module: "final_layer_norm", hasBias: true),
+            output: OutputDescription(
+                names: ["embed_out.weight", "lm_head.weight"], tie: try settings.flag("tie_word_embeddings") ?? false ? .embedding : .none))
+    }
+}

@@ -1,0 +1,106 @@
+import Glibc
+
+/// The names by which a family's settings speak of rotary positions.
+struct RotaryNames {
+    /// The base of the frequencies outside a section.
+    var base = ["rope_theta"]
+    /// The part of each head that is turned, outside a section, and what it is where nothing is said; nil in families that turn all of it.
+    var fraction: (names: [String], standard: Double)?
+}
+
+extension RotaryDescription {
+    /// The most elements a head can have.
+    static let largestHead = 1 << 16
+
+    /// What the settings say of rotary positions, in either spelling: `rope_scaling` beside `rope_theta`, or `rope_parameters`.
+    ///
+    /// Every step is in single precision, in the order of transformers' `modeling_rope_utils.py`.
+    ///
+    /// - Throws: ``NetworkError`` for types other than default, linear and llama3, which are refused by name.
+    init(_ settings: Configuration, headDimension: Int, names: RotaryNames = RotaryNames()) throws(NetworkError) {
+        let section = try Self.section(settings)
+        let kind = try section.text("rope_type", "type") ?? "default"
+        guard ["default", "linear", "llama3"].contains(kind) else {
+            throw section.problem(
+                "positions of this kind cannot be run", section.writtenName("rope_type", "type"), expected: "default, linear or llama3")
+        }
+        var base = try section.positiveNumber(["rope_theta"])
+        if base == nil { base = try settings.positiveNumber(names.base) }
+        var part = try section.number("partial_rotary_factor")
+        if part == nil { part = try settings.number(names.fraction?.names ?? ["partial_rotary_factor"]) }
+
+        var turned = headDimension
+        if let standard = names.fraction?.standard {
+            let part = part ?? standard
+            guard part <= 1 else { throw Self.wrongPart("cannot be used", part, expected: "a part from 0 to 1") }
+            turned = Int(Double(headDimension) * part)
+        } else if let part, part != 1, kind != "default" {
+            throw Self.wrongPart("heads are turned in part", part, expected: "1 in this family")
+        }
+        let pairs = (turned + 1) / 2
+        guard headDimension <= Self.largestHead, pairs * 2 <= headDimension else {
+            throw NetworkError(
+                "the heads do not fit rotary positions", subject: "config.json",
+                expected: "an even number of elements a head, at most \(Self.largestHead)", found: "\(headDimension)")
+        }
+        frequencies = (0..<pairs).map { pair in
+            let exponent = Float(2 * pair) / Float(turned)
+            return 1 / Float(pow(Double(Float(base ?? 10_000)), Double(exponent)))
+        }
+        rotated = pairs * 2
+
+        switch kind {
+        case "linear":
+            let factor = Float(try section.requiredNumber("factor"))
+            frequencies = frequencies.map { $0 / factor }
+        case "llama3":
+            let scaling = try LongContextScaling(section, settings)
+            frequencies = frequencies.map(scaling.scaled)
+        default: break
+        }
+        guard frequencies.allSatisfy(\.isFinite) else {
+            throw NetworkError("the frequencies of rotary positions are not finite", subject: "config.json")
+        }
+    }
+
+    /// The section that speaks of rotary positions. An older one goes before a younger one.
+    private static func section(_ settings: Configuration) throws(NetworkError) -> Configuration {
+        for name in ["rope_scaling", "rope_parameters"] {
+            if let section = try settings.section(name) { return section }
+        }
+        return Configuration([:], path: "rope_parameters.")
+    }
+
+    private static func wrongPart(_ problem: String, _ part: Double, expected: String) -> NetworkError {
+        NetworkError(problem, subject: "config.json: 'partial_rotary_factor'", expected: expected, found: "\(part)")
+    }
+}
+
+/// Llama 3's stretching of long wavelengths, transformers' `_compute_llama3_parameters`.
+private struct LongContextScaling {
+    let factor: Float
+    let lowFactor: Float
+    let highFactor: Float
+    let originalLength: Float
+
+    init(_ section: Configuration, _ settings: Configuration) throws(NetworkError) {
+        factor = Float(try section.requiredNumber("factor"))
+        lowFactor = Float(try section.requiredNumber("low_freq_factor"))
+        highFactor = Float(try section.requiredNumber("high_freq_factor"))
+        guard highFactor > lowFactor else {
+            throw section.problem("is too small", "high_freq_factor", expected: "more than low_freq_factor \(lowFactor)")
+        }
+        var length = try settings.size("original_max_position_embeddings")
+        if length == nil { length = try section.size("original_max_position_embeddings") }
+        if length == nil { length = try settings.requiredSize("max_position_embeddings") }
+        originalLength = Float(length ?? 1)
+    }
+
+    func scaled(_ frequency: Float) -> Float {
+        let wavelength = 2 * Float.pi / frequency
+        if wavelength > originalLength / lowFactor { return frequency / factor }
+        if wavelength < originalLength / highFactor { return frequency }
+        let smooth = (originalLength / wavelength - lowFactor) / (highFactor - lowFactor)
+        return (1 - smooth) * frequency / factor + smooth * frequency
+    }
+}

@@ -1,0 +1,184 @@
+import Tensors
+
+/// A decoder-only transformer as data: what its family and its settings say, with the names of its tensors. ``TransformerBuilder``
+/// makes the network of any of them.
+struct TransformerDescription: Sendable {
+    /// How the parts of a block read the residual stream.
+    enum ResidualOrder: Sendable {
+        /// The MLP reads what attention has been added to.
+        case sequential
+        /// Attention and MLP read the same stream, and both are added to it.
+        case parallel
+    }
+
+    /// What is normalised before a reader of the residual stream.
+    enum Norm: Sendable {
+        case none
+        /// Mean and variance; weight and bias, or the weight alone.
+        case layer(epsilon: Float)
+        /// The root mean square; the factor is `offset` + weight.
+        case rootMeanSquare(epsilon: Float, offset: Float)
+    }
+
+    /// What tells positions apart.
+    enum Positions: Sendable {
+        case none
+        /// A table of `count` rows, added to the tokens' embeddings.
+        case learned(table: String, count: Int)
+        case rotary(RotaryDescription)
+    }
+
+    /// The width of the residual stream.
+    var width: Int
+    /// The number of blocks.
+    var blocks: Int
+    /// What the names of a block's tensors begin with, before its number: `h` in `h.0.ln_1.weight`.
+    var blockName: String
+    var residual = ResidualOrder.sequential
+    var norm: Norm
+    var positions: Positions
+    /// What the embeddings are multiplied with.
+    var embeddingScale: Float = 1
+    var attention: AttentionDescription
+    /// nil for blocks of attention alone.
+    var mlp: MLPDescription?
+
+    var embedding: TableTensor
+    var finalNorm: NormTensors?
+    var output: OutputDescription
+}
+
+/// The matrix behind the logits.
+struct OutputDescription: Sendable {
+    /// Whether the table of embeddings is the output matrix too.
+    enum Tie: Sendable {
+        /// The table gives the logits, or a matrix of the output's own where that is stored with other numbers.
+        case embedding
+        /// The output has a matrix of its own.
+        case none
+    }
+
+    /// The names that the matrix goes by, the first that is there counts.
+    var names: [String]
+    var layout = Linear.Layout.outIn
+    var tie: Tie
+}
+
+/// Attention with its reader's norm and its tensors, which are named inside the block.
+struct AttentionDescription: Sendable {
+    /// Where queries, keys and values come from.
+    enum Projections: Sendable {
+        case separate(query: LinearTensors, key: LinearTensors, value: LinearTensors)
+        /// One product of three times the width; each head has a key of its own.
+        case fused(LinearTensors, FusedOrder)
+    }
+
+    /// How one product holds queries, keys and values.
+    enum FusedOrder: Sendable {
+        /// All queries, all keys, all values.
+        case byKind
+        /// Head by head, each head's query, key and value.
+        case byHead
+    }
+
+    /// What the products of queries and keys are multiplied with.
+    enum Scale: Sendable {
+        case constant(Float)
+        /// Divided by the block's number, counted from 1.
+        case overBlockNumber(Float)
+    }
+
+    /// The blocks whose attention sees a window alone.
+    enum WindowedBlocks: Sendable {
+        case all
+        /// Those from this number on.
+        case from(Int)
+        /// Those of the list that say so.
+        case listed([Bool])
+    }
+
+    var heads: Int
+    var keyHeads: Int
+    var headDimension: Int
+    var scale: Scale
+    /// How many positions are seen, the own one among them, and in which blocks; nil where all before are.
+    var window: (length: Int, blocks: WindowedBlocks)?
+    var norm: NormTensors?
+    var projections: Projections
+    var output: LinearTensors
+
+    /// The factor of a block's products.
+    func scale(inBlock block: Int) -> Float {
+        switch scale {
+        case .constant(let scale): scale
+        case .overBlockNumber(let scale): scale / Float(block + 1)
+        }
+    }
+
+    /// What a position of a block sees.
+    func mask(inBlock block: Int) -> AttentionMask {
+        guard let window else { return .causal }
+        let isWindowed =
+            switch window.blocks {
+            case .all: true
+            case .from(let first): block >= first
+            case .listed(let list): list.indices.contains(block) && list[block]
+            }
+        return isWindowed ? .window(window.length) : .causal
+    }
+}
+
+/// The MLP of a block with its reader's norm and its tensors, which are named inside the block.
+struct MLPDescription: Sendable {
+    /// The number of its neurons.
+    var width: Int
+    var activation: Activation.Function
+    var norm: NormTensors?
+    /// nil for a plain MLP; else its activation is multiplied with the input's product.
+    var gate: LinearTensors?
+    var input: LinearTensors
+    var output: LinearTensors
+}
+
+/// Rotary positions: the first elements of each head's query and key are turned.
+struct RotaryDescription: Sendable {
+    /// The number of elements of a head that are turned.
+    var rotated: Int
+    /// The angle that a position adds, for each pair of them.
+    var frequencies: [Float]
+}
+
+/// The tensors of a linear layer.
+struct LinearTensors: Sendable {
+    var weight: String
+    var bias: String?
+    var layout = Linear.Layout.outIn
+    /// The shape in the file where that is another than the matrix's.
+    var stored: [Int]?
+}
+
+extension LinearTensors {
+    /// `MODULE.weight` and `MODULE.bias`.
+    init(module: String, hasBias: Bool, layout: Linear.Layout = .outIn) {
+        self.init(weight: module + ".weight", bias: hasBias ? module + ".bias" : nil, layout: layout)
+    }
+}
+
+/// The tensors of a norm.
+struct NormTensors: Sendable {
+    var weight: String
+    var bias: String?
+}
+
+extension NormTensors {
+    /// `MODULE.weight` and `MODULE.bias`.
+    init(module: String, hasBias: Bool) {
+        self.init(weight: module + ".weight", bias: hasBias ? module + ".bias" : nil)
+    }
+}
+
+/// A table with an entry for each token.
+struct TableTensor: Sendable {
+    var name: String
+    var layout = Embedding.Layout.rows
+}

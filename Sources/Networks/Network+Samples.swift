@@ -1,0 +1,38 @@
+extension Network {
+    /// The shape in which the network reads samples of the given shape: the same numbers in the same order.
+    ///
+    /// A network of flat samples takes images flattened, one of images with a single channel takes them without it.
+    ///
+    /// - Throws: ``NetworkError`` where they do not fit.
+    public func sampleShape(for given: [Int]) throws(NetworkError) -> [Int] {
+        guard case .values(let wanted) = input else {
+            throw NetworkError("the model reads tokens", expected: "token ids or text", found: "samples of \(Self.words(given.map(Optional.some)))")
+        }
+        func fits(_ shape: [Int]) -> Bool { shape.count == wanted.count && zip(wanted, shape).allSatisfy { $0 == nil || $0 == $1 } }
+        if fits(given) { return given }
+        let fixed = wanted.compactMap { $0 }
+        if fixed.count == wanted.count, fixed.reduce(1, *) == given.reduce(1, *) { return fixed }
+        if fits([1] + given) { return [1] + given }
+        var hint: String?
+        if wanted.count == 3, given.count == 3, given[2] == wanted[0] { hint = "the channels come first, as in PyTorch" }
+        throw NetworkError(
+            "the samples do not fit the model", expected: "samples of \(Self.words(wanted))", found: "samples of \(Self.words(given.map(Optional.some)))", hint: hint)
+    }
+
+    /// The nodes whose outputs a run from a recorded one reads: everything that a changed node or parameter leaves as it was and that
+    /// is read downstream of it, and the changed nodes' own outputs before the change.
+    public func frontier(intervened: Set<NodeID> = [], parameters changed: Set<ParameterID> = []) -> Set<NodeID> {
+        var isDirty = [Bool](repeating: false, count: nodes.count)
+        var frontier: Set<NodeID> = []
+        for (index, node) in nodes.enumerated() {
+            let hasDirtyInput = node.inputs.contains { isDirty[$0.index] } || node.parameters.contains { changed.contains($0) }
+            if hasDirtyInput {
+                for input in node.inputs where !isDirty[input.index] { frontier.insert(input) }
+            } else if intervened.contains(NodeID(index)) {
+                frontier.insert(NodeID(index))
+            }
+            isDirty[index] = hasDirtyInput || intervened.contains(NodeID(index))
+        }
+        return frontier
+    }
+}

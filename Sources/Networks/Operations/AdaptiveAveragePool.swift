@@ -1,0 +1,47 @@
+import Tensors
+
+/// Means that make images of one size of all: [B, C, H, W] becomes [B, C, h, w] (PyTorch's `AdaptiveAvgPool2d`).
+///
+/// Window i of h covers the rows floor(i H / h) ..< ceil((i + 1) H / h); columns alike.
+public struct AdaptiveAveragePool: Operation {
+    /// The lengths of a side that PyTorch leaves as they are are nil.
+    public let output: (Int?, Int?)
+
+    /// Rows, then columns; nil for as many as there are.
+    public init(output: (Int?, Int?)) { self.output = output }
+
+    public var name: String { "adaptive average pool" }
+
+    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+        let (samples, channels, size) = try ShapeProblem.images(inputs[0])
+        let pooled = (output.0 ?? size.0, output.1 ?? size.1)
+        for length in [size.0, size.1] where length < 1 || length > WindowAxis.limit {
+            throw ShapeProblem("images without places", expected: "at least 1x1", found: "\(size.0)x\(size.1)")
+        }
+        for length in [pooled.0, pooled.1] where length < 1 || length > WindowAxis.limit {
+            throw ShapeProblem("a size that makes no windows", expected: "1 to \(WindowAxis.limit)", found: "\(length)")
+        }
+        let shape = [samples, channels, pooled.0, pooled.1]
+        try ShapeProblem.check(sizeOf: shape)
+        return shape
+    }
+
+    private func shares(_ input: Tensor) -> (rows: Pooling.Means, columns: Pooling.Means) {
+        (
+            .shares(length: input.shape[2], count: output.0 ?? input.shape[2]),
+            .shares(length: input.shape[3], count: output.1 ?? input.shape[3])
+        )
+    }
+
+    public func forward(_ pass: ForwardPass) {
+        let (rows, columns) = shares(pass.inputs[0])
+        Pooling.means(pass.inputs[0], rows: rows, columns: columns, into: pass.output, team: pass.team)
+    }
+
+    /// dx += dy / the number of places of the window, at every one of them.
+    public func backward(_ pass: BackwardPass) {
+        guard let gradient = pass.inputGradients[0] else { return }
+        let (rows, columns) = shares(pass.inputs[0])
+        Pooling.addMeanGradient(pass.outputGradient, rows: rows, columns: columns, to: gradient, team: pass.team)
+    }
+}

@@ -1,0 +1,50 @@
+import Tensors
+
+/// The heads of an attention: how many there are of queries and of keys, and how long their vectors are.
+///
+/// Consecutive heads share a key head where there are fewer of those (grouped-query attention).
+public struct AttentionHeads: Sendable, Hashable {
+    public let heads: Int
+    public let keyHeads: Int
+    public let headDimension: Int
+
+    /// The length of a row of queries.
+    ///
+    /// - Throws: ``ShapeProblem`` where the numbers make no heads.
+    func width() throws(ShapeProblem) -> Int {
+        let (width, overflows) = heads.multipliedReportingOverflow(by: headDimension)
+        guard heads > 0, keyHeads > 0, headDimension > 0, !overflows, heads % keyHeads == 0 else {
+            throw ShapeProblem(
+                "the heads do not share the key heads evenly", expected: "a multiple of the \(keyHeads) key heads of \(headDimension)",
+                found: "\(heads)")
+        }
+        return width
+    }
+
+    /// Checks the shapes of queries, and of keys or values.
+    func check(queries: [Int], keys: [[Int]]) throws(ShapeProblem) {
+        let width = try width()
+        guard queries.count == 3, queries[2] == width else {
+            throw ShapeProblem(
+                "the queries are not the heads'", expected: "samples x length x \(width)", found: words(queries))
+        }
+        let wanted = [queries[0], queries[1], width / heads * keyHeads]
+        if let other = keys.first(where: { $0 != wanted }) {
+            throw ShapeProblem("keys and values do not fit the queries", expected: words(wanted), found: words(other))
+        }
+    }
+
+    /// The places of the heads in queries or outputs of that shape.
+    func shape(_ queries: [Int]) -> AttentionShape {
+        AttentionShape(samples: queries[0], length: queries[1], heads: heads, keyHeads: keyHeads, headDimension: headDimension)
+    }
+}
+
+extension AttentionMask {
+    /// Checks that every position attends to itself at least.
+    func check() throws(ShapeProblem) {
+        if case .window(let size) = self, size < 1 {
+            throw ShapeProblem("the window is empty", expected: "at least 1 position", found: "\(size)")
+        }
+    }
+}

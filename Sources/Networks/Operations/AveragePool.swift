@@ -1,0 +1,56 @@
+import Tensors
+
+/// The mean of each window: [B, C, H, W] becomes [B, C, H', W'] (PyTorch's `AvgPool2d`).
+public struct AveragePool: Operation {
+    /// Whether the places of the padding count in a mean.
+    public enum Padding: String, Sendable {
+        /// They count as zeros, but for those beyond the padding, which windows rounded up reach.
+        case counted
+        /// They do not count.
+        case ignored
+    }
+
+    private let windows: ImageWindows
+    public let paddingCounts: Padding
+
+    /// Pairs go down, then across.
+    ///
+    /// - Parameter stride: the kernel's size where nil.
+    public init(
+        kernel: (Int, Int), stride: (Int, Int)? = nil, padding: (Int, Int) = (0, 0), rounding: WindowAxis.Rounding = .down,
+        paddingCounts: Padding = .counted
+    ) {
+        windows = ImageWindows(kernel: kernel, stride: stride ?? kernel, padding: padding, dilation: (1, 1), rounding: rounding)
+        self.paddingCounts = paddingCounts
+    }
+
+    public var name: String { "average pool" }
+
+    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+        let (samples, channels, size) = try ShapeProblem.images(inputs[0])
+        let (rows, columns) = try windows.poolAxes(over: size)
+        let shape = [samples, channels, rows.count, columns.count]
+        try ShapeProblem.check(sizeOf: shape)
+        return shape
+    }
+
+    private func means(of input: Tensor) -> (rows: Pooling.Means, columns: Pooling.Means) {
+        let (rows, columns) = windows.checkedAxes(of: input)
+        switch paddingCounts {
+        case .counted: return (.countingPadding(rows), .countingPadding(columns))
+        case .ignored: return (.ignoringPadding(rows), .ignoringPadding(columns))
+        }
+    }
+
+    public func forward(_ pass: ForwardPass) {
+        let (rows, columns) = means(of: pass.inputs[0])
+        Pooling.means(pass.inputs[0], rows: rows, columns: columns, into: pass.output, team: pass.team)
+    }
+
+    /// dx += dy / the number of places that count, at every place of the window.
+    public func backward(_ pass: BackwardPass) {
+        guard let gradient = pass.inputGradients[0] else { return }
+        let (rows, columns) = means(of: pass.inputs[0])
+        Pooling.addMeanGradient(pass.outputGradient, rows: rows, columns: columns, to: gradient, team: pass.team)
+    }
+}

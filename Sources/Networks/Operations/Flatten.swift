@@ -1,0 +1,22 @@
+import Tensors
+
+/// Each sample's numbers in one row: [B, ...] becomes [B, n].
+public struct Flatten: Operation {
+    public init() {}
+    public var name: String { "flatten" }
+    public var worksInPlace: Bool { true }
+
+    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+        guard inputs[0].count >= 2 else {
+            throw ShapeProblem("there is nothing to flatten", expected: "samples of at least one dimension", found: words(inputs[0]))
+        }
+        return [inputs[0][0], inputs[0].dropFirst().reduce(1, *)]
+    }
+
+    public func forward(_ pass: ForwardPass) { pass.output.copy(from: pass.inputs[0]) }
+
+    /// dx += dy.
+    public func backward(_ pass: BackwardPass) {
+        if let gradient = pass.inputGradients[0] { Elementwise.add(pass.outputGradient, to: gradient, team: pass.team) }
+    }
+}

@@ -1,0 +1,42 @@
+import Tensors
+
+/// The largest number of each window: [B, C, H, W] becomes [B, C, H', W'] (PyTorch's `MaxPool2d`).
+///
+/// The padding never is the largest. A window with something that is not a number gives that. Of equals the first, row after row,
+/// gets the gradient.
+public struct MaxPool: Operation {
+    private let windows: ImageWindows
+
+    /// Pairs go down, then across.
+    ///
+    /// - Parameter stride: the kernel's size where nil.
+    public init(
+        kernel: (Int, Int), stride: (Int, Int)? = nil, padding: (Int, Int) = (0, 0), dilation: (Int, Int) = (1, 1),
+        rounding: WindowAxis.Rounding = .down
+    ) {
+        windows = ImageWindows(kernel: kernel, stride: stride ?? kernel, padding: padding, dilation: dilation, rounding: rounding)
+    }
+
+    public var name: String { "max pool" }
+
+    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+        let (samples, channels, size) = try ShapeProblem.images(inputs[0])
+        let (rows, columns) = try windows.poolAxes(over: size)
+        let shape = [samples, channels, rows.count, columns.count]
+        try ShapeProblem.check(sizeOf: inputs[0])
+        try ShapeProblem.check(sizeOf: shape)
+        return shape
+    }
+
+    public func forward(_ pass: ForwardPass) {
+        let (rows, columns) = windows.checkedAxes(of: pass.inputs[0])
+        Pooling.maxima(pass.inputs[0], rows: rows, columns: columns, into: pass.output, team: pass.team)
+    }
+
+    /// dx += dy where the window's largest number is.
+    public func backward(_ pass: BackwardPass) {
+        guard let gradient = pass.inputGradients[0] else { return }
+        let (rows, columns) = windows.checkedAxes(of: pass.inputs[0])
+        Pooling.addMaximumGradient(pass.inputs[0], pass.outputGradient, rows: rows, columns: columns, to: gradient, team: pass.team)
+    }
+}

@@ -1,0 +1,86 @@
+import Checkpoints
+import Glibc
+import Synchronization
+import Tensors
+
+/// The numbers of a network's parameters: a value, so that a run with changed weights is a run with another value.
+///
+/// What a checkpoint holds is read when it is first asked for.
+public struct ParameterValues: Sendable {
+    private let store: ParameterStore
+    private var replaced: [Int: Tensor] = [:]
+
+    /// Tensors in the order of the network's parameters.
+    public init(_ tensors: [Tensor]) { store = ParameterStore(tensors.map { .made($0) }) }
+
+    /// The tensors of a checkpoint in the order of the network's parameters, each in the shape that the operations read.
+    init(_ records: [(record: TensorRecord, shape: [Int])]) { store = ParameterStore(records.map { .stored($0.record, $0.shape) }) }
+
+    public subscript(parameter: ParameterID) -> Tensor {
+        get { replaced[parameter.index] ?? store.tensor(parameter.index) }
+        set {
+            precondition(newValue.shape == self[parameter].shape, "\(newValue.shape) for \(self[parameter].shape)")
+            replaced[parameter.index] = newValue
+        }
+    }
+
+    /// The number of parameters.
+    public var count: Int { store.count }
+
+    /// All in the order of the network's parameters.
+    public var all: [Tensor] { (0..<count).map { self[ParameterID($0)] } }
+
+    /// - Throws: ``NetworkError`` where the parameters do not fit into the machine's memory.
+    public func checkMemory() throws(NetworkError) {
+        let memory = sysconf(Int32(_SC_PHYS_PAGES)).multipliedReportingOverflow(by: sysconf(Int32(_SC_PAGESIZE)))
+        let limit = memory.overflow || memory.partialValue <= 0 ? 1 << 40 : memory.partialValue
+        let bytes = store.byteCount
+        guard bytes <= limit else {
+            throw NetworkError(
+                "the parameters do not fit into memory in single precision", expected: "at most \(limit) bytes", found: "\(bytes)")
+        }
+    }
+}
+
+/// Parameters that are read once, by whoever asks first.
+private final class ParameterStore: Sendable {
+    enum Entry: Sendable {
+        case stored(TensorRecord, [Int])
+        case made(Tensor)
+    }
+
+    private let entries: Mutex<[Entry]>
+    let count: Int
+    /// What all of them take in memory; an overflow counts as the largest number.
+    let byteCount: Int
+
+    init(_ entries: [Entry]) {
+        count = entries.count
+        byteCount = entries.reduce(0) { sum, entry in
+            let shape =
+                switch entry {
+                case .stored(_, let shape): shape
+                case .made(let tensor): tensor.shape
+                }
+            let bytes = shape.reduce(MemoryLayout<Float>.size) { product, length in
+                let (next, overflow) = product.multipliedReportingOverflow(by: length)
+                return overflow ? Int.max : next
+            }
+            let (total, overflow) = sum.addingReportingOverflow(bytes)
+            return overflow ? Int.max : total
+        }
+        self.entries = Mutex(entries)
+    }
+
+    func tensor(_ index: Int) -> Tensor {
+        entries.withLock { entries in
+            switch entries[index] {
+            case .made(let tensor): return tensor
+            case .stored(let record, let shape):
+                let tensor = record.sharedFloats(shape: shape)
+                entries[index] = .made(tensor)
+                return tensor
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+import Kernels
+import KernelsV3
+
+/// The functions that networks put between their layers, by the names that models give them.
+public enum ActivationFunction: String, Sendable, CaseIterable {
+    /// max(x, 0).
+    case relu
+    /// x times the distribution function of the normal distribution.
+    case gelu
+    /// x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
+    case geluTanh = "gelu_tanh"
+    /// x / (1 + e^-x).
+    case silu
+    case tanh
+    /// 1 / (1 + e^-x).
+    case sigmoid
+
+    /// The number by which the kernels know it.
+    var code: Int {
+        switch self {
+        case .relu: 0
+        case .gelu: 1
+        case .geluTanh: 2
+        case .silu: 3
+        case .tanh: 4
+        case .sigmoid: 5
+        }
+    }
+
+    /// target = f(source), element by element; both may be the same memory. Relative error below 6e-7.
+    public func apply(to source: Tensor, into target: Tensor, team: Team) {
+        precondition(source.count == target.count, "\(source.shape) into \(target.shape)")
+        team.forEach(target.count, step: Elementwise.piece) { range in
+            let x = UnsafePointer(source.pointer + range.lowerBound)
+            let y = target.pointer + range.lowerBound
+            Elementwise.isWide ? KernelsV3.activate(code, x, y, range.count) : Kernels.activate(code, x, y, range.count)
+        }
+    }
+
+    /// gradient += f'(source) * outputGradient, element by element.
+    public func addGradient(at source: Tensor, outputGradient: Tensor, to gradient: Tensor, team: Team) {
+        precondition(
+            source.count == gradient.count && outputGradient.count == gradient.count,
+            "\(source.shape), \(outputGradient.shape) to \(gradient.shape)")
+        team.forEach(gradient.count, step: Elementwise.piece) { range in
+            let x = UnsafePointer(source.pointer + range.lowerBound)
+            let dy = UnsafePointer(outputGradient.pointer + range.lowerBound)
+            let dx = gradient.pointer + range.lowerBound
+            Elementwise.isWide
+                ? KernelsV3.addActivationGradient(code, x, dy, dx, range.count)
+                : Kernels.addActivationGradient(code, x, dy, dx, range.count)
+        }
+    }
+}
+
+extension Elementwise {
+    /// target = a * b, element by element; target may be a.
+    public static func multiply(_ a: Tensor, _ b: Tensor, into target: Tensor, team: Team) {
+        precondition(a.count == target.count && b.count == target.count, "\(a.shape), \(b.shape) into \(target.shape)")
+        team.forEach(target.count, step: piece) { range in
+            let (x, y) = (UnsafePointer(a.pointer + range.lowerBound), UnsafePointer(b.pointer + range.lowerBound))
+            let z = target.pointer + range.lowerBound
+            isWide ? KernelsV3.multiply(x, y, z, range.count) : Kernels.multiply(x, y, z, range.count)
+        }
+    }
+
+    /// target += a * b, element by element.
+    public static func addProduct(_ a: Tensor, _ b: Tensor, to target: Tensor, team: Team) {
+        precondition(a.count == target.count && b.count == target.count, "\(a.shape), \(b.shape) to \(target.shape)")
+        team.forEach(target.count, step: piece) { range in
+            let (x, y) = (UnsafePointer(a.pointer + range.lowerBound), UnsafePointer(b.pointer + range.lowerBound))
+            let z = target.pointer + range.lowerBound
+            isWide ? KernelsV3.addProduct(x, y, z, range.count) : Kernels.addProduct(x, y, z, range.count)
+        }
+    }
+}

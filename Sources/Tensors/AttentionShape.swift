@@ -1,0 +1,86 @@
+/// Which positions a position of a sequence attends to.
+public enum AttentionMask: Sendable, Hashable {
+    /// All.
+    case none
+    /// Itself and all before it.
+    case causal
+    /// The last so many, itself among them.
+    case window(Int)
+
+    /// The positions of a sequence of `length` that `position` attends to.
+    @inline(__always)
+    func keys(of position: Int, length: Int) -> Range<Int> {
+        switch self {
+        case .none: 0..<length
+        case .causal: 0..<position + 1
+        case .window(let size): max(0, position + 1 - max(size, 1))..<position + 1
+        }
+    }
+}
+
+/// How the heads of queries, keys and values lie side by side in the rows of [samples, length, heads * headDimension].
+///
+/// Consecutive heads share a key head where there are fewer of those: head h reads key head h / (heads / keyHeads).
+public struct AttentionShape: Sendable, Hashable {
+    public let samples: Int
+    public let length: Int
+    public let heads: Int
+    public let keyHeads: Int
+    public let headDimension: Int
+
+    public init(samples: Int, length: Int, heads: Int, keyHeads: Int, headDimension: Int) {
+        precondition(keyHeads > 0 && heads > 0 && heads % keyHeads == 0, "\(heads) heads on \(keyHeads)")
+        self.samples = samples
+        self.length = length
+        self.heads = heads
+        self.keyHeads = keyHeads
+        self.headDimension = headDimension
+    }
+
+    /// The length of a row of queries.
+    public var width: Int { heads * headDimension }
+    /// The length of a row of keys or values.
+    public var keyWidth: Int { keyHeads * headDimension }
+
+    /// The heads that share a key head.
+    var group: Int { heads / keyHeads }
+
+    /// The place of a head's vector in queries and outputs.
+    func query(_ sample: Int, _ head: Int, _ position: Int) -> Int { (sample * length + position) * width + head * headDimension }
+
+    /// The place of the vector that a head reads in keys and values.
+    func key(_ sample: Int, _ head: Int, _ position: Int) -> Int {
+        (sample * length + position) * keyWidth + head / group * headDimension
+    }
+
+    /// The place of a row of a pattern [samples, heads, length, length].
+    func pattern(_ sample: Int, _ head: Int, _ position: Int) -> Int { ((sample * heads + head) * length + position) * length }
+
+    /// The queries that go through products together.
+    static let tileRows = 64
+
+    var tiles: Int { (length + Self.tileRows - 1) / Self.tileRows }
+
+    /// The queries of a tile, the last ones first: with a causal mask those take longest.
+    func rows(ofTile tile: Int) -> Range<Int> {
+        let first = (tiles - 1 - tile) * Self.tileRows
+        return first..<min(length, first + Self.tileRows)
+    }
+
+    /// The keys that any of some consecutive queries attends to.
+    func keys(of rows: Range<Int>, _ mask: AttentionMask) -> Range<Int> {
+        guard let last = rows.last else { return 0..<0 }
+        return mask.keys(of: rows.lowerBound, length: length).lowerBound..<mask.keys(of: last, length: length).upperBound
+    }
+
+    /// The elements of the scores of a tile's queries.
+    var tileSize: Int { min(Self.tileRows, length) * length }
+
+    func checkQueries(_ tensors: Tensor?...) { check(tensors, samples * length * width) }
+    func checkKeys(_ tensors: Tensor?...) { check(tensors, samples * length * keyWidth) }
+    func checkPatterns(_ tensors: Tensor?...) { check(tensors, samples * heads * length * length) }
+
+    private func check(_ tensors: [Tensor?], _ count: Int) {
+        for case let tensor? in tensors { precondition(tensor.count == count, "\(tensor.shape) for \(self)") }
+    }
+}

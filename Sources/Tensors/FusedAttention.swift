@@ -1,0 +1,116 @@
+import Kernels
+import KernelsV3
+
+/// Attention whose scores and patterns never leave a tile of scratch memory.
+public enum FusedAttention {
+    /// The elements of scratch memory that ``apply`` needs.
+    public static func scratch(_ shape: AttentionShape, team: Int) -> Int { team * shape.tileSize }
+
+    /// output = softmax(scale q k^T, masked) v, the heads side by side.
+    ///
+    /// Blocks that the mask forbids are not computed. A tile's exponentials go into the product with the values as they are;
+    /// the rows of the product, which are shorter, are divided by their sums.
+    public static func apply(
+        _ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ shape: AttentionShape, scale: Float, mask: AttentionMask,
+        into output: Tensor, scratch: Tensor, team: Team
+    ) {
+        shape.checkQueries(queries, output)
+        shape.checkKeys(keys, values)
+        precondition(scratch.count >= self.scratch(shape, team: team.size), "scratch \(scratch.count)")
+        AttentionProducts.forEachTile(shape, team) { sample, head, rows, lane in
+            let tile = scratch.pointer + lane * shape.tileSize
+            let seen = shape.keys(of: rows, mask)
+            let query = shape.query(sample, head, rows.lowerBound)
+            let key = shape.key(sample, head, seen.lowerBound)
+            Float.gemm(
+                .no, .yes, m: rows.count, n: seen.count, k: shape.headDimension, alpha: scale, queries.pointer + query, shape.width,
+                keys.pointer + key, shape.keyWidth, beta: 0, tile, seen.count)
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: AttentionShape.tileRows) { inverses in
+                forEachRow(of: tile, rows, seen, shape, mask) { index, pattern, count in
+                    inverses[index] = Float(1 / RowSoftmax.exponentials(pattern, count, into: pattern))
+                }
+                Float.gemm(
+                    .no, .no, m: rows.count, n: shape.headDimension, k: seen.count, alpha: 1, tile, seen.count, values.pointer + key,
+                    shape.keyWidth, beta: 0, output.pointer + query, shape.width)
+                for index in 0..<rows.count {
+                    RowSoftmax.scale(output.pointer + query + index * shape.width, shape.headDimension, by: inverses[index])
+                }
+            }
+        }
+    }
+
+    /// The elements of scratch memory that ``addGradients`` needs.
+    public static func gradientScratch(_ shape: AttentionShape, team: Int) -> Int { 2 * team * shape.tileSize }
+
+    /// Adds the gradients of queries, keys and values to those that are not nil; the patterns are computed again.
+    ///
+    /// With the pattern p and dp = dz v^T: dv += p^T dz, ds = p (dp - sum p dp), dq += scale ds k, dk += scale ds^T q.
+    public static func addGradients(
+        _ outputGradient: Tensor, _ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ shape: AttentionShape, scale: Float,
+        mask: AttentionMask, toQueries queryGradient: Tensor?, toKeys keyGradient: Tensor?, toValues valueGradient: Tensor?,
+        scratch: Tensor, team: Team
+    ) {
+        shape.checkQueries(queries, outputGradient, queryGradient)
+        shape.checkKeys(keys, values, keyGradient, valueGradient)
+        precondition(scratch.count >= gradientScratch(shape, team: team.size), "scratch \(scratch.count)")
+        let (width, keyWidth, dimension) = (shape.width, shape.keyWidth, shape.headDimension)
+        AttentionProducts.forEachKeyHead(shape, team) { sample, heads, lane in
+            let tile = scratch.pointer + lane * 2 * shape.tileSize
+            let change = tile + shape.tileSize
+            for head in heads {
+                for part in 0..<shape.tiles {
+                    let rows = shape.rows(ofTile: part)
+                    let seen = shape.keys(of: rows, mask)
+                    let (m, n) = (rows.count, seen.count)
+                    let query = shape.query(sample, head, rows.lowerBound)
+                    let key = shape.key(sample, head, seen.lowerBound)
+                    let dz = outputGradient.pointer + query
+                    Float.gemm(
+                        .no, .yes, m: m, n: n, k: dimension, alpha: scale, queries.pointer + query, width, keys.pointer + key, keyWidth,
+                        beta: 0, tile, n)
+                    forEachRow(of: tile, rows, seen, shape, mask) { _, pattern, count in
+                        let sum = RowSoftmax.exponentials(pattern, count, into: pattern)
+                        RowSoftmax.scale(pattern, count, by: Float(1 / sum))
+                    }
+                    if let gradient = valueGradient {
+                        Float.gemm(
+                            .yes, .no, m: n, n: dimension, k: m, alpha: 1, tile, n, dz, width, beta: 1, gradient.pointer + key, keyWidth)
+                    }
+                    if queryGradient == nil && keyGradient == nil { continue }
+                    Float.gemm(.no, .yes, m: m, n: n, k: dimension, alpha: 1, dz, width, values.pointer + key, keyWidth, beta: 0, change, n)
+                    for index in 0..<m { makeScoresGradient(tile + index * n, change + index * n, n, scale) }
+                    if let gradient = queryGradient {
+                        Float.gemm(
+                            .no, .no, m: m, n: dimension, k: n, alpha: 1, change, n, keys.pointer + key, keyWidth, beta: 1,
+                            gradient.pointer + query, width)
+                    }
+                    if let gradient = keyGradient {
+                        Float.gemm(
+                            .yes, .no, m: n, n: dimension, k: m, alpha: 1, change, n, queries.pointer + query, width, beta: 1,
+                            gradient.pointer + key, keyWidth)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Calls `body` with the index, the allowed part and its length of each row of a tile; the forbidden parts become 0.
+    private static func forEachRow(
+        of tile: UnsafeMutablePointer<Float>, _ rows: Range<Int>, _ seen: Range<Int>, _ shape: AttentionShape, _ mask: AttentionMask,
+        _ body: (Int, UnsafeMutablePointer<Float>, Int) -> Void
+    ) {
+        for (index, row) in rows.enumerated() {
+            let scores = tile + index * seen.count - seen.lowerBound
+            let allowed = mask.keys(of: row, length: shape.length)
+            AttentionProducts.fill(scores, seen, outside: allowed, with: 0)
+            body(index, scores + allowed.lowerBound, allowed.count)
+        }
+    }
+
+    /// In place of dp: scale * p (dp - sum p dp).
+    private static func makeScoresGradient(_ p: UnsafePointer<Float>, _ dp: UnsafeMutablePointer<Float>, _ count: Int, _ scale: Float) {
+        let mean = Float(RowSoftmax.product(p, dp, count))
+        Elementwise.isWide
+            ? KernelsV3.makeSoftmaxGradient(p, dp, count, mean, scale) : Kernels.makeSoftmaxGradient(p, dp, count, mean, scale)
+    }
+}

@@ -1,0 +1,68 @@
+/// Rows taken out of a table by number: embeddings of tokens and positions.
+public enum TableRows {
+    /// Where entry e of a table lies.
+    public enum Layout: Sendable {
+        /// [entries, width]: entry e is row e.
+        case rows
+        /// [width, entries]: entry e is column e.
+        case columns
+    }
+
+    /// The numbers of entries and of elements of one in a table of that shape.
+    public static func sizes(_ shape: [Int], _ layout: Layout) -> (entries: Int, width: Int) {
+        layout == .rows ? (shape[0], shape[1]) : (shape[1], shape[0])
+    }
+
+    /// Row r of target = scale * entry entries(r) of the table.
+    ///
+    /// - Parameter entry: below the table's number of entries for each row.
+    public static func gather(
+        _ table: Tensor, _ layout: Layout, scale: Float = 1, into target: Tensor, team: Team, entry: @Sendable (Int) -> Int
+    ) {
+        let (entries, width) = sizes(table.shape, layout)
+        guard width > 0 else { return }
+        precondition(target.count % width == 0, "\(target.shape) from \(table.shape)")
+        team.forEach(target.count / width, step: RowSoftmax.step(width)) { rows in
+            for row in rows {
+                let entry = entry(row)
+                precondition(entry >= 0 && entry < entries, "entry \(entry) of \(entries)")
+                let y = target.pointer + row * width
+                switch layout {
+                case .rows:
+                    let x = table.pointer + entry * width
+                    if scale == 1 { y.update(from: x, count: width) } else { for i in 0..<width { y[i] = scale * x[i] } }
+                case .columns:
+                    let x = table.pointer + entry
+                    for i in 0..<width { y[i] = scale * x[i * entries] }
+                }
+            }
+        }
+    }
+
+    /// Entry entries(r) of the table's gradient += scale * row r of `outputGradient`, in the order of the rows.
+    public static func scatterAdd(
+        _ outputGradient: Tensor, scale: Float = 1, toEntriesOf gradient: Tensor, _ layout: Layout, team: Team,
+        entry: @Sendable (Int) -> Int
+    ) {
+        let (entries, width) = sizes(gradient.shape, layout)
+        guard width > 0 else { return }
+        precondition(outputGradient.count % width == 0, "\(outputGradient.shape) to \(gradient.shape)")
+        let rows = outputGradient.count / width
+        // Rows may share an entry: a piece is a range of the width over all rows.
+        team.forEach(width, step: 64) { columns in
+            for row in 0..<rows {
+                let entry = entry(row)
+                precondition(entry >= 0 && entry < entries, "entry \(entry) of \(entries)")
+                let dy = outputGradient.pointer + row * width
+                switch layout {
+                case .rows:
+                    let dx = gradient.pointer + entry * width
+                    for i in columns { dx[i] += scale * dy[i] }
+                case .columns:
+                    let dx = gradient.pointer + entry
+                    for i in columns { dx[i * entries] += scale * dy[i] }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,18 @@
+import Synchronization
+
+extension Team {
+    /// Calls `body` for 0..<count with the number of a lane below ``size``, and returns when all are done.
+    ///
+    /// No two calls that run at once have the same lane: it says which share of scratch memory is the call's own. What is
+    /// computed may depend on the index alone.
+    public func forEachInLanes(_ count: Int, _ body: @Sendable (_ index: Int, _ lane: Int) -> Void) {
+        let next = Atomic<Int>(0)
+        forEach(min(size, count)) { lane in
+            while true {
+                let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard index < count else { return }
+                body(index, lane)
+            }
+        }
+    }
+}

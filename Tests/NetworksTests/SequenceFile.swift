@@ -1,0 +1,14 @@
+import Checkpoints
+import Tensors
+import TestSupport
+
+@testable import Networks
+
+/// What PyTorch wrote about operations on sequences.
+enum SequenceFile {
+    static let name = "sequence.safetensors"
+
+    static func numbers(_ tensor: String) throws -> [Float] {
+        try Checkpoint.open(Fixtures.path("operations/\(name)"))[tensor]?.floats() ?? []
+    }
+}

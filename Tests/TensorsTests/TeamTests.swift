@@ -1,0 +1,21 @@
+import Synchronization
+import Testing
+
+@testable import Tensors
+
+struct TeamTests {
+    @Test(arguments: [1, 2, 5])
+    func every_index_is_done_once_and_a_lane_by_one_at_a_time(size: Int) {
+        let team = Team(size: size)
+        let done = Mutex([Int](repeating: 0, count: 1000))
+        let busy = Mutex(Set<Int>())
+        team.forEachInLanes(1000) { index, lane in
+            let isFree = busy.withLock { $0.insert(lane).inserted }
+            #expect(isFree && lane >= 0 && lane < size)
+            done.withLock { $0[index] += 1 }
+            _ = busy.withLock { $0.remove(lane) }
+        }
+        #expect(done.withLock { $0.allSatisfy { $0 == 1 } })
+        team.forEachInLanes(0) { _, _ in Issue.record("nothing to do") }
+    }
+}
