@@ -125,7 +125,9 @@ struct AblationSums {
         self.plans = plans
         sites = plans.map { network.nodes[$0.layer.node.index].site }
         intact = Outcome(classCount: classCount)
-        items = plans.map { $0.items.map { _ in (Outcome(classCount: classCount), InterventionChange()) } }
+        items = plans.map { plan in
+            plan.items.map { (Outcome(classCount: $0.clustering == 0 ? classCount : 0), InterventionChange()) }
+        }
         squaredOutputs = plans.map { _ in 0 }
         dependence = plans.map { plan in
             Dictionary(uniqueKeysWithValues: ClusterAblation.Switch.allCases.map {

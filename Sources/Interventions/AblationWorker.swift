@@ -92,6 +92,8 @@ final class AblationWorker {
                 let (run, change) = changedRun(index, item, batch: batch, base: base, executor: executors[index], replacement)
                 guard let scores = run[network.output] else { preconditionFailure("no output") }
                 let answers = try batches.answers(place, scores: scores, team: team)
+                // Of random sets only the sums are compared.
+                let classCount = item.clustering == 0 ? classCount : 0
                 layerItems.append(AblatedBatch.Item(outcome: answers.outcome(classCount: classCount), change: change))
                 guard item.clustering == 0 else { continue }
                 var counts = spoiled[item.kind] ?? [Int](repeating: 0, count: answers.count)
