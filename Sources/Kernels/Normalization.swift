@@ -25,11 +25,21 @@ private struct RowMoments {
         while i < count {
             let end = min(i &+ 512, count)
             var (first, second) = (Lanes.zero, Lanes.zero)
-            while i &+ 16 <= end {
+            var (third, fourth) = (Lanes.zero, Lanes.zero)
+            while i &+ 2 &* laneCount <= end {
+                let d = loadLanes(x + i) - center
+                let e = loadLanes(x + i + laneCount) - center
+                first += d
+                second = multiplyAdd(d, d, second)
+                third += e
+                fourth = multiplyAdd(e, e, fourth)
+                i &+= 2 &* laneCount
+            }
+            while i &+ laneCount <= end {
                 let d = loadLanes(x + i) - center
                 first += d
                 second = multiplyAdd(d, d, second)
-                i &+= 16
+                i &+= laneCount
             }
             if i < end {
                 let d = loadLanes(x + i, end &- i, filling: center) - center
@@ -37,8 +47,8 @@ private struct RowMoments {
                 second = multiplyAdd(d, d, second)
                 i = end
             }
-            differences += Double(first.sum())
-            squares += Double(second.sum())
+            differences += Double((first + third).sum())
+            squares += Double((second + fourth).sum())
         }
         let rest = differences / Double(count)
         let variance = squares / Double(count) - rest * rest
@@ -109,10 +119,10 @@ private func writeNormalized(
         return
     }
     var i = 0
-    while i &+ 16 <= count {
+    while i &+ laneCount <= count {
         let scaled = moments.normalized(loadLanes(x + i)) * (loadLanes(weight + i) + offset)
         if let bias { storeLanes(scaled + loadLanes(bias + i), y + i) } else { storeLanes(scaled, y + i) }
-        i &+= 16
+        i &+= laneCount
     }
     guard i < count else { return }
     let rest = count &- i
@@ -163,11 +173,11 @@ private func addNormalizedGradient(
         shift = Float(sum / Double(count))
     }
     var i = 0
-    while i &+ 16 <= count {
+    while i &+ laneCount <= count {
         let g = weighted(outputGradient, weight, offset, i)
         let change = (g - shift - moments.normalized(loadLanes(x + i)) * slope) * moments.factor
         storeLanes(loadLanes(gradient + i) + change, gradient + i)
-        i &+= 16
+        i &+= laneCount
     }
     guard i < count else { return }
     let rest = count &- i

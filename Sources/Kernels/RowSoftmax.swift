@@ -5,14 +5,13 @@ public func rowMaximum(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
     var first = Lanes(repeating: -.infinity)
     var second = first
     var i = 0
-    while i &+ 32 <= count {
-        let (a, b) = (loadLanes(x + i), loadLanes(x + i + 16))
+    while i &+ 2 &* laneCount <= count {
+        let (a, b) = (loadLanes(x + i), loadLanes(x + i + laneCount))
         first.replace(with: a, where: a .> first)
         second.replace(with: b, where: b .> second)
-        i &+= 32
+        i &+= 2 &* laneCount
     }
-    first.replace(with: second, where: second .> first)
-    var largest = first.max()
+    var largest = max(first.max(), second.max())
     while i < count {
         if x[i] > largest { largest = x[i] }
         i &+= 1
@@ -20,29 +19,33 @@ public func rowMaximum(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
     return largest
 }
 
+/// The sum of a row of numbers.
+@inline(__always)
+private func sum(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
+    sumLanes(count) { i in loadLanes(x + i) } last: { i, rest in loadLanes(x + i, rest, filling: 0) }
+}
+
 /// y_i = e^(x_i - shift) for a shift that no x exceeds; returns their sum. y may be x.
 public func exponentials(
     _ x: UnsafePointer<Float>, _ count: Int, _ shift: Float, _ y: UnsafeMutablePointer<Float>
 ) -> Double {
-    let shift = Lanes(repeating: shift)
-    return sumLanes(count) { i in
-        let value = exponential(loadLanes(x + i) - shift)
-        storeLanes(value, y + i)
-        return value
-    } last: { i, rest in
-        let value = exponential(loadLanes(x + i, rest, filling: -.infinity) - shift)
-        storeLanes(value, y + i, rest)
-        return value
-    }
+    mapElements(x, y, count) { exponential($0 - shift) }
+    return sum(y, count)
 }
 
 /// The sum of e^(x_i - shift) for a shift that no x exceeds.
 public func sumOfExponentials(_ x: UnsafePointer<Float>, _ count: Int, _ shift: Float) -> Double {
-    let shift = Lanes(repeating: shift)
-    return sumLanes(count) { i in
-        exponential(loadLanes(x + i) - shift)
-    } last: { i, rest in
-        exponential(loadLanes(x + i, rest, filling: -.infinity) - shift)
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: 512) { room in
+        let values = room.baseAddress!
+        var total = 0.0
+        var first = 0
+        while first < count {
+            let length = min(512, count &- first)
+            mapElements(x + first, values, length) { exponential($0 - shift) }
+            total += sum(values, length)
+            first &+= length
+        }
+        return total
     }
 }
 
@@ -64,7 +67,7 @@ public func sumOfProducts(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, 
 public func addSoftmaxGradient(
     _ p: UnsafePointer<Float>, _ dp: UnsafePointer<Float>, _ count: Int, _ mean: Float, _ gradient: UnsafeMutablePointer<Float>
 ) {
-    addLanes(p, dp, gradient, count) { p, dp in p * (dp - mean) }
+    addElements(p, dp, gradient, count) { p, dp in p * (dp - mean) }
 }
 
 /// dp_i = scale * p_i * (dp_i - mean): the same in place of dp.
@@ -79,8 +82,8 @@ public func firstPlace(of value: Float, _ x: UnsafePointer<Float>, _ count: Int)
     var found = count
     var i = 0
     while i < count {
-        let rest = min(16, count &- i)
-        let lanes = rest == 16 ? loadLanes(x + i) : loadLanes(x + i, rest, filling: x[i])
+        let rest = min(laneCount, count &- i)
+        let lanes = rest == laneCount ? loadLanes(x + i) : loadLanes(x + i, rest, filling: x[i])
         if any(lanes .!= lanes) {
             var lane = 0
             while lanes[lane] == lanes[lane] { lane &+= 1 }
@@ -91,7 +94,7 @@ public func firstPlace(of value: Float, _ x: UnsafePointer<Float>, _ count: Int)
             while lanes[lane] != value { lane &+= 1 }
             found = i &+ lane
         }
-        i &+= 16
+        i &+= laneCount
     }
     return found
 }
