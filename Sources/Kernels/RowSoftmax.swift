@@ -21,7 +21,7 @@ public func rowMaximum(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
 
 /// The sum of a row of numbers.
 @inline(__always)
-private func sum(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
+private func rowSum(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
     sumLanes(count) { i in loadLanes(x + i) } last: { i, rest in loadLanes(x + i, rest, filling: 0) }
 }
 
@@ -30,7 +30,7 @@ public func exponentials(
     _ x: UnsafePointer<Float>, _ count: Int, _ shift: Float, _ y: UnsafeMutablePointer<Float>
 ) -> Double {
     mapElements(x, y, count) { exponential($0 - shift) }
-    return sum(y, count)
+    return rowSum(y, count)
 }
 
 /// The sum of e^(x_i - shift) for a shift that no x exceeds.
@@ -42,7 +42,7 @@ public func sumOfExponentials(_ x: UnsafePointer<Float>, _ count: Int, _ shift: 
         while first < count {
             let length = min(512, count &- first)
             mapElements(x + first, values, length) { exponential($0 - shift) }
-            total += sum(values, length)
+            total += rowSum(values, length)
             first &+= length
         }
         return total
