@@ -69,10 +69,22 @@ struct DataFit {
         if case .nextToken = dataset.targets, case .values = network.input {
             throw DataFitError(name, "has no classes for the model to find")
         }
+        try checkScores(network, dataset, name)
         if let largest = dataset.largestTarget, Int(largest.value) >= network.outputWidth {
             throw DataFitError(
                 name, "sample \(largest.sample) has a label out of the model's range", expected: "0 to \(network.outputWidth - 1)",
                 found: "\(largest.value)")
+        }
+    }
+
+    /// Answers are looked up in tables of as many scores as the last layer with weights has outputs.
+    private func checkScores(_ network: Network, _ dataset: Dataset, _ name: String) throws(DataFitError) {
+        guard dataset.targets.areKnown, let sampleShape, let shapes = try? network.shapes(for: .values([1] + sampleShape)) else { return }
+        let shape = shapes[network.output.index].dropFirst()
+        guard shape.count == 1 || shape.count == 2, shape.last == network.outputWidth else {
+            throw DataFitError(
+                name, "the model's output is no table of scores", expected: "\(network.outputWidth) scores a sample",
+                found: shape.map(String.init).joined(separator: "x"))
         }
     }
 }

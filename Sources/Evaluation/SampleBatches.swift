@@ -27,8 +27,13 @@ public struct SampleBatches: Sendable {
         var start = 0
         while start < dataset.count {
             let length = Self.length(of: start, dataset)
-            let size = try batchSize ?? sizes[length] ?? Self.size(network, sampleShape: sampleShape, length: length)
-            sizes[length] = size
+            let size: Int
+            if let known = sizes[length] {
+                size = known
+            } else {
+                size = try Self.size(network, sampleShape: sampleShape, length: length, wanted: batchSize.map { min($0, dataset.count) }, data: dataset.name)
+                sizes[length] = size
+            }
             let limit = min(dataset.count, start + size)
             var end = start + 1
             while end < limit, Self.length(of: end, dataset) == length { end += 1 }
@@ -38,13 +43,27 @@ public struct SampleBatches: Sendable {
         self.ranges = ranges
     }
 
-    /// So many samples that the values of a run keep within the budget.
-    private static func size(_ network: Network, sampleShape: [Int]?, length: Int) throws -> Int {
-        let elements =
+    /// The wanted size, else so many samples that the values of a run keep within the budget.
+    ///
+    /// - Throws: ``DataFitError`` where a run does not fit into memory.
+    private static func size(_ network: Network, sampleShape: [Int]?, length: Int, wanted: Int?, data: String) throws -> Int {
+        func bytes(_ samples: Int) throws -> Int {
             try Executor.memory(
-                network, batch: shape(samples: 1, sampleShape: sampleShape, length: length), request: RunRequest(recorded: [network.output]))
-            / MemoryLayout<Float>.size
-        return min(largest, max(1, budget / max(elements, 1)))
+                network, batch: shape(samples: samples, sampleShape: sampleShape, length: length), request: RunRequest(recorded: [network.output]))
+        }
+        func check(_ samples: Int, _ bytes: Int, hint: String? = nil) throws {
+            let limit = PhysicalMemory.byteCount
+            guard bytes <= limit else {
+                throw DataFitError(
+                    data, "what a run on \(samples) \(samples == 1 ? "sample" : "samples") computes does not fit into memory",
+                    expected: "at most \(limit) bytes", found: "\(bytes)", hint: hint)
+            }
+        }
+        let one = try bytes(1)
+        try check(1, one)
+        guard let wanted else { return min(largest, max(1, budget / max(one / MemoryLayout<Float>.size, 1))) }
+        try check(wanted, try bytes(wanted), hint: "--batch with a smaller number")
+        return wanted
     }
 
     private static func length(of sample: Int, _ dataset: Dataset) -> Int {

@@ -49,7 +49,7 @@ public struct AblatedLayer: Sendable {
             for (neuron, label) in labels.values.enumerated() where label == Labels.none && totals[neuron] > 0 {
                 throw AblationError(
                     layer: layer.name, "\(side)-neuron \(neuron) has weights and is in no cluster",
-                    expected: "clusters that partition the layer", found: "\(labels.isolatedCount) \(side)-neurons without one")
+                    expected: "clusters that partition the layer", found: "\(labels.isolatedCount) of \(totals.count) \(side)-neurons without one")
             }
         }
     }

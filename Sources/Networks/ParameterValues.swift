@@ -32,13 +32,21 @@ public struct ParameterValues: Sendable {
 
     /// - Throws: ``NetworkError`` where the parameters do not fit into the machine's memory.
     public func checkMemory() throws(NetworkError) {
-        let memory = sysconf(Int32(_SC_PHYS_PAGES)).multipliedReportingOverflow(by: sysconf(Int32(_SC_PAGESIZE)))
-        let limit = memory.overflow || memory.partialValue <= 0 ? 1 << 40 : memory.partialValue
+        let limit = PhysicalMemory.byteCount
         let bytes = store.byteCount
         guard bytes <= limit else {
             throw NetworkError(
                 "the parameters do not fit into memory in single precision", expected: "at most \(limit) bytes", found: "\(bytes)")
         }
+    }
+}
+
+/// The memory that the machine has.
+public enum PhysicalMemory {
+    /// In bytes; a terabyte where the system does not say.
+    public static var byteCount: Int {
+        let memory = sysconf(Int32(_SC_PHYS_PAGES)).multipliedReportingOverflow(by: sysconf(Int32(_SC_PAGESIZE)))
+        return memory.overflow || memory.partialValue <= 0 ? 1 << 40 : memory.partialValue
     }
 }
 

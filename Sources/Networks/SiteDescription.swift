@@ -19,11 +19,22 @@ extension Network {
         }
     }
 
-    /// A batch of a shape that the network can read; sides that the model leaves open are 32.
+    /// A batch of a shape that the network can read, its images square; of 32x32 where no square up to 512x512 fits.
     public var exampleBatch: BatchShape {
         switch input {
-        case .values(let shape): .values([1] + shape.map { $0 ?? 32 })
+        case .values(let shape):
+            exampleImages(shape)
         case .tokens(_, let positions): .tokens(samples: 1, length: min(2, positions ?? 2))
         }
+    }
+
+    /// The sides of the usual data sets go before others.
+    private func exampleImages(_ shape: [Int?]) -> BatchShape {
+        func batch(_ side: Int) -> BatchShape { .values([1] + shape.map { $0 ?? side }) }
+        guard shape.contains(nil) else { return batch(1) }
+        for sides in [[32, 28, 224, 64], Array(1...512)] {
+            if let side = sides.first(where: { (try? shapes(for: batch($0))) != nil }) { return batch(side) }
+        }
+        return batch(32)
     }
 }

@@ -74,6 +74,7 @@ struct AblateCommand: ParsableCommand {
         if reading == .weights, fill != .zero { throw ValidationError("--reading weights sets weights to 0: no --fill \(fill.rawValue)") }
         if !(0...100_000).contains(controls) { throw ValidationError("--control takes a number from 0 to 100000") }
         if isPerSample, isDependence { throw ValidationError("--per-sample and --dependence exclude each other") }
+        if controls > 0, isPerSample || isDependence { throw ValidationError("--control compares whole results: no \(isPerSample ? "--per-sample" : "--dependence")") }
         if isPerSample, let format, format != .tsv, format != .jsonl { throw ValidationError("--per-sample writes tsv or jsonl") }
         if isDependence, let format, format != .tsv { throw ValidationError("--dependence writes tsv; json has the counts without it") }
     }
@@ -134,6 +135,7 @@ struct AblateCommand: ParsableCommand {
     }
 
     private func describe(_ result: AblationResult, path: String) {
+        output.diagnostics.describe(result.intact, path: path)
         for layer in result.layers {
             let idle = layer.rows.filter(\.movedNothing).map { "\($0.kind.rawValue) \($0.cluster)" }
             if !idle.isEmpty {

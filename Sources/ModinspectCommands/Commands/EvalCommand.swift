@@ -38,6 +38,7 @@ struct EvalCommand: ParsableCommand {
         let inputs = checkpoints + [data.data] + (data.labels.map { [$0] } ?? [])
         if inputs.filter({ $0 == "-" }).count > 1 { throw ValidationError("standard input can be read once only") }
         if logits != nil, checkpoints.count > 1 { throw ValidationError("--logits takes one checkpoint") }
+        if let logits, logits != "-", logits == output.output { throw ValidationError("--logits and -o name the same file") }
         if logits == "-", output.output == nil || output.output == "-" {
             throw ValidationError("--logits - leaves no place for the result; -o FILE moves it")
         }
@@ -85,6 +86,7 @@ struct EvalCommand: ParsableCommand {
             logits: writer.map { writer in { try writer.write($0) } }, progress: { progress.advance(by: $0) })
         try writer?.finish()
         progress.finish()
+        output.diagnostics.describe(outcome, path: path)
         let isRunningText = if case .nextToken = dataset.targets { true } else { false }
         let hash = format.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil
         return EvaluatedCheckpoint(model, sha256: hash, samples: dataset.count, isRunningText: isRunningText, outcome)

@@ -130,13 +130,14 @@ struct SettingsReader {
         }
         let parts = text.split(separator: "x", omittingEmptySubsequences: false).map(String.init)
         guard parts.count <= 2 else { throw failure("setting '\(name)'", expected: "a number or HxW", found: "'\(text)'") }
-        let first = try number(parts[0], name, minimum)
-        return (first, parts.count == 2 ? try number(parts[1], name, minimum) : first)
+        let first = try number(parts[0], name, minimum, of: text)
+        return (first, parts.count == 2 ? try number(parts[1], name, minimum, of: text) : first)
     }
 
-    private func number(_ text: String, _ name: String, _ minimum: Int) throws(NetworkError) -> Int {
+    /// - Parameter whole: the setting's value, of which `text` is a part.
+    private func number(_ text: String, _ name: String, _ minimum: Int, of whole: String? = nil) throws(NetworkError) -> Int {
         guard let number = Int(text), number >= minimum, number <= Self.largest else {
-            throw failure("setting '\(name)'", expected: "a number from \(minimum) on", found: "'\(text)'")
+            throw failure("setting '\(name)'", expected: "a number from \(minimum) to \(Self.largest)", found: "'\(whole ?? text)'")
         }
         return number
     }

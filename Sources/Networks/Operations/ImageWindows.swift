@@ -62,14 +62,17 @@ struct ImageWindows: Sendable {
 }
 
 extension ShapeProblem {
-    /// Checks that a shape's elements can be counted, and those of one sample by 32 bits.
+    /// The numbers that one sample of images may have, 1 GB: settings that make more are mistakes.
+    private static let largestSample = 1 << 28
+
+    /// Checks that a shape's elements can be counted, and that one sample is no larger than any image is.
     static func check(sizeOf shape: [Int]) throws(ShapeProblem) {
         var sample = 1
         for length in shape.dropFirst() {
             let (product, overflow) = sample.multipliedReportingOverflow(by: length)
-            guard !overflow, product <= WindowAxis.limit else {
+            guard !overflow, product <= largestSample else {
                 throw ShapeProblem(
-                    "images too large to be computed", expected: "at most \(WindowAxis.limit) numbers a sample", found: words(shape))
+                    "images too large to be computed", expected: "at most \(largestSample) numbers a sample", found: words(shape))
             }
             sample = product
         }
