@@ -69,10 +69,26 @@ struct DataFit {
         if case .nextToken = dataset.targets, case .values = network.input {
             throw DataFitError(name, "has no classes for the model to find")
         }
+        try Self.checkNextTokens(network, dataset)
         if let largest = dataset.largestTarget, Int(largest.value) >= network.outputWidth {
             throw DataFitError(
                 name, "sample \(largest.sample) has a label out of the model's range", expected: "0 to \(network.outputWidth - 1)",
                 found: "\(largest.value)")
+        }
+    }
+
+    /// A model may read more tokens than it scores: those are no answers.
+    private static func checkNextTokens(_ network: Network, _ dataset: Dataset) throws(DataFitError) {
+        guard case .nextToken = dataset.targets, case .tokens(let tokens) = dataset.inputs,
+            case .tokens(let vocabulary, _) = network.input, vocabulary > network.outputWidth
+        else { return }
+        for sample in 0..<tokens.count {
+            let ids = tokens.tokens(of: sample)
+            guard let place = ids.dropFirst().firstIndex(where: { Int($0) >= network.outputWidth }) else { continue }
+            throw DataFitError(
+                dataset.name, "sample \(sample) has a token that the model reads but does not score, at position \(place - ids.startIndex)",
+                expected: "next tokens from 0 to \(network.outputWidth - 1)", found: "\(ids[place])",
+                hint: "an npz with x and y asks for one answer at the last position alone")
         }
     }
 }
