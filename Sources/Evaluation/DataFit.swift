@@ -70,6 +70,7 @@ struct DataFit {
             throw DataFitError(name, "has no classes for the model to find")
         }
         try checkScores(network, dataset, name)
+        try Self.checkNextTokens(network, dataset)
         if let largest = dataset.largestTarget, Int(largest.value) >= network.outputWidth {
             throw DataFitError(
                 name, "sample \(largest.sample) has a label out of the model's range", expected: "0 to \(network.outputWidth - 1)",
@@ -85,6 +86,21 @@ struct DataFit {
             throw DataFitError(
                 name, "the model's output is no table of scores", expected: "\(network.outputWidth) scores a sample",
                 found: shape.map(String.init).joined(separator: "x"))
+        }
+    }
+
+    /// A model may read more tokens than it scores: those are no answers.
+    private static func checkNextTokens(_ network: Network, _ dataset: Dataset) throws(DataFitError) {
+        guard case .nextToken = dataset.targets, case .tokens(let tokens) = dataset.inputs,
+            case .tokens(let vocabulary, _) = network.input, vocabulary > network.outputWidth
+        else { return }
+        for sample in 0..<tokens.count {
+            let ids = tokens.tokens(of: sample)
+            guard let place = ids.dropFirst().firstIndex(where: { Int($0) >= network.outputWidth }) else { continue }
+            throw DataFitError(
+                dataset.name, "sample \(sample) has a token that the model reads but does not score, at position \(place - ids.startIndex)",
+                expected: "next tokens from 0 to \(network.outputWidth - 1)", found: "\(ids[place])",
+                hint: "an npz with x and y asks for one answer at the last position alone")
         }
     }
 }

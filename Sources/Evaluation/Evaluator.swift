@@ -32,13 +32,14 @@ public struct Evaluator: Sendable {
     ) throws -> Outcome {
         var outcome = Outcome(classCount: classCount)
         let keepsLogits = logits != nil
-        let output = network.output
+        let reading = ScoreReading(network)
         try BatchLoop(count: batches.ranges.count, threads: threads, wave: keepsLogits ? threads : nil).run(
             worker: { BatchWorker(batches, team: $0) },
             compute: { worker, place in
-                let run = try worker.run(place, request: RunRequest(recorded: [output]))
-                guard let scores = run[output] else { preconditionFailure("no output") }
-                return (answers: try batches.answers(place, scores: scores, team: worker.team), logits: keepsLogits ? scores.copied() : nil)
+                let run = try worker.run(place, request: RunRequest(recorded: [reading.node]))
+                guard let values = run[reading.node] else { preconditionFailure("no output") }
+                let kept = keepsLogits ? Tensor(uninitialized: reading.shape(of: values)) : nil
+                return (answers: try batches.answers(place, from: values, by: reading, keeping: kept, team: worker.team), logits: kept)
             },
             consume: { place, result in
                 outcome += result.answers.outcome(classCount: classCount)
@@ -74,30 +75,5 @@ public final class BatchWorker {
         }
         guard let executor else { preconditionFailure("no executor") }
         return executor.run(batch)
-    }
-}
-
-extension SampleBatches {
-    /// The answers that a network's scores of a batch give.
-    ///
-    /// - Throws: ``DataFitError`` where the output is no table of scores.
-    public func answers(_ place: Int, scores: Tensor, team: Team) throws -> Answers {
-        guard scores.shape.count == 2 || scores.shape.count == 3 else {
-            throw DataFitError(
-                dataset.name, "the model's output is no table of scores", expected: "samples x classes",
-                found: scores.shape.map(String.init).joined(separator: "x"))
-        }
-        let rowTargets = targets(place, outputShape: scores.shape)
-        let rows = CrossEntropy.forward(scores, targets: rowTargets, team: team)
-        let length = scores.shape.count == 3 ? scores.shape[1] : 1
-        var answers = Answers()
-        for row in rowTargets.indices where rowTargets[row] >= 0 {
-            answers.samples.append(ranges[place].lowerBound + row / length)
-            answers.positions.append(row % length)
-            answers.targets.append(rowTargets[row])
-            answers.predictions.append(rows.predictions[row])
-            answers.losses.append(rows.losses[row])
-        }
-        return answers
     }
 }

@@ -25,6 +25,7 @@ public struct AblatedLayer: Sendable {
         let shapes = try? network.shapes(for: network.exampleBatch)
         let readers = network.readers(of: parameter)
         let node = readers.first { reader in
+            guard Self.reads(layer, network.nodes[reader.index].operation) else { return false }
             guard let shapes else { return true }
             return NeuronPlaces(shapes[reader.index]).neurons == layer.outNeurons
         }
@@ -39,6 +40,18 @@ public struct AblatedLayer: Sendable {
         }
         isolatedCount = clustering.outLabels.isolatedCount
         try checkIsolated()
+    }
+
+    /// Whether an operation's outputs are the layer's rows, and not its columns: a table of embeddings that the logits share is read both
+    /// ways, and its sides may be equal.
+    private static func reads(_ layer: Layer, _ operation: any Networks.Operation) -> Bool {
+        let isTransposed = if case .transposed = layer.layout { true } else { false }
+        return switch operation {
+        case let linear as Linear: isTransposed == (linear.layout == .inOut)
+        case let table as Embedding: isTransposed == (table.layout == .rows)
+        case let table as PositionEmbedding: isTransposed == (table.layout == .rows)
+        default: true
+        }
     }
 
     /// Clusters partition a layer: only neurons without any weight may be in none.

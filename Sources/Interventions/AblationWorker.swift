@@ -18,6 +18,10 @@ final class AblationWorker {
     private let changedArena = Arena()
     private var changed: (shape: BatchShape, executors: [Executor])?
     private let masked: [Tensor]
+    /// Where the intact run's scores are read.
+    private let reading: ScoreReading
+    /// Where those of the runs with each layer changed are.
+    private let changedReadings: [ScoreReading]
 
     init(
         _ plans: [AblationPlan], ablation: ClusterAblation, batches: SampleBatches, means: [[Float]]?, partners: ResampledPartners?,
@@ -31,7 +35,10 @@ final class AblationWorker {
         self.classCount = classCount
         self.team = team
         let network = batches.network
-        var recorded: Set<NodeID> = [network.output]
+        let reading = ScoreReading(network)
+        self.reading = reading
+        changedReadings = plans.map { $0.layer.node == network.output ? ScoreReading(output: network) : reading }
+        var recorded: Set<NodeID> = [reading.node]
         for plan in plans {
             recorded.insert(plan.layer.node)
             switch ablation.reading {
@@ -48,8 +55,8 @@ final class AblationWorker {
     private func executors(_ shape: BatchShape) throws -> [Executor] {
         if let changed, changed.shape == shape { return changed.executors }
         let network = batches.network
-        let made = try plans.map { plan -> Executor in
-            var request = RunRequest(recorded: [network.output])
+        let made = try zip(plans, changedReadings).map { plan, reading -> Executor in
+            var request = RunRequest(recorded: [reading.node])
             request.base = intactRequest.recorded
             switch ablation.reading {
             case .activations: request.intervened = [plan.layer.node]
@@ -65,11 +72,10 @@ final class AblationWorker {
 
     /// Runs a batch as it is and under every intervention.
     func ablate(_ place: Int, keepsAnswers: Bool) throws -> AblatedBatch {
-        let network = batches.network
         let batch = batches.batch(place)
         let base = try intact.run(batch, request: intactRequest)
-        guard let scores = base[network.output] else { preconditionFailure("no output") }
-        let intactAnswers = try batches.answers(place, scores: scores, team: team)
+        guard let values = base[reading.node] else { preconditionFailure("no output") }
+        let intactAnswers = try batches.answers(place, from: values, by: reading, team: team)
         let executors = try executors(batch.shape)
         var partnerRun: RecordedRun?
         if let partners {
@@ -89,9 +95,8 @@ final class AblationWorker {
             var layerAnswers: [Answers] = []
             var spoiled: [ClusterAblation.Switch: [Int]] = [:]
             for item in plan.items {
-                let (run, change) = changedRun(index, item, batch: batch, base: base, executor: executors[index], replacement)
-                guard let scores = run[network.output] else { preconditionFailure("no output") }
-                let answers = try batches.answers(place, scores: scores, team: team)
+                let (answers, change) = try changedAnswers(
+                    index, item, place: place, batch: batch, base: base, executor: executors[index], replacement)
                 // Of random sets only the sums are compared.
                 let classCount = item.clustering == 0 ? classCount : 0
                 layerItems.append(AblatedBatch.Item(outcome: answers.outcome(classCount: classCount), change: change))
@@ -115,25 +120,31 @@ final class AblationWorker {
             answers: keepsAnswers ? ClusterAblation.BatchAnswers(intact: intactAnswers, layers: kept) : nil)
     }
 
-    /// The run under one intervention, from the intact one on, and what it did to the layer's output.
-    private func changedRun(
-        _ index: Int, _ item: AblationPlan.Item, batch: Batch, base: RecordedRun, executor: Executor, _ replacement: Intervention.Replacement
-    ) -> (RecordedRun, InterventionChange) {
+    /// The answers under one intervention, from the intact run on, and what it did to the layer's output.
+    private func changedAnswers(
+        _ index: Int, _ item: AblationPlan.Item, place: Int, batch: Batch, base: RecordedRun, executor: Executor,
+        _ replacement: Intervention.Replacement
+    ) throws -> (Answers, InterventionChange) {
         let plan = plans[index]
+        let reading = changedReadings[index]
+        let run: RecordedRun
+        let change: InterventionChange
+        var parameters = batches.network.values
         switch ablation.reading {
         case .activations:
             let intervention = Intervention(node: plan.layer.node, neurons: item.neurons, replacement: replacement)
-            let run = executor.run(batch, interventions: [intervention], base: base)
-            return (run, run.changes[0])
+            run = executor.run(batch, interventions: [intervention], base: base)
+            change = run.changes[0]
         case .weights:
             let (rows, columns) = plan.kept(item)
             plan.layer.writeMasked(
                 batches.network.values[plan.layer.parameter], to: masked[index], keepsRow: rows, keepsColumn: columns)
-            var parameters = batches.network.values
             parameters[plan.layer.parameter] = masked[index]
-            let run = executor.run(batch, parameters: parameters, base: base)
+            run = executor.run(batch, parameters: parameters, base: base)
             guard let before = base[plan.layer.node], let after = run[plan.layer.node] else { preconditionFailure("no output") }
-            return (run, InterventionChange(from: before, to: after))
+            change = InterventionChange(from: before, to: after)
         }
+        guard let values = run[reading.node] else { preconditionFailure("no output") }
+        return (try batches.answers(place, from: values, by: reading, parameters: parameters, team: team), change)
     }
 }

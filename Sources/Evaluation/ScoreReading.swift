@@ -1,0 +1,112 @@
+import Networks
+import Tensors
+
+/// Where the scores of a run are read.
+///
+/// Scores of classes are the network's output. Those of tokens, [samples, length, vocabulary], can be larger than the model: they are
+/// made from the input of the last linear layer a tile of rows at a time, and used before the next tile is made. The tiles depend on the
+/// vocabulary alone.
+public struct ScoreReading: Sendable {
+    public let network: Network
+    /// The node that a run records for its scores to be read.
+    public let node: NodeID
+    /// The rows of scores that are made at a time; nil where the recorded values are the scores.
+    private let tileRows: Int?
+
+    /// The elements of a tile.
+    private static let budget = 1 << 24
+
+    /// Scores of tokens in tiles, all others as the network's output.
+    public init(_ network: Network) {
+        self.network = network
+        let last = network.nodes[network.output.index]
+        if case .tokens = network.input, last.operation is Linear {
+            node = last.inputs[0]
+            tileRows = min(256, max(32, Self.budget / max(network.outputWidth, 1) / 16 * 16))
+        } else {
+            node = network.output
+            tileRows = nil
+        }
+    }
+
+    /// Scores that are the network's output, for runs in which the last layer's output itself is recorded or changed.
+    public init(output network: Network) {
+        self.network = network
+        node = network.output
+        tileRows = nil
+    }
+
+    /// The shape of the scores that the recorded values give.
+    public func shape(of values: Tensor) -> [Int] {
+        tileRows == nil ? values.shape : values.shape.dropLast() + [network.outputWidth]
+    }
+
+    /// Calls `body` with the scores of all rows that are asked for, tile by tile in their order.
+    ///
+    /// - Parameters:
+    ///   - values: what the run recorded at ``node``.
+    ///   - parameters: those of the run.
+    ///   - kept: where all scores are written, in their shape; nil where they are needed in `body` alone.
+    ///   - isWanted: whether the scores of these rows are needed where they are not kept.
+    ///   - body: gets the rows and their scores [rows, width], which hold until it returns.
+    public func forEachTile(
+        _ values: Tensor, parameters: ParameterValues, keeping kept: Tensor? = nil, team: Team, isWanted: (Range<Int>) -> Bool,
+        _ body: (Range<Int>, Tensor) -> Void
+    ) {
+        let width = network.outputWidth
+        guard let tileRows else {
+            kept?.copy(from: values)
+            body(0..<values.rows, values.reshaped([values.rows, values.width]))
+            return
+        }
+        let last = network.nodes[network.output.index]
+        let weights = last.parameters.map { parameters[$0] }
+        let inputs = values.reshaped([values.rows, values.width])
+        let target = kept?.reshaped([values.rows, width])
+        let tile = target == nil ? Tensor(uninitialized: [min(tileRows, values.rows), width]) : nil
+        for start in stride(from: 0, to: values.rows, by: tileRows) {
+            let rows = start..<min(values.rows, start + tileRows)
+            guard kept != nil || isWanted(rows), let scores = target?[rows] ?? tile?[0..<rows.count] else { continue }
+            last.operation.forward(
+                ForwardPass(inputs: [inputs[rows]], parameters: weights, output: scores, scratch: Tensor(uninitialized: [0]), team: team))
+            body(rows, scores)
+        }
+    }
+}
+
+extension SampleBatches {
+    /// The answers that a run on a batch gives.
+    ///
+    /// - Parameters:
+    ///   - values: what the run recorded at the reading's node.
+    ///   - parameters: those of the run; the network's own where nil.
+    ///   - kept: where all scores are written, in their shape, where they are wanted.
+    /// - Throws: ``DataFitError`` where the output is no table of scores.
+    public func answers(
+        _ place: Int, from values: Tensor, by reading: ScoreReading, parameters: ParameterValues? = nil, keeping kept: Tensor? = nil, team: Team
+    ) throws -> Answers {
+        let shape = reading.shape(of: values)
+        guard shape.count == 2 || shape.count == 3 else {
+            throw DataFitError(
+                dataset.name, "the model's output is no table of scores", expected: "samples x classes",
+                found: shape.map(String.init).joined(separator: "x"))
+        }
+        let targets = targets(place, outputShape: shape)
+        let length = shape.count == 3 ? shape[1] : 1
+        var answers = Answers()
+        reading.forEachTile(
+            values, parameters: parameters ?? network.values, keeping: kept, team: team,
+            isWanted: { rows in targets[rows].contains { $0 >= 0 } },
+            { rows, scores in
+                let found = CrossEntropy.forward(scores, targets: Array(targets[rows]), team: team)
+                for row in rows where targets[row] >= 0 {
+                    answers.samples.append(ranges[place].lowerBound + row / length)
+                    answers.positions.append(row % length)
+                    answers.targets.append(targets[row])
+                    answers.predictions.append(found.predictions[row - rows.lowerBound])
+                    answers.losses.append(found.losses[row - rows.lowerBound])
+                }
+            })
+        return answers
+    }
+}
