@@ -22,8 +22,11 @@ import Testing
                 #expect(try BuiltCommand.run("init", "mlp:5-4-3", "--seed", seed, "-o", folder + "/" + name).status == 0)
                 return try Data(contentsOf: URL(fileURLWithPath: folder + "/" + name))
             }
-            #expect(try bytes("a.tar", "7") == bytes("b.tar", "7"))
-            #expect(try bytes("c.tar", "8") != bytes("d.tar", "7"))
+            let first = try bytes("a.tar", "7")
+            let again = try bytes("b.tar", "7")
+            let other = try bytes("c.tar", "8")
+            #expect(first == again)
+            #expect(first != other)
         }
     }
 

@@ -14,9 +14,9 @@ import Testing
         let result = try BuiltCommand.run(["eval", checkpoint, "--data", data, "--quiet", "--logits", path] + options)
         try #require(result.status == 0, "\(result.errors)")
         let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
-        let header = 10 + Int(bytes[8]) + Int(bytes[9]) << 8
-        return stride(from: header, to: bytes.count, by: 4).map { start in
-            Float(bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[start + $1]) << UInt32(8 * $1) })
+        let header: Int = 10 + Int(bytes[8]) + (Int(bytes[9]) << 8)
+        return bytes.withUnsafeBytes { raw in
+            stride(from: header, to: raw.count, by: 4).map { Float(bitPattern: raw.loadUnaligned(fromByteOffset: $0, as: UInt32.self)) }
         }
     }
 

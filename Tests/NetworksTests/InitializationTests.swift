@@ -33,7 +33,8 @@ import Testing
         #expect((values.max() ?? 0) > 0.0999 && (values.min() ?? 0) < -0.0999)
         let (mean, deviation, fourth) = moments(values)
         #expect(abs(mean) < 5 * deviation / 316)
-        #expect(abs(deviation - 0.1 / 3.0.squareRoot()) < 0.001)
+        let uniform = 0.1 / 3.0.squareRoot()
+        #expect(abs(deviation - uniform) < 0.001)
         #expect(abs(fourth - 1.8) < 0.05)
     }
 
@@ -47,9 +48,12 @@ import Testing
     @Test func aPerceptronHasItsLayersInOrder() throws {
         let blueprint = try Blueprint.perceptron("784-64-10")
         #expect(blueprint.parameters.map(\.name) == ["fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"])
-        #expect(blueprint.parameters.map(\.shape) == [[64, 784], [64], [10, 64], [10]])
+        let shapes: [[Int]] = [[64, 784], [64], [10, 64], [10]]
+        #expect(blueprint.parameters.map(\.shape) == shapes)
         // The bias of a layer has the bound of its weights: 1 / sqrt(inputs).
-        #expect(blueprint.parameters.map(\.distribution) == [.uniform(bound: 1 / 28), .uniform(bound: 1 / 28), .uniform(bound: 0.125), .uniform(bound: 0.125)])
+        let (first, second) = (InitialDistribution.uniform(bound: 1.0 / 28), InitialDistribution.uniform(bound: 0.125))
+        let expected: [InitialDistribution] = [first, first, second, second]
+        #expect(blueprint.parameters.map(\.distribution) == expected)
         #expect(blueprint.architecture?.description == "fc1,relu,fc2")
     }
 
@@ -63,7 +67,7 @@ import Testing
         #expect(shapes["conv2.weight"] == [32, 8, 3, 5])
         #expect(shapes["conv2.bias"] == nil)
         // 16 x 16 after the pool; (16 - 3) / 2 + 1 = 7 rows, (16 - 5) / 2 + 1 = 6 columns.
-        #expect(shapes["fc1.weight"] == [64, 32 * 7 * 6])
+        #expect(shapes["fc1.weight"] == [64, 1344])
         #expect(parameters(blueprint)["conv1.bias"]?.distribution == .torchDefault(fanIn: 27))
         #expect(parameters(blueprint)["conv2.weight"]?.distribution == .torchDefault(fanIn: 120))
         #expect(blueprint.architecture?.description == "conv1(padding=1),bn1,relu,maxpool(2),conv2(stride=2,groups=2),relu,flatten,fc1,relu,fc2")
@@ -93,8 +97,9 @@ import Testing
         #expect(shapes["blocks.0.mlp.W_in"]?.shape == [512, 128])
         #expect(shapes["blocks.0.mlp.W_out"]?.shape == [128, 512])
         #expect(shapes["unembed.W_U"]?.shape == [128, 114])
-        #expect(shapes["embed.W_E"]?.distribution == .normal(deviation: 1 / 128.0.squareRoot()))
-        #expect(shapes["unembed.W_U"]?.distribution == .normal(deviation: 1 / 114.0.squareRoot()))
+        let (embedding, answers) = (1 / 128.0.squareRoot(), 1 / 114.0.squareRoot())
+        #expect(shapes["embed.W_E"]?.distribution == .normal(deviation: embedding))
+        #expect(shapes["unembed.W_U"]?.distribution == .normal(deviation: answers))
         #expect(shapes["blocks.0.mlp.b_in"]?.distribution == .constant(0))
         #expect(tensor(.lowerTriangle, [3, 3]) == [1, 0, 0, 1, 1, 0, 1, 1, 1])
         var odd = ModularAdditionSizes()
