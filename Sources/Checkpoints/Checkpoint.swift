@@ -70,6 +70,8 @@ public struct Checkpoint: Sendable {
         self.key = model.key.isEmpty ? nil : model.key
         tensors = model.tensors
         keepsOrder = weights.keepsOrder
+        // A file beside the weights is what somebody put there: it goes before what the weight file carries.
+        let companions = weights.companions.merging(companions) { _, beside in beside }
         configuration = companions[Companions.configuration]
         self.companions = companions.filter { $0.key != Companions.configuration }
         foreignGlobals = weights.foreignGlobals

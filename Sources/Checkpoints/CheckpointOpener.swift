@@ -133,7 +133,7 @@ struct CheckpointOpener {
     private func neighbour(_ name: String) -> String { path.contains("/") ? MemberPath.folder(path) + "/" + name : name }
 
     /// The files beside the one at ``path`` that belong to its model.
-    private func neighbours() throws -> [String: ByteRegion] {
+    func neighbours() throws -> [String: ByteRegion] {
         var companions: [String: ByteRegion] = [:]
         for name in Companions.names.sorted() {
             var status = stat()

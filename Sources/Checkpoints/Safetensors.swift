@@ -25,12 +25,14 @@ enum Safetensors {
                 path: path, problem: "the header does not fit the file", expected: "at most \(allowed) bytes", found: "\(announced)",
                 hint: "the file is truncated or damaged")
         }
-        let entries = try decode(header, path: path)
+        let content = try content(header, path: path)
+        let entries = try entries(content.tensors, path: path)
         try checkCoverage(entries, dataLength: data.count, path: path)
         let tensors = try entries.map { try record($0, data: data, path: path) }
         return WeightFile(
             format: "safetensors",
-            models: [.init(key: "", tensors: tensors.sorted { $0.name.precedesNaturally($1.name) })], keepsOrder: false)
+            models: [.init(key: "", tensors: tensors.sorted { $0.name.precedesNaturally($1.name) })], keepsOrder: false,
+            companions: content.metadata.filter { Companions.inHeader.contains($0.key) }.mapValues { ByteRegion(copying: $0.utf8) })
     }
 
     /// One tensor as the header describes it.
@@ -42,8 +44,8 @@ enum Safetensors {
         let end: Int
     }
 
-    private static func decode(_ header: ByteRegion, path: String) throws -> [Entry] {
-        return try descriptions(header, path: path).map { tensor in
+    private static func entries(_ tensors: [SafetensorsHeader.Tensor], path: String) throws -> [Entry] {
+        return try tensors.map { tensor in
             let offsets = tensor.offsets
             guard offsets.count == 2, offsets[0] >= 0, offsets[1] >= offsets[0] else {
                 throw CheckpointError(
@@ -53,10 +55,10 @@ enum Safetensors {
         }.sorted { ($0.start, $0.end, $0.name) < ($1.start, $1.end, $1.name) }
     }
 
-    private static func descriptions(_ header: ByteRegion, path: String) throws -> [SafetensorsHeader.Tensor] {
-        if let tensors = SafetensorsHeader.tensors(header) { return tensors }
+    private static func content(_ header: ByteRegion, path: String) throws -> SafetensorsHeader.Content {
+        if let content = SafetensorsHeader.content(header) { return content }
         do {
-            return try header.withUnsafeBytes { try JSONDecoder().decode(Header.self, from: Data($0)) }.tensors
+            return try header.withUnsafeBytes { try JSONDecoder().decode(Header.self, from: Data($0)) }.content
         } catch {
             throw CheckpointError(path: path, problem: "the header is not valid: " + DecodingProblem(error).text)
         }
@@ -101,6 +103,11 @@ enum Safetensors {
         }
     }
 
+    /// The format's name of a type; nil for types that it lacks.
+    static func typeName(_ dtype: DType) -> String? { names[dtype] }
+
+    private static let names = Dictionary(uniqueKeysWithValues: dtypes.map { ($0.value, $0.key) })
+
     private static let dtypes: [String: DType] = [
         "F64": .f64, "F32": .f32, "F16": .f16, "BF16": .bf16, "F8_E4M3": .f8e4m3fn, "F8_E5M2": .f8e5m2,
         "F8_E4M3FNUZ": .f8e4m3fnuz, "F8_E5M2FNUZ": .f8e5m2fnuz, "I64": .i64, "I32": .i32, "I16": .i16, "I8": .i8,
@@ -120,14 +127,15 @@ enum Safetensors {
 
     /// The header's object: free text under `__metadata__`, and a tensor under every other name.
     private struct Header: Decodable {
-        let tensors: [SafetensorsHeader.Tensor]
+        let content: SafetensorsHeader.Content
 
         init(from decoder: any Decoder) throws {
             let container = try decoder.container(keyedBy: AnyKey.self)
             var tensors: [SafetensorsHeader.Tensor] = []
+            var metadata: [String: String] = [:]
             for key in container.allKeys {
                 if key.stringValue == "__metadata__" {
-                    _ = try container.decode([String: String].self, forKey: key)
+                    metadata = try container.decode([String: String].self, forKey: key)
                 } else {
                     let description = try container.decode(Description.self, forKey: key)
                     tensors.append(
@@ -135,7 +143,7 @@ enum Safetensors {
                             name: key.stringValue, dtype: description.dtype, shape: description.shape, offsets: description.offsets))
                 }
             }
-            self.tensors = tensors
+            content = SafetensorsHeader.Content(tensors: tensors, metadata: metadata)
         }
     }
 }

@@ -1,6 +1,7 @@
 import Archives
+import FoundationEssentials
 
-/// Reads a safetensors header as every writer writes it: a plain object of objects, without escapes in its strings.
+/// Reads a safetensors header as every writer writes it: a plain object of objects, without escapes in its names.
 ///
 /// A header of a hundred megabytes takes a general JSON decoder ten times as long and as much memory. What is not of this form,
 /// damaged headers too, is left to that decoder and its messages.
@@ -13,8 +14,14 @@ struct SafetensorsHeader {
         let offsets: [Int]
     }
 
-    /// In the header's order.
-    private(set) var tensors: [Tensor] = []
+    /// A header's tensors, in its order, and its free text.
+    struct Content {
+        var tensors: [Tensor]
+        var metadata: [String: String]
+    }
+
+    private var tensors: [Tensor] = []
+    private var metadata: [String: String] = [:]
 
     private let bytes: UnsafeRawBufferPointer
     private var position = 0
@@ -22,10 +29,10 @@ struct SafetensorsHeader {
     private var lastType = ""
 
     /// - Returns: nil where the header has any other form.
-    static func tensors(_ header: ByteRegion) -> [Tensor]? {
+    static func content(_ header: ByteRegion) -> Content? {
         header.withUnsafeBytes { bytes in
             var parser = SafetensorsHeader(bytes)
-            return parser.readHeader() ? parser.tensors : nil
+            return parser.readHeader() ? Content(tensors: parser.tensors, metadata: parser.metadata) : nil
         }
     }
 
@@ -34,12 +41,37 @@ struct SafetensorsHeader {
     private mutating func readHeader() -> Bool {
         readObject { parser, name in
             if name.elementsEqual("__metadata__".utf8) {
-                return parser.readObject { parser, _ in parser.readString() != nil }
+                return parser.readMetadata()
             }
             guard let name = String(validating: name, as: UTF8.self), let tensor = parser.readTensor(name) else { return false }
             parser.tensors.append(tensor)
             return true
         } && isAtEnd()
+    }
+
+    /// Text may have escapes, where a whole file is carried.
+    private mutating func readMetadata() -> Bool {
+        readObject { parser, key in
+            parser.skipSpace()
+            let start = parser.position
+            guard let key = String(validating: key, as: UTF8.self) else { return false }
+            if let text = parser.readString() {
+                parser.metadata[key] = String(decoding: text, as: UTF8.self)
+                return true
+            }
+            parser.position = start + 1
+            var isEscaped = false
+            while parser.position < parser.bytes.count, isEscaped || parser.bytes[parser.position] != UInt8(ascii: "\"") {
+                isEscaped = !isEscaped && parser.bytes[parser.position] == UInt8(ascii: "\\")
+                parser.position += 1
+            }
+            guard parser.position < parser.bytes.count else { return false }
+            parser.position += 1
+            let text = Data(parser.bytes[start..<parser.position])
+            guard let text = try? JSONDecoder().decode(String.self, from: text) else { return false }
+            parser.metadata[key] = text
+            return true
+        }
     }
 
     private mutating func readTensor(_ name: String) -> Tensor? {

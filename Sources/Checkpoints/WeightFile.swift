@@ -1,3 +1,5 @@
+import Archives
+
 /// What one weight file holds: the models found in it and what a reader has to know of them.
 public struct WeightFile: Sendable {
     /// A dictionary of tensors inside the file that could be a model.
@@ -22,10 +24,16 @@ public struct WeightFile: Sendable {
     /// The globals that a loader of the format would have to import or call, beyond those that tensors and plain data need.
     public let foreignGlobals: [String]
 
-    public init(format: String, models: [Model], keepsOrder: Bool, foreignGlobals: [String] = []) {
+    /// Files that belong to the model and are kept in the weight file itself, by name.
+    public let companions: [String: ByteRegion]
+
+    public init(
+        format: String, models: [Model], keepsOrder: Bool, foreignGlobals: [String] = [], companions: [String: ByteRegion] = [:]
+    ) {
         self.format = format
         self.models = models
         self.keepsOrder = keepsOrder
         self.foreignGlobals = foreignGlobals
+        self.companions = companions
     }
 }

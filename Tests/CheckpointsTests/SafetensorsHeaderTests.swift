@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct SafetensorsHeaderTests {
     private func tensors(_ text: String) -> [SafetensorsHeader.Tensor]? {
-        SafetensorsHeader.tensors(ByteRegion(copying: text.utf8))
+        SafetensorsHeader.content(ByteRegion(copying: text.utf8))?.tensors
     }
 
     @Test func aPlainHeaderIsReadInItsOrder() throws {

@@ -61,6 +61,9 @@ enum Companions {
         "merges.txt", "tokenizer.model", "modinspect.json",
     ]
 
+    /// The files that a safetensors header can carry where there is no place beside it.
+    static let inHeader = [configuration, "modinspect.json"]
+
     /// Whether a file of this name is kept with the model.
     static func isCompanion(_ baseName: String) -> Bool { names.contains(baseName) }
 }

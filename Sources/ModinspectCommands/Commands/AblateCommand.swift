@@ -93,7 +93,7 @@ struct AblateCommand: ParsableCommand {
         let given = try ClusterFile(path: clusterFile)
         let model = try LoadedModel(source.open(path), architecture: architecture.architecture)
         model.describe(output.diagnostics)
-        let ablated = try ablatedLayers(model, given)
+        let ablated = try model.clusteredLayers(given, layers)
         let batches = try model.batches(data, seed: computation.seed)
         guard batches.dataset.targets.areKnown else {
             throw DataFitError(data.data, "has no answers to compare with", hint: "--labels FILE gives them")
@@ -114,24 +114,6 @@ struct AblateCommand: ParsableCommand {
         describe(result, path: path)
         if !isPerSample { try write(result, model, samples: batches.dataset.count, to: stream) }
         try stream.finish()
-    }
-
-    /// The file's layers, or those of them that --layers names.
-    private func ablatedLayers(_ model: LoadedModel, _ given: ClusterFile) throws -> [AblatedLayer] {
-        let clusterings = try given.clusterings(for: model.catalog)
-        let chosen: [Layer]
-        if layers.patterns.isEmpty {
-            chosen = model.catalog.layers.filter { clusterings[$0.name] != nil }
-        } else {
-            chosen = try layers.select(from: model.catalog, path: model.checkpoint.path)
-            if let missing = chosen.first(where: { clusterings[$0.name] == nil }) {
-                throw ClusterFileError(path: clusterFile, layer: missing.name, problem: "is not in the file")
-            }
-        }
-        return try chosen.map { layer in
-            guard let clustering = clusterings[layer.name] else { preconditionFailure("no clusters of '\(layer.name)'") }
-            return try AblatedLayer(layer, in: model.network, clustering: clustering)
-        }
     }
 
     private func describe(_ result: AblationResult, path: String) {

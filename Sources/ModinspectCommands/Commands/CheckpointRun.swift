@@ -34,10 +34,12 @@ final class CheckpointRun {
         }
     }
 
-    /// What `body` returns. What it throws becomes an error that names the checkpoint.
+    /// What `body` returns. What it throws becomes an error that names the checkpoint, but where the result cannot be written.
     static func locating<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
         do {
             return try body()
+        } catch let error as OutputError {
+            throw error
         } catch {
             throw LocatedError(description: description(of: error, path: path))
         }

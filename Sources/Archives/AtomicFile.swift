@@ -1,0 +1,107 @@
+import Glibc
+
+/// A regular file that appears complete or not at all.
+///
+/// It is written without a name, or under a hidden one where the file system knows no nameless files, and takes the place of the
+/// old file in one step when it is complete. What is never finished leaves nothing behind.
+package final class AtomicFile {
+    private enum Kind {
+        /// A file without a name in the target's directory.
+        case nameless
+        case temporary(path: String)
+    }
+
+    /// Why a file could not be written: what was tried, and the system's error number.
+    package struct Failure: Error {
+        package let what: String
+        package let code: Int32
+    }
+
+    /// Where the file's content goes until it is finished.
+    package let descriptor: Int32
+    private let target: String
+    private var kind: Kind
+    private var isFinished = false
+
+    /// - Parameters:
+    ///   - target: the file's path, which is no symbolic link.
+    ///   - mode: the permissions of a file that is replaced; nil for those of a new file.
+    package init(replacing target: String, mode: UInt32? = nil) throws(Failure) {
+        self.target = target
+        let mask = umask(0)
+        umask(mask)
+        let mode = mode ?? 0o666 & ~mask
+        let directory = Self.directory(of: target)
+        // O_TMPFILE, which Glibc's headers show only to those who define _GNU_SOURCE.
+        let nameless = open(directory, O_WRONLY | O_CLOEXEC | 0o20000000 | O_DIRECTORY, mode)
+        if nameless >= 0 {
+            descriptor = nameless
+            kind = .nameless
+        } else {
+            var template = Array((directory + "/.modinspect.XXXXXX").utf8CString)
+            descriptor = mkstemp(&template)
+            guard descriptor >= 0 else { throw Failure(what: "write", code: errno) }
+            kind = .temporary(path: String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
+        }
+        fchmod(descriptor, mode)
+    }
+
+    /// Writes all bytes, whatever the pieces in which the system takes them.
+    package func write(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+        var rest = bytes
+        while let base = rest.baseAddress, !rest.isEmpty {
+            let count = retryingInterrupts { Glibc.write(descriptor, base, rest.count) }
+            guard count > 0 else { throw Failure(what: "write", code: count == 0 ? ENOSPC : errno) }
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        }
+    }
+
+    /// Puts the complete file in its place.
+    package func finish() throws(Failure) {
+        guard !isFinished else { return }
+        try check(fsync(descriptor), "write")
+        if case .nameless = kind { kind = .temporary(path: try linkNameless()) }
+        if case .temporary(let path) = kind { try check(rename(path, target), "rename to") }
+        isFinished = true
+        close(descriptor)
+    }
+
+    deinit {
+        guard !isFinished else { return }
+        close(descriptor)
+        if case .temporary(let path) = kind { unlink(path) }
+    }
+
+    private func check(_ result: Int32, _ what: String) throws(Failure) {
+        guard result == 0 else { throw Failure(what: what, code: errno) }
+    }
+
+    /// A name for the nameless file, for the moment before it is renamed over the target: a link cannot replace a file.
+    private func linkNameless() throws(Failure) -> String {
+        for attempt in 0..<100 {
+            let path = "\(Self.directory(of: target))/.modinspect.\(getpid()).\(attempt)"
+            if linkat(AT_FDCWD, "/proc/self/fd/\(descriptor)", AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 { return path }
+            guard errno == EEXIST else { break }
+        }
+        throw Failure(what: "write", code: errno)
+    }
+
+    /// The directory that a path lies in.
+    package static func directory(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// The file behind symbolic links, which may not exist yet: a link stays a link.
+    package static func followingLinks(_ path: String) throws(Failure) -> String {
+        var current = path
+        for _ in 0..<40 {
+            var buffer = [CChar](repeating: 0, count: 4096)
+            let count = readlink(current, &buffer, buffer.count)
+            guard count >= 0 else { return current }
+            let link = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            current = link.hasPrefix("/") ? link : directory(of: current) + "/" + link
+        }
+        throw Failure(what: "open", code: ELOOP)
+    }
+}

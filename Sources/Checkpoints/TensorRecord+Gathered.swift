@@ -1,0 +1,59 @@
+import Archives
+
+extension TensorRecord {
+    /// The stored bytes of a part of the tensor in row-major order, each element as it is.
+    ///
+    /// - Parameter selection: for each dimension the places to take, in their order; nil for all. Fewer entries than dimensions leave
+    ///   the last ones whole. Places lie inside the tensor; a block type's last dimension cannot be selected from.
+    public func gathered(_ selection: [[Int]?] = []) -> ByteRegion {
+        if strides == nil, selection.allSatisfy({ $0 == nil }) { return bytes }
+        let width = dtype.bytesPerBlock
+        let block = dtype.elementsPerBlock
+        // In blocks, which only the last dimension may consist of.
+        var lengths = shape
+        if block > 1, let last = lengths.indices.last { lengths[last] /= block }
+        let steps = strides ?? Self.rowMajorSteps(lengths)
+        let chosen = lengths.indices.map { axis -> [Int] in
+            guard axis < selection.count, let places = selection[axis] else { return Array(0..<lengths[axis]) }
+            precondition(places.allSatisfy { $0 >= 0 && $0 < lengths[axis] }, "places outside dimension \(axis) of \(shape)")
+            precondition(block == 1 || axis < lengths.count - 1, "places inside blocks of \(dtype.rawValue)")
+            return places
+        }
+        let count = chosen.reduce(1) { $0 * $1.count }
+        guard count > 0 else { return ByteRegion(copying: []) }
+        // Neighbouring elements that stay neighbours are copied together.
+        var run = 1
+        var outer = lengths.count
+        while outer > 0, steps[outer - 1] == run || lengths[outer - 1] == 1, chosen[outer - 1].elementsEqual(0..<lengths[outer - 1]) {
+            run *= lengths[outer - 1]
+            outer -= 1
+        }
+        var place = [Int](repeating: 0, count: outer)
+        return bytes.withUnsafeBytes { source in
+            ByteRegion(
+                copying: [UInt8](unsafeUninitializedCapacity: count * width) { target, filled in
+                    for piece in 0..<count / run {
+                        var start = 0
+                        for axis in 0..<outer { start += chosen[axis][place[axis]] * steps[axis] }
+                        let from = UnsafeRawBufferPointer(rebasing: source[start * width..<(start + run) * width])
+                        UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(target)[piece * run * width..<(piece + 1) * run * width])
+                            .copyMemory(from: from)
+                        var axis = outer - 1
+                        while axis >= 0 {
+                            place[axis] += 1
+                            if place[axis] < chosen[axis].count { break }
+                            place[axis] = 0
+                            axis -= 1
+                        }
+                    }
+                    filled = count * width
+                })
+        }
+    }
+
+    private static func rowMajorSteps(_ lengths: [Int]) -> [Int] {
+        var steps = [Int](repeating: 1, count: lengths.count)
+        for axis in lengths.indices.dropLast().reversed() { steps[axis] = steps[axis + 1] * lengths[axis + 1] }
+        return steps
+    }
+}

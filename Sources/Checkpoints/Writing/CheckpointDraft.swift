@@ -1,0 +1,125 @@
+import Archives
+import FoundationEssentials
+import Tensors
+
+/// What a checkpoint is to hold: its tensors in their order, and the files that go with them.
+public struct CheckpointDraft: Sendable {
+    /// One tensor to be written.
+    public struct Tensor: Sendable {
+        public let name: String
+        public let dtype: DType
+        /// As stored, slowest dimension first.
+        public let shape: [Int]
+        let content: Content
+
+        enum Content: Sendable {
+            case bytes(@Sendable () throws -> ByteRegion)
+            case values(@Sendable () throws -> Tensors.Tensor)
+        }
+
+        /// Stored elements of `dtype` in row-major order, asked for when the tensor's turn comes.
+        public init(name: String, dtype: DType, shape: [Int], bytes: @escaping @Sendable () throws -> ByteRegion) {
+            self.init(name, dtype, shape, .bytes(bytes))
+        }
+
+        /// Numbers in row-major order, asked for when the tensor's turn comes and rounded to the nearest of `dtype`.
+        ///
+        /// - Parameter dtype: one of ``CheckpointDraft/roundedTypes``.
+        public init(name: String, dtype: DType, shape: [Int], values: @escaping @Sendable () throws -> Tensors.Tensor) {
+            precondition(CheckpointDraft.roundedTypes.contains(dtype), "numbers as \(dtype.rawValue)")
+            self.init(name, dtype, shape, .values(values))
+        }
+
+        /// A tensor as a checkpoint has it; block types, which safetensors lacks, in single precision.
+        public init(_ record: TensorRecord) {
+            if Safetensors.typeName(record.dtype) == nil {
+                self.init(record.name, .f32, record.shape, .values { record.sharedFloats(shape: record.shape) })
+            } else {
+                self.init(record.name, record.dtype, record.shape, .bytes { record.gathered() })
+            }
+        }
+
+        /// A tensor as a checkpoint has it, rounded to `dtype` where that differs.
+        public init(_ record: TensorRecord, dtype: DType) {
+            if dtype == record.dtype {
+                self.init(record)
+            } else {
+                precondition(CheckpointDraft.roundedTypes.contains(dtype), "numbers as \(dtype.rawValue)")
+                self.init(record.name, dtype, record.shape, .values { record.sharedFloats(shape: record.shape) })
+            }
+        }
+
+        private init(_ name: String, _ dtype: DType, _ shape: [Int], _ content: Content) {
+            self.name = name
+            self.dtype = dtype
+            self.shape = shape
+            self.content = content
+        }
+
+        /// A part of a tensor of a checkpoint; see ``TensorRecord/gathered(_:)``.
+        public init(_ record: TensorRecord, selecting selection: [[Int]?]) {
+            let shape = record.shape.enumerated().map { $0 < selection.count ? selection[$0]?.count ?? $1 : $1 }
+            self.init(record.name, record.dtype, shape, .bytes { record.gathered(selection) })
+        }
+    }
+
+    /// The types that numbers can be rounded to.
+    public static let roundedTypes: [DType] = [.f32, .f16, .bf16, .f64]
+
+    public var tensors: [Tensor]
+    /// `config.json`, `modinspect.json` and the tokenizer's files by name.
+    public var files: [String: ByteRegion]
+
+    public init(tensors: [Tensor], files: [String: ByteRegion] = [:]) {
+        self.tensors = tensors
+        self.files = files
+    }
+
+    /// A checkpoint with some of its tensors replaced, and its files carried along.
+    ///
+    /// A tensor that shares its bytes with a replaced one is replaced too. An output matrix that shares the embedding's bytes is left out
+    /// where the model's `config.json` ties the two, as transformers does; other shared tensors are written once for each name.
+    ///
+    /// - Parameters:
+    ///   - values: the new numbers by the tensors' names, of as many elements as the tensor.
+    ///   - dtype: the type of all floating-point tensors, one of ``roundedTypes``; nil for the type that each has in the checkpoint, or f32
+    ///     where numbers of that type cannot be made.
+    public init(_ checkpoint: Checkpoint, replacing values: [String: Tensors.Tensor] = [:], dtype: DType? = nil) {
+        var values = values
+        var omitted: Set<String> = []
+        let isTied = Self.tiesEmbeddings(checkpoint.configuration)
+        for group in checkpoint.tensors.tied {
+            if let value = group.lazy.compactMap({ values[$0] }).first {
+                for name in group where values[name] == nil { values[name] = value }
+            }
+            let heads = group.filter(Self.isOutputMatrix)
+            if isTied, heads.count < group.count { omitted.formUnion(heads) }
+        }
+        tensors = checkpoint.tensors.filter { !omitted.contains($0.name) }.map { record in
+            let kept = Self.roundedTypes.contains(record.dtype) ? record.dtype : .f32
+            if let value = values[record.name] {
+                precondition(value.count == record.elementCount, "\(value.shape) for \(record.shape)")
+                return Tensor(name: record.name, dtype: dtype ?? kept, shape: record.shape) { value }
+            }
+            guard let dtype, record.dtype.isFloatingPoint else { return Tensor(record) }
+            return Tensor(record, dtype: dtype)
+        }
+        files = checkpoint.companions
+        if let configuration = checkpoint.configuration { files[Companions.configuration] = configuration }
+    }
+
+    private static func isOutputMatrix(_ name: String) -> Bool {
+        ["lm_head.weight", "embed_out.weight"].contains { name == $0 || name.hasSuffix("." + $0) }
+    }
+
+    /// Whether a model's settings tie its output matrix to its embedding, which they do unless they deny it.
+    private static func tiesEmbeddings(_ configuration: ByteRegion?) -> Bool {
+        struct Settings: Decodable {
+            var tiesEmbeddings: Bool?
+            enum CodingKeys: String, CodingKey { case tiesEmbeddings = "tie_word_embeddings" }
+        }
+        guard let configuration, configuration.count <= 1 << 22 else { return false }
+        let settings = configuration.withUnsafeBytes { try? JSONDecoder().decode(Settings.self, from: Data($0)) }
+        return settings?.tiesEmbeddings ?? true
+    }
+}

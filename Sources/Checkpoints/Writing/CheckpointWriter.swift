@@ -1,0 +1,201 @@
+import Archives
+import Glibc
+
+/// Writes a draft where a name says: a tar, a safetensors file, or a directory, which appears complete or not at all.
+///
+/// A name that ends in `.tar` is an archive of `model.safetensors` and the files; one in `.safetensors` a file whose header carries
+/// `config.json` and `modinspect.json`; any other name is a directory of the files that the archive would hold.
+public struct CheckpointWriter: Sendable {
+    /// What becomes of an output that is there.
+    public enum Existing: Sendable {
+        case refused
+        /// A file is replaced; a directory too, if it holds nothing but what is written here.
+        case replaced
+    }
+
+    /// What a name asks for.
+    public enum Kind: Sendable, Equatable {
+        case tar, safetensors, directory
+    }
+
+    public let path: String
+    public let kind: Kind
+    private let existing: Existing
+    /// The path that is written, behind symbolic links and without slashes at its end.
+    private let target: String
+
+    static let weights = "model.safetensors"
+
+    /// Decides what is written and checks that it may be, so that a long computation is not begun in vain.
+    ///
+    /// - Throws: ``CheckpointError`` for an output that exists and may not be replaced, and for one whose folder is missing.
+    public init(path: String, existing: Existing = .refused) throws {
+        self.path = path
+        self.existing = existing
+        var trimmed = path[...]
+        while trimmed.count > 1, trimmed.last == "/" { trimmed.removeLast() }
+        let target = try Self.reporting(path) { try AtomicFile.followingLinks(String(trimmed)) }
+        self.target = target
+        var status = stat()
+        let exists = stat(target, &status) == 0
+        let isDirectory = exists && status.st_mode & S_IFMT == S_IFDIR
+        let name = trimmed.lowercased()
+        if path.hasSuffix("/") || isDirectory {
+            kind = .directory
+        } else if name.hasSuffix(".tar") {
+            kind = .tar
+        } else if name.hasSuffix(".safetensors") {
+            kind = .safetensors
+        } else if let other = Self.otherExtensions.first(where: { name.hasSuffix($0) }) {
+            throw CheckpointError(
+                path: path, problem: "is of a kind that is not written", expected: "a name in .tar or .safetensors, or a directory", found: other)
+        } else {
+            kind = .directory
+        }
+        guard !path.isEmpty else { throw CheckpointError(path: path, problem: "is no name for a checkpoint") }
+        if exists {
+            try checkExisting(isDirectory: isDirectory, isFile: status.st_mode & S_IFMT == S_IFREG)
+        } else {
+            let folder = AtomicFile.directory(of: target)
+            guard access(folder, W_OK | X_OK) == 0 else {
+                throw CheckpointError(path: path, problem: "cannot write to \(folder): \(systemMessage(errno))")
+            }
+        }
+    }
+
+    private static let otherExtensions = [
+        ".gz", ".tgz", ".zst", ".xz", ".bz2", ".zip", ".pt", ".pth", ".bin", ".ckpt", ".npz", ".npy", ".gguf", ".json",
+    ]
+
+    private func checkExisting(isDirectory: Bool, isFile: Bool) throws {
+        if isDirectory {
+            let names = try contents(of: target)
+            if names.isEmpty { return }
+            guard existing == .replaced else {
+                throw CheckpointError(path: path, problem: "exists and is not empty", hint: "--force replaces it")
+            }
+            if let foreign = names.first(where: { $0 != Self.weights && !Companions.isCompanion($0) }) {
+                throw CheckpointError(
+                    path: path, problem: "cannot be replaced, expected nothing but the files of a checkpoint", found: "'\(foreign)'")
+            }
+            return
+        }
+        guard kind != .directory else { throw CheckpointError(path: path, problem: "is not a directory") }
+        guard isFile else { throw CheckpointError(path: path, problem: "is neither a file nor a directory") }
+        guard existing == .replaced else { throw CheckpointError(path: path, problem: "exists", hint: "--force replaces it") }
+    }
+
+    /// Writes the draft.
+    ///
+    /// - Throws: ``CheckpointError`` where it cannot be written, which leaves what was there.
+    public func write(_ draft: CheckpointDraft) throws {
+        switch kind {
+        case .directory: try writeDirectory(draft)
+        case .tar, .safetensors:
+            try writeFile(to: target) { sink in
+                if kind == .tar {
+                    try Self.writeTar(draft, path: path, to: sink)
+                } else {
+                    var metadata: [String: String] = [:]
+                    for name in Companions.inHeader {
+                        if let file = draft.files[name] { metadata[name] = file.withUnsafeBytes { String(decoding: $0, as: UTF8.self) } }
+                    }
+                    try SafetensorsWriter(draft.tensors, metadata: metadata, path: path).write(to: sink)
+                }
+            }
+        }
+    }
+
+    /// Writes the draft as a tar into a sink, such as a pipe.
+    ///
+    /// - Parameter path: the name for messages.
+    public static func writeTar(
+        _ draft: CheckpointDraft, path: String, to sink: @escaping (UnsafeRawBufferPointer) throws -> Void
+    ) throws {
+        let archive = try ArchiveWriter(.tar, sink: sink)
+        for (name, file) in draft.files.sorted(by: { $0.key < $1.key }) {
+            try archive.begin(name: name, size: file.count)
+            try file.withUnsafeBytes { try archive.write($0) }
+        }
+        let tensors = try SafetensorsWriter(draft.tensors, metadata: [:], path: path)
+        try archive.begin(name: weights, size: tensors.size)
+        try tensors.write { try archive.write($0) }
+        try archive.finish()
+    }
+
+    private func writeFile(to target: String, _ body: (@escaping (UnsafeRawBufferPointer) throws -> Void) throws -> Void) throws {
+        var status = stat()
+        let mode = stat(target, &status) == 0 ? status.st_mode & 0o7777 : nil
+        try Self.reporting(path) {
+            let file = try AtomicFile(replacing: target, mode: mode)
+            try body { try file.write($0) }
+            try file.finish()
+        }
+    }
+
+    /// The files are written into a hidden directory beside the target, which takes its place when it is complete.
+    private func writeDirectory(_ draft: CheckpointDraft) throws {
+        let parent = AtomicFile.directory(of: target)
+        var template = Array((parent + "/.modinspect.XXXXXX").utf8CString)
+        guard mkdtemp(&template) != nil else { throw failure("make a directory in \(parent)") }
+        let temporary = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        var isComplete = false
+        defer { if !isComplete { remove(temporary) } }
+        let mask = umask(0)
+        umask(mask)
+        chmod(temporary, 0o777 & ~mask)
+        for (name, bytes) in draft.files.sorted(by: { $0.key < $1.key }) {
+            try writeFile(to: temporary + "/" + name) { sink in try bytes.withUnsafeBytes { try sink($0) } }
+        }
+        let tensors = try SafetensorsWriter(draft.tensors, metadata: [:], path: path)
+        try writeFile(to: temporary + "/" + Self.weights) { sink in try tensors.write(to: sink) }
+        if rename(temporary, target) == 0 {
+            isComplete = true
+            return
+        }
+        // Only an empty directory can be replaced in one step; a full one is kept aside until the new one is in its place.
+        guard existing == .replaced, errno == ENOTEMPTY || errno == EEXIST else { throw failure("rename to") }
+        try checkExisting(isDirectory: true, isFile: false)
+        let aside = temporary + ".old"
+        guard rename(target, aside) == 0 else { throw failure("replace") }
+        guard rename(temporary, target) == 0 else {
+            let code = errno
+            _ = rename(aside, target)
+            throw failure("rename to", code)
+        }
+        isComplete = true
+        remove(aside)
+    }
+
+    private func failure(_ what: String, _ code: Int32 = errno) -> CheckpointError {
+        CheckpointError(path: path, problem: "cannot \(what): \(systemMessage(code))")
+    }
+
+    private func contents(of directory: String) throws -> [String] {
+        guard let handle = opendir(directory) else { throw failure("read") }
+        defer { closedir(handle) }
+        var names: [String] = []
+        while let entry = readdir(handle) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+
+    /// Removes a directory of files that are written here; what else is in it stays.
+    private func remove(_ directory: String) {
+        for name in Companions.names.union([Self.weights]) { unlink(directory + "/" + name) }
+        rmdir(directory)
+    }
+
+    /// What `body` returns; an error of writing names the output.
+    private static func reporting<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch let error as AtomicFile.Failure {
+            throw CheckpointError(path: path, problem: "cannot \(error.what): \(systemMessage(error.code))")
+        } catch let error as ArchiveError {
+            throw CheckpointError(path: path, error)
+        }
+    }
+}

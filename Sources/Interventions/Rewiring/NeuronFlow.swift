@@ -1,0 +1,180 @@
+import Archives
+import Networks
+
+/// Which parameters the neurons of a layer run through: its own rows, what works on its output neuron by neuron, and the columns of
+/// the layers that read it.
+///
+/// Found by walking the network from the layer to its readers, through elementwise operations, norms, pools and flattening. Where a product
+/// joins two layers neuron by neuron, as in gated MLPs, both belong to one flow.
+public struct NeuronFlow: Sendable {
+    /// One dimension of one parameter that the neurons lie along.
+    public struct Axis: Sendable, Hashable {
+        public let parameter: ParameterID
+        public let dimension: Int
+        /// How many neighbouring places each neuron has: those of a channel after images were flattened.
+        public let places: Int
+    }
+
+    public private(set) var axes: [Axis] = []
+    /// The nodes that make the neurons: linear layers and convolutions.
+    public private(set) var producers: [NodeID] = []
+    /// Nodes that look at all neurons at once, in whatever order: layer norms, softmax.
+    public private(set) var mixers: [NodeID] = []
+    /// Everything that works on the neurons one by one.
+    public private(set) var carriers: [NodeID] = []
+    /// The number of neurons.
+    public let count: Int
+
+    /// How the neurons lie in a node's output.
+    private enum Form { case image, flat, flattened }
+
+    private let network: Network
+    private var forms: [NodeID: Form] = [:]
+
+    /// The flow of the layer that `node` computes.
+    ///
+    /// - Throws: ``RewiringError`` where the order or number of the neurons is fixed by something else.
+    public init(from node: NodeID, in network: Network) throws(RewiringError) {
+        self.network = network
+        count = try Self.producedNeurons(node, in: network)
+        try addProducer(node)
+    }
+
+    /// The layer whose out-neurons are the in-neurons of the layer that `node` computes; nil where they are the model's inputs or a sum of several layers.
+    public static func producer(before node: NodeID, in network: Network) -> NodeID? {
+        var current = network.nodes[node.index].inputs.first
+        while let id = current {
+            let node = network.nodes[id.index]
+            switch node.operation {
+            case is Linear, is Convolution: return id
+            case is Activation, is Identity, is BatchNorm, is LayerNorm, is RMSNorm, is MaxPool, is AveragePool, is AdaptiveAveragePool, is Flatten,
+                is GatedProduct, is Softmax:
+                current = node.inputs.first
+            default: return nil
+            }
+        }
+        return nil
+    }
+
+    private static func producedNeurons(_ id: NodeID, in network: Network) throws(RewiringError) -> Int {
+        let node = network.nodes[id.index]
+        guard let weight = node.parameters.first.map({ network.parameters[$0.index].shape }) else {
+            throw RewiringError(site: node.site, "makes no neurons of its own", found: node.operation.name)
+        }
+        switch node.operation {
+        case let linear as Linear: return linear.layout == .outIn ? weight[0] : weight[1]
+        case let convolution as Convolution:
+            guard convolution.groups == 1 else {
+                throw RewiringError(site: node.site, "its groups fix the order of its channels", found: "\(convolution.groups) groups")
+            }
+            return weight[0]
+        default: throw RewiringError(site: node.site, "makes no neurons of its own", found: node.operation.name)
+        }
+    }
+
+    private mutating func addProducer(_ id: NodeID) throws(RewiringError) {
+        guard forms[id] == nil else { return }
+        let node = network.nodes[id.index]
+        let neurons = try Self.producedNeurons(id, in: network)
+        guard neurons == count else {
+            throw RewiringError(site: node.site, "joins a layer of another width", expected: "\(count) neurons", found: "\(neurons)")
+        }
+        producers.append(id)
+        let isTransposed = (node.operation as? Linear)?.layout == .inOut
+        axes.append(Axis(parameter: node.parameters[0], dimension: isTransposed ? 1 : 0, places: 1))
+        if node.parameters.count > 1 { axes.append(Axis(parameter: node.parameters[1], dimension: 0, places: 1)) }
+        try carry(id, node.operation is Convolution ? .image : .flat)
+    }
+
+    /// The neurons lie in the output of `id`: goes on to all that reads it.
+    private mutating func carry(_ id: NodeID, _ form: Form) throws(RewiringError) {
+        guard forms[id] == nil else { return }
+        forms[id] = form
+        guard id != network.output else {
+            throw RewiringError(site: network.nodes[id.index].site, "its neurons are the model's answers")
+        }
+        for (place, reader) in network.nodes.enumerated() where reader.inputs.contains(id) {
+            try enter(NodeID(place), from: id, form)
+        }
+    }
+
+    private mutating func enter(_ id: NodeID, from source: NodeID, _ form: Form) throws(RewiringError) {
+        let node = network.nodes[id.index]
+        func refused(_ reason: String) -> RewiringError {
+            RewiringError(site: network.nodes[source.index].site, reason, found: "\(node.operation.name) '\(node.site)'")
+        }
+        switch node.operation {
+        case is Activation, is Identity, is MaxPool, is AveragePool, is AdaptiveAveragePool: carriers.append(id)
+        case is Flatten:
+            carriers.append(id)
+            try carry(id, form == .image ? .flattened : form)
+            return
+        case is BatchNorm:
+            carriers.append(id)
+            for parameter in node.parameters { try addAxis(parameter, 0, form, of: node.site) }
+        case is LayerNorm, is RMSNorm, is Softmax:
+            guard form != .image else { throw refused("a norm of images fixes its place") }
+            mixers.append(id)
+            for parameter in node.parameters { try addAxis(parameter, 0, form, of: node.site) }
+        case is GatedProduct:
+            carriers.append(id)
+            for input in node.inputs where input != source && forms[input] == nil { try joinProducer(of: input, reader: node.site) }
+        case let linear as Linear:
+            guard form != .image else { throw refused("a linear layer reads images without flattening") }
+            try addAxis(node.parameters[0], linear.layout == .outIn ? 1 : 0, form, of: node.site)
+            return
+        case let convolution as Convolution:
+            guard form == .image, convolution.groups == 1 else { throw refused("its channels are read in groups") }
+            try addAxis(node.parameters[0], 1, form, of: node.site)
+            return
+        case is Sum: throw refused("its neurons are added to the residual stream, which fixes their order")
+        default: throw refused("its neurons are read in an order that cannot be changed")
+        }
+        try carry(id, form)
+    }
+
+    /// The layer behind the other factor of a product.
+    private mutating func joinProducer(of id: NodeID, reader: String) throws(RewiringError) {
+        let node = network.nodes[id.index]
+        switch node.operation {
+        case is Linear, is Convolution: try addProducer(id)
+        case is Activation, is Identity, is BatchNorm: if let input = node.inputs.first { try joinProducer(of: input, reader: reader) }
+        default: throw RewiringError(site: reader, "multiplies its neurons with what is no layer", found: "\(node.operation.name) '\(node.site)'")
+        }
+    }
+
+    private mutating func addAxis(_ parameter: ParameterID, _ dimension: Int, _ form: Form, of site: String) throws(RewiringError) {
+        let length = network.parameters[parameter.index].shape[dimension]
+        guard length % count == 0, form == .flattened || length == count else {
+            throw RewiringError(site: site, "does not read the neurons one by one", expected: "a multiple of \(count)", found: "\(length)")
+        }
+        axes.append(Axis(parameter: parameter, dimension: dimension, places: length / count))
+    }
+}
+
+/// Why neurons cannot be moved or removed. Its description is one line without the checkpoint's path.
+public struct RewiringError: Error, Sendable, CustomStringConvertible {
+    /// The site or layer that the problem is about, in words.
+    public let subject: String
+    public let problem: String
+    public let expected: String?
+    public let found: String?
+
+    init(site: String, _ problem: String, expected: String? = nil, found: String? = nil) {
+        self.init(subject: "site '\(site)'", problem, expected: expected, found: found)
+    }
+
+    init(subject: String, _ problem: String, expected: String? = nil, found: String? = nil) {
+        self.subject = subject
+        self.problem = problem
+        self.expected = expected
+        self.found = found
+    }
+
+    public var description: String {
+        var text = "\(subject): \(problem)"
+        if let expected { text += ", expected \(expected)" }
+        if let found { text += ", found \(found)" }
+        return text.singleLine
+    }
+}

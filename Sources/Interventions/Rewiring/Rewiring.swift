@@ -1,0 +1,60 @@
+import Checkpoints
+import Modularity
+import Networks
+
+/// A checkpoint with neurons moved or removed: for dimensions of its tensors, which places are taken and in what order.
+public struct Rewiring: Sendable {
+    private let checkpoint: Checkpoint
+    private let network: Network
+    /// For each parameter the places to take along each dimension.
+    private var selections: [ParameterID: [Int: [Int]]] = [:]
+
+    init(_ checkpoint: Checkpoint, network: Network) {
+        self.checkpoint = checkpoint
+        self.network = network
+    }
+
+    /// Whether the neurons of a flow have been given an order already.
+    func covers(_ flow: NeuronFlow) -> Bool {
+        flow.axes.contains { selections[$0.parameter]?[$0.dimension] != nil }
+    }
+
+    /// Takes these neurons of a flow, in this order.
+    ///
+    /// - Throws: ``RewiringError`` for tensors that are stored in another form than they are read.
+    mutating func take(_ neurons: [Int], of flow: NeuronFlow) throws(RewiringError) {
+        for axis in flow.axes {
+            let parameter = network.parameters[axis.parameter.index]
+            guard let record = checkpoint[parameter.name], record.shape == parameter.shape, record.dtype.elementsPerBlock == 1 else {
+                throw RewiringError(
+                    subject: "tensor '\(parameter.name)'", "is stored in a form whose neurons cannot be moved", found: checkpoint[parameter.name]?.dtype.rawValue)
+            }
+            let places = neurons.flatMap { neuron in (0..<axis.places).map { neuron * axis.places + $0 } }
+            if let known = selections[axis.parameter]?[axis.dimension], known != places {
+                throw RewiringError(subject: "tensor '\(parameter.name)'", "would have to follow two orders")
+            }
+            selections[axis.parameter, default: [:]][axis.dimension] = places
+        }
+    }
+
+    /// The checkpoint with the neurons so moved.
+    public var draft: CheckpointDraft {
+        var draft = CheckpointDraft(checkpoint)
+        for (parameter, dimensions) in selections {
+            let name = network.parameters[parameter.index].name
+            guard let place = draft.tensors.firstIndex(where: { $0.name == name }), let record = checkpoint[name] else { continue }
+            draft.tensors[place] = .init(record, selecting: record.shape.indices.map { dimensions[$0] })
+        }
+        return draft
+    }
+}
+
+extension Rewiring {
+    /// The node whose out-neurons a layer's clusters are of.
+    static func node(of layer: AblatedLayer, in network: Network) throws(RewiringError) -> NodeID {
+        guard network.readers(of: layer.parameter).count == 1 else {
+            throw RewiringError(subject: "layer '\(layer.layer.name)'", "is read in several places, which would all have to follow")
+        }
+        return layer.node
+    }
+}

@@ -1,0 +1,57 @@
+import ArgumentParser
+import Checkpoints
+import Interventions
+
+struct ExtractCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "extract",
+        abstract: "Cuts one cluster out as a smaller checkpoint of its own.",
+        usage: "modinspect extract --clusters <file> --cluster <i> -o <out> <checkpoint>",
+        discussion: """
+            In every layer of the file the neurons of the other clusters are removed, with their biases and norms and the columns of the layers \
+            that read them. What remains computes what the model does with the other clusters switched off in all these layers at once, as \
+            ablate's on with --fill zero does in one.
+
+            Refused where a neuron that is switched off still has a say: behind sigmoid, batch norm, layer norm; and where a residual stream, \
+            attention or the model's answers fix the number of neurons.
+            """)
+
+    @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
+    var checkpoint: String
+
+    @Option(
+        name: .customLong("clusters"),
+        help: ArgumentHelp("The clusters: the tsv, json or jsonl of modinspect cluster; - is standard input.", valueName: "file"),
+        completion: .file())
+    var clusterFile: String
+
+    @Option(help: ArgumentHelp("The cluster that stays, from 0 on.", valueName: "i"))
+    var cluster: Int
+
+    @OptionGroup var layers: LayerOptions
+    @OptionGroup var architecture: ArchitectureOptions
+    @OptionGroup var source: CheckpointOptions
+    @OptionGroup var output: CheckpointOutputOptions
+
+    func validate() throws {
+        if checkpoint == "-", clusterFile == "-" { throw ValidationError("standard input can be read once only") }
+        if cluster < 0 { throw ValidationError("--cluster takes a number from 0 on") }
+    }
+
+    func run() throws {
+        let target = try output.target()
+        try CheckpointRun.locating(checkpoint) {
+            let given = try ClusterFile(path: clusterFile)
+            let model = try LoadedModel(source.open(checkpoint), architecture: architecture.architecture)
+            model.describe(output.diagnostics)
+            let extraction = try ClusterExtraction(
+                model.checkpoint, network: model.network, layers: model.clusteredLayers(given, layers), cluster: cluster)
+            var draft = extraction.rewiring.draft
+            if let configuration = model.checkpoint.configuration, model.architecture == nil {
+                draft.files["config.json"] = try NarrowedConfiguration(configuration).narrowed(to: extraction.widths)
+            }
+            let record = ArchiveRecord(architecture: model.architecture, seed: nil, parent: output.parent(model.checkpoint, source))
+            try target.write(draft, record: record)
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import Archives
+import ArgumentParser
+import Checkpoints
+import Networks
+
+struct InitCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "init",
+        abstract: "Makes a fresh checkpoint with initial weights.",
+        usage: "modinspect init [<options>] -o <out> <spec>",
+        discussion: """
+            A SPEC is one of
+              mlp:784-64-64-10: linear layers fc1, fc2, ... with ReLU between them;
+              cnn:3x32x32:conv1(16,3,padding=1),relu,maxpool(2),flatten,fc1(10): the shape of a sample, then a chain as --arch has it, \
+            with channels and kernel of convolutions and the outputs of linear layers;
+              modadd:113: the Grokking repository's transformer for addition modulo 113;
+              the path of a GPT-2's config.json, whose neighbours, the tokenizer's files, are carried along.
+
+            The weights are drawn as PyTorch, that repository and transformers draw them. The same seed gives the same bytes.
+            """)
+
+    @Argument(help: "What to make: mlp:SIZES, cnn:SHAPE:CHAIN, modadd:P, or a config.json.", completion: .file())
+    var spec: String
+
+    @Option(name: .customLong("d-model"), help: ArgumentHelp("The width of modadd's residual stream; 128 without it.", valueName: "n"))
+    var width: Int?
+
+    @Option(name: .customLong("heads"), help: ArgumentHelp("The heads of modadd's attention; 4 without it.", valueName: "n"))
+    var heads: Int?
+
+    @Option(name: .customLong("d-mlp"), help: ArgumentHelp("The neurons of modadd's MLP; 512 without it.", valueName: "n"))
+    var neurons: Int?
+
+    @Option(name: .customLong("layers"), help: ArgumentHelp("The blocks of modadd; 1 without it.", valueName: "n"))
+    var blocks: Int?
+
+    @Option(help: ArgumentHelp("Fixes every random choice.", valueName: "n"))
+    var seed: UInt64 = 0
+
+    @OptionGroup var output: CheckpointOutputOptions
+
+    func validate() throws {
+        if !spec.hasPrefix("modadd:"), [width, heads, neurons, blocks].contains(where: { $0 != nil }) {
+            throw ValidationError("--d-model, --heads, --d-mlp and --layers are of modadd")
+        }
+        do {
+            _ = try writtenBlueprint()
+        } catch let error as NetworkError {
+            throw ValidationError("\(error)")
+        }
+    }
+
+    func run() throws {
+        let target = try output.target()
+        if let blueprint = try writtenBlueprint() {
+            try write(blueprint, files: [:], to: target)
+            return
+        }
+        let blueprint: Blueprint
+        do {
+            blueprint = try Blueprint.languageModel(try ByteRegion.contents(path: spec))
+        } catch let error as ArchiveError {
+            throw LocatedError(description: "\(spec): \(error)")
+        } catch let error as NetworkError {
+            throw LocatedError(description: "\(spec): \(error)")
+        }
+        try write(blueprint, files: try CheckpointDraft.files(beside: spec), to: target)
+    }
+
+    private func write(_ blueprint: Blueprint, files: [String: ByteRegion], to target: CheckpointTarget) throws {
+        let record = ArchiveRecord(architecture: blueprint.architecture, seed: seed, parent: nil)
+        try target.write(blueprint.draft(seed: seed, files: files), record: record)
+    }
+
+    /// The model that the argument spells out; nil where it is the path of a file.
+    private func writtenBlueprint() throws -> Blueprint? {
+        let parts = spec.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        switch parts[0] {
+        case "mlp" where parts.count == 2: return try Blueprint.perceptron(parts[1])
+        case "cnn" where parts.count == 2: return try Blueprint.convolutional(parts[1])
+        case "modadd" where parts.count == 2:
+            guard let modulus = Int(parts[1]) else { throw ValidationError("modadd takes a number, as in modadd:113, found '\(parts[1])'") }
+            var sizes = ModularAdditionSizes()
+            sizes.width = width ?? sizes.width
+            sizes.heads = heads ?? sizes.heads
+            sizes.neurons = neurons ?? sizes.neurons
+            sizes.blocks = blocks ?? sizes.blocks
+            return try Blueprint.modularAddition(modulus: modulus, sizes)
+        default: return nil
+        }
+    }
+}

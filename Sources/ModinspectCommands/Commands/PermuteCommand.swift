@@ -1,0 +1,71 @@
+import ArgumentParser
+import Checkpoints
+import Interventions
+import Modularity
+
+struct PermuteCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "permute",
+        abstract: "Puts neurons into the order of their clusters; the function stays the same.",
+        usage: "modinspect permute --clusters <file> [<options>] -o <out> <checkpoint>",
+        discussion: """
+            The out-neurons of each layer in the file are put into the order of their clusters, and everything that follows them: biases, \
+            norms, the other factor of gated MLPs, the columns of the layers that read them, through convolutions, pools and flattening. \
+            The in-neurons follow their clusters where they are the out-neurons of a layer that has no clusters of its own in the file.
+
+            Layers that write into a residual stream, attention, and the last layer are refused: something else fixes their order.
+            """)
+
+    @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
+    var checkpoint: String
+
+    @Option(
+        name: .customLong("clusters"),
+        help: ArgumentHelp("The clusters: the tsv, json or jsonl of modinspect cluster; - is standard input.", valueName: "file"),
+        completion: .file())
+    var clusterFile: String
+
+    @Option(
+        name: .customLong("new-clusters"),
+        help: ArgumentHelp("Write the clusters of the reordered neurons to FILE as tsv.", valueName: "file"), completion: .file())
+    var newClusters: String?
+
+    @OptionGroup var layers: LayerOptions
+    @OptionGroup var architecture: ArchitectureOptions
+    @OptionGroup var source: CheckpointOptions
+    @OptionGroup var output: CheckpointOutputOptions
+
+    func validate() throws {
+        if checkpoint == "-", clusterFile == "-" { throw ValidationError("standard input can be read once only") }
+        if newClusters == "-", output.output == "-" { throw ValidationError("standard output takes the checkpoint or the clusters") }
+    }
+
+    func run() throws {
+        let target = try output.target()
+        let stream = try newClusters.map { ResultStream(try Destination(path: $0)) }
+        try CheckpointRun.locating(checkpoint) {
+            let given = try ClusterFile(path: clusterFile)
+            let model = try LoadedModel(source.open(checkpoint), architecture: architecture.architecture)
+            model.describe(output.diagnostics)
+            let order = try ClusterOrder(model.checkpoint, network: model.network, layers: model.clusteredLayers(given, layers))
+            for layer in order.fixedInputs {
+                output.diagnostics.note("\(checkpoint): layer '\(layer)': its in-neurons are not in the order of their clusters")
+            }
+            let record = ArchiveRecord(
+                architecture: model.architecture, clusters: order.clusterings.map(ArchiveRecord.Clusters.init), seed: nil,
+                parent: output.parent(model.checkpoint, source))
+            try target.write(order.rewiring.draft, record: record)
+            if let stream {
+                try stream.write("layer\tside\tindex\tcluster\n")
+                for clustering in order.clusterings {
+                    for (side, labels) in [("out", clustering.outLabels), ("in", clustering.inLabels)] {
+                        for (index, label) in labels.values.enumerated() {
+                            try stream.write("\(TSV.escaped(clustering.layer))\t\(side)\t\(index)\t\(label)\n")
+                        }
+                    }
+                }
+                try stream.finish()
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+import Archives
+import ArgumentParser
+import Checkpoints
+import Glibc
+
+/// Where a checkpoint is written; shared by the subcommands that make one.
+struct CheckpointOutputOptions: ParsableArguments {
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp(
+            "Write the checkpoint to OUT, which appears complete or not at all.",
+            discussion: """
+                By its name: a .tar of model.safetensors, config.json, the tokenizer's files and modinspect.json; a .safetensors, which \
+                leaves out the tokenizer; any other name is a directory of the archive's files. - writes the tar to standard output.
+                """, valueName: "out"),
+        completion: .file())
+    var output: String
+
+    @Flag(help: "Replace OUT where it exists.")
+    var force = false
+
+    @Flag(help: "Keep notes and progress off standard error.")
+    var quiet = false
+
+    @Flag(help: "Show progress even where standard error is no terminal.")
+    var progress = false
+
+    mutating func validate() throws {
+        if quiet, progress { throw ValidationError("--quiet and --progress exclude each other") }
+        if output.isEmpty { throw ValidationError("--output needs a name, or -") }
+    }
+
+    var diagnostics: Diagnostics { Diagnostics(isQuiet: quiet) }
+
+    /// A bar that is shown where the options and the terminal ask for one.
+    func progressBar(_ label: String, total: Int, unit: String) -> Progress {
+        Progress(label, total: total, unit: unit, isShown: progress || (!quiet && isatty(STDERR_FILENO) == 1))
+    }
+
+    /// The checkpoint that another was made of, with its hash where the options leave it in.
+    func parent(_ checkpoint: Checkpoint, _ source: CheckpointOptions) -> CheckpointSource {
+        if source.omitsHash { return CheckpointSource(path: checkpoint.path, sha256: nil) }
+        let progress = progressBar("sha256", total: checkpoint.sources.reduce(0) { $0 &+ $1.count }, unit: "bytes")
+        defer { progress.finish() }
+        return CheckpointSource(path: checkpoint.path, sha256: ByteRegion.sha256(of: checkpoint.sources, progress))
+    }
+
+    /// Where the checkpoint will go, checked before anything is computed.
+    func target() throws -> CheckpointTarget {
+        if output == "-" {
+            guard isatty(STDOUT_FILENO) == 0 else { throw ValidationError("a checkpoint is not for a terminal; -o names a file") }
+            return .standardOutput
+        }
+        return .file(try CheckpointWriter(path: output, existing: force ? .replaced : .refused))
+    }
+}
+
+/// Where a checkpoint goes.
+enum CheckpointTarget {
+    case standardOutput
+    case file(CheckpointWriter)
+
+    /// Writes the draft with a note of where it comes from.
+    func write(_ draft: CheckpointDraft, record: ArchiveRecord) throws {
+        var draft = draft
+        draft.files["modinspect.json"] = ByteRegion(copying: try ReportEncoder.bytes(of: record, isIndented: true))
+        switch self {
+        case .file(let writer): try writer.write(draft)
+        case .standardOutput:
+            let destination = try Destination(path: "-")
+            try CheckpointWriter.writeTar(draft, path: destination.name) { try destination.write($0) }
+            try destination.finish()
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import Modularity
+import Networks
+
+/// What `modinspect.json` says of a checkpoint that was written here.
+struct ArchiveRecord: Encodable {
+    let schema = "modinspect.checkpoint/1"
+    /// Of a plain chain, in the words of --arch.
+    let architecture: String?
+    let clusters: [Clusters]?
+    let provenance: Provenance
+
+    /// The clusters of one layer: for each neuron its cluster, -1 for none.
+    struct Clusters: Encodable {
+        let layer: String
+        let out: [Int32]
+        let `in`: [Int32]
+
+        init(_ clustering: LayerClustering) {
+            layer = clustering.layer
+            out = clustering.outLabels.values.map { Int32(clamping: $0) }
+            `in` = clustering.inLabels.values.map { Int32(clamping: $0) }
+        }
+    }
+
+    /// How the checkpoint was made.
+    struct Provenance: Encodable {
+        let version = modinspectVersion
+        let command: [String]
+        let seed: UInt64?
+        let parent: CheckpointSource?
+    }
+
+    init(
+        architecture: Architecture?, clusters: [Clusters]? = nil, seed: UInt64?, parent: CheckpointSource?,
+        arguments: [String] = Array(CommandLine.arguments.dropFirst())
+    ) {
+        self.architecture = architecture?.description
+        self.clusters = clusters
+        provenance = Provenance(command: Self.withoutOutput(arguments), seed: seed, parent: parent)
+    }
+
+    /// The arguments without those that do not change what is written: the same command gives the same bytes wherever it writes them.
+    static func withoutOutput(_ arguments: [String]) -> [String] {
+        var kept: [String] = []
+        var rest = arguments[...]
+        while let argument = rest.popFirst() {
+            switch argument {
+            case "-o", "--output", "--threads": _ = rest.popFirst()
+            case "--force", "--quiet", "--progress": continue
+            case _ where argument.hasPrefix("--output=") || argument.hasPrefix("--threads=") || argument.hasPrefix("-o="): continue
+            default: kept.append(argument)
+            }
+        }
+        return kept
+    }
+}

@@ -1,0 +1,69 @@
+import Archives
+import Checkpoints
+import Tensors
+
+/// A model that is not there yet: the names, shapes and initial distributions of its tensors.
+public struct Blueprint: Sendable {
+    /// One parameter.
+    public struct Parameter: Sendable, Equatable {
+        public let name: String
+        /// As stored, slowest dimension first.
+        public let shape: [Int]
+        public let distribution: InitialDistribution
+        public var dtype = DType.f32
+    }
+
+    /// In the model's order.
+    public private(set) var parameters: [Parameter] = []
+    /// How a plain chain runs; nil for models that are known by their settings or names.
+    public var architecture: Architecture?
+    /// The model's `config.json`, where it has one.
+    public var configuration: ByteRegion?
+    private var count = 0
+    private var names: Set<String> = []
+
+    public init() {}
+
+    /// More weights than these are no model to begin on this machine.
+    private static let largestTensor = 1 << 30
+    private static let largestModel = 1 << 32
+
+    /// - Throws: ``NetworkError`` for a name that is used twice and for absurd sizes.
+    mutating func add(_ name: String, _ shape: [Int], _ distribution: InitialDistribution, dtype: DType = .f32) throws(NetworkError) {
+        let subject = "tensor '\(name)'"
+        guard names.insert(name).inserted else { throw NetworkError("is there twice", subject: subject) }
+        var size = 1
+        for length in shape {
+            let (product, overflow) = size.multipliedReportingOverflow(by: length)
+            guard !overflow, product <= Self.largestTensor else {
+                throw NetworkError("is too large", subject: subject, expected: "at most \(Self.largestTensor) weights", found: words(shape))
+            }
+            size = product
+        }
+        count += size
+        guard count <= Self.largestModel else {
+            throw NetworkError("the model is too large", expected: "at most \(Self.largestModel) weights", found: "more")
+        }
+        parameters.append(Parameter(name: name, shape: shape, distribution: distribution, dtype: dtype))
+    }
+
+    /// The model with fresh numbers. Each tensor has a stream of its own under the seed: the same seed gives the same bytes.
+    ///
+    /// - Parameter files: what is written beside the weights; the model's `config.json` is added.
+    public func draft(seed: UInt64, files: [String: ByteRegion] = [:]) -> CheckpointDraft {
+        let tensors = parameters.map { parameter -> CheckpointDraft.Tensor in
+            if parameter.dtype == .i64 {
+                return .init(name: parameter.name, dtype: .i64, shape: parameter.shape) {
+                    ByteRegion(copying: [UInt8](repeating: 0, count: 8 * parameter.shape.reduce(1, *)))
+                }
+            }
+            return .init(name: parameter.name, dtype: parameter.dtype, shape: parameter.shape) {
+                var generator = SeededGenerator(seed: seed, purpose: "init." + parameter.name)
+                return parameter.distribution.tensor(shape: parameter.shape, generator: &generator)
+            }
+        }
+        var files = files
+        if let configuration { files["config.json"] = configuration }
+        return CheckpointDraft(tensors: tensors, files: files)
+    }
+}
