@@ -47,6 +47,10 @@ let package = Package(
             dependencies: ["Archives", "Checkpoints", "Datasets", "Evaluation", "Modularity", "Networks", "Tensors"],
             swiftSettings: optimized),
         .target(
+            name: "Training",
+            dependencies: ["Archives", "Checkpoints", "Datasets", "Evaluation", "Modularity", "Networks", "Tensors"],
+            swiftSettings: optimized),
+        .target(
             name: "ModinspectCommands",
             dependencies: [
                 "Tensors", "Archives", "Checkpoints", "Datasets", "Evaluation", "Interventions", "Modularity", "Networks",
@@ -64,6 +68,9 @@ let package = Package(
         .testTarget(
             name: "InterventionsTests",
             dependencies: ["Interventions", "Evaluation", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport"]),
+        .testTarget(
+            name: "TrainingTests",
+            dependencies: ["Training", "Evaluation", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport"]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(
             name: "ModinspectCommandsTests", dependencies: ["ModinspectCommands", "Archives", "Checkpoints", "Modularity", "Tensors"]),

@@ -6,10 +6,13 @@ import Tensors
 public struct Evaluator: Sendable {
     public let batches: SampleBatches
     public let threads: Int
+    /// The network's own where nil.
+    public let parameters: ParameterValues?
 
-    public init(_ batches: SampleBatches, threads: Int) {
+    public init(_ batches: SampleBatches, threads: Int, parameters: ParameterValues? = nil) {
         self.batches = batches
         self.threads = threads
+        self.parameters = parameters
     }
 
     public var network: Network { batches.network }
@@ -34,7 +37,7 @@ public struct Evaluator: Sendable {
         let keepsLogits = logits != nil
         let reading = ScoreReading(network)
         try BatchLoop(count: batches.ranges.count, threads: threads, wave: keepsLogits ? threads : nil).run(
-            worker: { BatchWorker(batches, team: $0) },
+            worker: { BatchWorker(batches, team: $0, parameters: parameters) },
             compute: { worker, place in
                 let run = try worker.run(place, request: RunRequest(recorded: [reading.node]))
                 guard let values = run[reading.node] else { preconditionFailure("no output") }
@@ -55,12 +58,15 @@ public struct Evaluator: Sendable {
 public final class BatchWorker {
     public let batches: SampleBatches
     public let team: Team
+    private let parameters: ParameterValues?
     private let arena = Arena()
     private var executor: Executor?
 
-    public init(_ batches: SampleBatches, team: Team) {
+    /// - Parameter parameters: the network's own where nil.
+    public init(_ batches: SampleBatches, team: Team, parameters: ParameterValues? = nil) {
         self.batches = batches
         self.team = team
+        self.parameters = parameters
     }
 
     /// Runs the network on a batch; the values hold until this worker's next run.
@@ -74,6 +80,6 @@ public final class BatchWorker {
             executor = try Executor(batches.network, batch: batch.shape, request: request, team: team, arena: arena)
         }
         guard let executor else { preconditionFailure("no executor") }
-        return executor.run(batch)
+        return executor.run(batch, parameters: parameters)
     }
 }

@@ -77,10 +77,15 @@ public struct SampleBatches: Sendable {
     }
 
     /// The shape of a batch.
-    public func shape(_ place: Int) -> BatchShape {
-        let range = ranges[place]
-        return Self.shape(samples: range.count, sampleShape: sampleShape, length: Self.length(of: range.lowerBound, dataset))
+    public func shape(_ place: Int) -> BatchShape { shape(samples: ranges[place].count, like: ranges[place].lowerBound) }
+
+    /// The shape of a batch of as many samples as shaped as the sample `first`.
+    public func shape(samples: Int, like first: Int) -> BatchShape {
+        Self.shape(samples: samples, sampleShape: sampleShape, length: length(of: first))
     }
+
+    /// The length of a sample's sequence; 0 for samples of numbers.
+    public func length(of sample: Int) -> Int { Self.length(of: sample, dataset) }
 
     /// What the network is given for a batch.
     public func batch(_ place: Int) -> Batch { batch(of: Array(ranges[place])) }
@@ -104,25 +109,27 @@ public struct SampleBatches: Sendable {
     /// The answers of a batch, one for each row of scores; -1 for rows that nobody asks about.
     ///
     /// The rows are samples where the network scores samples, [samples, classes], else positions, [samples, length, vocabulary].
-    public func targets(_ place: Int, outputShape: [Int]) -> [Int32] {
-        let range = ranges[place]
+    public func targets(_ place: Int, outputShape: [Int]) -> [Int32] { targets(of: Array(ranges[place]), outputShape: outputShape) }
+
+    /// The answers of any samples of one shape; see ``targets(_:outputShape:)``.
+    public func targets(of samples: [Int], outputShape: [Int]) -> [Int32] {
         let length = outputShape.count == 3 ? outputShape[1] : 1
         switch dataset.targets {
         case .labels(let labels), .answers(let labels):
-            var targets = [Int32](repeating: -1, count: range.count * length)
-            for (row, sample) in range.enumerated() { targets[(row + 1) * length - 1] = labels[sample] }
+            var targets = [Int32](repeating: -1, count: samples.count * length)
+            for (row, sample) in samples.enumerated() { targets[(row + 1) * length - 1] = labels[sample] }
             return targets
         case .nextToken:
             guard case .tokens(let tokens) = dataset.inputs else { return [] }
             var targets: [Int32] = []
-            targets.reserveCapacity(range.count * length)
-            for sample in range {
+            targets.reserveCapacity(samples.count * length)
+            for sample in samples {
                 targets += tokens.tokens(of: sample).dropFirst()
                 targets.append(-1)
             }
             return targets
         case .none:
-            return [Int32](repeating: -1, count: range.count * length)
+            return [Int32](repeating: -1, count: samples.count * length)
         }
     }
 }

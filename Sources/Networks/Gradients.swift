@@ -12,8 +12,10 @@ public final class Gradients {
     private let passes: [(step: Int, begins: [NodeID], scratch: Tensor)]
     private let parameterGradients: [ParameterID: Tensor]
 
-    /// - Parameter seeds: the nodes at which the pass begins, recorded by the request.
-    public init(_ executor: Executor, seeds: [NodeID]) {
+    /// - Parameters:
+    ///   - seeds: the nodes at which the pass begins, recorded by the request.
+    ///   - memory: where the gradients of parameters are added; in memory of its own for those that it leaves out.
+    public init(_ executor: Executor, seeds: [NodeID], memory: [ParameterID: Tensor] = [:]) {
         guard let wanted = executor.request.gradients else { preconditionFailure("the executor's request asks for no gradients") }
         self.executor = executor
         self.wanted = wanted
@@ -59,7 +61,8 @@ public final class Gradients {
         }
         self.passes = passes.map { ($0.step, $0.begins, Tensor(storage: arena, offset: $0.scratch.0, shape: [$0.scratch.1])) }
         parameterGradients = wanted.parameters.reduce(into: [:]) { result, parameter in
-            result[parameter] = Tensor.zeros(executor.network.parameters[parameter.index].shape)
+            let shape = executor.network.parameters[parameter.index].shape
+            result[parameter] = memory[parameter]?.reshaped(shape) ?? Tensor.zeros(shape)
         }
     }
 

@@ -1,0 +1,94 @@
+import Kernels
+import KernelsV3
+
+/// One step of an optimiser on weights that lie side by side, in pieces on a team.
+public enum ParameterUpdate {
+    /// The numbers of a step of Adam, as PyTorch's `Adam` and `AdamW` define it.
+    public struct Adam: Sendable {
+        /// Multiplies the gradient before all else.
+        public var gradientFactor = 1.0
+        /// Weight decay that is added to the gradient.
+        public var coupledDecay = 0.0
+        /// What weights are multiplied with beforehand: 1 - rate * decay where the decay is decoupled.
+        public var keptShare = 1.0
+        public var beta1: Double
+        public var beta2: Double
+        public var epsilon: Double
+        public var learningRate: Double
+        /// beta1 and beta2 to the power of the step, counted from 1.
+        public var beta1Power: Double
+        public var beta2Power: Double
+
+        public init(beta1: Double, beta2: Double, epsilon: Double, learningRate: Double, beta1Power: Double, beta2Power: Double) {
+            self.beta1 = beta1
+            self.beta2 = beta2
+            self.epsilon = epsilon
+            self.learningRate = learningRate
+            self.beta1Power = beta1Power
+            self.beta2Power = beta2Power
+        }
+    }
+
+    /// The numbers of a step of gradient descent with momentum, as PyTorch's `SGD` without dampening defines it.
+    public struct Momentum: Sendable {
+        public var gradientFactor = 1.0
+        /// Weight decay that is added to the gradient.
+        public var coupledDecay = 0.0
+        public var momentum: Double
+        /// What the step's direction is made of: rate * sum, or by Nesterov rate * (gradient + momentum * sum).
+        public var sumShare: Double
+        public var gradientShare: Double
+
+        public init(momentum: Double, sumShare: Double, gradientShare: Double) {
+            self.momentum = momentum
+            self.sumShare = sumShare
+            self.gradientShare = gradientShare
+        }
+    }
+
+    /// weights, mean and squares are changed; all have the same number of elements.
+    public static func step(_ adam: Adam, weights: Tensor, gradients: Tensor, mean: Tensor, squares: Tensor, team: Team) {
+        precondition(
+            weights.count == gradients.count && weights.count == mean.count && weights.count == squares.count,
+            "\(weights.count) weights, \(gradients.count), \(mean.count) and \(squares.count) of the others")
+        let numbers = [
+            adam.gradientFactor, adam.coupledDecay, adam.keptShare, 1 - adam.beta1, adam.beta2, 1 - adam.beta2,
+            adam.learningRate / (1 - adam.beta1Power), 1 / (1 - adam.beta2Power).squareRoot(), adam.epsilon,
+        ].map { Float($0) }
+        team.forEach(weights.count, step: Elementwise.piece) { range in
+            let place = range.lowerBound
+            (Elementwise.isWide ? KernelsV3.adamStep : Kernels.adamStep)(
+                weights.pointer + place, gradients.pointer + place, mean.pointer + place, squares.pointer + place, range.count, numbers)
+        }
+    }
+
+    /// weights and sums are changed; all have the same number of elements.
+    public static func step(_ momentum: Momentum, weights: Tensor, gradients: Tensor, sums: Tensor, team: Team) {
+        precondition(
+            weights.count == gradients.count && weights.count == sums.count,
+            "\(weights.count) weights, \(gradients.count) and \(sums.count) of the others")
+        let numbers = [
+            momentum.gradientFactor, momentum.coupledDecay, momentum.momentum, momentum.sumShare, momentum.gradientShare,
+        ].map { Float($0) }
+        team.forEach(weights.count, step: Elementwise.piece) { range in
+            let place = range.lowerBound
+            (Elementwise.isWide ? KernelsV3.momentumStep : Kernels.momentumStep)(
+                weights.pointer + place, gradients.pointer + place, sums.pointer + place, range.count, numbers)
+        }
+    }
+
+    /// The sum of all squares, in double precision beyond runs of 512; not finite where an element is not.
+    public static func sumOfSquares(_ tensor: Tensor, team: Team) -> Double {
+        let pieces = (tensor.count + Elementwise.piece - 1) / Elementwise.piece
+        var sums = [Double](repeating: 0, count: pieces)
+        sums.withUnsafeMutableBufferPointer { sums in
+            nonisolated(unsafe) let sums = sums
+            team.forEach(pieces) { piece in
+                let start = piece * Elementwise.piece
+                let count = min(Elementwise.piece, tensor.count - start)
+                sums[piece] = (Elementwise.isWide ? KernelsV3.sumOfSquares : Kernels.sumOfSquares)(tensor.pointer + start, count)
+            }
+        }
+        return sums.reduce(0, +)
+    }
+}

@@ -1,0 +1,55 @@
+import Tensors
+
+/// Which samples each step of a run takes.
+public struct BatchOrder: Sendable, Equatable {
+    public enum Arrangement: Sendable, Equatable {
+        /// A new random order in every epoch.
+        case shuffled(seed: UInt64)
+        /// The order in which they are stored.
+        case stored
+    }
+
+    /// The number of samples.
+    public let count: Int
+    /// The samples of one batch; the last batch of an epoch may be smaller.
+    public let batchSize: Int
+    /// The batches whose gradients are averaged in one step; the last step of an epoch may have fewer.
+    public let accumulation: Int
+    public let arrangement: Arrangement
+
+    /// - Parameter batchSize: all samples where nil.
+    public init(count: Int, batchSize: Int?, accumulation: Int = 1, arrangement: Arrangement) {
+        precondition(count > 0 && (batchSize ?? 1) > 0 && accumulation > 0, "\(batchSize ?? 0) x \(accumulation) of \(count)")
+        self.count = count
+        self.batchSize = min(batchSize ?? count, count)
+        self.accumulation = accumulation
+        self.arrangement = arrangement
+    }
+
+    private var batchesPerEpoch: Int { (count + batchSize - 1) / batchSize }
+
+    /// The steps that go once through all samples.
+    public var stepsPerEpoch: Int { (batchesPerEpoch + accumulation - 1) / accumulation }
+
+    /// The epoch of a step, counted from 0.
+    public func epoch(ofStep step: Int) -> Int { step / stepsPerEpoch }
+
+    /// The samples of an epoch in their order.
+    public func samples(ofEpoch epoch: Int) -> [Int] {
+        var samples = Array(0..<count)
+        // One batch of everything has no order.
+        if case .shuffled(let seed) = arrangement, batchSize < count {
+            var generator = SeededGenerator(seed: seed, purpose: "batches", index: epoch)
+            samples.withUnsafeMutableBufferPointer { generator.shuffle($0) }
+        }
+        return samples
+    }
+
+    /// The batches of a step, as places in the epoch's order.
+    func batches(ofStep step: Int) -> [Range<Int>] {
+        let first = step % stepsPerEpoch * accumulation
+        return (first..<min(first + accumulation, batchesPerEpoch)).map { batch in
+            batch * batchSize..<min(count, (batch + 1) * batchSize)
+        }
+    }
+}

@@ -1,0 +1,35 @@
+import Networks
+import Tensors
+
+/// The weights of the step that an evaluation found best so far.
+struct BestWeights {
+    var step: Int
+    var loss: Double
+    /// In the order of the run's own memory.
+    var tensors: [Tensor]
+}
+
+extension Trainer {
+    /// What the weights and statistics lie in.
+    private var keptMemory: [Tensor] { [weights] + measured }
+
+    /// The step that was best and its loss; nil before ``keepIfBest(loss:)``.
+    public var bestStep: (step: Int, loss: Double)? { best.map { ($0.step, $0.loss) } }
+
+    /// Remembers the weights as they are where the loss is lower than any before.
+    public func keepIfBest(loss: Double) {
+        guard loss.isFinite, loss < best?.loss ?? .infinity else { return }
+        if best == nil {
+            best = BestWeights(step: step, loss: loss, tensors: keptMemory.map { $0.copied() })
+        } else {
+            best?.step = step
+            best?.loss = loss
+            for (kept, current) in zip(best?.tensors ?? [], keptMemory) { kept.copy(from: current) }
+        }
+    }
+
+    /// Puts the best weights in the place of the last; the run is over then.
+    public func restoreBest() {
+        for (kept, current) in zip(best?.tensors ?? [], keptMemory) { current.copy(from: kept) }
+    }
+}

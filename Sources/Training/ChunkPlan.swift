@@ -1,0 +1,42 @@
+import Networks
+import Tensors
+
+/// How a batch is cut into chunks that run by themselves, and into how many sums their gradients go.
+///
+/// Both follow from the network and the batch alone, never from the machine: so do the bits of the sums.
+struct ChunkPlan: Sendable, Equatable {
+    /// The most samples of a chunk.
+    let size: Int
+    /// The sums of gradients that are added up in the end, in their order; chunk c belongs to sum c mod `lanes`.
+    let lanes: Int
+
+    /// The elements of values and their gradients that stay in a cache, and those that a run may take.
+    private static let cached = 1 << 21
+    private static let budget = 1 << 26
+    /// Products of fewer rows are slow.
+    private static let fewest = 32
+    /// More gradients than these are not summed several times over.
+    private static let largestSplit = 1 << 22
+    private static let mostLanes = 4
+
+    /// - Parameters:
+    ///   - samples: the samples of a batch.
+    ///   - elementsPerSample: what the values of a run with gradients take for one sample.
+    ///   - parameters: the elements of the gradients.
+    ///   - needsWholeBatch: whether an operation measures the batch, so that it cannot be cut.
+    init(samples: Int, elementsPerSample: Int, parameters: Int, needsWholeBatch: Bool) {
+        guard !needsWholeBatch else {
+            (size, lanes) = (max(samples, 1), 1)
+            return
+        }
+        let bound = max(1, Self.budget / max(elementsPerSample, 1))
+        guard parameters <= Self.largestSplit else {
+            (size, lanes) = (min(bound, max(samples, 1)), 1)
+            return
+        }
+        let fitting = max(Self.fewest / 2, Self.cached / max(elementsPerSample, 1))
+        let share = max(Self.fewest, (samples + Self.mostLanes - 1) / Self.mostLanes)
+        size = min(bound, fitting, share)
+        lanes = min(Self.mostLanes, (samples + size - 1) / size)
+    }
+}

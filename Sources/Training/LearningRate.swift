@@ -1,0 +1,39 @@
+import Glibc
+
+/// The learning rate of each step.
+public struct LearningRate: Sendable, Equatable {
+    public enum Decay: String, Sendable, CaseIterable {
+        case constant
+        /// Half a cosine down to 0 after the last step (PyTorch's `CosineAnnealingLR`).
+        case cosine
+        /// A line down to 0 after the last step.
+        case linear
+    }
+
+    /// The largest rate.
+    public var peak: Double
+    public var decay: Decay
+    /// The steps in which the rate rises in a line to its peak, the first having `peak / warmup`.
+    public var warmup: Int
+    /// The steps of the whole run.
+    public var total: Int
+
+    public init(_ peak: Double, decay: Decay = .constant, warmup: Int = 0, total: Int) {
+        self.peak = peak
+        self.decay = decay
+        self.warmup = warmup
+        self.total = total
+    }
+
+    /// The rate of a step, counted from 0.
+    public subscript(step: Int) -> Double {
+        if step < warmup { return peak * Double(step + 1) / Double(warmup) }
+        let length = max(total - warmup, 1)
+        let progress = min(1, Double(step - warmup) / Double(length))
+        switch decay {
+        case .constant: return peak
+        case .cosine: return peak * 0.5 * (1 + cos(Double.pi * progress))
+        case .linear: return peak * (1 - progress)
+        }
+    }
+}

@@ -1,0 +1,42 @@
+import Networks
+import Tensors
+
+/// The means and variances that batch norm follows while a network trains.
+struct RunningStatistics: Sendable {
+    private struct Follower: Sendable {
+        let norm: BatchNorm
+        let input: NodeID
+        let mean: ParameterID
+        let variance: ParameterID
+    }
+
+    private let followers: [Follower]
+
+    init(_ network: Network) {
+        followers = network.nodes.compactMap { node in
+            guard let norm = node.operation as? BatchNorm, node.parameters.count >= 2 else { return nil }
+            return Follower(norm: norm, input: node.inputs[0], mean: node.parameters[node.parameters.count - 2], variance: node.parameters[node.parameters.count - 1])
+        }
+    }
+
+    /// Whether the network measures its batches.
+    var areMeasured: Bool { !followers.isEmpty }
+    /// What a run must record.
+    var inputs: Set<NodeID> { Set(followers.map(\.input)) }
+    /// Each norm's mean and variance, in the network's order.
+    var parameters: [ParameterID] { followers.flatMap { [$0.mean, $0.variance] } }
+
+    /// Takes a training batch into the statistics.
+    ///
+    /// - Parameter batchesBefore: those that were taken in before.
+    func update(_ parameters: ParameterValues, with run: RecordedRun, batchesBefore: Int, team: Team) {
+        for follower in followers {
+            guard let input = run[follower.input] else { continue }
+            let (mean, variance) = (parameters[follower.mean], parameters[follower.variance])
+            let new = follower.norm.updatedStatistics(
+                input: input, mean: mean, variance: variance, batchesBefore: batchesBefore, team: team)
+            mean.copy(from: new.mean)
+            variance.copy(from: new.variance)
+        }
+    }
+}

@@ -1,0 +1,70 @@
+import Checkpoints
+import Networks
+import Tensors
+
+/// The parameters of a network that a run changes.
+public struct TrainedParameters: Sendable, Equatable {
+    /// In the network's order.
+    public let parameters: [ParameterID]
+
+    /// All that the network has learned but what the patterns leave out. Running statistics are measured, not learned.
+    ///
+    /// - Parameters:
+    ///   - only: patterns of tensor names, one of which a parameter must match; all parameters where empty.
+    ///   - frozen: patterns of tensor names that stay as they are.
+    /// - Throws: ``TrainingError`` for a pattern that matches nothing, and where nothing is left.
+    public init(of network: Network, only: [String] = [], frozen: [String] = []) throws(TrainingError) {
+        var measured: Set<ParameterID> = []
+        for node in network.nodes where node.operation is BatchNorm { measured.formUnion(node.parameters.suffix(2)) }
+        let learned = network.parameters.indices.map(ParameterID.init).filter { !measured.contains($0) }
+        func matching(_ patterns: [String], _ option: String) throws(TrainingError) -> Set<ParameterID> {
+            var found: Set<ParameterID> = []
+            for pattern in patterns {
+                let glob = GlobPattern(pattern)
+                let matches = learned.filter { glob.matches(network.parameters[$0.index].name) }
+                guard !matches.isEmpty else {
+                    let names = learned.prefix(3).map { "'\(network.parameters[$0.index].name)'" }.joined(separator: ", ")
+                    throw TrainingError("no parameter matches '\(pattern)'", subject: option, expected: "a pattern of names such as \(names)")
+                }
+                found.formUnion(matches)
+            }
+            return found
+        }
+        let wanted = try matching(only, "--only")
+        let left = try matching(frozen, "--freeze")
+        parameters = learned.filter { (only.isEmpty || wanted.contains($0)) && !left.contains($0) }
+        guard !parameters.isEmpty else { throw TrainingError("no parameter is left to train") }
+    }
+}
+
+/// Where the trained parameters lie side by side, so that a step of an optimiser is one pass.
+struct ParameterLayout: Sendable {
+    private let places: [(parameter: ParameterID, offset: Int, shape: [Int])]
+    /// The number of elements, those between parameters among them.
+    let size: Int
+
+    /// Each parameter begins at a multiple of this many elements.
+    private static let alignment = 16
+
+    init(_ network: Network, _ trained: TrainedParameters) {
+        var places: [(ParameterID, Int, [Int])] = []
+        var size = 0
+        for parameter in trained.parameters {
+            let shape = network.parameters[parameter.index].shape
+            places.append((parameter, size, shape))
+            size += (shape.reduce(1, *) + Self.alignment - 1) / Self.alignment * Self.alignment
+        }
+        self.places = places
+        self.size = size
+    }
+
+    /// Memory for all parameters, filled with zeros.
+    func zeros() -> Tensor { Tensor.zeros([size]) }
+
+    /// The parameters in such memory.
+    func tensors(in memory: Tensor) -> [ParameterID: Tensor] {
+        places.reduce(into: [:]) { found, place in
+            found[place.parameter] = Tensor(storage: memory.storage, offset: memory.offset + place.offset, shape: place.shape)
+        }
+    }
+}

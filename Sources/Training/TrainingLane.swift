@@ -1,0 +1,74 @@
+import Evaluation
+import Networks
+import Tensors
+
+/// One sum of gradients: the chunks that belong to it run one after the other, each adding its own.
+///
+/// A lane is in one thread's hands at a time.
+final class TrainingLane {
+    /// The gradients side by side, as ``ParameterLayout`` places them.
+    let gradients: Tensor
+    private let network: Network
+    private let request: RunRequest
+    private let places: [ParameterID: Tensor]
+    private let team: Team
+    private let arena = Arena()
+    /// By shape; a run has few.
+    private var passes: [BatchShape: (executor: Executor, gradients: Gradients, seed: Tensor)] = [:]
+
+    private static let mostShapes = 8
+
+    /// What the chunks of a step say.
+    struct Answers: Sendable {
+        /// Each chunk's losses times its weight.
+        var loss = 0.0
+        var correct = 0
+        var count = 0
+    }
+
+    init(_ network: Network, layout: ParameterLayout, request: RunRequest, team: Team) {
+        self.network = network
+        self.request = request
+        self.team = team
+        gradients = layout.zeros()
+        places = layout.tensors(in: gradients)
+    }
+
+    func clear() { gradients.fill(0) }
+
+    /// Runs a chunk forwards and back.
+    ///
+    /// - Parameters:
+    ///   - targets: given the output's shape, one for each row of scores.
+    ///   - weight: what a row's loss counts.
+    func run(
+        _ batch: Batch, parameters: ParameterValues, weight: Double, targets: ([Int]) -> [Int32]
+    ) throws -> (answers: Answers, recorded: RecordedRun) {
+        let pass = try self.pass(for: batch.shape)
+        let recorded = pass.executor.run(batch, parameters: parameters)
+        guard let scores = recorded[network.output] else { preconditionFailure("no output") }
+        let wanted = targets(scores.shape)
+        let rows = CrossEntropy.forward(scores, targets: wanted, team: team)
+        CrossEntropy.backward(scores, targets: wanted, weight: Float(weight), into: pass.seed, team: team)
+        pass.gradients.backward([network.output: pass.seed])
+        var answers = Answers()
+        answers.loss = rows.losses.reduce(0, +) * weight
+        for (target, prediction) in zip(wanted, rows.predictions) where target >= 0 {
+            answers.count += 1
+            answers.correct += target == prediction ? 1 : 0
+        }
+        return (answers, recorded)
+    }
+
+    private func pass(for shape: BatchShape) throws -> (executor: Executor, gradients: Gradients, seed: Tensor) {
+        if let known = passes[shape] { return known }
+        if passes.count >= Self.mostShapes { passes.removeAll() }
+        let executor = try Executor(network, batch: shape, request: request, team: team, arena: arena)
+        let made = (
+            executor, Gradients(executor, seeds: [network.output], memory: places),
+            Tensor(uninitialized: try network.shapes(for: shape)[network.output.index])
+        )
+        passes[shape] = made
+        return made
+    }
+}

@@ -1,0 +1,24 @@
+import Testing
+import Training
+
+struct ScheduleTests {
+    @Test func rates_rise_and_fall_as_pytorchs_schedulers_say() {
+        // SequentialLR of LinearLR(start_factor=1/4, total_iters=3) and LinearLR(1, 0) or CosineAnnealingLR(T_max=4), lr 0.8.
+        let linear = LearningRate(0.8, decay: .linear, warmup: 4, total: 8)
+        #expect((0..<8).map { linear[$0] } == [0.2, 0.4, 0.8 * 3 / 4, 0.8, 0.8, 0.8 * 0.75, 0.4, 0.2])
+        let cosine = LearningRate(0.8, decay: .cosine, warmup: 4, total: 8)
+        for (step, rate) in [0.8, 0.682842712474619, 0.4, 0.11715728752538099].enumerated() { #expect(abs(cosine[4 + step] - rate) < 1e-15) }
+        let constant = LearningRate(0.8, total: 3)
+        #expect((0..<5).map { constant[$0] } == [0.8, 0.8, 0.8, 0.8, 0.8])
+    }
+
+    @Test func every_epoch_takes_each_sample_once_in_an_order_of_its_own() {
+        let order = BatchOrder(count: 10, batchSize: 4, accumulation: 2, arrangement: .shuffled(seed: 3))
+        #expect(order.stepsPerEpoch == 2)
+        #expect((0..<5).map(order.epoch) == [0, 0, 1, 1, 2])
+        let epochs = (0..<3).map(order.samples)
+        #expect(epochs.allSatisfy { $0.sorted() == Array(0..<10) } && epochs[0] != epochs[1] && epochs[1] != epochs[2])
+        #expect(order.samples(ofEpoch: 1) == epochs[1])
+        #expect(BatchOrder(count: 10, batchSize: nil, arrangement: .shuffled(seed: 3)).samples(ofEpoch: 4) == Array(0..<10))
+    }
+}
