@@ -1,5 +1,4 @@
 import Checkpoints
-import Glibc
 import Synchronization
 import Tensors
 
@@ -38,15 +37,6 @@ public struct ParameterValues: Sendable {
             throw NetworkError(
                 "the parameters do not fit into memory in single precision", expected: "at most \(limit) bytes", found: "\(bytes)")
         }
-    }
-}
-
-/// The memory that the machine has.
-public enum PhysicalMemory {
-    /// In bytes; a terabyte where the system does not say.
-    public static var byteCount: Int {
-        let memory = sysconf(Int32(_SC_PHYS_PAGES)).multipliedReportingOverflow(by: sysconf(Int32(_SC_PAGESIZE)))
-        return memory.overflow || memory.partialValue <= 0 ? 1 << 40 : memory.partialValue
     }
 }
 

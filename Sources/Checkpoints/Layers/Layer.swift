@@ -1,5 +1,4 @@
 import Archives
-import Glibc
 import Tensors
 
 /// A tensor of a checkpoint as a weight matrix [out, in]. Nothing is read before it is asked for.
@@ -69,10 +68,9 @@ public struct Layer: Sendable {
     /// A view can repeat a few stored elements without end, and a sparse file can be larger than any memory: neither may be allocated.
     private func checkSize(rows: Int) throws(LayerError) {
         let width = isSinglePrecision ? MemoryLayout<Float>.size : MemoryLayout<Double>.size
-        let memory = sysconf(Int32(_SC_PHYS_PAGES)).multipliedReportingOverflow(by: sysconf(Int32(_SC_PAGESIZE)))
         let (count, overflow) = rows.multipliedReportingOverflow(by: inNeurons)
         let (bytes, overflow2) = count.multipliedReportingOverflow(by: width)
-        let limit = memory.overflow || memory.partialValue <= 0 ? 1 << 40 : memory.partialValue
+        let limit = PhysicalMemory.byteCount
         guard !overflow, !overflow2, bytes <= limit else {
             throw LayerError(
                 layer: name, problem: "does not fit into memory", expected: "at most \(limit) bytes",
