@@ -53,7 +53,7 @@ let package = Package(
         .target(
             name: "ModinspectCommands",
             dependencies: [
-                "Tensors", "Archives", "Checkpoints", "Datasets", "Evaluation", "Interventions", "Modularity", "Networks",
+                "Tensors", "Archives", "Checkpoints", "Datasets", "Evaluation", "Interventions", "Modularity", "Networks", "Training",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),

@@ -21,6 +21,7 @@ public func runModinspect() -> Int32 {
 /// - Returns: the exit status: 0 done, 1 something failed, 3 a threshold was not met, 64 wrong usage.
 public func runModinspect(_ arguments: [String]) -> Int32 {
     signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
     occupyClosedDescriptors()
     do {
         var command = try RootCommand.parseAsRoot(arguments)

@@ -34,6 +34,11 @@ public struct BatchOrder: Sendable, Equatable {
     /// The epoch of a step, counted from 0.
     public func epoch(ofStep step: Int) -> Int { step / stepsPerEpoch }
 
+    /// The batches of all steps before a step.
+    public func batchCount(beforeStep step: Int) -> Int {
+        step / stepsPerEpoch * batchesPerEpoch + step % stepsPerEpoch * accumulation
+    }
+
     /// The samples of an epoch in their order.
     public func samples(ofEpoch epoch: Int) -> [Int] {
         var samples = Array(0..<count)

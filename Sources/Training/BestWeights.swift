@@ -28,8 +28,12 @@ extension Trainer {
         }
     }
 
-    /// Puts the best weights in the place of the last; the run is over then.
-    public func restoreBest() {
-        for (kept, current) in zip(best?.tensors ?? [], keptMemory) { current.copy(from: kept) }
+    /// Puts the best weights in the place of the last, and the last in theirs: done twice, nothing has changed. No step may be made in between.
+    public func exchangeBest() {
+        for (kept, current) in zip(best?.tensors ?? [], keptMemory) {
+            let last = current.copied()
+            current.copy(from: kept)
+            kept.copy(from: last)
+        }
     }
 }

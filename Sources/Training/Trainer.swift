@@ -86,6 +86,7 @@ public final class Trainer {
         team = Team(size: threads)
 
         let layout = ParameterLayout(network, trained)
+        try Self.checkMemory(copies: 2 + settings.optimizer.momentCount, of: layout.size)
         weights = layout.zeros()
         moments = (0..<settings.optimizer.momentCount).map { _ in layout.zeros() }
         var parameters = network.values
@@ -112,6 +113,16 @@ public final class Trainer {
         let laneTeams = plan.lanes > 1 ? (0..<plan.lanes).map { _ in Team(size: 1) } : [team]
         lanes = laneTeams.map { TrainingLane(network, layout: layout, request: request, team: $0) }
         gradientPlaces = layout.tensors(in: lanes[0].gradients)
+    }
+
+    /// - Throws: ``TrainingError`` where weights, gradients and moments do not fit into the machine's memory.
+    private static func checkMemory(copies: Int, of size: Int) throws {
+        let (bytes, overflow) = size.multipliedReportingOverflow(by: copies * MemoryLayout<Float>.size)
+        let limit = PhysicalMemory.byteCount
+        guard !overflow, bytes <= limit else {
+            throw TrainingError(
+                "weights, gradients and the optimiser's memory do not fit", expected: "at most \(limit) bytes", found: overflow ? nil : "\(bytes)")
+        }
     }
 
     /// The mean over the term's layers of the weights as they are; nil without a term, and where every matrix is zero.
@@ -156,13 +167,13 @@ public final class Trainer {
         let answers = try run(chunks)
         let sums = term?.sums(parameters, team: team) ?? []
         let loss = answers.loss + (term?.loss(sums) ?? 0)
-        guard loss.isFinite else { throw TrainingError("the loss is not finite", subject: "step \(step + 1)", found: "\(loss)") }
+        guard loss.isFinite else { throw TrainingError("the loss is not finite", subject: "step \(step + 1)", found: loss.isNaN ? "nan" : "\(loss)") }
 
         let gradients = lanes[0].gradients
         for lane in lanes.dropFirst().prefix(max(chunks.count - 1, 0)) { Elementwise.add(lane.gradients, to: gradients, team: team) }
         term?.addGradient(sums, parameters, to: gradientPlaces, team: team)
         let norm = ParameterUpdate.sumOfSquares(gradients, team: team).squareRoot()
-        guard norm.isFinite else { throw TrainingError("the gradient is not finite", subject: "step \(step + 1)", found: "\(norm)") }
+        guard norm.isFinite else { throw TrainingError("the gradient is not finite", subject: "step \(step + 1)", found: norm.isNaN ? "nan" : "\(norm)") }
         let rate = settings.learningRate[step]
         update(gradients, rate: rate, factor: settings.largestNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1)
         step += 1
@@ -178,7 +189,8 @@ public final class Trainer {
         results.withUnsafeMutableBufferPointer { results in
             // Every lane and every result is touched by one piece.
             nonisolated(unsafe) let (results, lanes) = (results, lanes)
-            let (samples, parameters, statistics, team, step) = (samples, parameters, statistics, team, step)
+            let (samples, parameters, statistics, team) = (samples, parameters, statistics, team)
+            let batchesBefore = order.batchCount(beforeStep: step)
             let laneTeam = lanes.count > 1 ? Team(size: 1) : team
             @Sendable func run(lane index: Int) throws -> TrainingLane.Answers {
                 lanes[index].clear()
@@ -192,7 +204,7 @@ public final class Trainer {
                     sum.correct += answers.correct
                     sum.count += answers.count
                     if statistics.areMeasured {
-                        statistics.update(parameters, with: recorded, batchesBefore: step + place, team: laneTeam)
+                        statistics.update(parameters, with: recorded, batchesBefore: batchesBefore + place, team: laneTeam)
                     }
                 }
                 return sum

@@ -15,6 +15,8 @@ public struct TrainingRun {
         public var savingInterval: Int?
         /// The mean clusterability at which the run ends.
         public var wantedClusterability: Double?
+        /// The accuracy in an evaluation at which the run ends; where a clusterability is wanted too, both must be there.
+        public var wantedAccuracy: Double?
 
         public init(steps: Int) { self.steps = steps }
     }
@@ -22,8 +24,8 @@ public struct TrainingRun {
     /// How a run ended.
     public enum Ending: Sendable, Equatable {
         case complete
-        /// The mean clusterability that was wanted is there.
-        case reached(Double)
+        /// What was wanted is there.
+        case reached
         /// Somebody asked for an end; the state is saved.
         case stopped
     }
@@ -64,16 +66,17 @@ public struct TrainingRun {
             }
             if trainer.term == nil, trainer.step >= plan.warmup, let makeTerm { trainer.term = try makeTerm() }
             let report = try trainer.makeStep()
-            var end: Ending?
-            if let wanted = plan.wantedClusterability, let found = trainer.meanClusterability(), found >= wanted { end = .reached(found) }
+            let isClustered = plan.wantedClusterability.map { (trainer.meanClusterability() ?? -.infinity) >= $0 }
+            var isOver = plan.wantedAccuracy == nil && isClustered == true
             var evaluation: Evaluation?
-            if let interval = plan.evaluationInterval, report.step % interval == 0 || report.step == plan.steps || end != nil {
+            if let interval = plan.evaluationInterval, report.step % interval == 0 || report.step == plan.steps || isOver {
                 evaluation = try evaluate?()
                 if let loss = evaluation?.outcome.loss { trainer.keepIfBest(loss: loss) }
+                if let wanted = plan.wantedAccuracy, isClustered ?? true { isOver = (evaluation?.outcome.accuracy ?? -1) >= wanted }
             }
             try observe(report, evaluation)
             if let interval = plan.savingInterval, report.step % interval == 0 { try save() }
-            if let end { return end }
+            if isOver { return .reached }
         }
         return .complete
     }

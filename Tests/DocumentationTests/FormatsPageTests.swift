@@ -89,6 +89,19 @@ import Testing
         }
     }
 
+    @Test func theKeysOfARunsLogAreThoseOfThePage() throws {
+        let data = Fixtures.path("models/mnist-mlp.npz")
+        let log = try TemporaryFolder.with { folder in
+            try BuiltCommand.run(
+                "finetune", Fixtures.path("models/mnist-mlp.pt"), "-o", folder + "/m", "--quiet", "--data", data, "--steps", "2", "--eval", data, "--guard",
+                data, "--log", "-")
+        }
+        let lines = try log.text.split(separator: "\n").map { Self.keys(try Self.json(Data($0.utf8))) }
+        let found = lines.reduce(into: Set<String>()) { $0.formUnion($1) }
+        let listed = try Self.listed("modinspect.finetune/1")
+        #expect(lines.count == 3 && found.subtracting(["checkpoint", "evaluation", "guard"]) == listed)
+    }
+
     @Test func theKeysOfAGraphInJSONLinesAreThoseOfThePage() throws {
         let lines = try BuiltCommand.run("graph", Fixtures.path("cnn.pt"), "--format", "jsonl").text.split(separator: "\n")
         var found = Self.keys(try Self.json(Data(try #require(lines.first).utf8)))

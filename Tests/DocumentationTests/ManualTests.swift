@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 @Suite struct ManualTests {
-    private static let subcommands = ["info", "graph", "cluster", "score", "compare", "eval", "ablate", "init", "permute", "extract"]
+    private static let subcommands = ["info", "graph", "cluster", "score", "compare", "eval", "ablate", "init", "finetune", "permute", "extract"]
 
     @Test func everySubcommandHasAPage() throws {
         let names = try #require(try CommandDescription.root().subcommands).map(\.commandName).filter { $0 != "help" }

@@ -32,11 +32,27 @@ struct TrainingRunTests {
         let trainer = try model.trainer(threads: 2)
         var plan = TrainingRun.Plan(steps: 100)
         plan.wantedClusterability = 0.9
-        guard case .reached(let found) = try TrainingRun(plan).run(trainer) else {
-            Issue.record("the run went to its end")
-            return
-        }
-        #expect(found >= 0.9 && found < 0.95 && trainer.step < 100 && trainer.meanClusterability() == found)
+        #expect(try TrainingRun(plan).run(trainer) == .reached)
+        let found = try #require(trainer.meanClusterability())
+        #expect(found >= 0.9 && found < 0.95 && trainer.step < 100)
+    }
+
+    @Test(arguments: [(0.0, 1.0, 12), (0.9, 0.1, 12), (0.0, 0.1, 4)]) func a_run_ends_when_all_that_was_wanted_is_there(
+        clusterability: Double, accuracy: Double, last: Int
+    ) throws {
+        let model = try ReferenceRun("mnist-mlp sgd 20")
+        let trainer = try model.trainer(threads: 2)
+        var plan = TrainingRun.Plan(steps: 12)
+        plan.evaluationInterval = 4
+        (plan.wantedClusterability, plan.wantedAccuracy) = (clusterability, accuracy)
+        var run = TrainingRun(plan)
+        run.evaluate = { TrainingRun.Evaluation(outcome: try Evaluator(model.batches, threads: 1, parameters: trainer.parameters).evaluate()) }
+        let ending = try run.run(trainer)
+        let found = try #require(run.evaluate?()?.outcome.accuracy)
+        let mean = try #require(trainer.meanClusterability())
+        let isThere = found >= accuracy && mean >= clusterability
+        #expect(isThere ? ending == .reached : ending == .complete, "\(found) \(mean)")
+        #expect(trainer.step == last)
     }
 
     @Test func who_asks_for_an_end_gets_a_saved_state() throws {
@@ -56,8 +72,11 @@ struct TrainingRunTests {
         let best = trainer.bits
         _ = try trainer.makeStep()
         trainer.keepIfBest(loss: 2)
-        #expect(trainer.bits != best)
-        trainer.restoreBest()
+        let last = trainer.bits
+        #expect(last != best)
+        trainer.exchangeBest()
         #expect(trainer.bits == best && trainer.bestStep?.step == 1)
+        trainer.exchangeBest()
+        #expect(trainer.bits == last)
     }
 }

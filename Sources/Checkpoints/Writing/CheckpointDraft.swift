@@ -82,11 +82,12 @@ public struct CheckpointDraft: Sendable {
     ///
     /// - Parameters:
     ///   - values: the new numbers by the tensors' names, of as many elements as the tensor.
+    ///   - left: tensors that are left out.
     ///   - dtype: the type of all floating-point tensors, one of ``roundedTypes``; nil for the type that each has in the checkpoint, or f32
     ///     where numbers of that type cannot be made.
-    public init(_ checkpoint: Checkpoint, replacing values: [String: Tensors.Tensor] = [:], dtype: DType? = nil) {
+    public init(_ checkpoint: Checkpoint, replacing values: [String: Tensors.Tensor] = [:], omitting left: Set<String> = [], dtype: DType? = nil) {
         var values = values
-        var omitted: Set<String> = []
+        var omitted = left
         let isTied = Self.tiesEmbeddings(checkpoint.configuration)
         for group in checkpoint.tensors.tied {
             if let value = group.lazy.compactMap({ values[$0] }).first {
@@ -108,7 +109,8 @@ public struct CheckpointDraft: Sendable {
         if let configuration = checkpoint.configuration { files[Companions.configuration] = configuration }
     }
 
-    private static func isOutputMatrix(_ name: String) -> Bool {
+    /// Whether a language model's output matrix is called so.
+    public static func isOutputMatrix(_ name: String) -> Bool {
         ["lm_head.weight", "embed_out.weight"].contains { name == $0 || name.hasSuffix("." + $0) }
     }
 

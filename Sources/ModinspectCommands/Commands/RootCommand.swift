@@ -18,6 +18,6 @@ struct RootCommand: ParsableCommand {
         version: modinspectVersion,
         subcommands: [
             InfoCommand.self, GraphCommand.self, ClusterCommand.self, ScoreCommand.self, CompareCommand.self, EvalCommand.self,
-            AblateCommand.self, InitCommand.self, PermuteCommand.self, ExtractCommand.self,
+            AblateCommand.self, InitCommand.self, FinetuneCommand.self, PermuteCommand.self, ExtractCommand.self,
         ])
 }

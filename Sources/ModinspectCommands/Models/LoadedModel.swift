@@ -55,7 +55,7 @@ struct LoadedModel {
     }
 
     /// The data that the options name, read with this checkpoint's tokenizer where it is text.
-    func dataset(_ options: DataOptions, seed: UInt64) throws -> Dataset {
+    func dataset(_ options: DataSourceOptions, seed: UInt64) throws -> Dataset {
         var source = DatasetSource(
             path: options.data, labels: options.labels, normalization: options.normalize, context: options.context ?? defaultContext(options),
             tokenWidth: options.tokenWidth, trainFraction: options.trainFraction, seed: seed)
@@ -72,7 +72,7 @@ struct LoadedModel {
     /// Text is cut to the model's positions, and to no more than this where those are many or unbounded.
     private static let longestContext = 1024
 
-    private func defaultContext(_ options: DataOptions) -> Int? {
+    private func defaultContext(_ options: DataSourceOptions) -> Int? {
         guard options.data.hasSuffix(".txt"), case .tokens(_, let positions) = network.input else { return nil }
         return min(positions ?? Self.longestContext, Self.longestContext)
     }
@@ -82,7 +82,7 @@ struct LoadedModel {
     /// - Throws: ``ModelError`` where the model does not fit into memory, ``DataFitError`` where the data does not fit the model.
     func batches(_ options: DataOptions, seed: UInt64) throws -> SampleBatches {
         try checkMemory()
-        let dataset = try dataset(options, seed: seed)
+        let dataset = try dataset(options.source, seed: seed)
         return try SampleBatches(dataset, for: network, batchSize: options.batchSize)
     }
 }

@@ -33,8 +33,10 @@ struct CheckpointOutputOptions: ParsableArguments {
     var diagnostics: Diagnostics { Diagnostics(isQuiet: quiet) }
 
     /// A bar that is shown where the options and the terminal ask for one.
-    func progressBar(_ label: String, total: Int, unit: String) -> Progress {
-        Progress(label, total: total, unit: unit, isShown: progress || (!quiet && isatty(STDERR_FILENO) == 1))
+    ///
+    /// - Parameter first: how many were done before.
+    func progressBar(_ label: String, total: Int, unit: String, after first: Int = 0) -> Progress {
+        Progress(label, total: total, unit: unit, after: first, isShown: progress || (!quiet && isatty(STDERR_FILENO) == 1))
     }
 
     /// The checkpoint that another was made of, with its hash where the options leave it in.

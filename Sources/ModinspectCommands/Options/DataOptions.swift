@@ -3,8 +3,27 @@ import Datasets
 
 extension TokenWidth: ExpressibleByArgument {}
 
-/// The data that a model is run on.
+/// The data that a model is run on, and how much of it at once.
 struct DataOptions: ParsableArguments {
+    @OptionGroup var source: DataSourceOptions
+
+    @Option(
+        name: .customLong("batch"),
+        help: ArgumentHelp("The samples that run at once; chosen by memory without this option.", valueName: "n"))
+    var batchSize: Int?
+
+    /// The data as the user named it.
+    var data: String { source.data }
+    /// The labels as the user named them.
+    var labels: String? { source.labels }
+
+    mutating func validate() throws {
+        if let batchSize, batchSize < 1 { throw ValidationError("--batch takes a number from 1 on") }
+    }
+}
+
+/// What a model is run on.
+struct DataSourceOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "The data: npz with x and y, IDX, CIFAR-10 binary, token ids (npy, bin), text (txt), or modadd:P[:train|:test].",
@@ -34,15 +53,9 @@ struct DataOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Take the first N samples only.", valueName: "n"))
     var limit: Int?
 
-    @Option(
-        name: .customLong("batch"),
-        help: ArgumentHelp("The samples that run at once; chosen by memory without this option.", valueName: "n"))
-    var batchSize: Int?
-
     mutating func validate() throws {
         if let context, context < 2 { throw ValidationError("--context takes a number from 2 on") }
         if let limit, limit < 1 { throw ValidationError("--limit takes a number from 1 on") }
-        if let batchSize, batchSize < 1 { throw ValidationError("--batch takes a number from 1 on") }
         if !(trainFraction > 0 && trainFraction < 1) { throw ValidationError("--train-fraction takes a number between 0 and 1") }
     }
 }

@@ -8,45 +8,54 @@ final class Progress: Sendable {
         var shown = 0.0
         var isDrawn = false
         var isFinished = false
+        /// What is said behind the bar.
+        var remark = ""
     }
 
     private let label: String
     private let total: Int
     private let unit: String
+    private let first: Int
     private let isShown: Bool
     private let isTerminal: Bool
     private let start: Double
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     /// - Parameters:
     ///   - label: what is being done.
     ///   - total: how many `unit`s there are.
     ///   - unit: `bytes` is shown in larger units where that suits; empty for a share, which has no rate.
-    init(_ label: String, total: Int, unit: String, isShown: Bool) {
+    ///   - first: how many were done before.
+    init(_ label: String, total: Int, unit: String, after first: Int = 0, isShown: Bool) {
         self.label = label
         self.total = total
         self.unit = unit
+        self.first = first
         self.isShown = isShown && total > 0
         isTerminal = isatty(STDERR_FILENO) == 1
         start = Self.now()
+        state = Mutex(State(done: first))
     }
 
-    private static func now() -> Double {
+    static func now() -> Double {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     /// Counts `amount` more as done; draws at most ten times a second on a terminal and once a second elsewhere.
-    func advance(by amount: Int = 1) { update { $0 + amount } }
+    func advance(by amount: Int = 1) { update({ nil }) { $0 + amount } }
+
+    /// The same, with a few words on how it goes, asked for when they are drawn.
+    func advance(by amount: Int = 1, _ remark: () -> String) { update(remark) { $0 + amount } }
 
     /// Sets how much is done as a fraction of the whole; never goes back.
     func set(fraction: Double) {
         let done = Int(min(1, max(0, fraction)) * Double(total))
-        update { max($0, done) }
+        update({ nil }) { max($0, done) }
     }
 
-    private func update(_ done: (Int) -> Int) {
+    private func update(_ remark: () -> String?, _ done: (Int) -> Int) {
         guard isShown else { return }
         state.withLock { state in
             state.done = done(state.done)
@@ -54,7 +63,8 @@ final class Progress: Sendable {
             guard now - state.shown >= (isTerminal ? 0.1 : 1), now - start > 0.3 else { return }
             state.shown = now
             state.isDrawn = true
-            draw(state.done, elapsed: now - start, isLast: false)
+            if let words = remark() { state.remark = words }
+            draw(state, elapsed: now - start, isLast: false)
         }
     }
 
@@ -67,7 +77,7 @@ final class Progress: Sendable {
             if isTerminal {
                 if state.isDrawn { Self.write("\r\u{1B}[K") }
             } else {
-                draw(state.done, elapsed: Self.now() - start, isLast: true)
+                draw(state, elapsed: Self.now() - start, isLast: true)
             }
             state.isDrawn = false
         }
@@ -78,16 +88,20 @@ final class Progress: Sendable {
         return (value < 10 && value != value.rounded() ? "\((value * 10).rounded() / 10)" : "\(Int(value))") + " " + unit
     }
 
-    private func draw(_ done: Int, elapsed: Double, isLast: Bool) {
+    private func draw(_ state: State, elapsed: Double, isLast: Bool) {
+        let done = state.done
         let share = min(1, Double(done) / Double(total))
-        let filled = Int(share * 20)
-        let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: 20 - filled)
-        let rate = Double(done) / max(elapsed, 1e-9)
+        // A line has 80 columns.
+        let width = state.remark.isEmpty ? 20 : 8
+        let filled = Int(share * Double(width))
+        let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled)
+        let rate = Double(done - first) / max(elapsed, 1e-9)
         let left = rate > 0 ? Int((Double(max(0, total - done)) / rate).rounded(.up)) : 0
         let time = left >= 3600 ? "\(left / 3600) h \(left % 3600 / 60) min" : left >= 60 ? "\(left / 60) min \(left % 60) s" : "\(left) s"
         var parts = ["\(label) [\(bar)] \(Int(share * 100))%"]
         if !unit.isEmpty { parts.append("\(amount(rate))/s") }
         if !isLast { parts.append("\(time) left") }
+        if !state.remark.isEmpty { parts.append(state.remark) }
         let line = parts.joined(separator: ", ")
         Self.write(isTerminal ? "\r\(line)\u{1B}[K" : line + "\n")
     }

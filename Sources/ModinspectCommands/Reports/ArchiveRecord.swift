@@ -39,15 +39,18 @@ struct ArchiveRecord: Encodable {
         provenance = Provenance(command: Self.withoutOutput(arguments), seed: seed, parent: parent)
     }
 
+    /// The options whose values change nothing about what is written.
+    private static let immaterialOptions = ["-o", "--output", "--threads", "--log", "--log-every", "--state", "--save-every"]
+
     /// The arguments without those that do not change what is written: the same command gives the same bytes wherever it writes them.
     static func withoutOutput(_ arguments: [String]) -> [String] {
         var kept: [String] = []
         var rest = arguments[...]
         while let argument = rest.popFirst() {
             switch argument {
-            case "-o", "--output", "--threads": _ = rest.popFirst()
-            case "--force", "--quiet", "--progress": continue
-            case _ where argument.hasPrefix("--output=") || argument.hasPrefix("--threads=") || argument.hasPrefix("-o="): continue
+            case _ where Self.immaterialOptions.contains(argument): _ = rest.popFirst()
+            case "--force", "--quiet", "--progress", "--resume": continue
+            case _ where Self.immaterialOptions.contains { argument.hasPrefix($0 + "=") }: continue
             default: kept.append(argument)
             }
         }

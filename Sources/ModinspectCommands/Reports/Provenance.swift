@@ -30,6 +30,19 @@ extension ByteRegion {
                 offset += piece.count
             }
         }
+        return FileDigest.hexadecimal(hash)
+    }
+}
+
+/// SHA-256 as it is written.
+enum FileDigest {
+    static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+        var hash = SHA256()
+        Array(bytes).withUnsafeBytes { hash.update(bufferPointer: $0) }
+        return hexadecimal(hash)
+    }
+
+    static func hexadecimal(_ hash: SHA256) -> String {
         let digits = Array("0123456789abcdef".utf8)
         return String(decoding: hash.finalize().flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }

@@ -1,0 +1,74 @@
+import ArgumentParser
+import Checkpoints
+import Evaluation
+import Training
+
+struct FinetuneCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "finetune",
+        abstract: "Trains a model so that it falls into clusters that can be studied alone.",
+        usage: "modinspect finetune --data <data> -o <out> [<options>] <checkpoint>",
+        discussion: """
+            The loss is the cross-entropy minus lambda times the mean clusterability of the chosen layers (Golechha et al., \
+            arXiv 2502.02470). The clusters are those of --clusters, or are found by --method in the weights after --warmup steps, and \
+            stay as they are.
+
+            OUT holds the trained weights in the checkpoint's own types, with its config.json and tokenizer. A run that is interrupted \
+            saves its state; the same command with --resume goes on, to the same bits. Dropout is left out.
+            """)
+
+    @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
+    var checkpoint: String
+
+    @OptionGroup(title: "Data") var data: DataSourceOptions
+    @OptionGroup(title: "Clusterability") var clusterability: ClusterabilityOptions
+    @OptionGroup(title: "Clusterability") var layers: LayerOptions
+    @OptionGroup(title: "Optimisation") var optimization: OptimizationOptions
+    @OptionGroup(title: "Evaluation and log") var watching: WatchingOptions
+    @OptionGroup(title: "Interrupted runs") var state: RunStateOptions
+
+    @Option(
+        help: ArgumentHelp("The type of all floating-point tensors of OUT; the types that they have without this option.", valueName: "type"),
+        transform: { try Self.dtype($0) })
+    var dtype: DType?
+
+    @OptionGroup var architecture: ArchitectureOptions
+    @OptionGroup var source: CheckpointOptions
+    @OptionGroup var computation: ComputationOptions
+    @OptionGroup var output: CheckpointOutputOptions
+
+    private static func dtype(_ text: String) throws -> DType {
+        guard let type = DType(rawValue: text), CheckpointDraft.roundedTypes.contains(type) else {
+            throw ValidationError(
+                "--dtype takes one of " + CheckpointDraft.roundedTypes.map(\.rawValue).joined(separator: ", ") + ", found '\(text)'")
+        }
+        return type
+    }
+
+    func validate() throws {
+        let inputs = [checkpoint, data.data] + [clusterability.clusterFile, data.labels, watching.evaluated, watching.guarding].compactMap { $0 }
+        if inputs.filter({ $0 == "-" }).count > 1 { throw ValidationError("standard input can be read once only") }
+        if watching.log == "-", output.output == "-" { throw ValidationError("--log - leaves no place for OUT") }
+        if output.output == "-", state.path == nil, state.interval != nil || state.resume {
+            throw ValidationError("--save-every and --resume need --state with -o -")
+        }
+    }
+
+    func run() throws {
+        let target = try output.target()
+        let file = state.path(for: output.output).map(RunStateFile.init)
+        if let file, file.exists, !state.resume, !output.force {
+            throw LocatedError(description: "\(file.path): a run is not over: --resume goes on with it, --force begins anew")
+        }
+        let ending = try CheckpointRun.locating(checkpoint) {
+            let model = try LoadedModel(source.open(checkpoint), architecture: architecture.architecture)
+            model.describe(output.diagnostics)
+            let run = try Finetuning(self, model, file)
+            try run.prepare()
+            return try run.run(target)
+        }
+        guard ending == .stopped else { return }
+        StopSignals.finish()
+        throw ExitCode(1)
+    }
+}

@@ -1,0 +1,46 @@
+import Archives
+import Checkpoints
+import Glibc
+import Training
+
+/// The file in which a run that is not over waits to go on.
+struct RunStateFile {
+    let path: String
+
+    var exists: Bool { access(path, F_OK) == 0 }
+
+    /// The state that is kept; nil where there is none.
+    ///
+    /// - Throws: ``RunStateError`` for a file that is something else.
+    func state() throws -> TrainingState? {
+        guard exists else { return nil }
+        do {
+            return try TrainingState(Checkpoint.open(path))
+        } catch let error as TrainingError {
+            throw RunStateError(description: "\(path): \(error)")
+        }
+    }
+
+    /// Puts a state in the place of the last, in one step.
+    func write(_ state: TrainingState) throws {
+        let destination = try Destination(path: path)
+        try state.write { try destination.write($0) }
+        try destination.finish()
+    }
+
+    /// The run is over.
+    func remove() { unlink(path) }
+
+    /// - Throws: ``RunStateError`` that names every option that the state's run had otherwise.
+    func checkOptions(of state: TrainingState, against options: [String: String]) throws {
+        let differences = state.differences(from: options)
+        guard !differences.isEmpty else { return }
+        let words = differences.map { name, kept, given in "\(name) was \(kept ?? "not given") and is \(given ?? "not given")" }
+        throw RunStateError(description: ("\(path): the run was begun with other options: " + words.joined(separator: ", ")).singleLine)
+    }
+}
+
+/// Why a run cannot go on from what was saved. Its description is one line that begins with the file's path.
+struct RunStateError: Error, CustomStringConvertible {
+    let description: String
+}

@@ -1,0 +1,141 @@
+import ArgumentParser
+import Training
+
+extension Optimizer.Rule: ExpressibleByArgument {}
+extension LearningRate.Decay: ExpressibleByArgument {}
+
+/// How weights are changed, and how often.
+struct OptimizationOptions: ParsableArguments {
+    @Option(help: "The optimiser, as PyTorch defines it.")
+    var optimizer = Optimizer.Rule.adam
+
+    @Option(name: .customLong("lr"), help: ArgumentHelp("The largest learning rate.", valueName: "x"))
+    var learningRate = 1e-3
+
+    @Option(help: "What becomes of the learning rate: cosine and linear fall to 0 after the last step.")
+    var schedule = LearningRate.Decay.constant
+
+    @Option(
+        name: .customLong("lr-warmup"),
+        help: ArgumentHelp("The steps in which the learning rate rises to its largest.", valueName: "n"))
+    var rateWarmup = 0
+
+    @Option(
+        name: .customLong("weight-decay"),
+        help: ArgumentHelp("How fast weights shrink: 0.01 with adamw without this option, else 0.", valueName: "x"))
+    var weightDecay: Double?
+
+    @Option(help: ArgumentHelp("The share of its past that sgd's step keeps.", valueName: "x"))
+    var momentum: Double?
+
+    @Flag(help: "With sgd: Nesterov's momentum.")
+    var nesterov = false
+
+    @Option(
+        help: ArgumentHelp("The shares of the past in Adam's running means: 0.9,0.999 without this option.", valueName: "b1,b2"),
+        transform: { try AdamShares($0) })
+    var betas: AdamShares?
+
+    @Option(help: ArgumentHelp("What Adam adds to its denominator: 1e-8 without this option.", valueName: "x"))
+    var eps: Double?
+
+    @Option(help: ArgumentHelp("Scale the gradient down to this norm where it is longer.", valueName: "norm"))
+    var clip: Double?
+
+    @Option(
+        name: [.customLong("batch"), .customLong("batch-size")],
+        help: ArgumentHelp("The samples of a batch: 64 without this option, 8 windows of running text.", valueName: "n"))
+    var batchSize: Int?
+
+    @Flag(name: .customLong("full-batch"), help: "Every batch is the whole data.")
+    var takesWholeData = false
+
+    @Option(help: ArgumentHelp("The batches whose gradients are averaged in one step.", valueName: "n"))
+    var accumulate = 1
+
+    @Option(help: ArgumentHelp("How many times the data is gone through: once without this option.", valueName: "n"))
+    var epochs: Int?
+
+    @Option(help: ArgumentHelp("The number of steps, in place of --epochs.", valueName: "n"))
+    var steps: Int?
+
+    @Option(
+        name: .customLong("freeze"),
+        help: ArgumentHelp("Leave parameters as they are, by tensor name with *, ? and [...]; repeatable.", valueName: "glob"))
+    var frozen: [String] = []
+
+    @Option(
+        name: .customLong("only"),
+        help: ArgumentHelp("Change these parameters alone, by tensor name with *, ? and [...]; repeatable.", valueName: "glob"))
+    var only: [String] = []
+
+    mutating func validate() throws {
+        try Self.check(learningRate >= 0 && learningRate.isFinite, "--lr takes a number from 0 on")
+        try Self.check(rateWarmup >= 0, "--lr-warmup takes a number of steps")
+        try Self.check(weightDecay.map { $0 >= 0 && $0.isFinite } ?? true, "--weight-decay takes a number from 0 on")
+        try Self.check(momentum.map { $0 >= 0 && $0 < 1 } ?? true, "--momentum takes a number from 0 to below 1")
+        try Self.check(optimizer == .sgd || (momentum == nil && !nesterov), "--momentum and --nesterov go with --optimizer sgd only")
+        try Self.check(!nesterov || (momentum ?? 0) > 0, "--nesterov needs --momentum")
+        try Self.check(optimizer != .sgd || (betas == nil && eps == nil), "--betas and --eps do not go with --optimizer sgd")
+        try Self.check(eps.map { $0 >= 0 && $0.isFinite } ?? true, "--eps takes a number from 0 on")
+        try Self.check(clip.map { $0 > 0 && $0.isFinite } ?? true, "--clip takes a number above 0")
+        try Self.check(batchSize.map { $0 > 0 } ?? true, "--batch takes a number from 1 on")
+        try Self.check(!takesWholeData || batchSize == nil, "--full-batch and --batch exclude each other")
+        try Self.check(accumulate > 0, "--accumulate takes a number from 1 on")
+        try Self.check(!takesWholeData || accumulate == 1, "--full-batch leaves nothing to --accumulate")
+        try Self.check(epochs == nil || steps == nil, "--epochs and --steps exclude each other")
+        try Self.check(epochs.map { $0 > 0 } ?? true, "--epochs takes a number from 1 on")
+        try Self.check(steps.map { $0 > 0 } ?? true, "--steps takes a number from 1 on")
+    }
+
+    private static func check(_ isValid: Bool, _ message: String) throws {
+        if !isValid { throw ValidationError(message) }
+    }
+
+    /// How samples come in batches.
+    ///
+    /// - Parameters:
+    ///   - count: the samples of the data.
+    ///   - isRunningText: whether they are windows of text, which are larger.
+    func order(count: Int, isRunningText: Bool, seed: UInt64) -> BatchOrder {
+        BatchOrder(
+            count: count, batchSize: takesWholeData ? nil : batchSize ?? (isRunningText ? 8 : 64), accumulation: accumulate,
+            arrangement: .shuffled(seed: seed))
+    }
+
+    /// The steps of the whole run.
+    ///
+    /// - Throws: ``TrainingError`` for more than can be counted.
+    func stepCount(_ order: BatchOrder) throws -> Int {
+        if let steps { return steps }
+        let (count, overflow) = (epochs ?? 1).multipliedReportingOverflow(by: order.stepsPerEpoch)
+        if overflow { throw TrainingError("more steps than can be counted", subject: "--epochs") }
+        return count
+    }
+
+    /// - Parameter steps: the steps of the whole run.
+    func settings(steps: Int) -> Trainer.Settings {
+        var rule = Optimizer(optimizer)
+        if let weightDecay { rule.weightDecay = weightDecay }
+        if let betas { (rule.beta1, rule.beta2) = (betas.first, betas.second) }
+        rule.epsilon = eps ?? rule.epsilon
+        rule.momentum = momentum ?? 0
+        rule.momentumKind = nesterov ? .nesterov : .plain
+        return Trainer.Settings(
+            optimizer: rule, learningRate: LearningRate(learningRate, decay: schedule, warmup: rateWarmup, total: steps), largestNorm: clip)
+    }
+}
+
+/// The shares of the old in Adam's two running means, as `--betas 0.9,0.999` gives them.
+struct AdamShares {
+    let first: Double
+    let second: Double
+
+    init(_ text: String) throws {
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+        guard parts.count == 2, let first = parts[0], let second = parts[1], (0..<1).contains(first), (0..<1).contains(second) else {
+            throw ValidationError("--betas takes two numbers from 0 to below 1, as in 0.9,0.999, found '\(text)'")
+        }
+        (self.first, self.second) = (first, second)
+    }
+}

@@ -1,0 +1,96 @@
+import Archives
+import FoundationEssentials
+import Glibc
+
+/// The log of a run, a line for each step, which can be followed while it grows.
+///
+/// A run that goes on keeps the lines of the steps that its state has and drops those that came after.
+final class TrainingLog {
+    private let name: String
+    private let descriptor: Int32
+    private var gathered = ByteText()
+    private var written = Progress.now()
+    private var isClosed = false
+
+    /// Lines are handed on at least this often, in seconds.
+    private static let delay = 0.25
+
+    /// - Parameters:
+    ///   - path: a file, or `-` for standard output.
+    ///   - step: the last step whose line is kept; nil to begin anew.
+    init(_ path: String, after step: Int?) throws {
+        if path == "-" {
+            (name, descriptor) = (Destination.standardOutput, STDOUT_FILENO)
+            return
+        }
+        name = path
+        var status = stat()
+        let isFile = stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        if let step, isFile { try Self.cut(path, after: step) }
+        let isKept = step != nil && isFile
+        descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND | (isKept ? 0 : O_TRUNC), 0o666)
+        guard descriptor >= 0 else { throw OutputError.failed(destination: path, what: "open", code: errno) }
+        isEmpty = !isKept || lseek(descriptor, 0, SEEK_END) == 0
+    }
+
+    deinit { if descriptor > STDERR_FILENO { close(descriptor) } }
+
+    /// Whether nothing is in it yet, so that it needs its first line.
+    private(set) var isEmpty = true
+
+    /// Leaves the first line and those of steps up to `step`.
+    private static func cut(_ path: String, after step: Int) throws {
+        struct Line: Decodable {
+            var step: Int?
+        }
+        let content: ByteRegion
+        do {
+            content = try ByteRegion.contents(path: path)
+        } catch {
+            throw LocatedError(description: "\(path): \(error)")
+        }
+        let kept = content.withUnsafeBytes { bytes -> [UInt8] in
+            var (kept, start): ([UInt8], Int) = ([], 0)
+            while let end = bytes[start...].firstIndex(of: 10) {
+                let line = bytes[start...end]
+                start = end + 1
+                guard let found = try? JSONDecoder().decode(Line.self, from: Data(line)), found.step.map({ $0 <= step }) ?? kept.isEmpty else { break }
+                kept += line
+            }
+            return kept
+        }
+        guard kept.count < content.count else { return }
+        let destination = try Destination(path: path)
+        try kept.withUnsafeBytes { try destination.write($0) }
+        try destination.finish()
+    }
+
+    /// Adds a line.
+    func append(_ line: some Encodable) throws {
+        gathered.append(bytes: try ReportEncoder.bytes(of: line, isIndented: false))
+        isEmpty = false
+        if Progress.now() - written > Self.delay { try flush() }
+    }
+
+    /// Hands on what is gathered.
+    func flush() throws {
+        written = Progress.now()
+        defer { gathered.removeAll() }
+        if isClosed { return }
+        try gathered.bytes.withUnsafeBytes { bytes in
+            var rest = bytes
+            while !rest.isEmpty {
+                let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
+                if count >= 0 {
+                    rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+                } else if errno == EPIPE {
+                    // Nobody reads it any more; the run is worth going on with.
+                    isClosed = true
+                    return
+                } else if errno != EINTR {
+                    throw OutputError.failed(destination: name, what: "write", code: errno)
+                }
+            }
+        }
+    }
+}
