@@ -6,6 +6,8 @@ public enum ClusteringMethod: String, Sendable, CaseIterable {
     case cocluster
     /// Blocks of neighbouring neurons, as clusterability training lays them out.
     case contiguous
+    /// Each side by the similarity of its neurons' gradients on data, the sides' clusters then paired (Golechha et al.); see ``SimilaritySpectrum``.
+    case gradient
     /// One clustering of all layers' neurons by the normalised Laplacian of the whole graph (Filan et al.).
     case network
 }
@@ -34,16 +36,19 @@ public struct ClusteringOptions: Sendable {
     /// Runs of k-means, of which the best is kept.
     public var restarts: Int
     public var seed: UInt64
+    /// What the gradient method clusters by, by layer; nothing for the others.
+    public var spectra: [String: SimilaritySpectrum]
 
     public init(
         method: ClusteringMethod = .cocluster, alignment: SideAlignment = .aligned, coupling: LayerCoupling = .independent,
-        restarts: Int = 10, seed: UInt64 = 0
+        restarts: Int = 10, seed: UInt64 = 0, spectra: [String: SimilaritySpectrum] = [:]
     ) {
         self.method = method
         self.alignment = alignment
         self.coupling = coupling
         self.restarts = restarts
         self.seed = seed
+        self.spectra = spectra
     }
 }
 
@@ -63,7 +68,8 @@ public struct LayerClustering: Sendable {
     public let outLabels: Labels
     public let inLabels: Labels
     /// The singular values behind the clusters, the trivial 1 first; empty where the method needs none. For the
-    /// network method these are the eigenvalues of the whole graph's normalised adjacency.
+    /// network method these are the eigenvalues of the whole graph's normalised adjacency, for the gradient method the geometric means of
+    /// the two sides' eigenvalues.
     public let singularValues: [Double]
 
     public init(layer: String, clusterCount: Int, outLabels: Labels, inLabels: Labels, singularValues: [Double] = []) {

@@ -7,64 +7,89 @@ struct LayerClusterer: Sendable {
     /// Which repetition this is: 0 for the model itself, others for null models, which get random numbers of their own.
     var repetition = 0
 
+    /// What a layer's clusters are read from.
+    private enum Basis {
+        /// The neurons' indices alone.
+        case order
+        case weights(BipartiteSpectrum)
+        case similarities(SimilaritySpectrum)
+
+        /// The singular or eigenvalues, falling, the trivial one first.
+        var values: [Double] {
+            switch self {
+            case .order: []
+            case .weights(let spectrum): spectrum.values
+            case .similarities(let spectrum): spectrum.values
+            }
+        }
+    }
+
     /// The layer's clusters for several numbers of clusters, from one decomposition.
     ///
     /// - Parameter inLabels: for each of `counts` the labels that the in-neurons must keep, or nil to cluster them too.
     func cluster(
         _ weights: WeightMatrix, name: String, counts: [ClusterCount], inLabels: [Labels]? = nil
     ) throws -> [LayerClustering] {
-        let spectrum = try spectrum(of: weights, name: name, counts: counts)
+        let basis = try basis(of: weights, name: name, counts: counts)
         return try counts.indices.map { index in
-            let count = Self.resolve(counts[index], spectrum)
-            let raw = try labels(weights, spectrum, name, count)
+            let count = Self.resolve(counts[index], basis)
+            let raw = try labels(weights, basis, name, count)
             guard let given = inLabels?[index] else {
                 return LayerClustering(
-                    layer: name, clusterCount: count, outLabels: raw.out, inLabels: raw.in, singularValues: spectrum?.values ?? [])
+                    layer: name, clusterCount: count, outLabels: raw.out, inLabels: raw.in, singularValues: basis.values)
             }
-            let keepsNumbering = options.method == .contiguous || (options.method == .bsgc && options.alignment == .unaligned)
+            let isTwoSided = options.method == .bsgc || options.method == .gradient
+            let keepsNumbering = options.method == .contiguous || (isTwoSided && options.alignment == .unaligned)
             let out = keepsNumbering ? raw.out : try paired(weights, moving: raw.out, to: given)
             return LayerClustering(
-                layer: name, clusterCount: count, outLabels: out, inLabels: given, singularValues: spectrum?.values ?? [])
+                layer: name, clusterCount: count, outLabels: out, inLabels: given, singularValues: basis.values)
         }
     }
 
-    private func spectrum(of weights: WeightMatrix, name: String, counts: [ClusterCount]) throws -> BipartiteSpectrum? {
-        var needed = 0
-        for count in counts {
-            switch count {
-            case .automatic: needed = max(needed, Eigengap.valuesNeeded)
-            case .fixed(let k): needed = max(needed, options.method == .contiguous ? 0 : k)
-            }
+    private func basis(of weights: WeightMatrix, name: String, counts: [ClusterCount]) throws -> Basis {
+        if options.method == .gradient {
+            guard let spectrum = options.spectra[name] else { throw ModularityError.missingSimilarities(layer: name) }
+            let (expected, found) = ([weights.rows, weights.columns], [spectrum.out.count, spectrum.input.count])
+            guard expected == found else { throw ModularityError.similarityCount(layer: name, expected: expected, found: found) }
+            _ = try BipartiteSpectrum.finiteSums(of: weights, name: name, threads: threads)
+            return .similarities(spectrum)
         }
+        let needed = counts.map { count in
+            if options.method == .contiguous, case .fixed = count { return 0 }
+            return count.spectrumSize
+        }.max() ?? 0
         guard needed > 0 else {
             _ = try BipartiteSpectrum.finiteSums(of: weights, name: name, threads: threads)
-            return nil
+            return .order
         }
-        return try BipartiteSpectrum(
-            of: weights, name: name, count: needed, generator: generator(name, "start"), threads: threads)
+        return .weights(
+            try BipartiteSpectrum(of: weights, name: name, count: needed, generator: generator(name, "start"), threads: threads))
     }
 
     /// The number of clusters meant; too few singular values leave no choice but one cluster.
-    private static func resolve(_ count: ClusterCount, _ spectrum: BipartiteSpectrum?) -> Int {
+    private static func resolve(_ count: ClusterCount, _ basis: Basis) -> Int {
         switch count {
         case .fixed(let k): k
-        case .automatic: spectrum.flatMap { Eigengap.clusterCount($0.values) } ?? max(1, min(2, spectrum?.values.count ?? 1))
+        case .automatic: Eigengap.clusterCount(basis.values) ?? max(1, min(2, basis.values.count))
         }
     }
 
     private func labels(
-        _ weights: WeightMatrix, _ spectrum: BipartiteSpectrum?, _ name: String, _ count: Int
+        _ weights: WeightMatrix, _ basis: Basis, _ name: String, _ count: Int
     ) throws -> (out: Labels, in: Labels) {
-        switch options.method {
-        case .contiguous:
+        switch (options.method, basis) {
+        case (.contiguous, _):
             return (
                 .contiguous(count: weights.rows, clusters: count), .contiguous(count: weights.columns, clusters: count)
             )
-        case .bsgc:
-            guard let spectrum else { preconditionFailure("bsgc without a spectrum") }
-            return try twoSided(weights, spectrum, name, count)
-        case .cocluster, .network:
-            guard let spectrum else { preconditionFailure("co-clustering without a spectrum") }
+        case (.bsgc, .weights(let spectrum)):
+            return try twoSided(
+                weights, out: (spectrum.outPoints(count), spectrum.connectedOut), in: (spectrum.inPoints(count), spectrum.connectedIn), name, count)
+        case (_, .similarities(let spectrum)):
+            return try twoSided(
+                weights, out: (spectrum.out.points(count), spectrum.out.connected),
+                in: (spectrum.input.points(count), spectrum.input.connected), name, count)
+        case (_, .weights(let spectrum)):
             let means = try KMeans(
                 spectrum.stackedPoints(count), clusterCount: count, restarts: options.restarts,
                 generator: generator(name, "both"), threads: threads)
@@ -72,20 +97,21 @@ struct LayerClusterer: Sendable {
             let into = Self.scatter(means.labels.dropFirst(spectrum.connectedOut.count), spectrum.connectedIn, weights.columns)
             let names = Labels.namesByAppearance(out, into, clusters: count)
             return (out.renamed(names), into.renamed(names))
+        case (_, .order): preconditionFailure("\(options.method) without a spectrum")
         }
     }
 
+    /// Each side's points clustered by themselves, and the in-clusters then paired with the out-clusters by the squared weights.
     private func twoSided(
-        _ weights: WeightMatrix, _ spectrum: BipartiteSpectrum, _ name: String, _ count: Int
+        _ weights: WeightMatrix, out: (points: PointSet, neurons: [Int]), in input: (points: PointSet, neurons: [Int]), _ name: String,
+        _ count: Int
     ) throws -> (out: Labels, in: Labels) {
         let outMeans = try KMeans(
-            spectrum.outPoints(count), clusterCount: count, restarts: options.restarts, generator: generator(name, "out"),
-            threads: threads)
+            out.points, clusterCount: count, restarts: options.restarts, generator: generator(name, "out"), threads: threads)
         let inMeans = try KMeans(
-            spectrum.inPoints(count), clusterCount: count, restarts: options.restarts, generator: generator(name, "in"),
-            threads: threads)
-        var out = Self.scatter(outMeans.labels[...], spectrum.connectedOut, weights.rows)
-        var into = Self.scatter(inMeans.labels[...], spectrum.connectedIn, weights.columns)
+            input.points, clusterCount: count, restarts: options.restarts, generator: generator(name, "in"), threads: threads)
+        var out = Self.scatter(outMeans.labels[...], out.neurons, weights.rows)
+        var into = Self.scatter(inMeans.labels[...], input.neurons, weights.columns)
         out = out.renamed(Labels.namesByAppearance(out, clusters: count))
         into = into.renamed(Labels.namesByAppearance(into, clusters: count))
         guard options.alignment == .aligned else { return (out, into) }

@@ -32,7 +32,7 @@ public struct NetworkClusterer: Sendable {
                     to: WeightGraph.Layer(name: layer.name, weights: layer.weights)))
         }
         let graph = try ScaledLayerGraph(layers: layers.map(\.weights))
-        let needed = counts.map { if case .fixed(let k) = $0 { k } else { Eigengap.valuesNeeded } }.max() ?? 1
+        let needed = counts.map(\.spectrumSize).max() ?? 1
         var generator = SeededGenerator(seed: options.seed, purpose: "network start", index: repetition)
         let (values, vectors) = try graph.leadingEigenpairs(count: needed, generator: &generator)
         return try counts.map { wanted in

@@ -62,6 +62,10 @@ public enum ModularityError: Error, Sendable, Equatable, CustomStringConvertible
     case labelCount(layer: String, side: String, expected: Int, found: Int)
     /// Given clusters say nothing of a layer.
     case missingLabels(layer: String)
+    /// The gradient method was not given a layer's similarities.
+    case missingSimilarities(layer: String)
+    /// Similarities are not one for each neuron.
+    case similarityCount(layer: String, expected: [Int], found: [Int])
     /// No layer to look at.
     case noLayers
 
@@ -75,6 +79,11 @@ public enum ModularityError: Error, Sendable, Equatable, CustomStringConvertible
             "tensor '\(layer)': the clusters do not fit its \(side) side, expected \(expected) neurons, found \(found)"
         case .missingLabels(let layer):
             "tensor '\(layer)': no clusters are given for it"
+        case .missingSimilarities(let layer):
+            "tensor '\(layer)': no similarities are given for it"
+        case .similarityCount(let layer, let expected, let found):
+            "tensor '\(layer)': the similarities do not fit it, expected \(expected[0]) out- and \(expected[1]) in-neurons, found "
+                + "\(found[0]) and \(found[1])"
         case .noLayers:
             "no weight matrix to look at"
         }

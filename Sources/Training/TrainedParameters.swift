@@ -7,6 +7,9 @@ public struct TrainedParameters: Sendable, Equatable {
     /// In the network's order.
     public let parameters: [ParameterID]
 
+    /// The given ones.
+    init(_ parameters: [ParameterID]) { self.parameters = parameters }
+
     /// All that the network has learned but what the patterns leave out. Running statistics are measured, not learned.
     ///
     /// - Parameters:

@@ -78,6 +78,25 @@ import Testing
         }
     }
 
+    /// With no steps behind it and none that moves the weights, the method finds what `cluster` finds.
+    @Test(arguments: ["cocluster", "bsgc", "contiguous", "network", "gradient"]) func methodsAreThoseOfCluster(method: String) throws {
+        try TemporaryFolder.with { folder in
+            let out = folder + "/out.tar"
+            let run = try BuiltCommand.run(
+                ["finetune", Self.model, "-o", out, "--steps", "1", "--lr", "0", "--method", method, "-k", "3"] + Self.options)
+            #expect(run.status == 0, "\(run.errors)")
+            let data = method == "gradient" ? ["--data", Self.images, "--batch", "32"] : []
+            let found = try BuiltCommand.run(["cluster", Self.model, "--method", method, "-k", "3", "--seed", "5", "--format", "json"] + data)
+            let report = try #require(try JSONSerialization.jsonObject(with: found.output) as? [String: Any], "\(found.errors)")
+            let note = try BuiltCommand.shell("tar xOf \"$1\" modinspect.json", out).text
+            let recorded = try #require(try JSONSerialization.jsonObject(with: Data(note.utf8)) as? [String: Any])
+            func labels(_ layers: Any?, _ side: String) throws -> [[Int]] {
+                try #require(layers as? [[String: Any]]).map { try #require($0[side] as? [Int]) }
+            }
+            for side in ["out", "in"] { #expect(try labels(recorded["clusters"], side) == labels(report["layers"], side)) }
+        }
+    }
+
     @Test func theBytesDoNotDependOnThreads() throws {
         try TemporaryFolder.with { folder in
             for threads in ["1", "3"] {

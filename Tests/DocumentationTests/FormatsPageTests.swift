@@ -27,10 +27,14 @@ import Testing
 
     private static func json(_ data: Data) throws -> Any { try JSONSerialization.jsonObject(with: data) }
 
+    private static func gradient(_ command: String) -> [String] {
+        [command, "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--method", "gradient", "--data", Fixtures.path("models/mnist-mlp.npz")]
+    }
+
     private static let runs: [(schema: String, arguments: [[String]])] = [
         ("modinspect.info/1", [["info", Fixtures.path("mlp.tar")]]),
-        ("modinspect.cluster/1", [["cluster", Fixtures.path("mlp.tar")]]),
-        ("modinspect.score/1", [["score", Fixtures.path("mlp.tar"), "--null", "2"]]),
+        ("modinspect.cluster/1", [["cluster", Fixtures.path("mlp.tar")], gradient("cluster")]),
+        ("modinspect.score/1", [["score", Fixtures.path("mlp.tar"), "--null", "2"], gradient("score")]),
         (
             "modinspect.compare/1",
             [

@@ -38,6 +38,8 @@ private func analyze(
     _ weights: WeightMatrix, _ options: ClusteringOptions, _ count: ClusterCount = .fixed(4), null: Int = 0, threads: Int = 1
 ) throws -> ModelAnalysis.Sweep {
     let graph = WeightGraph(layers: [WeightGraph.Layer(name: "w", weights: weights)])
+    var options = options
+    if options.method == .gradient { options.spectra["w"] = try .ofNeurons(weights, pairs: count.spectrumSize) }
     return try ModelAnalysis(graph, labels: .clustering(options, counts: [count]), nullSamples: null, threads: threads).sweeps[0]
 }
 

@@ -8,6 +8,52 @@ import TestSupport
 import Testing
 import Training
 
+/// A model of the fixtures with its data.
+struct ReferenceModel {
+    let network: Network
+    let catalog: LayerCatalog
+    let dataset: Dataset
+
+    /// - Parameter name: `mnist-mlp`, `cifar-cnn`, `planted`, `grokking`, or the folder of a language model.
+    init(_ name: String) throws {
+        let checkpoint: Checkpoint
+        switch name {
+        case "mnist-mlp", "cifar-cnn", "planted":
+            let path = name == "planted" ? "gradients/planted" : "models/\(name)"
+            checkpoint = try Checkpoint.open(Fixtures.path(path + (name == "planted" ? ".safetensors" : ".pt")))
+            network = try Chain.network(of: checkpoint, Architecture(try #require(Self.architectures[name])))
+            dataset = try DatasetSource(path: Fixtures.path(path + ".npz")).open()
+        case "grokking":
+            checkpoint = try Checkpoint.open(Fixtures.path("transformers/grokking/model.pth"))
+            network = try #require(try TransformerFamilies.network(of: checkpoint, catalog: LayerCatalog(checkpoint)))
+            dataset = try DatasetSource(path: "modadd:10").open()
+        default:
+            checkpoint = try Checkpoint.open(Fixtures.path(name))
+            network = try #require(try TransformerFamilies.network(of: checkpoint, catalog: LayerCatalog(checkpoint)))
+            let vocabulary = network.outputWidth
+            let sequences = (0..<12).map { i in (0..<10).map { j in Int32((31 * i + 7 * j * j + j) % vocabulary) } }
+            dataset = Dataset(name: "tokens", inputs: .tokens(TokenSequences(sequences)), targets: .nextToken)
+        }
+        catalog = LayerCatalog(checkpoint)
+    }
+
+    private static let architectures = [
+        "mnist-mlp": "fc1,relu,fc2,relu,fc3,relu,fc4", "planted": "fc1,relu,fc2,relu,fc3",
+        "cifar-cnn":
+            "conv1(padding=1),bn1,relu,maxpool(2),conv2(padding=1,stride=2),relu,maxpool(2),flatten,fc1,relu,fc2,relu,fc3",
+    ]
+
+    /// The labels of a file of clusters, by layer and side.
+    static func labels(_ path: String) throws -> [String: [String: [Int]]] {
+        var labels: [String: [String: [Int]]] = [:]
+        for line in try String(contentsOfFile: Fixtures.path(path), encoding: .utf8).split(separator: "\n").dropFirst() {
+            let fields = line.split(separator: "\t").map(String.init)
+            labels[fields[0], default: [:]][fields[1], default: []].append(try #require(Int(fields[3])))
+        }
+        return labels
+    }
+}
+
 /// A run of PyTorch that `make_training.py` wrote, and the same model and data as we read them.
 struct ReferenceRun {
     /// What PyTorch says.
@@ -45,27 +91,11 @@ struct ReferenceRun {
         let words = name.split(separator: " ").map(String.init)
         expected = try #require(Self.all[name])
         (optimizer, learningRate) = Self.optimizer(words[1])
-        let checkpoint: Checkpoint
-        let dataset: Dataset
-        switch words[0] {
-        case "mnist-mlp", "cifar-cnn":
-            checkpoint = try Checkpoint.open(Fixtures.path("models/\(words[0]).pt"))
-            network = try Chain.network(of: checkpoint, Architecture(try #require(Self.architectures[words[0]])))
-            dataset = try DatasetSource(path: Fixtures.path("models/\(words[0]).npz")).open()
-        case "grokking":
-            checkpoint = try Checkpoint.open(Fixtures.path("transformers/grokking/model.pth"))
-            network = try #require(try TransformerFamilies.network(of: checkpoint, catalog: LayerCatalog(checkpoint)))
-            dataset = try DatasetSource(path: "modadd:10").open()
-        default:
-            checkpoint = try Checkpoint.open(Fixtures.path(words[0]))
-            network = try #require(try TransformerFamilies.network(of: checkpoint, catalog: LayerCatalog(checkpoint)))
-            let vocabulary = network.outputWidth
-            let sequences = (0..<12).map { i in (0..<10).map { j in Int32((31 * i + 7 * j * j + j) % vocabulary) } }
-            dataset = Dataset(name: "tokens", inputs: .tokens(TokenSequences(sequences)), targets: .nextToken)
-        }
-        catalog = LayerCatalog(checkpoint)
-        batches = try SampleBatches(dataset, for: network, batchSize: expected.batch)
-        let labels = try words[0].contains("-tiny") || words[0] == "grokking" ? [:] : Self.labels("models/\(words[0]).clusters.tsv")
+        let model = try ReferenceModel(words[0])
+        network = model.network
+        catalog = model.catalog
+        batches = try SampleBatches(model.dataset, for: network, batchSize: expected.batch)
+        let labels = try words[0].contains("-tiny") || words[0] == "grokking" ? [:] : ReferenceModel.labels("models/\(words[0]).clusters.tsv")
         layers = try expected.layers.map { [catalog] name in
             let layer = try #require(catalog[name])
             let out = labels[name]?["out"].map { Labels($0) } ?? .contiguous(count: layer.outNeurons, clusters: 4)
@@ -74,12 +104,6 @@ struct ReferenceRun {
         }
     }
 
-    private static let architectures = [
-        "mnist-mlp": "fc1,relu,fc2,relu,fc3,relu,fc4",
-        "cifar-cnn":
-            "conv1(padding=1),bn1,relu,maxpool(2),conv2(padding=1,stride=2),relu,maxpool(2),flatten,fc1,relu,fc2,relu,fc3",
-    ]
-
     /// The settings of `OPTIMIZERS` in `make_training.py`.
     private static func optimizer(_ name: String) -> (Optimizer, Double) {
         var optimizer = Optimizer(name == "adam" ? .adam : name == "adamw" ? .adamw : .sgd)
@@ -87,15 +111,6 @@ struct ReferenceRun {
         if optimizer.rule == .sgd { optimizer.momentum = 0.9 }
         if name == "nesterov" { optimizer.momentumKind = .nesterov }
         return (optimizer, optimizer.rule == .sgd ? 0.01 : 1e-3)
-    }
-
-    private static func labels(_ path: String) throws -> [String: [String: [Int]]] {
-        var labels: [String: [String: [Int]]] = [:]
-        for line in try String(contentsOfFile: Fixtures.path(path), encoding: .utf8).split(separator: "\n").dropFirst() {
-            let fields = line.split(separator: "\t").map(String.init)
-            labels[fields[0], default: [:]][fields[1], default: []].append(try #require(Int(fields[3])))
-        }
-        return labels
     }
 
     /// The same run as ours.

@@ -13,7 +13,9 @@ extension WeightGraph {
 
 extension Diagnostics {
     /// Says what a person should know of a model's clusters: the numbers that were chosen, neurons that are in none.
-    func describe(_ sweep: ModelAnalysis.Sweep, path: String) {
+    ///
+    /// - Parameter method: how they were found; nil for the usual method and for given clusters.
+    func describe(_ sweep: ModelAnalysis.Sweep, method: ClusteringMethod? = nil, path: String) {
         if sweep.requested == .automatic {
             let counts = sweep.layers.map { "\($0.clustering.clusterCount) for '\($0.clustering.layer)'" }
             note("\(path): -k auto chose " + counts.joined(separator: ", "))
@@ -26,7 +28,8 @@ extension Diagnostics {
             let (out, input) = (layer.clustering.outLabels.isolatedCount, layer.clustering.inLabels.isolatedCount)
             if out + input > 0 {
                 note(
-                    "\(path): tensor '\(layer.clustering.layer)': \(out) out-neurons and \(input) in-neurons have no weights and are in no cluster"
+                    "\(path): tensor '\(layer.clustering.layer)': \(out) out-neurons and \(input) in-neurons have no "
+                        + "\(method == .gradient ? "gradient on the data" : "weights") and are in no cluster"
                 )
             }
         }

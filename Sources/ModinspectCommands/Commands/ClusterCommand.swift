@@ -8,7 +8,8 @@ struct ClusterCommand: ParsableCommand {
         abstract: "Puts the neurons of each layer into clusters.",
         discussion: """
             Of every chosen weight matrix both sides are clustered: its out-neurons (rows) and its in-neurons (columns), so that most of \
-            the squared weight connects neurons of the same cluster. Neurons without weights are in no cluster, which is written -1.
+            the squared weight connects neurons of the same cluster. Neurons without weights are in no cluster, which is written -1; with \
+            --method gradient those without a gradient.
 
             tsv (the default) has a row for each neuron: layer, side (out or in), index, cluster. It can be piped into commands that \
             take --clusters.
@@ -21,6 +22,7 @@ struct ClusterCommand: ParsableCommand {
     var format = ReportFormat.tsv
 
     @OptionGroup var clustering: ClusteringOptionGroup
+    @OptionGroup var gradient: GradientOptions
     @OptionGroup var layers: LayerOptions
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
@@ -28,6 +30,7 @@ struct ClusterCommand: ParsableCommand {
 
     func validate() throws {
         if clustering.clusterCounts.count > 1 { throw ValidationError("cluster takes one number of clusters; score sweeps over several") }
+        try gradient.check(clustering.method, checkpoints: [checkpoint])
     }
 
     func run() throws {
@@ -37,14 +40,18 @@ struct ClusterCommand: ParsableCommand {
         try run.forEach([checkpoint]) { path in
             let opened = try source.open(path)
             let chosen = try layers.select(from: LayerCatalog(opened), path: opened.path)
+            var options = clustering.clusteringOptions(seed: computation.seed)
+            if options.method == .gradient {
+                options.spectra = try gradient.spectra(
+                    of: opened, layers: chosen, counts: clustering.clusterCounts, computation: computation, output: output)
+            }
             let progress = output.progressBar("cluster", total: 1000, unit: "")
-            let options = clustering.clusteringOptions(seed: computation.seed)
             let analysis = try ModelAnalysis(
                 WeightGraph(chosen), labels: .clustering(options, counts: clustering.clusterCounts), threads: computation.threadCount
             ) { progress.set(fraction: $0) }
             progress.finish()
             guard let sweep = analysis.sweeps.first else { return }
-            output.diagnostics.describe(sweep, path: opened.path)
+            output.diagnostics.describe(sweep, method: options.method, path: opened.path)
             try write(sweep, of: opened, to: stream)
         }
         try run.end()
@@ -68,7 +75,7 @@ struct ClusterCommand: ParsableCommand {
             let hash = source.sha256(of: opened, output)
             let report = ClusterReport(
                 seed: computation.seed, checkpoint: CheckpointSource(path: opened.path, sha256: hash),
-                method: clustering.methodName, networkNcut: sweep.networkCut, layers: found)
+                method: clustering.methodName, data: gradient.data, batch: gradient.reportedBatch, networkNcut: sweep.networkCut, layers: found)
             if format == .json {
                 try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
             } else {

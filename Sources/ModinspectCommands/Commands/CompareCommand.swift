@@ -58,6 +58,9 @@ struct CompareCommand: ParsableCommand {
         if [a, b, clusterFile].count(where: { $0 == "-" }) > 1 { throw ValidationError("standard input can be read once only") }
         if clustering.clusterCounts.count > 1 { throw ValidationError("compare takes one number of clusters; score sweeps over several") }
         if clusterFile != nil, clustering.isGiven { throw ValidationError("--clusters leaves nothing for -k, --method, --no-align and --chain") }
+        if clustering.method == .gradient {
+            throw ValidationError("--method gradient is for cluster and score; compare takes the files of clusters that cluster writes")
+        }
         if let top, !(1...1_000_000).contains(top) { throw ValidationError("--top takes a number from 1 to 1000000") }
     }
 

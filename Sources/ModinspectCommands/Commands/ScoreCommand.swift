@@ -41,6 +41,7 @@ struct ScoreCommand: ParsableCommand {
     var measure: Measure?
 
     @OptionGroup var clustering: ClusteringOptionGroup
+    @OptionGroup var gradient: GradientOptions
     @OptionGroup var layers: LayerOptions
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
@@ -66,6 +67,7 @@ struct ScoreCommand: ParsableCommand {
             throw ValidationError("standard input can be read once only")
         }
         if clusterFile != nil, clustering.isGiven { throw ValidationError("--clusters leaves nothing for -k, --method, --no-align and --chain") }
+        try gradient.check(clustering.method, checkpoints: checkpoints)
         if !(0...1_000_000).contains(nullSamples) { throw ValidationError("--null takes a number from 0 to 1000000") }
         if measure != nil, limit == nil { throw ValidationError("--measure goes with --fail-under") }
         if limit?.isNaN == true { throw ValidationError("--fail-under takes a number") }
@@ -92,7 +94,8 @@ struct ScoreCommand: ParsableCommand {
         }
         if format == .json, count > 0 {
             let document = ScoreReport(
-                seed: computation.seed, method: given == nil ? clustering.methodName : nil, clusters: clusterFile, checkpoints: report)
+                seed: computation.seed, method: given == nil ? clustering.methodName : nil, data: gradient.data, batch: gradient.reportedBatch,
+                clusters: clusterFile, checkpoints: report)
             try stream.write(try ReportEncoder.bytes(of: document, isIndented: true))
         }
         if count > 0 { try stream.finish() }
@@ -113,7 +116,12 @@ struct ScoreCommand: ParsableCommand {
             labels = .given(clusterings)
         } else {
             chosen = try layers.select(from: catalog, path: opened.path)
-            labels = .clustering(clustering.clusteringOptions(seed: computation.seed), counts: clustering.clusterCounts)
+            var options = clustering.clusteringOptions(seed: computation.seed)
+            if options.method == .gradient {
+                options.spectra = try gradient.spectra(
+                    of: opened, layers: chosen, counts: clustering.clusterCounts, computation: computation, output: output)
+            }
+            labels = .clustering(options, counts: clustering.clusterCounts)
         }
         let progress = output.progressBar("score", total: 1000, unit: "")
         defer { progress.finish() }
@@ -121,7 +129,7 @@ struct ScoreCommand: ParsableCommand {
             WeightGraph(chosen), labels: labels, nullSamples: nullSamples, threads: computation.threadCount
         ) { progress.set(fraction: $0) }
         progress.finish()
-        for sweep in analysis.sweeps { output.diagnostics.describe(sweep, path: opened.path) }
+        for sweep in analysis.sweeps { output.diagnostics.describe(sweep, method: clustering.method, path: opened.path) }
         let hash = format.hasProvenance ? source.sha256(of: opened, output) : nil
         return ScoredCheckpoint(path: opened.path, sha256: hash, results: analysis.sweeps.map(ScoredSweep.init))
     }
@@ -135,8 +143,8 @@ struct ScoreCommand: ParsableCommand {
             let source = CheckpointSource(path: scored.path, sha256: scored.sha256)
             for row in scored.results.flatMap(\.rows) {
                 let line = ScoreLine(
-                    seed: computation.seed, method: clusterFile == nil ? clustering.methodName : nil, clusters: clusterFile,
-                    checkpoint: source, row: row)
+                    seed: computation.seed, method: clusterFile == nil ? clustering.methodName : nil, data: gradient.data,
+                    batch: gradient.reportedBatch, clusters: clusterFile, checkpoint: source, row: row)
                 try target.write(try ReportEncoder.bytes(of: line, isIndented: false))
             }
         }

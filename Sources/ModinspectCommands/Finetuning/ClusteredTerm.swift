@@ -1,4 +1,5 @@
 import Checkpoints
+import Evaluation
 import Modularity
 import Networks
 import Training
@@ -47,8 +48,10 @@ struct ClusteredTerm {
     /// The term for weights as they are now.
     ///
     /// - Throws: ``ModularityError`` for weights that cannot be clustered, what reading clusters threw.
-    func term(_ trainer: Trainer, threads: Int) throws -> ClusterabilityTerm {
-        let clusterings = try given ?? found(trainer, threads: threads)
+    ///
+    /// - Parameter data: what gradients are taken on, where the method asks for them.
+    func term(_ trainer: Trainer, _ data: SampleBatches, threads: Int) throws -> ClusterabilityTerm {
+        let clusterings = try given ?? found(trainer, data, threads: threads)
         return try ClusterabilityTerm(
             lambda: lambda,
             layers: layers.map { layer in
@@ -57,14 +60,19 @@ struct ClusteredTerm {
             }, network: trainer.network)
     }
 
-    private func found(_ trainer: Trainer, threads: Int) throws -> [String: LayerClustering] {
+    private func found(_ trainer: Trainer, _ data: SampleBatches, threads: Int) throws -> [String: LayerClustering] {
         let graph = WeightGraph(
             layers: layers.map { layer in
                 guard let parameter = trainer.network.parameter(named: layer.name) else { preconditionFailure("no parameter '\(layer.name)'") }
                 let weights = layer.weights(of: trainer.parameters[parameter])
                 return WeightGraph.Layer(name: layer.name, weights: weights)
             })
-        let options = ClusteringOptions(method: method, seed: seed)
+        var options = ClusteringOptions(method: method, seed: seed)
+        if method == .gradient {
+            let similarity = try GradientSimilarity(
+                data, batchSize: trainer.order.batchSize, layers: layers, parameters: trainer.parameters, threads: threads)
+            options.spectra = try similarity.spectra(count: count.spectrumSize, seed: seed)
+        }
         let analysis = try ModelAnalysis(graph, labels: .clustering(options, counts: [count]), threads: threads)
         return (analysis.sweeps.first?.layers ?? []).reduce(into: [:]) { $0[$1.clustering.layer] = $1.clustering }
     }

@@ -9,6 +9,7 @@ final class Finetuning {
     private let command: FinetuneCommand
     private let model: LoadedModel
     private let file: RunStateFile?
+    private let data: SampleBatches
     private let trainer: Trainer
     private let term: ClusteredTerm
     private let steps: Int
@@ -41,7 +42,7 @@ final class Finetuning {
             }
             return try SampleBatches(dataset, for: model.network)
         }
-        let data = try batches(command.data)
+        data = try batches(command.data)
         let samples = data.dataset.count
         isRunningText = if case .nextToken = data.dataset.targets { true } else { false }
         tokensPerSample =
@@ -58,7 +59,7 @@ final class Finetuning {
         func evaluator(_ path: String?, labels: String?) throws -> Evaluator? {
             guard let path else { return nil }
             var options = command.data
-            (options.data, options.labels, options.limit) = (path, labels, command.watching.limit)
+            (options.data, options.samples.labels, options.samples.limit) = (path, labels, command.watching.limit)
             return Evaluator(try batches(options), threads: threads, parameters: parameters)
         }
         evaluated = try evaluator(command.watching.evaluated, labels: command.watching.evaluatedLabels)
@@ -125,7 +126,7 @@ final class Finetuning {
         plan.wantedAccuracy = command.watching.goal(.accuracy)
         var run = TrainingRun(plan)
         let threads = command.computation.threadCount
-        run.makeTerm = { [term, trainer] in try term.term(trainer, threads: threads) }
+        run.makeTerm = { [term, trainer, data] in try term.term(trainer, data, threads: threads) }
         run.evaluate = { [evaluated, guarded] in
             guard let evaluated else { return nil }
             return TrainingRun.Evaluation(outcome: try evaluated.evaluate(), guarded: try guarded?.evaluate())

@@ -55,9 +55,12 @@ struct LoadedModel {
     }
 
     /// The data that the options name, read with this checkpoint's tokenizer where it is text.
-    func dataset(_ options: DataSourceOptions, seed: UInt64) throws -> Dataset {
+    func dataset(_ options: DataSourceOptions, seed: UInt64) throws -> Dataset { try dataset(options.data, options.samples, seed: seed) }
+
+    /// The data of a path, read with this checkpoint's tokenizer where it is text.
+    func dataset(_ path: String, _ options: SampleOptions, seed: UInt64) throws -> Dataset {
         var source = DatasetSource(
-            path: options.data, labels: options.labels, normalization: options.normalize, context: options.context ?? defaultContext(options),
+            path: path, labels: options.labels, normalization: options.normalize, context: options.context ?? defaultContext(path),
             tokenWidth: options.tokenWidth, trainFraction: options.trainFraction, seed: seed)
         if let file = checkpoint.companions["tokenizer.json"] {
             let path = checkpoint.path + "/tokenizer.json"
@@ -72,8 +75,8 @@ struct LoadedModel {
     /// Text is cut to the model's positions, and to no more than this where those are many or unbounded.
     private static let longestContext = 1024
 
-    private func defaultContext(_ options: DataSourceOptions) -> Int? {
-        guard options.data.hasSuffix(".txt"), case .tokens(_, let positions) = network.input else { return nil }
+    private func defaultContext(_ path: String) -> Int? {
+        guard path.hasSuffix(".txt"), case .tokens(_, let positions) = network.input else { return nil }
         return min(positions ?? Self.longestContext, Self.longestContext)
     }
 

@@ -10,7 +10,8 @@ struct ClusteringOptionGroup: ParsableArguments {
         help: ArgumentHelp(
             "The number of clusters, or auto; score also takes a range 2-14 and a list 2,4,8.",
             discussion: """
-                auto takes the number from 2 to 16 with the largest gap between the singular values behind it. Without this option: 4.
+                auto takes the number from 2 to 16 with the largest gap between the singular values behind it (gradient: the \
+                eigenvalues of both sides). Without this option: 4.
                 """, valueName: "n"))
     var counts: ClusterCounts?
 
@@ -19,19 +20,22 @@ struct ClusteringOptionGroup: ParsableArguments {
             "How clusters are found.",
             discussion: """
                 bsgc: k-means on each side's singular vectors, the sides' clusters then paired; cocluster: one k-means on both sides' \
-                singular vectors; contiguous: blocks of neighbouring neurons; network: one clustering of all layers' neurons. Without \
-                this option: cocluster.
+                singular vectors; contiguous: blocks of neighbouring neurons; gradient: each side by the similarity of its neurons' \
+                gradients on --data (cluster and score only), then paired as bsgc; network: one clustering of all layers' neurons. \
+                Without this option: cocluster.
                 """))
     var method: ClusteringMethod?
 
-    @Flag(name: .customLong("no-align"), help: "With bsgc: leave the two sides' clusters unpaired, as in published figures.")
+    @Flag(name: .customLong("no-align"), help: "With bsgc and gradient: leave the two sides' clusters unpaired, as in published figures.")
     var leavesUnaligned = false
 
     @Flag(name: .customLong("chain"), help: "A layer's in-neurons keep the clusters they have as out-neurons of the layer before.")
     var isChained = false
 
     mutating func validate() throws {
-        if leavesUnaligned, method != .bsgc { throw ValidationError("--no-align goes with --method bsgc only") }
+        if leavesUnaligned, method != .bsgc, method != .gradient {
+            throw ValidationError("--no-align goes with --method bsgc and --method gradient only")
+        }
         if isChained, method == .network { throw ValidationError("--chain does not go with --method network, which always chains") }
     }
 

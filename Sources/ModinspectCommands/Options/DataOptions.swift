@@ -4,6 +4,7 @@ import Datasets
 extension TokenWidth: ExpressibleByArgument {}
 
 /// The data that a model is run on, and how much of it at once.
+@dynamicMemberLookup
 struct DataOptions: ParsableArguments {
     @OptionGroup var source: DataSourceOptions
 
@@ -14,15 +15,16 @@ struct DataOptions: ParsableArguments {
 
     /// The data as the user named it.
     var data: String { source.data }
-    /// The labels as the user named them.
-    var labels: String? { source.labels }
+
+    subscript<Value>(dynamicMember member: KeyPath<SampleOptions, Value>) -> Value { source.samples[keyPath: member] }
 
     mutating func validate() throws {
         if let batchSize, batchSize < 1 { throw ValidationError("--batch takes a number from 1 on") }
     }
 }
 
-/// What a model is run on.
+/// The data that a model is run on.
+@dynamicMemberLookup
 struct DataSourceOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -31,6 +33,13 @@ struct DataSourceOptions: ParsableArguments {
         completion: .file())
     var data: String
 
+    @OptionGroup var samples: SampleOptions
+
+    subscript<Value>(dynamicMember member: KeyPath<SampleOptions, Value>) -> Value { samples[keyPath: member] }
+}
+
+/// How samples are made of the data, and which are taken.
+struct SampleOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The labels of data that has none of its own: IDX, npy, npz.", valueName: "file"), completion: .file())
     var labels: String?
 

@@ -9,6 +9,10 @@ struct ClusterReport: Encodable {
     let seed: UInt64
     let checkpoint: CheckpointSource
     let method: String
+    /// The data of the gradients; nil for methods that read none.
+    let data: String?
+    /// The samples of a batch of it.
+    let batch: Int?
     /// The n-cut of the graph of all layers, for the network method.
     let networkNcut: Double?
     let layers: [ClusteredLayer]
@@ -20,7 +24,7 @@ struct ClusterLine: Encodable {
     let layer: ClusteredLayer
 
     private enum Key: String, CodingKey {
-        case schema, version, seed, checkpoint, method, networkNcut
+        case schema, version, seed, checkpoint, method, data, batch, networkNcut
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -30,6 +34,8 @@ struct ClusterLine: Encodable {
         try container.encode(report.seed, forKey: .seed)
         try container.encode(report.checkpoint, forKey: .checkpoint)
         try container.encode(report.method, forKey: .method)
+        try container.encode(report.data, forKey: .data)
+        try container.encode(report.batch, forKey: .batch)
         try container.encode(report.networkNcut, forKey: .networkNcut)
         try layer.encode(to: encoder)
     }
@@ -41,7 +47,7 @@ struct ClusteredLayer: Encodable {
     /// The number of clusters looked for.
     let k: Int
     let clusterability: Double?
-    /// The cluster of every out-neuron, -1 for one without weights.
+    /// The cluster of every out-neuron, -1 for one without weights or gradient.
     let out: [Int]
     /// The cluster of every in-neuron, likewise.
     let `in`: [Int]

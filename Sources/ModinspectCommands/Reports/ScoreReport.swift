@@ -9,6 +9,10 @@ struct ScoreReport: Encodable {
     let seed: UInt64
     /// How the clusters were found; nil where they were given.
     let method: String?
+    /// The data of the gradients; nil for methods that read none.
+    let data: String?
+    /// The samples of a batch of it.
+    let batch: Int?
     /// The file of given clusters.
     let clusters: String?
     let checkpoints: [ScoredCheckpoint]
@@ -99,12 +103,14 @@ struct ScoreLine: Encodable {
     let version = modinspectVersion
     let seed: UInt64
     let method: String?
+    let data: String?
+    let batch: Int?
     let clusters: String?
     let checkpoint: CheckpointSource
     let row: ScoredLayer
 
     private enum CodingKeys: String, CodingKey {
-        case schema, version, seed, method, clusters, checkpoint
+        case schema, version, seed, method, data, batch, clusters, checkpoint
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -113,6 +119,8 @@ struct ScoreLine: Encodable {
         try container.encode(version, forKey: .version)
         try container.encode(seed, forKey: .seed)
         try container.encodeIfPresent(method, forKey: .method)
+        try container.encodeIfPresent(data, forKey: .data)
+        try container.encodeIfPresent(batch, forKey: .batch)
         try container.encodeIfPresent(clusters, forKey: .clusters)
         try container.encode(checkpoint, forKey: .checkpoint)
         try row.encode(to: encoder)

@@ -1,0 +1,72 @@
+import ArgumentParser
+import Checkpoints
+import Evaluation
+import Modularity
+import Training
+
+/// The data of `--method gradient`.
+struct GradientOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "With --method gradient: the data, as of modinspect eval.",
+            discussion: """
+                With it go --labels, --normalize, --context, --token-type, --train-fraction, --limit, --arch and --batch.
+                """,
+            valueName: "data"),
+        completion: .file())
+    var data: String?
+
+    @OptionGroup var samples: SampleOptions
+
+    @Option(name: .customLong("batch"), help: ArgumentHelp("The samples of each gradient: 64 without this option.", valueName: "n"))
+    var batchSize: Int?
+
+    @OptionGroup var architecture: ArchitectureOptions
+
+    mutating func validate() throws {
+        if let batchSize, batchSize < 1 { throw ValidationError("--batch takes a number from 1 on") }
+    }
+
+    /// The samples of a batch; nil where there is no data.
+    var reportedBatch: Int? { data == nil ? nil : batchSize ?? GradientSimilarity.defaultBatchSize }
+
+    /// The first of the options that was given.
+    private var given: String? {
+        let options: [(String, Bool)] = [
+            ("--data", data != nil), ("--labels", samples.labels != nil), ("--normalize", samples.normalize != nil),
+            ("--context", samples.context != nil), ("--token-type", samples.tokenWidth != .uint16),
+            ("--train-fraction", samples.trainFraction != 0.3), ("--limit", samples.limit != nil), ("--batch", batchSize != nil),
+            ("--arch", architecture.architecture != nil),
+        ]
+        return options.first { $0.1 }?.0
+    }
+
+    /// - Throws: `ValidationError` where the method needs what is missing, or leaves nothing for what was given.
+    func check(_ method: ClusteringMethod?, checkpoints: [String]) throws {
+        guard method == .gradient else {
+            if let given { throw ValidationError("\(given) goes with --method gradient only") }
+            return
+        }
+        guard let data else { throw ValidationError("--method gradient needs --data") }
+        if (checkpoints + [data] + (samples.labels.map { [$0] } ?? [])).count(where: { $0 == "-" }) > 1 {
+            throw ValidationError("standard input can be read once only")
+        }
+    }
+
+    /// What the method clusters the layers of a checkpoint by.
+    func spectra(
+        of checkpoint: Checkpoint, layers: [Layer], counts: [ClusterCount], computation: ComputationOptions, output: OutputOptions
+    ) throws -> [String: SimilaritySpectrum] {
+        guard let data else { preconditionFailure("no data") }
+        let model = try LoadedModel(checkpoint, architecture: architecture.architecture)
+        model.describe(output.diagnostics)
+        try model.checkMemory()
+        let dataset = try model.dataset(data, samples, seed: computation.seed)
+        let similarity = try GradientSimilarity(
+            SampleBatches(dataset, for: model.network), batchSize: batchSize ?? GradientSimilarity.defaultBatchSize, layers: layers,
+            threads: computation.threadCount)
+        let progress = output.progressBar("gradients", total: 1000, unit: "")
+        defer { progress.finish() }
+        return try similarity.spectra(count: counts.map(\.spectrumSize).max() ?? 1, seed: computation.seed) { progress.set(fraction: $0) }
+    }
+}

@@ -1,0 +1,66 @@
+import Tensors
+
+/// What spectral clustering needs of the similarities of a layer's neurons: the leading eigenpairs of both sides' normalised graphs.
+///
+/// `--method gradient` (Golechha et al., arXiv 2502.02470): with G = dL/dW of one batch, scaled to unit Frobenius norm, the out-neurons are
+/// similar by S = sum G G^T, the in-neurons by sum G^T G, summed over batches. Each side is clustered by itself: the k leading eigenvectors of
+/// D^-1/2 |S| D^-1/2, rows scaled to unit length, k-means (Ng, Jordan and Weiss 2001); a neuron without any gradient is in no cluster.
+public struct SimilaritySpectrum: Sendable {
+    /// One side's eigenpairs.
+    struct Side: Sendable {
+        /// Falling; the first is 1.
+        let values: [Double]
+        /// One array of all neurons' coordinates for each value.
+        let vectors: [[Double]]
+        /// The neurons that have gradients.
+        let connected: [Int]
+        /// The number of neurons.
+        let count: Int
+
+        init(_ similarities: Tensor, count: Int, generator: SeededGenerator, threads: Int) throws {
+            let graph = try SimilarityGraph(similarities, threads: threads)
+            var generator = generator
+            (values, vectors) = try graph.leadingEigenpairs(count: count, generator: &generator, threads: threads)
+            connected = graph.connected
+            self.count = graph.size
+        }
+
+        /// The rows of the `count` leading vectors, scaled to unit length.
+        func points(_ count: Int) -> PointSet {
+            let used = vectors.prefix(count)
+            let lengths = connected.map { neuron in used.reduce(0) { $0 + $1[neuron] * $1[neuron] }.squareRoot() }
+            return PointSet(
+                coordinates: used.map { vector in
+                    zip(connected, lengths).map { neuron, length in length > 0 ? vector[neuron] / length : 0 }
+                }, count: connected.count)
+        }
+    }
+
+    let out: Side
+    let input: Side
+
+    /// - Parameters:
+    ///   - out: of the out-neurons, [out, out], symmetric and finite.
+    ///   - input: of the in-neurons, [in, in].
+    ///   - name: of the layer, for its random numbers.
+    ///   - count: how many pairs; ``ClusterCount/spectrumSize`` says what a number of clusters needs.
+    /// - Throws: ``NumericsError`` where the iteration does not converge.
+    public init(out: Tensor, in input: Tensor, name: String, count: Int, seed: UInt64, threads: Int) throws {
+        func generator(_ side: String) -> SeededGenerator { SeededGenerator(seed: seed, purpose: "similarity \(side)\u{0}" + name) }
+        self.out = try Side(out, count: count, generator: generator("out"), threads: threads)
+        self.input = try Side(input, count: count, generator: generator("in"), threads: threads)
+    }
+
+    /// The geometric means of the two sides' eigenvalues, falling, the trivial 1 first: their gaps are those of both sides together.
+    public var values: [Double] { zip(out.values, input.values).map { (max($0, 0) * max($1, 0)).squareRoot() } }
+}
+
+extension ClusterCount {
+    /// How many singular or eigenvalues the choice needs, the trivial one included.
+    public var spectrumSize: Int {
+        switch self {
+        case .fixed(let k): k
+        case .automatic: Eigengap.valuesNeeded
+        }
+    }
+}
