@@ -36,3 +36,12 @@ static inline int modinspect_cpu_supports_v4(void) {
     return 0;
 #endif
 }
+
+// Tells the core that the caller waits in a loop for another core's store.
+static inline void modinspect_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}

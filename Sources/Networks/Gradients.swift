@@ -9,8 +9,20 @@ public final class Gradients {
     /// The nodes whose gradients are computed.
     private let nodeGradients: [NodeID: Tensor]
     /// Steps in the order of the pass, with the gradients that begin there.
-    private let passes: [(step: Int, begins: [NodeID], scratch: Tensor)]
+    private let passes: [Pass]
     private let parameterGradients: [ParameterID: Tensor]
+    /// Those that no step adds to.
+    private let untouched: [Tensor]
+
+    /// The way back through one step.
+    private struct Pass {
+        let step: Int
+        let scratch: Tensor
+        /// Whether each input's gradient begins here.
+        let inputTargets: [Product.Target]
+        /// Whether each parameter's gradient is touched here first.
+        let parameterTargets: [Product.Target]
+    }
 
     /// - Parameters:
     ///   - seeds: the nodes at which the pass begins, recorded by the request.
@@ -40,18 +52,22 @@ public final class Gradients {
         var planner = ArenaPlanner()
         var places: [NodeID: Int] = [:]
         for seed in seeds where carries.contains(seed) { places[seed] = planner.allocate(shapes[seed.index].reduce(1, *)) }
-        var passes: [(step: Int, begins: [NodeID], scratch: (Int, Int))] = []
+        var passes: [(step: Int, inputs: [Product.Target], parameters: [Product.Target], scratch: (Int, Int))] = []
+        var touched: Set<ParameterID> = []
         for (index, step) in steps.enumerated().reversed() where carries.contains(step.node) {
-            var begins: [NodeID] = []
-            for input in step.inputs where carries.contains(input) && places[input] == nil {
+            let inputs = step.inputs.map { input -> Product.Target in
+                guard carries.contains(input), places[input] == nil else { return .add }
                 places[input] = planner.allocate(shapes[input.index].reduce(1, *))
-                begins.append(input)
+                return .overwrite
+            }
+            let parameters = step.parameters.map { parameter -> Product.Target in
+                wanted.parameters.contains(parameter) && touched.insert(parameter).inserted ? .overwrite : .add
             }
             let needed = step.operation.backwardScratch(
                 inputs: step.inputs.map { shapes[$0.index] }, output: step.shape, team: executor.team.size)
             let scratch = planner.allocate(needed)
             planner.release(scratch, needed)
-            passes.append((index, begins, (scratch, needed)))
+            passes.append((index, inputs, parameters, (scratch, needed)))
             if !wanted.nodes.contains(step.node), let place = places[step.node] { planner.release(place, step.shape.reduce(1, *)) }
         }
         let arena = TensorStorage(uninitialized: planner.size)
@@ -59,12 +75,22 @@ public final class Gradients {
         nodeGradients = places.reduce(into: [:]) { result, entry in
             result[entry.key] = Tensor(storage: arena, offset: entry.value, shape: shapes[entry.key.index])
         }
-        self.passes = passes.map { ($0.step, $0.begins, Tensor(storage: arena, offset: $0.scratch.0, shape: [$0.scratch.1])) }
-        parameterGradients = wanted.parameters.reduce(into: [:]) { result, parameter in
+        self.passes = passes.map {
+            Pass(
+                step: $0.step, scratch: Tensor(storage: arena, offset: $0.scratch.0, shape: [$0.scratch.1]), inputTargets: $0.inputs,
+                parameterTargets: $0.parameters)
+        }
+        let parameterGradients: [ParameterID: Tensor] = wanted.parameters.reduce(into: [:]) { result, parameter in
             let shape = executor.network.parameters[parameter.index].shape
             result[parameter] = memory[parameter]?.reshaped(shape) ?? Tensor.zeros(shape)
         }
+        self.parameterGradients = parameterGradients
+        untouched = wanted.parameters.subtracting(touched).compactMap { parameterGradients[$0] }
     }
+
+    /// Where the gradient at a seed's output lies: who writes it there and hands it to ``backward(_:into:)`` saves the copy. Nil where nothing
+    /// that is wanted lies upstream.
+    public func memory(ofSeed seed: NodeID) -> Tensor? { seeds.contains(seed) ? nodeGradients[seed] : nil }
 
     /// Sets the parameters' gradients to zero; otherwise each pass adds to them.
     public func clearParameters() {
@@ -73,8 +99,10 @@ public final class Gradients {
 
     /// Goes back through the executor's last run.
     ///
-    /// - Parameter seeds: the gradient at each seed's output, in its shape.
-    public func backward(_ seeds: [NodeID: Tensor]) {
+    /// - Parameters:
+    ///   - seeds: the gradient at each seed's output, in its shape.
+    ///   - target: whether the parameters' gradients are added to those of the passes before, or replace them.
+    public func backward(_ seeds: [NodeID: Tensor], into target: Product.Target = .add) {
         guard let last = executor.lastRun else { preconditionFailure("no run to go back through") }
         let steps = executor.plan.steps
         for seed in self.seeds {
@@ -82,9 +110,17 @@ public final class Gradients {
             if let given = seeds[seed] { gradient.copy(from: given) } else { gradient.fill(0) }
         }
         let tokens: TokenBatch? = if case .tokens(let tokens) = last.batch { tokens } else { nil }
+        if target == .overwrite { for gradient in untouched { gradient.fill(0) } }
         for pass in passes {
             let step = steps[pass.step]
-            for node in pass.begins { nodeGradients[node]?.fill(0) }
+            let inputGradients = step.inputs.map { nodeGradients[$0] }
+            let parameterGradients = step.parameters.map { self.parameterGradients[$0] }
+            let parameterTargets = target == .add ? step.parameters.map { _ in .add } : pass.parameterTargets
+            if !step.operation.overwritesGradients {
+                for (gradient, target) in zip(inputGradients + parameterGradients, pass.inputTargets + parameterTargets) where target == .overwrite {
+                    gradient?.fill(0)
+                }
+            }
             guard var gradient = nodeGradients[step.node] else { continue }
             if step.operation is InputOperation { continue }
             if step.isIntervened {
@@ -100,9 +136,9 @@ public final class Gradients {
                 BackwardPass(
                     inputs: step.inputs.map { executor.values[$0]! }, parameters: step.parameters.map { last.parameters[$0] },
                     output: executor.rawOutput(ofStep: pass.step), outputGradient: gradient,
-                    inputGradients: step.inputs.map { nodeGradients[$0] },
-                    parameterGradients: step.parameters.map { parameterGradients[$0] }, scratch: pass.scratch, tokens: tokens,
-                    mode: executor.request.mode, team: executor.team))
+                    inputGradients: inputGradients, parameterGradients: parameterGradients, inputTargets: pass.inputTargets,
+                    parameterTargets: parameterTargets, scratch: pass.scratch, tokens: tokens, mode: executor.request.mode,
+                    team: executor.team))
         }
     }
 

@@ -26,6 +26,9 @@ public protocol Operation: Sendable {
     /// Whether the output may take the memory of the first input where nobody else reads that.
     var worksInPlace: Bool { get }
 
+    /// Whether ``backward(_:)`` writes the gradients that hold nothing yet, as the pass's targets say; otherwise those are set to 0 before.
+    var overwritesGradients: Bool { get }
+
     /// Writes every element of the output.
     func forward(_ pass: ForwardPass)
 
@@ -37,6 +40,7 @@ extension Operation {
     public func forwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { 0 }
     public func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { 0 }
     public var worksInPlace: Bool { false }
+    public var overwritesGradients: Bool { false }
 }
 
 /// Whether parameters that follow the data (batch norm's statistics) are used or measured.
@@ -131,6 +135,9 @@ public struct BackwardPass: Sendable {
     public let inputGradients: [Tensor?]
     /// Where the parameters' gradients are added; nil where nobody asks for them.
     public let parameterGradients: [Tensor?]
+    /// Whether each input's and each parameter's gradient is added to or, holding nothing yet, overwritten.
+    public let inputTargets: [Product.Target]
+    public let parameterTargets: [Product.Target]
     /// Not initialised.
     public let scratch: Tensor
     public let tokens: TokenBatch?
@@ -139,7 +146,8 @@ public struct BackwardPass: Sendable {
 
     public init(
         inputs: [Tensor], parameters: [Tensor], output: Tensor, outputGradient: Tensor, inputGradients: [Tensor?],
-        parameterGradients: [Tensor?], scratch: Tensor, tokens: TokenBatch? = nil, mode: RunMode = .inference, team: Team
+        parameterGradients: [Tensor?], inputTargets: [Product.Target]? = nil, parameterTargets: [Product.Target]? = nil, scratch: Tensor,
+        tokens: TokenBatch? = nil, mode: RunMode = .inference, team: Team
     ) {
         self.inputs = inputs
         self.parameters = parameters
@@ -147,6 +155,8 @@ public struct BackwardPass: Sendable {
         self.outputGradient = outputGradient
         self.inputGradients = inputGradients
         self.parameterGradients = parameterGradients
+        self.inputTargets = inputTargets ?? inputs.map { _ in .add }
+        self.parameterTargets = parameterTargets ?? parameters.map { _ in .add }
         self.scratch = scratch
         self.tokens = tokens
         self.mode = mode

@@ -27,6 +27,8 @@ public enum ActivationFunction: String, Sendable, CaseIterable {
         }
     }
 
+    private static let near = 1 << 11
+
     /// target = f(source), element by element; both may be the same memory. Relative error below 6e-7.
     public func apply(to source: Tensor, into target: Tensor, team: Team) {
         precondition(source.count == target.count, "\(source.shape) into \(target.shape)")
@@ -37,18 +39,21 @@ public enum ActivationFunction: String, Sendable, CaseIterable {
         }
     }
 
-    /// gradient += f'(source) * outputGradient, element by element.
-    public func addGradient(at source: Tensor, outputGradient: Tensor, to gradient: Tensor, team: Team) {
+    /// gradient = or += f'(source) * outputGradient, element by element.
+    public func addGradient(
+        at source: Tensor, outputGradient: Tensor, to gradient: Tensor, _ target: Product.Target = .add, team: Team
+    ) {
         precondition(
             source.count == gradient.count && outputGradient.count == gradient.count,
             "\(source.shape), \(outputGradient.shape) to \(gradient.shape)")
         team.forEach(gradient.count, step: Elementwise.piece) { range in
-            let x = UnsafePointer(source.pointer + range.lowerBound)
-            let dy = UnsafePointer(outputGradient.pointer + range.lowerBound)
-            let dx = gradient.pointer + range.lowerBound
-            Elementwise.isWide
-                ? KernelsV3.addActivationGradient(code, x, dy, dx, range.count)
-                : Kernels.addActivationGradient(code, x, dy, dx, range.count)
+            // Zeros are written into the nearest cache just before they are added to.
+            for first in stride(from: range.lowerBound, to: range.upperBound, by: Self.near) {
+                let count = min(Self.near, range.upperBound - first)
+                let (x, dy, dx) = (UnsafePointer(source.pointer + first), UnsafePointer(outputGradient.pointer + first), gradient.pointer + first)
+                if target == .overwrite { dx.update(repeating: 0, count: count) }
+                Elementwise.isWide ? KernelsV3.addActivationGradient(code, x, dy, dx, count) : Kernels.addActivationGradient(code, x, dy, dx, count)
+            }
         }
     }
 }

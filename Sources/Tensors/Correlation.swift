@@ -33,13 +33,15 @@ public enum Correlation {
         return FoldedGradient(shape).scratch
     }
 
-    /// gradient [samples, channels, ...] += what the outputs' gradient gives the images.
+    /// gradient [samples, channels, ...] = or += what the outputs' gradient gives the images.
     public static func addImageGradient(
-        _ shape: ConvolutionShape, _ outputGradient: Tensor, filters: Tensor, to gradient: Tensor, scratch: Tensor, team: Team
+        _ shape: ConvolutionShape, _ outputGradient: Tensor, filters: Tensor, to gradient: Tensor, _ target: Product.Target = .add, scratch: Tensor,
+        team: Team
     ) {
         check(shape, gradient, filters, outputGradient)
         precondition(scratch.count >= imageGradientScratch(shape), "\(scratch.count) elements of scratch")
         guard let mirrored = mirrored(shape) else {
+            if target == .overwrite { gradient.fill(0) }
             return FoldedGradient(shape).run(outputGradient.pointer, filters.pointer, into: gradient.pointer, scratch, team)
         }
         let pass = Pass(mirrored)
@@ -53,7 +55,8 @@ public enum Correlation {
                 return source[filter &* shape.taps &+ channel &* kernel &+ (kernel &- 1 &- (tap &- filter &* kernel))]
             }
         }
-        pass.run(outputGradient.pointer, into: gradient.pointer, .add, scratch, team)
+        if target == .overwrite { pass.starts(scratch).update(repeating: 0, count: shape.groups * pass.rows) }
+        pass.run(outputGradient.pointer, into: gradient.pointer, target, scratch, team)
     }
 
     /// The convolution of the output's gradient that gives the images' gradient; nil where windows leave places out.

@@ -103,9 +103,10 @@ extension Pooling {
         }
     }
 
-    /// gradient += each window's gradient at the place of its largest number.
+    /// gradient = or += each window's gradient at the place of its largest number.
     public static func addMaximumGradient(
-        _ images: Tensor, _ outputGradient: Tensor, rows: WindowAxis, columns: WindowAxis, to gradient: Tensor, team: Team
+        _ images: Tensor, _ outputGradient: Tensor, rows: WindowAxis, columns: WindowAxis, to gradient: Tensor,
+        _ overwriting: Product.Target = .add, team: Team
     ) {
         let sizes = check(images, outputGradient, .ignoringPadding(rows), .ignoringPadding(columns))
         precondition(gradient.count == images.count, "\(gradient.shape) for \(images.shape)")
@@ -113,6 +114,7 @@ extension Pooling {
         forEachPlane(sizes.planes, sizes.input, sizes.output, team) { first, source in
             let plane = UnsafePointer(images.pointer + first)
             let target = gradient.pointer + first
+            if overwriting == .overwrite { target.update(repeating: 0, count: sizes.input) }
             for row in 0..<rows.count {
                 let given = UnsafePointer(outputGradient.pointer + (source + row * columns.count))
                 if areSquares {

@@ -46,6 +46,9 @@ public enum ParameterUpdate {
         }
     }
 
+    /// The elements that one thread takes at a time: few, so that no thread waits long for the last.
+    private static let share = 1 << 13
+
     /// weights, mean and squares are changed; all have the same number of elements.
     public static func step(_ adam: Adam, weights: Tensor, gradients: Tensor, mean: Tensor, squares: Tensor, team: Team) {
         precondition(
@@ -55,7 +58,7 @@ public enum ParameterUpdate {
             adam.gradientFactor, adam.coupledDecay, adam.keptShare, 1 - adam.beta1, adam.beta2, 1 - adam.beta2,
             adam.learningRate / (1 - adam.beta1Power), 1 / (1 - adam.beta2Power).squareRoot(), adam.epsilon,
         ].map { Float($0) }
-        team.forEach(weights.count, step: Elementwise.piece) { range in
+        team.forEach(weights.count, step: share) { range in
             let place = range.lowerBound
             (Elementwise.isWide ? KernelsV3.adamStep : Kernels.adamStep)(
                 weights.pointer + place, gradients.pointer + place, mean.pointer + place, squares.pointer + place, range.count, numbers)
@@ -70,7 +73,7 @@ public enum ParameterUpdate {
         let numbers = [
             momentum.gradientFactor, momentum.coupledDecay, momentum.momentum, momentum.sumShare, momentum.gradientShare,
         ].map { Float($0) }
-        team.forEach(weights.count, step: Elementwise.piece) { range in
+        team.forEach(weights.count, step: share) { range in
             let place = range.lowerBound
             (Elementwise.isWide ? KernelsV3.momentumStep : Kernels.momentumStep)(
                 weights.pointer + place, gradients.pointer + place, sums.pointer + place, range.count, numbers)
@@ -79,13 +82,13 @@ public enum ParameterUpdate {
 
     /// The sum of all squares, in double precision beyond runs of 512; not finite where an element is not.
     public static func sumOfSquares(_ tensor: Tensor, team: Team) -> Double {
-        let pieces = (tensor.count + Elementwise.piece - 1) / Elementwise.piece
+        let pieces = (tensor.count + share - 1) / share
         var sums = [Double](repeating: 0, count: pieces)
         sums.withUnsafeMutableBufferPointer { sums in
             nonisolated(unsafe) let sums = sums
             team.forEach(pieces) { piece in
-                let start = piece * Elementwise.piece
-                let count = min(Elementwise.piece, tensor.count - start)
+                let start = piece * share
+                let count = min(share, tensor.count - start)
                 sums[piece] = (Elementwise.isWide ? KernelsV3.sumOfSquares : Kernels.sumOfSquares)(tensor.pointer + start, count)
             }
         }

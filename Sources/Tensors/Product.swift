@@ -72,10 +72,15 @@ public enum Product {
         team.forEach(down * across) { tile in
             let row = tile / across * rowStep
             let column = tile % across * columnStep
+            let (height, width) = (min(rowStep, rows - row), min(columnStep, columns - column))
+            let start = UnsafeMutablePointer(mutating: c.pointer(row: row, column: column))
+            // The library's own way to set a target to zero is slower than a product of few terms.
+            if target == .overwrite {
+                for line in 0..<height { (start + line * c.stride).update(repeating: 0, count: width) }
+            }
             Float.gemm(
-                a.flag, b.flag, m: min(rowStep, rows - row), n: min(columnStep, columns - column), k: inner, alpha: scale,
-                a.pointer(row: row, column: 0), a.stride, b.pointer(row: 0, column: column), b.stride,
-                beta: target == .add ? 1 : 0, UnsafeMutablePointer(mutating: c.pointer(row: row, column: column)), c.stride)
+                a.flag, b.flag, m: height, n: width, k: inner, alpha: scale, a.pointer(row: row, column: 0), a.stride,
+                b.pointer(row: 0, column: column), b.stride, beta: 1, start, c.stride)
         }
     }
 
@@ -89,8 +94,9 @@ public enum Product {
         }
     }
 
-    /// sums [width] += the sums of the columns of `matrix`, [rows, width], added in the order of the rows.
-    public static func addColumnSums(of matrix: Tensor, to sums: Tensor, team: Team) {
+    /// sums [width] = or += the sums of the columns of `matrix`, [rows, width], added in the order of the rows.
+    public static func addColumnSums(of matrix: Tensor, to sums: Tensor, _ target: Target = .add, team: Team) {
+        if target == .overwrite { sums.fill(0) }
         let width = sums.count
         guard width > 0 else { return }
         precondition(matrix.count % width == 0, "\(matrix.shape) of rows of \(width)")

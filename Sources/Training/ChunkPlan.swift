@@ -36,7 +36,11 @@ struct ChunkPlan: Sendable, Equatable {
         }
         let fitting = max(Self.fewest / 2, Self.cached / max(elementsPerSample, 1))
         let share = max(Self.fewest, (samples + Self.mostLanes - 1) / Self.mostLanes)
-        size = min(bound, fitting, share)
-        lanes = min(Self.mostLanes, (samples + size - 1) / size)
+        // As many chunks in every lane, and lanes that two or four threads share evenly.
+        let largest = min(bound, fitting, share)
+        let chunks = max(1, (samples + largest - 1) / largest)
+        lanes = chunks > 2 ? Self.mostLanes : chunks
+        let rounds = (chunks + lanes - 1) / lanes
+        size = max(1, (samples + rounds * lanes - 1) / (rounds * lanes))
     }
 }

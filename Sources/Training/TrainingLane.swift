@@ -15,6 +15,8 @@ final class TrainingLane {
     private let arena = Arena()
     /// By shape; a run has few.
     private var passes: [BatchShape: (executor: Executor, gradients: Gradients, seed: Tensor)] = [:]
+    /// Whether the next chunk's gradients replace what is there.
+    private var isClear = true
 
     private static let mostShapes = 8
 
@@ -34,7 +36,8 @@ final class TrainingLane {
         places = layout.tensors(in: gradients)
     }
 
-    func clear() { gradients.fill(0) }
+    /// Forgets the gradients of the chunks before.
+    func clear() { isClear = true }
 
     /// Runs a chunk forwards and back.
     ///
@@ -50,7 +53,8 @@ final class TrainingLane {
         let wanted = targets(scores.shape)
         let rows = CrossEntropy.forward(scores, targets: wanted, team: team)
         CrossEntropy.backward(scores, targets: wanted, weight: Float(weight), into: pass.seed, team: team)
-        pass.gradients.backward([network.output: pass.seed])
+        pass.gradients.backward([network.output: pass.seed], into: isClear ? .overwrite : .add)
+        isClear = false
         var answers = Answers()
         answers.loss = rows.losses.reduce(0, +) * weight
         for (target, prediction) in zip(wanted, rows.predictions) where target >= 0 {
@@ -64,10 +68,11 @@ final class TrainingLane {
         if let known = passes[shape] { return known }
         if passes.count >= Self.mostShapes { passes.removeAll() }
         let executor = try Executor(network, batch: shape, request: request, team: team, arena: arena)
-        let made = (
-            executor, Gradients(executor, seeds: [network.output], memory: places),
-            Tensor(uninitialized: try network.shapes(for: shape)[network.output.index])
-        )
+        let gradients = Gradients(executor, seeds: [network.output], memory: places)
+        guard let seed = gradients.memory(ofSeed: network.output) else {
+            throw TrainingError("no parameter that is trained has an effect on the output")
+        }
+        let made = (executor, gradients, seed)
         passes[shape] = made
         return made
     }

@@ -49,8 +49,11 @@ struct OperationCheck {
                 team: Team(size: threads)))
     }
 
-    /// The gradients of inputs and parameters for a gradient of the output; they begin at `start`, to which rules must add.
-    func backward(_ outputGradient: Tensor, start: Float = 0, threads: Int = 1) throws -> (inputs: [Tensor], parameters: [Tensor]) {
+    /// The gradients of inputs and parameters for a gradient of the output; they begin at `start`, to which rules must add or which they must
+    /// overwrite.
+    func backward(_ outputGradient: Tensor, start: Float = 0, _ target: Product.Target = .add, threads: Int = 1) throws -> (
+        inputs: [Tensor], parameters: [Tensor]
+    ) {
         let output = try forward(threads: threads)
         let inputGradients = inputs.map { Tensor(shape: $0.shape, [Float](repeating: start, count: $0.count)) }
         let parameterGradients = parameters.map { Tensor(shape: $0.shape, [Float](repeating: start, count: $0.count)) }
@@ -59,8 +62,9 @@ struct OperationCheck {
         operation.backward(
             BackwardPass(
                 inputs: inputs, parameters: parameters, output: output, outputGradient: outputGradient, inputGradients: inputGradients,
-                parameterGradients: parameters.indices.map { constants.contains($0) ? nil : parameterGradients[$0] }, scratch: scratch,
-                tokens: tokens, mode: mode, team: Team(size: threads)))
+                parameterGradients: parameters.indices.map { constants.contains($0) ? nil : parameterGradients[$0] },
+                inputTargets: inputs.map { _ in target }, parameterTargets: parameters.map { _ in target }, scratch: scratch, tokens: tokens,
+                mode: mode, team: Team(size: threads)))
         return (inputGradients, parameterGradients)
     }
 
@@ -74,6 +78,13 @@ struct OperationCheck {
         }
         let gradients = try backward(weights)
         let added = try backward(weights, start: 1)
+        if operation.overwritesGradients {
+            let written = try backward(weights, start: .nan, .overwrite)
+            #expect(written.inputs.map(\.elements) == gradients.inputs.map(\.elements), "\(operation.name)", sourceLocation: sourceLocation)
+            for index in parameters.indices where !constants.contains(index) {
+                #expect(written.parameters[index].elements == gradients.parameters[index].elements, "\(operation.name)", sourceLocation: sourceLocation)
+            }
+        }
         for (name, tensors, found, shifted) in [
             ("input", inputs, gradients.inputs, added.inputs), ("parameter", parameters, gradients.parameters, added.parameters),
         ] {

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import Testing
 
@@ -17,5 +18,21 @@ struct TeamTests {
         }
         #expect(done.withLock { $0.allSatisfy { $0 == 1 } })
         team.forEachInLanes(0) { _, _ in Issue.record("nothing to do") }
+    }
+
+    @Test(arguments: [2, 3, 9])
+    func portions_follow_each_other_closely_and_after_a_sleep(size: Int) {
+        let team = Team(size: size)
+        // Nobody but a portion's own workers may see its numbers.
+        nonisolated(unsafe) let numbers = UnsafeMutableBufferPointer<Int>.allocate(capacity: 64)
+        defer { numbers.deallocate() }
+        numbers.initialize(repeating: 0)
+        for portion in 1...2000 {
+            let count = 2 + portion % 63
+            if portion % 500 == 0 { usleep(2000) }
+            team.forEach(count) { numbers[$0] += portion }
+            #expect(numbers[..<count].reduce(0, +) == count * portion)
+            for index in 0..<count { numbers[index] = 0 }
+        }
     }
 }

@@ -10,6 +10,7 @@ public struct Activation: Operation {
 
     public var name: String { function.rawValue }
     public var worksInPlace: Bool { true }
+    public var overwritesGradients: Bool { true }
 
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] { inputs[0] }
 
@@ -18,6 +19,6 @@ public struct Activation: Operation {
     /// dx += f'(x) dy.
     public func backward(_ pass: BackwardPass) {
         guard let gradient = pass.inputGradients[0] else { return }
-        function.addGradient(at: pass.inputs[0], outputGradient: pass.outputGradient, to: gradient, team: pass.team)
+        function.addGradient(at: pass.inputs[0], outputGradient: pass.outputGradient, to: gradient, pass.inputTargets[0], team: pass.team)
     }
 }

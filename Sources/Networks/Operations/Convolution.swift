@@ -20,6 +20,7 @@ public struct Convolution: Operation {
     }
 
     public var name: String { "convolution" }
+    public var overwritesGradients: Bool { true }
 
     /// The sizes of the convolution, every one of which can be computed with.
     private func sizes(input: [Int], weight: [Int]) throws(ShapeProblem) -> ConvolutionShape {
@@ -103,6 +104,7 @@ public struct Convolution: Operation {
     /// the filter that saw it.
     public func backward(_ pass: BackwardPass) {
         let shape = checked(pass.inputs[0], pass.parameters[0])
+        for (gradient, target) in zip(pass.parameterGradients, pass.parameterTargets) where target == .overwrite { gradient?.fill(0) }
         if let gradient = pass.parameterGradients[0] {
             Correlation.addFilterGradient(
                 shape, pass.inputs[0], pass.outputGradient, to: gradient, scratch: pass.scratch, team: pass.team)
@@ -112,7 +114,8 @@ public struct Convolution: Operation {
         }
         if let gradient = pass.inputGradients[0] {
             Correlation.addImageGradient(
-                shape, pass.outputGradient, filters: pass.parameters[0], to: gradient, scratch: pass.scratch, team: pass.team)
+                shape, pass.outputGradient, filters: pass.parameters[0], to: gradient, pass.inputTargets[0], scratch: pass.scratch,
+                team: pass.team)
         }
     }
 }

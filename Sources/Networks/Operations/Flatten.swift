@@ -5,6 +5,7 @@ public struct Flatten: Operation {
     public init() {}
     public var name: String { "flatten" }
     public var worksInPlace: Bool { true }
+    public var overwritesGradients: Bool { true }
 
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         guard inputs[0].count >= 2 else {
@@ -17,6 +18,10 @@ public struct Flatten: Operation {
 
     /// dx += dy.
     public func backward(_ pass: BackwardPass) {
-        if let gradient = pass.inputGradients[0] { Elementwise.add(pass.outputGradient, to: gradient, team: pass.team) }
+        guard let gradient = pass.inputGradients[0] else { return }
+        switch pass.inputTargets[0] {
+        case .overwrite: gradient.copy(from: pass.outputGradient)
+        case .add: Elementwise.add(pass.outputGradient, to: gradient, team: pass.team)
+        }
     }
 }

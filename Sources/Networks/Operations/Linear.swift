@@ -17,6 +17,7 @@ public struct Linear: Operation {
     public init(layout: Layout = .outIn) { self.layout = layout }
 
     public var name: String { "linear" }
+    public var overwritesGradients: Bool { true }
 
     /// The number of in- and out-neurons of a weight.
     private func sizes(_ weight: [Int]) -> (input: Int, output: Int) {
@@ -50,22 +51,22 @@ public struct Linear: Operation {
         if let gradient = pass.inputGradients[0] {
             Product.multiply(
                 .init(pass.outputGradient), .init(weight, layout == .outIn ? .straight : .transposed), rows: rows, inner: output,
-                columns: input, into: .init(gradient), .add, team: pass.team)
+                columns: input, into: .init(gradient), pass.inputTargets[0], team: pass.team)
         }
         if let gradient = pass.parameterGradients[0] {
             switch layout {
             case .outIn:
                 Product.multiply(
                     .init(pass.outputGradient, .transposed), .init(pass.inputs[0]), rows: output, inner: rows, columns: input,
-                    into: .init(gradient), .add, team: pass.team)
+                    into: .init(gradient), pass.parameterTargets[0], team: pass.team)
             case .inOut:
                 Product.multiply(
                     .init(pass.inputs[0], .transposed), .init(pass.outputGradient), rows: input, inner: rows, columns: output,
-                    into: .init(gradient), .add, team: pass.team)
+                    into: .init(gradient), pass.parameterTargets[0], team: pass.team)
             }
         }
         if pass.parameterGradients.count > 1, let gradient = pass.parameterGradients[1] {
-            Product.addColumnSums(of: pass.outputGradient, to: gradient, team: pass.team)
+            Product.addColumnSums(of: pass.outputGradient, to: gradient, pass.parameterTargets[1], team: pass.team)
         }
     }
 }

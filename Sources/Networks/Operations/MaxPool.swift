@@ -18,6 +18,7 @@ public struct MaxPool: Operation {
     }
 
     public var name: String { "max pool" }
+    public var overwritesGradients: Bool { true }
 
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (samples, channels, size) = try ShapeProblem.images(inputs[0])
@@ -37,6 +38,6 @@ public struct MaxPool: Operation {
     public func backward(_ pass: BackwardPass) {
         guard let gradient = pass.inputGradients[0] else { return }
         let (rows, columns) = windows.checkedAxes(of: pass.inputs[0])
-        Pooling.addMaximumGradient(pass.inputs[0], pass.outputGradient, rows: rows, columns: columns, to: gradient, team: pass.team)
+        Pooling.addMaximumGradient(pass.inputs[0], pass.outputGradient, rows: rows, columns: columns, to: gradient, pass.inputTargets[0], team: pass.team)
     }
 }
