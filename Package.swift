@@ -74,7 +74,7 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(
             name: "ModinspectCommandsTests", dependencies: ["ModinspectCommands", "Archives", "Checkpoints", "Modularity", "Tensors"]),
-        .testTarget(name: "CommandLineTests", dependencies: ["modinspect", "TestSupport"]),
+        .testTarget(name: "CommandLineTests", dependencies: ["modinspect", "Checkpoints", "Tensors", "TestSupport"]),
         .testTarget(name: "DocumentationTests", dependencies: ["modinspect", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]

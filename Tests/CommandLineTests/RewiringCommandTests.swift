@@ -30,7 +30,9 @@ import Testing
                 "permute", Self.mlp, "--clusters", Self.mlpClusters, "-o", folder + "/p.tar", "--new-clusters", folder + "/p.tsv", "--quiet")
             try #require(made.status == 0, "\(made.errors)")
             let before = try scores(Self.mlp, Self.mlpData, in: folder)
-            #expect(largestDifference(before, try scores(folder + "/p.tar", Self.mlpData, in: folder)) < 1e-4)
+            // Sums of the same numbers in another order: single precision rounds them by some 1e-7 of the largest score.
+            let largest = before.map(abs).max() ?? 0
+            #expect(largestDifference(before, try scores(folder + "/p.tar", Self.mlpData, in: folder)) < 1e-6 * largest)
             // The score of the clusters is the same, and the new ones are contiguous.
             func score(_ checkpoint: String, _ clusters: String) throws -> String? {
                 try BuiltCommand.run("score", checkpoint, "--clusters", clusters, "--format", "tsv", "--quiet").rows.last?.dropFirst(2).joined(separator: " ")
@@ -126,17 +128,5 @@ import Testing
         let missing = try BuiltCommand.run("extract", Self.mlp, "--clusters", Self.mlpClusters, "--cluster", "9", "-o", "/dev/shm/none.tar", "--quiet")
         #expect(missing.status == 1)
         #expect(missing.errors.hasSuffix("has no cluster 9, expected 0 to 3\n"), "\(missing.errors)")
-    }
-
-    @Test func aSwitchedOffNeuronThatStillSpeaksIsRefused() throws {
-        try TemporaryFolder.with { folder in
-            #expect(try BuiltCommand.run("init", "cnn:6:fc1(8),sigmoid,fc2(8),relu,fc3(2)", "-o", folder + "/m.tar").status == 0)
-            let clusters = try BuiltCommand.run("cluster", folder + "/m.tar", "--layers", "fc1.weight", "--method", "contiguous", "-k", "2")
-            let made = try BuiltCommand.run(
-                ["extract", folder + "/m.tar", "--clusters", "-", "--cluster", "0", "-o", folder + "/c.tar"], input: clusters.output)
-            #expect(made.status == 1)
-            #expect(made.errors.contains("makes 1/2 of a neuron that is switched off"), "\(made.errors)")
-            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["m.tar"])
-        }
     }
 }

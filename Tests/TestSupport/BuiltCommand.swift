@@ -35,6 +35,11 @@ public enum BuiltCommand {
 
     /// Runs a line of shell in which `$M` is the command; the arguments are `$1`, `$2`, ...
     public static func shell(_ line: String, _ arguments: String..., input: Data = Data()) throws -> CommandResult {
+        try shell(line, arguments, input: input)
+    }
+
+    /// Runs a line of shell in which `$M` is the command; the arguments are `$1`, `$2`, ...
+    public static func shell(_ line: String, _ arguments: [String], input: Data = Data()) throws -> CommandResult {
         try start("/bin/bash", ["-c", line, "bash"] + arguments, input: input)
     }
 

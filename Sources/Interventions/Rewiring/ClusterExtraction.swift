@@ -4,8 +4,8 @@ import Networks
 
 /// One cluster over all clustered layers as a model of its own: the neurons of the other clusters are gone.
 ///
-/// It computes what the model computes with the others' outputs set to 0 before the nonlinearity, in all those layers at once. Neurons in no
-/// cluster stay.
+/// It computes what the model computes with the others' outputs set to 0 before the nonlinearity, in all those layers at once: what these go on
+/// saying behind a sigmoid or a batch norm goes into the biases of the layers that read them, see ``SilencedNeurons``. Neurons in no cluster stay.
 public struct ClusterExtraction: Sendable {
     public private(set) var rewiring: Rewiring
     /// For each layer how many neurons stay, in the layers' order.
@@ -13,7 +13,7 @@ public struct ClusterExtraction: Sendable {
     /// The neurons that stay in each group of layers that are multiplied with one another.
     public private(set) var widths: [Int] = []
 
-    /// - Throws: ``RewiringError`` where a neuron whose output is 0 still has a say, where a layer would have no neurons left, and where something
+    /// - Throws: ``RewiringError`` where what a neuron of output 0 says cannot go into a bias, where a layer would have no neurons left, and where something
     ///   else fixes the layer's width.
     public init(_ checkpoint: Checkpoint, network: Network, layers: [AblatedLayer], cluster: Int) throws(RewiringError) {
         rewiring = Rewiring(checkpoint, network: network)
@@ -34,29 +34,17 @@ public struct ClusterExtraction: Sendable {
                     continue
                 }
                 let flow = try NeuronFlow(from: node, in: network)
-                try Self.checkSilence(flow, in: network)
+                let staying = Set(neurons)
+                let silenced = try SilencedNeurons(
+                    flow, silenced: Set(layers.map(\.node)).intersection(flow.producers), removed: (0..<flow.count).filter { !staying.contains($0) },
+                    in: network)
                 try rewiring.take(neurons, of: flow)
+                try rewiring.add(silenced.additions)
                 for producer in flow.producers { done[producer] = neurons }
                 widths.append(neurons.count)
             } catch {
                 throw RewiringError(
                     subject: error.subject == subject ? subject : "\(subject): \(error.subject)", error.problem, expected: error.expected, found: error.found)
-            }
-        }
-    }
-
-    /// A neuron that is 0 must be 0 for all that reads it.
-    private static func checkSilence(_ flow: NeuronFlow, in network: Network) throws(RewiringError) {
-        for id in flow.mixers + flow.carriers {
-            let node = network.nodes[id.index]
-            switch node.operation {
-            case let activation as Activation where activation.function == .sigmoid:
-                throw RewiringError(site: node.site, "makes 1/2 of a neuron that is switched off: removing it changes the function")
-            case is BatchNorm:
-                throw RewiringError(site: node.site, "makes its bias of a channel that is switched off: removing it changes the function")
-            case is LayerNorm, is RMSNorm, is Softmax:
-                throw RewiringError(site: node.site, "looks at all neurons at once: removing some changes the others", found: node.operation.name)
-            default: continue
             }
         }
     }

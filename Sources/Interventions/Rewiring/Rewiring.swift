@@ -1,6 +1,7 @@
 import Checkpoints
 import Modularity
 import Networks
+import Tensors
 
 /// A checkpoint with neurons moved or removed: for dimensions of its tensors, which places are taken and in what order.
 public struct Rewiring: Sendable {
@@ -8,6 +9,8 @@ public struct Rewiring: Sendable {
     private let network: Network
     /// For each parameter the places to take along each dimension.
     private var selections: [ParameterID: [Int: [Int]]] = [:]
+    /// What is added to a parameter, element by element, before any place is taken.
+    private var additions: [ParameterID: [Double]] = [:]
 
     init(_ checkpoint: Checkpoint, network: Network) {
         self.checkpoint = checkpoint
@@ -37,6 +40,20 @@ public struct Rewiring: Sendable {
         }
     }
 
+    /// Adds numbers to parameters.
+    ///
+    /// - Throws: ``RewiringError`` for tensors of a type that takes no numbers.
+    mutating func add(_ numbers: [ParameterID: [Double]]) throws(RewiringError) {
+        for (parameter, sums) in numbers {
+            let name = network.parameters[parameter.index].name
+            guard let record = checkpoint[name], record.elementCount == sums.count, CheckpointDraft.roundedTypes.contains(record.dtype) else {
+                throw RewiringError(
+                    subject: "tensor '\(name)'", "is stored in a form that takes no new numbers", found: checkpoint[name]?.dtype.rawValue)
+            }
+            additions[parameter] = additions[parameter].map { zip($0, sums).map(+) } ?? sums
+        }
+    }
+
     /// The checkpoint with the neurons so moved.
     public var draft: CheckpointDraft {
         var draft = CheckpointDraft(checkpoint)
@@ -44,6 +61,15 @@ public struct Rewiring: Sendable {
             let name = network.parameters[parameter.index].name
             guard let place = draft.tensors.firstIndex(where: { $0.name == name }), let record = checkpoint[name] else { continue }
             draft.tensors[place] = .init(record, selecting: record.shape.indices.map { dimensions[$0] })
+        }
+        for (parameter, sums) in additions {
+            let name = network.parameters[parameter.index].name
+            guard let place = draft.tensors.firstIndex(where: { $0.name == name }), let record = checkpoint[name] else { continue }
+            // Biases have one dimension.
+            let taken = selections[parameter]?[0] ?? Array(sums.indices)
+            let values = record.doubles()
+            let numbers = Tensor(shape: [taken.count], taken.map { Float(values[$0] + sums[$0]) })
+            draft.tensors[place] = .init(name: name, dtype: record.dtype, shape: [taken.count]) { numbers }
         }
         return draft
     }

@@ -12,8 +12,9 @@ struct ExtractCommand: ParsableCommand {
             that read them. What remains computes what the model does with the other clusters switched off in all these layers at once, as \
             ablate's on with --fill zero does in one.
 
-            Refused where a neuron that is switched off still has a say: behind sigmoid, batch norm, layer norm; and where a residual stream, \
-            attention or the model's answers fix the number of neurons.
+            What a neuron that is switched off goes on saying behind sigmoid or batch norm is added to the biases of the layers that read it. \
+            Refused where that cannot be: behind layer norm, with zero padding, without a bias; and where a residual stream, attention or the \
+            model's answers fix the number of neurons.
             """)
 
     @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())

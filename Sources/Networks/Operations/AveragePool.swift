@@ -24,6 +24,9 @@ public struct AveragePool: Operation {
         self.paddingCounts = paddingCounts
     }
 
+    /// Whether an image of one number stays that: no zeros come into the means.
+    public var keepsConstants: Bool { windows.padding == (0, 0) || paddingCounts != .counted }
+
     public var name: String { "average pool" }
 
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {

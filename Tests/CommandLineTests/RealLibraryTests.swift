@@ -1,0 +1,155 @@
+import Checkpoints
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+/// A Python with the libraries that read checkpoints.
+private enum PythonLibraries {
+    /// The interpreter that the environment names, else `python3` where it has the libraries.
+    static let interpreter: String? = {
+        if let named = ProcessInfo.processInfo.environment["MODINSPECT_PYTHON"], !named.isEmpty { return named }
+        let hasLibraries = try? BuiltCommand.shell("python3 -c 'import torch, safetensors, transformers' 2>/dev/null").status == 0
+        return hasLibraries == true ? "python3" : nil
+    }()
+}
+
+/// What we write, loaded by PyTorch, safetensors and transformers, where the machine has them: `fixtures/read_written.py` runs the models.
+@Suite(.enabled(if: PythonLibraries.interpreter != nil, "needs a Python with torch, safetensors and transformers; MODINSPECT_PYTHON names one"))
+struct RealLibraryTests {
+    private enum Kind: String {
+        case mlp, transformer
+    }
+
+    private static let mlpData = Fixtures.path("models/mnist-mlp.npz")
+    private static let forms = ["m.tar", "m.safetensors", "m"]
+
+    /// The scores that the libraries find in several checkpoints.
+    private func libraryScores(_ kind: Kind, _ paths: [String], in folder: String) throws -> [[Double]] {
+        let targets = paths.indices.map { folder + "/scores\($0).raw" }
+        let arguments = zip(paths, targets).flatMap { [kind.rawValue, $0, $1] }
+        let run = try BuiltCommand.shell(
+            "script=$1; python=$2; shift 2; \"$python\" \"$script\" \"$@\"", [Fixtures.path("read_written.py"), PythonLibraries.interpreter ?? "python3"] + arguments)
+        try #require(run.status == 0, "\(run.errors)")
+        return try targets.map { target in
+            try Data(contentsOf: URL(fileURLWithPath: target)).withUnsafeBytes { raw in
+                stride(from: 0, to: raw.count, by: 8).map { raw.loadUnaligned(fromByteOffset: $0, as: Double.self) }
+            }
+        }
+    }
+
+    /// Ours, of the same samples.
+    private func ownScores(_ kind: Kind, _ path: String, in folder: String) throws -> [Double] {
+        let data = kind == .mlp ? [Self.mlpData, "--limit", "20"] : ["modadd:5"]
+        let target = folder + "/scores.npy"
+        let run = try BuiltCommand.run(["eval", path, "--quiet", "--logits", target, "--data"] + data)
+        try #require(run.status == 0, "\(run.errors)")
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: target))
+        let header = 10 + Int(bytes[8]) + Int(bytes[9]) << 8
+        return bytes.withUnsafeBytes { raw in
+            stride(from: header, to: raw.count, by: 4).map { Double(raw.loadUnaligned(fromByteOffset: $0, as: Float.self)) }
+        }
+    }
+
+    /// The largest difference, relative to the largest score.
+    private func difference(_ a: [Double], _ b: [Double]) -> Double {
+        guard a.count == b.count, !a.isEmpty else { return .infinity }
+        return (zip(a, b).map { abs($0 - $1) }.max() ?? 0) / (b.map(abs).max() ?? 1)
+    }
+
+    /// Makes a checkpoint in each form by the command, and expects the libraries to compute from it what we compute: ours in single precision.
+    ///
+    /// - Parameter original: a checkpoint from which the libraries must compute the same.
+    private func expectLoadable(
+        _ kind: Kind, in folder: String, same original: String? = nil, _ make: (_ output: String) throws -> CommandResult
+    ) throws {
+        let paths = Self.forms.map { folder + "/" + $0 }
+        for path in paths {
+            let made = try make(path)
+            try #require(made.status == 0, "\(path): \(made.errors)")
+        }
+        let found = try libraryScores(kind, paths + (original.map { [$0] } ?? []), in: folder)
+        for (path, scores) in zip(paths, found) {
+            #expect(scores == found[0], "\(path)")
+            #expect(difference(try ownScores(kind, path, in: folder), scores) < 1e-5, "\(path)")
+        }
+        // In double precision only the order of additions is left, and what the library itself computes in single precision: rotary angles.
+        if original != nil { #expect(difference(found[0], found[paths.count]) < 1e-6) }
+    }
+
+    private static let mlpClusters = Fixtures.path("models/mnist-mlp.clusters.tsv")
+    private static let mlp = Fixtures.path("models/mnist-mlp.pt")
+
+    @Test func aFreshPerceptronLoads() throws {
+        try TemporaryFolder.with { folder in
+            try expectLoadable(.mlp, in: folder) { try BuiltCommand.run("init", "mlp:784-32-16-10", "--seed", "3", "-o", $0) }
+        }
+    }
+
+    @Test func aPermutedPerceptronLoadsAndComputesTheSame() throws {
+        try TemporaryFolder.with { folder in
+            let original = folder + "/original"
+            try CheckpointWriter(path: original).write(CheckpointDraft(Checkpoint.open(Self.mlp)))
+            try expectLoadable(.mlp, in: folder, same: original) {
+                try BuiltCommand.run("permute", Self.mlp, "--quiet", "--clusters", Self.mlpClusters, "-o", $0)
+            }
+        }
+    }
+
+    @Test func anExtractedPerceptronLoads() throws {
+        try TemporaryFolder.with { folder in
+            try expectLoadable(.mlp, in: folder) {
+                try BuiltCommand.run("extract", Self.mlp, "--quiet", "--clusters", Self.mlpClusters, "--cluster", "2", "-o", $0)
+            }
+        }
+    }
+
+    @Test func aFreshLanguageModelLoads() throws {
+        try TemporaryFolder.with { folder in
+            try expectLoadable(.transformer, in: folder) { try BuiltCommand.run("init", Fixtures.path("gpt2-tiny/config.json"), "-o", $0) }
+        }
+    }
+
+    @Test(arguments: ["gpt2-tiny", "pythia-tiny", "llama-tiny"]) func aPermutedLanguageModelLoadsAndComputesTheSame(name: String) throws {
+        try TemporaryFolder.with { folder in
+            try expectLoadable(.transformer, in: folder, same: Fixtures.path(name)) {
+                try BuiltCommand.run("permute", Fixtures.path(name), "--quiet", "--clusters", Fixtures.path(name + ".clusters.tsv"), "-o", $0)
+            }
+        }
+    }
+
+    @Test(arguments: ["gpt2-tiny", "pythia-tiny", "llama-tiny"]) func anExtractedLanguageModelLoads(name: String) throws {
+        try TemporaryFolder.with { folder in
+            let clusters = folder + "/clusters.tsv"
+            let found = try BuiltCommand.run("cluster", Fixtures.path(name), "--method", "contiguous", "-k", "4", "--quiet", "-o", clusters)
+            try #require(found.status == 0, "\(found.errors)")
+            try expectLoadable(.transformer, in: folder) {
+                try BuiltCommand.run("extract", Fixtures.path(name), "--quiet", "--clusters", clusters, "--cluster", "1", "-o", $0)
+            }
+        }
+    }
+
+    /// New numbers for every tensor, in every type, as training leaves them.
+    @Test(arguments: ["gpt2-tiny", "pythia-tiny", "llama-tiny"]) func aChangedLanguageModelLoads(name: String) throws {
+        try TemporaryFolder.with { folder in
+            let checkpoint = try Checkpoint.open(Fixtures.path(name))
+            let values = checkpoint.tensors.filter { $0.dtype.isFloatingPoint }.map { record in
+                (record.name, Tensor(shape: record.shape, record.floats().map { $0 * 1.25 }))
+            }
+            var paths: [String] = []
+            for (type, dtype) in [("own", nil), ("bf16", DType.bf16), ("f16", .f16), ("f32", .f32)] {
+                let draft = CheckpointDraft(checkpoint, replacing: Dictionary(uniqueKeysWithValues: values), dtype: dtype)
+                for form in [".tar", ".safetensors", ""] {
+                    paths.append(folder + "/" + type + form)
+                    try CheckpointWriter(path: folder + "/" + type + form).write(draft)
+                }
+            }
+            let found = try libraryScores(.transformer, paths + [Fixtures.path(name)], in: folder)
+            for (place, path) in paths.enumerated() {
+                #expect(found[place] == found[place / 3 * 3], "\(path)")
+                #expect(difference(try ownScores(.transformer, path, in: folder), found[place]) < 1e-5, "\(path)")
+                #expect(difference(found[place], found[paths.count]) > 1e-3, "\(path)")
+            }
+        }
+    }
+}
