@@ -51,9 +51,14 @@ let package = Package(
             dependencies: ["Archives", "Checkpoints", "Datasets", "Evaluation", "Modularity", "Networks", "Tensors"],
             swiftSettings: optimized),
         .target(
+            name: "Circuits",
+            dependencies: ["Archives", "Checkpoints", "Datasets", "Evaluation", "Interventions", "Modularity", "Networks", "Tensors"],
+            swiftSettings: optimized),
+        .target(
             name: "ModinspectCommands",
             dependencies: [
-                "Tensors", "Archives", "Checkpoints", "Datasets", "Evaluation", "Interventions", "Modularity", "Networks", "Training",
+                "Tensors", "Archives", "Checkpoints", "Circuits", "Datasets", "Evaluation", "Interventions", "Modularity", "Networks",
+                "Training",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
@@ -71,10 +76,13 @@ let package = Package(
         .testTarget(
             name: "TrainingTests",
             dependencies: ["Training", "Evaluation", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport"]),
+        .testTarget(
+            name: "CircuitsTests",
+            dependencies: ["Circuits", "Evaluation", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport"]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(
             name: "ModinspectCommandsTests", dependencies: ["ModinspectCommands", "Archives", "Checkpoints", "Modularity", "Tensors"]),
-        .testTarget(name: "CommandLineTests", dependencies: ["modinspect", "Checkpoints", "Tensors", "TestSupport"]),
+        .testTarget(name: "CommandLineTests", dependencies: ["modinspect", "TestSupport"]),
         .testTarget(name: "DocumentationTests", dependencies: ["modinspect", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]

@@ -71,7 +71,8 @@ public struct PromptPairs: Sendable {
     }
 
     private static func unsuitable(_ file: DataFile) -> DatasetError {
-        DatasetError(path: file.path, problem: "no prompt pairs", expected: "JSON with prompts, or CSV with clean and corrupted")
+        DatasetError(path: file.path, problem: "no prompt pairs", expected: "JSON with prompts, or CSV with clean and corrupted",
+            hint: "--pairs by-class draws pairs from samples with a class each")
     }
 }
 
@@ -95,14 +96,20 @@ public struct TokenPairs: Sendable {
 }
 
 extension PromptPairs {
+    /// The most tokens of an answer that a message shows.
+    private static let longestSplit = 8
+
     /// The pairs as token ids.
     ///
     /// - Parameters:
     ///   - prompt: the ids of a prompt's text; nil where there is no tokenizer.
     ///   - answer: the ids of an answer's text, without any that a tokenizer puts before a prompt; nil where there is no tokenizer.
+    ///   - spelling: the text of one token, by which an answer of several shows its split.
     /// - Throws: ``DatasetError`` where a prompt is empty, the prompts of a pair differ in length, an answer is not one token, or text
     ///   meets no tokenizer; what the closures throw.
-    public func tokenized(prompt: ((String) throws -> [Int32])?, answer: ((String) throws -> [Int32])?) throws -> TokenPairs {
+    public func tokenized(
+        prompt: ((String) throws -> [Int32])?, answer: ((String) throws -> [Int32])?, spelling: ((Int32) throws -> String?)? = nil
+    ) throws -> TokenPairs {
         func ids(_ piece: Piece, _ tokenize: ((String) throws -> [Int32])?) throws -> [Int32] {
             switch piece {
             case .tokens(let ids): return ids
@@ -117,9 +124,12 @@ extension PromptPairs {
             try pieces.map { piece in
                 let found = try ids(piece, answer)
                 guard found.count == 1 else {
+                    let split = try found.prefix(Self.longestSplit).map { id in "'\(try spelling?(id) ?? "\(id)")'" }
                     throw DatasetError(
                         path: name, problem: "an answer of pair \(number) is not one token" + (piece.quoted.map { ": " + $0 } ?? ""),
-                        expected: "1 token", found: "\(found.count)")
+                        expected: "1 token",
+                        found: "\(found.count)" + (split.isEmpty ? "" : ": " + split.joined(separator: " "))
+                            + (found.count > split.count ? " ..." : ""))
                 }
                 return found[0]
             }

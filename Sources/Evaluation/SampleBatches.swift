@@ -15,9 +15,12 @@ public struct SampleBatches: Sendable {
     private static let budget = 1 << 24
     private static let largest = 256
 
-    /// - Parameter batchSize: the samples of a batch; chosen by the memory that a run takes where nil.
+    /// - Parameters:
+    ///   - batchSize: the samples of a batch; chosen by the memory that a run takes where nil.
+    ///   - request: what a run will compute, by which its memory is measured; its output alone where nil.
     /// - Throws: ``NetworkError`` or ``DataFitError`` where the data does not fit the network.
-    public init(_ dataset: Dataset, for network: Network, batchSize: Int? = nil) throws {
+    public init(_ dataset: Dataset, for network: Network, batchSize: Int? = nil, request: RunRequest? = nil) throws {
+        let request = request ?? RunRequest(recorded: [network.output])
         self.network = network
         self.dataset = dataset
         let sampleShape = try DataFit(network, dataset).sampleShape
@@ -31,7 +34,9 @@ public struct SampleBatches: Sendable {
             if let known = sizes[length] {
                 size = known
             } else {
-                size = try Self.size(network, sampleShape: sampleShape, length: length, wanted: batchSize.map { min($0, dataset.count) }, data: dataset.name)
+                size = try Self.size(
+                    network, sampleShape: sampleShape, length: length, wanted: batchSize.map { min($0, dataset.count) }, request: request,
+                    data: dataset.name)
                 sizes[length] = size
             }
             let limit = min(dataset.count, start + size)
@@ -46,10 +51,10 @@ public struct SampleBatches: Sendable {
     /// The wanted size, else so many samples that the values of a run keep within the budget.
     ///
     /// - Throws: ``DataFitError`` where a run does not fit into memory.
-    private static func size(_ network: Network, sampleShape: [Int]?, length: Int, wanted: Int?, data: String) throws -> Int {
+    private static func size(_ network: Network, sampleShape: [Int]?, length: Int, wanted: Int?, request: RunRequest, data: String) throws -> Int {
         func bytes(_ samples: Int) throws -> Int {
             try Executor.memory(
-                network, batch: shape(samples: samples, sampleShape: sampleShape, length: length), request: RunRequest(recorded: [network.output]))
+                network, batch: shape(samples: samples, sampleShape: sampleShape, length: length), request: request)
         }
         func check(_ samples: Int, _ bytes: Int, hint: String? = nil) throws {
             let limit = PhysicalMemory.byteCount

@@ -8,7 +8,8 @@ public struct Intervention: Sendable {
     public var node: NodeID
     /// nil for all.
     public var neurons: [Int]?
-    /// The places along the sequence, for outputs [samples, length, width]; nil for all.
+    /// The places along the sequence, for outputs [samples, length, width]; of attention patterns [samples, heads, length, length] those
+    /// that attend; nil for all.
     public var positions: [Int]?
     public var replacement: Replacement
 
@@ -53,9 +54,11 @@ public struct InterventionChange: Sendable, Equatable {
         }
     }
 
-    mutating func add(_ old: Float, _ new: Float) {
+    /// Counts one element that became `new`.
+    public mutating func add(_ old: Float, _ new: Float) {
         elements += 1
-        squaredBefore += Double(old) * Double(old)
+        // What a mask forbids is minus infinity.
+        if old.isFinite { squaredBefore += Double(old) * Double(old) }
         guard new != old else { return }
         let difference = Double(new) - Double(old)
         changed += 1
@@ -77,42 +80,62 @@ extension Intervention {
     ///
     /// The change is summed in Double in the order of the elements.
     func apply(to output: Tensor) -> InterventionChange {
-        let places = NeuronPlaces(output.shape)
-        let chosen = neurons ?? Array(0..<places.neurons)
-        precondition(chosen.allSatisfy { $0 >= 0 && $0 < places.neurons }, "a neuron outside \(output.shape)")
-        let outer: [Int]
-        if let positions {
-            precondition(output.shape.count == 3 && positions.allSatisfy { $0 >= 0 && $0 < output.shape[1] }, "a position outside \(output.shape)")
-            outer = (0..<output.shape[0]).flatMap { sample in positions.map { sample * output.shape[1] + $0 } }
-        } else {
-            outer = Array(0..<places.outer)
-        }
+        let shape = NeuronPlaces(output.shape)
+        let ranges = places(in: output.shape)
         var change = InterventionChange()
         output.withMutableElements { target in
-            func write(_ replacement: (Int, Int) -> Float) {
-                for row in outer {
-                    for neuron in chosen {
-                        let first = (row * places.neurons + neuron) * places.inner
-                        for place in first..<first + places.inner {
-                            let old = target[place]
-                            let new = replacement(neuron, place)
-                            target[place] = new
-                            change.add(old, new)
-                        }
+            func write(_ replacement: (Int) -> Float) {
+                for range in ranges {
+                    for place in range {
+                        let old = target[place]
+                        let new = replacement(place)
+                        target[place] = new
+                        change.add(old, new)
                     }
                 }
             }
-            switch replacement {
-            case .zero: write { _, _ in 0 }
+            switch self.replacement {
+            case .zero: write { _ in 0 }
             case .constants(let constants):
-                precondition(constants.count == places.neurons, "\(constants.count) constants for \(places.neurons) neurons")
-                write { neuron, _ in constants[neuron] }
+                precondition(constants.count == shape.neurons, "\(constants.count) constants for \(shape.neurons) neurons")
+                write { constants[$0 / shape.inner % shape.neurons] }
             case .values(let tensor):
                 precondition(tensor.count == output.count, "\(tensor.shape) for \(output.shape)")
-                tensor.withElements { source in write { _, place in source[place] } }
+                tensor.withElements { source in write { source[$0] } }
             }
         }
         return change
+    }
+
+    /// The elements of an output of `shape` that are replaced, as runs of consecutive ones.
+    public func places(in shape: [Int]) -> [Range<Int>] {
+        let places = NeuronPlaces(shape)
+        precondition(neurons?.allSatisfy { $0 >= 0 && $0 < places.neurons } ?? true, "a neuron outside \(shape)")
+        if neurons == nil, positions == nil { return [0..<places.outer * places.neurons * places.inner] }
+        // Of each sample's rows those of the positions; of a pattern's heads the rows that attend.
+        var rows = Array(0..<places.outer)
+        var inner = [0..<places.inner]
+        if let positions {
+            precondition(shape.count == 3 || shape.count == 4, "positions of \(shape)")
+            let length = shape[shape.count - 2]
+            precondition(positions.allSatisfy { $0 >= 0 && $0 < length }, "a position outside \(shape)")
+            if shape.count == 3 {
+                rows = (0..<shape[0]).flatMap { sample in positions.map { sample * length + $0 } }
+            } else {
+                inner = positions.map { $0 * shape[3]..<($0 + 1) * shape[3] }
+            }
+        }
+        var ranges: [Range<Int>] = []
+        for row in rows {
+            for neuron in neurons ?? Array(0..<places.neurons) {
+                let first = (row * places.neurons + neuron) * places.inner
+                for range in inner {
+                    let (start, end) = (first + range.lowerBound, first + range.upperBound)
+                    if let last = ranges.last, last.upperBound == start { ranges[ranges.count - 1] = last.lowerBound..<end } else { ranges.append(start..<end) }
+                }
+            }
+        }
+        return ranges
     }
 }
 

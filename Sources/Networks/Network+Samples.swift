@@ -20,14 +20,15 @@ extension Network {
     }
 
     /// The nodes whose outputs a run from a recorded one reads: everything that a changed node or parameter leaves as it was and that
-    /// is read downstream of it, and the changed nodes' own outputs before the change.
+    /// is read downstream of it, and the changed nodes' own outputs before the change. Nodes that a fusion leaves out are not read.
     public func frontier(intervened: Set<NodeID> = [], parameters changed: Set<ParameterID> = []) -> Set<NodeID> {
         var isDirty = [Bool](repeating: false, count: nodes.count)
         var frontier: Set<NodeID> = []
         for (index, node) in nodes.enumerated() {
             let hasDirtyInput = node.inputs.contains { isDirty[$0.index] } || node.parameters.contains { changed.contains($0) }
             if hasDirtyInput {
-                for input in node.inputs where !isDirty[input.index] { frontier.insert(input) }
+                let fusion = node.fusion.flatMap { fusion in fusion.replaces.contains(where: intervened.contains) ? nil : fusion }
+                for input in fusion?.inputs ?? node.inputs where !isDirty[input.index] { frontier.insert(input) }
             } else if intervened.contains(NodeID(index)) {
                 frontier.insert(NodeID(index))
             }

@@ -88,7 +88,8 @@ public struct Network: Sendable {
         self.places = places
     }
 
-    private static func shortened(_ site: String) -> String {
+    /// A site's name with hooks written without `hook_`.
+    public static func shortened(_ site: String) -> String {
         site.split(separator: ".", omittingEmptySubsequences: false).map { $0.hasPrefix("hook_") ? $0.dropFirst(5) : $0 }
             .joined(separator: ".")
     }

@@ -77,7 +77,7 @@ class Study:
         self.run("cluster", path, "--layers", layers, "-o", found)
         report = json.loads(self.run("compare", trained, found, "--format", "json"))
         scores = [layer[side]["adjustedRand"] for layer in report["layers"] for side in ("out", "in")]
-        return sum(scores) / len(scores)
+        return round(sum(scores) / len(scores), 2) + 0.0
 
     def score(self, path):
         rows = self.rows("score", path, "--clusters", self.recorded(path))

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Writes the inputs of run_models.py into a folder: an MLP with images, and a model of GPT-2 small's size with token ids.
+"""Writes the inputs of run_models.py into a folder: an MLP with images, a model of GPT-2 small's size with token ids, and a smaller one with
+prompt pairs.
 
     make_models.py FOLDER
 
 Needs torch, numpy and transformers. The weights are random: how long a run takes does not depend on them.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -42,8 +44,24 @@ def gpt2(folder):
     np.save(folder / "tokens.npy", np.random.default_rng(0).integers(0, 50257, (8, 512), dtype=np.int32))
 
 
+def pairs(folder):
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    config = GPT2Config(n_layer=4, n_embd=256, n_head=4, vocab_size=5000, n_positions=64, bos_token_id=0, eos_token_id=0)
+    GPT2LMHeadModel(config).save_pretrained(folder / "gpt2-4")
+    generator = np.random.default_rng(0)
+    prompts = []
+    for _ in range(16):
+        clean, corrupt = generator.integers(0, 5000, (2, 32)).tolist()
+        answers = generator.integers(0, 5000, 2).tolist()
+        prompts.append({"clean": clean, "corrupt": corrupt, "answers": answers[:1], "wrong_answers": answers[1:]})
+    (folder / "pairs.json").write_text(json.dumps({"prompts": prompts}))
+
+
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     mlp(folder)
     gpt2(folder)
+    pairs(folder)

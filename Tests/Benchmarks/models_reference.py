@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
-"""What one would run instead of `modinspect eval` and `ablate`: the same numbers with PyTorch and transformers on the CPU.
+"""What one would run instead of `modinspect eval`, `ablate` and `patch`: the same numbers with PyTorch and transformers on the CPU.
 
     models_reference.py mlp STATE_DICT DATA.npz
     models_reference.py ablate STATE_DICT DATA.npz CLUSTERS.tsv
     models_reference.py gpt2 FOLDER TOKENS.npy
+    models_reference.py patch FOLDER PAIRS.json
 
-Needs torch and numpy; transformers for gpt2. Uses every core, as PyTorch does by itself.
+Needs torch and numpy; transformers for gpt2 and patch. Uses every core, as PyTorch does by itself.
 """
 
 import csv
+import json
 import sys
+import time
 
 import numpy as np
 import torch
@@ -92,6 +95,43 @@ def evaluate_gpt2(folder, tokens):
     print(f"all\tloss {total / count:.6f}\taccuracy {right / count:.6f}")
 
 
+def patch(folder, pairs):
+    """The residual stream before each block, patched at each position by a hook, a whole forward pass for each."""
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    with open(pairs) as file:
+        prompts = json.load(file)["prompts"]
+    clean, corrupted = (torch.tensor([prompt[kind] for prompt in prompts]) for kind in ("clean", "corrupt"))
+    answers, wrong = (torch.tensor([prompt[kind] for prompt in prompts]) for kind in ("answers", "wrong_answers"))
+
+    def difference(tokens):
+        scores = model(tokens, use_cache=False, logits_to_keep=1).logits[:, -1]
+        return (scores.gather(1, answers) - scores.gather(1, wrong)).mean().item()
+
+    started = time.perf_counter()
+    kept = []
+    handles = [block.register_forward_pre_hook(lambda module, inputs: kept.append(inputs[0])) for block in model.transformer.h]
+    found = {"clean": difference(clean)}
+    for handle in handles:
+        handle.remove()
+    found["corrupted"] = difference(corrupted)
+    for number, block in enumerate(model.transformer.h):
+        for position in range(clean.shape[1]):
+
+            def replace(module, inputs):
+                stream = inputs[0].clone()
+                stream[:, position] = kept[number][:, position]
+                return (stream, *inputs[1:])
+
+            handle = block.register_forward_pre_hook(replace)
+            found[f"blocks.{number}.hook_resid_pre {position}"] = difference(corrupted)
+            handle.remove()
+    seconds = time.perf_counter() - started
+    strongest = max(list(found)[2:], key=lambda name: abs(found[name] - found["corrupted"]))
+    print(f"{strongest}\t{found[strongest]:.4f}\tclean {found['clean']:.4f}\tcorrupted {found['corrupted']:.4f}\tloop {seconds:.3f}")
+
+
 if __name__ == "__main__":
     with torch.no_grad():
-        {"mlp": evaluate_mlp, "ablate": ablate, "gpt2": evaluate_gpt2}[sys.argv[1]](*sys.argv[2:])
+        {"mlp": evaluate_mlp, "ablate": ablate, "gpt2": evaluate_gpt2, "patch": patch}[sys.argv[1]](*sys.argv[2:])

@@ -51,6 +51,8 @@ import Testing
         #expect(tokens.answers == [[4]])
         #expect(throws: DatasetError.self) { try pairs.tokenized(prompt: nil, answer: words) }
         #expect(Self.text { try pairs.tokenized(prompt: words, answer: { _ in [1, 2] }) }?.contains("an answer of pair 0 is not one token: ' Mary'") == true)
+        let split = Self.text { try pairs.tokenized(prompt: words, answer: { _ in [1, 2] }, spelling: { [1: " Ma", 2: "ry"][$0] }) }
+        #expect(split?.hasSuffix("not one token: ' Mary', expected 1 token, found 2: ' Ma' 'ry'") == true, "\(split ?? "")")
         #expect(Self.text { try pairs.tokenized(prompt: { _ in [] }, answer: words) }?.contains("a prompt of pair 0 is empty") == true)
         let lengths = Self.text { try pairs.tokenized(prompt: { $0.utf8.map { Int32($0) }.dropLast($0.contains("John gave") ? 1 : 0) }, answer: words) }
         #expect(lengths?.contains("the prompts of pair 0 differ in length, expected 57 tokens as in the clean one, found 58") == true, "\(lengths ?? "")")

@@ -52,6 +52,34 @@ import Testing
                 ]
             ]
         ),
+        (
+            "modinspect.circuit/1",
+            [
+                [
+                    "circuit", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--method", "prune", "--data",
+                    Fixtures.path("models/mnist-mlp.npz"), "--layers", "fc4.weight", "--label", "1",
+                ]
+            ]
+        ),
+        ("modinspect.circuit-overlap/1", [["circuit", "--compare", Fixtures.path("circuits/hand.jsonl"), Fixtures.path("circuits/masks.npz")]]),
+        (
+            "modinspect.patch/1",
+            [
+                [
+                    "patch", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--data", Fixtures.path("models/mnist-mlp.npz"), "--pairs", "by-class",
+                    "--limit", "20", "--metric", "kl", "--metric", "prob",
+                ]
+            ]
+        ),
+        (
+            "modinspect.edges/1",
+            [
+                [
+                    "circuit", "--quiet", Fixtures.path("models/induction.safetensors"), "--method", "eap-ig", "--data",
+                    Fixtures.path("models/induction.pairs.json"), "--bootstrap", "2",
+                ]
+            ]
+        ),
     ]
 
     @Test(arguments: runs) func theKeysOfJSONAreThoseOfThePage(schema: String, arguments: [[String]]) throws {

@@ -3,7 +3,10 @@ import TestSupport
 import Testing
 
 @Suite struct ManualTests {
-    private static let subcommands = ["info", "graph", "cluster", "score", "compare", "eval", "ablate", "init", "finetune", "permute", "extract"]
+    private static let subcommands = [
+        "info", "graph", "cluster", "score", "compare", "eval", "ablate", "patch", "circuit", "init", "finetune", "permute",
+        "extract",
+    ]
 
     @Test func everySubcommandHasAPage() throws {
         let names = try #require(try CommandDescription.root().subcommands).map(\.commandName).filter { $0 != "help" }

@@ -53,32 +53,7 @@ extension LayerCatalog {
 
     /// The three layers whose names take the fewest edits to become the pattern; wild cards cost nothing.
     private func nearestNames(to pattern: String) -> [String] {
-        let wanted = Array(pattern.utf8.prefix(200))
         let candidates = weightMatrices.isEmpty ? layers : weightMatrices
-        let ranked = candidates.prefix(5000).enumerated().map { place, layer in
-            (distance(wanted, Array(TensorName(layer.name).bare.utf8.prefix(200))), place, layer.name)
-        }
-        return ranked.sorted { ($0.0, $0.1) < ($1.0, $1.1) }.prefix(3).map(\.2)
-    }
-
-    /// Levenshtein's distance, where a `*` matches any run for nothing.
-    private func distance(_ pattern: [UInt8], _ name: [UInt8]) -> Int {
-        var row = Array(0...name.count)
-        for byte in pattern {
-            let isStar = byte == UInt8(ascii: "*")
-            var diagonal = row[0]
-            if !isStar { row[0] += 1 }
-            for j in name.indices {
-                let above = row[j + 1]
-                if isStar {
-                    row[j + 1] = min(above, row[j])
-                } else {
-                    let same = byte == name[j] || byte == UInt8(ascii: "?")
-                    row[j + 1] = min(diagonal + (same ? 0 : 1), above + 1, row[j] + 1)
-                }
-                diagonal = above
-            }
-        }
-        return row[name.count]
+        return GlobPattern(pattern).nearest(in: candidates.map { (String(TensorName($0.name).bare), $0.name) })
     }
 }

@@ -18,6 +18,7 @@ struct RootCommand: ParsableCommand {
         version: modinspectVersion,
         subcommands: [
             InfoCommand.self, GraphCommand.self, ClusterCommand.self, ScoreCommand.self, CompareCommand.self, EvalCommand.self,
-            AblateCommand.self, InitCommand.self, FinetuneCommand.self, PermuteCommand.self, ExtractCommand.self,
+            AblateCommand.self, PatchCommand.self, CircuitCommand.self, InitCommand.self, FinetuneCommand.self, PermuteCommand.self,
+            ExtractCommand.self,
         ])
 }

@@ -16,12 +16,21 @@ final class LazyTokenizer: Sendable {
     /// The token ids of a text, without special tokens around it.
     ///
     /// - Throws: ``TokenizerError`` for a tokenizer that cannot be read.
-    func encode(_ text: String) throws -> [Int32] {
-        let made = try tokenizer.withLock { known in
+    func encode(_ text: String) throws -> [Int32] { try made().encode(text, addingSpecialTokens: .never) }
+
+    /// The token ids of a prompt, with the special tokens that the tokenizer's template puts around it.
+    ///
+    /// - Throws: ``TokenizerError`` for a tokenizer that cannot be read.
+    func encodePrompt(_ text: String) throws -> [Int32] { try made().encode(text, addingSpecialTokens: .byTemplate) }
+
+    /// The text of one token; nil where there is none.
+    func text(of token: Int32) throws -> String? { try made().text(of: token) }
+
+    private func made() throws -> Tokenizer {
+        try tokenizer.withLock { known in
             let tokenizer = try known ?? Tokenizer(file, path: path)
             known = tokenizer
             return tokenizer
         }
-        return try made.encode(text, addingSpecialTokens: .never)
     }
 }

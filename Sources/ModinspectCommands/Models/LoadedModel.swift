@@ -62,14 +62,15 @@ struct LoadedModel {
         var source = DatasetSource(
             path: path, labels: options.labels, normalization: options.normalize, context: options.context ?? defaultContext(path),
             tokenWidth: options.tokenWidth, trainFraction: options.trainFraction, seed: seed)
-        if let file = checkpoint.companions["tokenizer.json"] {
-            let path = checkpoint.path + "/tokenizer.json"
-            let tokenizer = LazyTokenizer(file, path: path)
-            source.tokenize = { try tokenizer.encode($0) }
-        }
+        if let tokenizer { source.tokenize = { try tokenizer.encode($0) } }
         let dataset = try source.open()
         guard let limit = options.limit, limit < dataset.count else { return dataset }
         return dataset.selecting(Array(0..<limit))
+    }
+
+    /// The tokenizer beside the weights; nil where there is none.
+    var tokenizer: LazyTokenizer? {
+        checkpoint.companions["tokenizer.json"].map { LazyTokenizer($0, path: checkpoint.path + "/tokenizer.json") }
     }
 
     /// Text is cut to the model's positions, and to no more than this where those are many or unbounded.

@@ -26,11 +26,11 @@ public struct AdaptiveAveragePool: Operation {
         return shape
     }
 
-    private func shares(_ input: Tensor) -> (rows: Pooling.Means, columns: Pooling.Means) {
-        (
-            .shares(length: input.shape[2], count: output.0 ?? input.shape[2]),
-            .shares(length: input.shape[3], count: output.1 ?? input.shape[3])
-        )
+    private func shares(_ input: Tensor) -> (rows: Pooling.Means, columns: Pooling.Means) { means(over: (input.shape[2], input.shape[3])) }
+
+    /// The windows over images of a size that has been checked.
+    package func means(over size: (Int, Int)) -> (rows: Pooling.Means, columns: Pooling.Means) {
+        (.shares(length: size.0, count: output.0 ?? size.0), .shares(length: size.1, count: output.1 ?? size.1))
     }
 
     public func forward(_ pass: ForwardPass) {

@@ -37,8 +37,15 @@ public struct AveragePool: Operation {
         return shape
     }
 
-    private func means(of input: Tensor) -> (rows: Pooling.Means, columns: Pooling.Means) {
-        let (rows, columns) = windows.checkedAxes(of: input)
+    private func means(of input: Tensor) -> (rows: Pooling.Means, columns: Pooling.Means) { means(of: windows.checkedAxes(of: input)) }
+
+    /// The windows over images of a size that has been checked.
+    package func means(over size: (Int, Int)) throws(ShapeProblem) -> (rows: Pooling.Means, columns: Pooling.Means) {
+        means(of: try windows.poolAxes(over: size))
+    }
+
+    private func means(of axes: (rows: WindowAxis, columns: WindowAxis)) -> (rows: Pooling.Means, columns: Pooling.Means) {
+        let (rows, columns) = axes
         switch paddingCounts {
         case .counted: return (.countingPadding(rows), .countingPadding(columns))
         case .ignored: return (.ignoringPadding(rows), .ignoringPadding(columns))

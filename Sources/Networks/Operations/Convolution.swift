@@ -23,7 +23,7 @@ public struct Convolution: Operation {
     public var overwritesGradients: Bool { true }
 
     /// The sizes of the convolution, every one of which can be computed with.
-    private func sizes(input: [Int], weight: [Int]) throws(ShapeProblem) -> ConvolutionShape {
+    package func sizes(input: [Int], weight: [Int]) throws(ShapeProblem) -> ConvolutionShape {
         let (samples, channels, size) = try ShapeProblem.images(input)
         guard weight.count == 4, weight[0] > 0, weight[1] > 0 else {
             throw ShapeProblem(

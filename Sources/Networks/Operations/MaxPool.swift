@@ -29,6 +29,9 @@ public struct MaxPool: Operation {
         return shape
     }
 
+    /// The windows over images of a size that has been checked.
+    package func axes(over size: (Int, Int)) throws(ShapeProblem) -> (rows: WindowAxis, columns: WindowAxis) { try windows.poolAxes(over: size) }
+
     public func forward(_ pass: ForwardPass) {
         let (rows, columns) = windows.checkedAxes(of: pass.inputs[0])
         Pooling.maxima(pass.inputs[0], rows: rows, columns: columns, into: pass.output, team: pass.team)

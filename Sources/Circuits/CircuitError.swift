@@ -1,0 +1,28 @@
+import Archives
+
+/// Why a circuit cannot be looked for. Its description is one line without the checkpoint's path.
+public struct CircuitError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// A layer, an option or a data set; nil where it is the whole model.
+    public let subject: String?
+    /// What is wrong, in lower case without a full stop.
+    public let problem: String
+    public let expected: String?
+    public let found: String?
+    public let hint: String?
+
+    public init(_ subject: String?, _ problem: String, expected: String? = nil, found: String? = nil, hint: String? = nil) {
+        self.subject = subject
+        self.problem = problem
+        self.expected = expected
+        self.found = found
+        self.hint = hint
+    }
+
+    public var description: String {
+        var text = subject.map { "\($0): \(problem)" } ?? problem
+        if let expected { text += ", expected \(expected)" }
+        if let found { text += ", found \(found)" }
+        if let hint { text += "; \(hint)" }
+        return text.singleLine
+    }
+}

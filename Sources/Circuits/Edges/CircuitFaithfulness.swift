@@ -1,0 +1,159 @@
+import Interventions
+import Tensors
+
+/// How a circuit behaves alone: every edge outside it carries the ablated source.
+public struct CircuitMeasures: Sendable {
+    /// The metric, the mean over the pairs.
+    public let metric: Double
+    /// KL of the circuit's answers from the clean run's in nats, the mean over the pairs.
+    public let divergence: Double
+    /// The share of pairs whose highest logit is one of their answers; nil where a pair has none.
+    public let accuracy: Double?
+}
+
+/// Measures circuits between the run with all edges and the run with none.
+///
+/// Faithfulness is (m(circuit) - m(none)) / (m(all) - m(none)): 1 for the whole model; a circuit may have more than 1 or less than 0.
+public struct CircuitFaithfulness: Sendable {
+    public let experiment: EdgeExperiment
+    /// The run with all edges: the model on the clean samples.
+    public let whole: CircuitMeasures
+    /// The run without edges; with corrupted sources the model on the corrupted samples.
+    public let none: CircuitMeasures
+
+    /// - Throws: what running the model does.
+    public init(_ experiment: EdgeExperiment) throws {
+        self.experiment = experiment
+        let measured = try Self.measure([nil, experiment.graph.empty], experiment)
+        (whole, none) = (measured[0], measured[1])
+    }
+
+    /// The metric's length between the two runs.
+    public var scale: BehaviourScale { BehaviourScale(clean: whole.metric, corrupted: none.metric) }
+
+    /// nil where the metric does not move between the two runs.
+    public func faithfulness(_ measures: CircuitMeasures) -> Double? {
+        // Zero without a sign.
+        scale.normalized(measures.metric).map { $0 + 0 }
+    }
+
+    /// - Parameter progress: called with the number of circuits done, each a part for each batch.
+    public func measure(_ circuits: [EdgeSet], progress: (Double) -> Void = { _ in }) throws -> [CircuitMeasures] {
+        try Self.measure(circuits.map(Optional.some), experiment, progress: progress)
+    }
+
+    /// nil is the clean run.
+    private static func measure(
+        _ circuits: [EdgeSet?], _ experiment: EdgeExperiment, progress: (Double) -> Void = { _ in }
+    ) throws -> [CircuitMeasures] {
+        var sums = [(metric: Double, divergence: Double, right: Int)](repeating: (0, 0, 0), count: circuits.count)
+        let team = Team(size: experiment.threads)
+        let width = max(1, min(experiment.threads, circuits.count))
+        let batches = experiment.batches.batches
+        for place in batches.indices {
+            let recording = try EdgeRecording(experiment, place: place, team: team)
+            for start in stride(from: 0, to: circuits.count, by: width) {
+                let chosen = Array(circuits[start..<min(circuits.count, start + width)])
+                let found = try Parallel.map(count: chosen.count, threads: width) { index in
+                    let own = Team(size: max(1, experiment.threads / width))
+                    let logits = chosen[index].map { EdgeState($0, of: recording, experiment.graph, team: own).logits } ?? recording.cleanLogits
+                    let values = experiment.metric.values(logits, recording.answers, clean: recording.cleanLogits)
+                    let divergences = BehaviourMetric.divergence.values(logits, recording.answers, clean: recording.cleanLogits)
+                    return (values.reduce(0, +), divergences.reduce(0, +), right(logits, recording.answers))
+                }
+                for (index, value) in found.enumerated() {
+                    sums[start + index].metric += value.0
+                    sums[start + index].divergence += value.1
+                    sums[start + index].right += value.2
+                }
+                progress(Double(chosen.count) / Double(batches.count))
+            }
+        }
+        let count = Double(max(1, experiment.batches.pairs.count))
+        let isAnswered = !experiment.batches.pairs.answers.contains(where: \.isEmpty)
+        return sums.map {
+            CircuitMeasures(metric: $0.metric / count, divergence: $0.divergence / count, accuracy: isAnswered ? Double($0.right) / count : nil)
+        }
+    }
+
+    /// The rows whose first highest logit is an answer.
+    private static func right(_ logits: Tensor, _ answers: PairAnswers) -> Int {
+        logits.withElements { elements in
+            (0..<logits.rows).count { row in
+                let values = elements[row * logits.width..<(row + 1) * logits.width]
+                guard let largest = values.max(), let place = values.firstIndex(of: largest) else { return false }
+                return answers.right[row].contains(Int32(place - values.startIndex))
+            }
+        }
+    }
+}
+
+/// Circuits of more and more edges.
+public struct FaithfulnessLadder: Sendable {
+    public struct Step: Sendable {
+        /// The edges that were chosen.
+        public let chosen: Int
+        /// Those of them that lead from the input to the output.
+        public let edges: Int
+        public let measures: CircuitMeasures
+        /// nil where the metric does not move.
+        public let faithfulness: Double?
+    }
+
+    public let steps: [Step]
+
+    /// The shares of all edges at which circuits are measured, as in the circuit track of MIB (Mueller et al. 2025).
+    public static let shares = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]
+
+    /// The numbers of edges at those shares, rounded up, each once.
+    public static func sizes(_ edges: Int) -> [Int] {
+        var sizes: [Int] = []
+        for share in shares {
+            let size = Int((share * Double(edges)).rounded(.up))
+            if sizes.last != size { sizes.append(size) }
+        }
+        return sizes
+    }
+
+    /// - Parameter order: the edges, the first to enter first.
+    public init(_ faithfulness: CircuitFaithfulness, order: [Int], progress: (Double) -> Void = { _ in }) throws {
+        let graph = faithfulness.experiment.graph
+        let sizes = Self.sizes(graph.edgeCount).map { min($0, order.count) }
+        let circuits = sizes.map { graph.circuit(order.prefix($0)) }
+        let measured = try faithfulness.measure(circuits, progress: progress)
+        steps = zip(zip(sizes, circuits), measured).map { size, measures in
+            Step(
+                chosen: size.0, edges: size.1.count { $0 }, measures: measures, faithfulness: faithfulness.faithfulness(measures))
+        }
+    }
+
+    /// The area under faithfulness over the share of chosen edges, from none to all, by trapezoids; without any edge faithfulness is 0. nil
+    /// where the metric does not move.
+    public func area(edges: Int) -> Double? {
+        guard edges > 0 else { return nil }
+        var area = 0.0
+        var before = (share: 0.0, faithfulness: 0.0)
+        for step in steps {
+            guard let faithfulness = step.faithfulness else { return nil }
+            let share = Double(step.chosen) / Double(edges)
+            area += (share - before.share) * (faithfulness + before.faithfulness) / 2
+            before = (share, faithfulness)
+        }
+        return area
+    }
+
+    /// The smallest number of edges of an order whose circuit is as faithful as wanted, found by halving between two steps of the ladder; nil
+    /// where no step reaches it. Faithfulness need not grow with every edge: a smaller circuit that reaches it may be passed over.
+    public func smallest(_ wanted: Double, _ faithfulness: CircuitFaithfulness, order: [Int]) throws -> Int? {
+        guard let place = steps.firstIndex(where: { ($0.faithfulness ?? -.infinity) >= wanted }) else { return nil }
+        var low = place > 0 ? steps[place - 1].chosen : 0
+        var high = steps[place].chosen
+        let graph = faithfulness.experiment.graph
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            let measures = try faithfulness.measure([graph.circuit(order.prefix(middle))])
+            if (faithfulness.faithfulness(measures[0]) ?? -.infinity) >= wanted { high = middle } else { low = middle }
+        }
+        return high
+    }
+}

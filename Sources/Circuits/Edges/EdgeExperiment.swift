@@ -1,0 +1,130 @@
+import Evaluation
+import Interventions
+import Networks
+import Tensors
+
+/// What a source gives where an edge is not in the circuit.
+public enum EdgeAblation: String, Sendable, CaseIterable {
+    /// Its value on the corrupted sample of the pair.
+    case corrupted
+    /// Nothing.
+    case zero
+    /// Its mean over all clean samples and positions.
+    case mean
+}
+
+/// A graph whose edges are asked about: on which pairs, by which number, and what an edge outside carries.
+public struct EdgeExperiment: Sendable {
+    public let graph: EdgeGraph
+    public let batches: PairBatches
+    public let metric: BehaviourMetric
+    public let ablation: EdgeAblation
+    public let threads: Int
+    /// What the sources give where they are ablated by their means, one row each.
+    private let means: EdgeEmissions?
+    /// The mean of each stage's stream.
+    private let meanStreams: [Tensor]
+
+    /// The elements that a batch's sources may take where nobody says how many pairs a batch has.
+    private static let budget = 1 << 26
+
+    /// The pairs of a batch whose sources keep within a budget.
+    public static func batchSize(_ graph: EdgeGraph, pairs: BehaviourPairs, wanted: Int?) throws -> Int {
+        if let wanted { return wanted }
+        let longest = (0..<pairs.count).map(pairs.length(of:)).max() ?? 1
+        let shape: BatchShape = longest > 0 ? .tokens(samples: 1, length: longest) : graph.network.exampleBatch
+        let shapes = try graph.network.shapes(for: shape)
+        var elements = 0
+        for (space, sources) in graph.spaces.enumerated() {
+            let node = space == 0 ? graph.input : graph.stages[space - 1].emission
+            elements += sources.count * shapes[node.index].reduce(1, *) / max(shape.samples, 1)
+        }
+        return max(1, min(64, budget / max(elements, 1)))
+    }
+
+    /// - Throws: ``DataFitError`` where pairs lack the answers that the metric reads.
+    public init(_ graph: EdgeGraph, _ batches: PairBatches, metric: BehaviourMetric, ablation: EdgeAblation, threads: Int) throws {
+        try metric.check(batches.pairs)
+        self.graph = graph
+        self.batches = batches
+        self.metric = metric
+        self.ablation = ablation
+        self.threads = max(1, threads)
+        guard ablation == .mean else {
+            (means, meanStreams) = (nil, [])
+            return
+        }
+        var sums = EdgeMeans(graph)
+        let team = Team(size: max(1, threads))
+        let nodes = Set(EdgeEmissions.nodes(graph) + graph.stages.map(\.stream))
+        for place in batches.batches.indices {
+            let executor = try Executor(graph.network, batch: batches.shape(place), request: RunRequest(recorded: nodes), team: team)
+            sums.add(executor.run(batches.clean(place)))
+        }
+        (means, meanStreams) = (sums.emissions, sums.streams)
+    }
+
+    /// What ablated sources give, where that does not depend on the corrupted samples.
+    func ablated(like clean: EdgeEmissions) -> EdgeEmissions? {
+        switch ablation {
+        case .corrupted: nil
+        case .zero: clean.map { Tensor.zeros($0.shape) }
+        case .mean: means.map { clean.combined(with: $0) { EdgeMeans.spread($1, like: $0) } }
+        }
+    }
+
+    /// What a stage reads where all sources are ablated, in the shape of its stream; nil where the corrupted run says it.
+    func ablatedStream(_ stage: Int, like stream: Tensor) -> Tensor? {
+        switch ablation {
+        case .corrupted: return nil
+        case .mean: return EdgeMeans.spread(meanStreams[stage], like: stream)
+        case .zero:
+            let result = Tensor.zeros(stream.shape)
+            if let constant = graph.stages[stage].constant { Product.repeatRow(constant, into: result, team: Team(size: 1)) }
+            return result
+        }
+    }
+}
+
+/// Means of recorded outputs over samples and positions: of sequences one row, of other samples one sample.
+struct EdgeMeans {
+    private let graph: EdgeGraph
+    private var sums: [NodeID: [Double]] = [:]
+    private var shapes: [NodeID: [Int]] = [:]
+    private var counts: [NodeID: Int] = [:]
+
+    init(_ graph: EdgeGraph) { self.graph = graph }
+
+    mutating func add(_ run: RecordedRun) {
+        for node in Set(EdgeEmissions.nodes(graph) + graph.stages.map(\.stream)) {
+            guard let value = run[node] else { continue }
+            let width = value.shape.count == 3 ? value.width : value.count / max(value.shape[0], 1)
+            var sum = sums[node] ?? [Double](repeating: 0, count: width)
+            value.withElements { elements in
+                for (place, element) in elements.enumerated() { sum[place % width] += Double(element) }
+            }
+            sums[node] = sum
+            shapes[node] = value.shape.count == 3 ? [width] : Array(value.shape.dropFirst())
+            counts[node, default: 0] += value.count / max(width, 1)
+        }
+    }
+
+    private func mean(_ node: NodeID) -> Tensor {
+        let count = Double(max(counts[node] ?? 1, 1))
+        return Tensor(shape: shapes[node] ?? [0], (sums[node] ?? []).map { Float($0 / count) })
+    }
+
+    var emissions: EdgeEmissions {
+        let all = EdgeEmissions.nodes(graph).map(mean)
+        return EdgeEmissions(input: all[0], stages: Array(all.dropFirst()))
+    }
+
+    var streams: [Tensor] { graph.stages.map { mean($0.stream) } }
+
+    /// A mean in every row of a tensor of that shape.
+    static func spread(_ mean: Tensor, like value: Tensor) -> Tensor {
+        let result = Tensor(uninitialized: value.shape)
+        Product.repeatRow(mean.reshaped([mean.count]), into: result, team: Team(size: 1))
+        return result
+    }
+}

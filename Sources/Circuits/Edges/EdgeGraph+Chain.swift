@@ -1,0 +1,74 @@
+import Networks
+import Tensors
+
+extension EdgeGraph {
+    /// The graph of a plain chain: one input, the groups of every hidden layer, one output.
+    ///
+    /// - Parameter groups: of a hidden layer's neurons by its node; nil where every neuron is a node.
+    static func chain(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]]?) throws(EdgeGraphError) -> EdgeGraph {
+        let layers = network.nodes.indices.filter { network.nodes[$0].operation is Linear || network.nodes[$0].operation is Convolution }
+            .map(NodeID.init)
+        guard layers.count > 1 else { throw EdgeGraphError("the network has no hidden layer", expected: "two layers with weights or more") }
+        var builder = EdgeGraphBuilder(network, input: network.nodes[layers[0].index].inputs[0])
+        var visible = 0..<1
+        var spaces = [visible]
+        for (place, layer) in layers.enumerated() {
+            let stream = network.nodes[layer.index].inputs[0]
+            let width = builder.width(of: layer)
+            guard place + 1 < layers.count else {
+                let slice = try builder.slice(of: layer, rows: nil, target: 0, width: width)
+                try builder.add(
+                    [
+                        EdgeGraphBuilder.Draft(
+                            readers: [("logits", [slice], 0..<0)], targets: [EdgeUnit.Target(node: layer, channels: Array(0..<width))],
+                            steps: try builder.steps(from: [layer], to: network.output), output: network.output)
+                    ], reading: visible, space: place, stream: stream, norm: nil, emission: network.output, constant: nil, isOutput: true)
+                break
+            }
+            let emission = network.nodes[layers[place + 1].index].inputs[0]
+            let site = network.nodes[layer.index].site
+            let parts = groups.map { $0[layer] ?? [NeuronGroup(name: "all", neurons: Array(0..<width))] } ?? NeuronGroup.single(width)
+            var units: [EdgeGraphBuilder.Draft] = []
+            for part in parts {
+                let isWhole = part.neurons.count == width
+                let slice = try builder.slice(of: layer, rows: isWhole ? nil : part.neurons, target: 0, width: width)
+                let name = part.name == "all" ? site : "\(site).\(part.name)"
+                units.append(
+                    EdgeGraphBuilder.Draft(
+                        readers: [(name, [slice], 0..<1)], targets: [EdgeUnit.Target(node: layer, channels: part.neurons)],
+                        steps: try builder.steps(from: [layer], to: emission, channels: isWhole ? nil : part.neurons), output: emission,
+                        sources: [(name, isWhole ? nil : part.neurons, isWhole ? .output : .channels(part.neurons, of: width))]))
+            }
+            let first = builder.sourceCount
+            try builder.add(units, reading: visible, space: place, stream: stream, norm: nil, emission: emission, constant: nil)
+            visible = first..<builder.sourceCount
+            spaces.append(visible)
+        }
+        return builder.graph(granularity, spaces: spaces)
+    }
+
+    /// The graph of a network.
+    ///
+    /// - Parameter groups: for ``EdgeGranularity/cluster``, the groups of each layer that is cut, by the node whose output its neurons are.
+    /// - Throws: ``EdgeGraphError`` where the network cannot be cut so.
+    public init(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]] = [:]) throws(EdgeGraphError) {
+        if granularity == .cluster, groups.isEmpty { throw EdgeGraphError("no layer of the network has clusters") }
+        if case .tokens = network.input {
+            var groups = groups
+            if granularity == .neuron {
+                for (place, node) in network.nodes.enumerated() where node.site.hasSuffix("mlp.hook_pre") {
+                    let parameter = node.parameters.first.map { network.parameters[$0.index].shape } ?? [0, 0]
+                    let isTransposed = (node.operation as? Linear)?.layout == .inOut
+                    groups[NodeID(place)] = NeuronGroup.single(parameter[isTransposed ? 1 : 0])
+                }
+            }
+            self = try .transformer(network, granularity, groups: granularity == .component ? [:] : groups)
+            return
+        }
+        guard granularity != .component else {
+            throw EdgeGraphError(
+                "a plain chain has no heads and no residual stream", hint: "--granularity neuron, or cluster with --clusters, cuts its layers")
+        }
+        self = try .chain(network, granularity, groups: granularity == .neuron ? nil : groups)
+    }
+}

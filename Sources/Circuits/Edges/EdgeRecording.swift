@@ -1,0 +1,68 @@
+import Interventions
+import Networks
+import Tensors
+
+/// What the clean and the corrupted run of one batch of pairs say, from which every question about edges starts.
+struct EdgeRecording: Sendable {
+    let place: Int
+    /// Of the clean run.
+    let clean: EdgeEmissions
+    /// What the sources give where they are ablated.
+    let ablated: EdgeEmissions
+    /// What each stage reads in the clean run.
+    let streams: [Tensor]
+    /// What each stage reads where all sources are ablated.
+    let ablatedStreams: [Tensor]
+    /// What the readers make of their inputs in the clean run, all readers of a node side by side.
+    let targets: [NodeID: Tensor]
+    let cleanLogits: Tensor
+    let corruptedLogits: Tensor
+    let answers: PairAnswers
+
+    var pairs: Int { cleanLogits.rows }
+
+    /// The nodes whose outputs a run must record.
+    static func nodes(_ graph: EdgeGraph) -> Set<NodeID> { Set(EdgeEmissions.nodes(graph) + graph.stages.map(\.stream) + targets(graph)) }
+
+    /// Runs both samples of a batch's pairs.
+    ///
+    /// - Parameter executor: for the clean samples, the last to run, which records ``nodes(_:)``; one of its own where nil.
+    init(_ experiment: EdgeExperiment, place: Int, cleanBy cleanExecutor: Executor? = nil, team: Team) throws {
+        let graph = experiment.graph
+        let batches = experiment.batches
+        let targets = Self.targets(graph)
+        let executor = try Executor(
+            graph.network, batch: batches.shape(place), request: RunRequest(recorded: Self.nodes(graph)), team: team)
+        let output = EdgeOutput(graph)
+
+        let corrupted = executor.run(batches.corrupted(place))
+        let corruptedStreams = Self.streams(corrupted, graph)
+        let corruptedEmissions = EdgeEmissions(corrupted, graph)
+        corruptedLogits = output.logits(corruptedStreams[corruptedStreams.count - 1], team: team)
+
+        let run = (cleanExecutor ?? executor).run(batches.clean(place))
+        let streams = Self.streams(run, graph)
+        let clean = EdgeEmissions(run, graph)
+        cleanLogits = output.logits(streams[streams.count - 1], team: team)
+        self.targets = targets.reduce(into: [:]) { result, node in result[node] = run[node]?.copied() }
+        ablated = experiment.ablated(like: clean) ?? corruptedEmissions
+        ablatedStreams = streams.indices.map { experiment.ablatedStream($0, like: streams[$0]) ?? corruptedStreams[$0] }
+        self.clean = clean
+        self.streams = streams
+        self.place = place
+        answers = batches.answers(place)
+    }
+
+    /// The nodes that readers write, but for the output's.
+    static func targets(_ graph: EdgeGraph) -> [NodeID] {
+        var seen: Set<NodeID> = []
+        return graph.stages.filter { !$0.isOutput }.flatMap { $0.units.flatMap { $0.targets.map(\.node) } }.filter { seen.insert($0).inserted }
+    }
+
+    private static func streams(_ run: RecordedRun, _ graph: EdgeGraph) -> [Tensor] {
+        graph.stages.map { stage in
+            guard let value = run[stage.stream] else { preconditionFailure("no stream") }
+            return value.copied()
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import Tensors
+
+/// For each edge by how much the metric moves where the edge is taken out: what is computed, or what an approximation says.
+public struct EdgeScores: Sendable {
+    /// The mean over the pairs, by edge.
+    public let means: [Double]
+    /// For each pair the score of each edge, where they were asked for.
+    public let byPair: [[Float]]?
+
+    init(means: [Double], byPair: [[Float]]? = nil) {
+        self.means = means
+        self.byPair = byPair
+    }
+
+    /// The means over pairs that may come more than once or not at all; nil where the pairs' own scores were not kept.
+    public func mean(over pairs: [Int]) -> [Double]? {
+        guard let byPair, !pairs.isEmpty else { return nil }
+        var sums = [Double](repeating: 0, count: means.count)
+        for pair in pairs {
+            for (edge, score) in byPair[pair].enumerated() { sums[edge] += Double(score) }
+        }
+        return sums.map { $0 / Double(pairs.count) }
+    }
+
+    /// The edges by the size of their scores, the largest first; of equals the one that a run comes to first.
+    public static func ranking(_ scores: [Double]) -> [Int] {
+        scores.indices.sorted { first, second in
+            let (a, b) = (abs(scores[first]), abs(scores[second]))
+            return a == b ? first < second : a > b
+        }
+    }
+}
+
+/// Sums scores pair by pair, batch by batch.
+struct EdgeScoreSums {
+    private var sums: [Double]
+    private var byPair: [[Float]]?
+    private let pairs: Int
+
+    /// - Parameter keepsPairs: whether each pair's scores are kept.
+    init(edges: Int, pairs: Int, keepsPairs: Bool) {
+        sums = [Double](repeating: 0, count: edges)
+        byPair = keepsPairs ? [[Float]](repeating: [Float](repeating: 0, count: edges), count: pairs) : nil
+        self.pairs = pairs
+    }
+
+    mutating func add(_ value: Double, edge: Int, pair: Int) {
+        sums[edge] += value
+        byPair?[pair][edge] += Float(value)
+    }
+
+    var scores: EdgeScores { EdgeScores(means: sums.map { $0 / Double(max(pairs, 1)) }, byPair: byPair) }
+}

@@ -1,0 +1,166 @@
+import Interventions
+import Tensors
+
+/// How the edges of a circuit are found.
+public enum EdgeMethod: Sendable, Equatable {
+    /// Every edge patched alone.
+    case exact
+    /// Attribution with the gradient averaged over so many steps; with one step the clean run's.
+    case attribution(steps: Int)
+    /// Edge after edge taken out where that hurts less than the threshold.
+    case discovery(threshold: Double)
+}
+
+/// How large a circuit is made of scores.
+public enum EdgeCircuitSize: Sendable, Equatable {
+    /// The first edges of the order.
+    case edges(Int)
+    /// The edges whose scores are at least so large, with either sign.
+    case threshold(Double)
+    /// The smallest circuit that is at least so faithful.
+    case faithfulness(Double)
+    /// What the method itself keeps.
+    case found
+}
+
+/// A circuit of edges from beginning to end: scores, choice, faithfulness, resampling.
+public struct EdgeSearch: Sendable {
+    public let experiment: EdgeExperiment
+    public let method: EdgeMethod
+    public let size: EdgeCircuitSize
+    public let selection: EdgeSelection
+    public let resamples: Int
+    public let seed: UInt64
+
+    public init(_ experiment: EdgeExperiment, method: EdgeMethod, size: EdgeCircuitSize, selection: EdgeSelection, resamples: Int, seed: UInt64) {
+        self.experiment = experiment
+        self.method = method
+        self.size = size
+        self.selection = selection
+        self.resamples = resamples
+        self.seed = seed
+    }
+
+    public struct Result: Sendable {
+        /// By edge: how the metric moves without it; of discovery how much that hurt when the edge was tried.
+        public let scores: [Double]
+        public let kept: EdgeSet
+        /// The edges that were chosen, some of which may lead nowhere.
+        public let chosen: Int
+        public let whole: CircuitMeasures
+        public let none: CircuitMeasures
+        public let circuit: CircuitMeasures
+        /// nil where the metric does not move between the runs with all edges and with none.
+        public let faithfulness: Double?
+        public let ladder: FaithfulnessLadder
+        public let area: Double?
+        public let bootstrap: CircuitBootstrap?
+        /// What computing the scores took.
+        public let seconds: Double
+    }
+
+    /// - Parameter progress: called with shares of the work that add up to 1.
+    /// - Throws: ``CircuitError`` where no circuit is as faithful as wanted.
+    public func run(progress: @escaping (Double) -> Void = { _ in }) throws -> Result {
+        let graph = experiment.graph
+        let pairs = experiment.batches.pairs.count
+        let share = resamples > 0 && isDiscovery ? 0.5 / Double(resamples + 1) : 0.5
+        let clock = ContinuousClock()
+        let start = clock.now
+        let found = try find(share: share, progress)
+        let elapsed = clock.now - start
+        let faithfulness = try CircuitFaithfulness(experiment)
+        let ladder = try FaithfulnessLadder(faithfulness, order: found.order) { progress($0 * 0.4 / Double(FaithfulnessLadder.shares.count)) }
+        let chosen = try choose(found, faithfulness, ladder)
+        let kept = graph.circuit(found.order.prefix(chosen))
+        let measures = try faithfulness.measure([kept])[0]
+        var bootstrap: CircuitBootstrap?
+        if resamples > 0 {
+            bootstrap = try CircuitBootstrap(of: kept, pairs: pairs, resamples: resamples, seed: seed) { drawn in
+                try again(found, drawn, chosen: chosen) { progress($0 * share) }
+            }
+        }
+        return Result(
+            scores: found.scores, kept: kept, chosen: chosen, whole: faithfulness.whole, none: faithfulness.none, circuit: measures,
+            faithfulness: faithfulness.faithfulness(measures), ladder: ladder, area: ladder.area(edges: graph.edgeCount), bootstrap: bootstrap,
+            seconds: Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18)
+    }
+
+    private var isDiscovery: Bool { if case .discovery = method { true } else { false } }
+
+    /// What a method says before a size is chosen.
+    private struct Found {
+        let scores: [Double]
+        /// The edges in the order in which they enter a circuit.
+        let order: [Int]
+        /// How many of them the method itself keeps.
+        let kept: Int
+        var pairScores: EdgeScores?
+        var recordings: [EdgeRecordingBox] = []
+    }
+
+    private func find(share: Double, _ progress: @escaping (Double) -> Void) throws -> Found {
+        let graph = experiment.graph
+        let pairs = Double(max(1, experiment.batches.pairs.count))
+        switch method {
+        case .exact:
+            let total = Double(max(1, graph.edgeCount * experiment.batches.batches.count))
+            let scores = try ExactPatching(experiment).scores(keepsPairs: resamples > 0) { progress(share * Double($0) / total) }
+            return Found(scores: scores.means, order: graph.order(scores.means, by: selection), kept: graph.edgeCount, pairScores: scores)
+        case .attribution(let steps):
+            let scores = try EdgeAttribution(experiment, steps: steps).scores(keepsPairs: resamples > 0) { progress(share * Double($0) / pairs) }
+            return Found(scores: scores.means, order: graph.order(scores.means, by: selection), kept: graph.edgeCount, pairScores: scores)
+        case .discovery(let threshold):
+            let discovery = CircuitDiscovery(experiment, threshold: threshold)
+            let recordings = try discovery.recordings()
+            let result = try discovery.run(recordings) { progress(share * Double($0) / Double(max(1, graph.edgeCount))) }
+            // What is kept goes before what is not, each by the damage.
+            let order = graph.order(result.damages, by: .top)
+            return Found(
+                scores: result.damages, order: order.filter { result.kept[$0] } + order.filter { !result.kept[$0] },
+                kept: result.kept.count { $0 }, recordings: resamples > 0 ? recordings : [])
+        }
+    }
+
+    private func choose(_ found: Found, _ faithfulness: CircuitFaithfulness, _ ladder: FaithfulnessLadder) throws -> Int {
+        switch size {
+        case .found: return found.kept
+        case .edges(let count): return min(count, found.order.count)
+        case .threshold(let threshold): return Self.count(found.scores, found.order, threshold)
+        case .faithfulness(let wanted):
+            guard faithfulness.scale.moves else {
+                throw CircuitError(
+                    "--target-faithfulness", "the metric does not move between the clean and the corrupted runs, so that no circuit can be more faithful than another",
+                    found: "\(faithfulness.whole.metric) and \(faithfulness.none.metric)", hint: "--edges N takes a number of edges")
+            }
+            guard let count = try ladder.smallest(wanted, faithfulness, order: found.order) else {
+                let best = ladder.steps.compactMap(\.faithfulness).max() ?? 0
+                throw CircuitError("--target-faithfulness", "no circuit of the ladder reaches it", expected: "\(wanted)", found: "at most \(best)")
+            }
+            return count
+        }
+    }
+
+    /// How many edges of an order come before the first whose score is smaller. An order from the output back need not fall: its edges beyond
+    /// the first small one are left out.
+    private static func count(_ scores: [Double], _ order: [Int], _ threshold: Double) -> Int {
+        order.firstIndex { abs(scores[$0]) < threshold } ?? order.count
+    }
+
+    /// The circuit of other pairs, chosen in the same way and of the same size.
+    private func again(_ found: Found, _ drawn: [Int], chosen: Int, progress: @escaping (Double) -> Void) throws -> EdgeSet {
+        let graph = experiment.graph
+        if case .discovery(let threshold) = method {
+            var weights = [Int](repeating: 0, count: experiment.batches.pairs.count)
+            for pair in drawn { weights[pair] += 1 }
+            let result = try CircuitDiscovery(experiment, threshold: threshold).run(found.recordings, weights: weights) {
+                progress(Double($0) / Double(max(1, graph.edgeCount)))
+            }
+            return graph.connected(result.kept)
+        }
+        guard let scores = found.pairScores?.mean(over: drawn) else { return graph.empty }
+        let order = graph.order(scores, by: selection)
+        if case .threshold(let threshold) = size { return graph.circuit(order.prefix(Self.count(scores, order, threshold))) }
+        return graph.circuit(order.prefix(chosen))
+    }
+}

@@ -1,0 +1,82 @@
+/// In which order edges enter a circuit.
+public enum EdgeSelection: String, Sendable, CaseIterable {
+    /// By the size of their scores.
+    case top
+    /// From the output backwards: the edge of the largest score among those that lead into what the circuit already has.
+    case greedy
+}
+
+extension EdgeGraph {
+    /// All edges that can be chosen, the first to enter a circuit first. Of equal scores the edge that a run comes to first goes before.
+    public func order(_ scores: [Double], by selection: EdgeSelection) -> [Int] {
+        let ranking = EdgeScores.ranking(scores)
+        switch selection {
+        case .top: return ranking
+        case .greedy: return greedyOrder(ranking)
+        }
+    }
+
+    private func greedyOrder(_ ranking: [Int]) -> [Int] {
+        var rank = [Int](repeating: 0, count: ranking.count)
+        for (place, edge) in ranking.enumerated() { rank[edge] = place }
+        var isOpen = [Bool](repeating: false, count: ranking.count)
+        var isReached = [Bool](repeating: false, count: sources.count)
+        var next = ranking.count
+        func open(_ reader: Int) {
+            for edge in edges(to: reader) {
+                isOpen[rank[edge]] = true
+                next = min(next, rank[edge])
+            }
+        }
+        var readersOf = [[Int]](repeating: [], count: sources.count)
+        for (place, reader) in readers.enumerated() {
+            if reader.writes.isEmpty { open(place) }
+            for source in reader.writes { readersOf[source].append(place) }
+        }
+        var order: [Int] = []
+        while next < ranking.count {
+            guard isOpen[next] else {
+                next += 1
+                continue
+            }
+            isOpen[next] = false
+            let edge = ranking[next]
+            order.append(edge)
+            let source = ends(of: edge).source
+            if !isReached[source] {
+                isReached[source] = true
+                // A reader that several sources share has its edges in the order already where one of them was reached before.
+                for reader in readersOf[source] where !readers[reader].writes.contains(where: { $0 != source && isReached[$0] }) { open(reader) }
+            }
+        }
+        return order
+    }
+
+    /// The edges of a circuit that lie on a way from the input to the output; the others lead nowhere.
+    public func connected(_ kept: EdgeSet) -> EdgeSet {
+        precondition(kept.count == edgeCount, "\(kept.count) of \(edgeCount) edges")
+        var isFed = [Bool](repeating: false, count: sources.count)
+        isFed[0] = true
+        for (place, reader) in readers.enumerated() {
+            let edges = edges(to: place)
+            let reads = reader.sources.contains { isFed[$0] && kept[edges.lowerBound + $0 - reader.sources.lowerBound] }
+            if reads { for source in reader.writes { isFed[source] = true } }
+        }
+        var isRead = [Bool](repeating: false, count: sources.count)
+        var connected = empty
+        for (place, reader) in readers.enumerated().reversed() where reader.writes.isEmpty || reader.writes.contains(where: { isRead[$0] }) {
+            for (source, edge) in zip(reader.sources, edges(to: place)) where kept[edge] && isFed[source] {
+                connected[edge] = true
+                isRead[source] = true
+            }
+        }
+        return connected
+    }
+
+    /// The circuit of the first edges of an order, without those that lead nowhere.
+    public func circuit(_ order: some Sequence<Int>) -> EdgeSet {
+        var kept = empty
+        for edge in order { kept[edge] = true }
+        return connected(kept)
+    }
+}

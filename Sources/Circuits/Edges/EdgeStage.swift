@@ -1,0 +1,103 @@
+import Networks
+import Tensors
+
+/// Readers that a run comes to at one time: all heads of a block's attention, the parts of an MLP, a layer of a chain, the output.
+struct EdgeStage: Sendable {
+    let readers: Range<Int>
+    /// The space whose sources are read, and how many of them, from its first on.
+    let space: Int
+    let visible: Int
+    /// What is read where all readers read the same.
+    let stream: NodeID
+    /// The norm before the readers.
+    let norm: UnitStep?
+    let units: [EdgeUnit]
+    /// The node whose output the stage's sources are parts of; the network's output at the end.
+    let emission: NodeID
+    /// What the sources before this stage leave out of the stream: the sum of the output biases, [width].
+    let constant: Tensor?
+    /// Whether this is where the network answers.
+    let isOutput: Bool
+}
+
+/// Readers and sources between which something is computed that concerns no others: a key head with its heads, a neuron, an MLP.
+struct EdgeUnit: Sendable {
+    /// A part of a reader's matrices: what it makes of the normalised input.
+    struct ReaderSlice: Sendable {
+        let operation: any Networks.Operation
+        let parameters: [Tensor]
+        /// Which of the unit's targets it writes, and which channels of that.
+        let target: Int
+        let channels: Range<Int>
+    }
+
+    struct Reader: Sendable {
+        let reader: Int
+        let slices: [ReaderSlice]
+    }
+
+    /// Channels of a node's output: what the readers of this unit make.
+    struct Target: Sendable {
+        let node: NodeID
+        let channels: [Int]
+    }
+
+    /// How a source comes out of the unit's output.
+    enum Writing: Sendable {
+        /// As it is.
+        case output
+        /// The channels through a part [channels, width] of the output matrix.
+        case product(channels: Range<Int>, weight: Tensor)
+        /// As these of the layer's channels, the others 0. A channel's places lie side by side in the space.
+        case channels([Int], of: Int)
+    }
+
+    struct Source: Sendable {
+        let source: Int
+        /// The channels of the stage's emission that the source is made of; nil for all.
+        let emitted: [Int]?
+        let writing: Writing
+    }
+
+    let readers: [Reader]
+    let targets: [Target]
+    let steps: [UnitStep]
+    /// The node whose channels the steps end with.
+    let output: NodeID
+    let sources: [Source]
+}
+
+/// An operation of the network on some of its channels.
+struct UnitStep: Sendable {
+    let operation: any Networks.Operation
+    let inputs: [NodeID]
+    let parameters: [Tensor]
+    let output: NodeID
+
+    func apply(_ inputs: [Tensor], team: Team) -> Tensor { operation.applied(to: inputs, parameters, team: team) }
+}
+
+extension Networks.Operation {
+    /// The output for inputs that are known to fit, in memory of its own.
+    func applied(to inputs: [Tensor], _ parameters: [Tensor], team: Team) -> Tensor {
+        let shapes = inputs.map(\.shape)
+        do throws(ShapeProblem) {
+            let shape = try outputShape(inputs: shapes, parameters: parameters.map(\.shape), batch: .values(shapes[0]))
+            let output = Tensor(uninitialized: shape)
+            let scratch = Tensor(uninitialized: [forwardScratch(inputs: shapes, output: shape, team: team.size)])
+            forward(ForwardPass(inputs: inputs, parameters: parameters, output: output, scratch: scratch, team: team))
+            return output
+        } catch {
+            preconditionFailure("\(name): \(error)")
+        }
+    }
+
+    /// Adds to `gradient` what the output's gradient gives the only input.
+    func addGradient(_ outputGradient: Tensor, at input: Tensor, output: Tensor, _ parameters: [Tensor], to gradient: Tensor, team: Team) {
+        let scratch = Tensor(uninitialized: [backwardScratch(inputs: [input.shape], output: output.shape, team: team.size)])
+        backward(
+            BackwardPass(
+                inputs: [input], parameters: parameters, output: output, outputGradient: outputGradient, inputGradients: [gradient],
+                parameterGradients: parameters.map { _ in nil }, scratch: scratch, team: team))
+    }
+}

@@ -1,0 +1,84 @@
+import Interventions
+import Tensors
+
+/// Runs variants of recorded runs, as many at a time as memory allows.
+struct EdgeVariants: Sendable {
+    let experiment: EdgeExperiment
+
+    /// The elements that the changed sources of a portion may take.
+    private static let budget = 1 << 25
+    /// The most variants of a portion.
+    private static let largest = 256
+
+    /// How many variants of a batch are run at a time. Depends on the shapes alone.
+    func portion(_ state: EdgeState) -> Int {
+        let elements = state.differences.reduce(0) { $0 + $1.count }
+        return max(1, min(Self.largest, Self.budget / max(elements, 1)))
+    }
+
+    /// The metric of each variant for each pair of a batch; nil where the output does not depend on the reader.
+    ///
+    /// - Parameter rows: for each variant the weights of the reader's sources.
+    func values(of reader: Int, rows: [[Float]], in state: EdgeState, team: Team) -> [[Double]]? {
+        guard let logits = state.logits(of: reader, rows: rows, team: team) else { return nil }
+        let pairs = state.recording.pairs
+        return rows.indices.map { place in
+            experiment.metric.values(
+                logits[place * pairs..<(place + 1) * pairs], state.recording.answers, clean: state.recording.cleanLogits)
+        }
+    }
+}
+
+/// Every edge's effect, one run for each: in the clean run one reader gets one source's ablated value.
+///
+/// score(u -> v) = metric of that run - metric of the clean run. Only what lies downstream of the reader is computed, for many sources of
+/// one reader at a time.
+public struct ExactPatching: Sendable {
+    public let experiment: EdgeExperiment
+
+    public init(_ experiment: EdgeExperiment) { self.experiment = experiment }
+
+    /// - Parameters:
+    ///   - keepsPairs: whether the scores of each pair are kept.
+    ///   - progress: called with the number of edges done, each counted once for each batch.
+    public func scores(keepsPairs: Bool = false, progress: (Int) -> Void = { _ in }) throws -> EdgeScores {
+        let graph = experiment.graph
+        var sums = EdgeScoreSums(edges: graph.edgeCount, pairs: experiment.batches.pairs.count, keepsPairs: keepsPairs)
+        let variants = EdgeVariants(experiment: experiment)
+        let team = Team(size: experiment.threads)
+        for place in experiment.batches.batches.indices {
+            let pairs = experiment.batches.batches[place]
+            let state = EdgeState(cleanOf: try EdgeRecording(experiment, place: place, team: team), graph, team: team)
+            let clean = experiment.metric.values(state.logits, state.recording.answers, clean: state.recording.cleanLogits)
+            let portion = variants.portion(state)
+            // A portion is some sources of one reader.
+            let portions = graph.readers.indices.flatMap { reader in
+                let count = graph.readers[reader].sources.count
+                return stride(from: 0, to: count, by: portion).map { (reader: reader, sources: $0..<min(count, $0 + portion)) }
+            }
+            let wave = 8 * experiment.threads
+            for start in stride(from: 0, to: portions.count, by: wave) {
+                let chosen = Array(portions[start..<min(portions.count, start + wave)])
+                let results = try Parallel.map(count: chosen.count, threads: experiment.threads) { index in
+                    let whole = state.row(chosen[index].reader)
+                    let rows = chosen[index].sources.map { source in
+                        var row = whole
+                        row[source] = 0
+                        return row
+                    }
+                    return variants.values(of: chosen[index].reader, rows: rows, in: state, team: Team(size: 1))
+                }
+                for (part, values) in zip(chosen, results) {
+                    let first = graph.edges(to: part.reader).lowerBound
+                    for (index, source) in part.sources.enumerated() {
+                        for (sample, pair) in pairs.enumerated() {
+                            sums.add((values?[index][sample] ?? clean[sample]) - clean[sample], edge: first + source, pair: pair)
+                        }
+                    }
+                    progress(part.sources.count)
+                }
+            }
+        }
+        return sums.scores
+    }
+}

@@ -1,0 +1,100 @@
+import Networks
+import Tensors
+
+/// Parts of layers' weights as weights of their own, so that a part of a layer is computed by the layer's own operation.
+enum WeightSlices {
+    /// The entries `rows` of the first dimension: filters, biases, rows of a matrix [out, in].
+    static func entries(_ rows: [Int], of tensor: Tensor) -> Tensor {
+        let length = tensor.shape.first ?? 1
+        let step = length == 0 ? 0 : tensor.count / length
+        let part = Tensor(uninitialized: [rows.count] + tensor.shape.dropFirst())
+        tensor.withElements { source in
+            part.withMutableElements { target in
+                for (place, row) in rows.enumerated() {
+                    for inner in 0..<step { target[place * step + inner] = source[row * step + inner] }
+                }
+            }
+        }
+        return part
+    }
+
+    /// The entries `columns` of the last dimension of a matrix.
+    private static func columns(_ columns: [Int], of matrix: Tensor, transposed: Bool) -> Tensor {
+        let (rows, width) = (matrix.rows, matrix.width)
+        let part = Tensor(uninitialized: transposed ? [columns.count, rows] : [rows, columns.count])
+        matrix.withElements { source in
+            part.withMutableElements { target in
+                for row in 0..<rows {
+                    for (place, column) in columns.enumerated() {
+                        target[transposed ? place * rows + row : row * columns.count + place] = source[row * width + column]
+                    }
+                }
+            }
+        }
+        return part
+    }
+
+    /// A linear layer's out-neurons `rows` as [rows, in].
+    static func outputs(_ rows: [Int], of weight: Tensor, _ layout: Linear.Layout) -> Tensor {
+        layout == .outIn ? entries(rows, of: weight) : columns(rows, of: weight, transposed: true)
+    }
+
+    /// A linear layer's in-neurons `columns` as [columns, out].
+    static func inputs(_ columns: [Int], of weight: Tensor, _ layout: Linear.Layout) -> Tensor {
+        layout == .inOut ? entries(columns, of: weight) : Self.columns(columns, of: weight, transposed: true)
+    }
+}
+
+/// Channels of outputs: the last dimension, of images the second.
+enum Channels {
+    /// The output's shape with another number of channels, and of samples.
+    static func shape(_ shape: [Int], channels: Int, samples: Int) -> [Int] {
+        var shape = shape
+        shape[shape.count == 4 ? 1 : shape.count - 1] = channels
+        shape[0] = samples
+        return shape
+    }
+
+    /// Copies channels `from` of each of `copies` repetitions of `source` to the channels of `target` from `start` on.
+    static func copy(_ from: [Int], of source: Tensor, to target: Tensor, at start: Int = 0, copies: Int = 1) {
+        let whole = NeuronPlaces(source.shape)
+        let part = NeuronPlaces(target.shape)
+        precondition(part.outer == whole.outer * copies && part.inner == whole.inner, "\(copies) times \(source.shape) to \(target.shape)")
+        guard let first = from.first else { return }
+        let isRun = zip(from, from.dropFirst()).allSatisfy { $1 == $0 + 1 }
+        source.withElements { source in
+            target.withMutableElements { target in
+                guard let source = source.baseAddress, let target = target.baseAddress else { return }
+                for outer in 0..<part.outer {
+                    let row = source + (outer % whole.outer) * whole.neurons * whole.inner
+                    let place = target + (outer * part.neurons + start) * part.inner
+                    if isRun {
+                        place.update(from: row + first * whole.inner, count: from.count * whole.inner)
+                    } else {
+                        for (index, channel) in from.enumerated() {
+                            (place + index * whole.inner).update(from: row + channel * whole.inner, count: whole.inner)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Copies all channels of `source` to the channels `to` of `target`.
+    static func spread(_ source: Tensor, to channels: [Int], of target: Tensor) {
+        let part = NeuronPlaces(source.shape)
+        let whole = NeuronPlaces(target.shape)
+        precondition(part.outer == whole.outer && part.inner == whole.inner && part.neurons == channels.count, "\(source.shape) to \(target.shape)")
+        source.withElements { source in
+            target.withMutableElements { target in
+                for outer in 0..<part.outer {
+                    for (index, channel) in channels.enumerated() {
+                        for inner in 0..<part.inner {
+                            target[(outer * whole.neurons + channel) * whole.inner + inner] = source[(outer * part.neurons + index) * part.inner + inner]
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

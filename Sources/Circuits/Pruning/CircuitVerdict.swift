@@ -1,0 +1,93 @@
+import Datasets
+import Evaluation
+import Networks
+import Tensors
+
+/// How a circuit that is run alone answers data that it was not found with, beside the intact model.
+public struct CircuitVerdict: Sendable {
+    public let outcome: Outcome
+    /// The mean divergence of the softmax of the scores from the intact model's, in nats.
+    public let divergence: Double
+    /// The same of "this label" and "another one"; nil for circuits of the whole model.
+    public let labelDivergence: Double?
+    /// The share of the label's samples that are answered with it, nil where there are none.
+    public let recall: Double?
+    /// The share of other samples that are answered with the label, nil where there are none.
+    public let falseAlarms: Double?
+    /// The class that is answered most often, the first of equals, and the share of the samples that it answers.
+    public let commonAnswer: Int
+    public let commonShare: Double
+
+    /// An answer given to so many samples is one that does not look at them.
+    public static let constantShare = 0.99
+
+    /// - Parameters:
+    ///   - scores: the circuit's [classes, samples].
+    ///   - targets: the right classes.
+    ///   - intact: what the intact model's scores make of losses.
+    init(_ scores: FeatureTable, targets: [Int32], label: Int?, intact: Intact) {
+        let (classes, samples) = (scores.features, scores.samples)
+        let answers = (0..<samples).map { sample in
+            var best = 0
+            for place in 1..<max(classes, 1) where scores[place, sample] > scores[best, sample] { best = place }
+            return best
+        }
+        let losses = LossTarget.labels(targets, classes: classes).losses(scores)
+        var outcome = Outcome(classCount: classes)
+        var counts = [Int](repeating: 0, count: classes)
+        var (own, found, others, alarms) = (0, 0, 0, 0)
+        for sample in 0..<samples {
+            let (target, answer) = (Int(targets[sample]), answers[sample])
+            outcome.add(target: target, isCorrect: answer == target, loss: losses[sample])
+            counts[answer] += 1
+            if target == label {
+                own += 1
+                found += answer == label ? 1 : 0
+            } else {
+                others += 1
+                alarms += answer == label ? 1 : 0
+            }
+        }
+        self.outcome = outcome
+        divergence = Self.mean(intact.divergence, scores)
+        labelDivergence = label.flatMap { intact.labelDivergences[$0] }.map { Self.mean($0, scores) }
+        recall = label != nil && own > 0 ? Double(found) / Double(own) : nil
+        falseAlarms = label != nil && others > 0 ? Double(alarms) / Double(others) : nil
+        commonAnswer = counts.firstIndex(of: counts.max() ?? 0) ?? 0
+        commonShare = Double(counts.max() ?? 0) / Double(max(samples, 1))
+    }
+
+    private static func mean(_ target: LossTarget, _ scores: FeatureTable) -> Double {
+        // Rounding must not make a divergence negative.
+        max(0, (target.losses(scores).reduce(0, +) - target.entropy) / Double(max(scores.samples, 1)))
+    }
+
+    /// What the intact model says of the same data.
+    struct Intact: Sendable {
+        let divergence: LossTarget
+        let labelDivergences: [Int: LossTarget]
+
+        init(_ scores: FeatureTable, labels: [Int]) {
+            divergence = .divergence(from: scores)
+            labelDivergences = Dictionary(labels.map { ($0, .divergence(from: scores, ofClass: $0)) }) { first, _ in first }
+        }
+    }
+}
+
+/// Data that circuits are judged by.
+struct HeldOutData: Sendable {
+    let scores: SampleScores
+    let targets: [Int32]
+    let intact: CircuitVerdict.Intact
+
+    init(_ batches: SampleBatches, targets all: [Int32], labels: [Int]) throws {
+        scores = SampleScores(batches, samples: Array(0..<batches.dataset.count))
+        targets = scores.groups.flatMap { $0 }.map { all[$0] }
+        intact = CircuitVerdict.Intact(try scores.scores(nil, team: Team(size: 1)), labels: labels)
+    }
+
+    /// How the network answers with other parameters.
+    func verdict(_ parameters: ParameterValues?, label: Int?) throws -> CircuitVerdict {
+        CircuitVerdict(try scores.scores(parameters, team: Team(size: 1)), targets: targets, label: label, intact: intact)
+    }
+}

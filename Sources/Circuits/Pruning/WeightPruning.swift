@@ -1,0 +1,135 @@
+import Checkpoints
+import Datasets
+import Evaluation
+import Networks
+import Tensors
+
+/// The search for circuits of weights: every weight without which the model does as well is left out.
+///
+/// From the last weight matrix to the first, row by row, each weight is set to zero where the objective allows it, else restored
+/// (Golechha et al., arXiv 2502.02470: the effective circuit size). Biases stay. Circuits are looked for side by side; nothing depends on
+/// how many at a time.
+public struct WeightPruning: Sendable {
+    public var objectives: [WeightObjective]
+    /// By how much the mean loss may rise, or what the mean divergence may be, in nats.
+    public var tolerance: Double
+    /// The random masks that each circuit is compared with.
+    public var controls: Int
+    public var seed: UInt64
+
+    public init(objectives: [WeightObjective], tolerance: Double, controls: Int, seed: UInt64) {
+        self.objectives = objectives
+        self.tolerance = tolerance
+        self.controls = controls
+        self.seed = seed
+    }
+
+    /// What was found.
+    public struct Result: Sendable {
+        /// How decisions were computed.
+        public let precision: Precision
+        /// The intact model on the data that circuits are judged by.
+        public let intact: CircuitVerdict
+        /// In the order of the objectives.
+        public let circuits: [Circuit]
+    }
+
+    /// The precision in which it is decided whether a weight goes.
+    public enum Precision: String, Sendable {
+        /// Plain chains: everything.
+        case double
+        /// Other networks: what the network computes; losses are added up in double precision.
+        case single
+    }
+
+    public struct Circuit: Sendable {
+        public let objective: WeightObjective
+        public let mask: WeightMask
+        /// The samples that the objective looked at.
+        public let samples: Int
+        /// The mean over them of the loss, or of the divergence, of the intact model and of the circuit.
+        public let intactLoss: Double
+        public let loss: Double
+        public let verdict: CircuitVerdict
+        /// Random masks that keep as many weights of each layer.
+        public let controls: [CircuitVerdict]
+    }
+
+    /// Looks for the circuits.
+    ///
+    /// - Parameters:
+    ///   - layers: the weight matrices that are pruned, in the model's order.
+    ///   - batches: the samples that circuits are looked for with.
+    ///   - heldOut: those that they are judged by.
+    ///   - progress: called with the share of the work that was done since it was called last, from any thread.
+    /// - Throws: ``CircuitError`` for layers that the network does not read and labels that no sample has.
+    public func run(
+        _ layers: [Layer], on batches: SampleBatches, heldOut: SampleBatches, threads: Int, progress: @escaping @Sendable (Double) -> Void
+    ) throws -> Result {
+        let network = batches.network
+        let labels = try Self.labels(of: batches)
+        guard network.outputWidth > 1 else {
+            throw CircuitError(nil, "a model with one score has nothing to tell apart", expected: "at least 2 scores", found: "1")
+        }
+        let present = Set(labels.map(Int.init))
+        for case let label? in objectives.map(\.label) where !present.contains(label) {
+            throw CircuitError(
+                batches.dataset.name, "no sample that the circuit may look at has the label \(label)",
+                found: "labels \(Self.words(Set(labels).sorted()))")
+        }
+        let held = try HeldOutData(heldOut, targets: try Self.labels(of: heldOut), labels: objectives.compactMap(\.label))
+        let parameters = try layers.map { layer in
+            guard let parameter = network.parameter(named: layer.name) else {
+                throw CircuitError("tensor '\(layer.name)'", "the network does not read it as a weight matrix of its own")
+            }
+            return parameter
+        }
+        let weightCount = layers.reduce(0) { $0 + $1.tensor.elementCount }
+        let share = 1 / Double(max(weightCount * objectives.count, 1))
+        let report: @Sendable (Int) -> Void = { progress(Double($0) * share) }
+        let search = try CircuitSearch(network, batches: batches, labels: labels, parameters: parameters, tolerance: tolerance, threads: threads)
+        let circuits = try Parallel.map(count: objectives.count, threads: threads) { place in
+            let team = Team(size: threads / max(min(threads, objectives.count), 1))
+            return try circuit(objectives[place], layers, parameters, search, held, team: team, progress: report)
+        }
+        return Result(precision: search.precision, intact: try held.verdict(nil, label: nil), circuits: circuits)
+    }
+
+    private func circuit(
+        _ objective: WeightObjective, _ layers: [Layer], _ parameters: [ParameterID], _ search: CircuitSearch, _ held: HeldOutData,
+        team: Team, progress: (Int) -> Void
+    ) throws -> Circuit {
+        let found = try search.circuit(objective, team: team, progress: progress)
+        let network = search.network
+        var masks: [WeightMask.Layer] = []
+        for (place, layer) in layers.enumerated() {
+            let (before, after) = (network.values[parameters[place]].elements, found.parameters[parameters[place]].elements)
+            masks.append(
+                WeightMask.Layer(
+                    name: layer.name, shape: layer.tensor.shape, isKept: after.map { $0 != 0 }, weightCount: before.count { $0 != 0 }))
+        }
+        let mask = WeightMask(layers: masks)
+        let controls = try (0..<self.controls).map { index in
+            let random = mask.randomMask(of: parameters.map { network.values[$0] }, seed: seed, index: index)
+            return try held.verdict(random.applied(to: network.values, parameters), label: objective.label)
+        }
+        return Circuit(
+            objective: objective, mask: mask, samples: found.samples, intactLoss: found.intactLoss, loss: found.loss,
+            verdict: try held.verdict(found.parameters, label: objective.label), controls: controls)
+    }
+
+    /// - Throws: ``CircuitError`` for data without one class for each sample.
+    public static func labels(of batches: SampleBatches) throws(CircuitError) -> [Int32] {
+        switch batches.dataset.targets {
+        case .labels(let labels), .answers(let labels): return labels
+        case .nextToken, .none:
+            throw CircuitError(
+                batches.dataset.name, "pruning needs one right class for each sample", expected: "labels, or one answer for each sequence",
+                hint: "an npz with x and y has them")
+        }
+    }
+
+    private static func words(_ labels: [Int32]) -> String {
+        labels.prefix(20).map(String.init).joined(separator: " ") + (labels.count > 20 ? " and \(labels.count - 20) more" : "")
+    }
+}

@@ -1,0 +1,84 @@
+import Datasets
+import Evaluation
+import Networks
+
+/// Pairs cut into batches that a network takes: pairs of one length, in their order.
+public struct PairBatches: Sendable {
+    public let network: Network
+    public let pairs: BehaviourPairs
+    /// The pairs of each batch by their numbers. A batch has sequences of one length.
+    public let batches: [[Int]]
+    private let clean: SampleBatches
+    private let corrupted: SampleBatches
+
+    /// - Parameters:
+    ///   - batchSize: the pairs of a batch; chosen by the memory that a run takes where nil.
+    ///   - request: what a run will keep, by which its memory is measured.
+    /// - Throws: ``DataFitError`` or ``NetworkError`` where a pair does not fit the network.
+    public init(_ pairs: BehaviourPairs, for network: Network, batchSize: Int? = nil, request: RunRequest? = nil) throws {
+        self.network = network
+        self.pairs = pairs
+        try Self.check(pairs, network)
+        let order = (0..<pairs.count).sorted { (pairs.length(of: $0), $0) < (pairs.length(of: $1), $1) }
+        clean = try SampleBatches(pairs.clean.selecting(order), for: network, batchSize: batchSize, request: request)
+        corrupted = try SampleBatches(pairs.corrupted.selecting(order), for: network, batchSize: batchSize, request: request)
+        batches = clean.ranges.map { $0.map { order[$0] } }
+    }
+
+    /// The clean samples of a batch.
+    public func clean(_ place: Int) -> Batch { clean.batch(place) }
+
+    /// The corrupted samples of a batch, in the same order.
+    public func corrupted(_ place: Int) -> Batch { corrupted.batch(place) }
+
+    /// The shape of a batch.
+    public func shape(_ place: Int) -> BatchShape { clean.shape(place) }
+
+    /// The length of a batch's sequences; 0 for samples of numbers.
+    public func length(_ place: Int) -> Int { batches[place].first.map(pairs.length(of:)) ?? 0 }
+
+    /// The answers of a batch's pairs.
+    public func answers(_ place: Int) -> PairAnswers {
+        PairAnswers(right: batches[place].map { pairs.answers[$0] }, wrong: batches[place].map { pairs.wrongAnswers[$0] })
+    }
+
+    /// Finds what does not fit the network, and the pair that it is in.
+    private static func check(_ pairs: BehaviourPairs, _ network: Network) throws(DataFitError) {
+        for pair in 0..<pairs.count {
+            for answer in pairs.answers[pair] + pairs.wrongAnswers[pair] where Int(answer) >= network.outputWidth {
+                throw DataFitError(
+                    pairs.name, "pair \(pair) has an answer out of the model's range", expected: "0 to \(network.outputWidth - 1)",
+                    found: "\(answer)")
+            }
+        }
+        guard case .tokens(let vocabulary, let positions) = network.input else { return }
+        for (kind, dataset) in [("clean", pairs.clean), ("corrupted", pairs.corrupted)] {
+            guard case .tokens(let tokens) = dataset.inputs else { continue }
+            for pair in 0..<pairs.count {
+                let ids = tokens.tokens(of: pair)
+                if let positions, ids.count > positions {
+                    throw DataFitError(
+                        pairs.name, "pair \(pair): the prompts are longer than the model's positions", expected: "at most \(positions) tokens",
+                        found: "\(ids.count)")
+                }
+                if let place = ids.firstIndex(where: { Int($0) >= vocabulary }) {
+                    throw DataFitError(
+                        pairs.name, "pair \(pair): the \(kind) prompt has a token beyond the vocabulary at position \(place - ids.startIndex)",
+                        expected: "0 to \(vocabulary - 1)", found: "\(ids[place])")
+                }
+            }
+        }
+    }
+}
+
+/// The answers of a batch's pairs, in its order.
+public struct PairAnswers: Sendable {
+    public let right: [[Int32]]
+    public let wrong: [[Int32]]
+
+    public init(right: [[Int32]], wrong: [[Int32]]) {
+        precondition(right.count == wrong.count, "\(right.count) and \(wrong.count) pairs")
+        self.right = right
+        self.wrong = wrong
+    }
+}

@@ -1,0 +1,228 @@
+import Archives
+import Checkpoints
+import Networks
+
+/// The sites of a network that can be patched, found by name.
+public struct PatchSites: Sendable {
+    /// How sites are cut into parts.
+    public enum Granularity: String, Sendable, CaseIterable {
+        /// Sites of attention with heads by head, all others whole.
+        case auto
+        case site, head, neuron
+    }
+
+    /// Names for the sites of all blocks.
+    public enum Kind: String, Sendable, CaseIterable {
+        /// The residual stream before, between and behind the parts of each block.
+        case resid
+        case attnOut = "attn_out"
+        case mlpOut = "mlp_out"
+        /// What each head reads, before the output matrix.
+        case heads
+        case q, k, v, pattern
+        /// The neurons of MLPs and chains, behind the nonlinearity.
+        case neurons
+
+        fileprivate var hooks: [String] {
+            switch self {
+            case .resid: ["hook_resid_pre", "hook_resid_mid", "hook_resid_post"]
+            case .attnOut: ["hook_attn_out"]
+            case .mlpOut: ["hook_mlp_out"]
+            case .heads: ["attn.hook_z"]
+            case .q, .k, .v, .pattern: ["attn.hook_\(rawValue)"]
+            case .neurons: ["mlp.hook_post"]
+            }
+        }
+    }
+
+    /// One node that can be patched.
+    private struct Entry: Sendable {
+        let node: NodeID
+        let site: String
+        let neurons: Int
+        let heads: HeadLayout?
+        /// Whether the output has a place for each token.
+        let hasPositions: Bool
+    }
+
+    private let entries: [Entry]
+    private let output: String
+    private let isSequential: Bool
+
+    /// - Throws: ``NetworkError`` where shapes do not go together for any batch.
+    public init(_ network: Network) throws(NetworkError) {
+        let shapes = try network.shapes(for: network.exampleBatch)
+        let layouts = HeadLayout.layouts(of: network)
+        isSequential = if case .tokens = network.input { true } else { false }
+        let isSequential = isSequential
+        output = network.nodes[network.output.index].site
+        entries = network.nodes.indices.compactMap { index in
+            let node = NodeID(index)
+            guard node != network.output else { return nil }
+            return Entry(
+                node: node, site: network.nodes[index].site, neurons: NeuronPlaces(shapes[index]).neurons, heads: layouts[node],
+                hasPositions: isSequential && (shapes[index].count == 3 || layouts[node] != nil))
+        }
+        activations = network.nodes.indices.filter { network.nodes[$0].operation is Activation && NodeID($0) != network.output }.map(NodeID.init)
+        layers = network.nodes.indices.filter { !network.nodes[$0].parameters.isEmpty && NodeID($0) != network.output }.map(NodeID.init)
+    }
+
+    /// The outputs of nonlinearities.
+    private let activations: [NodeID]
+    /// The outputs of operations with weights.
+    private let layers: [NodeID]
+
+    /// What is patched where the user names nothing.
+    ///
+    /// Of a transformer the heads and the MLPs; by position the residual stream before each block, and what attention and MLPs write. Of a chain
+    /// the neurons behind its nonlinearities: its layers as a whole carry everything.
+    public func parts(by places: PatchedPlaces, granularity: Granularity = .auto) throws -> [PatchedPart] {
+        guard isSequential else { return try parts([Kind.neurons.rawValue], granularity: granularity, by: places) }
+        let patterns =
+            switch places {
+            case .all: ["blocks.*.attn.hook_z", "blocks.*.hook_mlp_out"]
+            case .position: ["blocks.*.hook_resid_pre", "blocks.*.hook_attn_out", "blocks.*.hook_mlp_out"]
+            }
+        // Models of attention alone have no MLPs.
+        let found = patterns.filter { pattern in entries.contains { GlobPattern(pattern).matches($0.site) } }
+        return try parts(found, granularity: granularity, by: places)
+    }
+
+    /// The parts that `patterns` name, in the network's order.
+    ///
+    /// A pattern is a ``Kind``, or a glob of site names, with or without `hook_`; behind a dot it may end in the number of one head, or of one
+    /// neuron where neurons are patched. A pattern after `!` takes parts away again.
+    ///
+    /// - Throws: ``PatchSiteError`` for a pattern that matches nothing, with the nearest names.
+    public func parts(_ patterns: [String], granularity: Granularity, by places: PatchedPlaces) throws -> [PatchedPart] {
+        var found: [PatchedPart] = []
+        for pattern in patterns {
+            if pattern.hasPrefix("!") {
+                let removed = try matches(String(pattern.dropFirst()), granularity)
+                found.removeAll { part in removed.contains { $0.node == part.node && ($0.index == nil || $0.index == part.index) } }
+            } else {
+                found += try matches(pattern, granularity)
+            }
+        }
+        guard !found.isEmpty else { throw PatchSiteError("--sites leaves no site") }
+        try check(found, by: places)
+        var seen: Set<String> = []
+        return found.filter { seen.insert("\($0.unit.rawValue) \($0.name)").inserted }
+            .sorted { ($0.node.index, $0.index ?? -1) < ($1.node.index, $1.index ?? -1) }
+    }
+
+    /// Checks parts that were made without names, such as clusters.
+    ///
+    /// - Throws: ``PatchSiteError`` where a part is the network's output, or has no positions and each position is to be patched.
+    public func check(_ parts: [PatchedPart], by places: PatchedPlaces) throws {
+        let known = Dictionary(uniqueKeysWithValues: entries.map { ($0.node, $0) })
+        for part in parts {
+            guard let entry = known[part.node] else { throw isOutput(part.site) }
+            if places == .position, !entry.hasPositions {
+                throw PatchSiteError("site '\(part.site)' has no positions", expected: "the sites of a model of tokens for --by position")
+            }
+        }
+    }
+
+    private func isOutput(_ site: String) -> PatchSiteError {
+        PatchSiteError("site '\(site)' is the model's output, behind which nothing is left to run")
+    }
+
+    private func matches(_ pattern: String, _ granularity: Granularity) throws -> [PatchedPart] {
+        if let kind = Kind(rawValue: pattern), !entries.contains(where: { $0.site == pattern }) { return try parts(of: kind, granularity) }
+        let glob = GlobPattern(pattern)
+        let whole = entries.filter { glob.matches($0.site) || glob.matches(Network.shortened($0.site)) }
+        if !whole.isEmpty {
+            // What has no heads is left out where others that match have some.
+            let headed = granularity == .head ? whole.filter { $0.heads != nil } : whole
+            return try (headed.isEmpty ? whole : headed).flatMap { try cut($0, granularity) }
+        }
+        if let parts = try numbered(pattern, granularity) { return parts }
+        if glob.matches(output) { throw isOutput(output) }
+        throw PatchSiteError("no site matches '\(pattern)'", nearest: nearest(to: pattern))
+    }
+
+    private func nearest(to pattern: String) -> [String] {
+        let isShort = !pattern.contains("hook_")
+        return GlobPattern(pattern).nearest(in: entries.map { (isShort ? Network.shortened($0.site) : $0.site, $0.site) })
+    }
+
+    /// The parts of a pattern that ends in `.NUMBER`, or in a glob of numbers; nil where what lies before it is no site.
+    private func numbered(_ pattern: String, _ granularity: Granularity) throws -> [PatchedPart]? {
+        guard let dot = pattern.lastIndex(of: ".") else { return nil }
+        let (front, number) = (GlobPattern(String(pattern[..<dot])), String(pattern[pattern.index(after: dot)...]))
+        guard let first = number.utf8.first, (48...57).contains(first) || first == 42 || first == 91 || first == 63 else { return nil }
+        let sites = entries.filter { front.matches($0.site) || front.matches(Network.shortened($0.site)) }
+        guard !sites.isEmpty else { return nil }
+        let glob = GlobPattern(number)
+        var found: [PatchedPart] = []
+        for entry in sites {
+            let isHead = entry.heads != nil && granularity != .neuron
+            found += try cut(entry, isHead ? .head : .neuron).filter { part in part.index.map { glob.matches("\($0)") } ?? false }
+        }
+        guard found.isEmpty, let entry = sites.first else { return found }
+        let isHead = entry.heads != nil && granularity != .neuron
+        throw PatchSiteError(
+            "site '\(entry.site)' has no \(isHead ? "head" : "neuron") \(number)",
+            expected: isHead ? entry.heads?.words : "0 to \(entry.neurons - 1)")
+    }
+
+    private func parts(of kind: Kind, _ granularity: Granularity) throws -> [PatchedPart] {
+        if kind == .neurons, !isSequential {
+            let nodes = activations.isEmpty ? layers : activations
+            guard !nodes.isEmpty else { throw PatchSiteError("a single layer has no neurons between input and output") }
+            return try entries.filter { nodes.contains($0.node) }
+                .flatMap { try cut($0, granularity == .auto ? .neuron : granularity) }
+        }
+        let hooks = kind.hooks
+        let chosen = entries.filter { entry in entry.site.hasPrefix("blocks.") && hooks.contains { entry.site.hasSuffix("." + $0) } }
+        guard !chosen.isEmpty else {
+            throw PatchSiteError("the model has no '\(kind.rawValue)'", nearest: Array(entries.map(\.site).prefix(3)))
+        }
+        let units: Granularity = kind == .neurons && granularity == .auto ? .neuron : granularity
+        return try chosen.flatMap { try cut($0, units) }
+    }
+
+    private func whole(_ entry: Entry) -> PatchedPart {
+        PatchedPart(site: entry.site, node: entry.node, unit: .site, index: nil, neurons: nil)
+    }
+
+    private func cut(_ entry: Entry, _ granularity: Granularity) throws -> [PatchedPart] {
+        switch granularity {
+        case .site: return [whole(entry)]
+        case .neuron:
+            return (0..<entry.neurons).map {
+                PatchedPart(site: entry.site, node: entry.node, unit: .neuron, index: $0, neurons: [$0])
+            }
+        case .auto where entry.heads == nil: return [whole(entry)]
+        case .auto, .head:
+            guard let heads = entry.heads else {
+                throw PatchSiteError("site '\(entry.site)' has no heads", nearest: Array(entries.filter { $0.heads != nil }.map(\.site).prefix(3)))
+            }
+            return (0..<heads.count).map {
+                PatchedPart(site: entry.site, node: entry.node, unit: .head, index: $0, neurons: heads.neurons(of: $0))
+            }
+        }
+    }
+}
+
+/// Why sites cannot be patched. Its description is one line without the checkpoint's path.
+public struct PatchSiteError: Error, Sendable, Equatable, CustomStringConvertible {
+    public let problem: String
+    public let expected: String?
+    /// Sites that were perhaps meant.
+    public let nearest: [String]
+
+    init(_ problem: String, expected: String? = nil, nearest: [String] = []) {
+        self.problem = problem
+        self.expected = expected
+        self.nearest = nearest
+    }
+
+    public var description: String {
+        var text = problem
+        if let expected { text += ", expected \(expected)" }
+        if !nearest.isEmpty { text += "; the nearest are " + nearest.map { "'\($0)'" }.joined(separator: ", ") }
+        return text.singleLine
+    }
+}

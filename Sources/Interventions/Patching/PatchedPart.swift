@@ -1,0 +1,48 @@
+import Networks
+
+/// A part of a site's output that a patch replaces: all of it, or one head, neuron or cluster.
+public struct PatchedPart: Sendable, Equatable {
+    /// What a site is cut into.
+    public enum Unit: String, Sendable, CaseIterable {
+        /// The whole output.
+        case site
+        /// One attention head. Keys and values are those of key heads, of which a grouped-query model has fewer.
+        case head
+        /// One neuron of the last dimension; of images one channel.
+        case neuron
+        /// The out-neurons of one cluster of a layer.
+        case cluster
+    }
+
+    public let site: String
+    public let node: NodeID
+    public let unit: Unit
+    /// Which head, neuron or cluster; nil for the whole site.
+    public let index: Int?
+    /// The neurons of the output that are replaced; nil for all.
+    public let neurons: [Int]?
+
+    public init(site: String, node: NodeID, unit: Unit, index: Int?, neurons: [Int]?) {
+        self.site = site
+        self.node = node
+        self.unit = unit
+        self.index = index
+        self.neurons = neurons
+    }
+
+    /// The site, and behind a dot the head, neuron or cluster.
+    public var name: String { index.map { "\(site).\($0)" } ?? site }
+
+    /// The clusters of layers, each at the node whose outputs are the layer's out-neurons; those without a neuron are left out.
+    public static func clusters(of layers: [AblatedLayer], in network: Network) -> [PatchedPart] {
+        layers.flatMap { layer in
+            (0..<layer.clusterCount).compactMap { cluster in
+                let labels = layer.clustering.outLabels
+                let neurons = labels.values.indices.filter { labels[$0] == cluster }
+                guard !neurons.isEmpty else { return nil }
+                return PatchedPart(
+                    site: network.nodes[layer.node.index].site, node: layer.node, unit: .cluster, index: cluster, neurons: neurons)
+            }
+        }
+    }
+}

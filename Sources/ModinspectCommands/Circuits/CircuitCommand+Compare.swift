@@ -1,0 +1,37 @@
+import ArgumentParser
+import Circuits
+
+extension CircuitCommand {
+    /// `--compare`.
+    func compare(to stream: ResultStream) throws {
+        var inputs: [CircuitFile] = []
+        let run = CheckpointRun(diagnostics: output.diagnostics)
+        try run.forEach(files) { inputs.append(try CircuitFile(path: $0)) }
+        try run.end()
+        if let first = inputs.first, let kind = first.circuits.first?.kind,
+            let other = inputs.first(where: { $0.circuits.contains { $0.kind != kind } })
+        {
+            throw LocatedError(description: "\(other.path): holds circuits of another kind, expected \(kind.rawValue) as \(first.path)")
+        }
+        let total = inputs.reduce(0) { $0 + $1.circuits.count }
+        guard (2...Self.mostCompared).contains(total) else {
+            throw LocatedError(
+                description: "\(files.joined(separator: ", ")): cannot be compared, expected 2 to \(Self.mostCompared) circuits, found \(total)")
+        }
+        let report = CircuitComparisonReport(inputs) { file in
+            chosenFormat.hasProvenance ? source.sha256(of: [file.content], output) : nil
+        }
+        switch chosenFormat {
+        case .text: try stream.write(CircuitComparisonTable.text(report))
+        case .tsv: try stream.write(CircuitComparisonTable.header + report.pairs.map(CircuitComparisonTable.row).joined())
+        case .json: try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
+        case .jsonl:
+            for pair in report.pairs { try stream.write(try ReportEncoder.bytes(of: ComparedPairLine(pair: pair), isIndented: false)) }
+        case .dot: break
+        }
+        try stream.finish()
+    }
+
+    /// The circuits that are compared at once: every one is compared with every other.
+    private static var mostCompared: Int { 1000 }
+}

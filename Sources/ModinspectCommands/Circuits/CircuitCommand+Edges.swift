@@ -1,0 +1,93 @@
+import Archives
+import Checkpoints
+import Circuits
+import Evaluation
+import Interventions
+import Networks
+
+extension CircuitCommand {
+    /// `--method exact`, `eap`, `eap-ig` and `acdc`.
+    func findEdges(_ path: String, by method: CircuitMethod, data: String, to stream: ResultStream) throws {
+        guard let edgeMethod = edges.method(method) else { return }
+        let model = try LoadedModel(source.open(path), architecture: architecture.architecture)
+        model.describe(output.diagnostics)
+        try model.checkMemory()
+        let pairs = try model.behaviourPairs(data, samples, from: self.pairs, seed: computation.seed)
+        let graph = try edgeGraph(of: model)
+        let size = try EdgeExperiment.batchSize(graph, pairs: pairs, wanted: batchSize)
+        let experiment = try EdgeExperiment(
+            graph, PairBatches(pairs, for: model.network, batchSize: size), metric: edges.chosenMetric(method), ablation: edges.ablation,
+            threads: computation.threadCount)
+        let selection = edges.selection ?? .top
+        let search = EdgeSearch(
+            experiment, method: edgeMethod, size: edges.size(method), selection: selection, resamples: edges.resamples, seed: computation.seed)
+        let progress = output.progressBar("circuit", total: 1000, unit: "")
+        defer { progress.finish() }
+        let done = SharedFraction()
+        let result = try search.run { progress.set(fraction: done.add($0)) }
+        progress.finish()
+        let hash = chosenFormat == .json || chosenFormat == .jsonl ? source.sha256(of: model.checkpoint, output) : nil
+        let report = EdgeReport(
+            EdgeReport.Origin(
+                seed: computation.seed, checkpoint: CheckpointSource(path: model.checkpoint.path, sha256: hash), data: data,
+                method: method.rawValue, clusters: edges.clusterFile,
+                steps: method == .eapIG ? edges.steps ?? EdgeOptions.standardSteps : nil,
+                threshold: method == .acdc ? edges.threshold ?? EdgeOptions.standardThreshold : edges.threshold,
+                selection: method == .acdc ? nil : selection.rawValue), search, result)
+        describe(report, path: path)
+        output.diagnostics.note("\(path): the scores took \(ByteText.fixed(result.seconds, digits: 3)) s")
+        try write(report, graph, to: stream)
+    }
+
+    /// The graph that --granularity asks for.
+    private func edgeGraph(of model: LoadedModel) throws -> EdgeGraph {
+        let isChain = if case .values = model.network.input { true } else { false }
+        let granularity = edges.granularity ?? (isChain ? .neuron : .component)
+        guard granularity == .cluster, let file = edges.clusterFile else { return try EdgeGraph(model.network, granularity) }
+        let clusterings = try ClusterFile(path: file).clusterings(for: model.catalog)
+        var groups: [NodeID: [NeuronGroup]] = [:]
+        for layer in model.catalog.layers {
+            guard let clustering = clusterings[layer.name] else { continue }
+            let placed = try AblatedLayer(layer, in: model.network, clustering: clustering)
+            groups[placed.node] = NeuronGroup.clusters(clustering.outLabels.values)
+        }
+        let graph = try EdgeGraph(model.network, .cluster, groups: groups)
+        for node in groups.keys.sorted() where !graph.cuts(node) {
+            output.diagnostics.note("\(model.checkpoint.path): the clusters of '\(model.network.nodes[node.index].site)' are no nodes of the graph")
+        }
+        return graph
+    }
+
+    private func describe(_ report: EdgeReport, path: String) {
+        if report.moving == 0 {
+            output.diagnostics.warning("\(path): no edge moves the metric: the circuit says nothing")
+        } else if report.circuits[0].measured.faithfulness == nil {
+            output.diagnostics.warning(
+                "\(path): the metric does not move between the clean and the ablated run: \(ByteText.shortest(report.clean.value)) and "
+                    + "\(ByteText.shortest(report.ablated.value)); faithfulness is undefined")
+        }
+    }
+
+    private func write(_ report: EdgeReport, _ graph: EdgeGraph, to stream: ResultStream) throws {
+        switch chosenFormat {
+        case .text: try stream.write(EdgeTable(report).text)
+        case .tsv:
+            try stream.write(EdgeTable.header)
+            for edge in isKept ? report.kept : report.scores { try stream.write(EdgeTable.row(edge)) }
+        case .json: try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
+        case .jsonl: for circuit in report.circuits { try stream.write(try ReportEncoder.bytes(of: EdgeLine(report, circuit), isIndented: false)) }
+        case .dot: try stream.write(EdgePicture(report.scores.filter(\.kept), heads: graph.sharedHeads).text)
+        }
+        try stream.finish()
+    }
+}
+
+extension EdgeGraph {
+    /// For keys and values that several heads share the heads, by the node's name.
+    fileprivate var sharedHeads: [String: [String]] {
+        readers.reduce(into: [:]) { found, reader in
+            guard reader.writes.count > 1 else { return }
+            found[EdgePicture.node(reader.name)] = reader.writes.map { sources[$0].name }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+import Archives
+import Checkpoints
+import FoundationEssentials
+
+/// Circuits that were written before: the json or jsonl of `circuit`, or the npz of its masks.
+struct CircuitFile {
+    /// What circuits consist of.
+    enum Kind: String {
+        case weights, edges
+    }
+
+    /// One circuit as a list of named parts.
+    struct Circuit {
+        let label: Int?
+        let kind: Kind
+        /// The kept parts of each group: places in a tensor, or 0 for an edge.
+        let groups: [(name: String, elements: [Int])]
+        /// The parts that could have been kept, where the file tells.
+        let available: Int?
+    }
+
+    let path: String
+    let content: ByteRegion
+    let circuits: [Circuit]
+
+    /// Reads the file, or standard input for `-`; its first bytes tell what it is.
+    init(path: String) throws {
+        self.path = path
+        do {
+            content = path == "-" ? try ByteRegion.standardInput() : try ByteRegion.contents(path: path)
+        } catch {
+            throw CircuitFileError(path: path, problem: "\(error)")
+        }
+        let head = content.withUnsafeBytes { bytes in Array(bytes.prefix(4)) }
+        let first = content.withUnsafeBytes { bytes in bytes.first { ![32, 9, 10, 13].contains($0) } }
+        if first == UInt8(ascii: "{") {
+            circuits = try Self.json(content, path: path)
+        } else if head.starts(with: [0x50, 0x4B]) {
+            circuits = try Self.masks(path: path)
+        } else {
+            throw CircuitFileError(
+                path: path, problem: "holds no circuits", expected: "the json or jsonl of modinspect circuit, or the npz of its --masks")
+        }
+        guard !circuits.isEmpty else { throw CircuitFileError(path: path, problem: "holds no circuits", expected: "at least one") }
+    }
+
+    private struct Document: Decodable {
+        let schema: String?
+        let circuits: [Entry]?
+    }
+
+    private struct Entry: Decodable {
+        struct Layer: Decodable {
+            let layer: String
+            let places: [Int]
+        }
+
+        struct Edge: Decodable {
+            let source: String
+            let target: String
+        }
+
+        let schema: String?
+        let label: Int?
+        let weights: Int?
+        let layers: [Layer]?
+        let edges: [Edge]?
+    }
+
+    private static func json(_ content: ByteRegion, path: String) throws -> [Circuit] {
+        let data = content.withUnsafeBytes { Data($0) }
+        let entries: [Entry]
+        if let document = try? JSONDecoder().decode(Document.self, from: data), let circuits = document.circuits {
+            try check(document.schema, path)
+            entries = circuits
+        } else {
+            entries = try data.split(separator: 10).enumerated().compactMap { place, line in
+                if line.allSatisfy({ [32, 9, 13].contains($0) }) { return nil }
+                guard let entry = try? JSONDecoder().decode(Entry.self, from: Data(line)) else {
+                    throw CircuitFileError(path: path, problem: "line \(place + 1) holds no circuit", expected: "the json or jsonl of modinspect circuit")
+                }
+                try check(entry.schema, path)
+                return entry
+            }
+        }
+        return try entries.enumerated().map { place, entry in
+            if let edges = entry.edges {
+                return Circuit(
+                    label: entry.label, kind: .edges, groups: edges.map { ($0.source + " -> " + $0.target, [0]) }, available: nil)
+            }
+            guard let layers = entry.layers else {
+                throw CircuitFileError(path: path, problem: "circuit \(place) has neither weights nor edges")
+            }
+            if let layer = layers.first(where: { $0.places.contains { $0 < 0 || $0 >= 1 << 40 } }) {
+                throw CircuitFileError(path: path, problem: "circuit \(place) has a weight that '\(layer.layer)' cannot have", expected: "places from 0 on")
+            }
+            return Circuit(label: entry.label, kind: .weights, groups: layers.map { ($0.layer, $0.places) }, available: entry.weights)
+        }
+    }
+
+    private static func check(_ schema: String?, _ path: String) throws {
+        guard schema == CircuitProvenance.schema || schema == EdgeReport.schema else {
+            throw CircuitFileError(path: path, problem: "holds something else than circuits", expected: CircuitProvenance.schema, found: schema)
+        }
+    }
+
+    /// Masks by the folder that they are in; what is not zero is kept.
+    private static func masks(path: String) throws -> [Circuit] {
+        var circuits: [(folder: String, groups: [(name: String, elements: [Int])])] = []
+        for tensor in try Checkpoint.open(path).tensors {
+            guard [.bool, .u8, .i8].contains(tensor.dtype) else {
+                throw CircuitFileError(path: path, problem: "array '\(tensor.name)' is no mask", expected: "bool, u8 or i8", found: tensor.dtype.rawValue)
+            }
+            let parts = tensor.name.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            let folder = parts.count == 2 ? parts[0] : ""
+            var values = [Float](repeating: 0, count: tensor.elementCount)
+            values.withUnsafeMutableBufferPointer { tensor.fill($0, elements: 0..<tensor.elementCount) }
+            let kept = values.indices.filter { values[$0] != 0 }
+            let place = circuits.firstIndex { $0.folder == folder } ?? circuits.count
+            if place == circuits.count { circuits.append((folder, [])) }
+            circuits[place].groups.append((parts[parts.count - 1], kept))
+        }
+        return circuits.map { Circuit(label: Int($0.folder), kind: .weights, groups: $0.groups, available: nil) }
+    }
+}
+
+/// Why a file of circuits cannot be used. Its description is one line.
+struct CircuitFileError: Error, CustomStringConvertible {
+    let path: String
+    let problem: String
+    var expected: String?
+    var found: String?
+
+    var description: String {
+        var text = path == "-" ? "standard input: " : path + ": "
+        text += problem
+        if let expected { text += ", expected \(expected)" }
+        if let found { text += ", found \(found)" }
+        return text.singleLine
+    }
+}

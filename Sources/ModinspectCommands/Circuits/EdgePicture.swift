@@ -1,0 +1,65 @@
+import Archives
+
+/// A circuit of edges in the language of graphviz, from the input at the bottom to the output at the top.
+///
+/// Attention heads are round, MLPs and neurons are boxes. Queries are blue, keys orange, values green, all else is grey; the larger the score, the
+/// wider the edge, and what lowers the metric when it is taken out is drawn through, what raises it dashed.
+struct EdgePicture {
+    private let edges: [ScoredEdge]
+    private let heads: [String: [String]]
+
+    /// - Parameter heads: for shared keys and values the heads that read them, by the node's name.
+    init(_ edges: [ScoredEdge], heads: [String: [String]] = [:]) {
+        self.edges = edges
+        self.heads = heads
+    }
+
+    /// The node of a reader: `a1.h0` of `a1.h0<q>`.
+    static func node(_ reader: String) -> String { String(reader.prefix { $0 != "<" }) }
+
+    private static func quoted(_ name: String) -> String {
+        "\"" + name.singleLine.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+    }
+
+    var text: String {
+        let largest = edges.map { abs($0.score) }.max() ?? 1
+        var text = """
+            digraph circuit {
+              rankdir=BT; nodesep=0.25; ranksep=0.45;
+              node [fontname="Helvetica", fontsize=11, height=0.3, margin="0.08,0.04", style=filled, color="#555555"];
+              edge [fontname="Helvetica", fontsize=9, arrowsize=0.6, color="#777777"];
+
+            """
+        var seen: Set<String> = []
+        func add(_ name: String) {
+            guard seen.insert(name).inserted else { return }
+            let isAttention = name.hasPrefix("a") && name.contains(".") && (name.contains(".h") || name.contains(".kv"))
+            let isEnd = name == "input" || name == "logits"
+            let (shape, fill) = isEnd ? ("box", "#eeeeee") : isAttention ? ("ellipse", "#dbe9f6") : ("box", "#fdebd3")
+            text += "  \(Self.quoted(name)) [shape=\(shape), fillcolor=\"\(fill)\"];\n"
+        }
+        for edge in edges {
+            add(edge.source)
+            add(Self.node(edge.target))
+        }
+        for (node, readers) in heads.sorted(by: { $0.key < $1.key }) where seen.contains(node) {
+            for head in readers where seen.contains(head) {
+                text += "  \(Self.quoted(node)) -> \(Self.quoted(head)) [style=dotted, arrowhead=none];\n"
+            }
+        }
+        for edge in edges {
+            var attributes: [String] = []
+            switch edge.target.suffix(3) {
+            case "<q>": attributes += ["color=\"#1f77b4\"", "label=\" q\""]
+            case "<k>": attributes += ["color=\"#e6820e\"", "label=\" k\""]
+            case "<v>": attributes += ["color=\"#2a9134\"", "label=\" v\""]
+            default: break
+            }
+            let width = 0.6 + 3.4 * (largest > 0 ? abs(edge.score) / largest : 0)
+            attributes.append("penwidth=\(ByteText.fixed(width, digits: 2))")
+            if edge.score > 0 { attributes.append("style=dashed") }
+            text += "  \(Self.quoted(edge.source)) -> \(Self.quoted(Self.node(edge.target))) [\(attributes.joined(separator: ", "))];\n"
+        }
+        return text + "}\n"
+    }
+}

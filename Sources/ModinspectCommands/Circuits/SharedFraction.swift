@@ -1,0 +1,14 @@
+import Synchronization
+
+/// A sum of shares of work that several threads add to.
+final class SharedFraction: Sendable {
+    private let sum = Mutex(0.0)
+
+    /// Adds a share and returns the sum.
+    func add(_ share: Double) -> Double {
+        sum.withLock { sum in
+            sum += share
+            return sum
+        }
+    }
+}

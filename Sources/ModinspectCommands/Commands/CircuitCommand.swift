@@ -1,0 +1,144 @@
+import ArgumentParser
+import Checkpoints
+import Circuits
+
+/// How circuits are looked for.
+enum CircuitMethod: String, ExpressibleByArgument, CaseIterable {
+    /// Weights that can be left out are.
+    case prune
+    /// Edges that can be left out are, one after the other.
+    case acdc
+    /// Edges by the product of their change with the gradient.
+    case eap
+    /// The same with the gradient averaged on the way from the corrupted to the clean input.
+    case eapIG = "eap-ig"
+    /// Edges by what patching each of them does.
+    case exact
+}
+
+/// The formats of a circuit: those of every report, and a picture.
+enum CircuitFormat: String, ExpressibleByArgument, CaseIterable {
+    case text, tsv, json, jsonl, dot
+
+    /// Whether the format carries the checkpoints' hashes.
+    var hasProvenance: Bool { self == .json || self == .jsonl }
+}
+
+struct CircuitCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "circuit",
+        abstract: "Looks for the parts of a model that carry its answers, or compares circuits.",
+        usage: """
+            modinspect circuit --method <method> --data <data> [...] <checkpoint>
+            modinspect circuit --compare [...] <circuits> ...
+            """,
+        discussion: """
+            prune: from the last weight matrix to the first, row by row, each weight is set to zero where the objective allows it, else \
+            restored. What is left is the circuit; its effective size is the share of the weights that were not zero before. Biases stay. \
+            It is judged by data that it was not found with, beside random masks that keep as many weights of each layer; a circuit that \
+            gives nearly all of them the same answer is degenerate, and a warning says so.
+
+            acdc, eap, eap-ig, exact: edges between heads (with inputs of their own for query, key and value), MLPs, embeddings and \
+            output, or between neurons or clusters, by pairs of a clean and a corrupted sample. exact patches every edge alone; eap takes \
+            the change times the gradient, two forward passes and one backward for all edges; eap-ig averages the gradient on the way \
+            from the corrupted input to the clean one; acdc takes edge after edge out for good where that hurts little. A circuit is \
+            judged by running it with every other edge corrupted, along a ladder of sizes; edges that lead nowhere are dropped.
+
+            --compare: circuits that were written before (json, or npz of --masks): their sizes, and the overlap, intersection over \
+            union, of every pair.
+            """)
+
+    @Argument(
+        help: "The checkpoint, or - for an archive on standard input; with --compare files of circuits.", completion: .file())
+    var files: [String]
+
+    @Option(help: "How circuits are looked for.")
+    var method: CircuitMethod?
+
+    @Flag(name: .customLong("compare"), help: "Compare the circuits in the files.")
+    var isComparison = false
+
+    @Option(
+        help: ArgumentHelp(
+            "The data: npz with x and y, IDX, CIFAR-10 binary, token ids (npy, bin), text (txt), modadd:P[:train|:test]; pairs (JSON, CSV).",
+            valueName: "data"),
+        completion: .file())
+    var data: String?
+
+    @Option(help: "The format of the result; text without this option, tsv with --kept; dot draws edges.")
+    var format: CircuitFormat?
+
+    @Flag(name: .customLong("kept"), help: "Write one row for each part that a circuit keeps (tsv).")
+    var isKept = false
+
+    @OptionGroup var edges: EdgeOptions
+    @OptionGroup var pairs: PairOptions
+    @OptionGroup var prune: PruneOptions
+    @OptionGroup var heldOut: HeldOutOptions
+    @OptionGroup var samples: SampleOptions
+
+    @Option(
+        name: .customLong("batch"),
+        help: ArgumentHelp("The samples that run at once; chosen by memory without this option.", valueName: "n"))
+    var batchSize: Int?
+
+    @OptionGroup var architecture: ArchitectureOptions
+    @OptionGroup var source: CheckpointOptions
+    @OptionGroup var computation: ComputationOptions
+    @OptionGroup var output: OutputOptions
+
+    var chosenFormat: CircuitFormat { format ?? (isKept ? .tsv : .text) }
+
+    func validate() throws {
+        let inputs = files + [data, samples.labels, heldOut.data, heldOut.labels].compactMap { $0 }
+        if inputs.filter({ $0 == "-" }).count > 1 { throw ValidationError("standard input can be read once only") }
+        if isKept, let format, format != .tsv { throw ValidationError("--kept writes tsv; json has the places without it") }
+        if isComparison {
+            if format == .dot { throw ValidationError("--format dot draws circuits of edges, one at a time") }
+            if method != nil || data != nil || isKept { throw ValidationError("--compare leaves nothing for --method, --data and --kept") }
+            return
+        }
+        if let batchSize, batchSize < 1 { throw ValidationError("--batch takes a number from 1 on") }
+        guard let method else { throw ValidationError("circuit needs --method, or --compare") }
+        guard data != nil else { throw ValidationError("--method \(method.rawValue) needs --data") }
+        if files.count > 1 { throw ValidationError("circuit takes one checkpoint; --compare takes several files of circuits") }
+        switch method {
+        case .acdc, .eap, .eapIG, .exact:
+            let others = [
+                ("--tolerance", prune.tolerance != nil), ("--label", !prune.labels.isEmpty), ("--per-label", prune.isPerLabel),
+                ("--layers", !prune.lists.isEmpty), ("--masks", prune.masks != nil), ("--eval", heldOut.data != nil),
+                ("--held-out", heldOut.share != nil),
+            ]
+            if let option = others.first(where: \.1) { throw ValidationError("\(option.0) goes with --method prune only") }
+            try edges.validate(for: method)
+        case .prune:
+            if let option = edges.given.first { throw ValidationError("\(option) does not go with --method prune") }
+            if format == .dot { throw ValidationError("--format dot draws circuits of edges") }
+            if prune.objective == .labelLoss, prune.labels.isEmpty, !prune.isPerLabel {
+                throw ValidationError("--objective label-loss needs --label or --per-label")
+            }
+            if let masks = prune.masks, masks == output.output { throw ValidationError("--masks and -o name the same file") }
+            if prune.masks == "-", output.output == nil || output.output == "-" {
+                throw ValidationError("--masks - leaves no place for the result; -o FILE moves it")
+            }
+        }
+    }
+
+    func run() throws {
+        // Opened first: a result that can go nowhere is not worth computing.
+        let stream = try output.resultStream()
+        if isComparison {
+            try compare(to: stream)
+        } else {
+            let run = CheckpointRun(diagnostics: output.diagnostics)
+            try run.forEach(files) { path in
+                switch method {
+                case .prune: try findWeights(path, data: data ?? "", to: stream)
+                case .acdc?, .eap?, .eapIG?, .exact?: try findEdges(path, by: method ?? .exact, data: data ?? "", to: stream)
+                case nil: break
+                }
+            }
+            try run.end()
+        }
+    }
+}

@@ -1,0 +1,210 @@
+import ArgumentParser
+import Checkpoints
+import Evaluation
+import Interventions
+
+extension BehaviourMetric: ExpressibleByArgument {}
+extension PatchSites.Granularity: ExpressibleByArgument {}
+extension PatchedPlaces: ExpressibleByArgument {}
+
+struct PatchCommand: ParsableCommand {
+    /// Which run is patched.
+    enum Direction: String, ExpressibleByArgument, CaseIterable {
+        case denoise, noise, both
+
+        var directions: [ActivationPatching.Direction] {
+            switch self {
+            case .denoise: [.denoise]
+            case .noise: [.noise]
+            case .both: [.denoise, .noise]
+            }
+        }
+    }
+
+    static let configuration = CommandConfiguration(
+        commandName: "patch",
+        abstract: "Puts activations of one run into another and says which carry a behaviour.",
+        usage: "modinspect patch --data <data> [...] <checkpoint>",
+        discussion: """
+            The data are pairs of a clean and a corrupted sample that call for different answers. Each patch runs the model on one of \
+            them, with one part of its activations taken from the run on the other, and says what became of the metric: raw, by how \
+            much it moved, and normalised between the corrupted run (0) and the clean run (1).
+
+            A patch that changed no activation is no result, and its measures are undefined. A metric that is the same in both runs \
+            cannot be normalised, which a warning says.
+            """)
+
+    @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
+    var checkpoint: String
+
+    @Option(
+        name: .customLong("sites"),
+        help: ArgumentHelp(
+            "The sites to patch: kinds, or names with *, ? and [...]; !GLOB leaves some out.",
+            discussion: """
+                Kinds: resid, attn_out, mlp_out, heads, q, k, v, pattern, neurons. A name may be written without hook_, and end in \
+                the number of one head or neuron: blocks.0.attn.z.3. Repeatable, and a comma separates several. Without this option: \
+                of a transformer the heads and the MLPs, or by position the residual stream before each block and what attention and \
+                MLPs write; of a chain the neurons behind its nonlinearities.
+                """, valueName: "sites"))
+    var siteLists: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "How sites are cut into parts.",
+            discussion: "auto: attention's sites by head, others whole; site: all whole; head; neuron (of images, channel)."))
+    var granularity = PatchSites.Granularity.auto
+
+    @Option(
+        name: .customLong("clusters"),
+        help: ArgumentHelp(
+            "Patch the clusters of a file: the tsv, json or jsonl of modinspect cluster; - is standard input.", valueName: "file"),
+        completion: .file())
+    var clusterFile: String?
+
+    @Option(name: .customLong("by"), help: "Patch all positions at once, or one after the other.")
+    var places = PatchedPlaces.all
+
+    @Option(
+        name: .customLong("metric"),
+        help: ArgumentHelp(
+            "What is measured; repeatable.",
+            discussion: """
+                logit-diff: the mean logit of the answers minus that of the wrong answers; kl: the divergence from the clean run's \
+                distribution to the patched run's; prob: the summed probability of the answers; loss: its negative logarithm.
+                """))
+    var metrics = [BehaviourMetric.logitDifference]
+
+    @Option(
+        help: ArgumentHelp(
+            "Which run is patched.",
+            discussion: "denoise: the corrupted one, with clean activations; noise: the clean one, with corrupted activations; both."))
+    var direction = Direction.denoise
+
+    @Flag(
+        name: .customLong("approximate"),
+        help: "Estimate all patches from two forward passes and one backward pass for each metric (attribution patching).")
+    var isApproximate = false
+
+    @Option(
+        name: .customLong("top"),
+        help: ArgumentHelp("Only the N patches of each direction that move the first metric most, strongest first.", valueName: "n"))
+    var count: Int?
+
+    @Option(help: "The format of the result.")
+    var format = ReportFormat.text
+
+    @OptionGroup var pairs: PairOptions
+    @OptionGroup var data: DataOptions
+    @OptionGroup var layers: LayerOptions
+    @OptionGroup var architecture: ArchitectureOptions
+    @OptionGroup var source: CheckpointOptions
+    @OptionGroup var computation: ComputationOptions
+    @OptionGroup var output: OutputOptions
+
+    private var sites: [String] { siteLists.flatMap(LayerOptions.split) }
+
+    func validate() throws {
+        if [checkpoint, clusterFile, data.data, data.labels].filter({ $0 == "-" }).count > 1 {
+            throw ValidationError("standard input can be read once only")
+        }
+        if sites.contains(where: { $0.isEmpty || $0 == "!" }) { throw ValidationError("--sites has an empty pattern") }
+        if clusterFile != nil, !sites.isEmpty { throw ValidationError("--sites and --clusters exclude each other") }
+        if clusterFile != nil, granularity != .auto { throw ValidationError("--clusters says how sites are cut: no --granularity") }
+        if clusterFile == nil, !layers.patterns.isEmpty { throw ValidationError("--layers chooses among the layers of --clusters; --sites names sites") }
+        if let count, count < 1 { throw ValidationError("--top takes a number from 1 on") }
+        if Set(metrics).count < metrics.count { throw ValidationError("--metric names one twice") }
+        if isApproximate, direction != .denoise, metrics.contains(.divergence) {
+            throw ValidationError("--metric kl is flat at the clean run, where --approximate starts from with --direction \(direction.rawValue)")
+        }
+    }
+
+    func run() throws {
+        let run = CheckpointRun(diagnostics: output.diagnostics)
+        // Opened first: a result that can go nowhere is not worth computing.
+        let stream = try output.resultStream()
+        try run.forEach([checkpoint]) { path in try patch(path, to: stream) }
+        try run.end()
+    }
+
+    private func patch(_ path: String, to stream: ResultStream) throws {
+        let given = try clusterFile.map(ClusterFile.init(path:))
+        let model = try LoadedModel(source.open(path), architecture: architecture.architecture)
+        model.describe(output.diagnostics)
+        let parts = try self.parts(of: model, given)
+        try model.checkMemory()
+        let behaviour = try model.behaviourPairs(data, from: pairs, seed: computation.seed)
+        for metric in metrics { try metric.check(behaviour) }
+        let patching = ActivationPatching(
+            directions: direction.directions, metrics: metrics, method: isApproximate ? .attribution : .exact, places: places)
+        let batches = try PairBatches(
+            behaviour, for: model.network, batchSize: data.batchSize, request: patching.request(patching: parts, in: model.network))
+        let progress = output.progressBar("patch", total: patching.patchCount(parts, on: batches), unit: "patches")
+        defer { progress.finish() }
+        let result = try patching.run(parts, on: batches, threads: computation.threadCount) { progress.advance(by: $0) }
+        progress.finish()
+        describe(result, lengths: Set(batches.batches.indices.map(batches.length)), path: path)
+        try write(result, model, to: stream)
+        try stream.finish()
+    }
+
+    private func parts(of model: LoadedModel, _ given: ClusterFile?) throws -> [PatchedPart] {
+        let known = try PatchSites(model.network)
+        if let given {
+            let parts = PatchedPart.clusters(of: try model.clusteredLayers(given, layers), in: model.network)
+            try known.check(parts, by: places)
+            return parts
+        }
+        if sites.isEmpty { return try known.parts(by: places, granularity: granularity) }
+        return try known.parts(sites, granularity: granularity, by: places)
+    }
+
+    /// The most patches that a warning names.
+    private static let mostNames = 3
+
+    /// Says what is no result, and why.
+    private func describe(_ result: PatchingResult, lengths: Set<Int>, path: String) {
+        if places == .position, let least = lengths.min(), let most = lengths.max(), least < most {
+            output.diagnostics.note("\(path): the prompts have \(least) to \(most) tokens: positions are counted from the first token")
+        }
+        for (metric, scale) in zip(metrics, result.scales) where !scale.moves {
+            output.diagnostics.warning(
+                "\(path): \(metric.rawValue) does not tell the clean runs from the corrupted ones, \(ByteText.rounded(scale.clean)) and "
+                    + "\(ByteText.rounded(scale.corrupted)): nothing is normalised")
+        }
+        let idle = result.rows.filter(\.movedNothing)
+        guard !idle.isEmpty else { return }
+        var names: [String] = []
+        for row in idle where names.count <= Self.mostNames {
+            let name = row.part.name + (row.position.map { " at position \($0)" } ?? "")
+            if !names.contains(name) { names.append(name) }
+        }
+        output.diagnostics.warning(
+            "\(path): \(idle.count) of \(result.rows.count) patches changed no activation, no result: "
+                + names.prefix(Self.mostNames).joined(separator: ", ") + (names.count > Self.mostNames ? ", ..." : ""))
+    }
+
+    private func write(_ result: PatchingResult, _ model: LoadedModel, to stream: ResultStream) throws {
+        let hash = format.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil
+        let provenance = PatchProvenance(
+            seed: computation.seed, checkpoint: CheckpointSource(path: model.checkpoint.path, sha256: hash), data: data.data,
+            pairing: pairs.source.rawValue, clusters: clusterFile, method: isApproximate ? "attribution" : "exact", by: places.rawValue)
+        let rows = count.map(result.strongest) ?? result.rows
+        let report = PatchReport(
+            provenance: provenance, pairs: result.pairs, metrics: zip(metrics, result.scales).map(PatchedMetric.init),
+            patches: rows.map { PatchRow($0, metrics: metrics) })
+        let table = PatchTable(report)
+        let baselines = [PatchRow(.clean, report), PatchRow(.corrupted, report)]
+        switch format {
+        case .text: try stream.write(table.text)
+        case .tsv:
+            try stream.write(table.header)
+            for row in baselines + report.patches { try stream.write(table.row(row)) }
+        case .json: try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
+        case .jsonl:
+            for row in baselines + report.patches {
+                try stream.write(try ReportEncoder.bytes(of: PatchLine(provenance: provenance, row: row), isIndented: false))
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import ArgumentParser
+import Circuits
+import Interventions
+
+extension EdgeGranularity: ExpressibleByArgument {}
+extension EdgeAblation: ExpressibleByArgument {}
+extension EdgeSelection: ExpressibleByArgument {}
+
+/// How circuits of edges are looked for.
+struct EdgeOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "edges: the nodes of the graph; component without this option, neuron for plain chains.",
+            discussion: """
+                component: attention heads and whole MLPs; neuron: each neuron of an MLP or of a hidden layer; cluster: the clusters of \
+                --clusters, layers without any whole.
+                """))
+    var granularity: EdgeGranularity?
+
+    @Option(
+        name: .customLong("clusters"),
+        help: ArgumentHelp("edges: the clusters of --granularity cluster: the tsv, json or jsonl of modinspect cluster.", valueName: "file"),
+        completion: .file())
+    var clusterFile: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "edges: the number that an edge is asked about; logit-diff without this option, kl with acdc.",
+            discussion: "logit-diff: answers minus wrong answers; kl: from the clean run; prob: of the answers; loss: of the answers."))
+    var metric: BehaviourMetric?
+
+    @Option(
+        help: ArgumentHelp(
+            "edges: what an edge outside the circuit carries.",
+            discussion: "corrupted: the source's value on the pair's corrupted sample; zero; mean: its mean over the clean samples and positions."))
+    var ablation = EdgeAblation.corrupted
+
+    @Option(help: ArgumentHelp("eap-ig: the runs over which the gradient is averaged; 5 without this option.", valueName: "n"))
+    var steps: Int?
+
+    @Option(help: ArgumentHelp("edges: keep the N edges of the largest scores.", valueName: "n"))
+    var edges: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "edges: keep edges whose score is at least X; acdc: whose loss hurts the metric by X or more, 0.01 without this option.", valueName: "x"))
+    var threshold: Double?
+
+    @Option(
+        name: .customLong("target-faithfulness"),
+        help: ArgumentHelp(
+            "edges: keep as few edges of the largest scores as are that faithful; 0.9 where neither --edges nor --threshold is given.", valueName: "f"))
+    var target: Double?
+
+    @Option(
+        help: ArgumentHelp(
+            "edges: how edges enter a circuit.",
+            discussion: "top: by the size of their scores; greedy: from the output back, the largest that leads into what is there already."))
+    var selection: EdgeSelection?
+
+    @Option(
+        name: .customLong("bootstrap"),
+        help: ArgumentHelp("edges: look for the circuit again with pairs drawn anew, N times, and count how often each edge returns.", valueName: "n"))
+    var resamples = 0
+
+    static let standardTarget = 0.9
+    static let standardThreshold = 0.01
+    static let standardSteps = 5
+
+    /// The options that were given, for methods to which they do not apply.
+    var given: [String] {
+        [
+            ("--granularity", granularity != nil), ("--clusters", clusterFile != nil), ("--metric", metric != nil),
+            ("--ablation", ablation != .corrupted), ("--steps", steps != nil), ("--edges", edges != nil), ("--threshold", threshold != nil),
+            ("--target-faithfulness", target != nil), ("--selection", selection != nil), ("--bootstrap", resamples > 0),
+        ].filter(\.1).map(\.0)
+    }
+
+    mutating func validate() throws {
+        if let steps, !(1...10_000).contains(steps) { throw ValidationError("--steps takes a number from 1 to 10000") }
+        if let edges, edges < 0 { throw ValidationError("--edges takes a number from 0 on") }
+        if let threshold, !(threshold >= 0 && threshold.isFinite) { throw ValidationError("--threshold takes a number from 0 on") }
+        if let target, !target.isFinite { throw ValidationError("--target-faithfulness takes a number") }
+        if !(0...100_000).contains(resamples) { throw ValidationError("--bootstrap takes a number from 0 to 100000") }
+        if [edges != nil, threshold != nil, target != nil].filter(\.self).count > 1 {
+            throw ValidationError("--edges, --threshold and --target-faithfulness exclude each other")
+        }
+        if granularity == .cluster, clusterFile == nil { throw ValidationError("--granularity cluster needs --clusters") }
+        if clusterFile != nil, granularity != .cluster { throw ValidationError("--clusters goes with --granularity cluster") }
+    }
+
+    /// Checks what depends on the method.
+    func validate(for method: CircuitMethod) throws {
+        if method != .eapIG, steps != nil { throw ValidationError("--steps goes with --method eap-ig") }
+        if method == .acdc, edges != nil || target != nil || selection != nil {
+            throw ValidationError("acdc keeps what --threshold lets it keep: no --edges, --target-faithfulness or --selection")
+        }
+        if method == .eap, metric == .divergence {
+            throw ValidationError("--metric kl has no gradient at the clean run, where eap takes it; eap-ig or another metric has one")
+        }
+    }
+
+    /// The library's method; nil for those that are not about edges.
+    func method(_ method: CircuitMethod) -> EdgeMethod? {
+        switch method {
+        case .prune: return nil
+        case .exact: return .exact
+        case .eap: return .attribution(steps: 1)
+        case .eapIG: return .attribution(steps: steps ?? Self.standardSteps)
+        case .acdc: return .discovery(threshold: threshold ?? Self.standardThreshold)
+        }
+    }
+
+    func chosenMetric(_ method: CircuitMethod) -> BehaviourMetric { metric ?? (method == .acdc ? .divergence : .logitDifference) }
+
+    func size(_ method: CircuitMethod) -> EdgeCircuitSize {
+        if method == .acdc { return .found }
+        if let edges { return .edges(edges) }
+        if let threshold { return .threshold(threshold) }
+        return .faithfulness(target ?? Self.standardTarget)
+    }
+}

@@ -1,0 +1,26 @@
+import ArgumentParser
+
+/// The data that results are judged by, apart from those that they were found with.
+struct HeldOutOptions: ParsableArguments {
+    @Option(
+        name: .customLong("eval"),
+        help: ArgumentHelp("Judge circuits by this data, read as --data is; without it by a part of --data.", valueName: "data"),
+        completion: .file())
+    var data: String?
+
+    @Option(name: .customLong("eval-labels"), help: ArgumentHelp("The labels of --eval where it has none of its own.", valueName: "file"), completion: .file())
+    var labels: String?
+
+    @Option(
+        name: .customLong("held-out"),
+        help: ArgumentHelp("The share of --data that circuits are judged by, drawn under the seed; 0.5 without this option.", valueName: "x"))
+    var share: Double?
+
+    mutating func validate() throws {
+        if let share, !(share > 0 && share < 1) { throw ValidationError("--held-out takes a number between 0 and 1") }
+        if data != nil, share != nil { throw ValidationError("--eval leaves nothing for --held-out") }
+        if labels != nil, data == nil { throw ValidationError("--eval-labels goes with --eval only") }
+    }
+
+    var chosenShare: Double { share ?? 0.5 }
+}

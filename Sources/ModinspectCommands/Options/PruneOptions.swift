@@ -1,0 +1,76 @@
+import ArgumentParser
+import Circuits
+
+/// How circuits of weights are looked for.
+struct PruneOptions: ParsableArguments {
+    enum Objective: String, ExpressibleByArgument, CaseIterable {
+        case kl
+        case labelLoss = "label-loss"
+    }
+
+    @Option(
+        help: ArgumentHelp(
+            "prune: what a circuit has to keep.",
+            discussion: """
+                kl: the mean divergence from the intact model's output distribution over all samples stays within the tolerance; for a \
+                label, of its two outcomes, this label and another one. label-loss: the mean loss on the label's samples does not rise \
+                above the intact model's, other samples aside.
+                """))
+    var objective = Objective.kl
+
+    @Option(
+        help: ArgumentHelp(
+            "prune: the mean divergence, or rise of the mean loss, that is allowed, in nats; 0.01 without this option, 0 with label-loss.",
+            valueName: "x"))
+    var tolerance: Double?
+
+    @Option(name: .customLong("label"), help: ArgumentHelp("prune: look for this label's circuit (repeatable).", valueName: "n"))
+    var labels: [Int] = []
+
+    @Flag(name: .customLong("per-label"), help: "prune: look for a circuit for each label of the data.")
+    var isPerLabel = false
+
+    @Option(
+        name: .customLong("layers"),
+        help: ArgumentHelp(
+            "prune: the weight matrices to prune, by tensor name with *, ? and [...]; all for every matrix, !GLOB to leave some out.",
+            discussion: """
+                Repeatable, and a comma separates several. Without this option: every weight matrix of a plain chain; of a transformer \
+                the MLP input matrix of every block.
+                """,
+            valueName: "glob"))
+    var lists: [String] = []
+
+    @Option(
+        name: .customLong("control"),
+        help: ArgumentHelp("prune: compare with N random masks that keep as many weights of each layer.", valueName: "n"))
+    var controls = 3
+
+    @Option(
+        name: .customLong("masks"),
+        help: ArgumentHelp("prune: write the masks to FILE as Boolean numpy arrays in the tensors' own shapes.", valueName: "file.npz"),
+        completion: .file())
+    var masks: String?
+
+    mutating func validate() throws {
+        if let tolerance, !(tolerance >= 0 && tolerance.isFinite) { throw ValidationError("--tolerance takes a number from 0 on") }
+        if !(0...1000).contains(controls) { throw ValidationError("--control takes a number from 0 to 1000") }
+        if isPerLabel, !labels.isEmpty { throw ValidationError("--label and --per-label exclude each other") }
+        if labels.contains(where: { $0 < 0 }) { throw ValidationError("--label takes a number from 0 on") }
+        if Set(labels).count < labels.count { throw ValidationError("--label names a label twice") }
+        guard lists.allSatisfy({ list in LayerOptions.split(list).allSatisfy { !$0.isEmpty && $0 != "!" } }) else {
+            throw ValidationError("--layers has an empty pattern")
+        }
+    }
+
+    var chosenTolerance: Double { tolerance ?? (objective == .kl ? 0.01 : 0) }
+
+    /// What is looked for in data with the given labels: one circuit for each.
+    func objectives(labels present: [Int32]) -> [WeightObjective] {
+        let chosen = isPerLabel ? Set(present.map(Int.init)).sorted() : labels
+        switch objective {
+        case .labelLoss: return chosen.map { .labelLoss(label: $0) }
+        case .kl: return chosen.isEmpty ? [.divergence] : chosen.map { .labelDivergence(label: $0) }
+        }
+    }
+}

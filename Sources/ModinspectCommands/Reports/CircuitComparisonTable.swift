@@ -1,0 +1,52 @@
+import Archives
+
+/// How far circuits agree, for eyes and as rows.
+enum CircuitComparisonTable {
+    static let header = TSV.row(["a", "b", "kept_a", "kept_b", "shared", "union", "overlap"])
+
+    static func row(_ pair: ComparedPair) -> String {
+        TSV.row([
+            pair.a, pair.b, "\(pair.keptInA)", "\(pair.keptInB)", "\(pair.shared)", "\(pair.union)", TSV.number(pair.overlap),
+        ])
+    }
+
+    /// More circuits than this have no table of pairs.
+    private static let mostShown = 20
+
+    private static func number(_ value: Double?) -> String { value.map(ByteText.rounded) ?? "-" }
+
+    static func text(_ report: CircuitComparisonReport) -> String {
+        var files = TextTable([
+            ("file", .left), ("circuits", .right), ("mean \(report.kind)", .right), ("mean size", .right), ("mean overlap", .right),
+            ("in all", .right), ("in any", .right),
+        ])
+        for file in report.files {
+            files.add([
+                file.path, "\(file.circuits)", ByteText.fixed(file.meanKept, digits: 1), number(file.meanSize), number(file.meanOverlap),
+                ByteText.grouped(file.sharedByAll), ByteText.grouped(file.union),
+            ])
+        }
+        if report.files.count > 1 {
+            files.add(["all", "\(report.circuits.count)", "", "", "", ByteText.grouped(report.sharedByAll), ByteText.grouped(report.union)])
+        }
+        guard report.circuits.count <= mostShown else {
+            return files.text() + "\n\(report.pairs.count) pairs: tsv has their overlaps\n"
+        }
+        let count = report.circuits.count
+        var matrix = TextTable([("circuit", .left), (report.kind, .right)] + (0..<count - 1).map { ("\($0)", .right) })
+        var overlaps = [[Double?]](repeating: Array(repeating: nil, count: count), count: count)
+        var next = 0
+        for first in 0..<count {
+            for second in first + 1..<max(count, first + 1) {
+                overlaps[second][first] = report.pairs[next].overlap
+                next += 1
+            }
+        }
+        for (place, circuit) in report.circuits.enumerated() {
+            matrix.add(
+                ["\(place) \(circuit.name)", ByteText.grouped(circuit.kept)]
+                    + (0..<count - 1).map { $0 < place ? overlaps[place][$0].map { ByteText.fixed($0, digits: 2) } ?? "-" : "" })
+        }
+        return files.text() + "\noverlap: intersection over union\n" + matrix.text()
+    }
+}

@@ -1,0 +1,149 @@
+import Circuits
+
+/// What a search for circuits and its surroundings were, at the head of every json document and line.
+struct CircuitProvenance: Encodable {
+    static let schema = "modinspect.circuit/1"
+
+    let schema = Self.schema
+    let version = modinspectVersion
+    let seed: UInt64
+    let checkpoint: CheckpointSource
+    /// The data as the user named it.
+    let data: String
+    /// The data that circuits are judged by; nil where that is a part of ``data``.
+    let eval: String?
+    let method: String
+    let objective: String?
+    let tolerance: Double?
+    /// Of the numbers that decide.
+    let precision: String?
+}
+
+/// What `circuit` found, as one json document.
+struct CircuitReport: Encodable {
+    let provenance: CircuitProvenance
+    /// The samples that circuits are looked for with.
+    let samples: Int
+    /// The intact model on the data that circuits are judged by.
+    let heldOut: JudgedCircuit
+    let circuits: [PrunedCircuit]
+
+    private enum CodingKeys: String, CodingKey {
+        case samples, intact, circuits
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        try provenance.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(samples, forKey: .samples)
+        try container.encode(heldOut, forKey: .intact)
+        try container.encode(circuits, forKey: .circuits)
+    }
+}
+
+/// One circuit of weights.
+struct PrunedCircuit: Encodable {
+    /// nil where it is the whole model's.
+    let label: Int?
+    /// The samples that the objective looked at.
+    let samples: Int
+    let kept: Int
+    /// Those that are not zero in the intact model.
+    let weights: Int
+    /// The effective circuit size: kept over weights.
+    let size: Double?
+    /// The objective's mean loss or divergence on the samples, of the intact model and of the circuit.
+    let intactLoss: Double?
+    let loss: Double?
+    /// Whether nearly all held-out samples get the same answer.
+    let degenerate: Bool
+    let heldOut: JudgedCircuit
+    let control: JudgedControl?
+    let layers: [KeptLayer]
+
+    struct KeptLayer: Encodable {
+        let layer: String
+        let shape: [Int]
+        let kept: Int
+        let weights: Int
+        /// The places of the kept weights in the tensor.
+        let places: [Int]
+    }
+
+    init(_ circuit: WeightPruning.Circuit) {
+        label = circuit.objective.label
+        samples = circuit.samples
+        kept = circuit.mask.keptCount
+        weights = circuit.mask.weightCount
+        size = circuit.mask.effectiveSize
+        intactLoss = circuit.intactLoss
+        loss = circuit.loss
+        degenerate = circuit.verdict.commonShare >= CircuitVerdict.constantShare
+        heldOut = JudgedCircuit(circuit.verdict, classes: true)
+        control = circuit.controls.isEmpty ? nil : JudgedControl(circuit.controls)
+        layers = circuit.mask.layers.map {
+            KeptLayer(layer: $0.name, shape: $0.shape, kept: $0.keptCount, weights: $0.weightCount, places: $0.kept)
+        }
+    }
+}
+
+/// How a circuit that is run alone answers held-out data.
+struct JudgedCircuit: Encodable {
+    let samples: Int
+    let accuracy: Double?
+    let loss: Double?
+    let divergence: Double
+    let labelDivergence: Double?
+    let recall: Double?
+    let falseAlarms: Double?
+    let commonAnswer: Int
+    let commonShare: Double
+    let classes: [EvaluatedClass]
+
+    init(_ verdict: CircuitVerdict, classes: Bool) {
+        samples = verdict.outcome.total.count
+        accuracy = verdict.outcome.accuracy
+        loss = verdict.outcome.loss
+        divergence = verdict.divergence
+        labelDivergence = verdict.labelDivergence
+        recall = verdict.recall
+        falseAlarms = verdict.falseAlarms
+        commonAnswer = verdict.commonAnswer
+        commonShare = verdict.commonShare
+        self.classes = classes ? verdict.outcome.evaluatedClasses : []
+    }
+}
+
+/// The same of random masks that keep as many weights of each layer.
+struct JudgedControl: Encodable {
+    let masks: Int
+    let accuracy: Double?
+    let divergence: Double?
+    let labelDivergence: Double?
+    let recall: Double?
+    let falseAlarms: Double?
+
+    init(_ verdicts: [CircuitVerdict]) {
+        func mean(_ value: (CircuitVerdict) -> Double?) -> Double? {
+            let values = verdicts.compactMap(value)
+            return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
+        }
+        masks = verdicts.count
+        accuracy = mean(\.outcome.accuracy)
+        divergence = mean(\.divergence)
+        labelDivergence = mean(\.labelDivergence)
+        recall = mean(\.recall)
+        falseAlarms = mean(\.falseAlarms)
+    }
+}
+
+/// One circuit as a line of jsonl.
+struct CircuitLine: Encodable {
+    let report: CircuitReport
+    let circuit: PrunedCircuit
+
+    func encode(to encoder: any Encoder) throws {
+        try report.provenance.encode(to: encoder)
+        try circuit.encode(to: encoder)
+    }
+}

@@ -1,0 +1,180 @@
+import Circuits
+
+/// A circuit of edges and how it was found, as one json document.
+struct EdgeReport: Encodable {
+    static let schema = "modinspect.edges/1"
+
+    let schema = Self.schema
+    let version = modinspectVersion
+    let seed: UInt64
+    let checkpoint: CheckpointSource
+    /// The data as the user named it.
+    let data: String
+    let method: String
+    let granularity: String
+    let clusters: String?
+    let metric: String
+    /// What edges outside a circuit carry.
+    let ablation: String
+    let steps: Int?
+    let threshold: Double?
+    let selection: String?
+    let pairs: Int
+    let sources: Int
+    let readers: Int
+    /// The edges that move the metric by more than rounding: by a millionth of it.
+    let moving: Int
+    /// The run with all edges.
+    let clean: MeasuredCircuit
+    /// The run without edges.
+    let ablated: MeasuredCircuit
+    /// The circuit that was found: one.
+    let circuits: [EdgeCircuit]
+    let ladder: [MeasuredCircuit]
+    let area: Double?
+    let bootstrap: ResampledCircuit?
+    /// Every edge of the graph.
+    let scores: [ScoredEdge]
+
+    /// What a search says, with where it came from.
+    struct Origin {
+        var seed: UInt64
+        var checkpoint: CheckpointSource
+        var data: String
+        var method: String
+        var clusters: String?
+        var steps: Int?
+        var threshold: Double?
+        var selection: String?
+    }
+
+    init(_ origin: Origin, _ search: EdgeSearch, _ result: EdgeSearch.Result) {
+        let experiment = search.experiment
+        let graph = experiment.graph
+        seed = origin.seed
+        checkpoint = origin.checkpoint
+        data = origin.data
+        method = origin.method
+        clusters = origin.clusters
+        steps = origin.steps
+        threshold = origin.threshold
+        selection = origin.selection
+        granularity = graph.granularity.rawValue
+        metric = experiment.metric.rawValue
+        ablation = experiment.ablation.rawValue
+        pairs = experiment.batches.pairs.count
+        sources = graph.sources.count
+        readers = graph.readers.count
+        let rounding = max(1e-6 * max(abs(result.whole.metric), abs(result.none.metric)), 1e-12)
+        moving = result.scores.count { abs($0) > rounding }
+        clean = MeasuredCircuit(result.whole, size: graph.edgeCount, faithfulness: nil)
+        ablated = MeasuredCircuit(result.none, size: 0, faithfulness: nil)
+        ladder = result.ladder.steps.map { MeasuredCircuit($0.measures, size: $0.edges, chosen: $0.chosen, faithfulness: $0.faithfulness) }
+        area = result.area
+        bootstrap = result.bootstrap.map { ResampledCircuit(resamples: $0.resamples, overlap: $0.meanOverlap) }
+        let scores = result.scores.indices.map { edge in
+            let ends = graph.ends(of: edge)
+            return ScoredEdge(
+                source: graph.sources[ends.source].name, target: graph.readers[ends.reader].name, score: result.scores[edge],
+                kept: result.kept[edge], returned: result.bootstrap.map { Double($0.counts[edge]) / Double($0.resamples) })
+        }
+        self.scores = scores
+        circuits = [
+            EdgeCircuit(
+                measured: MeasuredCircuit(
+                    result.circuit, size: result.kept.count { $0 }, chosen: result.chosen, faithfulness: result.faithfulness),
+                edges: scores.enumerated().filter { $0.element.kept }
+                    .sorted { (-abs($0.element.score), $0.offset) < (-abs($1.element.score), $1.offset) }.map(\.element))
+        ]
+    }
+
+    /// The kept edges, the largest score first.
+    var kept: [ScoredEdge] { circuits[0].edges }
+}
+
+/// How a circuit behaves alone.
+struct MeasuredCircuit: Encodable {
+    /// The edges that were chosen, some of which may lead nowhere; nil where none were.
+    let chosen: Int?
+    /// Those of them that lead from the input to the output.
+    let size: Int
+    /// The metric, the mean over the pairs.
+    let value: Double
+    let faithfulness: Double?
+    /// From the clean run, in nats.
+    let divergence: Double
+    let accuracy: Double?
+
+    init(_ measures: CircuitMeasures, size: Int, chosen: Int? = nil, faithfulness: Double?) {
+        self.chosen = chosen
+        self.size = size
+        value = measures.metric
+        self.faithfulness = faithfulness
+        divergence = measures.divergence
+        accuracy = measures.accuracy
+    }
+}
+
+/// What became of a circuit with other pairs.
+struct ResampledCircuit: Encodable {
+    let resamples: Int
+    /// The mean intersection over union with the circuit.
+    let overlap: Double
+}
+
+/// A circuit with the edges that it keeps.
+struct EdgeCircuit: Encodable {
+    let measured: MeasuredCircuit
+    let edges: [ScoredEdge]
+
+    private enum CodingKeys: String, CodingKey { case edges }
+
+    func encode(to encoder: any Encoder) throws {
+        try measured.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(edges, forKey: .edges)
+    }
+}
+
+/// One edge.
+struct ScoredEdge: Encodable {
+    let source: String
+    /// The reader.
+    let target: String
+    let score: Double
+    let kept: Bool
+    /// The share of resampled circuits that have it; nil without any.
+    let returned: Double?
+
+    var name: String { source + "->" + target }
+}
+
+/// A circuit as a line of jsonl, after what the search was.
+struct EdgeLine: Encodable {
+    private let report: EdgeReport
+    private let circuit: EdgeCircuit
+
+    private enum CodingKeys: String, CodingKey {
+        case schema, version, seed, checkpoint, data, method, granularity, metric, ablation, pairs
+    }
+
+    init(_ report: EdgeReport, _ circuit: EdgeCircuit) {
+        self.report = report
+        self.circuit = circuit
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(report.schema, forKey: .schema)
+        try container.encode(report.version, forKey: .version)
+        try container.encode(report.seed, forKey: .seed)
+        try container.encode(report.checkpoint, forKey: .checkpoint)
+        try container.encode(report.data, forKey: .data)
+        try container.encode(report.method, forKey: .method)
+        try container.encode(report.granularity, forKey: .granularity)
+        try container.encode(report.metric, forKey: .metric)
+        try container.encode(report.ablation, forKey: .ablation)
+        try container.encode(report.pairs, forKey: .pairs)
+        try circuit.encode(to: encoder)
+    }
+}

@@ -1,0 +1,68 @@
+import Archives
+
+/// A circuit of edges for eyes, and as rows.
+struct EdgeTable {
+    private let report: EdgeReport
+
+    /// The edges that the text shows.
+    private static let shown = 20
+
+    init(_ report: EdgeReport) { self.report = report }
+
+    static let header = TSV.row(["edge", "source", "target", "score", "kept", "returned"])
+
+    static func row(_ edge: ScoredEdge) -> String {
+        TSV.row([
+            edge.name, edge.source, edge.target, TSV.number(edge.score), edge.kept ? "1" : "0", edge.returned.map(TSV.number) ?? "-",
+        ])
+    }
+
+    private static func number(_ value: Double?) -> String { value.map(ByteText.rounded) ?? "-" }
+
+    var text: String {
+        var text = report.checkpoint.path.singleLine + "\n"
+        func line(_ label: String, _ value: String) {
+            text += "  " + label + String(repeating: " ", count: 10 - label.count) + value.singleLine + "\n"
+        }
+        line("data", "\(report.data), \(ByteText.grouped(report.pairs)) pairs")
+        line("graph", "\(ByteText.grouped(report.sources)) sources, \(ByteText.grouped(report.readers)) readers, \(ByteText.grouped(report.scores.count)) edges")
+        var method = report.method
+        if let steps = report.steps { method += ", \(steps) steps" }
+        if let threshold = report.threshold { method += ", threshold \(ByteText.shortest(threshold))" }
+        line("method", method + ", \(report.ablation) sources, \(ByteText.grouped(report.moving)) edges move the metric")
+        line("metric", "\(report.metric) \(Self.number(report.clean.value)) clean, \(Self.number(report.ablated.value)) ablated")
+        let circuit = report.circuits[0].measured
+        let dropped = (circuit.chosen ?? 0) - circuit.size
+        line(
+            "circuit",
+            "\(ByteText.grouped(circuit.size)) edges" + (dropped > 0 ? ", \(ByteText.grouped(dropped)) more lead nowhere" : "")
+                + ", faithfulness \(Self.number(circuit.faithfulness)), divergence \(Self.number(circuit.divergence))")
+        if let area = report.area { line("area", Self.number(area)) }
+        if let bootstrap = report.bootstrap { line("bootstrap", "\(bootstrap.resamples) times, mean overlap \(Self.number(bootstrap.overlap))") }
+        return text + "\n" + ladder + "\n" + edges
+    }
+
+    private var ladder: String {
+        var table = TextTable([
+            ("chosen", .right), ("edges", .right), (report.metric, .right), ("faithfulness", .right), ("divergence", .right), ("accuracy", .right),
+        ])
+        for step in report.ladder {
+            table.add(
+                [ByteText.grouped(step.chosen ?? 0), ByteText.grouped(step.size)]
+                    + [step.value, step.faithfulness, step.divergence, step.accuracy].map(Self.number))
+        }
+        return table.text(indent: 2)
+    }
+
+    private var edges: String {
+        let kept = report.kept
+        var columns: [(String, TextTable.Alignment)] = [("edge", .left), ("score", .right)]
+        if report.bootstrap != nil { columns.append(("returned", .right)) }
+        var table = TextTable(columns)
+        for edge in kept.prefix(Self.shown) {
+            table.add([edge.name, Self.number(edge.score)] + (report.bootstrap == nil ? [] : [Self.number(edge.returned)]))
+        }
+        let more = kept.count - Self.shown
+        return table.text(indent: 2) + (more > 0 ? "  ... \(ByteText.grouped(more)) more\n" : "")
+    }
+}

@@ -1,0 +1,66 @@
+import Archives
+
+/// The outcome of `patch` for eyes, and as rows.
+struct PatchTable {
+    private let report: PatchReport
+
+    init(_ report: PatchReport) { self.report = report }
+
+    var header: String {
+        let names = report.metrics.map { $0.metric.replacing("-", with: "_") }
+        return TSV.row(
+            ["direction", "site", "unit", "index", "position", "pairs", "moved", "relative_change", "mean_change"]
+                + names.flatMap { [$0, $0 + "_effect", $0 + "_normalized"] })
+    }
+
+    func row(_ row: PatchRow) -> String {
+        var fields = [row.direction, row.site ?? "-", row.unit ?? "-"]
+        fields += [row.index, row.position].map { $0.map(String.init) ?? "nan" }
+        fields += ["\(row.pairs)", row.moved ? "1" : "0", TSV.number(row.relativeChange), TSV.number(row.meanChange)]
+        return TSV.row(fields + row.measures.flatMap { [$0.value, $0.effect, $0.normalized].map(TSV.number) })
+    }
+
+    private static func number(_ value: Double?) -> String { value.map(ByteText.rounded) ?? "nan" }
+
+    var text: String {
+        let provenance = report.provenance
+        var text = provenance.checkpoint.path.singleLine + "\n"
+        func line(_ label: String, _ value: String) {
+            text += "  " + label + String(repeating: " ", count: 12 - label.count) + value.singleLine + "\n"
+        }
+        line("data", "\(provenance.data), \(ByteText.grouped(report.pairs)) \(report.pairs == 1 ? "pair" : "pairs")")
+        for metric in report.metrics {
+            line(metric.metric, "clean \(Self.number(metric.clean)), corrupted \(Self.number(metric.corrupted))" + (metric.moves ? "" : ", the same"))
+        }
+        let how = provenance.method == "attribution" ? ", estimated" : ""
+        for (direction, words) in [
+            ("denoise", "clean activations in the corrupted run"), ("noise", "corrupted activations in the clean run"),
+        ] {
+            let rows = report.patches.filter { $0.direction == direction }
+            if !rows.isEmpty { text += "\n  \(words)\(how)\n" + table(rows) }
+        }
+        return text
+    }
+
+    private func table(_ rows: [PatchRow]) -> String {
+        let hasUnits = rows.contains { $0.index != nil }
+        let hasPositions = report.provenance.by == "position"
+        var columns: [(String, TextTable.Alignment)] = [("site", .left)]
+        if hasUnits { columns += [("unit", .left), ("index", .right)] }
+        if hasPositions { columns += [("position", .right)] }
+        columns += [("change", .right)]
+        for metric in report.metrics { columns += [(metric.metric, .right), ("effect", .right), ("normalised", .right)] }
+        var table = TextTable(columns)
+        for row in rows {
+            var fields = [row.site ?? ""]
+            if hasUnits { fields += [row.index == nil ? "" : row.unit ?? "", row.index.map(String.init) ?? ""] }
+            if hasPositions { fields += [row.position.map(String.init) ?? ""] }
+            fields += [row.moved ? Self.number(row.relativeChange) : "none"]
+            for measure in row.measures {
+                fields += row.moved ? [measure.value, measure.effect, measure.normalized].map(Self.number) : ["-", "-", "-"]
+            }
+            table.add(fields)
+        }
+        return table.text(indent: 4)
+    }
+}

@@ -1,0 +1,131 @@
+import Interventions
+import Networks
+import TestSupport
+import Testing
+
+@testable import Circuits
+
+/// Circuits run alone, and how they are chosen.
+@Suite struct CircuitFaithfulnessTests {
+    @Test(arguments: EdgeFixture.models) func circuits_alone_give_what_pytorch_gives(model: String) throws {
+        let fixture = try EdgeFixture(model)
+        for (name, wanted) in fixture.expected.circuits {
+            let ablation = try #require(EdgeAblation(rawValue: name))
+            let faithfulness = try CircuitFaithfulness(try fixture.experiment(.logitDifference, ablation))
+            let circuits = [2, 3].map { step in (0..<fixture.graph.edgeCount).map { $0 % step == 0 } }
+            let found = try faithfulness.measure(circuits)
+            for (measures, wanted) in zip(found, wanted) {
+                #expect(abs(measures.metric - wanted[0]) < 1e-4 * max(1, abs(wanted[0])), "\(model), \(name): \(measures) for \(wanted)")
+                #expect(abs(measures.divergence - wanted[1]) < 1e-4 * max(1, abs(wanted[1])), "\(model), \(name): \(measures) for \(wanted)")
+            }
+            let ends = try faithfulness.measure([fixture.graph.whole, fixture.graph.empty])
+            #expect(abs(ends[0].metric - faithfulness.whole.metric) < 1e-4)
+            #expect(ends[0].divergence < 1e-6)
+            #expect(ends[1].metric == faithfulness.none.metric)
+        }
+    }
+
+    @Test func no_edges_is_the_corrupted_run() throws {
+        let fixture = try EdgeFixture("transformers/gpt2")
+        let forth = try CircuitFaithfulness(try fixture.experiment(.loss))
+        let swapped = BehaviourPairs(
+            name: "swapped", clean: fixture.pairs.corrupted, corrupted: fixture.pairs.clean, answers: fixture.pairs.answers,
+            wrongAnswers: fixture.pairs.wrongAnswers)
+        let back = try CircuitFaithfulness(
+            EdgeExperiment(fixture.graph, PairBatches(swapped, for: fixture.graph.network), metric: .loss, ablation: .corrupted, threads: 2))
+        #expect(abs(forth.none.metric - back.whole.metric) < 1e-5)
+        #expect(forth.whole.divergence == 0)
+        #expect(forth.scale.moves)
+    }
+
+    @Test func edges_that_lead_nowhere_are_dropped() throws {
+        let graph = try EdgeFixture("transformers/llama").graph
+        func edges(_ names: String...) -> EdgeSet {
+            var set = graph.empty
+            for edge in 0..<graph.edgeCount where names.contains(graph.name(of: edge)) { set[edge] = true }
+            return set
+        }
+        let way = edges("input->a0.kv0<v>", "a0.h1->m1", "m1->logits")
+        #expect(graph.connected(way) == way)
+        // Nothing reads a1.h0; nothing feeds m0.
+        let more = edges("input->a0.kv0<v>", "a0.h1->m1", "m1->logits", "input->a1.h0<q>", "m0->logits")
+        #expect(more.count { $0 } == 5)
+        #expect(graph.connected(more) == way)
+        // What a key head reads is written by both of its heads, what a query reads by its own alone.
+        let query = edges("input->a0.h0<q>", "a0.h1->logits")
+        #expect(!graph.connected(query).contains(true))
+        #expect(graph.connected(graph.whole) == graph.whole)
+    }
+
+    @Test func the_greedy_order_begins_at_the_output_and_stays_connected_to_it() throws {
+        let fixture = try EdgeFixture("transformers/gpt2")
+        let graph = fixture.graph
+        let scores = fixture.expected.exact["logit-diff corrupted"]!
+        let order = graph.order(scores, by: .greedy)
+        #expect(order.sorted() == Array(0..<graph.edgeCount))
+        var reached: Set<Int> = []
+        for (place, edge) in order.enumerated() {
+            let ends = graph.ends(of: edge)
+            let reader = graph.readers[ends.reader]
+            #expect(reader.writes.isEmpty || reader.writes.contains(where: reached.contains), "\(place): \(graph.name(of: edge))")
+            // No edge that was open and larger was left out.
+            let open = (0..<graph.edgeCount).filter { other in
+                let writes = graph.readers[graph.ends(of: other).reader].writes
+                return !order[..<place].contains(other) && (writes.isEmpty || writes.contains(where: reached.contains))
+            }
+            #expect(open.allSatisfy { abs(scores[$0]) <= abs(scores[edge]) })
+            reached.insert(ends.source)
+        }
+        let top = graph.order(scores, by: .top).map { abs(scores[$0]) }
+        #expect(top == scores.map(abs).sorted(by: >))
+    }
+
+    @Test func the_ladder_ends_at_the_whole_model_and_the_target_is_reached() throws {
+        let fixture = try EdgeFixture("transformers/gpt2")
+        let faithfulness = try CircuitFaithfulness(try fixture.experiment(.logitDifference))
+        let order = fixture.graph.order(fixture.expected.exact["logit-diff corrupted"]!, by: .top)
+        let ladder = try FaithfulnessLadder(faithfulness, order: order)
+        #expect(ladder.steps.map(\.chosen) == [1, 2, 3, 6, 11, 22, 55, 110])
+        let last = try #require(ladder.steps.last?.faithfulness)
+        #expect(abs(last - 1) < 1e-5)
+        // The trapezoids by hand.
+        var area = 0.0
+        var (x, y) = (0.0, 0.0)
+        for step in ladder.steps {
+            let (nextX, nextY) = (Double(step.chosen) / 110, try #require(step.faithfulness))
+            area += (nextX - x) * (y + nextY) / 2
+            (x, y) = (nextX, nextY)
+        }
+        #expect(ladder.area(edges: 110) == area)
+        let size = try #require(try ladder.smallest(0.9, faithfulness, order: order))
+        let measures = try faithfulness.measure([fixture.graph.circuit(order.prefix(size))])
+        #expect(try #require(faithfulness.faithfulness(measures[0])) >= 0.9)
+        #expect(try ladder.smallest(1000, faithfulness, order: order) == nil)
+    }
+
+    @Test func a_metric_that_does_not_move_has_no_faithfulness() throws {
+        let fixture = try EdgeFixture("transformers/gpt2")
+        let same = BehaviourPairs(
+            name: "same", clean: fixture.pairs.clean, corrupted: fixture.pairs.clean, answers: fixture.pairs.answers,
+            wrongAnswers: fixture.pairs.wrongAnswers)
+        let faithfulness = try CircuitFaithfulness(
+            EdgeExperiment(fixture.graph, PairBatches(same, for: fixture.graph.network), metric: .loss, ablation: .corrupted, threads: 1))
+        #expect(!faithfulness.scale.moves)
+        #expect(faithfulness.faithfulness(faithfulness.whole) == nil)
+        let ladder = try FaithfulnessLadder(faithfulness, order: Array(0..<fixture.graph.edgeCount))
+        #expect(ladder.area(edges: fixture.graph.edgeCount) == nil)
+    }
+
+    @Test func resampled_pairs_count_as_often_as_they_are_drawn() {
+        var drawn: [[Int]] = []
+        let bootstrap = CircuitBootstrap(of: [true, true, false, false], pairs: 5, resamples: 4, seed: 3) { pairs in
+            drawn.append(pairs)
+            return drawn.count % 2 == 0 ? [true, true, false, false] : [true, false, true, false]
+        }
+        #expect(bootstrap.counts == [4, 2, 2, 0])
+        let wanted: Double = 2.0 / 3
+        #expect(abs(bootstrap.meanOverlap - wanted) < 1e-12)
+        #expect(drawn.allSatisfy { $0.count == 5 && $0.allSatisfy { (0..<5).contains($0) } })
+        #expect(Set(drawn).count > 1)
+    }
+}

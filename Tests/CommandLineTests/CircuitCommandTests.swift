@@ -1,0 +1,133 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite struct CircuitCommandTests {
+    private static let mlp = ["circuit", Fixtures.path("models/mnist-mlp.pt"), "--method", "prune", "--data", Fixtures.path("models/mnist-mlp.npz")]
+
+    private static func run(_ options: String...) throws -> CommandResult { try BuiltCommand.run(mlp + ["--quiet"] + options) }
+
+    @Test func theResultIsTheSameForAnyThreads() throws {
+        let options = ["--per-label", "--limit", "120", "--layers", "fc[34]*", "--tolerance", "0.02", "--format", "json", "--quiet"]
+        let results = try ["1", "2", "3"].map { try BuiltCommand.run(Self.mlp + options + ["--threads", $0]) }
+        #expect(results.allSatisfy { $0.status == 0 && $0.output == results[0].output && !$0.output.isEmpty })
+    }
+
+    @Test func jsonTsvAndMasksTellTheSame() throws {
+        try TemporaryFolder.with { folder in
+            let options = ["--label", "3", "--label", "7", "--objective", "label-loss", "--quiet"]
+            let json = try BuiltCommand.run(Self.mlp + options + ["--format", "json", "--masks", folder + "/m.npz", "-o", folder + "/c.json"])
+            #expect(json.status == 0 && json.output.isEmpty)
+            let data = try Data(contentsOf: URL(fileURLWithPath: folder + "/c.json"))
+            let document = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+            let circuits = try #require(document["circuits"] as? [[String: Any]])
+            #expect(document["objective"] as? String == "label-loss" && document["precision"] as? String == "double" && circuits.count == 2)
+            let rows = try BuiltCommand.run(Self.mlp + options + ["--kept"]).rows
+            #expect(rows[0] == ["label", "layer", "row", "element"])
+            var wanted: [[String]] = []
+            for circuit in circuits {
+                for layer in try #require(circuit["layers"] as? [[String: Any]]) {
+                    let shape = try #require(layer["shape"] as? [Int])
+                    let places = try #require(layer["places"] as? [Int])
+                    #expect(layer["kept"] as? Int == places.count)
+                    wanted += places.map { ["\(circuit["label"] ?? "")", layer["layer"] as? String ?? "", "\($0 / shape[1])", "\($0 % shape[1])"] }
+                }
+            }
+            #expect(Array(rows.dropFirst()) == wanted && wanted.count > 100)
+            let summary = try BuiltCommand.run(Self.mlp + options + ["--format", "tsv"]).rows
+            #expect(summary.dropFirst().map { Int($0[2]) } == circuits.map { $0["kept"] as? Int })
+            // The masks hold the same circuits as the document.
+            let compared = try BuiltCommand.run("circuit", "--compare", folder + "/c.json", folder + "/m.npz", "--format", "tsv").rows
+            let overlaps = compared.dropFirst().map { ($0[0].hasSuffix(":3") == $0[1].hasSuffix(":3"), $0[6]) }
+            #expect(overlaps.count == 6 && overlaps.allSatisfy { $0.0 == ($0.1 == "1") })
+        }
+    }
+
+    @Test func aDegenerateCircuitIsWarnedOf() throws {
+        let result = try Self.run("--label", "3", "--objective", "label-loss", "--format", "tsv", "--eval", Fixtures.path("models/mnist-mlp.npz"))
+        #expect(result.status == 0)
+        #expect(result.errors.contains("warning: ") && result.errors.contains("the circuit for label 3 is degenerate: it answers 3 to "))
+        let row = Dictionary(uniqueKeysWithValues: zip(result.rows[0], result.rows[1]))
+        #expect(row["degenerate"] == "1" && row["recall"] == "1" && row["common_answer"] == "3")
+        let sound = try Self.run("--label", "3", "--format", "tsv")
+        #expect(sound.errors.isEmpty && sound.rows[1][7] == "0")
+    }
+
+    @Test func theSeedDrawsTheHeldOutSamples() throws {
+        let results = try ["0", "0", "1"].map { try Self.run("--layers", "fc4*", "--seed", $0, "--held-out", "0.25", "--format", "tsv").text }
+        #expect(results[0] == results[1] && results[0] != results[2])
+        #expect(results[0].split(separator: "\n")[1].split(separator: "\t")[1] == "225")
+    }
+
+    @Test func transformersWithOneAnswerASampleArePruned() throws {
+        let result = try BuiltCommand.run([
+            "circuit", Fixtures.path("transformers/grokking"), "--method", "prune", "--data", "modadd:5", "--layers", "*W_out", "--control", "1",
+            "--format", "json", "--quiet",
+        ])
+        #expect(result.status == 0, "\(result.errors)")
+        let document = try #require(try JSONSerialization.jsonObject(with: result.output) as? [String: Any])
+        let circuit = try #require((document["circuits"] as? [[String: Any]])?.first)
+        #expect(document["precision"] as? String == "single")
+        #expect((circuit["loss"] as? Double ?? 1) <= 0.01 && (circuit["kept"] as? Int ?? 0) > 0)
+    }
+
+    @Test(arguments: [
+        (["--label", "12"], 1, "has the label 12, found labels 0 1 2 3 4 5 6 7 8 9"),
+        (["--layers", "fc9"], 1, "no layer matches 'fc9'; the nearest are"),
+        (["--layers", "fc1.bias"], 1, "tensor 'fc1.bias' is no weight matrix"),
+        (["--objective", "label-loss"], 64, "--objective label-loss needs --label or --per-label"),
+        (["--label", "1", "--per-label"], 64, "--label and --per-label exclude each other"),
+        (["--tolerance", "-1"], 64, "--tolerance"),
+        (["--held-out", "1"], 64, "--held-out takes a number between 0 and 1"),
+        (["--limit", "1"], 1, "too few samples"),
+        (["--kept", "--format", "json"], 64, "--kept writes tsv"),
+    ]) func mistakesAreNamedInOneLine(options: [String], status: Int, words: String) throws {
+        let result = try BuiltCommand.run(Self.mlp + options)
+        #expect(Int(result.status) == status && result.output.isEmpty)
+        #expect(result.errors.contains(words), "\(result.errors)")
+        if status == 1 { #expect(result.errors.split(separator: "\n").count { !$0.contains("note: ") } == 1, "\(result.errors)") }
+    }
+
+    @Test func runningTextIsRefusedWithTheReason() throws {
+        let result = try BuiltCommand.shell(
+            "f=$(mktemp --suffix .bin); printf '\\1\\0\\2\\0\\3\\0\\4\\0\\1\\0\\2\\0\\3\\0\\4\\0' > $f; \"$M\" circuit \"$1\" --method prune --data $f --context 4",
+            Fixtures.path("gpt2-tiny"))
+        #expect(result.status == 1 && result.errors.contains("pruning needs one right class for each sample"), "\(result.errors)")
+    }
+
+    @Test func circuitsAreComparedByTheirParts() throws {
+        let (hand, masks) = (Fixtures.path("circuits/hand.jsonl"), Fixtures.path("circuits/masks.npz"))
+        let rows = try BuiltCommand.run("circuit", "--compare", hand, masks, "--format", "tsv").rows
+        #expect(rows[0] == ["a", "b", "kept_a", "kept_b", "shared", "union", "overlap"])
+        #expect(rows[1] == [hand + ":0", hand + ":1", "4", "2", "1", "5", "0.2"])
+        #expect(rows[2] == [hand + ":0", masks + ":0", "4", "3", "3", "4", "0.75"])
+        #expect(rows[6] == [masks + ":0", masks + ":7", "3", "5", "1", "7", TextOf.seventh])
+        #expect(rows.count == 7)
+        let json = try BuiltCommand.run("circuit", "--compare", hand, "--format", "json")
+        let document = try #require(try JSONSerialization.jsonObject(with: json.output) as? [String: Any])
+        let file = try #require((document["files"] as? [[String: Any]])?.first)
+        #expect(file["meanKept"] as? Double == 3 && abs((file["meanSize"] as? Double ?? 0) - 0.3) < 1e-15 && file["meanOverlap"] as? Double == 0.2)
+        #expect(document["sharedByAll"] as? Int == 1 && document["union"] as? Int == 5 && document["kind"] as? String == "weights")
+    }
+
+    private enum TextOf { static let seventh = "\(1.0 / 7)" }
+
+    @Test func edgesAreComparedByTheirEnds() throws {
+        let edges = Fixtures.path("circuits/edges.json")
+        let rows = try BuiltCommand.run("circuit", "--compare", edges, "--format", "tsv").rows
+        #expect(rows[1] == [edges + ":0", edges + ":1", "2", "2", "1", "3", "\(1.0 / 3)"])
+        let mixed = try BuiltCommand.run("circuit", "--compare", edges, Fixtures.path("circuits/masks.npz"))
+        #expect(mixed.status == 1 || mixed.status == 64)
+        #expect(mixed.errors.contains("holds circuits of another kind, expected edges"), "\(mixed.errors)")
+    }
+
+    @Test(arguments: [
+        ("{}", "line 1 holds no circuit"), ("{\"schema\":\"modinspect.eval/1\",\"circuits\":[]}", "expected modinspect.circuit/1, found modinspect.eval/1"),
+        ("", "standard input is empty"), ("label\tlayer\n", "holds no circuits, expected the json"),
+        ("{\"schema\":\"modinspect.circuit/1\",\"layers\":[{\"layer\":\"a\",\"places\":[-1]}]}", "a weight that 'a' cannot have"),
+    ]) func filesWithoutCircuitsAreNamed(content: String, words: String) throws {
+        let result = try BuiltCommand.run(["circuit", "--compare", "-"], input: Data(content.utf8))
+        #expect(result.status == 1 && result.errors.hasPrefix("modinspect: standard input: ") || content == "{}")
+        #expect(result.status == 1 && result.errors.contains(content == "{}" ? "standard input" : words), "\(result.errors)")
+    }
+}

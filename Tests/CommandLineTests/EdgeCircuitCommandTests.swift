@@ -1,0 +1,116 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `circuit` on edges, from the command line.
+@Suite struct EdgeCircuitCommandTests {
+    private static let induction = [
+        "circuit", Fixtures.path("models/induction.safetensors"), "--data", Fixtures.path("models/induction.pairs.json"),
+    ]
+    private static let modular = [
+        "circuit", Fixtures.path("models/modular.pt"), "--data", Fixtures.path("models/modular.npz"), "--pairs", "by-class", "--quiet",
+    ]
+
+    private static func document(_ arguments: [String]) throws -> [String: Any] {
+        let result = try BuiltCommand.run(arguments + ["--format", "json"])
+        #expect(result.status == 0, "\(result.errors)")
+        return try #require(try JSONSerialization.jsonObject(with: result.output) as? [String: Any])
+    }
+
+    @Test func theCircuitThatWasBuiltIsFoundInEveryFormat() throws {
+        let built = ["a0.h0->a1.h0<k>", "a1.h0->logits", "input->a0.h0<v>", "input->a1.h0<q>", "input->a1.h0<v>"]
+        let search = Self.induction + ["--method", "acdc", "--threshold", "0.05"]
+        let document = try Self.document(search)
+        let circuit = try #require((document["circuits"] as? [[String: Any]])?.first)
+        let edges = try #require(circuit["edges"] as? [[String: Any]])
+        #expect(edges.map { "\($0["source"] ?? "")->\($0["target"] ?? "")" }.sorted() == built)
+        #expect(document["pairs"] as? Int == 6 && document["ablation"] as? String == "corrupted" && document["moving"] as? Int == 5)
+        #expect((document["scores"] as? [Any])?.count == 52)
+
+        let rows = try BuiltCommand.run(search + ["--format", "tsv"]).rows
+        #expect(rows[0] == ["edge", "source", "target", "score", "kept", "returned"] && rows.count == 53)
+        #expect(rows.filter { $0[4] == "1" }.map { $0[0] }.sorted() == built)
+        let kept = try BuiltCommand.run(search + ["--kept"]).rows
+        #expect(kept.dropFirst().map { $0[0] }.sorted() == built)
+        let dot = try BuiltCommand.run(search + ["--format", "dot"]).text
+        #expect(dot.hasPrefix("digraph circuit {") && dot.hasSuffix("}\n"))
+        #expect(dot.contains("\"a0.h0\" -> \"a1.h0\" [color=\"#e6820e\", label=\" k\""))
+        #expect(dot.components(separatedBy: " -> ").count == 6)
+        let text = try BuiltCommand.run(search).text
+        #expect(text.contains("circuit   5 edges, faithfulness 1.0000, divergence 0.0000"))
+    }
+
+    @Test func theResultIsTheSameForAnyThreadsAndBatches() throws {
+        for method in [["acdc"], ["exact", "--bootstrap", "3", "--edges", "5"], ["eap-ig", "--selection", "greedy"]] {
+            let results = try ["1", "3"].map { try BuiltCommand.run(Self.induction + ["--format", "tsv", "--threads", $0, "--method"] + method) }
+            #expect(results[0].status == 0 && results[0].output == results[1].output && !results[0].output.isEmpty)
+            let small = try BuiltCommand.run(Self.induction + ["--format", "tsv", "--batch", "2", "--method"] + method).rows
+            #expect(small.map { [$0[0], $0[4]] } == results[0].rows.map { [$0[0], $0[4]] })
+        }
+    }
+
+    @Test func circuitsOfEdgesAreCompared() throws {
+        try TemporaryFolder.with { folder in
+            for (name, ablation) in [("a", "corrupted"), ("b", "zero")] {
+                let result = try BuiltCommand.run(
+                    Self.induction + ["--method", "acdc", "--ablation", ablation, "--threshold", "0.05", "--format", "json", "-o", "\(folder)/\(name).json"])
+                #expect(result.status == 0)
+            }
+            let rows = try BuiltCommand.run("circuit", "--compare", folder + "/a.json", folder + "/b.json", "--format", "tsv").rows
+            // Five edges of the one are among the seven of the other.
+            let ratio = try #require(Double(rows[1][6]))
+            #expect(abs(ratio - 5.0 / 7) < 1e-9)
+        }
+    }
+
+    @Test func neuronsAndClustersAreNodes() throws {
+        let neurons = try BuiltCommand.run(Self.modular + ["--method", "eap", "--threshold", "1e-6", "--kept"]).rows.dropFirst()
+        #expect(neurons.count >= 20)
+        // The odd neurons are the other network's.
+        for odd in ["n1", "n3", "n5", "n7"] { #expect(!neurons.contains { $0[1].hasSuffix(odd) || $0[2].hasSuffix(odd) }) }
+        try TemporaryFolder.with { folder in
+            var text = "layer\tside\tindex\tcluster\n"
+            for (layer, inputs) in [("fc1.weight", 10), ("fc2.weight", 8)] {
+                for index in 0..<8 { text += "\(layer)\tout\t\(index)\t\(index % 2)\n" }
+                for index in 0..<inputs { text += "\(layer)\tin\t\(index)\t\(index % 2)\n" }
+            }
+            try text.write(toFile: folder + "/halves.tsv", atomically: true, encoding: .utf8)
+            let found = try BuiltCommand.run(
+                Self.modular + ["--method", "exact", "--granularity", "cluster", "--clusters", folder + "/halves.tsv", "--threshold", "1e-6", "--kept"])
+            #expect(found.status == 0, "\(found.errors)")
+            #expect(Set(found.rows.dropFirst().map { $0[0] }) == ["input->fc1.c0", "fc1.c0->fc2.c0", "fc2.c0->logits"])
+        }
+    }
+
+    @Test func whatCannotBeIsSaid() throws {
+        func errors(_ arguments: [String], status: Int32) throws -> String {
+            let result = try BuiltCommand.run(arguments)
+            #expect(result.status == status && result.output.isEmpty, "\(arguments)")
+            return result.errors
+        }
+        #expect(try errors(Self.induction + ["--method", "eap", "--metric", "kl"], status: 64).contains("--metric kl has no gradient at the clean run"))
+        #expect(try errors(Self.induction + ["--method", "exact", "--edges", "3", "--threshold", "1"], status: 64).contains("exclude each other"))
+        #expect(try errors(Self.induction + ["--method", "acdc", "--edges", "3"], status: 64).contains("acdc keeps what --threshold"))
+        #expect(try errors(Self.induction + ["--method", "eap", "--steps", "3"], status: 64).contains("--steps goes with --method eap-ig"))
+        #expect(try errors(Self.induction + ["--method", "exact", "--masks", "m.npz"], status: 64).contains("--masks goes with --method prune only"))
+        #expect(try errors(Self.induction + ["--method", "exact", "--granularity", "cluster"], status: 64).contains("needs --clusters"))
+        #expect(try errors(Self.modular + ["--method", "exact", "--granularity", "component"], status: 1).contains("a plain chain has no heads"))
+        #expect(try errors(Self.induction + ["--method", "exact", "--target-faithfulness", "3"], status: 1).contains("no circuit of the ladder reaches it"))
+
+        try TemporaryFolder.with { folder in
+            let path = folder + "/pairs.json"
+            let same = #"{"prompts": [{"clean": [1, 2, 3], "corrupt": [1, 2, 3], "answers": [1], "wrong_answers": [2]}]}"#
+            try same.write(toFile: path, atomically: true, encoding: .utf8)
+            let model = Fixtures.path("models/induction.safetensors")
+            let unmoved = try BuiltCommand.run("circuit", model, "--method", "exact", "--data", path, "--edges", "3")
+            #expect(unmoved.status == 0)
+            #expect(unmoved.errors.contains("no edge moves the metric") || unmoved.errors.contains("the metric does not move"))
+            #expect(unmoved.text.contains("faithfulness -"))
+            #expect(
+                try errors(["circuit", model, "--method", "exact", "--data", path], status: 1).contains("the metric does not move between the clean and the"))
+            let unequal = #"{"prompts": [{"clean": [1, 2, 3], "corrupt": [1, 2], "answers": [1]}]}"#
+            try unequal.write(toFile: path, atomically: true, encoding: .utf8)
+            #expect(try errors(["circuit", model, "--method", "exact", "--data", path], status: 1).contains("the prompts of pair 0 differ in length"))
+        }
+    }
+}
