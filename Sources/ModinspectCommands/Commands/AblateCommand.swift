@@ -24,11 +24,7 @@ struct AblateCommand: ParsableCommand {
     @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
     var checkpoint: String
 
-    @Option(
-        name: .customLong("clusters"),
-        help: ArgumentHelp("The clusters: the tsv, json or jsonl of modinspect cluster; - is standard input.", valueName: "file"),
-        completion: .file())
-    var clusterFile: String
+    @OptionGroup var clusters: ClusterFileOptions
 
     @Option(help: "The format of the result; text without this option, tsv with --per-sample and --dependence.")
     var format: ReportFormat?
@@ -68,7 +64,7 @@ struct AblateCommand: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
-        if [checkpoint, clusterFile, data.data, data.labels].filter({ $0 == "-" }).count > 1 {
+        if [checkpoint, clusters.path, data.data, data.labels].filter({ $0 == "-" }).count > 1 {
             throw ValidationError("standard input can be read once only")
         }
         if reading == .weights, fill != .zero { throw ValidationError("--reading weights sets weights to 0: no --fill \(fill.rawValue)") }
@@ -90,7 +86,7 @@ struct AblateCommand: ParsableCommand {
     private var chosenFormat: ReportFormat { format ?? (isPerSample || isDependence ? .tsv : .text) }
 
     private func ablate(_ path: String, to stream: ResultStream) throws {
-        let given = try ClusterFile(path: clusterFile)
+        let given = try ClusterFile(path: clusters.path)
         let model = try LoadedModel(source.open(path), architecture: architecture.architecture)
         model.describe(output.diagnostics)
         let ablated = try model.clusteredLayers(given, layers)
@@ -132,7 +128,7 @@ struct AblateCommand: ParsableCommand {
         let hash = format.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil
         let provenance = AblationProvenance(
             seed: computation.seed, checkpoint: CheckpointSource(path: model.checkpoint.path, sha256: hash), data: data.data,
-            clusters: clusterFile, reading: reading.rawValue, fill: fill.rawValue)
+            clusters: clusters.path, reading: reading.rawValue, fill: fill.rawValue)
         let report = AblateReport(
             provenance: provenance, samples: samples, answers: result.intact.total.count, intact: AblatedOutcome(result.intact),
             layers: result.layers.map(AblatedLayerReport.init))

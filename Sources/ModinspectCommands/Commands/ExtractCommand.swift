@@ -20,11 +20,7 @@ struct ExtractCommand: ParsableCommand {
     @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
     var checkpoint: String
 
-    @Option(
-        name: .customLong("clusters"),
-        help: ArgumentHelp("The clusters: the tsv, json or jsonl of modinspect cluster; - is standard input.", valueName: "file"),
-        completion: .file())
-    var clusterFile: String
+    @OptionGroup var clusters: ClusterFileOptions
 
     @Option(help: ArgumentHelp("The cluster that stays, from 0 on.", valueName: "i"))
     var cluster: Int
@@ -35,14 +31,14 @@ struct ExtractCommand: ParsableCommand {
     @OptionGroup var output: CheckpointOutputOptions
 
     func validate() throws {
-        if checkpoint == "-", clusterFile == "-" { throw ValidationError("standard input can be read once only") }
+        if checkpoint == "-", clusters.path == "-" { throw ValidationError("standard input can be read once only") }
         if cluster < 0 { throw ValidationError("--cluster takes a number from 0 on") }
     }
 
     func run() throws {
         let target = try output.target()
         try CheckpointRun.locating(checkpoint) {
-            let given = try ClusterFile(path: clusterFile)
+            let given = try ClusterFile(path: clusters.path)
             let model = try LoadedModel(source.open(checkpoint), architecture: architecture.architecture)
             model.describe(output.diagnostics)
             let extraction = try ClusterExtraction(

@@ -19,11 +19,7 @@ struct PermuteCommand: ParsableCommand {
     @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
     var checkpoint: String
 
-    @Option(
-        name: .customLong("clusters"),
-        help: ArgumentHelp("The clusters: the tsv, json or jsonl of modinspect cluster; - is standard input.", valueName: "file"),
-        completion: .file())
-    var clusterFile: String
+    @OptionGroup var clusters: ClusterFileOptions
 
     @Option(
         name: .customLong("new-clusters"),
@@ -36,7 +32,7 @@ struct PermuteCommand: ParsableCommand {
     @OptionGroup var output: CheckpointOutputOptions
 
     func validate() throws {
-        if checkpoint == "-", clusterFile == "-" { throw ValidationError("standard input can be read once only") }
+        if checkpoint == "-", clusters.path == "-" { throw ValidationError("standard input can be read once only") }
         if newClusters == "-", output.output == "-" { throw ValidationError("standard output takes the checkpoint or the clusters") }
     }
 
@@ -44,7 +40,7 @@ struct PermuteCommand: ParsableCommand {
         let target = try output.target()
         let stream = try newClusters.map { ResultStream(try Destination(path: $0)) }
         try CheckpointRun.locating(checkpoint) {
-            let given = try ClusterFile(path: clusterFile)
+            let given = try ClusterFile(path: clusters.path)
             let model = try LoadedModel(source.open(checkpoint), architecture: architecture.architecture)
             model.describe(output.diagnostics)
             let order = try ClusterOrder(model.checkpoint, network: model.network, layers: model.clusteredLayers(given, layers))

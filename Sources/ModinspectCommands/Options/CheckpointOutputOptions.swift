@@ -19,24 +19,19 @@ struct CheckpointOutputOptions: ParsableArguments {
     @Flag(help: "Replace OUT where it exists.")
     var force = false
 
-    @Flag(help: "Keep notes and progress off standard error.")
-    var quiet = false
-
-    @Flag(help: "Show progress even where standard error is no terminal.")
-    var progress = false
+    @OptionGroup var remarks: RemarkOptions
 
     mutating func validate() throws {
-        if quiet, progress { throw ValidationError("--quiet and --progress exclude each other") }
         if output.isEmpty { throw ValidationError("--output needs a name, or -") }
     }
 
-    var diagnostics: Diagnostics { Diagnostics(isQuiet: quiet) }
+    var diagnostics: Diagnostics { remarks.diagnostics }
 
     /// A bar that is shown where the options and the terminal ask for one.
     ///
     /// - Parameter first: how many were done before.
     func progressBar(_ label: String, total: Int, unit: String, after first: Int = 0) -> Progress {
-        Progress(label, total: total, unit: unit, after: first, isShown: progress || (!quiet && isatty(STDERR_FILENO) == 1))
+        remarks.progressBar(label, total: total, unit: unit, after: first)
     }
 
     /// The checkpoint that another was made of, with its hash where the options leave it in.

@@ -45,7 +45,12 @@ final class Destination {
     }
 
     /// Writes all bytes, whatever the pieces in which the system takes them.
-    func write(_ bytes: UnsafeRawBufferPointer) throws(OutputError) {
+    func write(_ bytes: UnsafeRawBufferPointer) throws(OutputError) { try Self.write(bytes, to: descriptor, name: name) }
+
+    /// Writes all bytes to an open file.
+    ///
+    /// - Parameter name: the file's, for messages.
+    static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, name: String) throws(OutputError) {
         var rest = bytes
         while !rest.isEmpty {
             let count = Glibc.write(descriptor, rest.baseAddress, rest.count)

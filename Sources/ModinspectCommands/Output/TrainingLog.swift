@@ -77,20 +77,11 @@ final class TrainingLog {
         written = Progress.now()
         defer { gathered.removeAll() }
         if isClosed { return }
-        try gathered.bytes.withUnsafeBytes { bytes in
-            var rest = bytes
-            while !rest.isEmpty {
-                let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
-                if count >= 0 {
-                    rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-                } else if errno == EPIPE {
-                    // Nobody reads it any more; the run is worth going on with.
-                    isClosed = true
-                    return
-                } else if errno != EINTR {
-                    throw OutputError.failed(destination: name, what: "write", code: errno)
-                }
-            }
+        do {
+            try gathered.bytes.withUnsafeBytes { try Destination.write($0, to: descriptor, name: name) }
+        } catch OutputError.closedPipe {
+            // Nobody reads it any more; the run is worth going on with.
+            isClosed = true
         }
     }
 }
