@@ -47,11 +47,6 @@ public enum Product {
         case add
     }
 
-    /// Fewer multiplications than this are one tile: cutting would cost more than it brings.
-    private static let smallest = 1 << 21
-    private static let tileRows = 256
-    private static let tileColumns = 512
-
     /// C [rows, columns] = or += scale A [rows, inner] B [inner, columns].
     ///
     /// Tiles run on the team. The bits depend on the shapes alone.
@@ -64,15 +59,9 @@ public enum Product {
         b.check(rows: inner, columns: columns)
         c.check(rows: rows, columns: columns)
         guard rows > 0, columns > 0 else { return }
-        let isSmall = rows * columns < smallest / max(inner, 1)
-        let rowStep = isSmall ? rows : tileRows
-        let columnStep = isSmall ? columns : tileColumns
-        let down = (rows + rowStep - 1) / rowStep
-        let across = (columns + columnStep - 1) / columnStep
-        team.forEach(down * across) { tile in
-            let row = tile / across * rowStep
-            let column = tile % across * columnStep
-            let (height, width) = (min(rowStep, rows - row), min(columnStep, columns - column))
+        let tiles = ProductTiles(rows: rows, inner: inner, columns: columns)
+        team.forEach(tiles.count) { tile in
+            let (row, column, height, width) = tiles[tile]
             let start = UnsafeMutablePointer(mutating: c.pointer(row: row, column: column))
             // The library's own way to set a target to zero is slower than a product of few terms.
             if target == .overwrite {

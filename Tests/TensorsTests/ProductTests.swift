@@ -31,6 +31,21 @@ struct ProductTests {
         }
     }
 
+    /// Shapes of one tile, of few and of many, with ends that fill none.
+    @Test(arguments: [(1, 1, 1), (64, 64, 784), (128, 768, 3072), (128, 2304, 768), (257, 513, 4096), (3830, 10, 512), (36, 80, 12288), (8, 50257, 768)])
+    func tiles_cover_a_product_once(shape: (rows: Int, columns: Int, inner: Int)) {
+        let tiles = ProductTiles(rows: shape.rows, inner: shape.inner, columns: shape.columns)
+        var seen = [Int](repeating: 0, count: shape.rows * shape.columns)
+        for tile in 0..<tiles.count {
+            let (row, column, height, width) = tiles[tile]
+            #expect(height > 0 && width > 0)
+            for line in row..<row + height { for place in column..<column + width { seen[line * shape.columns + place] += 1 } }
+        }
+        #expect(seen.allSatisfy { $0 == 1 })
+        // Two threads have the same to do, but for the unit that tiles are cut in.
+        if tiles.count > 1 { #expect(tiles.count % 2 == 0 || tiles.count > 8) }
+    }
+
     @Test func parts_of_tensors_are_factors() {
         // Columns 1 and 2 of the rows of a, times columns 0 and 2 of the identity.
         let a = Tensor(shape: [2, 4], [1, 2, 3, 4, 5, 6, 7, 8])
