@@ -64,7 +64,7 @@ public final class Executor {
                 raw.copy(from: value)
             } else if step.operation is InputOperation {
                 guard case .values(let given) = batch else { preconditionFailure("tokens for an input of numbers") }
-                // Where all values are kept for the way back, nobody works in the input's place.
+                // For the way back the input is kept: nobody works in its place.
                 if request.gradients != nil, !step.isIntervened {
                     values[step.node] = given
                     continue

@@ -29,6 +29,9 @@ public protocol Operation: Sendable {
     /// Whether ``backward(_:)`` writes the gradients that hold nothing yet, as the pass's targets say; otherwise those are set to 0 before.
     var overwritesGradients: Bool { get }
 
+    /// What ``backward(_:)`` reads of what went into and came out of the forward rule, beyond the shapes.
+    var gradientReading: GradientReading { get }
+
     /// Writes every element of the output.
     func forward(_ pass: ForwardPass)
 
@@ -41,6 +44,20 @@ extension Operation {
     public func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { 0 }
     public var worksInPlace: Bool { false }
     public var overwritesGradients: Bool { false }
+    public var gradientReading: GradientReading { [.inputs, .output] }
+}
+
+/// The values of a run that a backward rule needs: the others' memory is free for the nodes downstream.
+public struct GradientReading: OptionSet, Sendable {
+    public let rawValue: Int
+
+    public init(rawValue: Int) { self.rawValue = rawValue }
+
+    /// The inputs, whatever gradients are asked for.
+    public static let inputs = GradientReading(rawValue: 1)
+    /// The inputs where gradients of parameters are asked for.
+    public static let inputsForParameters = GradientReading(rawValue: 2)
+    public static let output = GradientReading(rawValue: 4)
 }
 
 /// Whether parameters that follow the data (batch norm's statistics) are used or measured.

@@ -36,14 +36,14 @@ struct RunPlan {
         self.shapes = shapes
         let selection = NodeSelection(network, request: request)
 
-        // The last step that reads a value; what is recorded, or read again by a backward pass, is read for ever.
+        // The last step that reads a value; what is recorded, or read again by a backward pass, is kept for ever.
         let order = selection.order
         var lastUse: [NodeID: Int] = [:]
         for (step, planned) in order.enumerated() {
             for input in planned.inputs { lastUse[input] = step }
         }
-        let keepsAll = request.gradients != nil
-        func isKept(_ node: NodeID) -> Bool { keepsAll || request.recorded.contains(node) }
+        let hasGradients = request.gradients != nil
+        let kept = request.recorded.union(request.gradients.map { Self.readBackward(order, $0) } ?? [])
 
         var planner = ArenaPlanner()
         var places: [NodeID: Place] = [:]
@@ -55,7 +55,7 @@ struct RunPlan {
             let inputShapes = planned.inputs.map { shapes[$0.index] }
             let isIntervened = request.intervened.contains(planned.node)
             var output: Int?
-            if planned.operation.worksInPlace, !planned.copiesBase, let first = planned.inputs.first, !isKept(first), lastUse[first] == index,
+            if planned.operation.worksInPlace, !planned.copiesBase, let first = planned.inputs.first, !kept.contains(first), lastUse[first] == index,
                 case .arena(let offset)? = places[first], shapes[first.index].reduce(1, *) == count,
                 planned.inputs.filter({ $0 == first }).count == 1
             {
@@ -63,7 +63,7 @@ struct RunPlan {
                 places[first] = nil
             }
             let place = output ?? planner.allocate(count)
-            let raw = isIntervened && keepsAll ? planner.allocate(count) : nil
+            let raw = isIntervened && hasGradients ? planner.allocate(count) : nil
             let needed =
                 planned.copiesBase ? 0 : planned.operation.forwardScratch(inputs: inputShapes, output: shape, team: teamSize)
             let scratch = needed > 0 ? planner.allocate(needed) : 0
@@ -73,14 +73,14 @@ struct RunPlan {
                 Step(
                     node: planned.node, operation: planned.operation, inputs: planned.inputs, parameters: planned.parameters, shape: shape,
                     output: place, raw: raw, scratch: (scratch, needed), isIntervened: isIntervened, copiesBase: planned.copiesBase))
-            for input in Set(planned.inputs) where lastUse[input] == index && !isKept(input) {
+            for input in Set(planned.inputs) where lastUse[input] == index && !kept.contains(input) {
                 if case .arena(let offset)? = places[input] {
                     planner.release(offset, shapes[input.index].reduce(1, *))
                     places[input] = nil
                 }
             }
             // A value that nobody reads: an intervention's site behind which nothing is asked for.
-            if lastUse[planned.node] == nil, !isKept(planned.node) {
+            if lastUse[planned.node] == nil, !kept.contains(planned.node) {
                 planner.release(place, count)
                 places[planned.node] = nil
             }
@@ -88,6 +88,19 @@ struct RunPlan {
         self.steps = steps
         self.places = places
         arenaSize = planner.size
+    }
+
+    /// The nodes whose values a backward pass reads.
+    private static func readBackward(_ order: [NodeSelection.Planned], _ gradients: GradientRequest) -> Set<NodeID> {
+        var read: Set<NodeID> = []
+        for planned in order {
+            let reading = planned.operation.gradientReading
+            let hasParameters = planned.parameters.contains(where: gradients.parameters.contains)
+            if reading.contains(.inputs) || reading.contains(.inputsForParameters) && hasParameters { read.formUnion(planned.inputs) }
+            // What the network is given is the caller's.
+            if reading.contains(.output) || planned.operation is InputOperation { read.insert(planned.node) }
+        }
+        return read
     }
 }
 

@@ -50,11 +50,16 @@ struct OperationCheck {
     }
 
     /// The gradients of inputs and parameters for a gradient of the output; they begin at `start`, to which rules must add or which they must
-    /// overwrite.
-    func backward(_ outputGradient: Tensor, start: Float = 0, _ target: Product.Target = .add, threads: Int = 1) throws -> (
-        inputs: [Tensor], parameters: [Tensor]
-    ) {
-        let output = try forward(threads: threads)
+    /// overwrite. What the operation says that it does not read holds no numbers.
+    func backward(
+        _ outputGradient: Tensor, start: Float = 0, _ target: Product.Target = .add, threads: Int = 1, ofParameters: Bool = true
+    ) throws -> (inputs: [Tensor], parameters: [Tensor]) {
+        let reading = operation.gradientReading
+        var output = try forward(threads: threads)
+        var inputs = inputs
+        let readsInputs = reading.contains(.inputs) || ofParameters && !parameters.isEmpty && reading.contains(.inputsForParameters)
+        if !readsInputs { inputs = inputs.map { Tensor(shape: $0.shape, [Float](repeating: .nan, count: $0.count)) } }
+        if !reading.contains(.output) { output = Tensor(shape: output.shape, [Float](repeating: .nan, count: output.count)) }
         let inputGradients = inputs.map { Tensor(shape: $0.shape, [Float](repeating: start, count: $0.count)) }
         let parameterGradients = parameters.map { Tensor(shape: $0.shape, [Float](repeating: start, count: $0.count)) }
         let scratch = Tensor(uninitialized: [operation.backwardScratch(inputs: inputs.map(\.shape), output: output.shape, team: threads)])
@@ -62,7 +67,7 @@ struct OperationCheck {
         operation.backward(
             BackwardPass(
                 inputs: inputs, parameters: parameters, output: output, outputGradient: outputGradient, inputGradients: inputGradients,
-                parameterGradients: parameters.indices.map { constants.contains($0) ? nil : parameterGradients[$0] },
+                parameterGradients: parameters.indices.map { constants.contains($0) || !ofParameters ? nil : parameterGradients[$0] },
                 inputTargets: inputs.map { _ in target }, parameterTargets: parameters.map { _ in target }, scratch: scratch, tokens: tokens,
                 mode: mode, team: Team(size: threads)))
         return (inputGradients, parameterGradients)
@@ -78,6 +83,8 @@ struct OperationCheck {
         }
         let gradients = try backward(weights)
         let added = try backward(weights, start: 1)
+        let alone = try backward(weights, ofParameters: false)
+        #expect(alone.inputs.map(\.elements) == gradients.inputs.map(\.elements), "\(operation.name)", sourceLocation: sourceLocation)
         if operation.overwritesGradients {
             let written = try backward(weights, start: .nan, .overwrite)
             #expect(written.inputs.map(\.elements) == gradients.inputs.map(\.elements), "\(operation.name)", sourceLocation: sourceLocation)

@@ -9,6 +9,7 @@ public struct Activation: Operation {
     public init(_ function: Function) { self.function = function }
 
     public var name: String { function.rawValue }
+    public var gradientReading: GradientReading { .inputs }
     public var worksInPlace: Bool { true }
     public var overwritesGradients: Bool { true }
 

@@ -11,6 +11,7 @@ public struct AdaptiveAveragePool: Operation {
     public init(output: (Int?, Int?)) { self.output = output }
 
     public var name: String { "adaptive average pool" }
+    public var gradientReading: GradientReading { [] }
 
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (samples, channels, size) = try ShapeProblem.images(inputs[0])

@@ -16,6 +16,7 @@ public struct Attention: Operation {
     }
 
     public var name: String { "attention" }
+    public var gradientReading: GradientReading { .inputs }
 
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         try heads.check(queries: inputs[0], keys: [inputs[1], inputs[2]])

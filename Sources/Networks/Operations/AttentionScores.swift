@@ -15,6 +15,7 @@ public struct AttentionScores: Operation {
     }
 
     public var name: String { "attention scores" }
+    public var gradientReading: GradientReading { .inputs }
 
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         try heads.check(queries: inputs[0], keys: [inputs[1]])
@@ -50,6 +51,7 @@ public struct AttentionValues: Operation {
     }
 
     public var name: String { "attention values" }
+    public var gradientReading: GradientReading { .inputs }
 
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (pattern, values) = (inputs[0], inputs[1])

@@ -28,6 +28,7 @@ public struct AveragePool: Operation {
     public var keepsConstants: Bool { windows.padding == (0, 0) || paddingCounts != .counted }
 
     public var name: String { "average pool" }
+    public var gradientReading: GradientReading { [] }
 
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (samples, channels, size) = try ShapeProblem.images(inputs[0])

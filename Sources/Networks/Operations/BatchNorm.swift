@@ -17,6 +17,7 @@ public struct BatchNorm: Operation {
     }
 
     public var name: String { "batch norm" }
+    public var gradientReading: GradientReading { .inputs }
 
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         guard inputs[0].count == 2 || inputs[0].count == 4 else {

@@ -17,6 +17,7 @@ public struct Embedding: Operation {
     }
 
     public var name: String { "embedding" }
+    public var gradientReading: GradientReading { [] }
 
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (samples, length) = try tokens(of: batch)
@@ -48,6 +49,7 @@ public struct PositionEmbedding: Operation {
     }
 
     public var name: String { "position embedding" }
+    public var gradientReading: GradientReading { [] }
 
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (samples, length) = try tokens(of: batch)

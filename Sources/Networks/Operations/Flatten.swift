@@ -4,6 +4,7 @@ import Tensors
 public struct Flatten: Operation {
     public init() {}
     public var name: String { "flatten" }
+    public var gradientReading: GradientReading { [] }
     public var worksInPlace: Bool { true }
     public var overwritesGradients: Bool { true }
 

@@ -4,6 +4,7 @@ import Tensors
 public struct GatedProduct: Operation {
     public init() {}
     public var name: String { "gated product" }
+    public var gradientReading: GradientReading { .inputs }
     public var worksInPlace: Bool { true }
 
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {

@@ -4,6 +4,7 @@ import Tensors
 public struct Identity: Operation {
     public let name: String
     public init(name: String) { self.name = name }
+    public var gradientReading: GradientReading { [] }
     public var worksInPlace: Bool { true }
 
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] { inputs[0] }

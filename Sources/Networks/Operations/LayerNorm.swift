@@ -9,6 +9,7 @@ public struct LayerNorm: Operation {
     public init(epsilon: Float) { self.epsilon = epsilon }
 
     public var name: String { "layer norm" }
+    public var gradientReading: GradientReading { .inputs }
     public var worksInPlace: Bool { true }
 
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
@@ -50,6 +51,7 @@ public struct RMSNorm: Operation {
     }
 
     public var name: String { "rms norm" }
+    public var gradientReading: GradientReading { .inputs }
     public var worksInPlace: Bool { true }
 
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {

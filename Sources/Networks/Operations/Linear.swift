@@ -17,6 +17,7 @@ public struct Linear: Operation {
     public init(layout: Layout = .outIn) { self.layout = layout }
 
     public var name: String { "linear" }
+    public var gradientReading: GradientReading { .inputsForParameters }
     public var overwritesGradients: Bool { true }
 
     /// The number of in- and out-neurons of a weight.

@@ -18,6 +18,7 @@ public struct MaxPool: Operation {
     }
 
     public var name: String { "max pool" }
+    public var gradientReading: GradientReading { .inputs }
     public var overwritesGradients: Bool { true }
 
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {

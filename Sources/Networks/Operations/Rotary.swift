@@ -23,6 +23,7 @@ public struct Rotary: Operation {
     }
 
     public var name: String { "rotary" }
+    public var gradientReading: GradientReading { [] }
     public var worksInPlace: Bool { true }
 
     private var rotation: Rotation { Rotation(headDimension: headDimension, rotated: rotated, pairing: pairing) }

@@ -17,6 +17,7 @@ public struct Slice: Operation {
     }
 
     public var name: String { "slice" }
+    public var gradientReading: GradientReading { [] }
 
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let width = inputs[0].last ?? 1

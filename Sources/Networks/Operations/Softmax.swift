@@ -4,6 +4,7 @@ import Tensors
 public struct Softmax: Operation {
     public init() {}
     public var name: String { "softmax" }
+    public var gradientReading: GradientReading { .output }
     public var worksInPlace: Bool { true }
 
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] { inputs[0] }

@@ -4,6 +4,7 @@ import Tensors
 public struct Sum: Operation {
     public init() {}
     public var name: String { "sum" }
+    public var gradientReading: GradientReading { [] }
     public var worksInPlace: Bool { true }
 
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
