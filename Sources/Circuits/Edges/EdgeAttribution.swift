@@ -25,81 +25,109 @@ public struct EdgeAttribution: Sendable {
     public func scores(keepsPairs: Bool = false, progress: (Int) -> Void = { _ in }) throws -> EdgeScores {
         let team = Team(size: experiment.threads)
         var sums = EdgeScoreSums(edges: graph.edgeCount, pairs: experiment.batches.pairs.count, keepsPairs: keepsPairs)
+        var memory = SlopeMemory(lanes: team.size)
         for place in experiment.batches.batches.indices {
-            try add(place, to: &sums, team: team)
+            try add(place, to: &sums, in: &memory, team: team)
             progress(experiment.batches.batches[place].count)
         }
         return sums.scores
     }
 
-    private func add(_ place: Int, to sums: inout EdgeScoreSums, team: Team) throws {
+    private func add(_ place: Int, to sums: inout EdgeScoreSums, in memory: inout SlopeMemory, team: Team) throws {
+        let batches = experiment.batches
+        let last = graph.stages[graph.stages.count - 1]
         var request = RunRequest(recorded: EdgeRecording.nodes(graph))
         request.gradients = GradientRequest(nodes: Set(EdgeRecording.targets(graph)))
         if steps > 1 { request.intervened = [graph.input] }
-        let executor = try Executor(graph.network, batch: experiment.batches.shape(place), request: request, team: team)
-        let seed = graph.stages[graph.stages.count - 1].stream
-        let gradients = Gradients(executor, seeds: [seed])
-        let recording = try EdgeRecording(experiment, place: place, cleanBy: executor, team: team)
-        let changes = recording.ablated.combined(with: recording.clean) { $0.minus($1) }.contributions(graph, team: team)
+        let executor = try Executor(graph.network, batch: batches.shape(place), request: request, team: team)
+        let gradients = Gradients(executor, seeds: [last.stream])
+
+        var corrupted: EdgeEmissions?
+        if experiment.ablation == .corrupted { corrupted = EdgeEmissions(executor.run(batches.corrupted(place)), graph).map { $0.copied() } }
+        var run = executor.run(batches.clean(place))
+        let clean = EdgeEmissions(run, graph)
+        let output = EdgeOutput(graph)
+        var trace = output.trace(run[last.stream]!, team: team)
+        let cleanLogits = trace.logits
+        guard let ablated = experiment.ablated(like: clean) ?? corrupted else { preconditionFailure("no ablated run") }
+        let changes = ablated.combined(with: clean) { $0.minus($1) }.contributions(graph, team: team)
+        let cleanInput = clean.input.copied()
 
         for step in 1...steps {
-            var streams = recording.streams
             if steps > 1 {
-                let share = Float(step) / Float(steps)
-                let input = recording.ablated.input.blended(with: recording.clean.input, share: share)
-                let run = executor.run(
-                    experiment.batches.clean(place), interventions: [Intervention(node: graph.input, replacement: .values(input))])
-                streams = graph.stages.map { run[$0.stream]!.copied() }
+                let input = ablated.input.blended(with: cleanInput, share: Float(step) / Float(steps))
+                run = executor.run(batches.clean(place), interventions: [Intervention(node: graph.input, replacement: .values(input))])
+                trace = output.trace(run[last.stream]!, team: team)
             }
-            let output = EdgeOutput(graph)
-            let trace = output.trace(streams[streams.count - 1], team: team)
-            let slope = experiment.metric.gradient(trace.logits, recording.answers, clean: recording.cleanLogits)
-            let last = output.gradient(slope, of: trace, shape: streams[streams.count - 1].shape, team: team)
-            gradients.backward([seed: last])
-            let slopes = EdgeRecording.targets(graph).reduce(into: [:]) { $0[$1] = gradients[$1] }
-            for (index, stage) in graph.stages.enumerated() {
-                add(stage, streams[index], last: stage.isOutput ? last : nil, slopes, changes[stage.space], to: &sums, place: place, team: team)
-            }
+            let slope = experiment.metric.gradient(trace.logits, batches.answers(place), clean: cleanLogits)
+            let end = output.gradient(slope, of: trace, shape: run[last.stream]!.shape, team: team)
+            gradients.backward([last.stream: end])
+            let targets = EdgeRecording.targets(graph).reduce(into: [:]) { $0[$1] = gradients[$1] }
+            add(Slopes(run: run, targets: targets, end: end), changes, to: &sums, in: &memory, place: place, team: team)
         }
+    }
+
+    /// What the way back through one run says.
+    private struct Slopes: Sendable {
+        let run: RecordedRun
+        let targets: [NodeID: Tensor]
+        /// With respect to what the output reads.
+        let end: Tensor
+    }
+
+    /// A reader and where it stands.
+    private struct Row: Sendable {
+        let stage: EdgeStage
+        let unit: EdgeUnit
+        let reader: EdgeUnit.Reader
     }
 
     /// The readers whose gradients are in memory at one time.
     private static let chunk = 64
 
-    /// Adds a stage's scores: products of its readers' gradients with the sources' changes, sample by sample.
+    /// Adds the scores of all edges: products of the readers' gradients with the sources' changes, sample by sample.
     private func add(
-        _ stage: EdgeStage, _ stream: Tensor, last: Tensor?, _ gradients: [NodeID: Tensor], _ changes: Tensor, to sums: inout EdgeScoreSums, place: Int,
-        team: Team
+        _ slopes: Slopes, _ changes: [Tensor], to sums: inout EdgeScoreSums, in memory: inout SlopeMemory, place: Int, team: Team
     ) {
-        let readers = stage.units.flatMap { unit in unit.readers.map { (unit, $0) } }
+        let rows = graph.stages.flatMap { stage in stage.units.flatMap { unit in unit.readers.map { Row(stage: stage, unit: unit, reader: $0) } } }
+        var start = 0
+        while start < rows.count {
+            // Readers of several stages are multiplied together, as long as they read the same sources: these are read from memory once.
+            let space = rows[start].stage.space
+            let end = rows[start...].prefix(Self.chunk).firstIndex { $0.stage.space != space } ?? min(rows.count, start + Self.chunk)
+            add(Array(rows[start..<end]), slopes, changes[space], to: &sums, in: &memory, place: place, team: team)
+            start = end
+        }
+    }
+
+    /// - Parameter rows: in the order of the graph, all of one space.
+    private func add(
+        _ rows: [Row], _ slopes: Slopes, _ changes: Tensor, to sums: inout EdgeScoreSums, in memory: inout SlopeMemory, place: Int, team: Team
+    ) {
         let pairs = experiment.batches.batches[place]
-        let size = stream.count / max(pairs.count, 1)
-        let normalized = stage.norm.map { $0.apply([stream], team: team) } ?? stream
-        for start in stride(from: 0, to: readers.count, by: Self.chunk) {
-            let chosen = Array(readers[start..<min(readers.count, start + Self.chunk)])
-            let slopes = Tensor(uninitialized: [chosen.count, stream.count])
-            let alone = Team(size: 1)
-            team.forEach(chosen.count) { index in
-                let slot = Tensor(storage: slopes.storage, offset: index * stream.count, shape: stream.shape)
-                if let last { return slot.copy(from: last) }
-                let (unit, reader) = chosen[index]
-                write(reader, of: unit, in: stage, stream, normalized, gradients, to: slot, team: alone)
-            }
-            let products = Tensor(uninitialized: [pairs.count, chosen.count * stage.visible])
-            team.forEach(pairs.count) { sample in
-                Product.multiply(
-                    .init(slopes, offset: sample * size, stride: stream.count),
-                    .init(changes, .transposed, offset: sample * size, stride: stream.count), rows: chosen.count, inner: size, columns: stage.visible,
-                    into: .init(products, offset: sample * products.width, stride: stage.visible), team: alone)
-            }
-            products.withElements { elements in
-                for (sample, pair) in pairs.enumerated() {
-                    for (index, reader) in chosen.enumerated() {
-                        let first = graph.edges(to: reader.1.reader).lowerBound
-                        let row = sample * products.width + index * stage.visible
-                        for source in 0..<stage.visible {
-                            sums.add(Double(elements[row + source]) / Double(steps), edge: first + source, pair: pair)
-                        }
+        guard let visible = rows.map(\.stage.visible).max(), let shape = slopes.run[rows[0].stage.stream]?.shape else { return }
+        let elements = shape.reduce(1, *)
+        let size = elements / max(pairs.count, 1)
+        let (matrix, spare) = memory.tensors(readers: rows.count, elements: elements)
+        let alone = Team(size: 1)
+        team.forEachInLanes(rows.count) { index, lane in
+            let slot = Tensor(storage: matrix.storage, offset: index * elements, shape: shape)
+            write(rows[index], slopes, to: slot, spare: spare[lane].reshaped(shape), team: alone)
+        }
+        let products = Tensor(uninitialized: [pairs.count, rows.count * visible])
+        team.forEach(pairs.count) { sample in
+            Product.multiply(
+                .init(matrix, offset: sample * size, stride: elements), .init(changes, .transposed, offset: sample * size, stride: elements),
+                rows: rows.count, inner: size, columns: visible, into: .init(products, offset: sample * products.width, stride: visible),
+                team: alone)
+        }
+        products.withElements { products in
+            for (sample, pair) in pairs.enumerated() {
+                for (index, row) in rows.enumerated() {
+                    let first = graph.edges(to: row.reader.reader).lowerBound
+                    let place = (sample * rows.count + index) * visible
+                    for source in 0..<row.stage.visible {
+                        sums.add(Double(products[place + source]) / Double(steps), edge: first + source, pair: pair)
                     }
                 }
             }
@@ -107,22 +135,47 @@ public struct EdgeAttribution: Sendable {
     }
 
     /// The gradient with respect to what a reader reads.
-    private func write(
-        _ reader: EdgeUnit.Reader, of unit: EdgeUnit, in stage: EdgeStage, _ stream: Tensor, _ normalized: Tensor, _ gradients: [NodeID: Tensor],
-        to slot: Tensor, team: Team
-    ) {
-        let inner = stage.norm == nil ? slot : Tensor(uninitialized: stream.shape)
+    ///
+    /// - Parameter spare: memory of the stream's shape.
+    private func write(_ row: Row, _ slopes: Slopes, to slot: Tensor, spare: Tensor, team: Team) {
+        let stage = row.stage
+        if stage.isOutput { return slot.copy(from: slopes.end) }
+        guard let stream = slopes.run[stage.stream] else { preconditionFailure("no stream") }
+        let inner = stage.norm == nil ? slot : spare
         inner.fill(0)
-        for slice in reader.slices {
-            let target = unit.targets[slice.target]
-            guard let gradient = gradients[target.node] else { continue }
-            let part = Tensor(uninitialized: Channels.shape(gradient.shape, channels: slice.channels.count, samples: gradient.shape[0]))
-            Channels.copy(Array(target.channels[slice.channels]), of: gradient, to: part)
-            slice.operation.addGradient(part, at: normalized, output: part, slice.parameters, to: inner, team: team)
+        for slice in row.reader.slices {
+            let target = row.unit.targets[slice.target]
+            guard let gradient = slopes.targets[target.node] else { continue }
+            var part = gradient
+            if slice.channels.count < NeuronPlaces(gradient.shape).neurons {
+                part = Tensor(uninitialized: Channels.shape(gradient.shape, channels: slice.channels.count, samples: gradient.shape[0]))
+                Channels.copy(Array(target.channels[slice.channels]), of: gradient, to: part)
+            }
+            // Layers are linear: where the gradient is taken makes no difference.
+            slice.operation.addGradient(part, at: stream, output: part, slice.parameters, to: inner, team: team)
         }
         guard let norm = stage.norm else { return }
         slot.fill(0)
-        norm.operation.addGradient(inner, at: stream, output: normalized, norm.parameters, to: slot, team: team)
+        norm.operation.addGradient(inner, at: stream, output: stream, norm.parameters, to: slot, team: team)
+    }
+}
+
+/// Where gradients of readers lie, chunk after chunk and stage after stage: new memory for each costs as much as what is computed in it.
+private struct SlopeMemory {
+    private var slopes = TensorStorage(uninitialized: 0)
+    private var spare = TensorStorage(uninitialized: 0)
+    private let lanes: Int
+
+    init(lanes: Int) { self.lanes = lanes }
+
+    /// For `readers` gradients of so many elements, and one more for each lane.
+    mutating func tensors(readers: Int, elements: Int) -> (slopes: Tensor, spare: [Tensor]) {
+        if slopes.count < readers * elements { slopes = TensorStorage(uninitialized: readers * elements) }
+        if spare.count < lanes * elements { spare = TensorStorage(uninitialized: lanes * elements) }
+        return (
+            Tensor(storage: slopes, shape: [readers, elements]),
+            (0..<lanes).map { Tensor(storage: spare, offset: $0 * elements, shape: [elements]) }
+        )
     }
 }
 

@@ -17,11 +17,11 @@ struct EdgeEmissions: Sendable {
         self.stages = stages
     }
 
-    /// Copies of what a run recorded.
+    /// What a run recorded, in the run's memory.
     init(_ run: RecordedRun, _ graph: EdgeGraph) {
         let all = Self.nodes(graph).map { node in
             guard let value = run[node] else { preconditionFailure("the run has no '\(graph.network.nodes[node.index].site)'") }
-            return value.copied()
+            return value
         }
         self.init(input: all[0], stages: Array(all.dropFirst()))
     }

@@ -16,7 +16,6 @@ struct EdgeRecording: Sendable {
     /// What the readers make of their inputs in the clean run, all readers of a node side by side.
     let targets: [NodeID: Tensor]
     let cleanLogits: Tensor
-    let corruptedLogits: Tensor
     let answers: PairAnswers
 
     var pairs: Int { cleanLogits.rows }
@@ -25,9 +24,7 @@ struct EdgeRecording: Sendable {
     static func nodes(_ graph: EdgeGraph) -> Set<NodeID> { Set(EdgeEmissions.nodes(graph) + graph.stages.map(\.stream) + targets(graph)) }
 
     /// Runs both samples of a batch's pairs.
-    ///
-    /// - Parameter executor: for the clean samples, the last to run, which records ``nodes(_:)``; one of its own where nil.
-    init(_ experiment: EdgeExperiment, place: Int, cleanBy cleanExecutor: Executor? = nil, team: Team) throws {
+    init(_ experiment: EdgeExperiment, place: Int, team: Team) throws {
         let graph = experiment.graph
         let batches = experiment.batches
         let targets = Self.targets(graph)
@@ -37,12 +34,11 @@ struct EdgeRecording: Sendable {
 
         let corrupted = executor.run(batches.corrupted(place))
         let corruptedStreams = Self.streams(corrupted, graph)
-        let corruptedEmissions = EdgeEmissions(corrupted, graph)
-        corruptedLogits = output.logits(corruptedStreams[corruptedStreams.count - 1], team: team)
+        let corruptedEmissions = EdgeEmissions(corrupted, graph).map { $0.copied() }
 
-        let run = (cleanExecutor ?? executor).run(batches.clean(place))
+        let run = executor.run(batches.clean(place))
         let streams = Self.streams(run, graph)
-        let clean = EdgeEmissions(run, graph)
+        let clean = EdgeEmissions(run, graph).map { $0.copied() }
         cleanLogits = output.logits(streams[streams.count - 1], team: team)
         self.targets = targets.reduce(into: [:]) { result, node in result[node] = run[node]?.copied() }
         ablated = experiment.ablated(like: clean) ?? corruptedEmissions
