@@ -111,3 +111,40 @@ public func binaryLosses(
         y[i] = softplus - share[i] * value
     }
 }
+
+/// The terms that are added side by side, so that the loops over them become vectors.
+private let lanes = 64
+
+/// The sum of terms i < count, in an order of its own; `term` is written without branches.
+@inline(__always)
+private func sum(_ count: Int, _ term: (Int) -> Double) -> Double {
+    withUnsafeTemporaryAllocation(of: Double.self, capacity: lanes) { buffer in
+        guard let sums = buffer.baseAddress else { return 0 }
+        for j in 0..<lanes { sums[j] = 0 }
+        var i = 0
+        while i &+ lanes <= count {
+            for j in 0..<lanes { sums[j] += term(i &+ j) }
+            i &+= lanes
+        }
+        for j in 0..<count &- i { sums[j] += term(i &+ j) }
+        var total = 0.0
+        for j in 0..<lanes { total += sums[j] }
+        return total
+    }
+}
+
+/// The sum of e^(x_i - shift) for a shift of at least the largest x_i.
+public func sumExponentials(_ x: UnsafePointer<Float>, _ count: Int, _ shift: Double) -> Double {
+    sum(count) { i in exponential(Double(x[i]) - shift) }
+}
+
+/// The sum of e^p_i (p_i - q_i) with p_i = x_i - xTotal and q_i = y_i - yTotal, logarithms of probabilities: what has the probability 0 in p
+/// adds nothing.
+public func sumDivergence(_ x: UnsafePointer<Float>, _ xTotal: Double, _ y: UnsafePointer<Float>, _ yTotal: Double, _ count: Int) -> Double {
+    sum(count) { i in
+        let p = Double(x[i]) - xTotal
+        let probability = exponential(p)
+        let term = probability * (p - (Double(y[i]) - yTotal))
+        return probability > 0 ? term : 0
+    }
+}

@@ -44,6 +44,16 @@ public final class Team: @unchecked Sendable {
         withoutActuallyEscaping(body) { shared.run($0, count: count) }
     }
 
+    /// The results of `body` for 0..<count, in order.
+    public func map<Result: Sendable>(_ count: Int, _ body: @Sendable (Int) -> Result) -> [Result] {
+        let results = Mutex([Result?](repeating: nil, count: max(count, 0)))
+        forEach(count) { index in
+            let result = body(index)
+            results.withLock { $0[index] = result }
+        }
+        return results.withLock { $0.map { $0! } }
+    }
+
     /// Calls `body` with consecutive ranges of at most `step` of 0..<count.
     public func forEach(_ count: Int, step: Int, _ body: @Sendable (Range<Int>) -> Void) {
         precondition(step > 0, "step \(step)")

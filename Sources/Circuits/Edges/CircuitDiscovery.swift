@@ -48,7 +48,7 @@ public struct CircuitDiscovery: Sendable {
             let edges = graph.edges(to: reader)
             if search.isRead(reader) {
                 tried += edges.count
-                let decided = try search.decide(reader)
+                let decided = search.decide(reader)
                 for (place, damage) in decided.enumerated() { damages[edges.lowerBound + place] = damage }
             } else {
                 search.drop(reader)
@@ -71,6 +71,10 @@ private struct Search {
     private let weights: [Double]
     private let team: Team
     private let variants: EdgeVariants
+    /// The edges tried together where each has products of many rows.
+    private static let fewest = 4
+    /// How many edges are tried together. What went well with one reader goes on with the next.
+    private var width = 4
     /// The circuit's metric.
     private var current: Double = 0
 
@@ -115,16 +119,19 @@ private struct Search {
     /// Decides on all edges of a reader, from the last source to the first.
     ///
     /// - Returns: for each source by how much the metric was hurt.
-    mutating func decide(_ reader: Int) throws -> [Double] {
+    mutating func decide(_ reader: Int) -> [Double] {
+        for place in states.indices { states[place].prepare(behind: states[place].graph.readers[reader].stage, team: team) }
         let count = states[0].graph.readers[reader].sources.count
         var row = [Float](repeating: 1, count: count)
         var damages = [Double](repeating: 0, count: count)
         var next = count - 1
         var removes = true
-        var width = 1
-        let largest = max(1, states.map(variants.portion).min() ?? 1)
+        // Products of few rows gain by company; others have enough of their own, and lose what a wrong guess has cost.
+        let isAtEnd = states.allSatisfy { $0.ends.readers[reader] }
+        let largest = isAtEnd ? max(1, states.map(variants.portion).min() ?? 1) : Self.fewest
         while next >= 0 {
             // Variant i tries the i-th edge from here, where those before it were decided as the last one was.
+            width = min(width, largest)
             let places = (0..<min(width, next + 1)).map { next - $0 }
             var rows: [[Float]] = []
             var base = row
@@ -134,7 +141,7 @@ private struct Search {
                 rows.append(variant)
                 if removes { base = variant }
             }
-            let values = try values(of: reader, rows: rows)
+            let values = values(of: reader, rows: rows)
             var failed = false
             for (index, place) in places.enumerated() {
                 damages[place] = damage(current, values[index])
@@ -160,14 +167,13 @@ private struct Search {
     }
 
     /// The metric of variants of a reader, the mean over the pairs.
-    private func values(of reader: Int, rows: [[Float]]) throws -> [Double] {
-        let threads = discovery.experiment.threads
+    private func values(of reader: Int, rows: [[Float]]) -> [Double] {
         // Each thread takes some of the variants of some of the batches; what it computes does not depend on the others.
-        let step = 8
+        let step = 16
         let jobs = states.indices.flatMap { state in stride(from: 0, to: rows.count, by: step).map { (state, $0..<min(rows.count, $0 + step)) } }
         let parts: [[[Double]]?]
-        if jobs.count >= threads {
-            parts = try Parallel.map(count: jobs.count, threads: threads) { job in
+        if jobs.count >= team.size {
+            parts = team.map(jobs.count) { job in
                 variants.values(of: reader, rows: Array(rows[jobs[job].1]), in: states[jobs[job].0], team: Team(size: 1))
             }
         } else {

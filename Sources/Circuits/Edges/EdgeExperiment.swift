@@ -27,9 +27,15 @@ public struct EdgeExperiment: Sendable {
 
     /// The elements that a batch's sources may take where nobody says how many pairs a batch has.
     private static let budget = 1 << 26
+    /// The rows of a product, one for each position of each sample, that a batch should have.
+    private static let fewestRows = 64
 
     /// The pairs of a batch whose sources keep within a budget.
-    public static func batchSize(_ graph: EdgeGraph, pairs: BehaviourPairs, wanted: Int?) throws -> Int {
+    ///
+    /// - Parameters:
+    ///   - wanted: what the user asked for.
+    ///   - parts: the batches that a method can compute side by side; they are not made so small that products become slow.
+    public static func batchSize(_ graph: EdgeGraph, pairs: BehaviourPairs, wanted: Int?, parts: Int = 1) throws -> Int {
         if let wanted { return wanted }
         let longest = (0..<pairs.count).map(pairs.length(of:)).max() ?? 1
         let shape: BatchShape = longest > 0 ? .tokens(samples: 1, length: longest) : graph.network.exampleBatch
@@ -39,7 +45,8 @@ public struct EdgeExperiment: Sendable {
             let node = space == 0 ? graph.input : graph.stages[space - 1].emission
             elements += sources.count * shapes[node.index].reduce(1, *) / max(shape.samples, 1)
         }
-        return max(1, min(64, budget / max(elements, 1)))
+        let part = max((pairs.count + parts - 1) / parts, fewestRows / max(longest, 1))
+        return max(1, min(64, part, budget / max(elements, 1)))
     }
 
     /// - Throws: ``DataFitError`` where pairs lack the answers that the metric reads.

@@ -9,6 +9,9 @@ public enum EdgeMethod: Sendable, Equatable {
     case attribution(steps: Int)
     /// Edge after edge taken out where that hurts less than the threshold.
     case discovery(threshold: Double)
+
+    /// The batches that are computed side by side where memory and pairs allow: discovery has little else to share between threads.
+    public var parts: Int { if case .discovery = self { 8 } else { 1 } }
 }
 
 /// How large a circuit is made of scores.

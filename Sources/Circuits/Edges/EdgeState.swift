@@ -11,11 +11,13 @@ struct EdgeState: Sendable {
     /// For each space the sources as the run has them minus ablated, [sources, samples, ...].
     private(set) var differences: [Tensor]
     /// The stages' emissions in this run.
-    private var emissions: [Tensor]
-    private var targets: [NodeID: Tensor]
+    private(set) var emissions: [Tensor]
+    private(set) var targets: [NodeID: Tensor]
     private(set) var logits: Tensor
     /// For each stage its readers by what they read: those of one class have the same edges.
-    private var classes: [[[Int]]]
+    private(set) var classes: [[[Int]]]
+    /// What the readers of a class read, [samples, ...], by the first of them: those that ``prepare(behind:team:)`` made.
+    private(set) var classInputs: [Int: Tensor] = [:]
 
     /// The readers whose inputs are in memory at one time.
     private static let chunk = 64
@@ -31,6 +33,7 @@ struct EdgeState: Sendable {
         targets = recording.targets.mapValues { $0.copied() }
         logits = recording.cleanLogits
         classes = graph.stages.map { [Array($0.readers)] }
+        for (stage, stream) in zip(graph.stages, recording.streams) { classInputs[stage.readers.lowerBound] = stream }
     }
 
     /// The run of a circuit.
@@ -149,14 +152,39 @@ struct EdgeState: Sendable {
         return result
     }
 
+    /// The same at the last positions alone, [rows * samples, 1, width].
+    func endInputs(_ rows: [[Float]], _ stage: EdgeStage, _ place: Int, team: Team) -> Tensor {
+        let stream = recording.ablatedStreams[place]
+        let base = stream.lastPositions
+        let (length, width) = (stream.shape[1], stream.shape[2])
+        let result = Tensor(uninitialized: [rows.count, base.count])
+        Product.repeatRow(base.reshaped([base.count]), into: result, team: team)
+        let weights = Tensor(shape: [rows.count, stage.visible], rows.flatMap { $0 })
+        for sample in 0..<recording.pairs {
+            Product.multiply(
+                .init(weights), .init(differences[stage.space], offset: ((sample + 1) * length - 1) * width, stride: stream.count),
+                rows: rows.count, inner: stage.visible, columns: width, into: .init(result, offset: sample * width, stride: base.count), .add,
+                team: team)
+        }
+        return result.reshaped([rows.count * recording.pairs, 1, width])
+    }
+
     /// The logits of variants of this run in which one reader has other edges, [variants * samples, classes]; nil where the output does not
-    /// depend on the reader.
+    /// depend on the reader. What lies behind the reader's stage is prepared.
     ///
     /// - Parameter rows: for each variant the weights of the reader's sources.
     func logits(of reader: Int, rows: [[Float]], team: Team) -> Tensor? {
         var result: Tensor?
-        propagate(from: reader, rows: rows, ends: sourcesReadAtTheEnd, team: team, record: { _, _ in }, commit: { _, _, _ in }, answer: { result = $0 })
+        EdgePropagation(state: self, team: team, ends: ends).run(from: reader, rows: rows, answer: { result = $0 })
         return result
+    }
+
+    /// What matters at the last positions alone.
+    var ends: EdgeEnds { EdgeEnds(graph, kept, isSequence: recording.ablatedStreams[0].shape.count == 3) }
+
+    /// The shape of the stream that a source writes into.
+    func streamShape(ofSpaceWith source: Int, samples: Int) -> [Int] {
+        [samples] + recording.clean.streamShape(graph, space: graph.place(of: source).space).dropFirst()
     }
 
     /// Whether anything that a reader's node writes is read along an edge of the circuit.
@@ -172,110 +200,52 @@ struct EdgeState: Sendable {
     /// Takes all edges of a reader whose node nothing reads: no value changes.
     mutating func forget(_ reader: Int) {
         for edge in graph.edges(to: reader) { kept[edge] = false }
-        let stage = graph.readers[reader].stage
-        classes[stage] = Self.classes(graph.stages[stage], kept, graph)
+        classify(graph.readers[reader].stage)
     }
 
-    /// Gives a reader other edges for good.
+    private mutating func classify(_ stage: Int) {
+        classes[stage] = Self.classes(graph.stages[stage], kept, graph)
+        for reader in graph.stages[stage].readers { classInputs[reader] = nil }
+    }
+
+    /// Gives a reader other edges for good. What lies behind its stage is prepared.
     mutating func change(_ reader: Int, to edges: [Bool], team: Team) {
         for (place, edge) in graph.edges(to: reader).enumerated() { kept[edge] = edges[place] }
         let stage = graph.readers[reader].stage
-        classes[stage] = Self.classes(graph.stages[stage], kept, graph)
+        classify(stage)
         var changes: [(EdgeUnit, Tensor, Int)] = []
         var made: [(EdgeUnit.Target, Tensor)] = []
         var answered: Tensor?
-        propagate(
-            from: reader, rows: [row(reader)], ends: nil, team: team, record: { made.append(($0, $1)) }, commit: { changes.append(($0, $1, $2)) },
-            answer: { answered = $0 })
+        EdgePropagation(state: self, team: team, ends: nil).run(
+            from: reader, rows: [row(reader)], record: { made.append(($0, $1)) }, commit: { changes.append(($0, $1, $2)) }, answer: { answered = $0 })
         for (target, value) in made { keep(target, value) }
         for (unit, output, stage) in changes { write(unit, output, stage: stage, team: team) }
         if let answered { logits = answered }
-    }
-
-    /// The sources of which the answer depends on the last position alone: nothing that leads from them to the output goes through a key or a
-    /// value.
-    private var sourcesReadAtTheEnd: [Bool] {
-        var ends = [Bool](repeating: true, count: graph.sources.count)
-        for (place, reader) in graph.readers.enumerated().reversed() {
-            let isEnd = !reader.movesPositions && reader.writes.allSatisfy { ends[$0] }
-            if isEnd { continue }
-            for (source, edge) in zip(reader.sources, graph.edges(to: place)) where kept[edge] { ends[source] = false }
+        let changed = Set(changes.flatMap { change in change.0.sources.map(\.source) })
+        for readers in classes[(stage + 1)...].joined() where classInputs[readers[0]] != nil {
+            if zip(graph.readers[readers[0]].sources, graph.edges(to: readers[0])).contains(where: { changed.contains($0) && kept[$1] }) {
+                classInputs[readers[0]] = nil
+            }
         }
-        return ends
     }
 
-    /// Runs what lies downstream of a reader, along the circuit's edges alone.
-    ///
-    /// - Parameter ends: the sources that are needed at the last position alone; nil where all positions are wanted.
-    private func propagate(
-        from reader: Int, rows: [[Float]], ends: [Bool]?, team: Team, record: (EdgeUnit.Target, Tensor) -> Void, commit: (EdgeUnit, Tensor, Int) -> Void,
-        answer: (Tensor) -> Void
-    ) {
-        let copies = rows.count
-        let first = graph.readers[reader].stage
-        let samples = recording.pairs * copies
-        // For each source that changed by how much, [copies * samples, ...].
-        var changed: [Int: Tensor] = [:]
-        for place in first..<graph.stages.count {
+    /// Makes what the readers behind a stage read: variants of readers of that stage start from it.
+    mutating func prepare(behind first: Int, team: Team) {
+        for place in graph.stages.indices.dropFirst(first + 1) {
             let stage = graph.stages[place]
-            let runner = StageRun(stage: stage, team: team)
-            var inputs: [Int: Tensor] = [:]
-            if place == first {
-                let input = self.inputs(rows, stage, place, team: team).reshaped(streamShape(stage, samples: samples))
-                inputs[reader] = stage.isOutput ? input : runner.normalized(input)
-            } else {
-                guard !changed.isEmpty else { return }
-                for members in classes[place] {
-                    let edges = graph.edges(to: members[0])
-                    let sources = graph.readers[members[0]].sources
-                    let moved = sources.filter { changed[$0] != nil && kept[edges.lowerBound + $0 - sources.lowerBound] }
-                    guard !moved.isEmpty else { continue }
-                    let input = self.inputs([row(members[0])], stage, place, team: team).reshaped(streamShape(stage, samples: recording.pairs))
-                        .repeated(copies)
-                    for source in moved { Elementwise.add(changed[source]!, to: input, team: team) }
-                    let read = stage.isOutput ? input : runner.normalized(input)
-                    for member in members { inputs[member] = read }
-                }
+            let missing = classes[place].map { $0[0] }.filter { reader in
+                classInputs[reader] == nil && kept[graph.edges(to: reader)].contains(true)
             }
-            if stage.isOutput {
-                if let input = inputs[stage.readers.lowerBound] { answer(EdgeOutput(graph).logits(input, team: team)) }
-                return
-            }
-            guard !inputs.isEmpty else { continue }
-            for unit in stage.units {
-                let members = unit.readers.filter { inputs[$0.reader] != nil }
-                guard !members.isEmpty else { continue }
-                if let ends, let only = unit.readers.first, unit.readers.count == 1, let read = inputs[only.reader], read.shape.count == 3,
-                    read.shape[1] > 1, unit.sources.allSatisfy({ ends[$0.source] })
-                {
-                    // An MLP of which the last position alone matters.
-                    let output = runner.output(unit, inputs: { _ in read.lastPositions }, targets: [:], copies: copies)
-                    for source in unit.sources {
-                        let part = source.part(of: output)
-                        let before = source.emitted(from: emissions[place], like: part).lastPositions.repeated(copies)
-                        let shape = streamShape(ofSpaceWith: source.source, samples: samples)
-                        let last = Tensor(uninitialized: [samples, 1, shape[2]])
-                        source.write(part.minus(before), isWholeEmission: false, to: last, team: team)
-                        changed[source.source] = last.spreadToLastPositions(length: shape[1])
-                    }
-                    continue
-                }
-                let output = runner.output(unit, inputs: { inputs[$0] }, targets: targets, copies: copies, record: record)
-                commit(unit, output, place)
-                for source in unit.sources where members.contains(where: { graph.readers[$0.reader].writes.contains(source.source) }) {
-                    let part = source.part(of: output)
-                    let before = source.emitted(from: emissions[place], like: part)
-                    let difference = part.minus(before.repeated(copies))
-                    let change = Tensor(uninitialized: streamShape(ofSpaceWith: source.source, samples: samples))
-                    source.write(difference, isWholeEmission: false, to: change, team: team)
-                    changed[source.source] = change
+            for start in stride(from: 0, to: missing.count, by: Self.chunk) {
+                let readers = missing[start..<min(missing.count, start + Self.chunk)]
+                let rows = inputs(readers.map(row), stage, place, team: team)
+                for (index, reader) in readers.enumerated() {
+                    let input = rows[index..<index + 1].reshaped(streamShape(stage, samples: recording.pairs))
+                    // Alone it may outlive the others.
+                    classInputs[reader] = readers.count > 1 ? input.copied() : input
                 }
             }
         }
-    }
-
-    private func streamShape(ofSpaceWith source: Int, samples: Int) -> [Int] {
-        [samples] + recording.clean.streamShape(graph, space: graph.place(of: source).space).dropFirst()
     }
 }
 

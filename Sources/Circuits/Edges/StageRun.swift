@@ -13,7 +13,8 @@ struct StageRun {
     ///
     /// - Parameters:
     ///   - unit: of the stage.
-    ///   - inputs: for each of the unit's readers that changes its normalised input [samples, ...].
+    ///   - inputs: for each of the unit's readers that changes its normalised input [samples, ...]; of a query that matters at the last
+    ///     position alone, [samples, 1, ...].
     ///   - targets: what the readers made before, for fewer samples: `copies` of them are taken of readers without an input.
     ///   - record: called with what the readers made.
     func output(
@@ -27,12 +28,18 @@ struct StageRun {
                 guard let input else { continue }
                 let part = slice.operation.applied(to: [input], slice.parameters, team: team)
                 let target = unit.targets[slice.target]
-                if slice.channels.count == target.channels.count {
+                let known = targets[target.node]
+                let isAtEnd = known.map { part.shape.count == 3 && part.shape[1] < $0.shape[1] } ?? false
+                if !isAtEnd, slice.channels.count == target.channels.count {
                     made[slice.target] = part
                     continue
                 }
                 let whole = made[slice.target] ?? base(target, targets, like: part, copies: copies)
-                Channels.spread(part, to: Array(slice.channels), of: whole)
+                if isAtEnd {
+                    Channels.spread(part, to: Array(slice.channels), ofLastPositionsOf: whole)
+                } else {
+                    Channels.spread(part, to: Array(slice.channels), of: whole)
+                }
                 made[slice.target] = whole
             }
         }

@@ -97,4 +97,13 @@ enum Channels {
             }
         }
     }
+
+    /// Copies all channels of `source`, [samples, 1, ...], to the channels `to` of the last positions of `target`, [samples, length, width].
+    static func spread(_ source: Tensor, to channels: [Int], ofLastPositionsOf target: Tensor) {
+        let (length, width) = (target.shape[1], target.shape[2])
+        for sample in 0..<target.shape[0] {
+            let row = Tensor(storage: target.storage, offset: target.offset + ((sample + 1) * length - 1) * width, shape: [1, 1, width])
+            spread(source[sample..<sample + 1], to: channels, of: row)
+        }
+    }
 }

@@ -114,22 +114,13 @@ private struct LogitRow {
     subscript(place: Int) -> Double { Double(logits[place]) }
 
     /// log of the sum of all exponentials: what is subtracted from a logit to give a log-probability.
-    var total: Double { LogSum.of(logits) }
+    var total: Double { LogProbabilities.total(logits) }
 
     /// log of the sum of the answers' exponentials.
-    func logSum(_ answers: [Int32]) -> Double { answers.map { logits[Int($0)] }.withUnsafeBufferPointer(LogSum.of) }
+    func logSum(_ answers: [Int32]) -> Double { answers.map { logits[Int($0)] }.withUnsafeBufferPointer(LogProbabilities.total) }
 
     func mean(_ answers: [Int32]) -> Double { answers.reduce(0) { $0 + self[Int($1)] } / Double(answers.count) }
 
-    /// KL(`reference` || this): what the reference gives no probability adds nothing.
-    func divergence(from reference: LogitRow) -> Double {
-        let (own, other) = (total, reference.total)
-        var sum = 0.0
-        for place in logits.indices {
-            let log = reference[place] - other
-            let probability = exp(log)
-            if probability > 0 { sum += probability * (log - (self[place] - own)) }
-        }
-        return sum
-    }
+    /// KL(`reference` || this).
+    func divergence(from reference: LogitRow) -> Double { LogProbabilities.divergence(reference.logits, from: logits) }
 }
