@@ -6,8 +6,8 @@ import Synchronization
 /// What a piece computes may depend on its index alone, never on the thread or the order, so that the results are the
 /// same for any number of threads.
 public enum Parallel {
-    /// The number of cores of this machine.
-    public static var availableCores: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+    /// The number of cores of this machine; asked for once, since the answer is in a file.
+    public static let availableCores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
 
     /// Calls `body` for 0..<count on up to `threads` threads, the caller's among them, and returns when all are done.
     ///

@@ -4,6 +4,7 @@
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ class Measurement:
     seconds: list
     megabytes: float  # the largest peak of the runs
     output: str  # the last run's
+    errors: list  # what each run wrote to standard error, where it was kept
 
     @property
     def median(self):
@@ -30,24 +32,29 @@ def duration(seconds):
     return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
-def measure(command, repeats):
+def measure(command, repeats, keep_errors=False):
     """Runs the command, after one unmeasured run where it is repeated, and fails with its own message where it fails."""
-    seconds, megabytes, output = [], 0.0, ""
+    seconds, megabytes, output, errors = [], 0.0, "", []
     for run in range(-1 if repeats > 1 else 0, repeats):
-        with tempfile.TemporaryFile("w+") as stdout:
+        with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
             started = time.perf_counter()
-            process = subprocess.Popen(command, stdout=stdout)
+            process = subprocess.Popen(command, stdout=stdout, stderr=stderr if keep_errors else None)
             _, status, usage = os.wait4(process.pid, 0)
             elapsed = time.perf_counter() - started
             process.returncode = os.waitstatus_to_exitcode(status)
             if process.returncode != 0:
+                stderr.seek(0)
+                print(stderr.read(), end="", file=sys.stderr)
                 raise SystemExit(f"run.py: exit status {process.returncode} from: {' '.join(map(str, command))}")
             stdout.seek(0)
             output = stdout.read()
+            stderr.seek(0)
+            written = stderr.read()
         if run >= 0:
             seconds.append(elapsed)
             megabytes = max(megabytes, usage.ru_maxrss * 1024 / 1e6)
-    return Measurement(seconds, megabytes, output)
+            errors.append(written)
+    return Measurement(seconds, megabytes, output, errors)
 
 
 def verdict(what, met):

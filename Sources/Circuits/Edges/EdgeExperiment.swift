@@ -25,18 +25,18 @@ public struct EdgeExperiment: Sendable {
     /// The mean of each stage's stream.
     private let meanStreams: [Tensor]
 
-    /// The elements that a batch's sources may take where nobody says how many pairs a batch has.
-    private static let budget = 1 << 26
+    /// The elements that a batch's sources may take where nobody says how many pairs a batch has: more would not be faster.
+    private static let budget = 1 << 24
     /// The rows of a product, one for each position of each sample, that a batch should have.
     private static let fewestRows = 64
+    /// How often what the sources of the pairs give is in memory: clean, ablated, and what is read of both.
+    private static let copies = 3
 
     /// The pairs of a batch whose sources keep within a budget.
     ///
-    /// - Parameters:
-    ///   - wanted: what the user asked for.
-    ///   - parts: the batches that a method can compute side by side; they are not made so small that products become slow.
-    public static func batchSize(_ graph: EdgeGraph, pairs: BehaviourPairs, wanted: Int?, parts: Int = 1) throws -> Int {
-        if let wanted { return wanted }
+    /// - Parameter wanted: what the user asked for.
+    /// - Throws: ``CircuitError`` where what the sources give does not fit into memory.
+    public static func batchSize(_ graph: EdgeGraph, pairs: BehaviourPairs, wanted: Int?, for method: EdgeMethod) throws -> Int {
         let longest = (0..<pairs.count).map(pairs.length(of:)).max() ?? 1
         let shape: BatchShape = longest > 0 ? .tokens(samples: 1, length: longest) : graph.network.exampleBatch
         let shapes = try graph.network.shapes(for: shape)
@@ -45,8 +45,19 @@ public struct EdgeExperiment: Sendable {
             let node = space == 0 ? graph.input : graph.stages[space - 1].emission
             elements += sources.count * shapes[node.index].reduce(1, *) / max(shape.samples, 1)
         }
-        let part = max((pairs.count + parts - 1) / parts, fewestRows / max(longest, 1))
-        return max(1, min(64, part, budget / max(elements, 1)))
+        let part = max((pairs.count + method.parts - 1) / method.parts, fewestRows / max(longest, 1))
+        let chosen = wanted ?? max(1, min(64, part, budget / max(elements, 1)))
+
+        let held = method.keepsBatches ? pairs.count : min(chosen, pairs.count)
+        let (bytes, overflow) = (elements * copies * MemoryLayout<Float>.size).multipliedReportingOverflow(by: held)
+        let limit = PhysicalMemory.byteCount
+        guard !overflow, bytes <= limit else {
+            throw CircuitError(
+                pairs.name, "what the sources of \(held) \(held == 1 ? "pair gives" : "pairs give") does not fit into memory",
+                expected: "at most \(limit) bytes", found: overflow ? "more than can be counted" : "\(bytes)",
+                hint: method.keepsBatches ? "--limit takes fewer pairs" : wanted == nil ? nil : "--batch with a smaller number")
+        }
+        return chosen
     }
 
     /// - Throws: ``DataFitError`` where pairs lack the answers that the metric reads.

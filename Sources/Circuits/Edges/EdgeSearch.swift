@@ -11,7 +11,10 @@ public enum EdgeMethod: Sendable, Equatable {
     case discovery(threshold: Double)
 
     /// The batches that are computed side by side where memory and pairs allow: discovery has little else to share between threads.
-    public var parts: Int { if case .discovery = self { 8 } else { 1 } }
+    var parts: Int { keepsBatches ? 8 : 1 }
+
+    /// Whether all batches are in memory at one time: each decision of discovery looks at all pairs.
+    var keepsBatches: Bool { if case .discovery = self { true } else { false } }
 }
 
 /// How large a circuit is made of scores.
@@ -67,7 +70,7 @@ public struct EdgeSearch: Sendable {
     public func run(progress: @escaping (Double) -> Void = { _ in }) throws -> Result {
         let graph = experiment.graph
         let pairs = experiment.batches.pairs.count
-        let share = resamples > 0 && isDiscovery ? 0.5 / Double(resamples + 1) : 0.5
+        let share = resamples > 0 && method.keepsBatches ? 0.5 / Double(resamples + 1) : 0.5
         let clock = ContinuousClock()
         let start = clock.now
         let found = try find(share: share, progress)
@@ -88,8 +91,6 @@ public struct EdgeSearch: Sendable {
             faithfulness: faithfulness.faithfulness(measures), ladder: ladder, area: ladder.area(edges: graph.edgeCount), bootstrap: bootstrap,
             seconds: Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18)
     }
-
-    private var isDiscovery: Bool { if case .discovery = method { true } else { false } }
 
     /// What a method says before a size is chosen.
     private struct Found {

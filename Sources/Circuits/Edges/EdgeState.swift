@@ -51,7 +51,11 @@ struct EdgeState: Sendable {
         logits = recording.cleanLogits
         classes = []
         for stage in graph.stages { classes.append(Self.classes(stage, kept, graph)) }
-        for (place, stage) in graph.stages.enumerated() { run(stage, place, team: team) }
+        var isRead = [Bool](repeating: false, count: graph.sources.count)
+        for (place, reader) in graph.readers.enumerated() {
+            for (source, edge) in zip(reader.sources, graph.edges(to: place)) where kept[edge] { isRead[source] = true }
+        }
+        for (place, stage) in graph.stages.enumerated() { run(stage, place, isRead: isRead, team: team) }
     }
 
     /// The readers of a stage by their edges.
@@ -71,7 +75,9 @@ struct EdgeState: Sendable {
     }
 
     /// Runs a stage of a circuit from the differences before it.
-    private mutating func run(_ stage: EdgeStage, _ place: Int, team: Team) {
+    ///
+    /// - Parameter isRead: for each source whether an edge of the circuit leads from it; what nobody reads is not computed.
+    private mutating func run(_ stage: EdgeStage, _ place: Int, isRead: [Bool], team: Team) {
         let runner = StageRun(stage: stage, team: team)
         if stage.isOutput {
             let input = inputs([row(stage.readers.lowerBound)], stage, place, team: team)
@@ -79,16 +85,24 @@ struct EdgeState: Sendable {
             return
         }
         let classOf = Dictionary(uniqueKeysWithValues: classes[place].enumerated().flatMap { index, readers in readers.map { ($0, index) } })
+        var needed: [EdgeUnit] = []
+        for unit in stage.units {
+            if unit.sources.contains(where: { isRead[$0.source] }) {
+                needed.append(unit)
+            } else {
+                for source in unit.sources { difference(of: source.source).fill(0) }
+            }
+        }
         emissions[place] = Tensor(uninitialized: recording.clean.stages[place].shape)
         var start = 0
-        while start < stage.units.count {
+        while start < needed.count {
             var end = start
             var count = 0
-            while end < stage.units.count, end == start || count + stage.units[end].readers.count <= Self.chunk {
-                count += stage.units[end].readers.count
+            while end < needed.count, end == start || count + needed[end].readers.count <= Self.chunk {
+                count += needed[end].readers.count
                 end += 1
             }
-            let units = stage.units[start..<end]
+            let units = needed[start..<end]
             let wanted = Set(units.flatMap { $0.readers.map { classOf[$0.reader]! } }).sorted()
             let rows = inputs(wanted.map { row(classes[place][$0][0]) }, stage, place, team: team)
             let samples = recording.pairs
@@ -123,11 +137,16 @@ struct EdgeState: Sendable {
         for source in unit.sources {
             let part = source.part(of: output)
             source.keep(part, in: emissions[stage])
-            let place = graph.place(of: source.source)
-            let slot = differences[place.space][place.index..<place.index + 1]
-            let difference = part.minus(source.emitted(from: recording.ablated.stages[stage], like: part))
-            source.write(difference, isWholeEmission: false, to: slot.reshaped(Array(slot.shape.dropFirst())), team: team)
+            let change = part.minus(source.emitted(from: recording.ablated.stages[stage], like: part))
+            source.write(change, isWholeEmission: false, to: difference(of: source.source), team: team)
         }
+    }
+
+    /// A source's place in ``differences``, [samples, ...].
+    private func difference(of source: Int) -> Tensor {
+        let place = graph.place(of: source)
+        let slot = differences[place.space][place.index..<place.index + 1]
+        return slot.reshaped(Array(slot.shape.dropFirst()))
     }
 
     /// For a reader 1 at the sources whose edges are in the circuit.

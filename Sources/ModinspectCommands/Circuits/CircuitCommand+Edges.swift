@@ -14,7 +14,7 @@ extension CircuitCommand {
         try model.checkMemory()
         let pairs = try model.behaviourPairs(data, samples, from: self.pairs, seed: computation.seed)
         let graph = try edgeGraph(of: model)
-        let size = try EdgeExperiment.batchSize(graph, pairs: pairs, wanted: batchSize, parts: edgeMethod.parts)
+        let size = try EdgeExperiment.batchSize(graph, pairs: pairs, wanted: batchSize, for: edgeMethod)
         let experiment = try EdgeExperiment(
             graph, PairBatches(pairs, for: model.network, batchSize: size), metric: edges.chosenMetric(method), ablation: edges.ablation,
             threads: computation.threadCount)
