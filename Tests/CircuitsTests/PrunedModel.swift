@@ -25,17 +25,18 @@ struct PrunedModel {
         dataset = try DatasetSource(path: Fixtures.path("models/\(name).npz")).open()
     }
 
-    func batches(_ samples: Range<Int>) throws -> SampleBatches {
+    func batches(_ samples: some Collection<Int>) throws -> SampleBatches {
         try SampleBatches(dataset.selecting(Array(samples)), for: network)
     }
 
     /// The circuits that the objectives ask for, judged by the samples they were found with.
     func circuits(
-        _ objectives: [WeightObjective], tolerance: Double, samples: Int, layers: [String]? = nil, controls: Int = 0, threads: Int = 2
+        _ objectives: [WeightObjective], tolerance: Double, samples: some Collection<Int>, layers: [String]? = nil, controls: Int = 0,
+        resamples: Int = 0, threads: Int = 2
     ) throws -> WeightPruning.Result {
-        let batches = try batches(0..<samples)
+        let batches = try batches(samples)
         let chosen = catalog.weightMatrices.filter { layers?.contains($0.name) ?? true }
-        return try WeightPruning(objectives: objectives, tolerance: tolerance, controls: controls, seed: 0)
+        return try WeightPruning(objectives: objectives, tolerance: tolerance, controls: controls, resamples: resamples, seed: 0)
             .run(chosen, on: batches, heldOut: batches, threads: threads) { _ in }
     }
 }

@@ -48,7 +48,7 @@ import Testing
     @Test(arguments: cases) func theSameWeightsAreKept(_ expected: Case) throws {
         // Rounding decides nothing in any case.
         #expect(expected.margin > 1e-12)
-        let result = try PrunedModel(expected.model).circuits([expected.goal], tolerance: expected.tolerance, samples: expected.samples)
+        let result = try PrunedModel(expected.model).circuits([expected.goal], tolerance: expected.tolerance, samples: 0..<expected.samples)
         let circuit = try #require(result.circuits.first)
         #expect(result.precision == .double)
         #expect(circuit.mask.layers.count == expected.kept.count)

@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct VerdictTests {
     @Test func aLabelsLossAloneMakesADegenerateCircuit() throws {
-        let result = try PrunedModel("mnist-mlp").circuits([.labelLoss(label: 3)], tolerance: 0, samples: 200, controls: 2)
+        let result = try PrunedModel("mnist-mlp").circuits([.labelLoss(label: 3)], tolerance: 0, samples: 0..<200, controls: 2)
         let circuit = try #require(result.circuits.first)
         #expect(circuit.loss <= circuit.intactLoss && circuit.samples < 40)
         // It says 3 to everything.
@@ -13,7 +13,7 @@ import Testing
     }
 
     @Test func theDivergenceKeepsTheAnswers() throws {
-        let result = try PrunedModel("mnist-mlp").circuits([.divergence], tolerance: 0.005, samples: 200, controls: 3)
+        let result = try PrunedModel("mnist-mlp").circuits([.divergence], tolerance: 0.005, samples: 0..<200, controls: 3)
         let circuit = try #require(result.circuits.first)
         #expect(circuit.loss <= 0.005 && abs(circuit.verdict.divergence - circuit.loss) < 1e-6)
         #expect(try #require(circuit.verdict.outcome.accuracy) > 0.9)
@@ -27,7 +27,7 @@ import Testing
         let model = try PrunedModel("cifar-cnn")
         let results = try [1, 2, 3].map {
             try model.circuits(
-                [.labelDivergence(label: 2)], tolerance: 0.01, samples: 60, layers: ["conv2.weight", "fc3.weight"], controls: 1, threads: $0)
+                [.labelDivergence(label: 2)], tolerance: 0.01, samples: 0..<60, layers: ["conv2.weight", "fc3.weight"], controls: 1, threads: $0)
         }
         for result in results.dropFirst() {
             #expect(result.circuits[0].mask == results[0].circuits[0].mask)

@@ -23,14 +23,14 @@ import Testing
             let circuits = try #require(document["circuits"] as? [[String: Any]])
             #expect(document["objective"] as? String == "label-loss" && document["precision"] as? String == "double" && circuits.count == 2)
             let rows = try BuiltCommand.run(Self.mlp + options + ["--kept"]).rows
-            #expect(rows[0] == ["label", "layer", "row", "element"])
+            #expect(rows[0] == ["label", "layer", "row", "element", "returned"])
             var wanted: [[String]] = []
             for circuit in circuits {
                 for layer in try #require(circuit["layers"] as? [[String: Any]]) {
                     let shape = try #require(layer["shape"] as? [Int])
                     let places = try #require(layer["places"] as? [Int])
                     #expect(layer["kept"] as? Int == places.count)
-                    wanted += places.map { ["\(circuit["label"] ?? "")", layer["layer"] as? String ?? "", "\($0 / shape[1])", "\($0 % shape[1])"] }
+                    wanted += places.map { ["\(circuit["label"] ?? "")", layer["layer"] as? String ?? "", "\($0 / shape[1])", "\($0 % shape[1])", "nan"] }
                 }
             }
             #expect(Array(rows.dropFirst()) == wanted && wanted.count > 100)
@@ -41,6 +41,34 @@ import Testing
             let overlaps = compared.dropFirst().map { ($0[0].hasSuffix(":3") == $0[1].hasSuffix(":3"), $0[6]) }
             #expect(overlaps.count == 6 && overlaps.allSatisfy { $0.0 == ($0.1 == "1") })
         }
+    }
+
+    @Test func resampledCircuitsAreTheSameInAllFormatsAndForAnyThreads() throws {
+        let options = Self.mlp + ["--quiet", "--label", "3", "--label", "7", "--layers", "fc[34]*", "--limit", "120", "--bootstrap", "3"]
+        let results = try ["1", "2", "5"].map { try BuiltCommand.run(options + ["--format", "json", "--threads", $0]) }
+        #expect(results.allSatisfy { $0.status == 0 && $0.output == results[0].output })
+        let document = try #require(try JSONSerialization.jsonObject(with: results[0].output) as? [String: Any])
+        let circuits = try #require(document["circuits"] as? [[String: Any]])
+        var overlaps: [Double] = []
+        var returned: [Double] = []
+        for circuit in circuits {
+            let bootstrap = try #require(circuit["bootstrap"] as? [String: Any])
+            #expect(bootstrap["resamples"] as? Int == 3)
+            overlaps.append(try #require(bootstrap["overlap"] as? Double))
+            for layer in try #require(circuit["layers"] as? [[String: Any]]) {
+                let shares = try #require(layer["returned"] as? [Double])
+                #expect(shares.count == layer["kept"] as? Int && shares.allSatisfy { abs(($0 * 3).rounded() - $0 * 3) < 1e-12 && (0...1).contains($0) })
+                returned += shares
+            }
+        }
+        #expect(overlaps.count == 2 && overlaps.allSatisfy { $0 > 0 && $0 < 1 })
+        let table = try BuiltCommand.run(options + ["--format", "tsv"]).rows
+        let column = try #require(table[0].firstIndex(of: "bootstrap_overlap"))
+        #expect(zip(table.dropFirst(), overlaps).allSatisfy { abs((Double($0[column]) ?? 0) - $1) < 1e-12 } && table.count == 3)
+        let kept = try BuiltCommand.run(options + ["--kept"]).rows.dropFirst().compactMap { Double($0[4]) }
+        #expect(kept.count == returned.count && zip(kept, returned).allSatisfy { abs($0 - $1) < 1e-12 })
+        let text = try BuiltCommand.run(options).text
+        #expect(text.contains("bootstrap  3 times") && text.contains("overlap\n"))
     }
 
     @Test func aDegenerateCircuitIsWarnedOf() throws {
@@ -81,6 +109,8 @@ import Testing
         (["--held-out", "1"], 64, "--held-out takes a number between 0 and 1"),
         (["--limit", "1"], 1, "too few samples"),
         (["--kept", "--format", "json"], 64, "--kept writes tsv"),
+        (["--bootstrap=-1"], 64, "--bootstrap takes a number from 0 to 100000"),
+        (["--bootstrap", "1000000000"], 64, "--bootstrap takes a number from 0 to 100000"),
     ]) func mistakesAreNamedInOneLine(options: [String], status: Int, words: String) throws {
         let result = try BuiltCommand.run(Self.mlp + options)
         #expect(Int(result.status) == status && result.output.isEmpty)

@@ -57,7 +57,7 @@ import Testing
             [
                 [
                     "circuit", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--method", "prune", "--data",
-                    Fixtures.path("models/mnist-mlp.npz"), "--layers", "fc4.weight", "--label", "1",
+                    Fixtures.path("models/mnist-mlp.npz"), "--layers", "fc4.weight", "--label", "1", "--bootstrap", "1",
                 ]
             ]
         ),

@@ -49,12 +49,14 @@ struct CircuitSearch: Sendable {
 
     var precision: WeightPruning.Precision { if case .chain = way { .double } else { .single } }
 
+    /// - Parameter drawn: for each sample the one of its class that stands in its place; nil where it stands itself.
     /// - Throws: ``CircuitError`` where the intact model's losses are no numbers.
-    func circuit(_ objective: WeightObjective, team: Team, progress: (Int) -> Void) throws -> Found {
-        let samples = objective.samples(of: labels)
+    func circuit(_ objective: WeightObjective, drawn: [Int]? = nil, team: Team, progress: (Int) -> Void) throws -> Found {
+        var samples = objective.samples(of: labels)
+        if let drawn { samples = samples.map { drawn[$0] }.sorted() }
         switch way {
         case .chain(let chain, let all):
-            let inputs = samples.count == labels.count ? all : all.selecting(samples)
+            let inputs = drawn == nil && samples.count == labels.count ? all : all.selecting(samples)
             let target = objective.target(scores: inputs.scores, labels: inputs.labels)
             let (intact, limit) = try bounds(objective, target, inputs.scores)
             let pruner = ChainPruner(chain: chain, inputs: inputs, target: target, limit: limit, team: team)

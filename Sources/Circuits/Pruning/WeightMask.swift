@@ -30,6 +30,9 @@ public struct WeightMask: Sendable, Equatable {
 
     public init(layers: [Layer]) { self.layers = layers }
 
+    /// Whether each weight is kept, layer after layer.
+    var isKept: [Bool] { layers.flatMap(\.isKept) }
+
     public var keptCount: Int { layers.reduce(0) { $0 + $1.keptCount } }
     public var weightCount: Int { layers.reduce(0) { $0 + $1.weightCount } }
 

@@ -2,6 +2,7 @@ import Checkpoints
 import Datasets
 import Evaluation
 import Networks
+import Synchronization
 import Tensors
 
 /// The search for circuits of weights: every weight without which the model does as well is left out.
@@ -15,12 +16,15 @@ public struct WeightPruning: Sendable {
     public var tolerance: Double
     /// The random masks that each circuit is compared with.
     public var controls: Int
+    /// How often each circuit is looked for again with samples drawn anew, as many of each class as there are.
+    public var resamples: Int
     public var seed: UInt64
 
-    public init(objectives: [WeightObjective], tolerance: Double, controls: Int, seed: UInt64) {
+    public init(objectives: [WeightObjective], tolerance: Double, controls: Int, resamples: Int = 0, seed: UInt64) {
         self.objectives = objectives
         self.tolerance = tolerance
         self.controls = controls
+        self.resamples = resamples
         self.seed = seed
     }
 
@@ -53,6 +57,15 @@ public struct WeightPruning: Sendable {
         public let verdict: CircuitVerdict
         /// Random masks that keep as many weights of each layer.
         public let controls: [CircuitVerdict]
+        /// nil where no samples were drawn anew. Its parts are the weights, layer after layer.
+        public fileprivate(set) var bootstrap: CircuitBootstrap?
+
+        /// For each kept weight of a layer of the mask the share of the resampled circuits that have it; nil without any.
+        public func returned(layer: Int) -> [Double]? {
+            guard let bootstrap else { return nil }
+            let first = mask.layers[..<layer].reduce(0) { $0 + $1.isKept.count }
+            return mask.layers[layer].kept.map { bootstrap.returned(first + $0) }
+        }
     }
 
     /// Looks for the circuits.
@@ -85,12 +98,17 @@ public struct WeightPruning: Sendable {
             return parameter
         }
         let weightCount = layers.reduce(0) { $0 + $1.tensor.elementCount }
-        let share = 1 / Double(max(weightCount * objectives.count, 1))
+        let share = 1 / Double(max(weightCount * objectives.count * (1 + resamples), 1))
         let report: @Sendable (Int) -> Void = { progress(Double($0) * share) }
         let search = try CircuitSearch(network, batches: batches, labels: labels, parameters: parameters, tolerance: tolerance, threads: threads)
-        let circuits = try Parallel.map(count: objectives.count, threads: threads) { place in
-            let team = Team(size: threads / max(min(threads, objectives.count), 1))
-            return try circuit(objectives[place], layers, parameters, search, held, team: team, progress: report)
+        var circuits = try Parallel.map(count: objectives.count, threads: threads) { place in
+            try circuit(
+                objectives[place], layers, parameters, search, held, team: Self.team(threads, tasks: objectives.count), progress: report)
+        }
+        if resamples > 0 {
+            let masks = circuits.map(\.mask)
+            let found = try bootstraps(of: masks, layers, parameters, search, labels: labels, threads: threads, progress: report)
+            for (place, bootstrap) in found.enumerated() { circuits[place].bootstrap = bootstrap }
         }
         return Result(precision: search.precision, intact: try held.verdict(nil, label: nil), circuits: circuits)
     }
@@ -101,21 +119,44 @@ public struct WeightPruning: Sendable {
     ) throws -> Circuit {
         let found = try search.circuit(objective, team: team, progress: progress)
         let network = search.network
-        var masks: [WeightMask.Layer] = []
-        for (place, layer) in layers.enumerated() {
-            let (before, after) = (network.values[parameters[place]].elements, found.parameters[parameters[place]].elements)
-            masks.append(
-                WeightMask.Layer(
-                    name: layer.name, shape: layer.tensor.shape, isKept: after.map { $0 != 0 }, weightCount: before.count { $0 != 0 }))
-        }
-        let mask = WeightMask(layers: masks)
+        let mask = Self.mask(found, layers, parameters, network)
         let controls = try (0..<self.controls).map { index in
             let random = mask.randomMask(of: parameters.map { network.values[$0] }, seed: seed, index: index)
             return try held.verdict(random.applied(to: network.values, parameters), label: objective.label)
         }
         return Circuit(
             objective: objective, mask: mask, samples: found.samples, intactLoss: found.intactLoss, loss: found.loss,
-            verdict: try held.verdict(found.parameters, label: objective.label), controls: controls)
+            verdict: try held.verdict(found.parameters, label: objective.label), controls: controls, bootstrap: nil)
+    }
+
+    /// Every circuit again, with the samples of each resampling; one resampling's are the same for all circuits.
+    private func bootstraps(
+        of masks: [WeightMask], _ layers: [Layer], _ parameters: [ParameterID], _ search: CircuitSearch, labels: [Int32], threads: Int,
+        progress: @Sendable (Int) -> Void
+    ) throws -> [CircuitBootstrap] {
+        let bootstraps = Mutex(masks.map { CircuitBootstrap(of: $0.isKept, resamples: resamples) })
+        let count = masks.count * resamples
+        try Parallel.forEach(count: count, threads: threads) { place in
+            let (index, circuit) = place.quotientAndRemainder(dividingBy: masks.count)
+            let drawn = CircuitBootstrap.draw(labels: labels, seed: seed, index: index)
+            let found = try search.circuit(
+                objectives[circuit], drawn: drawn, team: Self.team(threads, tasks: count), progress: progress)
+            let isKept = Self.mask(found, layers, parameters, search.network).isKept
+            bootstraps.withLock { $0[circuit].add(isKept, index: index) }
+        }
+        return bootstraps.withLock { $0 }
+    }
+
+    /// What each of several tasks has of the threads.
+    private static func team(_ threads: Int, tasks: Int) -> Team { Team(size: threads / max(min(threads, tasks), 1)) }
+
+    private static func mask(_ found: CircuitSearch.Found, _ layers: [Layer], _ parameters: [ParameterID], _ network: Network) -> WeightMask {
+        WeightMask(
+            layers: layers.enumerated().map { place, layer in
+                let (before, after) = (network.values[parameters[place]].elements, found.parameters[parameters[place]].elements)
+                return WeightMask.Layer(
+                    name: layer.name, shape: layer.tensor.shape, isKept: after.map { $0 != 0 }, weightCount: before.count { $0 != 0 })
+            })
     }
 
     /// - Throws: ``CircuitError`` for data without one class for each sample.

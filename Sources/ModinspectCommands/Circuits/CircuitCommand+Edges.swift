@@ -20,7 +20,7 @@ extension CircuitCommand {
             threads: computation.threadCount)
         let selection = edges.selection ?? .top
         let search = EdgeSearch(
-            experiment, method: edgeMethod, size: edges.size(method), selection: selection, resamples: edges.resamples, seed: computation.seed)
+            experiment, method: edgeMethod, size: edges.size(method), selection: selection, resamples: bootstrap.resamples, seed: computation.seed)
         let progress = output.progressBar("circuit", total: 1000, unit: "")
         defer { progress.finish() }
         let done = SharedFraction()

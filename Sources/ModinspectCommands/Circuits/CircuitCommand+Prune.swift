@@ -18,7 +18,7 @@ extension CircuitCommand {
         let masks = try prune.masks.map { try MaskWriter($0) }
         let pruning = WeightPruning(
             objectives: prune.objectives(labels: try WeightPruning.labels(of: batches)), tolerance: prune.chosenTolerance,
-            controls: prune.controls, seed: computation.seed)
+            controls: prune.controls, resamples: bootstrap.resamples, seed: computation.seed)
         let progress = output.progressBar("circuit", total: 1000, unit: "")
         defer { progress.finish() }
         let done = SharedFraction()

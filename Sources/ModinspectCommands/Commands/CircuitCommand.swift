@@ -71,6 +71,7 @@ struct CircuitCommand: ParsableCommand {
     @Flag(name: .customLong("kept"), help: "Write one row for each part that a circuit keeps (tsv).")
     var isKept = false
 
+    @OptionGroup var bootstrap: BootstrapOptions
     @OptionGroup var edges: EdgeOptions
     @OptionGroup var pairs: PairOptions
     @OptionGroup var prune: PruneOptions
@@ -95,7 +96,9 @@ struct CircuitCommand: ParsableCommand {
         if isKept, let format, format != .tsv { throw ValidationError("--kept writes tsv; json has the places without it") }
         if isComparison {
             if format == .dot { throw ValidationError("--format dot draws circuits of edges, one at a time") }
-            if method != nil || data != nil || isKept { throw ValidationError("--compare leaves nothing for --method, --data and --kept") }
+            if method != nil || data != nil || isKept || bootstrap.resamples > 0 {
+                throw ValidationError("--compare leaves nothing for --method, --data, --kept and --bootstrap")
+            }
             return
         }
         if let batchSize, batchSize < 1 { throw ValidationError("--batch takes a number from 1 on") }

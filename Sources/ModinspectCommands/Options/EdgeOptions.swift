@@ -58,11 +58,6 @@ struct EdgeOptions: ParsableArguments {
             discussion: "top: by the size of their scores; greedy: from the output back, the largest that leads into what is there already."))
     var selection: EdgeSelection?
 
-    @Option(
-        name: .customLong("bootstrap"),
-        help: ArgumentHelp("edges: look for the circuit again with pairs drawn anew, N times, and count how often each edge returns.", valueName: "n"))
-    var resamples = 0
-
     static let standardTarget = 0.9
     static let standardThreshold = 0.01
     static let standardSteps = 5
@@ -72,7 +67,7 @@ struct EdgeOptions: ParsableArguments {
         [
             ("--granularity", granularity != nil), ("--clusters", clusterFile != nil), ("--metric", metric != nil),
             ("--ablation", ablation != .corrupted), ("--steps", steps != nil), ("--edges", edges != nil), ("--threshold", threshold != nil),
-            ("--target-faithfulness", target != nil), ("--selection", selection != nil), ("--bootstrap", resamples > 0),
+            ("--target-faithfulness", target != nil), ("--selection", selection != nil),
         ].filter(\.1).map(\.0)
     }
 
@@ -81,7 +76,6 @@ struct EdgeOptions: ParsableArguments {
         if let edges, edges < 0 { throw ValidationError("--edges takes a number from 0 on") }
         if let threshold, !(threshold >= 0 && threshold.isFinite) { throw ValidationError("--threshold takes a number from 0 on") }
         if let target, !target.isFinite { throw ValidationError("--target-faithfulness takes a number") }
-        if !(0...100_000).contains(resamples) { throw ValidationError("--bootstrap takes a number from 0 to 100000") }
         if [edges != nil, threshold != nil, target != nil].filter(\.self).count > 1 {
             throw ValidationError("--edges, --threshold and --target-faithfulness exclude each other")
         }

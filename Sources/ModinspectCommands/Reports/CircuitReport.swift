@@ -59,6 +59,8 @@ struct PrunedCircuit: Encodable {
     let degenerate: Bool
     let heldOut: JudgedCircuit
     let control: JudgedControl?
+    /// nil where no samples were drawn anew.
+    let bootstrap: ResampledCircuit?
     let layers: [KeptLayer]
 
     struct KeptLayer: Encodable {
@@ -68,6 +70,8 @@ struct PrunedCircuit: Encodable {
         let weights: Int
         /// The places of the kept weights in the tensor.
         let places: [Int]
+        /// For each of them the share of the circuits of resampled samples that have it; nil without any.
+        let returned: [Double]?
     }
 
     init(_ circuit: WeightPruning.Circuit) {
@@ -81,8 +85,11 @@ struct PrunedCircuit: Encodable {
         degenerate = circuit.verdict.commonShare >= CircuitVerdict.constantShare
         heldOut = JudgedCircuit(circuit.verdict, classes: true)
         control = circuit.controls.isEmpty ? nil : JudgedControl(circuit.controls)
-        layers = circuit.mask.layers.map {
-            KeptLayer(layer: $0.name, shape: $0.shape, kept: $0.keptCount, weights: $0.weightCount, places: $0.kept)
+        bootstrap = circuit.bootstrap.map(ResampledCircuit.init)
+        layers = circuit.mask.layers.enumerated().map { place, layer in
+            KeptLayer(
+                layer: layer.name, shape: layer.shape, kept: layer.keptCount, weights: layer.weightCount, places: layer.kept,
+                returned: circuit.returned(layer: place))
         }
     }
 }

@@ -7,6 +7,7 @@ struct CircuitTable {
     private let classes: [Int]
     private let layers: [String]
     private let hasLabels: Bool
+    private let hasBootstrap: Bool
 
     private static let mostColumns = 100
 
@@ -14,6 +15,7 @@ struct CircuitTable {
         classes = report.heldOut.classes.count <= Self.mostColumns ? report.heldOut.classes.map(\.label) : []
         layers = report.circuits.first?.layers.map(\.layer) ?? []
         hasLabels = report.circuits.contains { $0.label != nil }
+        hasBootstrap = report.circuits.contains { $0.bootstrap != nil }
     }
 
     var header: String {
@@ -21,7 +23,7 @@ struct CircuitTable {
             [
                 "label", "samples", "kept", "weights", "size", "intact_loss", "loss", "degenerate", "accuracy", "divergence",
                 "label_divergence", "recall", "false_alarms", "common_answer", "common_share", "control_accuracy", "control_divergence",
-                "control_label_divergence", "control_recall", "control_false_alarms",
+                "control_label_divergence", "control_recall", "control_false_alarms", "bootstrap_overlap",
             ] + layers.map { "kept_\($0)" } + classes.map { "accuracy_\($0)" })
     }
 
@@ -33,21 +35,26 @@ struct CircuitTable {
         fields += [judged.accuracy, judged.divergence, judged.labelDivergence, judged.recall, judged.falseAlarms].map(TSV.number)
         fields += ["\(judged.commonAnswer)", TSV.number(judged.commonShare)]
         fields += [control?.accuracy, control?.divergence, control?.labelDivergence, control?.recall, control?.falseAlarms].map(TSV.number)
+        fields.append(TSV.number(circuit.bootstrap?.overlap))
         fields += circuit.layers.map { "\($0.kept)" }
         let accuracies = Dictionary(judged.classes.map { ($0.label, $0.accuracy) }) { first, _ in first }
         fields += classes.map { TSV.number(accuracies[$0] ?? nil) }
         return TSV.row(fields)
     }
 
-    static let keptHeader = TSV.row(["label", "layer", "row", "element"])
+    static let keptHeader = TSV.row(["label", "layer", "row", "element", "returned"])
 
-    /// A row for each kept weight: its tensor, and its place there as the index of the first dimension and that within it.
+    /// A row for each kept weight: its tensor, its place there as the index of the first dimension and that within it, and the share of the
+    /// resampled circuits that have it.
     static func writeKept(_ circuit: WeightPruning.Circuit, to stream: ResultStream) throws {
         let label = circuit.objective.label.map(String.init) ?? "-"
-        for layer in circuit.mask.layers {
+        for (index, layer) in circuit.mask.layers.enumerated() {
+            let returned = circuit.returned(layer: index)
             let length = max(1, layer.shape.dropFirst().reduce(1, *))
             let start = label + "\t" + TSV.escaped(layer.name) + "\t"
-            for place in layer.kept { try stream.write(start + "\(place / length)\t\(place % length)\n") }
+            for (rank, place) in layer.kept.enumerated() {
+                try stream.write(start + "\(place / length)\t\(place % length)\t\(TSV.number(returned?[rank]))\n")
+            }
         }
     }
 
@@ -63,22 +70,32 @@ struct CircuitTable {
         let judged = ByteText.grouped(report.heldOut.samples) + " samples"
         line("held out", provenance.eval.map { "\($0), \(judged)" } ?? judged)
         line("objective", "\(provenance.objective ?? ""), tolerance \(provenance.tolerance.map(ByteText.shortest) ?? "")")
+        if let bootstrap = report.circuits.first?.bootstrap {
+            line("bootstrap", "\(ByteText.grouped(bootstrap.resamples)) times, overlap with the circuit of all samples")
+        }
         line("intact", "accuracy \(Self.number(report.heldOut.accuracy)), loss \(Self.number(report.heldOut.loss))")
         return text + "\n" + (hasLabels ? labelText(report) : modelText(report)) + "\n" + keptText(report)
+    }
+
+    /// The last columns of both tables.
+    private var ends: [(String, TextTable.Alignment)] { (hasBootstrap ? [("overlap", .right)] : []) + [("", .left)] }
+
+    private func end(_ circuit: PrunedCircuit) -> [String] {
+        (hasBootstrap ? [Self.number(circuit.bootstrap?.overlap)] : []) + [circuit.degenerate ? "degenerate" : ""]
     }
 
     /// Of circuits for labels, how well they tell their label from others.
     private func labelText(_ report: CircuitReport) -> String {
         var table = TextTable([
-            ("label", .right), ("kept", .right), ("size", .right), ("divergence", .right), ("recall", .right), ("false alarms", .right),
-            ("accuracy", .right), ("random recall", .right), ("random false alarms", .right), ("", .left),
-        ])
+            ("label", .right), ("kept", .right), ("size", .right), ("kl", .right), ("recall", .right), ("random", .right), ("alarms", .right),
+            ("random", .right), ("accuracy", .right),
+        ] + ends)
         for circuit in report.circuits {
             let (judged, control) = (circuit.heldOut, circuit.control)
             table.add(
                 [circuit.label.map(String.init) ?? "-", ByteText.grouped(circuit.kept)]
-                    + [circuit.size, judged.labelDivergence, judged.recall, judged.falseAlarms, judged.accuracy, control?.recall, control?.falseAlarms]
-                    .map(Self.number) + [circuit.degenerate ? "degenerate" : ""])
+                    + [circuit.size, judged.labelDivergence, judged.recall, control?.recall, judged.falseAlarms, control?.falseAlarms, judged.accuracy]
+                    .map(Self.number) + end(circuit))
         }
         return table.text(indent: 2)
     }
@@ -86,15 +103,14 @@ struct CircuitTable {
     /// Of the whole model's circuit, how well it answers.
     private func modelText(_ report: CircuitReport) -> String {
         var table = TextTable([
-            ("kept", .right), ("size", .right), ("divergence", .right), ("accuracy", .right), ("random divergence", .right),
-            ("random accuracy", .right), ("", .left),
-        ])
+            ("kept", .right), ("size", .right), ("kl", .right), ("random", .right), ("accuracy", .right), ("random", .right),
+        ] + ends)
         for circuit in report.circuits {
             let (judged, control) = (circuit.heldOut, circuit.control)
             table.add(
                 [ByteText.grouped(circuit.kept)]
-                    + [circuit.size, judged.divergence, judged.accuracy, control?.divergence, control?.accuracy].map(Self.number)
-                    + [circuit.degenerate ? "degenerate" : ""])
+                    + [circuit.size, judged.divergence, control?.divergence, judged.accuracy, control?.accuracy].map(Self.number)
+                    + end(circuit))
         }
         return table.text(indent: 2)
     }
@@ -102,13 +118,13 @@ struct CircuitTable {
     /// The kept weights of each layer.
     private func keptText(_ report: CircuitReport) -> String {
         var columns: [(String, TextTable.Alignment)] = [("layer", .left), ("weights", .right)]
-        columns += report.circuits.map { ($0.label.map { "kept for \($0)" } ?? "kept", .right) }
+        columns += report.circuits.map { ($0.label.map(String.init) ?? "kept", .right) }
         var table = TextTable(columns)
         for (place, layer) in layers.enumerated() {
             table.add(
                 [layer, ByteText.grouped(report.circuits.first?.layers[place].weights ?? 0)]
                     + report.circuits.map { ByteText.grouped($0.layers[place].kept) })
         }
-        return table.text(indent: 2)
+        return (hasLabels ? "  kept weights by label\n" : "") + table.text(indent: 2)
     }
 }

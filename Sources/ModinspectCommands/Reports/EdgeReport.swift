@@ -71,12 +71,12 @@ struct EdgeReport: Encodable {
         ablated = MeasuredCircuit(result.none, size: 0, faithfulness: nil)
         ladder = result.ladder.steps.map { MeasuredCircuit($0.measures, size: $0.edges, chosen: $0.chosen, faithfulness: $0.faithfulness) }
         area = result.area
-        bootstrap = result.bootstrap.map { ResampledCircuit(resamples: $0.resamples, overlap: $0.meanOverlap) }
+        bootstrap = result.bootstrap.map(ResampledCircuit.init)
         let scores = result.scores.indices.map { edge in
             let ends = graph.ends(of: edge)
             return ScoredEdge(
                 source: graph.sources[ends.source].name, target: graph.readers[ends.reader].name, score: result.scores[edge],
-                kept: result.kept[edge], returned: result.bootstrap.map { Double($0.counts[edge]) / Double($0.resamples) })
+                kept: result.kept[edge], returned: result.bootstrap?.returned(edge))
         }
         self.scores = scores
         circuits = [
@@ -113,13 +113,6 @@ struct MeasuredCircuit: Encodable {
         divergence = measures.divergence
         accuracy = measures.accuracy
     }
-}
-
-/// What became of a circuit with other pairs.
-struct ResampledCircuit: Encodable {
-    let resamples: Int
-    /// The mean intersection over union with the circuit.
-    let overlap: Double
 }
 
 /// A circuit with the edges that it keeps.

@@ -13,7 +13,7 @@ struct EdgeTable {
 
     static func row(_ edge: ScoredEdge) -> String {
         TSV.row([
-            edge.name, edge.source, edge.target, TSV.number(edge.score), edge.kept ? "1" : "0", edge.returned.map(TSV.number) ?? "-",
+            edge.name, edge.source, edge.target, TSV.number(edge.score), edge.kept ? "1" : "0", TSV.number(edge.returned),
         ])
     }
 

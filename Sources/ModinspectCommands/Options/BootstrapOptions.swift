@@ -1,0 +1,15 @@
+import ArgumentParser
+
+/// How often circuits are looked for again.
+struct BootstrapOptions: ParsableArguments {
+    @Option(
+        name: .customLong("bootstrap"),
+        help: ArgumentHelp(
+            "Look for the circuit again with samples or pairs drawn anew, N times, and count how often each part returns.",
+            discussion: "Samples are drawn within their class, so that every class stays as large as it is.", valueName: "n"))
+    var resamples = 0
+
+    mutating func validate() throws {
+        if !(0...100_000).contains(resamples) { throw ValidationError("--bootstrap takes a number from 0 to 100000") }
+    }
+}
