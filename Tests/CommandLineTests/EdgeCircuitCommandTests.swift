@@ -37,7 +37,7 @@ import Testing
         #expect(dot.contains("\"a0.h0\" -> \"a1.h0\" [color=\"#e6820e\", label=\" k\""))
         #expect(dot.components(separatedBy: " -> ").count == 6)
         let text = try BuiltCommand.run(search).text
-        #expect(text.contains("circuit   5 edges, faithfulness 1.0000, divergence 0.0000"))
+        #expect(text.contains("circuit   5 edges, size 0.0962, faithfulness 1.0000, divergence 0.0000"))
     }
 
     @Test func theResultIsTheSameForAnyThreadsAndBatches() throws {
@@ -47,6 +47,23 @@ import Testing
             let small = try BuiltCommand.run(Self.induction + ["--format", "tsv", "--batch", "2", "--method"] + method).rows
             #expect(small.map { [$0[0], $0[4]] } == results[0].rows.map { [$0[0], $0[4]] })
         }
+    }
+
+    @Test func classesAreAnsweredAsEvalSays() throws {
+        let (model, data) = (Fixtures.path("models/mnist-mlp.pt"), Fixtures.path("models/mnist-mlp.npz"))
+        let document = try Self.document([
+            "circuit", model, "--data", data, "--pairs", "by-class", "--quiet", "--method", "eap", "--edges", "1056",
+        ])
+        let circuit = try #require((document["circuits"] as? [[String: Any]])?.first)
+        let classes = try #require(document["classes"] as? [[String: Any]])
+        let rows = try BuiltCommand.run("eval", model, "--data", data, "--quiet", "--format", "tsv").rows.dropFirst(2)
+        #expect(classes.map { "\($0["label"] ?? "") \($0["pairs"] ?? "")" } == rows.map { "\($0[1]) \($0[2])" } && classes.count == 10)
+        for (found, row) in zip(classes, rows) { #expect(abs((found["cleanAccuracy"] as? Double ?? -1) - (Double(row[4]) ?? 1)) < 1e-12) }
+        let right = classes.map { ($0["pairs"] as? Double ?? 0) * ($0["circuitAccuracy"] as? Double ?? 0) }.reduce(0, +)
+        #expect(abs(right / 300 - (circuit["accuracy"] as? Double ?? -1)) < 1e-12 && right > 100 && right < 300)
+        #expect(abs((circuit["effectiveSize"] as? Double ?? 0) * 2112 - (circuit["size"] as? Double ?? -1)) < 1e-9)
+        // Prompts have no classes.
+        #expect(try Self.document(Self.induction + ["--method", "eap", "--edges", "5", "--quiet"])["classes"] is NSNull)
     }
 
     @Test func circuitsOfEdgesAreCompared() throws {

@@ -77,7 +77,11 @@ import Testing
                 [
                     "circuit", "--quiet", Fixtures.path("models/induction.safetensors"), "--method", "eap-ig", "--data",
                     Fixtures.path("models/induction.pairs.json"), "--bootstrap", "2",
-                ]
+                ],
+                [
+                    "circuit", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--method", "eap", "--data", Fixtures.path("models/mnist-mlp.npz"),
+                    "--pairs", "by-class", "--limit", "20", "--edges", "2000",
+                ],
             ]
         ),
     ]

@@ -1,3 +1,4 @@
+import Evaluation
 import Interventions
 import Tensors
 
@@ -9,6 +10,8 @@ public struct CircuitMeasures: Sendable {
     public let divergence: Double
     /// The share of pairs whose highest logit is one of their answers; nil where a pair has none.
     public let accuracy: Double?
+    /// The answers by class, where pairs are samples with a class each.
+    public let outcome: Outcome?
 }
 
 /// Measures circuits between the run with all edges and the run with none.
@@ -46,7 +49,8 @@ public struct CircuitFaithfulness: Sendable {
     private static func measure(
         _ circuits: [EdgeSet?], _ experiment: EdgeExperiment, progress: (Double) -> Void = { _ in }
     ) throws -> [CircuitMeasures] {
-        var sums = [(metric: Double, divergence: Double, right: Int)](repeating: (0, 0, 0), count: circuits.count)
+        var sums = [(metric: Double, divergence: Double, outcome: Outcome)](
+            repeating: (0, 0, Outcome(classCount: experiment.batches.pairs.hasClasses ? experiment.graph.network.outputWidth : 0)), count: circuits.count)
         let team = Team(size: experiment.threads)
         let width = max(1, min(experiment.threads, circuits.count))
         let batches = experiment.batches.batches
@@ -59,12 +63,12 @@ public struct CircuitFaithfulness: Sendable {
                     let logits = chosen[index].map { EdgeState($0, of: recording, experiment.graph, team: own).logits } ?? recording.cleanLogits
                     let values = experiment.metric.values(logits, recording.answers, clean: recording.cleanLogits)
                     let divergences = BehaviourMetric.divergence.values(logits, recording.answers, clean: recording.cleanLogits)
-                    return (values.reduce(0, +), divergences.reduce(0, +), right(logits, recording.answers))
+                    return (values.reduce(0, +), divergences.reduce(0, +), outcome(logits, recording.answers, experiment))
                 }
                 for (index, value) in found.enumerated() {
                     sums[start + index].metric += value.0
                     sums[start + index].divergence += value.1
-                    sums[start + index].right += value.2
+                    sums[start + index].outcome += value.2
                 }
                 progress(Double(chosen.count) / Double(batches.count))
             }
@@ -72,19 +76,27 @@ public struct CircuitFaithfulness: Sendable {
         let count = Double(max(1, experiment.batches.pairs.count))
         let isAnswered = !experiment.batches.pairs.answers.contains(where: \.isEmpty)
         return sums.map {
-            CircuitMeasures(metric: $0.metric / count, divergence: $0.divergence / count, accuracy: isAnswered ? Double($0.right) / count : nil)
+            CircuitMeasures(
+                metric: $0.metric / count, divergence: $0.divergence / count, accuracy: isAnswered ? $0.outcome.accuracy : nil,
+                outcome: experiment.batches.pairs.hasClasses ? $0.outcome : nil)
         }
     }
 
-    /// The rows whose first highest logit is an answer.
-    private static func right(_ logits: Tensor, _ answers: PairAnswers) -> Int {
+    /// Which rows are answered right: those whose first highest logit is an answer. The loss is that of the class, where pairs have one.
+    private static func outcome(_ logits: Tensor, _ answers: PairAnswers, _ experiment: EdgeExperiment) -> Outcome {
+        let hasClasses = experiment.batches.pairs.hasClasses
+        var outcome = Outcome(classCount: hasClasses ? logits.width : 0)
+        let losses = hasClasses ? BehaviourMetric.loss.values(logits, answers) : []
         logits.withElements { elements in
-            (0..<logits.rows).count { row in
+            for row in 0..<logits.rows {
                 let values = elements[row * logits.width..<(row + 1) * logits.width]
-                guard let largest = values.max(), let place = values.firstIndex(of: largest) else { return false }
-                return answers.right[row].contains(Int32(place - values.startIndex))
+                let place = values.max().flatMap(values.firstIndex(of:)).map { Int32($0 - values.startIndex) }
+                outcome.add(
+                    target: hasClasses ? Int(answers.right[row][0]) : 0, isCorrect: place.map(answers.right[row].contains) ?? false,
+                    loss: hasClasses ? losses[row] : 0)
             }
         }
+        return outcome
     }
 }
 

@@ -18,6 +18,14 @@ public struct BehaviourPairs: Sendable {
 
     public var count: Int { answers.count }
 
+    /// Whether the clean samples have a class each, which is the answer.
+    public var hasClasses: Bool {
+        switch clean.targets {
+        case .labels, .answers: true
+        case .nextToken, .none: false
+        }
+    }
+
     public init(name: String, clean: Dataset, corrupted: Dataset, answers: [[Int32]], wrongAnswers: [[Int32]]) {
         precondition(
             clean.count == answers.count && corrupted.count == answers.count && wrongAnswers.count == answers.count,

@@ -32,6 +32,8 @@ struct EdgeReport: Encodable {
     let circuits: [EdgeCircuit]
     let ladder: [MeasuredCircuit]
     let area: Double?
+    /// Accuracy by class where pairs are samples with a class each; else nil.
+    let classes: [AnsweredClass]?
     let bootstrap: ResampledCircuit?
     /// Every edge of the graph.
     let scores: [ScoredEdge]
@@ -71,6 +73,11 @@ struct EdgeReport: Encodable {
         ablated = MeasuredCircuit(result.none, size: 0, faithfulness: nil)
         ladder = result.ladder.steps.map { MeasuredCircuit($0.measures, size: $0.edges, chosen: $0.chosen, faithfulness: $0.faithfulness) }
         area = result.area
+        classes = result.whole.outcome.map { whole in
+            zip(whole.evaluatedClasses, result.circuit.outcome?.evaluatedClasses ?? []).map {
+                AnsweredClass(label: $0.label, pairs: $0.count, cleanAccuracy: $0.accuracy, circuitAccuracy: $1.accuracy)
+            }
+        }
         bootstrap = result.bootstrap.map(ResampledCircuit.init)
         let scores = result.scores.indices.map { edge in
             let ends = graph.ends(of: edge)
@@ -83,7 +90,7 @@ struct EdgeReport: Encodable {
             EdgeCircuit(
                 measured: MeasuredCircuit(
                     result.circuit, size: result.kept.count { $0 }, chosen: result.chosen, faithfulness: result.faithfulness),
-                edges: scores.enumerated().filter { $0.element.kept }
+                effectiveSize: graph.edgeCount > 0 ? Double(result.kept.count { $0 }) / Double(graph.edgeCount) : nil, edges: scores.enumerated().filter { $0.element.kept }
                     .sorted { (-abs($0.element.score), $0.offset) < (-abs($1.element.score), $1.offset) }.map(\.element))
         ]
     }
@@ -115,16 +122,28 @@ struct MeasuredCircuit: Encodable {
     }
 }
 
+/// How the clean samples of one class are answered.
+struct AnsweredClass: Encodable {
+    let label: Int
+    let pairs: Int
+    let cleanAccuracy: Double?
+    /// Of the circuit run alone.
+    let circuitAccuracy: Double?
+}
+
 /// A circuit with the edges that it keeps.
 struct EdgeCircuit: Encodable {
     let measured: MeasuredCircuit
+    /// The effective circuit size: kept edges over all edges.
+    let effectiveSize: Double?
     let edges: [ScoredEdge]
 
-    private enum CodingKeys: String, CodingKey { case edges }
+    private enum CodingKeys: String, CodingKey { case effectiveSize, edges }
 
     func encode(to encoder: any Encoder) throws {
         try measured.encode(to: encoder)
         var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(effectiveSize, forKey: .effectiveSize)
         try container.encode(edges, forKey: .edges)
     }
 }

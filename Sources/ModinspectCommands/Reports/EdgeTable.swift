@@ -35,11 +35,23 @@ struct EdgeTable {
         let dropped = (circuit.chosen ?? 0) - circuit.size
         line(
             "circuit",
-            "\(ByteText.grouped(circuit.size)) edges" + (dropped > 0 ? ", \(ByteText.grouped(dropped)) more lead nowhere" : "")
+            "\(ByteText.grouped(circuit.size)) edges, size \(Self.number(report.circuits[0].effectiveSize))" + (dropped > 0 ? ", \(ByteText.grouped(dropped)) more lead nowhere" : "")
                 + ", faithfulness \(Self.number(circuit.faithfulness)), divergence \(Self.number(circuit.divergence))")
         if let area = report.area { line("area", Self.number(area)) }
         if let bootstrap = report.bootstrap { line("bootstrap", "\(bootstrap.resamples) times, mean overlap \(Self.number(bootstrap.overlap))") }
-        return text + "\n" + ladder + "\n" + edges
+        return text + "\n" + ladder + classes + "\n" + edges
+    }
+
+    /// The most classes that the text shows.
+    private static let mostClasses = 100
+
+    private var classes: String {
+        guard let classes = report.classes, classes.count <= Self.mostClasses else { return "" }
+        var table = TextTable([("class", .right), ("pairs", .right), ("clean accuracy", .right), ("of the circuit", .right)])
+        for found in classes {
+            table.add(["\(found.label)", ByteText.grouped(found.pairs), Self.number(found.cleanAccuracy), Self.number(found.circuitAccuracy)])
+        }
+        return "\n" + table.text(indent: 2)
     }
 
     private var ladder: String {
