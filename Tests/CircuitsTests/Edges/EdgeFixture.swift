@@ -41,6 +41,7 @@ struct EdgeFixture {
 
     static let models = [
         "transformers/gpt2", "transformers/gpt_neox", "transformers/llama", "transformers/grokking/model.pth", "transformers/llama clusters",
+        "transformers/grokking/model.pth neurons",
     ]
 
     let graph: EdgeGraph
@@ -52,9 +53,9 @@ struct EdgeFixture {
         expected = try #require(try JSONDecoder().decode([String: Expected].self, from: data)[name])
         let parts = name.split(separator: " ")
         let network = try Self.network(String(parts[0]))
-        guard parts.count > 1 else {
-            graph = try EdgeGraph(network, .component)
-            pairs = Self.pairs(expected.pairs)
+        pairs = Self.pairs(expected.pairs)
+        guard parts.count > 1, parts[1] == "clusters" else {
+            graph = try EdgeGraph(network, parts.count > 1 ? .neuron : .component)
             return
         }
         // Neuron i of every MLP is in cluster i mod 3.
@@ -64,7 +65,6 @@ struct EdgeFixture {
             groups[NodeID(place)] = NeuronGroup.clusters((0..<width).map { $0 % 3 })
         }
         graph = try EdgeGraph(network, .cluster, groups: groups)
-        pairs = Self.pairs(expected.pairs)
     }
 
     static func network(_ path: String) throws -> Network { try network(at: Fixtures.path(path)) }

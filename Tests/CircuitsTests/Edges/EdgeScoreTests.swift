@@ -1,3 +1,4 @@
+import Datasets
 import Foundation
 import Interventions
 import Networks
@@ -55,6 +56,51 @@ import Testing
         let twice = try #require(scores.mean(over: [1, 1]))
         let second = try #require(scores.mean(over: [1]))
         #expect(twice == second)
+    }
+
+    /// Pairs of six tokens and pairs of four, together and apart: the means over all pairs.
+    @Test func pairs_may_differ_in_length() throws {
+        let fixture = try EdgeFixture("transformers/llama")
+        let long = fixture.expected.pairs
+        func pairs(_ clean: [[Int32]], _ corrupted: [[Int32]], _ answers: [[Int32]], _ wrong: [[Int32]]) -> BehaviourPairs {
+            BehaviourPairs(
+                name: "pairs", clean: Dataset(name: "pairs", inputs: .tokens(TokenSequences(clean)), targets: .none),
+                corrupted: Dataset(name: "pairs", inputs: .tokens(TokenSequences(corrupted)), targets: .none), answers: answers,
+                wrongAnswers: wrong)
+        }
+        let (clean, corrupted) = (long.clean.prefix(2).map { Array($0.suffix(4)) }, long.corrupted.prefix(2).map { Array($0.suffix(4)) })
+        let (answers, wrong) = (Array(long.answers.prefix(2)), Array(long.wrong.prefix(2)))
+        let short = pairs(clean, corrupted, answers, wrong)
+        // The lengths alternate.
+        let mixed = pairs(
+            [long.clean[0], clean[0], long.clean[1], clean[1], long.clean[2]],
+            [long.corrupted[0], corrupted[0], long.corrupted[1], corrupted[1], long.corrupted[2]],
+            [long.answers[0], answers[0], long.answers[1], answers[1], long.answers[2]],
+            [long.wrong[0], wrong[0], long.wrong[1], wrong[1], long.wrong[2]])
+        func scores(_ pairs: BehaviourPairs, batch: Int?, steps: Int?) throws -> [Double] {
+            let experiment = try EdgeExperiment(
+                fixture.graph, PairBatches(pairs, for: fixture.graph.network, batchSize: batch), metric: .logitDifference, ablation: .corrupted,
+                threads: 2)
+            guard let steps else { return try ExactPatching(experiment).scores().means }
+            return try EdgeAttribution(experiment, steps: steps).scores().means
+        }
+        for steps in [nil, 1, 3] {
+            let wanted = zip(try scores(fixture.pairs, batch: nil, steps: steps), try scores(short, batch: nil, steps: steps)).map {
+                (3 * $0 + 2 * $1) / 5
+            }
+            for batch in [nil, 1, 2] {
+                let found = try scores(mixed, batch: batch, steps: steps)
+                #expect(zip(found, wanted).allSatisfy { abs($0 - $1) < 1e-5 } && wanted.contains { abs($0) > 0.01 })
+            }
+        }
+        let kept = try [1, 2, 64].map { batch in
+            let experiment = try EdgeExperiment(
+                fixture.graph, PairBatches(mixed, for: fixture.graph.network, batchSize: batch), metric: .divergence, ablation: .corrupted,
+                threads: 2)
+            let discovery = CircuitDiscovery(experiment, threshold: 0.02)
+            return try discovery.run(try discovery.recordings()).kept
+        }
+        #expect(kept[0] == kept[1] && kept[0] == kept[2] && kept[0].contains(true) && kept[0].contains(false))
     }
 
     @Test func gpt2_small_has_32491_edges() throws {
