@@ -58,7 +58,7 @@ public struct PromptPairs: Sendable {
 
     /// Reads the pairs in a file.
     static func read(_ file: DataFile) throws -> PromptPairs {
-        guard case .pairs = try file.kind(context: nil) else { throw unsuitable(file) }
+        guard let kind = try? file.kind(context: nil), case .pairs = kind else { throw unsuitable(file) }
         guard file.content.count <= maximumSize else {
             throw DatasetError(
                 path: file.path, problem: "too long for prompt pairs", expected: "at most \(maximumSize) bytes", found: "\(file.content.count)")

@@ -145,6 +145,7 @@ public func sumDivergence(_ x: UnsafePointer<Float>, _ xTotal: Double, _ y: Unsa
         let p = Double(x[i]) - xTotal
         let probability = exponential(p)
         let term = probability * (p - (Double(y[i]) - yTotal))
-        return probability > 0 ? term : 0
+        // What is no number stays none.
+        return probability > 0 ? term : probability
     }
 }

@@ -66,6 +66,22 @@ import Testing
         #expect(try Self.document(Self.induction + ["--method", "eap", "--edges", "5", "--quiet"])["classes"] is NSNull)
     }
 
+    @Test(arguments: ["acdc", "eap", "eap-ig", "exact"]) func weightsThatAreNoNumbersAreNamed(method: String) throws {
+        try TemporaryFolder.with { folder in
+            var bytes = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("models/induction.safetensors")))
+            // The last element of the last tensor, the unembedding, in half precision.
+            bytes.replaceSubrange(bytes.count - 2..<bytes.count, with: [0x00, 0x7E])
+            try bytes.write(to: URL(fileURLWithPath: folder + "/nan.safetensors"))
+            let result = try BuiltCommand.run(
+                "circuit", folder + "/nan.safetensors", "--data", Fixtures.path("models/induction.pairs.json"), "--method", method)
+            #expect(result.status == 1 && result.output.isEmpty)
+            #expect(result.errors.contains("of the clean run is no number: weights, data or activations are not finite"), "\(result.errors)")
+            let patch = try BuiltCommand.run(
+                "patch", folder + "/nan.safetensors", "--data", Fixtures.path("models/induction.pairs.json"), "--metric", "kl", "--sites", "heads")
+            #expect(patch.errors.contains("kl is no number") && patch.text.contains("clean nan, corrupted nan\n"))
+        }
+    }
+
     @Test func circuitsOfEdgesAreCompared() throws {
         try TemporaryFolder.with { folder in
             for (name, ablation) in [("a", "corrupted"), ("b", "zero")] {

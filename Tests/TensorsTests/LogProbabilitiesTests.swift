@@ -41,5 +41,6 @@ struct LogProbabilitiesTests {
         let (p, q): ([Float], [Float]) = ([0, 0, -.infinity], [0, 0, Float(log(2.0))])
         #expect(abs(divergence(p, q) - log(2)) < 1e-7)
         #expect(divergence(q, p) == .infinity)
+        #expect(divergence([.nan, 1], [0, 1]).isNaN && divergence([0, 1], [0, .nan]).isNaN && divergence([.nan], [.nan]).isNaN)
     }
 }

@@ -24,11 +24,16 @@ public struct CircuitFaithfulness: Sendable {
     /// The run without edges; with corrupted sources the model on the corrupted samples.
     public let none: CircuitMeasures
 
-    /// - Throws: what running the model does.
+    /// - Throws: what running the model does, ``CircuitError`` where the metric is no number.
     public init(_ experiment: EdgeExperiment) throws {
         self.experiment = experiment
-        let measured = try Self.measure([nil, experiment.graph.empty], experiment)
+        let measured = try Self.measure([experiment.graph.whole, experiment.graph.empty], experiment)
         (whole, none) = (measured[0], measured[1])
+        for (run, measures) in [("clean", whole), ("ablated", none)] where !measures.metric.isFinite {
+            throw CircuitError(
+                nil, "\(experiment.metric.rawValue) of the \(run) run is no number: weights, data or activations are not finite",
+                expected: "a finite number", found: measures.metric.isNaN ? "nan" : "\(measures.metric)")
+        }
     }
 
     /// The metric's length between the two runs.
@@ -42,12 +47,11 @@ public struct CircuitFaithfulness: Sendable {
 
     /// - Parameter progress: called with the number of circuits done, each a part for each batch.
     public func measure(_ circuits: [EdgeSet], progress: (Double) -> Void = { _ in }) throws -> [CircuitMeasures] {
-        try Self.measure(circuits.map(Optional.some), experiment, progress: progress)
+        try Self.measure(circuits, experiment, progress: progress)
     }
 
-    /// nil is the clean run.
     private static func measure(
-        _ circuits: [EdgeSet?], _ experiment: EdgeExperiment, progress: (Double) -> Void = { _ in }
+        _ circuits: [EdgeSet], _ experiment: EdgeExperiment, progress: (Double) -> Void = { _ in }
     ) throws -> [CircuitMeasures] {
         var sums = [(metric: Double, divergence: Double, outcome: Outcome)](
             repeating: (0, 0, Outcome(classCount: experiment.batches.pairs.hasClasses ? experiment.graph.network.outputWidth : 0)), count: circuits.count)
@@ -60,7 +64,9 @@ public struct CircuitFaithfulness: Sendable {
                 let chosen = Array(circuits[start..<min(circuits.count, start + width)])
                 let found = try Parallel.map(count: chosen.count, threads: width) { index in
                     let own = Team(size: max(1, experiment.threads / width))
-                    let logits = chosen[index].map { EdgeState($0, of: recording, experiment.graph, team: own).logits } ?? recording.cleanLogits
+                    // With all edges it is the model's own run, to the last bit.
+                    let isWhole = !chosen[index].contains(false)
+                    let logits = isWhole ? recording.cleanLogits : EdgeState(chosen[index], of: recording, experiment.graph, team: own).logits
                     let values = experiment.metric.values(logits, recording.answers, clean: recording.cleanLogits)
                     let divergences = BehaviourMetric.divergence.values(logits, recording.answers, clean: recording.cleanLogits)
                     return (values.reduce(0, +), divergences.reduce(0, +), outcome(logits, recording.answers, experiment))
@@ -131,7 +137,7 @@ public struct FaithfulnessLadder: Sendable {
     public init(_ faithfulness: CircuitFaithfulness, order: [Int], progress: (Double) -> Void = { _ in }) throws {
         let graph = faithfulness.experiment.graph
         let sizes = Self.sizes(graph.edgeCount).map { min($0, order.count) }
-        let circuits = sizes.map { graph.circuit(order.prefix($0)) }
+        let circuits = sizes.map { graph.circuit(order.prefix($0), faithfulness.experiment.ablation) }
         let measured = try faithfulness.measure(circuits, progress: progress)
         steps = zip(zip(sizes, circuits), measured).map { size, measures in
             Step(
@@ -163,7 +169,7 @@ public struct FaithfulnessLadder: Sendable {
         let graph = faithfulness.experiment.graph
         while high - low > 1 {
             let middle = (low + high) / 2
-            let measures = try faithfulness.measure([graph.circuit(order.prefix(middle))])
+            let measures = try faithfulness.measure([graph.circuit(order.prefix(middle), faithfulness.experiment.ablation)])
             if (faithfulness.faithfulness(measures[0]) ?? -.infinity) >= wanted { high = middle } else { low = middle }
         }
         return high

@@ -35,8 +35,9 @@ public struct EdgeExperiment: Sendable {
     /// The pairs of a batch whose sources keep within a budget.
     ///
     /// - Parameter wanted: what the user asked for.
-    /// - Throws: ``CircuitError`` where what the sources give does not fit into memory.
+    /// - Throws: ``DataFitError`` where a pair does not fit the network, ``CircuitError`` where what the sources give does not fit into memory.
     public static func batchSize(_ graph: EdgeGraph, pairs: BehaviourPairs, wanted: Int?, for method: EdgeMethod) throws -> Int {
+        try PairBatches.check(pairs, graph.network)
         let longest = (0..<pairs.count).map(pairs.length(of:)).max() ?? 1
         let shape: BatchShape = longest > 0 ? .tokens(samples: 1, length: longest) : graph.network.exampleBatch
         let shapes = try graph.network.shapes(for: shape)

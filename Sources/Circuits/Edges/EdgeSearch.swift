@@ -71,14 +71,14 @@ public struct EdgeSearch: Sendable {
         let graph = experiment.graph
         let pairs = experiment.batches.pairs.count
         let share = resamples > 0 && method.keepsBatches ? 0.5 / Double(resamples + 1) : 0.5
+        let faithfulness = try CircuitFaithfulness(experiment)
         let clock = ContinuousClock()
         let start = clock.now
         let found = try find(share: share, progress)
         let elapsed = clock.now - start
-        let faithfulness = try CircuitFaithfulness(experiment)
         let ladder = try FaithfulnessLadder(faithfulness, order: found.order) { progress($0 * 0.4 / Double(FaithfulnessLadder.shares.count)) }
         let chosen = try choose(found, faithfulness, ladder)
-        let kept = graph.circuit(found.order.prefix(chosen))
+        let kept = graph.circuit(found.order.prefix(chosen), experiment.ablation)
         let measures = try faithfulness.measure([kept])[0]
         var bootstrap: CircuitBootstrap?
         if resamples > 0 {
@@ -160,11 +160,13 @@ public struct EdgeSearch: Sendable {
             let result = try CircuitDiscovery(experiment, threshold: threshold).run(found.recordings, weights: weights) {
                 progress(Double($0) / Double(max(1, graph.edgeCount)))
             }
-            return graph.connected(result.kept)
+            return graph.connected(result.kept, experiment.ablation)
         }
         guard let scores = found.pairScores?.mean(over: drawn) else { return graph.empty }
         let order = graph.order(scores, by: selection)
-        if case .threshold(let threshold) = size { return graph.circuit(order.prefix(Self.count(scores, order, threshold))) }
-        return graph.circuit(order.prefix(chosen))
+        if case .threshold(let threshold) = size {
+            return graph.circuit(order.prefix(Self.count(scores, order, threshold)), experiment.ablation)
+        }
+        return graph.circuit(order.prefix(chosen), experiment.ablation)
     }
 }

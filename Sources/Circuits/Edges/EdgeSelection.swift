@@ -52,10 +52,13 @@ extension EdgeGraph {
         return order
     }
 
-    /// The edges of a circuit that lie on a way from the input to the output; the others lead nowhere.
-    public func connected(_ kept: EdgeSet) -> EdgeSet {
+    /// The edges of a circuit without those that lead nowhere: dropping them changes nothing.
+    ///
+    /// What stays lies on a way to the output. With corrupted sources it also comes from the input: what no edge leads to gives its value on the
+    /// corrupted sample in any case. With other sources it gives what its biases make, which an edge may carry on.
+    public func connected(_ kept: EdgeSet, _ ablation: EdgeAblation = .corrupted) -> EdgeSet {
         precondition(kept.count == edgeCount, "\(kept.count) of \(edgeCount) edges")
-        var isFed = [Bool](repeating: false, count: sources.count)
+        var isFed = [Bool](repeating: ablation != .corrupted, count: sources.count)
         isFed[0] = true
         for (place, reader) in readers.enumerated() {
             let edges = edges(to: place)
@@ -74,9 +77,9 @@ extension EdgeGraph {
     }
 
     /// The circuit of the first edges of an order, without those that lead nowhere.
-    public func circuit(_ order: some Sequence<Int>) -> EdgeSet {
+    public func circuit(_ order: some Sequence<Int>, _ ablation: EdgeAblation = .corrupted) -> EdgeSet {
         var kept = empty
         for edge in order { kept[edge] = true }
-        return connected(kept)
+        return connected(kept, ablation)
     }
 }

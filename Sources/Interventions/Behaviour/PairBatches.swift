@@ -43,7 +43,9 @@ public struct PairBatches: Sendable {
     }
 
     /// Finds what does not fit the network, and the pair that it is in.
-    private static func check(_ pairs: BehaviourPairs, _ network: Network) throws(DataFitError) {
+    ///
+    /// - Throws: ``DataFitError``.
+    public static func check(_ pairs: BehaviourPairs, _ network: Network) throws(DataFitError) {
         for pair in 0..<pairs.count {
             for answer in pairs.answers[pair] + pairs.wrongAnswers[pair] where Int(answer) >= network.outputWidth {
                 throw DataFitError(

@@ -168,6 +168,10 @@ struct PatchCommand: ParsableCommand {
             output.diagnostics.note("\(path): the prompts have \(least) to \(most) tokens: positions are counted from the first token")
         }
         for (metric, scale) in zip(metrics, result.scales) where !scale.moves {
+            guard scale.clean.isFinite, scale.corrupted.isFinite else {
+                output.diagnostics.warning("\(path): \(metric.rawValue) is no number: weights, data or activations are not finite")
+                continue
+            }
             output.diagnostics.warning(
                 "\(path): \(metric.rawValue) does not tell the clean runs from the corrupted ones, \(ByteText.rounded(scale.clean)) and "
                     + "\(ByteText.rounded(scale.corrupted)): nothing is normalised")

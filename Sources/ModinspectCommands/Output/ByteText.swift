@@ -37,7 +37,7 @@ struct ByteText {
     /// The shortest digits that read back as the same number, whole numbers without a `.0`.
     static func shortest(_ value: Double) -> String {
         if value == value.rounded(), abs(value) < 1e15 { return value == 0 && value.sign == .minus ? "-0" : "\(Int(value))" }
-        return value.description
+        return value.isNaN ? "nan" : value.description
     }
 
     /// For eyes: four decimals, or two significant digits where those would show nothing.
@@ -67,6 +67,9 @@ struct ByteText {
         }
         return text
     }
+
+    /// A count of things, for eyes: `1 pair`, `2 pairs`.
+    static func counted(_ value: Int, _ thing: String) -> String { grouped(value) + " " + thing + (value == 1 ? "" : "s") }
 
     /// A number of bytes in a unit that suits it, for eyes: `497.8 MB`.
     static func size(_ bytes: Int) -> String {

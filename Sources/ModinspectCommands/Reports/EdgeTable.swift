@@ -24,18 +24,20 @@ struct EdgeTable {
         func line(_ label: String, _ value: String) {
             text += "  " + label + String(repeating: " ", count: 10 - label.count) + value.singleLine + "\n"
         }
-        line("data", "\(report.data), \(ByteText.grouped(report.pairs)) pairs")
-        line("graph", "\(ByteText.grouped(report.sources)) sources, \(ByteText.grouped(report.readers)) readers, \(ByteText.grouped(report.scores.count)) edges")
+        line("data", "\(report.data), \(ByteText.counted(report.pairs, "pair"))")
+        let sizes = [(report.sources, "source"), (report.readers, "reader"), (report.scores.count, "edge")]
+        line("graph", sizes.map(ByteText.counted).joined(separator: ", "))
         var method = report.method
         if let steps = report.steps { method += ", \(steps) steps" }
         if let threshold = report.threshold { method += ", threshold \(ByteText.shortest(threshold))" }
-        line("method", method + ", \(report.ablation) sources, \(ByteText.grouped(report.moving)) edges move the metric")
+        line("method", method + ", \(report.ablation) sources, "
+            + "\(ByteText.counted(report.moving, "edge")) \(report.moving == 1 ? "moves" : "move") the metric")
         line("metric", "\(report.metric) \(Self.number(report.clean.value)) clean, \(Self.number(report.ablated.value)) ablated")
         let circuit = report.circuits[0].measured
         let dropped = (circuit.chosen ?? 0) - circuit.size
         line(
             "circuit",
-            "\(ByteText.grouped(circuit.size)) edges, size \(Self.number(report.circuits[0].effectiveSize))" + (dropped > 0 ? ", \(ByteText.grouped(dropped)) more lead nowhere" : "")
+            "\(ByteText.counted(circuit.size, "edge")), size \(Self.number(report.circuits[0].effectiveSize))" + (dropped > 0 ? ", \(ByteText.grouped(dropped)) more lead nowhere" : "")
                 + ", faithfulness \(Self.number(circuit.faithfulness)), divergence \(Self.number(circuit.divergence))")
         if let area = report.area { line("area", Self.number(area)) }
         if let bootstrap = report.bootstrap { line("bootstrap", "\(bootstrap.resamples) times, mean overlap \(Self.number(bootstrap.overlap))") }

@@ -28,9 +28,9 @@ struct PatchTable {
         func line(_ label: String, _ value: String) {
             text += "  " + label + String(repeating: " ", count: 12 - label.count) + value.singleLine + "\n"
         }
-        line("data", "\(provenance.data), \(ByteText.grouped(report.pairs)) \(report.pairs == 1 ? "pair" : "pairs")")
+        line("data", "\(provenance.data), \(ByteText.counted(report.pairs, "pair"))")
         for metric in report.metrics {
-            line(metric.metric, "clean \(Self.number(metric.clean)), corrupted \(Self.number(metric.corrupted))" + (metric.moves ? "" : ", the same"))
+            line(metric.metric, "clean \(Self.number(metric.clean)), corrupted \(Self.number(metric.corrupted))" + (metric.moves || !metric.clean.isFinite || !metric.corrupted.isFinite ? "" : ", the same"))
         }
         let how = provenance.method == "attribution" ? ", estimated" : ""
         for (direction, words) in [

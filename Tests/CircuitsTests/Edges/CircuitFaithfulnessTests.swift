@@ -55,6 +55,22 @@ import Testing
         let query = edges("input->a0.h0<q>", "a0.h1->logits")
         #expect(!graph.connected(query).contains(true))
         #expect(graph.connected(graph.whole) == graph.whole)
+        // With zeros in place of sources m0 gives what its biases make.
+        #expect(graph.connected(more, .zero) == edges("input->a0.kv0<v>", "a0.h1->m1", "m1->logits", "m0->logits"))
+    }
+
+    /// gpt2 has biases everywhere: every third edge is kept, whole parts of it come from nodes that nothing leads to.
+    @Test(arguments: EdgeAblation.allCases) func dropping_edges_that_lead_nowhere_changes_nothing(ablation: EdgeAblation) throws {
+        let fixture = try EdgeFixture("transformers/gpt2")
+        let faithfulness = try CircuitFaithfulness(fixture.experiment(.divergence, ablation))
+        for step in [3, 7, 20] {
+            var kept = fixture.graph.empty
+            for edge in stride(from: fixture.graph.edgeCount - 1, through: 0, by: -step) { kept[edge] = true }
+            let connected = fixture.graph.connected(kept, ablation)
+            #expect(connected.count { $0 } < kept.count { $0 })
+            let measures = try faithfulness.measure([kept, connected])
+            #expect(abs(measures[0].metric - measures[1].metric) < 1e-6)
+        }
     }
 
     @Test func the_greedy_order_begins_at_the_output_and_stays_connected_to_it() throws {
