@@ -93,6 +93,9 @@ import Testing
             // Five edges of the one are among the seven of the other.
             let ratio = try #require(Double(rows[1][6]))
             #expect(abs(ratio - 5.0 / 7) < 1e-9)
+            let json = try BuiltCommand.run("circuit", "--compare", folder + "/a.json", folder + "/b.json", "--format", "json")
+            let files = try #require((try JSONSerialization.jsonObject(with: json.output) as? [String: Any])?["files"] as? [[String: Any]])
+            #expect(files.map { (($0["meanSize"] as? Double ?? 0) * 52).rounded() } == [5, 7])
         }
     }
 

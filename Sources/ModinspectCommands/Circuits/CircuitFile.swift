@@ -65,6 +65,13 @@ struct CircuitFile {
         let weights: Int?
         let layers: [Layer]?
         let edges: [Edge]?
+        let effectiveSize: Double?
+
+        /// The edges of the graph: those that are kept are the effective size's share of them.
+        var edgeCount: Int? {
+            guard let edges, !edges.isEmpty, let effectiveSize, effectiveSize > 0 else { return nil }
+            return Int(exactly: (Double(edges.count) / effectiveSize).rounded())
+        }
     }
 
     private static func json(_ content: ByteRegion, path: String) throws -> [Circuit] {
@@ -86,7 +93,8 @@ struct CircuitFile {
         return try entries.enumerated().map { place, entry in
             if let edges = entry.edges {
                 return Circuit(
-                    label: entry.label, kind: .edges, groups: edges.map { ($0.source + " -> " + $0.target, [0]) }, available: nil)
+                    label: entry.label, kind: .edges, groups: edges.map { ($0.source + " -> " + $0.target, [0]) },
+                    available: entry.edgeCount)
             }
             guard let layers = entry.layers else {
                 throw CircuitFileError(path: path, problem: "circuit \(place) has neither weights nor edges")
