@@ -1,4 +1,4 @@
-import Circuits
+@testable import Circuits
 import Testing
 
 @Suite struct VerdictTests {
@@ -10,6 +10,15 @@ import Testing
         #expect(circuit.verdict.commonAnswer == 3 && circuit.verdict.commonShare >= CircuitVerdict.constantShare)
         #expect(circuit.verdict.recall == 1 && circuit.verdict.falseAlarms ?? 0 > 0.95)
         #expect(result.intact.commonShare < 0.3)
+        #expect(circuit.verdict.isDegenerate && !result.intact.isDegenerate)
+    }
+
+    @Test func oneAnswerIsNoAlarmWhereItIsTheRightOne() throws {
+        let model = try PrunedModel("mnist-mlp")
+        let threes = try WeightPruning.labels(of: model.batches(0..<300)).enumerated().filter { $0.element == 3 }.map(\.offset)
+        let result = try model.circuits([.labelLoss(label: 3)], tolerance: 0, samples: threes)
+        let verdict = try #require(result.circuits.first).verdict
+        #expect(verdict.commonShare >= CircuitVerdict.constantShare && verdict.commonAnswer == 3 && !verdict.isDegenerate)
     }
 
     @Test func theDivergenceKeepsTheAnswers() throws {

@@ -118,6 +118,21 @@ import Testing
         if status == 1 { #expect(result.errors.split(separator: "\n").count { !$0.contains("note: ") } == 1, "\(result.errors)") }
     }
 
+    /// One of the samples that circuits are judged by is no number: neither is the mean over them.
+    @Test func aSampleThatIsNoNumberLeavesNoDivergence() throws {
+        let identity = HandWorkedModel.identity.map { 2 * $0 }
+        let result = try HandWorkedModel.shell(
+            "\"$M\" circuit m.safetensors --method prune --data x --labels y --eval bad --eval-labels y --format json --quiet",
+            files: ["bad": IDXFile.bytes(shape: [3, 3], values: [.nan] + identity.dropFirst())])
+        #expect(result.status == 0 && result.errors.contains("warning: m.safetensors: the loss is not a number"), "\(result.errors)")
+        let document = try #require(try JSONSerialization.jsonObject(with: result.output) as? [String: Any])
+        let circuit = try #require((document["circuits"] as? [[String: Any]])?.first)
+        for judged in [document["intact"], circuit["heldOut"], circuit["control"]] {
+            #expect((judged as? [String: Any])?["divergence"] is NSNull)
+        }
+        #expect((circuit["loss"] as? Double ?? 1) <= 0.01)
+    }
+
     @Test func runningTextIsRefusedWithTheReason() throws {
         let result = try BuiltCommand.shell(
             "f=$(mktemp --suffix .bin); printf '\\1\\0\\2\\0\\3\\0\\4\\0\\1\\0\\2\\0\\3\\0\\4\\0' > $f; \"$M\" circuit \"$1\" --method prune --data $f --context 4",

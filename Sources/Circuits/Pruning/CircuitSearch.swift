@@ -93,7 +93,7 @@ struct CircuitSearch: Sendable {
     private func found(_ values: ParameterValues, _ target: LossTarget, intact: Double, scores: FeatureTable) -> Found {
         func mean(_ sum: Double) -> Double { (sum - target.entropy) / Double(max(target.samples, 1)) }
         return Found(
-            parameters: values, samples: target.samples, intactLoss: max(0, mean(intact)),
-            loss: max(0, mean(target.losses(scores).reduce(0, +))))
+            parameters: values, samples: target.samples, intactLoss: mean(intact).atLeastZero,
+            loss: mean(target.losses(scores).reduce(0, +)).atLeastZero)
     }
 }

@@ -21,6 +21,12 @@ public struct CircuitVerdict: Sendable {
     /// An answer given to so many samples is one that does not look at them.
     public static let constantShare = 0.99
 
+    /// Whether nearly all samples get the same answer, although it is not the right one for nearly all.
+    public var isDegenerate: Bool {
+        let right = Double(outcome.classes[commonAnswer].count) / Double(max(outcome.total.count, 1))
+        return commonShare >= Self.constantShare && right < Self.constantShare
+    }
+
     /// - Parameters:
     ///   - scores: the circuit's [classes, samples].
     ///   - targets: the right classes.
@@ -58,8 +64,7 @@ public struct CircuitVerdict: Sendable {
     }
 
     private static func mean(_ target: LossTarget, _ scores: FeatureTable) -> Double {
-        // Rounding must not make a divergence negative.
-        max(0, (target.losses(scores).reduce(0, +) - target.entropy) / Double(max(scores.samples, 1)))
+        ((target.losses(scores).reduce(0, +) - target.entropy) / Double(max(scores.samples, 1))).atLeastZero
     }
 
     /// What the intact model says of the same data.
@@ -72,6 +77,11 @@ public struct CircuitVerdict: Sendable {
             labelDivergences = Dictionary(labels.map { ($0, .divergence(from: scores, ofClass: $0)) }) { first, _ in first }
         }
     }
+}
+
+extension Double {
+    /// 0 for what rounding has made negative; what is no number stays none.
+    var atLeastZero: Double { self < 0 ? 0 : self }
 }
 
 /// Data that circuits are judged by.

@@ -34,7 +34,9 @@ extension CircuitCommand {
                     path: model.checkpoint.path, sha256: chosenFormat.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil),
                 data: data, eval: heldOut.data, method: CircuitMethod.prune.rawValue, objective: prune.objective.rawValue,
                 tolerance: prune.chosenTolerance, precision: result.precision.rawValue),
-            samples: parts.found.count, heldOut: JudgedCircuit(result.intact, classes: true), circuits: result.circuits.map(PrunedCircuit.init))
+            samples: parts.found.count, heldOut: JudgedCircuit(result.intact, classes: true),
+            circuits: result.circuits.map(PrunedCircuit.init))
+        output.diagnostics.describe(result.intact.outcome, path: path)
         warn(of: report, path: path)
         output.diagnostics.note("\(path): pruning took \(ByteText.fixed(Progress.now() - start, digits: 3)) s")
         try masks?.write(result.circuits)

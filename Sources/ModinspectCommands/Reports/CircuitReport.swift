@@ -55,7 +55,7 @@ struct PrunedCircuit: Encodable {
     /// The objective's mean loss or divergence on the samples, of the intact model and of the circuit.
     let intactLoss: Double?
     let loss: Double?
-    /// Whether nearly all held-out samples get the same answer.
+    /// Whether nearly all held-out samples get the same answer, although it is not right for nearly all.
     let degenerate: Bool
     let heldOut: JudgedCircuit
     let control: JudgedControl?
@@ -82,7 +82,7 @@ struct PrunedCircuit: Encodable {
         size = circuit.mask.effectiveSize
         intactLoss = circuit.intactLoss
         loss = circuit.loss
-        degenerate = circuit.verdict.commonShare >= CircuitVerdict.constantShare
+        degenerate = circuit.verdict.isDegenerate
         heldOut = JudgedCircuit(circuit.verdict, classes: true)
         control = circuit.controls.isEmpty ? nil : JudgedControl(circuit.controls)
         bootstrap = circuit.bootstrap.map(ResampledCircuit.init)
