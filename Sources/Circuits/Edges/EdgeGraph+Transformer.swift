@@ -11,7 +11,11 @@ extension EdgeGraph {
         var block = 0
         while let z = network["blocks.\(block).attn.hook_z"] {
             try blocks.addAttention(block, z: z)
-            if let pre = network["blocks.\(block).mlp.hook_pre"] { try blocks.addMLP(block, pre: pre, groups: groups[pre]) }
+            if let pre = network["blocks.\(block).mlp.hook_pre"] {
+                // The two input matrices of a gated MLP have the same neurons.
+                let linear = network["blocks.\(block).mlp.hook_pre_linear"]
+                try blocks.addMLP(block, pre: pre, groups: groups[pre] ?? linear.flatMap { groups[$0] })
+            }
             block += 1
         }
         return try blocks.graph(granularity)

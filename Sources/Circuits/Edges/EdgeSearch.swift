@@ -110,9 +110,11 @@ public struct EdgeSearch: Sendable {
         case .exact:
             let total = Double(max(1, graph.edgeCount * experiment.batches.batches.count))
             let scores = try ExactPatching(experiment).scores(keepsPairs: resamples > 0) { progress(share * Double($0) / total) }
+            try check(scores.means)
             return Found(scores: scores.means, order: graph.order(scores.means, by: selection), kept: graph.edgeCount, pairScores: scores)
         case .attribution(let steps):
             let scores = try EdgeAttribution(experiment, steps: steps).scores(keepsPairs: resamples > 0) { progress(share * Double($0) / pairs) }
+            try check(scores.means)
             return Found(scores: scores.means, order: graph.order(scores.means, by: selection), kept: graph.edgeCount, pairScores: scores)
         case .discovery(let threshold):
             let discovery = CircuitDiscovery(experiment, threshold: threshold)
@@ -124,6 +126,14 @@ public struct EdgeSearch: Sendable {
                 scores: result.damages, order: order.filter { result.kept[$0] } + order.filter { !result.kept[$0] },
                 kept: result.kept.count { $0 }, recordings: resamples > 0 ? recordings : [])
         }
+    }
+
+    /// Scores that are no numbers have no order.
+    private func check(_ scores: [Double]) throws {
+        guard let edge = scores.firstIndex(where: { !$0.isFinite }) else { return }
+        throw CircuitError(
+            nil, "the score of \(experiment.graph.name(of: edge)) is no number: weights, activations or gradients are not finite",
+            expected: "a finite number", found: scores[edge].isNaN ? "nan" : "\(scores[edge])")
     }
 
     private func choose(_ found: Found, _ faithfulness: CircuitFaithfulness, _ ladder: FaithfulnessLadder) throws -> Int {

@@ -176,6 +176,10 @@ struct PatchCommand: ParsableCommand {
                 "\(path): \(metric.rawValue) does not tell the clean runs from the corrupted ones, \(ByteText.rounded(scale.clean)) and "
                     + "\(ByteText.rounded(scale.corrupted)): nothing is normalised")
         }
+        let lost = result.rows.count { $0.measures?.contains { !$0.value.isFinite } ?? false }
+        if lost > 0, result.scales.allSatisfy({ $0.clean.isFinite && $0.corrupted.isFinite }) {
+            output.diagnostics.warning("\(path): \(lost) of \(result.rows.count) patches give no number: activations or gradients are not finite")
+        }
         let idle = result.rows.filter(\.movedNothing)
         guard !idle.isEmpty else { return }
         var names: [String] = []

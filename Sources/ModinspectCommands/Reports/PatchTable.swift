@@ -30,35 +30,38 @@ struct PatchTable {
         }
         line("data", "\(provenance.data), \(ByteText.counted(report.pairs, "pair"))")
         for metric in report.metrics {
-            line(metric.metric, "clean \(Self.number(metric.clean)), corrupted \(Self.number(metric.corrupted))" + (metric.moves || !metric.clean.isFinite || !metric.corrupted.isFinite ? "" : ", the same"))
+            let isSame = !metric.moves && metric.clean.isFinite && metric.corrupted.isFinite
+            line(
+                metric.metric,
+                "clean \(Self.number(metric.clean)), corrupted \(Self.number(metric.corrupted))" + (isSame ? ", the same" : ""))
         }
         let how = provenance.method == "attribution" ? ", estimated" : ""
         for (direction, words) in [
             ("denoise", "clean activations in the corrupted run"), ("noise", "corrupted activations in the clean run"),
         ] {
             let rows = report.patches.filter { $0.direction == direction }
-            if !rows.isEmpty { text += "\n  \(words)\(how)\n" + table(rows) }
+            guard !rows.isEmpty else { continue }
+            // A table for each metric: side by side they would not fit a terminal.
+            text += "\n  \(words)\(how)\n" + report.metrics.indices.map { table(rows, metric: $0) }.joined(separator: "\n")
         }
         return text
     }
 
-    private func table(_ rows: [PatchRow]) -> String {
+    private func table(_ rows: [PatchRow], metric: Int) -> String {
         let hasUnits = rows.contains { $0.index != nil }
         let hasPositions = report.provenance.by == "position"
         var columns: [(String, TextTable.Alignment)] = [("site", .left)]
         if hasUnits { columns += [("unit", .left), ("index", .right)] }
         if hasPositions { columns += [("position", .right)] }
-        columns += [("change", .right)]
-        for metric in report.metrics { columns += [(metric.metric, .right), ("effect", .right), ("normalised", .right)] }
+        columns += [("change", .right), (report.metrics[metric].metric, .right), ("effect", .right), ("normalised", .right)]
         var table = TextTable(columns)
         for row in rows {
             var fields = [row.site ?? ""]
             if hasUnits { fields += [row.index == nil ? "" : row.unit ?? "", row.index.map(String.init) ?? ""] }
             if hasPositions { fields += [row.position.map(String.init) ?? ""] }
             fields += [row.moved ? Self.number(row.relativeChange) : "none"]
-            for measure in row.measures {
-                fields += row.moved ? [measure.value, measure.effect, measure.normalized].map(Self.number) : ["-", "-", "-"]
-            }
+            let measure = row.measures[metric]
+            fields += row.moved ? [measure.value, measure.effect, measure.normalized].map(Self.number) : ["-", "-", "-"]
             table.add(fields)
         }
         return table.text(indent: 4)
