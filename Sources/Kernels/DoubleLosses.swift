@@ -70,9 +70,9 @@ public func writeScaledSum(
     for i in 0..<count { z[i] = multiplyAdd(factor, x[i], y[i]) }
 }
 
-/// y_i = max(x_i, 0).
+/// y_i = max(x_i, 0); what is no number stays none.
 public func rectify(_ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>, _ count: Int) {
-    for i in 0..<count { y[i] = x[i] > 0 ? x[i] : 0 }
+    for i in 0..<count { y[i] = x[i] <= 0 ? 0 : x[i] }
 }
 
 /// y_i = max(x_i, y_i), x_i where it is not a number.

@@ -82,6 +82,30 @@ import Testing
         }
     }
 
+    /// `cluster` takes the second of a llama's two input matrices; either has the neurons of the MLP.
+    @Test(arguments: ["up_proj", "gate_proj"]) func clustersOfAGatedMLPAreNodes(matrix: String) throws {
+        let model = Fixtures.path("transformers/llama")
+        try TemporaryFolder.with { folder in
+            let prompts = #"{"prompts": [{"clean": [1, 2, 3], "corrupt": [4, 5, 3], "answers": [6], "wrong_answers": [7]}]}"#
+            try prompts.write(toFile: folder + "/p.json", atomically: true, encoding: .utf8)
+            let options = matrix == "up_proj" ? [] : ["--layers", "*gate_proj*"]
+            let clusters = try BuiltCommand.run(["cluster", model, "-k", "3", "--quiet", "-o", folder + "/c.tsv"] + options)
+            let text = try String(contentsOfFile: folder + "/c.tsv", encoding: .utf8)
+            #expect(clusters.status == 0 && text.contains(matrix))
+            let search = ["circuit", model, "--data", folder + "/p.json", "--method", "eap", "--edges", "5", "--quiet"]
+            let found = try Self.document(search + ["--granularity", "cluster", "--clusters", folder + "/c.tsv"])
+            let whole = try Self.document(search)
+            // Two blocks have three nodes instead of one each.
+            #expect(found["sources"] as? Int == (whole["sources"] as? Int ?? 0) + 4)
+            let names = Set((found["scores"] as? [[String: Any]] ?? []).compactMap { $0["target"] as? String })
+            #expect(names.isSuperset(of: ["m0.c0", "m0.c2", "m1.c1"]) && !names.contains("m0"))
+            // Queries are cut by head in any case.
+            #expect(try BuiltCommand.run("cluster", model, "-k", "2", "--quiet", "--layers", "*q_proj*", "-o", folder + "/q.tsv").status == 0)
+            let none = try BuiltCommand.run(search + ["--granularity", "cluster", "--clusters", folder + "/q.tsv"])
+            #expect(none.status == 1 && none.errors.contains("none of the layers with clusters can be cut into nodes"), "\(none.errors)")
+        }
+    }
+
     @Test func circuitsOfEdgesAreCompared() throws {
         try TemporaryFolder.with { folder in
             for (name, ablation) in [("a", "corrupted"), ("b", "zero")] {

@@ -63,6 +63,7 @@ extension EdgeGraph {
                 }
             }
             self = try .transformer(network, granularity, groups: granularity == .component ? [:] : groups)
+            try checkThatSomeAreNodes(groups, granularity)
             return
         }
         guard granularity != .component else {
@@ -70,5 +71,14 @@ extension EdgeGraph {
                 "a plain chain has no heads and no residual stream", hint: "--granularity neuron, or cluster with --clusters, cuts its layers")
         }
         self = try .chain(network, granularity, groups: granularity == .neuron ? nil : groups)
+        try checkThatSomeAreNodes(groups, granularity)
+    }
+
+    private func checkThatSomeAreNodes(_ groups: [NodeID: [NeuronGroup]], _ granularity: EdgeGranularity) throws(EdgeGraphError) {
+        // A layer of one cluster stays whole.
+        guard granularity == .cluster, groups.values.contains(where: { $0.count > 1 }), !groups.keys.contains(where: cuts) else { return }
+        throw EdgeGraphError(
+            "none of the layers with clusters can be cut into nodes", expected: "clusters of an MLP's input matrix, or of a hidden layer of a chain",
+            found: groups.keys.sorted().map { "'\(network.nodes[$0.index].site)'" }.joined(separator: ", "))
     }
 }

@@ -77,7 +77,12 @@ public struct EdgeGraph: Sendable {
 
     /// Whether the neurons of a node's output, before the activation, are nodes of the graph.
     public func cuts(_ node: NodeID) -> Bool {
-        stages.contains { stage in stage.units.count > 1 && stage.units.contains { $0.targets.contains { $0.node == node } } }
+        stages.contains { stage in
+            stage.units.count > 1
+                && stage.units.contains { unit in
+                    unit.targets.contains { $0.node == node } && !unit.steps.contains { $0.operation is Attention }
+                }
+        }
     }
 
     /// All edges into a reader, in the order of their sources.

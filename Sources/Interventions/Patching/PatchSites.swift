@@ -144,7 +144,8 @@ public struct PatchSites: Sendable {
 
     private func nearest(to pattern: String) -> [String] {
         let isShort = !pattern.contains("hook_")
-        return GlobPattern(pattern).nearest(in: entries.map { (isShort ? Network.shortened($0.site) : $0.site, $0.site) })
+        let kinds = isShort ? Kind.allCases.map { ($0.rawValue, $0.rawValue) } : []
+        return GlobPattern(pattern).nearest(in: kinds + entries.map { (isShort ? Network.shortened($0.site) : $0.site, $0.site) })
     }
 
     /// The parts of a pattern that ends in `.NUMBER`, or in a glob of numbers; nil where what lies before it is no site.

@@ -58,7 +58,15 @@ extension CircuitCommand {
         return graph
     }
 
+    /// A circuit that moves the metric further than the whole model does by more than this is worth a word.
+    private static let overshoot = 1.1
+
     private func describe(_ report: EdgeReport, path: String) {
+        if let faithfulness = report.circuits[0].measured.faithfulness, faithfulness > Self.overshoot {
+            output.diagnostics.warning(
+                "\(path): the circuit moves the metric further than the whole model, faithfulness \(ByteText.rounded(faithfulness)): edges outside "
+                    + "it work against it; the ladder tells of other sizes")
+        }
         if report.moving == 0 {
             output.diagnostics.warning("\(path): no edge moves the metric: the circuit says nothing")
         } else if report.circuits[0].measured.faithfulness == nil {

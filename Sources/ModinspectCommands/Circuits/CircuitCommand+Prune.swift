@@ -18,7 +18,7 @@ extension CircuitCommand {
         let masks = try prune.masks.map { try MaskWriter($0) }
         let pruning = WeightPruning(
             objectives: prune.objectives(labels: try WeightPruning.labels(of: batches)), tolerance: prune.chosenTolerance,
-            controls: prune.controls, resamples: bootstrap.resamples, seed: computation.seed)
+            controls: prune.chosenControls, resamples: bootstrap.resamples, seed: computation.seed)
         let progress = output.progressBar("circuit", total: 1000, unit: "")
         defer { progress.finish() }
         let done = SharedFraction()
@@ -32,7 +32,7 @@ extension CircuitCommand {
                 seed: computation.seed,
                 checkpoint: CheckpointSource(
                     path: model.checkpoint.path, sha256: chosenFormat.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil),
-                data: data, eval: heldOut.data, method: CircuitMethod.prune.rawValue, objective: prune.objective.rawValue,
+                data: data, eval: heldOut.data, method: CircuitMethod.prune.rawValue, objective: prune.chosenObjective.rawValue,
                 tolerance: prune.chosenTolerance, precision: result.precision.rawValue),
             samples: parts.found.count, heldOut: JudgedCircuit(result.intact, classes: true),
             circuits: result.circuits.map(PrunedCircuit.init))

@@ -107,17 +107,12 @@ struct CircuitCommand: ParsableCommand {
         if files.count > 1 { throw ValidationError("circuit takes one checkpoint; --compare takes several files of circuits") }
         switch method {
         case .acdc, .eap, .eapIG, .exact:
-            let others = [
-                ("--tolerance", prune.tolerance != nil), ("--label", !prune.labels.isEmpty), ("--per-label", prune.isPerLabel),
-                ("--layers", !prune.lists.isEmpty), ("--masks", prune.masks != nil), ("--eval", heldOut.data != nil),
-                ("--held-out", heldOut.share != nil),
-            ]
-            if let option = others.first(where: \.1) { throw ValidationError("\(option.0) goes with --method prune only") }
+            if let option = (prune.given + heldOut.given).first { throw ValidationError("\(option) goes with --method prune only") }
             try edges.validate(for: method)
         case .prune:
             if let option = edges.given.first { throw ValidationError("\(option) does not go with --method prune") }
             if format == .dot { throw ValidationError("--format dot draws circuits of edges") }
-            if prune.objective == .labelLoss, prune.labels.isEmpty, !prune.isPerLabel {
+            if prune.chosenObjective == .labelLoss, prune.labels.isEmpty, !prune.isPerLabel {
                 throw ValidationError("--objective label-loss needs --label or --per-label")
             }
             if let masks = prune.masks, masks == output.output { throw ValidationError("--masks and -o name the same file") }

@@ -22,5 +22,8 @@ struct HeldOutOptions: ParsableArguments {
         if labels != nil, data == nil { throw ValidationError("--eval-labels goes with --eval only") }
     }
 
+    /// The options that were given, for methods to which they do not apply.
+    var given: [String] { [("--eval", data != nil), ("--held-out", share != nil)].filter(\.1).map(\.0) }
+
     var chosenShare: Double { share ?? 0.5 }
 }

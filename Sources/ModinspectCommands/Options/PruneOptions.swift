@@ -10,13 +10,13 @@ struct PruneOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "prune: what a circuit has to keep.",
+            "prune: what a circuit has to keep; kl without this option.",
             discussion: """
                 kl: the mean divergence from the intact model's output distribution over all samples stays within the tolerance; for a \
                 label, of its two outcomes, this label and another one. label-loss: the mean loss on the label's samples does not rise \
                 above the intact model's, other samples aside.
                 """))
-    var objective = Objective.kl
+    var objective: Objective?
 
     @Option(
         help: ArgumentHelp(
@@ -43,8 +43,8 @@ struct PruneOptions: ParsableArguments {
 
     @Option(
         name: .customLong("control"),
-        help: ArgumentHelp("prune: compare with N random masks that keep as many weights of each layer.", valueName: "n"))
-    var controls = 3
+        help: ArgumentHelp("prune: compare with N random masks that keep as many weights of each layer; 3 without this option.", valueName: "n"))
+    var controls: Int?
 
     @Option(
         name: .customLong("masks"),
@@ -54,7 +54,7 @@ struct PruneOptions: ParsableArguments {
 
     mutating func validate() throws {
         if let tolerance, !(tolerance >= 0 && tolerance.isFinite) { throw ValidationError("--tolerance takes a number from 0 on") }
-        if !(0...1000).contains(controls) { throw ValidationError("--control takes a number from 0 to 1000") }
+        if let controls, !(0...1000).contains(controls) { throw ValidationError("--control takes a number from 0 to 1000") }
         if isPerLabel, !labels.isEmpty { throw ValidationError("--label and --per-label exclude each other") }
         if labels.contains(where: { $0 < 0 }) { throw ValidationError("--label takes a number from 0 on") }
         if Set(labels).count < labels.count { throw ValidationError("--label names a label twice") }
@@ -63,12 +63,22 @@ struct PruneOptions: ParsableArguments {
         }
     }
 
-    var chosenTolerance: Double { tolerance ?? (objective == .kl ? 0.01 : 0) }
+    var chosenObjective: Objective { objective ?? .kl }
+    var chosenControls: Int { controls ?? 3 }
+    var chosenTolerance: Double { tolerance ?? (chosenObjective == .kl ? 0.01 : 0) }
+
+    /// The options that were given, for methods to which they do not apply.
+    var given: [String] {
+        [
+            ("--objective", objective != nil), ("--tolerance", tolerance != nil), ("--label", !labels.isEmpty), ("--per-label", isPerLabel),
+            ("--layers", !lists.isEmpty), ("--control", controls != nil), ("--masks", masks != nil),
+        ].filter(\.1).map(\.0)
+    }
 
     /// What is looked for in data with the given labels: one circuit for each.
     func objectives(labels present: [Int32]) -> [WeightObjective] {
         let chosen = isPerLabel ? Set(present.map(Int.init)).sorted() : labels
-        switch objective {
+        switch chosenObjective {
         case .labelLoss: return chosen.map { .labelLoss(label: $0) }
         case .kl: return chosen.isEmpty ? [.divergence] : chosen.map { .labelDivergence(label: $0) }
         }
