@@ -155,6 +155,17 @@ import Testing
         #expect(document["sharedByAll"] as? Int == 1 && document["union"] as? Int == 5 && document["kind"] as? String == "weights")
     }
 
+    @Test func masksOfOtherShapesAreRefused() throws {
+        try TemporaryFolder.with { folder in
+            for (name, shape) in [("a", "[2,3]"), ("b", "[3,2]")] {
+                let circuit = #"{"schema":"modinspect.circuit/1","circuits":[{"layers":[{"layer":"w","shape":\#(shape),"places":[3]}]}]}"#
+                try circuit.write(toFile: "\(folder)/\(name).json", atomically: true, encoding: .utf8)
+            }
+            let result = try BuiltCommand.run("circuit", "--compare", folder + "/a.json", folder + "/b.json")
+            #expect(result.status == 1 && result.errors.contains("tensor 'w': has another shape than in \(folder)/a.json, expected 2x3, found 3x2"))
+        }
+    }
+
     private enum TextOf { static let seventh = "\(1.0 / 7)" }
 
     @Test func edgesAreComparedByTheirEnds() throws {

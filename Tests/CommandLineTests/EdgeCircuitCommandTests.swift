@@ -82,6 +82,32 @@ import Testing
         }
     }
 
+    /// Of the built circuit every edge helps, by whatever number and method.
+    @Test(arguments: [("acdc", "kl"), ("acdc", "prob"), ("exact", "prob"), ("exact", "loss"), ("exact", "kl")])
+    func edgesThatHelpAreDrawnThrough(method: String, metric: String) throws {
+        let size = method == "acdc" ? ["--threshold", "0.05"] : ["--edges", "5"]
+        let result = try BuiltCommand.run(Self.induction + ["--method", method, "--metric", metric, "--format", "dot", "--quiet"] + size)
+        #expect(result.status == 0 && result.text.contains("->") && !result.text.contains("dashed"), "\(result.text)")
+    }
+
+    @Test func pairsThatAreTheSameMoveNothing() throws {
+        try TemporaryFolder.with { folder in
+            let prompts = #"{"prompts": [{"clean": [1, 2, 3], "corrupt": [1, 2, 3], "answers": [6], "wrong_answers": [7]}]}"#
+            try prompts.write(toFile: folder + "/same.json", atomically: true, encoding: .utf8)
+            let search = ["circuit", Fixtures.path("transformers/gpt2"), "--data", folder + "/same.json", "--method", "exact"]
+            let document = try Self.document(search + ["--edges", "3"])
+            #expect(document["moving"] as? Int == 0)
+            #expect((document["scores"] as? [[String: Any]] ?? []).allSatisfy { $0["score"] as? Double == 0 })
+            let wanted = try BuiltCommand.run(search)
+            #expect(wanted.status == 1 && wanted.errors.contains("the metric does not move between the clean and the corrupted runs"), "\(wanted.errors)")
+        }
+    }
+
+    @Test func anEmptyCircuitIsSaid() throws {
+        let result = try BuiltCommand.run(Self.induction + ["--method", "exact", "--edges", "1"])
+        #expect(result.status == 0 && result.errors.contains("the circuit is empty: what was chosen, 1 edge, leads nowhere"), "\(result.errors)")
+    }
+
     /// `cluster` takes the second of a llama's two input matrices; either has the neurons of the MLP.
     @Test(arguments: ["up_proj", "gate_proj"]) func clustersOfAGatedMLPAreNodes(matrix: String) throws {
         let model = Fixtures.path("transformers/llama")

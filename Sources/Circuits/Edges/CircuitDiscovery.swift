@@ -192,7 +192,7 @@ private struct Search {
 
 extension BehaviourMetric {
     /// By how much a change of the metric hurts the behaviour: what divergence and loss gain, what the others lose.
-    func damage(from before: Double, to after: Double) -> Double {
+    public func damage(from before: Double, to after: Double) -> Double {
         switch self {
         case .divergence, .loss: after - before
         case .logitDifference, .probability: before - after

@@ -144,7 +144,7 @@ public struct EdgeSearch: Sendable {
         case .faithfulness(let wanted):
             guard faithfulness.scale.moves else {
                 throw CircuitError(
-                    "--target-faithfulness", "the metric does not move between the clean and the corrupted runs, so that no circuit can be more faithful than another",
+                    nil, "the metric does not move between the clean and the corrupted runs, so that no circuit can be more faithful than another",
                     found: "\(faithfulness.whole.metric) and \(faithfulness.none.metric)", hint: "--edges N takes a number of edges")
             }
             guard let count = try ladder.smallest(wanted, faithfulness, order: found.order) else {

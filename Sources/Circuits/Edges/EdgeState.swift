@@ -142,6 +142,9 @@ struct EdgeState: Sendable {
         }
     }
 
+    /// Whether a source gives something else than where it is ablated.
+    func isChanged(_ source: Int) -> Bool { difference(of: source).withElements { $0.contains { $0 != 0 } } }
+
     /// A source's place in ``differences``, [samples, ...].
     private func difference(of source: Int) -> Tensor {
         let place = graph.place(of: source)

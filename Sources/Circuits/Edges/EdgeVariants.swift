@@ -51,6 +51,8 @@ public struct ExactPatching: Sendable {
             let state = EdgeState(cleanOf: try EdgeRecording(experiment, place: place, team: team), graph, team: team)
             let clean = experiment.metric.values(state.logits, state.recording.answers, clean: state.recording.cleanLogits)
             let portion = variants.portion(state)
+            // What ablation leaves as it is has no effect, not even one of rounding.
+            let isChanged = graph.sources.indices.map { state.isChanged($0) }
             // A portion is some sources of one reader.
             let portions = graph.readers.indices.flatMap { reader in
                 let count = graph.readers[reader].sources.count
@@ -70,7 +72,7 @@ public struct ExactPatching: Sendable {
                 }
                 for (part, values) in zip(chosen, results) {
                     let first = graph.edges(to: part.reader).lowerBound
-                    for (index, source) in part.sources.enumerated() {
+                    for (index, source) in part.sources.enumerated() where isChanged[graph.readers[part.reader].sources.lowerBound + source] {
                         for (sample, pair) in pairs.enumerated() {
                             sums.add((values?[index][sample] ?? clean[sample]) - clean[sample], edge: first + source, pair: pair)
                         }

@@ -108,8 +108,9 @@ public struct PatchingResult: Sendable {
     public func strongest(_ count: Int) -> [Row] {
         var places: [ActivationPatching.Direction: [(effect: Double, place: Int)]] = [:]
         for (place, row) in rows.enumerated() {
-            guard let effect = row.measures?.first?.effect, !effect.isNaN else { continue }
-            places[row.direction, default: []].append((abs(effect), place))
+            guard let effect = row.measures?.first?.effect else { continue }
+            // What is no number comes last.
+            places[row.direction, default: []].append((effect.isNaN ? -1 : abs(effect), place))
         }
         return ActivationPatching.Direction.allCases.flatMap { direction in
             (places[direction] ?? []).sorted { ($1.effect, $0.place) < ($0.effect, $1.place) }.prefix(count).map { rows[$0.place] }

@@ -13,6 +13,7 @@ extension CircuitCommand {
         {
             throw LocatedError(description: "\(other.path): holds circuits of another kind, expected \(kind.rawValue) as \(first.path)")
         }
+        try checkShapes(inputs)
         let total = inputs.reduce(0) { $0 + $1.circuits.count }
         guard (2...Self.mostCompared).contains(total) else {
             throw LocatedError(
@@ -30,6 +31,25 @@ extension CircuitCommand {
         case .dot: break
         }
         try stream.finish()
+    }
+
+    /// Places in tensors of other shapes are other weights.
+    private func checkShapes(_ inputs: [CircuitFile]) throws {
+        var known: [String: (shape: [Int], path: String)] = [:]
+        for file in inputs {
+            for (name, shape) in file.circuits.flatMap({ $0.shapes.sorted { $0.key < $1.key } }) {
+                guard let other = known[name] else {
+                    known[name] = (shape, file.path)
+                    continue
+                }
+                if other.shape != shape {
+                    func words(_ shape: [Int]) -> String { shape.map(String.init).joined(separator: "x") }
+                    throw CircuitFileError(
+                        path: file.path, problem: "tensor '\(name)': has another shape than in \(other.path)", expected: words(other.shape),
+                        found: words(shape))
+                }
+            }
+        }
     }
 
     /// The circuits that are compared at once: every one is compared with every other.

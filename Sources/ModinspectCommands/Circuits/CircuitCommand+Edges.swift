@@ -67,6 +67,10 @@ extension CircuitCommand {
                 "\(path): the circuit moves the metric further than the whole model, faithfulness \(ByteText.rounded(faithfulness)): edges outside "
                     + "it work against it; the ladder tells of other sizes")
         }
+        let measured = report.circuits[0].measured
+        if measured.size == 0, let chosen = measured.chosen, chosen > 0, report.moving > 0 {
+            output.diagnostics.warning("\(path): the circuit is empty: what was chosen, \(ByteText.counted(chosen, "edge")), leads nowhere")
+        }
         if report.moving == 0 {
             output.diagnostics.warning("\(path): no edge moves the metric: the circuit says nothing")
         } else if report.circuits[0].measured.faithfulness == nil {
@@ -84,7 +88,13 @@ extension CircuitCommand {
             for edge in isKept ? report.kept : report.scores { try stream.write(EdgeTable.row(edge)) }
         case .json: try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
         case .jsonl: for circuit in report.circuits { try stream.write(try ReportEncoder.bytes(of: EdgeLine(report, circuit), isIndented: false)) }
-        case .dot: try stream.write(EdgePicture(report.scores.filter(\.kept), heads: graph.sharedHeads).text)
+        case .dot:
+            // The scores of discovery are damages; others are changes of the metric without the edge.
+            let metric = edges.chosenMetric(method ?? .exact)
+            let picture = EdgePicture(report.scores.filter(\.kept), heads: graph.sharedHeads) { score in
+                (method == .acdc ? score : metric.damage(from: 0, to: score)) < 0
+            }
+            try stream.write(picture.text)
         }
         try stream.finish()
     }

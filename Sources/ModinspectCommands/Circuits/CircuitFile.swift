@@ -17,6 +17,8 @@ struct CircuitFile {
         let groups: [(name: String, elements: [Int])]
         /// The parts that could have been kept, where the file tells.
         let available: Int?
+        /// The shapes of the tensors, where the file tells.
+        var shapes: [String: [Int]] = [:]
     }
 
     let path: String
@@ -52,6 +54,7 @@ struct CircuitFile {
     private struct Entry: Decodable {
         struct Layer: Decodable {
             let layer: String
+            let shape: [Int]?
             let places: [Int]
         }
 
@@ -102,7 +105,9 @@ struct CircuitFile {
             if let layer = layers.first(where: { $0.places.contains { $0 < 0 || $0 >= 1 << 40 } }) {
                 throw CircuitFileError(path: path, problem: "circuit \(place) has a weight that '\(layer.layer)' cannot have", expected: "places from 0 on")
             }
-            return Circuit(label: entry.label, kind: .weights, groups: layers.map { ($0.layer, $0.places) }, available: entry.weights)
+            return Circuit(
+                label: entry.label, kind: .weights, groups: layers.map { ($0.layer, $0.places) }, available: entry.weights,
+                shapes: Dictionary(layers.compactMap { layer in layer.shape.map { (layer.layer, $0) } }) { first, _ in first })
         }
     }
 
@@ -114,7 +119,7 @@ struct CircuitFile {
 
     /// Masks by the folder that they are in; what is not zero is kept.
     private static func masks(path: String) throws -> [Circuit] {
-        var circuits: [(folder: String, groups: [(name: String, elements: [Int])])] = []
+        var circuits: [(folder: String, groups: [(name: String, elements: [Int])], shapes: [String: [Int]])] = []
         for tensor in try Checkpoint.open(path).tensors {
             guard [.bool, .u8, .i8].contains(tensor.dtype) else {
                 throw CircuitFileError(path: path, problem: "array '\(tensor.name)' is no mask", expected: "bool, u8 or i8", found: tensor.dtype.rawValue)
@@ -125,10 +130,11 @@ struct CircuitFile {
             values.withUnsafeMutableBufferPointer { tensor.fill($0, elements: 0..<tensor.elementCount) }
             let kept = values.indices.filter { values[$0] != 0 }
             let place = circuits.firstIndex { $0.folder == folder } ?? circuits.count
-            if place == circuits.count { circuits.append((folder, [])) }
+            if place == circuits.count { circuits.append((folder, [], [:])) }
             circuits[place].groups.append((parts[parts.count - 1], kept))
+            circuits[place].shapes[parts[parts.count - 1]] = tensor.shape
         }
-        return circuits.map { Circuit(label: Int($0.folder), kind: .weights, groups: $0.groups, available: nil) }
+        return circuits.map { Circuit(label: Int($0.folder), kind: .weights, groups: $0.groups, available: nil, shapes: $0.shapes) }
     }
 }
 

@@ -3,15 +3,19 @@ import Archives
 /// A circuit of edges in the language of graphviz, from the input at the bottom to the output at the top.
 ///
 /// Attention heads are round, MLPs and neurons are boxes. Queries are blue, keys orange, values green, all else is grey; the larger the score, the
-/// wider the edge, and what lowers the metric when it is taken out is drawn through, what raises it dashed.
+/// wider the edge; an edge that works against the behaviour is dashed.
 struct EdgePicture {
     private let edges: [ScoredEdge]
     private let heads: [String: [String]]
+    private let worksAgainst: (Double) -> Bool
 
-    /// - Parameter heads: for shared keys and values the heads that read them, by the node's name.
-    init(_ edges: [ScoredEdge], heads: [String: [String]] = [:]) {
+    /// - Parameters:
+    ///   - heads: for shared keys and values the heads that read them, by the node's name.
+    ///   - worksAgainst: whether a score says that the behaviour is better without the edge.
+    init(_ edges: [ScoredEdge], heads: [String: [String]] = [:], worksAgainst: @escaping (Double) -> Bool) {
         self.edges = edges
         self.heads = heads
+        self.worksAgainst = worksAgainst
     }
 
     /// The node of a reader: `a1.h0` of `a1.h0<q>`.
@@ -57,7 +61,7 @@ struct EdgePicture {
             }
             let width = 0.6 + 3.4 * (largest > 0 ? abs(edge.score) / largest : 0)
             attributes.append("penwidth=\(ByteText.fixed(width, digits: 2))")
-            if edge.score > 0 { attributes.append("style=dashed") }
+            if worksAgainst(edge.score) { attributes.append("style=dashed") }
             text += "  \(Self.quoted(edge.source)) -> \(Self.quoted(Self.node(edge.target))) [\(attributes.joined(separator: ", "))];\n"
         }
         return text + "}\n"

@@ -110,6 +110,7 @@ struct CircuitCommand: ParsableCommand {
             if let option = (prune.given + heldOut.given).first { throw ValidationError("\(option) goes with --method prune only") }
             try edges.validate(for: method)
         case .prune:
+            if pairs.source != .file { throw ValidationError("--pairs does not go with --method prune") }
             if let option = edges.given.first { throw ValidationError("\(option) does not go with --method prune") }
             if format == .dot { throw ValidationError("--format dot draws circuits of edges") }
             if prune.chosenObjective == .labelLoss, prune.labels.isEmpty, !prune.isPerLabel {

@@ -28,7 +28,7 @@ struct DataOptions: ParsableArguments {
 struct DataSourceOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The data: npz with x and y, IDX, CIFAR-10 binary, token ids (npy, bin), text (txt), or modadd:P[:train|:test].",
+            "The data: npz with x and y, IDX, CIFAR-10 binary, token ids (npy, bin), text (txt), or modadd:P[:train|:test]; of patch also prompt pairs (JSON, CSV).",
             valueName: "data"),
         completion: .file())
     var data: String
