@@ -18,6 +18,12 @@ public struct CircuitError: Error, Sendable, Equatable, CustomStringConvertible 
         self.hint = hint
     }
 
+    /// A number that is none.
+    static func notFinite(_ what: String, _ value: Double, where culprits: String) -> CircuitError {
+        CircuitError(
+            nil, "\(what) is no number: \(culprits) are not finite", expected: "a finite number", found: value.isNaN ? "nan" : "\(value)")
+    }
+
     public var description: String {
         var text = subject.map { "\($0): \(problem)" } ?? problem
         if let expected { text += ", expected \(expected)" }

@@ -4,7 +4,8 @@
     run_edges.py [--modinspect .build/release/modinspect] [--python python3]
 
 The inputs lie in the folder that MODINSPECT_BENCHMARK_INPUTS names and are made there on first use; without it they are made in a
-temporary folder, which is removed. Ours is what the command says that computing the scores took, from weights that were never read.
+temporary folder, which is removed. Ours is what the command says that computing the scores took, after the clean and the ablated run that circuits are measured between: the
+weights were read before, as the reference's were.
 """
 
 import argparse
@@ -65,8 +66,7 @@ def main():
             print(f"  modinspect  {duration(seconds)}, peak {memory:.0f} MB")
             print(f"  reference   {duration(reference * edges)}, {edges} forward passes of {duration(reference)}, peak {theirs_memory:.0f} MB")
             print(f"  ratio       {reference * edges / seconds:.0f}")
-            if threshold == "0.01":
-                print(verdict("at least 50 times the speed", reference * edges >= 50 * seconds), flush=True)
+            print(verdict("at least 50 times the speed", reference * edges >= 50 * seconds), flush=True)
 
 
 if __name__ == "__main__":

@@ -30,9 +30,8 @@ public struct CircuitFaithfulness: Sendable {
         let measured = try Self.measure([experiment.graph.whole, experiment.graph.empty], experiment)
         (whole, none) = (measured[0], measured[1])
         for (run, measures) in [("clean", whole), ("ablated", none)] where !measures.metric.isFinite {
-            throw CircuitError(
-                nil, "\(experiment.metric.rawValue) of the \(run) run is no number: weights, data or activations are not finite",
-                expected: "a finite number", found: measures.metric.isNaN ? "nan" : "\(measures.metric)")
+            throw CircuitError.notFinite(
+                "\(experiment.metric.rawValue) of the \(run) run", measures.metric, where: "weights, data or activations")
         }
     }
 

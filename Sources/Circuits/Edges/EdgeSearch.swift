@@ -131,9 +131,8 @@ public struct EdgeSearch: Sendable {
     /// Scores that are no numbers have no order.
     private func check(_ scores: [Double]) throws {
         guard let edge = scores.firstIndex(where: { !$0.isFinite }) else { return }
-        throw CircuitError(
-            nil, "the score of \(experiment.graph.name(of: edge)) is no number: weights, activations or gradients are not finite",
-            expected: "a finite number", found: scores[edge].isNaN ? "nan" : "\(scores[edge])")
+        throw CircuitError.notFinite(
+            "the score of \(experiment.graph.name(of: edge))", scores[edge], where: "weights, activations or gradients")
     }
 
     private func choose(_ found: Found, _ faithfulness: CircuitFaithfulness, _ ladder: FaithfulnessLadder) throws -> Int {

@@ -43,10 +43,9 @@ extension CircuitCommand {
                     continue
                 }
                 if other.shape != shape {
-                    func words(_ shape: [Int]) -> String { shape.map(String.init).joined(separator: "x") }
                     throw CircuitFileError(
-                        path: file.path, problem: "tensor '\(name)': has another shape than in \(other.path)", expected: words(other.shape),
-                        found: words(shape))
+                        path: file.path, problem: "tensor '\(name)': has another shape than in \(other.path)",
+                        expected: InfoText.shape(other.shape), found: InfoText.shape(shape))
                 }
             }
         }

@@ -62,18 +62,18 @@ extension CircuitCommand {
     private static let overshoot = 1.1
 
     private func describe(_ report: EdgeReport, path: String) {
-        if let faithfulness = report.circuits[0].measured.faithfulness, faithfulness > Self.overshoot {
+        let measured = report.circuits[0].measured
+        if let faithfulness = measured.faithfulness, faithfulness > Self.overshoot {
             output.diagnostics.warning(
                 "\(path): the circuit moves the metric further than the whole model, faithfulness \(ByteText.rounded(faithfulness)): edges outside "
                     + "it work against it; the ladder tells of other sizes")
         }
-        let measured = report.circuits[0].measured
         if measured.size == 0, let chosen = measured.chosen, chosen > 0, report.moving > 0 {
             output.diagnostics.warning("\(path): the circuit is empty: what was chosen, \(ByteText.counted(chosen, "edge")), leads nowhere")
         }
         if report.moving == 0 {
             output.diagnostics.warning("\(path): no edge moves the metric: the circuit says nothing")
-        } else if report.circuits[0].measured.faithfulness == nil {
+        } else if measured.faithfulness == nil {
             output.diagnostics.warning(
                 "\(path): the metric does not move between the clean and the ablated run: \(ByteText.shortest(report.clean.value)) and "
                     + "\(ByteText.shortest(report.ablated.value)); faithfulness is undefined")

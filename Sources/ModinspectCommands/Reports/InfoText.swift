@@ -64,7 +64,8 @@ enum InfoText {
         return "\n" + table.text(indent: 2)
     }
 
-    private static func shape(_ shape: [Int]) -> String {
+    /// `48x64`.
+    static func shape(_ shape: [Int]) -> String {
         shape.isEmpty ? "scalar" : shape.map(String.init).joined(separator: "x")
     }
 
