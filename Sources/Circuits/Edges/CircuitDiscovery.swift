@@ -8,8 +8,8 @@ import Tensors
 /// the edge is gone for good. KL and loss are hurt by what they gain, logit difference and probability by what they lose.
 ///
 /// What lies downstream is computed along the circuit's edges alone, so that a reader whose node nothing reads any more costs nothing. Edges
-/// in sequence are tried together in one batch on the assumption that the next decisions are the last one's; the batch counts up to the first
-/// decision that is another.
+/// in sequence are tried together in one batch on a guess of their decisions: those that the same sources got at the reader of this kind before.
+/// The batch counts up to the first decision that is another.
 public struct CircuitDiscovery: Sendable {
     public let experiment: EdgeExperiment
     public let threshold: Double
@@ -71,10 +71,9 @@ private struct Search {
     private let weights: [Double]
     private let team: Team
     private let variants: EdgeVariants
-    /// The edges tried together where each has products of many rows.
-    private static let fewest = 4
     /// How many edges are tried together. What went well with one reader goes on with the next.
     private var width = 4
+    private var guesses = EdgeGuesses()
     /// The circuit's metric.
     private var current: Double = 0
 
@@ -87,9 +86,7 @@ private struct Search {
         self.weights = given.map { $0 / max(total, 1) }
         self.team = team
         variants = EdgeVariants(experiment: discovery.experiment)
-        current = mean(states.map { state in
-            discovery.experiment.metric.values(state.logits, state.recording.answers, clean: state.recording.cleanLogits)
-        })
+        current = mean(states.map(metric))
     }
 
     var kept: EdgeSet { states[0].kept }
@@ -116,77 +113,122 @@ private struct Search {
     /// Positive where a change from one value of the metric to another hurts.
     private func damage(_ before: Double, _ after: Double) -> Double { discovery.experiment.metric.damage(from: before, to: after) }
 
+    /// The most edges to try together. Products of few rows gain by company; others have enough of their own, and lose what a wrong guess
+    /// has cost.
+    private func largest(_ reader: Int, in state: EdgeState) -> Int {
+        let (few, some) = (4, 16)
+        let portion = variants.portion(state)
+        if state.ends.readers[reader] { return portion }
+        let isReadAtEnd = state.graph.readers[reader].writes.allSatisfy { state.ends.sources[$0] }
+        return min(portion, isReadAtEnd ? some : few)
+    }
+
+    /// Changes all states, side by side where there are enough of them.
+    private mutating func update(_ body: @Sendable (_ state: inout EdgeState, _ place: Int, _ team: Team) -> Void) {
+        guard states.count >= team.size else {
+            for place in states.indices { body(&states[place], place, team) }
+            return
+        }
+        let before = states
+        states = team.map(before.count) { place in
+            var state = before[place]
+            body(&state, place, Team(size: 1))
+            return state
+        }
+    }
+
+    /// Variants of a reader that have run.
+    private struct Run {
+        /// The metric of each, the mean over the pairs.
+        let values: [Double]
+        /// Which variants of which state each of the parts holds.
+        let jobs: [(state: Int, rows: Range<Int>)]
+        let parts: [EdgeChanges]
+
+        /// What a variant changes in a state.
+        func changes(of variant: Int, in state: Int) -> EdgeChanges {
+            for (job, part) in zip(jobs, parts) where job.state == state && job.rows.contains(variant) {
+                return part.variant(variant - job.rows.lowerBound, of: job.rows.count)
+            }
+            preconditionFailure("no variant \(variant)")
+        }
+    }
+
+    /// Runs variants of a reader.
+    private func run(of reader: Int, rows: [[Float]]) -> Run {
+        // Each thread takes some of the variants of some of the batches; what it computes does not depend on the others.
+        let step = 16
+        let jobs = states.indices.flatMap { state in
+            stride(from: 0, to: rows.count, by: step).map { (state: state, rows: $0..<min(rows.count, $0 + step)) }
+        }
+        @Sendable func part(_ job: Int, _ team: Team) -> (changes: EdgeChanges, values: [[Double]]) {
+            let state = states[jobs[job].state]
+            let changes = state.changes(of: reader, rows: Array(rows[jobs[job].rows]), isKept: true, team: team)
+            let values = variants.values(changes, in: state)
+            return (changes, values ?? jobs[job].rows.map { _ in metric(state) })
+        }
+        let parts = jobs.count >= team.size ? team.map(jobs.count) { part($0, Team(size: 1)) } : jobs.indices.map { part($0, team) }
+        var byState = [[[Double]]](repeating: [], count: states.count)
+        for (job, part) in zip(jobs, parts) { byState[job.state] += part.values }
+        return Run(values: rows.indices.map { row in mean(byState.map { $0[row] }) }, jobs: jobs, parts: parts.map(\.changes))
+    }
+
+    /// The metric of a state's own run, for each pair.
+    private func metric(_ state: EdgeState) -> [Double] {
+        discovery.experiment.metric.values(state.logits, state.recording.answers, clean: state.recording.cleanLogits)
+    }
+
     /// Decides on all edges of a reader, from the last source to the first.
     ///
     /// - Returns: for each source by how much the metric was hurt.
     mutating func decide(_ reader: Int) -> [Double] {
-        for place in states.indices { states[place].prepare(behind: states[place].graph.readers[reader].stage, team: team) }
+        let stage = states[0].graph.readers[reader].stage
+        update { state, _, team in state.prepare(behind: stage, team: team) }
         let count = states[0].graph.readers[reader].sources.count
         var row = [Float](repeating: 1, count: count)
         var damages = [Double](repeating: 0, count: count)
         var next = count - 1
-        var removes = true
-        // Products of few rows gain by company; others have enough of their own, and lose what a wrong guess has cost.
-        let isAtEnd = states.allSatisfy { $0.ends.readers[reader] }
-        let largest = isAtEnd ? max(1, states.map(variants.portion).min() ?? 1) : Self.fewest
+        let largest = states.map { self.largest(reader, in: $0) }.min() ?? 1
+        guesses.begin(reader, of: states[0].graph)
+        var accepted: (run: Run, variant: Int)?
         while next >= 0 {
-            // Variant i tries the i-th edge from here, where those before it were decided as the last one was.
             width = min(width, largest)
             let places = (0..<min(width, next + 1)).map { next - $0 }
+            // Each variant tries an edge, where those before it were decided as they are guessed to be.
+            let guessed = guesses.areRemoved(places)
             var rows: [[Float]] = []
             var base = row
-            for place in places {
+            for (place, isRemoved) in zip(places, guessed) {
                 var variant = base
                 variant[place] = 0
                 rows.append(variant)
-                if removes { base = variant }
+                if isRemoved { base = variant }
             }
-            let values = values(of: reader, rows: rows)
+            let run = run(of: reader, rows: rows)
             var failed = false
             for (index, place) in places.enumerated() {
-                damages[place] = damage(current, values[index])
+                damages[place] = damage(current, run.values[index])
                 let isRemoved = damages[place] < discovery.threshold
                 next = place - 1
+                guesses.learn(isRemoved: isRemoved, place)
                 if isRemoved {
                     row[place] = 0
-                    current = values[index]
+                    current = run.values[index]
+                    accepted = (run, index)
                 }
-                if isRemoved != removes {
-                    removes = isRemoved
+                if isRemoved != guessed[index] {
                     failed = true
                     break
                 }
             }
             width = failed ? max(1, width / 4) : min(largest, width * 2)
         }
-        let edges = row.map { $0 > 0 }
-        if edges.contains(false) {
-            for place in states.indices { states[place].change(reader, to: edges, team: team) }
+        if let accepted {
+            let edges = row.map { $0 > 0 }
+            let changes = states.indices.map { accepted.run.changes(of: accepted.variant, in: $0) }
+            update { state, place, team in state.change(reader, to: edges, changes[place], team: team) }
         }
         return damages
-    }
-
-    /// The metric of variants of a reader, the mean over the pairs.
-    private func values(of reader: Int, rows: [[Float]]) -> [Double] {
-        // Each thread takes some of the variants of some of the batches; what it computes does not depend on the others.
-        let step = 16
-        let jobs = states.indices.flatMap { state in stride(from: 0, to: rows.count, by: step).map { (state, $0..<min(rows.count, $0 + step)) } }
-        let parts: [[[Double]]?]
-        if jobs.count >= team.size {
-            parts = team.map(jobs.count) { job in
-                variants.values(of: reader, rows: Array(rows[jobs[job].1]), in: states[jobs[job].0], team: Team(size: 1))
-            }
-        } else {
-            parts = jobs.map { variants.values(of: reader, rows: Array(rows[$0.1]), in: states[$0.0], team: team) }
-        }
-        var byState = [[[Double]]](repeating: [], count: states.count)
-        for (job, part) in zip(jobs, parts) {
-            byState[job.0] += part ?? job.1.map { _ in
-                let state = states[job.0]
-                return discovery.experiment.metric.values(state.logits, state.recording.answers, clean: state.recording.cleanLogits)
-            }
-        }
-        return rows.indices.map { row in mean(byState.map { $0[row] }) }
     }
 }
 

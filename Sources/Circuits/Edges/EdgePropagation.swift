@@ -6,8 +6,6 @@ struct EdgePropagation {
     /// Prepared for the readers behind the stage where the runs begin.
     let state: EdgeState
     let team: Team
-    /// What is needed at the last positions alone; nil where all positions are wanted.
-    let ends: EdgeEnds?
 
     private var graph: EdgeGraph { state.graph }
 
@@ -22,14 +20,10 @@ struct EdgePropagation {
 
     /// - Parameters:
     ///   - rows: for each variant the weights of the reader's sources.
-    ///   - record: called with what readers made.
-    ///   - commit: called with the outputs of units and their stages.
-    ///   - answer: called with the logits, [variants * samples, classes], where they depend on the reader.
-    func run(
-        from reader: Int, rows: [[Float]], record: (EdgeUnit.Target, Tensor) -> Void = { _, _ in },
-        commit: (EdgeUnit, Tensor, Int) -> Void = { _, _, _ in }, answer: (Tensor) -> Void
-    ) {
+    ///   - isKept: whether more than the logits is wanted.
+    func run(from reader: Int, rows: [[Float]], isKept: Bool) -> EdgeChanges {
         let first = graph.readers[reader].stage
+        var result = EdgeChanges()
         // What sources have more than in the state's run.
         var changed: [Int: Values] = [:]
         for (place, stage) in graph.stages.enumerated().dropFirst(first) {
@@ -37,21 +31,27 @@ struct EdgePropagation {
             if place == first {
                 reads[reader] = normalized(input(of: reader, rows, stage, place), stage)
             } else {
-                guard !changed.isEmpty else { return }
+                guard !changed.isEmpty else { break }
                 for members in state.classes[place] { read(members, stage, changed, copies: rows.count, into: &reads) }
             }
             if stage.isOutput {
-                if let input = reads[stage.readers.lowerBound] { answer(EdgeOutput(graph).logits(input.tensor, team: team)) }
-                return
+                if let input = reads[stage.readers.lowerBound] { result.logits = EdgeOutput(graph).logits(input.tensor, team: team) }
+                break
             }
             guard !reads.isEmpty else { continue }
-            for unit in stage.units { run(unit, place, reads, copies: rows.count, into: &changed, record: record, commit: commit) }
+            for unit in stage.units {
+                guard let made = run(unit, place, reads, copies: rows.count, into: &changed), isKept else { continue }
+                result.outputs.append((unit, place, made.output))
+                // A unit's only reader says all of it anew.
+                if unit.readers.count > 1 { result.targets += made.targets }
+            }
         }
+        return result
     }
 
     /// What the reader reads where the runs begin.
     private func input(of reader: Int, _ rows: [[Float]], _ stage: EdgeStage, _ place: Int) -> Values {
-        if let ends, ends.readers[reader] { return Values(tensor: state.endInputs(rows, stage, place, team: team), isAtEnd: true) }
+        if state.ends.readers[reader] { return Values(tensor: state.endInputs(rows, stage, place, team: team), isAtEnd: true) }
         let input = state.inputs(rows, stage, place, team: team)
         return Values(tensor: input.reshaped(state.streamShape(stage, samples: state.recording.pairs * rows.count)), isAtEnd: false)
     }
@@ -68,7 +68,7 @@ struct EdgePropagation {
         let sources = graph.readers[members[0]].sources
         let moved = sources.compactMap { source in state.kept[edges.lowerBound + source - sources.lowerBound] ? changed[source] : nil }
         guard !moved.isEmpty, let before = state.classInputs[members[0]] else { return }
-        let atEnd = members.filter { ends?.readers[$0] ?? false }
+        let atEnd = members.filter { state.ends.readers[$0] }
         if atEnd.count < members.count {
             let input = before.repeated(copies)
             for change in moved { Elementwise.add(change.tensor, to: input, team: team) }
@@ -87,36 +87,36 @@ struct EdgePropagation {
     }
 
     /// Runs a unit of which some readers read something else.
+    ///
+    /// - Returns: its output and what those readers made; nil where none does.
     private func run(
-        _ unit: EdgeUnit, _ place: Int, _ reads: [Int: Values], copies: Int, into changed: inout [Int: Values],
-        record: (EdgeUnit.Target, Tensor) -> Void, commit: (EdgeUnit, Tensor, Int) -> Void
-    ) {
+        _ unit: EdgeUnit, _ place: Int, _ reads: [Int: Values], copies: Int, into changed: inout [Int: Values]
+    ) -> (output: Tensor, targets: [(target: EdgeUnit.Target, value: Tensor)])? {
         let members = unit.readers.filter { reads[$0.reader] != nil }
-        guard !members.isEmpty else { return }
+        guard !members.isEmpty else { return nil }
         // An MLP or a neuron of which the last position alone matters is computed there alone.
         let isAlone = unit.readers.count == 1 && reads[unit.readers[0].reader]?.isAtEnd == true
         let runner = StageRun(stage: graph.stages[place], team: team)
-        var output = Values(
-            tensor: runner.output(unit, inputs: { reads[$0]?.tensor }, targets: isAlone ? [:] : state.targets, copies: copies, record: record),
-            isAtEnd: isAlone)
-        commit(unit, output.tensor, place)
-        if let ends, !isAlone, unit.sources.allSatisfy({ ends.sources[$0.source] }) { output = output.end }
+        let made = runner.output(unit, inputs: { reads[$0]?.tensor }, targets: isAlone ? [:] : state.targets, copies: copies)
+        var output = Values(tensor: made.output, isAtEnd: isAlone)
+        if !isAlone, unit.sources.allSatisfy({ state.ends.sources[$0.source] }) { output = output.end }
         for source in unit.sources where members.contains(where: { graph.readers[$0.reader].writes.contains(source.source) }) {
             let part = source.part(of: output.tensor)
-            let before = source.emitted(from: state.emissions[place], like: part)
-            let difference = part.minus((output.isAtEnd ? before.lastPositions : before).repeated(copies))
+            let emission = output.isAtEnd ? state.emissions[place].lastPositions : state.emissions[place]
+            let difference = part.minus(source.emitted(from: emission, like: part).repeated(copies))
             var shape = state.streamShape(ofSpaceWith: source.source, samples: state.recording.pairs * copies)
             if output.isAtEnd { shape[1] = 1 }
             let change = Tensor(uninitialized: shape)
             source.write(difference, isWholeEmission: false, to: change, team: team)
             changed[source.source] = Values(tensor: change, isAtEnd: output.isAtEnd)
         }
+        return (output.tensor, made.targets)
     }
 }
 
 /// The sources and readers of which the answer depends on the last position alone: nothing that leads from them to the output goes through a
 /// key or a value.
-struct EdgeEnds {
+struct EdgeEnds: Sendable {
     private(set) var sources: [Bool]
     private(set) var readers: [Bool]
 

@@ -19,6 +19,8 @@ struct EdgeRecording: Sendable {
     let answers: PairAnswers
 
     var pairs: Int { cleanLogits.rows }
+    /// Whether the streams are [samples, length, width].
+    var isSequence: Bool { ablatedStreams[0].shape.count == 3 }
 
     /// The nodes whose outputs a run must record.
     static func nodes(_ graph: EdgeGraph) -> Set<NodeID> { Set(EdgeEmissions.nodes(graph) + graph.stages.map(\.stream) + targets(graph)) }

@@ -16,8 +16,11 @@ struct EdgeState: Sendable {
     private(set) var logits: Tensor
     /// For each stage its readers by what they read: those of one class have the same edges.
     private(set) var classes: [[[Int]]]
-    /// What the readers of a class read, [samples, ...], by the first of them: those that ``prepare(behind:team:)`` made.
+    /// What the readers of a class read, by the first of them: those that ``prepare(behind:team:)`` made. [samples, ...], or where the last
+    /// positions alone matter [samples, 1, width].
     private(set) var classInputs: [Int: Tensor] = [:]
+    /// What matters at the last positions alone. What the sources give elsewhere is no longer kept up there: nothing reads it.
+    private(set) var ends: EdgeEnds
 
     /// The readers whose inputs are in memory at one time.
     private static let chunk = 64
@@ -33,6 +36,7 @@ struct EdgeState: Sendable {
         targets = recording.targets.mapValues { $0.copied() }
         logits = recording.cleanLogits
         classes = graph.stages.map { [Array($0.readers)] }
+        ends = EdgeEnds(graph, kept, isSequence: recording.isSequence)
         for (stage, stream) in zip(graph.stages, recording.streams) { classInputs[stage.readers.lowerBound] = stream }
     }
 
@@ -50,6 +54,7 @@ struct EdgeState: Sendable {
         targets = [:]
         logits = recording.cleanLogits
         classes = []
+        ends = EdgeEnds(graph, kept, isSequence: recording.isSequence)
         for stage in graph.stages { classes.append(Self.classes(stage, kept, graph)) }
         var isRead = [Bool](repeating: false, count: graph.sources.count)
         for (place, reader) in graph.readers.enumerated() {
@@ -109,13 +114,14 @@ struct EdgeState: Sendable {
             let normalized = runner.normalized(rows.reshaped(streamShape(stage, samples: wanted.count * samples)))
             let at = Dictionary(uniqueKeysWithValues: wanted.enumerated().map { ($1, $0) })
             for unit in units {
-                let output = runner.output(
+                let made = runner.output(
                     unit,
                     inputs: { reader in
                         let index = at[classOf[reader]!]!
                         return normalized[index * samples..<(index + 1) * samples]
-                    }, targets: [:], copies: 1, record: { target, value in self.keep(target, value) })
-                write(unit, output, stage: place, team: team)
+                    }, targets: [:], copies: 1)
+                for (target, value) in made.targets { keep(target, value) }
+                write(unit, made.output, stage: place, team: team)
             }
             start = end
         }
@@ -132,13 +138,23 @@ struct EdgeState: Sendable {
     /// The channels of a node's output.
     private func width(_ node: NodeID) -> Int { recording.targets[node].map { NeuronPlaces($0.shape).neurons } ?? 0 }
 
-    /// Takes over the sources of a unit.
+    /// Takes over the sources of a unit: at all positions, or where `output` has them alone at the last ones.
     private mutating func write(_ unit: EdgeUnit, _ output: Tensor, stage: Int, team: Team) {
+        let isAtEnd = output.count < emissions[stage].count && output.shape.count == 3 && output.shape[1] < emissions[stage].shape[1]
         for source in unit.sources {
             let part = source.part(of: output)
-            source.keep(part, in: emissions[stage])
-            let change = part.minus(source.emitted(from: recording.ablated.stages[stage], like: part))
-            source.write(change, isWholeEmission: false, to: difference(of: source.source), team: team)
+            guard isAtEnd else {
+                source.keep(part, in: emissions[stage])
+                let change = part.minus(source.emitted(from: recording.ablated.stages[stage], like: part))
+                source.write(change, isWholeEmission: false, to: difference(of: source.source), team: team)
+                continue
+            }
+            Channels.spread(part, to: source.emitted ?? Array(0..<part.width), ofLastPositionsOf: emissions[stage])
+            let change = part.minus(source.emitted(from: recording.ablated.stages[stage].lastPositions, like: part))
+            let difference = difference(of: source.source)
+            let written = Tensor(uninitialized: [difference.shape[0], 1, difference.width])
+            source.write(change, isWholeEmission: false, to: written, team: team)
+            Channels.spread(written, to: Array(0..<difference.width), ofLastPositionsOf: difference)
         }
     }
 
@@ -191,18 +207,14 @@ struct EdgeState: Sendable {
         return result.reshaped([rows.count * recording.pairs, 1, width])
     }
 
-    /// The logits of variants of this run in which one reader has other edges, [variants * samples, classes]; nil where the output does not
-    /// depend on the reader. What lies behind the reader's stage is prepared.
+    /// What is other in variants of this run in which one reader has other edges. What lies behind the reader's stage is prepared.
     ///
-    /// - Parameter rows: for each variant the weights of the reader's sources.
-    func logits(of reader: Int, rows: [[Float]], team: Team) -> Tensor? {
-        var result: Tensor?
-        EdgePropagation(state: self, team: team, ends: ends).run(from: reader, rows: rows, answer: { result = $0 })
-        return result
+    /// - Parameters:
+    ///   - rows: for each variant the weights of the reader's sources.
+    ///   - isKept: whether more than the logits is wanted.
+    func changes(of reader: Int, rows: [[Float]], isKept: Bool, team: Team) -> EdgeChanges {
+        EdgePropagation(state: self, team: team).run(from: reader, rows: rows, isKept: isKept)
     }
-
-    /// What matters at the last positions alone.
-    var ends: EdgeEnds { EdgeEnds(graph, kept, isSequence: recording.ablatedStreams[0].shape.count == 3) }
 
     /// The shape of the stream that a source writes into.
     func streamShape(ofSpaceWith source: Int, samples: Int) -> [Int] {
@@ -226,24 +238,24 @@ struct EdgeState: Sendable {
     }
 
     private mutating func classify(_ stage: Int) {
+        ends = EdgeEnds(graph, kept, isSequence: recording.isSequence)
         classes[stage] = Self.classes(graph.stages[stage], kept, graph)
         for reader in graph.stages[stage].readers { classInputs[reader] = nil }
     }
 
-    /// Gives a reader other edges for good. What lies behind its stage is prepared.
-    mutating func change(_ reader: Int, to edges: [Bool], team: Team) {
+    /// Takes edges from a reader for good.
+    ///
+    /// - Parameters:
+    ///   - edges: those that stay; the reader had them all before.
+    ///   - changes: what is other then: those of a run of these edges from this state.
+    mutating func change(_ reader: Int, to edges: [Bool], _ changes: EdgeChanges, team: Team) {
         for (place, edge) in graph.edges(to: reader).enumerated() { kept[edge] = edges[place] }
         let stage = graph.readers[reader].stage
+        for (target, value) in changes.targets { keep(target, value) }
+        for output in changes.outputs { write(output.unit, output.value, stage: output.stage, team: team) }
+        if let changed = changes.logits { logits = changed }
         classify(stage)
-        var changes: [(EdgeUnit, Tensor, Int)] = []
-        var made: [(EdgeUnit.Target, Tensor)] = []
-        var answered: Tensor?
-        EdgePropagation(state: self, team: team, ends: nil).run(
-            from: reader, rows: [row(reader)], record: { made.append(($0, $1)) }, commit: { changes.append(($0, $1, $2)) }, answer: { answered = $0 })
-        for (target, value) in made { keep(target, value) }
-        for (unit, output, stage) in changes { write(unit, output, stage: stage, team: team) }
-        if let answered { logits = answered }
-        let changed = Set(changes.flatMap { change in change.0.sources.map(\.source) })
+        let changed = Set(changes.outputs.flatMap { $0.unit.sources.map(\.source) })
         for readers in classes[(stage + 1)...].joined() where classInputs[readers[0]] != nil {
             if zip(graph.readers[readers[0]].sources, graph.edges(to: readers[0])).contains(where: { changed.contains($0) && kept[$1] }) {
                 classInputs[readers[0]] = nil
@@ -255,16 +267,20 @@ struct EdgeState: Sendable {
     mutating func prepare(behind first: Int, team: Team) {
         for place in graph.stages.indices.dropFirst(first + 1) {
             let stage = graph.stages[place]
-            let missing = classes[place].map { $0[0] }.filter { reader in
-                classInputs[reader] == nil && kept[graph.edges(to: reader)].contains(true)
+            let missing = classes[place].filter { readers in
+                classInputs[readers[0]] == nil && kept[graph.edges(to: readers[0])].contains(true)
             }
-            for start in stride(from: 0, to: missing.count, by: Self.chunk) {
-                let readers = missing[start..<min(missing.count, start + Self.chunk)]
-                let rows = inputs(readers.map(row), stage, place, team: team)
-                for (index, reader) in readers.enumerated() {
-                    let input = rows[index..<index + 1].reshaped(streamShape(stage, samples: recording.pairs))
-                    // Alone it may outlive the others.
-                    classInputs[reader] = readers.count > 1 ? input.copied() : input
+            for isAtEnd in [false, true] {
+                let wanted = missing.filter { $0.allSatisfy { ends.readers[$0] } == isAtEnd }.map { $0[0] }
+                for start in stride(from: 0, to: wanted.count, by: Self.chunk) {
+                    let readers = wanted[start..<min(wanted.count, start + Self.chunk)]
+                    let rows = isAtEnd ? endInputs(readers.map(row), stage, place, team: team) : inputs(readers.map(row), stage, place, team: team)
+                    let shape = isAtEnd ? [recording.pairs, 1, rows.width] : streamShape(stage, samples: recording.pairs)
+                    for (index, reader) in readers.enumerated() {
+                        let part = rows.reshaped([readers.count, rows.count / readers.count])[index..<index + 1].reshaped(shape)
+                        // Alone it may outlive the others.
+                        classInputs[reader] = readers.count > 1 ? part.copied() : part
+                    }
                 }
             }
         }

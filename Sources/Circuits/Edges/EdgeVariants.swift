@@ -20,9 +20,14 @@ struct EdgeVariants: Sendable {
     ///
     /// - Parameter rows: for each variant the weights of the reader's sources.
     func values(of reader: Int, rows: [[Float]], in state: EdgeState, team: Team) -> [[Double]]? {
-        guard let logits = state.logits(of: reader, rows: rows, team: team) else { return nil }
+        values(state.changes(of: reader, rows: rows, isKept: false, team: team), in: state)
+    }
+
+    /// The metric of variants that have run.
+    func values(_ changes: EdgeChanges, in state: EdgeState) -> [[Double]]? {
+        guard let logits = changes.logits else { return nil }
         let pairs = state.recording.pairs
-        return rows.indices.map { place in
+        return (0..<logits.shape[0] / pairs).map { place in
             experiment.metric.values(
                 logits[place * pairs..<(place + 1) * pairs], state.recording.answers, clean: state.recording.cleanLogits)
         }

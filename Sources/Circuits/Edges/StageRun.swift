@@ -9,17 +9,16 @@ struct StageRun {
     /// What a reader reads, behind the norm.
     func normalized(_ input: Tensor) -> Tensor { stage.norm.map { $0.apply([input], team: team) } ?? input }
 
-    /// The output of a unit.
+    /// The output of a unit, and what the readers that have an input made of it.
     ///
     /// - Parameters:
     ///   - unit: of the stage.
     ///   - inputs: for each of the unit's readers that changes its normalised input [samples, ...]; of a query that matters at the last
     ///     position alone, [samples, 1, ...].
     ///   - targets: what the readers made before, for fewer samples: `copies` of them are taken of readers without an input.
-    ///   - record: called with what the readers made.
     func output(
-        _ unit: EdgeUnit, inputs: (Int) -> Tensor?, targets: [NodeID: Tensor], copies: Int, record: (EdgeUnit.Target, Tensor) -> Void = { _, _ in }
-    ) -> Tensor {
+        _ unit: EdgeUnit, inputs: (Int) -> Tensor?, targets: [NodeID: Tensor], copies: Int
+    ) -> (output: Tensor, targets: [(target: EdgeUnit.Target, value: Tensor)]) {
         var values: [NodeID: Tensor] = [:]
         var made: [Int: Tensor] = [:]
         for reader in unit.readers {
@@ -45,12 +44,11 @@ struct StageRun {
         }
         for (place, target) in unit.targets.enumerated() {
             let value = made[place] ?? base(target, targets, like: nil, copies: copies)
-            if made[place] != nil { record(target, value) }
             values[target.node] = value
         }
         for step in unit.steps { values[step.output] = step.apply(step.inputs.map { values[$0]! }, team: team) }
         guard let output = values[unit.output] else { preconditionFailure("a unit without an output") }
-        return output
+        return (output, unit.targets.enumerated().compactMap { place, target in made[place].map { (target, $0) } })
     }
 
     /// What a unit's readers made before, repeated; not initialised where nothing is known and `part` says the shape.

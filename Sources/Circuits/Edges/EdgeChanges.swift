@@ -1,0 +1,24 @@
+import Tensors
+
+/// What is other in a run, or in several variants of it side by side, than in the run that it starts from.
+///
+/// [variants * samples, ...] each; of what matters at the last positions alone it may be [variants * samples, 1, width].
+struct EdgeChanges: Sendable {
+    /// What units gave, with their stages.
+    var outputs: [(unit: EdgeUnit, stage: Int, value: Tensor)] = []
+    /// What readers made of their inputs, where a unit has others beside them.
+    var targets: [(target: EdgeUnit.Target, value: Tensor)] = []
+    /// nil where the output is the same.
+    var logits: Tensor?
+
+    /// One of `count` variants.
+    func variant(_ place: Int, of count: Int) -> EdgeChanges {
+        func part(_ value: Tensor) -> Tensor {
+            let samples = value.shape[0] / count
+            return value[place * samples..<(place + 1) * samples]
+        }
+        return EdgeChanges(
+            outputs: outputs.map { ($0.unit, $0.stage, part($0.value)) }, targets: targets.map { ($0.target, part($0.value)) },
+            logits: logits.map { part($0).copied() })
+    }
+}
