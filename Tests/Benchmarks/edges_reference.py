@@ -1,7 +1,7 @@
 """What one would run without modinspect, timed inside the process after a warm-up: PyTorch and transformers on every core.
 
     edges_reference.py attribution MODEL PAIRS   two forward passes and one backward
-    edges_reference.py discovery MODEL PAIRS     one forward pass, as each edge of ACDC costs one
+    edges_reference.py discovery MODEL PAIRS     one forward pass; discovery_reference.py runs those of ACDC
 
 Prints the median seconds. The weights want no gradients; the logits are made at the last position alone.
 """

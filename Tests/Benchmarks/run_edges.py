@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Times `modinspect circuit` on edges against edges_reference.py on the same inputs, in the same run.
+"""Times `modinspect circuit` on edges against edges_reference.py and discovery_reference.py on the same inputs, in the same run.
 
     run_edges.py [--modinspect .build/release/modinspect] [--python python3]
 
 The inputs lie in the folder that MODINSPECT_BENCHMARK_INPUTS names and are made there on first use; without it they are made in a
-temporary folder, which is removed. Ours is what the command says that computing the scores took, after the clean and the ablated run that circuits are measured between: the
-weights were read before, as the reference's were.
+temporary folder, which is removed. Ours is what the command says that computing the scores took, after the clean and the ablated run that
+circuits are measured between: the weights were read before, as the references' were.
+
+ACDC is held against two references: the search as it is written down, a forward pass with its edges ablated for each edge, whose circuit is
+compared with ours; and as many plain forward passes of the model, in which no edge could be ablated.
 """
 
 import argparse
@@ -36,6 +39,16 @@ def theirs(options, kind, model, pairs):
     return float(run.output), run.megabytes
 
 
+def difference(theirs, ours, threshold):
+    """In how many edges two searches differ, and by how much in the scores."""
+    ours = {(edge["source"], edge["target"]): edge["score"] for edge in ours}
+    theirs = {(edge["source"], edge["target"]): edge for edge in theirs}
+    if ours.keys() != theirs.keys():
+        raise SystemExit("run_edges.py: the graphs have other edges")
+    other = sum((ours[edge] >= threshold) != theirs[edge]["kept"] for edge in ours)
+    return f"{other} edges decided otherwise, scores within {max(abs(ours[edge] - theirs[edge]['score']) for edge in ours):.1e}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--modinspect", type=Path, default=REPOSITORY / ".build/release/modinspect", metavar="PATH")
@@ -58,15 +71,21 @@ def main():
         print(verdict("at most 1.2 times the reference", seconds <= 1.2 * reference), flush=True)
 
         model, pairs = folder / "four-layers", folder / "edges-four.json"
-        reference, theirs_memory = theirs(options, "discovery", model, pairs)
-        for threshold in ("0.01", "0.003", "0.001"):
+        plain, _ = theirs(options, "discovery", model, pairs)
+        thresholds = ("0.01", "0.003", "0.001")
+        run = measure([options.python, HERE / "discovery_reference.py", model, pairs, *thresholds], 1)
+        for threshold, search in zip(thresholds, json.loads(run.output)):
             seconds, memory, result = ours(options, "--method", "acdc", model, "--data", pairs, "--threshold", threshold)
             edges = len(result["scores"])
             print(f"acdc, 4 layers of 8 heads, {edges} edges, threshold {threshold} keeps {result['circuits'][0]['chosen']}")
             print(f"  modinspect  {duration(seconds)}, peak {memory:.0f} MB")
-            print(f"  reference   {duration(reference * edges)}, {edges} forward passes of {duration(reference)}, peak {theirs_memory:.0f} MB")
-            print(f"  ratio       {reference * edges / seconds:.0f}")
-            print(verdict("at least 50 times the speed", reference * edges >= 50 * seconds), flush=True)
+            reference = search["seconds"]
+            print(f"  reference   {duration(reference)}, {edges} forward passes with ablated edges, peak {run.megabytes:.0f} MB")
+            print(f"              {duration(plain * edges)}, {edges} plain forward passes of {duration(plain)}")
+            print(f"  ratio       {reference / seconds:.0f}, of plain passes {plain * edges / seconds:.0f}")
+            print(f"  circuits    {difference(search['edges'], result['scores'], float(threshold))}")
+            print(verdict("at least 50 times the speed of ablated passes", reference >= 50 * seconds))
+            print(verdict("at least 50 times the speed of plain passes", plain * edges >= 50 * seconds), flush=True)
 
 
 if __name__ == "__main__":

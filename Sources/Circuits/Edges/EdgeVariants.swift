@@ -5,14 +5,21 @@ import Tensors
 struct EdgeVariants: Sendable {
     let experiment: EdgeExperiment
 
-    /// The elements that the changed sources of a portion may take.
+    /// The elements that what changes in the variants of a portion may take.
     private static let budget = 1 << 25
     /// The most variants of a portion.
     private static let largest = 256
 
-    /// How many variants of a batch are run at a time. Depends on the shapes alone.
-    func portion(_ state: EdgeState) -> Int {
-        let elements = state.differences.reduce(0) { $0 + $1.count }
+    /// How many variants of a reader are run at a time. Depends on the shapes alone.
+    func portion(_ reader: Int, in state: EdgeState) -> Int {
+        let graph = experiment.graph
+        let first = graph.readers[reader].writes.first ?? graph.sources.count
+        // What may change: what the reader reads, the sources that its node writes and those behind it, and the logits.
+        let read = state.recording.streams[graph.readers[reader].stage].count
+        let elements = zip(graph.spaces, state.differences).reduce(read + state.logits.count) { sum, space in
+            let behind = max(0, space.0.upperBound - max(space.0.lowerBound, first))
+            return sum + space.1.count / max(space.0.count, 1) * behind
+        }
         return max(1, min(Self.largest, Self.budget / max(elements, 1)))
     }
 
@@ -55,12 +62,12 @@ public struct ExactPatching: Sendable {
             let pairs = experiment.batches.batches[place]
             let state = EdgeState(cleanOf: try EdgeRecording(experiment, place: place, team: team), graph, team: team)
             let clean = experiment.metric.values(state.logits, state.recording.answers, clean: state.recording.cleanLogits)
-            let portion = variants.portion(state)
             // What ablation leaves as it is has no effect, not even one of rounding.
             let isChanged = graph.sources.indices.map { state.isChanged($0) }
             // A portion is some sources of one reader.
             let portions = graph.readers.indices.flatMap { reader in
                 let count = graph.readers[reader].sources.count
+                let portion = variants.portion(reader, in: state)
                 return stride(from: 0, to: count, by: portion).map { (reader: reader, sources: $0..<min(count, $0 + portion)) }
             }
             let wave = 8 * experiment.threads
