@@ -22,10 +22,21 @@ package struct DecodingProblem {
         }
         switch error {
         case .keyNotFound(let key, let context): text = "no '\(key.stringValue)'" + place(context)
-        case .typeMismatch(let type, let context): text = "not a value of type \(type)" + place(context)
+        case .typeMismatch(let type, let context): text = "not \(Self.words(type))" + place(context)
         case .valueNotFound(_, let context): text = "no value" + place(context)
         case .dataCorrupted(let context): text = "it is not JSON, or a number is out of range" + place(context)
         @unknown default: text = "it cannot be read as JSON"
+        }
+    }
+
+    /// What a value of a type is in JSON.
+    private static func words(_ type: any Any.Type) -> String {
+        switch type {
+        case is String.Type: "a text"
+        case is Bool.Type: "true or false"
+        case is any BinaryInteger.Type: "an integer"
+        case is any BinaryFloatingPoint.Type: "a number"
+        default: "\(type)".hasPrefix("Array") ? "a list" : "an object"
         }
     }
 }

@@ -28,12 +28,12 @@ public struct DataFitError: Error, Sendable, CustomStringConvertible {
 }
 
 /// Whether a network can be given a data set, found out before anything runs.
-struct DataFit {
+public struct DataFit {
     /// The shape of a sample of numbers as the network reads it; nil for tokens.
-    let sampleShape: [Int]?
+    public let sampleShape: [Int]?
 
     /// - Throws: ``DataFitError`` naming the data and the sample.
-    init(_ network: Network, _ dataset: Dataset) throws(DataFitError) {
+    public init(_ network: Network, _ dataset: Dataset) throws(DataFitError) {
         let name = dataset.name
         do throws(NetworkError) {
             switch (dataset.inputs, network.input) {

@@ -133,6 +133,15 @@ import Testing
         #expect((circuit["loss"] as? Double ?? 1) <= 0.01)
     }
 
+    /// The data are parted before circuits are looked for; a sample is named by its place in the file.
+    @Test(arguments: 0..<3)
+    func aLabelOutOfRangeIsNamedByItsPlace(sample: Int) throws {
+        let labels: [UInt8] = (0..<3).map { UInt8($0 == sample ? 7 : $0) }
+        let result = try HandWorkedModel.shell(
+            "\"$M\" circuit m.safetensors --method prune --data x --labels z --quiet", files: ["z": IDXFile.bytes(shape: [3], values: labels)])
+        #expect(result.status == 1 && result.errors.contains("sample \(sample) has a label out of the model's range"), "\(result.errors)")
+    }
+
     @Test func runningTextIsRefusedWithTheReason() throws {
         let result = try BuiltCommand.shell(
             "f=$(mktemp --suffix .bin); printf '\\1\\0\\2\\0\\3\\0\\4\\0\\1\\0\\2\\0\\3\\0\\4\\0' > $f; \"$M\" circuit \"$1\" --method prune --data $f --context 4",

@@ -146,6 +146,12 @@ import Testing
             let json = try BuiltCommand.run("circuit", "--compare", folder + "/a.json", folder + "/b.json", "--format", "json")
             let files = try #require((try JSONSerialization.jsonObject(with: json.output) as? [String: Any])?["files"] as? [[String: Any]])
             #expect(files.map { (($0["meanSize"] as? Double ?? 0) * 52).rounded() } == [5, 7])
+
+            let other = try BuiltCommand.run(Self.modular + ["--method", "eap", "--edges", "5", "--format", "json", "-o", folder + "/c.json"])
+            #expect(other.status == 0)
+            let mixed = try BuiltCommand.run("circuit", "--compare", folder + "/a.json", folder + "/c.json")
+            #expect(mixed.status == 1 && mixed.output.isEmpty)
+            #expect(mixed.errors.contains("c.json: holds circuits of another graph than \(folder)/a.json, expected 52 edges"), "\(mixed.errors)")
         }
     }
 

@@ -77,7 +77,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("{}", "no 'prompts'"), ("[]", "not a value of type"), ("{\"prompts\": []}", "holds no prompt pairs"), ("{\"prompts\": [{}]}", "no 'clean' at 'prompts.0'"),
+        ("{}", "no 'prompts'"), ("[]", "not an object"), ("{\"prompts\": []}", "holds no prompt pairs"), ("{\"prompts\": [{}]}", "no 'clean' at 'prompts.0'"),
         ("{\"prompts\": [{\"clean\": 1, \"corrupt\": \"\", \"answers\": []}]}", "at 'prompts.0.clean', expected a text or a list of token ids"),
         ("{\"prompts\": [{\"clean\": [-1], \"corrupt\": \"\", \"answers\": []}]}", "at 'prompts.0.clean'"),
         ("{\"prompts\": [{\"clean\": [4294967296], \"corrupt\": \"\", \"answers\": []}]}", "at 'prompts.0.clean'"),

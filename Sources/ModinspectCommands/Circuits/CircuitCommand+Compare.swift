@@ -33,10 +33,19 @@ extension CircuitCommand {
         try stream.finish()
     }
 
-    /// Places in tensors of other shapes are other weights.
+    /// Places in tensors of other shapes are other weights, and edges of another graph other edges.
     private func checkShapes(_ inputs: [CircuitFile]) throws {
         var known: [String: (shape: [Int], path: String)] = [:]
+        var graph: (edges: Int, path: String)?
         for file in inputs {
+            for edges in file.circuits.filter({ $0.kind == .edges }).compactMap(\.available) {
+                if let graph, graph.edges != edges {
+                    throw CircuitFileError(
+                        path: file.path, problem: "holds circuits of another graph than \(graph.path)", expected: "\(graph.edges) edges",
+                        found: "\(edges)")
+                }
+                graph = (edges, file.path)
+            }
             for (name, shape) in file.circuits.flatMap({ $0.shapes.sorted { $0.key < $1.key } }) {
                 guard let other = known[name] else {
                     known[name] = (shape, file.path)

@@ -63,6 +63,8 @@ extension CircuitCommand {
             options.limit = nil
             return (all, try model.dataset(path, options, seed: computation.seed))
         }
+        // Before they are parted: what is wrong with a sample is said with its place in the data.
+        _ = try DataFit(model.network, all)
         let split = HeldOutSplit(count: all.count, share: heldOut.chosenShare, seed: computation.seed)
         guard !split.found.isEmpty, !split.judged.isEmpty else {
             throw CircuitError(data, "has too few samples to judge circuits by some of them", expected: "at least 2", found: "\(all.count)", hint: "--eval DATA brings others")

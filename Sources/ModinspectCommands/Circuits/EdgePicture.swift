@@ -19,7 +19,10 @@ struct EdgePicture {
     }
 
     /// The node of a reader: `a1.h0` of `a1.h0<q>`.
-    static func node(_ reader: String) -> String { String(reader.prefix { $0 != "<" }) }
+    static func node(_ reader: String) -> String {
+        let suffix = ["<q>", "<k>", "<v>"].first { reader.hasSuffix($0) }
+        return String(reader.dropLast(suffix?.count ?? 0))
+    }
 
     private static func quoted(_ name: String) -> String {
         "\"" + name.singleLine.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
