@@ -1,27 +1,33 @@
-/// Guesses of what becomes of edges: what became of those from the same sources at the stage's last reader of the same kind (queries, keys,
-/// values, neurons); without one, what became of the last edge.
+/// Guesses of what becomes of edges: what became of those from the same sources at the last reader of the same kind (queries, keys, values,
+/// MLPs and neurons), or what became of the last edge; whichever was wrong less often with the reader's edges so far.
 struct EdgeGuesses {
-    private var stage: Int?
+    private var reader: EdgeReader?
     private var kind = 0
-    /// Whether edges went, by the kind of reader and the source's place.
+    /// Whether edges went, by the kind of reader and the source.
     private var decisions: [Int: [Int: Bool]] = [:]
     private var last = true
+    /// The wrong guesses of either sort with this reader, where both had one.
+    private var errors = (known: 0, last: 0)
     /// How often a guess was wrong, later ones counting more.
     private var errorRate = 1.0 / 32
 
     /// Begins with a reader.
     mutating func begin(_ reader: Int, of graph: EdgeGraph) {
-        let stage = graph.readers[reader].stage
-        if stage != self.stage { decisions = [:] }
-        self.stage = stage
-        let members = graph.stages[stage].units.lazy.flatMap(\.readers)
-        kind = members.first { $0.reader == reader }?.slices.first?.target ?? 0
+        self.reader = graph.readers[reader]
+        errors = (0, 0)
+        for unit in graph.stages[graph.readers[reader].stage].units {
+            guard let member = unit.readers.first(where: { $0.reader == reader }) else { continue }
+            kind = unit.readers.count > 1 ? member.slices.first?.target ?? 0 : -1
+        }
     }
 
-    /// Whether the edges from sources at these places are going to go.
+    /// What was decided on a source of the reader before.
+    private func known(_ place: Int) -> Bool? { reader.flatMap { decisions[kind]?[$0.sources.lowerBound + place] } }
+
+    /// Whether the edges from the reader's sources at these places are going to go.
     func areRemoved(_ places: [Int]) -> [Bool] { places.map { isRemoved($0) } }
 
-    private func isRemoved(_ place: Int) -> Bool { decisions[kind]?[place] ?? last }
+    private func isRemoved(_ place: Int) -> Bool { errors.known <= errors.last ? known(place) ?? last : last }
 
     /// How many edges to try together: w that makes overhead / w + errorRate w / 2 the least, what an edge costs beside itself where half of
     /// the w are in vain after a wrong guess.
@@ -31,7 +37,11 @@ struct EdgeGuesses {
 
     mutating func learn(isRemoved: Bool, _ place: Int) {
         errorRate += ((isRemoved == self.isRemoved(place) ? 0 : 1) - errorRate) / 64
-        decisions[kind, default: [:]][place] = isRemoved
+        if let known = known(place) {
+            errors.known += known == isRemoved ? 0 : 1
+            errors.last += last == isRemoved ? 0 : 1
+        }
+        if let reader { decisions[kind, default: [:]][reader.sources.lowerBound + place] = isRemoved }
         last = isRemoved
     }
 }
