@@ -124,8 +124,9 @@ struct EdgeEnds: Sendable {
     init(_ graph: EdgeGraph, _ kept: EdgeSet, isSequence: Bool) {
         sources = [Bool](repeating: isSequence, count: graph.sources.count)
         readers = [Bool](repeating: false, count: graph.readers.count)
+        guard isSequence else { return }
         for (place, reader) in graph.readers.enumerated().reversed() {
-            readers[place] = isSequence && !reader.movesPositions && reader.writes.allSatisfy { sources[$0] }
+            readers[place] = !reader.movesPositions && reader.writes.allSatisfy { sources[$0] }
             if readers[place] { continue }
             for (source, edge) in zip(reader.sources, graph.edges(to: place)) where kept[edge] { sources[source] = false }
         }
