@@ -26,19 +26,22 @@ struct EdgeTable {
         }
         line("data", "\(report.data), \(ByteText.counted(report.pairs, "pair"))")
         let sizes = [(report.sources, "source"), (report.readers, "reader"), (report.scores.count, "edge")]
-        line("graph", sizes.map(ByteText.counted).joined(separator: ", "))
+        line(
+            "graph",
+            sizes.map(ByteText.counted).joined(separator: ", ")
+                + ", \(ByteText.grouped(report.moving)) of which \(report.moving == 1 ? "moves" : "move") the metric")
         var method = report.method
         if let steps = report.steps { method += ", \(steps) steps" }
         if let threshold = report.threshold { method += ", threshold \(ByteText.shortest(threshold))" }
-        line("method", method + ", \(report.ablation) sources, "
-            + "\(ByteText.counted(report.moving, "edge")) \(report.moving == 1 ? "moves" : "move") the metric")
+        line("method", method + ", \(report.ablation) sources")
         line("metric", "\(report.metric) \(Self.number(report.clean.value)) clean, \(Self.number(report.ablated.value)) ablated")
         let circuit = report.circuits[0].measured
         let dropped = (circuit.chosen ?? 0) - circuit.size
         line(
             "circuit",
-            "\(ByteText.counted(circuit.size, "edge")), size \(Self.number(report.circuits[0].effectiveSize))" + (dropped > 0 ? ", \(ByteText.grouped(dropped)) more lead nowhere" : "")
+            "\(ByteText.counted(circuit.size, "edge")), size \(Self.number(report.circuits[0].effectiveSize))"
                 + ", faithfulness \(Self.number(circuit.faithfulness)), divergence \(Self.number(circuit.divergence))")
+        if dropped > 0 { line("", "\(ByteText.counted(dropped, "edge")) more that \(dropped == 1 ? "leads" : "lead") nowhere") }
         if let area = report.area { line("area", Self.number(area)) }
         if let bootstrap = report.bootstrap { line("bootstrap", "\(bootstrap.resamples) times, mean overlap \(Self.number(bootstrap.overlap))") }
         return text + "\n" + ladder + classes + "\n" + edges
