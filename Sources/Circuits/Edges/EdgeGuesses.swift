@@ -33,7 +33,10 @@ struct EdgeGuesses {
     /// the w are in vain after a wrong guess.
     ///
     /// - Parameter overhead: what it costs to begin, in units of an edge.
-    func width(overhead: Double) -> Int { max(1, Int((2 * overhead / errorRate).squareRoot())) }
+    func width(overhead: Double) -> Int {
+        // Without wrong guesses the rate goes to 0 and w beyond all numbers.
+        max(1, Int((2 * overhead / max(errorRate, 1e-6)).squareRoot()))
+    }
 
     mutating func learn(isRemoved: Bool, _ place: Int) {
         errorRate += ((isRemoved == self.isRemoved(place) ? 0 : 1) - errorRate) / 64
