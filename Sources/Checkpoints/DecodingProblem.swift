@@ -36,7 +36,8 @@ package struct DecodingProblem {
         case is Bool.Type: "true or false"
         case is any BinaryInteger.Type: "an integer"
         case is any BinaryFloatingPoint.Type: "a number"
-        default: "\(type)".hasPrefix("Array") ? "a list" : "an object"
+        case is [Any].Type: "a list"
+        default: "an object"
         }
     }
 }

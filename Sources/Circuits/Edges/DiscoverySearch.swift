@@ -21,7 +21,7 @@ struct DiscoverySearch {
         self.weights = given.map { $0 / max(total, 1) }
         self.team = team
         variants = EdgeVariants(experiment: discovery.experiment)
-        current = mean(states.map(metric))
+        current = mean(states.map(variants.values))
     }
 
     var kept: EdgeSet { states[0].kept }
@@ -61,11 +61,10 @@ struct DiscoverySearch {
             for place in states.indices { body(&states[place], place, team) }
             return
         }
-        let before = states
-        states = team.map(before.count) { place in
-            var state = before[place]
-            body(&state, place, Team(size: 1))
-            return state
+        states.withUnsafeMutableBufferPointer { states in
+            // Each call has a state of its own.
+            nonisolated(unsafe) let states = states
+            team.forEach(states.count) { body(&states[$0], $0, Team(size: 1)) }
         }
     }
 
@@ -97,17 +96,12 @@ struct DiscoverySearch {
             let state = states[jobs[job].state]
             let changes = state.changes(of: reader, rows: Array(rows[jobs[job].rows]), isKept: true, team: team)
             let values = variants.values(changes, in: state)
-            return (changes, values ?? jobs[job].rows.map { _ in metric(state) })
+            return (changes, values ?? jobs[job].rows.map { _ in variants.values(in: state) })
         }
         let parts = jobs.count >= team.size ? team.map(jobs.count) { part($0, Team(size: 1)) } : jobs.indices.map { part($0, team) }
         var byState = [[[Double]]](repeating: [], count: states.count)
         for (job, part) in zip(jobs, parts) { byState[job.state] += part.values }
         return Run(values: rows.indices.map { row in mean(byState.map { $0[row] }) }, jobs: jobs, parts: parts.map(\.changes))
-    }
-
-    /// The metric of a state's own run, for each pair.
-    private func metric(_ state: EdgeState) -> [Double] {
-        discovery.experiment.metric.values(state.logits, state.recording.answers, clean: state.recording.cleanLogits)
     }
 
     /// Decides on all edges of a reader, from the last source to the first.

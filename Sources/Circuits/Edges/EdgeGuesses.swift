@@ -1,7 +1,8 @@
 /// Guesses of what becomes of edges: what became of those from the same sources at the last reader of the same kind (queries, keys, values,
 /// MLPs and neurons), or what became of the last edge; whichever was wrong less often with the reader's edges so far.
 struct EdgeGuesses {
-    private var reader: EdgeReader?
+    /// The first source of the present reader, and its kind.
+    private var first = 0
     private var kind = 0
     /// Whether edges went, by the kind of reader and the source.
     private var decisions: [Int: [Int: Bool]] = [:]
@@ -13,16 +14,17 @@ struct EdgeGuesses {
 
     /// Begins with a reader.
     mutating func begin(_ reader: Int, of graph: EdgeGraph) {
-        self.reader = graph.readers[reader]
+        first = graph.readers[reader].sources.lowerBound
         errors = (0, 0)
         for unit in graph.stages[graph.readers[reader].stage].units {
             guard let member = unit.readers.first(where: { $0.reader == reader }) else { continue }
             kind = unit.readers.count > 1 ? member.slices.first?.target ?? 0 : -1
+            return
         }
     }
 
     /// What was decided on a source of the reader before.
-    private func known(_ place: Int) -> Bool? { reader.flatMap { decisions[kind]?[$0.sources.lowerBound + place] } }
+    private func known(_ place: Int) -> Bool? { decisions[kind]?[first + place] }
 
     /// Whether the edges from the reader's sources at these places are going to go.
     func areRemoved(_ places: [Int]) -> [Bool] { places.map { isRemoved($0) } }
@@ -44,7 +46,7 @@ struct EdgeGuesses {
             errors.known += known == isRemoved ? 0 : 1
             errors.last += last == isRemoved ? 0 : 1
         }
-        if let reader { decisions[kind, default: [:]][reader.sources.lowerBound + place] = isRemoved }
+        decisions[kind, default: [:]][first + place] = isRemoved
         last = isRemoved
     }
 }

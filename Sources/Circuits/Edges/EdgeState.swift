@@ -19,7 +19,8 @@ struct EdgeState: Sendable {
     /// What the readers of a class read, by the first of them: those that ``prepare(behind:team:)`` made. [samples, ...], or where the last
     /// positions alone matter [samples, 1, width].
     private(set) var classInputs: [Int: Tensor] = [:]
-    /// What matters at the last positions alone. What the sources give elsewhere is no longer kept up there: nothing reads it.
+    /// What mattered at the last positions alone when the state was last prepared. What the sources give elsewhere is no longer kept up there:
+    /// nothing reads it.
     private(set) var ends: EdgeEnds
 
     /// The readers whose inputs are in memory at one time.
@@ -140,18 +141,19 @@ struct EdgeState: Sendable {
 
     /// Takes over the sources of a unit: at all positions, or where `output` has them alone at the last ones.
     private mutating func write(_ unit: EdgeUnit, _ output: Tensor, stage: Int, team: Team) {
-        let isAtEnd = output.count < emissions[stage].count && output.shape.count == 3 && output.shape[1] < emissions[stage].shape[1]
+        let emission = emissions[stage]
+        let isAtEnd = output.shape.count == 3 && output.shape[1] < emission.shape[1]
+        let ablated = isAtEnd ? recording.ablated.stages[stage].lastPositions : recording.ablated.stages[stage]
         for source in unit.sources {
             let part = source.part(of: output)
+            let change = part.minus(source.emitted(from: ablated, like: part))
+            let difference = difference(of: source.source)
             guard isAtEnd else {
-                source.keep(part, in: emissions[stage])
-                let change = part.minus(source.emitted(from: recording.ablated.stages[stage], like: part))
-                source.write(change, isWholeEmission: false, to: difference(of: source.source), team: team)
+                source.keep(part, in: emission)
+                source.write(change, isWholeEmission: false, to: difference, team: team)
                 continue
             }
-            Channels.spread(part, to: source.emitted ?? Array(0..<part.width), ofLastPositionsOf: emissions[stage])
-            let change = part.minus(source.emitted(from: recording.ablated.stages[stage].lastPositions, like: part))
-            let difference = difference(of: source.source)
+            Channels.spread(part, to: source.emitted ?? Array(0..<part.width), ofLastPositionsOf: emission)
             let written = Tensor(uninitialized: [difference.shape[0], 1, difference.width])
             source.write(change, isWholeEmission: false, to: written, team: team)
             Channels.spread(written, to: Array(0..<difference.width), ofLastPositionsOf: difference)
@@ -238,7 +240,6 @@ struct EdgeState: Sendable {
     }
 
     private mutating func classify(_ stage: Int) {
-        ends = EdgeEnds(graph, kept, isSequence: recording.isSequence)
         classes[stage] = Self.classes(graph.stages[stage], kept, graph)
         for reader in graph.stages[stage].readers { classInputs[reader] = nil }
     }
@@ -263,25 +264,31 @@ struct EdgeState: Sendable {
         }
     }
 
-    /// Makes what the readers behind a stage read: variants of readers of that stage start from it.
+    /// Finds what matters at the last positions alone, and makes what the readers behind a stage read: variants of readers of that stage
+    /// start from it.
     mutating func prepare(behind first: Int, team: Team) {
+        ends = EdgeEnds(graph, kept, isSequence: recording.isSequence)
         for place in graph.stages.indices.dropFirst(first + 1) {
-            let stage = graph.stages[place]
             let missing = classes[place].filter { readers in
                 classInputs[readers[0]] == nil && kept[graph.edges(to: readers[0])].contains(true)
             }
             for isAtEnd in [false, true] {
-                let wanted = missing.filter { $0.allSatisfy { ends.readers[$0] } == isAtEnd }.map { $0[0] }
-                for start in stride(from: 0, to: wanted.count, by: Self.chunk) {
-                    let readers = wanted[start..<min(wanted.count, start + Self.chunk)]
-                    let rows = isAtEnd ? endInputs(readers.map(row), stage, place, team: team) : inputs(readers.map(row), stage, place, team: team)
-                    let shape = isAtEnd ? [recording.pairs, 1, rows.width] : streamShape(stage, samples: recording.pairs)
-                    for (index, reader) in readers.enumerated() {
-                        let part = rows.reshaped([readers.count, rows.count / readers.count])[index..<index + 1].reshaped(shape)
-                        // Alone it may outlive the others.
-                        classInputs[reader] = readers.count > 1 ? part.copied() : part
-                    }
-                }
+                prepare(missing.filter { $0.allSatisfy { ends.readers[$0] } == isAtEnd }.map { $0[0] }, place, isAtEnd: isAtEnd, team: team)
+            }
+        }
+    }
+
+    /// Makes what some readers of a stage read, each the first of its class.
+    private mutating func prepare(_ wanted: [Int], _ place: Int, isAtEnd: Bool, team: Team) {
+        let stage = graph.stages[place]
+        for start in stride(from: 0, to: wanted.count, by: Self.chunk) {
+            let readers = wanted[start..<min(wanted.count, start + Self.chunk)]
+            let rows = isAtEnd ? endInputs(readers.map(row), stage, place, team: team) : inputs(readers.map(row), stage, place, team: team)
+            let shape = isAtEnd ? [recording.pairs, 1, rows.width] : streamShape(stage, samples: recording.pairs)
+            for (index, reader) in readers.enumerated() {
+                let part = rows.reshaped([readers.count, rows.count / readers.count])[index..<index + 1].reshaped(shape)
+                // Alone it may outlive the others.
+                classInputs[reader] = readers.count > 1 ? part.copied() : part
             }
         }
     }

@@ -34,10 +34,14 @@ struct EdgeVariants: Sendable {
     func values(_ changes: EdgeChanges, in state: EdgeState) -> [[Double]]? {
         guard let logits = changes.logits else { return nil }
         let pairs = state.recording.pairs
-        return (0..<logits.shape[0] / pairs).map { place in
-            experiment.metric.values(
-                logits[place * pairs..<(place + 1) * pairs], state.recording.answers, clean: state.recording.cleanLogits)
-        }
+        return (0..<logits.shape[0] / pairs).map { values(logits[$0 * pairs..<($0 + 1) * pairs], state) }
+    }
+
+    /// The metric of a state's own run for each pair.
+    func values(in state: EdgeState) -> [Double] { values(state.logits, state) }
+
+    private func values(_ logits: Tensor, _ state: EdgeState) -> [Double] {
+        experiment.metric.values(logits, state.recording.answers, clean: state.recording.cleanLogits)
     }
 }
 
@@ -61,7 +65,7 @@ public struct ExactPatching: Sendable {
         for place in experiment.batches.batches.indices {
             let pairs = experiment.batches.batches[place]
             let state = EdgeState(cleanOf: try EdgeRecording(experiment, place: place, team: team), graph, team: team)
-            let clean = experiment.metric.values(state.logits, state.recording.answers, clean: state.recording.cleanLogits)
+            let clean = variants.values(in: state)
             // What ablation leaves as it is has no effect, not even one of rounding.
             let isChanged = graph.sources.indices.map { state.isChanged($0) }
             // A portion is some sources of one reader.
