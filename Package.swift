@@ -69,7 +69,8 @@ let package = Package(
         .testTarget(name: "CheckpointsTests", dependencies: ["Archives", "Checkpoints"]),
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Archives", "Checkpoints", "Tensors", "TestSupport"]),
         .testTarget(
-            name: "NetworksTests", dependencies: ["Networks", "Archives", "Checkpoints", "Tensors", "TestSupport"], swiftSettings: optimized),
+            name: "NetworksTests", dependencies: ["Networks", "Archives", "Checkpoints", "Tensors", "TestSupport"], swiftSettings: optimized
+        ),
         .testTarget(
             name: "InterventionsTests",
             dependencies: ["Interventions", "Evaluation", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport"]),

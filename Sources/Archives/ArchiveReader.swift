@@ -173,12 +173,15 @@ public final class ArchiveReader {
     }
 
     private func kind(of entry: OpaquePointer) -> Member.Kind {
-        if let target = archive_entry_hardlink(entry) ?? archive_entry_hardlink_utf8(entry) { return .hardLink(target: String(cString: target)) }
+        if let target = archive_entry_hardlink(entry) ?? archive_entry_hardlink_utf8(entry) {
+            return .hardLink(target: String(cString: target))
+        }
         switch UInt32(archive_entry_filetype(entry)) & CARCHIVE_TYPE_MASK {
         case CARCHIVE_TYPE_FILE: return .file
         case CARCHIVE_TYPE_DIRECTORY: return .directory
         case CARCHIVE_TYPE_LINK:
-            return (archive_entry_symlink(entry) ?? archive_entry_symlink_utf8(entry)).map { .symbolicLink(target: String(cString: $0)) } ?? .special
+            return (archive_entry_symlink(entry) ?? archive_entry_symlink_utf8(entry)).map { .symbolicLink(target: String(cString: $0)) }
+                ?? .special
         default: return .special
         }
     }

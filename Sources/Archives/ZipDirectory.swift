@@ -35,7 +35,8 @@ public struct ZipDirectory: Sendable {
         // Every entry takes a header of 46 bytes, so the count is bounded by the bytes before anything is allocated.
         guard end.entryCount <= end.directorySize / CentralHeader.size else {
             throw ArchiveError(
-                "the zip directory is too small for its entries", expected: "\(end.entryCount) entries of \(CentralHeader.size) bytes or more",
+                "the zip directory is too small for its entries",
+                expected: "\(end.entryCount) entries of \(CentralHeader.size) bytes or more",
                 found: "\(end.directorySize) bytes")
         }
         guard let directory = region.slice(offset: end.directoryOffset, count: end.directorySize) else {
@@ -239,7 +240,8 @@ private struct CentralHeader {
             let size = Int(exactly: contentSize)
         else {
             throw ArchiveError(
-                "leaves the zip file", member: name, expected: "at most \(max(contents.count - start, 0)) bytes", found: "\(compressedSize)")
+                "leaves the zip file", member: name, expected: "at most \(max(contents.count - start, 0)) bytes", found: "\(compressedSize)"
+            )
         }
         let isStored = method == 0
         guard !isStored || size == taken else {

@@ -68,7 +68,8 @@ struct NPYHeader {
                 case "shape" where shape == nil:
                     shape = try tuple()
                 default:
-                    throw Problem(problem: "an unexpected key in the header", expected: "descr, fortran_order and shape once", found: "'\(key)'")
+                    throw Problem(
+                        problem: "an unexpected key in the header", expected: "descr, fortran_order and shape once", found: "'\(key)'")
                 }
                 if !accept(",") {
                     try expect("}")

@@ -15,7 +15,8 @@ enum Safetensors {
     static func read(_ region: ByteRegion, path: String) throws -> WeightFile {
         var reader = ByteReader(region)
         guard let announced = reader.integer(UInt64.self) else {
-            throw CheckpointError(path: path, problem: "the file is truncated", expected: "a header length of 8 bytes", found: "\(region.count)")
+            throw CheckpointError(
+                path: path, problem: "the file is truncated", expected: "a header length of 8 bytes", found: "\(region.count)")
         }
         let allowed = min(reader.remaining, maximumHeaderLength)
         guard announced <= UInt64(allowed), let header = reader.take(Int(announced)),
@@ -90,7 +91,8 @@ enum Safetensors {
     private static func record(_ entry: Entry, data: ByteRegion, path: String) throws -> TensorRecord {
         guard let dtype = dtypes[entry.dtype] else {
             throw CheckpointError(
-                path: path, tensor: entry.name, problem: "unsupported type", expected: "one of \(dtypes.keys.sorted().joined(separator: " "))",
+                path: path, tensor: entry.name, problem: "unsupported type",
+                expected: "one of \(dtypes.keys.sorted().joined(separator: " "))",
                 found: entry.dtype)
         }
         guard let bytes = data.slice(offset: entry.start, count: entry.end - entry.start) else {

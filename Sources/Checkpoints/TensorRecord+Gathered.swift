@@ -36,8 +36,10 @@ extension TensorRecord {
                         var start = 0
                         for axis in 0..<outer { start += chosen[axis][place[axis]] * steps[axis] }
                         let from = UnsafeRawBufferPointer(rebasing: source[start * width..<(start + run) * width])
-                        UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(target)[piece * run * width..<(piece + 1) * run * width])
-                            .copyMemory(from: from)
+                        UnsafeMutableRawBufferPointer(
+                            rebasing: UnsafeMutableRawBufferPointer(target)[piece * run * width..<(piece + 1) * run * width]
+                        )
+                        .copyMemory(from: from)
                         var axis = outer - 1
                         while axis >= 0 {
                             place[axis] += 1

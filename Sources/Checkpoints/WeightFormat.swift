@@ -76,7 +76,8 @@ enum WeightFormat {
         if NPZ.isRecognised(directory) { return try NPZ.read(directory, region: region, path: path) }
         if TorchZip.isTorchZip(directory) { return try TorchZip.read(directory, path: path) }
         throw CheckpointError(
-            path: path, problem: "a zip file that is neither a PyTorch file nor an .npz", found: MemberList(directory.entries.map(\.name)).text)
+            path: path, problem: "a zip file that is neither a PyTorch file nor an .npz",
+            found: MemberList(directory.entries.map(\.name)).text)
     }
 
     private static func unknown(_ head: [UInt8], path: String) -> CheckpointError {

@@ -83,9 +83,13 @@ struct ArrayData {
     ///
     /// - Throws: ``DatasetError`` where they do not fit one another or the options.
     func dataset(normalization: Normalization?, context: Int?) throws -> Dataset {
-        guard !samples.shape.contains(0) else { throw refusal("holds no samples", expected: "no dimension of 0", found: "\(samples.shape)") }
+        guard !samples.shape.contains(0) else {
+            throw refusal("holds no samples", expected: "no dimension of 0", found: "\(samples.shape)")
+        }
         if isTokens { return try tokenDataset(normalization: normalization, context: context) }
-        if context != nil { throw refusal("--context is for token ids", expected: "integers", found: "\(samples.dtype.rawValue) \(samples.shape)") }
+        if context != nil {
+            throw refusal("--context is for token ids", expected: "integers", found: "\(samples.dtype.rawValue) \(samples.shape)")
+        }
         guard samples.shape.count > 1 else {
             throw refusal(
                 "samples without a shape of their own", expected: "[N, ...]", found: "\(samples.shape)",
@@ -110,7 +114,9 @@ struct ArrayData {
     }
 
     private var isTokens: Bool {
-        guard samples.shape.count == 1 || samples.shape.count == 2, !samples.dtype.isFloatingPoint, samples.dtype != .bool else { return false }
+        guard samples.shape.count == 1 || samples.shape.count == 2, !samples.dtype.isFloatingPoint, samples.dtype != .bool else {
+            return false
+        }
         switch tokenRule {
         case .wide: return samples.dtype.bytesPerBlock > 1
         case .any: return true
@@ -121,7 +127,9 @@ struct ArrayData {
     private func tokenDataset(normalization: Normalization?, context: Int?) throws -> Dataset {
         if normalization != nil { throw refusal("--normalize is for values", expected: "real numbers or bytes", found: "token ids") }
         if samples.shape.count == 1 {
-            if let targets { throw refusal("labels for token ids without samples", expected: "[N, T]", found: "\(samples.shape) and \(targets.path)") }
+            if let targets {
+                throw refusal("labels for token ids without samples", expected: "[N, T]", found: "\(samples.shape) and \(targets.path)")
+            }
             return try FlatTokens(samples, array: array, path: path).dataset(context: context)
         }
         let length = samples.shape[1]
@@ -133,7 +141,9 @@ struct ArrayData {
         if let answers = try checkedTargets(count: tokens.count) {
             return Dataset(name: path, inputs: .tokens(tokens), targets: .answers(answers))
         }
-        guard length > 1 else { throw refusal("sequences of one token predict nothing", expected: "[N, T] or answers", found: "\(samples.shape)") }
+        guard length > 1 else {
+            throw refusal("sequences of one token predict nothing", expected: "[N, T] or answers", found: "\(samples.shape)")
+        }
         return Dataset(name: path, inputs: .tokens(tokens), targets: .nextToken)
     }
 
@@ -142,7 +152,8 @@ struct ArrayData {
         let list = try StoredIntegers.targets(targets.record, array: targets.array, path: targets.path)
         guard list.count == count else {
             throw DatasetError(
-                path: targets.path, array: targets.array, problem: "not as many labels as samples", expected: "\(count)", found: "\(list.count)")
+                path: targets.path, array: targets.array, problem: "not as many labels as samples", expected: "\(count)",
+                found: "\(list.count)")
         }
         return list
     }

@@ -24,7 +24,8 @@ struct CIFARBatch: Sendable {
             guard content.count > 0, content.count % size == 0,
                 let labels = Self.labels(content, classes: classes, count: content.count / size),
                 let pictures = try? TensorRecord(
-                    name: "", dtype: .u8, shape: [labels.count, Self.pictureSize], strides: [size, 1], offset: classes.count, storage: content)
+                    name: "", dtype: .u8, shape: [labels.count, Self.pictureSize], strides: [size, 1], offset: classes.count,
+                    storage: content)
             else { continue }
             self.labels = labels
             self.pictures = pictures

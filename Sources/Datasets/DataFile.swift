@@ -76,7 +76,8 @@ struct DataFile {
         if isBinary {
             throw DatasetError(
                 path: path, problem: "neither a CIFAR batch nor token ids of a known length",
-                expected: "records of \(CIFARBatch.recordSizes.map(String.init).joined(separator: " or ")) bytes", found: "\(content.count) bytes",
+                expected: "records of \(CIFARBatch.recordSizes.map(String.init).joined(separator: " or ")) bytes",
+                found: "\(content.count) bytes",
                 hint: "--context T cuts a file of token ids into sequences")
         }
         let begin = head.first { !Self.space.contains($0) && ![0xEF, 0xBB, 0xBF].contains($0) }
@@ -85,7 +86,8 @@ struct DataFile {
         }
         throw DatasetError(
             path: path, problem: "unknown kind of data",
-            expected: "npz, npy, IDX, a CIFAR .bin, token ids in .bin with --context, or .txt", found: "a file that begins with " + Self.shown(head))
+            expected: "npz, npy, IDX, a CIFAR .bin, token ids in .bin with --context, or .txt",
+            found: "a file that begins with " + Self.shown(head))
     }
 
     /// The content as text.
@@ -119,7 +121,9 @@ struct DataFile {
     static let space: [UInt8] = [0x20, 0x09, 0x0A, 0x0D]
 
     private static func shown(_ head: [UInt8]) -> String {
-        if head.allSatisfy({ ($0 >= 0x20 && $0 < 0x7F) || space.contains($0) }) { return "'\(String(decoding: head.prefix(24), as: UTF8.self))'" }
+        if head.allSatisfy({ ($0 >= 0x20 && $0 < 0x7F) || space.contains($0) }) {
+            return "'\(String(decoding: head.prefix(24), as: UTF8.self))'"
+        }
         return head.prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
     }
 }

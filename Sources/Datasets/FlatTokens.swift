@@ -62,7 +62,8 @@ struct TokenWindows {
     init(count: Int, context: Int?, array: String? = nil, path: String) throws {
         guard let context else {
             throw DatasetError(
-                path: path, array: array, problem: "token ids without samples", expected: "a context length", found: "\(count) ids in a row",
+                path: path, array: array, problem: "token ids without samples", expected: "a context length",
+                found: "\(count) ids in a row",
                 hint: "--context T cuts them into sequences")
         }
         guard context > 1 else {
@@ -87,7 +88,8 @@ extension Dataset {
     public static func windows(of ids: [Int32], context: Int?, name: String) throws -> Dataset {
         let windows = try TokenWindows(count: ids.count, context: context, path: name)
         if let place = ids.firstIndex(where: { $0 < 0 }) {
-            throw DatasetError(path: name, problem: "a negative token id at position \(place)", expected: "0 or more", found: "\(ids[place])")
+            throw DatasetError(
+                path: name, problem: "a negative token id at position \(place)", expected: "0 or more", found: "\(ids[place])")
         }
         let used = windows.total == ids.count ? ids : Array(ids[..<windows.total])
         return Dataset(name: name, inputs: .tokens(TokenSequences(used, length: windows.length)), targets: .nextToken)

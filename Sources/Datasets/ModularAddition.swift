@@ -74,7 +74,8 @@ struct ModularAddition {
         let chosen = part == .train ? pairs[..<trainCount] : pairs[trainCount...]
         guard !chosen.isEmpty else {
             throw DatasetError(
-                path: name, problem: "the part is empty", expected: "at least 1 of \(count) pairs", found: "a train fraction of \(trainFraction)")
+                path: name, problem: "the part is empty", expected: "at least 1 of \(count) pairs",
+                found: "a train fraction of \(trainFraction)")
         }
         return chosen.sorted()
     }

@@ -61,7 +61,8 @@ public struct PromptPairs: Sendable {
         guard let kind = try? file.kind(context: nil), case .pairs = kind else { throw unsuitable(file) }
         guard file.content.count <= maximumSize else {
             throw DatasetError(
-                path: file.path, problem: "too long for prompt pairs", expected: "at most \(maximumSize) bytes", found: "\(file.content.count)")
+                path: file.path, problem: "too long for prompt pairs", expected: "at most \(maximumSize) bytes",
+                found: "\(file.content.count)")
         }
         let text = try file.text()
         let isJSON = text.unicodeScalars.first { $0 != "\u{FEFF}" && !$0.properties.isWhitespace }.map { $0 == "{" || $0 == "[" } ?? false
@@ -71,7 +72,8 @@ public struct PromptPairs: Sendable {
     }
 
     private static func unsuitable(_ file: DataFile) -> DatasetError {
-        DatasetError(path: file.path, problem: "no prompt pairs", expected: "JSON with prompts, or CSV with clean and corrupted",
+        DatasetError(
+            path: file.path, problem: "no prompt pairs", expected: "JSON with prompts, or CSV with clean and corrupted",
             hint: "--pairs by-class draws pairs from samples with a class each")
     }
 }
@@ -143,7 +145,8 @@ extension PromptPairs {
             }
             guard first.count == second.count else {
                 throw DatasetError(
-                    path: name, problem: "the prompts of pair \(number) differ in length", expected: "\(first.count) tokens as in the clean one",
+                    path: name, problem: "the prompts of pair \(number) differ in length",
+                    expected: "\(first.count) tokens as in the clean one",
                     found: "\(second.count)")
             }
             clean.append(first)

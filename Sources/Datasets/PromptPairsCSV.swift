@@ -19,7 +19,8 @@ enum PromptPairsCSV {
         guard let clean = places[.clean], let corrupted = places[.corrupted], let correct = places[.correct] else {
             let missing = Column.allCases.first { places[$0] == nil }?.rawValue ?? ""
             throw DatasetError(
-                path: path, problem: "no column '\(missing)' in the CSV header", expected: Column.allCases.map(\.rawValue).joined(separator: ","),
+                path: path, problem: "no column '\(missing)' in the CSV header",
+                expected: Column.allCases.map(\.rawValue).joined(separator: ","),
                 found: "'\(header.joined(separator: ",").prefix(60))'")
         }
         var pairs: [PromptPairs.Pair] = []
@@ -33,7 +34,8 @@ enum PromptPairsCSV {
                 let field = row.fields[place]
                 guard let ids = Int32(field.trimmed).map({ [$0] }) ?? list(field), ids.allSatisfy({ $0 >= 0 }) else {
                     throw DatasetError(
-                        path: path, problem: "line \(row.line) has no token id as \(column.rawValue)", expected: "an index or a list [1, 2]",
+                        path: path, problem: "line \(row.line) has no token id as \(column.rawValue)",
+                        expected: "an index or a list [1, 2]",
                         found: "'\(field.prefix(40))'")
                 }
                 return ids.map { .tokens([$0]) }

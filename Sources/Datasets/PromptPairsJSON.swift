@@ -30,7 +30,8 @@ enum PromptPairsJSON {
         init(from decoder: any Decoder) throws {
             let members = try decoder.container(keyedBy: Key.self)
             pair = PromptPairs.Pair(
-                clean: try members.decode(Prompt.self, forKey: .clean).piece, corrupted: try members.decode(Prompt.self, forKey: .corrupt).piece,
+                clean: try members.decode(Prompt.self, forKey: .clean).piece,
+                corrupted: try members.decode(Prompt.self, forKey: .corrupt).piece,
                 answers: try members.decode(Answers.self, forKey: .answers).pieces,
                 wrongAnswers: try members.decodeIfPresent(Answers.self, forKey: .wrongAnswers)?.pieces ?? [])
         }

@@ -61,10 +61,12 @@ public struct DataFit {
             }
         } catch {
             throw DataFitError(
-                name, error.subject.map { "\($0): \(error.problem)" } ?? error.problem, expected: error.expected, found: error.found, hint: error.hint)
+                name, error.subject.map { "\($0): \(error.problem)" } ?? error.problem, expected: error.expected, found: error.found,
+                hint: error.hint)
         }
         if case .labels = dataset.targets, case .tokens = network.input {
-            throw DataFitError(name, "has a class for each sample, which a model of tokens does not score", expected: "token ids or answers")
+            throw DataFitError(
+                name, "has a class for each sample, which a model of tokens does not score", expected: "token ids or answers")
         }
         if case .nextToken = dataset.targets, case .values = network.input {
             throw DataFitError(name, "has no classes for the model to find")

@@ -42,7 +42,10 @@ public struct Evaluator: Sendable {
                 let run = try worker.run(place, request: RunRequest(recorded: [reading.node]))
                 guard let values = run[reading.node] else { preconditionFailure("no output") }
                 let kept = keepsLogits ? Tensor(uninitialized: reading.shape(of: values)) : nil
-                return (answers: try batches.answers(place, from: values, by: reading, parameters: parameters, keeping: kept, team: worker.team), logits: kept)
+                return (
+                    answers: try batches.answers(
+                        place, from: values, by: reading, parameters: parameters, keeping: kept, team: worker.team), logits: kept
+                )
             },
             consume: { place, result in
                 outcome += result.answers.outcome(classCount: classCount)

@@ -51,7 +51,9 @@ public struct SampleBatches: Sendable {
     /// The wanted size, else so many samples that the values of a run keep within the budget.
     ///
     /// - Throws: ``DataFitError`` where a run does not fit into memory.
-    private static func size(_ network: Network, sampleShape: [Int]?, length: Int, wanted: Int?, request: RunRequest, data: String) throws -> Int {
+    private static func size(_ network: Network, sampleShape: [Int]?, length: Int, wanted: Int?, request: RunRequest, data: String) throws
+        -> Int
+    {
         func bytes(_ samples: Int) throws -> Int {
             try Executor.memory(
                 network, batch: shape(samples: samples, sampleShape: sampleShape, length: length), request: request)

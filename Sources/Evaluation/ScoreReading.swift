@@ -83,7 +83,8 @@ extension SampleBatches {
     ///   - kept: where all scores are written, in their shape, where they are wanted.
     /// - Throws: ``DataFitError`` where the output is no table of scores.
     public func answers(
-        _ place: Int, from values: Tensor, by reading: ScoreReading, parameters: ParameterValues? = nil, keeping kept: Tensor? = nil, team: Team
+        _ place: Int, from values: Tensor, by reading: ScoreReading, parameters: ParameterValues? = nil, keeping kept: Tensor? = nil,
+        team: Team
     ) throws -> Answers {
         let shape = reading.shape(of: values)
         guard shape.count == 2 || shape.count == 3 else {

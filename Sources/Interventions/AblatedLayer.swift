@@ -30,12 +30,15 @@ public struct AblatedLayer: Sendable {
             return NeuronPlaces(shapes[reader.index]).neurons == layer.outNeurons
         }
         guard let node else {
-            throw AblationError(layer: layer.name, "its rows are not the neurons of an output of the network", expected: "a layer with \(layer.outNeurons) outputs")
+            throw AblationError(
+                layer: layer.name, "its rows are not the neurons of an output of the network",
+                expected: "a layer with \(layer.outNeurons) outputs")
         }
         self.node = node
         guard clustering.outLabels.count == layer.outNeurons, clustering.inLabels.count == layer.inNeurons else {
             throw AblationError(
-                layer: layer.name, "the clusters are another layer's", expected: "\(layer.outNeurons) out- and \(layer.inNeurons) in-neurons",
+                layer: layer.name, "the clusters are another layer's",
+                expected: "\(layer.outNeurons) out- and \(layer.inNeurons) in-neurons",
                 found: "\(clustering.outLabels.count) and \(clustering.inLabels.count)")
         }
         isolatedCount = clustering.outLabels.isolatedCount
@@ -62,7 +65,8 @@ public struct AblatedLayer: Sendable {
             for (neuron, label) in labels.values.enumerated() where label == Labels.none && totals[neuron] > 0 {
                 throw AblationError(
                     layer: layer.name, "\(side)-neuron \(neuron) has weights and is in no cluster",
-                    expected: "clusters that partition the layer", found: "\(labels.isolatedCount) of \(totals.count) \(side)-neurons without one")
+                    expected: "clusters that partition the layer",
+                    found: "\(labels.isolatedCount) of \(totals.count) \(side)-neurons without one")
             }
         }
     }

@@ -33,7 +33,8 @@ extension ClusterAblation {
         let classCount = evaluator.classCount
         try BatchLoop(count: batches.ranges.count, threads: threads).run(
             worker: { team in
-                try AblationWorker(plans, ablation: self, batches: batches, means: means, partners: partners, classCount: classCount, team: team)
+                try AblationWorker(
+                    plans, ablation: self, batches: batches, means: means, partners: partners, classCount: classCount, team: team)
             },
             compute: { worker, place in try worker.ablate(place, keepsAnswers: keepsAnswers) },
             consume: { _, batch in
@@ -130,9 +131,10 @@ struct AblationSums {
         }
         squaredOutputs = plans.map { _ in 0 }
         dependence = plans.map { plan in
-            Dictionary(uniqueKeysWithValues: ClusterAblation.Switch.allCases.map {
-                ($0, [Int](repeating: 0, count: plan.layer.clusterCount + 1))
-            })
+            Dictionary(
+                uniqueKeysWithValues: ClusterAblation.Switch.allCases.map {
+                    ($0, [Int](repeating: 0, count: plan.layer.clusterCount + 1))
+                })
         }
     }
 

@@ -15,7 +15,10 @@ private func summed(_ count: Int, _ terms: (Int) -> Vector, _ single: (Int) -> F
     var first = 0
     while first < count {
         let end = min(first &+ stretch, count)
-        var a = Vector.zero, b = a, c = a, d = a
+        var a = Vector.zero
+        var b = a
+        var c = a
+        var d = a
         var i = first
         while i &+ 32 <= end {
             a += terms(i)

@@ -2,9 +2,9 @@
 // (y, x) of the output reads input[offsets[t] + y * inputStride + x], so that shifted copies of the image need not be made.
 
 #if WIDE_VECTORS
-    private typealias Vector = SIMD16<Float>
+private typealias Vector = SIMD16<Float>
 #else
-    private typealias Vector = SIMD8<Float>
+private typealias Vector = SIMD8<Float>
 #endif
 
 @inline(__always)
@@ -16,9 +16,9 @@ private func load(_ pointer: UnsafePointer<Float>) -> Vector {
 @inline(__always)
 private func fused(_ sum: Vector, _ a: Vector, _ b: Vector) -> Vector {
     #if FUSED_MULTIPLY_ADD
-        return sum.addingProduct(a, b)
+    return sum.addingProduct(a, b)
     #else
-        return sum + a * b
+    return sum + a * b
     #endif
 }
 
@@ -84,9 +84,18 @@ public func correlate(
             let a = Places(index, perRow, height, width, inputStride)
             let b = Places(index &+ 1, perRow, height, width, inputStride)
             let c = Places(index &+ 2, perRow, height, width, inputStride)
-            var a0 = s0, a1 = s1, a2 = s2, a3 = s3
-            var b0 = s0, b1 = s1, b2 = s2, b3 = s3
-            var c0 = s0, c1 = s1, c2 = s2, c3 = s3
+            var a0 = s0
+            var a1 = s1
+            var a2 = s2
+            var a3 = s3
+            var b0 = s0
+            var b1 = s1
+            var b2 = s2
+            var b3 = s3
+            var c0 = s0
+            var c1 = s1
+            var c2 = s2
+            var c3 = s3
             let (pa, pb, pc) = (input + a.input, input + b.input, input + c.input)
             var w = block
             for tap in 0..<taps {
@@ -152,9 +161,18 @@ public func addTapProducts(
         let x = input + Int(offsets[tap])
         let y = input + Int(offsets[min(tap &+ 1, taps &- 1)])
         let z = input + Int(offsets[min(tap &+ 2, taps &- 1)])
-        var x0 = Vector.zero, x1 = x0, x2 = x0, x3 = x0
-        var y0 = x0, y1 = x0, y2 = x0, y3 = x0
-        var z0 = x0, z1 = x0, z2 = x0, z3 = x0
+        var x0 = Vector.zero
+        var x1 = x0
+        var x2 = x0
+        var x3 = x0
+        var y0 = x0
+        var y1 = x0
+        var y2 = x0
+        var y3 = x0
+        var z0 = x0
+        var z1 = x0
+        var z2 = x0
+        var z3 = x0
         for sample in 0..<samples {
             for row in 0..<height {
                 let line = gradient + (sample &* gradientSample &+ row &* gradientStride)

@@ -5,9 +5,9 @@
 @inline(__always)
 private func multiplyAdd(_ a: Double, _ b: Double, _ c: Double) -> Double {
     #if FUSED_MULTIPLY_ADD
-        return c.addingProduct(a, b)
+    return c.addingProduct(a, b)
     #else
-        return a * b + c
+    return a * b + c
     #endif
 }
 
@@ -140,7 +140,8 @@ public func sumExponentials(_ x: UnsafePointer<Float>, _ count: Int, _ shift: Do
 
 /// The sum of e^p_i (p_i - q_i) with p_i = x_i - xTotal and q_i = y_i - yTotal, logarithms of probabilities: what has the probability 0 in p
 /// adds nothing.
-public func sumDivergence(_ x: UnsafePointer<Float>, _ xTotal: Double, _ y: UnsafePointer<Float>, _ yTotal: Double, _ count: Int) -> Double {
+public func sumDivergence(_ x: UnsafePointer<Float>, _ xTotal: Double, _ y: UnsafePointer<Float>, _ yTotal: Double, _ count: Int) -> Double
+{
     sum(count) { i in
         let p = Double(x[i]) - xTotal
         let probability = exponential(p)

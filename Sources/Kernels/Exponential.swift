@@ -5,9 +5,9 @@
 @inline(__always)
 func multiplyAdd(_ a: Float, _ b: Float, _ c: Float) -> Float {
     #if FUSED_MULTIPLY_ADD
-        return c.addingProduct(a, b)
+    return c.addingProduct(a, b)
     #else
-        return a * b + c
+    return a * b + c
     #endif
 }
 

@@ -33,9 +33,9 @@ func storeLanes(_ lanes: Lanes, _ target: UnsafeMutablePointer<Float>, _ count: 
 @inline(__always)
 func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
     #if FUSED_MULTIPLY_ADD
-        return c.addingProduct(a, b)
+    return c.addingProduct(a, b)
     #else
-        return a * b + c
+    return a * b + c
     #endif
 }
 

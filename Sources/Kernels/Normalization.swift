@@ -18,7 +18,11 @@ private struct RowMoments {
     /// The first sum gives a center near the mean; the second pass, over small differences, what is missing.
     @inline(__always)
     static func layer(_ x: UnsafePointer<Float>, _ count: Int, _ epsilon: Float) -> RowMoments {
-        let sum = sumLanes(count) { i in loadLanes(x + i) } last: { i, rest in loadLanes(x + i, rest, filling: 0) }
+        let sum = sumLanes(count) { i in
+            loadLanes(x + i)
+        } last: { i, rest in
+            loadLanes(x + i, rest, filling: 0)
+        }
         let center = Float(sum / Double(count))
         var (differences, squares) = (0.0, 0.0)
         var i = 0

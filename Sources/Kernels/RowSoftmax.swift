@@ -22,7 +22,11 @@ public func rowMaximum(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
 /// The sum of a row of numbers.
 @inline(__always)
 private func rowSum(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
-    sumLanes(count) { i in loadLanes(x + i) } last: { i, rest in loadLanes(x + i, rest, filling: 0) }
+    sumLanes(count) { i in
+        loadLanes(x + i)
+    } last: { i, rest in
+        loadLanes(x + i, rest, filling: 0)
+    }
 }
 
 /// y_i = e^(x_i - shift) for a shift that no x exceeds; returns their sum. y may be x.

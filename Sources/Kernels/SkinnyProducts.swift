@@ -2,9 +2,9 @@
 // which costs more than the product itself when there are only a few vectors.
 
 #if WIDE_VECTORS
-    private typealias Vector = SIMD16<Float>
+private typealias Vector = SIMD16<Float>
 #else
-    private typealias Vector = SIMD8<Float>
+private typealias Vector = SIMD8<Float>
 #endif
 
 @inline(__always)
@@ -21,9 +21,9 @@ private func store(_ vector: Vector, _ pointer: UnsafeMutablePointer<Float>) {
 @inline(__always)
 private func fused(_ sum: Vector, _ a: Vector, _ b: Vector) -> Vector {
     #if FUSED_MULTIPLY_ADD
-        return sum.addingProduct(a, b)
+    return sum.addingProduct(a, b)
     #else
-        return sum + a * b
+    return sum + a * b
     #endif
 }
 
@@ -40,7 +40,14 @@ public func multiplyFourByTransposed(
     while row &+ 2 <= rows {
         let a = matrix + row &* columns
         let b = a + columns
-        var a0 = Vector.zero, a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0
+        var a0 = Vector.zero
+        var a1 = a0
+        var a2 = a0
+        var a3 = a0
+        var b0 = a0
+        var b1 = a0
+        var b2 = a0
+        var b3 = a0
         var j = 0
         while j < whole {
             let (va, vb) = (load(a + j), load(b + j))

@@ -54,10 +54,11 @@ struct LayerClusterer: Sendable {
             _ = try BipartiteSpectrum.finiteSums(of: weights, name: name, threads: threads)
             return .similarities(spectrum)
         }
-        let needed = counts.map { count in
-            if options.method == .contiguous, case .fixed = count { return 0 }
-            return count.spectrumSize
-        }.max() ?? 0
+        let needed =
+            counts.map { count in
+                if options.method == .contiguous, case .fixed = count { return 0 }
+                return count.spectrumSize
+            }.max() ?? 0
         guard needed > 0 else {
             _ = try BipartiteSpectrum.finiteSums(of: weights, name: name, threads: threads)
             return .order
@@ -84,7 +85,8 @@ struct LayerClusterer: Sendable {
             )
         case (.bsgc, .weights(let spectrum)):
             return try twoSided(
-                weights, out: (spectrum.outPoints(count), spectrum.connectedOut), in: (spectrum.inPoints(count), spectrum.connectedIn), name, count)
+                weights, out: (spectrum.outPoints(count), spectrum.connectedOut), in: (spectrum.inPoints(count), spectrum.connectedIn),
+                name, count)
         case (_, .similarities(let spectrum)):
             return try twoSided(
                 weights, out: (spectrum.out.points(count), spectrum.out.connected),

@@ -106,7 +106,8 @@ struct AnalysisRunner: Sendable {
         case .clustering(let options, let requested):
             let perLayer: [[ModelAnalysis.Layer]]
             // Layers that share their clusters share their number.
-            let counts = options.method == .network || options.coupling == .chained
+            let counts =
+                options.method == .network || options.coupling == .chained
                 ? graph.layers.first.flatMap { settled[$0.name] } ?? requested : requested
             var cuts = [Double?](repeating: nil, count: counts.count)
             switch (options.method, options.coupling) {

@@ -60,7 +60,9 @@ public final class Executor {
         for (index, step) in plan.steps.enumerated() {
             let raw = memory.raws[index]
             if step.copiesBase {
-                guard let value = base?[step.node] else { preconditionFailure("the base run has no '\(network.nodes[step.node.index].site)'") }
+                guard let value = base?[step.node] else {
+                    preconditionFailure("the base run has no '\(network.nodes[step.node.index].site)'")
+                }
                 raw.copy(from: value)
             } else if step.operation is InputOperation {
                 guard case .values(let given) = batch else { preconditionFailure("tokens for an input of numbers") }

@@ -117,7 +117,8 @@ public final class Gradients {
             let parameterGradients = step.parameters.map { self.parameterGradients[$0] }
             let parameterTargets = target == .add ? step.parameters.map { _ in .add } : pass.parameterTargets
             if !step.operation.overwritesGradients {
-                for (gradient, target) in zip(inputGradients + parameterGradients, pass.inputTargets + parameterTargets) where target == .overwrite {
+                for (gradient, target) in zip(inputGradients + parameterGradients, pass.inputTargets + parameterTargets)
+                where target == .overwrite {
                     gradient?.fill(0)
                 }
             }

@@ -131,7 +131,11 @@ extension Intervention {
                 let first = (row * places.neurons + neuron) * places.inner
                 for range in inner {
                     let (start, end) = (first + range.lowerBound, first + range.upperBound)
-                    if let last = ranges.last, last.upperBound == start { ranges[ranges.count - 1] = last.lowerBound..<end } else { ranges.append(start..<end) }
+                    if let last = ranges.last, last.upperBound == start {
+                        ranges[ranges.count - 1] = last.lowerBound..<end
+                    } else {
+                        ranges.append(start..<end)
+                    }
                 }
             }
         }

@@ -6,7 +6,8 @@ extension Network {
     /// - Throws: ``NetworkError`` where they do not fit.
     public func sampleShape(for given: [Int]) throws(NetworkError) -> [Int] {
         guard case .values(let wanted) = input else {
-            throw NetworkError("the model reads tokens", expected: "token ids or text", found: "samples of \(Self.words(given.map(Optional.some)))")
+            throw NetworkError(
+                "the model reads tokens", expected: "token ids or text", found: "samples of \(Self.words(given.map(Optional.some)))")
         }
         func fits(_ shape: [Int]) -> Bool { shape.count == wanted.count && zip(wanted, shape).allSatisfy { $0 == nil || $0 == $1 } }
         if fits(given) { return given }
@@ -16,7 +17,8 @@ extension Network {
         var hint: String?
         if wanted.count == 3, given.count == 3, given[2] == wanted[0] { hint = "the channels come first, as in PyTorch" }
         throw NetworkError(
-            "the samples do not fit the model", expected: "samples of \(Self.words(wanted))", found: "samples of \(Self.words(given.map(Optional.some)))", hint: hint)
+            "the samples do not fit the model", expected: "samples of \(Self.words(wanted))",
+            found: "samples of \(Self.words(given.map(Optional.some)))", hint: hint)
     }
 
     /// The nodes whose outputs a run from a recorded one reads: everything that a changed node or parameter leaves as it was and that

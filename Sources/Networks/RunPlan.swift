@@ -55,7 +55,8 @@ struct RunPlan {
             let inputShapes = planned.inputs.map { shapes[$0.index] }
             let isIntervened = request.intervened.contains(planned.node)
             var output: Int?
-            if planned.operation.worksInPlace, !planned.copiesBase, let first = planned.inputs.first, !kept.contains(first), lastUse[first] == index,
+            if planned.operation.worksInPlace, !planned.copiesBase, let first = planned.inputs.first, !kept.contains(first),
+                lastUse[first] == index,
                 case .arena(let offset)? = places[first], shapes[first.index].reduce(1, *) == count,
                 planned.inputs.filter({ $0 == first }).count == 1
             {

@@ -50,9 +50,12 @@ public enum ActivationFunction: String, Sendable, CaseIterable {
             // Zeros are written into the nearest cache just before they are added to.
             for first in stride(from: range.lowerBound, to: range.upperBound, by: Self.near) {
                 let count = min(Self.near, range.upperBound - first)
-                let (x, dy, dx) = (UnsafePointer(source.pointer + first), UnsafePointer(outputGradient.pointer + first), gradient.pointer + first)
+                let (x, dy, dx) = (
+                    UnsafePointer(source.pointer + first), UnsafePointer(outputGradient.pointer + first), gradient.pointer + first
+                )
                 if target == .overwrite { dx.update(repeating: 0, count: count) }
-                Elementwise.isWide ? KernelsV3.addActivationGradient(code, x, dy, dx, count) : Kernels.addActivationGradient(code, x, dy, dx, count)
+                Elementwise.isWide
+                    ? KernelsV3.addActivationGradient(code, x, dy, dx, count) : Kernels.addActivationGradient(code, x, dy, dx, count)
             }
         }
     }

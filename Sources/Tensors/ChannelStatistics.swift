@@ -136,7 +136,9 @@ public enum ChannelStatistics {
             let shift = source == .measured ? -scale * Float(total / count) : 0
             let slope = source == .measured ? -scale * inverse * inverse * Float(product / count) : 0
             planes.forEach(channel) {
-                let (x, dy, dx) = (UnsafePointer(values.pointer + $0), UnsafePointer(outputGradient.pointer + $0), valueGradient.pointer + $0)
+                let (x, dy, dx) = (
+                    UnsafePointer(values.pointer + $0), UnsafePointer(outputGradient.pointer + $0), valueGradient.pointer + $0
+                )
                 Elementwise.isWide
                     ? KernelsV3.addLinear(dy, scale, x, center, slope, shift, dx, planes.places)
                     : Kernels.addLinear(dy, scale, x, center, slope, shift, dx, planes.places)

@@ -35,7 +35,8 @@ public enum Correlation {
 
     /// gradient [samples, channels, ...] = or += what the outputs' gradient gives the images.
     public static func addImageGradient(
-        _ shape: ConvolutionShape, _ outputGradient: Tensor, filters: Tensor, to gradient: Tensor, _ target: Product.Target = .add, scratch: Tensor,
+        _ shape: ConvolutionShape, _ outputGradient: Tensor, filters: Tensor, to gradient: Tensor, _ target: Product.Target = .add,
+        scratch: Tensor,
         team: Team
     ) {
         check(shape, gradient, filters, outputGradient)
@@ -49,7 +50,9 @@ public enum Correlation {
         for group in 0..<shape.groups {
             let source = UnsafePointer(filters.pointer + group * groupFilters * shape.taps)
             // The filters turned round, and outputs and channels in each other's places.
-            FilterBlocks.write(rows: shape.groupChannels, taps: mirrored.taps, to: pass.weights(scratch) + group * pass.rows * mirrored.taps) {
+            FilterBlocks.write(
+                rows: shape.groupChannels, taps: mirrored.taps, to: pass.weights(scratch) + group * pass.rows * mirrored.taps
+            ) {
                 channel, tap in
                 let filter = tap / kernel
                 return source[filter &* shape.taps &+ channel &* kernel &+ (kernel &- 1 &- (tap &- filter &* kernel))]

@@ -39,7 +39,8 @@ public enum Elementwise {
         _ body: @Sendable (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>) -> Void
     ) {
         precondition(
-            parts.width == blocks * length && parts.rows == whole.rows && start >= 0 && start + (blocks - 1) * stride + length <= whole.width,
+            parts.width == blocks * length && parts.rows == whole.rows && start >= 0
+                && start + (blocks - 1) * stride + length <= whole.width,
             "\(blocks) blocks of \(length) between \(whole.shape) and \(parts.shape)")
         team.forEach(whole.rows, step: max(1, piece / max(parts.width, 1))) { rows in
             for row in rows {

@@ -6,9 +6,10 @@ import KernelsV4
 struct KernelSet: Sendable {
     typealias Numbers<Scalar> = UnsafePointer<Scalar>
     typealias Target<Scalar> = UnsafeMutablePointer<Scalar>
-    typealias NormalizeWide<Scalar> = @Sendable (
-        Numbers<Scalar>, Int, Double, Numbers<Double>, Double, Numbers<Double>, Target<Double>
-    ) -> Void
+    typealias NormalizeWide<Scalar> =
+        @Sendable (
+            Numbers<Scalar>, Int, Double, Numbers<Double>, Double, Numbers<Double>, Target<Double>
+        ) -> Void
 
     let addAbsoluteRowSingle: @Sendable (Numbers<Float>, Int, Target<Double>) -> Double
     let addAbsoluteRowDouble: @Sendable (Numbers<Double>, Int, Target<Double>) -> Double
@@ -17,12 +18,9 @@ struct KernelSet: Sendable {
     let normalizeRow: @Sendable (Numbers<Float>, Int, Float, Numbers<Float>, Float, Numbers<Float>, Target<Float>) -> Void
     let normalizeRowSingle: NormalizeWide<Float>
     let normalizeRowDouble: NormalizeWide<Double>
-    let assignNearest:
-        @Sendable (Numbers<Double>, Int, Int, Int, Numbers<Double>, Int, Target<Int64>, Target<Double>) -> Bool
-    let minimumDistances:
-        @Sendable (Numbers<Double>, Int, Int, Int, Numbers<Double>, Numbers<Double>, Target<Double>) -> Double
-    let sumByCluster:
-        @Sendable (Numbers<Double>, Int, Int, Int, Numbers<Int64>, Int, Target<Double>, Target<Int>) -> Void
+    let assignNearest: @Sendable (Numbers<Double>, Int, Int, Int, Numbers<Double>, Int, Target<Int64>, Target<Double>) -> Bool
+    let minimumDistances: @Sendable (Numbers<Double>, Int, Int, Int, Numbers<Double>, Numbers<Double>, Target<Double>) -> Double
+    let sumByCluster: @Sendable (Numbers<Double>, Int, Int, Int, Numbers<Int64>, Int, Target<Double>, Target<Int>) -> Void
     let multiplyFourByTransposed: @Sendable (Numbers<Float>, Numbers<Float>, Int, Int, Target<Float>, Int) -> Void
     let addFourByMatrix: @Sendable (Numbers<Float>, Int, Numbers<Float>, Int, Int, Target<Float>) -> Void
 

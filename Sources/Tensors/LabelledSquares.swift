@@ -22,7 +22,8 @@ public struct LabelledSquares: Sendable {
     ///   - rows: one label a stored row, -1 for none; as many for each block.
     ///   - places: one label for each place in a row, block after block; -1 for none.
     public init(rows: [Int], places: [Int], blocks: Int = 1) {
-        precondition(blocks > 0 && rows.count % blocks == 0 && places.count % blocks == 0, "\(rows.count) x \(places.count) in \(blocks) blocks")
+        precondition(
+            blocks > 0 && rows.count % blocks == 0 && places.count % blocks == 0, "\(rows.count) x \(places.count) in \(blocks) blocks")
         rowLabels = rows.map { $0 < 0 ? Self.noRow : Int32($0) }
         placeLabels = places.map { $0 < 0 ? Self.noPlace : Int32($0) }
         rowsPerBlock = rows.count / blocks
@@ -68,7 +69,8 @@ public struct LabelledSquares: Sendable {
 
     /// Adds weight * `inside` or weight * `outside` to the gradient of every element.
     public func addMultiples(of weights: Tensor, inside: Float, outside: Float, to gradient: Tensor, team: Team) {
-        precondition(weights.count == count && gradient.count == count, "\(weights.shape) and \(gradient.shape) for \(rowLabels.count) x \(width)")
+        precondition(
+            weights.count == count && gradient.count == count, "\(weights.shape) and \(gradient.shape) for \(rowLabels.count) x \(width)")
         team.forEach(rowLabels.count, step: step) { rows in
             placeLabels.withUnsafeBufferPointer { labels in
                 guard let first = labels.baseAddress else { return }

@@ -22,7 +22,8 @@ extension Pooling {
             height = top < bottom ? (bottom - 1 - top) / dilation + 1 : 0
             let first = (columns.padding + columns.stride - 1) / columns.stride
             // Vectors of every second number read one more.
-            let room = columns.length + columns.padding - WindowAxis.extent(kernel: columns.kernel, dilation: columns.dilation)
+            let room =
+                columns.length + columns.padding - WindowAxis.extent(kernel: columns.kernel, dilation: columns.dilation)
                 - (columns.stride - 1)
             let last = columns.stride <= 2 && height > 0 && room >= 0 ? min(columns.count, room / columns.stride + 1) : 0
             eights = first..<max(first, first + max(0, last - first) / 8 * 8)
@@ -84,7 +85,8 @@ extension Pooling {
                     let top = plane + 2 * row * columns.length
                     let bottom = top + columns.length
                     Elementwise.isWide
-                        ? KernelsV3.maximaOfSquares(top, bottom, out, columns.count) : Kernels.maximaOfSquares(top, bottom, out, columns.count)
+                        ? KernelsV3.maximaOfSquares(top, bottom, out, columns.count)
+                        : Kernels.maximaOfSquares(top, bottom, out, columns.count)
                     continue
                 }
                 let line = Line(rows, columns, row)

@@ -24,10 +24,12 @@ public enum Parallel {
             for _ in 1..<workers {
                 var handle = pthread_t()
                 let argument = Unmanaged.passRetained(work)
-                let status = pthread_create(&handle, nil, { raw in
-                    Unmanaged<Work>.fromOpaque(raw!).takeRetainedValue().run()
-                    return nil
-                }, argument.toOpaque())
+                let status = pthread_create(
+                    &handle, nil,
+                    { raw in
+                        Unmanaged<Work>.fromOpaque(raw!).takeRetainedValue().run()
+                        return nil
+                    }, argument.toOpaque())
                 if status == 0 {
                     handles.append(handle)
                 } else {

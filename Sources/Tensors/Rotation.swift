@@ -33,7 +33,8 @@ public struct Rotation: Sendable {
     ///
     /// The angle is rounded to single precision, as the models' own libraries round it; cosine and sine are exact beyond that.
     public func writeTable(frequencies: [Float], scale: Float, length: Int, into table: Tensor, team: Team) {
-        precondition(frequencies.count == half && table.count >= tableSize(length: length), "\(frequencies.count) frequencies for \(rotated)")
+        precondition(
+            frequencies.count == half && table.count >= tableSize(length: length), "\(frequencies.count) frequencies for \(rotated)")
         frequencies.withUnsafeBufferPointer { frequencies in
             nonisolated(unsafe) let frequencies = frequencies
             team.forEach(length, step: 16) { positions in

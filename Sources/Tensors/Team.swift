@@ -21,10 +21,12 @@ public final class Team: @unchecked Sendable {
         for _ in 1..<self.size {
             var handle = pthread_t()
             let argument = Unmanaged.passRetained(shared)
-            let status = pthread_create(&handle, nil, { raw in
-                Unmanaged<TeamWork>.fromOpaque(raw!).takeRetainedValue().serve()
-                return nil
-            }, argument.toOpaque())
+            let status = pthread_create(
+                &handle, nil,
+                { raw in
+                    Unmanaged<TeamWork>.fromOpaque(raw!).takeRetainedValue().serve()
+                    return nil
+                }, argument.toOpaque())
             if status == 0 { handles.append(handle) } else { argument.release() }
         }
     }

@@ -59,7 +59,9 @@ extension WeightMatrix {
     ///   - rowGroups: a number in 0..<groups for each row.
     ///   - columnGroups: likewise for each column.
     public func blockSums(rowGroups: [Int], columnGroups: [Int], groups: Int, threads: Int = 1) throws -> BlockSums {
-        precondition(rowGroups.count == rows && columnGroups.count == columns, "\(rowGroups.count) x \(columnGroups.count) labels for \(rows) x \(columns)")
+        precondition(
+            rowGroups.count == rows && columnGroups.count == columns,
+            "\(rowGroups.count) x \(columnGroups.count) labels for \(rows) x \(columns)")
         precondition(rowGroups.allSatisfy { 0..<groups ~= $0 } && columnGroups.allSatisfy { 0..<groups ~= $0 }, "labels beyond \(groups)")
         let width = columns
         let pieces = try Parallel.map(count: Self.runs, threads: threads) { index in

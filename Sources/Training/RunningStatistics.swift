@@ -15,7 +15,9 @@ struct RunningStatistics: Sendable {
     init(_ network: Network) {
         followers = network.nodes.compactMap { node in
             guard let norm = node.operation as? BatchNorm, node.parameters.count >= 2 else { return nil }
-            return Follower(norm: norm, input: node.inputs[0], mean: node.parameters[node.parameters.count - 2], variance: node.parameters[node.parameters.count - 1])
+            return Follower(
+                norm: norm, input: node.inputs[0], mean: node.parameters[node.parameters.count - 2],
+                variance: node.parameters[node.parameters.count - 1])
         }
     }
 

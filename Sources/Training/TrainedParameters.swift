@@ -27,7 +27,8 @@ public struct TrainedParameters: Sendable, Equatable {
                 let matches = learned.filter { glob.matches(network.parameters[$0.index].name) }
                 guard !matches.isEmpty else {
                     let names = learned.prefix(3).map { "'\(network.parameters[$0.index].name)'" }.joined(separator: ", ")
-                    throw TrainingError("no parameter matches '\(pattern)'", subject: option, expected: "a pattern of names such as \(names)")
+                    throw TrainingError(
+                        "no parameter matches '\(pattern)'", subject: option, expected: "a pattern of names such as \(names)")
                 }
                 found.formUnion(matches)
             }

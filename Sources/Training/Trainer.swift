@@ -121,7 +121,8 @@ public final class Trainer {
         let limit = PhysicalMemory.byteCount
         guard !overflow, bytes <= limit else {
             throw TrainingError(
-                "weights, gradients and the optimiser's memory do not fit", expected: "at most \(limit) bytes", found: overflow ? nil : "\(bytes)")
+                "weights, gradients and the optimiser's memory do not fit", expected: "at most \(limit) bytes",
+                found: overflow ? nil : "\(bytes)")
         }
     }
 
@@ -151,7 +152,8 @@ public final class Trainer {
             let batch = all[places]
             let answers = samples.answerCount(of: batch)
             guard answers > 0 else {
-                throw TrainingError("a batch without an answer to learn from", subject: "step \(step + 1)", expected: "sequences of 2 tokens or more")
+                throw TrainingError(
+                    "a batch without an answer to learn from", subject: "step \(step + 1)", expected: "sequences of 2 tokens or more")
             }
             let weight = 1 / (Double(answers) * Double(batches.count))
             return samples.chunks(of: batch, size: plan.size).map { Chunk(samples: $0, weight: weight) }
@@ -167,13 +169,17 @@ public final class Trainer {
         let answers = try run(chunks)
         let sums = term?.sums(parameters, team: team) ?? []
         let loss = answers.loss + (term?.loss(sums) ?? 0)
-        guard loss.isFinite else { throw TrainingError("the loss is not finite", subject: "step \(step + 1)", found: loss.isNaN ? "nan" : "\(loss)") }
+        guard loss.isFinite else {
+            throw TrainingError("the loss is not finite", subject: "step \(step + 1)", found: loss.isNaN ? "nan" : "\(loss)")
+        }
 
         let gradients = lanes[0].gradients
         for lane in lanes.dropFirst().prefix(max(chunks.count - 1, 0)) { Elementwise.add(lane.gradients, to: gradients, team: team) }
         term?.addGradient(sums, parameters, to: gradientPlaces, team: team)
         let norm = ParameterUpdate.sumOfSquares(gradients, team: team).squareRoot()
-        guard norm.isFinite else { throw TrainingError("the gradient is not finite", subject: "step \(step + 1)", found: norm.isNaN ? "nan" : "\(norm)") }
+        guard norm.isFinite else {
+            throw TrainingError("the gradient is not finite", subject: "step \(step + 1)", found: norm.isNaN ? "nan" : "\(norm)")
+        }
         let rate = settings.learningRate[step]
         update(gradients, rate: rate, factor: settings.largestNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1)
         step += 1

@@ -97,7 +97,9 @@ public struct TrainingState {
             throw TrainingError("is a damaged state of a training run")
         }
         self.record = record
-        tensors = checkpoint.tensors.filter { $0.name != Self.recordName && $0.dtype == .f32 }.map { ($0.name, $0.sharedFloats(shape: $0.shape)) }
+        tensors = checkpoint.tensors.filter { $0.name != Self.recordName && $0.dtype == .f32 }.map {
+            ($0.name, $0.sharedFloats(shape: $0.shape))
+        }
     }
 }
 
@@ -143,7 +145,8 @@ extension Trainer {
             }
             guard found.shape == tensor.shape else {
                 throw TrainingError(
-                    "the state is of another model", subject: "tensor '\(name)'", expected: "\(tensor.count) numbers", found: "\(found.count)")
+                    "the state is of another model", subject: "tensor '\(name)'", expected: "\(tensor.count) numbers",
+                    found: "\(found.count)")
             }
         }
         var restored: ClusterabilityTerm?

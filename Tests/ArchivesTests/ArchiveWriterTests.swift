@@ -14,7 +14,8 @@ import Testing
     }
 
     private static let members: [(String, [UInt8])] = [
-        ("model.safetensors", (0..<5000).map { UInt8($0 % 251) }), ("empty", []), ("größe/" + String(repeating: "n", count: 150), [1, 2, 3]),
+        ("model.safetensors", (0..<5000).map { UInt8($0 % 251) }), ("empty", []),
+        ("größe/" + String(repeating: "n", count: 150), [1, 2, 3]),
     ]
 
     @Test func aTarIsReadBackInPlace() throws {

@@ -29,7 +29,8 @@ import Testing
                 let local = localSizes ?? size
                 file += [0x50, 0x4B, 3, 4, 20, 0] + Self.little(flags) + [UInt8](repeating: 0, count: 10)
                 file += Self.little(local) + Self.little(local) + Self.little(UInt16(name.count)) + [0, 0] + name + member.content
-                let extra = uses64Bits ? [1, 0, 24, 0] + Self.little(UInt64(size)) + Self.little(UInt64(size)) + Self.little(UInt64(offset)) : []
+                let extra =
+                    uses64Bits ? [1, 0, 24, 0] + Self.little(UInt64(size)) + Self.little(UInt64(size)) + Self.little(UInt64(offset)) : []
                 let narrow: (UInt32) -> UInt32 = { uses64Bits ? .max : $0 }
                 directory += [0x50, 0x4B, 1, 2, 20, 0, 20, 0] + Self.little(flags) + [UInt8](repeating: 0, count: 10)
                 directory += Self.little(narrow(size)) + Self.little(narrow(size + extraSize))
@@ -42,7 +43,9 @@ import Testing
             file += directory
             if uses64Bits {
                 file += [0x50, 0x4B, 6, 6] + Self.little(UInt64(44)) + [45, 0, 45, 0] + [UInt8](repeating: 0, count: 8)
-                file += Self.little(UInt64(count)) + Self.little(UInt64(count)) + Self.little(UInt64(directory.count)) + Self.little(UInt64(start))
+                file +=
+                    Self.little(UInt64(count)) + Self.little(UInt64(count)) + Self.little(UInt64(directory.count))
+                    + Self.little(UInt64(start))
                 file += [0x50, 0x4B, 6, 7, 0, 0, 0, 0] + Self.little(UInt64(end)) + [1, 0, 0, 0]
             }
             file += [0x50, 0x4B, 5, 6, 0, 0, 0, 0] + Self.little(count) + Self.little(count)

@@ -121,7 +121,9 @@ struct GGUFTests {
     }
 
     @Test func dataThatOverlapOrLeaveTheFileAreRefused() {
-        #expect(problem(Builder.file(tensors: [("a", 16, 0), ("b", 8, 32)], dataCount: 64))?.contains("tensor 'b': overlaps tensor 'a'") == true)
+        #expect(
+            problem(Builder.file(tensors: [("a", 16, 0), ("b", 8, 32)], dataCount: 64))?.contains("tensor 'b': overlaps tensor 'a'") == true
+        )
         #expect(problem(Builder.file(tensors: [("a", 8, 0), ("b", 9, 32)], dataCount: 64))?.contains("its data leave the file") == true)
         #expect(problem(Builder.file(tensors: [("a", 8, 0), ("a", 8, 32)], dataCount: 64))?.contains("names it twice") == true)
         #expect(problem(Builder.file(tensors: [("a", 8, 4)], dataCount: 64))?.contains("bad offset") == true)

@@ -99,7 +99,10 @@ import Testing
         ]
         let model = LayerCatalog(tensors: tensors, keepsOrder: true)
         let conv = try #require(model["conv.weight"]).weights()
-        guard case .double = conv else { Issue.record("a convolution in single precision"); return }
+        guard case .double = conv else {
+            Issue.record("a convolution in single precision")
+            return
+        }
         #expect(rows(conv) == [[5], [13]])
         #expect(rows(try #require(model["depthwise.weight"]).weights()) == [[1], [0], [2]])
         let tiny = try #require(model["tiny.weight"]).weights()[0, 0]
@@ -113,13 +116,17 @@ import Testing
     }
 
     @Test func stacksOfExpertsAreNoMatrices() throws {
-        let model = try catalog([("blk.0.ffn_up_exps.weight", [2, 3, 4]), ("blk.0.ffn_up.weight", [3, 4]), ("token_embd.weight", [5, 4])])
+        let model = try catalog([
+            ("blk.0.ffn_up_exps.weight", [2, 3, 4]), ("blk.0.ffn_up.weight", [3, 4]), ("token_embd.weight", [5, 4]),
+        ])
         #expect(model.family == .gguf)
         #expect(model["blk.0.ffn_up_exps.weight"] == nil)
         #expect(throws: LayerSelectionError.self) { try model.select(["blk.0.ffn_up_exps.weight"]) }
     }
 
-    @Test(arguments: [MatrixLayout.transposed(blocks: 3, in: 130, out: 5), .asStored(out: 15, in: 130), .convolution(out: 15, in: 13, kernel: 10)])
+    @Test(arguments: [
+        MatrixLayout.transposed(blocks: 3, in: 130, out: 5), .asStored(out: 15, in: 130), .convolution(out: 15, in: 13, kernel: 10),
+    ])
     func bandsOfRowsAreTheRowsOfTheWhole(layout: MatrixLayout) throws {
         let layer = Layer(tensor: try record("w", [15 * 130]), layout: layout)
         let whole = rows(try layer.weights())

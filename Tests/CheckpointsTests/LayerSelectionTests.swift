@@ -20,7 +20,9 @@ import Testing
     }
 
     @Test func aNaturalOrderThatIsNoChainIsCorrectedByTheShapes() throws {
-        let model = try catalog([("hidden1.weight", [7, 8]), ("hidden2.weight", [6, 7]), ("input.weight", [8, 5]), ("output.weight", [3, 6])])
+        let model = try catalog([
+            ("hidden1.weight", [7, 8]), ("hidden2.weight", [6, 7]), ("input.weight", [8, 5]), ("output.weight", [3, 6]),
+        ])
         #expect(model.family == .chain)
         #expect(try model.select([]).map(\.name) == ["hidden1.weight", "hidden2.weight"])
     }
@@ -65,7 +67,10 @@ import Testing
         func name(_ block: Int) -> String { pattern.split(separator: "%", omittingEmptySubsequences: false).joined(separator: "\(block)") }
         let blocks = [0, 1, 2, 10]
         var tensors: [(String, [Int])] = blocks.map { (name($0), [12, 4]) }
-        tensors += [("model.decoder.layers.0.self_attn.q_proj.weight", [4, 4]), ("lm_head.weight", [9, 4]), ("layers.0.feed_forward.w1.weight", [12, 4])]
+        tensors += [
+            ("model.decoder.layers.0.self_attn.q_proj.weight", [4, 4]), ("lm_head.weight", [9, 4]),
+            ("layers.0.feed_forward.w1.weight", [12, 4]),
+        ]
         if pattern.contains("gpt_neox") { tensors += [("gpt_neox.embed_in.weight", [9, 4])] }
         let model = try catalog(tensors)
         #expect(model.family == family)

@@ -137,7 +137,10 @@ struct TorchFilesTests {
 
     @Test func flippedBitsThrowOrAreReadable() throws {
         var generator = SplitMix(state: 1)
-        let names = ["views.pt", "views_legacy.pth", "views_protocol4.pt", "arrays0.pkl", "arrays5.pkl", "training_legacy.pth", "tensors.pkl", "script.pt"]
+        let names = [
+            "views.pt", "views_legacy.pth", "views_protocol4.pt", "arrays0.pkl", "arrays5.pkl", "training_legacy.pth", "tensors.pkl",
+            "script.pt",
+        ]
         var failures = 0
         for name in names {
             let bytes = try TorchFixtures.bytes(name)

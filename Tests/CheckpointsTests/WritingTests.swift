@@ -38,19 +38,25 @@ import Testing
         let values = Tensor(shape: [2, 3], [1, -2, 0.1, 1e-8, 3.5, 65504])
         return CheckpointDraft(
             tensors: [
-                .init(name: "z.half", dtype: .f16, shape: [2, 3]) { values }, .init(name: "a.count", dtype: .u8, shape: [3]) { ByteRegion(copying: [1, 2, 3]) },
+                .init(name: "z.half", dtype: .f16, shape: [2, 3]) { values },
+                .init(name: "a.count", dtype: .u8, shape: [3]) { ByteRegion(copying: [1, 2, 3]) },
                 .init(name: "a.weight", dtype: .f32, shape: [2, 3]) { values }, .init(name: "a.brain", dtype: .bf16, shape: [6]) { values },
-                .init(name: "b \"odd\"\n/é", dtype: .f64, shape: [3, 2]) { values }, .init(name: "scalar", dtype: .i64, shape: []) { ByteRegion(copying: [UInt8](repeating: 255, count: 8)) },
+                .init(name: "b \"odd\"\n/é", dtype: .f64, shape: [3, 2]) { values },
+                .init(name: "scalar", dtype: .i64, shape: []) { ByteRegion(copying: [UInt8](repeating: 255, count: 8)) },
                 .init(name: "empty", dtype: .f32, shape: [0, 4]) { Tensor(shape: [0, 4], []) },
             ],
-            files: ["config.json": region(#"{"model_type": "x"}"#), "modinspect.json": region("{\"architecture\": \"a,relu\"}\n"), "tokenizer.json": region("{}")])
+            files: [
+                "config.json": region(#"{"model_type": "x"}"#), "modinspect.json": region("{\"architecture\": \"a,relu\"}\n"),
+                "tokenizer.json": region("{}"),
+            ])
     }
 
     @Test(arguments: ["m.tar", "m.safetensors", "m", "m.v2/"]) func whatIsWrittenIsReadAgain(name: String) throws {
         try withFolder { folder in
             try CheckpointWriter(path: folder + "/" + name).write(draft())
             let checkpoint = try Checkpoint.open(folder + "/" + name)
-            #expect(Set(checkpoint.tensors.map(\.name)) == ["z.half", "a.count", "a.weight", "a.brain", "b \"odd\"\n/é", "scalar", "empty"])
+            #expect(
+                Set(checkpoint.tensors.map(\.name)) == ["z.half", "a.count", "a.weight", "a.brain", "b \"odd\"\n/é", "scalar", "empty"])
             #expect(checkpoint["a.weight"]?.floats() == [1, -2, 0.1, 1e-8, 3.5, 65504])
             #expect(checkpoint["a.weight"]?.shape == [2, 3])
             #expect(checkpoint["b \"odd\"\n/é"]?.doubles() == [1, -2, Double(Float(0.1)), Double(Float(1e-8)), 3.5, 65504])
@@ -140,7 +146,9 @@ import Testing
             #expect { try CheckpointWriter(path: folder + "/none/m.tar") } throws: { "\($0)".hasSuffix("no such file or directory") }
             #expect { try CheckpointWriter(path: "") } throws: { _ in true }
             let twice = CheckpointDraft(tensors: try draft().tensors + draft().tensors)
-            #expect { try CheckpointWriter(path: folder + "/m.tar").write(twice) } throws: { "\($0)".contains("tensor 'z.half': is there twice") }
+            #expect { try CheckpointWriter(path: folder + "/m.tar").write(twice) } throws: {
+                "\($0)".contains("tensor 'z.half': is there twice")
+            }
             #expect(names(folder).isEmpty)
         }
     }
@@ -174,7 +182,8 @@ import Testing
 
     @Test func tensorsThatShareTheirBytesAreReplacedTogether() throws {
         try withFolder { folder in
-            let draft = CheckpointDraft(try tied(settings: nil), replacing: ["wte.weight": Tensor(shape: [2, 3], [7, 7, 7, 7, 7, 7])], dtype: .bf16)
+            let draft = CheckpointDraft(
+                try tied(settings: nil), replacing: ["wte.weight": Tensor(shape: [2, 3], [7, 7, 7, 7, 7, 7])], dtype: .bf16)
             try CheckpointWriter(path: folder + "/m.tar").write(draft)
             let read = try Checkpoint.open(folder + "/m.tar")
             #expect(read["lm_head.weight"]?.floats() == [Float](repeating: 7, count: 6))

@@ -2,8 +2,8 @@ import Checkpoints
 import Datasets
 import Evaluation
 import Networks
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 @testable import Circuits
@@ -42,7 +42,10 @@ import Testing
     }
 
     /// Every weight of one layer, by what its row changes and by the whole model: layers early and late, linear ones and convolutions.
-    @Test(arguments: [(0, "conv1.weight"), (0, "conv2.weight"), (0, "fc2.weight"), (1, "conv1.weight"), (1, "fc2.weight"), (1, "fc3.weight"), (2, "conv1.weight"), (2, "fc2.weight"), (2, "fc3.weight")])
+    @Test(arguments: [
+        (0, "conv1.weight"), (0, "conv2.weight"), (0, "fc2.weight"), (1, "conv1.weight"), (1, "fc2.weight"), (1, "fc3.weight"),
+        (2, "conv1.weight"), (2, "fc2.weight"), (2, "fc3.weight"),
+    ])
     func aRowsWayIsTheWholeModels(place: Int, layer: String) throws {
         let (network, batches) = try network(Self.architectures[place])
         let chain = try #require(DoubleChain(network, sampleShape: [3, 32, 32]))

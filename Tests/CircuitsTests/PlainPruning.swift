@@ -7,7 +7,9 @@ import Tensors
 /// The plain algorithm: for every weight the whole model runs again.
 enum PlainPruning {
     /// On the chain in double precision; the weights that are left, by step.
-    static func prune(_ chain: DoubleChain, _ inputs: FeatureTable, _ target: LossTarget, limit: Double, steps: [Int], _ network: Network) -> ChainWeights {
+    static func prune(_ chain: DoubleChain, _ inputs: FeatureTable, _ target: LossTarget, limit: Double, steps: [Int], _ network: Network)
+        -> ChainWeights
+    {
         var weights = chain.weights(of: network)
         func sum() -> Double { target.losses(chain.output(from: 0, inputs, weights)).reduce(0, +) }
         for step in steps.sorted(by: >) {

@@ -55,7 +55,8 @@ import Testing
         for layer in circuit.mask.layers {
             let wanted = try expected.isKept(layer.name, count: layer.isKept.count)
             let differing = layer.isKept.indices.filter { layer.isKept[$0] != wanted[$0] }
-            #expect(differing.isEmpty, "\(layer.name): \(differing.count) of \(layer.isKept.count) differ, the first \(differing.first ?? -1)")
+            #expect(
+                differing.isEmpty, "\(layer.name): \(differing.count) of \(layer.isKept.count) differ, the first \(differing.first ?? -1)")
         }
         #expect(abs(circuit.loss - expected.loss) < 1e-9 * max(1, expected.loss))
     }

@@ -1,5 +1,6 @@
-@testable import Circuits
 import Testing
+
+@testable import Circuits
 
 @Suite struct VerdictTests {
     @Test func aLabelsLossAloneMakesADegenerateCircuit() throws {
@@ -36,7 +37,8 @@ import Testing
         let model = try PrunedModel("cifar-cnn")
         let results = try [1, 2, 3].map {
             try model.circuits(
-                [.labelDivergence(label: 2)], tolerance: 0.01, samples: 0..<60, layers: ["conv2.weight", "fc3.weight"], controls: 1, threads: $0)
+                [.labelDivergence(label: 2)], tolerance: 0.01, samples: 0..<60, layers: ["conv2.weight", "fc3.weight"], controls: 1,
+                threads: $0)
         }
         for result in results.dropFirst() {
             #expect(result.circuits[0].mask == results[0].circuits[0].mask)

@@ -9,14 +9,23 @@ import Testing
         let result = try HandWorkedModel.shell(Self.run + "--format tsv")
         #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
         let rows = result.rows
-        #expect(rows[0] == ["layer", "intervention", "cluster", "neurons", "moved", "relative_change", "mean_change", "accuracy", "loss", "accuracy_0", "accuracy_1", "accuracy_2"])
-        #expect(rows.dropFirst().map { Array($0[0...4]) } == [
-            ["-", "intact", "nan", "0", "0"], ["fc2.weight", "off", "0", "1", "1"], ["fc2.weight", "off", "1", "1", "1"], ["fc2.weight", "off", "2", "1", "1"],
-            ["fc2.weight", "on", "0", "2", "1"], ["fc2.weight", "on", "1", "2", "1"], ["fc2.weight", "on", "2", "2", "1"],
-        ])
+        #expect(
+            rows[0] == [
+                "layer", "intervention", "cluster", "neurons", "moved", "relative_change", "mean_change", "accuracy", "loss", "accuracy_0",
+                "accuracy_1", "accuracy_2",
+            ])
+        #expect(
+            rows.dropFirst().map { Array($0[0...4]) } == [
+                ["-", "intact", "nan", "0", "0"], ["fc2.weight", "off", "0", "1", "1"], ["fc2.weight", "off", "1", "1", "1"],
+                ["fc2.weight", "off", "2", "1", "1"],
+                ["fc2.weight", "on", "0", "2", "1"], ["fc2.weight", "on", "1", "2", "1"], ["fc2.weight", "on", "2", "2", "1"],
+            ])
         // Of the three equal outputs one is taken away, or two.
         #expect(rows[2].dropFirst(5).first.flatMap(Double.init).map { abs($0 - (1.0 / 3).squareRoot()) < 1e-12 } == true)
-        #expect(rows.dropFirst().map { Array($0[9...]) } == [["1", "1", "1"], ["0", "1", "1"], ["1", "0", "1"], ["1", "1", "1"], ["1", "0", "1"], ["0", "1", "1"], ["0", "0", "1"]])
+        #expect(
+            rows.dropFirst().map { Array($0[9...]) } == [
+                ["1", "1", "1"], ["0", "1", "1"], ["1", "0", "1"], ["1", "1", "1"], ["1", "0", "1"], ["0", "1", "1"], ["0", "0", "1"],
+            ])
         #expect(abs(try #require(Double(rows[1][8])) - HandWorkedModel.loss) < 1e-6)
     }
 
@@ -32,9 +41,12 @@ import Testing
         #expect(result.rows[0] == ["layer", "intervention", "clusters", "answers"])
         // Off: samples 0 and 1 lack their own neuron once; on: they lack it twice. Sample 2 stays right.
         #expect(result.rows.dropFirst().map { $0[3] } == ["1", "2", "0", "0", "1", "0", "2", "0"])
-        let document = try #require(try JSONSerialization.jsonObject(with: try HandWorkedModel.shell(Self.run + "--format json").output) as? [String: Any])
+        let document = try #require(
+            try JSONSerialization.jsonObject(with: try HandWorkedModel.shell(Self.run + "--format json").output) as? [String: Any])
         let layer = try #require((document["layers"] as? [[String: Any]])?.first)
-        #expect(document["schema"] as? String == "modinspect.ablate/1" && document["reading"] as? String == "activations" && document["fill"] as? String == "zero")
+        #expect(
+            document["schema"] as? String == "modinspect.ablate/1" && document["reading"] as? String == "activations"
+                && document["fill"] as? String == "zero")
         let dependence = try #require(layer["dependence"] as? [String: [Int]])
         #expect(dependence == ["off": [1, 2, 0, 0], "on": [1, 0, 2, 0]])
     }
@@ -43,18 +55,25 @@ import Testing
         let result = try HandWorkedModel.shell(Self.run + "--per-sample --format \(format)")
         #expect(result.status == 0)
         if format == "tsv" {
-            #expect(result.rows.count == 1 + 3 * 7 && result.rows[0] == ["sample", "position", "target", "layer", "intervention", "cluster", "prediction", "correct", "loss"])
+            #expect(
+                result.rows.count == 1 + 3 * 7
+                    && result.rows[0] == [
+                        "sample", "position", "target", "layer", "intervention", "cluster", "prediction", "correct", "loss",
+                    ])
             #expect(result.rows[2][..<8] == ["0", "0", "0", "fc2.weight", "off", "0", "2", "0"])
         } else {
             let lines = result.text.split(separator: "\n")
             let second = try #require(try JSONSerialization.jsonObject(with: Data(lines[1].utf8)) as? [String: Any])
-            #expect(lines.count == 21 && second["prediction"] as? Int == 2 && second["correct"] as? Bool == false && second["cluster"] as? Int == 0)
+            #expect(
+                lines.count == 21 && second["prediction"] as? Int == 2 && second["correct"] as? Bool == false
+                    && second["cluster"] as? Int == 0)
         }
     }
 
     @Test(arguments: ["", "--control 3", "--fill mean", "--reading weights"]) func textIsForEyes(options: String) throws {
         let result = try BuiltCommand.shell(
-            "\"$M\" ablate \"$1.pt\" --clusters \"$1.clusters.tsv\" --data \"$1.npz\" --limit 60 --quiet \(options)", Fixtures.path("models/mnist-mlp"))
+            "\"$M\" ablate \"$1.pt\" --clusters \"$1.clusters.tsv\" --data \"$1.npz\" --limit 60 --quiet \(options)",
+            Fixtures.path("models/mnist-mlp"))
         #expect(result.status == 0 && !result.text.isEmpty)
         // The first lines hold paths.
         let lines: [Substring] = result.text.split(separator: "\n")
@@ -71,11 +90,16 @@ import Testing
 
     @Test func anotherSeedIsAnotherControl() throws {
         let rows = try [0, 1].map { try HandWorkedModel.shell(Self.run + "--fill resample --control 5 --format tsv --seed \($0)").rows }
-        #expect(rows[0] != rows[1] && rows[0][0].suffix(6) == ["control_accuracy", "control_accuracy_sd", "accuracy_p", "control_loss", "control_loss_sd", "loss_p"])
+        #expect(
+            rows[0] != rows[1]
+                && rows[0][0].suffix(6) == [
+                    "control_accuracy", "control_accuracy_sd", "accuracy_p", "control_loss", "control_loss_sd", "loss_p",
+                ])
     }
 
     @Test(arguments: [
-        "cat c.tsv | $M ablate m.safetensors --clusters - --data x --labels y", "cat x | $M ablate m.safetensors --clusters c.tsv --data - --labels y",
+        "cat c.tsv | $M ablate m.safetensors --clusters - --data x --labels y",
+        "cat x | $M ablate m.safetensors --clusters c.tsv --data - --labels y",
         "cat m.safetensors | $M ablate - --clusters c.tsv --data x --labels y",
         "$M cluster m.safetensors -k 2 --method contiguous --quiet | $M ablate m.safetensors --clusters - --data x --labels y",
     ])
@@ -85,16 +109,24 @@ import Testing
     }
 
     @Test(arguments: [
-        ("other", "c: layer 'other.weight' is no weight matrix of the checkpoint"), ("short", "c: layer 'fc2.weight' leaves out out-neuron 2, expected 3 neurons, found 2"),
-        ("long", "c: layer 'fc2.weight' has no out-neuron 3, expected 3 neurons from 0 to 2"), ("twice", "c: layer 'fc2.weight' names in-neuron 2 twice"),
-        ("none", "m.safetensors: layer 'fc2.weight': out-neuron 1 has weights and is in no cluster, expected clusters that partition the layer, found 1 of 3 out-neurons without one"),
-        ("huge", "c: layer 'fc2.weight' has an impossible cluster for out-neuron 0, expected -1 to 4095, found 1000000000"), ("head", "c: has no clusters"), ("json", "c: line 1 holds no clusters, "),
+        ("other", "c: layer 'other.weight' is no weight matrix of the checkpoint"),
+        ("short", "c: layer 'fc2.weight' leaves out out-neuron 2, expected 3 neurons, found 2"),
+        ("long", "c: layer 'fc2.weight' has no out-neuron 3, expected 3 neurons from 0 to 2"),
+        ("twice", "c: layer 'fc2.weight' names in-neuron 2 twice"),
+        (
+            "none",
+            "m.safetensors: layer 'fc2.weight': out-neuron 1 has weights and is in no cluster, expected clusters that partition the layer, found 1 of 3 out-neurons without one"
+        ),
+        ("huge", "c: layer 'fc2.weight' has an impossible cluster for out-neuron 0, expected -1 to 4095, found 1000000000"),
+        ("head", "c: has no clusters"), ("json", "c: line 1 holds no clusters, "),
     ])
     func clustersThatAreNoPartitionAreRefused(kind: String, message: String) throws {
         let text: [String: String] = [
-            "other": HandWorkedModel.clusters(layer: "other.weight"), "short": HandWorkedModel.clusters(out: [0, 1]), "long": HandWorkedModel.clusters(out: [0, 1, 2, 0]),
+            "other": HandWorkedModel.clusters(layer: "other.weight"), "short": HandWorkedModel.clusters(out: [0, 1]),
+            "long": HandWorkedModel.clusters(out: [0, 1, 2, 0]),
             "twice": HandWorkedModel.clusters() + "fc2.weight\tin\t2\t2\n", "none": HandWorkedModel.clusters(out: [0, -1, 2]),
-            "huge": HandWorkedModel.clusters(out: [1_000_000_000, 1, 2]), "head": "layer\tside\tindex\tcluster\n", "json": #"{"layers": 3}"#,
+            "huge": HandWorkedModel.clusters(out: [1_000_000_000, 1, 2]), "head": "layer\tside\tindex\tcluster\n",
+            "json": #"{"layers": 3}"#,
         ]
         let result = try HandWorkedModel.shell(
             "$M ablate m.safetensors --clusters c --data x --labels y --quiet", files: ["c": Data(try #require(text[kind]).utf8)])
@@ -103,10 +135,15 @@ import Testing
     }
 
     @Test(arguments: [
-        ("--layers fc1.weight", "c.tsv: layer 'fc1.weight' is not in the file"), ("--layers nothing", "m.safetensors: no layer matches 'nothing'"), ("-o /dev/full", "/dev/full: cannot write: No space left on device"),
-        (">/dev/full", "standard output: cannot write: No space left on device"), ("--clusters missing", "missing: no such file or directory"),
-        ("--clusters - <&-", "standard input: bad file descriptor"), ("--data pictures", "m.safetensors: pictures: the samples do not fit the model, expected samples of 3, found samples of 8x8"),
-        ("--labels y3", "m.safetensors: x: sample 2 has a label out of the model's range, expected 0 to 2, found 3"), ("-o no/o", "no/o: cannot write: No such file or directory"),
+        ("--layers fc1.weight", "c.tsv: layer 'fc1.weight' is not in the file"),
+        ("--layers nothing", "m.safetensors: no layer matches 'nothing'"),
+        ("-o /dev/full", "/dev/full: cannot write: No space left on device"),
+        (">/dev/full", "standard output: cannot write: No space left on device"),
+        ("--clusters missing", "missing: no such file or directory"),
+        ("--clusters - <&-", "standard input: bad file descriptor"),
+        ("--data pictures", "m.safetensors: pictures: the samples do not fit the model, expected samples of 3, found samples of 8x8"),
+        ("--labels y3", "m.safetensors: x: sample 2 has a label out of the model's range, expected 0 to 2, found 3"),
+        ("-o no/o", "no/o: cannot write: No such file or directory"),
     ])
     func oneLineSaysWhatIsWrong(options: String, message: String) throws {
         let result = try HandWorkedModel.shell(Self.run + options, files: ["y3": IDXFile.bytes(shape: [3], values: [0, 1, 3] as [UInt8])])
@@ -115,10 +152,13 @@ import Testing
     }
 
     @Test(arguments: [
-        ("--per-sample --dependence", "--per-sample and --dependence exclude each other"), ("--per-sample --format json", "--per-sample writes tsv or jsonl"),
+        ("--per-sample --dependence", "--per-sample and --dependence exclude each other"),
+        ("--per-sample --format json", "--per-sample writes tsv or jsonl"),
         ("--dependence --format json", "--dependence writes tsv"), ("--control 100001", "--control takes a number from 0 to 100000"),
-        ("--control 2 --per-sample", "--control compares whole results: no --per-sample"), ("--control 2 --dependence", "--control compares whole results: no --dependence"),
-        ("--reading weights --fill mean", "--reading weights sets weights to 0: no --fill mean"), ("--data - --clusters -", "standard input can be read once only"),
+        ("--control 2 --per-sample", "--control compares whole results: no --per-sample"),
+        ("--control 2 --dependence", "--control compares whole results: no --dependence"),
+        ("--reading weights --fill mean", "--reading weights sets weights to 0: no --fill mean"),
+        ("--data - --clusters -", "standard input can be read once only"),
     ])
     func wrongUsageIsStatus64(options: String, message: String) throws {
         let result = try HandWorkedModel.shell(Self.run + options)
@@ -128,14 +168,22 @@ import Testing
     @Test func aSwitchThatMovesNothingIsNoResult() throws {
         // Cluster 1 has no neuron; with one cluster nothing is left to switch when it is on; one sample is its own mean and partner.
         let files = [
-            "empty": Data(HandWorkedModel.clusters(out: [0, 0, 2], in: [0, 0, 2]).utf8), "one": Data(HandWorkedModel.clusters(out: [0, 0, 0], in: [0, 0, 0]).utf8),
+            "empty": Data(HandWorkedModel.clusters(out: [0, 0, 2], in: [0, 0, 2]).utf8),
+            "one": Data(HandWorkedModel.clusters(out: [0, 0, 0], in: [0, 0, 0]).utf8),
         ]
-        for (clusters, options, idle) in [("empty", "", "off 1"), ("one", "", "on 0"), ("one", "--limit 1 --fill mean", "off 0, on 0"), ("one", "--limit 1 --fill resample", "off 0, on 0")] {
+        for (clusters, options, idle) in [
+            ("empty", "", "off 1"), ("one", "", "on 0"), ("one", "--limit 1 --fill mean", "off 0, on 0"),
+            ("one", "--limit 1 --fill resample", "off 0, on 0"),
+        ] {
             let result = try HandWorkedModel.shell(
                 "$M ablate m.safetensors --clusters \(clusters) --data x --labels y --quiet --format tsv \(options)", files: files)
-            #expect(result.status == 0 && result.errors == "modinspect: warning: m.safetensors: layer 'fc2.weight': \(idle) changed no activation: no result\n")
+            #expect(
+                result.status == 0
+                    && result.errors == "modinspect: warning: m.safetensors: layer 'fc2.weight': \(idle) changed no activation: no result\n"
+            )
             let still = result.rows.dropFirst(2).filter { $0[4] == "0" }
-            #expect(still.map { "\($0[1]) \($0[2])" }.joined(separator: ", ") == idle && still.allSatisfy { $0[7] == "nan" && $0[8] == "nan" })
+            #expect(
+                still.map { "\($0[1]) \($0[2])" }.joined(separator: ", ") == idle && still.allSatisfy { $0[7] == "nan" && $0[8] == "nan" })
         }
     }
 

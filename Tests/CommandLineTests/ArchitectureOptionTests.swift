@@ -8,7 +8,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "conv,adaptiveavgpool(2),flatten,fc", "conv(padding=1),relu,adaptiveavgpool(2x2),flatten,dropout(0.1),fc", "conv,gelu(tanh),maxpool(3),flatten,fc",
+        "conv,adaptiveavgpool(2),flatten,fc", "conv(padding=1),relu,adaptiveavgpool(2x2),flatten,dropout(0.1),fc",
+        "conv,gelu(tanh),maxpool(3),flatten,fc",
         "conv(stride=2),avgpool(2,stride=1),flatten,fc",
     ])
     func modulesAndOperationsMakeAChain(architecture: String) throws {
@@ -19,18 +20,34 @@ import Testing
     }
 
     @Test(arguments: [
-        ("conv,flatten,fc2", "--arch: 'fc2': is neither a module of the checkpoint nor an operation, expected one of the modules conv, fc, or relu, "),
-        ("conv,relu", "--arch: leaves out a module of the checkpoint, expected 'fc'"), ("conv,conv,flatten,fc", "--arch: 'conv': names a module twice"),
+        (
+            "conv,flatten,fc2",
+            "--arch: 'fc2': is neither a module of the checkpoint nor an operation, expected one of the modules conv, fc, or relu, "
+        ),
+        ("conv,relu", "--arch: leaves out a module of the checkpoint, expected 'fc'"),
+        ("conv,conv,flatten,fc", "--arch: 'conv': names a module twice"),
         ("conv(foo=1),flatten,fc", "--arch: 'conv(foo=1)': has no setting 'foo=1'"),
         ("conv(stride=0),flatten,fc", "--arch: 'conv(stride=0)': setting 'stride', expected a number from 1 to 1048576, found '0'"),
         ("conv(padding=x),flatten,fc", "--arch: 'conv(padding=x)': setting 'padding', expected a number from 0 to 1048576, found 'x'"),
         ("conv,maxpool,flatten,fc", "--arch: 'maxpool': needs 'kernel'"),
-        ("conv,maxpool(99999999999999999999),flatten,fc", "setting 'kernel', expected a number from 1 to 1048576, found '99999999999999999999'"),
-        ("conv,maxpool(1000000),flatten,fc", "site 'conv.maxpool': the kernel is larger than the padded image, expected at most 6x6, found 1000000x1000000"),
+        (
+            "conv,maxpool(99999999999999999999),flatten,fc",
+            "setting 'kernel', expected a number from 1 to 1048576, found '99999999999999999999'"
+        ),
+        (
+            "conv,maxpool(1000000),flatten,fc",
+            "site 'conv.maxpool': the kernel is larger than the padded image, expected at most 6x6, found 1000000x1000000"
+        ),
         ("conv,fc", "site 'fc': the layer reads another width, expected 8 numbers, found 2x6x6"),
         ("conv,flatten,fc", "site 'fc': the layer reads another width, expected 8 numbers, found 72"),
-        ("conv(padding=100000),adaptiveavgpool(2),flatten,fc", "site 'conv': images too large to be computed, expected at most 268435456 numbers a sample, "),
-        ("conv,adaptiveavgpool(20000),adaptiveavgpool(2),flatten,fc", "site 'conv.adaptiveavgpool': images too large to be computed, expected at most "),
+        (
+            "conv(padding=100000),adaptiveavgpool(2),flatten,fc",
+            "site 'conv': images too large to be computed, expected at most 268435456 numbers a sample, "
+        ),
+        (
+            "conv,adaptiveavgpool(20000),adaptiveavgpool(2),flatten,fc",
+            "site 'conv.adaptiveavgpool': images too large to be computed, expected at most "
+        ),
         ("fc,conv", "the samples do not fit the model, expected samples of 8, found samples of 8x8"),
     ])
     func oneLineSaysWhatIsWrong(architecture: String, message: String) throws {
@@ -41,21 +58,33 @@ import Testing
 
     @Test func aConvolutionWithoutADescriptionNeedsOne() throws {
         let result = try HandWorkedModel.shell("$M eval images.safetensors --data pictures --labels y")
-        #expect(result.status == 1 && result.errors.hasPrefix("modinspect: images.safetensors: tensor 'conv.weight': is not linear, needs --arch; "))
+        #expect(
+            result.status == 1
+                && result.errors.hasPrefix("modinspect: images.safetensors: tensor 'conv.weight': is not linear, needs --arch; "))
     }
 
     @Test func anOutputThatIsNoTableOfScoresIsRefused() throws {
-        let files = ["conv.safetensors": try SafetensorsFile.bytes([(name: "conv.weight", shape: [3, 1, 3, 3], values: [Float](repeating: 1, count: 27))])]
+        let files = [
+            "conv.safetensors": try SafetensorsFile.bytes([
+                (name: "conv.weight", shape: [3, 1, 3, 3], values: [Float](repeating: 1, count: 27))
+            ])
+        ]
         for (architecture, found) in [("conv", "3x6x6"), ("conv,flatten", "108")] {
-            let result = try HandWorkedModel.shell("$M eval conv.safetensors --data pictures --labels y --arch \(architecture)", files: files)
+            let result = try HandWorkedModel.shell(
+                "$M eval conv.safetensors --data pictures --labels y --arch \(architecture)", files: files)
             #expect(result.status == 1)
-            #expect(result.errors == "modinspect: conv.safetensors: pictures: the model's output is no table of scores, expected 3 scores a sample, found \(found)\n")
+            #expect(
+                result.errors
+                    == "modinspect: conv.safetensors: pictures: the model's output is no table of scores, expected 3 scores a sample, found \(found)\n"
+            )
         }
     }
 
     @Test func infoFindsAnImageThatFits() throws {
         // A side of 8: conv leaves 6, the pool 2 after rounding down; 32x32 would not fit.
         let result = try HandWorkedModel.shell("$M info images.safetensors --arch 'conv,relu,maxpool(3),flatten,fc'")
-        #expect(result.status == 0 && result.text.contains("runs        as conv,relu,maxpool(3),flatten,fc\n") && result.text.contains("conv.maxpool"), "\(result.text)")
+        #expect(
+            result.status == 0 && result.text.contains("runs        as conv,relu,maxpool(3),flatten,fc\n")
+                && result.text.contains("conv.maxpool"), "\(result.text)")
     }
 }

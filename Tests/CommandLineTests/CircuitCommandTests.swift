@@ -3,7 +3,9 @@ import TestSupport
 import Testing
 
 @Suite struct CircuitCommandTests {
-    private static let mlp = ["circuit", Fixtures.path("models/mnist-mlp.pt"), "--method", "prune", "--data", Fixtures.path("models/mnist-mlp.npz")]
+    private static let mlp = [
+        "circuit", Fixtures.path("models/mnist-mlp.pt"), "--method", "prune", "--data", Fixtures.path("models/mnist-mlp.npz"),
+    ]
 
     private static func run(_ options: String...) throws -> CommandResult { try BuiltCommand.run(mlp + ["--quiet"] + options) }
 
@@ -16,7 +18,8 @@ import Testing
     @Test func jsonTsvAndMasksTellTheSame() throws {
         try TemporaryFolder.with { folder in
             let options = ["--label", "3", "--label", "7", "--objective", "label-loss", "--quiet"]
-            let json = try BuiltCommand.run(Self.mlp + options + ["--format", "json", "--masks", folder + "/m.npz", "-o", folder + "/c.json"])
+            let json = try BuiltCommand.run(
+                Self.mlp + options + ["--format", "json", "--masks", folder + "/m.npz", "-o", folder + "/c.json"])
             #expect(json.status == 0 && json.output.isEmpty)
             let data = try Data(contentsOf: URL(fileURLWithPath: folder + "/c.json"))
             let document = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
@@ -30,7 +33,9 @@ import Testing
                     let shape = try #require(layer["shape"] as? [Int])
                     let places = try #require(layer["places"] as? [Int])
                     #expect(layer["kept"] as? Int == places.count)
-                    wanted += places.map { ["\(circuit["label"] ?? "")", layer["layer"] as? String ?? "", "\($0 / shape[1])", "\($0 % shape[1])", "nan"] }
+                    wanted += places.map {
+                        ["\(circuit["label"] ?? "")", layer["layer"] as? String ?? "", "\($0 / shape[1])", "\($0 % shape[1])", "nan"]
+                    }
                 }
             }
             #expect(Array(rows.dropFirst()) == wanted && wanted.count > 100)
@@ -57,7 +62,9 @@ import Testing
             overlaps.append(try #require(bootstrap["overlap"] as? Double))
             for layer in try #require(circuit["layers"] as? [[String: Any]]) {
                 let shares = try #require(layer["returned"] as? [Double])
-                #expect(shares.count == layer["kept"] as? Int && shares.allSatisfy { abs(($0 * 3).rounded() - $0 * 3) < 1e-12 && (0...1).contains($0) })
+                #expect(
+                    shares.count == layer["kept"] as? Int
+                        && shares.allSatisfy { abs(($0 * 3).rounded() - $0 * 3) < 1e-12 && (0...1).contains($0) })
                 returned += shares
             }
         }
@@ -72,7 +79,8 @@ import Testing
     }
 
     @Test func aDegenerateCircuitIsWarnedOf() throws {
-        let result = try Self.run("--label", "3", "--objective", "label-loss", "--format", "tsv", "--eval", Fixtures.path("models/mnist-mlp.npz"))
+        let result = try Self.run(
+            "--label", "3", "--objective", "label-loss", "--format", "tsv", "--eval", Fixtures.path("models/mnist-mlp.npz"))
         #expect(result.status == 0)
         #expect(result.errors.contains("warning: ") && result.errors.contains("the circuit for label 3 is degenerate: it answers 3 to "))
         let row = Dictionary(uniqueKeysWithValues: zip(result.rows[0], result.rows[1]))
@@ -82,14 +90,17 @@ import Testing
     }
 
     @Test func theSeedDrawsTheHeldOutSamples() throws {
-        let results = try ["0", "0", "1"].map { try Self.run("--layers", "fc4*", "--seed", $0, "--held-out", "0.25", "--format", "tsv").text }
+        let results = try ["0", "0", "1"].map {
+            try Self.run("--layers", "fc4*", "--seed", $0, "--held-out", "0.25", "--format", "tsv").text
+        }
         #expect(results[0] == results[1] && results[0] != results[2])
         #expect(results[0].split(separator: "\n")[1].split(separator: "\t")[1] == "225")
     }
 
     @Test func transformersWithOneAnswerASampleArePruned() throws {
         let result = try BuiltCommand.run([
-            "circuit", Fixtures.path("transformers/grokking"), "--method", "prune", "--data", "modadd:5", "--layers", "*W_out", "--control", "1",
+            "circuit", Fixtures.path("transformers/grokking"), "--method", "prune", "--data", "modadd:5", "--layers", "*W_out", "--control",
+            "1",
             "--format", "json", "--quiet",
         ])
         #expect(result.status == 0, "\(result.errors)")
@@ -138,7 +149,8 @@ import Testing
     func aLabelOutOfRangeIsNamedByItsPlace(sample: Int) throws {
         let labels: [UInt8] = (0..<3).map { UInt8($0 == sample ? 7 : $0) }
         let result = try HandWorkedModel.shell(
-            "\"$M\" circuit m.safetensors --method prune --data x --labels z --quiet", files: ["z": IDXFile.bytes(shape: [3], values: labels)])
+            "\"$M\" circuit m.safetensors --method prune --data x --labels z --quiet",
+            files: ["z": IDXFile.bytes(shape: [3], values: labels)])
         #expect(result.status == 1 && result.errors.contains("sample \(sample) has a label out of the model's range"), "\(result.errors)")
     }
 
@@ -160,7 +172,9 @@ import Testing
         let json = try BuiltCommand.run("circuit", "--compare", hand, "--format", "json")
         let document = try #require(try JSONSerialization.jsonObject(with: json.output) as? [String: Any])
         let file = try #require((document["files"] as? [[String: Any]])?.first)
-        #expect(file["meanKept"] as? Double == 3 && abs((file["meanSize"] as? Double ?? 0) - 0.3) < 1e-15 && file["meanOverlap"] as? Double == 0.2)
+        #expect(
+            file["meanKept"] as? Double == 3 && abs((file["meanSize"] as? Double ?? 0) - 0.3) < 1e-15
+                && file["meanOverlap"] as? Double == 0.2)
         #expect(document["sharedByAll"] as? Int == 1 && document["union"] as? Int == 5 && document["kind"] as? String == "weights")
     }
 
@@ -171,7 +185,9 @@ import Testing
                 try circuit.write(toFile: "\(folder)/\(name).json", atomically: true, encoding: .utf8)
             }
             let result = try BuiltCommand.run("circuit", "--compare", folder + "/a.json", folder + "/b.json")
-            #expect(result.status == 1 && result.errors.contains("tensor 'w': has another shape than in \(folder)/a.json, expected 2x3, found 3x2"))
+            #expect(
+                result.status == 1
+                    && result.errors.contains("tensor 'w': has another shape than in \(folder)/a.json, expected 2x3, found 3x2"))
         }
     }
 
@@ -187,7 +203,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("{}", "line 1 holds no circuit"), ("{\"schema\":\"modinspect.eval/1\",\"circuits\":[]}", "expected modinspect.circuit/1, found modinspect.eval/1"),
+        ("{}", "line 1 holds no circuit"),
+        ("{\"schema\":\"modinspect.eval/1\",\"circuits\":[]}", "expected modinspect.circuit/1, found modinspect.eval/1"),
         ("", "standard input is empty"), ("label\tlayer\n", "holds no circuits, expected the json"),
         ("{\"schema\":\"modinspect.circuit/1\",\"layers\":[{\"layer\":\"a\",\"places\":[-1]}]}", "a weight that 'a' cannot have"),
     ]) func filesWithoutCircuitsAreNamed(content: String, words: String) throws {

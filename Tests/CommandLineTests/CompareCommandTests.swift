@@ -61,9 +61,13 @@ private struct Expected: Decodable {
                 let layers =
                     format == "json"
                     ? try #require(try json(text)["layers"] as? [[String: Any]])
-                    : try text.text.split(separator: "\n").map { try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]) }
+                    : try text.text.split(separator: "\n").map {
+                        try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+                    }
                 let side = try #require(layers.first { $0["layer"] as? String == name[0] }?[name[1]] as? [String: Any])
-                numbers = ["neurons", "unclustered", "adjustedRand", "normalizedMutualInformation", "matched"].compactMap { (side[$0] as? NSNumber)?.doubleValue }
+                numbers = ["neurons", "unclustered", "adjustedRand", "normalizedMutualInformation", "matched"].compactMap {
+                    (side[$0] as? NSNumber)?.doubleValue
+                }
             }
             let wanted = [Double(expected.neurons), 0, expected.adjusted_rand, expected.normalized_mutual_information, expected.matched]
             #expect(numbers.count == wanted.count && zip(numbers, wanted).allSatisfy { abs($0 - $1) < 1e-12 }, "\(key): \(numbers)")
@@ -94,7 +98,8 @@ private struct Expected: Decodable {
 
     @Test func scoresAreThoseOfScore() throws {
         for (path, column) in [(before, 3), (after, 4)] {
-            let scores = try BuiltCommand.run("score", path, "--clusters", "-", "--format", "tsv", input: try clusters(of: path)).rows.dropFirst()
+            let scores = try BuiltCommand.run("score", path, "--clusters", "-", "--format", "tsv", input: try clusters(of: path)).rows
+                .dropFirst()
             let rows = try compare(before, after, "--format", "tsv").rows.dropFirst()
             #expect(rows.map { $0[column] } == scores.map { $0[3] })
             #expect(rows.map { $0[column + 2] } == scores.map { $0[5] })
@@ -191,7 +196,8 @@ private struct Expected: Decodable {
 
     @Test func neuronsInNoClusterAreLeftOutAndCounted() throws {
         let lines = [
-            #"{"layer": "x", "out": [0, 0, 1, -1], "in": [0, 1]}"#, #"{"schema": "modinspect.cluster/1", "layer": "x", "out": [1, 1, -1, 0], "in": [-1, -1]}"#,
+            #"{"layer": "x", "out": [0, 0, 1, -1], "in": [0, 1]}"#,
+            #"{"schema": "modinspect.cluster/1", "layer": "x", "out": [1, 1, -1, 0], "in": [-1, -1]}"#,
         ]
         let result = try BuiltCommand.shell("\"$M\" compare <(echo \"$1\") <(echo \"$2\") --format tsv", lines[0], lines[1])
         #expect(result.errors.contains("layer 'x': 2 out-neurons and 2 in-neurons are in no cluster here or in"))
@@ -211,12 +217,16 @@ private struct Expected: Decodable {
     @Test func oneFileOfSeveralModelsIsComparedWithItself() throws {
         let path = Fixtures.path("torch/several.pt")
         let result = try compare(path, path, "--key", "ema", "--key-b", "state_dicts.0", "-k", "2", "--format", "tsv")
-        let scores = try ["ema", "state_dicts.0"].map { try BuiltCommand.run("score", path, "--key", $0, "-k", "2", "--format", "tsv").rows[1][3] }
+        let scores = try ["ema", "state_dicts.0"].map {
+            try BuiltCommand.run("score", path, "--key", $0, "-k", "2", "--format", "tsv").rows[1][3]
+        }
         #expect(Array(result.rows[1][3...4]) == scores)
         #expect(try compare(path, path, "--key", "ema", "--key-b", "nosuch").errors.contains("nosuch"))
     }
 
-    @Test(arguments: [["mlp.tar", "mlp.planted.tsv"], ["mlp.planted.tsv", "mlp.tar"], ["mlp.planted.tsv", "mlp.clusters.tsv", "-k", "3"]])
+    @Test(arguments: [
+        ["mlp.tar", "mlp.planted.tsv"], ["mlp.planted.tsv", "mlp.tar"], ["mlp.planted.tsv", "mlp.clusters.tsv", "-k", "3"],
+    ])
     func kindsThatDoNotGoTogetherAreStatus64(arguments: [String]) throws {
         let result = try BuiltCommand.run(["compare"] + arguments.map { $0.hasPrefix("mlp") ? Fixtures.path($0) : $0 })
         #expect(result.status == 64 && result.output.isEmpty)
@@ -226,9 +236,12 @@ private struct Expected: Decodable {
     @Test func everyBadInputIsOneLine() throws {
         try TemporaryFolder.with { folder in
             let files: [(String, Data)] = [
-                ("cut", try Data(contentsOf: URL(fileURLWithPath: after)).prefix(5000)), ("empty", Data()), ("text", Data("layer,side\n".utf8)),
-                ("open.json", Data("{\"layers\": [".utf8)), ("other.json", Data("{\"schema\": \"modinspect.score/1\", \"layers\": []}".utf8)),
-                ("gap.tsv", Data("layer\tside\tindex\tcluster\nx\tout\t1\t0\n".utf8)), ("head.tsv", Data("layer\tside\tindex\tcluster\n".utf8)),
+                ("cut", try Data(contentsOf: URL(fileURLWithPath: after)).prefix(5000)), ("empty", Data()),
+                ("text", Data("layer,side\n".utf8)),
+                ("open.json", Data("{\"layers\": [".utf8)),
+                ("other.json", Data("{\"schema\": \"modinspect.score/1\", \"layers\": []}".utf8)),
+                ("gap.tsv", Data("layer\tside\tindex\tcluster\nx\tout\t1\t0\n".utf8)),
+                ("head.tsv", Data("layer\tside\tindex\tcluster\n".utf8)),
                 ("huge.tsv", Data("layer\tside\tindex\tcluster\nx\tout\t0\t9223372036854775807\n".utf8)),
             ]
             for (name, data) in files {
@@ -241,7 +254,9 @@ private struct Expected: Decodable {
             }
             #expect(try compare(folder + "/nosuch", folder + "/cut").errors.split(separator: "\n").count == 2)
         }
-        #expect(try compare(Fixtures.path("nan.npz"), Fixtures.path("nan.npz")).errors.contains("nan.npz: tensor 'spoilt': weights that are not finite"))
+        #expect(
+            try compare(Fixtures.path("nan.npz"), Fixtures.path("nan.npz")).errors.contains(
+                "nan.npz: tensor 'spoilt': weights that are not finite"))
     }
 
     @Test func theResultDoesNotDependOnTheThreads() throws {
@@ -249,14 +264,17 @@ private struct Expected: Decodable {
         #expect(results[0].status == 0 && results[0].output == results[1].output)
     }
 
-    @Test(arguments: ["mlp.tar", "cnn.pt", "gpt2-tiny", "llama-tiny", "pythia-tiny", "edge.npz"]) func textFits80Columns(name: String) throws {
+    @Test(arguments: ["mlp.tar", "cnn.pt", "gpt2-tiny", "llama-tiny", "pythia-tiny", "edge.npz"]) func textFits80Columns(name: String)
+        throws
+    {
         for line in try compare(Fixtures.path(name), Fixtures.path(name), "--top", "2").text.split(separator: "\n").dropFirst(2) {
             #expect(line.count <= 80, "\(line)")
         }
     }
 
     @Test func aReaderThatGoesAwayIsSuccess() throws {
-        let result = try BuiltCommand.shell("\"$M\" compare \"$1\" \"$1\" --layers all --top 100000 --format tsv | head -n 1; echo ${PIPESTATUS[0]}", before)
+        let result = try BuiltCommand.shell(
+            "\"$M\" compare \"$1\" \"$1\" --layers all --top 100000 --format tsv | head -n 1; echo ${PIPESTATUS[0]}", before)
         #expect(result.text.hasSuffix("\n0\n") && result.errors.isEmpty)
     }
 }

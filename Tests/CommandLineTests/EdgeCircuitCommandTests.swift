@@ -42,7 +42,9 @@ import Testing
 
     @Test func theResultIsTheSameForAnyThreadsAndBatches() throws {
         for method in [["acdc"], ["exact", "--bootstrap", "3", "--edges", "5"], ["eap-ig", "--selection", "greedy"]] {
-            let results = try ["1", "3"].map { try BuiltCommand.run(Self.induction + ["--format", "tsv", "--threads", $0, "--method"] + method) }
+            let results = try ["1", "3"].map {
+                try BuiltCommand.run(Self.induction + ["--format", "tsv", "--threads", $0, "--method"] + method)
+            }
             #expect(results[0].status == 0 && results[0].output == results[1].output && !results[0].output.isEmpty)
             let small = try BuiltCommand.run(Self.induction + ["--format", "tsv", "--batch", "2", "--method"] + method).rows
             #expect(small.map { [$0[0], $0[4]] } == results[0].rows.map { [$0[0], $0[4]] })
@@ -75,9 +77,11 @@ import Testing
             let result = try BuiltCommand.run(
                 "circuit", folder + "/nan.safetensors", "--data", Fixtures.path("models/induction.pairs.json"), "--method", method)
             #expect(result.status == 1 && result.output.isEmpty)
-            #expect(result.errors.contains("of the clean run is no number: weights, data or activations are not finite"), "\(result.errors)")
+            #expect(
+                result.errors.contains("of the clean run is no number: weights, data or activations are not finite"), "\(result.errors)")
             let patch = try BuiltCommand.run(
-                "patch", folder + "/nan.safetensors", "--data", Fixtures.path("models/induction.pairs.json"), "--metric", "kl", "--sites", "heads")
+                "patch", folder + "/nan.safetensors", "--data", Fixtures.path("models/induction.pairs.json"), "--metric", "kl", "--sites",
+                "heads")
             #expect(patch.errors.contains("kl is no number") && patch.text.contains("clean nan, corrupted nan\n"))
         }
     }
@@ -99,13 +103,17 @@ import Testing
             #expect(document["moving"] as? Int == 0)
             #expect((document["scores"] as? [[String: Any]] ?? []).allSatisfy { $0["score"] as? Double == 0 })
             let wanted = try BuiltCommand.run(search)
-            #expect(wanted.status == 1 && wanted.errors.contains("the metric does not move between the clean and the corrupted runs"), "\(wanted.errors)")
+            #expect(
+                wanted.status == 1 && wanted.errors.contains("the metric does not move between the clean and the corrupted runs"),
+                "\(wanted.errors)")
         }
     }
 
     @Test func anEmptyCircuitIsSaid() throws {
         let result = try BuiltCommand.run(Self.induction + ["--method", "exact", "--edges", "1"])
-        #expect(result.status == 0 && result.errors.contains("the circuit is empty: what was chosen, 1 edge, leads nowhere"), "\(result.errors)")
+        #expect(
+            result.status == 0 && result.errors.contains("the circuit is empty: what was chosen, 1 edge, leads nowhere"), "\(result.errors)"
+        )
     }
 
     /// `cluster` takes the second of a llama's two input matrices; either has the neurons of the MLP.
@@ -126,7 +134,8 @@ import Testing
             let names = Set((found["scores"] as? [[String: Any]] ?? []).compactMap { $0["target"] as? String })
             #expect(names.isSuperset(of: ["m0.c0", "m0.c2", "m1.c1"]) && !names.contains("m0"))
             // Queries are cut by head in any case.
-            #expect(try BuiltCommand.run("cluster", model, "-k", "2", "--quiet", "--layers", "*q_proj*", "-o", folder + "/q.tsv").status == 0)
+            #expect(
+                try BuiltCommand.run("cluster", model, "-k", "2", "--quiet", "--layers", "*q_proj*", "-o", folder + "/q.tsv").status == 0)
             let none = try BuiltCommand.run(search + ["--granularity", "cluster", "--clusters", folder + "/q.tsv"])
             #expect(none.status == 1 && none.errors.contains("none of the layers with clusters can be cut into nodes"), "\(none.errors)")
         }
@@ -136,7 +145,10 @@ import Testing
         try TemporaryFolder.with { folder in
             for (name, ablation) in [("a", "corrupted"), ("b", "zero")] {
                 let result = try BuiltCommand.run(
-                    Self.induction + ["--method", "acdc", "--ablation", ablation, "--threshold", "0.05", "--format", "json", "-o", "\(folder)/\(name).json"])
+                    Self.induction + [
+                        "--method", "acdc", "--ablation", ablation, "--threshold", "0.05", "--format", "json", "-o",
+                        "\(folder)/\(name).json",
+                    ])
                 #expect(result.status == 0)
             }
             let rows = try BuiltCommand.run("circuit", "--compare", folder + "/a.json", folder + "/b.json", "--format", "tsv").rows
@@ -147,11 +159,14 @@ import Testing
             let files = try #require((try JSONSerialization.jsonObject(with: json.output) as? [String: Any])?["files"] as? [[String: Any]])
             #expect(files.map { (($0["meanSize"] as? Double ?? 0) * 52).rounded() } == [5, 7])
 
-            let other = try BuiltCommand.run(Self.modular + ["--method", "eap", "--edges", "5", "--format", "json", "-o", folder + "/c.json"])
+            let other = try BuiltCommand.run(
+                Self.modular + ["--method", "eap", "--edges", "5", "--format", "json", "-o", folder + "/c.json"])
             #expect(other.status == 0)
             let mixed = try BuiltCommand.run("circuit", "--compare", folder + "/a.json", folder + "/c.json")
             #expect(mixed.status == 1 && mixed.output.isEmpty)
-            #expect(mixed.errors.contains("c.json: holds circuits of another graph than \(folder)/a.json, expected 52 edges"), "\(mixed.errors)")
+            #expect(
+                mixed.errors.contains("c.json: holds circuits of another graph than \(folder)/a.json, expected 52 edges"), "\(mixed.errors)"
+            )
         }
     }
 
@@ -168,7 +183,9 @@ import Testing
             }
             try text.write(toFile: folder + "/halves.tsv", atomically: true, encoding: .utf8)
             let found = try BuiltCommand.run(
-                Self.modular + ["--method", "exact", "--granularity", "cluster", "--clusters", folder + "/halves.tsv", "--threshold", "1e-6", "--kept"])
+                Self.modular + [
+                    "--method", "exact", "--granularity", "cluster", "--clusters", folder + "/halves.tsv", "--threshold", "1e-6", "--kept",
+                ])
             #expect(found.status == 0, "\(found.errors)")
             #expect(Set(found.rows.dropFirst().map { $0[0] }) == ["input->fc1.c0", "fc1.c0->fc2.c0", "fc2.c0->logits"])
         }
@@ -180,14 +197,24 @@ import Testing
             #expect(result.status == status && result.output.isEmpty, "\(arguments)")
             return result.errors
         }
-        #expect(try errors(Self.induction + ["--method", "eap", "--metric", "kl"], status: 64).contains("--metric kl has no gradient at the clean run"))
-        #expect(try errors(Self.induction + ["--method", "exact", "--edges", "3", "--threshold", "1"], status: 64).contains("exclude each other"))
+        #expect(
+            try errors(Self.induction + ["--method", "eap", "--metric", "kl"], status: 64).contains(
+                "--metric kl has no gradient at the clean run"))
+        #expect(
+            try errors(Self.induction + ["--method", "exact", "--edges", "3", "--threshold", "1"], status: 64).contains(
+                "exclude each other"))
         #expect(try errors(Self.induction + ["--method", "acdc", "--edges", "3"], status: 64).contains("acdc keeps what --threshold"))
         #expect(try errors(Self.induction + ["--method", "eap", "--steps", "3"], status: 64).contains("--steps goes with --method eap-ig"))
-        #expect(try errors(Self.induction + ["--method", "exact", "--masks", "m.npz"], status: 64).contains("--masks goes with --method prune only"))
+        #expect(
+            try errors(Self.induction + ["--method", "exact", "--masks", "m.npz"], status: 64).contains(
+                "--masks goes with --method prune only"))
         #expect(try errors(Self.induction + ["--method", "exact", "--granularity", "cluster"], status: 64).contains("needs --clusters"))
-        #expect(try errors(Self.modular + ["--method", "exact", "--granularity", "component"], status: 1).contains("a plain chain has no heads"))
-        #expect(try errors(Self.induction + ["--method", "exact", "--target-faithfulness", "3"], status: 1).contains("no circuit of the ladder reaches it"))
+        #expect(
+            try errors(Self.modular + ["--method", "exact", "--granularity", "component"], status: 1).contains("a plain chain has no heads")
+        )
+        #expect(
+            try errors(Self.induction + ["--method", "exact", "--target-faithfulness", "3"], status: 1).contains(
+                "no circuit of the ladder reaches it"))
 
         try TemporaryFolder.with { folder in
             let path = folder + "/pairs.json"
@@ -199,10 +226,13 @@ import Testing
             #expect(unmoved.errors.contains("no edge moves the metric") || unmoved.errors.contains("the metric does not move"))
             #expect(unmoved.text.contains("faithfulness -"))
             #expect(
-                try errors(["circuit", model, "--method", "exact", "--data", path], status: 1).contains("the metric does not move between the clean and the"))
+                try errors(["circuit", model, "--method", "exact", "--data", path], status: 1).contains(
+                    "the metric does not move between the clean and the"))
             let unequal = #"{"prompts": [{"clean": [1, 2, 3], "corrupt": [1, 2], "answers": [1]}]}"#
             try unequal.write(toFile: path, atomically: true, encoding: .utf8)
-            #expect(try errors(["circuit", model, "--method", "exact", "--data", path], status: 1).contains("the prompts of pair 0 differ in length"))
+            #expect(
+                try errors(["circuit", model, "--method", "exact", "--data", path], status: 1).contains(
+                    "the prompts of pair 0 differ in length"))
         }
     }
 }

@@ -30,7 +30,8 @@ import Testing
         #expect(rows.map(\.count) == [7, 7, 7, 7, 7])
         #expect(rows[0] == ["checkpoint", "class", "count", "correct", "accuracy", "loss", "perplexity"])
         #expect(rows[1].prefix(5) == ["m.safetensors", "all", "3", "3", "1"] && rows[1][6] == "nan")
-        let lines = try HandWorkedModel.shell("$M eval m.safetensors m.safetensors --data x --labels y --quiet --format jsonl").text.split(separator: "\n")
+        let lines = try HandWorkedModel.shell("$M eval m.safetensors m.safetensors --data x --labels y --quiet --format jsonl").text.split(
+            separator: "\n")
         #expect(lines.count == 2 && lines[0] == lines[1] && lines[0].hasPrefix(#"{"schema":"modinspect.eval/1","#))
         let text = try HandWorkedModel.shell(Self.run)
         #expect(text.text.contains("accuracy    1.0000, 3 right\n") && text.text.split(separator: "\n").allSatisfy { $0.count <= 80 })
@@ -38,7 +39,8 @@ import Testing
 
     @Test func anAssumedArchitectureIsNoted() throws {
         let result = try HandWorkedModel.shell("$M eval m.safetensors --data x --labels y")
-        #expect(result.errors == "modinspect: note: m.safetensors: ReLU is assumed between its linear layers: --arch 'fc1,relu,fc2,relu,fc3'\n")
+        #expect(
+            result.errors == "modinspect: note: m.safetensors: ReLU is assumed between its linear layers: --arch 'fc1,relu,fc2,relu,fc3'\n")
         let given = try HandWorkedModel.shell("$M eval m.safetensors --data x --labels y --arch ' fc1 , relu,fc2,relu,fc3'")
         #expect(given.status == 0 && given.errors.isEmpty && given.output == result.output)
     }
@@ -57,17 +59,21 @@ import Testing
     }
 
     @Test func logitsAreANumpyArray() throws {
-        let result = try HandWorkedModel.shell(Self.run + "--logits l.npy > /dev/null; cat l.npy; " + Self.run + "--logits - -o o | cmp - l.npy && head -1 o >&2")
+        let result = try HandWorkedModel.shell(
+            Self.run + "--logits l.npy > /dev/null; cat l.npy; " + Self.run + "--logits - -o o | cmp - l.npy && head -1 o >&2")
         #expect(result.status == 0 && result.errors == "m.safetensors\n")
         let header = String(decoding: result.output.prefix(128), as: UTF8.self)
         #expect(header.contains("'descr': '<f4', 'fortran_order': False, 'shape': (3, 3)") && result.output.count == 128 + 36)
-        let values = result.output.dropFirst(128).withUnsafeBytes { bytes in (0..<9).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) } }
+        let values = result.output.dropFirst(128).withUnsafeBytes { bytes in
+            (0..<9).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
+        }
         #expect(values == [2, 0, 1, 0, 2, 1, 0, 0, 3])
     }
 
     @Test func logitsNeedNoLabels() throws {
         let result = try HandWorkedModel.shell("$M eval m.safetensors --data x --logits l.npy --format tsv --quiet; wc -c < l.npy")
-        #expect(result.status == 0 && result.rows[1] == ["m.safetensors", "all", "0", "0", "nan", "nan", "nan"] && result.rows[2] == ["164"])
+        #expect(
+            result.status == 0 && result.rows[1] == ["m.safetensors", "all", "0", "0", "nan", "nan", "nan"] && result.rows[2] == ["164"])
     }
 
     @Test(arguments: [
@@ -89,9 +95,18 @@ import Testing
         ("--data missing", 1, "modinspect: missing: no such file or directory"),
         ("--data /dev/null", 1, "modinspect: /dev/null: is a device, expected a regular file"),
         ("--data .", 1, "modinspect: .: is a directory, expected a regular file"),
-        ("--data x", 1, "modinspect: m.safetensors: x: has no answers to compare with; --labels FILE gives them, --logits FILE.npy saves the scores"),
-        ("--data pictures --labels y", 1, "modinspect: m.safetensors: pictures: the samples do not fit the model, expected samples of 3, found samples of 8x8"),
-        ("--data x --labels y3", 1, "modinspect: m.safetensors: x: sample 2 has a label out of the model's range, expected 0 to 2, found 3"),
+        (
+            "--data x", 1,
+            "modinspect: m.safetensors: x: has no answers to compare with; --labels FILE gives them, --logits FILE.npy saves the scores"
+        ),
+        (
+            "--data pictures --labels y", 1,
+            "modinspect: m.safetensors: pictures: the samples do not fit the model, expected samples of 3, found samples of 8x8"
+        ),
+        (
+            "--data x --labels y3", 1,
+            "modinspect: m.safetensors: x: sample 2 has a label out of the model's range, expected 0 to 2, found 3"
+        ),
         ("--data modadd:5", 1, "modinspect: m.safetensors: modadd:5: the model reads numbers, expected samples of 3, found token ids"),
         ("--data t.txt", 1, "modinspect: t.txt: text needs a tokenizer, and the checkpoint has no tokenizer.json"),
         ("missing --data x --labels y -o o", 1, "modinspect: missing: no such file or directory"),
@@ -99,16 +114,21 @@ import Testing
     func oneLineSaysWhatIsWrong(options: String, status: Int, line: String) throws {
         let files = ["y3": IDXFile.bytes(shape: [3], values: [0, 1, 3] as [UInt8]), "t.txt": Data("text".utf8)]
         let result = try HandWorkedModel.shell("$M eval m.safetensors --quiet " + options, files: files)
-        #expect(result.status == Int32(status) && result.errors == (line.isEmpty ? "" : line + "\n") && result.output.isEmpty, "\(result.errors)")
+        #expect(
+            result.status == Int32(status) && result.errors == (line.isEmpty ? "" : line + "\n") && result.output.isEmpty,
+            "\(result.errors)")
     }
 
     @Test(arguments: [
-        ("--data -", "-", "standard input can be read once only"), ("--data x --logits -", "m", "--logits - leaves no place for the result; -o FILE moves it"),
-        ("--data x --logits o -o o", "m", "--logits and -o name the same file"), ("--data x --logits o m", "m", "--logits takes one checkpoint"),
+        ("--data -", "-", "standard input can be read once only"),
+        ("--data x --logits -", "m", "--logits - leaves no place for the result; -o FILE moves it"),
+        ("--data x --logits o -o o", "m", "--logits and -o name the same file"),
+        ("--data x --logits o m", "m", "--logits takes one checkpoint"),
         ("--data x --limit 0", "m", "--limit takes a number from 1 on"), ("--data x --batch 0", "m", "--batch takes a number from 1 on"),
         ("--data x --context 1", "m", "--context takes a number from 2 on"), ("", "m", "Missing expected argument '--data <data>'"),
         ("--data x --arch ''", "m", "--arch: has an empty element"), ("--data x --arch 'a,,b'", "m", "--arch: has an empty element"),
-        ("--data x --arch 'a('", "m", "--arch: has no closing parenthesis"), ("--data x --arch 'a)'", "m", "--arch: expected a comma, found ')'"),
+        ("--data x --arch 'a('", "m", "--arch: has no closing parenthesis"),
+        ("--data x --arch 'a)'", "m", "--arch: expected a comma, found ')'"),
         ("--data x --normalize 0,0", "m", "a standard deviation that is not positive"),
     ])
     func wrongUsageIsStatus64(options: String, checkpoint: String, message: String) throws {
@@ -131,7 +151,9 @@ import Testing
         let files = ["bad": try HandWorkedModel.checkpoint(bias: [value, value, value])]
         let result = try HandWorkedModel.shell("$M eval bad --data x --labels y --quiet --format json", files: files)
         #expect(result.status == 0)
-        #expect(result.errors.hasPrefix("modinspect: warning: bad: the loss is not a number: ") && result.errors.split(separator: "\n").count == 1)
+        #expect(
+            result.errors.hasPrefix("modinspect: warning: bad: the loss is not a number: ")
+                && result.errors.split(separator: "\n").count == 1)
         let found = try #require((try json(result)["checkpoints"] as? [[String: Any]])?.first)
         #expect(found["loss"] is NSNull)
     }

@@ -31,7 +31,10 @@ import Testing
         try TemporaryFolder.with { folder in
             let (out, log) = (folder + "/out.tar", folder + "/log.jsonl")
             let run = try BuiltCommand.run(
-                ["finetune", Self.model, "-o", out, "--log", log, "--eval", Self.images, "--eval-every", "7", "--guard", Self.images, "--epochs", "2"]
+                [
+                    "finetune", Self.model, "-o", out, "--log", log, "--eval", Self.images, "--eval-every", "7", "--guard", Self.images,
+                    "--epochs", "2",
+                ]
                     + Self.options)
             #expect(run.status == 0 && run.output.isEmpty, "\(run.errors)")
             let lines = try Self.lines(log)
@@ -59,12 +62,18 @@ import Testing
         try TemporaryFolder.with { folder in
             let (out, clusters) = (folder + "/out.tar", folder + "/c.tsv")
             let run = try BuiltCommand.run(
-                ["finetune", Self.model, "-o", out, "--clusters", Fixtures.path("models/mnist-mlp.clusters.tsv"), "--layers", "fc2.weight", "--lr",
-                    "0.01", "--epochs", "30", "--until", "clusterability=0.97"] + Self.options)
+                [
+                    "finetune", Self.model, "-o", out, "--clusters", Fixtures.path("models/mnist-mlp.clusters.tsv"), "--layers",
+                    "fc2.weight", "--lr",
+                    "0.01", "--epochs", "30", "--until", "clusterability=0.97",
+                ] + Self.options)
             #expect(run.status == 0, "\(run.errors)")
             #expect(try BuiltCommand.run("cluster", out, "--layers", "fc2.weight", "-o", clusters).status == 0)
             let given = folder + "/given.tsv"
-            #expect(try BuiltCommand.shell("head -1 \"$1\" > \"$2\"; grep fc2 \"$1\" >> \"$2\"", Fixtures.path("models/mnist-mlp.clusters.tsv"), given).status == 0)
+            #expect(
+                try BuiltCommand.shell(
+                    "head -1 \"$1\" > \"$2\"; grep fc2 \"$1\" >> \"$2\"", Fixtures.path("models/mnist-mlp.clusters.tsv"), given
+                ).status == 0)
             let compared = try BuiltCommand.run("compare", given, clusters, "--format", "json").text
             #expect(compared.contains("\"adjustedRand\": 1,"), "\(compared)")
             let score = try BuiltCommand.run("score", out, "--layers", "fc2.weight", "--clusters", given, "--format", "tsv").rows
@@ -86,7 +95,8 @@ import Testing
                 ["finetune", Self.model, "-o", out, "--steps", "1", "--lr", "0", "--method", method, "-k", "3"] + Self.options)
             #expect(run.status == 0, "\(run.errors)")
             let data = method == "gradient" ? ["--data", Self.images, "--batch", "32"] : []
-            let found = try BuiltCommand.run(["cluster", Self.model, "--method", method, "-k", "3", "--seed", "5", "--format", "json"] + data)
+            let found = try BuiltCommand.run(
+                ["cluster", Self.model, "--method", method, "-k", "3", "--seed", "5", "--format", "json"] + data)
             let report = try #require(try JSONSerialization.jsonObject(with: found.output) as? [String: Any], "\(found.errors)")
             let note = try BuiltCommand.shell("tar xOf \"$1\" modinspect.json", out).text
             let recorded = try #require(try JSONSerialization.jsonObject(with: Data(note.utf8)) as? [String: Any])
@@ -113,10 +123,13 @@ import Testing
 
     @Test func aRunThatIsKilledAgainAndAgainEndsWithTheSameBytes() throws {
         try TemporaryFolder.with { folder in
-            let options = [
-                "--epochs", "60", "--warmup", "100", "--eval", Self.images, "--eval-every", "40", "--keep", "best", "--schedule", "cosine",
-            ] + Self.options
-            let whole = try BuiltCommand.run(["finetune", Self.model, "-o", folder + "/whole.tar", "--log", folder + "/whole.jsonl"] + options)
+            let options =
+                [
+                    "--epochs", "60", "--warmup", "100", "--eval", Self.images, "--eval-every", "40", "--keep", "best", "--schedule",
+                    "cosine",
+                ] + Self.options
+            let whole = try BuiltCommand.run(
+                ["finetune", Self.model, "-o", folder + "/whole.tar", "--log", folder + "/whole.jsonl"] + options)
             #expect(whole.status == 0, "\(whole.errors)")
             let quoted = options.map { "'\($0)'" }.joined(separator: " ")
             let run = try BuiltCommand.shell(
@@ -167,12 +180,15 @@ import Testing
             #expect(cut.status == 137, "\(cut.errors)")
             let state = try Self.bytes(out + ".state")
             let again = try BuiltCommand.run(options + ["--steps", "3000"])
-            #expect(again.status == 1 && again.errors == "modinspect: \(out).state: a run is not over: --resume goes on with it, --force begins anew\n")
+            #expect(
+                again.status == 1
+                    && again.errors == "modinspect: \(out).state: a run is not over: --resume goes on with it, --force begins anew\n")
             let other = try BuiltCommand.run(options + ["--steps", "9", "--resume", "--lr", "0.1", "--clip", "2"])
             #expect(other.status == 1)
             #expect(
                 other.errors.split(separator: "\n").last
-                    == "modinspect: \(out).state: the run was begun with other options: --clip was not given and is 2.0, --lr was 0.001 and is 0.1, --steps was 3000 and is 9")
+                    == "modinspect: \(out).state: the run was begun with other options: --clip was not given and is 2.0, --lr was 0.001 and is 0.1, --steps was 3000 and is 9"
+            )
             #expect(try Self.bytes(out + ".state") == state)
             let end = try BuiltCommand.run(options + ["--steps", "3000", "--resume"])
             #expect(end.status == 0 && end.errors.contains("going on after step "), "\(end.errors)")
@@ -198,7 +214,10 @@ import Testing
             for (name, type) in [("llama-tiny", "bf16"), ("pythia-tiny", "f16"), ("gpt2-tiny", "f32")] {
                 let (out, log) = (folder + "/" + name, folder + "/\(name).jsonl")
                 let run = try BuiltCommand.run(
-                    ["finetune", Fixtures.path(name), "-o", out, "--steps", "6", "--log", log, "--eval", data[1], "--dtype", "f32", "-k", "2"] + data)
+                    [
+                        "finetune", Fixtures.path(name), "-o", out, "--steps", "6", "--log", log, "--eval", data[1], "--dtype", "f32", "-k",
+                        "2",
+                    ] + data)
                 #expect(run.status == 0, "\(run.errors)")
                 let last = try #require(try Self.lines(log).last)
                 #expect(try Self.lines(log)[0]["lambda"] as? Double == 40)
@@ -237,7 +256,10 @@ import Testing
 
     @Test(arguments: [
         (["--data", images, "--lr", "1e30"], "step 2: the loss is not finite, found nan"),
-        (["--data", images, "--clusters", Fixtures.path("mlp.clusters.tsv")], "layer 'fc2.weight' has no out-neuron 32, expected 32 neurons"),
+        (
+            ["--data", images, "--clusters", Fixtures.path("mlp.clusters.tsv")],
+            "layer 'fc2.weight' has no out-neuron 32, expected 32 neurons"
+        ),
         (["--data", images, "--clusters", Fixtures.path("cnn.clusters.tsv")], "is no weight matrix of the checkpoint"),
         (["--data", Fixtures.path("data/bad-empty.npz")], "bad-empty.npz: "),
         (["--data", Fixtures.path("data/tokens-i4.npy")], "the model reads numbers"),
@@ -268,7 +290,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ["--keep", "best"], ["--momentum", "0.9"], ["--epochs", "1", "--steps", "2"], ["--full-batch", "--batch", "3"], ["--until", "loss=1"],
+        ["--keep", "best"], ["--momentum", "0.9"], ["--epochs", "1", "--steps", "2"], ["--full-batch", "--batch", "3"],
+        ["--until", "loss=1"],
         ["--clusters", "x", "-k", "2"], ["-k", "2-4"], ["--dtype", "i8"], ["--betas", "1,1"], ["--guard", "x"],
     ]) func whatContradictsItselfIsWrongUsage(arguments: [String]) throws {
         let run = try BuiltCommand.run(["finetune", Self.model, "-o", "/nowhere/x.tar", "--data", Self.images] + arguments)

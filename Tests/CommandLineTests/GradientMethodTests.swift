@@ -9,7 +9,9 @@ import Testing
     private func shell(_ line: String) throws -> CommandResult { try BuiltCommand.shell(line, Fixtures.folder) }
 
     /// The truth is that of the file; names may differ.
-    @Test(arguments: ["", "-k auto", "--batch 16", "--batch 5", "--batch 96", "--chain"]) func plantedModulesAreFound(options: String) throws {
+    @Test(arguments: ["", "-k auto", "--batch 16", "--batch 5", "--batch 96", "--chain"]) func plantedModulesAreFound(options: String)
+        throws
+    {
         let truth = try shell("cat \"$1/gradients/planted.clusters.tsv\"").rows
         let result = try shell("\"$M\" cluster \(Self.planted) --layers fc1.weight,fc2.weight " + options)
         #expect(result.status == 0 && result.errors.isEmpty && result.rows.count == truth.count, "\(result.errors)")
@@ -29,7 +31,8 @@ import Testing
         let result = try shell("\"$M\" score \(Self.planted)".replacingOccurrences(of: "--quiet", with: ""))
         #expect(
             result.errors.split(separator: "\n").last
-                == "modinspect: note: \(Fixtures.path("gradients/planted.safetensors")): tensor 'fc2.weight': 1 out-neurons and 0 in-neurons have no gradient on the data and are in no cluster")
+                == "modinspect: note: \(Fixtures.path("gradients/planted.safetensors")): tensor 'fc2.weight': 1 out-neurons and 0 in-neurons have no gradient on the data and are in no cluster"
+        )
     }
 
     @Test(arguments: ["--threads 1", "--threads 2", "--threads 3"]) func sameBytes(options: String) throws {
@@ -44,7 +47,9 @@ import Testing
         let results = try ["", "--batch 8", "--limit 100"].map { try shell("\"$M\" cluster \(Self.digits) --format json " + $0) }
         let documents = try results.map { try #require(try JSONSerialization.jsonObject(with: $0.output) as? [String: Any]) }
         #expect(documents.map { $0["batch"] as? Int } == [64, 8, 64])
-        #expect(documents.allSatisfy { $0["data"] as? String == Fixtures.path("models/mnist-mlp.npz") && $0["method"] as? String == "gradient" })
+        #expect(
+            documents.allSatisfy { $0["data"] as? String == Fixtures.path("models/mnist-mlp.npz") && $0["method"] as? String == "gradient" }
+        )
         let labels = documents.map { (($0["layers"] as? [[String: Any]])?.first?["out"] as? [Int]) ?? [] }
         #expect(labels[0].count == 32 && labels[0] != labels[1] && labels[0] != labels[2])
     }
@@ -53,7 +58,8 @@ import Testing
     @Test func convolutionsAndTransformersHaveGradients() throws {
         let arch = "conv1(padding=1),bn1,relu,maxpool(2),conv2(padding=1,stride=2),relu,maxpool(2),flatten,fc1,relu,fc2,relu,fc3"
         let images = try shell(
-            "\"$M\" cluster \"$1/models/cifar-cnn.pt\" --method gradient --data \"$1/models/cifar-cnn.npz\" --arch '\(arch)' --layers conv2.weight,fc1.weight --batch 16")
+            "\"$M\" cluster \"$1/models/cifar-cnn.pt\" --method gradient --data \"$1/models/cifar-cnn.npz\" --arch '\(arch)' --layers conv2.weight,fc1.weight --batch 16"
+        )
         #expect(images.status == 0 && images.rows.count == 1 + 16 + 8 + 32 + 256, "\(images.errors)")
         let dead = images.rows.filter { $0[3] == "-1" }.map { "\($0[0]) \($0[1]) \($0[2])" }
         #expect(dead == [3, 4, 5, 8, 9, 10, 14, 15, 18, 24, 26, 27, 29, 30].map { "fc1.weight out \($0)" })
@@ -65,9 +71,12 @@ import Testing
     }
 
     @Test(arguments: [
-        ("cluster", "--method gradient", "--method gradient needs --data"), ("score", "--method gradient", "--method gradient needs --data"),
-        ("cluster", "--data x", "--data goes with --method gradient only"), ("score", "--batch 4", "--batch goes with --method gradient only"),
-        ("score", "--method bsgc --labels y", "--labels goes with --method gradient only"), ("cluster", "--arch fc1", "--arch goes with --method gradient only"),
+        ("cluster", "--method gradient", "--method gradient needs --data"),
+        ("score", "--method gradient", "--method gradient needs --data"),
+        ("cluster", "--data x", "--data goes with --method gradient only"),
+        ("score", "--batch 4", "--batch goes with --method gradient only"),
+        ("score", "--method bsgc --labels y", "--labels goes with --method gradient only"),
+        ("cluster", "--arch fc1", "--arch goes with --method gradient only"),
         ("score", "--method gradient --data x --batch 0", "--batch takes a number from 1 on"),
         ("score", "--clusters c --method gradient --data x", "--clusters leaves nothing for -k, --method, --no-align and --chain"),
         ("score", "--clusters c --data x", "--data goes with --method gradient only"),
@@ -83,7 +92,10 @@ import Testing
 
     @Test(arguments: [
         ("--data x", "m.safetensors: x: has no answers, which gradients need"), ("--data missing", "missing: no such file or directory"),
-        ("--data pictures --labels y", "m.safetensors: pictures: the samples do not fit the model, expected samples of 3, found samples of 8x8"),
+        (
+            "--data pictures --labels y",
+            "m.safetensors: pictures: the samples do not fit the model, expected samples of 3, found samples of 8x8"
+        ),
         ("--data modadd:5", "m.safetensors: modadd:5: the model reads numbers, expected samples of 3, found token ids"),
     ])
     func oneLineSaysWhatIsWrong(options: String, line: String) throws {

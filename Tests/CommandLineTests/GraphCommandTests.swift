@@ -72,7 +72,8 @@ import Testing
         final class Counter: NSObject, XMLParserDelegate {
             var counts: [String: Int] = [:]
             func parser(
-                _ parser: XMLParser, didStartElement name: String, namespaceURI: String?, qualifiedName: String?, attributes: [String: String]
+                _ parser: XMLParser, didStartElement name: String, namespaceURI: String?, qualifiedName: String?,
+                attributes: [String: String]
             ) { counts[name, default: 0] += 1 }
         }
         let result = try graph("--format", "graphml")

@@ -41,7 +41,8 @@ enum HandWorkedModel {
         try TemporaryFolder.with { folder in
             var all = [
                 "m.safetensors": try checkpoint(), "images.safetensors": try images(), "c.tsv": Data(clusters().utf8),
-                "x": IDXFile.bytes(shape: [3, 3], values: identity.map { 2 * $0 }), "y": IDXFile.bytes(shape: [3], values: [0, 1, 2] as [UInt8]),
+                "x": IDXFile.bytes(shape: [3, 3], values: identity.map { 2 * $0 }),
+                "y": IDXFile.bytes(shape: [3], values: [0, 1, 2] as [UInt8]),
                 "pictures": IDXFile.bytes(shape: [3, 8, 8], values: [UInt8](repeating: 128, count: 192)),
             ]
             all.merge(files) { $1 }

@@ -13,7 +13,8 @@ import Testing
         #expect(checkpoints.map { $0["family"] as? String } == ["chain", "gpt2"])
         // 64*48 + 48 + 2 * (48*48 + 48) + 48*10 + 10
         #expect(checkpoints[0]["parameters"] as? Int == 8314)
-        let tensor = try #require((checkpoints[1]["tensors"] as? [[String: Any]])?.first { $0["name"] as? String == "transformer.h.0.mlp.c_fc.weight" })
+        let tensor = try #require(
+            (checkpoints[1]["tensors"] as? [[String: Any]])?.first { $0["name"] as? String == "transformer.h.0.mlp.c_fc.weight" })
         #expect(tensor["shape"] as? [Int] == [32, 128])
         #expect(tensor["out"] as? Int == 128 && tensor["in"] as? Int == 32)
         #expect(tensor["scored"] as? Bool == true)

@@ -19,7 +19,8 @@ import Testing
 
     @Test func aNameThatIsNotUTF8IsNeverAnotherFile() throws {
         try TemporaryFolder.with { folder in
-            let result = try BuiltCommand.shell("cd \"$2\" && \"$M\" score \"$1\" -o $'out\\xff'; status=$?; ls; exit $status", checkpoint, folder)
+            let result = try BuiltCommand.shell(
+                "cd \"$2\" && \"$M\" score \"$1\" -o $'out\\xff'; status=$?; ls; exit $status", checkpoint, folder)
             #expect(result.status == 64)
             #expect(result.output.isEmpty)
             #expect(result.errors.split(separator: "\n").count == 1 && result.errors.contains("is not UTF-8"))
@@ -94,7 +95,8 @@ import Testing
     }
 
     @Test func aDeviceIsWrittenAsItIs() throws {
-        let result = try BuiltCommand.shell("\"$M\" score \"$1\" -o /dev/null && test -c /dev/null && \"$M\" score \"$1\" -o /dev/full", checkpoint)
+        let result = try BuiltCommand.shell(
+            "\"$M\" score \"$1\" -o /dev/null && test -c /dev/null && \"$M\" score \"$1\" -o /dev/full", checkpoint)
         #expect(result.status == 1)
         #expect(result.errors == "modinspect: /dev/full: cannot write: No space left on device\n")
         let whole = try BuiltCommand.shell("\"$M\" score \"$1\" -o -", checkpoint)

@@ -15,7 +15,10 @@ import Testing
             for (name, text) in files.merging(["pairs.json": pairs], uniquingKeysWith: { first, _ in first }) {
                 try text.write(toFile: folder + "/" + name, atomically: true, encoding: .utf8)
             }
-            let command = "cd \"$1\"; \"$M\" patch " + arguments.replacing("MODEL", with: Fixtures.path("transformers")).replacing("MLP", with: Fixtures.path("models/mnist-mlp"))
+            let command =
+                "cd \"$1\"; \"$M\" patch "
+                + arguments.replacing("MODEL", with: Fixtures.path("transformers")).replacing(
+                    "MLP", with: Fixtures.path("models/mnist-mlp"))
             return try BuiltCommand.shell(command, folder)
         }
     }
@@ -41,7 +44,8 @@ import Testing
     }
 
     @Test(arguments: ["text", "tsv", "json", "jsonl"]) func theResultIsTheSameForAnyNumberOfThreads(format: String) throws {
-        let run = "MODEL/gpt2 --data pairs.json --by position --direction both --metric loss --metric prob --format \(format) --quiet --threads "
+        let run =
+            "MODEL/gpt2 --data pairs.json --by position --direction both --metric loss --metric prob --format \(format) --quiet --threads "
         let one = try Self.patch(run + "1")
         #expect(one.status == 0 && !one.output.isEmpty)
         #expect(try Self.patch(run + "3").output == one.output)
@@ -49,10 +53,13 @@ import Testing
 
     @Test func jsonSaysWhatWasPatched() throws {
         let result = try Self.patch(
-            "MODEL/gpt2 --data pairs.json --sites 'blocks.1.attn.k.[01],resid' --granularity auto --metric kl --approximate --format json --seed 4")
+            "MODEL/gpt2 --data pairs.json --sites 'blocks.1.attn.k.[01],resid' --granularity auto --metric kl --approximate --format json --seed 4"
+        )
         let document = try #require(try JSONSerialization.jsonObject(with: result.output) as? [String: Any])
         #expect(document["schema"] as? String == "modinspect.patch/1" && document["seed"] as? Int == 4)
-        #expect(document["method"] as? String == "attribution" && document["by"] as? String == "all" && document["pairing"] as? String == "file")
+        #expect(
+            document["method"] as? String == "attribution" && document["by"] as? String == "all" && document["pairing"] as? String == "file"
+        )
         let patches = try #require(document["patches"] as? [[String: Any]])
         #expect(patches.count == 8 && document["pairs"] as? Int == 2)
         #expect(patches.filter { $0["unit"] as? String == "head" }.compactMap { $0["index"] as? Int } == [0, 1])
@@ -72,7 +79,8 @@ import Testing
     }
 
     @Test func pairsByClassFollowTheSeed() throws {
-        let run = "MLP.pt --data MLP.npz --pairs by-class --limit 40 --arch fc1,relu,fc2,relu,fc3,relu,fc4 --sites fc2.relu --format tsv --quiet "
+        let run =
+            "MLP.pt --data MLP.npz --pairs by-class --limit 40 --arch fc1,relu,fc2,relu,fc3,relu,fc4 --sites fc2.relu --format tsv --quiet "
         let first = try Self.patch(run)
         #expect(first.status == 0, "\(first.errors)")
         #expect(first.rows[3].prefix(7) == ["denoise", "fc2.relu", "site", "nan", "nan", "40", "1"])
@@ -85,7 +93,8 @@ import Testing
     }
 
     @Test func clustersArePatchedWhereTheirNeuronsAre() throws {
-        let result = try Self.patch("MLP.pt --data MLP.npz --pairs by-class --limit 40 --clusters MLP.clusters.tsv --layers fc2.weight --format tsv --quiet")
+        let result = try Self.patch(
+            "MLP.pt --data MLP.npz --pairs by-class --limit 40 --clusters MLP.clusters.tsv --layers fc2.weight --format tsv --quiet")
         #expect(result.status == 0, "\(result.errors)")
         #expect(result.rows.dropFirst(3).map { Array($0[1...3]) } == (0..<4).map { ["fc2", "cluster", "\($0)"] })
     }
@@ -110,18 +119,36 @@ import Testing
     }
 
     @Test(arguments: [
-        ("MODEL/gpt2 --data pairs.json --sites blocks.0.attn.hook_y", "no site matches 'blocks.0.attn.hook_y'; the nearest are 'blocks.0.attn.hook_q'"),
-        ("MODEL/mistral --data pairs.json --sites blocks.0.attn.v.2", "site 'blocks.0.attn.hook_v' has no head 2, expected 0 to 1: 2 of the 4 query heads share each key head"),
-        ("MODEL/mistral --data pairs.json --sites mlp_out --granularity head", "site 'blocks.0.hook_mlp_out' has no heads; the nearest are "),
-        ("MODEL/gpt2 --data long.json", "long.json: the prompts of pair 1 differ in length, expected 2 tokens as in the clean one, found 3"),
-        ("MODEL/gpt2 --data open.json", "open.json: pair 0 has no wrong answers, which logit-diff compares with; --metric prob, loss and kl need none"),
+        (
+            "MODEL/gpt2 --data pairs.json --sites blocks.0.attn.hook_y",
+            "no site matches 'blocks.0.attn.hook_y'; the nearest are 'blocks.0.attn.hook_q'"
+        ),
+        (
+            "MODEL/mistral --data pairs.json --sites blocks.0.attn.v.2",
+            "site 'blocks.0.attn.hook_v' has no head 2, expected 0 to 1: 2 of the 4 query heads share each key head"
+        ),
+        (
+            "MODEL/mistral --data pairs.json --sites mlp_out --granularity head",
+            "site 'blocks.0.hook_mlp_out' has no heads; the nearest are "
+        ),
+        (
+            "MODEL/gpt2 --data long.json",
+            "long.json: the prompts of pair 1 differ in length, expected 2 tokens as in the clean one, found 3"
+        ),
+        (
+            "MODEL/gpt2 --data open.json",
+            "open.json: pair 0 has no wrong answers, which logit-diff compares with; --metric prob, loss and kl need none"
+        ),
         ("MODEL/gpt2 --data wide.json", "wide.json: pair 0 has an answer out of the model's range, expected 0 to 39, found 40"),
         ("MODEL/gpt2 --data text.json", "text.json: text needs a tokenizer, and the checkpoint has no tokenizer.json"),
         ("MODEL/gpt2 --data modadd:7", "modadd:7: no prompt pairs; --pairs by-class draws pairs from samples with a class each"),
         ("MLP.pt --data MLP.npz", "no prompt pairs, expected JSON with prompts, or CSV with clean and corrupted; --pairs by-class"),
         ("MLP.pt --data MLP.npz --pairs by-class --by position", "site 'fc1.relu' has no positions"),
         ("MLP.pt --data MLP.npz --pairs by-class --by position --clusters MLP.clusters.tsv", "site 'fc2' has no positions"),
-        ("MLP.pt --data MLP.npz --pairs by-class --clusters last.tsv", "site 'fc4' is the model's output, behind which nothing is left to run"),
+        (
+            "MLP.pt --data MLP.npz --pairs by-class --clusters last.tsv",
+            "site 'fc4' is the model's output, behind which nothing is left to run"
+        ),
         ("MLP.pt --data pairs.json", "the model reads numbers"),
         ("MODEL/gpt2 --data pairs.json --context 4", "pairs.json: --context does not apply to prompt pairs"),
     ])
@@ -129,7 +156,8 @@ import Testing
         let result = try Self.patch(
             arguments + " --quiet",
             files: [
-                "long.json": #"{"prompts": [{"clean": [1], "corrupt": [2], "answers": 1}, {"clean": [1, 2], "corrupt": [1, 2, 3], "answers": 1}]}"#,
+                "long.json":
+                    #"{"prompts": [{"clean": [1], "corrupt": [2], "answers": 1}, {"clean": [1, 2], "corrupt": [1, 2, 3], "answers": 1}]}"#,
                 "open.json": #"{"prompts": [{"clean": [1], "corrupt": [2], "answers": 1}]}"#,
                 "wide.json": #"{"prompts": [{"clean": [1], "corrupt": [2], "answers": 1, "wrong_answers": 40}]}"#,
                 "last.tsv": "layer\tside\tindex\tcluster\n"
@@ -163,7 +191,8 @@ import Testing
                 """
             try tokenizer.write(toFile: folder + "/tokenizer.json", atomically: true, encoding: .utf8)
             func run(_ answer: String) throws -> CommandResult {
-                let text = #"{"prompts": [{"clean": "one two", "corrupt": "two two", "answers": ["\#(answer)"], "wrong_answers": ["three"]}]}"#
+                let text =
+                    #"{"prompts": [{"clean": "one two", "corrupt": "two two", "answers": ["\#(answer)"], "wrong_answers": ["three"]}]}"#
                 try text.write(toFile: folder + "/p.json", atomically: true, encoding: .utf8)
                 return try BuiltCommand.run("patch", folder, "--data", folder + "/p.json", "--format", "tsv")
             }
@@ -171,7 +200,9 @@ import Testing
             #expect(sound.status == 0 && sound.rows.count > 3, "\(sound.errors)")
             let split = try run("one two")
             #expect(split.status == 1)
-            #expect(split.errors.hasSuffix("an answer of pair 0 is not one token: 'one two', expected 1 token, found 2: 'one' 'two'\n"), "\(split.errors)")
+            #expect(
+                split.errors.hasSuffix("an answer of pair 0 is not one token: 'one two', expected 1 token, found 2: 'one' 'two'\n"),
+                "\(split.errors)")
         }
     }
 }

@@ -15,7 +15,9 @@ private enum PythonLibraries {
 }
 
 /// What we write, loaded by PyTorch, safetensors and transformers, where the machine has them: `fixtures/read_written.py` runs the models.
-@Suite(.enabled(if: PythonLibraries.interpreter != nil, "needs a Python with torch, safetensors and transformers; MODINSPECT_PYTHON names one"))
+@Suite(
+    .enabled(if: PythonLibraries.interpreter != nil, "needs a Python with torch, safetensors and transformers; MODINSPECT_PYTHON names one")
+)
 struct RealLibraryTests {
     private enum Kind: String {
         case mlp, transformer
@@ -29,7 +31,8 @@ struct RealLibraryTests {
         let targets = paths.indices.map { folder + "/scores\($0).raw" }
         let arguments = zip(paths, targets).flatMap { [kind.rawValue, $0, $1] }
         let run = try BuiltCommand.shell(
-            "script=$1; python=$2; shift 2; \"$python\" \"$script\" \"$@\"", [Fixtures.path("read_written.py"), PythonLibraries.interpreter ?? "python3"] + arguments)
+            "script=$1; python=$2; shift 2; \"$python\" \"$script\" \"$@\"",
+            [Fixtures.path("read_written.py"), PythonLibraries.interpreter ?? "python3"] + arguments)
         try #require(run.status == 0, "\(run.errors)")
         return try targets.map { target in
             try Data(contentsOf: URL(fileURLWithPath: target)).withUnsafeBytes { raw in
@@ -113,7 +116,8 @@ struct RealLibraryTests {
     @Test(arguments: ["gpt2-tiny", "pythia-tiny", "llama-tiny"]) func aPermutedLanguageModelLoadsAndComputesTheSame(name: String) throws {
         try TemporaryFolder.with { folder in
             try expectLoadable(.transformer, in: folder, same: Fixtures.path(name)) {
-                try BuiltCommand.run("permute", Fixtures.path(name), "--quiet", "--clusters", Fixtures.path(name + ".clusters.tsv"), "-o", $0)
+                try BuiltCommand.run(
+                    "permute", Fixtures.path(name), "--quiet", "--clusters", Fixtures.path(name + ".clusters.tsv"), "-o", $0)
             }
         }
     }

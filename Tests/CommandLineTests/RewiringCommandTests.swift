@@ -27,7 +27,8 @@ import Testing
     @Test func aPermutedPerceptronComputesTheSame() throws {
         try TemporaryFolder.with { folder in
             let made = try BuiltCommand.run(
-                "permute", Self.mlp, "--clusters", Self.mlpClusters, "-o", folder + "/p.tar", "--new-clusters", folder + "/p.tsv", "--quiet")
+                "permute", Self.mlp, "--clusters", Self.mlpClusters, "-o", folder + "/p.tar", "--new-clusters", folder + "/p.tsv", "--quiet"
+            )
             try #require(made.status == 0, "\(made.errors)")
             let before = try scores(Self.mlp, Self.mlpData, in: folder)
             // Sums of the same numbers in another order: single precision rounds them by some 1e-7 of the largest score.
@@ -35,11 +36,14 @@ import Testing
             #expect(largestDifference(before, try scores(folder + "/p.tar", Self.mlpData, in: folder)) < 1e-6 * largest)
             // The score of the clusters is the same, and the new ones are contiguous.
             func score(_ checkpoint: String, _ clusters: String) throws -> String? {
-                try BuiltCommand.run("score", checkpoint, "--clusters", clusters, "--format", "tsv", "--quiet").rows.last?.dropFirst(2).joined(separator: " ")
+                try BuiltCommand.run("score", checkpoint, "--clusters", clusters, "--format", "tsv", "--quiet").rows.last?.dropFirst(2)
+                    .joined(separator: " ")
             }
             let (old, new) = (try score(Self.mlp, Self.mlpClusters), try score(folder + "/p.tar", folder + "/p.tsv"))
             #expect(old != nil && new != nil)
-            let labels = try String(contentsOfFile: folder + "/p.tsv", encoding: .utf8).split(separator: "\n").dropFirst().map { $0.split(separator: "\t") }
+            let labels = try String(contentsOfFile: folder + "/p.tsv", encoding: .utf8).split(separator: "\n").dropFirst().map {
+                $0.split(separator: "\t")
+            }
             for layer in Set(labels.map { $0[0] }) {
                 let out = labels.filter { $0[0] == layer && $0[1] == "out" }.compactMap { Int($0[3]) }
                 #expect(out == out.sorted())
@@ -47,7 +51,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["conv1.weight", "conv2.weight", "fc1.weight", "fc2.weight"]) func aPermutedImageNetworkComputesTheSame(layer: String) throws {
+    @Test(arguments: ["conv1.weight", "conv2.weight", "fc1.weight", "fc2.weight"]) func aPermutedImageNetworkComputesTheSame(layer: String)
+        throws
+    {
         try TemporaryFolder.with { folder in
             let model = Fixtures.path("models/cifar-cnn.pt")
             let data = Fixtures.path("models/cifar-cnn.npz")
@@ -88,16 +94,19 @@ import Testing
     @Test func anExtractedClusterIsWhatOnLeaves() throws {
         try TemporaryFolder.with { folder in
             let on = try BuiltCommand.run(
-                "ablate", Self.mlp, "--clusters", Self.mlpClusters, "--layers", "fc2.weight", "--data", Self.mlpData, "--format", "tsv", "--quiet"
+                "ablate", Self.mlp, "--clusters", Self.mlpClusters, "--layers", "fc2.weight", "--data", Self.mlpData, "--format", "tsv",
+                "--quiet"
             ).rows
             let names = try #require(on.first)
             let (kind, cluster, loss) = (
-                try #require(names.firstIndex(of: "intervention")), try #require(names.firstIndex(of: "cluster")), try #require(names.firstIndex(of: "loss"))
+                try #require(names.firstIndex(of: "intervention")), try #require(names.firstIndex(of: "cluster")),
+                try #require(names.firstIndex(of: "loss"))
             )
             for index in 0..<4 {
                 let path = folder + "/c\(index).safetensors"
                 let made = try BuiltCommand.run(
-                    "extract", Self.mlp, "--clusters", Self.mlpClusters, "--layers", "fc2.weight", "--cluster", "\(index)", "-o", path, "--quiet")
+                    "extract", Self.mlp, "--clusters", Self.mlpClusters, "--layers", "fc2.weight", "--cluster", "\(index)", "-o", path,
+                    "--quiet")
                 try #require(made.status == 0, "\(made.errors)")
                 let run = try BuiltCommand.run("eval", path, "--data", Self.mlpData, "--format", "tsv", "--quiet").rows
                 let row = try #require(on.first { $0[kind] == "on" && $0[cluster] == "\(index)" })
@@ -125,7 +134,8 @@ import Testing
     }
 
     @Test func clustersThatAreNotThereAreRefused() throws {
-        let missing = try BuiltCommand.run("extract", Self.mlp, "--clusters", Self.mlpClusters, "--cluster", "9", "-o", "/dev/shm/none.tar", "--quiet")
+        let missing = try BuiltCommand.run(
+            "extract", Self.mlp, "--clusters", Self.mlpClusters, "--cluster", "9", "-o", "/dev/shm/none.tar", "--quiet")
         #expect(missing.status == 1)
         #expect(missing.errors.hasSuffix("has no cluster 9, expected 0 to 3\n"), "\(missing.errors)")
     }

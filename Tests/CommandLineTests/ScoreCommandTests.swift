@@ -61,7 +61,8 @@ private let measures = ["clusterability", "chance", "adjusted", "ncut", "modular
     }
 
     @Test func plantedClustersAreFoundByDefault() throws {
-        let result = try BuiltCommand.run("score", Fixtures.path("mlp.tar"), "--format", "json", "--measure", "clusterability", "--fail-under", "0.84")
+        let result = try BuiltCommand.run(
+            "score", Fixtures.path("mlp.tar"), "--format", "json", "--measure", "clusterability", "--fail-under", "0.84")
         #expect(result.status == 0, "\(result.errors)")
         let planted = try #require(try Expected("mlp").mean["mlp.planted.tsv"]?["clusterability"] ?? nil)
         let document = try #require(try JSONSerialization.jsonObject(with: result.output) as? [String: Any])
@@ -144,7 +145,8 @@ private let measures = ["clusterability", "chance", "adjusted", "ncut", "modular
 
     @Test(arguments: [
         ["score"], ["score", "x", "-k", "0"], ["score", "x", "-k", "4-2"], ["score", "x", "--no-align"],
-        ["score", "x", "--clusters", "f", "-k", "4"], ["score", "-", "-"], ["score", "x", "--threads", "0"], ["score", "x", "--seed", "-1"],
+        ["score", "x", "--clusters", "f", "-k", "4"], ["score", "-", "-"], ["score", "x", "--threads", "0"],
+        ["score", "x", "--seed", "-1"],
         ["score", "x", "--measure", "ncut"], ["score", "x", "--null", "-1"], ["cluster", "x", "-k", "2,3"], ["graph", "x", "--top", "0"],
         ["graph", "x", "--top", "0.5", "--threshold", "1"], ["graph", "x", "--threshold", "nan"], ["info", "x", "--layers", "a,,b"],
         ["info", "x", "--quiet", "--progress"], ["nonsense"],

@@ -21,7 +21,9 @@ import Testing
     ]
 
     /// PyTorch with the other clusters' outputs set to 0 (`make_extraction.py`), and where one layer is clustered `ablate` too.
-    @Test(arguments: cases) func thePieceIsWhatPyTorchAndAblateLeaveOn(_ which: (name: String, model: String, arch: String, layers: String)) throws {
+    @Test(arguments: cases) func thePieceIsWhatPyTorchAndAblateLeaveOn(_ which: (name: String, model: String, arch: String, layers: String))
+        throws
+    {
         let all = try JSONDecoder().decode(
             [String: [Expected]].self, from: Data(contentsOf: URL(fileURLWithPath: Fixtures.path("expected/extraction.json"))))
         let expected = try #require(all[which.name])
@@ -34,7 +36,9 @@ import Testing
                 "ablate", model, "--arch", which.arch, "--clusters", clusters, "--data", data, "--format", "tsv", "--quiet"
             ).rows
             let names = try #require(ablated.first)
-            let columns = ["intervention", "cluster", "loss", "class"].map { name in (name, names.firstIndex(of: name)) }.reduce(into: [String: Int]()) {
+            let columns = ["intervention", "cluster", "loss", "class"].map { name in (name, names.firstIndex(of: name)) }.reduce(
+                into: [String: Int]()
+            ) {
                 $0[$1.0] = $1.1
             }
             for (cluster, wanted) in expected.enumerated() {
@@ -51,7 +55,9 @@ import Testing
                     let found = bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 128 + 4 * place, as: Float.self) }
                     #expect(abs(Double(found) - score) < 1e-5 * scale)
                 }
-                guard !which.layers.contains(","), let kind = columns["intervention"], let number = columns["cluster"], let column = columns["loss"] else {
+                guard !which.layers.contains(","), let kind = columns["intervention"], let number = columns["cluster"],
+                    let column = columns["loss"]
+                else {
                     continue
                 }
                 let row = try #require(ablated.first { $0[kind] == "on" && $0[number] == "\(cluster)" })
@@ -60,7 +66,9 @@ import Testing
         }
     }
 
-    private func extraction(_ arch: String, _ checkpoint: String = Fixtures.path("models/cifar-cnn.pt"), layer: String) throws -> CommandResult {
+    private func extraction(_ arch: String, _ checkpoint: String = Fixtures.path("models/cifar-cnn.pt"), layer: String) throws
+        -> CommandResult
+    {
         try BuiltCommand.shell(
             "\"$M\" cluster \"$1\" --layers $2 --method contiguous | \"$M\" extract \"$1\" --arch \"$3\" --clusters - --cluster 0 --quiet -o - | wc -c",
             checkpoint, layer, arch)
@@ -69,9 +77,13 @@ import Testing
     /// Zeros around the image make what such a neuron says different at the border.
     @Test func whatDependsOnThePlaceIsRefused() throws {
         let padded = try extraction(
-            "conv1(padding=1),bn1,relu,maxpool(2),conv2(padding=1,stride=2),relu,maxpool(2),flatten,fc1,relu,fc2,relu,fc3", layer: "conv1.weight")
+            "conv1(padding=1),bn1,relu,maxpool(2),conv2(padding=1,stride=2),relu,maxpool(2),flatten,fc1,relu,fc2,relu,fc3",
+            layer: "conv1.weight")
         #expect(padded.text.hasPrefix("0"))
-        #expect(padded.errors.hasSuffix("site 'conv2': pads with zeros what switched-off neurons say, so that it differs at the border: removing them changes the function\n"), "\(padded.errors)")
+        #expect(
+            padded.errors.hasSuffix(
+                "site 'conv2': pads with zeros what switched-off neurons say, so that it differs at the border: removing them changes the function\n"
+            ), "\(padded.errors)")
         let pooled = try extraction(
             "conv1(padding=1),bn1,relu,avgpool(2,padding=1),conv2,relu,maxpool(3),flatten,fc1,relu,fc2,relu,fc3", layer: "conv1.weight")
         #expect(pooled.errors.contains("averages what switched-off neurons say with zeros around the image"), "\(pooled.errors)")
@@ -83,7 +95,8 @@ import Testing
                 .init(name: name, dtype: .f32, shape: shape) { Tensor(shape: shape, (0..<shape.reduce(1, *)).map { Float($0) - 3 }) }
             }
             let path = folder + "/m.safetensors"
-            try CheckpointWriter(path: path).write(CheckpointDraft(tensors: [tensor("a.weight", [8, 5]), tensor("b.weight", [6, 8]), tensor("c.weight", [2, 6])]))
+            try CheckpointWriter(path: path).write(
+                CheckpointDraft(tensors: [tensor("a.weight", [8, 5]), tensor("b.weight", [6, 8]), tensor("c.weight", [2, 6])]))
             let speaking = try extraction("a,sigmoid,b,relu,c", path, layer: "a.weight")
             #expect(speaking.text.hasPrefix("0"))
             #expect(speaking.errors.contains("site 'b': has no bias of its own for what switched-off neurons say"), "\(speaking.errors)")

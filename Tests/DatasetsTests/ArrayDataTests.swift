@@ -54,7 +54,9 @@ import Testing
         var source = DataFixtures.source("bytes.npz")
         source.normalization = Normalization(means: [0, 0], deviations: [1, 1])
         let text = problem { try source.open() }
-        #expect(text?.hasSuffix("--normalize does not fit the channels of a sample [3, 2, 4], expected 1 or 3 means, found 2") == true, "\(text ?? "")")
+        #expect(
+            text?.hasSuffix("--normalize does not fit the channels of a sample [3, 2, 4], expected 1 or 3 means, found 2") == true,
+            "\(text ?? "")")
     }
 
     @Test func optionsForTokensAreRefusedForValues() {
@@ -70,7 +72,9 @@ import Testing
     }
 
     @Test func labelsMayComeFromOtherKindsOfFiles() throws {
-        for (labels, values) in [("answers.npy", [4, 3, 2, 1]), ("labels-idx1-ubyte", [7, 2, 1, 0]), ("extra.npz", [0, 1, 2, 3])] as [(String, [Int32])] {
+        for (labels, values) in [("answers.npy", [4, 3, 2, 1]), ("labels-idx1-ubyte", [7, 2, 1, 0]), ("extra.npz", [0, 1, 2, 3])]
+            as [(String, [Int32])]
+        {
             var source = DataFixtures.source("flat-bytes.npz")
             source.labels = DataFixtures.path(labels)
             let dataset = try source.open()

@@ -5,7 +5,8 @@ import Testing
 /// Damaged files: opening throws, or gives a dataset whose every value can be read. Nothing else may happen.
 @Suite struct DataDamageTests {
     @Test(arguments: [
-        "bytes.npz", "deflated.npz", "fortran.npz", "tokens.npz", "tokens-i8.npy", "images-idx3-ubyte", "images-idx3-ubyte.gz", "images-idx3-ubyte.xz",
+        "bytes.npz", "deflated.npz", "fortran.npz", "tokens.npz", "tokens-i8.npy", "images-idx3-ubyte", "images-idx3-ubyte.gz",
+        "images-idx3-ubyte.xz",
         "images-idx3-ubyte.zst", "idx-f8",
     ])
     func everyTruncationIsAnError(_ name: String) throws {
@@ -32,7 +33,9 @@ import Testing
         #expect((text == nil) == (count == 3074), "\(text ?? "no error")")
     }
 
-    @Test(arguments: ["bytes.npz", "deflated.npz", "fortran.npz", "tokens.npz", "tokens-i8.npy", "images-idx3-ubyte", "images-idx3-ubyte.gz", "idx-f8"])
+    @Test(arguments: [
+        "bytes.npz", "deflated.npz", "fortran.npz", "tokens.npz", "tokens-i8.npy", "images-idx3-ubyte", "images-idx3-ubyte.gz", "idx-f8",
+    ])
     func flippedBitsNeverTrap(_ name: String) throws {
         let whole = try DataFixtures.bytes(name)
         for place in whole.indices {

@@ -38,7 +38,8 @@ enum DataFixtures {
 
 /// Opens `bytes` as if they were a file called `path`. The page behind the bytes cannot be read: reading past the end ends the test.
 func openDataset(_ bytes: [UInt8], path: String = "hostile", context: Int? = nil) throws -> Dataset {
-    try DatasetSource(path: path, context: context, tokenize: { $0.utf8.map { Int32($0) } }).open(DataFile(guardedRegion(bytes), path: path))
+    try DatasetSource(path: path, context: context, tokenize: { $0.utf8.map { Int32($0) } }).open(
+        DataFile(guardedRegion(bytes), path: path))
 }
 
 func guardedRegion(_ bytes: [UInt8]) -> ByteRegion {

@@ -50,10 +50,11 @@ import Testing
         #expect(TokenSequences([]).largestToken() == nil)
     }
 
-    @Test(arguments: [
-        ("0.1307,0.3081", [0.1307], [0.3081]), ("0,1", [0], [1]), ("-1,2,3,4", [-1, 2], [3, 4]),
-        ("0.5,0.4,0.3,0.2,0.1,1e-3", [0.5, 0.4, 0.3], [0.2, 0.1, 1e-3]),
-    ] as [(String, [Float], [Float])])
+    @Test(
+        arguments: [
+            ("0.1307,0.3081", [0.1307], [0.3081]), ("0,1", [0], [1]), ("-1,2,3,4", [-1, 2], [3, 4]),
+            ("0.5,0.4,0.3,0.2,0.1,1e-3", [0.5, 0.4, 0.3], [0.2, 0.1, 1e-3]),
+        ] as [(String, [Float], [Float])])
     func normalisationsAreMeansThenDeviations(_ text: String, _ means: [Float], _ deviations: [Float]) throws {
         #expect(try Normalization(text) == Normalization(means: means, deviations: deviations))
     }

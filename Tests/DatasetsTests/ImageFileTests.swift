@@ -31,18 +31,19 @@ import Testing
         #expect(text?.contains("expected [N, ...], found [4]; labels are given with --labels") == true, "\(text ?? "")")
     }
 
-    @Test(arguments: [
-        ([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1], "the IDX header is truncated, expected 3 dimensions, found 2"),
-        ([0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 2, 5], "the IDX data are truncated, expected 2 bytes for [1, 2], found 1"),
-        ([0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 1, 5, 6], "more data than the IDX header says, expected 1 bytes for [1, 1], found 2"),
-        ([0, 0, 8, 2, 255, 255, 255, 255, 255, 255, 255, 255], "shape overflows"),
-        ([0, 0, 14, 4] + [UInt8](repeating: 255, count: 16), "shape overflows"),
-        ([0, 0, 14, 2, 0x10, 0, 0, 0, 0x10, 0, 0, 0], "truncated"),
-        ([0, 0, 8, 2, 0, 0, 0, 0, 0, 0, 0, 28], "holds no samples"),
-        ([0, 0, 8, 255] + [UInt8](repeating: 0, count: 1020), "holds no samples"),
-        ([0, 0, 8, 255] + [UInt8](repeating: 255, count: 1020), "shape overflows"),
-        ([0, 0, 7, 1, 0, 0, 0, 1, 5], "unknown kind"), ([0, 0, 8, 0, 5], "unknown kind"),
-    ] as [([UInt8], String)])
+    @Test(
+        arguments: [
+            ([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1], "the IDX header is truncated, expected 3 dimensions, found 2"),
+            ([0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 2, 5], "the IDX data are truncated, expected 2 bytes for [1, 2], found 1"),
+            ([0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 1, 5, 6], "more data than the IDX header says, expected 1 bytes for [1, 1], found 2"),
+            ([0, 0, 8, 2, 255, 255, 255, 255, 255, 255, 255, 255], "shape overflows"),
+            ([0, 0, 14, 4] + [UInt8](repeating: 255, count: 16), "shape overflows"),
+            ([0, 0, 14, 2, 0x10, 0, 0, 0, 0x10, 0, 0, 0], "truncated"),
+            ([0, 0, 8, 2, 0, 0, 0, 0, 0, 0, 0, 28], "holds no samples"),
+            ([0, 0, 8, 255] + [UInt8](repeating: 0, count: 1020), "holds no samples"),
+            ([0, 0, 8, 255] + [UInt8](repeating: 255, count: 1020), "shape overflows"),
+            ([0, 0, 7, 1, 0, 0, 0, 1, 5], "unknown kind"), ([0, 0, 8, 0, 5], "unknown kind"),
+        ] as [([UInt8], String)])
     func absurdIDXHeadersAreErrors(_ bytes: [UInt8], because words: String) {
         let text = problem { try openDataset(bytes) }
         #expect(text?.contains(words) == true, "\(text ?? "no error")")

@@ -22,7 +22,9 @@ import Testing
         func pairs(_ part: String, seed: UInt64 = 0, fraction: Double = 0.3) throws -> [Int] {
             let dataset = try DatasetSource(path: "modadd:113:" + part, trainFraction: fraction, seed: seed).open()
             let tokens = try #require(dataset.tokens)
-            let numbers = (0..<dataset.count).map { Int(tokens.tokens(of: $0)[tokens.tokens(of: $0).startIndex]) * 113 + Int(tokens.tokens(of: $0).dropFirst().first ?? 0) }
+            let numbers = (0..<dataset.count).map {
+                Int(tokens.tokens(of: $0)[tokens.tokens(of: $0).startIndex]) * 113 + Int(tokens.tokens(of: $0).dropFirst().first ?? 0)
+            }
             #expect(zip(numbers, dataset.answers ?? []).allSatisfy { (($0 / 113 + $0 % 113) % 113) == Int($1) })
             return numbers
         }
@@ -41,7 +43,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "modadd:", "modadd:1", "modadd:0", "modadd:-5", "modadd:5000000000", "modadd:99999999999999999999", "modadd:x", "modadd:5:", "modadd:5:all",
+        "modadd:", "modadd:1", "modadd:0", "modadd:-5", "modadd:5000000000", "modadd:99999999999999999999", "modadd:x", "modadd:5:",
+        "modadd:5:all",
         "modadd:5:Train", "modadd:5:train:test", "modadd:5 ",
     ])
     func otherSpecificationsAreRefused(_ specification: String) {
@@ -53,9 +56,12 @@ import Testing
         #expect(problem { try DatasetSource(path: "modadd:5:train", trainFraction: 0.03).open() }?.contains("the part is empty") == true)
         #expect(problem { try DatasetSource(path: "modadd:5:test", trainFraction: 1).open() }?.contains("the part is empty") == true)
         for fraction in [-0.1, 1.1, .nan, .infinity] {
-            #expect(problem { try DatasetSource(path: "modadd:5:test", trainFraction: fraction).open() }?.contains("no train fraction") == true)
+            #expect(
+                problem { try DatasetSource(path: "modadd:5:test", trainFraction: fraction).open() }?.contains("no train fraction") == true)
         }
-        #expect(problem { try DatasetSource(path: "modadd:5", labels: "y").open() } == "modadd:5: --labels does not apply to modular addition")
-        #expect(problem { try DatasetSource(path: "modadd:5", context: 3).open() } == "modadd:5: --context does not apply to modular addition")
+        #expect(
+            problem { try DatasetSource(path: "modadd:5", labels: "y").open() } == "modadd:5: --labels does not apply to modular addition")
+        #expect(
+            problem { try DatasetSource(path: "modadd:5", context: 3).open() } == "modadd:5: --context does not apply to modular addition")
     }
 }

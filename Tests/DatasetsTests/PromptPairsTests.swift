@@ -50,12 +50,18 @@ import Testing
         #expect(tokens.clean.tokens(of: 0) == [0, 4, 4, 3, 4, 4, 2, 3, 6, 4, 4, 1, 5, 2])
         #expect(tokens.answers == [[4]])
         #expect(throws: DatasetError.self) { try pairs.tokenized(prompt: nil, answer: words) }
-        #expect(Self.text { try pairs.tokenized(prompt: words, answer: { _ in [1, 2] }) }?.contains("an answer of pair 0 is not one token: ' Mary'") == true)
+        #expect(
+            Self.text { try pairs.tokenized(prompt: words, answer: { _ in [1, 2] }) }?.contains(
+                "an answer of pair 0 is not one token: ' Mary'") == true)
         let split = Self.text { try pairs.tokenized(prompt: words, answer: { _ in [1, 2] }, spelling: { [1: " Ma", 2: "ry"][$0] }) }
         #expect(split?.hasSuffix("not one token: ' Mary', expected 1 token, found 2: ' Ma' 'ry'") == true, "\(split ?? "")")
         #expect(Self.text { try pairs.tokenized(prompt: { _ in [] }, answer: words) }?.contains("a prompt of pair 0 is empty") == true)
-        let lengths = Self.text { try pairs.tokenized(prompt: { $0.utf8.map { Int32($0) }.dropLast($0.contains("John gave") ? 1 : 0) }, answer: words) }
-        #expect(lengths?.contains("the prompts of pair 0 differ in length, expected 57 tokens as in the clean one, found 58") == true, "\(lengths ?? "")")
+        let lengths = Self.text {
+            try pairs.tokenized(prompt: { $0.utf8.map { Int32($0) }.dropLast($0.contains("John gave") ? 1 : 0) }, answer: words)
+        }
+        #expect(
+            lengths?.contains("the prompts of pair 0 differ in length, expected 57 tokens as in the clean one, found 58") == true,
+            "\(lengths ?? "")")
     }
 
     @Test func pairsAreNoSamples() {
@@ -77,11 +83,18 @@ import Testing
     }
 
     @Test(arguments: [
-        ("{}", "no 'prompts'"), ("[]", "not an object"), ("{\"prompts\": []}", "holds no prompt pairs"), ("{\"prompts\": [{}]}", "no 'clean' at 'prompts.0'"),
-        ("{\"prompts\": [{\"clean\": 1, \"corrupt\": \"\", \"answers\": []}]}", "at 'prompts.0.clean', expected a text or a list of token ids"),
+        ("{}", "no 'prompts'"), ("[]", "not an object"), ("{\"prompts\": []}", "holds no prompt pairs"),
+        ("{\"prompts\": [{}]}", "no 'clean' at 'prompts.0'"),
+        (
+            "{\"prompts\": [{\"clean\": 1, \"corrupt\": \"\", \"answers\": []}]}",
+            "at 'prompts.0.clean', expected a text or a list of token ids"
+        ),
         ("{\"prompts\": [{\"clean\": [-1], \"corrupt\": \"\", \"answers\": []}]}", "at 'prompts.0.clean'"),
         ("{\"prompts\": [{\"clean\": [4294967296], \"corrupt\": \"\", \"answers\": []}]}", "at 'prompts.0.clean'"),
-        ("{\"prompts\": [{\"clean\": \"a\", \"corrupt\": \"b\", \"answers\": [1.5]}]}", "at 'prompts.0.answers', expected a list of texts or token ids"),
+        (
+            "{\"prompts\": [{\"clean\": \"a\", \"corrupt\": \"b\", \"answers\": [1.5]}]}",
+            "at 'prompts.0.answers', expected a list of texts or token ids"
+        ),
         ("{\"prompts\": [{\"clean\": \"a\", \"corrupt\": \"b\", \"answers\": [-1]}]}", "at 'prompts.0.answers'"),
         ("{\"prompts\": [{\"clean\": \"a\", \"corrupt\": \"b\"}]}", "no 'answers'"), ("{\"prompts\": ", "not JSON"),
     ])
@@ -96,12 +109,16 @@ import Testing
     }
 
     @Test func oneAnswerNeedsNoList() throws {
-        let pairs = try Self.read("\u{FEFF} {\"prompts\": [{\"clean\": \"a\", \"corrupt\": [1], \"answers\": \" b\", \"wrong_answers\": 7}]}").pairs
+        let pairs = try Self.read(
+            "\u{FEFF} {\"prompts\": [{\"clean\": \"a\", \"corrupt\": [1], \"answers\": \" b\", \"wrong_answers\": 7}]}"
+        ).pairs
         #expect(pairs == [.init(clean: .text("a"), corrupted: .tokens([1]), answers: [.text(" b")], wrongAnswers: [.tokens([7])])])
     }
 
     @Test func csvIsReadAsItsStandardSays() throws {
-        let pairs = try Self.read("\u{FEFF}corrupted,clean,correct_idx,incorrect_idx\r\n\"a \"\"b\"\", c\",\"d\r\ne\",\"[1, 2]\",[]\r\n,x,3 ,4", path: "p.csv").pairs
+        let pairs = try Self.read(
+            "\u{FEFF}corrupted,clean,correct_idx,incorrect_idx\r\n\"a \"\"b\"\", c\",\"d\r\ne\",\"[1, 2]\",[]\r\n,x,3 ,4", path: "p.csv"
+        ).pairs
         #expect(
             pairs == [
                 .init(clean: .text("d\r\ne"), corrupted: .text("a \"b\", c"), answers: [.tokens([1]), .tokens([2])], wrongAnswers: []),
@@ -110,12 +127,15 @@ import Testing
     }
 
     @Test(arguments: [
-        ("clean,corrupted\na,b\n", "no column 'correct_idx' in the CSV header"), ("clean,clean,corrupted,correct_idx\n", "the column 'clean' is there twice"),
+        ("clean,corrupted\na,b\n", "no column 'correct_idx' in the CSV header"),
+        ("clean,clean,corrupted,correct_idx\n", "the column 'clean' is there twice"),
         ("clean,corrupted,correct_idx\n", "holds no prompt pairs"), ("\n\n", "no column 'clean'"),
         ("clean,corrupted,correct_idx\na,b\n", "line 2 has not as many fields as the header, expected 3, found 2"),
         ("clean,corrupted,correct_idx\n\"a\nb\",c,1\na,b,1,\n", "line 4 has not as many fields"),
-        ("clean,corrupted,correct_idx\na,b,c\n", "line 2 has no token id as correct_idx"), ("clean,corrupted,correct_idx\na,b,-1\n", "line 2 has no token id"),
-        ("clean,corrupted,correct_idx\na,b,\n", "line 2 has no token id"), ("clean,corrupted,correct_idx\na,b,\"[1, ]\"\n", "line 2 has no token id"),
+        ("clean,corrupted,correct_idx\na,b,c\n", "line 2 has no token id as correct_idx"),
+        ("clean,corrupted,correct_idx\na,b,-1\n", "line 2 has no token id"),
+        ("clean,corrupted,correct_idx\na,b,\n", "line 2 has no token id"),
+        ("clean,corrupted,correct_idx\na,b,\"[1, ]\"\n", "line 2 has no token id"),
         ("clean,corrupted,correct_idx\n\"[1,-2]\",b,1\n", "line 2 has a negative token id"),
         ("clean,corrupted,correct_idx\n\"a,b,1\n", "the quotes in line 2 are never closed"),
         ("clean,corrupted,correct_idx\n\"a\"x,b,1\n", "text behind the closing quotes in line 2"),

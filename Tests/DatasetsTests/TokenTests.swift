@@ -53,8 +53,12 @@ import Testing
         #expect(problem { try source.open() }?.contains("too short") == true)
         source.context = .max
         #expect(problem { try source.open() } == nil)
-        #expect(problem { try openDataset([1, 2, 3], path: "a.bin", context: 4) }?.contains("expected a multiple of 2 bytes for uint16, found 3") == true)
-        #expect(problem { try openDataset([1, 2], path: "a.bin", context: 4) }?.contains("too few token ids, expected 2 or more, found 1") == true)
+        #expect(
+            problem { try openDataset([1, 2, 3], path: "a.bin", context: 4) }?.contains(
+                "expected a multiple of 2 bytes for uint16, found 3") == true)
+        #expect(
+            problem { try openDataset([1, 2], path: "a.bin", context: 4) }?.contains("too few token ids, expected 2 or more, found 1")
+                == true)
         let wide = DatasetSource(path: "a.bin", context: 4, tokenWidth: .uint32)
         let text = problem { try wide.open(DataFile(guardedRegion([1, 0, 0, 0, 0, 0, 0, 0x80]), path: "a.bin")) }
         #expect(text == "a.bin: no token id at position 1 of sample 0, expected 0 to 2147483647, found 2147483648")

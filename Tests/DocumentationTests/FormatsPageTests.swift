@@ -42,12 +42,16 @@ import Testing
                 ["compare", Fixtures.path("mlp.planted.tsv"), Fixtures.path("mlp.clusters.tsv")],
             ]
         ),
-        ("modinspect.eval/1", [["eval", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--data", Fixtures.path("models/mnist-mlp.npz")]]),
+        (
+            "modinspect.eval/1",
+            [["eval", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--data", Fixtures.path("models/mnist-mlp.npz")]]
+        ),
         (
             "modinspect.ablate/1",
             [
                 [
-                    "ablate", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--data", Fixtures.path("models/mnist-mlp.npz"), "--clusters",
+                    "ablate", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--data", Fixtures.path("models/mnist-mlp.npz"),
+                    "--clusters",
                     Fixtures.path("models/mnist-mlp.clusters.tsv"), "--control", "2",
                 ]
             ]
@@ -61,12 +65,16 @@ import Testing
                 ]
             ]
         ),
-        ("modinspect.circuit-overlap/1", [["circuit", "--compare", Fixtures.path("circuits/hand.jsonl"), Fixtures.path("circuits/masks.npz")]]),
+        (
+            "modinspect.circuit-overlap/1",
+            [["circuit", "--compare", Fixtures.path("circuits/hand.jsonl"), Fixtures.path("circuits/masks.npz")]]
+        ),
         (
             "modinspect.patch/1",
             [
                 [
-                    "patch", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--data", Fixtures.path("models/mnist-mlp.npz"), "--pairs", "by-class",
+                    "patch", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--data", Fixtures.path("models/mnist-mlp.npz"), "--pairs",
+                    "by-class",
                     "--limit", "20", "--metric", "kl", "--metric", "prob",
                 ]
             ]
@@ -79,7 +87,8 @@ import Testing
                     Fixtures.path("models/induction.pairs.json"), "--bootstrap", "2",
                 ],
                 [
-                    "circuit", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--method", "eap", "--data", Fixtures.path("models/mnist-mlp.npz"),
+                    "circuit", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--method", "eap", "--data",
+                    Fixtures.path("models/mnist-mlp.npz"),
                     "--pairs", "by-class", "--limit", "20", "--edges", "2000",
                 ],
             ]
@@ -129,7 +138,8 @@ import Testing
         let data = Fixtures.path("models/mnist-mlp.npz")
         let log = try TemporaryFolder.with { folder in
             try BuiltCommand.run(
-                "finetune", Fixtures.path("models/mnist-mlp.pt"), "-o", folder + "/m", "--quiet", "--data", data, "--steps", "2", "--eval", data, "--guard",
+                "finetune", Fixtures.path("models/mnist-mlp.pt"), "-o", folder + "/m", "--quiet", "--data", data, "--steps", "2", "--eval",
+                data, "--guard",
                 data, "--log", "-")
         }
         let lines = try log.text.split(separator: "\n").map { Self.keys(try Self.json(Data($0.utf8))) }

@@ -28,7 +28,8 @@ struct ActivationPatchingTests {
             let batches = try PairBatches(pairs, for: model.network, batchSize: 2)
             let result = try patching.run(parts, on: batches, threads: 2)
             #expect(result.pairs == pairs.count && result.rows.count == parts.count * max(run.positions, 1))
-            let rows = Dictionary(result.rows.map { (PatchingFixture.name($0.part) + " \($0.position ?? 0)", $0) }, uniquingKeysWith: { first, _ in first })
+            let rows = Dictionary(
+                result.rows.map { (PatchingFixture.name($0.part) + " \($0.position ?? 0)", $0) }, uniquingKeysWith: { first, _ in first })
             let values = method == .exact ? run.exact : run.attribution
             for (place, part) in run.parts.enumerated() {
                 for position in 0..<max(run.positions, 1) {
@@ -37,7 +38,9 @@ struct ActivationPatchingTests {
                         let base = patching.directions == [.denoise] ? result.scales[metric].corrupted : result.scales[metric].clean
                         let found = row.measures?[metric].value ?? base
                         let tolerance = method == .exact ? 1e-5 : 1e-4
-                        #expect(abs(found - wanted) < tolerance * max(1, abs(wanted)), "\(part) \(position) \(BehaviourMetric.allCases[metric].rawValue)")
+                        #expect(
+                            abs(found - wanted) < tolerance * max(1, abs(wanted)),
+                            "\(part) \(position) \(BehaviourMetric.allCases[metric].rawValue)")
                         compared += 1
                     }
                 }
@@ -97,7 +100,8 @@ struct ActivationPatchingTests {
     @Test func clean_pairs_that_equal_their_corrupted_ones_have_no_scale() throws {
         let model = try PatchingFixture("transformers/gpt2")
         let same = BehaviourPairs(
-            name: "same", clean: model.pairs.clean, corrupted: model.pairs.clean, answers: model.pairs.answers, wrongAnswers: model.pairs.wrongAnswers)
+            name: "same", clean: model.pairs.clean, corrupted: model.pairs.clean, answers: model.pairs.answers,
+            wrongAnswers: model.pairs.wrongAnswers)
         let parts = try PatchSites(model.network).parts(by: .all)
         let result = try ActivationPatching(metrics: BehaviourMetric.allCases).run(
             parts, on: PairBatches(same, for: model.network), threads: 1)
@@ -108,7 +112,8 @@ struct ActivationPatchingTests {
         let model = try PatchingFixture("transformers/gpt2")
         let parts = try PatchSites(model.network).parts(by: .all)
         #expect(parts.count == 10)
-        let result = try ActivationPatching(metrics: [.logitDifference]).run(parts, on: PairBatches(model.pairs, for: model.network), threads: 1)
+        let result = try ActivationPatching(metrics: [.logitDifference]).run(
+            parts, on: PairBatches(model.pairs, for: model.network), threads: 1)
         let effects = result.strongest(4).compactMap { $0.measures?[0].effect }.map(abs)
         #expect(effects == result.rows.compactMap { $0.measures?[0].effect }.map(abs).sorted(by: >).prefix(4).map { $0 })
     }
@@ -124,7 +129,10 @@ struct PatchSitesTests {
         // Four query heads share two key heads.
         #expect(try Self.names("transformers/mistral", ["blocks.1.attn.hook_z"]) == (0..<4).map { "blocks.1.attn.hook_z.\($0)" })
         #expect(try Self.names("transformers/mistral", ["blocks.1.attn.k"]) == (0..<2).map { "blocks.1.attn.hook_k.\($0)" })
-        #expect(try Self.names("transformers/mistral", ["blocks.*.attn.rot_[qk].1", "!blocks.0.*"]) == ["blocks.1.attn.hook_rot_q.1", "blocks.1.attn.hook_rot_k.1"])
+        #expect(
+            try Self.names("transformers/mistral", ["blocks.*.attn.rot_[qk].1", "!blocks.0.*"]) == [
+                "blocks.1.attn.hook_rot_q.1", "blocks.1.attn.hook_rot_k.1",
+            ])
         #expect(try Self.names("transformers/mistral", ["pattern"]).count == 8)
         #expect(try Self.names("transformers/mistral", ["v"], .site) == ["blocks.0.attn.hook_v", "blocks.1.attn.hook_v"])
         #expect(try Self.names("transformers/gpt2", ["heads", "!blocks.0.attn.hook_z.[0-2]"]).count == 5)
@@ -140,16 +148,22 @@ struct PatchSitesTests {
     @Test func the_default_is_an_overview() throws {
         let sites = try PatchSites(PatchingFixture("transformers/mistral").network)
         #expect(try sites.parts(by: .all).count == 2 * (4 + 1))
-        #expect(try sites.parts(by: .position).map(\.name) == (0..<2).flatMap { block in ["resid_pre", "attn_out", "mlp_out"].map { "blocks.\(block).hook_\($0)" } })
+        #expect(
+            try sites.parts(by: .position).map(\.name)
+                == (0..<2).flatMap { block in ["resid_pre", "attn_out", "mlp_out"].map { "blocks.\(block).hook_\($0)" } })
         #expect(try PatchSites(PatchingFixture("cifar-cnn").network).parts(by: .all).count == 8 + 16 + 32 + 32)
     }
 
     @Test(arguments: [
         (
-            "transformers/mistral", "blocks.0.attn.hook_k.3", "site 'blocks.0.attn.hook_k' has no head 3, expected 0 to 1: 2 of the 4 query heads share each key head"
+            "transformers/mistral", "blocks.0.attn.hook_k.3",
+            "site 'blocks.0.attn.hook_k' has no head 3, expected 0 to 1: 2 of the 4 query heads share each key head"
         ),
         ("transformers/mistral", "blocks.0.attn.z.4", "site 'blocks.0.attn.hook_z' has no head 4, expected 0 to 3"),
-        ("transformers/mistral", "blocks.7.attn.z", "no site matches 'blocks.7.attn.z'; the nearest are 'blocks.0.attn.hook_z', 'blocks.1.attn.hook_z'"),
+        (
+            "transformers/mistral", "blocks.7.attn.z",
+            "no site matches 'blocks.7.attn.z'; the nearest are 'blocks.0.attn.hook_z', 'blocks.1.attn.hook_z'"
+        ),
         ("transformers/gpt2", "blocks.0.hook_mlp_ou", "no site matches 'blocks.0.hook_mlp_ou'; the nearest are 'blocks.0.hook_mlp_out'"),
         ("transformers/gpt2", "blocks.0.mlp.hook_post.64", "site 'blocks.0.mlp.hook_post' has no neuron 64, expected 0 to 63"),
         ("transformers/gpt2", "unembed", "site 'unembed' is the model's output, behind which nothing is left to run"),

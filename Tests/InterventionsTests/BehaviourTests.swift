@@ -35,7 +35,9 @@ struct BehaviourTests {
         let clean = Tensor(shape: [5, 6], expected.clean.flatMap { $0 })
         let answers = PairAnswers(right: expected.answers, wrong: expected.wrong)
         let values = metric.values(logits, answers, clean: clean)
-        for (found, wanted) in zip(values, wanted.values) { #expect(abs(found - wanted) <= 1e-10 * max(1, abs(wanted)), "\(found) for \(wanted)") }
+        for (found, wanted) in zip(values, wanted.values) {
+            #expect(abs(found - wanted) <= 1e-10 * max(1, abs(wanted)), "\(found) for \(wanted)")
+        }
         #expect(values.count == 5)
         let gradient = metric.gradient(logits, answers, clean: clean)
         #expect(gradient.shape == [5, 6])
@@ -73,7 +75,8 @@ struct BehaviourTests {
     @Test func batches_hold_pairs_of_one_length() throws {
         let network = try LanguageModelFixture("gpt2-tiny").batches.network
         let pairs = try Self.tokens([
-            ([1, 2, 3], [1, 9, 3], [4, 4], [5]), ([7, 8], [8, 7], [1], []), ([4, 5, 6], [6, 5, 4], [2], [3]), ([1, 1, 1], [2, 2, 2], [3], [9]),
+            ([1, 2, 3], [1, 9, 3], [4, 4], [5]), ([7, 8], [8, 7], [1], []), ([4, 5, 6], [6, 5, 4], [2], [3]),
+            ([1, 1, 1], [2, 2, 2], [3], [9]),
         ])
         #expect(pairs.answers[0] == [4])
         let batches = try PairBatches(pairs, for: network, batchSize: 2)
@@ -99,12 +102,16 @@ struct BehaviourTests {
             problem { _ = try PairBatches(try Self.tokens([fine, (clean, corrupted, answers, [])]), for: network) }
         }
         let width = Int32(network.outputWidth)
-        #expect(message([1], [2], [width]) == "p: pair 1 has an answer out of the model's range, expected 0 to \(width - 1), found \(width)")
-        #expect(message([1, 2], [2, width], [0]).hasPrefix("p: pair 1: the corrupted prompt has a token beyond the vocabulary at position 1"))
+        #expect(
+            message([1], [2], [width]) == "p: pair 1 has an answer out of the model's range, expected 0 to \(width - 1), found \(width)")
+        #expect(
+            message([1, 2], [2, width], [0]).hasPrefix("p: pair 1: the corrupted prompt has a token beyond the vocabulary at position 1"))
         let long = [Int32](repeating: 1, count: 2000)
         #expect(message(long, long, [0]).hasPrefix("p: pair 1: the prompts are longer than the model's positions"))
         let open = try Self.tokens([fine, ([1], [2], [3], [])])
-        #expect(problem { try BehaviourMetric.logitDifference.check(open) }.hasPrefix("p: pair 1 has no wrong answers, which logit-diff compares with"))
+        #expect(
+            problem { try BehaviourMetric.logitDifference.check(open) }.hasPrefix(
+                "p: pair 1 has no wrong answers, which logit-diff compares with"))
         #expect(problem { try BehaviourMetric.loss.check(open) }.isEmpty)
         let empty = try Self.tokens([([1], [2], [], [])])
         #expect(problem { try BehaviourMetric.probability.check(empty) }.hasPrefix("p: pair 0 has no answers, which prob reads"))
@@ -151,7 +158,9 @@ struct BehaviourTests {
     }
 
     /// The gradient at the reading's node is that of the metric: by finite differences through the last layer.
-    @Test(arguments: ["gpt2-tiny", "transformers/grokking/model.pth"]) func the_seed_is_the_gradient_at_the_last_position(name: String) throws {
+    @Test(arguments: ["gpt2-tiny", "transformers/grokking/model.pth"]) func the_seed_is_the_gradient_at_the_last_position(name: String)
+        throws
+    {
         let network = try LanguageModelFixture(name).batches.network
         let reading = BehaviourReading(network)
         let team = Team(size: 1)

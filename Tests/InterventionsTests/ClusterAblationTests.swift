@@ -45,9 +45,10 @@ struct ClusterAblationTests {
         let ablation = ClusterAblation(fill: .resample, controls: 3, seed: 5)
         let one = try ablation.run(try model.layers(), on: model.batches, threads: 1)
         let three = try ablation.run(try model.layers(), on: model.batches, threads: 3)
-        #expect(zip(one.layers, three.layers).allSatisfy { a, b in
-            zip(a.rows, b.rows).allSatisfy { $0.outcome.loss == $1.outcome.loss && $0.change == $1.change && $0.control == $1.control }
-        })
+        #expect(
+            zip(one.layers, three.layers).allSatisfy { a, b in
+                zip(a.rows, b.rows).allSatisfy { $0.outcome.loss == $1.outcome.loss && $0.change == $1.change && $0.control == $1.control }
+            })
     }
 
     @Test func zeros_in_place_of_zeros_are_no_result() throws {

@@ -46,7 +46,8 @@ struct LanguageModelAblationTests {
                 if let wanted = row.predictions { #expect(predictions[index][place] == wanted, what) }
             }
             for row in expected.dependence where row.reading == how.reading && row.fill == how.fill {
-                #expect(result.layers[index].dependence[try #require(.init(rawValue: row.kind))] == row.counts, "\(expected.layer) \(row.kind)")
+                #expect(
+                    result.layers[index].dependence[try #require(.init(rawValue: row.kind))] == row.counts, "\(expected.layer) \(row.kind)")
             }
         }
     }

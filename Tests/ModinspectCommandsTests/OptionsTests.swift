@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct OptionsTests {
     @Test(arguments: [
-        ("4", ClusterCounts.counts([4])), ("auto", .auto), ("2-5", .counts([2, 3, 4, 5])), ("2,8,2-3", .counts([2, 8, 3])), ("1", .counts([1])),
+        ("4", ClusterCounts.counts([4])), ("auto", .auto), ("2-5", .counts([2, 3, 4, 5])), ("2,8,2-3", .counts([2, 8, 3])),
+        ("1", .counts([1])),
     ])
     func clusterCountsAreNumbersRangesAndLists(text: String, expected: ClusterCounts) {
         #expect(ClusterCounts(argument: text) == expected)

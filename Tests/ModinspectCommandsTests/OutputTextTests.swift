@@ -18,7 +18,8 @@ import Testing
 
     @Test func membersKeepTheirOrderAndNilIsNull() throws {
         let report = Report(
-            b: "\"\\\n\u{1}é", a: [Inner(z: nil, a: .nan), Inner(z: 1, a: 0.1)], labels: [3, -1], numbers: [1, .infinity], nothing: nil, flag: true)
+            b: "\"\\\n\u{1}é", a: [Inner(z: nil, a: .nan), Inner(z: 1, a: 0.1)], labels: [3, -1], numbers: [1, .infinity], nothing: nil,
+            flag: true)
         let line = String(decoding: try ReportEncoder.bytes(of: report, isIndented: false), as: UTF8.self)
         #expect(
             line

@@ -29,7 +29,8 @@ private struct Expected: Decodable {
                 #expect(found.neuronCount == expected.neurons)
                 #expect(found.unclusteredCount == first.count - expected.neurons)
                 #expect(abs(try #require(found.adjustedRand) - expected.adjusted_rand) < 1e-12, "\(expected)")
-                #expect(abs(try #require(found.normalizedMutualInformation) - expected.normalized_mutual_information) < 1e-12, "\(expected)")
+                #expect(
+                    abs(try #require(found.normalizedMutualInformation) - expected.normalized_mutual_information) < 1e-12, "\(expected)")
                 #expect(abs(try #require(found.matched) - expected.matched) < 1e-12, "\(expected)")
             }
         }

@@ -11,7 +11,8 @@ extension SimilaritySpectrum {
         let matrix = Tensor(shape: [rows, columns], elements.map { $0.isFinite ? $0 : 0 })
         let (out, input, team) = (Tensor.zeros([rows, rows]), Tensor.zeros([columns, columns]), Team(size: 1))
         Product.multiply(.init(matrix), .init(matrix, .transposed), rows: rows, inner: columns, columns: rows, into: .init(out), team: team)
-        Product.multiply(.init(matrix, .transposed), .init(matrix), rows: columns, inner: rows, columns: columns, into: .init(input), team: team)
+        Product.multiply(
+            .init(matrix, .transposed), .init(matrix), rows: columns, inner: rows, columns: columns, into: .init(input), team: team)
         return try SimilaritySpectrum(out: out, in: input, name: "w", count: pairs, seed: 0, threads: threads)
     }
 }
@@ -91,7 +92,9 @@ extension SimilaritySpectrum {
     }
 
     @Test func a_chain_keeps_the_labels_of_the_layer_before() throws {
-        let (first, second) = (Planted(rows: 40, columns: 30, blocks: 3, outside: 0), Planted(rows: 30, columns: 40, blocks: 3, outside: 0, seed: 5))
+        let (first, second) = (
+            Planted(rows: 40, columns: 30, blocks: 3, outside: 0), Planted(rows: 30, columns: 40, blocks: 3, outside: 0, seed: 5)
+        )
         let options = ClusteringOptions(
             method: .gradient, coupling: .chained,
             spectra: ["a": try .ofNeurons(first.weights, pairs: 3), "b": try .ofNeurons(second.weights, pairs: 3)])

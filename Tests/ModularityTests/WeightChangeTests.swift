@@ -49,7 +49,9 @@ import Testing
             var sum = WeightChangeSum(keeping: limit)
             for row in stride(from: 0, to: rows, by: height) {
                 let range = row * columns..<min(row + height, rows) * columns
-                func band(_ values: [Double]) -> Matrix<Double> { Matrix(rows: range.count / columns, columns: columns, Array(values[range])) }
+                func band(_ values: [Double]) -> Matrix<Double> {
+                    Matrix(rows: range.count / columns, columns: columns, Array(values[range]))
+                }
                 sum.add(before: .double(band(old)), after: .double(band(new)), firstRow: row)
             }
             #expect(sum.change.largest.map { $0.row * columns + $0.column } == Array(sorted.prefix(limit)))

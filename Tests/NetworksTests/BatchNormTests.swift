@@ -51,7 +51,8 @@ struct BatchNormTests {
     func the_gradients_of_batch_norm_are_its_differences(mode: RunMode, shape: [Int]) throws {
         try OperationCheck(
             operation: BatchNorm(), inputs: [random(shape, 1, 1)],
-            parameters: [random([2], 2, 1), random([2], 3, 1), random([2], 4, 1), Tensor(shape: [2], [0.7, 1.5])], mode: mode, constants: [2, 3]
+            parameters: [random([2], 2, 1), random([2], 3, 1), random([2], 4, 1), Tensor(shape: [2], [0.7, 1.5])], mode: mode,
+            constants: [2, 3]
         ).expectDifferencesAgree()
     }
 

@@ -39,28 +39,36 @@ struct ConvolutionTests {
     }
 
     @Test(arguments: [
-        ([2, 2, 4, 5], [3, 2, 3, 3], Convolution(padding: (1, 1))), ([2, 2, 5, 4], [3, 2, 2, 3], Convolution(stride: (2, 1), padding: (1, 1))),
-        ([1, 4, 3, 4], [4, 2, 2, 2], Convolution(dilation: (2, 1), groups: 2)), ([1, 2, 1, 16], [2, 2, 1, 3], Convolution(padding: (0, 1))),
+        ([2, 2, 4, 5], [3, 2, 3, 3], Convolution(padding: (1, 1))),
+        ([2, 2, 5, 4], [3, 2, 2, 3], Convolution(stride: (2, 1), padding: (1, 1))),
+        ([1, 4, 3, 4], [4, 2, 2, 2], Convolution(dilation: (2, 1), groups: 2)),
+        ([1, 2, 1, 16], [2, 2, 1, 3], Convolution(padding: (0, 1))),
     ])
     func the_gradients_of_a_convolution_are_its_differences(input: [Int], weight: [Int], operation: Convolution) throws {
-        try OperationCheck(operation: operation, inputs: [random(input, 1, 1)], parameters: [random(weight, 2, 1), random([weight[0]], 3, 1)])
-            .expectDifferencesAgree()
+        try OperationCheck(
+            operation: operation, inputs: [random(input, 1, 1)], parameters: [random(weight, 2, 1), random([weight[0]], 3, 1)]
+        )
+        .expectDifferencesAgree()
     }
 
     @Test(arguments: [
-        ([40, 3, 16, 16], [8, 3, 3, 3], Convolution(padding: (1, 1))), ([5, 6, 13, 11], [12, 3, 3, 3], Convolution(stride: (2, 2), groups: 2)),
+        ([40, 3, 16, 16], [8, 3, 3, 3], Convolution(padding: (1, 1))),
+        ([5, 6, 13, 11], [12, 3, 3, 3], Convolution(stride: (2, 2), groups: 2)),
         ([35, 8, 6, 6], [10, 8, 1, 1], Convolution()), ([3, 4, 9, 9], [6, 4, 3, 3], Convolution(padding: (4, 4))),
     ])
     func convolutions_do_not_depend_on_the_number_of_threads(input: [Int], weight: [Int], operation: Convolution) throws {
-        try OperationCheck(operation: operation, inputs: [random(input, 1, 1)], parameters: [random(weight, 2, 1), random([weight[0]], 3, 1)])
-            .expectThreadsAgree()
+        try OperationCheck(
+            operation: operation, inputs: [random(input, 1, 1)], parameters: [random(weight, 2, 1), random([weight[0]], 3, 1)]
+        )
+        .expectThreadsAgree()
     }
 
     @Test func a_sample_s_answer_does_not_depend_on_its_batch() throws {
         let images = random([40, 3, 7, 9], 1, 1)
         let weight = random([5, 3, 3, 3], 2, 1)
         let all = try OperationCheck(operation: Convolution(padding: (1, 1)), inputs: [images], parameters: [weight]).forward()
-        let last = try OperationCheck(operation: Convolution(padding: (1, 1)), inputs: [images[39..<40].copied()], parameters: [weight]).forward()
+        let last = try OperationCheck(operation: Convolution(padding: (1, 1)), inputs: [images[39..<40].copied()], parameters: [weight])
+            .forward()
         #expect(all[39..<40].elements == last.elements)
     }
 

@@ -12,7 +12,8 @@ struct DenseOperationTests {
         // x = (1, 2), W = ((3, 4), (5, 6), (7, 8)), b = (1, 0, -1): y = (12, 17, 22).
         let weight = layout == .outIn ? Tensor(shape: [3, 2], [3, 4, 5, 6, 7, 8]) : Tensor(shape: [2, 3], [3, 5, 7, 4, 6, 8])
         let check = OperationCheck(
-            operation: Linear(layout: layout), inputs: [Tensor(shape: [1, 2], [1, 2])], parameters: [weight, Tensor(shape: [3], [1, 0, -1])])
+            operation: Linear(layout: layout), inputs: [Tensor(shape: [1, 2], [1, 2])],
+            parameters: [weight, Tensor(shape: [3], [1, 0, -1])])
         #expect(try check.forward().elements == [12, 17, 22])
     }
 

@@ -19,16 +19,18 @@ struct EmbeddingTests {
 
     @Test func positions_take_the_rows_behind_the_offset() throws {
         for (layout, table) in [(Embedding.Layout.rows, table), (.columns, columns)] {
-            let check = OperationCheck(operation: PositionEmbedding(layout: layout, offset: 1), inputs: [], parameters: [table], tokens: tokens)
+            let check = OperationCheck(
+                operation: PositionEmbedding(layout: layout, offset: 1), inputs: [], parameters: [table], tokens: tokens)
             #expect(try check.forward().elements == [3, 4, 5, 6, 3, 4, 5, 6])
         }
     }
 
-    @Test(arguments: [
-        ("embedding_rows", Embedding(layout: .rows)), ("embedding_scaled", Embedding(layout: .rows, scale: 2.5)),
-        ("embedding_columns", Embedding(layout: .columns)), ("positions_rows", PositionEmbedding(layout: .rows)),
-        ("positions_columns", PositionEmbedding(layout: .columns)), ("positions_offset", PositionEmbedding(layout: .rows, offset: 2)),
-    ] as [(String, any Operation)])
+    @Test(
+        arguments: [
+            ("embedding_rows", Embedding(layout: .rows)), ("embedding_scaled", Embedding(layout: .rows, scale: 2.5)),
+            ("embedding_columns", Embedding(layout: .columns)), ("positions_rows", PositionEmbedding(layout: .rows)),
+            ("positions_columns", PositionEmbedding(layout: .columns)), ("positions_offset", PositionEmbedding(layout: .rows, offset: 2)),
+        ] as [(String, any Operation)])
     func repeated_tokens_add_up_as_in_pytorch(name: String, operation: any Operation) throws {
         try OperationCheck.expectMatchesPyTorch(operation, file: SequenceFile.name, name, tolerance: 3e-7)
     }
@@ -45,7 +47,8 @@ struct EmbeddingTests {
 
     @Test func what_does_not_fit_is_refused() {
         #expect(throws: ShapeProblem("a sequence is longer than the model's positions", expected: "at most 2 tokens", found: "3")) {
-            try PositionEmbedding(layout: .rows, offset: 1).outputShape(inputs: [], parameters: [[3, 2]], batch: .tokens(samples: 1, length: 3))
+            try PositionEmbedding(layout: .rows, offset: 1).outputShape(
+                inputs: [], parameters: [[3, 2]], batch: .tokens(samples: 1, length: 3))
         }
         for offset in [-1, 4, Int.max] {
             #expect(throws: ShapeProblem.self) {

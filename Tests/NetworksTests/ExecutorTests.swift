@@ -17,7 +17,9 @@ private struct SmallNetwork {
         let random = OperationCheck.random
         let width = Self.width
         func node(_ site: String, _ operation: some Operation, _ inputs: [Int], _ parameters: [Int] = []) -> Node {
-            Node(site: site, operation: operation, inputs: inputs.map(NodeID.init), parameters: parameters.map(ParameterID.init), fusion: nil)
+            Node(
+                site: site, operation: operation, inputs: inputs.map(NodeID.init), parameters: parameters.map(ParameterID.init), fusion: nil
+            )
         }
         network = Network(
             nodes: [
@@ -32,7 +34,8 @@ private struct SmallNetwork {
     func batch(_ samples: Int = 3) -> Batch { .values(OperationCheck.random([samples, Self.width], seed: 9)) }
 
     func run(_ request: RunRequest, _ batch: Batch, _ interventions: [Intervention] = [], base: RecordedRun? = nil) throws -> RecordedRun {
-        try Executor(network, batch: batch.shape, request: request, team: Team(size: 1)).run(batch, interventions: interventions, base: base)
+        try Executor(network, batch: batch.shape, request: request, team: Team(size: 1)).run(
+            batch, interventions: interventions, base: base)
     }
 
     /// The product of a matrix with each row of x, in Double.
@@ -167,7 +170,9 @@ struct ExecutorTests {
 
 struct GradientsTests {
     /// sum(output * weights) as a function of the parameters and an intervention.
-    private func objective(_ small: SmallNetwork, _ values: ParameterValues, _ weights: Tensor, _ interventions: [Intervention]) throws -> Double {
+    private func objective(_ small: SmallNetwork, _ values: ParameterValues, _ weights: Tensor, _ interventions: [Intervention]) throws
+        -> Double
+    {
         var request = RunRequest(recorded: [small.output])
         request.intervened = Set(interventions.map(\.node))
         let executor = try Executor(small.network, batch: small.batch().shape, request: request, team: Team(size: 1))

@@ -21,14 +21,16 @@ struct FamiliesRefusalTests {
         for type in ["gemma2", "gemma3_text", "mixtral", "qwen3", "phi3", "opt", "bert"] {
             #expect(
                 try answer("llama", ["model_type": type])
-                    == "config.json: 'model_type': models of this kind cannot be run, expected gpt2, gpt_neox, llama, mistral, qwen2 or gemma, found '\(type)'")
+                    == "config.json: 'model_type': models of this kind cannot be run, expected gpt2, gpt_neox, llama, mistral, qwen2 or gemma, found '\(type)'"
+            )
         }
         #expect(
             try answer("llama", ["model_type": NSNull()])
                 == "config.json: 'model_type': is missing, expected gpt2, gpt_neox, llama, mistral, qwen2 or gemma")
         #expect(
             try answer("gpt2", ["architectures": ["GPT2ForSequenceClassification"]])
-                == "config.json: 'architectures': only language models can be run, expected a name that ends in ForCausalLM or LMHeadModel, found 'GPT2ForSequenceClassification'")
+                == "config.json: 'architectures': only language models can be run, expected a name that ends in ForCausalLM or LMHeadModel, found 'GPT2ForSequenceClassification'"
+        )
         #expect(try answer("llama", ["quantization_config": ["quant_method": "fp8"]])?.contains("quantised weights cannot be run") == true)
     }
 
@@ -36,10 +38,12 @@ struct FamiliesRefusalTests {
     func rotary_positions_of_other_kinds_are_refused_by_name(kind: String) throws {
         #expect(
             try answer("llama", ["rope_parameters": ["rope_type": kind, "factor": 2.0]])
-                == "config.json: 'rope_parameters.rope_type': positions of this kind cannot be run, expected default, linear or llama3, found '\(kind)'")
+                == "config.json: 'rope_parameters.rope_type': positions of this kind cannot be run, expected default, linear or llama3, found '\(kind)'"
+        )
         #expect(
             try answer("llama", ["rope_scaling": ["type": kind, "factor": 2.0]])
-                == "config.json: 'rope_scaling.type': positions of this kind cannot be run, expected default, linear or llama3, found '\(kind)'")
+                == "config.json: 'rope_scaling.type': positions of this kind cannot be run, expected default, linear or llama3, found '\(kind)'"
+        )
     }
 
     @Test func activations_that_are_not_known_are_refused_by_name() throws {
@@ -51,7 +55,8 @@ struct FamiliesRefusalTests {
     @Test(arguments: ["n_embd", "n_head", "n_layer", "n_positions", "n_inner"])
     func sizes_out_of_range_are_refused(name: String) throws {
         let values: [(Any, String)] = [
-            (0, "0"), (-3, "-3"), (2.5, "2.5"), (1e300, "1e+300"), (1 << 40, "1099511627776"), (true, "true"), ("4", "'4'"), ([4], "a list"),
+            (0, "0"), (-3, "-3"), (2.5, "2.5"), (1e300, "1e+300"), (1 << 40, "1099511627776"), (true, "true"), ("4", "'4'"),
+            ([4], "a list"),
             (["a": 1], "an object"),
         ]
         for (value, words) in values {
@@ -77,7 +82,8 @@ struct FamiliesRefusalTests {
 
     @Test func heads_must_divide() throws {
         #expect(
-            try answer("gpt2", ["n_head": 5]) == "config.json: 'n_head': the heads do not divide the width, expected a divisor of 16, found 5")
+            try answer("gpt2", ["n_head": 5])
+                == "config.json: 'n_head': the heads do not divide the width, expected a divisor of 16, found 5")
         #expect(
             try answer("mistral", ["num_key_value_heads": 3])
                 == "config.json: 'num_key_value_heads': the heads of keys do not divide the heads, expected a divisor of 4, found 3")
@@ -90,7 +96,9 @@ struct FamiliesRefusalTests {
         let even = "expected an even number of elements a head, at most 65536"
         #expect(try answer("gemma", ["head_dim": 7]) == "config.json: the heads do not fit rotary positions, \(even), found 7")
         #expect(try answer("gemma", ["head_dim": 268_435_456])?.contains(even) == true)
-        #expect(try answer("gpt_neox", ["rope_parameters": ["partial_rotary_factor": 1.5]])?.contains("expected a part from 0 to 1, found 1.5") == true)
+        #expect(
+            try answer("gpt_neox", ["rope_parameters": ["partial_rotary_factor": 1.5]])?.contains("expected a part from 0 to 1, found 1.5")
+                == true)
         #expect(try answer("llama", ["rope_parameters": ["rope_theta": 0]])?.contains("expected a number above 0, found 0") == true)
         #expect(try answer("llama", ["rope_parameters": ["rope_type": "linear"]])?.contains("'rope_parameters.factor': is missing") == true)
         #expect(

@@ -54,7 +54,8 @@ struct FamilyFixture {
         var nodes: [NodeID] = []
         for (site, _) in sites { nodes.append(try #require(network[site], "no site \(site)")) }
         let executor = try Executor(
-            network, batch: .tokens(samples: tokens.samples, length: tokens.length), request: RunRequest(recorded: Set(nodes)), team: Team(size: 1))
+            network, batch: .tokens(samples: tokens.samples, length: tokens.length), request: RunRequest(recorded: Set(nodes)),
+            team: Team(size: 1))
         let run = executor.run(.tokens(tokens))
         var largest: Float = 0
         for (node, (site, stored)) in zip(nodes, sites) {

@@ -52,7 +52,9 @@ struct FamiliesTensorTests {
     @Test func a_body_without_its_head_is_told_so() throws {
         let said = problem { _ = try changed("llama") { tensors in tensors.removeAll { $0.name == "lm_head.weight" } } }
         #expect(
-            said == "tensor 'lm_head.weight': is missing, expected the matrix of the logits, which config.json does not tie to the embeddings")
+            said
+                == "tensor 'lm_head.weight': is missing, expected the matrix of the logits, which config.json does not tie to the embeddings"
+        )
     }
 
     @Test func a_tied_output_that_is_stored_as_well_is_one_parameter() throws {
@@ -79,13 +81,17 @@ struct FamiliesTensorTests {
         let plain = try #require(try changed("gpt2"))
         let other = try #require(
             try changed("gpt2") { tensors in
-                for index in tensors.indices where tensors[index].name == "transformer.wte.weight" { tensors[index].name = "lm_head.weight" }
+                for index in tensors.indices where tensors[index].name == "transformer.wte.weight" {
+                    tensors[index].name = "lm_head.weight"
+                }
             })
         #expect(try logits(plain, Self.sequence) == logits(other, Self.sequence))
     }
 
     @Test func missing_tensors_are_named_as_they_would_be() throws {
-        let said = problem { _ = try changed("gpt_neox") { tensors in tensors.removeAll { $0.name.hasSuffix("layers.1.mlp.dense_4h_to_h.bias") } } }
+        let said = problem {
+            _ = try changed("gpt_neox") { tensors in tensors.removeAll { $0.name.hasSuffix("layers.1.mlp.dense_4h_to_h.bias") } }
+        }
         #expect(said == "tensor 'gpt_neox.layers.1.mlp.dense_4h_to_h.bias': is missing, expected 16")
         let none = problem { _ = try changed("llama") { tensors in tensors.removeAll { $0.name.contains("embed_tokens") } } }
         #expect(none == "tensor 'model.embed_tokens.weight': is missing, expected anyx16")

@@ -58,7 +58,8 @@ import Testing
     }
 
     @Test func aConvolutionalNetworksSizesFollowFromTheSample() throws {
-        let text = "3x32x32:conv1(16,3,padding=1),bn1,relu,maxpool(2),conv2(32,3x5,stride=2,groups=2,bias=false),relu,flatten,fc1(64),relu,fc2(10)"
+        let text =
+            "3x32x32:conv1(16,3,padding=1),bn1,relu,maxpool(2),conv2(32,3x5,stride=2,groups=2,bias=false),relu,flatten,fc1(64),relu,fc2(10)"
         let blueprint = try Blueprint.convolutional(text)
         let shapes = parameters(blueprint).mapValues(\.shape)
         #expect(shapes["conv1.weight"] == [16, 3, 3, 3])
@@ -70,7 +71,9 @@ import Testing
         #expect(shapes["fc1.weight"] == [64, 1344])
         #expect(parameters(blueprint)["conv1.bias"]?.distribution == .torchDefault(fanIn: 27))
         #expect(parameters(blueprint)["conv2.weight"]?.distribution == .torchDefault(fanIn: 120))
-        #expect(blueprint.architecture?.description == "conv1(padding=1),bn1,relu,maxpool(2),conv2(stride=2,groups=2),relu,flatten,fc1,relu,fc2")
+        #expect(
+            blueprint.architecture?.description == "conv1(padding=1),bn1,relu,maxpool(2),conv2(stride=2,groups=2),relu,flatten,fc1,relu,fc2"
+        )
     }
 
     @Test(arguments: [
@@ -83,7 +86,9 @@ import Testing
         #expect { try Blueprint.convolutional(text) } throws: { "\($0)" == message }
     }
 
-    @Test(arguments: ["", "784", "784-", "784-0-10", "784--10", "a-b", "99999999999999999999-2"]) func sizesThatAreNoneAreRefused(text: String) {
+    @Test(arguments: ["", "784", "784-", "784-0-10", "784--10", "a-b", "99999999999999999999-2"]) func sizesThatAreNoneAreRefused(
+        text: String
+    ) {
         #expect(throws: NetworkError.self) { try Blueprint.perceptron(text) }
     }
 

@@ -38,11 +38,12 @@ struct NormTests {
         #expect(try check.forward().elements == [0.4, 0])
     }
 
-    @Test(arguments: [
-        // A single number minus itself is 0; PyTorch multiplies what rounding leaves by 1 / sqrt(epsilon).
-        ("layer_norm", 1e-5, 1e-6), ("layer_norm_one", 1e-5, 1e-5), ("layer_norm_wide", 1e-5, 1e-6), ("layer_norm_weight", 1e-5, 1e-6),
-        ("layer_norm_bare", 1e-5, 1e-6), ("layer_norm_far", 1e-5, 1e-6),
-    ] as [(String, Float, Float)])
+    @Test(
+        arguments: [
+            // A single number minus itself is 0; PyTorch multiplies what rounding leaves by 1 / sqrt(epsilon).
+            ("layer_norm", 1e-5, 1e-6), ("layer_norm_one", 1e-5, 1e-5), ("layer_norm_wide", 1e-5, 1e-6), ("layer_norm_weight", 1e-5, 1e-6),
+            ("layer_norm_bare", 1e-5, 1e-6), ("layer_norm_far", 1e-5, 1e-6),
+        ] as [(String, Float, Float)])
     func layer_norms_are_those_of_pytorch(name: String, epsilon: Float, tolerance: Float) throws {
         try OperationCheck.expectMatchesPyTorch(LayerNorm(epsilon: epsilon), file: SequenceFile.name, name, tolerance: tolerance)
     }
@@ -61,8 +62,10 @@ struct NormTests {
     }
 
     @Test func rms_norms_have_the_gradients_of_their_differences() throws {
-        try OperationCheck(operation: RMSNorm(epsilon: 1e-5, offset: 1), inputs: [random([2, 2, 7], 1, 1)], parameters: [random([7], 2, 1)])
-            .expectDifferencesAgree()
+        try OperationCheck(
+            operation: RMSNorm(epsilon: 1e-5, offset: 1), inputs: [random([2, 2, 7], 1, 1)], parameters: [random([7], 2, 1)]
+        )
+        .expectDifferencesAgree()
     }
 
     @Test func norms_do_not_depend_on_the_number_of_threads() throws {

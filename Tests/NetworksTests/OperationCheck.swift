@@ -38,7 +38,8 @@ struct OperationCheck {
         }
         operation.forward(
             ForwardPass(
-                inputs: inputs, parameters: parameters, output: output, scratch: scratch, tokens: tokens, mode: mode, team: Team(size: threads)))
+                inputs: inputs, parameters: parameters, output: output, scratch: scratch, tokens: tokens, mode: mode,
+                team: Team(size: threads)))
         return output
     }
 
@@ -68,7 +69,8 @@ struct OperationCheck {
             BackwardPass(
                 inputs: inputs, parameters: parameters, output: output, outputGradient: outputGradient, inputGradients: inputGradients,
                 parameterGradients: parameters.indices.map { constants.contains($0) || !ofParameters ? nil : parameterGradients[$0] },
-                inputTargets: inputs.map { _ in target }, parameterTargets: parameters.map { _ in target }, scratch: scratch, tokens: tokens,
+                inputTargets: inputs.map { _ in target }, parameterTargets: parameters.map { _ in target }, scratch: scratch,
+                tokens: tokens,
                 mode: mode, team: Team(size: threads)))
         return (inputGradients, parameterGradients)
     }
@@ -89,7 +91,9 @@ struct OperationCheck {
             let written = try backward(weights, start: .nan, .overwrite)
             #expect(written.inputs.map(\.elements) == gradients.inputs.map(\.elements), "\(operation.name)", sourceLocation: sourceLocation)
             for index in parameters.indices where !constants.contains(index) {
-                #expect(written.parameters[index].elements == gradients.parameters[index].elements, "\(operation.name)", sourceLocation: sourceLocation)
+                #expect(
+                    written.parameters[index].elements == gradients.parameters[index].elements, "\(operation.name)",
+                    sourceLocation: sourceLocation)
             }
         }
         for (name, tensors, found, shifted) in [
@@ -107,7 +111,8 @@ struct OperationCheck {
                     let difference = (above - below) / (2 * Double(step))
                     let gradient = Double(found[index].elements[place])
                     #expect(
-                        abs(difference - gradient) <= tolerance * scale, "\(operation.name) \(name) \(index)[\(place)]: \(difference) \(gradient)",
+                        abs(difference - gradient) <= tolerance * scale,
+                        "\(operation.name) \(name) \(index)[\(place)]: \(difference) \(gradient)",
                         sourceLocation: sourceLocation)
                     #expect(
                         abs(Double(shifted[index].elements[place]) - 1 - gradient) <= 1e-4 * (scale + 1), "the rule overwrites",
@@ -124,7 +129,8 @@ struct OperationCheck {
         let gradient = Tensor(shape: one.shape, one.elements.map { $0 * 0.5 + 0.25 })
         let first = try backward(gradient, threads: 1)
         let second = try backward(gradient, threads: 3)
-        #expect(zip(first.inputs + first.parameters, second.inputs + second.parameters).allSatisfy { $0.elements == $1.elements },
+        #expect(
+            zip(first.inputs + first.parameters, second.inputs + second.parameters).allSatisfy { $0.elements == $1.elements },
             sourceLocation: sourceLocation)
     }
 
@@ -152,7 +158,9 @@ struct OperationCheck {
         #expect(output.shape == expected.shape, sourceLocation: sourceLocation)
         close(output, expected, tolerance, "\(name) output", sourceLocation)
         guard let outputGradient = tensor("output_gradient") else { return }
-        for place in check.parameters.indices where checkpoint["\(name).parameter_gradient\(place)"] == nil { check.constants.insert(place) }
+        for place in check.parameters.indices where checkpoint["\(name).parameter_gradient\(place)"] == nil {
+            check.constants.insert(place)
+        }
         let gradients = try check.backward(outputGradient)
         for (place, gradient) in gradients.inputs.enumerated() {
             let value = try #require(tensor("input_gradient\(place)"), sourceLocation: sourceLocation)
@@ -168,7 +176,8 @@ struct OperationCheck {
         let scale = max(1, expected.elements.filter(\.isFinite).map(abs).max() ?? 1)
         var worst: Float = 0
         for (a, b) in zip(found.elements, expected.elements) where a != b { worst = max(worst, abs(a - b).isNaN ? .infinity : abs(a - b)) }
-        #expect(found.count == expected.count && worst <= tolerance * scale, "\(what): off by \(worst) of \(scale)", sourceLocation: location)
+        #expect(
+            found.count == expected.count && worst <= tolerance * scale, "\(what): off by \(worst) of \(scale)", sourceLocation: location)
     }
 
     /// Normal numbers under a seed.

@@ -25,7 +25,8 @@ struct PoolingTests {
     @Test(arguments: [2, 3])
     func the_first_of_equals_gets_the_gradient(size: Int) throws {
         let check = OperationCheck(
-            operation: MaxPool(kernel: (size, size)), inputs: [Tensor(shape: [1, 1, size, size], [Float](repeating: 4, count: size * size))])
+            operation: MaxPool(kernel: (size, size)),
+            inputs: [Tensor(shape: [1, 1, size, size], [Float](repeating: 4, count: size * size))])
         let gradient = try check.backward(Tensor(shape: [1, 1, 1, 1], [3])).inputs[0].elements
         #expect(gradient == [3] + [Float](repeating: 0, count: size * size - 1))
     }
@@ -45,36 +46,39 @@ struct PoolingTests {
     @Test func a_window_without_a_place_is_minus_infinity_and_has_no_gradient() throws {
         // Places -1 and 1 of an image of one row and column.
         let check = OperationCheck(
-            operation: MaxPool(kernel: (2, 2), stride: (1, 1), padding: (1, 1), dilation: (2, 2)), inputs: [Tensor(shape: [1, 1, 1, 1], [5])])
+            operation: MaxPool(kernel: (2, 2), stride: (1, 1), padding: (1, 1), dilation: (2, 2)),
+            inputs: [Tensor(shape: [1, 1, 1, 1], [5])])
         #expect(try check.forward().elements == [-.infinity])
         #expect(try check.backward(Tensor(shape: [1, 1, 1, 1], [1])).inputs[0].elements == [0])
     }
 
-    @Test(arguments: [
-        ("max_two", MaxPool(kernel: (2, 2))), ("max_padded", MaxPool(kernel: (3, 3), stride: (2, 2), padding: (1, 1))),
-        ("max_up", MaxPool(kernel: (2, 2), rounding: .up)),
-        ("max_up_padded", MaxPool(kernel: (2, 2), stride: (3, 3), padding: (1, 1), rounding: .up)),
-        ("max_overlapping", MaxPool(kernel: (2, 3), stride: (1, 2))),
-        ("max_dilated", MaxPool(kernel: (2, 2), stride: (1, 1), padding: (1, 1), dilation: (2, 2))),
-        ("max_wide", MaxPool(kernel: (3, 3), stride: (2, 2), padding: (1, 1))),
-        ("max_wide_dilated", MaxPool(kernel: (2, 3), stride: (1, 1), padding: (0, 1), dilation: (1, 2))),
-        ("mean_two", AveragePool(kernel: (2, 2))), ("mean_counted", AveragePool(kernel: (3, 3), stride: (2, 2), padding: (1, 1))),
-        ("mean_ignored", AveragePool(kernel: (3, 3), stride: (2, 2), padding: (1, 1), paddingCounts: .ignored)),
-        ("mean_up_counted", AveragePool(kernel: (3, 3), stride: (2, 2), padding: (1, 1), rounding: .up)),
-        ("mean_up_ignored", AveragePool(kernel: (3, 3), stride: (2, 2), padding: (1, 1), rounding: .up, paddingCounts: .ignored)),
-        ("mean_up", AveragePool(kernel: (2, 4), stride: (2, 3), rounding: .up)),
-        ("shares_one", AdaptiveAveragePool(output: (1, 1))), ("shares", AdaptiveAveragePool(output: (2, 3))),
-        ("shares_kept", AdaptiveAveragePool(output: (5, nil))), ("shares_more", AdaptiveAveragePool(output: (5, 6))),
-    ] as [(String, any Networks.Operation)])
+    @Test(
+        arguments: [
+            ("max_two", MaxPool(kernel: (2, 2))), ("max_padded", MaxPool(kernel: (3, 3), stride: (2, 2), padding: (1, 1))),
+            ("max_up", MaxPool(kernel: (2, 2), rounding: .up)),
+            ("max_up_padded", MaxPool(kernel: (2, 2), stride: (3, 3), padding: (1, 1), rounding: .up)),
+            ("max_overlapping", MaxPool(kernel: (2, 3), stride: (1, 2))),
+            ("max_dilated", MaxPool(kernel: (2, 2), stride: (1, 1), padding: (1, 1), dilation: (2, 2))),
+            ("max_wide", MaxPool(kernel: (3, 3), stride: (2, 2), padding: (1, 1))),
+            ("max_wide_dilated", MaxPool(kernel: (2, 3), stride: (1, 1), padding: (0, 1), dilation: (1, 2))),
+            ("mean_two", AveragePool(kernel: (2, 2))), ("mean_counted", AveragePool(kernel: (3, 3), stride: (2, 2), padding: (1, 1))),
+            ("mean_ignored", AveragePool(kernel: (3, 3), stride: (2, 2), padding: (1, 1), paddingCounts: .ignored)),
+            ("mean_up_counted", AveragePool(kernel: (3, 3), stride: (2, 2), padding: (1, 1), rounding: .up)),
+            ("mean_up_ignored", AveragePool(kernel: (3, 3), stride: (2, 2), padding: (1, 1), rounding: .up, paddingCounts: .ignored)),
+            ("mean_up", AveragePool(kernel: (2, 4), stride: (2, 3), rounding: .up)),
+            ("shares_one", AdaptiveAveragePool(output: (1, 1))), ("shares", AdaptiveAveragePool(output: (2, 3))),
+            ("shares_kept", AdaptiveAveragePool(output: (5, nil))), ("shares_more", AdaptiveAveragePool(output: (5, 6))),
+        ] as [(String, any Networks.Operation)])
     func pools_and_their_gradients_are_pytorchs(name: String, operation: any Networks.Operation) throws {
         try OperationCheck.expectMatchesPyTorch(operation, file: "images.safetensors", name)
     }
 
-    @Test(arguments: [
-        MaxPool(kernel: (2, 2)), MaxPool(kernel: (3, 2), stride: (2, 1), padding: (1, 0)),
-        AveragePool(kernel: (3, 3), stride: (2, 2), padding: (1, 1), rounding: .up), AdaptiveAveragePool(output: (2, 3)), Flatten(),
-        Identity(name: "dropout"),
-    ] as [any Networks.Operation])
+    @Test(
+        arguments: [
+            MaxPool(kernel: (2, 2)), MaxPool(kernel: (3, 2), stride: (2, 1), padding: (1, 0)),
+            AveragePool(kernel: (3, 3), stride: (2, 2), padding: (1, 1), rounding: .up), AdaptiveAveragePool(output: (2, 3)), Flatten(),
+            Identity(name: "dropout"),
+        ] as [any Networks.Operation])
     func the_gradients_of_pools_are_their_differences(operation: any Networks.Operation) throws {
         // Numbers further apart than the step.
         var generator = SeededGenerator(seed: 3)
@@ -82,10 +86,11 @@ struct PoolingTests {
         try OperationCheck(operation: operation, inputs: [image]).expectDifferencesAgree()
     }
 
-    @Test(arguments: [
-        MaxPool(kernel: (2, 2)), MaxPool(kernel: (3, 3), stride: (2, 2), padding: (1, 1)), AveragePool(kernel: (2, 2)),
-        AdaptiveAveragePool(output: (1, 1)),
-    ] as [any Networks.Operation])
+    @Test(
+        arguments: [
+            MaxPool(kernel: (2, 2)), MaxPool(kernel: (3, 3), stride: (2, 2), padding: (1, 1)), AveragePool(kernel: (2, 2)),
+            AdaptiveAveragePool(output: (1, 1)),
+        ] as [any Networks.Operation])
     func pools_do_not_depend_on_the_number_of_threads(operation: any Networks.Operation) throws {
         try OperationCheck(operation: operation, inputs: [random([9, 8, 33, 32], 1, 1)]).expectThreadsAgree()
     }
@@ -97,17 +102,19 @@ struct PoolingTests {
         #expect(output.elements == check.inputs[0].elements)
     }
 
-    @Test(arguments: [
-        (MaxPool(kernel: (0, 2)), "a kernel that makes no windows"), (MaxPool(kernel: (2, 2), stride: (2, 0)), "a stride that makes no windows"),
-        (MaxPool(kernel: (2, 2), padding: (2, 2)), "a pool's padding is at most half of its window"),
-        (AveragePool(kernel: (2, 2), padding: (0, 2)), "a pool's padding is at most half of its window"),
-        (MaxPool(kernel: (9, 9)), "the kernel is larger than the padded image"),
-        (MaxPool(kernel: (.max, .max)), "a kernel that makes no windows"),
-        (AveragePool(kernel: (1, 1), stride: (.min, 1)), "a stride that makes no windows"),
-        (AdaptiveAveragePool(output: (0, 1)), "a size that makes no windows"),
-        (AdaptiveAveragePool(output: (.max, 1)), "a size that makes no windows"),
-        (AdaptiveAveragePool(output: (1 << 30, 1 << 30)), "images too large to be computed"),
-    ] as [(any Networks.Operation, String)])
+    @Test(
+        arguments: [
+            (MaxPool(kernel: (0, 2)), "a kernel that makes no windows"),
+            (MaxPool(kernel: (2, 2), stride: (2, 0)), "a stride that makes no windows"),
+            (MaxPool(kernel: (2, 2), padding: (2, 2)), "a pool's padding is at most half of its window"),
+            (AveragePool(kernel: (2, 2), padding: (0, 2)), "a pool's padding is at most half of its window"),
+            (MaxPool(kernel: (9, 9)), "the kernel is larger than the padded image"),
+            (MaxPool(kernel: (.max, .max)), "a kernel that makes no windows"),
+            (AveragePool(kernel: (1, 1), stride: (.min, 1)), "a stride that makes no windows"),
+            (AdaptiveAveragePool(output: (0, 1)), "a size that makes no windows"),
+            (AdaptiveAveragePool(output: (.max, 1)), "a size that makes no windows"),
+            (AdaptiveAveragePool(output: (1 << 30, 1 << 30)), "images too large to be computed"),
+        ] as [(any Networks.Operation, String)])
     func settings_that_do_not_fit_are_refused(operation: any Networks.Operation, problem: String) {
         let error = #expect(throws: ShapeProblem.self) {
             try operation.outputShape(inputs: [[2, 3, 8, 8]], parameters: [], batch: .values([2, 3, 8, 8]))

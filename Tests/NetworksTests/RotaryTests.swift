@@ -29,10 +29,12 @@ struct RotaryTests {
         #expect(try turned(.neighbours) == [-1, -2, 3, 4])
     }
 
-    @Test(arguments: [
-        ("rotary_halves", 8, 8, .halves, 1), ("rotary_partial", 9, 6, .halves, 1), ("rotary_neighbours", 6, 6, .neighbours, 1),
-        ("rotary_neighbours_partial", 7, 4, .neighbours, 1.25), ("rotary_scaled", 34, 34, .halves, 1.5), ("rotary_one", 4, 4, .halves, 1),
-    ] as [(String, Int, Int, Rotary.Pairing, Float)])
+    @Test(
+        arguments: [
+            ("rotary_halves", 8, 8, .halves, 1), ("rotary_partial", 9, 6, .halves, 1), ("rotary_neighbours", 6, 6, .neighbours, 1),
+            ("rotary_neighbours_partial", 7, 4, .neighbours, 1.25), ("rotary_scaled", 34, 34, .halves, 1.5),
+            ("rotary_one", 4, 4, .halves, 1),
+        ] as [(String, Int, Int, Rotary.Pairing, Float)])
     func turns_are_those_of_transformers(name: String, dimension: Int, rotated: Int, pairing: Rotary.Pairing, scale: Float) throws {
         let operation = Rotary(
             headDimension: dimension, rotated: rotated, frequencies: try SequenceFile.numbers("\(name).frequencies"), pairing: pairing,

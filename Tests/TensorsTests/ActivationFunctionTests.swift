@@ -8,7 +8,9 @@ import Testing
 struct ActivationFunctionTests {
     /// -20...20 in steps of 1/128, and what lies at the seams.
     private static let places: [Float] =
-        (-2560...2560).map { Float($0) / 128 } + [0.624_999, 0.625, 0.625_001, 1e-3, -1e-3, 1e-8, -1e-8, 1e-30, -1e-30, 0, 40, -40, 87, -87]
+        (-2560...2560).map { Float($0) / 128 } + [
+            0.624_999, 0.625, 0.625_001, 1e-3, -1e-3, 1e-8, -1e-8, 1e-30, -1e-30, 0, 40, -40, 87, -87,
+        ]
 
     private static func reference(_ function: ActivationFunction, _ x: Double) -> Double {
         func logistic(_ x: Double) -> Double { x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x)) }
@@ -79,7 +81,8 @@ struct ActivationFunctionTests {
         let source = Tensor(shape: [3], [.infinity, -.infinity, .nan])
         let target = Tensor(uninitialized: [3])
         let expected: [ActivationFunction: (Float, Float?)] = [
-            .relu: (.infinity, 0), .gelu: (.infinity, nil), .geluTanh: (.infinity, nil), .silu: (.infinity, nil), .tanh: (1, -1), .sigmoid: (1, 0),
+            .relu: (.infinity, 0), .gelu: (.infinity, nil), .geluTanh: (.infinity, nil), .silu: (.infinity, nil), .tanh: (1, -1),
+            .sigmoid: (1, 0),
         ]
         for (function, (above, below)) in expected {
             function.apply(to: source, into: target, team: Team(size: 1))

@@ -16,7 +16,9 @@ import Testing
     private var scores: [[Double]] {
         var generator = SeededGenerator(seed: 1, purpose: "losses")
         var rows = (0..<37).map { _ in (0..<7).map { _ in 8 * generator.normal() } }
-        rows += [[0, 0, 0, 0, 0, 0, 0], [900, -900, 0, 0, 0, 0, 0], [-1, 1e-9, 0, 0, 0, 0, 0], [-700, -701, -702, -703, -704, -705, -706]]
+        rows += [
+            [0, 0, 0, 0, 0, 0, 0], [900, -900, 0, 0, 0, 0, 0], [-1, 1e-9, 0, 0, 0, 0, 0], [-700, -701, -702, -703, -704, -705, -706],
+        ]
         return rows
     }
 

@@ -16,7 +16,8 @@ struct ProductTests {
         let b = random(layout == .straight ? [k, n] : [n, k], 2)
         let c = random([m, n], 3)
         let before = c.elements
-        Product.multiply(.init(a, layout), .init(b, layout), rows: m, inner: k, columns: n, scale: 0.5, into: .init(c), .add, team: Team(size: 2))
+        Product.multiply(
+            .init(a, layout), .init(b, layout), rows: m, inner: k, columns: n, scale: 0.5, into: .init(c), .add, team: Team(size: 2))
         let (x, y, z) = (a.elements, b.elements, c.elements)
         for row in stride(from: 0, to: m, by: max(1, m / 7)) {
             for column in stride(from: 0, to: n, by: max(1, n / 11)) {
@@ -32,7 +33,9 @@ struct ProductTests {
     }
 
     /// Shapes of one tile, of few and of many, with ends that fill none.
-    @Test(arguments: [(1, 1, 1), (64, 64, 784), (128, 768, 3072), (128, 2304, 768), (257, 513, 4096), (3830, 10, 512), (36, 80, 12288), (8, 50257, 768)])
+    @Test(arguments: [
+        (1, 1, 1), (64, 64, 784), (128, 768, 3072), (128, 2304, 768), (257, 513, 4096), (3830, 10, 512), (36, 80, 12288), (8, 50257, 768),
+    ])
     func tiles_cover_a_product_once(shape: (rows: Int, columns: Int, inner: Int)) {
         let tiles = ProductTiles(rows: shape.rows, inner: shape.inner, columns: shape.columns)
         var seen = [Int](repeating: 0, count: shape.rows * shape.columns)

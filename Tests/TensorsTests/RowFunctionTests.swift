@@ -71,7 +71,8 @@ struct RowFunctionTests {
         expectClose(y, reference(layer), 1e-6, "bare layer \(width)")
         Normalization.apply(.rootMeanSquare(offset: 1), epsilon: 1e-3, to: x, weight: weight, bias: nil, into: y, team: team)
         expectClose(
-            y, reference { x in
+            y,
+            reference { x in
                 let root = (x.reduce(0) { $0 + $1 * $1 } / Double(width) + Double(Float(1e-3))).squareRoot()
                 return x.indices.map { x[$0] / root * (1 + w[$0]) }
             }, 1e-6, "root mean square \(width)")

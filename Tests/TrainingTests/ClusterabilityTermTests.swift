@@ -87,7 +87,8 @@ struct ClusterabilityTermTests {
         let run = try ReferenceRun("mnist-mlp adam 20")
         let layer = try #require(run.catalog["fc2.weight"])
         let clustering = LayerClustering(
-            layer: "fc2.weight", clusterCount: 4, outLabels: .contiguous(count: 31, clusters: 4), inLabels: .contiguous(count: 32, clusters: 4))
+            layer: "fc2.weight", clusterCount: 4, outLabels: .contiguous(count: 31, clusters: 4),
+            inLabels: .contiguous(count: 32, clusters: 4))
         let error = try #require(throws: TrainingError.self) {
             try ClusterabilityTerm(lambda: 20, layers: [(layer, clustering)], network: run.network)
         }

@@ -76,7 +76,9 @@ struct GradientSimilarityTests {
         let (similarity, model, expected) = try similarity("planted")
         let spectra = try similarity.spectra(count: count.spectrumSize, seed: 0)
         let layers = try expected.layers.keys.sorted().map { try #require(model.catalog[$0]) }
-        let graph = WeightGraph(layers: layers.map { layer in .init(name: layer.name, rows: layer.outNeurons, columns: layer.inNeurons) { try layer.weights() } })
+        let graph = WeightGraph(
+            layers: layers.map { layer in .init(name: layer.name, rows: layer.outNeurons, columns: layer.inNeurons) { try layer.weights() }
+            })
         let sweep = try ModelAnalysis(
             graph, labels: .clustering(ClusteringOptions(method: .gradient, spectra: spectra), counts: [count]), threads: 2
         ).sweeps[0]
@@ -134,7 +136,10 @@ struct GradientSimilarityTests {
         let kernel = if case .convolution(_, _, let kernel) = layout { kernel } else { 1 }
         let count = layout.rows * layout.columns * kernel
         let products = GradientProducts(layout)
-        var sums = (out: [Double](repeating: 0, count: layout.rows * layout.rows), input: [Double](repeating: 0, count: layout.columns * layout.columns))
+        var sums = (
+            out: [Double](repeating: 0, count: layout.rows * layout.rows),
+            input: [Double](repeating: 0, count: layout.columns * layout.columns)
+        )
         for seed in 1...2 {
             var generator = SeededGenerator(seed: UInt64(seed))
             let values = (0..<count).map { _ in Float(generator.normal()) }

@@ -95,7 +95,8 @@ struct ReferenceRun {
         network = model.network
         catalog = model.catalog
         batches = try SampleBatches(model.dataset, for: network, batchSize: expected.batch)
-        let labels = try words[0].contains("-tiny") || words[0] == "grokking" ? [:] : ReferenceModel.labels("models/\(words[0]).clusters.tsv")
+        let labels =
+            try words[0].contains("-tiny") || words[0] == "grokking" ? [:] : ReferenceModel.labels("models/\(words[0]).clusters.tsv")
         layers = try expected.layers.map { [catalog] name in
             let layer = try #require(catalog[name])
             let out = labels[name]?["out"].map { Labels($0) } ?? .contiguous(count: layer.outNeurons, clusters: 4)

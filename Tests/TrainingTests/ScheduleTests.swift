@@ -7,7 +7,9 @@ struct ScheduleTests {
         let linear = LearningRate(0.8, decay: .linear, warmup: 4, total: 8)
         #expect((0..<8).map { linear[$0] } == [0.2, 0.4, 0.8 * 3 / 4, 0.8, 0.8, 0.8 * 0.75, 0.4, 0.2])
         let cosine = LearningRate(0.8, decay: .cosine, warmup: 4, total: 8)
-        for (step, rate) in [0.8, 0.682842712474619, 0.4, 0.11715728752538099].enumerated() { #expect(abs(cosine[4 + step] - rate) < 1e-15) }
+        for (step, rate) in [0.8, 0.682842712474619, 0.4, 0.11715728752538099].enumerated() {
+            #expect(abs(cosine[4 + step] - rate) < 1e-15)
+        }
         let constant = LearningRate(0.8, total: 3)
         #expect((0..<5).map { constant[$0] } == [0.8, 0.8, 0.8, 0.8, 0.8])
     }

@@ -16,7 +16,9 @@ struct TrainingRunTests {
         var run = TrainingRun(plan)
         var (evaluated, saved, measured): ([Int], [Int], [Int]) = ([], [], [])
         run.makeTerm = { try #require(term) }
-        run.evaluate = { TrainingRun.Evaluation(outcome: try Evaluator(model.batches, threads: 1, parameters: trainer.parameters).evaluate()) }
+        run.evaluate = {
+            TrainingRun.Evaluation(outcome: try Evaluator(model.batches, threads: 1, parameters: trainer.parameters).evaluate())
+        }
         run.observe = { report, evaluation in
             if evaluation != nil { evaluated.append(report.step) }
             if !report.clusterability.isEmpty { measured.append(report.step) }
@@ -46,7 +48,9 @@ struct TrainingRunTests {
         plan.evaluationInterval = 4
         (plan.wantedClusterability, plan.wantedAccuracy) = (clusterability, accuracy)
         var run = TrainingRun(plan)
-        run.evaluate = { TrainingRun.Evaluation(outcome: try Evaluator(model.batches, threads: 1, parameters: trainer.parameters).evaluate()) }
+        run.evaluate = {
+            TrainingRun.Evaluation(outcome: try Evaluator(model.batches, threads: 1, parameters: trainer.parameters).evaluate())
+        }
         let ending = try run.run(trainer)
         let found = try #require(run.evaluate?()?.outcome.accuracy)
         let mean = try #require(trainer.meanClusterability())

@@ -29,7 +29,11 @@ struct TrainingStateTests {
             try second.restore(state) { run.catalog[$0] }
             let reports = try (0..<3).map { _ in try second.makeStep() }
             #expect(second.bits == whole.bits)
-            #expect(reports.last?.step == 6 && second.state(options: [:]).tensors.map { $0.tensor.elements } == whole.state(options: [:]).tensors.map { $0.tensor.elements })
+            #expect(
+                reports.last?.step == 6
+                    && second.state(options: [:]).tensors.map { $0.tensor.elements }
+                        == whole.state(options: [:]).tensors.map { $0.tensor.elements }
+            )
         }
     }
 

@@ -30,7 +30,8 @@ struct ShardIndex {
         }
         shards = Set(weightMap.values).sorted { $0.precedesNaturally($1) }
         guard !shards.isEmpty else { throw CheckpointError(path: path, problem: "the index names no shards") }
-        if let name = shards.first(where: { $0.isEmpty || $0.contains("/") || $0 == "." || $0 == ".." || $0.unicodeScalars.contains("\0") }) {
+        if let name = shards.first(where: { $0.isEmpty || $0.contains("/") || $0 == "." || $0 == ".." || $0.unicodeScalars.contains("\0") })
+        {
             throw CheckpointError(
                 path: path, problem: "the index names a file outside its folder", expected: "plain file names", found: "'\(name)'")
         }

@@ -66,7 +66,8 @@ public struct GlobPattern: Sendable {
     /// Whether the pattern matches the whole of `name`; the time is at most the product of the two lengths.
     public func matches(_ name: some StringProtocol) -> Bool {
         let scalars = Array(name.unicodeScalars)
-        var i = 0, j = 0
+        var i = 0
+        var j = 0
         var retry: (element: Int, scalar: Int)?
         while j < scalars.count {
             if i < elements.count {

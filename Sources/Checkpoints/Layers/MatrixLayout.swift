@@ -50,7 +50,8 @@ struct OrientationRules {
             ?? pairs.first { $0.1.count == 2 && ["wte", "embed_tokens", "tokens_embed"].contains($0.0.moduleName) }?.1[1]
         if let width, let shape = readers.lazy.map(\.1).first(where: { $0.contains(width) }) { return shape[0] == width }
         let biases = Dictionary(
-            pairs.lazy.filter { $0.1.count == 1 && $0.0.last == "bias" }.map { ($0.0.full, $0.1[0]) }, uniquingKeysWith: { first, _ in first })
+            pairs.lazy.filter { $0.1.count == 1 && $0.0.last == "bias" }.map { ($0.0.full, $0.1[0]) },
+            uniquingKeysWith: { first, _ in first })
         for (name, shape) in readers {
             if let length = biases[name.full.dropLast(6) + "bias"], shape.contains(length) { return shape[1] == length }
         }

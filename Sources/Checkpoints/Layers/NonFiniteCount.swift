@@ -63,7 +63,9 @@ public struct NonFiniteCount: Sendable, Equatable {
         }
     }
 
-    private mutating func count<Bits: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(_ bytes: UnsafeRawBufferPointer, exponent: Bits) {
+    private mutating func count<Bits: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
+        _ bytes: UnsafeRawBufferPointer, exponent: Bits
+    ) {
         let size = MemoryLayout<Bits>.size
         let count = bytes.count / size
         guard let base = bytes.baseAddress, count > 0 else { return }

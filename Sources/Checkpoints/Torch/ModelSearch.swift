@@ -31,7 +31,10 @@ struct ModelSearch {
     private static let depthLimit = 64
 
     private enum Container: Hashable {
-        case list(Int), tuple(Int), dictionary(Int), object(Int)
+        case list(Int)
+        case tuple(Int)
+        case dictionary(Int)
+        case object(Int)
     }
 
     /// More parts, reached over more paths, than a checkpoint has.

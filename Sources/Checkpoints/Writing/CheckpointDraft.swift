@@ -85,7 +85,9 @@ public struct CheckpointDraft: Sendable {
     ///   - left: tensors that are left out.
     ///   - dtype: the type of all floating-point tensors, one of ``roundedTypes``; nil for the type that each has in the checkpoint, or f32
     ///     where numbers of that type cannot be made.
-    public init(_ checkpoint: Checkpoint, replacing values: [String: Tensors.Tensor] = [:], omitting left: Set<String> = [], dtype: DType? = nil) {
+    public init(
+        _ checkpoint: Checkpoint, replacing values: [String: Tensors.Tensor] = [:], omitting left: Set<String> = [], dtype: DType? = nil
+    ) {
         var values = values
         var omitted = left
         let isTied = Self.tiesEmbeddings(checkpoint.configuration)

@@ -48,7 +48,8 @@ public struct CheckpointWriter: Sendable {
             kind = .safetensors
         } else if let other = Self.otherExtensions.first(where: { name.hasSuffix($0) }) {
             throw CheckpointError(
-                path: path, problem: "is of a kind that is not written", expected: "a name in .tar or .safetensors, or a directory", found: other)
+                path: path, problem: "is of a kind that is not written", expected: "a name in .tar or .safetensors, or a directory",
+                found: other)
         } else {
             kind = .directory
         }

@@ -18,7 +18,8 @@ struct SafetensorsWriter {
         var sizes: [String: Int] = [:]
         for tensor in tensors {
             guard tensor.name != Self.metadataName, sizes[tensor.name] == nil else {
-                throw CheckpointError(path: path, tensor: tensor.name, problem: sizes[tensor.name] == nil ? "cannot have this name" : "is there twice")
+                throw CheckpointError(
+                    path: path, tensor: tensor.name, problem: sizes[tensor.name] == nil ? "cannot have this name" : "is there twice")
             }
             guard Safetensors.typeName(tensor.dtype) != nil else {
                 throw CheckpointError(path: path, tensor: tensor.name, problem: "the format lacks its type", found: tensor.dtype.rawValue)
@@ -42,7 +43,9 @@ struct SafetensorsWriter {
         }
         var members: [String] = []
         let texts = metadata.merging(["format": "pt"]) { text, _ in text }.sorted { $0.key < $1.key }
-        members.append("\(try Self.quoted(Self.metadataName)):{\(try texts.map { try Self.quoted($0.key) + ":" + Self.quoted($0.value) }.joined(separator: ","))}")
+        members.append(
+            "\(try Self.quoted(Self.metadataName)):{\(try texts.map { try Self.quoted($0.key) + ":" + Self.quoted($0.value) }.joined(separator: ","))}"
+        )
         for tensor in tensors {
             let start = offsets[tensor.name] ?? 0
             let shape = tensor.shape.map(String.init).joined(separator: ",")
@@ -54,7 +57,8 @@ struct SafetensorsWriter {
         header += [UInt8](repeating: UInt8(ascii: " "), count: (64 - (header.count + 8) % 64) % 64)
         guard header.count <= Safetensors.maximumHeaderLength else {
             throw CheckpointError(
-                path: path, problem: "the names take too many bytes", expected: "at most \(Safetensors.maximumHeaderLength)", found: "\(header.count)")
+                path: path, problem: "the names take too many bytes", expected: "at most \(Safetensors.maximumHeaderLength)",
+                found: "\(header.count)")
         }
         head = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) } + header
         self.tensors = order.map { ($0, sizes[$0.name] ?? 0) }
@@ -85,7 +89,8 @@ struct SafetensorsWriter {
                 }
             case .values(let make):
                 let values = try make()
-                precondition(values.count * tensor.dtype.bytesPerBlock == size, "\(values.shape) for tensor '\(tensor.name)' of \(tensor.shape)")
+                precondition(
+                    values.count * tensor.dtype.bytesPerBlock == size, "\(values.shape) for tensor '\(tensor.name)' of \(tensor.shape)")
                 try Self.write(values, as: tensor.dtype, to: sink)
             }
         }

@@ -31,7 +31,9 @@ public struct CircuitDiscovery: Sendable {
     /// The recorded runs of all batches, from which one or more searches start.
     public func recordings() throws -> [EdgeRecordingBox] {
         let team = Team(size: experiment.threads)
-        return try experiment.batches.batches.indices.map { EdgeRecordingBox(recording: try EdgeRecording(experiment, place: $0, team: team)) }
+        return try experiment.batches.batches.indices.map {
+            EdgeRecordingBox(recording: try EdgeRecording(experiment, place: $0, team: team))
+        }
     }
 
     /// - Parameters:
@@ -41,7 +43,8 @@ public struct CircuitDiscovery: Sendable {
     public func run(_ recordings: [EdgeRecordingBox], weights: [Int]? = nil, progress: (Int) -> Void = { _ in }) throws -> Result {
         let graph = experiment.graph
         let team = Team(size: experiment.threads)
-        var search = DiscoverySearch(self, states: recordings.map { EdgeState(cleanOf: $0.recording, graph, team: team) }, weights: weights, team: team)
+        var search = DiscoverySearch(
+            self, states: recordings.map { EdgeState(cleanOf: $0.recording, graph, team: team) }, weights: weights, team: team)
         var damages = [Double](repeating: 0, count: graph.edgeCount)
         var tried = 0
         for reader in graph.readers.indices.reversed() {

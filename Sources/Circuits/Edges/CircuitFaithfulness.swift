@@ -53,7 +53,8 @@ public struct CircuitFaithfulness: Sendable {
         _ circuits: [EdgeSet], _ experiment: EdgeExperiment, progress: (Double) -> Void = { _ in }
     ) throws -> [CircuitMeasures] {
         var sums = [(metric: Double, divergence: Double, outcome: Outcome)](
-            repeating: (0, 0, Outcome(classCount: experiment.batches.pairs.hasClasses ? experiment.graph.network.outputWidth : 0)), count: circuits.count)
+            repeating: (0, 0, Outcome(classCount: experiment.batches.pairs.hasClasses ? experiment.graph.network.outputWidth : 0)),
+            count: circuits.count)
         let team = Team(size: experiment.threads)
         let width = max(1, min(experiment.threads, circuits.count))
         let batches = experiment.batches.batches
@@ -65,7 +66,8 @@ public struct CircuitFaithfulness: Sendable {
                     let own = Team(size: max(1, experiment.threads / width))
                     // With all edges it is the model's own run, to the last bit.
                     let isWhole = !chosen[index].contains(false)
-                    let logits = isWhole ? recording.cleanLogits : EdgeState(chosen[index], of: recording, experiment.graph, team: own).logits
+                    let logits =
+                        isWhole ? recording.cleanLogits : EdgeState(chosen[index], of: recording, experiment.graph, team: own).logits
                     let values = experiment.metric.values(logits, recording.answers, clean: recording.cleanLogits)
                     let divergences = BehaviourMetric.divergence.values(logits, recording.answers, clean: recording.cleanLogits)
                     return (values.reduce(0, +), divergences.reduce(0, +), outcome(logits, recording.answers, experiment))

@@ -43,7 +43,9 @@ public struct EdgeAttribution: Sendable {
         let gradients = Gradients(executor, seeds: [last.stream])
 
         var corrupted: EdgeEmissions?
-        if experiment.ablation == .corrupted { corrupted = EdgeEmissions(executor.run(batches.corrupted(place)), graph).map { $0.copied() } }
+        if experiment.ablation == .corrupted {
+            corrupted = EdgeEmissions(executor.run(batches.corrupted(place)), graph).map { $0.copied() }
+        }
         var run = executor.run(batches.clean(place))
         let clean = EdgeEmissions(run, graph)
         let output = EdgeOutput(graph)
@@ -89,7 +91,9 @@ public struct EdgeAttribution: Sendable {
     private func add(
         _ slopes: Slopes, _ changes: [Tensor], to sums: inout EdgeScoreSums, in memory: inout SlopeMemory, place: Int, team: Team
     ) {
-        let rows = graph.stages.flatMap { stage in stage.units.flatMap { unit in unit.readers.map { Row(stage: stage, unit: unit, reader: $0) } } }
+        let rows = graph.stages.flatMap { stage in
+            stage.units.flatMap { unit in unit.readers.map { Row(stage: stage, unit: unit, reader: $0) } }
+        }
         var start = 0
         while start < rows.count {
             // Readers of several stages are multiplied together, as long as they read the same sources: these are read from memory once.
@@ -102,7 +106,8 @@ public struct EdgeAttribution: Sendable {
 
     /// - Parameter rows: in the order of the graph, all of one space.
     private func add(
-        _ rows: [Row], _ slopes: Slopes, _ changes: Tensor, to sums: inout EdgeScoreSums, in memory: inout SlopeMemory, place: Int, team: Team
+        _ rows: [Row], _ slopes: Slopes, _ changes: Tensor, to sums: inout EdgeScoreSums, in memory: inout SlopeMemory, place: Int,
+        team: Team
     ) {
         let pairs = experiment.batches.batches[place]
         guard let visible = rows.map(\.stage.visible).max(), let shape = slopes.run[rows[0].stage.stream]?.shape else { return }
@@ -117,7 +122,8 @@ public struct EdgeAttribution: Sendable {
         let products = Tensor(uninitialized: [pairs.count, rows.count * visible])
         team.forEach(pairs.count) { sample in
             Product.multiply(
-                .init(matrix, offset: sample * size, stride: elements), .init(changes, .transposed, offset: sample * size, stride: elements),
+                .init(matrix, offset: sample * size, stride: elements),
+                .init(changes, .transposed, offset: sample * size, stride: elements),
                 rows: rows.count, inner: size, columns: visible, into: .init(products, offset: sample * products.width, stride: visible),
                 team: alone)
         }

@@ -50,7 +50,8 @@ struct EdgeEmissions: Sendable {
                     if let emitted = source.emitted {
                         if case .channels = source.writing {
                         } else {
-                            part = Tensor(uninitialized: Channels.shape(emission.shape, channels: emitted.count, samples: emission.shape[0]))
+                            part = Tensor(
+                                uninitialized: Channels.shape(emission.shape, channels: emitted.count, samples: emission.shape[0]))
                             Channels.copy(emitted, of: emission, to: part)
                         }
                     }

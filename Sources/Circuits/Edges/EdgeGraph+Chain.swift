@@ -5,7 +5,9 @@ extension EdgeGraph {
     /// The graph of a plain chain: one input, the groups of every hidden layer, one output.
     ///
     /// - Parameter groups: of a hidden layer's neurons by its node; nil where every neuron is a node.
-    static func chain(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]]?) throws(EdgeGraphError) -> EdgeGraph {
+    static func chain(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]]?) throws(EdgeGraphError)
+        -> EdgeGraph
+    {
         let layers = network.nodes.indices.filter { network.nodes[$0].operation is Linear || network.nodes[$0].operation is Convolution }
             .map(NodeID.init)
         guard layers.count > 1 else { throw EdgeGraphError("the network has no hidden layer", expected: "two layers with weights or more") }
@@ -68,7 +70,8 @@ extension EdgeGraph {
         }
         guard granularity != .component else {
             throw EdgeGraphError(
-                "a plain chain has no heads and no residual stream", hint: "--granularity neuron, or cluster with --clusters, cuts its layers")
+                "a plain chain has no heads and no residual stream",
+                hint: "--granularity neuron, or cluster with --clusters, cuts its layers")
         }
         self = try .chain(network, granularity, groups: granularity == .neuron ? nil : groups)
         try checkThatSomeAreNodes(groups, granularity)
@@ -78,7 +81,8 @@ extension EdgeGraph {
         // A layer of one cluster stays whole.
         guard granularity == .cluster, groups.values.contains(where: { $0.count > 1 }), !groups.keys.contains(where: cuts) else { return }
         throw EdgeGraphError(
-            "none of the layers with clusters can be cut into nodes", expected: "clusters of an MLP's input matrix, or of a hidden layer of a chain",
+            "none of the layers with clusters can be cut into nodes",
+            expected: "clusters of an MLP's input matrix, or of a hidden layer of a chain",
             found: groups.keys.sorted().map { "'\(network.nodes[$0.index].site)'" }.joined(separator: ", "))
     }
 }

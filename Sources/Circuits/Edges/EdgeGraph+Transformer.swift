@@ -5,7 +5,9 @@ extension EdgeGraph {
     /// The graph of a transformer.
     ///
     /// - Parameter groups: of the MLPs that are cut, by the node of their neurons before the activation.
-    static func transformer(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]]) throws(EdgeGraphError) -> EdgeGraph {
+    static func transformer(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]]) throws(EdgeGraphError)
+        -> EdgeGraph
+    {
         guard let input = network["blocks.0.hook_resid_pre"] else { throw EdgeGraphError("the network has no stream of blocks") }
         var blocks = TransformerEdges(EdgeGraphBuilder(network, input: input), network)
         var block = 0
@@ -67,7 +69,8 @@ private struct TransformerEdges {
             for (place, part) in parts.enumerated() {
                 // The heads that share a key head have queries of their own; one of them alone owns its key and its value.
                 let members = place == 0 ? Array(heads) : [key]
-                targets.append(EdgeUnit.Target(node: part.target, channels: members.flatMap { Array($0 * dimension..<($0 + 1) * dimension) }))
+                targets.append(
+                    EdgeUnit.Target(node: part.target, channels: members.flatMap { Array($0 * dimension..<($0 + 1) * dimension) }))
                 for (index, member) in members.enumerated() {
                     let rows = (member * dimension..<(member + 1) * dimension).map(part.rows)
                     let slice = try builder.slice(of: part.layer, rows: rows, target: place, at: index * dimension, width: dimension)
@@ -87,7 +90,8 @@ private struct TransformerEdges {
                 return (
                     name: "a\(block).h\(head)", emitted: Optional(columns),
                     writing: EdgeUnit.Writing.product(
-                        channels: index * dimension..<(index + 1) * dimension, weight: WeightSlices.inputs(columns, of: weights[0], product.layout))
+                        channels: index * dimension..<(index + 1) * dimension,
+                        weight: WeightSlices.inputs(columns, of: weights[0], product.layout))
                 )
             }
             units.append(EdgeGraphBuilder.Draft(readers: readers, targets: targets, steps: steps, output: z, sources: sources))
@@ -119,12 +123,15 @@ private struct TransformerEdges {
                 let name = "m\(block).\(group.name)"
                 units.append(
                     EdgeGraphBuilder.Draft(
-                        readers: [(name, slices, 0..<1)], targets: layers.map { EdgeUnit.Target(node: $0, channels: group.neurons) }, steps: steps,
+                        readers: [(name, slices, 0..<1)], targets: layers.map { EdgeUnit.Target(node: $0, channels: group.neurons) },
+                        steps: steps,
                         output: post,
                         sources: [
                             (
                                 name, group.neurons,
-                                .product(channels: 0..<group.neurons.count, weight: WeightSlices.inputs(group.neurons, of: weights[0], product.layout))
+                                .product(
+                                    channels: 0..<group.neurons.count,
+                                    weight: WeightSlices.inputs(group.neurons, of: weights[0], product.layout))
                             )
                         ]))
             }
@@ -150,7 +157,8 @@ private struct TransformerEdges {
         try builder.add(
             [
                 EdgeGraphBuilder.Draft(
-                    readers: [("logits", [slice], 0..<0)], targets: [EdgeUnit.Target(node: output, channels: Array(0..<width))], steps: [], output: output)
+                    readers: [("logits", [slice], 0..<0)], targets: [EdgeUnit.Target(node: output, channels: Array(0..<width))], steps: [],
+                    output: output)
             ], reading: 0..<all, space: 0, stream: stream, norm: norm, emission: output, constant: constant, isOutput: true)
         return builder.graph(granularity, spaces: [0..<all])
     }

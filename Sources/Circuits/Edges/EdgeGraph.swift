@@ -56,7 +56,8 @@ public struct EdgeGraph: Sendable {
     let input: NodeID
 
     init(
-        network: Network, granularity: EdgeGranularity, sources: [EdgeSource], readers: [EdgeReader], stages: [EdgeStage], spaces: [Range<Int>],
+        network: Network, granularity: EdgeGranularity, sources: [EdgeSource], readers: [EdgeReader], stages: [EdgeStage],
+        spaces: [Range<Int>],
         input: NodeID
     ) {
         self.network = network
@@ -86,7 +87,9 @@ public struct EdgeGraph: Sendable {
     }
 
     /// All edges into a reader, in the order of their sources.
-    public func edges(to reader: Int) -> Range<Int> { readers[reader].firstEdge..<readers[reader].firstEdge + readers[reader].sources.count }
+    public func edges(to reader: Int) -> Range<Int> {
+        readers[reader].firstEdge..<readers[reader].firstEdge + readers[reader].sources.count
+    }
 
     /// The ends of an edge.
     public func ends(of edge: Int) -> (source: Int, reader: Int) {

@@ -134,9 +134,11 @@ struct EdgeGraphBuilder {
                 channels: channels)
         case let convolution as Convolution where convolution.groups == 1:
             return EdgeUnit.ReaderSlice(
-                operation: convolution, parameters: [WeightSlices.entries(rows, of: parameters[0])] + biases, target: target, channels: channels)
+                operation: convolution, parameters: [WeightSlices.entries(rows, of: parameters[0])] + biases, target: target,
+                channels: channels)
         default:
-            throw EdgeGraphError("site '\(node.site)': its neurons cannot be computed one by one", expected: "a linear layer or a convolution of one group")
+            throw EdgeGraphError(
+                "site '\(node.site)': its neurons cannot be computed one by one", expected: "a linear layer or a convolution of one group")
         }
     }
 
@@ -166,7 +168,8 @@ public struct NeuronGroup: Sendable, Equatable {
     /// The groups of clusters by each neuron's number; neurons without a cluster together are `rest`.
     public static func clusters(_ labels: [Int]) -> [NeuronGroup] {
         let count = (labels.max() ?? -1) + 1
-        var groups = (0..<count).map { cluster in NeuronGroup(name: "c\(cluster)", neurons: labels.indices.filter { labels[$0] == cluster }) }
+        var groups = (0..<count).map { cluster in NeuronGroup(name: "c\(cluster)", neurons: labels.indices.filter { labels[$0] == cluster })
+        }
         groups.append(NeuronGroup(name: "rest", neurons: labels.indices.filter { labels[$0] < 0 }))
         return groups.filter { !$0.neurons.isEmpty }
     }

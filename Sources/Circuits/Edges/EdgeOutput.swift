@@ -63,7 +63,8 @@ extension Tensor {
         let (samples, length, width) = (shape[0], shape[1], shape[2])
         let rows = Tensor(uninitialized: [samples, 1, width])
         for sample in 0..<samples {
-            rows[sample..<sample + 1].copy(from: Tensor(storage: storage, offset: offset + ((sample + 1) * length - 1) * width, shape: [width]))
+            rows[sample..<sample + 1].copy(
+                from: Tensor(storage: storage, offset: offset + ((sample + 1) * length - 1) * width, shape: [width]))
         }
         return rows
     }

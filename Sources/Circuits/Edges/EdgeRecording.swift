@@ -54,7 +54,9 @@ struct EdgeRecording: Sendable {
     /// The nodes that readers write, but for the output's.
     static func targets(_ graph: EdgeGraph) -> [NodeID] {
         var seen: Set<NodeID> = []
-        return graph.stages.filter { !$0.isOutput }.flatMap { $0.units.flatMap { $0.targets.map(\.node) } }.filter { seen.insert($0).inserted }
+        return graph.stages.filter { !$0.isOutput }.flatMap { $0.units.flatMap { $0.targets.map(\.node) } }.filter {
+            seen.insert($0).inserted
+        }
     }
 
     private static func streams(_ run: RecordedRun, _ graph: EdgeGraph) -> [Tensor] {

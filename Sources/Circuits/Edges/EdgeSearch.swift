@@ -38,7 +38,9 @@ public struct EdgeSearch: Sendable {
     public let resamples: Int
     public let seed: UInt64
 
-    public init(_ experiment: EdgeExperiment, method: EdgeMethod, size: EdgeCircuitSize, selection: EdgeSelection, resamples: Int, seed: UInt64) {
+    public init(
+        _ experiment: EdgeExperiment, method: EdgeMethod, size: EdgeCircuitSize, selection: EdgeSelection, resamples: Int, seed: UInt64
+    ) {
         self.experiment = experiment
         self.method = method
         self.size = size
@@ -76,7 +78,9 @@ public struct EdgeSearch: Sendable {
         let start = clock.now
         let found = try find(share: share, progress)
         let elapsed = clock.now - start
-        let ladder = try FaithfulnessLadder(faithfulness, order: found.order) { progress($0 * 0.4 / Double(FaithfulnessLadder.shares.count)) }
+        let ladder = try FaithfulnessLadder(faithfulness, order: found.order) {
+            progress($0 * 0.4 / Double(FaithfulnessLadder.shares.count))
+        }
         let chosen = try choose(found, faithfulness, ladder)
         let kept = graph.circuit(found.order.prefix(chosen), experiment.ablation)
         let measures = try faithfulness.measure([kept])[0]
@@ -88,7 +92,8 @@ public struct EdgeSearch: Sendable {
         }
         return Result(
             scores: found.scores, kept: kept, chosen: chosen, whole: faithfulness.whole, none: faithfulness.none, circuit: measures,
-            faithfulness: faithfulness.faithfulness(measures), ladder: ladder, area: ladder.area(edges: graph.edgeCount), bootstrap: bootstrap,
+            faithfulness: faithfulness.faithfulness(measures), ladder: ladder, area: ladder.area(edges: graph.edgeCount),
+            bootstrap: bootstrap,
             seconds: Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18)
     }
 
@@ -113,7 +118,9 @@ public struct EdgeSearch: Sendable {
             try check(scores.means)
             return Found(scores: scores.means, order: graph.order(scores.means, by: selection), kept: graph.edgeCount, pairScores: scores)
         case .attribution(let steps):
-            let scores = try EdgeAttribution(experiment, steps: steps).scores(keepsPairs: resamples > 0) { progress(share * Double($0) / pairs) }
+            let scores = try EdgeAttribution(experiment, steps: steps).scores(keepsPairs: resamples > 0) {
+                progress(share * Double($0) / pairs)
+            }
             try check(scores.means)
             return Found(scores: scores.means, order: graph.order(scores.means, by: selection), kept: graph.edgeCount, pairScores: scores)
         case .discovery(let threshold):
@@ -143,12 +150,14 @@ public struct EdgeSearch: Sendable {
         case .faithfulness(let wanted):
             guard faithfulness.scale.moves else {
                 throw CircuitError(
-                    nil, "the metric does not move between the clean and the corrupted runs, so that no circuit can be more faithful than another",
+                    nil,
+                    "the metric does not move between the clean and the corrupted runs, so that no circuit can be more faithful than another",
                     found: "\(faithfulness.whole.metric) and \(faithfulness.none.metric)", hint: "--edges N takes a number of edges")
             }
             guard let count = try ladder.smallest(wanted, faithfulness, order: found.order) else {
                 let best = ladder.steps.compactMap(\.faithfulness).max() ?? 0
-                throw CircuitError("--target-faithfulness", "no circuit of the ladder reaches it", expected: "\(wanted)", found: "at most \(best)")
+                throw CircuitError(
+                    "--target-faithfulness", "no circuit of the ladder reaches it", expected: "\(wanted)", found: "at most \(best)")
             }
             return count
         }

@@ -46,7 +46,9 @@ extension EdgeGraph {
             if !isReached[source] {
                 isReached[source] = true
                 // A reader that several sources share has its edges in the order already where one of them was reached before.
-                for reader in readersOf[source] where !readers[reader].writes.contains(where: { $0 != source && isReached[$0] }) { open(reader) }
+                for reader in readersOf[source] where !readers[reader].writes.contains(where: { $0 != source && isReached[$0] }) {
+                    open(reader)
+                }
             }
         }
         return order
@@ -67,7 +69,8 @@ extension EdgeGraph {
         }
         var isRead = [Bool](repeating: false, count: sources.count)
         var connected = empty
-        for (place, reader) in readers.enumerated().reversed() where reader.writes.isEmpty || reader.writes.contains(where: { isRead[$0] }) {
+        for (place, reader) in readers.enumerated().reversed() where reader.writes.isEmpty || reader.writes.contains(where: { isRead[$0] })
+        {
             for (source, edge) in zip(reader.sources, edges(to: place)) where kept[edge] && isFed[source] {
                 connected[edge] = true
                 isRead[source] = true

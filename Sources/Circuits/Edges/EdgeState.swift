@@ -90,7 +90,8 @@ struct EdgeState: Sendable {
             logits = EdgeOutput(graph).logits(input.reshaped(streamShape(stage, samples: recording.pairs)), team: team)
             return
         }
-        let classOf = Dictionary(uniqueKeysWithValues: classes[place].enumerated().flatMap { index, readers in readers.map { ($0, index) } })
+        let classOf = Dictionary(
+            uniqueKeysWithValues: classes[place].enumerated().flatMap { index, readers in readers.map { ($0, index) } })
         var needed: [EdgeUnit] = []
         for unit in stage.units {
             if unit.sources.contains(where: { isRead[$0.source] }) {
@@ -187,7 +188,8 @@ struct EdgeState: Sendable {
         Product.repeatRow(base.reshaped([base.count]), into: result, team: team)
         let weights = Tensor(shape: [rows.count, stage.visible], rows.flatMap { $0 })
         Product.multiply(
-            .init(weights), .init(differences[stage.space], stride: base.count), rows: rows.count, inner: stage.visible, columns: base.count,
+            .init(weights), .init(differences[stage.space], stride: base.count), rows: rows.count, inner: stage.visible,
+            columns: base.count,
             into: .init(result), .add, team: team)
         return result
     }
@@ -203,7 +205,8 @@ struct EdgeState: Sendable {
         for sample in 0..<recording.pairs {
             Product.multiply(
                 .init(weights), .init(differences[stage.space], offset: ((sample + 1) * length - 1) * width, stride: stream.count),
-                rows: rows.count, inner: stage.visible, columns: width, into: .init(result, offset: sample * width, stride: base.count), .add,
+                rows: rows.count, inner: stage.visible, columns: width, into: .init(result, offset: sample * width, stride: base.count),
+                .add,
                 team: team)
         }
         return result.reshaped([rows.count * recording.pairs, 1, width])
@@ -324,7 +327,8 @@ extension EdgeUnit.Source {
         let samples = emission.shape[0]
         if case .channels(let channels, let width) = writing {
             let inner = emission.count / max(samples * width, 1)
-            Channels.spread(part.reshaped([samples, channels.count, inner, 1]), to: channels, of: emission.reshaped([samples, width, inner, 1]))
+            Channels.spread(
+                part.reshaped([samples, channels.count, inner, 1]), to: channels, of: emission.reshaped([samples, width, inner, 1]))
             return
         }
         Channels.spread(part, to: emitted, of: emission)

@@ -88,7 +88,8 @@ public struct ExactPatching: Sendable {
                 }
                 for (part, values) in zip(chosen, results) {
                     let first = graph.edges(to: part.reader).lowerBound
-                    for (index, source) in part.sources.enumerated() where isChanged[graph.readers[part.reader].sources.lowerBound + source] {
+                    for (index, source) in part.sources.enumerated() where isChanged[graph.readers[part.reader].sources.lowerBound + source]
+                    {
                         for (sample, pair) in pairs.enumerated() {
                             sums.add((values?[index][sample] ?? clean[sample]) - clean[sample], edge: first + source, pair: pair)
                         }

@@ -84,13 +84,15 @@ enum Channels {
     static func spread(_ source: Tensor, to channels: [Int], of target: Tensor) {
         let part = NeuronPlaces(source.shape)
         let whole = NeuronPlaces(target.shape)
-        precondition(part.outer == whole.outer && part.inner == whole.inner && part.neurons == channels.count, "\(source.shape) to \(target.shape)")
+        precondition(
+            part.outer == whole.outer && part.inner == whole.inner && part.neurons == channels.count, "\(source.shape) to \(target.shape)")
         source.withElements { source in
             target.withMutableElements { target in
                 for outer in 0..<part.outer {
                     for (index, channel) in channels.enumerated() {
                         for inner in 0..<part.inner {
-                            target[(outer * whole.neurons + channel) * whole.inner + inner] = source[(outer * part.neurons + index) * part.inner + inner]
+                            target[(outer * whole.neurons + channel) * whole.inner + inner] =
+                                source[(outer * part.neurons + index) * part.inner + inner]
                         }
                     }
                 }

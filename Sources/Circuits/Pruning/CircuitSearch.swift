@@ -36,7 +36,8 @@ struct CircuitSearch: Sendable {
         self.labels = labels
         self.parameters = parameters
         self.tolerance = tolerance
-        if case .values(let shape) = batches.shape(samples: 1, like: 0), let chain = DoubleChain(network, sampleShape: Array(shape.dropFirst())),
+        if case .values(let shape) = batches.shape(samples: 1, like: 0),
+            let chain = DoubleChain(network, sampleShape: Array(shape.dropFirst())),
             parameters.allSatisfy({ parameter in chain.steps.contains { $0.weight == parameter } })
         {
             let steps = chain.steps.indices.filter { place in parameters.contains { $0 == chain.steps[place].weight } }
@@ -82,7 +83,9 @@ struct CircuitSearch: Sendable {
         }
     }
 
-    private func bounds(_ objective: WeightObjective, _ target: LossTarget, _ scores: FeatureTable) throws -> (intact: Double, limit: Double) {
+    private func bounds(_ objective: WeightObjective, _ target: LossTarget, _ scores: FeatureTable) throws -> (
+        intact: Double, limit: Double
+    ) {
         let sum = target.losses(scores).reduce(0, +)
         guard sum.isFinite else {
             throw CircuitError(batches.dataset.name, "the intact model's loss is not a number: weights or data are not finite")

@@ -22,7 +22,8 @@ final class DenseRows: WeightRows {
         let starts = Array(stride(from: 0, to: target.samples, by: Self.block))
         blocks = starts.map { start in
             DenseBlock(
-                chain, place, weights: weights, inputs: inputs.selecting(Array(start..<min(target.samples, start + Self.block))), first: start)
+                chain, place, weights: weights, inputs: inputs.selecting(Array(start..<min(target.samples, start + Self.block))),
+                first: start)
         }
         losses = []
         forEachBlock { $0.prepare() }

@@ -115,7 +115,8 @@ final class NetworkPruner {
         }
     }
 
-    private func losses(_ parameter: ParameterID, _ values: ParameterValues, _ runs: [(batch: Batch, run: RecordedRun)]) throws -> [Double] {
+    private func losses(_ parameter: ParameterID, _ values: ParameterValues, _ runs: [(batch: Batch, run: RecordedRun)]) throws -> [Double]
+    {
         var first = 0
         for (batch, base) in runs {
             let executor: Executor

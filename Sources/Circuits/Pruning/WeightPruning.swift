@@ -100,7 +100,8 @@ public struct WeightPruning: Sendable {
         let weightCount = layers.reduce(0) { $0 + $1.tensor.elementCount }
         let share = 1 / Double(max(weightCount * objectives.count * (1 + resamples), 1))
         let report: @Sendable (Int) -> Void = { progress(Double($0) * share) }
-        let search = try CircuitSearch(network, batches: batches, labels: labels, parameters: parameters, tolerance: tolerance, threads: threads)
+        let search = try CircuitSearch(
+            network, batches: batches, labels: labels, parameters: parameters, tolerance: tolerance, threads: threads)
         var circuits = try Parallel.map(count: objectives.count, threads: threads) { place in
             try circuit(
                 objectives[place], layers, parameters, search, held, team: Self.team(threads, tasks: objectives.count), progress: report)
@@ -150,7 +151,8 @@ public struct WeightPruning: Sendable {
     /// What each of several tasks has of the threads.
     private static func team(_ threads: Int, tasks: Int) -> Team { Team(size: threads / max(min(threads, tasks), 1)) }
 
-    private static func mask(_ found: CircuitSearch.Found, _ layers: [Layer], _ parameters: [ParameterID], _ network: Network) -> WeightMask {
+    private static func mask(_ found: CircuitSearch.Found, _ layers: [Layer], _ parameters: [ParameterID], _ network: Network) -> WeightMask
+    {
         WeightMask(
             layers: layers.enumerated().map { place, layer in
                 let (before, after) = (network.values[parameters[place]].elements, found.parameters[parameters[place]].elements)

@@ -36,7 +36,9 @@ final class LineRows: WeightRows {
         self.inputs = inputs
         sums = chain.output(of: place, inputs, weights)
         var values = sums
-        for between in (place + 1)..<max(place + 1, min(next + 1, chain.steps.count)) { values = chain.output(of: between, values, weights) }
+        for between in (place + 1)..<max(place + 1, min(next + 1, chain.steps.count)) {
+            values = chain.output(of: between, values, weights)
+        }
         lines = LossLines(target, tail: tail, values: values)
     }
 

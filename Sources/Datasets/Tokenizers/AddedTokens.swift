@@ -36,7 +36,8 @@ struct AddedTokens: Sendable {
     mutating func add(_ token: Token, form: [UInt8]) throws {
         guard !form.isEmpty else { return }
         guard form.count <= Self.maximumLength else {
-            throw TokenizerProblem("the added token \(token.content.quotedInMessage) is too long", expected: "at most \(Self.maximumLength) bytes")
+            throw TokenizerProblem(
+                "the added token \(token.content.quotedInMessage) is too long", expected: "at most \(Self.maximumLength) bytes")
         }
         var node: Int32 = 0
         for byte in form {

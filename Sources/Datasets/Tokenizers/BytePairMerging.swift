@@ -66,7 +66,9 @@ struct BytePairMerging {
             // A pair that has gone meanwhile is no longer there, or has another rank.
             guard tokens[start + position] >= 0, next[position] >= 0 else { continue }
             let right = Int(next[position])
-            guard let merge = merges.merge(tokens[start + position], tokens[start + right]), merge.rank == Int32(top >> 32) else { continue }
+            guard let merge = merges.merge(tokens[start + position], tokens[start + right]), merge.rank == Int32(top >> 32) else {
+                continue
+            }
             tokens[start + position] = merge.token
             tokens[start + right] = -1
             next[position] = next[right]

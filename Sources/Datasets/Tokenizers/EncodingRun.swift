@@ -79,7 +79,8 @@ struct EncodingRun {
     }
 
     private mutating func split(
-        _ text: UnsafeBufferPointer<UInt8>, at pattern: Int, _ behavior: PreTokenizer.Behavior, isInverted: Bool, step: Int, startsWholeText: Bool
+        _ text: UnsafeBufferPointer<UInt8>, at pattern: Int, _ behavior: PreTokenizer.Behavior, isInverted: Bool, step: Int,
+        startsWholeText: Bool
     ) throws {
         let program = patterns.programs[pattern]
         matcher.allowSteps(forBytes: text.count)
@@ -87,7 +88,9 @@ struct EncodingRun {
         var pieces = PreTokenizer.Behavior.Pieces(behavior)
         var end = 0
         while let match = try matcher.next(program, number: pattern, in: text, &search) {
-            if end < match.lowerBound { try pass(pieces.take(end..<match.lowerBound, isMatch: isInverted), of: text, step, startsWholeText) }
+            if end < match.lowerBound {
+                try pass(pieces.take(end..<match.lowerBound, isMatch: isInverted), of: text, step, startsWholeText)
+            }
             try pass(pieces.take(match, isMatch: !isInverted), of: text, step, startsWholeText)
             end = match.upperBound
         }

@@ -143,7 +143,9 @@ struct JSONCursor {
             position += 1
             var code = try readCodeUnit()
             if code >> 10 == 0x36 {
-                guard takeByte(UInt8(ascii: "\\")), takeByte(UInt8(ascii: "u")) else { throw unexpected("the second half of a surrogate pair") }
+                guard takeByte(UInt8(ascii: "\\")), takeByte(UInt8(ascii: "u")) else {
+                    throw unexpected("the second half of a surrogate pair")
+                }
                 let low = try readCodeUnit()
                 guard low >> 10 == 0x37 else { throw unexpected("the second half of a surrogate pair") }
                 code = 0x10000 + (code & 0x3FF) << 10 + low & 0x3FF
@@ -206,7 +208,8 @@ struct JSONCursor {
 
     private func unexpected(_ expected: String) -> TokenizerProblem {
         let found = position < bytes.count ? "byte \(position)" : "the end of the file"
-        return TokenizerProblem("is not a tokenizer in JSON", expected: expected, found: found + (position < bytes.count ? " (\(shown))" : ""))
+        return TokenizerProblem(
+            "is not a tokenizer in JSON", expected: expected, found: found + (position < bytes.count ? " (\(shown))" : ""))
     }
 
     /// The character at the cursor.

@@ -83,7 +83,9 @@ struct JSONSection {
 
     /// Refuses a chain of more steps than any tokenizer has.
     func checkLength(_ count: Int, maximum: Int = 50) throws {
-        guard count <= maximum else { throw TokenizerProblem("\(place) has too many steps", expected: "at most \(maximum)", found: "\(count)") }
+        guard count <= maximum else {
+            throw TokenizerProblem("\(place) has too many steps", expected: "at most \(maximum)", found: "\(count)")
+        }
     }
 
     func mismatch(_ expected: String) -> TokenizerProblem {

@@ -109,7 +109,9 @@ extension JSONSection {
     func prependScheme() throws -> PreTokenizer.PrependScheme {
         let section = self["prepend_scheme"]
         if section.isNull { return try self["add_prefix_space"].bool(absent: true) ? .always : .never }
-        guard let scheme = PreTokenizer.PrependScheme(rawValue: try section.string()) else { throw section.mismatch("always, first or never") }
+        guard let scheme = PreTokenizer.PrependScheme(rawValue: try section.string()) else {
+            throw section.mismatch("always, first or never")
+        }
         guard try self["add_prefix_space"].bool(absent: scheme != .never) == (scheme != .never) else {
             throw self["add_prefix_space"].mismatch("the same as the prepend_scheme '\(scheme)'")
         }

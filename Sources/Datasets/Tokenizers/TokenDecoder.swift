@@ -36,7 +36,8 @@ struct TokenDecoder: Sendable {
         case "Strip":
             let content = try section["content"].string()
             guard content.unicodeScalars.count == 1 else { throw section["content"].mismatch("one character") }
-            steps.append(.strip(character: Array(content.utf8), start: Int(try section["start"].count()), end: Int(try section["stop"].count())))
+            steps.append(
+                .strip(character: Array(content.utf8), start: Int(try section["start"].count()), end: Int(try section["stop"].count())))
         case "Fuse": steps.append(.fuse)
         case "Metaspace":
             steps.append(.metaspace(sign: Array(try section.metaspaceSign().utf8), dropsInFirst: try section.prependScheme() != .never))

@@ -47,7 +47,8 @@ struct BytePairModel: Sendable {
             func id(_ token: [UInt8]) throws -> Int32 {
                 if let id = vocabulary.id(of: token) { return id }
                 throw TokenizerProblem(
-                    "merge \(rank + 1) needs the token \(String(decoding: token, as: UTF8.self).quotedInMessage), which is not in the vocabulary")
+                    "merge \(rank + 1) needs the token \(String(decoding: token, as: UTF8.self).quotedInMessage), which is not in the vocabulary"
+                )
             }
             merges.insert(
                 try id(Array(left)), try id(Array(right)), .init(rank: Int32(rank), token: try id(Array(left) + Array(right))))

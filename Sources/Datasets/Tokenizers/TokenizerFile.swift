@@ -121,7 +121,8 @@ private struct ModelReader {
         switch section["dropout"].value {
         case .null, .integer(0): break
         case .number(let rate) where rate == 0: break
-        default: throw TokenizerProblem("the model has a 'dropout', which is not read", expected: "none", found: section["dropout"].value.kind)
+        default:
+            throw TokenizerProblem("the model has a 'dropout', which is not read", expected: "none", found: section["dropout"].value.kind)
         }
         var settings = BytePairModel.Settings()
         if !section["unk_token"].isNull { settings.unknownToken = try section["unk_token"].string() }

@@ -67,7 +67,8 @@ public struct BehaviourPairs: Sendable {
             var generator = SeededGenerator(seed: seed, purpose: "pairs by class", index: sample)
             guard let partner = groups[Self.length(of: sample, dataset)]?.partner(ofClass: classes[sample], &generator) else {
                 throw DataFitError(
-                    dataset.name, "sample \(sample) has no counterpart: no other class has a sample as long as it", expected: "two classes or more")
+                    dataset.name, "sample \(sample) has no counterpart: no other class has a sample as long as it",
+                    expected: "two classes or more")
             }
             partners.append(partner)
         }

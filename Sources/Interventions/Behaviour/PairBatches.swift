@@ -60,12 +60,14 @@ public struct PairBatches: Sendable {
                 let ids = tokens.tokens(of: pair)
                 if let positions, ids.count > positions {
                     throw DataFitError(
-                        pairs.name, "pair \(pair): the prompts are longer than the model's positions", expected: "at most \(positions) tokens",
+                        pairs.name, "pair \(pair): the prompts are longer than the model's positions",
+                        expected: "at most \(positions) tokens",
                         found: "\(ids.count)")
                 }
                 if let place = ids.firstIndex(where: { Int($0) >= vocabulary }) {
                     throw DataFitError(
-                        pairs.name, "pair \(pair): the \(kind) prompt has a token beyond the vocabulary at position \(place - ids.startIndex)",
+                        pairs.name,
+                        "pair \(pair): the \(kind) prompt has a token beyond the vocabulary at position \(place - ids.startIndex)",
                         expected: "0 to \(vocabulary - 1)", found: "\(ids[place])")
                 }
             }

@@ -20,7 +20,8 @@ struct AttributionPatching {
     ///
     /// - Parameter executors: those that made the runs, with gradients at the parts' nodes.
     func estimates(
-        _ patches: [Patch], _ runs: PairRuns, executors: (clean: Executor, corrupted: Executor), threads: Int, _ progress: @Sendable (Int) -> Void
+        _ patches: [Patch], _ runs: PairRuns, executors: (clean: Executor, corrupted: Executor), threads: Int,
+        _ progress: @Sendable (Int) -> Void
     ) throws -> [PatchedBatch] {
         var found: [PatchedBatch] = []
         let nodes = Set(parts.map(\.node))
@@ -43,7 +44,8 @@ struct AttributionPatching {
             }
             for (place, patch) in chosen.enumerated() {
                 let values = patching.metrics.indices.map { before[$0] + effects[$0][place] }
-                found.append(PatchedBatch(row: patch.row, values: values, change: change(patch, base: base, source: runs.source(direction))))
+                found.append(
+                    PatchedBatch(row: patch.row, values: values, change: change(patch, base: base, source: runs.source(direction))))
             }
             progress(chosen.count)
         }

@@ -63,7 +63,8 @@ public struct PatchSites: Sendable {
                 node: node, site: network.nodes[index].site, neurons: NeuronPlaces(shapes[index]).neurons, heads: layouts[node],
                 hasPositions: isSequential && (shapes[index].count == 3 || layouts[node] != nil))
         }
-        activations = network.nodes.indices.filter { network.nodes[$0].operation is Activation && NodeID($0) != network.output }.map(NodeID.init)
+        activations = network.nodes.indices.filter { network.nodes[$0].operation is Activation && NodeID($0) != network.output }.map(
+            NodeID.init)
         layers = network.nodes.indices.filter { !network.nodes[$0].parameters.isEmpty && NodeID($0) != network.output }.map(NodeID.init)
     }
 
@@ -198,7 +199,8 @@ public struct PatchSites: Sendable {
         case .auto where entry.heads == nil: return [whole(entry)]
         case .auto, .head:
             guard let heads = entry.heads else {
-                throw PatchSiteError("site '\(entry.site)' has no heads", nearest: Array(entries.filter { $0.heads != nil }.map(\.site).prefix(3)))
+                throw PatchSiteError(
+                    "site '\(entry.site)' has no heads", nearest: Array(entries.filter { $0.heads != nil }.map(\.site).prefix(3)))
             }
             return (0..<heads.count).map {
                 PatchedPart(site: entry.site, node: entry.node, unit: .head, index: $0, neurons: heads.neurons(of: $0))

@@ -54,7 +54,9 @@ struct PatchSums {
                 switch patching.places {
                 case .all: patches.append(Patch(direction: direction, part: part, position: nil, row: first))
                 case .position:
-                    for position in 0..<length { patches.append(Patch(direction: direction, part: part, position: position, row: first + position)) }
+                    for position in 0..<length {
+                        patches.append(Patch(direction: direction, part: part, position: position, row: first + position))
+                    }
                 }
             }
         }

@@ -21,7 +21,8 @@ extension ActivationPatching {
         let source = sourceRequest(parts, in: batches.network)
         let team = Team(size: threads)
         let runner = PairRunner(
-            batches, requests: (directions.contains(.noise) ? patched : source, directions.contains(.denoise) ? patched : source), team: team)
+            batches, requests: (directions.contains(.noise) ? patched : source, directions.contains(.denoise) ? patched : source),
+            team: team)
         let pool = WorkerPool<PatchWorker>()
         for place in batches.batches.indices {
             let runs = try runner.run(place)
@@ -29,7 +30,8 @@ extension ActivationPatching {
             let found =
                 switch method {
                 case .exact:
-                    try exact(parts, patches, runs, network: batches.network, base: patched.recorded, pool: pool, threads: threads, progress)
+                    try exact(
+                        parts, patches, runs, network: batches.network, base: patched.recorded, pool: pool, threads: threads, progress)
                 case .attribution:
                     try AttributionPatching(self, parts, network: batches.network, team: team)
                         .estimates(patches, runs, executors: runner.executors(batches.shape(place)), threads: threads, progress)
@@ -68,7 +70,8 @@ extension ActivationPatching {
         var pieces: [Range<Int>] = []
         var start = 0
         for place in 1..<max(patches.count + 1, 1) {
-            let isEnd = place == patches.count || place - start == longest || parts[patches[place].part].node != parts[patches[start].part].node
+            let isEnd =
+                place == patches.count || place - start == longest || parts[patches[place].part].node != parts[patches[start].part].node
             if isEnd {
                 pieces.append(start..<place)
                 start = place

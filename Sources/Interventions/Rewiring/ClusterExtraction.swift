@@ -30,13 +30,16 @@ public struct ClusterExtraction: Sendable {
             do throws(RewiringError) {
                 let node = try Rewiring.node(of: layer, in: network)
                 if let known = done[node] {
-                    guard known == neurons else { throw RewiringError(subject: subject, "is multiplied with a layer that has other clusters") }
+                    guard known == neurons else {
+                        throw RewiringError(subject: subject, "is multiplied with a layer that has other clusters")
+                    }
                     continue
                 }
                 let flow = try NeuronFlow(from: node, in: network)
                 let staying = Set(neurons)
                 let silenced = try SilencedNeurons(
-                    flow, silenced: Set(layers.map(\.node)).intersection(flow.producers), removed: (0..<flow.count).filter { !staying.contains($0) },
+                    flow, silenced: Set(layers.map(\.node)).intersection(flow.producers),
+                    removed: (0..<flow.count).filter { !staying.contains($0) },
                     in: network)
                 try rewiring.take(neurons, of: flow)
                 try rewiring.add(silenced.additions)
@@ -44,7 +47,8 @@ public struct ClusterExtraction: Sendable {
                 widths.append(neurons.count)
             } catch {
                 throw RewiringError(
-                    subject: error.subject == subject ? subject : "\(subject): \(error.subject)", error.problem, expected: error.expected, found: error.found)
+                    subject: error.subject == subject ? subject : "\(subject): \(error.subject)", error.problem, expected: error.expected,
+                    found: error.found)
             }
         }
     }

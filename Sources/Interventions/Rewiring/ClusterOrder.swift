@@ -24,7 +24,8 @@ public struct ClusterOrder: Sendable {
             do throws(RewiringError) {
                 flow = try NeuronFlow(from: try Rewiring.node(of: layer, in: network), in: network)
             } catch {
-                throw RewiringError(subject: "layer '\(layer.layer.name)': \(error.subject)", error.problem, expected: error.expected, found: error.found)
+                throw RewiringError(
+                    subject: "layer '\(layer.layer.name)': \(error.subject)", error.problem, expected: error.expected, found: error.found)
             }
             let order = Self.order(layer.clustering.outLabels)
             if let known = orders[layer.node] {
@@ -39,7 +40,8 @@ public struct ClusterOrder: Sendable {
         for layer in layers {
             let labels = layer.clustering.inLabels
             if let producer = NeuronFlow.producer(before: layer.node, in: network), orders[producer] == nil,
-                let flow = try? NeuronFlow(from: producer, in: network), let order = Self.order(labels, places: labels.count / max(flow.count, 1)),
+                let flow = try? NeuronFlow(from: producer, in: network),
+                let order = Self.order(labels, places: labels.count / max(flow.count, 1)),
                 order.count == flow.count, !rewiring.covers(flow)
             {
                 try rewiring.take(order, of: flow)

@@ -47,7 +47,8 @@ public struct NeuronFlow: Sendable {
             let node = network.nodes[id.index]
             switch node.operation {
             case is Linear, is Convolution: return id
-            case is Activation, is Identity, is BatchNorm, is LayerNorm, is RMSNorm, is MaxPool, is AveragePool, is AdaptiveAveragePool, is Flatten,
+            case is Activation, is Identity, is BatchNorm, is LayerNorm, is RMSNorm, is MaxPool, is AveragePool, is AdaptiveAveragePool,
+                is Flatten,
                 is GatedProduct, is Softmax:
                 current = node.inputs.first
             default: return nil
@@ -139,7 +140,9 @@ public struct NeuronFlow: Sendable {
         switch node.operation {
         case is Linear, is Convolution: try addProducer(id)
         case is Activation, is Identity, is BatchNorm: if let input = node.inputs.first { try joinProducer(of: input, reader: reader) }
-        default: throw RewiringError(site: reader, "multiplies its neurons with what is no layer", found: "\(node.operation.name) '\(node.site)'")
+        default:
+            throw RewiringError(
+                site: reader, "multiplies its neurons with what is no layer", found: "\(node.operation.name) '\(node.site)'")
         }
     }
 

@@ -30,7 +30,8 @@ public struct Rewiring: Sendable {
             let parameter = network.parameters[axis.parameter.index]
             guard let record = checkpoint[parameter.name], record.shape == parameter.shape, record.dtype.elementsPerBlock == 1 else {
                 throw RewiringError(
-                    subject: "tensor '\(parameter.name)'", "is stored in a form whose neurons cannot be moved", found: checkpoint[parameter.name]?.dtype.rawValue)
+                    subject: "tensor '\(parameter.name)'", "is stored in a form whose neurons cannot be moved",
+                    found: checkpoint[parameter.name]?.dtype.rawValue)
             }
             let places = neurons.flatMap { neuron in (0..<axis.places).map { neuron * axis.places + $0 } }
             if let known = selections[axis.parameter]?[axis.dimension], known != places {
@@ -46,7 +47,8 @@ public struct Rewiring: Sendable {
     mutating func add(_ numbers: [ParameterID: [Double]]) throws(RewiringError) {
         for (parameter, sums) in numbers {
             let name = network.parameters[parameter.index].name
-            guard let record = checkpoint[name], record.elementCount == sums.count, CheckpointDraft.roundedTypes.contains(record.dtype) else {
+            guard let record = checkpoint[name], record.elementCount == sums.count, CheckpointDraft.roundedTypes.contains(record.dtype)
+            else {
                 throw RewiringError(
                     subject: "tensor '\(name)'", "is stored in a form that takes no new numbers", found: checkpoint[name]?.dtype.rawValue)
             }

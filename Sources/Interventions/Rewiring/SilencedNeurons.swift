@@ -46,11 +46,14 @@ struct SilencedNeurons {
     private func output(of node: Node, _ inputs: [Output]) throws(RewiringError) -> Output {
         switch node.operation {
         case is LayerNorm, is RMSNorm, is Softmax:
-            throw RewiringError(site: node.site, "looks at all neurons at once: removing some changes the others", found: node.operation.name)
+            throw RewiringError(
+                site: node.site, "looks at all neurons at once: removing some changes the others", found: node.operation.name)
         case is GatedProduct:
             // Nothing times anything is nothing.
             for case .constants(let factor) in inputs where !says(factor) { return .constants(.zeros([count])) }
-            guard inputs.count == 2, case .constants(let a) = inputs[0], case .constants(let b) = inputs[1], a.count == b.count else { return .varying }
+            guard inputs.count == 2, case .constants(let a) = inputs[0], case .constants(let b) = inputs[1], a.count == b.count else {
+                return .varying
+            }
             return .constants(Tensor(shape: a.shape, zip(a.elements, b.elements).map { $0 * $1 }))
         default: break
         }
@@ -79,7 +82,9 @@ struct SilencedNeurons {
     /// Whether any of the neurons is not 0.
     private func says(_ constants: Tensor) -> Bool {
         let places = constants.count / count
-        return constants.withElements { elements in removed.contains { neuron in (0..<places).contains { elements[neuron * places + $0] != 0 } } }
+        return constants.withElements { elements in
+            removed.contains { neuron in (0..<places).contains { elements[neuron * places + $0] != 0 } }
+        }
     }
 
     /// Each neuron's numbers repeated for all its places, `length` in all.
@@ -91,7 +96,9 @@ struct SilencedNeurons {
 
     private mutating func read(_ input: Output, by node: Node) throws(RewiringError) {
         guard case .constants(let constants) = input else {
-            throw RewiringError(site: node.site, "reads neurons whose other factor is switched off to a number that is not 0: removing them changes the function")
+            throw RewiringError(
+                site: node.site,
+                "reads neurons whose other factor is switched off to a number that is not 0: removing them changes the function")
         }
         guard says(constants) else { return }
         let weight = network.values[node.parameters[0]]
@@ -102,7 +109,8 @@ struct SilencedNeurons {
         if let convolution = node.operation as? Convolution {
             guard convolution.padding == (0, 0) else {
                 throw RewiringError(
-                    site: node.site, "pads with zeros what switched-off neurons say, so that it differs at the border: removing them changes the function")
+                    site: node.site,
+                    "pads with zeros what switched-off neurons say, so that it differs at the border: removing them changes the function")
             }
             (out, input, kernel) = (shape[0], shape[1], shape[2...].reduce(1, *))
             strides = (input * kernel, kernel)
@@ -112,7 +120,8 @@ struct SilencedNeurons {
             strides = isTransposed ? (1, out) : (input, 1)
         }
         guard node.parameters.count > 1, network.readers(of: node.parameters[1]).count == 1 else {
-            throw RewiringError(site: node.site, "has no bias of its own for what switched-off neurons say: removing them changes the function")
+            throw RewiringError(
+                site: node.site, "has no bias of its own for what switched-off neurons say: removing them changes the function")
         }
         let places = input / count
         let numbers = spread(constants, to: input).elements

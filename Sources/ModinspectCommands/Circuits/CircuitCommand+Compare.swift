@@ -17,7 +17,8 @@ extension CircuitCommand {
         let total = inputs.reduce(0) { $0 + $1.circuits.count }
         guard (2...Self.mostCompared).contains(total) else {
             throw LocatedError(
-                description: "\(files.joined(separator: ", ")): cannot be compared, expected 2 to \(Self.mostCompared) circuits, found \(total)")
+                description:
+                    "\(files.joined(separator: ", ")): cannot be compared, expected 2 to \(Self.mostCompared) circuits, found \(total)")
         }
         let report = CircuitComparisonReport(inputs) { file in
             chosenFormat.hasProvenance ? source.sha256(of: [file.content], output) : nil

@@ -20,7 +20,8 @@ extension CircuitCommand {
             threads: computation.threadCount)
         let selection = edges.selection ?? .top
         let search = EdgeSearch(
-            experiment, method: edgeMethod, size: edges.size(method), selection: selection, resamples: bootstrap.resamples, seed: computation.seed)
+            experiment, method: edgeMethod, size: edges.size(method), selection: selection, resamples: bootstrap.resamples,
+            seed: computation.seed)
         let progress = output.progressBar("circuit", total: 1000, unit: "")
         defer { progress.finish() }
         let done = SharedFraction()
@@ -53,7 +54,8 @@ extension CircuitCommand {
         }
         let graph = try EdgeGraph(model.network, .cluster, groups: groups)
         for node in groups.keys.sorted() where !graph.cuts(node) {
-            output.diagnostics.note("\(model.checkpoint.path): the clusters of '\(model.network.nodes[node.index].site)' are no nodes of the graph")
+            output.diagnostics.note(
+                "\(model.checkpoint.path): the clusters of '\(model.network.nodes[node.index].site)' are no nodes of the graph")
         }
         return graph
     }
@@ -87,7 +89,8 @@ extension CircuitCommand {
             try stream.write(EdgeTable.header)
             for edge in isKept ? report.kept : report.scores { try stream.write(EdgeTable.row(edge)) }
         case .json: try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
-        case .jsonl: for circuit in report.circuits { try stream.write(try ReportEncoder.bytes(of: EdgeLine(report, circuit), isIndented: false)) }
+        case .jsonl:
+            for circuit in report.circuits { try stream.write(try ReportEncoder.bytes(of: EdgeLine(report, circuit), isIndented: false)) }
         case .dot:
             // The scores of discovery are damages; others are changes of the metric without the edge.
             let metric = edges.chosenMetric(method ?? .exact)

@@ -67,7 +67,9 @@ extension CircuitCommand {
         _ = try DataFit(model.network, all)
         let split = HeldOutSplit(count: all.count, share: heldOut.chosenShare, seed: computation.seed)
         guard !split.found.isEmpty, !split.judged.isEmpty else {
-            throw CircuitError(data, "has too few samples to judge circuits by some of them", expected: "at least 2", found: "\(all.count)", hint: "--eval DATA brings others")
+            throw CircuitError(
+                data, "has too few samples to judge circuits by some of them", expected: "at least 2", found: "\(all.count)",
+                hint: "--eval DATA brings others")
         }
         return (all.selecting(split.found), all.selecting(split.judged))
     }

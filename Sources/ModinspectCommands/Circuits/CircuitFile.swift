@@ -87,7 +87,8 @@ struct CircuitFile {
             entries = try data.split(separator: 10).enumerated().compactMap { place, line in
                 if line.allSatisfy({ [32, 9, 13].contains($0) }) { return nil }
                 guard let entry = try? JSONDecoder().decode(Entry.self, from: Data(line)) else {
-                    throw CircuitFileError(path: path, problem: "line \(place + 1) holds no circuit", expected: "the json or jsonl of modinspect circuit")
+                    throw CircuitFileError(
+                        path: path, problem: "line \(place + 1) holds no circuit", expected: "the json or jsonl of modinspect circuit")
                 }
                 try check(entry.schema, path)
                 return entry
@@ -103,7 +104,8 @@ struct CircuitFile {
                 throw CircuitFileError(path: path, problem: "circuit \(place) has neither weights nor edges")
             }
             if let layer = layers.first(where: { $0.places.contains { $0 < 0 || $0 >= 1 << 40 } }) {
-                throw CircuitFileError(path: path, problem: "circuit \(place) has a weight that '\(layer.layer)' cannot have", expected: "places from 0 on")
+                throw CircuitFileError(
+                    path: path, problem: "circuit \(place) has a weight that '\(layer.layer)' cannot have", expected: "places from 0 on")
             }
             return Circuit(
                 label: entry.label, kind: .weights, groups: layers.map { ($0.layer, $0.places) }, available: entry.weights,
@@ -113,7 +115,8 @@ struct CircuitFile {
 
     private static func check(_ schema: String?, _ path: String) throws {
         guard schema == CircuitProvenance.schema || schema == EdgeReport.schema else {
-            throw CircuitFileError(path: path, problem: "holds something else than circuits", expected: CircuitProvenance.schema, found: schema)
+            throw CircuitFileError(
+                path: path, problem: "holds something else than circuits", expected: CircuitProvenance.schema, found: schema)
         }
     }
 
@@ -122,7 +125,8 @@ struct CircuitFile {
         var circuits: [(folder: String, groups: [(name: String, elements: [Int])], shapes: [String: [Int]])] = []
         for tensor in try Checkpoint.open(path).tensors {
             guard [.bool, .u8, .i8].contains(tensor.dtype) else {
-                throw CircuitFileError(path: path, problem: "array '\(tensor.name)' is no mask", expected: "bool, u8 or i8", found: tensor.dtype.rawValue)
+                throw CircuitFileError(
+                    path: path, problem: "array '\(tensor.name)' is no mask", expected: "bool, u8 or i8", found: tensor.dtype.rawValue)
             }
             let parts = tensor.name.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             let folder = parts.count == 2 ? parts[0] : ""

@@ -96,7 +96,8 @@ struct ClusterFile {
                 throw failure("has no \(name)-neuron \(index)", expected: "\(count) neurons from 0 to \(count - 1)")
             }
             guard label >= Labels.none, label <= Self.largestLabel else {
-                throw failure("has an impossible cluster for \(name)-neuron \(index)", expected: "-1 to \(Self.largestLabel)", found: "\(label)")
+                throw failure(
+                    "has an impossible cluster for \(name)-neuron \(index)", expected: "-1 to \(Self.largestLabel)", found: "\(label)")
             }
             guard seen.insert(index).inserted else { throw failure("names \(name)-neuron \(index) twice") }
         }

@@ -33,7 +33,8 @@ enum ClusterJSON {
         return try entries.map { entry in
             if let k = entry.k, !(0...ClusterCounts.largest).contains(k) {
                 throw ClusterFileError(
-                    path: path, layer: entry.layer, problem: "has an impossible number of clusters", expected: "0 to \(ClusterCounts.largest)",
+                    path: path, layer: entry.layer, problem: "has an impossible number of clusters",
+                    expected: "0 to \(ClusterCounts.largest)",
                     found: "\(k)")
             }
             var layer = ClusterFile.Layer(name: entry.layer, clusterCount: entry.k)

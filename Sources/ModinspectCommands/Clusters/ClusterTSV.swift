@@ -20,7 +20,8 @@ enum ClusterTSV {
                 if number == 1 {
                     guard bytes[start..<stop].elementsEqual(header.utf8) else {
                         throw ClusterFileError(
-                            path: path, problem: "the first line is no header of clusters", expected: "layer, side, index, cluster between tabs",
+                            path: path, problem: "the first line is no header of clusters",
+                            expected: "layer, side, index, cluster between tabs",
                             found: "'\(String(decoding: bytes[start..<min(stop, start + 60)], as: UTF8.self))'")
                     }
                     continue
@@ -28,7 +29,8 @@ enum ClusterTSV {
                 if start == stop { continue }
                 let fields = fields(bytes, start..<stop)
                 guard fields.count == 4 else {
-                    throw ClusterFileError(path: path, problem: "line \(number) is no row of clusters", expected: "4 fields", found: "\(fields.count)")
+                    throw ClusterFileError(
+                        path: path, problem: "line \(number) is no row of clusters", expected: "4 fields", found: "\(fields.count)")
                 }
                 let place: Int
                 if let last = lastName, bytes[last.bytes].elementsEqual(bytes[fields[0]]) {

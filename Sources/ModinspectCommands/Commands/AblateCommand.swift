@@ -70,7 +70,9 @@ struct AblateCommand: ParsableCommand {
         if reading == .weights, fill != .zero { throw ValidationError("--reading weights sets weights to 0: no --fill \(fill.rawValue)") }
         if !(0...100_000).contains(controls) { throw ValidationError("--control takes a number from 0 to 100000") }
         if isPerSample, isDependence { throw ValidationError("--per-sample and --dependence exclude each other") }
-        if controls > 0, isPerSample || isDependence { throw ValidationError("--control compares whole results: no \(isPerSample ? "--per-sample" : "--dependence")") }
+        if controls > 0, isPerSample || isDependence {
+            throw ValidationError("--control compares whole results: no \(isPerSample ? "--per-sample" : "--dependence")")
+        }
         if isPerSample, let format, format != .tsv, format != .jsonl { throw ValidationError("--per-sample writes tsv or jsonl") }
         if isDependence, let format, format != .tsv { throw ValidationError("--dependence writes tsv; json has the counts without it") }
     }
@@ -145,7 +147,9 @@ struct AblateCommand: ParsableCommand {
             }
         case .json: try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
         case .jsonl:
-            for row in rows { try stream.write(try ReportEncoder.bytes(of: AblateLine(provenance: provenance, row: row), isIndented: false)) }
+            for row in rows {
+                try stream.write(try ReportEncoder.bytes(of: AblateLine(provenance: provenance, row: row), isIndented: false))
+            }
         }
     }
 }

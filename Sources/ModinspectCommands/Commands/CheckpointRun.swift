@@ -28,7 +28,8 @@ final class CheckpointRun {
     /// An error in one line. Those that are about weights alone do not know the checkpoint that the weights are from.
     private static func description(of error: any Error, path: String) -> String {
         switch error {
-        case is CheckpointError, is CircuitFileError, is ClusterFileError, is ModelError, is DatasetError, is TokenizerError, is RunStateError:
+        case is CheckpointError, is CircuitFileError, is ClusterFileError, is ModelError, is DatasetError, is TokenizerError,
+            is RunStateError:
             "\(error)"
         case ModularityError.nonFinite(let layer, _, _): "\(path): \(error); --layers '!\(layer)' leaves it out".singleLine
         default: "\(path): \(error)"

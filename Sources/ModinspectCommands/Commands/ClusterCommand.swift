@@ -75,11 +75,14 @@ struct ClusterCommand: ParsableCommand {
             let hash = source.sha256(of: opened, output)
             let report = ClusterReport(
                 seed: computation.seed, checkpoint: CheckpointSource(path: opened.path, sha256: hash),
-                method: clustering.methodName, data: gradient.data, batch: gradient.reportedBatch, networkNcut: sweep.networkCut, layers: found)
+                method: clustering.methodName, data: gradient.data, batch: gradient.reportedBatch, networkNcut: sweep.networkCut,
+                layers: found)
             if format == .json {
                 try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
             } else {
-                for layer in found { try stream.write(try ReportEncoder.bytes(of: ClusterLine(report: report, layer: layer), isIndented: false)) }
+                for layer in found {
+                    try stream.write(try ReportEncoder.bytes(of: ClusterLine(report: report, layer: layer), isIndented: false))
+                }
             }
         }
         try stream.finish()

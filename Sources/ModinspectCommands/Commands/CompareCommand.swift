@@ -39,7 +39,8 @@ struct CompareCommand: ParsableCommand {
 
     @Option(
         name: .customLong("top"),
-        help: ArgumentHelp("List the N largest changes of each layer's weights; tsv then has these only. Without this option: 1.", valueName: "n"))
+        help: ArgumentHelp(
+            "List the N largest changes of each layer's weights; tsv then has these only. Without this option: 1.", valueName: "n"))
     var top: Int?
 
     @Option(name: .customLong("member-b"), help: ArgumentHelp("The --member of B where it differs.", valueName: "path"))
@@ -57,7 +58,9 @@ struct CompareCommand: ParsableCommand {
     func validate() throws {
         if [a, b, clusterFile].count(where: { $0 == "-" }) > 1 { throw ValidationError("standard input can be read once only") }
         if clustering.clusterCounts.count > 1 { throw ValidationError("compare takes one number of clusters; score sweeps over several") }
-        if clusterFile != nil, clustering.isGiven { throw ValidationError("--clusters leaves nothing for -k, --method, --no-align and --chain") }
+        if clusterFile != nil, clustering.isGiven {
+            throw ValidationError("--clusters leaves nothing for -k, --method, --no-align and --chain")
+        }
         if clustering.method == .gradient {
             throw ValidationError("--method gradient is for cluster and score; compare takes the files of clusters that cluster writes")
         }
@@ -164,7 +167,8 @@ struct CompareCommand: ParsableCommand {
             let (out, into) = (layer.out.unclustered ?? 0, layer.in.unclustered ?? 0)
             if out + into > 0 {
                 output.diagnostics.note(
-                    "\(b): layer '\(layer.layer)': \(out) out-neurons and \(into) in-neurons are in no cluster here or in \(a) and are left out")
+                    "\(b): layer '\(layer.layer)': \(out) out-neurons and \(into) in-neurons are in no cluster here or in \(a) and are left out"
+                )
             }
         }
         let inputs = [first, second].map { input in

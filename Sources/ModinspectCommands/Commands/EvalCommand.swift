@@ -77,7 +77,8 @@ struct EvalCommand: ParsableCommand {
         let batches = try model.batches(data, seed: computation.seed)
         let dataset = batches.dataset
         if !dataset.targets.areKnown, logits == nil {
-            throw DataFitError(dataset.name, "has no answers to compare with", hint: "--labels FILE gives them, --logits FILE.npy saves the scores")
+            throw DataFitError(
+                dataset.name, "has no answers to compare with", hint: "--labels FILE gives them, --logits FILE.npy saves the scores")
         }
         let writer = try logits.map { try LogitsWriter($0, batches: batches) }
         let progress = output.progressBar("eval", total: dataset.count, unit: "samples")

@@ -28,7 +28,8 @@ struct FinetuneCommand: ParsableCommand {
     @OptionGroup(title: "Interrupted runs") var state: RunStateOptions
 
     @Option(
-        help: ArgumentHelp("The type of all floating-point tensors of OUT; the types that they have without this option.", valueName: "type"),
+        help: ArgumentHelp(
+            "The type of all floating-point tensors of OUT; the types that they have without this option.", valueName: "type"),
         transform: { try Self.dtype($0) })
     var dtype: DType?
 
@@ -46,7 +47,8 @@ struct FinetuneCommand: ParsableCommand {
     }
 
     func validate() throws {
-        let inputs = [checkpoint, data.data] + [clusterability.clusterFile, data.labels, watching.evaluated, watching.guarding].compactMap { $0 }
+        let inputs =
+            [checkpoint, data.data] + [clusterability.clusterFile, data.labels, watching.evaluated, watching.guarding].compactMap { $0 }
         if inputs.filter({ $0 == "-" }).count > 1 { throw ValidationError("standard input can be read once only") }
         if watching.log == "-", output.output == "-" { throw ValidationError("--log - leaves no place for OUT") }
         if output.output == "-", state.path == nil, state.interval != nil || state.resume {

@@ -1,5 +1,5 @@
-import ArgumentParser
 import Archives
+import ArgumentParser
 import Checkpoints
 
 struct InfoCommand: ParsableCommand {

@@ -111,11 +111,14 @@ struct PatchCommand: ParsableCommand {
         if sites.contains(where: { $0.isEmpty || $0 == "!" }) { throw ValidationError("--sites has an empty pattern") }
         if clusterFile != nil, !sites.isEmpty { throw ValidationError("--sites and --clusters exclude each other") }
         if clusterFile != nil, granularity != .auto { throw ValidationError("--clusters says how sites are cut: no --granularity") }
-        if clusterFile == nil, !layers.patterns.isEmpty { throw ValidationError("--layers chooses among the layers of --clusters; --sites names sites") }
+        if clusterFile == nil, !layers.patterns.isEmpty {
+            throw ValidationError("--layers chooses among the layers of --clusters; --sites names sites")
+        }
         if let count, count < 1 { throw ValidationError("--top takes a number from 1 on") }
         if Set(metrics).count < metrics.count { throw ValidationError("--metric names one twice") }
         if isApproximate, direction != .denoise, metrics.contains(.divergence) {
-            throw ValidationError("--metric kl is flat at the clean run, where --approximate starts from with --direction \(direction.rawValue)")
+            throw ValidationError(
+                "--metric kl is flat at the clean run, where --approximate starts from with --direction \(direction.rawValue)")
         }
     }
 
@@ -178,7 +181,8 @@ struct PatchCommand: ParsableCommand {
         }
         let lost = result.rows.count { $0.measures?.contains { !$0.value.isFinite } ?? false }
         if lost > 0, result.scales.allSatisfy({ $0.clean.isFinite && $0.corrupted.isFinite }) {
-            output.diagnostics.warning("\(path): \(lost) of \(result.rows.count) patches give no number: activations or gradients are not finite")
+            output.diagnostics.warning(
+                "\(path): \(lost) of \(result.rows.count) patches give no number: activations or gradients are not finite")
         }
         let idle = result.rows.filter(\.movedNothing)
         guard !idle.isEmpty else { return }

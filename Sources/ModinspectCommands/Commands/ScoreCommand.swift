@@ -23,7 +23,8 @@ struct ScoreCommand: ParsableCommand {
 
     @Option(
         name: .customLong("clusters"),
-        help: ArgumentHelp("Score the clusters in FILE, the tsv, json or jsonl of modinspect cluster; - is standard input.", valueName: "file"),
+        help: ArgumentHelp(
+            "Score the clusters in FILE, the tsv, json or jsonl of modinspect cluster; - is standard input.", valueName: "file"),
         completion: .file())
     var clusterFile: String?
 
@@ -66,7 +67,9 @@ struct ScoreCommand: ParsableCommand {
         if checkpoints.filter({ $0 == "-" }).count + (clusterFile == "-" ? 1 : 0) > 1 {
             throw ValidationError("standard input can be read once only")
         }
-        if clusterFile != nil, clustering.isGiven { throw ValidationError("--clusters leaves nothing for -k, --method, --no-align and --chain") }
+        if clusterFile != nil, clustering.isGiven {
+            throw ValidationError("--clusters leaves nothing for -k, --method, --no-align and --chain")
+        }
         try gradient.check(clustering.method, checkpoints: checkpoints)
         if !(0...1_000_000).contains(nullSamples) { throw ValidationError("--null takes a number from 0 to 1000000") }
         if measure != nil, limit == nil { throw ValidationError("--measure goes with --fail-under") }
@@ -94,7 +97,8 @@ struct ScoreCommand: ParsableCommand {
         }
         if format == .json, count > 0 {
             let document = ScoreReport(
-                seed: computation.seed, method: given == nil ? clustering.methodName : nil, data: gradient.data, batch: gradient.reportedBatch,
+                seed: computation.seed, method: given == nil ? clustering.methodName : nil, data: gradient.data,
+                batch: gradient.reportedBatch,
                 clusters: clusterFile, checkpoints: report)
             try stream.write(try ReportEncoder.bytes(of: document, isIndented: true))
         }

@@ -35,10 +35,11 @@ struct ClusteredTerm {
     /// What the run's clusters are, in words that differ where they do.
     var words: String {
         guard let given else {
-            let number = switch count {
-            case .automatic: "auto"
-            case .fixed(let k): "\(k)"
-            }
+            let number =
+                switch count {
+                case .automatic: "auto"
+                case .fixed(let k): "\(k)"
+                }
             return "\(method.rawValue) -k \(number)"
         }
         let labels = layers.map { layer in given[layer.name].map { "\($0.outLabels.values)\($0.inLabels.values)" } ?? "" }
@@ -63,7 +64,9 @@ struct ClusteredTerm {
     private func found(_ trainer: Trainer, _ data: SampleBatches, threads: Int) throws -> [String: LayerClustering] {
         let graph = WeightGraph(
             layers: layers.map { layer in
-                guard let parameter = trainer.network.parameter(named: layer.name) else { preconditionFailure("no parameter '\(layer.name)'") }
+                guard let parameter = trainer.network.parameter(named: layer.name) else {
+                    preconditionFailure("no parameter '\(layer.name)'")
+                }
                 let weights = layer.weights(of: trainer.parameters[parameter])
                 return WeightGraph.Layer(name: layer.name, weights: weights)
             })

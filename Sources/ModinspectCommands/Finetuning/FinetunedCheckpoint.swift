@@ -26,7 +26,8 @@ extension CheckpointDraft {
         let batches = trainer.order.batchCount(beforeStep: step)
         for (place, tensor) in tensors.enumerated() where tensor.name.hasSuffix(Self.countSuffix) {
             let norm = tensor.name.dropLast(Self.countSuffix.count)
-            guard values[norm + ".running_mean"] != nil, let stored = checkpoint[tensor.name], stored.dtype == .i64, stored.elementCount == 1
+            guard values[norm + ".running_mean"] != nil, let stored = checkpoint[tensor.name], stored.dtype == .i64,
+                stored.elementCount == 1
             else { continue }
             tensors[place] = .init(name: tensor.name, dtype: .i64, shape: tensor.shape) {
                 () -> ByteRegion in

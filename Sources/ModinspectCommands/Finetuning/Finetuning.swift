@@ -110,7 +110,8 @@ final class Finetuning {
         try log?.flush()
         if ending == .stopped {
             let words = "stopped after step \(trainer.step) of \(steps)"
-            diagnostics.failure("\(command.checkpoint): " + words + (file.map { "; --resume goes on from \($0.path)" } ?? ", nothing is saved"))
+            diagnostics.failure(
+                "\(command.checkpoint): " + words + (file.map { "; --resume goes on from \($0.path)" } ?? ", nothing is saved"))
             return ending
         }
         try write(target)

@@ -38,7 +38,8 @@ extension FinetuneCommand {
         identity["--arch"] = architecture.architecture?.description
         identity["--freeze"] = optimization.frozen.isEmpty ? nil : optimization.frozen.joined(separator: ",")
         identity["--only"] = optimization.only.isEmpty ? nil : optimization.only.joined(separator: ",")
-        identity["--until"] = watching.goals.isEmpty ? nil : watching.goals.map { "\($0.measure.rawValue)=\($0.value)" }.joined(separator: ",")
+        identity["--until"] =
+            watching.goals.isEmpty ? nil : watching.goals.map { "\($0.measure.rawValue)=\($0.value)" }.joined(separator: ",")
         identity["--eval"] = try watching.evaluated.map { "\($0)\(try Self.content(of: $0))" }
         identity["--eval-every"] = watching.interval.map { "\($0)" }
         identity["--eval-limit"] = watching.limit.map { "\($0)" }

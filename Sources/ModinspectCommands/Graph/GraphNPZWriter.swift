@@ -30,7 +30,8 @@ struct GraphNPZWriter {
         let total = rowStarts.last ?? 0
         let isWide = max(total, layer.inNeurons) > Int(Int32.max)
 
-        try begin("\(layer.name)/data.npy", type: layer.isSinglePrecision ? "<f4" : "<f8", width: layer.isSinglePrecision ? 4 : 8, count: total)
+        try begin(
+            "\(layer.name)/data.npy", type: layer.isSinglePrecision ? "<f4" : "<f8", width: layer.isSinglePrecision ? 4 : 8, count: total)
         _ = try edges.forEachRow(
             single: { try write($1.weights.map { isAbsolute ? $0.magnitude : $0 }) },
             double: { try write($1.weights.map { isAbsolute ? $0.magnitude : $0 }) })

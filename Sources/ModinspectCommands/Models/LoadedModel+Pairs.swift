@@ -23,7 +23,8 @@ extension LoadedModel {
                 throw DatasetError(path: path, problem: "\(option.0) does not apply to prompt pairs")
             }
             if path.hasPrefix("modadd:") {
-                throw DatasetError(path: path, problem: "no prompt pairs", hint: "--pairs by-class draws pairs from samples with a class each")
+                throw DatasetError(
+                    path: path, problem: "no prompt pairs", hint: "--pairs by-class draws pairs from samples with a class each")
             }
             let prompts = try PromptPairs.open(path)
             let tokenizer = prompts.holdsText ? tokenizer : nil

@@ -108,6 +108,8 @@ extension Diagnostics {
     /// Warns of an outcome that scores which are no numbers have spoilt; class 0 is then the answer, as the first of equals.
     func describe(_ outcome: Outcome, path: String) {
         guard let loss = outcome.loss, loss.isNaN else { return }
-        warning("\(path): the loss is not a number: some scores are NaN or infinite, of which class 0 may be the answer; weights or data hold such numbers")
+        warning(
+            "\(path): the loss is not a number: some scores are NaN or infinite, of which class 0 may be the answer; weights or data hold such numbers"
+        )
     }
 }

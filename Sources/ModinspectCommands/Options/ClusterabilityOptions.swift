@@ -11,7 +11,8 @@ struct ClusterabilityOptions: ParsableArguments {
 
     @Option(
         name: .customLong("clusters"),
-        help: ArgumentHelp("The clusters to train for: the tsv, json or jsonl of modinspect cluster; - is standard input.", valueName: "file"),
+        help: ArgumentHelp(
+            "The clusters to train for: the tsv, json or jsonl of modinspect cluster; - is standard input.", valueName: "file"),
         completion: .file())
     var clusterFile: String?
 

@@ -56,7 +56,8 @@ struct SampleOptions: ParsableArguments {
     @Option(name: .customLong("token-type"), help: "How a .bin stores token ids.")
     var tokenWidth = TokenWidth.uint16
 
-    @Option(name: .customLong("train-fraction"), help: ArgumentHelp("The share of modular addition's pairs in modadd:P:train.", valueName: "x"))
+    @Option(
+        name: .customLong("train-fraction"), help: ArgumentHelp("The share of modular addition's pairs in modadd:P:train.", valueName: "x"))
     var trainFraction = 0.3
 
     @Option(help: ArgumentHelp("Take the first N samples only.", valueName: "n"))

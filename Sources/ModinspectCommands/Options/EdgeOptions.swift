@@ -19,7 +19,8 @@ struct EdgeOptions: ParsableArguments {
 
     @Option(
         name: .customLong("clusters"),
-        help: ArgumentHelp("edges: the clusters of --granularity cluster: the tsv, json or jsonl of modinspect cluster.", valueName: "file"),
+        help: ArgumentHelp(
+            "edges: the clusters of --granularity cluster: the tsv, json or jsonl of modinspect cluster.", valueName: "file"),
         completion: .file())
     var clusterFile: String?
 
@@ -32,7 +33,8 @@ struct EdgeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "edges: what an edge outside the circuit carries.",
-            discussion: "corrupted: the source's value on the pair's corrupted sample; zero; mean: its mean over the clean samples and positions."))
+            discussion:
+                "corrupted: the source's value on the pair's corrupted sample; zero; mean: its mean over the clean samples and positions."))
     var ablation = EdgeAblation.corrupted
 
     @Option(help: ArgumentHelp("eap-ig: the runs over which the gradient is averaged; 5 without this option.", valueName: "n"))
@@ -43,19 +45,22 @@ struct EdgeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "edges: keep edges whose score is at least X; acdc: whose loss hurts the metric by X or more, 0.01 without this option.", valueName: "x"))
+            "edges: keep edges whose score is at least X; acdc: whose loss hurts the metric by X or more, 0.01 without this option.",
+            valueName: "x"))
     var threshold: Double?
 
     @Option(
         name: .customLong("target-faithfulness"),
         help: ArgumentHelp(
-            "edges: keep as few edges of the largest scores as are that faithful; 0.9 where neither --edges nor --threshold is given.", valueName: "f"))
+            "edges: keep as few edges of the largest scores as are that faithful; 0.9 where neither --edges nor --threshold is given.",
+            valueName: "f"))
     var target: Double?
 
     @Option(
         help: ArgumentHelp(
             "edges: how edges enter a circuit.",
-            discussion: "top: by the size of their scores; greedy: from the output back, the largest that leads into what is there already."))
+            discussion: "top: by the size of their scores; greedy: from the output back, the largest that leads into what is there already."
+        ))
     var selection: EdgeSelection?
 
     static let standardTarget = 0.9

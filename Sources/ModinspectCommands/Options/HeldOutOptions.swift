@@ -8,12 +8,15 @@ struct HeldOutOptions: ParsableArguments {
         completion: .file())
     var data: String?
 
-    @Option(name: .customLong("eval-labels"), help: ArgumentHelp("The labels of --eval where it has none of its own.", valueName: "file"), completion: .file())
+    @Option(
+        name: .customLong("eval-labels"), help: ArgumentHelp("The labels of --eval where it has none of its own.", valueName: "file"),
+        completion: .file())
     var labels: String?
 
     @Option(
         name: .customLong("held-out"),
-        help: ArgumentHelp("The share of --data that circuits are judged by, drawn under the seed; 0.5 without this option.", valueName: "x"))
+        help: ArgumentHelp(
+            "The share of --data that circuits are judged by, drawn under the seed; 0.5 without this option.", valueName: "x"))
     var share: Double?
 
     mutating func validate() throws {

@@ -43,7 +43,8 @@ struct PruneOptions: ParsableArguments {
 
     @Option(
         name: .customLong("control"),
-        help: ArgumentHelp("prune: compare with N random masks that keep as many weights of each layer; 3 without this option.", valueName: "n"))
+        help: ArgumentHelp(
+            "prune: compare with N random masks that keep as many weights of each layer; 3 without this option.", valueName: "n"))
     var controls: Int?
 
     @Option(

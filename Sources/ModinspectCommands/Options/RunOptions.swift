@@ -3,7 +3,9 @@ import Checkpoints
 
 /// What is looked at while a model is trained, and when it ends.
 struct WatchingOptions: ParsableArguments {
-    @Option(name: .customLong("eval"), help: ArgumentHelp("Data to evaluate the model on during the run.", valueName: "data"), completion: .file())
+    @Option(
+        name: .customLong("eval"), help: ArgumentHelp("Data to evaluate the model on during the run.", valueName: "data"),
+        completion: .file())
     var evaluated: String?
 
     @Option(name: .customLong("eval-labels"), help: ArgumentHelp("The labels of --eval's data.", valueName: "file"), completion: .file())
@@ -19,7 +21,8 @@ struct WatchingOptions: ParsableArguments {
     @Option(name: .customLong("guard-labels"), help: ArgumentHelp("The labels of --guard's data.", valueName: "file"), completion: .file())
     var guardingLabels: String?
 
-    @Option(name: .customLong("eval-every"),
+    @Option(
+        name: .customLong("eval-every"),
         help: ArgumentHelp(
             "The steps between evaluations: without this option an epoch, or a hundredth of the run where that is longer.", valueName: "n"))
     var interval: Int?
@@ -38,7 +41,9 @@ struct WatchingOptions: ParsableArguments {
     @Option(help: "Which weights are written: the last, or those with the lowest loss on --eval's data.")
     var keep = KeptWeights.last
 
-    @Option(name: .customLong("log"), help: ArgumentHelp("Write a line of JSON for each step to FILE; - is standard output.", valueName: "file"), completion: .file())
+    @Option(
+        name: .customLong("log"),
+        help: ArgumentHelp("Write a line of JSON for each step to FILE; - is standard output.", valueName: "file"), completion: .file())
     var log: String?
 
     @Option(name: .customLong("log-every"), help: ArgumentHelp("The steps between lines of the log.", valueName: "n"))
@@ -55,7 +60,8 @@ struct WatchingOptions: ParsableArguments {
         if logInterval < 1 { throw ValidationError("--log-every takes a number from 1 on") }
         if evaluated == nil {
             let needing: [(Bool, String)] = [
-                (evaluatedLabels != nil, "--eval-labels"), (guarding != nil, "--guard"), (interval != nil, "--eval-every"), (limit != nil, "--eval-limit"),
+                (evaluatedLabels != nil, "--eval-labels"), (guarding != nil, "--guard"), (interval != nil, "--eval-every"),
+                (limit != nil, "--eval-limit"),
                 (keep == .best, "--keep best"), (goals.contains { $0.measure == .accuracy }, "--until accuracy"),
             ]
             if let first = needing.first(where: \.0) { throw ValidationError("\(first.1) needs --eval") }

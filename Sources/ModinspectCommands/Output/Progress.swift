@@ -44,18 +44,18 @@ final class Progress: Sendable {
     }
 
     /// Counts `amount` more as done; draws at most ten times a second on a terminal and once a second elsewhere.
-    func advance(by amount: Int = 1) { update({ nil }) { $0 + amount } }
+    func advance(by amount: Int = 1) { update(remark: { nil }, done: { $0 + amount }) }
 
     /// The same, with a few words on how it goes, asked for when they are drawn.
-    func advance(by amount: Int = 1, _ remark: () -> String) { update(remark) { $0 + amount } }
+    func advance(by amount: Int = 1, _ remark: () -> String) { update(remark: remark, done: { $0 + amount }) }
 
     /// Sets how much is done as a fraction of the whole; never goes back.
     func set(fraction: Double) {
         let done = Int(min(1, max(0, fraction)) * Double(total))
-        update({ nil }) { max($0, done) }
+        update(remark: { nil }, done: { max($0, done) })
     }
 
-    private func update(_ remark: () -> String?, _ done: (Int) -> Int) {
+    private func update(remark: () -> String?, done: (Int) -> Int) {
         guard isShown else { return }
         state.withLock { state in
             state.done = done(state.done)

@@ -8,7 +8,11 @@ enum TSV {
         if field.unicodeScalars.allSatisfy(isSafe) { return field }
         var text = ""
         for scalar in field.unicodeScalars {
-            if isSafe(scalar) { text.unicodeScalars.append(scalar) } else { text += scalar == "\\" ? "\\\\" : scalar.escaped(asASCII: true) }
+            if isSafe(scalar) {
+                text.unicodeScalars.append(scalar)
+            } else {
+                text += scalar == "\\" ? "\\\\" : scalar.escaped(asASCII: true)
+            }
         }
         return text
     }

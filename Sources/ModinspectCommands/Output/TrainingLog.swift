@@ -54,7 +54,8 @@ final class TrainingLog {
             while let end = bytes[start...].firstIndex(of: 10) {
                 let line = bytes[start...end]
                 start = end + 1
-                guard let found = try? JSONDecoder().decode(Line.self, from: Data(line)), found.step.map({ $0 <= step }) ?? kept.isEmpty else { break }
+                guard let found = try? JSONDecoder().decode(Line.self, from: Data(line)), found.step.map({ $0 <= step }) ?? kept.isEmpty
+                else { break }
                 kept += line
             }
             return kept

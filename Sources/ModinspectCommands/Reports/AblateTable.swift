@@ -16,7 +16,9 @@ struct AblateTable {
         classes = report.intact.classes.count <= Self.mostColumns ? report.intact.classes.map(\.label) : []
     }
 
-    private static let controlColumns = ["control_accuracy", "control_accuracy_sd", "accuracy_p", "control_loss", "control_loss_sd", "loss_p"]
+    private static let controlColumns = [
+        "control_accuracy", "control_accuracy_sd", "accuracy_p", "control_loss", "control_loss_sd", "loss_p",
+    ]
 
     var header: String {
         TSV.row(

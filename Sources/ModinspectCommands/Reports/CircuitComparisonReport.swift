@@ -65,7 +65,8 @@ struct CircuitComparisonReport: Encodable {
             for (place, circuit) in input.circuits.enumerated() {
                 let suffix = circuit.label.map { ":\($0)" } ?? (own.count > 1 ? ":\(place)" : "")
                 circuits.append(
-                    Circuit(name: input.path + suffix, path: input.path, label: circuit.label, kept: overlap.sizes[place], size: sizes[place]))
+                    Circuit(
+                        name: input.path + suffix, path: input.path, label: circuit.label, kept: overlap.sizes[place], size: sizes[place]))
             }
             all += own
         }
@@ -76,7 +77,8 @@ struct CircuitComparisonReport: Encodable {
         self.circuits = circuits
         pairs = overlap.pairs.map {
             ComparedPair(
-                a: circuits[$0.first].name, b: circuits[$0.second].name, keptInA: circuits[$0.first].kept, keptInB: circuits[$0.second].kept,
+                a: circuits[$0.first].name, b: circuits[$0.second].name, keptInA: circuits[$0.first].kept,
+                keptInB: circuits[$0.second].kept,
                 shared: $0.shared, union: $0.union, overlap: $0.ratio)
         }
         sharedByAll = overlap.sharedByAll

@@ -86,15 +86,20 @@ struct CircuitTable {
 
     /// Of circuits for labels, how well they tell their label from others.
     private func labelText(_ report: CircuitReport) -> String {
-        var table = TextTable([
-            ("label", .right), ("kept", .right), ("size", .right), ("kl", .right), ("recall", .right), ("random", .right), ("alarms", .right),
-            ("random", .right), ("accuracy", .right),
-        ] + ends)
+        var table = TextTable(
+            [
+                ("label", .right), ("kept", .right), ("size", .right), ("kl", .right), ("recall", .right), ("random", .right),
+                ("alarms", .right),
+                ("random", .right), ("accuracy", .right),
+            ] + ends)
         for circuit in report.circuits {
             let (judged, control) = (circuit.heldOut, circuit.control)
             table.add(
                 [circuit.label.map(String.init) ?? "-", ByteText.grouped(circuit.kept)]
-                    + [circuit.size, judged.labelDivergence, judged.recall, control?.recall, judged.falseAlarms, control?.falseAlarms, judged.accuracy]
+                    + [
+                        circuit.size, judged.labelDivergence, judged.recall, control?.recall, judged.falseAlarms, control?.falseAlarms,
+                        judged.accuracy,
+                    ]
                     .map(Self.number) + end(circuit))
         }
         return table.text(indent: 2)
@@ -102,9 +107,10 @@ struct CircuitTable {
 
     /// Of the whole model's circuit, how well it answers.
     private func modelText(_ report: CircuitReport) -> String {
-        var table = TextTable([
-            ("kept", .right), ("size", .right), ("kl", .right), ("random", .right), ("accuracy", .right), ("random", .right),
-        ] + ends)
+        var table = TextTable(
+            [
+                ("kept", .right), ("size", .right), ("kl", .right), ("random", .right), ("accuracy", .right), ("random", .right),
+            ] + ends)
         for circuit in report.circuits {
             let (judged, control) = (circuit.heldOut, circuit.control)
             table.add(

@@ -12,7 +12,8 @@ enum CompareTable {
         case .checkpoints:
             TSV.row([
                 "layer", "k_a", "k_b", "clusterability_a", "clusterability_b", "adjusted_a", "adjusted_b", "ncut_a", "ncut_b", "out_ari",
-                "out_nmi", "out_matched", "in_ari", "in_nmi", "in_matched", "relative_change", "out", "in", "kernel", "weight_a", "weight_b",
+                "out_nmi", "out_matched", "in_ari", "in_nmi", "in_matched", "relative_change", "out", "in", "kernel", "weight_a",
+                "weight_b",
             ])
         case .clusters:
             TSV.row(["layer", "side", "neurons", "unclustered", "ari", "nmi", "matched", "sizes_a", "sizes_b"])

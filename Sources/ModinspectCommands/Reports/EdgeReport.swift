@@ -90,7 +90,8 @@ struct EdgeReport: Encodable {
             EdgeCircuit(
                 measured: MeasuredCircuit(
                     result.circuit, size: result.kept.count { $0 }, chosen: result.chosen, faithfulness: result.faithfulness),
-                effectiveSize: graph.edgeCount > 0 ? Double(result.kept.count { $0 }) / Double(graph.edgeCount) : nil, edges: scores.enumerated().filter { $0.element.kept }
+                effectiveSize: graph.edgeCount > 0 ? Double(result.kept.count { $0 }) / Double(graph.edgeCount) : nil,
+                edges: scores.enumerated().filter { $0.element.kept }
                     .sorted { (-abs($0.element.score), $0.offset) < (-abs($1.element.score), $1.offset) }.map(\.element))
         ]
     }

@@ -43,7 +43,9 @@ struct EdgeTable {
                 + ", faithfulness \(Self.number(circuit.faithfulness)), divergence \(Self.number(circuit.divergence))")
         if dropped > 0 { line("", "\(ByteText.counted(dropped, "edge")) more that \(dropped == 1 ? "leads" : "lead") nowhere") }
         if let area = report.area { line("area", Self.number(area)) }
-        if let bootstrap = report.bootstrap { line("bootstrap", "\(bootstrap.resamples) times, mean overlap \(Self.number(bootstrap.overlap))") }
+        if let bootstrap = report.bootstrap {
+            line("bootstrap", "\(bootstrap.resamples) times, mean overlap \(Self.number(bootstrap.overlap))")
+        }
         return text + "\n" + ladder + classes + "\n" + edges
     }
 
@@ -54,14 +56,17 @@ struct EdgeTable {
         guard let classes = report.classes, classes.count <= Self.mostClasses else { return "" }
         var table = TextTable([("class", .right), ("pairs", .right), ("clean accuracy", .right), ("of the circuit", .right)])
         for found in classes {
-            table.add(["\(found.label)", ByteText.grouped(found.pairs), Self.number(found.cleanAccuracy), Self.number(found.circuitAccuracy)])
+            table.add([
+                "\(found.label)", ByteText.grouped(found.pairs), Self.number(found.cleanAccuracy), Self.number(found.circuitAccuracy),
+            ])
         }
         return "\n" + table.text(indent: 2)
     }
 
     private var ladder: String {
         var table = TextTable([
-            ("chosen", .right), ("edges", .right), (report.metric, .right), ("faithfulness", .right), ("divergence", .right), ("accuracy", .right),
+            ("chosen", .right), ("edges", .right), (report.metric, .right), ("faithfulness", .right), ("divergence", .right),
+            ("accuracy", .right),
         ])
         for step in report.ladder {
             table.add(

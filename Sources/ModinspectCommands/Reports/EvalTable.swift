@@ -12,7 +12,8 @@ enum EvalTable {
         ])
         for row in found.classes {
             text += TSV.row([
-                found.path, "\(row.label)", "\(row.count)", "\(row.correct)", TSV.number(row.accuracy), TSV.number(row.loss), TSV.number(nil),
+                found.path, "\(row.label)", "\(row.count)", "\(row.correct)", TSV.number(row.accuracy), TSV.number(row.loss),
+                TSV.number(nil),
             ])
         }
         return text

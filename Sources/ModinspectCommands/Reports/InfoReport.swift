@@ -80,7 +80,8 @@ extension CheckpointInfo {
     ///   - given: the architecture of a plain chain, where the user says it.
     ///   - progress: counts the tensors' bytes.
     init(
-        _ checkpoint: Checkpoint, catalog: LayerCatalog, scored: [Layer], architecture given: Architecture?, sha256: String?, progress: Progress
+        _ checkpoint: Checkpoint, catalog: LayerCatalog, scored: [Layer], architecture given: Architecture?, sha256: String?,
+        progress: Progress
     ) throws {
         path = checkpoint.path
         self.sha256 = sha256
@@ -100,7 +101,9 @@ extension CheckpointInfo {
         var parameters = 0
         var bytes = 0
         tensors = checkpoint.tensors.map { tensor in
-            if catalog.isParameter(tensor), !repeated.contains(tensor.name) { parameters = parameters.addingReportingOverflow(tensor.elementCount).partialValue }
+            if catalog.isParameter(tensor), !repeated.contains(tensor.name) {
+                parameters = parameters.addingReportingOverflow(tensor.elementCount).partialValue
+            }
             if !repeated.contains(tensor.name) { bytes += tensor.bytes.count }
             let special = NonFiniteCount(tensor)
             tensor.bytes.discardPages()

@@ -23,7 +23,10 @@ enum InfoText {
         if let member = info.member { line("member", member) }
         if let key = info.key, !key.isEmpty { line("key", key) }
         line("family", family(info))
-        line("parameters", "\(ByteText.grouped(info.parameters)) in \(info.tensors.count) \(info.tensors.count == 1 ? "tensor" : "tensors"), \(ByteText.size(info.bytes))")
+        line(
+            "parameters",
+            "\(ByteText.grouped(info.parameters)) in \(info.tensors.count) \(info.tensors.count == 1 ? "tensor" : "tensors"), \(ByteText.size(info.bytes))"
+        )
         for group in info.tied { line("tied", group.joined(separator: " = ")) }
         line("runs", info.runProblem.map { "no: " + $0 } ?? info.architecture.map { "as " + $0 } ?? "as \(info.family)")
         text += "\n"
@@ -87,7 +90,9 @@ private struct SitePattern {
     init(_ site: String) {
         let parts = site.split(separator: ".", omittingEmptySubsequences: false)
         // `0` of a chain's modules stays: only what stands inside a name counts blocks.
-        if let place = parts.indices.dropFirst().first(where: { Int(parts[$0]) != nil && $0 < parts.count - 1 }), let number = Int(parts[place]) {
+        if let place = parts.indices.dropFirst().first(where: { Int(parts[$0]) != nil && $0 < parts.count - 1 }),
+            let number = Int(parts[place])
+        {
             head = parts[..<place].joined(separator: ".")
             tail = parts[(place + 1)...].joined(separator: ".")
             numbers = number...number

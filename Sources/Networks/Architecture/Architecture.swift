@@ -151,7 +151,9 @@ struct SettingsReader {
     }
 
     /// One of several words.
-    mutating func choice(_ name: String, of words: [String], default standard: String, isPositional: Bool = false) throws(NetworkError) -> String {
+    mutating func choice(_ name: String, of words: [String], default standard: String, isPositional: Bool = false) throws(NetworkError)
+        -> String
+    {
         guard let text = try value(name, isPositional: isPositional) else { return standard }
         guard words.contains(text) else {
             throw failure("setting '\(name)'", expected: words.joined(separator: " or "), found: "'\(text)'")

@@ -107,12 +107,15 @@ private struct ChainBuilder {
     ) throws(NetworkError) {
         let subject = "--arch: '\(element.name)'"
         guard used.insert(name).inserted else { throw NetworkError("names a module twice", subject: subject) }
-        func parameter(_ part: String, _ shape: [Int]) throws(NetworkError) -> ParameterID { try builder.parameter(name + "." + part, shape: shape) }
+        func parameter(_ part: String, _ shape: [Int]) throws(NetworkError) -> ParameterID {
+            try builder.parameter(name + "." + part, shape: shape)
+        }
         guard let weight = tensors["weight"] ?? tensors["running_mean"] else {
             throw NetworkError("has no weight", subject: subject, found: tensors.keys.sorted().joined(separator: ", "))
         }
         guard weight.dtype.isFloatingPoint, !weight.shape.contains(0) else {
-            throw NetworkError("has a weight that is not made of numbers", subject: subject, found: "\(weight.dtype.rawValue) \(words(weight.shape))")
+            throw NetworkError(
+                "has a weight that is not made of numbers", subject: subject, found: "\(weight.dtype.rawValue) \(words(weight.shape))")
         }
         let shape = weight.shape
         var settings = SettingsReader(element)
@@ -143,7 +146,8 @@ private struct ChainBuilder {
             width = shape[0]
         default:
             throw NetworkError(
-                "has a weight of a shape that no layer of a chain has", subject: subject, expected: "a linear layer, a convolution of images or a norm",
+                "has a weight of a shape that no layer of a chain has", subject: subject,
+                expected: "a linear layer, a convolution of images or a norm",
                 found: words(shape))
         }
         try settings.end()
@@ -161,7 +165,8 @@ private struct ChainBuilder {
     func network() throws(NetworkError) -> Network {
         for name in modules.names where !used.contains(name) {
             guard let tensors = modules[name]?.tensors, tensors.values.contains(where: { $0.dtype.isFloatingPoint }) else { continue }
-            throw NetworkError("leaves out a module of the checkpoint", subject: "--arch", expected: "'\(name.isEmpty ? tensors.keys.sorted()[0] : name)'")
+            throw NetworkError(
+                "leaves out a module of the checkpoint", subject: "--arch", expected: "'\(name.isEmpty ? tensors.keys.sorted()[0] : name)'")
         }
         guard let width, !input.isEmpty else { throw NetworkError("has no layer with weights", subject: "--arch") }
         return builder.network(input: .values(shape: input), output: last, outputWidth: width) { $0.hasSuffix("num_batches_tracked") }

@@ -30,9 +30,11 @@ enum ChainOperations {
                 kernel: kernel, stride: try settings.pair("stride", default: kernel, minimum: 1, isPositional: true),
                 padding: try settings.pair("padding", default: (0, 0), minimum: 0),
                 rounding: try settings.choice("ceil", of: ["true", "false"], default: "false") == "true" ? .up : .down,
-                paddingCounts: try settings.choice("count_include_pad", of: ["true", "false"], default: "true") == "true" ? .counted : .ignored)
+                paddingCounts: try settings.choice("count_include_pad", of: ["true", "false"], default: "true") == "true"
+                    ? .counted : .ignored)
         case "adaptiveavgpool", "adaptiveavgpool2d", "globalavgpool":
-            let size = try settings.pair("size", default: element.name.lowercased() == "globalavgpool" ? (1, 1) : nil, minimum: 1, isPositional: true)
+            let size = try settings.pair(
+                "size", default: element.name.lowercased() == "globalavgpool" ? (1, 1) : nil, minimum: 1, isPositional: true)
             operation = AdaptiveAveragePool(output: size)
         case "flatten": operation = Flatten()
         case "dropout", "identity":
@@ -48,13 +50,16 @@ enum ChainOperations {
 
     static func convolution(_ settings: inout SettingsReader) throws(NetworkError) -> any Operation {
         Convolution(
-            stride: try settings.pair("stride", default: (1, 1), minimum: 1), padding: try settings.pair("padding", default: (0, 0), minimum: 0),
+            stride: try settings.pair("stride", default: (1, 1), minimum: 1),
+            padding: try settings.pair("padding", default: (0, 0), minimum: 0),
             dilation: try settings.pair("dilation", default: (1, 1), minimum: 1),
             groups: try settings.integer("groups", default: 1, minimum: 1))
     }
 
     static func batchNorm(_ settings: inout SettingsReader, parameterCount: Int, subject: String) throws(NetworkError) -> any Operation {
-        guard parameterCount == 0 || parameterCount == 2 else { throw NetworkError("has one of weight and bias", subject: subject, expected: "both or none") }
+        guard parameterCount == 0 || parameterCount == 2 else {
+            throw NetworkError("has one of weight and bias", subject: subject, expected: "both or none")
+        }
         return BatchNorm(
             epsilon: try settings.real("eps", default: 1e-5), momentum: try settings.real("momentum", default: 0.1))
     }

@@ -47,7 +47,9 @@ enum Llama {
             dimension = try HeadSizes.dimension(settings, width: width, heads: heads, names: ("num_attention_heads", "hidden_size"))
         }
         let activation: Activation.Function
-        if let own = differences.activation { activation = own } else {
+        if let own = differences.activation {
+            activation = own
+        } else {
             activation = try Activation.Function(settings, "hidden_act", standard: "silu")
         }
         let isTied = try settings.flag("tie_word_embeddings")

@@ -21,12 +21,6 @@ struct TransformerBuilder {
         return try builder.build(checkpoint, catalog)
     }
 
-    private init(description: TransformerDescription, names: CheckpointNames, builder: NetworkBuilder) {
-        self.description = description
-        self.names = names
-        self.builder = builder
-    }
-
     private mutating func build(_ checkpoint: Checkpoint, _ catalog: LayerCatalog) throws(NetworkError) -> Network {
         let output = try OutputMatrix(description, names, checkpoint)
         let table = try output.embedding(checkpoint)

@@ -26,7 +26,8 @@ extension Blueprint {
         let shape = (parts.first ?? "").split(separator: "x", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
         guard parts.count == 2, (1...3).contains(shape.count), shape.allSatisfy({ (1...1 << 20).contains($0) }) else {
             throw NetworkError(
-                "has no shape of a sample", subject: "cnn", expected: "such as cnn:3x32x32:conv1(16,3),relu,flatten,fc1(10)", found: "'\(text)'")
+                "has no shape of a sample", subject: "cnn", expected: "such as cnn:3x32x32:conv1(16,3),relu,flatten,fc1(10)",
+                found: "'\(text)'")
         }
         do throws(NetworkError) {
             return try chain(input: shape, Architecture(String(parts[1])).elements)
@@ -73,7 +74,9 @@ private struct ChainBlueprintBuilder {
             guard let operation = try ChainOperations.operation(element) else {
                 throw NetworkError(
                     "is neither a module nor an operation", subject: "--arch: '\(element.name)'",
-                    expected: "a name that begins with \(Self.modules.joined(separator: ", ")), or \(ChainOperations.names.joined(separator: ", "))")
+                    expected:
+                        "a name that begins with \(Self.modules.joined(separator: ", ")), or \(ChainOperations.names.joined(separator: ", "))"
+                )
             }
             shape = try output(of: operation, element, parameters: [])
             elements.append(element)
@@ -90,7 +93,8 @@ private struct ChainBlueprintBuilder {
         try settings.end()
         guard shape.count == 3, shape[0] % groups == 0, out % groups == 0 else {
             throw NetworkError(
-                "cannot read this shape", subject: "--arch: '\(element)'", expected: "images with channels in \(groups) groups", found: words(shape))
+                "cannot read this shape", subject: "--arch: '\(element)'", expected: "images with channels in \(groups) groups",
+                found: words(shape))
         }
         let weight = [out, shape[0] / groups, kernel.0, kernel.1]
         try addModule(element.name, weight: weight, fanIn: weight.dropFirst().reduce(1, *), hasBias: hasBias)
@@ -104,7 +108,8 @@ private struct ChainBlueprintBuilder {
         let hasBias = try bias(&settings)
         try settings.end()
         guard shape.count == 1 else {
-            throw NetworkError("cannot read this shape", subject: "--arch: '\(element)'", expected: "a flatten before it", found: words(shape))
+            throw NetworkError(
+                "cannot read this shape", subject: "--arch: '\(element)'", expected: "a flatten before it", found: words(shape))
         }
         try addModule(element.name, weight: [out, shape[0]], fanIn: shape[0], hasBias: hasBias)
         shape = [out]
@@ -114,7 +119,9 @@ private struct ChainBlueprintBuilder {
     private mutating func addNorm(_ element: Architecture.Element, isBatch: Bool) throws(NetworkError) {
         var settings = SettingsReader(element)
         let operation =
-            isBatch ? try ChainOperations.batchNorm(&settings, parameterCount: 2, subject: "--arch: '\(element)'") : try ChainOperations.layerNorm(&settings)
+            isBatch
+            ? try ChainOperations.batchNorm(&settings, parameterCount: 2, subject: "--arch: '\(element)'")
+            : try ChainOperations.layerNorm(&settings)
         try settings.end()
         let width = isBatch ? shape[0] : shape[shape.count - 1]
         try blueprint.add(element.name + ".weight", [width], .constant(1))

@@ -11,7 +11,8 @@ extension Blueprint {
         let settings = try Configuration(configuration)
         let family = try settings.text("model_type")
         guard family == "gpt2" else {
-            throw NetworkError("cannot be begun", subject: "config.json: 'model_type'", expected: "gpt2", found: family.map { "'\($0)'" } ?? "nothing")
+            throw NetworkError(
+                "cannot be begun", subject: "config.json: 'model_type'", expected: "gpt2", found: family.map { "'\($0)'" } ?? "nothing")
         }
         let width = try settings.requiredSize("n_embd", "hidden_size")
         let heads = try settings.requiredSize("n_head", "num_attention_heads")

@@ -15,11 +15,16 @@ extension Blueprint {
     ///
     /// - Throws: ``NetworkError`` where the heads do not divide the width, and for absurd sizes.
     public static func modularAddition(modulus: Int, _ sizes: ModularAdditionSizes) throws(NetworkError) -> Blueprint {
-        let all = [("the modulus", modulus, 2), ("--d-model", sizes.width, 1), ("--heads", sizes.heads, 1), ("--d-mlp", sizes.neurons, 1), ("--layers", sizes.blocks, 1)]
+        let all = [
+            ("the modulus", modulus, 2), ("--d-model", sizes.width, 1), ("--heads", sizes.heads, 1), ("--d-mlp", sizes.neurons, 1),
+            ("--layers", sizes.blocks, 1),
+        ]
         for (name, size, least) in all where !(least...1 << 20).contains(size) {
             throw NetworkError("cannot be used", subject: name, expected: "a number from \(least) to \(1 << 20)", found: "\(size)")
         }
-        guard sizes.blocks <= 1000 else { throw NetworkError("cannot be used", subject: "--layers", expected: "at most 1000", found: "\(sizes.blocks)") }
+        guard sizes.blocks <= 1000 else {
+            throw NetworkError("cannot be used", subject: "--layers", expected: "at most 1000", found: "\(sizes.blocks)")
+        }
         let (width, heads, neurons, tokens, positions) = (sizes.width, sizes.heads, sizes.neurons, modulus + 1, 3)
         guard width % heads == 0 else {
             throw NetworkError("does not divide --d-model", subject: "--heads", expected: "a divisor of \(width)", found: "\(heads)")

@@ -56,7 +56,8 @@ public struct AttentionValues: Operation {
     public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (pattern, values) = (inputs[0], inputs[1])
         guard pattern.count == 4, pattern[1] == heads.heads, pattern[2] == pattern[3] else {
-            throw ShapeProblem("the pattern is not the heads'", expected: "samples x \(heads.heads) x length x length", found: words(pattern))
+            throw ShapeProblem(
+                "the pattern is not the heads'", expected: "samples x \(heads.heads) x length x length", found: words(pattern))
         }
         let output = [pattern[0], pattern[2], try heads.width()]
         try heads.check(queries: output, keys: [values])

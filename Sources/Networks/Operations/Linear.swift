@@ -29,7 +29,8 @@ public struct Linear: Operation {
         let (input, output) = sizes(parameters[0])
         guard inputs[0].count >= 2, inputs[0].last == input else {
             throw ShapeProblem(
-                "the layer reads another width", expected: "\(input) numbers", found: inputs[0].dropFirst().map(String.init).joined(separator: "x"))
+                "the layer reads another width", expected: "\(input) numbers",
+                found: inputs[0].dropFirst().map(String.init).joined(separator: "x"))
         }
         return inputs[0].dropLast() + [output]
     }

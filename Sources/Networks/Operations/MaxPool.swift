@@ -31,7 +31,9 @@ public struct MaxPool: Operation {
     }
 
     /// The windows over images of a size that has been checked.
-    package func axes(over size: (Int, Int)) throws(ShapeProblem) -> (rows: WindowAxis, columns: WindowAxis) { try windows.poolAxes(over: size) }
+    package func axes(over size: (Int, Int)) throws(ShapeProblem) -> (rows: WindowAxis, columns: WindowAxis) {
+        try windows.poolAxes(over: size)
+    }
 
     public func forward(_ pass: ForwardPass) {
         let (rows, columns) = windows.checkedAxes(of: pass.inputs[0])
@@ -42,6 +44,7 @@ public struct MaxPool: Operation {
     public func backward(_ pass: BackwardPass) {
         guard let gradient = pass.inputGradients[0] else { return }
         let (rows, columns) = windows.checkedAxes(of: pass.inputs[0])
-        Pooling.addMaximumGradient(pass.inputs[0], pass.outputGradient, rows: rows, columns: columns, to: gradient, pass.inputTargets[0], team: pass.team)
+        Pooling.addMaximumGradient(
+            pass.inputs[0], pass.outputGradient, rows: rows, columns: columns, to: gradient, pass.inputTargets[0], team: pass.team)
     }
 }

@@ -19,7 +19,9 @@ extension FeatureTable {
     /// The features from `target` on += the block of the weights times the features of `x` from `first` on.
     public func addProduct(_ weights: [Double], _ block: Block, of x: FeatureTable, first: Int = 0, to target: Int = 0) {
         precondition(x.samples == samples && weights.count >= block.rows.upperBound * block.width, "\(weights.count) weights")
-        precondition(block.columns.upperBound <= block.width && block.columns.lowerBound >= 0 && block.rows.lowerBound >= 0, "a block outside the matrix")
+        precondition(
+            block.columns.upperBound <= block.width && block.columns.lowerBound >= 0 && block.rows.lowerBound >= 0,
+            "a block outside the matrix")
         check(target..<target + block.rows.count)
         x.check(first..<first + block.columns.count)
         guard !block.rows.isEmpty, !block.columns.isEmpty else { return }
@@ -27,7 +29,8 @@ extension FeatureTable {
             guard let base = weights.baseAddress else { return }
             Double.gemm(
                 .no, .no, m: block.rows.count, n: samples, k: block.columns.count, alpha: 1,
-                base + block.rows.lowerBound * block.width + block.columns.lowerBound, block.width, UnsafePointer(x.pointer(first)), samples,
+                base + block.rows.lowerBound * block.width + block.columns.lowerBound, block.width, UnsafePointer(x.pointer(first)),
+                samples,
                 beta: 1, pointer(target), samples)
         }
     }
@@ -90,7 +93,9 @@ extension FeatureTable {
                     let target = pointer(plane * outPlane + row * columns.count + column)
                     var isFirst = true
                     for y in stride(from: rows.firstPlace(row), to: min(rows.length, rows.end(row)), by: rows.dilation) {
-                        for z in stride(from: columns.firstPlace(column), to: min(columns.length, columns.end(column)), by: columns.dilation) {
+                        for z in stride(
+                            from: columns.firstPlace(column), to: min(columns.length, columns.end(column)), by: columns.dilation)
+                        {
                             let source = UnsafePointer(x.pointer(plane * inPlane + y * columns.length + z))
                             if isFirst {
                                 target.update(from: source, count: samples)

@@ -69,13 +69,15 @@ public final class FeatureTable: @unchecked Sendable {
 
     /// Writes the samples of another table as those from `first` on.
     public func setSamples(from first: Int, to source: FeatureTable) {
-        precondition(first >= 0 && first + source.samples <= samples && source.features == features, "\(source.samples) samples at \(first)")
+        precondition(
+            first >= 0 && first + source.samples <= samples && source.features == features, "\(source.samples) samples at \(first)")
         for feature in 0..<features { (pointer(feature) + first).update(from: source.pointer(feature), count: source.samples) }
     }
 
     /// self = a - b, for tables of one size; returns whether anything is not 0.
     public func setDifference(_ a: FeatureTable, _ b: FeatureTable) -> Bool {
-        precondition(a.features == features && b.features == features && a.samples == samples && b.samples == samples, "tables of other sizes")
+        precondition(
+            a.features == features && b.features == features && a.samples == samples && b.samples == samples, "tables of other sizes")
         DoubleKernels.current.writeScaledSum(-1, UnsafePointer(b.pointer(0)), UnsafePointer(a.pointer(0)), pointer(0), features * samples)
         var isChanged = false
         for place in 0..<features * samples where buffer.base[place] != 0 {

@@ -112,7 +112,8 @@ public final class LossLines {
         let (now, before) = (outputs.pointer(0), origins.pointer(0))
         for sample in 0..<samples where now[sample] != before[sample] {
             let start = starts.base + sample * width
-            DoubleKernels.current.writeScaledSum(now[sample] - before[sample], UnsafePointer(direction.base), UnsafePointer(start), start, width)
+            DoubleKernels.current.writeScaledSum(
+                now[sample] - before[sample], UnsafePointer(direction.base), UnsafePointer(start), start, width)
         }
     }
 
@@ -179,7 +180,8 @@ public final class LossLines {
             if isShared { linear.base[place] = line[3] + line[4] * distance } else { shares.base[place] = line[3] }
         }
         losses.write(
-            UnsafePointer(scores.base), stride: samples, count: count, linear: UnsafePointer(linear.base), shares: UnsafePointer(shares.base),
+            UnsafePointer(scores.base), stride: samples, count: count, linear: UnsafePointer(linear.base),
+            shares: UnsafePointer(shares.base),
             into: candidates.base)
         var difference = 0.0
         for place in 0..<count { difference += candidates.base[place] - current.base[Int(changed.base[place])] }

@@ -45,7 +45,11 @@ public struct LossTarget: Sendable {
         let own = (0..<scores.samples).map { sample in
             var (share, rest) = (0.0, 0.0)
             for place in 0..<scores.features {
-                if place == label { share = shares[sample * scores.features + place] } else { rest += shares[sample * scores.features + place] }
+                if place == label {
+                    share = shares[sample * scores.features + place]
+                } else {
+                    rest += shares[sample * scores.features + place]
+                }
             }
             for part in [share, rest] where part > 0 { entropy -= part * logarithm(part) }
             return share

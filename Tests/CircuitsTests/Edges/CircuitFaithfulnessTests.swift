@@ -16,7 +16,8 @@ import Testing
             let found = try faithfulness.measure(circuits)
             for (measures, wanted) in zip(found, wanted) {
                 #expect(abs(measures.metric - wanted[0]) < 1e-4 * max(1, abs(wanted[0])), "\(model), \(name): \(measures) for \(wanted)")
-                #expect(abs(measures.divergence - wanted[1]) < 1e-4 * max(1, abs(wanted[1])), "\(model), \(name): \(measures) for \(wanted)")
+                #expect(
+                    abs(measures.divergence - wanted[1]) < 1e-4 * max(1, abs(wanted[1])), "\(model), \(name): \(measures) for \(wanted)")
             }
             let ends = try faithfulness.measure([fixture.graph.whole, fixture.graph.empty])
             #expect(abs(ends[0].metric - faithfulness.whole.metric) < 1e-4)
@@ -32,7 +33,8 @@ import Testing
             name: "swapped", clean: fixture.pairs.corrupted, corrupted: fixture.pairs.clean, answers: fixture.pairs.answers,
             wrongAnswers: fixture.pairs.wrongAnswers)
         let back = try CircuitFaithfulness(
-            EdgeExperiment(fixture.graph, PairBatches(swapped, for: fixture.graph.network), metric: .loss, ablation: .corrupted, threads: 2))
+            EdgeExperiment(fixture.graph, PairBatches(swapped, for: fixture.graph.network), metric: .loss, ablation: .corrupted, threads: 2)
+        )
         #expect(abs(forth.none.metric - back.whole.metric) < 1e-5)
         #expect(forth.whole.divergence == 0)
         #expect(forth.scale.moves)

@@ -35,12 +35,15 @@ struct EdgeFixture {
         let circuits: [String: [[Double]]]
 
         enum CodingKeys: String, CodingKey {
-            case pairs, edges, exact, eap, integrated = "eap-ig", acdc, circuits
+            case pairs, edges, exact, eap
+            case integrated = "eap-ig"
+            case acdc, circuits
         }
     }
 
     static let models = [
-        "transformers/gpt2", "transformers/gpt_neox", "transformers/llama", "transformers/grokking/model.pth", "transformers/llama clusters",
+        "transformers/gpt2", "transformers/gpt_neox", "transformers/llama", "transformers/grokking/model.pth",
+        "transformers/llama clusters",
         "transformers/grokking/model.pth neurons",
     ]
 
@@ -84,7 +87,8 @@ struct EdgeFixture {
     func experiment(
         _ metric: BehaviourMetric, _ ablation: EdgeAblation = .corrupted, batchSize: Int? = 2, threads: Int = 2
     ) throws -> EdgeExperiment {
-        try EdgeExperiment(graph, PairBatches(pairs, for: graph.network, batchSize: batchSize), metric: metric, ablation: ablation, threads: threads)
+        try EdgeExperiment(
+            graph, PairBatches(pairs, for: graph.network, batchSize: batchSize), metric: metric, ablation: ablation, threads: threads)
     }
 
     /// The metric and the ablation of an expected list's name.

@@ -84,7 +84,8 @@ import Testing
             [long.wrong[0], wrong[0], long.wrong[1], wrong[1], long.wrong[2]])
         func scores(_ pairs: BehaviourPairs, batch: Int?, steps: Int?) throws -> [Double] {
             let experiment = try EdgeExperiment(
-                fixture.graph, PairBatches(pairs, for: fixture.graph.network, batchSize: batch), metric: .logitDifference, ablation: .corrupted,
+                fixture.graph, PairBatches(pairs, for: fixture.graph.network, batchSize: batch), metric: .logitDifference,
+                ablation: .corrupted,
                 threads: 2)
             guard let steps else { return try ExactPatching(experiment).scores().means }
             return try EdgeAttribution(experiment, steps: steps).scores().means

@@ -26,21 +26,39 @@ import Testing
         ("{}", "t.json: is not a tokenizer: it has no part 'model'"),
         (#"{"model": 3}"#, "t.json: is not a tokenizer in JSON, expected an object, found byte 10 ('3')"),
         (#"{"model": {}}"#, "t.json: model.type has a wrong value, expected a string, found none"),
-        (#"{"model": {"type": "Unigram", "vocab": [["a", -1.5]]}}"#, "t.json: a tokenizer of type 'Unigram' is not read, expected BPE or WordLevel"),
-        (#"{"model": {"type": "WordPiece", "vocab": {"a": 0}}}"#, "t.json: a tokenizer of type 'WordPiece' is not read, expected BPE or WordLevel"),
+        (
+            #"{"model": {"type": "Unigram", "vocab": [["a", -1.5]]}}"#,
+            "t.json: a tokenizer of type 'Unigram' is not read, expected BPE or WordLevel"
+        ),
+        (
+            #"{"model": {"type": "WordPiece", "vocab": {"a": 0}}}"#,
+            "t.json: a tokenizer of type 'WordPiece' is not read, expected BPE or WordLevel"
+        ),
         (model(#""merges": []"#), "t.json: the model has no 'vocab' or no 'merges'"),
         (model(#""vocab": {"a": -1}, "merges": []"#), "t.json: the token 'a' has no valid id, expected 0 to 2147483647, found -1"),
-        (model(#""vocab": {"a": 4294967296}, "merges": []"#), "t.json: the token 'a' has no valid id, expected 0 to 2147483647, found 4294967296"),
+        (
+            model(#""vocab": {"a": 4294967296}, "merges": []"#),
+            "t.json: the token 'a' has no valid id, expected 0 to 2147483647, found 4294967296"
+        ),
         (model(#""vocab": {"a": "0"}, "merges": []"#), "t.json: the token 'a' has no valid id, expected 0 to 2147483647, found '0'"),
         (model(#""vocab": {"a": 0, "b": 0}, "merges": []"#), "t.json: the tokens 'a' and 'b' share the id 0"),
         (model(#""vocab": {"a": 0, "a": 1}, "merges": []"#), "t.json: the token 'a' is twice in the vocabulary"),
         (model(#""vocab": {"a": 0}, "merges": ["a b"]"#), "t.json: merge 1 needs the token 'b', which is not in the vocabulary"),
-        (model(#""vocab": {"a": 0, "b": 1}, "merges": [["a", "b"]]"#), "t.json: merge 1 needs the token 'ab', which is not in the vocabulary"),
+        (
+            model(#""vocab": {"a": 0, "b": 1}, "merges": [["a", "b"]]"#),
+            "t.json: merge 1 needs the token 'ab', which is not in the vocabulary"
+        ),
         (model(#""vocab": {"a": 0}, "merges": ["a"]"#), "t.json: merge 1 is not a pair of tokens, found 'a'"),
         (model(#""vocab": {"a": 0}, "merges": ["a a a"]"#), "t.json: merge 1 is not a pair of tokens, found 'a a a'"),
         (model(#""vocab": {"a": 0}, "merges": [["a", "a", "a"]]"#), "t.json: merge 1 is not a pair of tokens"),
-        (model(#""vocab": {"a": 0}, "merges": [], "dropout": 0.1"#), "t.json: the model has a 'dropout', which is not read, expected none, found 0.1"),
-        (model(#""vocab": {"a": 0}, "merges": [], "end_of_word_suffix": "</w>""#), "t.json: the model has a 'end_of_word_suffix', which is not read"),
+        (
+            model(#""vocab": {"a": 0}, "merges": [], "dropout": 0.1"#),
+            "t.json: the model has a 'dropout', which is not read, expected none, found 0.1"
+        ),
+        (
+            model(#""vocab": {"a": 0}, "merges": [], "end_of_word_suffix": "</w>""#),
+            "t.json: the model has a 'end_of_word_suffix', which is not read"
+        ),
         (part(#""version": "2.0""#), "t.json: version has a wrong value, expected '1.0', found '2.0'"),
         (
             part(#""normalizer": {"type": "Precompiled"}"#),
@@ -59,9 +77,18 @@ import Testing
             part(#""pre_tokenizer": {"type": "Split", "pattern": {"String": "a"}, "behavior": "isolated", "invert": false}"#),
             "t.json: pre_tokenizer.behavior has a wrong value, expected Isolated, Removed, MergedWithPrevious, MergedWithNext or Contiguous, found 'isolated'"
         ),
-        (part(#""pre_tokenizer": {"type": "Metaspace", "replacement": ""}"#), "t.json: pre_tokenizer.replacement has a wrong value, expected one character, found ''"),
-        (part(#""added_tokens": [{"id": 1, "content": 7}]"#), "t.json: added_tokens.0.content has a wrong value, expected a string, found 7"),
-        (part(#""added_tokens": [{"id": -1, "content": "x"}]"#), "t.json: added_tokens.0.id has a wrong value, expected a whole number from 0 to 2147483647, found -1"),
+        (
+            part(#""pre_tokenizer": {"type": "Metaspace", "replacement": ""}"#),
+            "t.json: pre_tokenizer.replacement has a wrong value, expected one character, found ''"
+        ),
+        (
+            part(#""added_tokens": [{"id": 1, "content": 7}]"#),
+            "t.json: added_tokens.0.content has a wrong value, expected a string, found 7"
+        ),
+        (
+            part(#""added_tokens": [{"id": -1, "content": "x"}]"#),
+            "t.json: added_tokens.0.id has a wrong value, expected a whole number from 0 to 2147483647, found -1"
+        ),
         (
             part(#""post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>"}}], "special_tokens": {}}"#),
             "t.json: post_processor.special_tokens.<s>.ids has a wrong value, expected a list, found none"
@@ -74,9 +101,15 @@ import Testing
             #"{"added_tokens": [{"id": 1, "content": "x"}], "model": {"vocab": {"a": 0, "b": 2}, "merges": []}}"#,
             "t.json: the added token 'x' would share the id 2 with 'b'"
         ),
-        (part(#""decoder": {"type": "WordPiece"}"#), "t.json: decoder of type 'WordPiece' is not read, expected ByteLevel, ByteFallback, Replace, Strip, Fuse, Metaspace or Sequence"),
+        (
+            part(#""decoder": {"type": "WordPiece"}"#),
+            "t.json: decoder of type 'WordPiece' is not read, expected ByteLevel, ByteFallback, Replace, Strip, Fuse, Metaspace or Sequence"
+        ),
         (#"{"model": {}} x"#, "t.json: is not a tokenizer in JSON, expected the end, found byte 14 ('x')"),
-        (#"{"model": {"vocab": {"\ud800": 0}}}"#, "t.json: is not a tokenizer in JSON, expected the second half of a surrogate pair, found byte 28 ('\"')"),
+        (
+            #"{"model": {"vocab": {"\ud800": 0}}}"#,
+            "t.json: is not a tokenizer in JSON, expected the second half of a surrogate pair, found byte 28 ('\"')"
+        ),
     ])
     func a_wrong_file_gets_one_line(_ json: String, _ expected: String) {
         #expect(Self.problem(Array(json.utf8)) == expected)
@@ -84,7 +117,10 @@ import Testing
 
     @Test func deep_nesting_is_refused() {
         let deep = String(repeating: #"{"type": "Sequence", "normalizers": ["#, count: 100_000)
-        for json in [Self.part(#""normalizer": \#(deep)"#), String(repeating: "[", count: 1_000_000), #"{"x": \#(String(repeating: "[", count: 1_000_000))"#] {
+        for json in [
+            Self.part(#""normalizer": \#(deep)"#), String(repeating: "[", count: 1_000_000),
+            #"{"x": \#(String(repeating: "[", count: 1_000_000))"#,
+        ] {
             let problem = Self.problem(Array(json.utf8))
             #expect(problem?.contains("nested too deeply") == true || problem?.contains("expected an object") == true)
         }
@@ -97,7 +133,10 @@ import Testing
 
     @Test func long_chains_are_refused() {
         func sequence(_ part: String, _ list: String, of step: String) -> [UInt8] {
-            Array(Self.part(#""\#(part)": {"type": "Sequence", "\#(list)": [\#(Array(repeating: step, count: 60_000).joined(separator: ","))]}"#).utf8)
+            Array(
+                Self.part(
+                    #""\#(part)": {"type": "Sequence", "\#(list)": [\#(Array(repeating: step, count: 60_000).joined(separator: ","))]}"#
+                ).utf8)
         }
         #expect(
             Self.problem(sequence("normalizer", "normalizers", of: #"{"type": "Prepend", "prepend": "a"}"#))
@@ -113,7 +152,8 @@ import Testing
     @Test func texts_that_would_take_forever_are_refused() throws {
         func problem(_ members: String, _ text: String) throws -> String {
             let tokenizer = try TokenizerTests.tokenizer(Array(Self.part(members).utf8))
-            return try #require(#expect(throws: TokenizerError.self) { try tokenizer.encode(text, addingSpecialTokens: .never) }).description
+            return try #require(#expect(throws: TokenizerError.self) { try tokenizer.encode(text, addingSpecialTokens: .never) })
+                .description
         }
         let words = String(repeating: String(repeating: "a", count: 24) + " ", count: 20_000)
         let split = #"{"type": "Split", "pattern": {"String": " "}, "behavior": "Removed", "invert": false}"#
@@ -128,7 +168,8 @@ import Testing
         let flags = #""single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true"#
         #expect(
             try problem(
-                #""added_tokens": [{"id": 1, "content": "\#(String(repeating: "a", count: 999))b", \#(flags)}]"#, String(repeating: "a", count: 20_000))
+                #""added_tokens": [{"id": 1, "content": "\#(String(repeating: "a", count: 999))b", \#(flags)}]"#,
+                String(repeating: "a", count: 20_000))
                 == "t.json: the added tokens take too many steps on this text")
     }
 

@@ -43,8 +43,10 @@ import Testing
     }
 
     @Test(arguments: [
-        #"(?<=a)b"#, #"(?<name>a)"#, #"\bword"#, #"(a)\1"#, #"[a&&b]"#, #"[[:alpha:]]"#, #"\p{Han}"#, #"\p{L"#, #"(a"#, #"a)"#, #"[a"#, #"[]"#, #"*a"#,
-        #"a{2000}"#, #"a{3,2}"#, #"(?i:ß)"#, #"(?i:st)"#, #"(?m:a)"#, #"\h"#, #"\"#, #"(a*)*"#, #"(?:a?){3}"#, #"[z-a]"#, #"\x{110000}"#, #"a{"#, #"(?!a)+"#,
+        #"(?<=a)b"#, #"(?<name>a)"#, #"\bword"#, #"(a)\1"#, #"[a&&b]"#, #"[[:alpha:]]"#, #"\p{Han}"#, #"\p{L"#, #"(a"#, #"a)"#, #"[a"#,
+        #"[]"#, #"*a"#,
+        #"a{2000}"#, #"a{3,2}"#, #"(?i:ß)"#, #"(?i:st)"#, #"(?m:a)"#, #"\h"#, #"\"#, #"(a*)*"#, #"(?:a?){3}"#, #"[z-a]"#, #"\x{110000}"#,
+        #"a{"#, #"(?!a)+"#,
     ])
     func what_is_not_read_is_refused_and_shown(_ pattern: String) {
         let problem = #expect(throws: TokenizerProblem.self) { try PatternProgram(pattern) }

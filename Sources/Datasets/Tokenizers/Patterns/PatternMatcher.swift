@@ -90,7 +90,8 @@ struct PatternMatcher {
                     isMatching = reference.contains(ascii: text[position])
                     position += 1
                 } else {
-                    let length = position < text.count ? lengthOfMember(reference.index + firstClass, program, at: position, text, firstClass) : 0
+                    let length =
+                        position < text.count ? lengthOfMember(reference.index + firstClass, program, at: position, text, firstClass) : 0
                     isMatching = length > 0
                     position += length
                 }

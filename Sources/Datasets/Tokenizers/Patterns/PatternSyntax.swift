@@ -56,7 +56,8 @@ struct PatternParser {
     static func parse(_ pattern: String) throws -> PatternNode {
         var parser = PatternParser(scalars: Array(pattern.unicodeScalars))
         guard parser.scalars.count <= maximumLength else {
-            throw TokenizerProblem("a pattern is too long", expected: "at most \(maximumLength) characters", found: "\(parser.scalars.count)")
+            throw TokenizerProblem(
+                "a pattern is too long", expected: "at most \(maximumLength) characters", found: "\(parser.scalars.count)")
         }
         let node = try parser.alternatives(ignoresCase: false)
         guard parser.position == parser.scalars.count else { throw parser.unread(from: parser.position, length: 1) }
@@ -79,7 +80,8 @@ struct PatternParser {
         var pattern = String.UnicodeScalarView()
         pattern.append(contentsOf: scalars)
         return TokenizerProblem(
-            "the pattern \(String(pattern).quotedInMessage) holds \(String(shown).quotedInMessage) at character \(start + 1), which is not read")
+            "the pattern \(String(pattern).quotedInMessage) holds \(String(shown).quotedInMessage) at character \(start + 1), which is not read"
+        )
     }
 
     private mutating func alternatives(ignoresCase: Bool) throws -> PatternNode {
@@ -102,7 +104,9 @@ struct PatternParser {
             var part = try atom(ignoresCase: ignoresCase)
             // Unicode folds some pairs of letters with one sign: 'ss' with 'ß', 'ff' with its ligature.
             let letter = ignoresCase && position == start + 1 ? Unicode.Scalar(next.properties.lowercaseMapping) : nil
-            if let previousLetter, let letter, ["ff", "fi", "fl", "ss", "st"].contains(String([previousLetter, letter].map(Character.init))) {
+            if let previousLetter, let letter,
+                ["ff", "fi", "fl", "ss", "st"].contains(String([previousLetter, letter].map(Character.init)))
+            {
                 throw unread(from: start - 1, length: 2)
             }
             previousLetter = letter
@@ -243,7 +247,9 @@ struct PatternParser {
         result.isNegated = take("^")
         while let scalar = next, scalar != "]" {
             let itemStart = position
-            if scalar == "[" || scalar == "&" && scalars[position...].starts(with: "&&".unicodeScalars) { throw unread(from: position, length: 2) }
+            if scalar == "[" || scalar == "&" && scalars[position...].starts(with: "&&".unicodeScalars) {
+                throw unread(from: position, length: 2)
+            }
             guard let first = try classMember(ignoresCase: ignoresCase, &result) else { continue }
             var range = first.value...first.value
             if next == "-", position + 1 < scalars.count, scalars[position + 1] != "]" {
@@ -320,7 +326,9 @@ struct PatternParser {
             guard take("}") else { throw unread(from: start, length: position - start) }
             return .scalar(value)
         default:
-            guard scalar.isASCII, !scalar.properties.isAlphabetic, !("0"..."9").contains(scalar) else { throw unread(from: start, length: 2) }
+            guard scalar.isASCII, !scalar.properties.isAlphabetic, !("0"..."9").contains(scalar) else {
+                throw unread(from: start, length: 2)
+            }
             return .scalar(scalar)
         }
     }

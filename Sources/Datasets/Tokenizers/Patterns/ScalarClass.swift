@@ -131,7 +131,9 @@ extension UInt32 {
     static func categories(_ names: String...) -> UInt32? {
         var bits: UInt32 = 0
         for name in names {
-            let matching = categoryNames.indices.filter { categoryNames[$0] == name || name.count == 1 && categoryNames[$0].hasPrefix(name) }
+            let matching = categoryNames.indices.filter {
+                categoryNames[$0] == name || name.count == 1 && categoryNames[$0].hasPrefix(name)
+            }
             guard !matching.isEmpty else { return nil }
             for index in matching { bits |= 1 << UInt32(index) }
         }
