@@ -1,15 +1,15 @@
 /// Why a file or an archive could not be read or written. Its description is one line without the file's name, which the caller knows.
-public struct ArchiveError: Error, Sendable, CustomStringConvertible {
+package struct ArchiveError: Error, Sendable, CustomStringConvertible {
     /// The archive's member that the problem is about.
-    public var member: String?
+    package var member: String?
     /// What is wrong, in lower case without a full stop.
-    public var problem: String
-    public var expected: String?
-    public var found: String?
+    package var problem: String
+    package var expected: String?
+    package var found: String?
     /// What the user can do about it.
-    public var hint: String?
+    package var hint: String?
 
-    public init(
+    package init(
         _ problem: String, member: String? = nil, expected: String? = nil, found: String? = nil, hint: String? = nil
     ) {
         self.member = member
@@ -19,7 +19,7 @@ public struct ArchiveError: Error, Sendable, CustomStringConvertible {
         self.hint = hint
     }
 
-    public var description: String {
+    package var description: String {
         var text = member.map { "member '\($0)': " } ?? ""
         text += problem
         if let expected { text += ", expected \(expected)" }

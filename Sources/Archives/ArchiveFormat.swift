@@ -1,10 +1,10 @@
 /// The archive formats and compressions that are read, told by the first bytes.
-public enum ArchiveFormat: String, Sendable {
+package enum ArchiveFormat: String, Sendable {
     case tar, zip
     case gzip, zstandard, xz, bzip2
 
     /// The format of `region`, or nil where it is none of them. A compressed file need not hold a tar.
-    public init?(_ region: ByteRegion) {
+    package init?(_ region: ByteRegion) {
         let head = region.bytes(0..<min(region.count, 512)) ?? []
         if head.starts(with: [0x50, 0x4B, 3, 4]) || head.starts(with: [0x50, 0x4B, 5, 6]) {
             self = .zip

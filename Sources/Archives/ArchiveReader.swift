@@ -5,10 +5,10 @@ import CArchive
 /// Members are names and bytes: nothing is ever written under a member's name. Members of an uncompressed tar are used in place;
 /// others are spooled when they are asked for, and only then. Links and special files have no content.
 /// An archive that unpacks to more than 1 GiB and to more than 200 times its own size is refused, skipped members included.
-public final class ArchiveReader {
+package final class ArchiveReader {
     /// What an archive says about one member.
-    public struct Member: Sendable {
-        public enum Kind: Sendable, Equatable {
+    package struct Member: Sendable {
+        package enum Kind: Sendable, Equatable {
             case file, directory
             /// A second name for the member called `target`.
             case hardLink(target: String)
@@ -19,16 +19,16 @@ public final class ArchiveReader {
         }
 
         /// The name as stored; it may be absolute or hold `..`.
-        public let name: String
+        package let name: String
         /// The declared size in bytes; nil for the content of a compressed file, which declares none.
-        public let size: Int?
-        public let kind: Kind
+        package let size: Int?
+        package let kind: Kind
     }
 
     /// What users call the archive: `tar`, `tar.gz`, `zip`, or `gz` where a compressed file holds no archive.
-    public let label: String
+    package let label: String
     /// Whether the bytes are one compressed file rather than an archive.
-    public let isSingleFile: Bool
+    package let isSingleFile: Bool
 
     /// libarchive reads from the region's address, which stays where it is for as long as the region is kept.
     private let region: ByteRegion
@@ -48,7 +48,7 @@ public final class ArchiveReader {
     ///
     /// - Parameter unpackedLimit: the bytes up to which any archive may unpack, whatever its own size.
     /// - Throws: ``ArchiveError`` where the beginning is damaged.
-    public init?(_ region: ByteRegion, unpackedLimit: Int = 1 << 30) throws(ArchiveError) {
+    package init?(_ region: ByteRegion, unpackedLimit: Int = 1 << 30) throws(ArchiveError) {
         guard let format = ArchiveFormat(region) else { return nil }
         let (scaled, overflow) = region.count.multipliedReportingOverflow(by: 200)
         limit = max(unpackedLimit, overflow ? .max : scaled)
@@ -69,7 +69,7 @@ public final class ArchiveReader {
     /// The next member, or nil at the archive's end.
     ///
     /// - Throws: ``ArchiveError`` where the archive is damaged, truncated, or unpacks to too much.
-    public func next() throws(ArchiveError) -> Member? {
+    package func next() throws(ArchiveError) -> Member? {
         try skip()
         current = try withUTF8Names { () throws(ArchiveError) in
             var entry: OpaquePointer?
@@ -81,7 +81,7 @@ public final class ArchiveReader {
     }
 
     /// The first bytes of the current member, at most `count`, without consuming them.
-    public func head(_ count: Int) throws(ArchiveError) -> [UInt8] {
+    package func head(_ count: Int) throws(ArchiveError) -> [UInt8] {
         guard current?.kind == .file else { return [] }
         if block == nil { block = try readBlock() }
         guard let block, block.offset == 0 else { return [] }
@@ -91,7 +91,7 @@ public final class ArchiveReader {
     /// The content of the current member, which must be a file; in place where it can be, spooled otherwise.
     ///
     /// - Throws: ``ArchiveError`` where it is damaged, or shorter or longer than declared.
-    public func content() throws(ArchiveError) -> ByteRegion {
+    package func content() throws(ArchiveError) -> ByteRegion {
         guard let member = current, member.kind == .file else { throw ArchiveError("has no content", member: current?.name) }
         if let size = member.size, size > limit {
             throw tooLarge(member)

@@ -4,8 +4,8 @@ import CArchive
 /// permissions are fixed.
 ///
 /// Call ``begin(name:size:)``, then ``write(_:)`` until the announced size is reached, for each member; then ``finish()``.
-public final class ArchiveWriter {
-    public enum Format: Sendable {
+package final class ArchiveWriter {
+    package enum Format: Sendable {
         /// The plain tar of POSIX, with extended headers only where a name or a size needs them.
         case tar
         /// A zip whose members are stored uncompressed, with 64-bit sizes where they are needed.
@@ -19,7 +19,7 @@ public final class ArchiveWriter {
     private var isFinished = false
 
     /// A writer whose output goes to `sink`, piece by piece; the pieces must not outlive the call.
-    public init(_ format: Format, sink: @escaping (UnsafeRawBufferPointer) throws -> Void) throws {
+    package init(_ format: Format, sink: @escaping (UnsafeRawBufferPointer) throws -> Void) throws {
         guard let handle = archive_write_new() else { throw ArchiveError("out of memory") }
         self.handle = handle
         self.sink = Sink(sink)
@@ -52,7 +52,7 @@ public final class ArchiveWriter {
     }
 
     /// Starts a file of exactly `size` bytes called `name`.
-    public func begin(name: String, size: Int) throws {
+    package func begin(name: String, size: Int) throws {
         try checkComplete()
         guard let entry = archive_entry_new() else { throw ArchiveError("out of memory") }
         defer { archive_entry_free(entry) }
@@ -69,7 +69,7 @@ public final class ArchiveWriter {
     }
 
     /// Adds the next bytes of the member that was begun.
-    public func write(_ bytes: UnsafeRawBufferPointer) throws {
+    package func write(_ bytes: UnsafeRawBufferPointer) throws {
         precondition(bytes.count <= missing, "\(bytes.count) bytes for a member that lacks \(missing)")
         var rest = bytes
         while let base = rest.baseAddress, !rest.isEmpty {
@@ -84,13 +84,13 @@ public final class ArchiveWriter {
     }
 
     /// Adds a whole member.
-    public func add(name: String, _ bytes: some Collection<UInt8>) throws {
+    package func add(name: String, _ bytes: some Collection<UInt8>) throws {
         try begin(name: name, size: bytes.count)
         try Array(bytes).withUnsafeBytes { try write($0) }
     }
 
     /// Writes the archive's end. The archive is incomplete without this call.
-    public func finish() throws {
+    package func finish() throws {
         try checkComplete()
         try check(archive_write_close(handle))
         isFinished = true

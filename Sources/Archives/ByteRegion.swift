@@ -3,7 +3,7 @@ import Glibc
 /// The owner of a run of bytes: a mapped file or an allocation, released when the last region over it goes.
 ///
 /// The bytes are never written after the storage is made, which is what makes it safe to share between threads.
-public final class ByteStorage: @unchecked Sendable {
+package final class ByteStorage: @unchecked Sendable {
     let base: UnsafeRawPointer
     let count: Int
     private let isMapped: Bool
@@ -20,7 +20,7 @@ public final class ByteStorage: @unchecked Sendable {
     }
 
     /// Copies `bytes` into storage of its own.
-    public convenience init(copying bytes: some Collection<UInt8>) {
+    package convenience init(copying bytes: some Collection<UInt8>) {
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 1), alignment: 64)
         copy.copyBytes(from: bytes)
         self.init(base: UnsafeRawPointer(copy.baseAddress!), count: bytes.count, isMapped: false) { copy.deallocate() }
@@ -44,21 +44,21 @@ public final class ByteStorage: @unchecked Sendable {
 /// A run of bytes inside a storage: a whole file, a member of an archive, one tensor's data.
 ///
 /// Slicing is free and never copies; a slice keeps the storage alive.
-public struct ByteRegion: Sendable {
+package struct ByteRegion: Sendable {
     private let storage: ByteStorage
     private let offset: Int
     /// The number of bytes.
-    public let count: Int
+    package let count: Int
 
     /// The region of all bytes of `storage`.
-    public init(_ storage: ByteStorage) {
+    package init(_ storage: ByteStorage) {
         self.storage = storage
         self.offset = 0
         self.count = storage.count
     }
 
     /// A region over a copy of `bytes`.
-    public init(copying bytes: some Collection<UInt8>) {
+    package init(copying bytes: some Collection<UInt8>) {
         self.init(ByteStorage(copying: bytes))
     }
 
@@ -69,18 +69,18 @@ public struct ByteRegion: Sendable {
     }
 
     /// The `count` bytes from `offset` on, or nil where they do not all lie inside this region.
-    public func slice(offset: Int, count: Int) -> ByteRegion? {
+    package func slice(offset: Int, count: Int) -> ByteRegion? {
         guard offset >= 0, count >= 0, offset <= self.count, count <= self.count - offset else { return nil }
         return ByteRegion(storage: storage, offset: self.offset + offset, count: count)
     }
 
     /// Calls `body` with the bytes, which must not be used after it returns. They have no particular alignment.
-    public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    package func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
         try body(UnsafeRawBufferPointer(start: storage.base + offset, count: count))
     }
 
     /// The bytes `range` of this region as an array, or nil where they do not all lie inside it.
-    public func bytes(_ range: Range<Int>) -> [UInt8]? {
+    package func bytes(_ range: Range<Int>) -> [UInt8]? {
         guard let part = slice(offset: range.lowerBound, count: range.count) else { return nil }
         return part.withUnsafeBytes { [UInt8]($0) }
     }
@@ -93,7 +93,7 @@ public struct ByteRegion: Sendable {
     }
 
     /// Lets the pages of a mapped file leave resident memory; reading them again brings them back. Changes no content.
-    public func discardPages() {
+    package func discardPages() {
         storage.discard(offset..<offset + count)
     }
 }

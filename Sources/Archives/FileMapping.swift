@@ -6,7 +6,7 @@ extension ByteRegion {
     /// The file must not be cut short while it is mapped: the kernel then ends the process that touches the missing pages.
     ///
     /// - Throws: ``ArchiveError`` where the file cannot be opened, is empty, or is not a regular file.
-    public static func mapping(path: String) throws(ArchiveError) -> ByteRegion {
+    package static func mapping(path: String) throws(ArchiveError) -> ByteRegion {
         // Without O_NONBLOCK opening a FIFO waits for a writer that may never come.
         let descriptor = retryingInterrupts { open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) }
         guard descriptor >= 0 else {
@@ -27,7 +27,7 @@ extension ByteRegion {
     /// The bytes of the file at `path`, of a pipe too, such as a shell's `<(command)`: spooled up to `limit` bytes.
     ///
     /// - Throws: ``ArchiveError`` where it cannot be opened, is empty, or is neither a regular file nor a pipe.
-    public static func contents(path: String, limit: Int = 1 << 30) throws(ArchiveError) -> ByteRegion {
+    package static func contents(path: String, limit: Int = 1 << 30) throws(ArchiveError) -> ByteRegion {
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFIFO else { return try mapping(path: path) }
         let descriptor = retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC) }
@@ -49,7 +49,7 @@ extension ByteRegion {
     ///
     /// - Parameter limit: the most bytes that are taken from a pipe.
     /// - Throws: ``ArchiveError`` where nothing arrives, more than `limit` bytes arrive, or standard input is a terminal.
-    public static func standardInput(limit: Int = 64 << 30) throws(ArchiveError) -> ByteRegion {
+    package static func standardInput(limit: Int = 64 << 30) throws(ArchiveError) -> ByteRegion {
         try reading(descriptor: STDIN_FILENO, limit: limit)
     }
 

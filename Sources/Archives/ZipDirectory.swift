@@ -3,32 +3,32 @@
 /// The central directory is what is trusted; every local header is checked against it, since writers that stream (PyTorch among
 /// them) leave the sizes there at zero. Checksums are not verified: stored members are used in place, and reading all of
 /// their bytes is what mapping them avoids.
-public struct ZipDirectory: Sendable {
+package struct ZipDirectory: Sendable {
     /// One member of a zip file.
-    public struct Entry: Sendable {
+    package struct Entry: Sendable {
         /// The name as stored, a slash at its end for directories; a name only, never used as a path.
-        public let name: String
+        package let name: String
         /// The bytes of the member's content.
-        public let size: Int
+        package let size: Int
         /// The bytes that the content takes in the file.
-        public let compressedSize: Int
+        package let compressedSize: Int
         /// Whether the content is stored as it is.
-        public let isStored: Bool
+        package let isStored: Bool
         /// The content in place, without any particular alignment; nil where it is compressed.
-        public let region: ByteRegion?
+        package let region: ByteRegion?
 
         /// Whether the entry names a directory.
-        public var isDirectory: Bool { name.hasSuffix("/") }
+        package var isDirectory: Bool { name.hasSuffix("/") }
     }
 
     /// The members in the directory's order; names are unique.
-    public let entries: [Entry]
+    package let entries: [Entry]
 
     /// Reads the directory of the zip file whose bytes are `region`; nil where the bytes do not begin as a zip file does.
     ///
     /// - Throws: ``ArchiveError`` where the directory is missing or damaged, where members overlap, leave the file, share a
     ///   name, are encrypted, or are spread over several disks.
-    public init?(_ region: ByteRegion) throws(ArchiveError) {
+    package init?(_ region: ByteRegion) throws(ArchiveError) {
         let first = region.integer(at: 0, as: UInt32.self)
         guard first == Signature.localHeader || first == Signature.end else { return nil }
         let end = try EndRecord(region)
@@ -64,7 +64,7 @@ public struct ZipDirectory: Sendable {
     }
 
     /// The entry called `name`.
-    public subscript(name: String) -> Entry? { entries.first { $0.name == name } }
+    package subscript(name: String) -> Entry? { entries.first { $0.name == name } }
 
     private static func checkDisjoint(_ places: [Range<Int>], _ entries: [Entry]) throws(ArchiveError) {
         let order = places.indices.sorted { places[$0].lowerBound < places[$1].lowerBound }

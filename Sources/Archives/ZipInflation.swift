@@ -5,7 +5,7 @@ extension ZipDirectory {
     ///   - names: the members, all of them in this directory.
     ///   - region: the bytes of the whole zip file.
     /// - Throws: ``ArchiveError`` where a member is damaged, is not of the size that the directory says, or unpacks to too much.
-    public func inflate(_ names: Set<String>, from region: ByteRegion) throws(ArchiveError) -> [String: ByteRegion] {
+    package func inflate(_ names: Set<String>, from region: ByteRegion) throws(ArchiveError) -> [String: ByteRegion] {
         guard !names.isEmpty else { return [:] }
         let sizes = Dictionary(entries.map { ($0.name, $0.size) }) { first, _ in first }
         guard let reader = try ArchiveReader(region) else { throw ArchiveError("is no zip file") }
@@ -29,7 +29,7 @@ extension ZipDirectory {
     /// The first bytes of compressed members, at most `count` of each.
     ///
     /// - Throws: ``ArchiveError`` where the zip file is damaged.
-    public func heads(of names: Set<String>, count: Int, from region: ByteRegion) throws(ArchiveError) -> [String: [UInt8]] {
+    package func heads(of names: Set<String>, count: Int, from region: ByteRegion) throws(ArchiveError) -> [String: [UInt8]] {
         guard !names.isEmpty else { return [:] }
         guard let reader = try ArchiveReader(region) else { throw ArchiveError("is no zip file") }
         var heads: [String: [UInt8]] = [:]

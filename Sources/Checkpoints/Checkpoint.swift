@@ -1,41 +1,41 @@
 import Archives
 
 /// A saved model: its named tensors and the files that came with it. Nothing of a tensor is read before it is asked for.
-public struct Checkpoint: Sendable {
+package struct Checkpoint: Sendable {
     /// What was opened, as the user wrote it.
-    public let path: String
+    package let path: String
     /// What the weights were found in, such as `tar.gz, safetensors` or `directory, 2 safetensors shards`.
-    public let container: String
+    package let container: String
     /// The archive's member, or the directory's file, that holds the weights.
-    public let member: String?
+    package let member: String?
     /// Where the model is nested in its file, `a.b`; nil at the top level.
-    public let key: String?
+    package let key: String?
     /// In the model's order where ``keepsOrder``, else in natural order of their names. Names are unique.
-    public let tensors: [TensorRecord]
+    package let tensors: [TensorRecord]
     /// Whether the order of the tensors is the order in which the model defines them.
-    public let keepsOrder: Bool
+    package let keepsOrder: Bool
     /// The bytes of the model's `config.json`.
-    public let configuration: ByteRegion?
+    package let configuration: ByteRegion?
     /// The other files that belong to the model, such as its tokenizer's, by name.
-    public let companions: [String: ByteRegion]
+    package let companions: [String: ByteRegion]
     /// The globals that a loader would have to import or call, beyond those that tensors and plain data need.
-    public let foreignGlobals: [String]
+    package let foreignGlobals: [String]
     /// The bytes that were given: an archive whole, of a directory the weight files in natural order of their names.
-    public let sources: [ByteRegion]
+    package let sources: [ByteRegion]
 
     private let places: [String: Int]
 
     /// The tensor called `name`.
-    public subscript(name: String) -> TensorRecord? { places[name].map { tensors[$0] } }
+    package subscript(name: String) -> TensorRecord? { places[name].map { tensors[$0] } }
 
     /// What to open where a path holds more than one model.
-    public struct Options: Sendable {
+    package struct Options: Sendable {
         /// The path of a file or a folder inside the archive or directory.
-        public var member: String?
+        package var member: String?
         /// Where the model is nested in its file, `a.b`.
-        public var key: String?
+        package var key: String?
 
-        public init(member: String? = nil, key: String? = nil) {
+        package init(member: String? = nil, key: String? = nil) {
             self.member = member
             self.key = key
         }
@@ -44,7 +44,7 @@ public struct Checkpoint: Sendable {
     /// Opens what is at `path`, or standard input where that is `-`. The kind is found from the content.
     ///
     /// - Throws: ``CheckpointError`` where it cannot be read, is damaged, or holds no model or several.
-    public static func open(_ path: String, options: Options = .init()) throws -> Checkpoint {
+    package static func open(_ path: String, options: Options = .init()) throws -> Checkpoint {
         try CheckpointOpener(path: path, options: options).open()
     }
 
@@ -54,7 +54,7 @@ public struct Checkpoint: Sendable {
     ///   - content: the bytes of the file.
     ///   - path: where they are from; the shards of an index lie beside it.
     /// - Throws: ``CheckpointError`` as above.
-    public static func open(_ content: ByteRegion, path: String, options: Options = .init()) throws -> Checkpoint {
+    package static func open(_ content: ByteRegion, path: String, options: Options = .init()) throws -> Checkpoint {
         try CheckpointOpener(path: path, options: options).open(content)
     }
 

@@ -1,5 +1,5 @@
 /// The element types that checkpoints store.
-public enum DType: String, Sendable, CaseIterable, Codable {
+package enum DType: String, Sendable, CaseIterable, Codable {
     case f64, f32, f16, bf16
     /// One sign, four exponent and three mantissa bits; bias 7; no infinities, NaN is all ones (`float8_e4m3fn`).
     case f8e4m3fn
@@ -16,7 +16,7 @@ public enum DType: String, Sendable, CaseIterable, Codable {
     case q4_0, q8_0, q4_k, q6_k
 
     /// The number of elements that are stored together: 1, or the block's length.
-    public var elementsPerBlock: Int {
+    package var elementsPerBlock: Int {
         switch self {
         case .q4_0, .q8_0: 32
         case .q4_k, .q6_k: 256
@@ -25,7 +25,7 @@ public enum DType: String, Sendable, CaseIterable, Codable {
     }
 
     /// The bytes of one block; for the types of one element a block, the bytes of the element.
-    public var bytesPerBlock: Int {
+    package var bytesPerBlock: Int {
         switch self {
         case .f64, .i64, .u64: 8
         case .f32, .i32, .u32: 4
@@ -39,7 +39,7 @@ public enum DType: String, Sendable, CaseIterable, Codable {
     }
 
     /// Whether the values are real numbers rather than integers or truth values.
-    public var isFloatingPoint: Bool {
+    package var isFloatingPoint: Bool {
         switch self {
         case .i64, .i32, .i16, .i8, .u64, .u32, .u16, .u8, .bool: false
         default: true
@@ -47,7 +47,7 @@ public enum DType: String, Sendable, CaseIterable, Codable {
     }
 
     /// Whether a Float holds every value of the type exactly.
-    public var fitsFloat: Bool {
+    package var fitsFloat: Bool {
         switch self {
         case .f64, .i64, .u64, .i32, .u32: false
         default: true

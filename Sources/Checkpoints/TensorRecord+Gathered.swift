@@ -5,7 +5,7 @@ extension TensorRecord {
     ///
     /// - Parameter selection: for each dimension the places to take, in their order; nil for all. Fewer entries than dimensions leave
     ///   the last ones whole. Places lie inside the tensor; a block type's last dimension cannot be selected from.
-    public func gathered(_ selection: [[Int]?] = []) -> ByteRegion {
+    package func gathered(_ selection: [[Int]?] = []) -> ByteRegion {
         if strides == nil, selection.allSatisfy({ $0 == nil }) { return bytes }
         let width = dtype.bytesPerBlock
         let block = dtype.elementsPerBlock

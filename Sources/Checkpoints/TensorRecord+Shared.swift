@@ -4,7 +4,7 @@ import Tensors
 extension TensorRecord {
     /// All elements in row-major order as a tensor of `shape`: the file's own bytes where they are aligned single-precision numbers, which
     /// nobody may then write, else a copy.
-    public func sharedFloats(shape: [Int]) -> Tensor {
+    package func sharedFloats(shape: [Int]) -> Tensor {
         precondition(shape.reduce(1, *) == elementCount, "\(shape) for \(self.shape)")
         if dtype == .f32, strides == nil, elementCount > 0, let shared = sharedBytes(shape: shape) { return shared }
         let tensor = Tensor(uninitialized: shape)

@@ -3,22 +3,22 @@ import Tensors
 
 extension TensorRecord {
     /// All elements in row-major order; 64-bit types and 32-bit integers are rounded to the nearest Float by way of Double.
-    public func floats() -> [Float] { array() }
+    package func floats() -> [Float] { array() }
 
     /// All elements in row-major order; 64-bit integers are rounded to the nearest Double, everything else is exact.
-    public func doubles() -> [Double] { array() }
+    package func doubles() -> [Double] { array() }
 
     /// Writes a run of the elements, so that a large tensor can be converted piece by piece.
     ///
     /// - Parameters:
     ///   - target: as many elements as the run has.
     ///   - elements: places in row-major order. A run may begin and end inside a block of a block format.
-    public func fill(_ target: UnsafeMutableBufferPointer<Float>, elements: Range<Int>) {
+    package func fill(_ target: UnsafeMutableBufferPointer<Float>, elements: Range<Int>) {
         fillElements(target, elements: elements)
     }
 
     /// Writes a run of the elements in double precision; see the function of the same name for Float.
-    public func fill(_ target: UnsafeMutableBufferPointer<Double>, elements: Range<Int>) {
+    package func fill(_ target: UnsafeMutableBufferPointer<Double>, elements: Range<Int>) {
         fillElements(target, elements: elements)
     }
 

@@ -1,22 +1,22 @@
 import Archives
 
 /// One tensor of a checkpoint: its name, type and shape, and where its bytes are. Nothing is read before it is asked for.
-public struct TensorRecord: Sendable {
+package struct TensorRecord: Sendable {
     /// The name in the checkpoint.
-    public let name: String
-    public let dtype: DType
+    package let name: String
+    package let dtype: DType
     /// The lengths of the dimensions, slowest first as in numpy and PyTorch; empty for a scalar.
-    public let shape: [Int]
+    package let shape: [Int]
     /// The distance between neighbours along each dimension, in elements; nil where the elements lie in row-major order.
-    public let strides: [Int]?
+    package let strides: [Int]?
     /// The bytes from the tensor's first element on. Contiguous tensors have exactly their bytes here; a strided
     /// one has the bytes from its first to its last element.
-    public let bytes: ByteRegion
+    package let bytes: ByteRegion
 
     /// A tensor whose elements lie in row-major order.
     ///
     /// - Throws: ``TensorShapeError`` where the shape's size overflows, does not fill whole blocks, or differs from the number of bytes.
-    public init(name: String, dtype: DType, shape: [Int], bytes: ByteRegion) throws(TensorShapeError) {
+    package init(name: String, dtype: DType, shape: [Int], bytes: ByteRegion) throws(TensorShapeError) {
         let size = try Self.byteCount(dtype: dtype, shape: shape)
         guard bytes.count == size else {
             throw TensorShapeError(problem: "wrong number of bytes", expected: "\(size)", found: "\(bytes.count)")
@@ -35,7 +35,7 @@ public struct TensorRecord: Sendable {
     ///   - offset: the first element's place in the storage, in elements.
     ///   - storage: the bytes of the whole storage.
     /// - Throws: ``TensorShapeError`` where any element would lie outside the storage.
-    public init(
+    package init(
         name: String, dtype: DType, shape: [Int], strides: [Int], offset: Int, storage: ByteRegion
     ) throws(TensorShapeError) {
         _ = try Self.byteCount(dtype: dtype, shape: shape)
@@ -72,10 +72,10 @@ public struct TensorRecord: Sendable {
     }
 
     /// The number of elements.
-    public var elementCount: Int { shape.reduce(1, *) }
+    package var elementCount: Int { shape.reduce(1, *) }
 
     /// The bytes that `shape` takes in row-major order.
-    public static func byteCount(dtype: DType, shape: [Int]) throws(TensorShapeError) -> Int {
+    package static func byteCount(dtype: DType, shape: [Int]) throws(TensorShapeError) -> Int {
         var count = 1
         for length in shape {
             guard length >= 0 else {
@@ -113,12 +113,12 @@ public struct TensorRecord: Sendable {
 }
 
 /// A shape that does not agree with the bytes it is said to describe.
-public struct TensorShapeError: Error, Sendable, Equatable {
-    public let problem: String
-    public let expected: String
-    public let found: String
+package struct TensorShapeError: Error, Sendable, Equatable {
+    package let problem: String
+    package let expected: String
+    package let found: String
 
-    public init(problem: String, expected: String, found: String) {
+    package init(problem: String, expected: String, found: String) {
         self.problem = problem
         self.expected = expected
         self.found = found

@@ -1,33 +1,33 @@
 import Archives
 
 /// What one weight file holds: the models found in it and what a reader has to know of them.
-public struct WeightFile: Sendable {
+package struct WeightFile: Sendable {
     /// A dictionary of tensors inside the file that could be a model.
-    public struct Model: Sendable {
+    package struct Model: Sendable {
         /// Where it is nested, `a.b`; empty for the file's own top level.
-        public let key: String
+        package let key: String
         /// In the file's order.
-        public let tensors: [TensorRecord]
+        package let tensors: [TensorRecord]
 
-        public init(key: String, tensors: [TensorRecord]) {
+        package init(key: String, tensors: [TensorRecord]) {
             self.key = key
             self.tensors = tensors
         }
     }
 
     /// The format's name as users know it, such as `safetensors` or `PyTorch zip`.
-    public let format: String
+    package let format: String
     /// Every candidate model; formats without nesting have one.
-    public let models: [Model]
+    package let models: [Model]
     /// Whether the order of the tensors is the order in which the model defines them.
-    public let keepsOrder: Bool
+    package let keepsOrder: Bool
     /// The globals that a loader of the format would have to import or call, beyond those that tensors and plain data need.
-    public let foreignGlobals: [String]
+    package let foreignGlobals: [String]
 
     /// Files that belong to the model and are kept in the weight file itself, by name.
-    public let companions: [String: ByteRegion]
+    package let companions: [String: ByteRegion]
 
-    public init(
+    package init(
         format: String, models: [Model], keepsOrder: Bool, foreignGlobals: [String] = [], companions: [String: ByteRegion] = [:]
     ) {
         self.format = format

@@ -1,20 +1,20 @@
 import Tensors
 
 /// How a circuit fares when what it was found with is drawn again, with replacement.
-public struct CircuitBootstrap: Sendable {
-    public let resamples: Int
+package struct CircuitBootstrap: Sendable {
+    package let resamples: Int
     /// For each part, an edge or a weight, in how many of the circuits it is.
-    public private(set) var counts: [Int]
+    package private(set) var counts: [Int]
     /// The circuit of all pairs or samples.
     private let circuit: [Bool]
     /// The overlap with it, intersection over union, by resampling.
     private var overlaps: [Double]
 
     /// The mean overlap, intersection over union, of the circuits with the one of all pairs or samples.
-    public var meanOverlap: Double { overlaps.reduce(0, +) / Double(max(resamples, 1)) }
+    package var meanOverlap: Double { overlaps.reduce(0, +) / Double(max(resamples, 1)) }
 
     /// The share of the circuits that have a part.
-    public func returned(_ part: Int) -> Double { Double(counts[part]) / Double(max(resamples, 1)) }
+    package func returned(_ part: Int) -> Double { Double(counts[part]) / Double(max(resamples, 1)) }
 
     /// Without any of its resamplings yet.
     ///
@@ -42,7 +42,7 @@ public struct CircuitBootstrap: Sendable {
     ///   - circuit: found with all pairs.
     ///   - pairs: how many there are.
     ///   - find: the circuit of the pairs at the given places.
-    public init(
+    package init(
         of circuit: EdgeSet, pairs: Int, resamples: Int, seed: UInt64, progress: (Int) -> Void = { _ in }, find: ([Int]) throws -> EdgeSet
     ) rethrows {
         self.init(of: circuit, resamples: resamples)

@@ -1,16 +1,16 @@
 import Archives
 
 /// Why a circuit cannot be looked for. Its description is one line without the checkpoint's path.
-public struct CircuitError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct CircuitError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A layer, an option or a data set; nil where it is the whole model.
-    public let subject: String?
+    package let subject: String?
     /// What is wrong, in lower case without a full stop.
-    public let problem: String
-    public let expected: String?
-    public let found: String?
-    public let hint: String?
+    package let problem: String
+    package let expected: String?
+    package let found: String?
+    package let hint: String?
 
-    public init(_ subject: String?, _ problem: String, expected: String? = nil, found: String? = nil, hint: String? = nil) {
+    package init(_ subject: String?, _ problem: String, expected: String? = nil, found: String? = nil, hint: String? = nil) {
         self.subject = subject
         self.problem = problem
         self.expected = expected
@@ -24,7 +24,7 @@ public struct CircuitError: Error, Sendable, Equatable, CustomStringConvertible 
             nil, "\(what) is no number: \(culprits) are not finite", expected: "a finite number", found: value.isNaN ? "nan" : "\(value)")
     }
 
-    public var description: String {
+    package var description: String {
         var text = subject.map { "\($0): \(problem)" } ?? problem
         if let expected { text += ", expected \(expected)" }
         if let found { text += ", found \(found)" }

@@ -1,13 +1,13 @@
 import Tensors
 
 /// Samples in two parts, drawn under a seed: those that circuits are found with, and those that they are judged by.
-public struct HeldOutSplit: Sendable, Equatable {
+package struct HeldOutSplit: Sendable, Equatable {
     /// In ascending order.
-    public let found: [Int]
-    public let judged: [Int]
+    package let found: [Int]
+    package let judged: [Int]
 
     /// - Parameter share: of the samples that are judged by, rounded; one sample at least stays in each part where there are two.
-    public init(count: Int, share: Double, seed: UInt64) {
+    package init(count: Int, share: Double, seed: UInt64) {
         var order = Array(0..<count)
         var generator = SeededGenerator(seed: seed, purpose: "held-out samples")
         order.withUnsafeMutableBufferPointer { generator.shuffle($0) }

@@ -1,7 +1,7 @@
 /// Samples with their answers: a fixed, ordered collection that is read a batch at a time.
-public struct Dataset: Sendable {
+package struct Dataset: Sendable {
     /// What a network is given.
-    public enum Inputs: Sendable {
+    package enum Inputs: Sendable {
         /// Numbers, an array of the same shape for each sample.
         case values(SampleValues)
         /// Token ids; samples may differ in length.
@@ -9,7 +9,7 @@ public struct Dataset: Sendable {
     }
 
     /// What a network should answer.
-    public enum Targets: Sendable {
+    package enum Targets: Sendable {
         /// One class a sample.
         case labels([Int32])
         /// The token to be predicted at the last position of each sample.
@@ -21,20 +21,20 @@ public struct Dataset: Sendable {
     }
 
     /// A label or an answer and the first sample that has it.
-    public struct LargestTarget: Sendable, Equatable {
-        public let value: Int32
-        public let sample: Int
+    package struct LargestTarget: Sendable, Equatable {
+        package let value: Int32
+        package let sample: Int
     }
 
     /// What the user wrote.
-    public let name: String
+    package let name: String
     /// The number of samples, at least 1 of what is read from files.
-    public let count: Int
-    public let inputs: Inputs
-    public let targets: Targets
+    package let count: Int
+    package let inputs: Inputs
+    package let targets: Targets
 
     /// Samples and answers, as many of one as of the other.
-    public init(name: String, inputs: Inputs, targets: Targets) {
+    package init(name: String, inputs: Inputs, targets: Targets) {
         self.name = name
         self.inputs = inputs
         self.targets = targets
@@ -49,7 +49,7 @@ public struct Dataset: Sendable {
     }
 
     /// The largest label or answer, none of which is negative; nil where there are none. Costs a pass over them.
-    public var largestTarget: LargestTarget? {
+    package var largestTarget: LargestTarget? {
         switch targets {
         case .labels(let list), .answers(let list):
             guard let value = list.max(), let sample = list.firstIndex(of: value) else { return nil }
@@ -60,13 +60,13 @@ public struct Dataset: Sendable {
     }
 
     /// The number of classes that the labels tell of, the largest label plus 1; nil where the targets are no labels.
-    public var classCount: Int? {
+    package var classCount: Int? {
         guard case .labels = targets else { return nil }
         return largestTarget.map { Int($0.value) + 1 }
     }
 
     /// The samples at the places `samples`, in that order; their values are not copied.
-    public func selecting(_ samples: [Int]) -> Dataset {
+    package func selecting(_ samples: [Int]) -> Dataset {
         let chosenInputs: Inputs =
             switch inputs {
             case .values(let values): .values(values.selecting(samples))

@@ -2,19 +2,19 @@ import Archives
 import Checkpoints
 
 /// Why data could not be read. Its description is one line: `PATH: what, expected X, found Y`.
-public struct DatasetError: Error, Sendable, CustomStringConvertible {
+package struct DatasetError: Error, Sendable, CustomStringConvertible {
     /// The file as the user wrote it, or the option that is at fault.
-    public var path: String
+    package var path: String
     /// The array of an `.npz` that the problem is about.
-    public var array: String?
+    package var array: String?
     /// What is wrong, in lower case without a full stop.
-    public var problem: String
-    public var expected: String?
-    public var found: String?
+    package var problem: String
+    package var expected: String?
+    package var found: String?
     /// What the user can do about it.
-    public var hint: String?
+    package var hint: String?
 
-    public init(
+    package init(
         path: String, array: String? = nil, problem: String, expected: String? = nil, found: String? = nil, hint: String? = nil
     ) {
         self.path = path
@@ -43,7 +43,7 @@ public struct DatasetError: Error, Sendable, CustomStringConvertible {
         self.init(path: path, problem: shape.problem, expected: shape.expected, found: shape.found)
     }
 
-    public var description: String {
+    package var description: String {
         var text = path + ": "
         if let array { text += "array '\(array)': " }
         text += problem

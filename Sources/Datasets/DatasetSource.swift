@@ -14,25 +14,25 @@ import Archives
 ///
 /// Bytes are divided by 255. Integers of one or two dimensions are token ids: in an `.npz`, and in an `.npy` with labels, those of 16 bits or
 /// more; in an `.npy` alone all. One dimension is flat. Each file may be compressed by itself with gzip, xz, zstd or bzip2.
-public struct DatasetSource: Sendable {
+package struct DatasetSource: Sendable {
     /// A file, `-` for standard input, or `modadd:P`, `modadd:P:train`, `modadd:P:test`.
-    public var path: String
+    package var path: String
     /// A file of the samples' labels: IDX, `.npy`, or `.npz` with `y`, `Y` or `labels`.
-    public var labels: String?
+    package var labels: String?
     /// What is subtracted from values and divides them, after bytes were divided by 255.
-    public var normalization: Normalization?
+    package var normalization: Normalization?
     /// The length of the windows that flat token ids and text are cut into.
-    public var context: Int?
+    package var context: Int?
     /// How a `.bin` stores token ids.
-    public var tokenWidth: TokenWidth
+    package var tokenWidth: TokenWidth
     /// The share of modular addition's pairs that are its train part.
-    public var trainFraction: Double
+    package var trainFraction: Double
     /// Decides the parts of modular addition.
-    public var seed: UInt64
+    package var seed: UInt64
     /// Turns text into token ids; nil where the checkpoint brought no tokenizer.
-    public var tokenize: (@Sendable (String) throws -> [Int32])?
+    package var tokenize: (@Sendable (String) throws -> [Int32])?
 
-    public init(
+    package init(
         path: String, labels: String? = nil, normalization: Normalization? = nil, context: Int? = nil, tokenWidth: TokenWidth = .uint16,
         trainFraction: Double = 0.3, seed: UInt64 = 0, tokenize: (@Sendable (String) throws -> [Int32])? = nil
     ) {
@@ -49,7 +49,7 @@ public struct DatasetSource: Sendable {
     /// Opens the data. Values of uncompressed files stay in the file until they are asked for.
     ///
     /// - Throws: ``DatasetError`` where it cannot be read, is damaged, or does not fit the options; what ``tokenize`` throws.
-    public func open() throws -> Dataset {
+    package func open() throws -> Dataset {
         if let addition = try ModularAddition(path) {
             try refuse(labels: true, normalization: true, context: true, for: "modular addition")
             return try addition.dataset(trainFraction: trainFraction, seed: seed)

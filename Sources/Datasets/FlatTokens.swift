@@ -2,7 +2,7 @@ import Archives
 import Checkpoints
 
 /// How token ids are stored in a file without a header, little-endian.
-public enum TokenWidth: String, Sendable, CaseIterable {
+package enum TokenWidth: String, Sendable, CaseIterable {
     /// 16 bits without a sign.
     case uint16
     /// 32 bits without a sign.
@@ -85,7 +85,7 @@ extension Dataset {
     ///   - context: nil is an error that asks for one.
     ///   - name: what the user wrote, which errors begin with.
     /// - Throws: ``DatasetError`` where the context is missing, or a window would have fewer than 2 ids.
-    public static func windows(of ids: [Int32], context: Int?, name: String) throws -> Dataset {
+    package static func windows(of ids: [Int32], context: Int?, name: String) throws -> Dataset {
         let windows = try TokenWindows(count: ids.count, context: context, path: name)
         if let place = ids.firstIndex(where: { $0 < 0 }) {
             throw DatasetError(

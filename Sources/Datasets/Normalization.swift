@@ -1,14 +1,14 @@
 /// What is subtracted from values and what they are then divided by, channel by channel.
-public struct Normalization: Sendable, Equatable {
+package struct Normalization: Sendable, Equatable {
     /// One for all channels, or one for each.
-    public let means: [Float]
+    package let means: [Float]
     /// As many as there are means, each positive.
-    public let deviations: [Float]
+    package let deviations: [Float]
 
     /// - Parameters:
     ///   - means: at least one.
     ///   - deviations: as many as there are means, each positive and finite.
-    public init(means: [Float], deviations: [Float]) {
+    package init(means: [Float], deviations: [Float]) {
         precondition(
             !means.isEmpty && means.count == deviations.count && deviations.allSatisfy { $0 > 0 && $0.isFinite },
             "means \(means), deviations \(deviations)")
@@ -19,7 +19,7 @@ public struct Normalization: Sendable, Equatable {
     /// Reads `MEAN,STD`, or the means of all channels and then their standard deviations: `M1,M2,M3,S1,S2,S3`.
     ///
     /// - Throws: ``DatasetError`` where the numbers are no pairs, not finite, or a deviation is not positive.
-    public init(_ text: String) throws {
+    package init(_ text: String) throws {
         func refusal(_ problem: String, expected: String, found: String) -> DatasetError {
             DatasetError(path: "--normalize", problem: problem, expected: expected, found: found)
         }

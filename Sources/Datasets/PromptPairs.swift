@@ -1,24 +1,24 @@
 import Archives
 
 /// Clean prompts with their corrupted counterparts and the answers that tell them apart, as text or as token ids.
-public struct PromptPairs: Sendable {
+package struct PromptPairs: Sendable {
     /// A prompt, or an answer of one token.
-    public enum Piece: Sendable, Equatable {
+    package enum Piece: Sendable, Equatable {
         case text(String)
         /// None negative.
         case tokens([Int32])
     }
 
     /// One clean prompt and its corrupted counterpart.
-    public struct Pair: Sendable, Equatable {
-        public let clean: Piece
-        public let corrupted: Piece
+    package struct Pair: Sendable, Equatable {
+        package let clean: Piece
+        package let corrupted: Piece
         /// The tokens that are right after the clean prompt, each one token; may be empty.
-        public let answers: [Piece]
+        package let answers: [Piece]
         /// The tokens that are wrong after the clean prompt, each one token; may be empty.
-        public let wrongAnswers: [Piece]
+        package let wrongAnswers: [Piece]
 
-        public init(clean: Piece, corrupted: Piece, answers: [Piece], wrongAnswers: [Piece]) {
+        package init(clean: Piece, corrupted: Piece, answers: [Piece], wrongAnswers: [Piece]) {
             self.clean = clean
             self.corrupted = corrupted
             self.answers = answers
@@ -27,17 +27,17 @@ public struct PromptPairs: Sendable {
     }
 
     /// What the user wrote.
-    public let name: String
+    package let name: String
     /// In the file's order.
-    public let pairs: [Pair]
+    package let pairs: [Pair]
 
-    public init(name: String, pairs: [Pair]) {
+    package init(name: String, pairs: [Pair]) {
         self.name = name
         self.pairs = pairs
     }
 
     /// Whether any prompt or answer is text, for which a tokenizer is needed.
-    public var holdsText: Bool {
+    package var holdsText: Bool {
         pairs.contains { pair in
             ([pair.clean, pair.corrupted] + pair.answers + pair.wrongAnswers).contains {
                 if case .text = $0 { true } else { false }
@@ -52,7 +52,7 @@ public struct PromptPairs: Sendable {
     /// `correct_idx` and `incorrect_idx` among others; the last two hold a token id or a list `[1, 2]`. Wrong answers may be missing in both.
     ///
     /// - Throws: ``DatasetError`` where it cannot be read or is something else.
-    public static func open(_ path: String) throws -> PromptPairs { try read(DataFile(path: path)) }
+    package static func open(_ path: String) throws -> PromptPairs { try read(DataFile(path: path)) }
 
     private static let maximumSize = 1 << 28
 
@@ -79,19 +79,19 @@ public struct PromptPairs: Sendable {
 }
 
 /// Prompt pairs as token ids: the two prompts of a pair have one length.
-public struct TokenPairs: Sendable {
-    public let name: String
-    public let clean: TokenSequences
-    public let corrupted: TokenSequences
+package struct TokenPairs: Sendable {
+    package let name: String
+    package let clean: TokenSequences
+    package let corrupted: TokenSequences
     /// The right answers of each pair, none for some or all.
-    public let answers: [[Int32]]
+    package let answers: [[Int32]]
     /// The wrong answers of each pair, none for some or all.
-    public let wrongAnswers: [[Int32]]
+    package let wrongAnswers: [[Int32]]
 
-    public var count: Int { answers.count }
+    package var count: Int { answers.count }
 
     /// The largest id among prompts and answers; 0 where there are none.
-    public var largestToken: Int32 {
+    package var largestToken: Int32 {
         let prompts = [clean, corrupted].compactMap { $0.largestToken()?.value }
         return (prompts + answers.joined() + wrongAnswers.joined()).max() ?? 0
     }
@@ -109,7 +109,7 @@ extension PromptPairs {
     ///   - spelling: the text of one token, by which an answer of several shows its split.
     /// - Throws: ``DatasetError`` where a prompt is empty, the prompts of a pair differ in length, an answer is not one token, or text
     ///   meets no tokenizer; what the closures throw.
-    public func tokenized(
+    package func tokenized(
         prompt: ((String) throws -> [Int32])?, answer: ((String) throws -> [Int32])?, spelling: ((Int32) throws -> String?)? = nil
     ) throws -> TokenPairs {
         func ids(_ piece: Piece, _ tokenize: ((String) throws -> [Int32])?) throws -> [Int32] {

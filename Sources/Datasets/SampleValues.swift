@@ -1,7 +1,7 @@
 import Checkpoints
 
 /// Numbers, an array for each sample, which stay as they are stored until a batch asks for them.
-public struct SampleValues: Sendable {
+package struct SampleValues: Sendable {
     /// What stored numbers stand for.
     enum Scale: Sendable {
         /// Themselves.
@@ -11,11 +11,11 @@ public struct SampleValues: Sendable {
     }
 
     /// The shape of one sample, slowest dimension first: `[28, 28]`, `[3, 32, 32]`.
-    public let shape: [Int]
+    package let shape: [Int]
     /// The numbers of one sample.
-    public let valuesPerSample: Int
+    package let valuesPerSample: Int
     /// The number of samples.
-    public var count: Int { selection.count }
+    package var count: Int { selection.count }
 
     private let record: TensorRecord
     private let scale: Scale
@@ -54,7 +54,7 @@ public struct SampleValues: Sendable {
     /// - Parameters:
     ///   - target: ``valuesPerSample`` places for each of the samples.
     ///   - samples: places in this collection, in any order.
-    public func fill(_ target: UnsafeMutableBufferPointer<Float>, samples: some Collection<Int>) {
+    package func fill(_ target: UnsafeMutableBufferPointer<Float>, samples: some Collection<Int>) {
         precondition(target.count == samples.count * valuesPerSample, "\(target.count) places for \(samples.count) samples of \(shape)")
         var written = 0
         var run = 0..<0
@@ -77,7 +77,7 @@ public struct SampleValues: Sendable {
     }
 
     /// The values of the samples as an array; see ``fill(_:samples:)``.
-    public func values(of samples: some Collection<Int>) -> [Float] {
+    package func values(of samples: some Collection<Int>) -> [Float] {
         let size = samples.count * valuesPerSample
         return [Float](unsafeUninitializedCapacity: size) { target, count in
             fill(UnsafeMutableBufferPointer(rebasing: target[..<size]), samples: samples)

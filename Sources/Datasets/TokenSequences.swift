@@ -1,12 +1,12 @@
 import Checkpoints
 
 /// Sequences of token ids, none negative. Ids of files stay as they are stored until a sample is asked for.
-public struct TokenSequences: Sendable {
+package struct TokenSequences: Sendable {
     /// The largest id and where it is first.
-    public struct LargestToken: Sendable, Equatable {
-        public let value: Int32
-        public let sample: Int
-        public let position: Int
+    package struct LargestToken: Sendable, Equatable {
+        package let value: Int32
+        package let sample: Int
+        package let position: Int
     }
 
     private enum Storage: Sendable {
@@ -27,10 +27,10 @@ public struct TokenSequences: Sendable {
     private let selection: SampleSelection
 
     /// The number of sequences.
-    public var count: Int { selection.count }
+    package var count: Int { selection.count }
 
     /// Sequences of any lengths; no id is negative.
-    public init(_ sequences: [[Int32]]) {
+    package init(_ sequences: [[Int32]]) {
         var ids: [Int32] = []
         var starts = [0]
         for sequence in sequences {
@@ -68,13 +68,13 @@ public struct TokenSequences: Sendable {
     }
 
     /// The number of ids in a sample.
-    public func length(of sample: Int) -> Int { place(of: sample).count }
+    package func length(of sample: Int) -> Int { place(of: sample).count }
 
     /// The number of ids in the longest sample; 0 where there are none.
-    public var maximumLength: Int { (0..<count).reduce(0) { max($0, length(of: $1)) } }
+    package var maximumLength: Int { (0..<count).reduce(0) { max($0, length(of: $1)) } }
 
     /// The ids of a sample. The slice's indices mean nothing: count from its `startIndex`.
-    public func tokens(of sample: Int) -> ArraySlice<Int32> {
+    package func tokens(of sample: Int) -> ArraySlice<Int32> {
         let place = place(of: sample)
         switch storage {
         case .listed(let ids):
@@ -93,7 +93,7 @@ public struct TokenSequences: Sendable {
     }
 
     /// The largest id with the first sample and position that has it; nil where there are no ids. Costs a pass over all.
-    public func largestToken() -> LargestToken? {
+    package func largestToken() -> LargestToken? {
         var largest: LargestToken?
         for sample in 0..<count {
             let ids = tokens(of: sample)

@@ -3,14 +3,14 @@ import Tensors
 /// Goes through batches on several threads and hands on the results in the order of the batches.
 ///
 /// Where there are fewer batches than threads, each batch gets a team of several.
-public struct BatchLoop: Sendable {
-    public let count: Int
-    public let threads: Int
+package struct BatchLoop: Sendable {
+    package let count: Int
+    package let threads: Int
     /// The batches whose results wait to be handed on at one time.
-    public let wave: Int
+    package let wave: Int
 
     /// - Parameter wave: the results that may be in memory at once; at least as many as threads are used.
-    public init(count: Int, threads: Int, wave: Int? = nil) {
+    package init(count: Int, threads: Int, wave: Int? = nil) {
         self.count = count
         self.threads = max(1, threads)
         self.wave = max(wave ?? 16 * max(1, threads), min(max(1, threads), max(1, count)))
@@ -19,7 +19,7 @@ public struct BatchLoop: Sendable {
     /// Calls `compute` for each batch with a worker of its own thread, and `consume` with the results in order.
     ///
     /// - Parameter worker: makes what one thread needs, given its team; a worker is kept from batch to batch.
-    public func run<Worker, Result: Sendable>(
+    package func run<Worker, Result: Sendable>(
         worker: @Sendable (Team) throws -> Worker, compute: @Sendable (Worker, Int) throws -> Result, consume: (Int, Result) throws -> Void
     ) throws {
         guard count > 0 else { return }

@@ -3,14 +3,14 @@ import Datasets
 import Networks
 
 /// Data that a model cannot be given. Its description is one line that begins with the data's name.
-public struct DataFitError: Error, Sendable, CustomStringConvertible {
-    public let data: String
-    public let problem: String
-    public let expected: String?
-    public let found: String?
-    public let hint: String?
+package struct DataFitError: Error, Sendable, CustomStringConvertible {
+    package let data: String
+    package let problem: String
+    package let expected: String?
+    package let found: String?
+    package let hint: String?
 
-    public init(_ data: String, _ problem: String, expected: String? = nil, found: String? = nil, hint: String? = nil) {
+    package init(_ data: String, _ problem: String, expected: String? = nil, found: String? = nil, hint: String? = nil) {
         self.data = data
         self.problem = problem
         self.expected = expected
@@ -18,7 +18,7 @@ public struct DataFitError: Error, Sendable, CustomStringConvertible {
         self.hint = hint
     }
 
-    public var description: String {
+    package var description: String {
         var text = "\(data): \(problem)"
         if let expected { text += ", expected \(expected)" }
         if let found { text += ", found \(found)" }
@@ -28,12 +28,12 @@ public struct DataFitError: Error, Sendable, CustomStringConvertible {
 }
 
 /// Whether a network can be given a data set, found out before anything runs.
-public struct DataFit {
+package struct DataFit {
     /// The shape of a sample of numbers as the network reads it; nil for tokens.
-    public let sampleShape: [Int]?
+    package let sampleShape: [Int]?
 
     /// - Throws: ``DataFitError`` naming the data and the sample.
-    public init(_ network: Network, _ dataset: Dataset) throws(DataFitError) {
+    package init(_ network: Network, _ dataset: Dataset) throws(DataFitError) {
         let name = dataset.name
         do throws(NetworkError) {
             switch (dataset.inputs, network.input) {

@@ -3,22 +3,22 @@ import Networks
 import Tensors
 
 /// Runs a network over a data set.
-public struct Evaluator: Sendable {
-    public let batches: SampleBatches
-    public let threads: Int
+package struct Evaluator: Sendable {
+    package let batches: SampleBatches
+    package let threads: Int
     /// The network's own where nil.
-    public let parameters: ParameterValues?
+    package let parameters: ParameterValues?
 
-    public init(_ batches: SampleBatches, threads: Int, parameters: ParameterValues? = nil) {
+    package init(_ batches: SampleBatches, threads: Int, parameters: ParameterValues? = nil) {
         self.batches = batches
         self.threads = threads
         self.parameters = parameters
     }
 
-    public var network: Network { batches.network }
+    package var network: Network { batches.network }
 
     /// The number of classes that outcomes are counted by: those of labels and answers, none for running text.
-    public var classCount: Int {
+    package var classCount: Int {
         switch batches.dataset.targets {
         case .labels, .answers: network.outputWidth
         case .nextToken, .none: 0
@@ -30,7 +30,7 @@ public struct Evaluator: Sendable {
     /// - Parameters:
     ///   - logits: called with the scores of each batch in order, where they are wanted.
     ///   - progress: called with the number of samples done.
-    public func evaluate(
+    package func evaluate(
         logits: ((Tensor) throws -> Void)? = nil, answers consume: ((Answers) throws -> Void)? = nil, progress: (Int) -> Void = { _ in }
     ) throws -> Outcome {
         var outcome = Outcome(classCount: classCount)
@@ -58,27 +58,27 @@ public struct Evaluator: Sendable {
 }
 
 /// One thread's executors, made when a batch of a new shape comes and kept as long as the shape stays.
-public final class BatchWorker {
-    public let batches: SampleBatches
-    public let team: Team
+package final class BatchWorker {
+    package let batches: SampleBatches
+    package let team: Team
     private let parameters: ParameterValues?
     private let arena = Arena()
     private var executor: Executor?
 
     /// - Parameter parameters: the network's own where nil.
-    public init(_ batches: SampleBatches, team: Team, parameters: ParameterValues? = nil) {
+    package init(_ batches: SampleBatches, team: Team, parameters: ParameterValues? = nil) {
         self.batches = batches
         self.team = team
         self.parameters = parameters
     }
 
     /// Runs the network on a batch; the values hold until this worker's next run.
-    public func run(_ place: Int, request: RunRequest) throws -> RecordedRun {
+    package func run(_ place: Int, request: RunRequest) throws -> RecordedRun {
         try run(batches.batch(place), request: request)
     }
 
     /// Runs the network on a batch of its own.
-    public func run(_ batch: Batch, request: RunRequest) throws -> RecordedRun {
+    package func run(_ batch: Batch, request: RunRequest) throws -> RecordedRun {
         if executor?.batch != batch.shape || executor?.request.recorded != request.recorded {
             executor = try Executor(batches.network, batch: batch.shape, request: request, team: team, arena: arena)
         }

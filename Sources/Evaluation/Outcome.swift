@@ -1,30 +1,30 @@
 /// How well a model answers: sums over the answers that were asked for.
-public struct Outcome: Sendable {
+package struct Outcome: Sendable {
     /// The same for the answers of one class.
-    public struct Class: Sendable, Equatable {
-        public var count = 0
-        public var correct = 0
+    package struct Class: Sendable, Equatable {
+        package var count = 0
+        package var correct = 0
         /// Sum of the losses in nats.
-        public var loss = 0.0
+        package var loss = 0.0
 
-        public init() {}
+        package init() {}
 
         /// The share of right answers; nil where none was asked for.
-        public var accuracy: Double? { count > 0 ? Double(correct) / Double(count) : nil }
+        package var accuracy: Double? { count > 0 ? Double(correct) / Double(count) : nil }
         /// The mean loss in nats; nil where none was asked for.
-        public var meanLoss: Double? { count > 0 ? loss / Double(count) : nil }
+        package var meanLoss: Double? { count > 0 ? loss / Double(count) : nil }
     }
 
     /// All answers.
-    public private(set) var total = Class()
+    package private(set) var total = Class()
     /// By the class of the right answer; empty where classes are tokens of a text.
-    public private(set) var classes: [Class]
+    package private(set) var classes: [Class]
 
     /// - Parameter classCount: the number of classes; 0 where answers are not counted by class.
-    public init(classCount: Int) { classes = Array(repeating: Class(), count: classCount) }
+    package init(classCount: Int) { classes = Array(repeating: Class(), count: classCount) }
 
     /// Counts an answer.
-    public mutating func add(target: Int, isCorrect: Bool, loss: Double) {
+    package mutating func add(target: Int, isCorrect: Bool, loss: Double) {
         total.count += 1
         total.correct += isCorrect ? 1 : 0
         total.loss += loss
@@ -34,7 +34,7 @@ public struct Outcome: Sendable {
         classes[target].loss += loss
     }
 
-    public static func += (a: inout Outcome, b: Outcome) {
+    package static func += (a: inout Outcome, b: Outcome) {
         func add(_ x: inout Class, _ y: Class) {
             x.count += y.count
             x.correct += y.correct
@@ -44,31 +44,31 @@ public struct Outcome: Sendable {
         for place in a.classes.indices where place < b.classes.count { add(&a.classes[place], b.classes[place]) }
     }
 
-    public var accuracy: Double? { total.accuracy }
-    public var loss: Double? { total.meanLoss }
+    package var accuracy: Double? { total.accuracy }
+    package var loss: Double? { total.meanLoss }
 }
 
 /// The answers to one batch, one by one.
-public struct Answers: Sendable {
+package struct Answers: Sendable {
     /// The sample of each answer.
-    public var samples: [Int] = []
+    package var samples: [Int] = []
     /// The place in the sample's sequence at which the answer is given; 0 for samples without one.
-    public var positions: [Int] = []
+    package var positions: [Int] = []
     /// The right class or token.
-    public var targets: [Int32] = []
+    package var targets: [Int32] = []
     /// What the model says: the class of the highest score, the first of equals.
-    public var predictions: [Int32] = []
+    package var predictions: [Int32] = []
     /// In nats.
-    public var losses: [Double] = []
+    package var losses: [Double] = []
 
-    public init() {}
+    package init() {}
 
-    public var count: Int { targets.count }
+    package var count: Int { targets.count }
 
-    public func isCorrect(_ place: Int) -> Bool { predictions[place] == targets[place] }
+    package func isCorrect(_ place: Int) -> Bool { predictions[place] == targets[place] }
 
     /// The sums over the answers.
-    public func outcome(classCount: Int) -> Outcome {
+    package func outcome(classCount: Int) -> Outcome {
         var outcome = Outcome(classCount: classCount)
         for place in targets.indices { outcome.add(target: Int(targets[place]), isCorrect: isCorrect(place), loss: losses[place]) }
         return outcome

@@ -3,11 +3,11 @@ import Networks
 import Tensors
 
 /// A data set cut into batches that a network takes: consecutive samples of one shape.
-public struct SampleBatches: Sendable {
-    public let network: Network
-    public let dataset: Dataset
+package struct SampleBatches: Sendable {
+    package let network: Network
+    package let dataset: Dataset
     /// The samples of each batch.
-    public let ranges: [Range<Int>]
+    package let ranges: [Range<Int>]
     /// The shape of one sample of numbers, as the network reads it; nil for tokens.
     private let sampleShape: [Int]?
 
@@ -19,7 +19,7 @@ public struct SampleBatches: Sendable {
     ///   - batchSize: the samples of a batch; chosen by the memory that a run takes where nil.
     ///   - request: what a run will compute, by which its memory is measured; its output alone where nil.
     /// - Throws: ``NetworkError`` or ``DataFitError`` where the data does not fit the network.
-    public init(_ dataset: Dataset, for network: Network, batchSize: Int? = nil, request: RunRequest? = nil) throws {
+    package init(_ dataset: Dataset, for network: Network, batchSize: Int? = nil, request: RunRequest? = nil) throws {
         let request = request ?? RunRequest(recorded: [network.output])
         self.network = network
         self.dataset = dataset
@@ -84,21 +84,21 @@ public struct SampleBatches: Sendable {
     }
 
     /// The shape of a batch.
-    public func shape(_ place: Int) -> BatchShape { shape(samples: ranges[place].count, like: ranges[place].lowerBound) }
+    package func shape(_ place: Int) -> BatchShape { shape(samples: ranges[place].count, like: ranges[place].lowerBound) }
 
     /// The shape of a batch of as many samples as shaped as the sample `first`.
-    public func shape(samples: Int, like first: Int) -> BatchShape {
+    package func shape(samples: Int, like first: Int) -> BatchShape {
         Self.shape(samples: samples, sampleShape: sampleShape, length: length(of: first))
     }
 
     /// The length of a sample's sequence; 0 for samples of numbers.
-    public func length(of sample: Int) -> Int { Self.length(of: sample, dataset) }
+    package func length(of sample: Int) -> Int { Self.length(of: sample, dataset) }
 
     /// What the network is given for a batch.
-    public func batch(_ place: Int) -> Batch { batch(of: Array(ranges[place])) }
+    package func batch(_ place: Int) -> Batch { batch(of: Array(ranges[place])) }
 
     /// What the network is given for any samples of one shape.
-    public func batch(of samples: [Int]) -> Batch {
+    package func batch(of samples: [Int]) -> Batch {
         switch dataset.inputs {
         case .values(let values):
             let tensor = Tensor(uninitialized: [samples.count] + (sampleShape ?? values.shape))
@@ -116,10 +116,10 @@ public struct SampleBatches: Sendable {
     /// The answers of a batch, one for each row of scores; -1 for rows that nobody asks about.
     ///
     /// The rows are samples where the network scores samples, [samples, classes], else positions, [samples, length, vocabulary].
-    public func targets(_ place: Int, outputShape: [Int]) -> [Int32] { targets(of: Array(ranges[place]), outputShape: outputShape) }
+    package func targets(_ place: Int, outputShape: [Int]) -> [Int32] { targets(of: Array(ranges[place]), outputShape: outputShape) }
 
     /// The answers of any samples of one shape; see ``targets(_:outputShape:)``.
-    public func targets(of samples: [Int], outputShape: [Int]) -> [Int32] {
+    package func targets(of samples: [Int], outputShape: [Int]) -> [Int32] {
         let length = outputShape.count == 3 ? outputShape[1] : 1
         switch dataset.targets {
         case .labels(let labels), .answers(let labels):
@@ -143,5 +143,5 @@ public struct SampleBatches: Sendable {
 
 extension Dataset.Targets {
     /// Whether there are answers to compare with.
-    public var areKnown: Bool { if case .none = self { false } else { true } }
+    package var areKnown: Bool { if case .none = self { false } else { true } }
 }

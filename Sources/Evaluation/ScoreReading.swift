@@ -6,10 +6,10 @@ import Tensors
 /// Scores of classes are the network's output. Those of tokens, [samples, length, vocabulary], can be larger than the model: they are
 /// made from the input of the last linear layer a tile of rows at a time, and used before the next tile is made. The tiles depend on the
 /// vocabulary alone.
-public struct ScoreReading: Sendable {
-    public let network: Network
+package struct ScoreReading: Sendable {
+    package let network: Network
     /// The node that a run records for its scores to be read.
-    public let node: NodeID
+    package let node: NodeID
     /// The rows of scores that are made at a time; nil where the recorded values are the scores.
     private let tileRows: Int?
 
@@ -17,7 +17,7 @@ public struct ScoreReading: Sendable {
     private static let budget = 1 << 24
 
     /// Scores of tokens in tiles, all others as the network's output.
-    public init(_ network: Network) {
+    package init(_ network: Network) {
         self.network = network
         let last = network.nodes[network.output.index]
         if case .tokens = network.input, last.operation is Linear {
@@ -30,14 +30,14 @@ public struct ScoreReading: Sendable {
     }
 
     /// Scores that are the network's output, for runs in which the last layer's output itself is recorded or changed.
-    public init(output network: Network) {
+    package init(output network: Network) {
         self.network = network
         node = network.output
         tileRows = nil
     }
 
     /// The shape of the scores that the recorded values give.
-    public func shape(of values: Tensor) -> [Int] {
+    package func shape(of values: Tensor) -> [Int] {
         tileRows == nil ? values.shape : values.shape.dropLast() + [network.outputWidth]
     }
 
@@ -49,7 +49,7 @@ public struct ScoreReading: Sendable {
     ///   - kept: where all scores are written, in their shape; nil where they are needed in `body` alone.
     ///   - isWanted: whether the scores of these rows are needed where they are not kept.
     ///   - body: gets the rows and their scores [rows, width], which hold until it returns.
-    public func forEachTile(
+    package func forEachTile(
         _ values: Tensor, parameters: ParameterValues, keeping kept: Tensor? = nil, team: Team, isWanted: (Range<Int>) -> Bool,
         _ body: (Range<Int>, Tensor) -> Void
     ) {
@@ -82,7 +82,7 @@ extension SampleBatches {
     ///   - parameters: those of the run; the network's own where nil.
     ///   - kept: where all scores are written, in their shape, where they are wanted.
     /// - Throws: ``DataFitError`` where the output is no table of scores.
-    public func answers(
+    package func answers(
         _ place: Int, from values: Tensor, by reading: ScoreReading, parameters: ParameterValues? = nil, keeping kept: Tensor? = nil,
         team: Team
     ) throws -> Answers {

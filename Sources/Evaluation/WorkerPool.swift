@@ -1,7 +1,7 @@
 import Synchronization
 
 /// What threads use one at a time, kept while nobody uses it.
-public final class WorkerPool<Worker>: Sendable {
+package final class WorkerPool<Worker>: Sendable {
     /// A worker is in one thread's hands only, between being taken and being given back.
     private struct Idle: @unchecked Sendable {
         var workers: [Worker] = []
@@ -9,16 +9,16 @@ public final class WorkerPool<Worker>: Sendable {
 
     private let idle = Mutex(Idle())
 
-    public init() {}
+    package init() {}
 
     /// One that is idle; nil where a new one must be made.
-    public func take() -> Worker? {
+    package func take() -> Worker? {
         let box = idle.withLock { Box(worker: $0.workers.popLast()) }
         return box.worker
     }
 
     /// Gives back what was taken or made.
-    public func give(_ worker: Worker) {
+    package func give(_ worker: Worker) {
         let box = Box(worker: worker)
         idle.withLock { idle in
             if let worker = box.worker { idle.workers.append(worker) }

@@ -5,17 +5,17 @@ import Networks
 import Tensors
 
 /// A layer whose clusters are switched: where it is in the network, and which neurons are in which cluster.
-public struct AblatedLayer: Sendable {
-    public let layer: Layer
+package struct AblatedLayer: Sendable {
+    package let layer: Layer
     /// The node whose output the layer's out-neurons are, before the nonlinearity where there is one.
-    public let node: NodeID
-    public let parameter: ParameterID
-    public let clustering: LayerClustering
+    package let node: NodeID
+    package let parameter: ParameterID
+    package let clustering: LayerClustering
     /// Neurons without weights, which are in no cluster and stay as they are.
-    public let isolatedCount: Int
+    package let isolatedCount: Int
 
     /// - Throws: ``AblationError`` where the network does not read the layer as a matrix of neurons, or the clusters do not partition it.
-    public init(_ layer: Layer, in network: Network, clustering: LayerClustering) throws {
+    package init(_ layer: Layer, in network: Network, clustering: LayerClustering) throws {
         self.layer = layer
         self.clustering = clustering
         guard let parameter = network.parameter(named: layer.name) else {
@@ -71,7 +71,7 @@ public struct AblatedLayer: Sendable {
         }
     }
 
-    public var clusterCount: Int { clustering.clusterCount }
+    package var clusterCount: Int { clustering.clusterCount }
 
     /// The network's weight with everything but the wanted rows and columns set to 0, written to `target`.
     ///
@@ -104,20 +104,20 @@ public struct AblatedLayer: Sendable {
 }
 
 /// Why clusters cannot be ablated. Its description is one line without the checkpoint's path.
-public struct AblationError: Error, Sendable, CustomStringConvertible {
-    public let layer: String
-    public let problem: String
-    public let expected: String?
-    public let found: String?
+package struct AblationError: Error, Sendable, CustomStringConvertible {
+    package let layer: String
+    package let problem: String
+    package let expected: String?
+    package let found: String?
 
-    public init(layer: String, _ problem: String, expected: String? = nil, found: String? = nil) {
+    package init(layer: String, _ problem: String, expected: String? = nil, found: String? = nil) {
         self.layer = layer
         self.problem = problem
         self.expected = expected
         self.found = found
     }
 
-    public var description: String {
+    package var description: String {
         var text = "layer '\(layer)': \(problem)"
         if let expected { text += ", expected \(expected)" }
         if let found { text += ", found \(found)" }

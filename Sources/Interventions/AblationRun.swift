@@ -5,10 +5,10 @@ import Tensors
 
 extension ClusterAblation {
     /// The answers to one batch under all interventions on the given clusters, sample by sample.
-    public struct BatchAnswers: Sendable {
-        public let intact: Answers
+    package struct BatchAnswers: Sendable {
+        package let intact: Answers
         /// For each layer its rows' answers.
-        public let layers: [[Answers]]
+        package let layers: [[Answers]]
     }
 
     /// Ablates the clusters of `layers` one at a time and evaluates each changed model.
@@ -18,7 +18,7 @@ extension ClusterAblation {
     /// - Parameters:
     ///   - answers: called with each batch's answers in order, where they are wanted.
     ///   - progress: called with the share of the work that one more batch is.
-    public func run(
+    package func run(
         _ layers: [AblatedLayer], on batches: SampleBatches, threads: Int, answers: ((BatchAnswers) throws -> Void)? = nil,
         progress: (Double) -> Void = { _ in }
     ) throws -> AblationResult {

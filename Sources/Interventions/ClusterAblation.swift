@@ -4,9 +4,9 @@ import Networks
 import Tensors
 
 /// How clusters of a layer are switched off and on, and against what they are compared [Golechha et al., section 5].
-public struct ClusterAblation: Sendable {
+package struct ClusterAblation: Sendable {
     /// What is taken away.
-    public enum Reading: String, Sendable, CaseIterable {
+    package enum Reading: String, Sendable, CaseIterable {
         /// The outputs of the out-neurons are replaced, before the nonlinearity.
         case activations
         /// The weights of the out-neurons' rows and the in-neurons' columns are set to 0.
@@ -14,7 +14,7 @@ public struct ClusterAblation: Sendable {
     }
 
     /// What is put in an output's place.
-    public enum Fill: String, Sendable, CaseIterable {
+    package enum Fill: String, Sendable, CaseIterable {
         case zero
         /// The neuron's mean over the data and all positions.
         case mean
@@ -23,20 +23,20 @@ public struct ClusterAblation: Sendable {
     }
 
     /// Which neurons are switched.
-    public enum Switch: String, Sendable, CaseIterable {
+    package enum Switch: String, Sendable, CaseIterable {
         /// Type 1: the cluster is off, the rest stays.
         case off
         /// Type 2: the cluster stays, the rest is off.
         case on
     }
 
-    public var reading: Reading
-    public var fill: Fill
+    package var reading: Reading
+    package var fill: Fill
     /// How many random clusterings of the same sizes are ablated beside the given one.
-    public var controls: Int
-    public var seed: UInt64
+    package var controls: Int
+    package var seed: UInt64
 
-    public init(reading: Reading = .activations, fill: Fill = .zero, controls: Int = 0, seed: UInt64 = 0) {
+    package init(reading: Reading = .activations, fill: Fill = .zero, controls: Int = 0, seed: UInt64 = 0) {
         self.reading = reading
         self.fill = fill
         self.controls = controls
@@ -45,56 +45,56 @@ public struct ClusterAblation: Sendable {
 }
 
 /// What an ablation found.
-public struct AblationResult: Sendable {
+package struct AblationResult: Sendable {
     /// The model as it is.
-    public internal(set) var intact: Outcome
-    public internal(set) var layers: [Layer]
+    package internal(set) var intact: Outcome
+    package internal(set) var layers: [Layer]
 
     /// One layer's clusters.
-    public struct Layer: Sendable {
-        public let name: String
-        public let site: String
-        public let clusterCount: Int
-        public internal(set) var rows: [Row]
+    package struct Layer: Sendable {
+        package let name: String
+        package let site: String
+        package let clusterCount: Int
+        package internal(set) var rows: [Row]
         /// How many answers that the intact model gets right become wrong under exactly 0, 1, ..., k of the clusters' interventions.
-        public internal(set) var dependence: [ClusterAblation.Switch: [Int]]
+        package internal(set) var dependence: [ClusterAblation.Switch: [Int]]
     }
 
     /// One intervention.
-    public struct Row: Sendable {
-        public let kind: ClusterAblation.Switch
-        public let cluster: Int
+    package struct Row: Sendable {
+        package let kind: ClusterAblation.Switch
+        package let cluster: Int
         /// The out-neurons that were switched.
-        public let neurons: Int
-        public internal(set) var outcome: Outcome
+        package let neurons: Int
+        package internal(set) var outcome: Outcome
         /// What the intervention did to the layer's output.
-        public internal(set) var change = InterventionChange()
+        package internal(set) var change = InterventionChange()
         /// Sum of squares of the layer's intact output over all samples.
-        public internal(set) var squaredOutput = 0.0
-        public internal(set) var control: Control?
+        package internal(set) var squaredOutput = 0.0
+        package internal(set) var control: Control?
 
         /// The root of the summed squared changes over that of the layer's intact output; nil for an output of zeros.
-        public var relativeChange: Double? {
+        package var relativeChange: Double? {
             squaredOutput > 0 ? (change.squaredChange / squaredOutput).squareRoot() : nil
         }
 
         /// Whether the intervention changed no activation at all, which makes its outcome no result.
-        public var movedNothing: Bool { change.changed == 0 }
+        package var movedNothing: Bool { change.changed == 0 }
     }
 
     /// The same intervention on random sets of as many neurons.
-    public struct Control: Sendable, Equatable {
-        public let samples: Int
-        public let accuracy: Comparison
-        public let loss: Comparison
+    package struct Control: Sendable, Equatable {
+        package let samples: Int
+        package let accuracy: Comparison
+        package let loss: Comparison
 
         /// Where a value lies among the random ones.
-        public struct Comparison: Sendable, Equatable {
-            public let mean: Double?
+        package struct Comparison: Sendable, Equatable {
+            package let mean: Double?
             /// With n - 1 in the denominator; nil for fewer than two.
-            public let standardDeviation: Double?
+            package let standardDeviation: Double?
             /// (1 + the random sets that do at least as much) / (n + 1): as much harm for OFF, as little for ON.
-            public let p: Double?
+            package let p: Double?
         }
     }
 }

@@ -2,11 +2,11 @@ import Datasets
 import Tensors
 
 /// For each sample another one of the same shape whose activations take its place: one turn of a cycle through all samples in random order.
-public struct ResampledPartners: Sendable {
+package struct ResampledPartners: Sendable {
     /// The partner of each sample; itself where no other has its length.
-    public let partners: [Int]
+    package let partners: [Int]
 
-    public init(_ dataset: Dataset, seed: UInt64) {
+    package init(_ dataset: Dataset, seed: UInt64) {
         var groups: [Int: [Int]] = [:]
         for sample in 0..<dataset.count {
             let length = if case .tokens(let tokens) = dataset.inputs { tokens.length(of: sample) } else { 0 }

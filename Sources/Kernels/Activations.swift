@@ -60,7 +60,7 @@ private func geluArgument(_ x: Float) -> (value: Float, slope: Float) {
 /// y_i = f(x_i); x and y may be the same.
 ///
 /// - Parameter function: 0 ReLU, 1 GELU, 2 GELU by tanh, 3 SiLU, 4 tanh, 5 logistic.
-public func activate(_ function: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) {
+package func activate(_ function: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int) {
     switch function {
     case 0: mapElements(x, y, count) { $0 < 0 ? 0 : $0 }
     case 1: mapElements(x, y, count) { $0 * normalDistribution($0).value }
@@ -72,7 +72,7 @@ public func activate(_ function: Int, _ x: UnsafePointer<Float>, _ y: UnsafeMuta
 }
 
 /// gradient_i += f'(x_i) * outputGradient_i; functions as in ``activate(_:_:_:_:)``.
-public func addActivationGradient(
+package func addActivationGradient(
     _ function: Int, _ x: UnsafePointer<Float>, _ outputGradient: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>,
     _ count: Int
 ) {
@@ -109,7 +109,7 @@ public func addActivationGradient(
 }
 
 /// y_i = a_i * b_i; y may be a.
-public func multiply(
+package func multiply(
     _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int
 ) {
     if a == UnsafePointer(y) {
@@ -120,7 +120,7 @@ public func multiply(
 }
 
 /// target_i += a_i * b_i.
-public func addProduct(
+package func addProduct(
     _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ count: Int
 ) {
     for i in 0..<count { target[i] += a[i] * b[i] }

@@ -39,12 +39,12 @@ private func summed(_ count: Int, _ terms: (Int) -> Vector, _ single: (Int) -> F
 }
 
 /// The sum of x.
-public func sum(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
+package func sum(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
     summed(count, { load(x + $0) }, { x[$0] })
 }
 
 /// The sum of (x - mean)^2.
-public func sumOfSquares(_ x: UnsafePointer<Float>, around mean: Float, _ count: Int) -> Double {
+package func sumOfSquares(_ x: UnsafePointer<Float>, around mean: Float, _ count: Int) -> Double {
     summed(
         count,
         {
@@ -55,17 +55,17 @@ public func sumOfSquares(_ x: UnsafePointer<Float>, around mean: Float, _ count:
 }
 
 /// The sum of (x - mean) y.
-public func sumOfProducts(_ x: UnsafePointer<Float>, around mean: Float, _ y: UnsafePointer<Float>, _ count: Int) -> Double {
+package func sumOfProducts(_ x: UnsafePointer<Float>, around mean: Float, _ y: UnsafePointer<Float>, _ count: Int) -> Double {
     summed(count, { (load(x + $0) - mean) * load(y + $0) }, { (x[$0] - mean) * y[$0] })
 }
 
 /// out = scale x + shift.
-public func scaleAndShift(_ x: UnsafePointer<Float>, _ scale: Float, _ shift: Float, _ out: UnsafeMutablePointer<Float>, _ count: Int) {
+package func scaleAndShift(_ x: UnsafePointer<Float>, _ scale: Float, _ shift: Float, _ out: UnsafeMutablePointer<Float>, _ count: Int) {
     for i in 0..<count { out[i] = x[i] * scale + shift }
 }
 
 /// out += scale y + slope (x - mean) + shift.
-public func addLinear(
+package func addLinear(
     _ y: UnsafePointer<Float>, _ scale: Float, _ x: UnsafePointer<Float>, _ mean: Float, _ slope: Float, _ shift: Float,
     _ out: UnsafeMutablePointer<Float>, _ count: Int
 ) {

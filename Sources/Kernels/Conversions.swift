@@ -9,26 +9,26 @@ private func convert<Source: BitwiseCopyable, Target>(
     }
 }
 
-public func convertF32(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+package func convertF32(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
     target.withMemoryRebound(to: UInt8.self, capacity: count * 4) {
         UnsafeMutableRawPointer($0).copyMemory(from: source, byteCount: count * 4)
     }
 }
 
-public func convertF64(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int) {
+package func convertF64(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int) {
     UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: count * 8)
 }
 
-public func convertF64(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+package func convertF64(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
     convert(source, target, count) { (bits: UInt64) in Float(Double(bitPattern: bits)) }
 }
 
-public func convertBF16(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+package func convertBF16(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
     convert(source, target, count) { (bits: UInt16) in Float(bitPattern: UInt32(bits) &<< 16) }
 }
 
 /// Half precision by integer arithmetic: the exponent is moved by a multiplication, which also makes subnormals right.
-public func convertF16(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+package func convertF16(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
     let scale = Float(bitPattern: UInt32(254 - 15) << 23)
     convert(source, target, count) { (bits: UInt16) in
         let magnitude = UInt32(bits & 0x7FFF) &<< 13
@@ -40,34 +40,34 @@ public func convertF16(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointe
 }
 
 /// Types of one byte by a table of their 256 values.
-public func convertTable(
+package func convertTable(
     _ source: UnsafeRawPointer, _ table: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ count: Int
 ) {
     let bytes = source.assumingMemoryBound(to: UInt8.self)
     for i in 0..<count { target[i] = table[Int(bytes[i])] }
 }
 
-public func convertI8(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+package func convertI8(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
     convert(source, target, count) { (value: Int8) in Float(value) }
 }
-public func convertU8(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+package func convertU8(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
     convert(source, target, count) { (value: UInt8) in Float(value) }
 }
-public func convertI16(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+package func convertI16(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
     convert(source, target, count) { (value: Int16) in Float(value) }
 }
-public func convertU16(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+package func convertU16(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
     convert(source, target, count) { (value: UInt16) in Float(value) }
 }
-public func convertI32(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int) {
+package func convertI32(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int) {
     convert(source, target, count) { (value: Int32) in Double(value) }
 }
-public func convertU32(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int) {
+package func convertU32(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int) {
     convert(source, target, count) { (value: UInt32) in Double(value) }
 }
-public func convertI64(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int) {
+package func convertI64(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int) {
     convert(source, target, count) { (value: Int64) in Double(value) }
 }
-public func convertU64(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int) {
+package func convertU64(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int) {
     convert(source, target, count) { (value: UInt64) in Double(value) }
 }

@@ -63,7 +63,7 @@ private struct Places {
 /// - Parameters:
 ///   - weights: rows in blocks of four, [block, tap, 4], zeros behind the last row.
 ///   - starts: what each row begins with, a whole number of blocks.
-public func correlate(
+package func correlate(
     _ input: UnsafePointer<Float>, _ offsets: UnsafePointer<Int32>, _ taps: Int, _ weights: UnsafePointer<Float>, _ rows: Int,
     _ starts: UnsafePointer<Float>?, _ height: Int, _ width: Int, _ inputStride: Int, _ output: UnsafeMutablePointer<Float>
 ) {
@@ -149,7 +149,7 @@ public func correlate(
 ///   - width: a multiple of sixteen.
 ///   - gradientPlane: the distance between rows of the product; `gradientStride` that between rows of places.
 ///   - sumsStride: the distance between rows of `sums`.
-public func addTapProducts(
+package func addTapProducts(
     _ gradient: UnsafePointer<Float>, _ gradientPlane: Int, _ gradientStride: Int, _ gradientSample: Int, _ rows: Int,
     _ input: UnsafePointer<Float>, _ offsets: UnsafePointer<Int32>, _ taps: Int, _ inputStride: Int, _ inputSample: Int,
     _ height: Int, _ width: Int, _ samples: Int, _ sums: UnsafeMutablePointer<Float>, _ sumsStride: Int

@@ -11,7 +11,7 @@ private func half(_ source: UnsafeRawPointer) -> Float {
 }
 
 /// q4_0: half d, 16 bytes of two nibbles q; element i is the low nibble of byte i, element 16 + i the high one; d * (q - 8).
-public func dequantizeQ4_0(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
+package func dequantizeQ4_0(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
     for block in 0..<blockCount {
         let start = source + block &* 18
         let d = half(start)
@@ -25,7 +25,7 @@ public func dequantizeQ4_0(_ source: UnsafeRawPointer, _ target: UnsafeMutablePo
 }
 
 /// q8_0: half d, 32 signed bytes q; d * q.
-public func dequantizeQ8_0(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
+package func dequantizeQ8_0(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
     for block in 0..<blockCount {
         let start = source + block &* 34
         let d = half(start)
@@ -37,7 +37,7 @@ public func dequantizeQ8_0(_ source: UnsafeRawPointer, _ target: UnsafeMutablePo
 
 /// q4_k: half d, half dmin, 12 bytes with eight 6-bit scales s and eight 6-bit minima m, 128 bytes of two nibbles q.
 /// The 256 elements are eight groups of 32: (d * s) * q - (dmin * m). Each 32 bytes hold two groups, low nibbles first.
-public func dequantizeQ4_K(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
+package func dequantizeQ4_K(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
     for block in 0..<blockCount {
         let start = source + block &* 144
         let d = half(start)
@@ -67,7 +67,7 @@ public func dequantizeQ4_K(_ source: UnsafeRawPointer, _ target: UnsafeMutablePo
 
 /// q6_k: 128 bytes with the low four bits of q, 64 bytes with the high two, 16 signed scales s, half d.
 /// The 256 elements are 16 groups of 16: (d * s) * (q - 32). Each half block interleaves four runs of 32 elements.
-public func dequantizeQ6_K(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
+package func dequantizeQ6_K(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
     for block in 0..<blockCount {
         let start = source + block &* 210
         let low = start.assumingMemoryBound(to: UInt8.self)

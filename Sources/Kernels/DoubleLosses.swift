@@ -59,29 +59,29 @@ private func logarithm(_ x: Double) -> Double {
 }
 
 /// y_i += factor * x_i.
-public func addScaled(_ factor: Double, _ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>, _ count: Int) {
+package func addScaled(_ factor: Double, _ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>, _ count: Int) {
     for i in 0..<count { y[i] = multiplyAdd(factor, x[i], y[i]) }
 }
 
 /// z_i = y_i + factor * x_i.
-public func writeScaledSum(
+package func writeScaledSum(
     _ factor: Double, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>, _ z: UnsafeMutablePointer<Double>, _ count: Int
 ) {
     for i in 0..<count { z[i] = multiplyAdd(factor, x[i], y[i]) }
 }
 
 /// y_i = max(x_i, 0); what is no number stays none.
-public func rectify(_ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>, _ count: Int) {
+package func rectify(_ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>, _ count: Int) {
     for i in 0..<count { y[i] = x[i] <= 0 ? 0 : x[i] }
 }
 
 /// y_i = max(x_i, y_i), x_i where it is not a number.
-public func raise(_ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>, _ count: Int) {
+package func raise(_ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>, _ count: Int) {
     for i in 0..<count { y[i] = x[i] <= y[i] ? y[i] : x[i] }
 }
 
 /// out_j = log of the sum over k < classes of e^(z_kj) for z [classes, stride], of which `count` columns are used. Room [2 count].
-public func logSumExponentials(
+package func logSumExponentials(
     _ z: UnsafePointer<Double>, _ classes: Int, _ stride: Int, _ count: Int, _ room: UnsafeMutablePointer<Double>,
     _ out: UnsafeMutablePointer<Double>
 ) {
@@ -102,7 +102,7 @@ public func logSumExponentials(
 }
 
 /// y_i = log(1 + e^(x_i)) - share_i x_i; y may be x.
-public func binaryLosses(
+package func binaryLosses(
     _ x: UnsafePointer<Double>, _ share: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>, _ count: Int
 ) {
     for i in 0..<count {
@@ -134,13 +134,13 @@ private func sum(_ count: Int, _ term: (Int) -> Double) -> Double {
 }
 
 /// The sum of e^(x_i - shift) for a shift of at least the largest x_i.
-public func sumExponentials(_ x: UnsafePointer<Float>, _ count: Int, _ shift: Double) -> Double {
+package func sumExponentials(_ x: UnsafePointer<Float>, _ count: Int, _ shift: Double) -> Double {
     sum(count) { i in exponential(Double(x[i]) - shift) }
 }
 
 /// The sum of e^p_i (p_i - q_i) with p_i = x_i - xTotal and q_i = y_i - yTotal, logarithms of probabilities: what has the probability 0 in p
 /// adds nothing.
-public func sumDivergence(_ x: UnsafePointer<Float>, _ xTotal: Double, _ y: UnsafePointer<Float>, _ yTotal: Double, _ count: Int) -> Double
+package func sumDivergence(_ x: UnsafePointer<Float>, _ xTotal: Double, _ y: UnsafePointer<Float>, _ yTotal: Double, _ count: Int) -> Double
 {
     sum(count) { i in
         let p = Double(x[i]) - xTotal

@@ -1,6 +1,6 @@
 // Functions of single elements. Every result depends on its own place alone.
 
 /// target_i += source_i.
-public func addInPlace(_ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+package func addInPlace(_ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
     for i in 0..<count { target[i] += source[i] }
 }

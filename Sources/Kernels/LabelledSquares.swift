@@ -6,7 +6,7 @@ private func loadLabels(_ labels: UnsafePointer<Int32>) -> SIMD8<Int32> {
 }
 
 /// The sum of w_j^2 over the row and, added to `inside`, over the places whose label is `label`.
-public func labelledSquares(
+package func labelledSquares(
     _ w: UnsafePointer<Float>, _ labels: UnsafePointer<Int32>, _ label: Int32, _ count: Int, _ inside: UnsafeMutablePointer<Double>
 ) -> Double {
     let wanted = SIMD8<Int32>(repeating: label)
@@ -39,7 +39,7 @@ public func labelledSquares(
 }
 
 /// g_j += w_j * (labels_j = label ? inside : outside).
-public func addLabelledMultiples(
+package func addLabelledMultiples(
     _ w: UnsafePointer<Float>, _ labels: UnsafePointer<Int32>, _ label: Int32, _ inside: Float, _ outside: Float,
     _ g: UnsafeMutablePointer<Float>, _ count: Int
 ) {

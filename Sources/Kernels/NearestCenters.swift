@@ -8,7 +8,7 @@
 ///   - count: the number of points, a multiple of 8.
 ///   - centers: [clusters, dimensions].
 /// - Returns: whether any label differs from what `labels` held before.
-public func assignNearest(
+package func assignNearest(
     _ points: UnsafePointer<Double>, _ stride: Int, _ count: Int, _ dimensions: Int,
     _ centers: UnsafePointer<Double>, _ clusters: Int,
     _ labels: UnsafeMutablePointer<Int64>, _ distances: UnsafeMutablePointer<Double>
@@ -39,7 +39,7 @@ public func assignNearest(
 }
 
 /// distances_i = min(distances_i, |x_i - center|^2) into `target`; returns their sum. Padding starts at distance 0 and stays there.
-public func minimumDistances(
+package func minimumDistances(
     _ points: UnsafePointer<Double>, _ stride: Int, _ count: Int, _ dimensions: Int, _ center: UnsafePointer<Double>,
     _ distances: UnsafePointer<Double>, _ target: UnsafeMutablePointer<Double>
 ) -> Double {
@@ -64,7 +64,7 @@ public func minimumDistances(
 /// Sums of the coordinates of each cluster's points, [clusters, dimensions], and the numbers of points.
 ///
 /// Lane l of eight takes the points i with i mod 8 = l; the count is a multiple of 8, the padding has label -1.
-public func sumByCluster(
+package func sumByCluster(
     _ points: UnsafePointer<Double>, _ stride: Int, _ count: Int, _ dimensions: Int, _ labels: UnsafePointer<Int64>,
     _ clusters: Int, _ sums: UnsafeMutablePointer<Double>, _ sizes: UnsafeMutablePointer<Int>
 ) {

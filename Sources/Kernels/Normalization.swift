@@ -76,7 +76,7 @@ private struct RowMoments {
 }
 
 /// y = layer norm of x, times the weight, plus the bias, where they are there. y may be x.
-public func layerNorm(
+package func layerNorm(
     _ x: UnsafePointer<Float>, _ count: Int, _ epsilon: Float, _ weight: UnsafePointer<Float>?, _ bias: UnsafePointer<Float>?,
     _ y: UnsafeMutablePointer<Float>
 ) {
@@ -84,7 +84,7 @@ public func layerNorm(
 }
 
 /// y = RMS norm of x times (offset + weight). y may be x.
-public func rootMeanSquareNorm(
+package func rootMeanSquareNorm(
     _ x: UnsafePointer<Float>, _ count: Int, _ epsilon: Float, _ weight: UnsafePointer<Float>, _ offset: Float,
     _ y: UnsafeMutablePointer<Float>
 ) {
@@ -92,7 +92,7 @@ public func rootMeanSquareNorm(
 }
 
 /// Adds a layer norm's gradients for a row to those that are asked for.
-public func addLayerNormGradients(
+package func addLayerNormGradients(
     _ x: UnsafePointer<Float>, _ outputGradient: UnsafePointer<Float>, _ count: Int, _ epsilon: Float, _ weight: UnsafePointer<Float>?,
     _ gradient: UnsafeMutablePointer<Float>?, _ weightGradient: UnsafeMutablePointer<Float>?, _ biasGradient: UnsafeMutablePointer<Float>?
 ) {
@@ -103,7 +103,7 @@ public func addLayerNormGradients(
 }
 
 /// Adds an RMS norm's gradients for a row to those that are asked for.
-public func addRootMeanSquareNormGradients(
+package func addRootMeanSquareNormGradients(
     _ x: UnsafePointer<Float>, _ outputGradient: UnsafePointer<Float>, _ count: Int, _ epsilon: Float, _ weight: UnsafePointer<Float>,
     _ offset: Float, _ gradient: UnsafeMutablePointer<Float>?, _ weightGradient: UnsafeMutablePointer<Float>?
 ) {

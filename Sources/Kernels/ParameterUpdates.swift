@@ -22,7 +22,7 @@ private func normal(_ x: Float) -> Float { x.magnitude < .leastNormalMagnitude ?
 ///
 /// - Parameter c: factor of g; weight decay added to g; factor of w; 1 - beta1; beta2; 1 - beta2; step size; 1 / root of v's bias
 ///   correction; epsilon.
-public func adamStep(
+package func adamStep(
     _ w: UnsafeMutablePointer<Float>, _ g: UnsafePointer<Float>, _ m: UnsafeMutablePointer<Float>, _ v: UnsafeMutablePointer<Float>,
     _ count: Int, _ c: UnsafePointer<Float>
 ) {
@@ -43,7 +43,7 @@ public func adamStep(
 ///
 /// - Parameter c: factor of g; weight decay added to g; momentum; the share of b in the step; the share of g in the step. The shares
 ///   carry the learning rate.
-public func momentumStep(
+package func momentumStep(
     _ w: UnsafeMutablePointer<Float>, _ g: UnsafePointer<Float>, _ b: UnsafeMutablePointer<Float>, _ count: Int, _ c: UnsafePointer<Float>
 ) {
     let (factor, decay, momentum, sumShare, gradientShare) = (c[0], c[1], c[2], c[3], c[4])
@@ -56,7 +56,7 @@ public func momentumStep(
 }
 
 /// Sum of x^2.
-public func sumOfSquares(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
+package func sumOfSquares(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
     sumLanes(count) { i in
         let lanes = loadLanes(x + i)
         return lanes * lanes

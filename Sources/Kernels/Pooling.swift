@@ -19,7 +19,7 @@ private func raise(_ largest: inout Vector, _ candidate: Vector) -> Mask {
 }
 
 /// out_i = the largest of top_2i, top_2i+1, bottom_2i, bottom_2i+1.
-public func maximaOfSquares(
+package func maximaOfSquares(
     _ top: UnsafePointer<Float>, _ bottom: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, _ count: Int
 ) {
     var i = 0
@@ -45,7 +45,7 @@ public func maximaOfSquares(
 }
 
 /// Adds gradient_i to the place of the largest of top_2i, top_2i+1, bottom_2i, bottom_2i+1.
-public func addToMaximaOfSquares(
+package func addToMaximaOfSquares(
     _ top: UnsafePointer<Float>, _ bottom: UnsafePointer<Float>, _ gradient: UnsafePointer<Float>,
     _ topGradient: UnsafeMutablePointer<Float>, _ bottomGradient: UnsafeMutablePointer<Float>, _ count: Int
 ) {
@@ -111,7 +111,7 @@ private func largest(
 /// out [8] = the largest numbers of eight windows, the first of which begins at `first`.
 ///
 /// With steps of two, one number behind the last window's is read.
-public func maximaOfEight(
+package func maximaOfEight(
     _ first: UnsafePointer<Float>, _ rows: Int, _ down: Int, _ columns: Int, _ across: Int, _ step: Int, _ out: UnsafeMutablePointer<Float>
 ) {
     UnsafeMutableRawPointer(out).storeBytes(of: largest(first, rows, down, columns, across, step).values, as: Vector.self)
@@ -119,7 +119,7 @@ public func maximaOfEight(
 
 /// Adds gradient [8] to the places of the largest numbers of eight windows, the first of which begins at `first` and in the
 /// gradient at `target`.
-public func addToMaximaOfEight(
+package func addToMaximaOfEight(
     _ first: UnsafePointer<Float>, _ rows: Int, _ down: Int, _ columns: Int, _ across: Int, _ step: Int,
     _ gradient: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>
 ) {

@@ -1,7 +1,7 @@
 // Rotations of pairs of elements, the heart of rotary positions. Pair i has the angle whose cosine and sine are c_i and s_i.
 
 /// y = x with element i and element i + half turned by angle i: (a, b) -> (a c - b s, b c + a s). y may be x.
-public func rotateHalves(
+package func rotateHalves(
     _ x: UnsafePointer<Float>, _ c: UnsafePointer<Float>, _ s: UnsafePointer<Float>, _ half: Int, _ y: UnsafeMutablePointer<Float>
 ) {
     for i in 0..<half {
@@ -12,7 +12,7 @@ public func rotateHalves(
 }
 
 /// gradient += dy turned back, halves as above.
-public func addRotatedHalvesGradient(
+package func addRotatedHalvesGradient(
     _ dy: UnsafePointer<Float>, _ c: UnsafePointer<Float>, _ s: UnsafePointer<Float>, _ half: Int, _ gradient: UnsafeMutablePointer<Float>
 ) {
     for i in 0..<half {
@@ -23,7 +23,7 @@ public func addRotatedHalvesGradient(
 }
 
 /// y = x with elements 2 i and 2 i + 1 turned by angle i. y may be x.
-public func rotateNeighbours(
+package func rotateNeighbours(
     _ x: UnsafePointer<Float>, _ c: UnsafePointer<Float>, _ s: UnsafePointer<Float>, _ half: Int, _ y: UnsafeMutablePointer<Float>
 ) {
     for i in 0..<half {
@@ -34,7 +34,7 @@ public func rotateNeighbours(
 }
 
 /// gradient += dy turned back, neighbours as above.
-public func addRotatedNeighboursGradient(
+package func addRotatedNeighboursGradient(
     _ dy: UnsafePointer<Float>, _ c: UnsafePointer<Float>, _ s: UnsafePointer<Float>, _ half: Int, _ gradient: UnsafeMutablePointer<Float>
 ) {
     for i in 0..<half {

@@ -1,7 +1,7 @@
 // Softmax over a row: its largest element, exponentials with their sum, and the way back.
 
 /// The largest element; NaN does not count; minus infinity for an empty row.
-public func rowMaximum(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
+package func rowMaximum(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
     var first = Lanes(repeating: -.infinity)
     var second = first
     var i = 0
@@ -30,7 +30,7 @@ private func rowSum(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
 }
 
 /// y_i = e^(x_i - shift) for a shift that no x exceeds; returns their sum. y may be x.
-public func exponentials(
+package func exponentials(
     _ x: UnsafePointer<Float>, _ count: Int, _ shift: Float, _ y: UnsafeMutablePointer<Float>
 ) -> Double {
     mapElements(x, y, count) { exponential($0 - shift) }
@@ -38,7 +38,7 @@ public func exponentials(
 }
 
 /// The sum of e^(x_i - shift) for a shift that no x exceeds.
-public func sumOfExponentials(_ x: UnsafePointer<Float>, _ count: Int, _ shift: Float) -> Double {
+package func sumOfExponentials(_ x: UnsafePointer<Float>, _ count: Int, _ shift: Float) -> Double {
     withUnsafeTemporaryAllocation(of: Float.self, capacity: 512) { room in
         let values = room.baseAddress!
         var total = 0.0
@@ -54,12 +54,12 @@ public func sumOfExponentials(_ x: UnsafePointer<Float>, _ count: Int, _ shift: 
 }
 
 /// x_i *= factor.
-public func scaleInPlace(_ x: UnsafeMutablePointer<Float>, _ count: Int, _ factor: Float) {
+package func scaleInPlace(_ x: UnsafeMutablePointer<Float>, _ count: Int, _ factor: Float) {
     for i in 0..<count { x[i] *= factor }
 }
 
 /// The sum of a_i * b_i.
-public func sumOfProducts(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ count: Int) -> Double {
+package func sumOfProducts(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ count: Int) -> Double {
     sumLanes(count) { i in
         loadLanes(a + i) * loadLanes(b + i)
     } last: { i, rest in
@@ -68,21 +68,21 @@ public func sumOfProducts(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, 
 }
 
 /// gradient_i += p_i * (dp_i - mean): the way back through a softmax p, where mean = sum p_i dp_i.
-public func addSoftmaxGradient(
+package func addSoftmaxGradient(
     _ p: UnsafePointer<Float>, _ dp: UnsafePointer<Float>, _ count: Int, _ mean: Float, _ gradient: UnsafeMutablePointer<Float>
 ) {
     addElements(p, dp, gradient, count) { p, dp in p * (dp - mean) }
 }
 
 /// dp_i = scale * p_i * (dp_i - mean): the same in place of dp.
-public func makeSoftmaxGradient(
+package func makeSoftmaxGradient(
     _ p: UnsafePointer<Float>, _ dp: UnsafeMutablePointer<Float>, _ count: Int, _ mean: Float, _ scale: Float
 ) {
     for i in 0..<count { dp[i] = scale * (p[i] * (dp[i] - mean)) }
 }
 
 /// The first place of a NaN; where there is none, the first place of `value`; `count` where neither is there.
-public func firstPlace(of value: Float, _ x: UnsafePointer<Float>, _ count: Int) -> Int {
+package func firstPlace(of value: Float, _ x: UnsafePointer<Float>, _ count: Int) -> Int {
     var found = count
     var i = 0
     while i < count {

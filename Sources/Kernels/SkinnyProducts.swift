@@ -28,7 +28,7 @@ private func fused(_ sum: Vector, _ a: Vector, _ b: Vector) -> Vector {
 }
 
 /// out [4, rows] = x [4, columns] matrix [rows, columns]^T; `outStride` is the length of a row of `out`.
-public func multiplyFourByTransposed(
+package func multiplyFourByTransposed(
     _ x: UnsafePointer<Float>, _ matrix: UnsafePointer<Float>, _ rows: Int, _ columns: Int,
     _ out: UnsafeMutablePointer<Float>, _ outStride: Int
 ) {
@@ -101,7 +101,7 @@ public func multiplyFourByTransposed(
 }
 
 /// out [4, columns] += x [4, rows] matrix [rows, columns]; `xStride` is the length of a row of `x`.
-public func addFourByMatrix(
+package func addFourByMatrix(
     _ x: UnsafePointer<Float>, _ xStride: Int, _ matrix: UnsafePointer<Float>, _ rows: Int, _ columns: Int,
     _ out: UnsafeMutablePointer<Float>
 ) {

@@ -22,7 +22,7 @@ private func shuffled(
 }
 
 /// target [columns, rows] = source [rows, columns]^T; the strides are the distances between stored rows.
-public func transpose(
+package func transpose(
     _ source: UnsafePointer<Float>, _ sourceStride: Int, _ rows: Int, _ columns: Int,
     _ target: UnsafeMutablePointer<Float>, _ targetStride: Int
 ) {

@@ -28,16 +28,16 @@ private func addAbsolute<Scalar: BinaryFloatingPoint>(
     return sum
 }
 
-public func addAbsoluteRow(_ row: UnsafePointer<Float>, _ count: Int, _ columnSums: UnsafeMutablePointer<Double>) -> Double {
+package func addAbsoluteRow(_ row: UnsafePointer<Float>, _ count: Int, _ columnSums: UnsafeMutablePointer<Double>) -> Double {
     addAbsolute(row, count, columnSums) { Double(abs($0)) }
 }
 
-public func addAbsoluteRow(_ row: UnsafePointer<Double>, _ count: Int, _ columnSums: UnsafeMutablePointer<Double>) -> Double {
+package func addAbsoluteRow(_ row: UnsafePointer<Double>, _ count: Int, _ columnSums: UnsafeMutablePointer<Double>) -> Double {
     addAbsolute(row, count, columnSums) { abs($0) }
 }
 
 /// Adds w^2 to `squares` and |w| to `absolutes`, element by element.
-public func addSquaresRow(
+package func addSquaresRow(
     _ row: UnsafePointer<Float>, _ count: Int, _ squares: UnsafeMutablePointer<Double>, _ absolutes: UnsafeMutablePointer<Double>
 ) {
     for j in 0..<count {
@@ -47,7 +47,7 @@ public func addSquaresRow(
     }
 }
 
-public func addSquaresRow(
+package func addSquaresRow(
     _ row: UnsafePointer<Double>, _ count: Int, _ squares: UnsafeMutablePointer<Double>, _ absolutes: UnsafeMutablePointer<Double>
 ) {
     for j in 0..<count {
@@ -59,7 +59,7 @@ public func addSquaresRow(
 
 /// target_j = |w_j| * rowScale * columnScale_j - rowTrivial * columnTrivial_j: a row of the normalised matrix
 /// without its first singular triplet.
-public func normalizeRow(
+package func normalizeRow(
     _ row: UnsafePointer<Float>, _ count: Int, _ rowScale: Float, _ columnScale: UnsafePointer<Float>,
     _ rowTrivial: Float, _ columnTrivial: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>
 ) {
@@ -80,14 +80,14 @@ private func normalizeWide<Scalar: BinaryFloatingPoint>(
     }
 }
 
-public func normalizeRow(
+package func normalizeRow(
     _ row: UnsafePointer<Float>, _ count: Int, _ rowScale: Double, _ columnScale: UnsafePointer<Double>,
     _ rowTrivial: Double, _ columnTrivial: UnsafePointer<Double>, _ target: UnsafeMutablePointer<Double>
 ) {
     normalizeWide(row, count, rowScale, columnScale, rowTrivial, columnTrivial, target) { Double(abs($0)) }
 }
 
-public func normalizeRow(
+package func normalizeRow(
     _ row: UnsafePointer<Double>, _ count: Int, _ rowScale: Double, _ columnScale: UnsafePointer<Double>,
     _ rowTrivial: Double, _ columnTrivial: UnsafePointer<Double>, _ target: UnsafeMutablePointer<Double>
 ) {

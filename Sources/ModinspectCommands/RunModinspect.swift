@@ -6,7 +6,7 @@ import Glibc
 /// A name that is not UTF-8 cannot be kept in a string: taken with other bytes in place of those, it would be another file's.
 ///
 /// - Returns: as ``runModinspect(_:)``.
-public func runModinspect() -> Int32 {
+package func runModinspect() -> Int32 {
     for pointer in UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)).dropFirst() {
         guard let pointer, String(validatingCString: pointer) == nil else { continue }
         Diagnostics(isQuiet: false).failure(
@@ -19,7 +19,7 @@ public func runModinspect() -> Int32 {
 /// Runs the command that the arguments name.
 ///
 /// - Returns: the exit status: 0 done, 1 something failed, 3 a threshold was not met, 64 wrong usage.
-public func runModinspect(_ arguments: [String]) -> Int32 {
+package func runModinspect(_ arguments: [String]) -> Int32 {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
     occupyClosedDescriptors()

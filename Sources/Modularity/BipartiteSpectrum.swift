@@ -1,9 +1,9 @@
 import Tensors
 
 /// The leading singular triplets of a layer's normalised weights D_U^-1/2 |W| D_V^-1/2, the known first one included.
-public struct BipartiteSpectrum: Sendable {
+package struct BipartiteSpectrum: Sendable {
     /// Falling; the first is 1. Empty for a matrix of zeros.
-    public let values: [Double]
+    package let values: [Double]
     /// The degrees of the layer's neurons.
     let sums: AbsoluteSums
     /// The left vectors, one array of out-neurons' coordinates for each value.
@@ -19,7 +19,7 @@ public struct BipartiteSpectrum: Sendable {
     ///   - name: of the layer, for errors.
     ///   - count: how many triplets, the first one included; fewer where the shorter side has fewer.
     /// - Throws: ``ModularityError/nonFinite(layer:nan:infinite:)``; ``NumericsError`` where the iteration does not converge.
-    public init(of weights: WeightMatrix, name: String, count: Int, generator: SeededGenerator, threads: Int) throws {
+    package init(of weights: WeightMatrix, name: String, count: Int, generator: SeededGenerator, threads: Int) throws {
         let sums = try Self.finiteSums(of: weights, name: name, threads: threads)
         self.sums = sums
         connectedOut = sums.rows.indices.filter { sums.rows[$0] > 0 }
@@ -79,17 +79,17 @@ public struct BipartiteSpectrum: Sendable {
 }
 
 /// The number of clusters that the gaps between singular values suggest.
-public enum Eigengap {
+package enum Eigengap {
     /// The numbers of clusters that are considered.
-    public static let candidates = 2...16
+    package static let candidates = 2...16
     /// How many singular values that takes, the trivial one included.
-    public static let valuesNeeded = 17
+    package static let valuesNeeded = 17
 
     /// The k in ``candidates`` with the largest sigma_k / sigma_{k+1}, the smallest on ties.
     ///
     /// - Parameter values: falling, the trivial one first. Values below 10^-6 count as that: what follows them is rounding.
     /// - Returns: nil where there are too few values for any choice.
-    public static func clusterCount(_ values: [Double]) -> Int? {
+    package static func clusterCount(_ values: [Double]) -> Int? {
         var best: (count: Int, ratio: Double)?
         for count in candidates where count < values.count {
             let ratio = max(values[count - 1], 1e-6) / max(values[count], 1e-6)

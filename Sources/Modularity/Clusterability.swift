@@ -4,22 +4,22 @@ import Tensors
 ///
 /// With W [out, in], u the labels of the out-neurons and v those of the in-neurons. Every measure is nil where it is
 /// undefined. A neuron in no cluster counts in the totals and never as inside.
-public struct Clusterability: Sendable, Equatable {
+package struct Clusterability: Sendable, Equatable {
     /// C = sum_ij W_ij^2 [u_i = v_j] / sum_ij W_ij^2; nil for a matrix of zeros.
-    public let clusterability: Double?
+    package let clusterability: Double?
     /// sum_c r_c s_c with r_c (s_c) the share of sum W^2 in the rows (columns) of cluster c: what C would be if the labels knew nothing of W.
-    public let chance: Double?
+    package let chance: Double?
     /// C - chance, Barber's bipartite modularity on the squared weights.
-    public let modularity: Double?
+    package let modularity: Double?
     /// (C - chance) / (1 - chance): 0 for no structure, 1 for disjoint blocks; nil where one cluster holds everything.
-    public let adjusted: Double?
+    package let adjusted: Double?
     /// sum_c (vol(c) - within(c)) / vol(c) on the bipartite graph of |W|: 0 for disjoint blocks, at most the number of clusters.
-    public let ncut: Double?
+    package let ncut: Double?
 
     /// - Parameters:
     ///   - outLabels: one for each row.
     ///   - inLabels: one for each column.
-    public init(of weights: WeightMatrix, outLabels: Labels, inLabels: Labels, threads: Int = 1) throws {
+    package init(of weights: WeightMatrix, outLabels: Labels, inLabels: Labels, threads: Int = 1) throws {
         let sums = try LabelledSums(weights, outLabels: outLabels, inLabels: inLabels, threads: threads)
         self.init(sums)
     }

@@ -4,22 +4,22 @@ import Glibc
 ///
 /// A neuron that is in no cluster of either clustering is left out. Every measure is nil where no neuron is left, and 1 where both
 /// put all neurons into one cluster. The definitions are scikit-learn's (`adjusted_rand_score`, `normalized_mutual_info_score`).
-public struct ClusteringAgreement: Sendable, Equatable {
+package struct ClusteringAgreement: Sendable, Equatable {
     /// The neurons that both clusterings have in a cluster.
-    public let neuronCount: Int
+    package let neuronCount: Int
     /// The neurons that at least one of them has in none.
-    public let unclusteredCount: Int
+    package let unclusteredCount: Int
     /// The Rand index adjusted for chance (Hubert and Arabie 1985): 1 for equal clusterings, about 0 for unrelated ones, negative below.
-    public let adjustedRand: Double?
+    package let adjustedRand: Double?
     /// The mutual information over the arithmetic mean of the two entropies: from 0 for unrelated clusterings to 1 for equal ones.
-    public let normalizedMutualInformation: Double?
+    package let normalizedMutualInformation: Double?
     /// The share of neurons whose clusters correspond under the best one-to-one matching of the clusters.
-    public let matched: Double?
+    package let matched: Double?
 
     /// - Parameters:
     ///   - first: one label for each neuron.
     ///   - second: as many.
-    public init(_ first: Labels, _ second: Labels) {
+    package init(_ first: Labels, _ second: Labels) {
         precondition(first.count == second.count, "\(first.count) and \(second.count) labels")
         let table = ContingencyTable(first, second)
         neuronCount = table.total

@@ -8,11 +8,11 @@ import Tensors
 /// four clusters the best run is then improved by random swaps (Fränti 2018): one centre moves to another point, and
 /// Lloyd's algorithm runs on from there. Points that coincide cannot be told apart: with fewer distinct points than
 /// clusters, some clusters stay empty.
-public struct KMeans: Sendable {
+package struct KMeans: Sendable {
     /// One label for each point.
-    public let labels: [Int]
+    package let labels: [Int]
     /// The sum of squared distances to the clusters' centres.
-    public let inertia: Double
+    package let inertia: Double
 
     private static let mostRestartFactor = 10
     /// The coordinates compared in one pass over all points and centres up to which the restarts are multiplied.
@@ -26,7 +26,7 @@ public struct KMeans: Sendable {
     /// - Parameters:
     ///   - clusterCount: at least 1.
     ///   - restarts: how many runs, of which the first with the smallest inertia wins; up to ten times as many for small problems.
-    public init(
+    package init(
         _ points: PointSet, clusterCount: Int, restarts: Int, generator: SeededGenerator, threads: Int
     ) throws {
         precondition(clusterCount > 0 && restarts > 0, "\(clusterCount) clusters, \(restarts) restarts")

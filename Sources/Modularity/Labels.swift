@@ -1,38 +1,38 @@
 /// The clusters of one side of a layer: a number from 0 on for each neuron, or ``Labels/none`` for one that is in no cluster.
-public struct Labels: Sendable, Equatable {
+package struct Labels: Sendable, Equatable {
     /// What a neuron without a cluster is labelled: one without weights, which no method can place.
-    public static let none = -1
+    package static let none = -1
 
-    public let values: [Int]
+    package let values: [Int]
 
     /// - Parameter values: numbers from 0 on, or ``none``.
-    public init(_ values: [Int]) {
+    package init(_ values: [Int]) {
         precondition(values.allSatisfy { $0 >= Self.none }, "labels start at 0")
         self.values = values
     }
 
-    public var count: Int { values.count }
-    public subscript(neuron: Int) -> Int { values[neuron] }
+    package var count: Int { values.count }
+    package subscript(neuron: Int) -> Int { values[neuron] }
 
     /// One more than the largest label.
-    public var clusterCount: Int { (values.max() ?? Self.none) + 1 }
+    package var clusterCount: Int { (values.max() ?? Self.none) + 1 }
     /// The number of neurons in no cluster.
-    public var isolatedCount: Int { values.count { $0 == Self.none } }
+    package var isolatedCount: Int { values.count { $0 == Self.none } }
 
     /// The number of neurons in each of `clusters` clusters.
-    public func sizes(clusters: Int) -> [Int] {
+    package func sizes(clusters: Int) -> [Int] {
         var sizes = [Int](repeating: 0, count: clusters)
         for label in values where label >= 0 { sizes[label] += 1 }
         return sizes
     }
 
     /// The labels renamed by `names`, label c becoming names[c].
-    public func renamed(_ names: [Int]) -> Labels {
+    package func renamed(_ names: [Int]) -> Labels {
         Labels(values.map { $0 == Self.none ? Self.none : names[$0] })
     }
 
     /// Contiguous blocks: cluster i is the i-th run of `count / clusters` neurons, the remainder joins the last one.
-    public static func contiguous(count: Int, clusters: Int) -> Labels {
+    package static func contiguous(count: Int, clusters: Int) -> Labels {
         precondition(clusters > 0, "\(clusters) clusters")
         let size = max(count / clusters, 1)
         return Labels((0..<count).map { min($0 / size, clusters - 1) })

@@ -1,7 +1,7 @@
 import Tensors
 
 /// Where the labels of a model's layers come from.
-public enum LabelSource: Sendable {
+package enum LabelSource: Sendable {
     /// They are found by clustering, for each number of clusters.
     case clustering(ClusteringOptions, counts: [ClusterCount])
     /// They are given, by layer.
@@ -9,33 +9,33 @@ public enum LabelSource: Sendable {
 }
 
 /// The clusters and measures of all layers of a model, for each number of clusters asked for, with their null models.
-public struct ModelAnalysis: Sendable {
+package struct ModelAnalysis: Sendable {
     /// One layer's result for one number of clusters.
-    public struct Layer: Sendable {
-        public let clustering: LayerClustering
-        public let measures: Clusterability
+    package struct Layer: Sendable {
+        package let clustering: LayerClustering
+        package let measures: Clusterability
         /// Nil where none was asked for.
-        public let null: NullModel?
+        package let null: NullModel?
     }
 
     /// All layers for one number of clusters.
-    public struct Sweep: Sendable {
+    package struct Sweep: Sendable {
         /// What was asked for; nil for given labels.
-        public let requested: ClusterCount?
-        public let layers: [Layer]
+        package let requested: ClusterCount?
+        package let layers: [Layer]
         /// The n-cut of the whole network's graph, for the network method.
-        public let networkCut: Double?
+        package let networkCut: Double?
         /// The null model of the mean clusterability; nil where none was asked for.
-        public let null: NullModel?
+        package let null: NullModel?
 
         /// The mean of a measure over the layers where it is defined; nil where it is for none.
-        public func mean(_ measure: (Clusterability) -> Double?) -> Double? {
+        package func mean(_ measure: (Clusterability) -> Double?) -> Double? {
             let values = layers.compactMap { measure($0.measures) }
             return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
         }
     }
 
-    public let sweeps: [Sweep]
+    package let sweeps: [Sweep]
 
     /// Layers up to this many weights are worked on side by side; larger ones one after the other, each on all threads.
     static let largestSideBySide = 1 << 24
@@ -45,7 +45,7 @@ public struct ModelAnalysis: Sendable {
     ///   - threads: bounds the cores used; changes nothing else.
     ///   - progress: called now and then with the fraction that is done, from any thread.
     /// - Throws: ``ModularityError``, ``NumericsError``, what reading weights throws.
-    public init(
+    package init(
         _ graph: WeightGraph, labels: LabelSource, nullSamples: Int = 0, threads: Int,
         progress: @escaping @Sendable (Double) -> Void = { _ in }
     ) throws {

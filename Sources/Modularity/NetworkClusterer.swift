@@ -4,17 +4,17 @@ import Tensors
 ///
 /// One graph over the neurons of successive layers, edge weights |W|; the leading k eigenvectors of the symmetric normalised
 /// Laplacian, rows scaled to unit length, k-means. The clusters are the same for a neuron as output of one layer and as input of the next.
-public struct NetworkClusterer: Sendable {
+package struct NetworkClusterer: Sendable {
     let options: ClusteringOptions
     let threads: Int
     var repetition = 0
 
     /// The clusters of the whole network.
-    public struct Result: Sendable {
+    package struct Result: Sendable {
         /// One for each layer.
-        public let layers: [LayerClustering]
+        package let layers: [LayerClustering]
         /// sum_c (vol(c) - within(c)) / vol(c) over the graph of all layers; nil for a graph without weights.
-        public let ncut: Double?
+        package let ncut: Double?
     }
 
     /// - Parameter layers: in order, each fed by the one before.

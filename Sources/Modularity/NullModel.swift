@@ -1,22 +1,22 @@
 import Tensors
 
 /// What a score means beside the scores of the same weights in random places (Filan et al., arXiv 2103.03386).
-public struct NullModel: Sendable, Equatable {
+package struct NullModel: Sendable, Equatable {
     /// The number of permutations.
-    public let samples: Int
+    package let samples: Int
     /// The mean of the scores of the permuted weights; nil where none is defined.
-    public let mean: Double?
+    package let mean: Double?
     /// Their standard deviation, with n - 1 below; nil for fewer than two.
-    public let standardDeviation: Double?
+    package let standardDeviation: Double?
     /// (observed - mean) / standard deviation; nil where that is 0 or undefined.
-    public let z: Double?
+    package let z: Double?
     /// (1 + #{null >= observed}) / (N + 1).
-    public let p: Double?
+    package let p: Double?
 
     /// - Parameters:
     ///   - observed: the score of the weights as they are.
     ///   - null: the scores of the permuted weights.
-    public init(observed: Double?, null: [Double]) {
+    package init(observed: Double?, null: [Double]) {
         samples = null.count
         guard !null.isEmpty else {
             mean = nil

@@ -1,12 +1,12 @@
 /// The permutation that pairs rows with columns so that the sum of the gains is largest, solved exactly.
 ///
 /// The Hungarian algorithm with potentials (Kuhn 1955; Jonker and Volgenant 1987), O(n^3). Ties go to the lowest columns.
-public struct OptimalAssignment: Sendable {
+package struct OptimalAssignment: Sendable {
     /// The column of each row.
-    public let columns: [Int]
+    package let columns: [Int]
 
     /// - Parameter gains: square, finite.
-    public init(maximizing gains: [[Double]]) {
+    package init(maximizing gains: [[Double]]) {
         let n = gains.count
         precondition(gains.allSatisfy { $0.count == n && $0.allSatisfy(\.isFinite) }, "a square matrix of finite gains")
         // One-based, with column 0 as the root of the alternating tree; costs are negated gains.

@@ -5,7 +5,7 @@ import Tensors
 /// `--method gradient` (Golechha et al., arXiv 2502.02470): with G = dL/dW of one batch, scaled to unit Frobenius norm, the out-neurons are
 /// similar by S = sum G G^T, the in-neurons by sum G^T G, summed over batches. Each side is clustered by itself: the k leading eigenvectors of
 /// D^-1/2 |S| D^-1/2, rows scaled to unit length, k-means (Ng, Jordan and Weiss 2001); a neuron without any gradient is in no cluster.
-public struct SimilaritySpectrum: Sendable {
+package struct SimilaritySpectrum: Sendable {
     /// One side's eigenpairs.
     struct Side: Sendable {
         /// Falling; the first is 1.
@@ -45,19 +45,19 @@ public struct SimilaritySpectrum: Sendable {
     ///   - name: of the layer, for its random numbers.
     ///   - count: how many pairs; ``ClusterCount/spectrumSize`` says what a number of clusters needs.
     /// - Throws: ``NumericsError`` where the iteration does not converge.
-    public init(out: Tensor, in input: Tensor, name: String, count: Int, seed: UInt64, threads: Int) throws {
+    package init(out: Tensor, in input: Tensor, name: String, count: Int, seed: UInt64, threads: Int) throws {
         func generator(_ side: String) -> SeededGenerator { SeededGenerator(seed: seed, purpose: "similarity \(side)\u{0}" + name) }
         self.out = try Side(out, count: count, generator: generator("out"), threads: threads)
         self.input = try Side(input, count: count, generator: generator("in"), threads: threads)
     }
 
     /// The geometric means of the two sides' eigenvalues, falling, the trivial 1 first: their gaps are those of both sides together.
-    public var values: [Double] { zip(out.values, input.values).map { (max($0, 0) * max($1, 0)).squareRoot() } }
+    package var values: [Double] { zip(out.values, input.values).map { (max($0, 0) * max($1, 0)).squareRoot() } }
 }
 
 extension ClusterCount {
     /// How many singular or eigenvalues the choice needs, the trivial one included.
-    public var spectrumSize: Int {
+    package var spectrumSize: Int {
         switch self {
         case .fixed(let k): k
         case .automatic: Eigengap.valuesNeeded

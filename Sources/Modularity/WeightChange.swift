@@ -1,13 +1,13 @@
 import Tensors
 
 /// How far the weights of a layer moved from one state of a model, W, to another, V.
-public struct WeightChange: Sendable, Equatable {
+package struct WeightChange: Sendable, Equatable {
     /// One weight that changed.
-    public struct Entry: Sendable, Equatable {
-        public let row: Int
-        public let column: Int
-        public let before: Double
-        public let after: Double
+    package struct Entry: Sendable, Equatable {
+        package let row: Int
+        package let column: Int
+        package let before: Double
+        package let after: Double
 
         var magnitude: Double { abs(after - before) }
 
@@ -18,13 +18,13 @@ public struct WeightChange: Sendable, Equatable {
     }
 
     /// ||V - W|| / ||W|| in Frobenius norms; nil where W is zero.
-    public let relativeNorm: Double?
+    package let relativeNorm: Double?
     /// The weights that changed most by |V_ij - W_ij|, falling; weights that stayed the same are none of them.
-    public let largest: [Entry]
+    package let largest: [Entry]
 }
 
 /// Gathers a ``WeightChange`` from bands of rows, so that neither matrix must be in memory as a whole.
-public struct WeightChangeSum: Sendable {
+package struct WeightChangeSum: Sendable {
     private let limit: Int
     private var changeSquares = 0.0
     private var weightSquares = 0.0
@@ -33,7 +33,7 @@ public struct WeightChangeSum: Sendable {
     private var threshold = 0.0
 
     /// - Parameter limit: how many of the largest changes to keep, at least 1.
-    public init(keeping limit: Int) {
+    package init(keeping limit: Int) {
         precondition(limit > 0, "the largest \(limit) changes")
         self.limit = limit
     }
@@ -41,7 +41,7 @@ public struct WeightChangeSum: Sendable {
     /// Adds a band of rows. Bands come in the order of the rows; all weights must be finite.
     ///
     /// - Parameter firstRow: the row of the whole matrix that the bands' first row is.
-    public mutating func add(before: WeightMatrix, after: WeightMatrix, firstRow: Int) {
+    package mutating func add(before: WeightMatrix, after: WeightMatrix, firstRow: Int) {
         precondition(
             before.rows == after.rows && before.columns == after.columns,
             "\(before.rows) x \(before.columns) and \(after.rows) x \(after.columns) weights")
@@ -54,7 +54,7 @@ public struct WeightChangeSum: Sendable {
     }
 
     /// The change over all bands.
-    public var change: WeightChange {
+    package var change: WeightChange {
         let ratio = (changeSquares / weightSquares).squareRoot()
         return WeightChange(
             relativeNorm: ratio.isFinite ? ratio : nil, largest: Array(entries.sorted(by: WeightChange.Entry.precedes).prefix(limit)))

@@ -3,19 +3,19 @@ import Tensors
 /// The weight graph of a model: neurons as nodes, and for each layer the edges |W_ij| from its in-neurons to its out-neurons.
 ///
 /// Weights are loaded a layer at a time and not kept: a graph needs memory for the layers being looked at, not for the model.
-public struct WeightGraph: Sendable {
+package struct WeightGraph: Sendable {
     /// One layer's weights, [out, in], read when they are asked for.
-    public struct Layer: Sendable {
+    package struct Layer: Sendable {
         /// The name of the tensor.
-        public let name: String
+        package let name: String
         /// The number of out-neurons.
-        public let rows: Int
+        package let rows: Int
         /// The number of in-neurons.
-        public let columns: Int
+        package let columns: Int
         private let read: @Sendable () throws -> WeightMatrix
 
         /// - Parameter read: the weights, [rows, columns].
-        public init(name: String, rows: Int, columns: Int, read: @escaping @Sendable () throws -> WeightMatrix) {
+        package init(name: String, rows: Int, columns: Int, read: @escaping @Sendable () throws -> WeightMatrix) {
             self.name = name
             self.rows = rows
             self.columns = columns
@@ -23,20 +23,20 @@ public struct WeightGraph: Sendable {
         }
 
         /// A layer whose weights are in memory.
-        public init(name: String, weights: WeightMatrix) {
+        package init(name: String, weights: WeightMatrix) {
             self.init(name: name, rows: weights.rows, columns: weights.columns) { weights }
         }
 
         /// The weights, all of them finite.
         ///
         /// - Throws: ``ModularityError/nonFinite(layer:nan:infinite:)``, and what reading throws.
-        public func weights() throws -> WeightMatrix { try read() }
+        package func weights() throws -> WeightMatrix { try read() }
     }
 
     /// In the model's order.
-    public let layers: [Layer]
+    package let layers: [Layer]
 
-    public init(layers: [Layer]) {
+    package init(layers: [Layer]) {
         self.layers = layers
     }
 
@@ -44,7 +44,7 @@ public struct WeightGraph: Sendable {
     /// more where the channels of a convolution are flattened into a linear layer, channel by channel.
     ///
     /// - Throws: ``ModularityError/brokenChain(layer:columns:previous:rows:)`` where the layers cannot follow each other.
-    public static func fanOut(from layer: Layer, to next: Layer) throws(ModularityError) -> Int {
+    package static func fanOut(from layer: Layer, to next: Layer) throws(ModularityError) -> Int {
         guard layer.rows > 0, next.columns % layer.rows == 0, next.columns >= layer.rows else {
             throw .brokenChain(layer: next.name, columns: next.columns, previous: layer.name, rows: layer.rows)
         }
@@ -53,7 +53,7 @@ public struct WeightGraph: Sendable {
 }
 
 /// Why a weight graph could not be clustered or measured.
-public enum ModularityError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum ModularityError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A layer has weights that are not numbers or not finite.
     case nonFinite(layer: String, nan: Int, infinite: Int)
     /// Two layers that should follow each other do not.
@@ -69,7 +69,7 @@ public enum ModularityError: Error, Sendable, Equatable, CustomStringConvertible
     /// No layer to look at.
     case noLayers
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .nonFinite(let layer, let nan, let infinite):
             "tensor '\(layer)': weights that are not finite, expected numbers, found \(nan) NaN and \(infinite) infinite"

@@ -3,10 +3,10 @@ import Tensors
 /// Runs a network on batches of one shape, again and again in the same memory.
 ///
 /// The values of a run lie in the executor's arena: the next run overwrites them. One executor serves one caller at a time.
-public final class Executor {
-    public let network: Network
-    public let request: RunRequest
-    public let batch: BatchShape
+package final class Executor {
+    package let network: Network
+    package let request: RunRequest
+    package let batch: BatchShape
     let plan: RunPlan
     let team: Team
     private let arena: Arena
@@ -16,7 +16,7 @@ public final class Executor {
 
     /// - Parameter arena: where the values lie; one that is shared holds the values of the executor that ran last.
     /// - Throws: ``NetworkError`` where the batch does not fit the network.
-    public init(
+    package init(
         _ network: Network, batch: BatchShape, request: RunRequest, team: Team, arena: Arena = Arena()
     ) throws(NetworkError) {
         self.network = network
@@ -29,12 +29,12 @@ public final class Executor {
     }
 
     /// The bytes that the values of such a run take, without making any room for them.
-    public static func memory(_ network: Network, batch: BatchShape, request: RunRequest) throws(NetworkError) -> Int {
+    package static func memory(_ network: Network, batch: BatchShape, request: RunRequest) throws(NetworkError) -> Int {
         try RunPlan(network, batch: batch, request: request, teamSize: 1).arenaSize * MemoryLayout<Float>.size
     }
 
     /// The bytes that a run's values take.
-    public var byteCount: Int { plan.arenaSize * MemoryLayout<Float>.size }
+    package var byteCount: Int { plan.arenaSize * MemoryLayout<Float>.size }
 
     /// Computes what the request names.
     ///
@@ -43,7 +43,7 @@ public final class Executor {
     ///   - parameters: the network's own where nil.
     ///   - interventions: on nodes that the request names; applied in their order.
     ///   - base: a run of the same batch with what the request's base names.
-    public func run(
+    package func run(
         _ batch: Batch, parameters: ParameterValues? = nil, interventions: [Intervention] = [], base: RecordedRun? = nil
     ) -> RecordedRun {
         precondition(batch.shape == self.batch, "\(batch.shape) for \(self.batch)")
@@ -96,11 +96,11 @@ public final class Executor {
 }
 
 /// Memory that executors which run one after the other share: as large as the largest needs, made when the first one runs.
-public final class Arena {
+package final class Arena {
     private var size = 0
     private var made: TensorStorage?
 
-    public init() {}
+    package init() {}
 
     func reserve(_ count: Int) { size = max(size, count) }
 
@@ -129,16 +129,16 @@ private struct StepMemory {
 }
 
 /// What a run recorded. The tensors belong to the executor and hold until its next run; copy what must live longer.
-public struct RecordedRun: Sendable {
+package struct RecordedRun: Sendable {
     private let values: [NodeID: Tensor]
     /// What each intervention changed, in their order.
-    public let changes: [InterventionChange]
+    package let changes: [InterventionChange]
 
-    public init(values: [NodeID: Tensor], changes: [InterventionChange] = []) {
+    package init(values: [NodeID: Tensor], changes: [InterventionChange] = []) {
         self.values = values
         self.changes = changes
     }
 
     /// The recorded output of a node.
-    public subscript(node: NodeID) -> Tensor? { values[node] }
+    package subscript(node: NodeID) -> Tensor? { values[node] }
 }

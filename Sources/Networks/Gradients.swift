@@ -1,7 +1,7 @@
 import Tensors
 
 /// The backward pass of an executor whose request asks for gradients, in memory of its own.
-public final class Gradients {
+package final class Gradients {
     private let executor: Executor
     private let wanted: GradientRequest
     private let seeds: [NodeID]
@@ -27,7 +27,7 @@ public final class Gradients {
     /// - Parameters:
     ///   - seeds: the nodes at which the pass begins, recorded by the request.
     ///   - memory: where the gradients of parameters are added; in memory of its own for those that it leaves out.
-    public init(_ executor: Executor, seeds: [NodeID], memory: [ParameterID: Tensor] = [:]) {
+    package init(_ executor: Executor, seeds: [NodeID], memory: [ParameterID: Tensor] = [:]) {
         guard let wanted = executor.request.gradients else { preconditionFailure("the executor's request asks for no gradients") }
         self.executor = executor
         self.wanted = wanted
@@ -90,10 +90,10 @@ public final class Gradients {
 
     /// Where the gradient at a seed's output lies: who writes it there and hands it to ``backward(_:into:)`` saves the copy. Nil where nothing
     /// that is wanted lies upstream.
-    public func memory(ofSeed seed: NodeID) -> Tensor? { seeds.contains(seed) ? nodeGradients[seed] : nil }
+    package func memory(ofSeed seed: NodeID) -> Tensor? { seeds.contains(seed) ? nodeGradients[seed] : nil }
 
     /// Sets the parameters' gradients to zero; otherwise each pass adds to them.
-    public func clearParameters() {
+    package func clearParameters() {
         for gradient in parameterGradients.values { gradient.fill(0) }
     }
 
@@ -102,7 +102,7 @@ public final class Gradients {
     /// - Parameters:
     ///   - seeds: the gradient at each seed's output, in its shape.
     ///   - target: whether the parameters' gradients are added to those of the passes before, or replace them.
-    public func backward(_ seeds: [NodeID: Tensor], into target: Product.Target = .add) {
+    package func backward(_ seeds: [NodeID: Tensor], into target: Product.Target = .add) {
         guard let last = executor.lastRun else { preconditionFailure("no run to go back through") }
         let steps = executor.plan.steps
         for seed in self.seeds {
@@ -144,8 +144,8 @@ public final class Gradients {
     }
 
     /// The gradient with respect to a parameter, summed over the passes since the last clearing.
-    public subscript(parameter: ParameterID) -> Tensor? { parameterGradients[parameter] }
+    package subscript(parameter: ParameterID) -> Tensor? { parameterGradients[parameter] }
 
     /// The gradient with respect to a node's output in the last pass, as the nodes downstream see it.
-    public subscript(node: NodeID) -> Tensor? { wanted.nodes.contains(node) ? nodeGradients[node] : nil }
+    package subscript(node: NodeID) -> Tensor? { wanted.nodes.contains(node) ? nodeGradients[node] : nil }
 }

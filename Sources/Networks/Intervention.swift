@@ -4,16 +4,16 @@ import Tensors
 ///
 /// The neurons of an output are its last dimension; of an output of four dimensions (images, attention patterns) its second:
 /// channels, heads. A value that is passed to a run; nothing stays behind.
-public struct Intervention: Sendable {
-    public var node: NodeID
+package struct Intervention: Sendable {
+    package var node: NodeID
     /// nil for all.
-    public var neurons: [Int]?
+    package var neurons: [Int]?
     /// The places along the sequence, for outputs [samples, length, width]; of attention patterns [samples, heads, length, length] those
     /// that attend; nil for all.
-    public var positions: [Int]?
-    public var replacement: Replacement
+    package var positions: [Int]?
+    package var replacement: Replacement
 
-    public enum Replacement: Sendable {
+    package enum Replacement: Sendable {
         case zero
         /// One number for each neuron of the output, the same for all samples and positions.
         case constants([Float])
@@ -21,7 +21,7 @@ public struct Intervention: Sendable {
         case values(Tensor)
     }
 
-    public init(node: NodeID, neurons: [Int]? = nil, positions: [Int]? = nil, replacement: Replacement) {
+    package init(node: NodeID, neurons: [Int]? = nil, positions: [Int]? = nil, replacement: Replacement) {
         self.node = node
         self.neurons = neurons
         self.positions = positions
@@ -30,22 +30,22 @@ public struct Intervention: Sendable {
 }
 
 /// By how much an intervention moved the output it changed.
-public struct InterventionChange: Sendable, Equatable {
+package struct InterventionChange: Sendable, Equatable {
     /// The elements that it wrote.
-    public var elements = 0
+    package var elements = 0
     /// Those of them that it changed.
-    public var changed = 0
+    package var changed = 0
     /// Sum of |new - old|.
-    public var absoluteChange = 0.0
+    package var absoluteChange = 0.0
     /// Sum of (new - old)^2.
-    public var squaredChange = 0.0
+    package var squaredChange = 0.0
     /// Sum of old^2 over the same elements.
-    public var squaredBefore = 0.0
+    package var squaredBefore = 0.0
 
-    public init() {}
+    package init() {}
 
     /// The change between two outputs of one shape.
-    public init(from before: Tensor, to after: Tensor) {
+    package init(from before: Tensor, to after: Tensor) {
         precondition(before.count == after.count, "\(before.shape) and \(after.shape)")
         before.withElements { old in
             after.withElements { new in
@@ -55,7 +55,7 @@ public struct InterventionChange: Sendable, Equatable {
     }
 
     /// Counts one element that became `new`.
-    public mutating func add(_ old: Float, _ new: Float) {
+    package mutating func add(_ old: Float, _ new: Float) {
         elements += 1
         // What a mask forbids is minus infinity.
         if old.isFinite { squaredBefore += Double(old) * Double(old) }
@@ -66,7 +66,7 @@ public struct InterventionChange: Sendable, Equatable {
         squaredChange += difference * difference
     }
 
-    public static func += (a: inout InterventionChange, b: InterventionChange) {
+    package static func += (a: inout InterventionChange, b: InterventionChange) {
         a.elements += b.elements
         a.changed += b.changed
         a.absoluteChange += b.absoluteChange
@@ -108,7 +108,7 @@ extension Intervention {
     }
 
     /// The elements of an output of `shape` that are replaced, as runs of consecutive ones.
-    public func places(in shape: [Int]) -> [Range<Int>] {
+    package func places(in shape: [Int]) -> [Range<Int>] {
         let places = NeuronPlaces(shape)
         precondition(neurons?.allSatisfy { $0 >= 0 && $0 < places.neurons } ?? true, "a neuron outside \(shape)")
         if neurons == nil, positions == nil { return [0..<places.outer * places.neurons * places.inner] }
@@ -144,14 +144,14 @@ extension Intervention {
 }
 
 /// How an output's elements lie around its neurons: [outer, neurons, inner].
-public struct NeuronPlaces: Sendable {
+package struct NeuronPlaces: Sendable {
     /// The product of the dimensions before the neurons.
-    public let outer: Int
-    public let neurons: Int
+    package let outer: Int
+    package let neurons: Int
     /// The product of the dimensions behind the neurons.
-    public let inner: Int
+    package let inner: Int
 
-    public init(_ shape: [Int]) {
+    package init(_ shape: [Int]) {
         let axis = shape.count == 4 ? 1 : max(shape.count - 1, 0)
         outer = shape.prefix(axis).reduce(1, *)
         neurons = shape.isEmpty ? 1 : shape[axis]

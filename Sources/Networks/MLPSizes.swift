@@ -1,14 +1,14 @@
 import Archives
 
 /// What a model's settings say of its MLPs.
-public struct MLPSizes: Sendable, Equatable {
+package struct MLPSizes: Sendable, Equatable {
     /// The setting that holds the width.
-    public let key: String
-    public let width: Int
-    public let blocks: Int
+    package let key: String
+    package let width: Int
+    package let blocks: Int
 
     /// - Throws: ``NetworkError`` for settings that do not say it.
-    public init(_ configuration: ByteRegion) throws(NetworkError) {
+    package init(_ configuration: ByteRegion) throws(NetworkError) {
         let settings = try Configuration(configuration)
         blocks = try settings.requiredSize("n_layer", "num_hidden_layers")
         if try settings.text("model_type") == "gpt2" {

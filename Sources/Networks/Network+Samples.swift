@@ -4,7 +4,7 @@ extension Network {
     /// A network of flat samples takes images flattened, one of images with a single channel takes them without it.
     ///
     /// - Throws: ``NetworkError`` where they do not fit.
-    public func sampleShape(for given: [Int]) throws(NetworkError) -> [Int] {
+    package func sampleShape(for given: [Int]) throws(NetworkError) -> [Int] {
         guard case .values(let wanted) = input else {
             throw NetworkError(
                 "the model reads tokens", expected: "token ids or text", found: "samples of \(Self.words(given.map(Optional.some)))")
@@ -23,7 +23,7 @@ extension Network {
 
     /// The nodes whose outputs a run from a recorded one reads: everything that a changed node or parameter leaves as it was and that
     /// is read downstream of it, and the changed nodes' own outputs before the change. Nodes that a fusion leaves out are not read.
-    public func frontier(intervened: Set<NodeID> = [], parameters changed: Set<ParameterID> = []) -> Set<NodeID> {
+    package func frontier(intervened: Set<NodeID> = [], parameters changed: Set<ParameterID> = []) -> Set<NodeID> {
         var isDirty = [Bool](repeating: false, count: nodes.count)
         var frontier: Set<NodeID> = []
         for (index, node) in nodes.enumerated() {

@@ -1,49 +1,49 @@
 import Tensors
 
 /// A node's place in its network.
-public struct NodeID: Hashable, Sendable, Comparable {
-    public let index: Int
-    public init(_ index: Int) { self.index = index }
-    public static func < (a: NodeID, b: NodeID) -> Bool { a.index < b.index }
+package struct NodeID: Hashable, Sendable, Comparable {
+    package let index: Int
+    package init(_ index: Int) { self.index = index }
+    package static func < (a: NodeID, b: NodeID) -> Bool { a.index < b.index }
 }
 
 /// A parameter's place in its network.
-public struct ParameterID: Hashable, Sendable {
-    public let index: Int
-    public init(_ index: Int) { self.index = index }
+package struct ParameterID: Hashable, Sendable {
+    package let index: Int
+    package init(_ index: Int) { self.index = index }
 }
 
 /// One operation of a network with what it reads.
-public struct Node: Sendable {
+package struct Node: Sendable {
     /// The name of the operation's output, by which interventions and recordings find it.
-    public let site: String
-    public let operation: any Operation
-    public let inputs: [NodeID]
-    public let parameters: [ParameterID]
+    package let site: String
+    package let operation: any Operation
+    package let inputs: [NodeID]
+    package let parameters: [ParameterID]
     /// A shorter way to the same output that leaves nodes out, taken where nobody asks for those.
-    public let fusion: Fusion?
+    package let fusion: Fusion?
 
     /// Several nodes in one.
-    public struct Fusion: Sendable {
-        public let operation: any Operation
-        public let inputs: [NodeID]
+    package struct Fusion: Sendable {
+        package let operation: any Operation
+        package let inputs: [NodeID]
         /// The nodes whose outputs are not made.
-        public let replaces: [NodeID]
+        package let replaces: [NodeID]
     }
 }
 
 /// A tensor of numbers that the model has learned, as the operations read it.
-public struct Parameter: Sendable {
+package struct Parameter: Sendable {
     /// The tensor's name in the checkpoint.
-    public let name: String
+    package let name: String
     /// The shape as the operations read it.
-    public let shape: [Int]
+    package let shape: [Int]
 }
 
 /// A static directed acyclic graph of operations, polymorphic in the number of samples and the length of sequences.
-public struct Network: Sendable {
+package struct Network: Sendable {
     /// What a network reads.
-    public enum Input: Sendable, Equatable {
+    package enum Input: Sendable, Equatable {
         /// Numbers; the shape of one sample where the model fixes it, nil for a length that it leaves open.
         case values(shape: [Int?])
         /// Token ids below `vocabulary`; sequences of at most `positions` where the model bounds them.
@@ -51,20 +51,20 @@ public struct Network: Sendable {
     }
 
     /// Each after all that it reads.
-    public let nodes: [Node]
-    public let parameters: [Parameter]
+    package let nodes: [Node]
+    package let parameters: [Parameter]
     /// The numbers of the parameters, in their order.
-    public let values: ParameterValues
-    public let input: Input
+    package let values: ParameterValues
+    package let input: Input
     /// The node whose output the model answers with: scores of classes [samples, classes], or of tokens [samples, length, vocabulary].
-    public let output: NodeID
+    package let output: NodeID
     /// The number of classes or tokens that the output scores.
-    public let outputWidth: Int
+    package let outputWidth: Int
     /// Tensors of the checkpoint that the network does not read, masks and tables that follow from the settings aside.
-    public let unusedTensors: [String]
+    package let unusedTensors: [String]
 
     /// The node of a site's name. Names of hooks may be written without `hook_`.
-    public subscript(site: String) -> NodeID? {
+    package subscript(site: String) -> NodeID? {
         if let exact = places[site] { return exact }
         return places[Self.shortened(site)]
     }
@@ -89,25 +89,25 @@ public struct Network: Sendable {
     }
 
     /// A site's name with hooks written without `hook_`.
-    public static func shortened(_ site: String) -> String {
+    package static func shortened(_ site: String) -> String {
         site.split(separator: ".", omittingEmptySubsequences: false).map { $0.hasPrefix("hook_") ? $0.dropFirst(5) : $0 }
             .joined(separator: ".")
     }
 
     /// The nodes that read a parameter, in order.
-    public func readers(of parameter: ParameterID) -> [NodeID] {
+    package func readers(of parameter: ParameterID) -> [NodeID] {
         nodes.indices.filter { nodes[$0].parameters.contains(parameter) }.map(NodeID.init)
     }
 
     /// The parameter that a tensor of the checkpoint became.
-    public func parameter(named name: String) -> ParameterID? {
+    package func parameter(named name: String) -> ParameterID? {
         parameters.firstIndex { $0.name == name }.map(ParameterID.init)
     }
 
     /// The shapes of all outputs for a batch.
     ///
     /// - Throws: ``NetworkError`` naming the site where shapes do not go together.
-    public func shapes(for batch: BatchShape) throws(NetworkError) -> [[Int]] {
+    package func shapes(for batch: BatchShape) throws(NetworkError) -> [[Int]] {
         try checkInput(batch)
         var shapes: [[Int]] = []
         for node in nodes {

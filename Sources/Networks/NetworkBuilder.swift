@@ -1,24 +1,24 @@
 import Checkpoints
 
 /// Puts a network together from a checkpoint's tensors, a node at a time.
-public struct NetworkBuilder {
+package struct NetworkBuilder {
     private let checkpoint: Checkpoint
     private var nodes: [Node] = []
     private var parameters: [Parameter] = []
     private var records: [TensorRecord] = []
     private var places: [String: ParameterID] = [:]
 
-    public init(_ checkpoint: Checkpoint) { self.checkpoint = checkpoint }
+    package init(_ checkpoint: Checkpoint) { self.checkpoint = checkpoint }
 
     /// The tensor called `name`.
-    public func record(_ name: String) -> TensorRecord? { checkpoint[name] }
+    package func record(_ name: String) -> TensorRecord? { checkpoint[name] }
 
     /// Makes a parameter of the tensor called `name`, whose elements in row-major order are read in `shape`.
     ///
     /// - Parameters:
     ///   - stored: the shape that the tensor must have in the file; `shape` where nil.
     /// - Throws: ``NetworkError`` where it is missing, has another shape, or is not made of numbers.
-    public mutating func parameter(_ name: String, shape: [Int], stored: [Int]? = nil) throws(NetworkError) -> ParameterID {
+    package mutating func parameter(_ name: String, shape: [Int], stored: [Int]? = nil) throws(NetworkError) -> ParameterID {
         let subject = "tensor '\(name)'"
         guard let record = checkpoint[name] else {
             throw NetworkError("is missing", subject: subject, expected: words(stored ?? shape))
@@ -42,7 +42,7 @@ public struct NetworkBuilder {
     }
 
     /// Adds a node.
-    public mutating func add(
+    package mutating func add(
         _ site: String, _ operation: some Operation, _ inputs: [NodeID] = [], parameters: [ParameterID] = [], fusion: Node.Fusion? = nil
     ) -> NodeID {
         nodes.append(Node(site: site, operation: operation, inputs: inputs, parameters: parameters, fusion: fusion))
@@ -54,7 +54,7 @@ public struct NetworkBuilder {
     /// - Parameters:
     ///   - output: the node that the model answers with.
     ///   - ignoring: whether a tensor that no node reads needs no mention: a mask, a table.
-    public func network(
+    package func network(
         input: Network.Input, output: NodeID, outputWidth: Int, ignoring isIgnored: (String) -> Bool = { _ in false }
     ) -> Network {
         let unused = checkpoint.tensors.map(\.name).filter { places[$0] == nil && !isIgnored($0) }

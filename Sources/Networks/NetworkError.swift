@@ -1,13 +1,13 @@
 import Archives
 
 /// Shapes that do not go together; whoever knows the node says where.
-public struct ShapeProblem: Error, Sendable, Equatable {
+package struct ShapeProblem: Error, Sendable, Equatable {
     /// What is wrong, in lower case without a full stop.
-    public let problem: String
-    public let expected: String
-    public let found: String
+    package let problem: String
+    package let expected: String
+    package let found: String
 
-    public init(_ problem: String, expected: String, found: String) {
+    package init(_ problem: String, expected: String, found: String) {
         self.problem = problem
         self.expected = expected
         self.found = found
@@ -15,17 +15,17 @@ public struct ShapeProblem: Error, Sendable, Equatable {
 }
 
 /// Why a network could not be built or run. Its description is one line without the checkpoint's path.
-public struct NetworkError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct NetworkError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The tensor, site or setting that the problem is about, in words: `tensor 'fc1.weight'`, `site 'fc2'`.
-    public let subject: String?
+    package let subject: String?
     /// What is wrong, in lower case without a full stop.
-    public let problem: String
-    public let expected: String?
-    public let found: String?
+    package let problem: String
+    package let expected: String?
+    package let found: String?
     /// What the user can do about it.
-    public let hint: String?
+    package let hint: String?
 
-    public init(_ problem: String, subject: String? = nil, expected: String? = nil, found: String? = nil, hint: String? = nil) {
+    package init(_ problem: String, subject: String? = nil, expected: String? = nil, found: String? = nil, hint: String? = nil) {
         self.subject = subject
         self.problem = problem
         self.expected = expected
@@ -37,10 +37,10 @@ public struct NetworkError: Error, Sendable, Equatable, CustomStringConvertible 
         self.init(shapes.problem, subject: "site '\(site)'", expected: shapes.expected, found: shapes.found)
     }
 
-    public var description: String { summary + (hint.map { "; \($0)" } ?? "").singleLine }
+    package var description: String { summary + (hint.map { "; \($0)" } ?? "").singleLine }
 
     /// The description without the hint.
-    public var summary: String {
+    package var summary: String {
         var text = subject.map { $0 + ": " } ?? ""
         text += problem
         if let expected { text += ", expected \(expected)" }

@@ -4,7 +4,7 @@ import Tensors
 ///
 /// Operations are values without memory. A backward rule gets what went into and came out of the forward rule and computes
 /// again whatever else it needs.
-public protocol Operation: Sendable {
+package protocol Operation: Sendable {
     /// What it is called in listings, such as `linear`.
     var name: String { get }
 
@@ -40,28 +40,28 @@ public protocol Operation: Sendable {
 }
 
 extension Operation {
-    public func forwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { 0 }
-    public func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { 0 }
-    public var worksInPlace: Bool { false }
-    public var overwritesGradients: Bool { false }
-    public var gradientReading: GradientReading { [.inputs, .output] }
+    package func forwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { 0 }
+    package func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { 0 }
+    package var worksInPlace: Bool { false }
+    package var overwritesGradients: Bool { false }
+    package var gradientReading: GradientReading { [.inputs, .output] }
 }
 
 /// The values of a run that a backward rule needs: the others' memory is free for the nodes downstream.
-public struct GradientReading: OptionSet, Sendable {
-    public let rawValue: Int
+package struct GradientReading: OptionSet, Sendable {
+    package let rawValue: Int
 
-    public init(rawValue: Int) { self.rawValue = rawValue }
+    package init(rawValue: Int) { self.rawValue = rawValue }
 
     /// The inputs, whatever gradients are asked for.
-    public static let inputs = GradientReading(rawValue: 1)
+    package static let inputs = GradientReading(rawValue: 1)
     /// The inputs where gradients of parameters are asked for.
-    public static let inputsForParameters = GradientReading(rawValue: 2)
-    public static let output = GradientReading(rawValue: 4)
+    package static let inputsForParameters = GradientReading(rawValue: 2)
+    package static let output = GradientReading(rawValue: 4)
 }
 
 /// Whether parameters that follow the data (batch norm's statistics) are used or measured.
-public enum RunMode: Sendable {
+package enum RunMode: Sendable {
     /// Stored statistics are used.
     case inference
     /// The batch's own statistics are used.
@@ -69,14 +69,14 @@ public enum RunMode: Sendable {
 }
 
 /// What a network is given, without its numbers.
-public enum BatchShape: Sendable, Hashable {
+package enum BatchShape: Sendable, Hashable {
     /// Numbers, [samples] + the shape of one.
     case values([Int])
     /// Token ids, [samples, length].
     case tokens(samples: Int, length: Int)
 
     /// The number of samples.
-    public var samples: Int {
+    package var samples: Int {
         switch self {
         case .values(let shape): shape.first ?? 1
         case .tokens(let samples, _): samples
@@ -85,13 +85,13 @@ public enum BatchShape: Sendable, Hashable {
 }
 
 /// What a network is given.
-public enum Batch: Sendable {
+package enum Batch: Sendable {
     /// Numbers, [samples] + the shape of one.
     case values(Tensor)
     /// Token ids, [samples, length].
     case tokens(TokenBatch)
 
-    public var shape: BatchShape {
+    package var shape: BatchShape {
         switch self {
         case .values(let tensor): .values(tensor.shape)
         case .tokens(let tokens): .tokens(samples: tokens.samples, length: tokens.length)
@@ -100,13 +100,13 @@ public enum Batch: Sendable {
 }
 
 /// Token ids of sequences of one length. They have been checked against the vocabulary by the time a network sees them.
-public struct TokenBatch: Sendable {
+package struct TokenBatch: Sendable {
     /// [samples, length], row after row.
-    public let ids: [Int32]
-    public let samples: Int
-    public let length: Int
+    package let ids: [Int32]
+    package let samples: Int
+    package let length: Int
 
-    public init(ids: [Int32], samples: Int, length: Int) {
+    package init(ids: [Int32], samples: Int, length: Int) {
         precondition(ids.count == samples * length, "\(ids.count) tokens for \(samples) x \(length)")
         self.ids = ids
         self.samples = samples
@@ -115,19 +115,19 @@ public struct TokenBatch: Sendable {
 }
 
 /// What a forward rule works on.
-public struct ForwardPass: Sendable {
-    public let inputs: [Tensor]
-    public let parameters: [Tensor]
+package struct ForwardPass: Sendable {
+    package let inputs: [Tensor]
+    package let parameters: [Tensor]
     /// Not initialised, or the first input's memory where the operation works in place.
-    public let output: Tensor
+    package let output: Tensor
     /// Not initialised.
-    public let scratch: Tensor
+    package let scratch: Tensor
     /// The tokens of the batch; nil in networks of numbers.
-    public let tokens: TokenBatch?
-    public let mode: RunMode
-    public let team: Team
+    package let tokens: TokenBatch?
+    package let mode: RunMode
+    package let team: Team
 
-    public init(
+    package init(
         inputs: [Tensor], parameters: [Tensor], output: Tensor, scratch: Tensor, tokens: TokenBatch? = nil, mode: RunMode = .inference,
         team: Team
     ) {
@@ -142,26 +142,26 @@ public struct ForwardPass: Sendable {
 }
 
 /// What a backward rule works on.
-public struct BackwardPass: Sendable {
-    public let inputs: [Tensor]
-    public let parameters: [Tensor]
-    public let output: Tensor
+package struct BackwardPass: Sendable {
+    package let inputs: [Tensor]
+    package let parameters: [Tensor]
+    package let output: Tensor
     /// The gradient with respect to the output, in its shape.
-    public let outputGradient: Tensor
+    package let outputGradient: Tensor
     /// Where the inputs' gradients are added; nil where nobody asks for them.
-    public let inputGradients: [Tensor?]
+    package let inputGradients: [Tensor?]
     /// Where the parameters' gradients are added; nil where nobody asks for them.
-    public let parameterGradients: [Tensor?]
+    package let parameterGradients: [Tensor?]
     /// Whether each input's and each parameter's gradient is added to or, holding nothing yet, overwritten.
-    public let inputTargets: [Product.Target]
-    public let parameterTargets: [Product.Target]
+    package let inputTargets: [Product.Target]
+    package let parameterTargets: [Product.Target]
     /// Not initialised.
-    public let scratch: Tensor
-    public let tokens: TokenBatch?
-    public let mode: RunMode
-    public let team: Team
+    package let scratch: Tensor
+    package let tokens: TokenBatch?
+    package let mode: RunMode
+    package let team: Team
 
-    public init(
+    package init(
         inputs: [Tensor], parameters: [Tensor], output: Tensor, outputGradient: Tensor, inputGradients: [Tensor?],
         parameterGradients: [Tensor?], inputTargets: [Product.Target]? = nil, parameterTargets: [Product.Target]? = nil, scratch: Tensor,
         tokens: TokenBatch? = nil, mode: RunMode = .inference, team: Team

@@ -5,17 +5,17 @@ import Tensors
 /// The numbers of a network's parameters: a value, so that a run with changed weights is a run with another value.
 ///
 /// What a checkpoint holds is read when it is first asked for.
-public struct ParameterValues: Sendable {
+package struct ParameterValues: Sendable {
     private let store: ParameterStore
     private var replaced: [Int: Tensor] = [:]
 
     /// Tensors in the order of the network's parameters.
-    public init(_ tensors: [Tensor]) { store = ParameterStore(tensors.map { .made($0) }) }
+    package init(_ tensors: [Tensor]) { store = ParameterStore(tensors.map { .made($0) }) }
 
     /// The tensors of a checkpoint in the order of the network's parameters, each in the shape that the operations read.
     init(_ records: [(record: TensorRecord, shape: [Int])]) { store = ParameterStore(records.map { .stored($0.record, $0.shape) }) }
 
-    public subscript(parameter: ParameterID) -> Tensor {
+    package subscript(parameter: ParameterID) -> Tensor {
         get { replaced[parameter.index] ?? store.tensor(parameter.index) }
         set {
             precondition(newValue.shape == self[parameter].shape, "\(newValue.shape) for \(self[parameter].shape)")
@@ -24,13 +24,13 @@ public struct ParameterValues: Sendable {
     }
 
     /// The number of parameters.
-    public var count: Int { store.count }
+    package var count: Int { store.count }
 
     /// All in the order of the network's parameters.
-    public var all: [Tensor] { (0..<count).map { self[ParameterID($0)] } }
+    package var all: [Tensor] { (0..<count).map { self[ParameterID($0)] } }
 
     /// - Throws: ``NetworkError`` where the parameters do not fit into the machine's memory.
-    public func checkMemory() throws(NetworkError) {
+    package func checkMemory() throws(NetworkError) {
         let limit = PhysicalMemory.byteCount
         let bytes = store.byteCount
         guard bytes <= limit else {

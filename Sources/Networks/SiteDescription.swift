@@ -1,18 +1,18 @@
 /// A site of a network as it is listed.
-public struct SiteDescription: Sendable, Equatable {
+package struct SiteDescription: Sendable, Equatable {
     /// The name, by which interventions find it.
-    public let site: String
+    package let site: String
     /// The operation whose output it is.
-    public let operation: String
+    package let operation: String
     /// The number of its neurons: channels of images, heads of attention patterns.
-    public let neurons: Int
+    package let neurons: Int
 }
 
 extension Network {
     /// All sites in the order in which a run comes to them.
     ///
     /// - Throws: ``NetworkError`` where shapes do not go together for any batch.
-    public func siteDescriptions() throws(NetworkError) -> [SiteDescription] {
+    package func siteDescriptions() throws(NetworkError) -> [SiteDescription] {
         let shapes = try shapes(for: exampleBatch)
         return zip(nodes, shapes).map { node, shape in
             SiteDescription(site: node.site, operation: node.operation.name, neurons: NeuronPlaces(shape).neurons)
@@ -20,7 +20,7 @@ extension Network {
     }
 
     /// A batch of a shape that the network can read, its images square; of 32x32 where no square up to 512x512 fits.
-    public var exampleBatch: BatchShape {
+    package var exampleBatch: BatchShape {
         switch input {
         case .values(let shape):
             exampleImages(shape)

@@ -2,7 +2,7 @@ import Kernels
 import KernelsV3
 
 /// The functions that networks put between their layers, by the names that models give them.
-public enum ActivationFunction: String, Sendable, CaseIterable {
+package enum ActivationFunction: String, Sendable, CaseIterable {
     /// max(x, 0).
     case relu
     /// x times the distribution function of the normal distribution.
@@ -30,7 +30,7 @@ public enum ActivationFunction: String, Sendable, CaseIterable {
     private static let near = 1 << 11
 
     /// target = f(source), element by element; both may be the same memory. Relative error below 6e-7.
-    public func apply(to source: Tensor, into target: Tensor, team: Team) {
+    package func apply(to source: Tensor, into target: Tensor, team: Team) {
         precondition(source.count == target.count, "\(source.shape) into \(target.shape)")
         team.forEach(target.count, step: Elementwise.piece) { range in
             let x = UnsafePointer(source.pointer + range.lowerBound)
@@ -40,7 +40,7 @@ public enum ActivationFunction: String, Sendable, CaseIterable {
     }
 
     /// gradient = or += f'(source) * outputGradient, element by element.
-    public func addGradient(
+    package func addGradient(
         at source: Tensor, outputGradient: Tensor, to gradient: Tensor, _ target: Product.Target = .add, team: Team
     ) {
         precondition(
@@ -63,7 +63,7 @@ public enum ActivationFunction: String, Sendable, CaseIterable {
 
 extension Elementwise {
     /// target = a * b, element by element; target may be a.
-    public static func multiply(_ a: Tensor, _ b: Tensor, into target: Tensor, team: Team) {
+    package static func multiply(_ a: Tensor, _ b: Tensor, into target: Tensor, team: Team) {
         precondition(a.count == target.count && b.count == target.count, "\(a.shape), \(b.shape) into \(target.shape)")
         team.forEach(target.count, step: piece) { range in
             let (x, y) = (UnsafePointer(a.pointer + range.lowerBound), UnsafePointer(b.pointer + range.lowerBound))
@@ -73,7 +73,7 @@ extension Elementwise {
     }
 
     /// target += a * b, element by element.
-    public static func addProduct(_ a: Tensor, _ b: Tensor, to target: Tensor, team: Team) {
+    package static func addProduct(_ a: Tensor, _ b: Tensor, to target: Tensor, team: Team) {
         precondition(a.count == target.count && b.count == target.count, "\(a.shape), \(b.shape) to \(target.shape)")
         team.forEach(target.count, step: piece) { range in
             let (x, y) = (UnsafePointer(a.pointer + range.lowerBound), UnsafePointer(b.pointer + range.lowerBound))

@@ -1,9 +1,9 @@
 /// Attention in steps: scores of queries with keys, and values mixed by a pattern.
 ///
 /// A piece of work is a tile of one head of one sample, or, where heads add to the same keys, a key head of one sample.
-public enum AttentionProducts {
+package enum AttentionProducts {
     /// scores [samples, heads, length, length] = scale q k^T, minus infinity where the mask forbids.
-    public static func scores(
+    package static func scores(
         _ queries: Tensor, _ keys: Tensor, _ shape: AttentionShape, scale: Float, mask: AttentionMask, into scores: Tensor, team: Team
     ) {
         shape.checkQueries(queries)
@@ -25,10 +25,10 @@ public enum AttentionProducts {
     }
 
     /// The elements of scratch memory that ``addScoresGradient`` needs.
-    public static func scoresGradientScratch(_ shape: AttentionShape, team: Int) -> Int { team * shape.tileSize }
+    package static func scoresGradientScratch(_ shape: AttentionShape, team: Int) -> Int { team * shape.tileSize }
 
     /// dq += scale ds k, dk += scale ds^T q, where the ds of forbidden places count as 0.
-    public static func addScoresGradient(
+    package static func addScoresGradient(
         _ scoresGradient: Tensor, _ queries: Tensor, _ keys: Tensor, _ shape: AttentionShape, scale: Float, mask: AttentionMask,
         toQueries queryGradient: Tensor?, toKeys keyGradient: Tensor?, scratch: Tensor, team: Team
     ) {
@@ -67,7 +67,7 @@ public enum AttentionProducts {
     }
 
     /// output = pattern v, the heads side by side.
-    public static func values(_ pattern: Tensor, _ values: Tensor, _ shape: AttentionShape, into output: Tensor, team: Team) {
+    package static func values(_ pattern: Tensor, _ values: Tensor, _ shape: AttentionShape, into output: Tensor, team: Team) {
         shape.checkPatterns(pattern)
         shape.checkKeys(values)
         shape.checkQueries(output)
@@ -80,7 +80,7 @@ public enum AttentionProducts {
     }
 
     /// dpattern += dz v^T, dv += pattern^T dz.
-    public static func addValuesGradient(
+    package static func addValuesGradient(
         _ outputGradient: Tensor, _ pattern: Tensor, _ values: Tensor, _ shape: AttentionShape, toPattern patternGradient: Tensor?,
         toValues valueGradient: Tensor?, team: Team
     ) {

@@ -1,5 +1,5 @@
 /// Which positions a position of a sequence attends to.
-public enum AttentionMask: Sendable, Hashable {
+package enum AttentionMask: Sendable, Hashable {
     /// All.
     case none
     /// Itself and all before it.
@@ -21,14 +21,14 @@ public enum AttentionMask: Sendable, Hashable {
 /// How the heads of queries, keys and values lie side by side in the rows of [samples, length, heads * headDimension].
 ///
 /// Consecutive heads share a key head where there are fewer of those: head h reads key head h / (heads / keyHeads).
-public struct AttentionShape: Sendable, Hashable {
-    public let samples: Int
-    public let length: Int
-    public let heads: Int
-    public let keyHeads: Int
-    public let headDimension: Int
+package struct AttentionShape: Sendable, Hashable {
+    package let samples: Int
+    package let length: Int
+    package let heads: Int
+    package let keyHeads: Int
+    package let headDimension: Int
 
-    public init(samples: Int, length: Int, heads: Int, keyHeads: Int, headDimension: Int) {
+    package init(samples: Int, length: Int, heads: Int, keyHeads: Int, headDimension: Int) {
         precondition(keyHeads > 0 && heads > 0 && heads % keyHeads == 0, "\(heads) heads on \(keyHeads)")
         self.samples = samples
         self.length = length
@@ -38,9 +38,9 @@ public struct AttentionShape: Sendable, Hashable {
     }
 
     /// The length of a row of queries.
-    public var width: Int { heads * headDimension }
+    package var width: Int { heads * headDimension }
     /// The length of a row of keys or values.
-    public var keyWidth: Int { keyHeads * headDimension }
+    package var keyWidth: Int { keyHeads * headDimension }
 
     /// The heads that share a key head.
     var group: Int { heads / keyHeads }

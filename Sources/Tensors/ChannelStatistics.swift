@@ -4,7 +4,7 @@ import KernelsV3
 /// Sums over the samples and places of each channel of tensors [samples, channels, ...], and what normalising makes of them.
 ///
 /// A channel is one piece of work; its samples are added in their order, in double precision.
-public enum ChannelStatistics {
+package enum ChannelStatistics {
     /// How a tensor's elements lie.
     private struct Planes {
         let samples: Int
@@ -43,7 +43,7 @@ public enum ChannelStatistics {
     }
 
     /// sums [channels] += the sums of the values.
-    public static func addSums(of values: Tensor, to sums: Tensor, team: Team) {
+    package static func addSums(of values: Tensor, to sums: Tensor, team: Team) {
         let planes = Planes(values)
         precondition(sums.count == planes.channels, "\(sums.shape) for \(values.shape)")
         forEachChannel(planes, team) { channel in
@@ -54,7 +54,7 @@ public enum ChannelStatistics {
     }
 
     /// The mean of each channel and its biased variance, the mean of (x - mean)^2.
-    public static func measure(_ values: Tensor, mean: Tensor, variance: Tensor, team: Team) {
+    package static func measure(_ values: Tensor, mean: Tensor, variance: Tensor, team: Team) {
         let planes = Planes(values)
         precondition(mean.count == planes.channels && variance.count == planes.channels, "\(mean.shape) for \(values.shape)")
         forEachChannel(planes, team) { channel in
@@ -78,7 +78,7 @@ public enum ChannelStatistics {
     }
 
     /// output = (x - mean) / root(variance + epsilon) * weight + bias, weight 1 and bias 0 where nil.
-    public static func normalize(
+    package static func normalize(
         _ values: Tensor, mean: Tensor, variance: Tensor, epsilon: Float, weight: Tensor?, bias: Tensor?, into output: Tensor, team: Team
     ) {
         let planes = Planes(values)
@@ -97,7 +97,7 @@ public enum ChannelStatistics {
     }
 
     /// What a normalisation's mean and variance are to its backward rule.
-    public enum Source: Sendable {
+    package enum Source: Sendable {
         /// Numbers that do not depend on the values.
         case given
         /// The values' own, which move with them.
@@ -108,7 +108,7 @@ public enum ChannelStatistics {
     ///
     /// With n = (x - mean) / root: dweight += sum dy n, dbias += sum dy; dx += weight / root * dy where the statistics are given, and
     /// weight / root * (dy - the mean of dy - n * the mean of dy n) where they are measured.
-    public static func addNormalizationGradients(
+    package static func addNormalizationGradients(
         _ values: Tensor, mean: Tensor, variance: Tensor, epsilon: Float, _ source: Source, weight: Tensor?, outputGradient: Tensor,
         valueGradient: Tensor?, weightGradient: Tensor?, biasGradient: Tensor?, team: Team
     ) {

@@ -7,58 +7,58 @@ import KernelsV3
 /// Sources may have any alignment. Each function reads `count` elements (or blocks) and writes as many (or the blocks'
 /// elements); the caller answers for both lengths. Every Float result is exact but for the types that a Float cannot
 /// hold, which are offered in Double.
-public enum Conversion {
+package enum Conversion {
     private static let isWide = modinspect_cpu_supports_v3() != 0
 
-    public static func f32(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+    package static func f32(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
         Kernels.convertF32(source, target, count)
     }
-    public static func f64(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int) {
+    package static func f64(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int) {
         Kernels.convertF64(source, target, count)
     }
     /// Rounds to the nearest Float, ties to even.
-    public static func f64(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+    package static func f64(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
         isWide ? KernelsV3.convertF64(source, target, count) : Kernels.convertF64(source, target, count)
     }
-    public static func bf16(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+    package static func bf16(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
         isWide ? KernelsV3.convertBF16(source, target, count) : Kernels.convertBF16(source, target, count)
     }
-    public static func f16(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+    package static func f16(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
         isWide ? KernelsV3.convertF16(source, target, count) : Kernels.convertF16(source, target, count)
     }
-    public static func i8(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+    package static func i8(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
         isWide ? KernelsV3.convertI8(source, target, count) : Kernels.convertI8(source, target, count)
     }
-    public static func u8(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+    package static func u8(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
         isWide ? KernelsV3.convertU8(source, target, count) : Kernels.convertU8(source, target, count)
     }
-    public static func i16(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+    package static func i16(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
         isWide ? KernelsV3.convertI16(source, target, count) : Kernels.convertI16(source, target, count)
     }
-    public static func u16(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+    package static func u16(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
         isWide ? KernelsV3.convertU16(source, target, count) : Kernels.convertU16(source, target, count)
     }
-    public static func i32(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int) {
+    package static func i32(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int) {
         isWide ? KernelsV3.convertI32(source, target, count) : Kernels.convertI32(source, target, count)
     }
-    public static func u32(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int) {
+    package static func u32(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int) {
         isWide ? KernelsV3.convertU32(source, target, count) : Kernels.convertU32(source, target, count)
     }
     /// Rounds to the nearest Double, ties to even.
-    public static func i64(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int) {
+    package static func i64(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int) {
         isWide ? KernelsV3.convertI64(source, target, count) : Kernels.convertI64(source, target, count)
     }
     /// Rounds to the nearest Double, ties to even.
-    public static func u64(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int) {
+    package static func u64(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int) {
         isWide ? KernelsV3.convertU64(source, target, count) : Kernels.convertU64(source, target, count)
     }
 
     /// Truth values: 0 is false, every other byte true.
-    public static func bool(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+    package static func bool(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
         table(truth, source, target, count)
     }
     /// 8-bit floats of the given layout.
-    public static func f8(
+    package static func f8(
         _ layout: EightBitFloat, _ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int
     ) {
         let values =
@@ -72,19 +72,19 @@ public enum Conversion {
     }
 
     /// Blocks of 32 elements in 18 bytes.
-    public static func q4_0(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
+    package static func q4_0(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
         isWide ? KernelsV3.dequantizeQ4_0(source, target, blockCount) : Kernels.dequantizeQ4_0(source, target, blockCount)
     }
     /// Blocks of 32 elements in 34 bytes.
-    public static func q8_0(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
+    package static func q8_0(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
         isWide ? KernelsV3.dequantizeQ8_0(source, target, blockCount) : Kernels.dequantizeQ8_0(source, target, blockCount)
     }
     /// Blocks of 256 elements in 144 bytes.
-    public static func q4_k(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
+    package static func q4_k(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
         isWide ? KernelsV3.dequantizeQ4_K(source, target, blockCount) : Kernels.dequantizeQ4_K(source, target, blockCount)
     }
     /// Blocks of 256 elements in 210 bytes.
-    public static func q6_k(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
+    package static func q6_k(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
         isWide ? KernelsV3.dequantizeQ6_K(source, target, blockCount) : Kernels.dequantizeQ6_K(source, target, blockCount)
     }
 
@@ -103,7 +103,7 @@ public enum Conversion {
 
 /// The layouts of 8-bit floating point, as PyTorch names them: exponent and mantissa bits, `fn` without infinities, `uz` without a
 /// negative zero, whose pattern is the only NaN.
-public enum EightBitFloat: Sendable {
+package enum EightBitFloat: Sendable {
     case e4m3fn, e5m2, e4m3fnuz, e5m2fnuz
 
     /// The values of the 256 patterns.

@@ -3,12 +3,12 @@ import KernelsV3
 import KernelsV4
 
 /// Convolutions of images and their gradients. Samples run side by side; the bits depend on the shapes alone.
-public enum Correlation {
+package enum Correlation {
     /// The elements of scratch memory that ``forward(_:_:filters:bias:into:scratch:team:)`` needs.
-    public static func forwardScratch(_ shape: ConvolutionShape) -> Int { Pass(shape).scratch }
+    package static func forwardScratch(_ shape: ConvolutionShape) -> Int { Pass(shape).scratch }
 
     /// output [samples, filters, ...] = the images under each filter + bias.
-    public static func forward(
+    package static func forward(
         _ shape: ConvolutionShape, _ images: Tensor, filters: Tensor, bias: Tensor?, into output: Tensor, scratch: Tensor, team: Team
     ) {
         check(shape, images, filters, output)
@@ -28,13 +28,13 @@ public enum Correlation {
     }
 
     /// The elements of scratch memory that ``addImageGradient(_:_:filters:to:scratch:team:)`` needs.
-    public static func imageGradientScratch(_ shape: ConvolutionShape) -> Int {
+    package static func imageGradientScratch(_ shape: ConvolutionShape) -> Int {
         if let mirrored = mirrored(shape) { return Pass(mirrored).scratch }
         return FoldedGradient(shape).scratch
     }
 
     /// gradient [samples, channels, ...] = or += what the outputs' gradient gives the images.
-    public static func addImageGradient(
+    package static func addImageGradient(
         _ shape: ConvolutionShape, _ outputGradient: Tensor, filters: Tensor, to gradient: Tensor, _ target: Product.Target = .add,
         scratch: Tensor,
         team: Team

@@ -3,13 +3,13 @@ import Kernels
 import KernelsV3
 
 /// Functions of single elements and copies of blocks, in pieces on a team.
-public enum Elementwise {
+package enum Elementwise {
     static let isWide = modinspect_cpu_supports_v3() != 0
     /// The elements that one thread takes at a time.
     static let piece = 1 << 15
 
     /// target += source.
-    public static func add(_ source: Tensor, to target: Tensor, team: Team) {
+    package static func add(_ source: Tensor, to target: Tensor, team: Team) {
         precondition(source.count == target.count, "\(source.shape) to \(target.shape)")
         team.forEach(target.count, step: piece) { range in
             let a = UnsafePointer(source.pointer + range.lowerBound)
@@ -19,14 +19,14 @@ public enum Elementwise {
     }
 
     /// Copies the blocks start + b * stride ..< start + b * stride + length of every row of `source` to the rows of `target`, side by side.
-    public static func copyBlocks(
+    package static func copyBlocks(
         of source: Tensor, start: Int, length: Int, stride: Int, blocks: Int, into target: Tensor, team: Team
     ) {
         forEachBlock(source, target, start, length, stride, blocks, team) { whole, part in part.update(from: whole, count: length) }
     }
 
     /// Adds the rows of `source`, blocks side by side, to the blocks of the rows of `target`.
-    public static func addBlocks(
+    package static func addBlocks(
         _ source: Tensor, toBlocksOf target: Tensor, start: Int, length: Int, stride: Int, blocks: Int, team: Team
     ) {
         forEachBlock(target, source, start, length, stride, blocks, team) { whole, part in

@@ -4,10 +4,10 @@ import KernelsV4
 
 extension Correlation {
     /// The elements of scratch memory that ``addFilterGradient(_:_:_:to:scratch:team:)`` needs.
-    public static func filterGradientScratch(_ shape: ConvolutionShape) -> Int { FilterGradient(shape).scratch }
+    package static func filterGradientScratch(_ shape: ConvolutionShape) -> Int { FilterGradient(shape).scratch }
 
     /// gradient [filters, channels / groups, ...] += what the outputs' gradient gives the filters, summed in the order of the samples.
-    public static func addFilterGradient(
+    package static func addFilterGradient(
         _ shape: ConvolutionShape, _ images: Tensor, _ outputGradient: Tensor, to gradient: Tensor, scratch: Tensor, team: Team
     ) {
         check(shape, images, gradient, outputGradient)

@@ -2,15 +2,15 @@ import Kernels
 import KernelsV3
 
 /// Attention whose scores and patterns never leave a tile of scratch memory.
-public enum FusedAttention {
+package enum FusedAttention {
     /// The elements of scratch memory that ``apply`` needs.
-    public static func scratch(_ shape: AttentionShape, team: Int) -> Int { team * shape.tileSize }
+    package static func scratch(_ shape: AttentionShape, team: Int) -> Int { team * shape.tileSize }
 
     /// output = softmax(scale q k^T, masked) v, the heads side by side.
     ///
     /// Blocks that the mask forbids are not computed. A tile's exponentials go into the product with the values as they are;
     /// the rows of the product, which are shorter, are divided by their sums.
-    public static func apply(
+    package static func apply(
         _ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ shape: AttentionShape, scale: Float, mask: AttentionMask,
         into output: Tensor, scratch: Tensor, team: Team
     ) {
@@ -40,12 +40,12 @@ public enum FusedAttention {
     }
 
     /// The elements of scratch memory that ``addGradients`` needs.
-    public static func gradientScratch(_ shape: AttentionShape, team: Int) -> Int { 2 * team * shape.tileSize }
+    package static func gradientScratch(_ shape: AttentionShape, team: Int) -> Int { 2 * team * shape.tileSize }
 
     /// Adds the gradients of queries, keys and values to those that are not nil; the patterns are computed again.
     ///
     /// With the pattern p and dp = dz v^T: dv += p^T dz, ds = p (dp - sum p dp), dq += scale ds k, dk += scale ds^T q.
-    public static func addGradients(
+    package static func addGradients(
         _ outputGradient: Tensor, _ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ shape: AttentionShape, scale: Float,
         mask: AttentionMask, toQueries queryGradient: Tensor?, toKeys keyGradient: Tensor?, toValues valueGradient: Tensor?,
         scratch: Tensor, team: Team

@@ -5,7 +5,7 @@ import KernelsV3
 ///
 /// A stored matrix is `blocks` matrices of as many rows of `width` elements. A row has a label, and so has every place in the rows of a block.
 /// An element is inside where the two are equal.
-public struct LabelledSquares: Sendable {
+package struct LabelledSquares: Sendable {
     private let rowLabels: [Int32]
     /// [blocks, width].
     private let placeLabels: [Int32]
@@ -21,7 +21,7 @@ public struct LabelledSquares: Sendable {
     /// - Parameters:
     ///   - rows: one label a stored row, -1 for none; as many for each block.
     ///   - places: one label for each place in a row, block after block; -1 for none.
-    public init(rows: [Int], places: [Int], blocks: Int = 1) {
+    package init(rows: [Int], places: [Int], blocks: Int = 1) {
         precondition(
             blocks > 0 && rows.count % blocks == 0 && places.count % blocks == 0, "\(rows.count) x \(places.count) in \(blocks) blocks")
         rowLabels = rows.map { $0 < 0 ? Self.noRow : Int32($0) }
@@ -32,17 +32,17 @@ public struct LabelledSquares: Sendable {
     }
 
     /// The number of elements of the matrix.
-    public var count: Int { rowLabels.count * width }
+    package var count: Int { rowLabels.count * width }
 
     /// Sums of squares.
-    public struct Sums: Sendable {
-        public var inside = 0.0
-        public var total = 0.0
+    package struct Sums: Sendable {
+        package var inside = 0.0
+        package var total = 0.0
         /// inside / total; nil for a matrix of zeros.
-        public var share: Double? { total > 0 ? inside / total : (total == 0 ? nil : .nan) }
+        package var share: Double? { total > 0 ? inside / total : (total == 0 ? nil : .nan) }
     }
 
-    public func sums(of weights: Tensor, team: Team) -> Sums {
+    package func sums(of weights: Tensor, team: Team) -> Sums {
         precondition(weights.count == count, "\(weights.shape) for \(rowLabels.count) x \(width)")
         let pieces = (rowLabels.count + step - 1) / step
         var found = [Sums](repeating: Sums(), count: pieces)
@@ -68,7 +68,7 @@ public struct LabelledSquares: Sendable {
     }
 
     /// Adds weight * `inside` or weight * `outside` to the gradient of every element.
-    public func addMultiples(of weights: Tensor, inside: Float, outside: Float, to gradient: Tensor, team: Team) {
+    package func addMultiples(of weights: Tensor, inside: Float, outside: Float, to gradient: Tensor, team: Team) {
         precondition(
             weights.count == count && gradient.count == count, "\(weights.shape) and \(gradient.shape) for \(rowLabels.count) x \(width)")
         team.forEach(rowLabels.count, step: step) { rows in

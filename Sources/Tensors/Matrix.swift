@@ -22,13 +22,13 @@ final class Buffer<Scalar: BitwiseCopyable>: @unchecked Sendable {
 }
 
 /// A dense matrix in row-major order. A value: it is filled when it is made and never changes afterwards, so copies share memory.
-public struct Matrix<Scalar: BinaryFloatingPoint & BitwiseCopyable & Sendable>: Sendable {
-    public let rows: Int
-    public let columns: Int
+package struct Matrix<Scalar: BinaryFloatingPoint & BitwiseCopyable & Sendable>: Sendable {
+    package let rows: Int
+    package let columns: Int
     private let buffer: Buffer<Scalar>
 
     /// A matrix whose elements `fill` writes, all of them: the memory it is given is not initialised.
-    public init(
+    package init(
         rows: Int, columns: Int, fill: (UnsafeMutableBufferPointer<Scalar>) throws -> Void
     ) rethrows {
         precondition(rows >= 0 && columns >= 0, "matrix of \(rows) x \(columns)")
@@ -39,32 +39,32 @@ public struct Matrix<Scalar: BinaryFloatingPoint & BitwiseCopyable & Sendable>: 
     }
 
     /// A matrix of the given elements, row after row.
-    public init(rows: Int, columns: Int, _ elements: [Scalar]) {
+    package init(rows: Int, columns: Int, _ elements: [Scalar]) {
         precondition(elements.count == rows * columns, "\(elements.count) elements for \(rows) x \(columns)")
         self.init(rows: rows, columns: columns) { target in
             _ = target.initialize(from: elements)
         }
     }
 
-    public static func zeros(rows: Int, columns: Int) -> Matrix {
+    package static func zeros(rows: Int, columns: Int) -> Matrix {
         Matrix(rows: rows, columns: columns) { $0.initialize(repeating: 0) }
     }
 
-    public subscript(row: Int, column: Int) -> Scalar {
+    package subscript(row: Int, column: Int) -> Scalar {
         precondition(row >= 0 && row < rows && column >= 0 && column < columns, "(\(row), \(column)) in \(rows) x \(columns)")
         return buffer.base[row * columns + column]
     }
 
     /// All elements, row after row.
-    public var elements: [Scalar] { withElements { Array($0) } }
+    package var elements: [Scalar] { withElements { Array($0) } }
 
     /// Calls `body` with the elements, row after row; the pointer must not outlive the call.
-    public func withElements<Result>(_ body: (UnsafeBufferPointer<Scalar>) throws -> Result) rethrows -> Result {
+    package func withElements<Result>(_ body: (UnsafeBufferPointer<Scalar>) throws -> Result) rethrows -> Result {
         try withExtendedLifetime(buffer) { try body(UnsafeBufferPointer(start: buffer.base, count: rows * columns)) }
     }
 
     /// Calls `body` with the elements of one row; the pointer must not outlive the call.
-    public func withRow<Result>(_ row: Int, _ body: (UnsafeBufferPointer<Scalar>) throws -> Result) rethrows -> Result {
+    package func withRow<Result>(_ row: Int, _ body: (UnsafeBufferPointer<Scalar>) throws -> Result) rethrows -> Result {
         precondition(row >= 0 && row < rows, "row \(row) of \(rows)")
         return try withElements { try body(UnsafeBufferPointer(rebasing: $0[row * columns..<(row + 1) * columns])) }
     }

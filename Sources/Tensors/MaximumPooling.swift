@@ -74,7 +74,7 @@ extension Pooling {
     }
 
     /// output = the largest number of each window, not a number where one is not; minus infinity for windows without a place.
-    public static func maxima(_ images: Tensor, rows: WindowAxis, columns: WindowAxis, into output: Tensor, team: Team) {
+    package static func maxima(_ images: Tensor, rows: WindowAxis, columns: WindowAxis, into output: Tensor, team: Team) {
         let sizes = check(images, output, .ignoringPadding(rows), .ignoringPadding(columns))
         let areSquares = areSquares(rows, columns)
         forEachPlane(sizes.planes, sizes.input, sizes.output, team) { first, target in
@@ -106,7 +106,7 @@ extension Pooling {
     }
 
     /// gradient = or += each window's gradient at the place of its largest number.
-    public static func addMaximumGradient(
+    package static func addMaximumGradient(
         _ images: Tensor, _ outputGradient: Tensor, rows: WindowAxis, columns: WindowAxis, to gradient: Tensor,
         _ overwriting: Product.Target = .add, team: Team
     ) {

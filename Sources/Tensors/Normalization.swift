@@ -2,9 +2,9 @@ import Kernels
 import KernelsV3
 
 /// Layer norm and RMS norm over the last dimension.
-public enum Normalization {
+package enum Normalization {
     /// Which moments of a row are set to 0 and 1.
-    public enum Kind: Sendable, Hashable {
+    package enum Kind: Sendable, Hashable {
         /// Mean and variance; then times the weight, plus the bias.
         case layer
         /// The mean of the squares; then times (offset + weight).
@@ -16,7 +16,7 @@ public enum Normalization {
     /// - Parameters:
     ///   - weight: [width]; none for a layer norm without one.
     ///   - bias: [width]; layer norms only.
-    public static func apply(
+    package static func apply(
         _ kind: Kind, epsilon: Float, to source: Tensor, weight: Tensor?, bias: Tensor?, into target: Tensor, team: Team
     ) {
         let width = source.width
@@ -40,12 +40,12 @@ public enum Normalization {
     }
 
     /// The elements of scratch memory that ``addGradients`` needs.
-    public static func gradientScratch(rows: Int, width: Int) -> Int { 2 * width * pieces(rows: rows) }
+    package static func gradientScratch(rows: Int, width: Int) -> Int { 2 * width * pieces(rows: rows) }
 
     /// Adds the gradients of a normalisation to those that are not nil.
     ///
     /// The parameters' gradients are summed in up to 32 pieces of the rows, which are then added in their order.
-    public static func addGradients(
+    package static func addGradients(
         _ kind: Kind, epsilon: Float, at source: Tensor, weight: Tensor?, outputGradient: Tensor, to gradient: Tensor?,
         weightGradient: Tensor?, biasGradient: Tensor?, scratch: Tensor, team: Team
     ) {

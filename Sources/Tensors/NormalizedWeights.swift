@@ -2,7 +2,7 @@
 ///
 /// The first triplet is known: sigma = 1 with the roots of the degrees. Taken out beforehand, it can hide nothing
 /// from an iteration. A zero degree has the inverse root 0 (Golechha et al., arXiv 2502.02470).
-public struct NormalizedWeights: RowSource {
+package struct NormalizedWeights: RowSource {
     private let weights: WeightMatrix
     private let rowScales: [Double]
     private let columnScales: [Double]
@@ -11,11 +11,11 @@ public struct NormalizedWeights: RowSource {
     private let narrowColumnScales: [Float]
     private let narrowColumnTrivial: [Float]
 
-    public var rows: Int { weights.rows }
-    public var columns: Int { weights.columns }
+    package var rows: Int { weights.rows }
+    package var columns: Int { weights.columns }
 
     /// - Parameter sums: the degrees of `weights`, finite and not all zero.
-    public init(_ weights: WeightMatrix, sums: AbsoluteSums) {
+    package init(_ weights: WeightMatrix, sums: AbsoluteSums) {
         self.weights = weights
         let total = sums.rows.reduce(0, +)
         let root = total.squareRoot()
@@ -29,9 +29,9 @@ public struct NormalizedWeights: RowSource {
     }
 
     /// The unit vectors of the known triplet: the roots of the degrees.
-    public var trivialVectors: (left: [Double], right: [Double]) { (rowTrivial, columnTrivial) }
+    package var trivialVectors: (left: [Double], right: [Double]) { (rowTrivial, columnTrivial) }
 
-    public func fill(_ range: Range<Int>, _ target: UnsafeMutablePointer<Float>) {
+    package func fill(_ range: Range<Int>, _ target: UnsafeMutablePointer<Float>) {
         guard case .single(let matrix) = weights else {
             let wide = Buffer<Double>(uninitialized: range.count * columns)
             fill(range, wide.base)
@@ -47,7 +47,7 @@ public struct NormalizedWeights: RowSource {
         }
     }
 
-    public func fill(_ range: Range<Int>, _ target: UnsafeMutablePointer<Double>) {
+    package func fill(_ range: Range<Int>, _ target: UnsafeMutablePointer<Double>) {
         for (i, row) in range.enumerated() {
             let (scale, trivial) = (rowScales[row], rowTrivial[row])
             let out = target + i * columns

@@ -5,14 +5,14 @@ import Synchronization
 ///
 /// What a piece computes may depend on its index alone, never on the thread or the order, so that the results are the
 /// same for any number of threads.
-public enum Parallel {
+package enum Parallel {
     /// The number of cores of this machine; asked for once, since the answer is in a file.
-    public static let availableCores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    package static let availableCores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
 
     /// Calls `body` for 0..<count on up to `threads` threads, the caller's among them, and returns when all are done.
     ///
     /// - Throws: the error of the lowest index that failed; later pieces may not have run then.
-    public static func forEach(count: Int, threads: Int, _ body: @Sendable (Int) throws -> Void) throws {
+    package static func forEach(count: Int, threads: Int, _ body: @Sendable (Int) throws -> Void) throws {
         let workers = min(threads, count)
         guard workers > 1 else {
             for index in 0..<max(count, 0) { try body(index) }
@@ -44,7 +44,7 @@ public enum Parallel {
     }
 
     /// The results of `body` for 0..<count, in order.
-    public static func map<Result: Sendable>(
+    package static func map<Result: Sendable>(
         count: Int, threads: Int, _ body: @Sendable (Int) throws -> Result
     ) throws -> [Result] {
         let results = Mutex([Result?](repeating: nil, count: max(count, 0)))

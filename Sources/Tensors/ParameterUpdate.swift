@@ -2,24 +2,24 @@ import Kernels
 import KernelsV3
 
 /// One step of an optimiser on weights that lie side by side, in pieces on a team.
-public enum ParameterUpdate {
+package enum ParameterUpdate {
     /// The numbers of a step of Adam, as PyTorch's `Adam` and `AdamW` define it.
-    public struct Adam: Sendable {
+    package struct Adam: Sendable {
         /// Multiplies the gradient before all else.
-        public var gradientFactor = 1.0
+        package var gradientFactor = 1.0
         /// Weight decay that is added to the gradient.
-        public var coupledDecay = 0.0
+        package var coupledDecay = 0.0
         /// What weights are multiplied with beforehand: 1 - rate * decay where the decay is decoupled.
-        public var keptShare = 1.0
-        public var beta1: Double
-        public var beta2: Double
-        public var epsilon: Double
-        public var learningRate: Double
+        package var keptShare = 1.0
+        package var beta1: Double
+        package var beta2: Double
+        package var epsilon: Double
+        package var learningRate: Double
         /// beta1 and beta2 to the power of the step, counted from 1.
-        public var beta1Power: Double
-        public var beta2Power: Double
+        package var beta1Power: Double
+        package var beta2Power: Double
 
-        public init(beta1: Double, beta2: Double, epsilon: Double, learningRate: Double, beta1Power: Double, beta2Power: Double) {
+        package init(beta1: Double, beta2: Double, epsilon: Double, learningRate: Double, beta1Power: Double, beta2Power: Double) {
             self.beta1 = beta1
             self.beta2 = beta2
             self.epsilon = epsilon
@@ -30,16 +30,16 @@ public enum ParameterUpdate {
     }
 
     /// The numbers of a step of gradient descent with momentum, as PyTorch's `SGD` without dampening defines it.
-    public struct Momentum: Sendable {
-        public var gradientFactor = 1.0
+    package struct Momentum: Sendable {
+        package var gradientFactor = 1.0
         /// Weight decay that is added to the gradient.
-        public var coupledDecay = 0.0
-        public var momentum: Double
+        package var coupledDecay = 0.0
+        package var momentum: Double
         /// What the step's direction is made of: rate * sum, or by Nesterov rate * (gradient + momentum * sum).
-        public var sumShare: Double
-        public var gradientShare: Double
+        package var sumShare: Double
+        package var gradientShare: Double
 
-        public init(momentum: Double, sumShare: Double, gradientShare: Double) {
+        package init(momentum: Double, sumShare: Double, gradientShare: Double) {
             self.momentum = momentum
             self.sumShare = sumShare
             self.gradientShare = gradientShare
@@ -50,7 +50,7 @@ public enum ParameterUpdate {
     private static let share = 1 << 13
 
     /// weights, mean and squares are changed; all have the same number of elements.
-    public static func step(_ adam: Adam, weights: Tensor, gradients: Tensor, mean: Tensor, squares: Tensor, team: Team) {
+    package static func step(_ adam: Adam, weights: Tensor, gradients: Tensor, mean: Tensor, squares: Tensor, team: Team) {
         precondition(
             weights.count == gradients.count && weights.count == mean.count && weights.count == squares.count,
             "\(weights.count) weights, \(gradients.count), \(mean.count) and \(squares.count) of the others")
@@ -66,7 +66,7 @@ public enum ParameterUpdate {
     }
 
     /// weights and sums are changed; all have the same number of elements.
-    public static func step(_ momentum: Momentum, weights: Tensor, gradients: Tensor, sums: Tensor, team: Team) {
+    package static func step(_ momentum: Momentum, weights: Tensor, gradients: Tensor, sums: Tensor, team: Team) {
         precondition(
             weights.count == gradients.count && weights.count == sums.count,
             "\(weights.count) weights, \(gradients.count) and \(sums.count) of the others")
@@ -81,7 +81,7 @@ public enum ParameterUpdate {
     }
 
     /// The sum of all squares, in double precision beyond runs of 512; not finite where an element is not.
-    public static func sumOfSquares(_ tensor: Tensor, team: Team) -> Double {
+    package static func sumOfSquares(_ tensor: Tensor, team: Team) -> Double {
         let pieces = (tensor.count + share - 1) / share
         var sums = [Double](repeating: 0, count: pieces)
         sums.withUnsafeMutableBufferPointer { sums in

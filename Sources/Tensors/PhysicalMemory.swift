@@ -1,9 +1,9 @@
 import Glibc
 
 /// The memory that the machine has.
-public enum PhysicalMemory {
+package enum PhysicalMemory {
     /// In bytes; a terabyte where the system does not say.
-    public static var byteCount: Int {
+    package static var byteCount: Int {
         let memory = sysconf(Int32(_SC_PHYS_PAGES)).multipliedReportingOverflow(by: sysconf(Int32(_SC_PAGESIZE)))
         return memory.overflow || memory.partialValue <= 0 ? 1 << 40 : memory.partialValue
     }

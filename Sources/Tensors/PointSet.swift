@@ -1,14 +1,14 @@
 /// Points in a space of few dimensions, laid out coordinate by coordinate, and the two steps of k-means that read them all.
-public final class PointSet: Sendable {
+package final class PointSet: Sendable {
     /// The number of points.
-    public let count: Int
-    public let dimensions: Int
+    package let count: Int
+    package let dimensions: Int
     /// The count rounded up to whole vectors; the padding lies at the origin and is never counted.
     let stride: Int
     private let coordinates: SharedBuffer<Double>
 
     /// - Parameter coordinates: one array for each dimension, each with one number for each point.
-    public init(coordinates: [[Double]], count: Int) {
+    package init(coordinates: [[Double]], count: Int) {
         precondition(coordinates.allSatisfy { $0.count == count }, "\(coordinates.map(\.count)) coordinates for \(count) points")
         self.count = count
         dimensions = coordinates.count
@@ -23,28 +23,28 @@ public final class PointSet: Sendable {
     }
 
     /// The coordinates of one point.
-    public subscript(point: Int) -> [Double] {
+    package subscript(point: Int) -> [Double] {
         precondition(0..<count ~= point, "point \(point) of \(count)")
         return (0..<dimensions).map { coordinates.buffer.base[$0 * stride + point] }
     }
 
     /// The state of one clustering of the points.
-    public struct Assignment: Sendable {
+    package struct Assignment: Sendable {
         var paddedLabels: [Int64]
         var paddedDistances: [Double]
 
         /// Nobody assigned yet.
-        public init(_ points: PointSet) {
+        package init(_ points: PointSet) {
             paddedLabels = [Int64](repeating: -1, count: points.stride)
             paddedDistances = [Double](repeating: 0, count: points.stride)
         }
 
         /// The cluster of a point.
-        public func label(_ point: Int) -> Int { Int(paddedLabels[point]) }
+        package func label(_ point: Int) -> Int { Int(paddedLabels[point]) }
         /// The squared distance of a point to its cluster's centre.
-        public func distance(_ point: Int) -> Double { paddedDistances[point] }
+        package func distance(_ point: Int) -> Double { paddedDistances[point] }
         /// Moves a point to another cluster, whose centre it becomes.
-        public mutating func move(_ point: Int, to cluster: Int) {
+        package mutating func move(_ point: Int, to cluster: Int) {
             paddedLabels[point] = Int64(cluster)
             paddedDistances[point] = 0
         }
@@ -54,7 +54,7 @@ public final class PointSet: Sendable {
     ///
     /// - Parameter centers: [clusters, dimensions].
     /// - Returns: whether any point changed its cluster.
-    public func assign(to centers: [Double], clusters: Int, _ assignment: inout Assignment) -> Bool {
+    package func assign(to centers: [Double], clusters: Int, _ assignment: inout Assignment) -> Bool {
         precondition(centers.count == clusters * dimensions, "\(centers.count) coordinates of \(clusters) centres")
         let points = coordinates.buffer.base
         return assignment.paddedLabels.withUnsafeMutableBufferPointer { labels in
@@ -72,7 +72,7 @@ public final class PointSet: Sendable {
     }
 
     /// The sums of the coordinates of each cluster's points, [clusters, dimensions], and the numbers of points.
-    public func clusterSums(_ assignment: Assignment, clusters: Int) -> (sums: [Double], sizes: [Int]) {
+    package func clusterSums(_ assignment: Assignment, clusters: Int) -> (sums: [Double], sizes: [Int]) {
         var sums = [Double](repeating: 0, count: clusters * dimensions)
         var sizes = [Int](repeating: 0, count: clusters)
         let points = coordinates.buffer.base
@@ -90,16 +90,16 @@ public final class PointSet: Sendable {
     }
 
     /// Squared distances of the points to the nearest of some centres, which grow one by one during seeding.
-    public struct Distances: Sendable {
+    package struct Distances: Sendable {
         var padded: [Double]
         /// Their sum.
-        public let total: Double
+        package let total: Double
 
-        public subscript(point: Int) -> Double { padded[point] }
+        package subscript(point: Int) -> Double { padded[point] }
     }
 
     /// The squared distances to one point, or the smaller of those and `previous`.
-    public func distances(to center: Int, before previous: Distances? = nil) -> Distances {
+    package func distances(to center: Int, before previous: Distances? = nil) -> Distances {
         let center = self[center]
         let old = previous?.padded ?? [Double](repeating: .infinity, count: count) + [Double](repeating: 0, count: stride - count)
         let points = coordinates.buffer.base

@@ -2,9 +2,9 @@ import Kernels
 import KernelsV3
 
 /// Largest and mean values of windows over images [samples, channels, rows, columns]; planes run side by side.
-public enum Pooling {
+package enum Pooling {
     /// The windows of means along one side.
-    public enum Means: Sendable {
+    package enum Means: Sendable {
         /// They slide, and numbers in the padding count as zeros.
         case countingPadding(WindowAxis)
         /// They slide, and only numbers of the image count.
@@ -67,7 +67,7 @@ public enum Pooling {
     }
 
     /// output = the mean of each window; zero for windows without a place.
-    public static func means(_ images: Tensor, rows: Means, columns: Means, into output: Tensor, team: Team) {
+    package static func means(_ images: Tensor, rows: Means, columns: Means, into output: Tensor, team: Team) {
         let sizes = check(images, output, rows, columns)
         let width = columns.length
         forEachPlane(sizes.planes, sizes.input, sizes.output, team) { first, target in
@@ -95,7 +95,7 @@ public enum Pooling {
     }
 
     /// gradient += the share of each window's gradient that each of its places has.
-    public static func addMeanGradient(_ outputGradient: Tensor, rows: Means, columns: Means, to gradient: Tensor, team: Team) {
+    package static func addMeanGradient(_ outputGradient: Tensor, rows: Means, columns: Means, to gradient: Tensor, team: Team) {
         let sizes = check(gradient, outputGradient, rows, columns)
         let width = columns.length
         forEachPlane(sizes.planes, sizes.input, sizes.output, team) { first, source in

@@ -1,7 +1,7 @@
 /// Products of matrices that lie in tensors, cut into tiles that depend on the shapes alone.
-public enum Product {
+package enum Product {
     /// How a factor is stored.
-    public enum Layout: Sendable {
+    package enum Layout: Sendable {
         /// As it enters the product, row after row.
         case straight
         /// Transposed: its columns are stored as rows.
@@ -9,7 +9,7 @@ public enum Product {
     }
 
     /// A matrix inside a tensor.
-    public struct Factor: Sendable {
+    package struct Factor: Sendable {
         let tensor: Tensor
         let offset: Int
         let stride: Int
@@ -18,7 +18,7 @@ public enum Product {
         /// - Parameters:
         ///   - offset: the matrix's first element, counted from the tensor's first.
         ///   - stride: the distance between stored rows; the tensor's width where nil.
-        public init(_ tensor: Tensor, _ layout: Layout = .straight, offset: Int = 0, stride: Int? = nil) {
+        package init(_ tensor: Tensor, _ layout: Layout = .straight, offset: Int = 0, stride: Int? = nil) {
             self.tensor = tensor
             self.layout = layout
             self.offset = offset
@@ -42,7 +42,7 @@ public enum Product {
     }
 
     /// What happens to the elements that the target holds.
-    public enum Target: Sendable {
+    package enum Target: Sendable {
         case overwrite
         case add
     }
@@ -50,7 +50,7 @@ public enum Product {
     /// C [rows, columns] = or += scale A [rows, inner] B [inner, columns].
     ///
     /// Tiles run on the team. The bits depend on the shapes alone.
-    public static func multiply(
+    package static func multiply(
         _ a: Factor, _ b: Factor, rows: Int, inner: Int, columns: Int, scale: Float = 1, into c: Factor, _ target: Target = .overwrite,
         team: Team
     ) {
@@ -74,7 +74,7 @@ public enum Product {
     }
 
     /// Copies `row` into each row of `target`, [rows, width].
-    public static func repeatRow(_ row: Tensor, into target: Tensor, team: Team) {
+    package static func repeatRow(_ row: Tensor, into target: Tensor, team: Team) {
         let width = row.count
         guard width > 0 else { return }
         precondition(target.count % width == 0, "\(target.shape) of rows of \(width)")
@@ -84,7 +84,7 @@ public enum Product {
     }
 
     /// sums [width] = or += the sums of the columns of `matrix`, [rows, width], added in the order of the rows.
-    public static func addColumnSums(of matrix: Tensor, to sums: Tensor, _ target: Target = .add, team: Team) {
+    package static func addColumnSums(of matrix: Tensor, to sums: Tensor, _ target: Target = .add, team: Team) {
         if target == .overwrite { sums.fill(0) }
         let width = sums.count
         guard width > 0 else { return }

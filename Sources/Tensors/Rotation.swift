@@ -3,21 +3,21 @@ import Kernels
 import KernelsV3
 
 /// Rotary positions: pairs of elements of each head turned by angles that grow with the position.
-public struct Rotation: Sendable {
+package struct Rotation: Sendable {
     /// Which elements make a pair.
-    public enum Pairing: Sendable {
+    package enum Pairing: Sendable {
         /// Element i with element i + rotated / 2 (Llama, GPT-NeoX).
         case halves
         /// Element 2 i with element 2 i + 1 (GPT-J).
         case neighbours
     }
 
-    public let headDimension: Int
+    package let headDimension: Int
     /// The first elements of each head, an even number, that are turned.
-    public let rotated: Int
-    public let pairing: Pairing
+    package let rotated: Int
+    package let pairing: Pairing
 
-    public init(headDimension: Int, rotated: Int, pairing: Pairing) {
+    package init(headDimension: Int, rotated: Int, pairing: Pairing) {
         precondition(headDimension > 0 && rotated >= 0 && rotated % 2 == 0 && rotated <= headDimension, "\(rotated) of \(headDimension)")
         self.headDimension = headDimension
         self.rotated = rotated
@@ -27,12 +27,12 @@ public struct Rotation: Sendable {
     private var half: Int { rotated / 2 }
 
     /// The elements of a table for sequences of `length`.
-    public func tableSize(length: Int) -> Int { length * rotated }
+    package func tableSize(length: Int) -> Int { length * rotated }
 
     /// Writes the cosines and the sines of the angles position * frequency, times `scale`: [length, 2, rotated / 2].
     ///
     /// The angle is rounded to single precision, as the models' own libraries round it; cosine and sine are exact beyond that.
-    public func writeTable(frequencies: [Float], scale: Float, length: Int, into table: Tensor, team: Team) {
+    package func writeTable(frequencies: [Float], scale: Float, length: Int, into table: Tensor, team: Team) {
         precondition(
             frequencies.count == half && table.count >= tableSize(length: length), "\(frequencies.count) frequencies for \(rotated)")
         frequencies.withUnsafeBufferPointer { frequencies in
@@ -51,7 +51,7 @@ public struct Rotation: Sendable {
     }
 
     /// target = the turned heads of `source` [samples, length, heads * headDimension]; both may be the same memory.
-    public func apply(to source: Tensor, table: Tensor, length: Int, into target: Tensor, team: Team) {
+    package func apply(to source: Tensor, table: Tensor, length: Int, into target: Tensor, team: Team) {
         forEachHead(source, target, length, team) { x, y, position in
             let c = UnsafePointer(table.pointer + position * rotated)
             let s = c + half
@@ -65,7 +65,7 @@ public struct Rotation: Sendable {
     }
 
     /// gradient += `outputGradient` with its heads turned back.
-    public func addGradient(_ outputGradient: Tensor, table: Tensor, length: Int, to gradient: Tensor, team: Team) {
+    package func addGradient(_ outputGradient: Tensor, table: Tensor, length: Int, to gradient: Tensor, team: Team) {
         forEachHead(outputGradient, gradient, length, team) { dy, dx, position in
             let c = UnsafePointer(table.pointer + position * rotated)
             let s = c + half

@@ -1,20 +1,20 @@
 /// Single-precision numbers to the element types that files store, rounded to the nearest with ties to even.
 ///
 /// Targets may have any alignment. NaN stays NaN; what is beyond the type's range becomes infinite.
-public enum Rounding {
-    public static func f32(_ source: UnsafePointer<Float>, _ target: UnsafeMutableRawPointer, _ count: Int) {
+package enum Rounding {
+    package static func f32(_ source: UnsafePointer<Float>, _ target: UnsafeMutableRawPointer, _ count: Int) {
         for i in 0..<count {
             target.storeBytes(of: source[i].bitPattern.littleEndian, toByteOffset: i &* 4, as: UInt32.self)
         }
     }
 
-    public static func f64(_ source: UnsafePointer<Float>, _ target: UnsafeMutableRawPointer, _ count: Int) {
+    package static func f64(_ source: UnsafePointer<Float>, _ target: UnsafeMutableRawPointer, _ count: Int) {
         for i in 0..<count {
             target.storeBytes(of: Double(source[i]).bitPattern.littleEndian, toByteOffset: i &* 8, as: UInt64.self)
         }
     }
 
-    public static func bf16(_ source: UnsafePointer<Float>, _ target: UnsafeMutableRawPointer, _ count: Int) {
+    package static func bf16(_ source: UnsafePointer<Float>, _ target: UnsafeMutableRawPointer, _ count: Int) {
         for i in 0..<count {
             let bits = source[i].bitPattern
             // Half of the last kept place, less one where that place is even; a NaN keeps its upper bits and becomes quiet.
@@ -25,7 +25,7 @@ public enum Rounding {
         }
     }
 
-    public static func f16(_ source: UnsafePointer<Float>, _ target: UnsafeMutableRawPointer, _ count: Int) {
+    package static func f16(_ source: UnsafePointer<Float>, _ target: UnsafeMutableRawPointer, _ count: Int) {
         for i in 0..<count {
             target.storeBytes(of: halfBits(source[i].bitPattern).littleEndian, toByteOffset: i &* 2, as: UInt16.self)
         }

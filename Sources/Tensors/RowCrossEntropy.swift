@@ -3,14 +3,14 @@ import Kernels
 import KernelsV3
 
 /// The cross-entropy of rows of logits with the classes that they should have named.
-public enum RowCrossEntropy {
+package enum RowCrossEntropy {
     /// Losses and best classes of the rows of `logits` [rows, classes].
     ///
     /// - Parameters:
     ///   - targets: a class for each row, or -1 where there is none.
     /// - Returns: for each row log(sum e^logits) - logits[target], 0 where there is no target; and the class of the largest logit,
     ///   the first of equals, NaN counting as largest.
-    public static func losses(_ logits: Tensor, targets: [Int32], team: Team) -> (losses: [Double], best: [Int32]) {
+    package static func losses(_ logits: Tensor, targets: [Int32], team: Team) -> (losses: [Double], best: [Int32]) {
         let (rows, classes) = (logits.rows, logits.width)
         check(targets, rows, classes)
         var losses = [Double](repeating: 0, count: rows)
@@ -35,7 +35,7 @@ public enum RowCrossEntropy {
     }
 
     /// gradient = (softmax - one-hot) * weight row by row: that of weight times the sum of the losses. Rows without a target get 0.
-    public static func writeGradient(_ logits: Tensor, targets: [Int32], weight: Float, into gradient: Tensor, team: Team) {
+    package static func writeGradient(_ logits: Tensor, targets: [Int32], weight: Float, into gradient: Tensor, team: Team) {
         let (rows, classes) = (logits.rows, logits.width)
         check(targets, rows, classes)
         precondition(gradient.count == logits.count, "\(gradient.shape) for \(logits.shape)")

@@ -2,9 +2,9 @@ import Kernels
 import KernelsV3
 
 /// Softmax over the rows of a tensor: its last dimension.
-public enum RowSoftmax {
+package enum RowSoftmax {
     /// target = softmax of each row of `source`; both may be the same memory. Minus infinity gets exactly 0.
-    public static func apply(to source: Tensor, into target: Tensor, team: Team) {
+    package static func apply(to source: Tensor, into target: Tensor, team: Team) {
         precondition(source.count == target.count && source.width == target.width, "\(source.shape) into \(target.shape)")
         let width = target.width
         team.forEach(target.rows, step: step(width)) { rows in
@@ -17,7 +17,7 @@ public enum RowSoftmax {
     }
 
     /// gradient += p * (dp - sum(p dp)) row by row, for a softmax p and the gradient dp at it.
-    public static func addGradient(of softmax: Tensor, outputGradient: Tensor, to gradient: Tensor, team: Team) {
+    package static func addGradient(of softmax: Tensor, outputGradient: Tensor, to gradient: Tensor, team: Team) {
         precondition(
             softmax.count == gradient.count && outputGradient.count == gradient.count,
             "\(softmax.shape), \(outputGradient.shape) to \(gradient.shape)")

@@ -1,13 +1,13 @@
 /// I + D^-1/2 A D^-1/2 - q q^T for the graph whose nodes are the neurons of successive layers: the shifted normalised adjacency without its first eigenvector.
 ///
 /// The shift makes the algebraically largest eigenvalues the largest in magnitude too. Nodes without edges are left out of the space.
-public struct ScaledLayerGraph: Sendable {
+package struct ScaledLayerGraph: Sendable {
     /// The number of nodes, layer after layer, the first layer's in-neurons first.
-    public let size: Int
+    package let size: Int
     /// The first node of each group of neurons; one more than there are layers, then the size.
-    public let offsets: [Int]
+    package let offsets: [Int]
     /// The summed |W| of each node's edges.
-    public let degrees: [Double]
+    package let degrees: [Double]
 
     private let blocks: [Matrix<Double>]
     private let trivial: [Double]
@@ -15,7 +15,7 @@ public struct ScaledLayerGraph: Sendable {
     /// - Parameters:
     ///   - layers: each [out, in], finite, the in-neurons of one being the out-neurons of the one before (each repeated
     ///     `columns / previous rows` times, where a convolution is flattened: the weights of one channel are joined by the root of their summed squares).
-    public init(layers: [WeightMatrix]) throws {
+    package init(layers: [WeightMatrix]) throws {
         precondition(!layers.isEmpty, "no layers")
         var joined: [Matrix<Double>] = []
         for (index, layer) in layers.enumerated() {
@@ -80,7 +80,7 @@ public struct ScaledLayerGraph: Sendable {
     ///
     /// - Parameter count: how many, the first included.
     /// - Returns: vectors as [count][size].
-    public func leadingEigenpairs(
+    package func leadingEigenpairs(
         count: Int, generator: inout SeededGenerator
     ) throws -> (values: [Double], vectors: [[Double]]) {
         let connected = degrees.count { $0 > 0 }

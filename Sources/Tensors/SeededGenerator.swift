@@ -2,10 +2,10 @@
 ///
 /// Streams are derived from a seed and words that say what they are for, so that adding a layer to a run does not
 /// change the numbers that another layer sees. The numbers belong to the version of the tool, not to the standard library.
-public struct SeededGenerator: RandomNumberGenerator, Sendable {
+package struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: (UInt64, UInt64, UInt64, UInt64)
 
-    public init(seed: UInt64) {
+    package init(seed: UInt64) {
         var mixer = seed
         func next() -> UInt64 {
             mixer &+= 0x9E37_79B9_7F4A_7C15
@@ -18,7 +18,7 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
     }
 
     /// The stream of `seed` for one purpose, such as a layer's name, and an index within it.
-    public init(seed: UInt64, purpose: String, index: Int = 0) {
+    package init(seed: UInt64, purpose: String, index: Int = 0) {
         // FNV-1a over the words, then over the index.
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in purpose.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
@@ -28,7 +28,7 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
         self.init(seed: seed &* 0x9E37_79B9_7F4A_7C15 ^ hash)
     }
 
-    public mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         func rotate(_ x: UInt64, _ k: UInt64) -> UInt64 { (x << k) | (x >> (64 - k)) }
         let result = rotate(state.1 &* 5, 7) &* 9
         let t = state.1 << 17
@@ -42,7 +42,7 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
     }
 
     /// A uniform integer in 0..<bound, without bias (Lemire's method); `bound` is positive.
-    public mutating func integer(below bound: Int) -> Int {
+    package mutating func integer(below bound: Int) -> Int {
         precondition(bound > 0, "bound \(bound)")
         let range = UInt64(bound)
         var product = next().multipliedFullWidth(by: range)
@@ -54,10 +54,10 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
     }
 
     /// A uniform number in [0, 1) with 53 random bits.
-    public mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
+    package mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
 
     /// A standard normal number (Marsaglia's polar method, one of the pair).
-    public mutating func normal() -> Double {
+    package mutating func normal() -> Double {
         while true {
             let x = 2 * uniform() - 1
             let y = 2 * uniform() - 1
@@ -67,7 +67,7 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
     }
 
     /// Puts `elements` into a uniformly random order (Fisher and Yates).
-    public mutating func shuffle<Element>(_ elements: UnsafeMutableBufferPointer<Element>) {
+    package mutating func shuffle<Element>(_ elements: UnsafeMutableBufferPointer<Element>) {
         guard elements.count > 1 else { return }
         for last in stride(from: elements.count - 1, to: 0, by: -1) {
             elements.swapAt(last, integer(below: last + 1))

@@ -2,11 +2,11 @@
 ///
 /// A node is connected where it is similar to itself. Spectral clustering reads the vectors of the largest eigenvalues of B, which are the
 /// smallest of the symmetric normalised Laplacian I - B (Ng, Jordan and Weiss 2001).
-public struct SimilarityGraph: Sendable {
+package struct SimilarityGraph: Sendable {
     /// The number of nodes.
-    public let size: Int
+    package let size: Int
     /// The nodes with S_ii > 0, rising.
-    public let connected: [Int]
+    package let connected: [Int]
 
     /// B, [size, size].
     private let normalized: Matrix<Double>
@@ -18,7 +18,7 @@ public struct SimilarityGraph: Sendable {
     private static let fullSide = 256
 
     /// - Parameter similarities: S, [size, size], symmetric and finite.
-    public init(_ similarities: Tensor, threads: Int) throws {
+    package init(_ similarities: Tensor, threads: Int) throws {
         let size = similarities.width
         precondition(similarities.shape == [size, size], "\(similarities.shape) similarities")
         self.size = size
@@ -54,7 +54,7 @@ public struct SimilarityGraph: Sendable {
     /// - Parameter count: how many, the first included; fewer where fewer nodes are connected.
     /// - Returns: vectors as [count][size].
     /// - Throws: ``NumericsError`` where the iteration does not converge.
-    public func leadingEigenpairs(
+    package func leadingEigenpairs(
         count: Int, generator: inout SeededGenerator, threads: Int
     ) throws -> (values: [Double], vectors: [[Double]]) {
         guard !connected.isEmpty, count > 0 else { return ([], []) }

@@ -37,7 +37,7 @@ struct SymmetricEigen {
 }
 
 /// A numerical routine that did not reach its result.
-public struct NumericsError: Error, Sendable, CustomStringConvertible {
-    public let problem: String
-    public var description: String { problem }
+package struct NumericsError: Error, Sendable, CustomStringConvertible {
+    package let problem: String
+    package var description: String { problem }
 }

@@ -1,7 +1,7 @@
 /// Rows taken out of a table by number: embeddings of tokens and positions.
-public enum TableRows {
+package enum TableRows {
     /// Where entry e of a table lies.
-    public enum Layout: Sendable {
+    package enum Layout: Sendable {
         /// [entries, width]: entry e is row e.
         case rows
         /// [width, entries]: entry e is column e.
@@ -9,14 +9,14 @@ public enum TableRows {
     }
 
     /// The numbers of entries and of elements of one in a table of that shape.
-    public static func sizes(_ shape: [Int], _ layout: Layout) -> (entries: Int, width: Int) {
+    package static func sizes(_ shape: [Int], _ layout: Layout) -> (entries: Int, width: Int) {
         layout == .rows ? (shape[0], shape[1]) : (shape[1], shape[0])
     }
 
     /// Row r of target = scale * entry entries(r) of the table.
     ///
     /// - Parameter entry: below the table's number of entries for each row.
-    public static func gather(
+    package static func gather(
         _ table: Tensor, _ layout: Layout, scale: Float = 1, into target: Tensor, team: Team, entry: @Sendable (Int) -> Int
     ) {
         let (entries, width) = sizes(table.shape, layout)
@@ -40,7 +40,7 @@ public enum TableRows {
     }
 
     /// Entry entries(r) of the table's gradient += scale * row r of `outputGradient`, in the order of the rows.
-    public static func scatterAdd(
+    package static func scatterAdd(
         _ outputGradient: Tensor, scale: Float = 1, toEntriesOf gradient: Tensor, _ layout: Layout, team: Team,
         entry: @Sendable (Int) -> Int
     ) {

@@ -5,7 +5,7 @@ extension Team {
     ///
     /// No two calls that run at once have the same lane: it says which share of scratch memory is the call's own. What is
     /// computed may depend on the index alone.
-    public func forEachInLanes(_ count: Int, _ body: @Sendable (_ index: Int, _ lane: Int) -> Void) {
+    package func forEachInLanes(_ count: Int, _ body: @Sendable (_ index: Int, _ lane: Int) -> Void) {
         let next = Atomic<Int>(0)
         forEach(min(size, count)) { lane in
             while true {

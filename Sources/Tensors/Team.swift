@@ -7,15 +7,15 @@ import Synchronization
 /// As with ``Parallel``, what a piece computes may depend on its index alone, so that the bits are the same for any size.
 /// A team serves one caller at a time. Between portions that follow each other closely the threads wait awake: to wake one takes as long as
 /// many a portion.
-public final class Team: @unchecked Sendable {
+package final class Team: @unchecked Sendable {
     /// The number of threads, the caller's among them.
-    public let size: Int
+    package let size: Int
 
     private let shared: TeamWork
     private var handles: [pthread_t] = []
 
     /// A team of `size` threads; where the system gives fewer, those do the work.
-    public init(size: Int) {
+    package init(size: Int) {
         self.size = max(1, size)
         shared = TeamWork(waitsAwake: size <= Parallel.availableCores)
         for _ in 1..<self.size {
@@ -38,7 +38,7 @@ public final class Team: @unchecked Sendable {
     }
 
     /// Calls `body` for 0..<count and returns when all are done.
-    public func forEach(_ count: Int, _ body: @Sendable (Int) -> Void) {
+    package func forEach(_ count: Int, _ body: @Sendable (Int) -> Void) {
         guard count > 1, !handles.isEmpty else {
             for index in 0..<max(count, 0) { body(index) }
             return
@@ -47,7 +47,7 @@ public final class Team: @unchecked Sendable {
     }
 
     /// The results of `body` for 0..<count, in order.
-    public func map<Result: Sendable>(_ count: Int, _ body: @Sendable (Int) -> Result) -> [Result] {
+    package func map<Result: Sendable>(_ count: Int, _ body: @Sendable (Int) -> Result) -> [Result] {
         let results = Mutex([Result?](repeating: nil, count: max(count, 0)))
         forEach(count) { index in
             let result = body(index)
@@ -57,7 +57,7 @@ public final class Team: @unchecked Sendable {
     }
 
     /// Calls `body` with consecutive ranges of at most `step` of 0..<count.
-    public func forEach(_ count: Int, step: Int, _ body: @Sendable (Range<Int>) -> Void) {
+    package func forEach(_ count: Int, step: Int, _ body: @Sendable (Range<Int>) -> Void) {
         precondition(step > 0, "step \(step)")
         forEach((count + step - 1) / step) { piece in
             body(piece * step..<min(count, (piece + 1) * step))

@@ -1,15 +1,15 @@
 /// The memory of tensors: an allocation, an arena that many tensors share, or bytes that somebody else owns.
 ///
 /// Who hands a storage out decides who writes where and when; nothing here keeps two threads apart.
-public final class TensorStorage: @unchecked Sendable {
+package final class TensorStorage: @unchecked Sendable {
     let base: UnsafeMutablePointer<Float>
     /// The number of elements.
-    public let count: Int
+    package let count: Int
     /// Keeps the memory alive.
     private let owner: AnyObject?
 
     /// New memory that is not initialised.
-    public init(uninitialized count: Int) {
+    package init(uninitialized count: Int) {
         let buffer = Buffer<Float>(uninitialized: count)
         base = buffer.base
         self.count = count
@@ -19,7 +19,7 @@ public final class TensorStorage: @unchecked Sendable {
     /// Memory that `owner` keeps alive and that nobody writes: the pages of a file.
     ///
     /// - Parameter base: aligned for Float.
-    public init(reading base: UnsafePointer<Float>, count: Int, owner: AnyObject?) {
+    package init(reading base: UnsafePointer<Float>, count: Int, owner: AnyObject?) {
         precondition(UInt(bitPattern: base) % UInt(MemoryLayout<Float>.alignment) == 0, "unaligned tensor")
         self.base = UnsafeMutablePointer(mutating: base)
         self.count = count
@@ -28,17 +28,17 @@ public final class TensorStorage: @unchecked Sendable {
 }
 
 /// A row-major block of single-precision numbers with a shape. Several tensors may look at the same storage.
-public struct Tensor: Sendable {
-    public let storage: TensorStorage
+package struct Tensor: Sendable {
+    package let storage: TensorStorage
     /// The place of the first element in the storage.
-    public let offset: Int
+    package let offset: Int
     /// The lengths of the dimensions, slowest first; empty for a scalar.
-    public let shape: [Int]
+    package let shape: [Int]
     /// The number of elements.
-    public let count: Int
+    package let count: Int
 
     /// A view of `shape` into `storage`, all of which must lie inside it.
-    public init(storage: TensorStorage, offset: Int = 0, shape: [Int]) {
+    package init(storage: TensorStorage, offset: Int = 0, shape: [Int]) {
         let count = shape.reduce(1, *)
         precondition(offset >= 0 && count >= 0 && offset + count <= storage.count, "\(shape) at \(offset) of \(storage.count)")
         self.storage = storage
@@ -48,28 +48,28 @@ public struct Tensor: Sendable {
     }
 
     /// New memory that is not initialised.
-    public init(uninitialized shape: [Int]) {
+    package init(uninitialized shape: [Int]) {
         self.init(storage: TensorStorage(uninitialized: shape.reduce(1, *)), shape: shape)
     }
 
     /// A tensor of the given elements in row-major order.
-    public init(shape: [Int], _ elements: some Collection<Float>) {
+    package init(shape: [Int], _ elements: some Collection<Float>) {
         self.init(uninitialized: shape)
         precondition(elements.count == count, "\(elements.count) elements for \(shape)")
         withMutableElements { _ = $0.initialize(from: elements) }
     }
 
-    public static func zeros(_ shape: [Int]) -> Tensor {
+    package static func zeros(_ shape: [Int]) -> Tensor {
         let tensor = Tensor(uninitialized: shape)
         tensor.fill(0)
         return tensor
     }
 
     /// The same elements in another shape of as many.
-    public func reshaped(_ shape: [Int]) -> Tensor { Tensor(storage: storage, offset: offset, shape: shape) }
+    package func reshaped(_ shape: [Int]) -> Tensor { Tensor(storage: storage, offset: offset, shape: shape) }
 
     /// The entries `range` of the first dimension.
-    public subscript(range: Range<Int>) -> Tensor {
+    package subscript(range: Range<Int>) -> Tensor {
         let length = shape.first ?? 1
         precondition(range.lowerBound >= 0 && range.upperBound <= length, "\(range) of \(shape)")
         let step = length == 0 ? 0 : count / length
@@ -77,36 +77,36 @@ public struct Tensor: Sendable {
     }
 
     /// The length of the last dimension; 1 for a scalar.
-    public var width: Int { shape.last ?? 1 }
+    package var width: Int { shape.last ?? 1 }
 
     /// The number of rows of ``width`` elements.
-    public var rows: Int { width == 0 ? 0 : count / width }
+    package var rows: Int { width == 0 ? 0 : count / width }
 
     /// All elements in row-major order.
-    public var elements: [Float] { withElements { Array($0) } }
+    package var elements: [Float] { withElements { Array($0) } }
 
     /// Calls `body` with the elements; the pointer must not outlive the call.
-    public func withElements<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result {
+    package func withElements<Result>(_ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result {
         try withExtendedLifetime(storage) { try body(UnsafeBufferPointer(start: pointer, count: count)) }
     }
 
     /// Calls `body` with the elements to change; the pointer must not outlive the call.
-    public func withMutableElements<Result>(_ body: (UnsafeMutableBufferPointer<Float>) throws -> Result) rethrows -> Result {
+    package func withMutableElements<Result>(_ body: (UnsafeMutableBufferPointer<Float>) throws -> Result) rethrows -> Result {
         try withExtendedLifetime(storage) { try body(UnsafeMutableBufferPointer(start: pointer, count: count)) }
     }
 
     /// Sets every element.
-    public func fill(_ value: Float) { withMutableElements { $0.update(repeating: value) } }
+    package func fill(_ value: Float) { withMutableElements { $0.update(repeating: value) } }
 
     /// Takes over the elements of a tensor of as many.
-    public func copy(from other: Tensor) {
+    package func copy(from other: Tensor) {
         precondition(other.count == count, "\(other.shape) into \(shape)")
         guard count > 0, other.pointer != pointer else { return }
         pointer.update(from: other.pointer, count: count)
     }
 
     /// A copy in memory of its own.
-    public func copied() -> Tensor {
+    package func copied() -> Tensor {
         let copy = Tensor(uninitialized: shape)
         copy.copy(from: self)
         return copy

@@ -1,11 +1,11 @@
 /// Turns stored matrices over.
-public enum Transposition {
+package enum Transposition {
     /// target [columns, rows] = source [rows, columns]^T.
     ///
     /// - Parameters:
     ///   - source: at least `rows * columns` elements, row after row.
     ///   - target: with `targetStride` elements from one row to the next.
-    public static func write<Scalar: BitwiseCopyable>(
+    package static func write<Scalar: BitwiseCopyable>(
         _ source: UnsafeBufferPointer<Scalar>, rows: Int, columns: Int, to target: UnsafeMutableBufferPointer<Scalar>, targetStride: Int
     ) {
         guard rows > 0, columns > 0 else { return }

@@ -1,5 +1,5 @@
 /// A matrix whose rows can be computed when they are wanted, in either precision.
-public protocol RowSource: Sendable {
+package protocol RowSource: Sendable {
     var rows: Int { get }
     var columns: Int { get }
     /// Writes the rows of `range`, [range.count, columns], to `target`.
@@ -14,13 +14,13 @@ public protocol RowSource: Sendable {
 /// ones go through block Lanczos in single precision until the residual is 10^-6 of the largest eigenvalue. The subspace found is
 /// then rotated by its Rayleigh quotient, which squares the error of the values: what remains is the rounding of single precision,
 /// some 10^-8. Triplets below 10^-7 have no direction of their own: they are given as zeros.
-public struct TruncatedSVD: Sendable {
+package struct TruncatedSVD: Sendable {
     /// Falling.
-    public let values: [Double]
+    package let values: [Double]
     /// Row i belongs to value i: [count, rows]. The first entry of largest magnitude is positive in `right`.
-    public let left: Matrix<Double>
+    package let left: Matrix<Double>
     /// Row i belongs to value i: [count, columns].
-    public let right: Matrix<Double>
+    package let right: Matrix<Double>
 
     /// Below this a singular value is rounding.
     static let negligible = 1e-7
@@ -44,7 +44,7 @@ public struct TruncatedSVD: Sendable {
     ///
     /// - Parameter source: the entries, of magnitude around 1 or less.
     /// - Throws: ``NumericsError`` where the iteration does not converge.
-    public init(of source: some RowSource, count: Int, generator: inout SeededGenerator, threads: Int) throws {
+    package init(of source: some RowSource, count: Int, generator: inout SeededGenerator, threads: Int) throws {
         try self.init(of: source, count: count, generator: &generator, threads: threads, path: nil)
     }
 

@@ -3,18 +3,18 @@ import KernelsV3
 
 /// The sizes of a convolution: images [samples, channels, rows, columns] under filters [filters, channels / groups, kernel rows,
 /// kernel columns].
-public struct ConvolutionShape: Sendable {
-    public let samples: Int
-    public let channels: Int
-    public let filters: Int
-    public let groups: Int
+package struct ConvolutionShape: Sendable {
+    package let samples: Int
+    package let channels: Int
+    package let filters: Int
+    package let groups: Int
     /// From the top to the bottom.
-    public let rows: WindowAxis
+    package let rows: WindowAxis
     /// From the left to the right.
-    public let columns: WindowAxis
+    package let columns: WindowAxis
 
     /// - Precondition: `groups` divides `channels` and `filters`.
-    public init(samples: Int, channels: Int, filters: Int, groups: Int, rows: WindowAxis, columns: WindowAxis) {
+    package init(samples: Int, channels: Int, filters: Int, groups: Int, rows: WindowAxis, columns: WindowAxis) {
         precondition(groups > 0 && channels % groups == 0 && filters % groups == 0, "\(groups) groups of \(channels) and \(filters)")
         self.samples = samples
         self.channels = channels

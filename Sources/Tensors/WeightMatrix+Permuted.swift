@@ -1,6 +1,6 @@
 extension WeightMatrix {
     /// The same weights in a uniformly random arrangement over the whole matrix.
-    public func permuted(_ generator: inout SeededGenerator) -> WeightMatrix {
+    package func permuted(_ generator: inout SeededGenerator) -> WeightMatrix {
         switch self {
         case .single(let matrix): .single(matrix.permuted(&generator))
         case .double(let matrix): .double(matrix.permuted(&generator))

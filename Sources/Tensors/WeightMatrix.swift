@@ -2,12 +2,12 @@
 ///
 /// Single precision where that holds the stored values exactly (f32, f16, bf16, 8-bit, quantised); double precision for
 /// what it does not (f64, wide integers, the norms that make a matrix of a convolution), so that measures are exact.
-public enum WeightMatrix: Sendable {
+package enum WeightMatrix: Sendable {
     case single(Matrix<Float>)
     case double(Matrix<Double>)
 
     /// The number of out-neurons.
-    public var rows: Int {
+    package var rows: Int {
         switch self {
         case .single(let matrix): matrix.rows
         case .double(let matrix): matrix.rows
@@ -15,7 +15,7 @@ public enum WeightMatrix: Sendable {
     }
 
     /// The number of in-neurons.
-    public var columns: Int {
+    package var columns: Int {
         switch self {
         case .single(let matrix): matrix.columns
         case .double(let matrix): matrix.columns
@@ -23,7 +23,7 @@ public enum WeightMatrix: Sendable {
     }
 
     /// One weight, W[row, column].
-    public subscript(row: Int, column: Int) -> Double {
+    package subscript(row: Int, column: Int) -> Double {
         switch self {
         case .single(let matrix): Double(matrix[row, column])
         case .double(let matrix): matrix[row, column]
@@ -31,7 +31,7 @@ public enum WeightMatrix: Sendable {
     }
 
     /// Calls `body` with each row in turn, in double precision; the pointer must not outlive the call.
-    public func forEachRow(_ body: (Int, UnsafeBufferPointer<Double>) throws -> Void) rethrows {
+    package func forEachRow(_ body: (Int, UnsafeBufferPointer<Double>) throws -> Void) rethrows {
         switch self {
         case .double(let matrix):
             for row in 0..<matrix.rows { try matrix.withRow(row) { try body(row, $0) } }

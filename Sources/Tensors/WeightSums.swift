@@ -1,19 +1,19 @@
 /// The sums of |W| over the rows and the columns of a weight matrix: the degrees of its bipartite graph.
-public struct AbsoluteSums: Sendable {
+package struct AbsoluteSums: Sendable {
     /// One for each out-neuron.
-    public let rows: [Double]
+    package let rows: [Double]
     /// One for each in-neuron.
-    public let columns: [Double]
+    package let columns: [Double]
 }
 
 /// Sums over the blocks that a grouping of the rows and one of the columns cut a weight matrix into.
-public struct BlockSums: Sendable {
+package struct BlockSums: Sendable {
     /// The number of groups on either side.
-    public let groups: Int
+    package let groups: Int
     /// Sum of W^2 in the block (row group, column group): [groups, groups].
-    public let squares: [Double]
+    package let squares: [Double]
     /// Sum of |W|, likewise.
-    public let absolutes: [Double]
+    package let absolutes: [Double]
 }
 
 extension WeightMatrix {
@@ -26,7 +26,7 @@ extension WeightMatrix {
     }
 
     /// The sums of |W| over rows and columns, in double precision. A NaN or infinite weight makes its row's sum so too.
-    public func absoluteSums(threads: Int = 1) throws -> AbsoluteSums {
+    package func absoluteSums(threads: Int = 1) throws -> AbsoluteSums {
         let width = columns
         let rowSums = SharedBuffer(Buffer<Double>(uninitialized: rows))
         let partial = SharedBuffer(Buffer<Double>(uninitialized: Self.runs * width))
@@ -58,7 +58,7 @@ extension WeightMatrix {
     /// - Parameters:
     ///   - rowGroups: a number in 0..<groups for each row.
     ///   - columnGroups: likewise for each column.
-    public func blockSums(rowGroups: [Int], columnGroups: [Int], groups: Int, threads: Int = 1) throws -> BlockSums {
+    package func blockSums(rowGroups: [Int], columnGroups: [Int], groups: Int, threads: Int = 1) throws -> BlockSums {
         precondition(
             rowGroups.count == rows && columnGroups.count == columns,
             "\(rowGroups.count) x \(columnGroups.count) labels for \(rows) x \(columns)")

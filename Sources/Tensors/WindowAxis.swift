@@ -1,7 +1,7 @@
 /// How windows slide along one side of an image: window i covers the places i * stride - padding + j * dilation for j in 0..<kernel.
-public struct WindowAxis: Sendable, Equatable {
+package struct WindowAxis: Sendable, Equatable {
     /// What becomes of windows that fit only in part.
-    public enum Rounding: String, Sendable {
+    package enum Rounding: String, Sendable {
         /// They are left out.
         case down
         /// They are kept where they begin inside the image or the padding before it.
@@ -9,23 +9,23 @@ public struct WindowAxis: Sendable, Equatable {
     }
 
     /// The places of the image along the side.
-    public let length: Int
-    public let kernel: Int
-    public let stride: Int
-    public let padding: Int
-    public let dilation: Int
+    package let length: Int
+    package let kernel: Int
+    package let stride: Int
+    package let padding: Int
+    package let dilation: Int
     /// The number of windows.
-    public let count: Int
+    package let count: Int
 
     /// No setting and no length may be larger than this, so that sums and products of two of them do not overflow.
-    public static let limit = Int(Int32.max)
+    package static let limit = Int(Int32.max)
 
     /// The places from a window's first to its last.
-    public static func extent(kernel: Int, dilation: Int) -> Int { (kernel - 1) * dilation + 1 }
+    package static func extent(kernel: Int, dilation: Int) -> Int { (kernel - 1) * dilation + 1 }
 
     /// - Precondition: `kernel`, `stride`, `dilation` and `length` from 1, `padding` from 0 to ``limit``, and a window fits into the
     ///   padded image.
-    public init(length: Int, kernel: Int, stride: Int = 1, padding: Int = 0, dilation: Int = 1, rounding: Rounding = .down) {
+    package init(length: Int, kernel: Int, stride: Int = 1, padding: Int = 0, dilation: Int = 1, rounding: Rounding = .down) {
         precondition(
             [length, kernel, stride, dilation].allSatisfy { $0 >= 1 && $0 <= Self.limit } && padding >= 0 && padding <= Self.limit,
             "\(length), \(kernel), \(stride), \(padding), \(dilation)")

@@ -1,8 +1,8 @@
 import Tensors
 
 /// Which samples each step of a run takes.
-public struct BatchOrder: Sendable, Equatable {
-    public enum Arrangement: Sendable, Equatable {
+package struct BatchOrder: Sendable, Equatable {
+    package enum Arrangement: Sendable, Equatable {
         /// A new random order in every epoch.
         case shuffled(seed: UInt64)
         /// The order in which they are stored.
@@ -10,15 +10,15 @@ public struct BatchOrder: Sendable, Equatable {
     }
 
     /// The number of samples.
-    public let count: Int
+    package let count: Int
     /// The samples of one batch; the last batch of an epoch may be smaller.
-    public let batchSize: Int
+    package let batchSize: Int
     /// The batches whose gradients are averaged in one step; the last step of an epoch may have fewer.
-    public let accumulation: Int
-    public let arrangement: Arrangement
+    package let accumulation: Int
+    package let arrangement: Arrangement
 
     /// - Parameter batchSize: all samples where nil.
-    public init(count: Int, batchSize: Int?, accumulation: Int = 1, arrangement: Arrangement) {
+    package init(count: Int, batchSize: Int?, accumulation: Int = 1, arrangement: Arrangement) {
         precondition(count > 0 && (batchSize ?? 1) > 0 && accumulation > 0, "\(batchSize ?? 0) x \(accumulation) of \(count)")
         self.count = count
         self.batchSize = min(batchSize ?? count, count)
@@ -29,18 +29,18 @@ public struct BatchOrder: Sendable, Equatable {
     private var batchesPerEpoch: Int { (count + batchSize - 1) / batchSize }
 
     /// The steps that go once through all samples.
-    public var stepsPerEpoch: Int { (batchesPerEpoch + accumulation - 1) / accumulation }
+    package var stepsPerEpoch: Int { (batchesPerEpoch + accumulation - 1) / accumulation }
 
     /// The epoch of a step, counted from 0.
-    public func epoch(ofStep step: Int) -> Int { step / stepsPerEpoch }
+    package func epoch(ofStep step: Int) -> Int { step / stepsPerEpoch }
 
     /// The batches of all steps before a step.
-    public func batchCount(beforeStep step: Int) -> Int {
+    package func batchCount(beforeStep step: Int) -> Int {
         step / stepsPerEpoch * batchesPerEpoch + step % stepsPerEpoch * accumulation
     }
 
     /// The samples of an epoch in their order.
-    public func samples(ofEpoch epoch: Int) -> [Int] {
+    package func samples(ofEpoch epoch: Int) -> [Int] {
         var samples = Array(0..<count)
         // One batch of everything has no order.
         if case .shuffled(let seed) = arrangement, batchSize < count {

@@ -14,10 +14,10 @@ extension Trainer {
     private var keptMemory: [Tensor] { [weights] + measured }
 
     /// The step that was best and its loss; nil before ``keepIfBest(loss:)``.
-    public var bestStep: (step: Int, loss: Double)? { best.map { ($0.step, $0.loss) } }
+    package var bestStep: (step: Int, loss: Double)? { best.map { ($0.step, $0.loss) } }
 
     /// Remembers the weights as they are where the loss is lower than any before.
-    public func keepIfBest(loss: Double) {
+    package func keepIfBest(loss: Double) {
         guard loss.isFinite, loss < best?.loss ?? .infinity else { return }
         if best == nil {
             best = BestWeights(step: step, loss: loss, tensors: keptMemory.map { $0.copied() })
@@ -29,7 +29,7 @@ extension Trainer {
     }
 
     /// Puts the best weights in the place of the last, and the last in theirs: done twice, nothing has changed. No step may be made in between.
-    public func exchangeBest() {
+    package func exchangeBest() {
         for (kept, current) in zip(best?.tensors ?? [], keptMemory) {
             let last = current.copied()
             current.copy(from: kept)

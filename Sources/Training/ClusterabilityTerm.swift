@@ -7,7 +7,7 @@ import Tensors
 ///
 /// With W [out, in] and the labels u and v, C = sum W_ij^2 [u_i = v_j] / sum W_ij^2, and so dC/dW_ij = 2 W_ij ([u_i = v_j] - C) / sum W^2. A
 /// convolution's matrix is the norms of its kernels: each element of a kernel has the gradient of that formula with its own weight.
-public struct ClusterabilityTerm: Sendable {
+package struct ClusterabilityTerm: Sendable {
     /// One layer with its clusters, in the order of the tensor's elements.
     struct Member: Sendable {
         let name: String
@@ -15,13 +15,13 @@ public struct ClusterabilityTerm: Sendable {
         let squares: LabelledSquares
     }
 
-    public let lambda: Double
+    package let lambda: Double
     /// The clusters of each layer.
-    public let clusterings: [LayerClustering]
+    package let clusterings: [LayerClustering]
     let members: [Member]
 
     /// - Throws: ``TrainingError`` for a layer that the network does not read, and for clusters that do not fit one.
-    public init(lambda: Double, layers: [(layer: Layer, clustering: LayerClustering)], network: Network) throws(TrainingError) {
+    package init(lambda: Double, layers: [(layer: Layer, clustering: LayerClustering)], network: Network) throws(TrainingError) {
         self.lambda = lambda
         clusterings = layers.map(\.clustering)
         var members: [Member] = []
@@ -43,10 +43,10 @@ public struct ClusterabilityTerm: Sendable {
     }
 
     /// The names of the layers.
-    public var layers: [String] { members.map(\.name) }
+    package var layers: [String] { members.map(\.name) }
 
     /// C of every layer; nil for a matrix of zeros.
-    public func clusterability(_ parameters: ParameterValues, team: Team) -> [Double?] { sums(parameters, team: team).map(\.share) }
+    package func clusterability(_ parameters: ParameterValues, team: Team) -> [Double?] { sums(parameters, team: team).map(\.share) }
 
     func sums(_ parameters: ParameterValues, team: Team) -> [LabelledSquares.Sums] {
         members.map { $0.squares.sums(of: parameters[$0.parameter], team: team) }

@@ -13,9 +13,9 @@ import Tensors
 ///
 /// The entry point for whoever clusters by gradients: ``spectra(count:seed:progress:)`` of the weights as they are goes into
 /// ``ClusteringOptions/spectra``, and ``ModelAnalysis`` of the same weights gives the clusters.
-public struct GradientSimilarity {
+package struct GradientSimilarity {
     /// The samples of a batch where nobody says otherwise.
-    public static let defaultBatchSize = 64
+    package static let defaultBatchSize = 64
 
     private let samples: TrainingSamples
     private let batches: [Range<Int>]
@@ -37,7 +37,7 @@ public struct GradientSimilarity {
     ///   - layers: each read by the network.
     ///   - parameters: the weights; the network's own where nil.
     /// - Throws: ``TrainingError`` where the data has no answers, the network does not read a layer, or the memory does not suffice.
-    public init(
+    package init(
         _ data: SampleBatches, batchSize: Int = defaultBatchSize, layers: [Layer], parameters: ParameterValues? = nil, threads: Int
     ) throws {
         let network = data.network
@@ -84,14 +84,14 @@ public struct GradientSimilarity {
     }
 
     /// One layer's similarities.
-    public struct Found {
-        public let layer: Layer
+    package struct Found {
+        package let layer: Layer
         /// [out, out].
-        public let out: Tensor
+        package let out: Tensor
         /// [in, in].
-        public let input: Tensor
+        package let input: Tensor
         /// The batches whose gradient is not zero.
-        public let batches: Int
+        package let batches: Int
     }
 
     /// Computes the similarities and hands them on layer by layer in the given order; each goes when `body` returns.
@@ -100,7 +100,7 @@ public struct GradientSimilarity {
     ///
     /// - Parameter progress: called with the fraction that is done.
     /// - Throws: ``TrainingError`` for a gradient that is not finite; what `body` throws.
-    public func forEachLayer(progress: (Double) -> Void = { _ in }, _ body: (Found) throws -> Void) throws {
+    package func forEachLayer(progress: (Double) -> Void = { _ in }, _ body: (Found) throws -> Void) throws {
         let budget = PhysicalMemory.byteCount / 4
         var groups: [[Member]] = []
         var size = 0
@@ -124,7 +124,7 @@ public struct GradientSimilarity {
     /// - Parameters:
     ///   - count: the pairs of eigenvalues and vectors; ``ClusterCount/spectrumSize`` of the largest number of clusters.
     ///   - seed: of the clustering.
-    public func spectra(count: Int, seed: UInt64, progress: (Double) -> Void = { _ in }) throws -> [String: SimilaritySpectrum] {
+    package func spectra(count: Int, seed: UInt64, progress: (Double) -> Void = { _ in }) throws -> [String: SimilaritySpectrum] {
         var spectra: [String: SimilaritySpectrum] = [:]
         try forEachLayer(progress: progress) { found in
             spectra[found.layer.name] = try SimilaritySpectrum(

@@ -1,8 +1,8 @@
 import Glibc
 
 /// The learning rate of each step.
-public struct LearningRate: Sendable, Equatable {
-    public enum Decay: String, Sendable, CaseIterable {
+package struct LearningRate: Sendable, Equatable {
+    package enum Decay: String, Sendable, CaseIterable {
         case constant
         /// Half a cosine down to 0 after the last step (PyTorch's `CosineAnnealingLR`).
         case cosine
@@ -11,14 +11,14 @@ public struct LearningRate: Sendable, Equatable {
     }
 
     /// The largest rate.
-    public var peak: Double
-    public var decay: Decay
+    package var peak: Double
+    package var decay: Decay
     /// The steps in which the rate rises in a line to its peak, the first having `peak / warmup`.
-    public var warmup: Int
+    package var warmup: Int
     /// The steps of the whole run.
-    public var total: Int
+    package var total: Int
 
-    public init(_ peak: Double, decay: Decay = .constant, warmup: Int = 0, total: Int) {
+    package init(_ peak: Double, decay: Decay = .constant, warmup: Int = 0, total: Int) {
         self.peak = peak
         self.decay = decay
         self.warmup = warmup
@@ -26,7 +26,7 @@ public struct LearningRate: Sendable, Equatable {
     }
 
     /// The rate of a step, counted from 0.
-    public subscript(step: Int) -> Double {
+    package subscript(step: Int) -> Double {
         if step < warmup { return peak * Double(step + 1) / Double(warmup) }
         let length = max(total - warmup, 1)
         let progress = min(1, Double(step - warmup) / Double(length))

@@ -3,9 +3,9 @@ import Networks
 import Tensors
 
 /// The parameters of a network that a run changes.
-public struct TrainedParameters: Sendable, Equatable {
+package struct TrainedParameters: Sendable, Equatable {
     /// In the network's order.
-    public let parameters: [ParameterID]
+    package let parameters: [ParameterID]
 
     /// The given ones.
     init(_ parameters: [ParameterID]) { self.parameters = parameters }
@@ -16,7 +16,7 @@ public struct TrainedParameters: Sendable, Equatable {
     ///   - only: patterns of tensor names, one of which a parameter must match; all parameters where empty.
     ///   - frozen: patterns of tensor names that stay as they are.
     /// - Throws: ``TrainingError`` for a pattern that matches nothing, and where nothing is left.
-    public init(of network: Network, only: [String] = [], frozen: [String] = []) throws(TrainingError) {
+    package init(of network: Network, only: [String] = [], frozen: [String] = []) throws(TrainingError) {
         var measured: Set<ParameterID> = []
         for node in network.nodes where node.operation is BatchNorm { measured.formUnion(node.parameters.suffix(2)) }
         let learned = network.parameters.indices.map(ParameterID.init).filter { !measured.contains($0) }

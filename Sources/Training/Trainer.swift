@@ -7,15 +7,15 @@ import Tensors
 ///
 /// The numbers depend on the network, the data and the settings, never on the number of threads. Operations that training libraries
 /// switch on only while they train and that draw random numbers (dropout) are left out.
-public final class Trainer {
+package final class Trainer {
     /// What a run is told.
-    public struct Settings: Sendable, Equatable {
-        public var optimizer: Optimizer
-        public var learningRate: LearningRate
+    package struct Settings: Sendable, Equatable {
+        package var optimizer: Optimizer
+        package var learningRate: LearningRate
         /// The gradient is scaled down to this norm where it is longer (PyTorch's `clip_grad_norm_`).
-        public var largestNorm: Double?
+        package var largestNorm: Double?
 
-        public init(optimizer: Optimizer, learningRate: LearningRate, largestNorm: Double? = nil) {
+        package init(optimizer: Optimizer, learningRate: LearningRate, largestNorm: Double? = nil) {
             self.optimizer = optimizer
             self.learningRate = learningRate
             self.largestNorm = largestNorm
@@ -23,33 +23,33 @@ public final class Trainer {
     }
 
     /// What one step found before it changed the weights.
-    public struct Report: Sendable, Equatable {
+    package struct Report: Sendable, Equatable {
         /// Counted from 1.
-        public var step: Int
+        package var step: Int
         /// The mean over the answers in nats, minus lambda times the mean clusterability.
-        public var loss: Double
-        public var crossEntropy: Double
+        package var loss: Double
+        package var crossEntropy: Double
         /// The share of answers that were right.
-        public var accuracy: Double
+        package var accuracy: Double
         /// Of each layer of the term; nil for a matrix of zeros.
-        public var clusterability: [Double?]
-        public var learningRate: Double
+        package var clusterability: [Double?]
+        package var learningRate: Double
         /// The length of the gradient before it was scaled.
-        public var gradientNorm: Double
+        package var gradientNorm: Double
         /// The samples of the step.
-        public var samples: Int
+        package var samples: Int
     }
 
-    public let network: Network
-    public let settings: Settings
-    public let order: BatchOrder
-    public let trained: TrainedParameters
+    package let network: Network
+    package let settings: Settings
+    package let order: BatchOrder
+    package let trained: TrainedParameters
     /// The clusterability term; it may come and go between steps.
-    public var term: ClusterabilityTerm?
+    package var term: ClusterabilityTerm?
     /// The steps that were made.
-    public internal(set) var step = 0
+    package internal(set) var step = 0
     /// The weights as they are now. Their memory is the run's own and changes with the next step.
-    public let parameters: ParameterValues
+    package let parameters: ParameterValues
 
     private let samples: TrainingSamples
     private let plan: ChunkPlan
@@ -67,7 +67,7 @@ public final class Trainer {
 
     /// - Parameter batches: the data, which must have answers.
     /// - Throws: ``TrainingError`` or ``NetworkError`` where the data or the memory does not suffice.
-    public init(
+    package init(
         _ batches: SampleBatches, trained: TrainedParameters, order: BatchOrder, settings: Settings, term: ClusterabilityTerm? = nil,
         threads: Int
     ) throws {
@@ -127,16 +127,16 @@ public final class Trainer {
     }
 
     /// The mean over the term's layers of the weights as they are; nil without a term, and where every matrix is zero.
-    public func meanClusterability() -> Double? {
+    package func meanClusterability() -> Double? {
         let found = term?.clusterability(parameters, team: team).compactMap { $0 } ?? []
         return found.isEmpty ? nil : found.reduce(0, +) / Double(found.count)
     }
 
     /// The parameters whose numbers a run changes: those that are trained and the running statistics.
-    public var changedParameters: [ParameterID] { trained.parameters + statistics.parameters }
+    package var changedParameters: [ParameterID] { trained.parameters + statistics.parameters }
 
     /// The epoch of the next step, counted from 0.
-    public var epoch: Int { order.epoch(ofStep: step) }
+    package var epoch: Int { order.epoch(ofStep: step) }
 
     /// One chunk of a step with what its answers count.
     private struct Chunk: Sendable {
@@ -164,7 +164,7 @@ public final class Trainer {
     ///
     /// - Throws: ``TrainingError`` where the loss or the gradient is not finite: the weights are then those before the step, but for
     ///   the running statistics of batch norm.
-    public func makeStep() throws -> Report {
+    package func makeStep() throws -> Report {
         let chunks = try chunks()
         let answers = try run(chunks)
         let sums = term?.sums(parameters, team: team) ?? []

@@ -8,7 +8,7 @@ import Tensors
 ///
 /// Which samples a step takes follows from the seed and the step. It is kept as a safetensors file of float32 tensors, with the rest as JSON in
 /// the bytes of a tensor.
-public struct TrainingState {
+package struct TrainingState {
     /// What is no tensor.
     struct Record: Codable, Equatable {
         struct Clusters: Codable, Equatable {
@@ -37,14 +37,14 @@ public struct TrainingState {
     private static let recordName = "modinspect.training"
 
     /// The steps that were made.
-    public var step: Int { record.step }
+    package var step: Int { record.step }
     /// The options of the run, by name.
-    public var options: [String: String] { record.options }
+    package var options: [String: String] { record.options }
     /// What the caller keeps beside the run.
-    public var notes: [String: String] { record.notes }
+    package var notes: [String: String] { record.notes }
 
     /// The names of the options that differ, with the run's own values and the others; nil where an option was not given.
-    public func differences(from other: [String: String]) -> [(name: String, kept: String?, given: String?)] {
+    package func differences(from other: [String: String]) -> [(name: String, kept: String?, given: String?)] {
         Set(options.keys).union(other.keys).sorted().filter { options[$0] != other[$0] }.map { ($0, options[$0], other[$0]) }
     }
 
@@ -54,7 +54,7 @@ public struct TrainingState {
     }
 
     /// Hands the bytes of the file to `body`, piece by piece.
-    public func write(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    package func write(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         let json = try encoder.encode(record)
@@ -82,7 +82,7 @@ public struct TrainingState {
     /// Reads a file that ``write(_:)`` made.
     ///
     /// - Throws: ``TrainingError`` for a file that is another one.
-    public init(_ checkpoint: Checkpoint) throws {
+    package init(_ checkpoint: Checkpoint) throws {
         guard let stored = checkpoint[Self.recordName], stored.dtype == .u8, stored.bytes.count <= 1 << 28 else {
             throw TrainingError("is no state of a training run")
         }
@@ -117,7 +117,7 @@ extension Trainer {
     /// The run as it is now. Its tensors are the run's own and change with the next step.
     ///
     /// - Parameter options: what the run was told, by name, to be compared when it goes on.
-    public func state(options: [String: String], notes: [String: String] = [:]) -> TrainingState {
+    package func state(options: [String: String], notes: [String: String] = [:]) -> TrainingState {
         let clusters = (term?.clusterings ?? []).map {
             TrainingState.Record.Clusters(layer: $0.layer, count: $0.clusterCount, out: $0.outLabels.values, in: $0.inLabels.values)
         }
@@ -132,7 +132,7 @@ extension Trainer {
     ///
     /// - Parameter layer: the layer of a name, which the state's clusters are for.
     /// - Throws: ``TrainingError`` for a state of another model or optimiser; the run is then as it was.
-    public func restore(_ state: TrainingState, layer: (String) -> Layer?) throws {
+    package func restore(_ state: TrainingState, layer: (String) -> Layer?) throws {
         guard state.record.parameters == parameterNames else {
             throw TrainingError(
                 "the state is of a run that trains other parameters", expected: parameterNames.first, found: state.record.parameters.first)

@@ -1,45 +1,45 @@
 import Foundation
 
 /// What a run of the built `modinspect` left behind.
-public struct CommandResult: Sendable {
-    public let output: Data
-    public let errors: String
+package struct CommandResult: Sendable {
+    package let output: Data
+    package let errors: String
     /// The exit status; of a process that a signal ended, minus the signal.
-    public let status: Int32
+    package let status: Int32
 
-    public var text: String { String(decoding: output, as: UTF8.self) }
+    package var text: String { String(decoding: output, as: UTF8.self) }
 
     /// The rows of a result in tsv, its header first.
-    public var rows: [[String]] {
+    package var rows: [[String]] {
         text.split(separator: "\n").map { $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init) }
     }
 }
 
 /// Runs the `modinspect` that was built beside the tests.
-public enum BuiltCommand {
+package enum BuiltCommand {
     /// The binary: test bundle and products lie in one folder.
-    public static let path: String = {
+    package static let path: String = {
         let test = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
         return URL(fileURLWithPath: test).deletingLastPathComponent().appendingPathComponent("modinspect").path
     }()
 
     /// Runs the command with the arguments.
-    public static func run(_ arguments: String..., input: Data = Data()) throws -> CommandResult {
+    package static func run(_ arguments: String..., input: Data = Data()) throws -> CommandResult {
         try run(arguments, input: input)
     }
 
     /// Runs the command with the arguments.
-    public static func run(_ arguments: [String], input: Data = Data()) throws -> CommandResult {
+    package static func run(_ arguments: [String], input: Data = Data()) throws -> CommandResult {
         try start(path, arguments, input: input)
     }
 
     /// Runs a line of shell in which `$M` is the command; the arguments are `$1`, `$2`, ...
-    public static func shell(_ line: String, _ arguments: String..., input: Data = Data()) throws -> CommandResult {
+    package static func shell(_ line: String, _ arguments: String..., input: Data = Data()) throws -> CommandResult {
         try shell(line, arguments, input: input)
     }
 
     /// Runs a line of shell in which `$M` is the command; the arguments are `$1`, `$2`, ...
-    public static func shell(_ line: String, _ arguments: [String], input: Data = Data()) throws -> CommandResult {
+    package static func shell(_ line: String, _ arguments: [String], input: Data = Data()) throws -> CommandResult {
         try start("/bin/bash", ["-c", line, "bash"] + arguments, input: input)
     }
 
@@ -66,8 +66,8 @@ public enum BuiltCommand {
 }
 
 /// A folder that is there for as long as a test needs it.
-public enum TemporaryFolder {
-    public static func with<Result>(_ body: (String) throws -> Result) throws -> Result {
+package enum TemporaryFolder {
+    package static func with<Result>(_ body: (String) throws -> Result) throws -> Result {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("modinspect-test-" + UUID().uuidString)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -76,14 +76,14 @@ public enum TemporaryFolder {
 }
 
 /// The files of `fixtures/`.
-public enum Fixtures {
-    public static let folder: String = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+package enum Fixtures {
+    package static let folder: String = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appendingPathComponent("fixtures").path
 
-    public static func path(_ name: String) -> String { folder + "/" + name }
+    package static func path(_ name: String) -> String { folder + "/" + name }
 
     /// A published checkpoint in the folder `shared/checkpoints` beside the repository; nil where it is absent.
-    public static func published(_ name: String) -> String? {
+    package static func published(_ name: String) -> String? {
         var parent = URL(fileURLWithPath: folder).deletingLastPathComponent()
         while parent.path != "/" {
             parent.deleteLastPathComponent()

@@ -1,16 +1,16 @@
 import Foundation
 
 /// Writes small IDX files for tests.
-public enum IDXFile {
+package enum IDXFile {
     /// Samples in single precision.
-    public static func bytes(shape: [Int], values: [Float]) -> Data {
+    package static func bytes(shape: [Int], values: [Float]) -> Data {
         var data = header(type: 0x0D, shape)
         for value in values { withUnsafeBytes(of: value.bitPattern.bigEndian) { data.append(contentsOf: $0) } }
         return data
     }
 
     /// Labels, or images in bytes.
-    public static func bytes(shape: [Int], values: [UInt8]) -> Data { header(type: 0x08, shape) + Data(values) }
+    package static func bytes(shape: [Int], values: [UInt8]) -> Data { header(type: 0x08, shape) + Data(values) }
 
     private static func header(type: UInt8, _ shape: [Int]) -> Data {
         var data = Data([0, 0, type, UInt8(shape.count)])

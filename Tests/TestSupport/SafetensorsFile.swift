@@ -1,9 +1,9 @@
 import Foundation
 
 /// Writes small safetensors files for tests.
-public enum SafetensorsFile {
+package enum SafetensorsFile {
     /// The bytes of a file with float32 tensors.
-    public static func bytes(_ tensors: [(name: String, shape: [Int], values: [Float])]) throws -> Data {
+    package static func bytes(_ tensors: [(name: String, shape: [Int], values: [Float])]) throws -> Data {
         var header: [String: Any] = [:]
         var data = Data()
         for (name, shape, values) in tensors {

@@ -4,7 +4,7 @@ extension GlobPattern {
     /// - Parameters:
     ///   - names: what is compared, and what it stands for; of many the first 5000.
     ///   - count: how many are wanted.
-    public func nearest(in names: [(compared: String, name: String)], count: Int = 3) -> [String] {
+    package func nearest(in names: [(compared: String, name: String)], count: Int = 3) -> [String] {
         let wanted = Array(text.utf8.prefix(200))
         let ranked = names.prefix(5000).enumerated().map { place, name in
             (Self.distance(wanted, Array(name.compared.utf8.prefix(200))), place, name.name)

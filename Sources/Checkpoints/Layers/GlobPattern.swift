@@ -1,7 +1,7 @@
 /// A shell pattern over whole names: `*` is any run of characters, `?` any one, `[abc]`, `[a-z]` and `[!a-z]` one of a set.
 ///
 /// Dots are characters like any other. A `[` without its `]` stands for itself.
-public struct GlobPattern: Sendable {
+package struct GlobPattern: Sendable {
     private enum Element: Sendable {
         case anyRun
         case anyOne
@@ -10,11 +10,11 @@ public struct GlobPattern: Sendable {
     }
 
     /// The pattern as it was written.
-    public let text: String
+    package let text: String
     private let elements: [Element]
 
     /// Any text is a pattern.
-    public init(_ text: String) {
+    package init(_ text: String) {
         self.text = text
         var elements: [Element] = []
         let scalars = Array(text.unicodeScalars)
@@ -64,7 +64,7 @@ public struct GlobPattern: Sendable {
     }
 
     /// Whether the pattern matches the whole of `name`; the time is at most the product of the two lengths.
-    public func matches(_ name: some StringProtocol) -> Bool {
+    package func matches(_ name: some StringProtocol) -> Bool {
         let scalars = Array(name.unicodeScalars)
         var i = 0
         var j = 0

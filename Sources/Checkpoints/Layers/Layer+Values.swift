@@ -4,7 +4,7 @@ extension Layer {
     /// The matrix that other numbers make in the place of the stored ones.
     ///
     /// - Parameter values: as many as the tensor has, in the order of its elements.
-    public func weights(of values: Tensor) -> WeightMatrix {
+    package func weights(of values: Tensor) -> WeightMatrix {
         precondition(values.count == tensor.elementCount, "\(values.shape) for \(tensor.shape)")
         let reader = LayerReader(layout: layout, rows: 0..<outNeurons)
         return values.withElements { source in

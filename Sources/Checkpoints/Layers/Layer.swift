@@ -2,13 +2,13 @@ import Archives
 import Tensors
 
 /// A tensor of a checkpoint as a weight matrix [out, in]. Nothing is read before it is asked for.
-public struct Layer: Sendable {
+package struct Layer: Sendable {
     /// The tensor's own name.
-    public let name: String
+    package let name: String
     /// Where the weights are stored.
-    public let tensor: TensorRecord
+    package let tensor: TensorRecord
     /// How the stored elements make the matrix.
-    public let layout: MatrixLayout
+    package let layout: MatrixLayout
 
     init(tensor: TensorRecord, layout: MatrixLayout) {
         name = tensor.name
@@ -17,23 +17,23 @@ public struct Layer: Sendable {
     }
 
     /// The number of rows of the matrix.
-    public var outNeurons: Int { layout.rows }
+    package var outNeurons: Int { layout.rows }
     /// The number of columns of the matrix.
-    public var inNeurons: Int { layout.columns }
+    package var inNeurons: Int { layout.columns }
 
     /// The lengths of a convolution's kernel, [height, width] as a rule; empty for any other layer.
-    public var kernelShape: [Int] {
+    package var kernelShape: [Int] {
         if case .convolution = layout { Array(tensor.shape.dropFirst(2)) } else { [] }
     }
 
     /// The layer with every element of a convolution's kernels as a weight of its own, [out, in * kernel]; any other layer as it is.
-    public var unfolded: Layer {
+    package var unfolded: Layer {
         guard case .convolution(let out, let input, let kernel) = layout else { return self }
         return Layer(tensor: tensor, layout: .asStored(out: out, in: input * kernel))
     }
 
     /// Whether the matrix is read in single precision because that holds every weight.
-    public var isSinglePrecision: Bool {
+    package var isSinglePrecision: Bool {
         if case .convolution = layout { return false }
         return tensor.dtype.fitsFloat
     }
@@ -41,14 +41,14 @@ public struct Layer: Sendable {
     /// The whole matrix. Takes its own memory and a few megabytes; the file's pages are released behind the reader.
     ///
     /// - Throws: ``LayerError`` for a matrix that does not fit into the machine's memory.
-    public func weights() throws(LayerError) -> WeightMatrix {
+    package func weights() throws(LayerError) -> WeightMatrix {
         try weights(rows: 0..<outNeurons)
     }
 
     /// The rows `rows` of the matrix, for work on matrices that are larger than memory.
     ///
     /// - Throws: ``LayerError`` for rows that do not fit into the machine's memory.
-    public func weights(rows: Range<Int>) throws(LayerError) -> WeightMatrix {
+    package func weights(rows: Range<Int>) throws(LayerError) -> WeightMatrix {
         precondition(rows.lowerBound >= 0 && rows.upperBound <= outNeurons, "rows \(rows) of \(outNeurons)")
         try checkSize(rows: rows.count)
         let reader = LayerReader(layout: layout, rows: rows)
@@ -86,15 +86,15 @@ public struct Layer: Sendable {
 }
 
 /// Why a layer's weights could not be read. Its description is one line without the checkpoint's path.
-public struct LayerError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct LayerError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The tensor's name.
-    public let layer: String
+    package let layer: String
     /// What is wrong, in lower case without a full stop.
-    public let problem: String
+    package let problem: String
     /// What could have been read.
-    public let expected: String
+    package let expected: String
     /// What is there.
-    public let found: String
+    package let found: String
 
-    public var description: String { "tensor '\(layer)': \(problem), expected \(expected), found \(found)".singleLine }
+    package var description: String { "tensor '\(layer)': \(problem), expected \(expected), found \(found)".singleLine }
 }

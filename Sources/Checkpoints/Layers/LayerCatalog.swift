@@ -2,9 +2,9 @@ import Archives
 import FoundationEssentials
 
 /// What the tensors of one checkpoint are: the family of the model, and the weight matrices in the order of its layers.
-public struct LayerCatalog: Sendable {
+package struct LayerCatalog: Sendable {
     /// How the family was found.
-    public enum FamilySource: String, Sendable {
+    package enum FamilySource: String, Sendable {
         /// The `model_type` of the model's configuration.
         case configuration
         /// The names of the tensors.
@@ -14,12 +14,12 @@ public struct LayerCatalog: Sendable {
     }
 
     /// The kind of model.
-    public let family: ModelFamily
+    package let family: ModelFamily
     /// What showed the family.
-    public let familySource: FamilySource
+    package let familySource: FamilySource
     /// Every tensor that can be read as a weight matrix: in chain order for a plain chain, else in the file's order where that is the
     /// model's, else by name with numbers compared as numbers.
-    public let layers: [Layer]
+    package let layers: [Layer]
     /// The names of every tensor of the checkpoint, in the order of ``layers`` as far as that goes.
     let names: [TensorName]
     /// The tensors that `--layers all` leaves out: masks, tables and integers.
@@ -27,7 +27,7 @@ public struct LayerCatalog: Sendable {
     private let mlpInputNames: Set<String>
 
     /// What the tensors of a checkpoint are, by their names and shapes and its configuration.
-    public init(_ checkpoint: Checkpoint) {
+    package init(_ checkpoint: Checkpoint) {
         self.init(tensors: checkpoint.tensors, keepsOrder: checkpoint.keepsOrder, configuration: checkpoint.configuration)
     }
 
@@ -36,7 +36,7 @@ public struct LayerCatalog: Sendable {
     /// - Parameters:
     ///   - keepsOrder: whether the order of `tensors` is that in which the model defines them.
     ///   - configuration: the bytes of the model's `config.json`; one that is no JSON object counts as none.
-    public init(tensors: [TensorRecord], keepsOrder: Bool, configuration: ByteRegion? = nil) {
+    package init(tensors: [TensorRecord], keepsOrder: Bool, configuration: ByteRegion? = nil) {
         let ordered = keepsOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) }
         let names = ordered.map { TensorName($0.name) }
         let shapes = ordered.map(\.shape)
@@ -78,11 +78,11 @@ public struct LayerCatalog: Sendable {
     }
 
     /// Every floating-point weight matrix without masks and tables: what `--layers all` takes.
-    public var weightMatrices: [Layer] { layers.filter { !bufferNames.contains($0.name) } }
+    package var weightMatrices: [Layer] { layers.filter { !bufferNames.contains($0.name) } }
 
     /// The layers that are taken where none are named: the MLP input matrix of every block of a transformer; of a plain chain every
     /// weight except the first and the last; where that leaves none, and for models of unknown structure, all weight matrices.
-    public var defaultLayers: [Layer] {
+    package var defaultLayers: [Layer] {
         let matrices = weightMatrices
         let chosen: [Layer]
         switch family {
@@ -94,10 +94,10 @@ public struct LayerCatalog: Sendable {
     }
 
     /// The layer that a tensor's own name names, or nil where there is none.
-    public subscript(name: String) -> Layer? { layers.first { $0.name == name } }
+    package subscript(name: String) -> Layer? { layers.first { $0.name == name } }
 
     /// Whether the model has learned the tensor's values: real numbers, no mask, table or running mean.
-    public func isParameter(_ tensor: TensorRecord) -> Bool {
+    package func isParameter(_ tensor: TensorRecord) -> Bool {
         guard tensor.dtype.isFloatingPoint else { return false }
         guard bufferNames.contains(tensor.name) else { return true }
         // A causal mask may be called bias; so is every bias, in one dimension or, by heads, in two.

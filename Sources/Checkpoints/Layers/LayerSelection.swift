@@ -1,12 +1,12 @@
 import Archives
 
 /// Why the layers that a user named cannot be taken. Its description is one line without the checkpoint's path.
-public struct LayerSelectionError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct LayerSelectionError: Error, Sendable, Equatable, CustomStringConvertible {
     /// What is wrong, in lower case without a full stop.
-    public let description: String
+    package let description: String
 
     /// - Parameter description: what is wrong; line ends in it are escaped.
-    public init(description: String) { self.description = description.singleLine }
+    package init(description: String) { self.description = description.singleLine }
 }
 
 extension LayerCatalog {
@@ -17,7 +17,7 @@ extension LayerCatalog {
     /// take away do so from ``weightMatrices``.
     ///
     /// - Throws: ``LayerSelectionError`` for a pattern that matches no weight matrix, or where nothing is left.
-    public func select(_ patterns: [String]) throws(LayerSelectionError) -> [Layer] {
+    package func select(_ patterns: [String]) throws(LayerSelectionError) -> [Layer] {
         guard !layers.isEmpty else { throw LayerSelectionError(description: "no tensor is a weight matrix") }
         guard !patterns.isEmpty else {
             let chosen = defaultLayers

@@ -1,5 +1,5 @@
 /// How a tensor's elements, in row-major order, make an [out, in] matrix.
-public enum MatrixLayout: Sendable, Equatable {
+package enum MatrixLayout: Sendable, Equatable {
     /// Rows are out-neurons already; further leading dimensions (attention heads) are rows as well.
     case asStored(out: Int, in: Int)
     /// `blocks` matrices of [in, out] one after the other; the rows of the result are the blocks' columns.
@@ -8,7 +8,7 @@ public enum MatrixLayout: Sendable, Equatable {
     case convolution(out: Int, in: Int, kernel: Int)
 
     /// The number of out-neurons.
-    public var rows: Int {
+    package var rows: Int {
         switch self {
         case .asStored(let out, _), .convolution(let out, _, _): out
         case .transposed(let blocks, _, let out): blocks * out
@@ -16,7 +16,7 @@ public enum MatrixLayout: Sendable, Equatable {
     }
 
     /// The number of in-neurons.
-    public var columns: Int {
+    package var columns: Int {
         switch self {
         case .asStored(_, let input), .convolution(_, let input, _), .transposed(_, let input, _): input
         }

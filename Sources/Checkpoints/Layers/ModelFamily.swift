@@ -1,5 +1,5 @@
 /// The kinds of models whose tensor names are known.
-public enum ModelFamily: String, Sendable, CaseIterable {
+package enum ModelFamily: String, Sendable, CaseIterable {
     /// GPT-2, nanoGPT, GPT-1.
     case gpt2
     /// StarCoder: GPT-2's names with linear layers.
@@ -29,7 +29,7 @@ public enum ModelFamily: String, Sendable, CaseIterable {
     case unknown
 
     /// Whether the default choice of layers is the MLP input matrix of every block.
-    public var hasBlocks: Bool { self != .chain && self != .unknown }
+    package var hasBlocks: Bool { self != .chain && self != .unknown }
 
     /// The family that a `config.json` names by `model_type`, or nil for a type that is not known.
     init?(modelType: String) {

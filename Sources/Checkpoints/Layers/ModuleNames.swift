@@ -1,9 +1,9 @@
 /// The modules of a state dict: what stands before the last dot of its tensors' names.
-public struct ModuleNames: Sendable {
+package struct ModuleNames: Sendable {
     /// The tensors of each module by their last name, in the checkpoint's order.
     private let modules: [(name: String, tensors: [String: TensorRecord])]
 
-    public init(_ checkpoint: Checkpoint) {
+    package init(_ checkpoint: Checkpoint) {
         var places: [String: Int] = [:]
         var modules: [(name: String, tensors: [String: TensorRecord])] = []
         for tensor in checkpoint.tensors {
@@ -20,10 +20,10 @@ public struct ModuleNames: Sendable {
     }
 
     /// The names of all modules, in the checkpoint's order.
-    public var names: [String] { modules.map(\.name) }
+    package var names: [String] { modules.map(\.name) }
 
     /// The full name and the tensors of a module, which may be named without the prefixes of training wrappers.
-    public subscript(name: String) -> (name: String, tensors: [String: TensorRecord])? {
+    package subscript(name: String) -> (name: String, tensors: [String: TensorRecord])? {
         modules.first { $0.name == name }
             ?? modules.first { TensorName.withoutPrefixes($0.name).contains { $0 == name } }
     }

@@ -1,14 +1,14 @@
 /// Which names of two models mean the same tensor: equal ones, then those that are equal without the prefixes of training wrappers.
-public struct NamePairing: Sendable {
+package struct NamePairing: Sendable {
     /// For each of the first model's names the place of its partner among the second's; nil for none.
-    public let partners: [Int?]
+    package let partners: [Int?]
 
     /// A name whose partner is not certain, because several are equal without their prefixes, gets none.
     ///
     /// - Parameters:
     ///   - first: without repetition.
     ///   - second: likewise.
-    public init(_ first: [String], _ second: [String]) {
+    package init(_ first: [String], _ second: [String]) {
         let places = Dictionary(second.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
         var partners = first.map { places[$0] }
         let taken = Set(partners.compactMap { $0 })

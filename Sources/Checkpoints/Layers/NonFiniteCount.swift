@@ -1,12 +1,12 @@
 /// How many elements of a tensor are no finite numbers. The tensor is read a piece at a time.
-public struct NonFiniteCount: Sendable, Equatable {
+package struct NonFiniteCount: Sendable, Equatable {
     /// The elements that are not a number.
-    public private(set) var nan = 0
+    package private(set) var nan = 0
     /// The elements that are infinite.
-    public private(set) var infinite = 0
+    package private(set) var infinite = 0
 
     /// Counts the elements of a tensor; of a view that repeats its storage, those of the storage.
-    public init(_ tensor: TensorRecord) {
+    package init(_ tensor: TensorRecord) {
         guard tensor.dtype.isFloatingPoint else { return }
         let width = tensor.dtype.bytesPerBlock
         let stored = tensor.bytes.count / width * tensor.dtype.elementsPerBlock

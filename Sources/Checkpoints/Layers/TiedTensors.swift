@@ -1,6 +1,6 @@
 extension [TensorRecord] {
     /// The groups of tensors that are the same bytes of the file under several names, each in the given order.
-    public var tied: [[String]] {
+    package var tied: [[String]] {
         // Few bytes are shared: only those at one address are compared further.
         var places: [UInt: [Int]] = [:]
         places.reserveCapacity(count)

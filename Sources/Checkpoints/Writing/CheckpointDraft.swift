@@ -3,13 +3,13 @@ import FoundationEssentials
 import Tensors
 
 /// What a checkpoint is to hold: its tensors in their order, and the files that go with them.
-public struct CheckpointDraft: Sendable {
+package struct CheckpointDraft: Sendable {
     /// One tensor to be written.
-    public struct Tensor: Sendable {
-        public let name: String
-        public let dtype: DType
+    package struct Tensor: Sendable {
+        package let name: String
+        package let dtype: DType
         /// As stored, slowest dimension first.
-        public let shape: [Int]
+        package let shape: [Int]
         let content: Content
 
         enum Content: Sendable {
@@ -18,20 +18,20 @@ public struct CheckpointDraft: Sendable {
         }
 
         /// Stored elements of `dtype` in row-major order, asked for when the tensor's turn comes.
-        public init(name: String, dtype: DType, shape: [Int], bytes: @escaping @Sendable () throws -> ByteRegion) {
+        package init(name: String, dtype: DType, shape: [Int], bytes: @escaping @Sendable () throws -> ByteRegion) {
             self.init(name, dtype, shape, .bytes(bytes))
         }
 
         /// Numbers in row-major order, asked for when the tensor's turn comes and rounded to the nearest of `dtype`.
         ///
         /// - Parameter dtype: one of ``CheckpointDraft/roundedTypes``.
-        public init(name: String, dtype: DType, shape: [Int], values: @escaping @Sendable () throws -> Tensors.Tensor) {
+        package init(name: String, dtype: DType, shape: [Int], values: @escaping @Sendable () throws -> Tensors.Tensor) {
             precondition(CheckpointDraft.roundedTypes.contains(dtype), "numbers as \(dtype.rawValue)")
             self.init(name, dtype, shape, .values(values))
         }
 
         /// A tensor as a checkpoint has it; block types, which safetensors lacks, in single precision.
-        public init(_ record: TensorRecord) {
+        package init(_ record: TensorRecord) {
             if Safetensors.typeName(record.dtype) == nil {
                 self.init(record.name, .f32, record.shape, .values { record.sharedFloats(shape: record.shape) })
             } else {
@@ -40,7 +40,7 @@ public struct CheckpointDraft: Sendable {
         }
 
         /// A tensor as a checkpoint has it, rounded to `dtype` where that differs.
-        public init(_ record: TensorRecord, dtype: DType) {
+        package init(_ record: TensorRecord, dtype: DType) {
             if dtype == record.dtype {
                 self.init(record)
             } else {
@@ -57,20 +57,20 @@ public struct CheckpointDraft: Sendable {
         }
 
         /// A part of a tensor of a checkpoint; see ``TensorRecord/gathered(_:)``.
-        public init(_ record: TensorRecord, selecting selection: [[Int]?]) {
+        package init(_ record: TensorRecord, selecting selection: [[Int]?]) {
             let shape = record.shape.enumerated().map { $0 < selection.count ? selection[$0]?.count ?? $1 : $1 }
             self.init(record.name, record.dtype, shape, .bytes { record.gathered(selection) })
         }
     }
 
     /// The types that numbers can be rounded to.
-    public static let roundedTypes: [DType] = [.f32, .f16, .bf16, .f64]
+    package static let roundedTypes: [DType] = [.f32, .f16, .bf16, .f64]
 
-    public var tensors: [Tensor]
+    package var tensors: [Tensor]
     /// `config.json`, `modinspect.json` and the tokenizer's files by name.
-    public var files: [String: ByteRegion]
+    package var files: [String: ByteRegion]
 
-    public init(tensors: [Tensor], files: [String: ByteRegion] = [:]) {
+    package init(tensors: [Tensor], files: [String: ByteRegion] = [:]) {
         self.tensors = tensors
         self.files = files
     }
@@ -85,7 +85,7 @@ public struct CheckpointDraft: Sendable {
     ///   - left: tensors that are left out.
     ///   - dtype: the type of all floating-point tensors, one of ``roundedTypes``; nil for the type that each has in the checkpoint, or f32
     ///     where numbers of that type cannot be made.
-    public init(
+    package init(
         _ checkpoint: Checkpoint, replacing values: [String: Tensors.Tensor] = [:], omitting left: Set<String> = [], dtype: DType? = nil
     ) {
         var values = values
@@ -112,7 +112,7 @@ public struct CheckpointDraft: Sendable {
     }
 
     /// Whether a language model's output matrix is called so.
-    public static func isOutputMatrix(_ name: String) -> Bool {
+    package static func isOutputMatrix(_ name: String) -> Bool {
         ["lm_head.weight", "embed_out.weight"].contains { name == $0 || name.hasSuffix("." + $0) }
     }
 

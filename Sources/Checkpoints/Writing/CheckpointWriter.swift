@@ -5,21 +5,21 @@ import Glibc
 ///
 /// A name that ends in `.tar` is an archive of `model.safetensors` and the files; one in `.safetensors` a file whose header carries
 /// `config.json` and `modinspect.json`; any other name is a directory of the files that the archive would hold.
-public struct CheckpointWriter: Sendable {
+package struct CheckpointWriter: Sendable {
     /// What becomes of an output that is there.
-    public enum Existing: Sendable {
+    package enum Existing: Sendable {
         case refused
         /// A file is replaced; a directory too, if it holds nothing but what is written here.
         case replaced
     }
 
     /// What a name asks for.
-    public enum Kind: Sendable, Equatable {
+    package enum Kind: Sendable, Equatable {
         case tar, safetensors, directory
     }
 
-    public let path: String
-    public let kind: Kind
+    package let path: String
+    package let kind: Kind
     private let existing: Existing
     /// The path that is written, behind symbolic links and without slashes at its end.
     private let target: String
@@ -29,7 +29,7 @@ public struct CheckpointWriter: Sendable {
     /// Decides what is written and checks that it may be, so that a long computation is not begun in vain.
     ///
     /// - Throws: ``CheckpointError`` for an output that exists and may not be replaced, and for one whose folder is missing.
-    public init(path: String, existing: Existing = .refused) throws {
+    package init(path: String, existing: Existing = .refused) throws {
         self.path = path
         self.existing = existing
         var trimmed = path[...]
@@ -89,7 +89,7 @@ public struct CheckpointWriter: Sendable {
     /// Writes the draft.
     ///
     /// - Throws: ``CheckpointError`` where it cannot be written, which leaves what was there.
-    public func write(_ draft: CheckpointDraft) throws {
+    package func write(_ draft: CheckpointDraft) throws {
         switch kind {
         case .directory: try writeDirectory(draft)
         case .tar, .safetensors:
@@ -110,7 +110,7 @@ public struct CheckpointWriter: Sendable {
     /// Writes the draft as a tar into a sink, such as a pipe.
     ///
     /// - Parameter path: the name for messages.
-    public static func writeTar(
+    package static func writeTar(
         _ draft: CheckpointDraft, path: String, to sink: @escaping (UnsafeRawBufferPointer) throws -> Void
     ) throws {
         let archive = try ArchiveWriter(.tar, sink: sink)

@@ -1,30 +1,30 @@
 /// How far circuits consist of the same parts.
-public struct CircuitOverlap: Sendable, Equatable {
+package struct CircuitOverlap: Sendable, Equatable {
     /// Two circuits side by side.
-    public struct Pair: Sendable, Equatable {
+    package struct Pair: Sendable, Equatable {
         /// The places of the circuits in the list.
-        public let first: Int
-        public let second: Int
+        package let first: Int
+        package let second: Int
         /// The parts of both.
-        public let shared: Int
+        package let shared: Int
         /// The parts of either.
-        public let union: Int
+        package let union: Int
 
         /// Intersection over union; nil where both are empty.
-        public var ratio: Double? { union > 0 ? Double(shared) / Double(union) : nil }
+        package var ratio: Double? { union > 0 ? Double(shared) / Double(union) : nil }
     }
 
     /// The number of parts of each circuit.
-    public let sizes: [Int]
+    package let sizes: [Int]
     /// Every pair, the first circuit with all others, then the second with those behind it, and so on.
-    public let pairs: [Pair]
+    package let pairs: [Pair]
     /// The parts that every circuit has.
-    public let sharedByAll: Int
+    package let sharedByAll: Int
     /// The parts that any circuit has.
-    public let union: Int
+    package let union: Int
 
     /// - Parameter circuits: the parts of each by their numbers in one ``CircuitVocabulary``, in any order; repetitions count once.
-    public init(_ circuits: [[UInt64]]) {
+    package init(_ circuits: [[UInt64]]) {
         let sets = circuits.map { Self.distinct($0) }
         sizes = sets.map(\.count)
         var pairs: [Pair] = []

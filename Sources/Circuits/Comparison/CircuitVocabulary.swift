@@ -1,13 +1,13 @@
 /// Numbers for the parts that circuits are made of, so that circuits of one kind can be compared as sets of numbers.
 ///
 /// A part is an element of a named group: a weight is an element of its tensor, an edge the only element of a group named after its ends.
-public struct CircuitVocabulary: Sendable {
+package struct CircuitVocabulary: Sendable {
     private var groups: [String: UInt64] = [:]
 
-    public init() {}
+    package init() {}
 
     /// A part's number. Groups count up to 2^24, the elements of one up to 2^40.
-    public mutating func number(group: String, element: Int = 0) -> UInt64 {
+    package mutating func number(group: String, element: Int = 0) -> UInt64 {
         precondition(element >= 0 && element < 1 << 40, "element \(element)")
         let place = groups[group] ?? UInt64(groups.count)
         groups[group] = place
@@ -15,7 +15,7 @@ public struct CircuitVocabulary: Sendable {
     }
 
     /// The numbers of several elements of one group.
-    public mutating func numbers(group: String, elements: [Int]) -> [UInt64] {
+    package mutating func numbers(group: String, elements: [Int]) -> [UInt64] {
         let first = number(group: group)
         return elements.map { element in
             precondition(element >= 0 && element < 1 << 40, "element \(element)")

@@ -10,26 +10,26 @@ import Tensors
 /// What lies downstream is computed along the circuit's edges alone, so that a reader whose node nothing reads any more costs nothing. Edges
 /// in sequence are tried together in one batch on a guess of their decisions: those that the same sources got at the reader of this kind before.
 /// The batch counts up to the first decision that is another.
-public struct CircuitDiscovery: Sendable {
-    public let experiment: EdgeExperiment
-    public let threshold: Double
+package struct CircuitDiscovery: Sendable {
+    package let experiment: EdgeExperiment
+    package let threshold: Double
 
-    public init(_ experiment: EdgeExperiment, threshold: Double) {
+    package init(_ experiment: EdgeExperiment, threshold: Double) {
         self.experiment = experiment
         self.threshold = threshold
     }
 
     /// A circuit and how it was found.
-    public struct Result: Sendable {
-        public let kept: EdgeSet
+    package struct Result: Sendable {
+        package let kept: EdgeSet
         /// By how much the metric was hurt when each edge was tried; 0 where nothing read the edge's reader any more.
-        public let damages: [Double]
+        package let damages: [Double]
         /// The runs that would have been needed one by one: edges whose reader was still read.
-        public let tried: Int
+        package let tried: Int
     }
 
     /// The recorded runs of all batches, from which one or more searches start.
-    public func recordings() throws -> [EdgeRecordingBox] {
+    package func recordings() throws -> [EdgeRecordingBox] {
         let team = Team(size: experiment.threads)
         return try experiment.batches.batches.indices.map {
             EdgeRecordingBox(recording: try EdgeRecording(experiment, place: $0, team: team))
@@ -40,7 +40,7 @@ public struct CircuitDiscovery: Sendable {
     ///   - recordings: of ``recordings()``.
     ///   - weights: how often each pair counts; once where nil.
     ///   - progress: called with the number of edges decided.
-    public func run(_ recordings: [EdgeRecordingBox], weights: [Int]? = nil, progress: (Int) -> Void = { _ in }) throws -> Result {
+    package func run(_ recordings: [EdgeRecordingBox], weights: [Int]? = nil, progress: (Int) -> Void = { _ in }) throws -> Result {
         let graph = experiment.graph
         let team = Team(size: experiment.threads)
         var search = DiscoverySearch(
@@ -63,13 +63,13 @@ public struct CircuitDiscovery: Sendable {
 }
 
 /// What one batch's runs recorded, for a later search.
-public struct EdgeRecordingBox: Sendable {
+package struct EdgeRecordingBox: Sendable {
     let recording: EdgeRecording
 }
 
 extension BehaviourMetric {
     /// By how much a change of the metric hurts the behaviour: what divergence and loss gain, what the others lose.
-    public func damage(from before: Double, to after: Double) -> Double {
+    package func damage(from before: Double, to after: Double) -> Double {
         switch self {
         case .divergence, .loss: after - before
         case .logitDifference, .probability: before - after

@@ -3,29 +3,29 @@ import Interventions
 import Tensors
 
 /// How a circuit behaves alone: every edge outside it carries the ablated source.
-public struct CircuitMeasures: Sendable {
+package struct CircuitMeasures: Sendable {
     /// The metric, the mean over the pairs.
-    public let metric: Double
+    package let metric: Double
     /// KL of the circuit's answers from the clean run's in nats, the mean over the pairs.
-    public let divergence: Double
+    package let divergence: Double
     /// The share of pairs whose highest logit is one of their answers; nil where a pair has none.
-    public let accuracy: Double?
+    package let accuracy: Double?
     /// The answers by class, where pairs are samples with a class each.
-    public let outcome: Outcome?
+    package let outcome: Outcome?
 }
 
 /// Measures circuits between the run with all edges and the run with none.
 ///
 /// Faithfulness is (m(circuit) - m(none)) / (m(all) - m(none)): 1 for the whole model; a circuit may have more than 1 or less than 0.
-public struct CircuitFaithfulness: Sendable {
-    public let experiment: EdgeExperiment
+package struct CircuitFaithfulness: Sendable {
+    package let experiment: EdgeExperiment
     /// The run with all edges: the model on the clean samples.
-    public let whole: CircuitMeasures
+    package let whole: CircuitMeasures
     /// The run without edges; with corrupted sources the model on the corrupted samples.
-    public let none: CircuitMeasures
+    package let none: CircuitMeasures
 
     /// - Throws: what running the model does, ``CircuitError`` where the metric is no number.
-    public init(_ experiment: EdgeExperiment) throws {
+    package init(_ experiment: EdgeExperiment) throws {
         self.experiment = experiment
         let measured = try Self.measure([experiment.graph.whole, experiment.graph.empty], experiment)
         (whole, none) = (measured[0], measured[1])
@@ -36,16 +36,16 @@ public struct CircuitFaithfulness: Sendable {
     }
 
     /// The metric's length between the two runs.
-    public var scale: BehaviourScale { BehaviourScale(clean: whole.metric, corrupted: none.metric) }
+    package var scale: BehaviourScale { BehaviourScale(clean: whole.metric, corrupted: none.metric) }
 
     /// nil where the metric does not move between the two runs.
-    public func faithfulness(_ measures: CircuitMeasures) -> Double? {
+    package func faithfulness(_ measures: CircuitMeasures) -> Double? {
         // Zero without a sign.
         scale.normalized(measures.metric).map { $0 + 0 }
     }
 
     /// - Parameter progress: called with the number of circuits done, each a part for each batch.
-    public func measure(_ circuits: [EdgeSet], progress: (Double) -> Void = { _ in }) throws -> [CircuitMeasures] {
+    package func measure(_ circuits: [EdgeSet], progress: (Double) -> Void = { _ in }) throws -> [CircuitMeasures] {
         try Self.measure(circuits, experiment, progress: progress)
     }
 
@@ -108,24 +108,24 @@ public struct CircuitFaithfulness: Sendable {
 }
 
 /// Circuits of more and more edges.
-public struct FaithfulnessLadder: Sendable {
-    public struct Step: Sendable {
+package struct FaithfulnessLadder: Sendable {
+    package struct Step: Sendable {
         /// The edges that were chosen.
-        public let chosen: Int
+        package let chosen: Int
         /// Those of them that lead from the input to the output.
-        public let edges: Int
-        public let measures: CircuitMeasures
+        package let edges: Int
+        package let measures: CircuitMeasures
         /// nil where the metric does not move.
-        public let faithfulness: Double?
+        package let faithfulness: Double?
     }
 
-    public let steps: [Step]
+    package let steps: [Step]
 
     /// The shares of all edges at which circuits are measured, as in the circuit track of MIB (Mueller et al. 2025).
-    public static let shares = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]
+    package static let shares = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]
 
     /// The numbers of edges at those shares, rounded up, each once.
-    public static func sizes(_ edges: Int) -> [Int] {
+    package static func sizes(_ edges: Int) -> [Int] {
         var sizes: [Int] = []
         for share in shares {
             let size = Int((share * Double(edges)).rounded(.up))
@@ -135,7 +135,7 @@ public struct FaithfulnessLadder: Sendable {
     }
 
     /// - Parameter order: the edges, the first to enter first.
-    public init(_ faithfulness: CircuitFaithfulness, order: [Int], progress: (Double) -> Void = { _ in }) throws {
+    package init(_ faithfulness: CircuitFaithfulness, order: [Int], progress: (Double) -> Void = { _ in }) throws {
         let graph = faithfulness.experiment.graph
         let sizes = Self.sizes(graph.edgeCount).map { min($0, order.count) }
         let circuits = sizes.map { graph.circuit(order.prefix($0), faithfulness.experiment.ablation) }
@@ -148,7 +148,7 @@ public struct FaithfulnessLadder: Sendable {
 
     /// The area under faithfulness over the share of chosen edges, from none to all, by trapezoids; without any edge faithfulness is 0. nil
     /// where the metric does not move.
-    public func area(edges: Int) -> Double? {
+    package func area(edges: Int) -> Double? {
         guard edges > 0 else { return nil }
         var area = 0.0
         var before = (share: 0.0, faithfulness: 0.0)
@@ -163,7 +163,7 @@ public struct FaithfulnessLadder: Sendable {
 
     /// The smallest number of edges of an order whose circuit is as faithful as wanted, found by halving between two steps of the ladder; nil
     /// where no step reaches it. Faithfulness need not grow with every edge: a smaller circuit that reaches it may be passed over.
-    public func smallest(_ wanted: Double, _ faithfulness: CircuitFaithfulness, order: [Int]) throws -> Int? {
+    package func smallest(_ wanted: Double, _ faithfulness: CircuitFaithfulness, order: [Int]) throws -> Int? {
         guard let place = steps.firstIndex(where: { ($0.faithfulness ?? -.infinity) >= wanted }) else { return nil }
         var low = place > 0 ? steps[place - 1].chosen : 0
         var high = steps[place].chosen

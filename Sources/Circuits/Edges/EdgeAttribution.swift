@@ -7,11 +7,11 @@ import Tensors
 /// score(u -> v) = (ablated u - clean u) . dL/d(input of v), the gradient taken before v's norm. With one step the gradient is the clean
 /// run's (EAP, Syed et al. 2023, arXiv 2310.10348); with m steps it is averaged over runs whose input is the ablated one plus k/m of the way to
 /// the clean one, k = 1, ..., m (EAP-IG, Hanna et al. 2024, arXiv 2403.17806).
-public struct EdgeAttribution: Sendable {
-    public let experiment: EdgeExperiment
-    public let steps: Int
+package struct EdgeAttribution: Sendable {
+    package let experiment: EdgeExperiment
+    package let steps: Int
 
-    public init(_ experiment: EdgeExperiment, steps: Int = 1) {
+    package init(_ experiment: EdgeExperiment, steps: Int = 1) {
         precondition(steps > 0, "\(steps) steps")
         self.experiment = experiment
         self.steps = steps
@@ -22,7 +22,7 @@ public struct EdgeAttribution: Sendable {
     /// - Parameters:
     ///   - keepsPairs: whether the scores of each pair are kept.
     ///   - progress: called with the number of pairs done.
-    public func scores(keepsPairs: Bool = false, progress: (Int) -> Void = { _ in }) throws -> EdgeScores {
+    package func scores(keepsPairs: Bool = false, progress: (Int) -> Void = { _ in }) throws -> EdgeScores {
         let team = Team(size: experiment.threads)
         var sums = EdgeScoreSums(edges: graph.edgeCount, pairs: experiment.batches.pairs.count, keepsPairs: keepsPairs)
         var memory = SlopeMemory(lanes: team.size)

@@ -4,7 +4,7 @@ import Networks
 import Tensors
 
 /// What a source gives where an edge is not in the circuit.
-public enum EdgeAblation: String, Sendable, CaseIterable {
+package enum EdgeAblation: String, Sendable, CaseIterable {
     /// Its value on the corrupted sample of the pair.
     case corrupted
     /// Nothing.
@@ -14,12 +14,12 @@ public enum EdgeAblation: String, Sendable, CaseIterable {
 }
 
 /// A graph whose edges are asked about: on which pairs, by which number, and what an edge outside carries.
-public struct EdgeExperiment: Sendable {
-    public let graph: EdgeGraph
-    public let batches: PairBatches
-    public let metric: BehaviourMetric
-    public let ablation: EdgeAblation
-    public let threads: Int
+package struct EdgeExperiment: Sendable {
+    package let graph: EdgeGraph
+    package let batches: PairBatches
+    package let metric: BehaviourMetric
+    package let ablation: EdgeAblation
+    package let threads: Int
     /// What the sources give where they are ablated by their means, one row each.
     private let means: EdgeEmissions?
     /// The mean of each stage's stream.
@@ -36,7 +36,7 @@ public struct EdgeExperiment: Sendable {
     ///
     /// - Parameter wanted: what the user asked for.
     /// - Throws: ``DataFitError`` where a pair does not fit the network, ``CircuitError`` where what the sources give does not fit into memory.
-    public static func batchSize(_ graph: EdgeGraph, pairs: BehaviourPairs, wanted: Int?, for method: EdgeMethod) throws -> Int {
+    package static func batchSize(_ graph: EdgeGraph, pairs: BehaviourPairs, wanted: Int?, for method: EdgeMethod) throws -> Int {
         try PairBatches.check(pairs, graph.network)
         let longest = (0..<pairs.count).map(pairs.length(of:)).max() ?? 1
         let shape: BatchShape = longest > 0 ? .tokens(samples: 1, length: longest) : graph.network.exampleBatch
@@ -62,7 +62,7 @@ public struct EdgeExperiment: Sendable {
     }
 
     /// - Throws: ``DataFitError`` where pairs lack the answers that the metric reads.
-    public init(_ graph: EdgeGraph, _ batches: PairBatches, metric: BehaviourMetric, ablation: EdgeAblation, threads: Int) throws {
+    package init(_ graph: EdgeGraph, _ batches: PairBatches, metric: BehaviourMetric, ablation: EdgeAblation, threads: Int) throws {
         try metric.check(batches.pairs)
         self.graph = graph
         self.batches = batches

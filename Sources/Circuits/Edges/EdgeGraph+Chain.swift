@@ -53,7 +53,7 @@ extension EdgeGraph {
     ///
     /// - Parameter groups: for ``EdgeGranularity/cluster``, the groups of each layer that is cut, by the node whose output its neurons are.
     /// - Throws: ``EdgeGraphError`` where the network cannot be cut so.
-    public init(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]] = [:]) throws(EdgeGraphError) {
+    package init(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]] = [:]) throws(EdgeGraphError) {
         if granularity == .cluster, groups.isEmpty { throw EdgeGraphError("no layer of the network has clusters") }
         if case .tokens = network.input {
             var groups = groups

@@ -3,7 +3,7 @@ import Networks
 import Tensors
 
 /// How finely a network is cut into nodes.
-public enum EdgeGranularity: String, Sendable, CaseIterable {
+package enum EdgeGranularity: String, Sendable, CaseIterable {
     /// Attention heads and whole MLPs.
     case component
     /// The clusters of a layer's neurons; attention heads stay what they are.
@@ -14,19 +14,19 @@ public enum EdgeGranularity: String, Sendable, CaseIterable {
 
 /// What writes: the input (all embeddings together), a head's output through its part of the output matrix, an MLP, a neuron or cluster
 /// through its columns of the next matrix.
-public struct EdgeSource: Sendable, Equatable {
+package struct EdgeSource: Sendable, Equatable {
     /// `input`, `a0.h3`, `m2`, `m2.n17`, `m2.c1`, `fc1.n3`.
-    public let name: String
+    package let name: String
 }
 
 /// What reads: a head's query, key or value input with the norm before it, an MLP, neurons, the output.
-public struct EdgeReader: Sendable, Equatable {
+package struct EdgeReader: Sendable, Equatable {
     /// `a1.h0<q>`, `m2`, `logits`; keys and values that several heads share are `a1.kv0<k>` and `a1.kv0<v>`.
-    public let name: String
+    package let name: String
     /// What it can read: sources that follow each other.
-    public let sources: Range<Int>
+    package let sources: Range<Int>
     /// The sources that its node writes; empty for the output.
-    public let writes: Range<Int>
+    package let writes: Range<Int>
     /// The edge from the first of its sources; the others follow.
     let firstEdge: Int
     let stage: Int
@@ -41,13 +41,13 @@ public struct EdgeReader: Sendable, Equatable {
 /// writes, the bias of an attention's output, is a constant of the stream that no edge carries; the same holds for the output's bias of an
 /// MLP that is cut into neurons or clusters. Where attention and MLP of a block read the same stream there is no edge between them. In a
 /// plain chain, layer by layer, the neurons or clusters of the hidden layers are the nodes between one input and one output.
-public struct EdgeGraph: Sendable {
-    public let network: Network
-    public let granularity: EdgeGranularity
+package struct EdgeGraph: Sendable {
+    package let network: Network
+    package let granularity: EdgeGranularity
     /// In the order in which a run comes to them.
-    public let sources: [EdgeSource]
-    public let readers: [EdgeReader]
-    public let edgeCount: Int
+    package let sources: [EdgeSource]
+    package let readers: [EdgeReader]
+    package let edgeCount: Int
     /// The stages of a run, which read one after the other.
     let stages: [EdgeStage]
     /// Sources that are added up in one stream, by their stream.
@@ -71,13 +71,13 @@ public struct EdgeGraph: Sendable {
     }
 
     /// The edge into a reader from one of its sources.
-    public func edge(from source: Int, to reader: Int) -> Int {
+    package func edge(from source: Int, to reader: Int) -> Int {
         precondition(readers[reader].sources.contains(source), "no edge from \(source) to \(reader)")
         return readers[reader].firstEdge + source - readers[reader].sources.lowerBound
     }
 
     /// Whether the neurons of a node's output, before the activation, are nodes of the graph.
-    public func cuts(_ node: NodeID) -> Bool {
+    package func cuts(_ node: NodeID) -> Bool {
         stages.contains { stage in
             stage.units.count > 1
                 && stage.units.contains { unit in
@@ -87,12 +87,12 @@ public struct EdgeGraph: Sendable {
     }
 
     /// All edges into a reader, in the order of their sources.
-    public func edges(to reader: Int) -> Range<Int> {
+    package func edges(to reader: Int) -> Range<Int> {
         readers[reader].firstEdge..<readers[reader].firstEdge + readers[reader].sources.count
     }
 
     /// The ends of an edge.
-    public func ends(of edge: Int) -> (source: Int, reader: Int) {
+    package func ends(of edge: Int) -> (source: Int, reader: Int) {
         var low = 0
         var high = readers.count
         while high - low > 1 {
@@ -103,16 +103,16 @@ public struct EdgeGraph: Sendable {
     }
 
     /// `a0.h3->a1.h0<q>`.
-    public func name(of edge: Int) -> String {
+    package func name(of edge: Int) -> String {
         let ends = ends(of: edge)
         return sources[ends.source].name + "->" + readers[ends.reader].name
     }
 
     /// The edges of a graph with all of them.
-    public var whole: EdgeSet { EdgeSet(repeating: true, count: edgeCount) }
+    package var whole: EdgeSet { EdgeSet(repeating: true, count: edgeCount) }
 
     /// A graph without edges.
-    public var empty: EdgeSet { EdgeSet(repeating: false, count: edgeCount) }
+    package var empty: EdgeSet { EdgeSet(repeating: false, count: edgeCount) }
 
     /// The space in which a source is added up, and its place in it.
     func place(of source: Int) -> (space: Int, index: Int) {
@@ -122,11 +122,11 @@ public struct EdgeGraph: Sendable {
 }
 
 /// For each edge of a graph whether it is in a circuit.
-public typealias EdgeSet = [Bool]
+package typealias EdgeSet = [Bool]
 
 /// Why a network has no edge graph. Its description is one line without the checkpoint's path.
-public struct EdgeGraphError: Error, Sendable, CustomStringConvertible {
-    public let description: String
+package struct EdgeGraphError: Error, Sendable, CustomStringConvertible {
+    package let description: String
 
     init(_ problem: String, expected: String? = nil, found: String? = nil, hint: String? = nil) {
         var text = problem

@@ -152,12 +152,12 @@ struct EdgeGraphBuilder {
 }
 
 /// Neurons of one layer that are one node.
-public struct NeuronGroup: Sendable, Equatable {
+package struct NeuronGroup: Sendable, Equatable {
     /// `n17`, `c1`.
-    public let name: String
-    public let neurons: [Int]
+    package let name: String
+    package let neurons: [Int]
 
-    public init(name: String, neurons: [Int]) {
+    package init(name: String, neurons: [Int]) {
         self.name = name
         self.neurons = neurons
     }
@@ -166,7 +166,7 @@ public struct NeuronGroup: Sendable, Equatable {
     static func single(_ count: Int) -> [NeuronGroup] { (0..<count).map { NeuronGroup(name: "n\($0)", neurons: [$0]) } }
 
     /// The groups of clusters by each neuron's number; neurons without a cluster together are `rest`.
-    public static func clusters(_ labels: [Int]) -> [NeuronGroup] {
+    package static func clusters(_ labels: [Int]) -> [NeuronGroup] {
         let count = (labels.max() ?? -1) + 1
         var groups = (0..<count).map { cluster in NeuronGroup(name: "c\(cluster)", neurons: labels.indices.filter { labels[$0] == cluster })
         }

@@ -1,11 +1,11 @@
 import Tensors
 
 /// For each edge by how much the metric moves where the edge is taken out: what is computed, or what an approximation says.
-public struct EdgeScores: Sendable {
+package struct EdgeScores: Sendable {
     /// The mean over the pairs, by edge.
-    public let means: [Double]
+    package let means: [Double]
     /// For each pair the score of each edge, where they were asked for.
-    public let byPair: [[Float]]?
+    package let byPair: [[Float]]?
 
     init(means: [Double], byPair: [[Float]]? = nil) {
         self.means = means
@@ -13,7 +13,7 @@ public struct EdgeScores: Sendable {
     }
 
     /// The means over pairs that may come more than once or not at all; nil where the pairs' own scores were not kept.
-    public func mean(over pairs: [Int]) -> [Double]? {
+    package func mean(over pairs: [Int]) -> [Double]? {
         guard let byPair, !pairs.isEmpty else { return nil }
         var sums = [Double](repeating: 0, count: means.count)
         for pair in pairs {
@@ -23,7 +23,7 @@ public struct EdgeScores: Sendable {
     }
 
     /// The edges by the size of their scores, the largest first; of equals the one that a run comes to first.
-    public static func ranking(_ scores: [Double]) -> [Int] {
+    package static func ranking(_ scores: [Double]) -> [Int] {
         scores.indices.sorted { first, second in
             let (a, b) = (abs(scores[first]), abs(scores[second]))
             return a == b ? first < second : a > b

@@ -2,7 +2,7 @@ import Interventions
 import Tensors
 
 /// How the edges of a circuit are found.
-public enum EdgeMethod: Sendable, Equatable {
+package enum EdgeMethod: Sendable, Equatable {
     /// Every edge patched alone.
     case exact
     /// Attribution with the gradient averaged over so many steps; with one step the clean run's.
@@ -18,7 +18,7 @@ public enum EdgeMethod: Sendable, Equatable {
 }
 
 /// How large a circuit is made of scores.
-public enum EdgeCircuitSize: Sendable, Equatable {
+package enum EdgeCircuitSize: Sendable, Equatable {
     /// The first edges of the order.
     case edges(Int)
     /// The edges whose scores are at least so large, with either sign.
@@ -30,15 +30,15 @@ public enum EdgeCircuitSize: Sendable, Equatable {
 }
 
 /// A circuit of edges from beginning to end: scores, choice, faithfulness, resampling.
-public struct EdgeSearch: Sendable {
-    public let experiment: EdgeExperiment
-    public let method: EdgeMethod
-    public let size: EdgeCircuitSize
-    public let selection: EdgeSelection
-    public let resamples: Int
-    public let seed: UInt64
+package struct EdgeSearch: Sendable {
+    package let experiment: EdgeExperiment
+    package let method: EdgeMethod
+    package let size: EdgeCircuitSize
+    package let selection: EdgeSelection
+    package let resamples: Int
+    package let seed: UInt64
 
-    public init(
+    package init(
         _ experiment: EdgeExperiment, method: EdgeMethod, size: EdgeCircuitSize, selection: EdgeSelection, resamples: Int, seed: UInt64
     ) {
         self.experiment = experiment
@@ -49,27 +49,27 @@ public struct EdgeSearch: Sendable {
         self.seed = seed
     }
 
-    public struct Result: Sendable {
+    package struct Result: Sendable {
         /// By edge: how the metric moves without it; of discovery how much that hurt when the edge was tried.
-        public let scores: [Double]
-        public let kept: EdgeSet
+        package let scores: [Double]
+        package let kept: EdgeSet
         /// The edges that were chosen, some of which may lead nowhere.
-        public let chosen: Int
-        public let whole: CircuitMeasures
-        public let none: CircuitMeasures
-        public let circuit: CircuitMeasures
+        package let chosen: Int
+        package let whole: CircuitMeasures
+        package let none: CircuitMeasures
+        package let circuit: CircuitMeasures
         /// nil where the metric does not move between the runs with all edges and with none.
-        public let faithfulness: Double?
-        public let ladder: FaithfulnessLadder
-        public let area: Double?
-        public let bootstrap: CircuitBootstrap?
+        package let faithfulness: Double?
+        package let ladder: FaithfulnessLadder
+        package let area: Double?
+        package let bootstrap: CircuitBootstrap?
         /// What computing the scores took.
-        public let seconds: Double
+        package let seconds: Double
     }
 
     /// - Parameter progress: called with shares of the work that add up to 1.
     /// - Throws: ``CircuitError`` where no circuit is as faithful as wanted.
-    public func run(progress: @escaping (Double) -> Void = { _ in }) throws -> Result {
+    package func run(progress: @escaping (Double) -> Void = { _ in }) throws -> Result {
         let graph = experiment.graph
         let pairs = experiment.batches.pairs.count
         let share = resamples > 0 && method.keepsBatches ? 0.5 / Double(resamples + 1) : 0.5

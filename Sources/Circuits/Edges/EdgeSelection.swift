@@ -1,5 +1,5 @@
 /// In which order edges enter a circuit.
-public enum EdgeSelection: String, Sendable, CaseIterable {
+package enum EdgeSelection: String, Sendable, CaseIterable {
     /// By the size of their scores.
     case top
     /// From the output backwards: the edge of the largest score among those that lead into what the circuit already has.
@@ -8,7 +8,7 @@ public enum EdgeSelection: String, Sendable, CaseIterable {
 
 extension EdgeGraph {
     /// All edges that can be chosen, the first to enter a circuit first. Of equal scores the edge that a run comes to first goes before.
-    public func order(_ scores: [Double], by selection: EdgeSelection) -> [Int] {
+    package func order(_ scores: [Double], by selection: EdgeSelection) -> [Int] {
         let ranking = EdgeScores.ranking(scores)
         switch selection {
         case .top: return ranking
@@ -58,7 +58,7 @@ extension EdgeGraph {
     ///
     /// What stays lies on a way to the output. With corrupted sources it also comes from the input: what no edge leads to gives its value on the
     /// corrupted sample in any case. With other sources it gives what its biases make, which an edge may carry on.
-    public func connected(_ kept: EdgeSet, _ ablation: EdgeAblation = .corrupted) -> EdgeSet {
+    package func connected(_ kept: EdgeSet, _ ablation: EdgeAblation = .corrupted) -> EdgeSet {
         precondition(kept.count == edgeCount, "\(kept.count) of \(edgeCount) edges")
         var isFed = [Bool](repeating: ablation != .corrupted, count: sources.count)
         isFed[0] = true
@@ -80,7 +80,7 @@ extension EdgeGraph {
     }
 
     /// The circuit of the first edges of an order, without those that lead nowhere.
-    public func circuit(_ order: some Sequence<Int>, _ ablation: EdgeAblation = .corrupted) -> EdgeSet {
+    package func circuit(_ order: some Sequence<Int>, _ ablation: EdgeAblation = .corrupted) -> EdgeSet {
         var kept = empty
         for edge in order { kept[edge] = true }
         return connected(kept, ablation)

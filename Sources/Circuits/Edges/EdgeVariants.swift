@@ -49,15 +49,15 @@ struct EdgeVariants: Sendable {
 ///
 /// score(u -> v) = metric of that run - metric of the clean run. Only what lies downstream of the reader is computed, for many sources of
 /// one reader at a time.
-public struct ExactPatching: Sendable {
-    public let experiment: EdgeExperiment
+package struct ExactPatching: Sendable {
+    package let experiment: EdgeExperiment
 
-    public init(_ experiment: EdgeExperiment) { self.experiment = experiment }
+    package init(_ experiment: EdgeExperiment) { self.experiment = experiment }
 
     /// - Parameters:
     ///   - keepsPairs: whether the scores of each pair are kept.
     ///   - progress: called with the number of edges done, each counted once for each batch.
-    public func scores(keepsPairs: Bool = false, progress: (Int) -> Void = { _ in }) throws -> EdgeScores {
+    package func scores(keepsPairs: Bool = false, progress: (Int) -> Void = { _ in }) throws -> EdgeScores {
         let graph = experiment.graph
         var sums = EdgeScoreSums(edges: graph.edgeCount, pairs: experiment.batches.pairs.count, keepsPairs: keepsPairs)
         let variants = EdgeVariants(experiment: experiment)

@@ -4,25 +4,25 @@ import Networks
 import Tensors
 
 /// How a circuit that is run alone answers data that it was not found with, beside the intact model.
-public struct CircuitVerdict: Sendable {
-    public let outcome: Outcome
+package struct CircuitVerdict: Sendable {
+    package let outcome: Outcome
     /// The mean divergence of the softmax of the scores from the intact model's, in nats.
-    public let divergence: Double
+    package let divergence: Double
     /// The same of "this label" and "another one"; nil for circuits of the whole model.
-    public let labelDivergence: Double?
+    package let labelDivergence: Double?
     /// The share of the label's samples that are answered with it, nil where there are none.
-    public let recall: Double?
+    package let recall: Double?
     /// The share of other samples that are answered with the label, nil where there are none.
-    public let falseAlarms: Double?
+    package let falseAlarms: Double?
     /// The class that is answered most often, the first of equals, and the share of the samples that it answers.
-    public let commonAnswer: Int
-    public let commonShare: Double
+    package let commonAnswer: Int
+    package let commonShare: Double
 
     /// An answer given to so many samples is one that does not look at them.
-    public static let constantShare = 0.99
+    package static let constantShare = 0.99
 
     /// Whether nearly all samples get the same answer, although it is not the right one for nearly all.
-    public var isDegenerate: Bool {
+    package var isDegenerate: Bool {
         let right = Double(outcome.classes[commonAnswer].count) / Double(max(outcome.total.count, 1))
         return commonShare >= Self.constantShare && right < Self.constantShare
     }

@@ -1,7 +1,7 @@
 import Tensors
 
 /// What a circuit of weights has to keep.
-public enum WeightObjective: Sendable, Equatable {
+package enum WeightObjective: Sendable, Equatable {
     /// The mean loss on the samples of one label does not rise above the intact model's by more than the tolerance.
     case labelLoss(label: Int)
     /// The mean divergence of the softmax of the scores from the intact model's, over all samples, stays within the tolerance.
@@ -10,7 +10,7 @@ public enum WeightObjective: Sendable, Equatable {
     case labelDivergence(label: Int)
 
     /// The label that the circuit is for; nil for a circuit of the whole model.
-    public var label: Int? {
+    package var label: Int? {
         switch self {
         case .labelLoss(let label), .labelDivergence(let label): label
         case .divergence: nil

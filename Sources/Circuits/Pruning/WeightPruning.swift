@@ -10,17 +10,17 @@ import Tensors
 /// From the last weight matrix to the first, row by row, each weight is set to zero where the objective allows it, else restored
 /// (Golechha et al., arXiv 2502.02470: the effective circuit size). Biases stay. Circuits are looked for side by side; nothing depends on
 /// how many at a time.
-public struct WeightPruning: Sendable {
-    public var objectives: [WeightObjective]
+package struct WeightPruning: Sendable {
+    package var objectives: [WeightObjective]
     /// By how much the mean loss may rise, or what the mean divergence may be, in nats.
-    public var tolerance: Double
+    package var tolerance: Double
     /// The random masks that each circuit is compared with.
-    public var controls: Int
+    package var controls: Int
     /// How often each circuit is looked for again with samples drawn anew, as many of each class as there are.
-    public var resamples: Int
-    public var seed: UInt64
+    package var resamples: Int
+    package var seed: UInt64
 
-    public init(objectives: [WeightObjective], tolerance: Double, controls: Int, resamples: Int = 0, seed: UInt64) {
+    package init(objectives: [WeightObjective], tolerance: Double, controls: Int, resamples: Int = 0, seed: UInt64) {
         self.objectives = objectives
         self.tolerance = tolerance
         self.controls = controls
@@ -29,39 +29,39 @@ public struct WeightPruning: Sendable {
     }
 
     /// What was found.
-    public struct Result: Sendable {
+    package struct Result: Sendable {
         /// How decisions were computed.
-        public let precision: Precision
+        package let precision: Precision
         /// The intact model on the data that circuits are judged by.
-        public let intact: CircuitVerdict
+        package let intact: CircuitVerdict
         /// In the order of the objectives.
-        public let circuits: [Circuit]
+        package let circuits: [Circuit]
     }
 
     /// The precision in which it is decided whether a weight goes.
-    public enum Precision: String, Sendable {
+    package enum Precision: String, Sendable {
         /// Plain chains: everything.
         case double
         /// Other networks: what the network computes; losses are added up in double precision.
         case single
     }
 
-    public struct Circuit: Sendable {
-        public let objective: WeightObjective
-        public let mask: WeightMask
+    package struct Circuit: Sendable {
+        package let objective: WeightObjective
+        package let mask: WeightMask
         /// The samples that the objective looked at.
-        public let samples: Int
+        package let samples: Int
         /// The mean over them of the loss, or of the divergence, of the intact model and of the circuit.
-        public let intactLoss: Double
-        public let loss: Double
-        public let verdict: CircuitVerdict
+        package let intactLoss: Double
+        package let loss: Double
+        package let verdict: CircuitVerdict
         /// Random masks that keep as many weights of each layer.
-        public let controls: [CircuitVerdict]
+        package let controls: [CircuitVerdict]
         /// nil where no samples were drawn anew. Its parts are the weights, layer after layer.
-        public fileprivate(set) var bootstrap: CircuitBootstrap?
+        package fileprivate(set) var bootstrap: CircuitBootstrap?
 
         /// For each kept weight of a layer of the mask the share of the resampled circuits that have it; nil without any.
-        public func returned(layer: Int) -> [Double]? {
+        package func returned(layer: Int) -> [Double]? {
             guard let bootstrap else { return nil }
             let first = mask.layers[..<layer].reduce(0) { $0 + $1.isKept.count }
             return mask.layers[layer].kept.map { bootstrap.returned(first + $0) }
@@ -76,7 +76,7 @@ public struct WeightPruning: Sendable {
     ///   - heldOut: those that they are judged by.
     ///   - progress: called with the share of the work that was done since it was called last, from any thread.
     /// - Throws: ``CircuitError`` for layers that the network does not read and labels that no sample has.
-    public func run(
+    package func run(
         _ layers: [Layer], on batches: SampleBatches, heldOut: SampleBatches, threads: Int, progress: @escaping @Sendable (Double) -> Void
     ) throws -> Result {
         let network = batches.network
@@ -162,7 +162,7 @@ public struct WeightPruning: Sendable {
     }
 
     /// - Throws: ``CircuitError`` for data without one class for each sample.
-    public static func labels(of batches: SampleBatches) throws(CircuitError) -> [Int32] {
+    package static func labels(of batches: SampleBatches) throws(CircuitError) -> [Int32] {
         switch batches.dataset.targets {
         case .labels(let labels), .answers(let labels): return labels
         case .nextToken, .none:

@@ -5,9 +5,9 @@ import Archives
 /// The ids are those of the `tokenizers` package's `encode(text).ids`, with truncation and padding off. Read are byte-level BPE
 /// (GPT-2, GPT-NeoX, Llama 3, Qwen2), SentencePiece-style BPE with byte fallback (Llama 2, Mistral, Gemma) and WordLevel; what else
 /// a file asks for is refused by name. One tokenizer may be used by several threads at once.
-public struct Tokenizer: Sendable {
+package struct Tokenizer: Sendable {
     /// Whether the special tokens that the tokenizer puts around a text are there.
-    public enum SpecialTokens: Sendable {
+    package enum SpecialTokens: Sendable {
         /// The text's own tokens and nothing else.
         case never
         /// As the tokenizer's template says: often a token that begins the text.
@@ -29,7 +29,7 @@ public struct Tokenizer: Sendable {
     ///   - json: the file's bytes.
     ///   - path: how errors name the file.
     /// - Throws: ``TokenizerError`` where the file is damaged, or asks for what is not read.
-    public init(_ json: ByteRegion, path: String) throws {
+    package init(_ json: ByteRegion, path: String) throws {
         do {
             let file = try json.withUnsafeBytes { try TokenizerFile($0.bindMemory(to: UInt8.self)) }
             var patterns = PatternList()
@@ -47,7 +47,7 @@ public struct Tokenizer: Sendable {
     }
 
     /// The number of tokens, added ones included.
-    public var vocabularySize: Int { model.vocabulary.count + added.countBesideModel }
+    package var vocabularySize: Int { model.vocabulary.count + added.countBesideModel }
 
     // MARK: - Text to tokens
 
@@ -55,7 +55,7 @@ public struct Tokenizer: Sendable {
     ///
     /// - Throws: ``TokenizerError`` where the text holds what the vocabulary has no token for, not even an unknown one although
     ///   one is named, or where a pattern of the tokenizer takes absurdly many steps on it.
-    public func encode(_ text: String, addingSpecialTokens specialTokens: SpecialTokens) throws -> [Int32] {
+    package func encode(_ text: String, addingSpecialTokens specialTokens: SpecialTokens) throws -> [Int32] {
         do {
             var text = text
             let tokens = try text.withUTF8 { try encode($0) }
@@ -102,24 +102,24 @@ public struct Tokenizer: Sendable {
     // MARK: - Tokens to text
 
     /// The text of `tokens`, special ones included; ids that are no token are passed over.
-    public func decode(_ tokens: [Int32]) -> String {
+    package func decode(_ tokens: [Int32]) -> String {
         decoder.text(of: tokens.compactMap { added.form(of: $0) ?? model.vocabulary.token($0) }, .wholeText, patterns)
     }
 
     /// What `token` stands for in a text, the space before a word included; nil where the id is no token.
     ///
     /// A token that is only part of a character gives U+FFFD.
-    public func text(of token: Int32) -> String? {
+    package func text(of token: Int32) -> String? {
         bytes(of: token).map { decoder.text(of: [$0], .oneToken, patterns) }
     }
 
     /// The token as the vocabulary writes it (`Ġthe`, `▁the`, `<0x0A>`); nil where the id is no token.
-    public func entry(of token: Int32) -> String? {
+    package func entry(of token: Int32) -> String? {
         bytes(of: token).map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// The id of the token that the vocabulary, or the list of added tokens, writes as `entry`.
-    public func token(id entry: String) -> Int32? {
+    package func token(id entry: String) -> Int32? {
         added.id(of: Array(entry.utf8)) ?? model.vocabulary.id(of: entry)
     }
 

@@ -1,17 +1,17 @@
 import Archives
 
 /// Why a tokenizer could not be read, or a text not be encoded. Its description is one line: `PATH: what, expected X, found Y`.
-public struct TokenizerError: Error, Sendable, CustomStringConvertible {
+package struct TokenizerError: Error, Sendable, CustomStringConvertible {
     /// The tokenizer's file.
-    public var path: String
+    package var path: String
     /// What is wrong, in lower case without a full stop.
-    public var problem: String
-    public var expected: String?
-    public var found: String?
+    package var problem: String
+    package var expected: String?
+    package var found: String?
     /// What the user can do about it.
-    public var hint: String?
+    package var hint: String?
 
-    public init(path: String, problem: String, expected: String? = nil, found: String? = nil, hint: String? = nil) {
+    package init(path: String, problem: String, expected: String? = nil, found: String? = nil, hint: String? = nil) {
         self.path = path
         self.problem = problem
         self.expected = expected
@@ -19,7 +19,7 @@ public struct TokenizerError: Error, Sendable, CustomStringConvertible {
         self.hint = hint
     }
 
-    public var description: String {
+    package var description: String {
         var text = path + ": " + problem
         if let expected { text += ", expected \(expected)" }
         if let found { text += ", found \(found)" }

@@ -5,7 +5,7 @@ import Tensors
 /// A number that says of one pair how much of a behaviour a run shows, read off the logits behind the last position.
 ///
 /// All are computed in double precision and hold for logits of any size.
-public enum BehaviourMetric: String, Sendable, CaseIterable {
+package enum BehaviourMetric: String, Sendable, CaseIterable {
     /// The mean logit of the answers minus the mean logit of the wrong answers: `batch_answer_diffs` of auto-circuit, and with one of each the
     /// logit difference of EAP-IG's data sets.
     case logitDifference = "logit-diff"
@@ -17,12 +17,12 @@ public enum BehaviourMetric: String, Sendable, CaseIterable {
     case loss
 
     /// Whether the clean run's logits are needed.
-    public var needsClean: Bool { self == .divergence }
+    package var needsClean: Bool { self == .divergence }
 
     /// Checks that the pairs have the answers that the metric reads.
     ///
     /// - Throws: ``DataFitError`` naming the first pair that lacks them.
-    public func check(_ pairs: BehaviourPairs) throws(DataFitError) {
+    package func check(_ pairs: BehaviourPairs) throws(DataFitError) {
         guard self != .divergence else { return }
         if let pair = pairs.answers.firstIndex(where: \.isEmpty) {
             throw DataFitError(pairs.name, "pair \(pair) has no answers, which \(rawValue) reads", hint: "--metric kl needs none")
@@ -38,7 +38,7 @@ public enum BehaviourMetric: String, Sendable, CaseIterable {
     ///   - logits: of the run, [pairs, classes].
     ///   - answers: of the same pairs, such as ``check(_:)`` lets through.
     ///   - clean: the clean run's logits; only ``divergence`` reads them.
-    public func values(_ logits: Tensor, _ answers: PairAnswers, clean: Tensor? = nil) -> [Double] {
+    package func values(_ logits: Tensor, _ answers: PairAnswers, clean: Tensor? = nil) -> [Double] {
         check(logits, answers, clean)
         return logits.withElements { elements in
             (0..<logits.rows).map { pair in
@@ -58,7 +58,7 @@ public enum BehaviourMetric: String, Sendable, CaseIterable {
     /// The gradient of each pair's value with respect to its logits, [pairs, classes].
     ///
     /// - Parameters: as of ``values(_:_:clean:)``.
-    public func gradient(_ logits: Tensor, _ answers: PairAnswers, clean: Tensor? = nil) -> Tensor {
+    package func gradient(_ logits: Tensor, _ answers: PairAnswers, clean: Tensor? = nil) -> Tensor {
         check(logits, answers, clean)
         let gradient = Tensor.zeros([logits.rows, logits.width])
         let width = logits.width

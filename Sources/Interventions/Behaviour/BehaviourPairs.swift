@@ -5,28 +5,28 @@ import Tensors
 /// What a behaviour is measured on: clean samples, their corrupted counterparts, and the answers that tell the two apart.
 ///
 /// Language models read two prompts of one length, all others two samples. Answers are read behind the last position.
-public struct BehaviourPairs: Sendable {
+package struct BehaviourPairs: Sendable {
     /// What the user wrote.
-    public let name: String
-    public let clean: Dataset
+    package let name: String
+    package let clean: Dataset
     /// As many samples, each of the length of its clean one.
-    public let corrupted: Dataset
+    package let corrupted: Dataset
     /// The tokens or classes that are right after each clean sample, each once; may be empty.
-    public let answers: [[Int32]]
+    package let answers: [[Int32]]
     /// Those that are wrong, each once; may be empty.
-    public let wrongAnswers: [[Int32]]
+    package let wrongAnswers: [[Int32]]
 
-    public var count: Int { answers.count }
+    package var count: Int { answers.count }
 
     /// Whether the clean samples have a class each, which is the answer.
-    public var hasClasses: Bool {
+    package var hasClasses: Bool {
         switch clean.targets {
         case .labels, .answers: true
         case .nextToken, .none: false
         }
     }
 
-    public init(name: String, clean: Dataset, corrupted: Dataset, answers: [[Int32]], wrongAnswers: [[Int32]]) {
+    package init(name: String, clean: Dataset, corrupted: Dataset, answers: [[Int32]], wrongAnswers: [[Int32]]) {
         precondition(
             clean.count == answers.count && corrupted.count == answers.count && wrongAnswers.count == answers.count,
             "\(clean.count) clean, \(corrupted.count) corrupted samples, \(answers.count) and \(wrongAnswers.count) answers")
@@ -38,7 +38,7 @@ public struct BehaviourPairs: Sendable {
     }
 
     /// Prompts as token ids.
-    public init(_ tokens: TokenPairs) {
+    package init(_ tokens: TokenPairs) {
         self.init(
             name: tokens.name, clean: Dataset(name: tokens.name, inputs: .tokens(tokens.clean), targets: .none),
             corrupted: Dataset(name: tokens.name, inputs: .tokens(tokens.corrupted), targets: .none), answers: tokens.answers,
@@ -51,7 +51,7 @@ public struct BehaviourPairs: Sendable {
     /// the counterpart's the wrong answer.
     ///
     /// - Throws: ``DataFitError`` where the samples have no class each, or one has no counterpart.
-    public init(byClass dataset: Dataset, seed: UInt64) throws(DataFitError) {
+    package init(byClass dataset: Dataset, seed: UInt64) throws(DataFitError) {
         let classes: [Int32]
         switch dataset.targets {
         case .labels(let list), .answers(let list): classes = list
@@ -78,17 +78,17 @@ public struct BehaviourPairs: Sendable {
     }
 
     /// The first `count` pairs.
-    public func prefix(_ count: Int) -> BehaviourPairs { count < self.count ? selecting(Array(0..<max(count, 0))) : self }
+    package func prefix(_ count: Int) -> BehaviourPairs { count < self.count ? selecting(Array(0..<max(count, 0))) : self }
 
     /// The pairs at the places `chosen`, in that order; a place may come more than once.
-    public func selecting(_ chosen: [Int]) -> BehaviourPairs {
+    package func selecting(_ chosen: [Int]) -> BehaviourPairs {
         BehaviourPairs(
             name: name, clean: clean.selecting(chosen), corrupted: corrupted.selecting(chosen), answers: chosen.map { answers[$0] },
             wrongAnswers: chosen.map { wrongAnswers[$0] })
     }
 
     /// The length of a pair's sequences; 0 for samples of numbers.
-    public func length(of pair: Int) -> Int { Self.length(of: pair, clean) }
+    package func length(of pair: Int) -> Int { Self.length(of: pair, clean) }
 
     private static func length(of sample: Int, _ dataset: Dataset) -> Int {
         if case .tokens(let tokens) = dataset.inputs { tokens.length(of: sample) } else { 0 }

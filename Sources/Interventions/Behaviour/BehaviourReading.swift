@@ -6,14 +6,14 @@ import Tensors
 ///
 /// Of a language model only the last position's logits are made, so that neither they nor their gradient take memory for a vocabulary at
 /// every position.
-public struct BehaviourReading: Sendable {
-    public let network: Network
+package struct BehaviourReading: Sendable {
+    package let network: Network
     /// The node that a run records, and at which a backward pass begins.
-    public let node: NodeID
+    package let node: NodeID
     /// The layer behind it that gives the logits; nil where the recorded values are the logits.
     private let last: Node?
 
-    public init(_ network: Network) {
+    package init(_ network: Network) {
         self.network = network
         node = ScoreReading(network).node
         last = node == network.output ? nil : network.nodes[network.output.index]
@@ -24,7 +24,7 @@ public struct BehaviourReading: Sendable {
     /// - Parameters:
     ///   - values: what the run recorded at ``node``.
     ///   - parameters: those of the run; the network's own where nil.
-    public func logits(_ values: Tensor, parameters: ParameterValues? = nil, team: Team) -> Tensor {
+    package func logits(_ values: Tensor, parameters: ParameterValues? = nil, team: Team) -> Tensor {
         let samples = values.shape[0]
         let rows = Tensor(uninitialized: [samples, values.width])
         let length = values.rows / max(samples, 1)
@@ -45,7 +45,7 @@ public struct BehaviourReading: Sendable {
     ///   - gradient: with respect to the logits, [samples, classes].
     ///   - shape: of the values at ``node``.
     ///   - parameters: those of the run; the network's own where nil.
-    public func seed(_ gradient: Tensor, shape: [Int], parameters: ParameterValues? = nil, team: Team) -> Tensor {
+    package func seed(_ gradient: Tensor, shape: [Int], parameters: ParameterValues? = nil, team: Team) -> Tensor {
         let samples = shape[0]
         var rows = gradient
         if let last {

@@ -1,18 +1,18 @@
 /// The metric's mean over the pairs for the clean and for the corrupted run, between which a patched run lies.
-public struct BehaviourScale: Sendable, Equatable {
-    public let clean: Double
-    public let corrupted: Double
+package struct BehaviourScale: Sendable, Equatable {
+    package let clean: Double
+    package let corrupted: Double
 
-    public init(clean: Double, corrupted: Double) {
+    package init(clean: Double, corrupted: Double) {
         self.clean = clean
         self.corrupted = corrupted
     }
 
     /// Whether the two differ by more than rounding: by a millionth of the larger one.
-    public var moves: Bool {
+    package var moves: Bool {
         abs(clean - corrupted) > max(1e-6 * max(abs(clean), abs(corrupted)), 1e-12)
     }
 
     /// Where a value lies between the corrupted run, 0, and the clean run, 1; nil where the two do not differ.
-    public func normalized(_ value: Double) -> Double? { moves ? (value - corrupted) / (clean - corrupted) : nil }
+    package func normalized(_ value: Double) -> Double? { moves ? (value - corrupted) / (clean - corrupted) : nil }
 }

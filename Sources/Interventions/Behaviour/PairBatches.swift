@@ -3,11 +3,11 @@ import Evaluation
 import Networks
 
 /// Pairs cut into batches that a network takes: pairs of one length, in their order.
-public struct PairBatches: Sendable {
-    public let network: Network
-    public let pairs: BehaviourPairs
+package struct PairBatches: Sendable {
+    package let network: Network
+    package let pairs: BehaviourPairs
     /// The pairs of each batch by their numbers. A batch has sequences of one length.
-    public let batches: [[Int]]
+    package let batches: [[Int]]
     private let clean: SampleBatches
     private let corrupted: SampleBatches
 
@@ -15,7 +15,7 @@ public struct PairBatches: Sendable {
     ///   - batchSize: the pairs of a batch; chosen by the memory that a run takes where nil.
     ///   - request: what a run will keep, by which its memory is measured.
     /// - Throws: ``DataFitError`` or ``NetworkError`` where a pair does not fit the network.
-    public init(_ pairs: BehaviourPairs, for network: Network, batchSize: Int? = nil, request: RunRequest? = nil) throws {
+    package init(_ pairs: BehaviourPairs, for network: Network, batchSize: Int? = nil, request: RunRequest? = nil) throws {
         self.network = network
         self.pairs = pairs
         try Self.check(pairs, network)
@@ -26,26 +26,26 @@ public struct PairBatches: Sendable {
     }
 
     /// The clean samples of a batch.
-    public func clean(_ place: Int) -> Batch { clean.batch(place) }
+    package func clean(_ place: Int) -> Batch { clean.batch(place) }
 
     /// The corrupted samples of a batch, in the same order.
-    public func corrupted(_ place: Int) -> Batch { corrupted.batch(place) }
+    package func corrupted(_ place: Int) -> Batch { corrupted.batch(place) }
 
     /// The shape of a batch.
-    public func shape(_ place: Int) -> BatchShape { clean.shape(place) }
+    package func shape(_ place: Int) -> BatchShape { clean.shape(place) }
 
     /// The length of a batch's sequences; 0 for samples of numbers.
-    public func length(_ place: Int) -> Int { batches[place].first.map(pairs.length(of:)) ?? 0 }
+    package func length(_ place: Int) -> Int { batches[place].first.map(pairs.length(of:)) ?? 0 }
 
     /// The answers of a batch's pairs.
-    public func answers(_ place: Int) -> PairAnswers {
+    package func answers(_ place: Int) -> PairAnswers {
         PairAnswers(right: batches[place].map { pairs.answers[$0] }, wrong: batches[place].map { pairs.wrongAnswers[$0] })
     }
 
     /// Finds what does not fit the network, and the pair that it is in.
     ///
     /// - Throws: ``DataFitError``.
-    public static func check(_ pairs: BehaviourPairs, _ network: Network) throws(DataFitError) {
+    package static func check(_ pairs: BehaviourPairs, _ network: Network) throws(DataFitError) {
         for pair in 0..<pairs.count {
             for answer in pairs.answers[pair] + pairs.wrongAnswers[pair] where Int(answer) >= network.outputWidth {
                 throw DataFitError(
@@ -76,11 +76,11 @@ public struct PairBatches: Sendable {
 }
 
 /// The answers of a batch's pairs, in its order.
-public struct PairAnswers: Sendable {
-    public let right: [[Int32]]
-    public let wrong: [[Int32]]
+package struct PairAnswers: Sendable {
+    package let right: [[Int32]]
+    package let wrong: [[Int32]]
 
-    public init(right: [[Int32]], wrong: [[Int32]]) {
+    package init(right: [[Int32]], wrong: [[Int32]]) {
         precondition(right.count == wrong.count, "\(right.count) and \(wrong.count) pairs")
         self.right = right
         self.wrong = wrong

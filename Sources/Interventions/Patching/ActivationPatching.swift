@@ -2,7 +2,7 @@ import Evaluation
 import Networks
 
 /// At which places of a sequence a patch replaces activations.
-public enum PatchedPlaces: String, Sendable, CaseIterable {
+package enum PatchedPlaces: String, Sendable, CaseIterable {
     /// At all places at once.
     case all
     /// At one place after the other, counted from the first token; of attention patterns, the place that attends.
@@ -13,9 +13,9 @@ public enum PatchedPlaces: String, Sendable, CaseIterable {
 ///
 /// Sources: Vig et al., arXiv 2004.12265, Meng et al., arXiv 2202.05262 (causal tracing); Nanda's attribution patching; the words for the
 /// directions are those of Heimersheim and Nanda, arXiv 2404.15255.
-public struct ActivationPatching: Sendable {
+package struct ActivationPatching: Sendable {
     /// Which run is patched.
-    public enum Direction: String, Sendable, CaseIterable {
+    package enum Direction: String, Sendable, CaseIterable {
         /// Clean activations go into the corrupted run: what they restore is enough for the behaviour.
         case denoise
         /// Corrupted activations go into the clean run: what they break is needed for the behaviour.
@@ -23,20 +23,20 @@ public struct ActivationPatching: Sendable {
     }
 
     /// How the patched run's metric is found.
-    public enum Method: String, Sendable, CaseIterable {
+    package enum Method: String, Sendable, CaseIterable {
         /// By running what lies downstream of the patch.
         case exact
         /// By the first-order estimate m + (a' - a) . dm/da at the run that is patched, for all patches from one backward pass.
         case attribution
     }
 
-    public var directions: [Direction]
+    package var directions: [Direction]
     /// The first one is what results are ordered by.
-    public var metrics: [BehaviourMetric]
-    public var method: Method
-    public var places: PatchedPlaces
+    package var metrics: [BehaviourMetric]
+    package var method: Method
+    package var places: PatchedPlaces
 
-    public init(
+    package init(
         directions: [Direction] = [.denoise], metrics: [BehaviourMetric] = [.logitDifference], method: Method = .exact,
         places: PatchedPlaces = .all
     ) {
@@ -47,7 +47,7 @@ public struct ActivationPatching: Sendable {
     }
 
     /// What a run that is patched records: by this the memory of a batch is measured.
-    public func request(patching parts: [PatchedPart], in network: Network) -> RunRequest {
+    package func request(patching parts: [PatchedPart], in network: Network) -> RunRequest {
         let nodes = Set(parts.map(\.node))
         var request = sourceRequest(parts, in: network)
         switch method {
@@ -65,47 +65,47 @@ public struct ActivationPatching: Sendable {
 }
 
 /// What patching found.
-public struct PatchingResult: Sendable {
+package struct PatchingResult: Sendable {
     /// The number of pairs.
-    public let pairs: Int
+    package let pairs: Int
     /// For each metric its means over all pairs.
-    public let scales: [BehaviourScale]
+    package let scales: [BehaviourScale]
     /// Direction by direction, part by part, position by position.
-    public let rows: [Row]
+    package let rows: [Row]
 
     /// One patch.
-    public struct Row: Sendable {
-        public let direction: ActivationPatching.Direction
-        public let part: PatchedPart
+    package struct Row: Sendable {
+        package let direction: ActivationPatching.Direction
+        package let part: PatchedPart
         /// The place in the sequence; nil where all are patched at once.
-        public let position: Int?
+        package let position: Int?
         /// The pairs that have the position.
-        public let pairs: Int
+        package let pairs: Int
         /// What the patch did to the activations that it replaced.
-        public let change: InterventionChange
+        package let change: InterventionChange
         /// For each metric what it became; nil where the patch changed nothing.
-        public let measures: [Measure]?
+        package let measures: [Measure]?
 
         /// Whether the patch changed no activation at all, which makes it no result.
-        public var movedNothing: Bool { change.changed == 0 }
+        package var movedNothing: Bool { change.changed == 0 }
 
         /// The root of the summed squared changes over that of the replaced activations; nil where those were zeros.
-        public var relativeChange: Double? {
+        package var relativeChange: Double? {
             change.squaredBefore > 0 ? (change.squaredChange / change.squaredBefore).squareRoot() : nil
         }
     }
 
     /// A metric of the patched run, the mean over the row's pairs.
-    public struct Measure: Sendable, Equatable {
-        public let value: Double
+    package struct Measure: Sendable, Equatable {
+        package let value: Double
         /// The value minus that of the run that was patched.
-        public let effect: Double
+        package let effect: Double
         /// Between the corrupted run, 0, and the clean run, 1; nil where the metric does not tell them apart.
-        public let normalized: Double?
+        package let normalized: Double?
     }
 
     /// Of each direction the `count` rows whose first metric moved most, in the order of their effect; those that moved nothing are left out.
-    public func strongest(_ count: Int) -> [Row] {
+    package func strongest(_ count: Int) -> [Row] {
         var places: [ActivationPatching.Direction: [(effect: Double, place: Int)]] = [:]
         for (place, row) in rows.enumerated() {
             guard let effect = row.measures?.first?.effect else { continue }

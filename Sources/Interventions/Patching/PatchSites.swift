@@ -3,16 +3,16 @@ import Checkpoints
 import Networks
 
 /// The sites of a network that can be patched, found by name.
-public struct PatchSites: Sendable {
+package struct PatchSites: Sendable {
     /// How sites are cut into parts.
-    public enum Granularity: String, Sendable, CaseIterable {
+    package enum Granularity: String, Sendable, CaseIterable {
         /// Sites of attention with heads by head, all others whole.
         case auto
         case site, head, neuron
     }
 
     /// Names for the sites of all blocks.
-    public enum Kind: String, Sendable, CaseIterable {
+    package enum Kind: String, Sendable, CaseIterable {
         /// The residual stream before, between and behind the parts of each block.
         case resid
         case attnOut = "attn_out"
@@ -50,7 +50,7 @@ public struct PatchSites: Sendable {
     private let isSequential: Bool
 
     /// - Throws: ``NetworkError`` where shapes do not go together for any batch.
-    public init(_ network: Network) throws(NetworkError) {
+    package init(_ network: Network) throws(NetworkError) {
         let shapes = try network.shapes(for: network.exampleBatch)
         let layouts = HeadLayout.layouts(of: network)
         isSequential = if case .tokens = network.input { true } else { false }
@@ -77,7 +77,7 @@ public struct PatchSites: Sendable {
     ///
     /// Of a transformer the heads and the MLPs; by position the residual stream before each block, and what attention and MLPs write. Of a chain
     /// the neurons behind its nonlinearities: its layers as a whole carry everything.
-    public func parts(by places: PatchedPlaces, granularity: Granularity = .auto) throws -> [PatchedPart] {
+    package func parts(by places: PatchedPlaces, granularity: Granularity = .auto) throws -> [PatchedPart] {
         guard isSequential else { return try parts([Kind.neurons.rawValue], granularity: granularity, by: places) }
         let patterns =
             switch places {
@@ -95,7 +95,7 @@ public struct PatchSites: Sendable {
     /// neuron where neurons are patched. A pattern after `!` takes parts away again.
     ///
     /// - Throws: ``PatchSiteError`` for a pattern that matches nothing, with the nearest names.
-    public func parts(_ patterns: [String], granularity: Granularity, by places: PatchedPlaces) throws -> [PatchedPart] {
+    package func parts(_ patterns: [String], granularity: Granularity, by places: PatchedPlaces) throws -> [PatchedPart] {
         var found: [PatchedPart] = []
         for pattern in patterns {
             if pattern.hasPrefix("!") {
@@ -115,7 +115,7 @@ public struct PatchSites: Sendable {
     /// Checks parts that were made without names, such as clusters.
     ///
     /// - Throws: ``PatchSiteError`` where a part is the network's output, or has no positions and each position is to be patched.
-    public func check(_ parts: [PatchedPart], by places: PatchedPlaces) throws {
+    package func check(_ parts: [PatchedPart], by places: PatchedPlaces) throws {
         let known = Dictionary(uniqueKeysWithValues: entries.map { ($0.node, $0) })
         for part in parts {
             guard let entry = known[part.node] else { throw isOutput(part.site) }
@@ -210,11 +210,11 @@ public struct PatchSites: Sendable {
 }
 
 /// Why sites cannot be patched. Its description is one line without the checkpoint's path.
-public struct PatchSiteError: Error, Sendable, Equatable, CustomStringConvertible {
-    public let problem: String
-    public let expected: String?
+package struct PatchSiteError: Error, Sendable, Equatable, CustomStringConvertible {
+    package let problem: String
+    package let expected: String?
     /// Sites that were perhaps meant.
-    public let nearest: [String]
+    package let nearest: [String]
 
     init(_ problem: String, expected: String? = nil, nearest: [String] = []) {
         self.problem = problem
@@ -222,7 +222,7 @@ public struct PatchSiteError: Error, Sendable, Equatable, CustomStringConvertibl
         self.nearest = nearest
     }
 
-    public var description: String {
+    package var description: String {
         var text = problem
         if let expected { text += ", expected \(expected)" }
         if !nearest.isEmpty { text += "; the nearest are " + nearest.map { "'\($0)'" }.joined(separator: ", ") }

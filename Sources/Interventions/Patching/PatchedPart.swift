@@ -1,9 +1,9 @@
 import Networks
 
 /// A part of a site's output that a patch replaces: all of it, or one head, neuron or cluster.
-public struct PatchedPart: Sendable, Equatable {
+package struct PatchedPart: Sendable, Equatable {
     /// What a site is cut into.
-    public enum Unit: String, Sendable, CaseIterable {
+    package enum Unit: String, Sendable, CaseIterable {
         /// The whole output.
         case site
         /// One attention head. Keys and values are those of key heads, of which a grouped-query model has fewer.
@@ -14,15 +14,15 @@ public struct PatchedPart: Sendable, Equatable {
         case cluster
     }
 
-    public let site: String
-    public let node: NodeID
-    public let unit: Unit
+    package let site: String
+    package let node: NodeID
+    package let unit: Unit
     /// Which head, neuron or cluster; nil for the whole site.
-    public let index: Int?
+    package let index: Int?
     /// The neurons of the output that are replaced; nil for all.
-    public let neurons: [Int]?
+    package let neurons: [Int]?
 
-    public init(site: String, node: NodeID, unit: Unit, index: Int?, neurons: [Int]?) {
+    package init(site: String, node: NodeID, unit: Unit, index: Int?, neurons: [Int]?) {
         self.site = site
         self.node = node
         self.unit = unit
@@ -31,10 +31,10 @@ public struct PatchedPart: Sendable, Equatable {
     }
 
     /// The site, and behind a dot the head, neuron or cluster.
-    public var name: String { index.map { "\(site).\($0)" } ?? site }
+    package var name: String { index.map { "\(site).\($0)" } ?? site }
 
     /// The clusters of layers, each at the node whose outputs are the layer's out-neurons; those without a neuron are left out.
-    public static func clusters(of layers: [AblatedLayer], in network: Network) -> [PatchedPart] {
+    package static func clusters(of layers: [AblatedLayer], in network: Network) -> [PatchedPart] {
         layers.flatMap { layer in
             (0..<layer.clusterCount).compactMap { cluster in
                 let labels = layer.clustering.outLabels

@@ -11,7 +11,7 @@ extension ActivationPatching {
     /// - Parameters:
     ///   - batches: pairs that have the answers that the metrics read.
     ///   - progress: called with the number of patches of a batch that are done.
-    public func run(
+    package func run(
         _ parts: [PatchedPart], on batches: PairBatches, threads: Int, progress: @Sendable (Int) -> Void = { _ in }
     ) throws -> PatchingResult {
         let lengths = batches.batches.indices.map(batches.length)
@@ -43,7 +43,7 @@ extension ActivationPatching {
     }
 
     /// The number of patches of all batches.
-    public func patchCount(_ parts: [PatchedPart], on batches: PairBatches) -> Int {
+    package func patchCount(_ parts: [PatchedPart], on batches: PairBatches) -> Int {
         batches.batches.indices.reduce(0) { sum, place in
             sum + directions.count * parts.count * (places == .position ? batches.length(place) : 1)
         }

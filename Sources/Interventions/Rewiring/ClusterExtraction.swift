@@ -6,16 +6,16 @@ import Networks
 ///
 /// It computes what the model computes with the others' outputs set to 0 before the nonlinearity, in all those layers at once: what these go on
 /// saying behind a sigmoid or a batch norm goes into the biases of the layers that read them, see ``SilencedNeurons``. Neurons in no cluster stay.
-public struct ClusterExtraction: Sendable {
-    public private(set) var rewiring: Rewiring
+package struct ClusterExtraction: Sendable {
+    package private(set) var rewiring: Rewiring
     /// For each layer how many neurons stay, in the layers' order.
-    public private(set) var kept: [Int] = []
+    package private(set) var kept: [Int] = []
     /// The neurons that stay in each group of layers that are multiplied with one another.
-    public private(set) var widths: [Int] = []
+    package private(set) var widths: [Int] = []
 
     /// - Throws: ``RewiringError`` where what a neuron of output 0 says cannot go into a bias, where a layer would have no neurons left, and where something
     ///   else fixes the layer's width.
-    public init(_ checkpoint: Checkpoint, network: Network, layers: [AblatedLayer], cluster: Int) throws(RewiringError) {
+    package init(_ checkpoint: Checkpoint, network: Network, layers: [AblatedLayer], cluster: Int) throws(RewiringError) {
         rewiring = Rewiring(checkpoint, network: network)
         var done: [NodeID: [Int]] = [:]
         for layer in layers {

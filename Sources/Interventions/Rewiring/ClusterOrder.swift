@@ -3,19 +3,19 @@ import Modularity
 import Networks
 
 /// A checkpoint whose neurons are in the order of their clusters, so that a modular layer is block-diagonal; it computes the same function.
-public struct ClusterOrder: Sendable {
-    public private(set) var rewiring: Rewiring
+package struct ClusterOrder: Sendable {
+    package private(set) var rewiring: Rewiring
     /// The clusters of the layers in the new order.
-    public private(set) var clusterings: [LayerClustering] = []
+    package private(set) var clusterings: [LayerClustering] = []
     /// The layers whose in-neurons stay where they are: they are the model's inputs, a sum of layers, or in the order of the clusters that
     /// the layer before them has.
-    public private(set) var fixedInputs: [String] = []
+    package private(set) var fixedInputs: [String] = []
 
     /// Orders the out-neurons of each layer by its clusters; then the in-neurons of each by its clusters, where these are another layer's
     /// out-neurons and that has no clusters of its own. Neurons of one cluster keep their order; those in none come last.
     ///
     /// - Throws: ``RewiringError`` where something else fixes the order of a layer's neurons.
-    public init(_ checkpoint: Checkpoint, network: Network, layers: [AblatedLayer]) throws(RewiringError) {
+    package init(_ checkpoint: Checkpoint, network: Network, layers: [AblatedLayer]) throws(RewiringError) {
         rewiring = Rewiring(checkpoint, network: network)
         var orders: [NodeID: [Int]] = [:]
         func record(_ flow: NeuronFlow, _ order: [Int]) { for producer in flow.producers { orders[producer] = order } }

@@ -6,24 +6,24 @@ import Networks
 ///
 /// Found by walking the network from the layer to its readers, through elementwise operations, norms, pools and flattening. Where a product
 /// joins two layers neuron by neuron, as in gated MLPs, both belong to one flow.
-public struct NeuronFlow: Sendable {
+package struct NeuronFlow: Sendable {
     /// One dimension of one parameter that the neurons lie along.
-    public struct Axis: Sendable, Hashable {
-        public let parameter: ParameterID
-        public let dimension: Int
+    package struct Axis: Sendable, Hashable {
+        package let parameter: ParameterID
+        package let dimension: Int
         /// How many neighbouring places each neuron has: those of a channel after images were flattened.
-        public let places: Int
+        package let places: Int
     }
 
-    public private(set) var axes: [Axis] = []
+    package private(set) var axes: [Axis] = []
     /// The nodes that make the neurons: linear layers and convolutions.
-    public private(set) var producers: [NodeID] = []
+    package private(set) var producers: [NodeID] = []
     /// Nodes that look at all neurons at once, in whatever order: layer norms, softmax.
-    public private(set) var mixers: [NodeID] = []
+    package private(set) var mixers: [NodeID] = []
     /// Everything that works on the neurons one by one.
-    public private(set) var carriers: [NodeID] = []
+    package private(set) var carriers: [NodeID] = []
     /// The number of neurons.
-    public let count: Int
+    package let count: Int
 
     /// How the neurons lie in a node's output.
     private enum Form { case image, flat, flattened }
@@ -34,14 +34,14 @@ public struct NeuronFlow: Sendable {
     /// The flow of the layer that `node` computes.
     ///
     /// - Throws: ``RewiringError`` where the order or number of the neurons is fixed by something else.
-    public init(from node: NodeID, in network: Network) throws(RewiringError) {
+    package init(from node: NodeID, in network: Network) throws(RewiringError) {
         self.network = network
         count = try Self.producedNeurons(node, in: network)
         try addProducer(node)
     }
 
     /// The layer whose out-neurons are the in-neurons of the layer that `node` computes; nil where they are the model's inputs or a sum of several layers.
-    public static func producer(before node: NodeID, in network: Network) -> NodeID? {
+    package static func producer(before node: NodeID, in network: Network) -> NodeID? {
         var current = network.nodes[node.index].inputs.first
         while let id = current {
             let node = network.nodes[id.index]
@@ -156,12 +156,12 @@ public struct NeuronFlow: Sendable {
 }
 
 /// Why neurons cannot be moved or removed. Its description is one line without the checkpoint's path.
-public struct RewiringError: Error, Sendable, CustomStringConvertible {
+package struct RewiringError: Error, Sendable, CustomStringConvertible {
     /// The site or layer that the problem is about, in words.
-    public let subject: String
-    public let problem: String
-    public let expected: String?
-    public let found: String?
+    package let subject: String
+    package let problem: String
+    package let expected: String?
+    package let found: String?
 
     init(site: String, _ problem: String, expected: String? = nil, found: String? = nil) {
         self.init(subject: "site '\(site)'", problem, expected: expected, found: found)
@@ -174,7 +174,7 @@ public struct RewiringError: Error, Sendable, CustomStringConvertible {
         self.found = found
     }
 
-    public var description: String {
+    package var description: String {
         var text = "\(subject): \(problem)"
         if let expected { text += ", expected \(expected)" }
         if let found { text += ", found \(found)" }

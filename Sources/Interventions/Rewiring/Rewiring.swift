@@ -4,7 +4,7 @@ import Networks
 import Tensors
 
 /// A checkpoint with neurons moved or removed: for dimensions of its tensors, which places are taken and in what order.
-public struct Rewiring: Sendable {
+package struct Rewiring: Sendable {
     private let checkpoint: Checkpoint
     private let network: Network
     /// For each parameter the places to take along each dimension.
@@ -57,7 +57,7 @@ public struct Rewiring: Sendable {
     }
 
     /// The checkpoint with the neurons so moved.
-    public var draft: CheckpointDraft {
+    package var draft: CheckpointDraft {
         var draft = CheckpointDraft(checkpoint)
         for (parameter, dimensions) in selections {
             let name = network.parameters[parameter.index].name

@@ -4,43 +4,43 @@ import Archives
 ///
 /// Each element names a module of the state dict or an operation without parameters; settings stand in parentheses,
 /// `name=value` or, for the first ones, the value alone; a value of two numbers is `3x5`.
-public struct Architecture: Sendable, Equatable, CustomStringConvertible {
+package struct Architecture: Sendable, Equatable, CustomStringConvertible {
     /// One element of the chain.
-    public struct Element: Sendable, Equatable, CustomStringConvertible {
-        public let name: String
-        public let settings: [Setting]
+    package struct Element: Sendable, Equatable, CustomStringConvertible {
+        package let name: String
+        package let settings: [Setting]
 
-        public init(_ name: String, _ settings: [Setting] = []) {
+        package init(_ name: String, _ settings: [Setting] = []) {
             self.name = name
             self.settings = settings
         }
 
-        public var description: String {
+        package var description: String {
             settings.isEmpty ? name : "\(name)(\(settings.map(\.description).joined(separator: ",")))"
         }
     }
 
     /// A value in parentheses, with its name where it has one.
-    public struct Setting: Sendable, Equatable, CustomStringConvertible {
-        public let name: String?
-        public let value: String
+    package struct Setting: Sendable, Equatable, CustomStringConvertible {
+        package let name: String?
+        package let value: String
 
-        public init(_ name: String?, _ value: String) {
+        package init(_ name: String?, _ value: String) {
             self.name = name
             self.value = value
         }
 
-        public var description: String { name.map { "\($0)=\(value)" } ?? value }
+        package var description: String { name.map { "\($0)=\(value)" } ?? value }
     }
 
-    public let elements: [Element]
+    package let elements: [Element]
 
-    public init(_ elements: [Element]) { self.elements = elements }
+    package init(_ elements: [Element]) { self.elements = elements }
 
-    public var description: String { elements.map(\.description).joined(separator: ",") }
+    package var description: String { elements.map(\.description).joined(separator: ",") }
 
     /// - Throws: ``NetworkError`` for a text that is no such list.
-    public init(_ text: String) throws(NetworkError) {
+    package init(_ text: String) throws(NetworkError) {
         func failure(_ problem: String, found: Substring? = nil) -> NetworkError {
             NetworkError(problem, subject: "--arch", found: found.map { "'\($0)'" })
         }

@@ -3,9 +3,9 @@ import Checkpoints
 import FoundationEssentials
 
 /// Plain chains of layers: multilayer perceptrons and convolutional networks, each layer's output the next one's input.
-public enum Chain {
+package enum Chain {
     /// How a chain's architecture became known.
-    public enum Source: Sendable, Equatable {
+    package enum Source: Sendable, Equatable {
         case given
         /// Kept in the archive that modinspect wrote.
         case archive
@@ -17,7 +17,7 @@ public enum Chain {
     ///
     /// - Parameter given: what the user said; it goes before all else.
     /// - Throws: ``NetworkError`` that says what is missing where none was given, none is kept, and none can be assumed.
-    public static func architecture(
+    package static func architecture(
         of checkpoint: Checkpoint, catalog: LayerCatalog, given: Architecture?
     ) throws(NetworkError) -> (architecture: Architecture, source: Source) {
         if let given { return (given, .given) }
@@ -53,7 +53,7 @@ public enum Chain {
     /// The network of a chain.
     ///
     /// - Throws: ``NetworkError`` for an element that is no module of the checkpoint, and for a module that no element names.
-    public static func network(of checkpoint: Checkpoint, _ architecture: Architecture) throws(NetworkError) -> Network {
+    package static func network(of checkpoint: Checkpoint, _ architecture: Architecture) throws(NetworkError) -> Network {
         var builder = ChainBuilder(checkpoint)
         for element in architecture.elements { try builder.add(element) }
         return try builder.network()

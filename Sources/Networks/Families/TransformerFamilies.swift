@@ -1,16 +1,16 @@
 import Checkpoints
 
 /// The transformers that can be run: from a checkpoint's configuration and names to a network.
-public enum TransformerFamilies {
+package enum TransformerFamilies {
     /// The values of `model_type` in `config.json` that are known; the Grokking repository's models have no configuration.
-    public static let modelTypes = ["gpt2", "gpt_neox", "llama", "mistral", "qwen2", "gemma"]
+    package static let modelTypes = ["gpt2", "gpt_neox", "llama", "mistral", "qwen2", "gemma"]
 
     /// The network of a transformer, its parameters read from the checkpoint.
     ///
     /// - Returns: nil where neither the configuration nor the names are a transformer's.
     /// - Throws: ``NetworkError`` for a transformer of another family, settings that are missing, out of range or cannot be run, and
     ///   tensors that are missing or have another shape.
-    public static func network(of checkpoint: Checkpoint, catalog: LayerCatalog) throws(NetworkError) -> Network? {
+    package static func network(of checkpoint: Checkpoint, catalog: LayerCatalog) throws(NetworkError) -> Network? {
         let names = CheckpointNames(checkpoint)
         guard let description = try description(of: checkpoint, names: names, catalog: catalog) else { return nil }
         let stored = names.blocks(description.blockName)

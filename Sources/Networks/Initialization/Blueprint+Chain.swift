@@ -2,7 +2,7 @@ extension Blueprint {
     /// A multilayer perceptron: `784-64-64-10` has the linear layers fc1, fc2 and fc3 with ReLU between them.
     ///
     /// - Throws: ``NetworkError`` for a text that is no such list of sizes.
-    public static func perceptron(_ sizes: String) throws(NetworkError) -> Blueprint {
+    package static func perceptron(_ sizes: String) throws(NetworkError) -> Blueprint {
         let parts = sizes.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
         guard parts.count >= 2, parts.count <= 1000, parts.allSatisfy({ (1...Configuration.largestSize).contains($0) }) else {
             throw NetworkError("is no list of sizes", subject: "mlp", expected: "such as mlp:784-64-64-10", found: "'\(sizes)'")
@@ -21,7 +21,7 @@ extension Blueprint {
     /// linear layer's outputs. What a module reads follows from what lies before it.
     ///
     /// - Throws: ``NetworkError`` for what is no such text, and where shapes do not go together.
-    public static func convolutional(_ text: String) throws(NetworkError) -> Blueprint {
+    package static func convolutional(_ text: String) throws(NetworkError) -> Blueprint {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         let shape = (parts.first ?? "").split(separator: "x", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
         guard parts.count == 2, (1...3).contains(shape.count), shape.allSatisfy({ (1...1 << 20).contains($0) }) else {

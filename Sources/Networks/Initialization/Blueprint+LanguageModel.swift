@@ -7,7 +7,7 @@ extension Blueprint {
     /// with that over sqrt(2 n_layer); norms are 1 and 0, biases 0. The output matrix is the embedding's unless the settings deny it.
     ///
     /// - Throws: ``NetworkError`` for settings that are missing or absurd, and for other families.
-    public static func languageModel(_ configuration: ByteRegion) throws(NetworkError) -> Blueprint {
+    package static func languageModel(_ configuration: ByteRegion) throws(NetworkError) -> Blueprint {
         let settings = try Configuration(configuration)
         let family = try settings.text("model_type")
         guard family == "gpt2" else {

@@ -1,11 +1,11 @@
 /// The sizes of a Grokking repository's transformer; the repository's own where nothing else is said.
-public struct ModularAdditionSizes: Sendable, Equatable {
-    public var width = 128
-    public var heads = 4
-    public var neurons = 512
-    public var blocks = 1
+package struct ModularAdditionSizes: Sendable, Equatable {
+    package var width = 128
+    package var heads = 4
+    package var neurons = 512
+    package var blocks = 1
 
-    public init() {}
+    package init() {}
 }
 
 extension Blueprint {
@@ -14,7 +14,7 @@ extension Blueprint {
     /// All matrices are normal with deviation 1 / sqrt(width), W_U with 1 / sqrt(tokens); biases are 0, as in that repository.
     ///
     /// - Throws: ``NetworkError`` where the heads do not divide the width, and for absurd sizes.
-    public static func modularAddition(modulus: Int, _ sizes: ModularAdditionSizes) throws(NetworkError) -> Blueprint {
+    package static func modularAddition(modulus: Int, _ sizes: ModularAdditionSizes) throws(NetworkError) -> Blueprint {
         let all = [
             ("the modulus", modulus, 2), ("--d-model", sizes.width, 1), ("--heads", sizes.heads, 1), ("--d-mlp", sizes.neurons, 1),
             ("--layers", sizes.blocks, 1),

@@ -3,26 +3,26 @@ import Checkpoints
 import Tensors
 
 /// A model that is not there yet: the names, shapes and initial distributions of its tensors.
-public struct Blueprint: Sendable {
+package struct Blueprint: Sendable {
     /// One parameter.
-    public struct Parameter: Sendable, Equatable {
-        public let name: String
+    package struct Parameter: Sendable, Equatable {
+        package let name: String
         /// As stored, slowest dimension first.
-        public let shape: [Int]
-        public let distribution: InitialDistribution
-        public var dtype = DType.f32
+        package let shape: [Int]
+        package let distribution: InitialDistribution
+        package var dtype = DType.f32
     }
 
     /// In the model's order.
-    public private(set) var parameters: [Parameter] = []
+    package private(set) var parameters: [Parameter] = []
     /// How a plain chain runs; nil for models that are known by their settings or names.
-    public var architecture: Architecture?
+    package var architecture: Architecture?
     /// The model's `config.json`, where it has one.
-    public var configuration: ByteRegion?
+    package var configuration: ByteRegion?
     private var count = 0
     private var names: Set<String> = []
 
-    public init() {}
+    package init() {}
 
     /// More weights than these are no model to begin on this machine.
     private static let largestTensor = 1 << 30
@@ -50,7 +50,7 @@ public struct Blueprint: Sendable {
     /// The model with fresh numbers. Each tensor has a stream of its own under the seed: the same seed gives the same bytes.
     ///
     /// - Parameter files: what is written beside the weights; the model's `config.json` is added.
-    public func draft(seed: UInt64, files: [String: ByteRegion] = [:]) -> CheckpointDraft {
+    package func draft(seed: UInt64, files: [String: ByteRegion] = [:]) -> CheckpointDraft {
         let tensors = parameters.map { parameter -> CheckpointDraft.Tensor in
             if parameter.dtype == .i64 {
                 return .init(name: parameter.name, dtype: .i64, shape: parameter.shape) {

@@ -1,7 +1,7 @@
 import Tensors
 
 /// How the numbers of a new parameter are drawn.
-public enum InitialDistribution: Sendable, Equatable {
+package enum InitialDistribution: Sendable, Equatable {
     case constant(Float)
     /// Uniform between -bound and bound.
     case uniform(bound: Double)
@@ -14,12 +14,12 @@ public enum InitialDistribution: Sendable, Equatable {
     /// b = 1 / sqrt(fan-in).
     ///
     /// - Parameter fanIn: the inputs of one output: of a convolution its kernel's size times the channels it reads.
-    public static func torchDefault(fanIn: Int) -> InitialDistribution { .uniform(bound: 1 / Double(fanIn).squareRoot()) }
+    package static func torchDefault(fanIn: Int) -> InitialDistribution { .uniform(bound: 1 / Double(fanIn).squareRoot()) }
 
     /// A tensor of fresh numbers in row-major order.
     ///
     /// - Parameter generator: the stream of this tensor.
-    public func tensor(shape: [Int], generator: inout SeededGenerator) -> Tensor {
+    package func tensor(shape: [Int], generator: inout SeededGenerator) -> Tensor {
         let tensor = Tensor(uninitialized: shape)
         tensor.withMutableElements { elements in
             switch self {

@@ -1,24 +1,24 @@
 import Tensors
 
 /// y = f(x), element by element.
-public struct Activation: Operation {
-    public typealias Function = ActivationFunction
+package struct Activation: Operation {
+    package typealias Function = ActivationFunction
 
-    public let function: Function
+    package let function: Function
 
-    public init(_ function: Function) { self.function = function }
+    package init(_ function: Function) { self.function = function }
 
-    public var name: String { function.rawValue }
-    public var gradientReading: GradientReading { .inputs }
-    public var worksInPlace: Bool { true }
-    public var overwritesGradients: Bool { true }
+    package var name: String { function.rawValue }
+    package var gradientReading: GradientReading { .inputs }
+    package var worksInPlace: Bool { true }
+    package var overwritesGradients: Bool { true }
 
-    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] { inputs[0] }
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] { inputs[0] }
 
-    public func forward(_ pass: ForwardPass) { function.apply(to: pass.inputs[0], into: pass.output, team: pass.team) }
+    package func forward(_ pass: ForwardPass) { function.apply(to: pass.inputs[0], into: pass.output, team: pass.team) }
 
     /// dx += f'(x) dy.
-    public func backward(_ pass: BackwardPass) {
+    package func backward(_ pass: BackwardPass) {
         guard let gradient = pass.inputGradients[0] else { return }
         function.addGradient(at: pass.inputs[0], outputGradient: pass.outputGradient, to: gradient, pass.inputTargets[0], team: pass.team)
     }

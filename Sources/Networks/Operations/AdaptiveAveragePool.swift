@@ -3,17 +3,17 @@ import Tensors
 /// Means that make images of one size of all: [B, C, H, W] becomes [B, C, h, w] (PyTorch's `AdaptiveAvgPool2d`).
 ///
 /// Window i of h covers the rows floor(i H / h) ..< ceil((i + 1) H / h); columns alike.
-public struct AdaptiveAveragePool: Operation {
+package struct AdaptiveAveragePool: Operation {
     /// The lengths of a side that PyTorch leaves as they are are nil.
-    public let output: (Int?, Int?)
+    package let output: (Int?, Int?)
 
     /// Rows, then columns; nil for as many as there are.
-    public init(output: (Int?, Int?)) { self.output = output }
+    package init(output: (Int?, Int?)) { self.output = output }
 
-    public var name: String { "adaptive average pool" }
-    public var gradientReading: GradientReading { [] }
+    package var name: String { "adaptive average pool" }
+    package var gradientReading: GradientReading { [] }
 
-    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (samples, channels, size) = try ShapeProblem.images(inputs[0])
         let pooled = (output.0 ?? size.0, output.1 ?? size.1)
         for length in [size.0, size.1] where length < 1 || length > WindowAxis.limit {
@@ -34,13 +34,13 @@ public struct AdaptiveAveragePool: Operation {
         (.shares(length: size.0, count: output.0 ?? size.0), .shares(length: size.1, count: output.1 ?? size.1))
     }
 
-    public func forward(_ pass: ForwardPass) {
+    package func forward(_ pass: ForwardPass) {
         let (rows, columns) = shares(pass.inputs[0])
         Pooling.means(pass.inputs[0], rows: rows, columns: columns, into: pass.output, team: pass.team)
     }
 
     /// dx += dy / the number of places of the window, at every one of them.
-    public func backward(_ pass: BackwardPass) {
+    package func backward(_ pass: BackwardPass) {
         guard let gradient = pass.inputGradients[0] else { return }
         let (rows, columns) = shares(pass.inputs[0])
         Pooling.addMeanGradient(pass.outputGradient, rows: rows, columns: columns, to: gradient, team: pass.team)

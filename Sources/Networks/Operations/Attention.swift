@@ -4,42 +4,42 @@ import Tensors
 ///
 /// Inputs: queries [samples, length, heads * headDimension], keys and values [samples, length, keyHeads * headDimension]; the
 /// output is shaped as the queries.
-public struct Attention: Operation {
-    public let heads: AttentionHeads
-    public let scale: Float
-    public let mask: AttentionMask
+package struct Attention: Operation {
+    package let heads: AttentionHeads
+    package let scale: Float
+    package let mask: AttentionMask
 
-    public init(heads: Int, keyHeads: Int, headDimension: Int, scale: Float, mask: AttentionMask) {
+    package init(heads: Int, keyHeads: Int, headDimension: Int, scale: Float, mask: AttentionMask) {
         self.heads = AttentionHeads(heads: heads, keyHeads: keyHeads, headDimension: headDimension)
         self.scale = scale
         self.mask = mask
     }
 
-    public var name: String { "attention" }
-    public var gradientReading: GradientReading { .inputs }
+    package var name: String { "attention" }
+    package var gradientReading: GradientReading { .inputs }
 
-    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         try heads.check(queries: inputs[0], keys: [inputs[1], inputs[2]])
         try mask.check()
         return inputs[0]
     }
 
-    public func forwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int {
+    package func forwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int {
         FusedAttention.scratch(heads.shape(output), team: team)
     }
 
-    public func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int {
+    package func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int {
         FusedAttention.gradientScratch(heads.shape(output), team: team)
     }
 
-    public func forward(_ pass: ForwardPass) {
+    package func forward(_ pass: ForwardPass) {
         FusedAttention.apply(
             pass.inputs[0], pass.inputs[1], pass.inputs[2], heads.shape(pass.output.shape), scale: scale, mask: mask, into: pass.output,
             scratch: pass.scratch, team: pass.team)
     }
 
     /// With the pattern p, computed again, and dp = dz v^T: dv += p^T dz, ds = p (dp - sum p dp), dq += scale ds k, dk += scale ds^T q.
-    public func backward(_ pass: BackwardPass) {
+    package func backward(_ pass: BackwardPass) {
         FusedAttention.addGradients(
             pass.outputGradient, pass.inputs[0], pass.inputs[1], pass.inputs[2], heads.shape(pass.outputGradient.shape), scale: scale,
             mask: mask, toQueries: pass.inputGradients[0], toKeys: pass.inputGradients[1], toValues: pass.inputGradients[2],

@@ -3,10 +3,10 @@ import Tensors
 /// The heads of an attention: how many there are of queries and of keys, and how long their vectors are.
 ///
 /// Consecutive heads share a key head where there are fewer of those (grouped-query attention).
-public struct AttentionHeads: Sendable, Hashable {
-    public let heads: Int
-    public let keyHeads: Int
-    public let headDimension: Int
+package struct AttentionHeads: Sendable, Hashable {
+    package let heads: Int
+    package let keyHeads: Int
+    package let headDimension: Int
 
     /// The length of a row of queries.
     ///

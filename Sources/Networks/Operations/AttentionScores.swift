@@ -3,37 +3,37 @@ import Tensors
 /// scores = scale q k^T for each head, minus infinity where the mask forbids: [samples, heads, length, length].
 ///
 /// Inputs: queries [samples, length, heads * headDimension], keys [samples, length, keyHeads * headDimension].
-public struct AttentionScores: Operation {
-    public let heads: AttentionHeads
-    public let scale: Float
-    public let mask: AttentionMask
+package struct AttentionScores: Operation {
+    package let heads: AttentionHeads
+    package let scale: Float
+    package let mask: AttentionMask
 
-    public init(heads: Int, keyHeads: Int, headDimension: Int, scale: Float, mask: AttentionMask) {
+    package init(heads: Int, keyHeads: Int, headDimension: Int, scale: Float, mask: AttentionMask) {
         self.heads = AttentionHeads(heads: heads, keyHeads: keyHeads, headDimension: headDimension)
         self.scale = scale
         self.mask = mask
     }
 
-    public var name: String { "attention scores" }
-    public var gradientReading: GradientReading { .inputs }
+    package var name: String { "attention scores" }
+    package var gradientReading: GradientReading { .inputs }
 
-    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         try heads.check(queries: inputs[0], keys: [inputs[1]])
         try mask.check()
         return [inputs[0][0], heads.heads, inputs[0][1], inputs[0][1]]
     }
 
-    public func forward(_ pass: ForwardPass) {
+    package func forward(_ pass: ForwardPass) {
         AttentionProducts.scores(
             pass.inputs[0], pass.inputs[1], heads.shape(pass.inputs[0].shape), scale: scale, mask: mask, into: pass.output, team: pass.team)
     }
 
-    public func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int {
+    package func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int {
         AttentionProducts.scoresGradientScratch(heads.shape(inputs[0]), team: team)
     }
 
     /// dq += scale ds k, dk += scale ds^T q; what the mask forbids has no gradient.
-    public func backward(_ pass: BackwardPass) {
+    package func backward(_ pass: BackwardPass) {
         AttentionProducts.addScoresGradient(
             pass.outputGradient, pass.inputs[0], pass.inputs[1], heads.shape(pass.inputs[0].shape), scale: scale, mask: mask,
             toQueries: pass.inputGradients[0], toKeys: pass.inputGradients[1], scratch: pass.scratch, team: pass.team)
@@ -43,17 +43,17 @@ public struct AttentionScores: Operation {
 /// output = pattern v for each head, the heads side by side: [samples, length, heads * headDimension].
 ///
 /// Inputs: the pattern [samples, heads, length, length], values [samples, length, keyHeads * headDimension].
-public struct AttentionValues: Operation {
-    public let heads: AttentionHeads
+package struct AttentionValues: Operation {
+    package let heads: AttentionHeads
 
-    public init(heads: Int, keyHeads: Int, headDimension: Int) {
+    package init(heads: Int, keyHeads: Int, headDimension: Int) {
         self.heads = AttentionHeads(heads: heads, keyHeads: keyHeads, headDimension: headDimension)
     }
 
-    public var name: String { "attention values" }
-    public var gradientReading: GradientReading { .inputs }
+    package var name: String { "attention values" }
+    package var gradientReading: GradientReading { .inputs }
 
-    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (pattern, values) = (inputs[0], inputs[1])
         guard pattern.count == 4, pattern[1] == heads.heads, pattern[2] == pattern[3] else {
             throw ShapeProblem(
@@ -64,12 +64,12 @@ public struct AttentionValues: Operation {
         return output
     }
 
-    public func forward(_ pass: ForwardPass) {
+    package func forward(_ pass: ForwardPass) {
         AttentionProducts.values(pass.inputs[0], pass.inputs[1], heads.shape(pass.output.shape), into: pass.output, team: pass.team)
     }
 
     /// dpattern += dz v^T, dv += pattern^T dz.
-    public func backward(_ pass: BackwardPass) {
+    package func backward(_ pass: BackwardPass) {
         AttentionProducts.addValuesGradient(
             pass.outputGradient, pass.inputs[0], pass.inputs[1], heads.shape(pass.outputGradient.shape),
             toPattern: pass.inputGradients[0], toValues: pass.inputGradients[1], team: pass.team)

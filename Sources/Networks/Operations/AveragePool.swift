@@ -1,9 +1,9 @@
 import Tensors
 
 /// The mean of each window: [B, C, H, W] becomes [B, C, H', W'] (PyTorch's `AvgPool2d`).
-public struct AveragePool: Operation {
+package struct AveragePool: Operation {
     /// Whether the places of the padding count in a mean.
-    public enum Padding: String, Sendable {
+    package enum Padding: String, Sendable {
         /// They count as zeros, but for those beyond the padding, which windows rounded up reach.
         case counted
         /// They do not count.
@@ -11,12 +11,12 @@ public struct AveragePool: Operation {
     }
 
     private let windows: ImageWindows
-    public let paddingCounts: Padding
+    package let paddingCounts: Padding
 
     /// Pairs go down, then across.
     ///
     /// - Parameter stride: the kernel's size where nil.
-    public init(
+    package init(
         kernel: (Int, Int), stride: (Int, Int)? = nil, padding: (Int, Int) = (0, 0), rounding: WindowAxis.Rounding = .down,
         paddingCounts: Padding = .counted
     ) {
@@ -25,12 +25,12 @@ public struct AveragePool: Operation {
     }
 
     /// Whether an image of one number stays that: no zeros come into the means.
-    public var keepsConstants: Bool { windows.padding == (0, 0) || paddingCounts != .counted }
+    package var keepsConstants: Bool { windows.padding == (0, 0) || paddingCounts != .counted }
 
-    public var name: String { "average pool" }
-    public var gradientReading: GradientReading { [] }
+    package var name: String { "average pool" }
+    package var gradientReading: GradientReading { [] }
 
-    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (samples, channels, size) = try ShapeProblem.images(inputs[0])
         let (rows, columns) = try windows.poolAxes(over: size)
         let shape = [samples, channels, rows.count, columns.count]
@@ -53,13 +53,13 @@ public struct AveragePool: Operation {
         }
     }
 
-    public func forward(_ pass: ForwardPass) {
+    package func forward(_ pass: ForwardPass) {
         let (rows, columns) = means(of: pass.inputs[0])
         Pooling.means(pass.inputs[0], rows: rows, columns: columns, into: pass.output, team: pass.team)
     }
 
     /// dx += dy / the number of places that count, at every place of the window.
-    public func backward(_ pass: BackwardPass) {
+    package func backward(_ pass: BackwardPass) {
         guard let gradient = pass.inputGradients[0] else { return }
         let (rows, columns) = means(of: pass.inputs[0])
         Pooling.addMeanGradient(pass.outputGradient, rows: rows, columns: columns, to: gradient, team: pass.team)

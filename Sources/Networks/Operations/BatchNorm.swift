@@ -6,20 +6,20 @@ import Tensors
 /// (PyTorch's `BatchNorm1d` and `BatchNorm2d`). Parameters, each [C]: weight, bias, running mean, running variance; or the last two
 /// alone, which is weight 1 and bias 0. A run leaves them alone; ``updatedStatistics(input:mean:variance:batchesBefore:team:)`` gives
 /// what training makes of them.
-public struct BatchNorm: Operation {
-    public let epsilon: Float
+package struct BatchNorm: Operation {
+    package let epsilon: Float
     /// The share of the new batch in the running statistics; nil for the plain mean over all batches.
-    public let momentum: Float?
+    package let momentum: Float?
 
-    public init(epsilon: Float = 1e-5, momentum: Float? = 0.1) {
+    package init(epsilon: Float = 1e-5, momentum: Float? = 0.1) {
         self.epsilon = epsilon
         self.momentum = momentum
     }
 
-    public var name: String { "batch norm" }
-    public var gradientReading: GradientReading { .inputs }
+    package var name: String { "batch norm" }
+    package var gradientReading: GradientReading { .inputs }
 
-    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         guard inputs[0].count == 2 || inputs[0].count == 4 else {
             throw ShapeProblem(
                 "the layer reads images or rows", expected: "samples x channels or samples x channels x rows x columns",
@@ -36,8 +36,8 @@ public struct BatchNorm: Operation {
     }
 
     /// The batch's mean and variance.
-    public func forwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { 2 * inputs[0][1] }
-    public func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { 2 * inputs[0][1] }
+    package func forwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { 2 * inputs[0][1] }
+    package func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { 2 * inputs[0][1] }
 
     private func statistics(
         _ input: Tensor, _ parameters: [Tensor], _ scratch: Tensor, _ mode: RunMode, _ team: Team
@@ -51,7 +51,7 @@ public struct BatchNorm: Operation {
         return (mean, variance)
     }
 
-    public func forward(_ pass: ForwardPass) {
+    package func forward(_ pass: ForwardPass) {
         let (mean, variance) = statistics(pass.inputs[0], pass.parameters, pass.scratch, pass.mode, pass.team)
         let isAffine = pass.parameters.count == 4
         ChannelStatistics.normalize(
@@ -60,7 +60,7 @@ public struct BatchNorm: Operation {
     }
 
     /// The running statistics get no gradient.
-    public func backward(_ pass: BackwardPass) {
+    package func backward(_ pass: BackwardPass) {
         let (mean, variance) = statistics(pass.inputs[0], pass.parameters, pass.scratch, pass.mode, pass.team)
         let isAffine = pass.parameters.count == 4
         ChannelStatistics.addNormalizationGradients(
@@ -76,7 +76,7 @@ public struct BatchNorm: Operation {
     ///   - input: what the layer read.
     ///   - batchesBefore: the batches that the stored statistics are the mean of; read where there is no momentum.
     /// - Returns: new tensors. A batch of one value a channel has no unbiased variance; the stored one stays.
-    public func updatedStatistics(
+    package func updatedStatistics(
         input: Tensor, mean: Tensor, variance: Tensor, batchesBefore: Int = 0, team: Team = Team(size: 1)
     ) -> (mean: Tensor, variance: Tensor) {
         let batchMean = Tensor(uninitialized: mean.shape)

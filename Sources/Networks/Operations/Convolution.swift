@@ -5,22 +5,22 @@ import Tensors
 /// y[n, o, i, j] = b[o] + the sum over c, k, l of W[o, c, k, l] x[n, g + c, i stride - padding + k dilation, j stride - padding +
 /// l dilation], where g is the first channel of o's group and the padding is zero (PyTorch's `Conv2d`). Parameters: the weight,
 /// then the bias where there is one.
-public struct Convolution: Operation {
-    public let stride: (Int, Int)
-    public let padding: (Int, Int)
-    public let dilation: (Int, Int)
-    public let groups: Int
+package struct Convolution: Operation {
+    package let stride: (Int, Int)
+    package let padding: (Int, Int)
+    package let dilation: (Int, Int)
+    package let groups: Int
 
     /// Pairs go down, then across.
-    public init(stride: (Int, Int) = (1, 1), padding: (Int, Int) = (0, 0), dilation: (Int, Int) = (1, 1), groups: Int = 1) {
+    package init(stride: (Int, Int) = (1, 1), padding: (Int, Int) = (0, 0), dilation: (Int, Int) = (1, 1), groups: Int = 1) {
         self.stride = stride
         self.padding = padding
         self.dilation = dilation
         self.groups = groups
     }
 
-    public var name: String { "convolution" }
-    public var overwritesGradients: Bool { true }
+    package var name: String { "convolution" }
+    package var overwritesGradients: Bool { true }
 
     /// The sizes of the convolution, every one of which can be computed with.
     package func sizes(input: [Int], weight: [Int]) throws(ShapeProblem) -> ConvolutionShape {
@@ -57,7 +57,7 @@ public struct Convolution: Operation {
         return ConvolutionShape(samples: samples, channels: channels, filters: weight[0], groups: groups, rows: rows, columns: columns)
     }
 
-    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let shape = try sizes(input: inputs[0], weight: parameters[0])
         if parameters.count > 1, parameters[1] != [shape.filters] {
             throw ShapeProblem("the bias has another shape", expected: "\(shape.filters)", found: words(parameters[1]))
@@ -77,11 +77,11 @@ public struct Convolution: Operation {
             columns: axis(input[3], output[3], stride.1, padding.1, dilation.1))
     }
 
-    public func forwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int {
+    package func forwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int {
         Correlation.forwardScratch(largest(input: inputs[0], output: output))
     }
 
-    public func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int {
+    package func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int {
         let shape = largest(input: inputs[0], output: output)
         return max(Correlation.imageGradientScratch(shape), Correlation.filterGradientScratch(shape))
     }
@@ -94,7 +94,7 @@ public struct Convolution: Operation {
         return shape
     }
 
-    public func forward(_ pass: ForwardPass) {
+    package func forward(_ pass: ForwardPass) {
         Correlation.forward(
             checked(pass.inputs[0], pass.parameters[0]), pass.inputs[0], filters: pass.parameters[0],
             bias: pass.parameters.count > 1 ? pass.parameters[1] : nil, into: pass.output, scratch: pass.scratch, team: pass.team)
@@ -102,7 +102,7 @@ public struct Convolution: Operation {
 
     /// dW += the sums over samples and places of dy times what lies under each tap, db += the sums of dy, dx += each place's dy times
     /// the filter that saw it.
-    public func backward(_ pass: BackwardPass) {
+    package func backward(_ pass: BackwardPass) {
         let shape = checked(pass.inputs[0], pass.parameters[0])
         for (gradient, target) in zip(pass.parameterGradients, pass.parameterTargets) where target == .overwrite { gradient?.fill(0) }
         if let gradient = pass.parameterGradients[0] {

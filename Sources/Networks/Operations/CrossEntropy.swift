@@ -1,24 +1,24 @@
 import Tensors
 
 /// The loss of a model that names classes or tokens: -log of the probability that it gives to the right one.
-public enum CrossEntropy {
+package enum CrossEntropy {
     /// What the rows of logits say.
-    public struct Rows: Sendable, Equatable {
+    package struct Rows: Sendable, Equatable {
         /// For each row log(sum e^logits) - logits[target], computed in double precision; 0 where there is no target.
-        public let losses: [Double]
+        package let losses: [Double]
         /// For each row the class of its largest logit, the first of equals.
-        public let predictions: [Int32]
+        package let predictions: [Int32]
         /// The rows that have a target.
-        public let counted: Int
+        package let counted: Int
 
         /// The mean loss of the rows that have a target; nil where none has.
-        public var mean: Double? { counted > 0 ? losses.reduce(0, +) / Double(counted) : nil }
+        package var mean: Double? { counted > 0 ? losses.reduce(0, +) / Double(counted) : nil }
     }
 
     /// Losses and predictions of the rows of `logits` [..., classes].
     ///
     /// - Parameter targets: a class for each row, or -1 for rows that do not count.
-    public static func forward(_ logits: Tensor, targets: [Int32], team: Team) -> Rows {
+    package static func forward(_ logits: Tensor, targets: [Int32], team: Team) -> Rows {
         let (losses, best) = RowCrossEntropy.losses(logits, targets: targets, team: team)
         return Rows(losses: losses, predictions: best, counted: targets.reduce(0) { $0 + ($1 >= 0 ? 1 : 0) })
     }
@@ -26,7 +26,7 @@ public enum CrossEntropy {
     /// gradient = (softmax - one-hot) * weight, 0 for rows that do not count: the gradient of weight times the sum of the losses.
     ///
     /// - Parameter gradient: of the logits' shape; may be their memory.
-    public static func backward(_ logits: Tensor, targets: [Int32], weight: Float, into gradient: Tensor, team: Team) {
+    package static func backward(_ logits: Tensor, targets: [Int32], weight: Float, into gradient: Tensor, team: Team) {
         RowCrossEntropy.writeGradient(logits, targets: targets, weight: weight, into: gradient, team: team)
     }
 }

@@ -3,34 +3,34 @@ import Tensors
 /// The entries of a table for the tokens of the batch: [samples, length, width]. No inputs.
 ///
 /// Parameter: the table.
-public struct Embedding: Operation {
+package struct Embedding: Operation {
     /// `.rows` [entries, width], as PyTorch's embeddings; `.columns` [width, entries].
-    public typealias Layout = TableRows.Layout
+    package typealias Layout = TableRows.Layout
 
-    public let layout: Layout
+    package let layout: Layout
     /// By what the entries are multiplied.
-    public let scale: Float
+    package let scale: Float
 
-    public init(layout: Layout, scale: Float = 1) {
+    package init(layout: Layout, scale: Float = 1) {
         self.layout = layout
         self.scale = scale
     }
 
-    public var name: String { "embedding" }
-    public var gradientReading: GradientReading { [] }
+    package var name: String { "embedding" }
+    package var gradientReading: GradientReading { [] }
 
-    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (samples, length) = try tokens(of: batch)
         return [samples, length, TableRows.sizes(parameters[0], layout).width]
     }
 
-    public func forward(_ pass: ForwardPass) {
+    package func forward(_ pass: ForwardPass) {
         guard let tokens = pass.tokens else { preconditionFailure("an embedding without tokens") }
         TableRows.gather(pass.parameters[0], layout, scale: scale, into: pass.output, team: pass.team) { Int(tokens.ids[$0]) }
     }
 
     /// Entry t of dtable += scale times the sum of dy over the places where t stands.
-    public func backward(_ pass: BackwardPass) {
+    package func backward(_ pass: BackwardPass) {
         guard let gradient = pass.parameterGradients[0], let tokens = pass.tokens else { return }
         TableRows.scatterAdd(pass.outputGradient, scale: scale, toEntriesOf: gradient, layout, team: pass.team) { Int(tokens.ids[$0]) }
     }
@@ -39,19 +39,19 @@ public struct Embedding: Operation {
 /// The entries of a table for the positions 0, 1, ... of each sample: [samples, length, width]. No inputs.
 ///
 /// Parameter: the table; position p has its entry p + `offset`.
-public struct PositionEmbedding: Operation {
-    public let layout: Embedding.Layout
-    public let offset: Int
+package struct PositionEmbedding: Operation {
+    package let layout: Embedding.Layout
+    package let offset: Int
 
-    public init(layout: Embedding.Layout, offset: Int = 0) {
+    package init(layout: Embedding.Layout, offset: Int = 0) {
         self.layout = layout
         self.offset = offset
     }
 
-    public var name: String { "position embedding" }
-    public var gradientReading: GradientReading { [] }
+    package var name: String { "position embedding" }
+    package var gradientReading: GradientReading { [] }
 
-    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (samples, length) = try tokens(of: batch)
         let (positions, width) = TableRows.sizes(parameters[0], layout)
         guard offset >= 0, length <= positions - min(offset, positions) else {
@@ -62,13 +62,13 @@ public struct PositionEmbedding: Operation {
         return [samples, length, width]
     }
 
-    public func forward(_ pass: ForwardPass) {
+    package func forward(_ pass: ForwardPass) {
         let length = max(1, pass.output.shape[1])
         TableRows.gather(pass.parameters[0], layout, into: pass.output, team: pass.team) { $0 % length + offset }
     }
 
     /// Entry p + offset of dtable += the sum of dy over the samples' places p.
-    public func backward(_ pass: BackwardPass) {
+    package func backward(_ pass: BackwardPass) {
         guard let gradient = pass.parameterGradients[0] else { return }
         let length = max(1, pass.outputGradient.shape[1])
         TableRows.scatterAdd(pass.outputGradient, toEntriesOf: gradient, layout, team: pass.team) { $0 % length + offset }

@@ -1,24 +1,24 @@
 import Tensors
 
 /// Each sample's numbers in one row: [B, ...] becomes [B, n].
-public struct Flatten: Operation {
-    public init() {}
-    public var name: String { "flatten" }
-    public var gradientReading: GradientReading { [] }
-    public var worksInPlace: Bool { true }
-    public var overwritesGradients: Bool { true }
+package struct Flatten: Operation {
+    package init() {}
+    package var name: String { "flatten" }
+    package var gradientReading: GradientReading { [] }
+    package var worksInPlace: Bool { true }
+    package var overwritesGradients: Bool { true }
 
-    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         guard inputs[0].count >= 2 else {
             throw ShapeProblem("there is nothing to flatten", expected: "samples of at least one dimension", found: words(inputs[0]))
         }
         return [inputs[0][0], inputs[0].dropFirst().reduce(1, *)]
     }
 
-    public func forward(_ pass: ForwardPass) { pass.output.copy(from: pass.inputs[0]) }
+    package func forward(_ pass: ForwardPass) { pass.output.copy(from: pass.inputs[0]) }
 
     /// dx += dy.
-    public func backward(_ pass: BackwardPass) {
+    package func backward(_ pass: BackwardPass) {
         guard let gradient = pass.inputGradients[0] else { return }
         switch pass.inputTargets[0] {
         case .overwrite: gradient.copy(from: pass.outputGradient)

@@ -1,25 +1,25 @@
 import Tensors
 
 /// y = a b, element by element: the activated gate and the up projection of a gated MLP.
-public struct GatedProduct: Operation {
-    public init() {}
-    public var name: String { "gated product" }
-    public var gradientReading: GradientReading { .inputs }
-    public var worksInPlace: Bool { true }
+package struct GatedProduct: Operation {
+    package init() {}
+    package var name: String { "gated product" }
+    package var gradientReading: GradientReading { .inputs }
+    package var worksInPlace: Bool { true }
 
-    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         guard inputs[0] == inputs[1] else {
             throw ShapeProblem("factors of different shapes", expected: words(inputs[0]), found: words(inputs[1]))
         }
         return inputs[0]
     }
 
-    public func forward(_ pass: ForwardPass) {
+    package func forward(_ pass: ForwardPass) {
         Elementwise.multiply(pass.inputs[0], pass.inputs[1], into: pass.output, team: pass.team)
     }
 
     /// da += dy b, db += dy a.
-    public func backward(_ pass: BackwardPass) {
+    package func backward(_ pass: BackwardPass) {
         for (place, other) in [(0, 1), (1, 0)] {
             guard let gradient = pass.inputGradients[place] else { continue }
             Elementwise.addProduct(pass.outputGradient, pass.inputs[other], to: gradient, team: pass.team)

@@ -3,33 +3,33 @@ import Tensors
 /// y = (x - mean) / sqrt(variance + epsilon) * weight + bias over the last dimension; the variance is over the count.
 ///
 /// Parameters: the weight [width] and the bias [width]; the bias, or both, may be missing.
-public struct LayerNorm: Operation {
-    public let epsilon: Float
+package struct LayerNorm: Operation {
+    package let epsilon: Float
 
-    public init(epsilon: Float) { self.epsilon = epsilon }
+    package init(epsilon: Float) { self.epsilon = epsilon }
 
-    public var name: String { "layer norm" }
-    public var gradientReading: GradientReading { .inputs }
-    public var worksInPlace: Bool { true }
+    package var name: String { "layer norm" }
+    package var gradientReading: GradientReading { .inputs }
+    package var worksInPlace: Bool { true }
 
-    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         try checkWidth(of: inputs[0], parameters)
         return inputs[0]
     }
 
-    public func forward(_ pass: ForwardPass) {
+    package func forward(_ pass: ForwardPass) {
         Normalization.apply(
             .layer, epsilon: epsilon, to: pass.inputs[0], weight: pass.parameters.first, bias: pass.parameters.dropFirst().first,
             into: pass.output, team: pass.team)
     }
 
-    public func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int {
+    package func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int {
         Normalization.gradientScratch(rows: output.dropLast().reduce(1, *), width: output.last ?? 1)
     }
 
     /// With xhat = (x - mean) / s, s = sqrt(variance + epsilon), and g = dy weight:
     /// dx += (g - mean(g) - xhat mean(g xhat)) / s, dweight += the column sums of dy xhat, dbias += those of dy.
-    public func backward(_ pass: BackwardPass) {
+    package func backward(_ pass: BackwardPass) {
         Normalization.addGradients(
             .layer, epsilon: epsilon, at: pass.inputs[0], weight: pass.parameters.first, outputGradient: pass.outputGradient,
             to: pass.inputGradients[0], weightGradient: pass.parameterGradients.first ?? nil,
@@ -40,37 +40,37 @@ public struct LayerNorm: Operation {
 /// y = x / sqrt(mean(x^2) + epsilon) * (offset + weight) over the last dimension.
 ///
 /// Parameter: the weight [width].
-public struct RMSNorm: Operation {
-    public let epsilon: Float
+package struct RMSNorm: Operation {
+    package let epsilon: Float
     /// What is added to the weight: 1 in Gemma, whose weights are stored as differences from 1.
-    public let offset: Float
+    package let offset: Float
 
-    public init(epsilon: Float, offset: Float = 0) {
+    package init(epsilon: Float, offset: Float = 0) {
         self.epsilon = epsilon
         self.offset = offset
     }
 
-    public var name: String { "rms norm" }
-    public var gradientReading: GradientReading { .inputs }
-    public var worksInPlace: Bool { true }
+    package var name: String { "rms norm" }
+    package var gradientReading: GradientReading { .inputs }
+    package var worksInPlace: Bool { true }
 
-    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         try checkWidth(of: inputs[0], parameters)
         return inputs[0]
     }
 
-    public func forward(_ pass: ForwardPass) {
+    package func forward(_ pass: ForwardPass) {
         Normalization.apply(
             .rootMeanSquare(offset: offset), epsilon: epsilon, to: pass.inputs[0], weight: pass.parameters[0], bias: nil, into: pass.output,
             team: pass.team)
     }
 
-    public func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int {
+    package func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int {
         Normalization.gradientScratch(rows: output.dropLast().reduce(1, *), width: output.last ?? 1)
     }
 
     /// With xhat = x / s and g = dy (offset + weight): dx += (g - xhat mean(g xhat)) / s, dweight += the column sums of dy xhat.
-    public func backward(_ pass: BackwardPass) {
+    package func backward(_ pass: BackwardPass) {
         Normalization.addGradients(
             .rootMeanSquare(offset: offset), epsilon: epsilon, at: pass.inputs[0], weight: pass.parameters[0],
             outputGradient: pass.outputGradient, to: pass.inputGradients[0], weightGradient: pass.parameterGradients[0], biasGradient: nil,

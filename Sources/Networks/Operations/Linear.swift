@@ -3,29 +3,29 @@ import Tensors
 /// y = x W^T + b over the last dimension: x [..., in], W [out, in], b [out], y [..., out].
 ///
 /// Parameters: the weight, then the bias where there is one.
-public struct Linear: Operation {
+package struct Linear: Operation {
     /// How the weight lies in the file.
-    public enum Layout: Sendable {
+    package enum Layout: Sendable {
         /// [out, in], as PyTorch's linear layers.
         case outIn
         /// [in, out], as GPT-2's Conv1D.
         case inOut
     }
 
-    public let layout: Layout
+    package let layout: Layout
 
-    public init(layout: Layout = .outIn) { self.layout = layout }
+    package init(layout: Layout = .outIn) { self.layout = layout }
 
-    public var name: String { "linear" }
-    public var gradientReading: GradientReading { .inputsForParameters }
-    public var overwritesGradients: Bool { true }
+    package var name: String { "linear" }
+    package var gradientReading: GradientReading { .inputsForParameters }
+    package var overwritesGradients: Bool { true }
 
     /// The number of in- and out-neurons of a weight.
     private func sizes(_ weight: [Int]) -> (input: Int, output: Int) {
         layout == .outIn ? (weight[1], weight[0]) : (weight[0], weight[1])
     }
 
-    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (input, output) = sizes(parameters[0])
         guard inputs[0].count >= 2, inputs[0].last == input else {
             throw ShapeProblem(
@@ -35,7 +35,7 @@ public struct Linear: Operation {
         return inputs[0].dropLast() + [output]
     }
 
-    public func forward(_ pass: ForwardPass) {
+    package func forward(_ pass: ForwardPass) {
         let weight = pass.parameters[0]
         let (input, output) = sizes(weight.shape)
         let hasBias = pass.parameters.count > 1
@@ -46,7 +46,7 @@ public struct Linear: Operation {
     }
 
     /// dx += dy W, dW += dy^T x, db += the column sums of dy.
-    public func backward(_ pass: BackwardPass) {
+    package func backward(_ pass: BackwardPass) {
         let weight = pass.parameters[0]
         let (input, output) = sizes(weight.shape)
         let rows = pass.outputGradient.count / max(output, 1)

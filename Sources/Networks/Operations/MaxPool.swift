@@ -4,24 +4,24 @@ import Tensors
 ///
 /// The padding never is the largest. A window with something that is not a number gives that. Of equals the first, row after row,
 /// gets the gradient.
-public struct MaxPool: Operation {
+package struct MaxPool: Operation {
     private let windows: ImageWindows
 
     /// Pairs go down, then across.
     ///
     /// - Parameter stride: the kernel's size where nil.
-    public init(
+    package init(
         kernel: (Int, Int), stride: (Int, Int)? = nil, padding: (Int, Int) = (0, 0), dilation: (Int, Int) = (1, 1),
         rounding: WindowAxis.Rounding = .down
     ) {
         windows = ImageWindows(kernel: kernel, stride: stride ?? kernel, padding: padding, dilation: dilation, rounding: rounding)
     }
 
-    public var name: String { "max pool" }
-    public var gradientReading: GradientReading { .inputs }
-    public var overwritesGradients: Bool { true }
+    package var name: String { "max pool" }
+    package var gradientReading: GradientReading { .inputs }
+    package var overwritesGradients: Bool { true }
 
-    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (samples, channels, size) = try ShapeProblem.images(inputs[0])
         let (rows, columns) = try windows.poolAxes(over: size)
         let shape = [samples, channels, rows.count, columns.count]
@@ -35,13 +35,13 @@ public struct MaxPool: Operation {
         try windows.poolAxes(over: size)
     }
 
-    public func forward(_ pass: ForwardPass) {
+    package func forward(_ pass: ForwardPass) {
         let (rows, columns) = windows.checkedAxes(of: pass.inputs[0])
         Pooling.maxima(pass.inputs[0], rows: rows, columns: columns, into: pass.output, team: pass.team)
     }
 
     /// dx += dy where the window's largest number is.
-    public func backward(_ pass: BackwardPass) {
+    package func backward(_ pass: BackwardPass) {
         guard let gradient = pass.inputGradients[0] else { return }
         let (rows, columns) = windows.checkedAxes(of: pass.inputs[0])
         Pooling.addMaximumGradient(

@@ -3,18 +3,18 @@ import Tensors
 /// Rotary positions on queries or keys [samples, length, heads * headDimension].
 ///
 /// In each head, pair i of the first `rotated` elements is turned by the angle position * frequencies[i]; the other elements stay.
-public struct Rotary: Operation {
-    public typealias Pairing = Rotation.Pairing
+package struct Rotary: Operation {
+    package typealias Pairing = Rotation.Pairing
 
-    public let headDimension: Int
-    public let rotated: Int
+    package let headDimension: Int
+    package let rotated: Int
     /// Radians per position, one for each pair.
-    public let frequencies: [Float]
-    public let pairing: Pairing
+    package let frequencies: [Float]
+    package let pairing: Pairing
     /// By what cosines and sines are multiplied.
-    public let attentionScale: Float
+    package let attentionScale: Float
 
-    public init(headDimension: Int, rotated: Int, frequencies: [Float], pairing: Pairing, attentionScale: Float = 1) {
+    package init(headDimension: Int, rotated: Int, frequencies: [Float], pairing: Pairing, attentionScale: Float = 1) {
         self.headDimension = headDimension
         self.rotated = rotated
         self.frequencies = frequencies
@@ -22,13 +22,13 @@ public struct Rotary: Operation {
         self.attentionScale = attentionScale
     }
 
-    public var name: String { "rotary" }
-    public var gradientReading: GradientReading { [] }
-    public var worksInPlace: Bool { true }
+    package var name: String { "rotary" }
+    package var gradientReading: GradientReading { [] }
+    package var worksInPlace: Bool { true }
 
     private var rotation: Rotation { Rotation(headDimension: headDimension, rotated: rotated, pairing: pairing) }
 
-    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let input = inputs[0]
         guard rotated >= 0, rotated % 2 == 0, rotated <= headDimension, rotated / 2 == frequencies.count else {
             throw ShapeProblem(
@@ -41,17 +41,17 @@ public struct Rotary: Operation {
         return input
     }
 
-    public func forwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { rotation.tableSize(length: output[1]) }
-    public func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { rotation.tableSize(length: output[1]) }
+    package func forwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { rotation.tableSize(length: output[1]) }
+    package func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { rotation.tableSize(length: output[1]) }
 
-    public func forward(_ pass: ForwardPass) {
+    package func forward(_ pass: ForwardPass) {
         let length = pass.output.shape[1]
         rotation.writeTable(frequencies: frequencies, scale: attentionScale, length: length, into: pass.scratch, team: pass.team)
         rotation.apply(to: pass.inputs[0], table: pass.scratch, length: length, into: pass.output, team: pass.team)
     }
 
     /// dx += dy turned back.
-    public func backward(_ pass: BackwardPass) {
+    package func backward(_ pass: BackwardPass) {
         guard let gradient = pass.inputGradients[0] else { return }
         let length = pass.outputGradient.shape[1]
         rotation.writeTable(frequencies: frequencies, scale: attentionScale, length: length, into: pass.scratch, team: pass.team)

@@ -3,36 +3,36 @@ import Tensors
 /// Blocks of the last dimension, side by side: the queries, keys or values of a fused product.
 ///
 /// With x [..., width], block b of the output is x[start + b * stride ..< start + b * stride + length].
-public struct Slice: Operation {
-    public let start: Int
-    public let length: Int
-    public let stride: Int
-    public let blocks: Int
+package struct Slice: Operation {
+    package let start: Int
+    package let length: Int
+    package let stride: Int
+    package let blocks: Int
 
-    public init(start: Int, length: Int, stride: Int = 0, blocks: Int = 1) {
+    package init(start: Int, length: Int, stride: Int = 0, blocks: Int = 1) {
         self.start = start
         self.length = length
         self.stride = stride
         self.blocks = blocks
     }
 
-    public var name: String { "slice" }
-    public var gradientReading: GradientReading { [] }
+    package var name: String { "slice" }
+    package var gradientReading: GradientReading { [] }
 
-    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let width = inputs[0].last ?? 1
         let end = start + (blocks - 1) * stride + length
         guard end <= width else { throw ShapeProblem("the blocks lie outside", expected: "a width of at least \(end)", found: "\(width)") }
         return inputs[0].dropLast() + [blocks * length]
     }
 
-    public func forward(_ pass: ForwardPass) {
+    package func forward(_ pass: ForwardPass) {
         Elementwise.copyBlocks(
             of: pass.inputs[0], start: start, length: length, stride: stride, blocks: blocks, into: pass.output, team: pass.team)
     }
 
     /// The blocks of dx += those of dy.
-    public func backward(_ pass: BackwardPass) {
+    package func backward(_ pass: BackwardPass) {
         guard let gradient = pass.inputGradients[0] else { return }
         Elementwise.addBlocks(
             pass.outputGradient, toBlocksOf: gradient, start: start, length: length, stride: stride, blocks: blocks, team: pass.team)

@@ -1,13 +1,13 @@
 import Tensors
 
 /// The sum of any number of inputs of one shape, added from the first to the last: the residual stream before a reader.
-public struct Sum: Operation {
-    public init() {}
-    public var name: String { "sum" }
-    public var gradientReading: GradientReading { [] }
-    public var worksInPlace: Bool { true }
+package struct Sum: Operation {
+    package init() {}
+    package var name: String { "sum" }
+    package var gradientReading: GradientReading { [] }
+    package var worksInPlace: Bool { true }
 
-    public func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let first = inputs[0]
         if let other = inputs.first(where: { $0 != first }) {
             throw ShapeProblem("summands of different shapes", expected: words(first), found: words(other))
@@ -15,13 +15,13 @@ public struct Sum: Operation {
         return first
     }
 
-    public func forward(_ pass: ForwardPass) {
+    package func forward(_ pass: ForwardPass) {
         pass.output.copy(from: pass.inputs[0])
         for input in pass.inputs.dropFirst() { Elementwise.add(input, to: pass.output, team: pass.team) }
     }
 
     /// dx_i += dy for every i.
-    public func backward(_ pass: BackwardPass) {
+    package func backward(_ pass: BackwardPass) {
         for case let gradient? in pass.inputGradients { Elementwise.add(pass.outputGradient, to: gradient, team: pass.team) }
     }
 }

@@ -3,13 +3,13 @@ import Glibc
 /// Layers on tables of features, each with its weights in double precision.
 extension FeatureTable {
     /// A block of a matrix [out, in] that lies row after row in an array.
-    public struct Block: Sendable {
-        public var rows: Range<Int>
-        public var columns: Range<Int>
+    package struct Block: Sendable {
+        package var rows: Range<Int>
+        package var columns: Range<Int>
         /// The length of the matrix's rows.
-        public let width: Int
+        package let width: Int
 
-        public init(rows: Range<Int>, columns: Range<Int>, width: Int) {
+        package init(rows: Range<Int>, columns: Range<Int>, width: Int) {
             self.rows = rows
             self.columns = columns
             self.width = width
@@ -17,7 +17,7 @@ extension FeatureTable {
     }
 
     /// The features from `target` on += the block of the weights times the features of `x` from `first` on.
-    public func addProduct(_ weights: [Double], _ block: Block, of x: FeatureTable, first: Int = 0, to target: Int = 0) {
+    package func addProduct(_ weights: [Double], _ block: Block, of x: FeatureTable, first: Int = 0, to target: Int = 0) {
         precondition(x.samples == samples && weights.count >= block.rows.upperBound * block.width, "\(weights.count) weights")
         precondition(
             block.columns.upperBound <= block.width && block.columns.lowerBound >= 0 && block.rows.lowerBound >= 0,
@@ -37,7 +37,7 @@ extension FeatureTable {
 
     /// The plane of features from `target` on += factor times the plane of `x` from `first` on, seen through one element of a kernel:
     /// (row * kernel columns + column). The shape's number of samples does not matter.
-    public func addTap(_ tap: Int, _ shape: ConvolutionShape, factor: Double, of x: FeatureTable, first: Int, to target: Int) {
+    package func addTap(_ tap: Int, _ shape: ConvolutionShape, factor: Double, of x: FeatureTable, first: Int, to target: Int) {
         precondition(x.samples == samples && tap >= 0 && tap < shape.kernel, "tap \(tap) of \(shape.kernel)")
         check(target..<target + shape.outputPlane)
         x.check(first..<first + shape.inputPlane)
@@ -60,7 +60,7 @@ extension FeatureTable {
     }
 
     /// self = f(self), element by element.
-    public func activate(_ function: ActivationFunction) {
+    package func activate(_ function: ActivationFunction) {
         let (values, count) = (pointer(0), features * samples)
         switch function {
         case .relu: DoubleKernels.current.rectify(UnsafePointer(values), values, count)
@@ -77,14 +77,14 @@ extension FeatureTable {
     }
 
     /// Some features = factor * they + shift.
-    public func scale(_ features: Range<Int>, by factor: Double, adding shift: Double) {
+    package func scale(_ features: Range<Int>, by factor: Double, adding shift: Double) {
         check(features)
         let values = pointer(features.lowerBound)
         for i in 0..<features.count * samples { values[i] = factor * values[i] + shift }
     }
 
     /// All planes = the largest number of each window over the planes of `x`; minus infinity for windows without a place.
-    public func setMaxima(of x: FeatureTable, rows: WindowAxis, columns: WindowAxis) {
+    package func setMaxima(of x: FeatureTable, rows: WindowAxis, columns: WindowAxis) {
         let (inPlane, outPlane) = (rows.length * columns.length, rows.count * columns.count)
         precondition(x.samples == samples && x.features / inPlane * outPlane == features, "\(x.features) features to \(features)")
         for plane in 0..<x.features / inPlane {
@@ -112,7 +112,7 @@ extension FeatureTable {
     }
 
     /// All planes = the mean of each window over the planes of `x`; zero for windows without a place.
-    public func setMeans(of x: FeatureTable, rows: Pooling.Means, columns: Pooling.Means) {
+    package func setMeans(of x: FeatureTable, rows: Pooling.Means, columns: Pooling.Means) {
         let (inPlane, outPlane) = (rows.length * columns.length, rows.count * columns.count)
         precondition(x.samples == samples && x.features / inPlane * outPlane == features, "\(x.features) features to \(features)")
         for plane in 0..<x.features / inPlane {

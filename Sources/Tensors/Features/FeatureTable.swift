@@ -2,13 +2,13 @@
 /// whatever is done to one neuron for every sample is one pass over memory. Images are planes of features, channel after channel.
 ///
 /// Who hands a table out decides who writes where and when.
-public final class FeatureTable: @unchecked Sendable {
-    public let features: Int
-    public let samples: Int
+package final class FeatureTable: @unchecked Sendable {
+    package let features: Int
+    package let samples: Int
     private let buffer: Buffer<Double>
 
     /// All zeros.
-    public init(features: Int, samples: Int) {
+    package init(features: Int, samples: Int) {
         precondition(features >= 0 && samples > 0, "\(features) features of \(samples) samples")
         self.features = features
         self.samples = samples
@@ -22,21 +22,21 @@ public final class FeatureTable: @unchecked Sendable {
         return buffer.base + feature * samples
     }
 
-    public subscript(feature: Int, sample: Int) -> Double {
+    package subscript(feature: Int, sample: Int) -> Double {
         precondition(feature < features && sample >= 0 && sample < samples, "(\(feature), \(sample)) of \(features) x \(samples)")
         return pointer(feature)[sample]
     }
 
     /// Sets all numbers of some features.
-    public func fill(_ features: Range<Int>, with value: Double) {
+    package func fill(_ features: Range<Int>, with value: Double) {
         check(features)
         pointer(features.lowerBound).update(repeating: value, count: features.count * samples)
     }
 
-    public func fill(with value: Double) { fill(0..<features, with: value) }
+    package func fill(with value: Double) { fill(0..<features, with: value) }
 
     /// Takes over `count` features of another table of as many samples.
-    public func copy(_ count: Int, from source: FeatureTable, first: Int = 0, to target: Int = 0) {
+    package func copy(_ count: Int, from source: FeatureTable, first: Int = 0, to target: Int = 0) {
         precondition(source.samples == samples, "\(source.samples) samples for \(samples)")
         check(target..<target + count)
         source.check(first..<first + count)
@@ -44,10 +44,10 @@ public final class FeatureTable: @unchecked Sendable {
     }
 
     /// Takes over all numbers of a table of the same size.
-    public func copy(from source: FeatureTable) { copy(features, from: source) }
+    package func copy(from source: FeatureTable) { copy(features, from: source) }
 
     /// The table of some of the samples, in the given order.
-    public func selecting(_ chosen: [Int]) -> FeatureTable {
+    package func selecting(_ chosen: [Int]) -> FeatureTable {
         precondition(chosen.allSatisfy { $0 >= 0 && $0 < samples }, "a sample outside 0..<\(samples)")
         let table = FeatureTable(features: features, samples: chosen.count)
         for feature in 0..<features {
@@ -58,7 +58,7 @@ public final class FeatureTable: @unchecked Sendable {
     }
 
     /// Writes the rows of a tensor [samples, ...], whose elements are the features, as the samples from `first` on.
-    public func setSamples(from first: Int, to rows: Tensor) {
+    package func setSamples(from first: Int, to rows: Tensor) {
         let count = rows.shape.first ?? 0
         precondition(first >= 0 && first + count <= samples && rows.count == count * features, "\(rows.shape) at \(first)")
         for feature in 0..<features {
@@ -68,14 +68,14 @@ public final class FeatureTable: @unchecked Sendable {
     }
 
     /// Writes the samples of another table as those from `first` on.
-    public func setSamples(from first: Int, to source: FeatureTable) {
+    package func setSamples(from first: Int, to source: FeatureTable) {
         precondition(
             first >= 0 && first + source.samples <= samples && source.features == features, "\(source.samples) samples at \(first)")
         for feature in 0..<features { (pointer(feature) + first).update(from: source.pointer(feature), count: source.samples) }
     }
 
     /// self = a - b, for tables of one size; returns whether anything is not 0.
-    public func setDifference(_ a: FeatureTable, _ b: FeatureTable) -> Bool {
+    package func setDifference(_ a: FeatureTable, _ b: FeatureTable) -> Bool {
         precondition(
             a.features == features && b.features == features && a.samples == samples && b.samples == samples, "tables of other sizes")
         DoubleKernels.current.writeScaledSum(-1, UnsafePointer(b.pointer(0)), UnsafePointer(a.pointer(0)), pointer(0), features * samples)
@@ -88,7 +88,7 @@ public final class FeatureTable: @unchecked Sendable {
     }
 
     /// All numbers, feature after feature.
-    public var elements: [Double] { Array(UnsafeBufferPointer(start: buffer.base, count: features * samples)) }
+    package var elements: [Double] { Array(UnsafeBufferPointer(start: buffer.base, count: features * samples)) }
 
     func check(_ range: Range<Int>) {
         precondition(range.lowerBound >= 0 && range.upperBound <= features, "features \(range) of \(features)")

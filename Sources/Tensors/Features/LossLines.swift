@@ -3,15 +3,15 @@
 /// A weight of a neuron changes its output alone, and every score is then a function of that one number: straight between places that
 /// depend on the sample where the tail is piecewise linear. Each sample keeps the pieces that it has met (``pieces`` of them), so that a
 /// weight costs a straight line and a softmax a sample, and nothing for samples whose output stays. All is computed in double precision.
-public final class LossLines {
+package final class LossLines {
     /// What lies between the sum that a neuron makes of its inputs and its output.
-    public enum NeuronStep: Sendable {
+    package enum NeuronStep: Sendable {
         case activation(ActivationFunction)
         case affine(scale: Double, shift: Double)
     }
 
     /// What a change of a weight would do.
-    public enum Change: Sendable, Equatable {
+    package enum Change: Sendable, Equatable {
         /// No sample's output changes.
         case none
         /// The sum of the losses changes by so much.
@@ -51,12 +51,12 @@ public final class LossLines {
     private let origins: FeatureTable
     private var steps: [NeuronStep] = []
     /// The sum of all samples' losses.
-    public private(set) var total = 0.0
+    package private(set) var total = 0.0
 
     private var lineSize: Int { Self.head + 2 * classes }
 
     /// - Parameter values: what the neurons add up to for each sample, [the tail's width, samples].
-    public init(_ target: LossTarget, tail: PiecewiseTail, values: FeatureTable) {
+    package init(_ target: LossTarget, tail: PiecewiseTail, values: FeatureTable) {
         precondition(values.features == tail.width && values.samples == target.samples, "\(values.features) x \(values.samples) values")
         losses = LossRow(target)
         order = losses.order()
@@ -92,7 +92,7 @@ public final class LossLines {
     /// - Parameters:
     ///   - sums: what the neuron makes of its inputs, [1, samples].
     ///   - column: what one unit of its output adds to each value of the tail, [width].
-    public func begin(sums given: FeatureTable, steps: [NeuronStep], column: [Double]) {
+    package func begin(sums given: FeatureTable, steps: [NeuronStep], column: [Double]) {
         precondition(column.count == width && given.samples == samples, "\(column.count) values for \(width)")
         self.steps = steps
         sums.copy(1, from: given)
@@ -108,7 +108,7 @@ public final class LossLines {
     }
 
     /// Brings the values to the neuron's last output.
-    public func end() {
+    package func end() {
         let (now, before) = (outputs.pointer(0), origins.pointer(0))
         for sample in 0..<samples where now[sample] != before[sample] {
             let start = starts.base + sample * width
@@ -155,7 +155,7 @@ public final class LossLines {
     /// What happens where a weight is reduced by `weight`, all else as it is.
     ///
     /// - Parameter inputs: the table whose feature `feature` the weight multiplies.
-    public func change(reducing weight: Double, inputs: FeatureTable, feature: Int) -> Change {
+    package func change(reducing weight: Double, inputs: FeatureTable, feature: Int) -> Change {
         let (now, new) = (outputs.pointer(0), newOutputs.pointer(0))
         DoubleKernels.current.writeScaledSum(
             -weight, UnsafePointer(inputs.pointer(feature)), UnsafePointer(sums.pointer(0)), newSums.pointer(0), samples)
@@ -189,7 +189,7 @@ public final class LossLines {
     }
 
     /// Takes over the change that was looked at last.
-    public func accept() {
+    package func accept() {
         swap(&sums, &newSums)
         swap(&outputs, &newOutputs)
         for place in 0..<changedCount {

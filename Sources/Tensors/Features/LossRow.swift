@@ -41,7 +41,7 @@ struct LossRow {
 
 extension LossTarget {
     /// The loss of each sample under scores [classes, samples].
-    public func losses(_ scores: FeatureTable) -> [Double] {
+    package func losses(_ scores: FeatureTable) -> [Double] {
         precondition(scores.features == classes && scores.samples == samples, "\(scores.features) x \(scores.samples) scores")
         let row = LossRow(self)
         let ordered: FeatureTable

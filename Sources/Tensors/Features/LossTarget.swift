@@ -1,20 +1,20 @@
 import Glibc
 
 /// What scores are compared with, sample by sample: a loss in nats that is a function of the scores alone.
-public struct LossTarget: Sendable {
+package struct LossTarget: Sendable {
     /// How a loss comes from scores z.
-    public enum Kind: Sendable {
+    package enum Kind: Sendable {
         /// log sum e^z - sum_k p_k z_k for the shares p [samples, classes] of each sample: the cross-entropy with them.
         case shares([Double])
         /// The cross-entropy of "this class or another one" with the shares p [samples] of the class.
         case oneClass(Int, [Double])
     }
 
-    public let kind: Kind
-    public let samples: Int
-    public let classes: Int
+    package let kind: Kind
+    package let samples: Int
+    package let classes: Int
     /// What is taken from the sum of the losses, so that it becomes a sum of divergences: the entropy of the shares.
-    public let entropy: Double
+    package let entropy: Double
 
     private init(_ kind: Kind, samples: Int, classes: Int, entropy: Double) {
         self.kind = kind
@@ -24,21 +24,21 @@ public struct LossTarget: Sendable {
     }
 
     /// The cross-entropy with the right class of each sample.
-    public static func labels(_ labels: [Int32], classes: Int) -> LossTarget {
+    package static func labels(_ labels: [Int32], classes: Int) -> LossTarget {
         var shares = [Double](repeating: 0, count: labels.count * classes)
         for (sample, label) in labels.enumerated() { shares[sample * classes + Int(label)] = 1 }
         return LossTarget(.shares(shares), samples: labels.count, classes: classes, entropy: 0)
     }
 
     /// The divergence of the softmax of the scores [classes, samples] to another one.
-    public static func divergence(from scores: FeatureTable) -> LossTarget {
+    package static func divergence(from scores: FeatureTable) -> LossTarget {
         let shares = softmax(scores)
         let entropy = shares.reduce(0) { $0 - ($1 > 0 ? $1 * logarithm($1) : 0) }
         return LossTarget(.shares(shares), samples: scores.samples, classes: scores.features, entropy: entropy)
     }
 
     /// The divergence of "this class or another one" under the scores [classes, samples] to the same under others.
-    public static func divergence(from scores: FeatureTable, ofClass label: Int) -> LossTarget {
+    package static func divergence(from scores: FeatureTable, ofClass label: Int) -> LossTarget {
         precondition(label >= 0 && label < scores.features && scores.features > 1, "class \(label) of \(scores.features)")
         let shares = softmax(scores)
         var entropy = 0.0

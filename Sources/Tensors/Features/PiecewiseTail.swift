@@ -1,6 +1,6 @@
 /// What follows a layer's neurons where it is made of straight pieces: from the values [width] that the neurons add up to, to scores.
-public struct PiecewiseTail: Sendable {
-    public enum Step: Sendable {
+package struct PiecewiseTail: Sendable {
+    package enum Step: Sendable {
         /// max(x, 0).
         case rectify
         /// scale x + shift, each value with its own.
@@ -9,10 +9,10 @@ public struct PiecewiseTail: Sendable {
         case linear(columns: [Double], bias: [Double])
     }
 
-    public let width: Int
-    public let steps: [Step]
+    package let width: Int
+    package let steps: [Step]
 
-    public init(width: Int, steps: [Step]) {
+    package init(width: Int, steps: [Step]) {
         self.width = width
         self.steps = steps
     }
