@@ -1,3 +1,4 @@
+import Evaluation
 import Interventions
 import Networks
 import Tensors

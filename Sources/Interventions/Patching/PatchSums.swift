@@ -1,3 +1,4 @@
+import Evaluation
 import Networks
 
 /// One patch of a batch: which part, at which position, in which direction.

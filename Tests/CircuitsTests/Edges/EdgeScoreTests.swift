@@ -1,3 +1,4 @@
+import Evaluation
 import Datasets
 import Foundation
 import Interventions

@@ -1,4 +1,3 @@
-import Evaluation
 import Networks
 import Tensors
 

@@ -1,3 +1,4 @@
+import Evaluation
 import Interventions
 
 /// What a patching and its surroundings were, at the head of every json document and line.

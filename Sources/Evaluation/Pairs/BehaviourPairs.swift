@@ -1,5 +1,4 @@
 import Datasets
-import Evaluation
 import Tensors
 
 /// What a behaviour is measured on: clean samples, their corrupted counterparts, and the answers that tell the two apart.

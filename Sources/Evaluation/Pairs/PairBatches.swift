@@ -1,5 +1,4 @@
 import Datasets
-import Evaluation
 import Networks
 
 /// Pairs cut into batches that a network takes: pairs of one length, in their order.
