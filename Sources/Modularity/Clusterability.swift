@@ -1,20 +1,19 @@
 import Tensors
 
-/// How far a layer's weights stay inside given clusters (Golechha et al., arXiv 2502.02470; Filan et al., arXiv 2103.03386).
-///
-/// With W [out, in], u the labels of the out-neurons and v those of the in-neurons. Every measure is nil where it is
-/// undefined. A neuron in no cluster counts in the totals and never as inside.
+/// How far a layer's weights stay inside given clusters (Golechha et al., arXiv 2502.02470; Filan et al., arXiv 2103.03386): every
+/// ``Measure``, nil where it is undefined.
 package struct Clusterability: Sendable, Equatable {
-    /// C = sum_ij W_ij^2 [u_i = v_j] / sum_ij W_ij^2; nil for a matrix of zeros.
-    package let clusterability: Double?
-    /// sum_c r_c s_c with r_c (s_c) the share of sum W^2 in the rows (columns) of cluster c: what C would be if the labels knew nothing of W.
-    package let chance: Double?
-    /// C - chance, Barber's bipartite modularity on the squared weights.
-    package let modularity: Double?
-    /// (C - chance) / (1 - chance): 0 for no structure, 1 for disjoint blocks; nil where one cluster holds everything.
-    package let adjusted: Double?
-    /// sum_c (vol(c) - within(c)) / vol(c) on the bipartite graph of |W|: 0 for disjoint blocks, at most the number of clusters.
-    package let ncut: Double?
+    private let values: [Double?]
+
+    package subscript(measure: Measure) -> Double? {
+        zip(Measure.allCases, values).first { $0.0 == measure }?.1
+    }
+
+    package var clusterability: Double? { self[.clusterability] }
+    package var chance: Double? { self[.chance] }
+    package var adjusted: Double? { self[.adjusted] }
+    package var ncut: Double? { self[.ncut] }
+    package var modularity: Double? { self[.modularity] }
 
     /// - Parameters:
     ///   - outLabels: one for each row.
@@ -24,38 +23,7 @@ package struct Clusterability: Sendable, Equatable {
         self.init(sums)
     }
 
-    init(_ sums: LabelledSums) {
-        let total = sums.total(sums.squares)
-        guard total > 0 else {
-            clusterability = nil
-            chance = nil
-            modularity = nil
-            adjusted = nil
-            ncut = nil
-            return
-        }
-        var inside = 0.0
-        var chance = 0.0
-        var cut = 0.0
-        var isOneCluster = false
-        for cluster in 0..<sums.clusters {
-            inside += sums.squares[cluster * sums.groups + cluster]
-            let rowShare = sums.rowTotal(sums.squares, cluster) / total
-            let columnShare = sums.columnTotal(sums.squares, cluster) / total
-            chance += rowShare * columnShare
-            // All other blocks of zeros: exact, where the shares may round.
-            if sums.isEverything(cluster) { isOneCluster = true }
-            let volume = sums.rowTotal(sums.absolutes, cluster) + sums.columnTotal(sums.absolutes, cluster)
-            let within = 2 * sums.absolutes[cluster * sums.groups + cluster]
-            if volume > 0 { cut += (volume - within) / volume }
-        }
-        let value = inside / total
-        clusterability = value
-        self.chance = chance
-        modularity = value - chance
-        adjusted = isOneCluster ? nil : (value - chance) / (1 - chance)
-        ncut = cut
-    }
+    init(_ sums: LabelledSums) { values = Measure.allCases.map { $0.value(of: sums) } }
 }
 
 /// Sums of W^2 and |W| over the blocks of a labelling, with one more group on either side for the neurons in no cluster.
@@ -64,6 +32,8 @@ struct LabelledSums {
     let groups: Int
     let squares: [Double]
     let absolutes: [Double]
+    /// The sum of W^2.
+    let total: Double
 
     init(_ weights: WeightMatrix, outLabels: Labels, inLabels: Labels, threads: Int) throws {
         clusters = max(outLabels.clusterCount, inLabels.clusterCount, 1)
@@ -74,9 +44,33 @@ struct LabelledSums {
             columnGroups: inLabels.values.map { $0 < 0 ? unlabelled : $0 }, groups: groups, threads: threads)
         squares = sums.squares
         absolutes = sums.absolutes
+        total = squares.reduce(0, +)
     }
 
-    func total(_ sums: [Double]) -> Double { sums.reduce(0, +) }
+    /// The share of W^2 inside clusters.
+    var insideShare: Double {
+        (0..<clusters).reduce(0) { $0 + squares[$1 * groups + $1] } / total
+    }
+
+    /// The share of W^2 that would be inside clusters if the labels knew nothing of the weights.
+    var expectedShare: Double {
+        (0..<clusters).reduce(0) { $0 + rowTotal(squares, $1) / total * (columnTotal(squares, $1) / total) }
+    }
+
+    /// The share of each cluster's |W| that leaves it, summed.
+    var cut: Double {
+        (0..<clusters).reduce(0) { cut, cluster in
+            let volume = rowTotal(absolutes, cluster) + columnTotal(absolutes, cluster)
+            return volume > 0 ? cut + (volume - 2 * absolutes[cluster * groups + cluster]) / volume : cut
+        }
+    }
+
+    /// Whether all weight lies inside one cluster: all other blocks are zeros, which is exact where the shares may round.
+    var isOneCluster: Bool {
+        (0..<clusters).contains { cluster in
+            squares.indices.allSatisfy { $0 == cluster * groups + cluster || squares[$0] == 0 }
+        }
+    }
 
     func rowTotal(_ sums: [Double], _ cluster: Int) -> Double {
         (0..<groups).reduce(0) { $0 + sums[cluster * groups + $1] }
@@ -84,11 +78,6 @@ struct LabelledSums {
 
     func columnTotal(_ sums: [Double], _ cluster: Int) -> Double {
         (0..<groups).reduce(0) { $0 + sums[$1 * groups + cluster] }
-    }
-
-    /// Whether all weight lies inside one cluster.
-    func isEverything(_ cluster: Int) -> Bool {
-        squares.indices.allSatisfy { $0 == cluster * groups + cluster || squares[$0] == 0 }
     }
 
     /// The gains of pairing out-cluster i with in-cluster j: sums of W^2, [clusters][clusters].

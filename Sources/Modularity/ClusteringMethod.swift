@@ -1,15 +1,31 @@
-/// How the neurons of a layer are put into clusters.
+/// How the neurons of a layer are put into clusters: the one list that options, help and manual read.
 package enum ClusteringMethod: String, Sendable, CaseIterable {
-    /// Bipartite spectral graph clustering (Golechha et al.): k-means on each side's singular vectors.
-    case bsgc
-    /// Spectral co-clustering (Dhillon 2001): one k-means on both sides' scaled singular vectors, so that labels agree by construction.
+    /// Spectral co-clustering (Dhillon 2001): labels of both sides agree by construction.
     case cocluster
-    /// Blocks of neighbouring neurons, as clusterability training lays them out.
+    /// Bipartite spectral graph clustering (Golechha et al.).
+    case bsgc
+    /// As clusterability training lays clusters out.
     case contiguous
-    /// Each side by the similarity of its neurons' gradients on data, the sides' clusters then paired (Golechha et al.); see ``SimilaritySpectrum``.
+    /// Golechha et al.; see ``SimilaritySpectrum``.
     case gradient
-    /// One clustering of all layers' neurons by the normalised Laplacian of the whole graph (Filan et al.).
+    /// By the normalised Laplacian of the whole graph (Filan et al.).
     case network
+
+    /// The method where none is named.
+    package static let standard = ClusteringMethod.cocluster
+
+    /// How the method works, in a sentence, for help and manual.
+    package var documentation: String {
+        switch self {
+        case .cocluster: "One k-means on both sides' scaled singular vectors."
+        case .bsgc:
+            "k-means on each side's singular vectors; the sides' clusters are then paired by the exact assignment that puts most squared weight inside clusters."
+        case .contiguous: "Blocks of neighbouring neurons, the same share of each side."
+        case .gradient:
+            "Each side by the similarity of its neurons' gradients on --data; the sides' clusters are then paired as bsgc pairs them."
+        case .network: "One clustering of the neurons of all layers together."
+        }
+    }
 }
 
 /// Whether the two sides' clusters are paired after two separate runs of k-means.
@@ -40,7 +56,7 @@ package struct ClusteringOptions: Sendable {
     package var spectra: [String: SimilaritySpectrum]
 
     package init(
-        method: ClusteringMethod = .cocluster, alignment: SideAlignment = .aligned, coupling: LayerCoupling = .independent,
+        method: ClusteringMethod = .standard, alignment: SideAlignment = .aligned, coupling: LayerCoupling = .independent,
         restarts: Int = 10, seed: UInt64 = 0, spectra: [String: SimilaritySpectrum] = [:]
     ) {
         self.method = method

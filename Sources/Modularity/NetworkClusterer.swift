@@ -79,7 +79,7 @@ package struct NetworkClusterer: Sendable {
         var total = 0.0
         for (layer, clustering) in zip(layers, clusterings) {
             let sums = try LabelledSums(layer.weights, outLabels: clustering.outLabels, inLabels: clustering.inLabels, threads: 1)
-            total += sums.total(sums.absolutes)
+            total += sums.absolutes.reduce(0, +)
             for cluster in 0..<sums.clusters {
                 guard cluster < clusters else { continue }
                 volumes[cluster] += sums.rowTotal(sums.absolutes, cluster) + sums.columnTotal(sums.absolutes, cluster)

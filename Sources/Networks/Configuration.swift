@@ -37,7 +37,9 @@ struct Configuration: Sendable {
     func size(_ names: String...) throws(NetworkError) -> Int? { try size(names) }
 
     /// A size that the model cannot be built without.
-    func requiredSize(_ names: String...) throws(NetworkError) -> Int {
+    func requiredSize(_ names: String...) throws(NetworkError) -> Int { try requiredSize(names) }
+
+    func requiredSize(_ names: [String]) throws(NetworkError) -> Int {
         if let size = try size(names) { return size }
         throw NetworkError("is missing", subject: Self.subject(path + (names.first ?? "")), expected: Self.sizeWords)
     }

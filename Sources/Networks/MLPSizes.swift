@@ -8,18 +8,16 @@ package struct MLPSizes: Sendable, Equatable {
     package let blocks: Int
 
     /// - Throws: ``NetworkError`` for settings that do not say it.
-    package init(_ configuration: ByteRegion) throws(NetworkError) {
+    package init(_ configuration: ByteRegion, families: TransformerFamilies = .standard) throws(NetworkError) {
         let settings = try Configuration(configuration)
         blocks = try settings.requiredSize("n_layer", "num_hidden_layers")
-        if try settings.text("model_type") == "gpt2" {
-            key = "n_inner"
-            if let stated = try settings.size(key) {
-                width = stated
-            } else {
-                width = 4 * (try settings.requiredSize("n_embd", "hidden_size"))
-            }
+        let modelType = try settings.text("model_type")
+        let family = families.families.first { family in modelType.map(family.modelTypes.contains) ?? false }
+        let setting = family?.mlpWidth ?? MLPWidthSetting("intermediate_size")
+        key = setting.key
+        if let standard = setting.standard, try settings.size(key) == nil {
+            width = standard.multiple * (try settings.requiredSize(standard.of))
         } else {
-            key = "intermediate_size"
             width = try settings.requiredSize(key)
         }
     }

@@ -27,8 +27,9 @@ package struct LayerCatalog: Sendable {
     private let mlpInputNames: Set<String>
 
     /// What the tensors of a checkpoint are, by their names and shapes and its configuration.
-    package init(_ checkpoint: Checkpoint) {
-        self.init(tensors: checkpoint.tensors, keepsOrder: checkpoint.keepsOrder, configuration: checkpoint.configuration)
+    package init(_ checkpoint: Checkpoint, families: ModelFamilies = .standard) {
+        self.init(
+            tensors: checkpoint.tensors, keepsOrder: checkpoint.keepsOrder, configuration: checkpoint.configuration, families: families)
     }
 
     /// What the given tensors are.
@@ -36,13 +37,16 @@ package struct LayerCatalog: Sendable {
     /// - Parameters:
     ///   - keepsOrder: whether the order of `tensors` is that in which the model defines them.
     ///   - configuration: the bytes of the model's `config.json`; one that is no JSON object counts as none.
-    package init(tensors: [TensorRecord], keepsOrder: Bool, configuration: ByteRegion? = nil) {
+    ///   - families: those that are known.
+    package init(
+        tensors: [TensorRecord], keepsOrder: Bool, configuration: ByteRegion? = nil, families: ModelFamilies = .standard
+    ) {
         let ordered = keepsOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) }
         let names = ordered.map { TensorName($0.name) }
         let shapes = ordered.map(\.shape)
 
-        let configured = configuration.flatMap(Self.modelType).flatMap(ModelFamily.init(modelType:))
-        let named = ModelFamily(names: names, shapes: shapes)
+        let configured = configuration.flatMap(Self.modelType).flatMap(families.family(modelType:))
+        let named = families.family(of: TensorNames(names, shapes: shapes))
         let known = configured ?? named
         let rules = OrientationRules(family: known ?? .unknown, names: names, shapes: shapes)
 
@@ -70,9 +74,9 @@ package struct LayerCatalog: Sendable {
         bufferNames = buffers
 
         let readable = Set(layers.lazy.map(\.name)).subtracting(buffers)
-        var inputs = Set(names.lazy.filter { readable.contains($0.full) && ModelFamily.isMLPInput($0) }.map(\.full))
+        var inputs = Set(names.lazy.filter { readable.contains($0.full) && families.isMLPInput($0) }.map(\.full))
         if inputs.isEmpty {
-            inputs = Set(names.lazy.filter { readable.contains($0.full) && ModelFamily.isFusedMLPInput($0) }.map(\.full))
+            inputs = Set(names.lazy.filter { readable.contains($0.full) && families.isFusedMLPInput($0) }.map(\.full))
         }
         mlpInputNames = inputs
     }
@@ -85,10 +89,10 @@ package struct LayerCatalog: Sendable {
     package var defaultLayers: [Layer] {
         let matrices = weightMatrices
         let chosen: [Layer]
-        switch family {
-        case .chain: chosen = Array(matrices.dropFirst().dropLast())
-        case .unknown: chosen = []
-        default: chosen = matrices.filter { mlpInputNames.contains($0.name) }
+        switch family.defaultLayers {
+        case .mlpInputs: chosen = matrices.filter { mlpInputNames.contains($0.name) }
+        case .innerLayers: chosen = Array(matrices.dropFirst().dropLast())
+        case .all: chosen = matrices
         }
         return chosen.isEmpty ? matrices : chosen
     }

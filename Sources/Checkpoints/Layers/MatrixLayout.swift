@@ -72,11 +72,7 @@ struct OrientationRules {
 
     private func anyLayout(of name: TensorName, shape: [Int]) -> MatrixLayout? {
         guard shape.count >= 2, !shape.contains(0) else { return nil }
-        switch family {
-        case .grokking: if let layout = grokkingLayout(of: name, shape: shape) { return layout }
-        case .transformerLens: if let layout = transformerLensLayout(of: name, shape: shape) { return layout }
-        default: break
-        }
+        if let layout = family.layout?(name, shape) { return layout }
         if shape.count == 2 {
             let isReversed = storesConv1D && Self.conv1DNames.contains(name.moduleName) && name.last == "weight"
             return isReversed || isEmbedding(name)
@@ -84,27 +80,6 @@ struct OrientationRules {
         }
         if isEmbedding(name) || Self.isToken(name) || Self.isExpertStack(name) { return nil }
         return .convolution(out: shape[0], in: shape[1], kernel: shape[2...].reduce(1, *))
-    }
-
-    /// W_E is [d_model, vocab], heads are [head, d_head, d_model], W_O, W_in and W_out are [out, in].
-    private func grokkingLayout(of name: TensorName, shape: [Int]) -> MatrixLayout? {
-        switch (name.last, shape.count) {
-        case ("W_pos", 2), ("W_U", 2): .transposed(blocks: 1, in: shape[0], out: shape[1])
-        case ("W_K", 3), ("W_Q", 3), ("W_V", 3): .asStored(out: shape[0] * shape[1], in: shape[2])
-        default: nil
-        }
-    }
-
-    /// All weights are [in, out], of heads [head, d_model, d_head], W_O [head, d_head, d_model].
-    private func transformerLensLayout(of name: TensorName, shape: [Int]) -> MatrixLayout? {
-        switch (name.last, shape.count) {
-        case ("W_E", 2), ("W_pos", 2), ("W_U", 2), ("W_in", 2), ("W_gate", 2), ("W_out", 2), ("W_E_pos", 2):
-            .transposed(blocks: 1, in: shape[0], out: shape[1])
-        case ("W_Q", 3), ("W_K", 3), ("W_V", 3), ("_W_K", 3), ("_W_V", 3):
-            .transposed(blocks: shape[0], in: shape[1], out: shape[2])
-        case ("W_O", 3): .transposed(blocks: 1, in: shape[0] * shape[1], out: shape[2])
-        default: nil
-        }
     }
 
     private static let embeddingNames: Set<Substring> = [

@@ -1,22 +1,22 @@
-/// A tensor's name taken apart at its dots, without the prefixes that training wrappers put in front.
-struct TensorName {
+/// A tensor's name taken apart at its dots, without the prefixes that training wrappers and base models put in front.
+package struct TensorName: Sendable {
     /// The name in the checkpoint.
-    let full: String
-    /// The name without `module.`, `_orig_mod.`, `model.` and `transformer.` at its front.
-    let bare: Substring
+    package let full: String
+    /// The name without ``ModelFamilies/prefixes`` at its front.
+    package let bare: Substring
     /// The parts of the bare name between the dots.
-    let parts: [Substring]
+    package let parts: [Substring]
 
-    private static let prefixes = ["module.", "_orig_mod.", "model.", "transformer."]
+    private static let prefixes = ModelFamilies.standard.prefixes
 
-    init(_ full: String) {
+    package init(_ full: String) {
         self.full = full
         bare = Self.withoutPrefixes(full).last ?? full[...]
         parts = bare.split(separator: ".", omittingEmptySubsequences: false)
     }
 
     /// The name as it is, then with one prefix after the other taken away: what a pattern may match.
-    static func withoutPrefixes(_ name: String) -> [Substring] {
+    package static func withoutPrefixes(_ name: String) -> [Substring] {
         var names = [name[...]]
         while let current = names.last, let prefix = prefixes.first(where: { current.hasPrefix($0) }),
             current.utf8.count > prefix.utf8.count
@@ -27,14 +27,14 @@ struct TensorName {
     }
 
     /// The last part, `weight` or `bias` as a rule.
-    var last: Substring { parts.last ?? "" }
+    package var last: Substring { parts.last ?? "" }
 
     /// The parts that name the module, without a closing `weight`.
-    var module: ArraySlice<Substring> { last == "weight" ? parts.dropLast() : parts[...] }
+    package var module: ArraySlice<Substring> { last == "weight" ? parts.dropLast() : parts[...] }
 
     /// The name of the module itself, `c_fc` in `h.0.mlp.c_fc.weight`.
-    var moduleName: Substring { module.last ?? "" }
+    package var moduleName: Substring { module.last ?? "" }
 
     /// Whether a part is a number, as in the names of a stack of blocks.
-    var isNumbered: Bool { parts.contains { !$0.isEmpty && $0.utf8.allSatisfy { (48...57).contains($0) } } }
+    package var isNumbered: Bool { parts.contains { !$0.isEmpty && $0.utf8.allSatisfy { (48...57).contains($0) } } }
 }

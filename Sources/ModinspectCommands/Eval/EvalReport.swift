@@ -66,7 +66,7 @@ extension EvaluatedCheckpoint {
     init(_ model: LoadedModel, sha256: String?, samples: Int, isRunningText: Bool, _ outcome: Outcome) {
         path = model.checkpoint.path
         self.sha256 = sha256
-        family = model.catalog.family.rawValue
+        family = model.catalog.family.name
         architecture = model.architecture?.description
         self.samples = samples
         answers = outcome.total.count

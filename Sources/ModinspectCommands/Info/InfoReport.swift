@@ -88,7 +88,7 @@ extension CheckpointInfo {
         container = checkpoint.container
         member = checkpoint.member
         key = checkpoint.key
-        family = catalog.family.rawValue
+        family = catalog.family.name
         familySource = catalog.familySource.rawValue
         foreignGlobals = checkpoint.foreignGlobals
         tied = checkpoint.tensors.tied

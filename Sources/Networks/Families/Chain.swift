@@ -24,7 +24,7 @@ package enum Chain {
         if let kept = try kept(in: checkpoint) { return (kept, .archive) }
         guard catalog.family == .chain else {
             throw NetworkError(
-                "is of no family that can be run", found: "\(catalog.family.rawValue)",
+                "is of no family that can be run", found: "\(catalog.family.name)",
                 hint: "--arch 'fc1,relu,fc2' describes a plain chain of its modules")
         }
         var elements: [Architecture.Element] = []

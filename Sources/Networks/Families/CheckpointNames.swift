@@ -7,11 +7,9 @@ struct CheckpointNames: Sendable {
     /// What is in front of the names of the model's body.
     private var prefix = ""
 
-    private static let prefixes = ["module.", "_orig_mod.", "model.", "transformer.", "gpt_neox."]
-
     init(_ checkpoint: Checkpoint) {
         for tensor in checkpoint.tensors {
-            let bare = Self.bare(tensor.name)
+            let bare = TensorName(tensor.name).bare
             if fullNames[bare] == nil {
                 fullNames[bare] = tensor.name
             } else {
@@ -20,14 +18,6 @@ struct CheckpointNames: Sendable {
             let front = tensor.name.dropLast(bare.count)
             if front.utf8.count > prefix.utf8.count { prefix = String(front) }
         }
-    }
-
-    private static func bare(_ name: String) -> Substring {
-        var bare = name[...]
-        while let prefix = prefixes.first(where: { bare.hasPrefix($0) }), bare.utf8.count > prefix.utf8.count {
-            bare = bare.dropFirst(prefix.count)
-        }
-        return bare
     }
 
     /// Whether the model has the tensor.

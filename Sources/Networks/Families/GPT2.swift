@@ -4,16 +4,19 @@ import Checkpoints
 ///
 /// Source: transformers' `models/gpt2`. nanoGPT has the same names, its matrices [out, in], and may have no biases.
 enum GPT2 {
-    static func description(
-        _ settings: Configuration, names: CheckpointNames, checkpoint: Checkpoint, catalog: LayerCatalog
-    ) throws(NetworkError) -> TransformerDescription {
+    static let family = RunnableFamily(
+        .gpt2, modelTypes: ["gpt2"], mlpWidth: MLPWidthSetting("n_inner", standard: 4, of: ["n_embd", "hidden_size"]),
+        description: description)
+
+    private static func description(_ source: FamilySource) throws(NetworkError) -> TransformerDescription {
+        let (settings, names, checkpoint) = (source.settings, source.names, source.checkpoint)
         let width = try settings.requiredSize("n_embd", "hidden_size")
         let heads = try settings.requiredSize("n_head", "num_attention_heads")
         let dimension = try HeadSizes.dimension(settings, width: width, heads: heads, names: ("n_head", "n_embd"))
         let table = checkpoint[try names.fullName("wpe.weight")]
         let positions = try settings.size("n_positions", "max_position_embeddings") ?? table?.shape.first ?? 1
 
-        let layout = try layout(names, catalog)
+        let layout = try layout(names, source.catalog)
         let isBiased = layout == .inOut || names.parts(ofBlocks: "h").contains { $0.part.hasSuffix(".bias") && $0.part != "attn.bias" }
         let scale = try settings.flag("scale_attn_weights") ?? true ? Float(1 / Double(dimension).squareRoot()) : 1
         let isDivided = try settings.flag("scale_attn_by_inverse_layer_idx") ?? false

@@ -4,7 +4,12 @@ import Checkpoints
 ///
 /// Source: transformers' `models/gpt_neox`.
 enum GPTNeoX {
-    static func description(_ settings: Configuration) throws(NetworkError) -> TransformerDescription {
+    static let family = RunnableFamily(.gptNeox, modelTypes: ["gpt_neox"], mlpWidth: MLPWidthSetting("intermediate_size")) {
+        source throws(NetworkError) in
+        try description(source.settings)
+    }
+
+    private static func description(_ settings: Configuration) throws(NetworkError) -> TransformerDescription {
         let width = try settings.requiredSize("hidden_size")
         let heads = try settings.requiredSize("num_attention_heads")
         let dimension = try HeadSizes.dimension(settings, width: width, heads: heads, names: ("num_attention_heads", "hidden_size"))

@@ -1,8 +1,15 @@
+import Checkpoints
+
 /// Gemma, the first: Llama with scaled embeddings, norms around 1 and GELU by tanh.
 ///
 /// Source: transformers' `models/gemma`.
 enum Gemma {
-    static func description(_ settings: Configuration) throws(NetworkError) -> TransformerDescription {
+    static let family = RunnableFamily(.gemma, modelTypes: ["gemma"], mlpWidth: MLPWidthSetting("intermediate_size")) {
+        source throws(NetworkError) in
+        try description(source.settings)
+    }
+
+    private static func description(_ settings: Configuration) throws(NetworkError) -> TransformerDescription {
         if try settings.flag("use_bidirectional_attention") ?? false {
             throw settings.problem("attention to later tokens cannot be run", "use_bidirectional_attention", expected: "false")
         }

@@ -6,7 +6,11 @@ import Checkpoints
 /// W_E [width, tokens], W_pos [positions, width], W_Q, W_K and W_V [heads, head dimension, width], W_O [width, heads * head dimension],
 /// W_in [neurons, width], W_out [width, neurons], W_U [width, answers]. Blocks of attention alone are called `attn_blocks`.
 enum Grokking {
-    static func description(names: CheckpointNames, checkpoint: Checkpoint) throws(NetworkError) -> TransformerDescription {
+    static let family = RunnableFamily(.grokking, modelTypes: []) { source throws(NetworkError) in
+        try description(names: source.names, checkpoint: source.checkpoint)
+    }
+
+    private static func description(names: CheckpointNames, checkpoint: Checkpoint) throws(NetworkError) -> TransformerDescription {
         let width = try shape("embed.W_E", ["width", "tokens"], names, checkpoint)[0]
         let positions = try shape("pos_embed.W_pos", ["positions", "width"], names, checkpoint)[0]
         let blockName = names.blocks("blocks") == 0 && names.blocks("attn_blocks") > 0 ? "attn_blocks" : "blocks"

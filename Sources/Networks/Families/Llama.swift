@@ -1,8 +1,15 @@
+import Checkpoints
+
 /// Llama and the base of the families that share its names: rotary positions, RMS norm, gated MLP, grouped queries.
 ///
 /// Source: transformers' `models/llama`.
 enum Llama {
-    static func description(_ settings: Configuration) throws(NetworkError) -> TransformerDescription {
+    static let family = RunnableFamily(.llama, modelTypes: ["llama"], mlpWidth: MLPWidthSetting("intermediate_size")) {
+        source throws(NetworkError) in
+        try description(source.settings)
+    }
+
+    private static func description(_ settings: Configuration) throws(NetworkError) -> TransformerDescription {
         let attentionBias = try settings.flag("attention_bias") ?? false
         return try description(
             settings, Differences(inputBias: attentionBias, outputBias: attentionBias, mlpBias: try settings.flag("mlp_bias") ?? false))

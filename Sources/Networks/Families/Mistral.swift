@@ -1,8 +1,15 @@
+import Checkpoints
+
 /// Mistral: Llama with attention to a window of positions in every block.
 ///
 /// Source: transformers' `models/mistral`.
 enum Mistral {
-    static func description(_ settings: Configuration) throws(NetworkError) -> TransformerDescription {
+    static let family = RunnableFamily(.mistral, modelTypes: ["mistral"], mlpWidth: MLPWidthSetting("intermediate_size")) {
+        source throws(NetworkError) in
+        try description(source.settings)
+    }
+
+    private static func description(_ settings: Configuration) throws(NetworkError) -> TransformerDescription {
         let length = settings.states("sliding_window") ? try settings.size("sliding_window") : 4096
         return try Llama.description(
             settings, Llama.Differences(standardKeyHeads: 8, window: length.map { ($0, .all) }))

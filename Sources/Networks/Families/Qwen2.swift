@@ -1,8 +1,15 @@
+import Checkpoints
+
 /// Qwen 2 and 2.5: Llama with biases on queries, keys and values, and a window in some blocks.
 ///
 /// Source: transformers' `models/qwen2`.
 enum Qwen2 {
-    static func description(_ settings: Configuration) throws(NetworkError) -> TransformerDescription {
+    static let family = RunnableFamily(.qwen2, modelTypes: ["qwen2"], mlpWidth: MLPWidthSetting("intermediate_size")) {
+        source throws(NetworkError) in
+        try description(source.settings)
+    }
+
+    private static func description(_ settings: Configuration) throws(NetworkError) -> TransformerDescription {
         try Llama.description(
             settings, Llama.Differences(inputBias: true, standardKeyHeads: 32, window: try window(settings)))
     }

@@ -1,65 +1,72 @@
 import Checkpoints
 
 /// The transformers that can be run: from a checkpoint's configuration and names to a network.
-package enum TransformerFamilies {
-    /// The values of `model_type` in `config.json` that are known; the Grokking repository's models have no configuration.
-    package static let modelTypes = ["gpt2", "gpt_neox", "llama", "mistral", "qwen2", "gemma"]
+package struct TransformerFamilies: Sendable {
+    package let families: [RunnableFamily]
+
+    /// The families of this program. A family belongs here and, with its names, among ``ModelFamilies/standard``.
+    package static let standard = TransformerFamilies([
+        GPT2.family, GPTNeoX.family, Llama.family, Mistral.family, Qwen2.family, Gemma.family, Grokking.family,
+    ])
+
+    package init(_ families: [RunnableFamily]) { self.families = families }
+
+    /// These families and another one, which goes before them.
+    package func adding(_ family: RunnableFamily) -> TransformerFamilies { TransformerFamilies([family] + families) }
+
+    /// What checkpoints are recognised as: these families, and those that are known and cannot be run.
+    package var models: ModelFamilies {
+        families.reversed().map(\.family).reduce(.standard) { $0.families.contains($1) ? $0 : $0.adding($1) }
+    }
+
+    /// The values of `model_type` in `config.json` that run.
+    package var modelTypes: [String] { families.flatMap(\.modelTypes) }
 
     /// The network of a transformer, its parameters read from the checkpoint.
     ///
     /// - Returns: nil where neither the configuration nor the names are a transformer's.
     /// - Throws: ``NetworkError`` for a transformer of another family, settings that are missing, out of range or cannot be run, and
     ///   tensors that are missing or have another shape.
-    package static func network(of checkpoint: Checkpoint, catalog: LayerCatalog) throws(NetworkError) -> Network? {
-        let names = CheckpointNames(checkpoint)
-        guard let description = try description(of: checkpoint, names: names, catalog: catalog) else { return nil }
-        let stored = names.blocks(description.blockName)
-        guard description.blocks <= stored else {
-            throw NetworkError(
-                "the configuration has more blocks than the checkpoint", subject: "config.json",
-                expected: "at most \(stored)", found: "\(description.blocks)")
-        }
-        return try TransformerBuilder.network(of: description, names: names, checkpoint: checkpoint, catalog: catalog)
+    package static func network(
+        of checkpoint: Checkpoint, catalog: LayerCatalog, families: TransformerFamilies = .standard
+    ) throws(NetworkError) -> Network? {
+        guard catalog.family.hasBlocks else { return nil }
+        let (family, settings) = try families.family(of: checkpoint, catalog: catalog)
+        return try family.network(
+            FamilySource(settings: settings, names: CheckpointNames(checkpoint), checkpoint: checkpoint, catalog: catalog))
     }
 
-    private static func description(
-        of checkpoint: Checkpoint, names: CheckpointNames, catalog: LayerCatalog
-    ) throws(NetworkError) -> TransformerDescription? {
-        if catalog.family == .grokking { return try Grokking.description(names: names, checkpoint: checkpoint) }
-        guard let configuration = checkpoint.configuration else {
-            guard catalog.family.hasBlocks else { return nil }
-            throw withoutConfiguration(catalog)
+    /// The family that builds the network of a checkpoint, and the settings that it reads.
+    private func family(
+        of checkpoint: Checkpoint, catalog: LayerCatalog
+    ) throws(NetworkError) -> (RunnableFamily, Configuration) {
+        if let family = families.first(where: { $0.family == catalog.family }), family.modelTypes.isEmpty {
+            return (family, Configuration([:]))
         }
-        guard catalog.family.hasBlocks else { return nil }
+        guard let configuration = checkpoint.configuration else { throw withoutConfiguration(catalog) }
         let settings = try Configuration(configuration)
         guard let modelType = try settings.text("model_type") else {
             throw NetworkError("is missing", subject: "config.json: 'model_type'", expected: known)
         }
-        guard modelTypes.contains(modelType) else {
+        guard let family = families.first(where: { $0.modelTypes.contains(modelType) }) else {
             throw settings.problem("models of this kind cannot be run", "model_type", expected: known)
         }
-        try checkWhatElseIsSaid(settings)
-        switch modelType {
-        case "gpt2": return try GPT2.description(settings, names: names, checkpoint: checkpoint, catalog: catalog)
-        case "gpt_neox": return try GPTNeoX.description(settings)
-        case "mistral": return try Mistral.description(settings)
-        case "qwen2": return try Qwen2.description(settings)
-        case "gemma": return try Gemma.description(settings)
-        default: return try Llama.description(settings)
-        }
+        try Self.checkWhatElseIsSaid(settings)
+        return (family, settings)
     }
 
-    private static let known = modelTypes.dropLast().joined(separator: ", ") + " or " + (modelTypes.last ?? "")
+    private var known: String { modelTypes.dropLast().joined(separator: ", ") + " or " + (modelTypes.last ?? "") }
 
-    private static func withoutConfiguration(_ catalog: LayerCatalog) -> NetworkError {
-        let family = catalog.family.rawValue
-        guard modelTypes.contains(family) else {
+    private func withoutConfiguration(_ catalog: LayerCatalog) -> NetworkError {
+        let family = catalog.family
+        guard families.contains(where: { $0.family == family }) else {
+            let named = families.filter(\.modelTypes.isEmpty).map(\.family.name)
             return NetworkError(
-                "models of this kind cannot be run", expected: "\(known) with a config.json, or grokking",
-                found: "\(family), by the tensors' names")
+                "models of this kind cannot be run", expected: "\(known) with a config.json, or \(named.joined(separator: ", "))",
+                found: "\(family.name), by the tensors' names")
         }
         return NetworkError(
-            "is missing", subject: "config.json", expected: "the model's settings beside its tensors, which are named as \(family)'s",
+            "is missing", subject: "config.json", expected: "the model's settings beside its tensors, which are named as \(family.name)'s",
             hint: "the number of heads cannot be seen from the tensors")
     }
 

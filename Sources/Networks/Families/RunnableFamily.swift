@@ -1,0 +1,73 @@
+import Checkpoints
+
+/// A family that can be run: how its checkpoints are recognised, and how their network is built. One entry of ``TransformerFamilies``.
+package struct RunnableFamily: Sendable {
+    /// The names, prefixes and layers of the family's checkpoints.
+    package let family: ModelFamily
+    /// The values of `model_type` that run, some or all of the family's; empty for a family whose tensors alone say all.
+    package let modelTypes: [String]
+    /// The settings that narrowing the MLPs has to change; nil where none say how wide they are.
+    let mlpWidth: MLPWidthSetting?
+    private let build: @Sendable (FamilySource) throws(NetworkError) -> Network
+
+    /// A family whose networks are built in a way of its own.
+    package init(
+        _ family: ModelFamily, modelTypes: [String], mlpWidth: MLPWidthSetting? = nil,
+        network: @escaping @Sendable (FamilySource) throws(NetworkError) -> Network
+    ) {
+        self.family = family
+        self.modelTypes = modelTypes
+        self.mlpWidth = mlpWidth
+        build = network
+    }
+
+    /// A family whose networks are described as data.
+    init(
+        _ family: ModelFamily, modelTypes: [String], mlpWidth: MLPWidthSetting? = nil,
+        description: @escaping @Sendable (FamilySource) throws(NetworkError) -> TransformerDescription
+    ) {
+        self.init(family, modelTypes: modelTypes, mlpWidth: mlpWidth) { source throws(NetworkError) in
+            let description = try description(source)
+            let stored = source.names.blocks(description.blockName)
+            guard description.blocks <= stored else {
+                throw NetworkError(
+                    "the configuration has more blocks than the checkpoint", subject: "config.json",
+                    expected: "at most \(stored)", found: "\(description.blocks)")
+            }
+            return try TransformerBuilder.network(
+                of: description, names: source.names, checkpoint: source.checkpoint, catalog: source.catalog)
+        }
+    }
+
+    /// The network of a checkpoint of the family.
+    ///
+    /// - Throws: ``NetworkError`` for settings that are missing, out of range or cannot be run, and tensors that are missing or have
+    ///   another shape.
+    func network(_ source: FamilySource) throws(NetworkError) -> Network { try build(source) }
+}
+
+/// What a family builds a network from.
+package struct FamilySource: Sendable {
+    /// The settings of `config.json`; none for a family whose tensors alone say all.
+    let settings: Configuration
+    let names: CheckpointNames
+    package let checkpoint: Checkpoint
+    package let catalog: LayerCatalog
+}
+
+/// The setting that says how wide the MLPs of a family are.
+package struct MLPWidthSetting: Sendable {
+    let key: String
+    /// The width where the setting is not written down, as a multiple of the model's width; nil where it must be.
+    var standard: (multiple: Int, of: [String])?
+
+    package init(_ key: String) { self.key = key }
+
+    /// - Parameters:
+    ///   - multiple: of the model's width, where the setting is not written down.
+    ///   - width: the settings that may hold the model's width.
+    package init(_ key: String, standard multiple: Int, of width: [String]) {
+        self.key = key
+        standard = (multiple, width)
+    }
+}

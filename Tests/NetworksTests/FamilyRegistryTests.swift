@@ -1,0 +1,48 @@
+import Checkpoints
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Networks
+
+struct FamilyRegistryTests {
+    @Test func everyFamilyThatRunsIsRecognisedByItsEntryAmongTheKnownFamilies() {
+        for runnable in TransformerFamilies.standard.families {
+            #expect(ModelFamilies.standard.families.contains(runnable.family), "\(runnable.family.name)")
+            #expect(Set(runnable.modelTypes).isSubset(of: runnable.family.modelTypes), "\(runnable.family.name)")
+        }
+    }
+
+    @Test func namesAndModelTypesBelongToOneFamily() {
+        let families = ModelFamilies.standard.families
+        #expect(Set(families.map(\.name)).count == families.count)
+        let types = families.flatMap(\.modelTypes)
+        #expect(Set(types).count == types.count)
+        #expect(families.allSatisfy { !$0.summary.isEmpty && !$0.hasBlocks || !$0.mlpInputs.isEmpty })
+    }
+
+    @Test func aFamilyThatIsAddedIsRecognisedAndBuilt() throws {
+        // GPT-2's names under a model_type of its own.
+        let own = ModelFamily("own", summary: "a test's", mlpInputs: ["c_fc"])
+        let families = TransformerFamilies.standard.adding(
+            RunnableFamily(own, modelTypes: ["own"]) { source throws(NetworkError) in try GPT2.family.network(source) })
+        let configuration = try String(contentsOfFile: Fixtures.path("gpt2-tiny/config.json"), encoding: .utf8)
+        let changed = configuration.replacingOccurrences(of: "\"model_type\": \"gpt2\"", with: "\"model_type\": \"own\"")
+        try #require(changed != configuration)
+        try TemporaryFolder.with { folder in
+            let names = try FileManager.default.contentsOfDirectory(atPath: Fixtures.path("gpt2-tiny")).filter { $0.hasPrefix("model.") }
+            for name in names {
+                try FileManager.default.copyItem(atPath: Fixtures.path("gpt2-tiny/" + name), toPath: folder + "/" + name)
+            }
+            try changed.write(toFile: folder + "/config.json", atomically: true, encoding: .utf8)
+            let checkpoint = try Checkpoint.open(folder)
+            let catalog = LayerCatalog(checkpoint, families: families.models)
+            #expect(catalog.family == own)
+            #expect(catalog.defaultLayers.allSatisfy { $0.name.hasSuffix("c_fc.weight") })
+            let network = try #require(try TransformerFamilies.network(of: checkpoint, catalog: catalog, families: families))
+            let same = try #require(try FamilyFixture.network("gpt2-tiny"))
+            #expect(network.nodes.map(\.site) == same.nodes.map(\.site))
+            #expect(throws: NetworkError.self) { try TransformerFamilies.network(of: checkpoint, catalog: LayerCatalog(checkpoint)) }
+        }
+    }
+}
