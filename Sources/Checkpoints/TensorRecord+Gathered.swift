@@ -6,6 +6,22 @@ extension TensorRecord {
     /// - Parameter selection: for each dimension the places to take, in their order; nil for all. Fewer entries than dimensions leave
     ///   the last ones whole. Places lie inside the tensor; a block type's last dimension cannot be selected from.
     package func gathered(_ selection: [[Int]?] = []) -> ByteRegion {
+        let stored = storedBytes(selection)
+        return isNegated ? Self.changingSigns(of: stored, dtype) : stored
+    }
+
+    /// The elements with the other sign: their upper bits flipped. Layouts without a negative zero keep zero, whose other pattern is NaN there.
+    private static func changingSigns(of region: ByteRegion, _ dtype: DType) -> ByteRegion {
+        let width = dtype.bytesPerBlock
+        let hasNegativeZero = dtype != .f8e4m3fnuz && dtype != .f8e5m2fnuz
+        var bytes = region.withUnsafeBytes { Array($0) }
+        for last in stride(from: width - 1, to: bytes.count, by: width) where hasNegativeZero || bytes[last] & 0x7F != 0 {
+            bytes[last] ^= 0x80
+        }
+        return ByteRegion(copying: bytes)
+    }
+
+    private func storedBytes(_ selection: [[Int]?]) -> ByteRegion {
         if strides == nil, selection.allSatisfy({ $0 == nil }) { return bytes }
         let width = dtype.bytesPerBlock
         let block = dtype.elementsPerBlock

@@ -34,6 +34,9 @@ extension TensorRecord {
             elements.lowerBound >= 0 && elements.upperBound <= elementCount && target.count == elements.count,
             "\(target.count) places for elements \(elements) of \(elementCount)")
         guard !elements.isEmpty, let output = target.baseAddress else { return }
+        defer {
+            if isNegated { for i in target.indices { output[i].negate() } }
+        }
         bytes.withUnsafeBytes { source in
             guard let base = source.baseAddress else { return }
             guard let strides else {
@@ -177,7 +180,7 @@ private struct StridedReader {
 }
 
 /// A number type that stored elements are converted to.
-private protocol ConversionTarget: BitwiseCopyable {
+private protocol ConversionTarget: BitwiseCopyable, SignedNumeric {
     /// Converts `count` elements that lie side by side; whole blocks for the block formats.
     static func convert(_ dtype: DType, _ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Self>, _ count: Int)
 }

@@ -12,6 +12,8 @@ package struct TensorRecord: Sendable {
     /// The bytes from the tensor's first element on. Contiguous tensors have exactly their bytes here; a strided
     /// one has the bytes from its first to its last element.
     package let bytes: ByteRegion
+    /// Whether the elements are the stored ones with the other sign, as PyTorch keeps views of conjugated imaginary parts.
+    package private(set) var isNegated = false
 
     /// A tensor whose elements lie in row-major order.
     ///
@@ -69,6 +71,16 @@ package struct TensorRecord: Sendable {
         self.shape = shape
         self.strides = Self.isRowMajor(shape: shape, strides: strides) ? nil : strides
         self.bytes = bytes
+    }
+
+    /// The same tensor with every sign changed. The bytes stay as they are; whoever reads the elements changes the signs.
+    ///
+    /// The type is one of those in which a sign is a bit.
+    func negated() -> TensorRecord {
+        precondition(dtype.isFloatingPoint && dtype.elementsPerBlock == 1, "a negated \(dtype.rawValue)")
+        var record = self
+        record.isNegated.toggle()
+        return record
     }
 
     /// The number of elements.

@@ -18,7 +18,7 @@ struct Document: Sendable {
         "man/modinspect-score.1", "man/modinspect-compare.1", "man/modinspect-eval.1", "man/modinspect-ablate.1",
         "man/modinspect-patch.1", "man/modinspect-circuit.1", "man/modinspect-init.1", "man/modinspect-finetune.1",
         "man/modinspect-permute.1", "man/modinspect-extract.1",
-        "man/modinspect-formats.5",
+        "man/modinspect-formats.5", "man/modinspect-tour.7", "man/modinspect-methods.7",
     ]
 
     /// The blocks between a line that `opens` and one that is `close`, without these.
@@ -48,9 +48,11 @@ struct Document: Sendable {
         }
     }
 
-    /// The Python sessions that the document shows.
+    /// The Python sessions that a manual page shows: literal blocks that begin with a prompt.
     var pythonSessions: [String] {
-        blocks(opening: { $0 == "```pycon" }, close: "```").map { $0.map(\.text).joined(separator: "\n") + "\n" }
+        blocks(opening: { $0.hasPrefix(".Bd -literal") }, close: ".Ed").filter { $0.first?.text.hasPrefix(">>> ") ?? false }.map {
+            $0.map { Document.plain(mdoc: $0.text) }.joined(separator: "\n") + "\n"
+        }
     }
 
     /// A line of a literal block without the escapes of roff.

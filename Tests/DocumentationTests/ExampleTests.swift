@@ -20,8 +20,8 @@ import Testing
         (try? BuiltCommand.shell("python3 -c 'import numpy, pandas, scipy, networkx'").status) == 0
 
     @Test(.enabled(if: hasPythonModules, "needs numpy, pandas, scipy and networkx"))
-    func pythonSessionsPrintWhatTheReadmeShows() throws {
-        let document = try Document("README.md")
+    func pythonSessionsPrintWhatTheTourShows() throws {
+        let document = try Document("man/modinspect-tour.7")
         try Session.with { session in
             _ = try session.outputs(of: document.examples.filter { $0.command.contains(" -o ") }.map(\.command))
             for text in document.pythonSessions {
@@ -32,8 +32,8 @@ import Testing
         }
     }
 
-    @Test func theReadmeHasAPythonSession() throws {
-        #expect(try Document("README.md").pythonSessions.contains { $0.contains(">>> ") })
+    @Test func theTourHasAPythonSession() throws {
+        #expect(try Document("man/modinspect-tour.7").pythonSessions.contains { $0.contains(">>> ") })
     }
 
     @Test(arguments: ["bash", "zsh", "fish"]) func completionScriptsParse(shell: String) throws {

@@ -45,13 +45,16 @@ import Testing
         for line in help.text.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
     }
 
+    /// Five columns before, as mandoc and groff indent a page. What a command writes fills a terminal by itself; where the tour shows it,
+    /// it may reach that far.
     @Test(arguments: Document.paths.dropFirst()) func literalBlocksFitATerminalOf80Columns(path: String) throws {
+        let outputs = path.hasSuffix("tour.7") ? Set(try Document(path).examples.flatMap(\.output)) : []
         var isLiteral = false
         for line in try Document(path).lines {
             if line.hasPrefix(".Bd -literal") { isLiteral = true }
             if line == ".Ed" { isLiteral = false }
-            // Five columns before, as mandoc and groff indent a page.
-            if isLiteral { #expect(Document.plain(mdoc: line).count <= 75, "\(line)") }
+            let text = Document.plain(mdoc: line)
+            if isLiteral { #expect(text.count <= (outputs.contains(text) ? 80 : 75), "\(line)") }
         }
     }
 }

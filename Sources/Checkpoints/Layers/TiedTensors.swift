@@ -24,11 +24,13 @@ private struct View: Hashable {
     let dtype: DType
     let shape: [Int]
     let strides: [Int]?
+    let isNegated: Bool
 
     init(_ tensor: TensorRecord) {
         count = tensor.bytes.count
         dtype = tensor.dtype
         shape = tensor.shape
         strides = tensor.strides
+        isNegated = tensor.isNegated
     }
 }

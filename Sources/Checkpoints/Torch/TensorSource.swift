@@ -2,21 +2,35 @@ import Archives
 
 /// What a pickle says about one tensor or array, before anything of it is checked.
 enum TensorSource {
-    /// A view into a PyTorch storage; `dtype` is named where the storage has no type.
-    case view(storage: PickleValue, offset: PickleValue, size: PickleValue, stride: PickleValue, dtype: PickleValue?)
+    case view(TensorView)
     /// A numpy array.
     case array(NumpyArray)
+    /// A tensor that the unpickler would convert to a named type as it moves it to its device.
+    indirect case converted(TensorSource, dtype: PickleValue)
     /// A tensor that is not read; the reason in words.
     case refused(String)
 
     /// The number of dimensions; 0 where it is not known.
     func rank(in pickle: Pickle) -> Int {
         switch self {
-        case .view(_, _, let size, _, _): pickle.sequence(size)?.count ?? 0
+        case .view(let view): pickle.sequence(view.size)?.count ?? 0
         case .array(let array): array.shape.flatMap { pickle.sequence($0)?.count } ?? 0
+        case .converted(let source, _): source.rank(in: pickle)
         case .refused: 0
         }
     }
+}
+
+/// A view into a PyTorch storage.
+struct TensorView {
+    let storage: PickleValue
+    let offset: PickleValue
+    let size: PickleValue
+    let stride: PickleValue
+    /// Named where the storage has no type of its own.
+    var dtype: PickleValue?
+    /// A dictionary of what else PyTorch keeps about a tensor: its negative bit and its conjugate bit.
+    var metadata: PickleValue?
 }
 
 /// A problem with one tensor, still without the file's and the tensor's name.
@@ -31,8 +45,46 @@ extension Pickle {
     /// The tensor or array that a value would become, or nil for other data.
     func tensorSource(_ value: PickleValue) -> TensorSource? {
         guard let object = object(value) else { return nil }
-        if let array = numpyArray(object) { return array }
-        return tensorSource(callable: object.callable, arguments: object.arguments, depth: 0)
+        return tensorSource(object, depth: 0)
+    }
+
+    private func tensorSource(_ object: Object, depth: Int) -> TensorSource? {
+        let source = numpyArray(object) ?? tensorSource(callable: object.callable, arguments: object.arguments, depth: depth)
+        guard let source else { return nil }
+        if let change = change(to: object) { return .refused(change) }
+        return source
+    }
+
+    /// What the unpickler would do to a tensor after making it that may change its elements; nil where they stay.
+    private func change(to object: Object) -> String? {
+        if !object.items.isEmpty || !object.appended.isEmpty { return "changed after it is made, which is not executed" }
+        guard let state = object.state, global(object.callable)?.name != "_reconstruct" else { return nil }
+        return change(byState: state)
+    }
+
+    /// Attributes and hooks leave a tensor's elements; its data and a tuple of another tensor's parts do not.
+    private func change(byState state: PickleValue) -> String? {
+        let refusal = "given a state that is not understood"
+        func holdsData(_ value: PickleValue) -> Bool {
+            guard case .dictionary(let index) = value else { return false }
+            return stride(from: 0, to: dictionaries[index].count, by: 2).contains { text(dictionaries[index][$0]) == "data" }
+        }
+        switch state {
+        case .none: return nil
+        case .dictionary: return holdsData(state) ? refusal : nil
+        case .tuple:
+            let parts = tuple(state) ?? []
+            switch parts.count {
+            // Attributes and slots.
+            case 2: return parts.contains(where: holdsData) ? refusal : nil
+            // Whether it has a gradient, whether it is a leaf, and its hooks.
+            case 3: return nil
+            default: return refusal
+            }
+        // Hooks by themselves, in an ordered dictionary.
+        case .object: return isDictionary(state) ? nil : refusal
+        default: return refusal
+        }
     }
 
     /// The name of what a value would be made by: `os.system`.
@@ -57,28 +109,42 @@ extension Pickle {
         switch name {
         case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2":
             guard parts.count >= 4 else { return .refused("\(name) has too few arguments") }
+            guard parts.count <= 7 else { return .refused("\(name) has too many arguments") }
             return .view(
-                storage: parts[first], offset: parts[first + 1], size: parts[first + 2], stride: parts[first + 3], dtype: nil)
+                TensorView(
+                    storage: parts[first], offset: parts[first + 1], size: parts[first + 2], stride: parts[first + 3],
+                    metadata: parts.count > 6 ? parts[first + 6] : nil))
         case "torch._utils._rebuild_tensor_v3":
             guard parts.count >= 7 else { return .refused("\(name) has too few arguments") }
+            guard parts.count <= 8 else { return .refused("\(name) has too many arguments") }
             return .view(
-                storage: parts[first], offset: parts[first + 1], size: parts[first + 2], stride: parts[first + 3],
-                dtype: parts[first + 6])
-        case "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state", "torch.nn.parameter.Parameter",
-            "torch.nn.parameter.Buffer", "torch._utils._rebuild_device_tensor_from_cpu_tensor",
-            "torch._utils._rebuild_device_tensor_from_numpy", "torch._utils._rebuild_xla_tensor":
-            guard let inner = parts.first, let object = object(inner) else { return .refused("\(name) without a tensor") }
-            if let array = numpyArray(object) { return array }
-            return tensorSource(callable: object.callable, arguments: object.arguments, depth: depth + 1)
-                ?? .refused("made by \(callableName(object.callable)), which is not executed")
+                TensorView(
+                    storage: parts[first], offset: parts[first + 1], size: parts[first + 2], stride: parts[first + 3],
+                    dtype: parts[first + 6], metadata: parts.count > 7 ? parts[first + 7] : nil))
+        case "torch._utils._rebuild_parameter", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer":
+            return innerSource(parts, of: name, depth: depth)
+        case "torch._utils._rebuild_parameter_with_state":
+            if parts.count > 3, let change = change(byState: parts[first + 3]) { return .refused(change) }
+            return innerSource(parts, of: name, depth: depth)
+        case "torch._utils._rebuild_device_tensor_from_cpu_tensor", "torch._utils._rebuild_device_tensor_from_numpy",
+            "torch._utils._rebuild_xla_tensor":
+            let source = innerSource(parts, of: name, depth: depth)
+            return parts.count > 1 ? .converted(source, dtype: parts[first + 1]) : source
         case "torch._tensor._rebuild_from_type_v2", "torch._tensor._rebuild_from_type":
             guard parts.count >= 3 else { return .refused("\(name) has too few arguments") }
+            if parts.count > 3, let change = change(byState: parts[first + 3]) { return .refused(change) }
             return tensorSource(callable: parts[first], arguments: parts[first + 2], depth: depth + 1)
                 ?? .refused("made by \(callableName(parts[first])), which is not executed")
         default:
             guard let kind = Self.unreadTensors[name] else { return nil }
             return .refused("\(kind) (\(name)) is not supported")
         }
+    }
+
+    /// The tensor that the first argument of a function is.
+    private func innerSource(_ arguments: ArraySlice<PickleValue>, of name: String, depth: Int) -> TensorSource {
+        guard let inner = arguments.first, let object = object(inner) else { return .refused("\(name) without a tensor") }
+        return tensorSource(object, depth: depth + 1) ?? .refused("made by \(callableName(object.callable)), which is not executed")
     }
 
     private static let unreadTensors = [

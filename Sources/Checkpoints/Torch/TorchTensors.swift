@@ -44,22 +44,57 @@ final class TorchTensors {
         switch source {
         case .refused(let reason): throw TensorProblem(problem: reason)
         case .array(let array): return try record(name: name, array: array)
-        case .view(let storageValue, let offset, let size, let stride, let dtypeValue):
-            let storage = try storage(storageValue)
-            let dtype = try dtype(of: storage, named: dtypeValue)
-            guard let shape = pickle.integers(size, limit: Self.rankLimit), let strides = pickle.integers(stride, limit: Self.rankLimit)
-            else { throw TensorProblem(problem: "its shape or strides are no integers") }
-            guard let offset = pickle.integer(offset) else { throw TensorProblem(problem: "its offset is no integer") }
-            let record = try TensorRecord(
-                name: name, dtype: dtype, shape: shape, strides: strides, offset: offset, storage: storage.bytes)
-            // An expanded view takes no bytes of the file, but whoever asks for its elements needs memory for all of them.
-            let limit = max(Self.expandedLimit, storage.bytes.count)
-            guard record.elementCount <= limit else {
+        case .view(let view): return try record(name: name, view: view)
+        case .converted(let source, let value):
+            let record = try record(name: name, source: source)
+            let dtype = try dtype(named: value)
+            // PyTorch itself widens what numpy lacks: narrowing it again changes nothing.
+            guard dtype == record.dtype || (record.dtype == .f32 && [.f16, .bf16].contains(dtype)) else {
                 throw TensorProblem(
-                    problem: "an expanded view with too many elements", expected: "at most \(limit)", found: "\(record.elementCount)")
+                    problem: "would be converted as it is read", expected: "elements of \(record.dtype.rawValue)", found: dtype.rawValue)
             }
             return record
         }
+    }
+
+    private func record(name: String, view: TensorView) throws -> TensorRecord {
+        let storage = try storage(view.storage)
+        let dtype = try dtype(of: storage, named: view.dtype)
+        guard let shape = pickle.integers(view.size, limit: Self.rankLimit),
+            let strides = pickle.integers(view.stride, limit: Self.rankLimit)
+        else { throw TensorProblem(problem: "its shape or strides are no integers") }
+        guard let offset = pickle.integer(view.offset) else { throw TensorProblem(problem: "its offset is no integer") }
+        let record = try TensorRecord(
+            name: name, dtype: dtype, shape: shape, strides: strides, offset: offset, storage: storage.bytes)
+        // An expanded view takes no bytes of the file, but whoever asks for its elements needs memory for all of them.
+        let limit = max(Self.expandedLimit, storage.bytes.count)
+        guard record.elementCount <= limit else {
+            throw TensorProblem(
+                problem: "an expanded view with too many elements", expected: "at most \(limit)", found: "\(record.elementCount)")
+        }
+        guard try hasNegativeBit(view.metadata) else { return record }
+        guard dtype.isFloatingPoint else {
+            throw TensorProblem(
+                problem: "has its negative bit set", expected: "a floating-point type with it", found: dtype.rawValue)
+        }
+        return record.negated()
+    }
+
+    /// Whether a tensor's metadata set its negative bit. PyTorch asks for the key alone, whatever its value.
+    ///
+    /// - Throws: ``TensorProblem`` for everything else that the metadata say.
+    private func hasNegativeBit(_ metadata: PickleValue?) throws(TensorProblem) -> Bool {
+        guard let metadata else { return false }
+        if case .none = metadata { return false }
+        let refusal = "has metadata that are not understood"
+        guard pickle.isDictionary(metadata), let members = pickle.members(metadata),
+            members.count == pickle.memberBound(metadata)
+        else { throw TensorProblem(problem: refusal, expected: "a dictionary with 'neg' at most") }
+        if members.contains(where: { $0.key == "conj" }) { throw TensorProblem(problem: "is a conjugate view, which is not supported") }
+        if let other = members.first(where: { $0.key != "neg" || !$0.hasTextKey }) {
+            throw TensorProblem(problem: refusal, expected: "'neg' at most", found: "'\(other.key)'")
+        }
+        return !members.isEmpty
     }
 
     private static let rankLimit = 64
@@ -71,14 +106,16 @@ final class TorchTensors {
 
 extension TorchTensors {
     private func dtype(of storage: Storage, named value: PickleValue?) throws(TensorProblem) -> DType {
-        if let value {
-            guard let global = pickle.global(value) else { throw TensorProblem(problem: "its dtype has no name") }
-            guard case .elements(let dtype)? = TorchStorageType(dtype: global) else {
-                throw TensorProblem(problem: "its dtype \(global.qualifiedName) is not supported")
-            }
-            return dtype
-        }
+        if let value { return try dtype(named: value) }
         guard case .elements(let dtype) = storage.type else { throw TensorProblem(problem: "its storage has no element type") }
+        return dtype
+    }
+
+    private func dtype(named value: PickleValue) throws(TensorProblem) -> DType {
+        guard let global = pickle.global(value) else { throw TensorProblem(problem: "its dtype has no name") }
+        guard case .elements(let dtype)? = TorchStorageType(dtype: global) else {
+            throw TensorProblem(problem: "its dtype \(global.qualifiedName) is not supported")
+        }
         return dtype
     }
 
