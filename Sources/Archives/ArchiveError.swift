@@ -1,3 +1,5 @@
+import Text
+
 /// Why a file or an archive could not be read or written. Its description is one line without the file's name, which the caller knows.
 package struct ArchiveError: Error, Sendable, CustomStringConvertible {
     /// The archive's member that the problem is about.

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// Why a checkpoint could not be read. Its description is one line: `PATH: what, expected X, found Y`.
 package struct CheckpointError: Error, Sendable, CustomStringConvertible {

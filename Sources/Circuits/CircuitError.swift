@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// Why a circuit cannot be looked for. Its description is one line without the checkpoint's path.
 package struct CircuitError: Error, Sendable, Equatable, CustomStringConvertible {

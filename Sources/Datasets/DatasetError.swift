@@ -1,5 +1,6 @@
 import Archives
 import Checkpoints
+import Text
 
 /// Why data could not be read. Its description is one line: `PATH: what, expected X, found Y`.
 package struct DatasetError: Error, Sendable, CustomStringConvertible {

@@ -1,6 +1,7 @@
 import Archives
 import Datasets
 import Networks
+import Text
 
 /// Data that a model cannot be given. Its description is one line that begins with the data's name.
 package struct DataFitError: Error, Sendable, CustomStringConvertible {

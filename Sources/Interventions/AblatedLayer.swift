@@ -3,6 +3,7 @@ import Checkpoints
 import Modularity
 import Networks
 import Tensors
+import Text
 
 /// A layer whose clusters are switched: where it is in the network, and which neurons are in which cluster.
 package struct AblatedLayer: Sendable {

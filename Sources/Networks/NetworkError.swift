@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// Shapes that do not go together; whoever knows the node says where.
 package struct ShapeProblem: Error, Sendable, Equatable {

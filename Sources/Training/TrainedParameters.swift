@@ -1,6 +1,7 @@
 import Checkpoints
 import Networks
 import Tensors
+import Text
 
 /// The parameters of a network that a run changes.
 package struct TrainedParameters: Sendable, Equatable {

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// Why a run cannot begin or go on. Its description is one line without the checkpoint's path.
 package struct TrainingError: Error, Sendable, Equatable, CustomStringConvertible {

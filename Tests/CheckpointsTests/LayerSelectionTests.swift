@@ -107,18 +107,6 @@ import Testing
         #expect { try model.select(["fc1.bias"]) } throws: { "\($0)" == "tensor 'fc1.bias' is no weight matrix" }
     }
 
-    @Test(arguments: [
-        ("*", "", true), ("a*c", "abc", true), ("a*c", "abcd", false), ("?", "é", true), ("[!a-c]x", "dx", true), ("[!a-c]x", "bx", false),
-        ("[]]", "]", true), ("[a", "[a", true), ("a**b", "ab", true), ("*.weight", "a.b.weight", true), ("", "", true), ("", "a", false),
-    ])
-    func globsMatchLikeAShells(pattern: String, name: String, matches: Bool) {
-        #expect(GlobPattern(pattern).matches(name) == matches)
-    }
-
-    @Test func aGlobOfManyStarsEnds() {
-        #expect(!GlobPattern(String(repeating: "a*", count: 200) + "b").matches(String(repeating: "a", count: 5000)))
-    }
-
     @Test func tiedTensorsAreTheSameBytes() throws {
         let storage = ByteRegion(copying: [UInt8](repeating: 0, count: 16))
         let tensors = try ["wte.weight", "lm_head.weight"].map { try TensorRecord(name: $0, dtype: .f32, shape: [2, 2], bytes: storage) }

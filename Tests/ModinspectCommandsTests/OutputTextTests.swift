@@ -34,27 +34,10 @@ import Testing
         #expect(TSV.unescaped(escaped) == field)
     }
 
-    @Test(arguments: [
-        (0.34125, "0.3412"), (-2.0, "-2.0000"), (0.0, "0.0000"), (0.00001, "1.0e-05"), (1e12, "1e+12"), (.nan, "nan"), (-.infinity, "-inf"),
-    ])
-    func numbersForEyesHaveFourDigits(value: Double, text: String) { #expect(ByteText.rounded(value) == text) }
-
-    @Test(arguments: [(4.0, "4"), (0.1, "0.1"), (1e300, "1e+300"), (-0.0, "-0"), (0.30000000000000004, "0.30000000000000004")])
-    func numbersForProgramsReadBack(value: Double, text: String) {
-        #expect(ByteText.shortest(value) == text)
-        #expect(Double(text) == value)
-    }
-
     @Test func tablesAreAlignedWithoutTrailingSpaces() {
         var table = TextTable([("name", .left), ("n", .right), ("x", .left)])
         table.add(["a\nb", "1", ""])
         table.add(["c", "100", "y"])
         #expect(table.text(indent: 1) == " name    n  x\n a\\nb    1\n c     100  y\n")
-    }
-
-    @Test func countsAreGrouped() {
-        #expect(ByteText.grouped(124_439_808) == "124,439,808")
-        #expect(ByteText.grouped(-1000) == "-1,000")
-        #expect(ByteText.grouped(999) == "999")
     }
 }

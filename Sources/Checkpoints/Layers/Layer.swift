@@ -1,5 +1,6 @@
 import Archives
 import Tensors
+import Text
 
 /// A tensor of a checkpoint as a weight matrix [out, in]. Nothing is read before it is asked for.
 package struct Layer: Sendable {

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// Why the layers that a user named cannot be taken. Its description is one line without the checkpoint's path.
 package struct LayerSelectionError: Error, Sendable, Equatable, CustomStringConvertible {

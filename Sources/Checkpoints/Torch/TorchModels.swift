@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 extension WeightFile {
     /// The weight file that a pickle and its storages make.

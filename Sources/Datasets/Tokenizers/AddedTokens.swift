@@ -1,3 +1,5 @@
+import Text
+
 /// The tokens that are found in a text before it is split into words: special tokens, and those that a user added.
 struct AddedTokens: Sendable {
     struct Token: Sendable {

@@ -1,3 +1,5 @@
+import Text
+
 /// The file's list of added tokens: their ids, and where in a text they are looked for.
 struct AddedVocabulary: Sendable {
     /// Found in the text as it comes.

@@ -1,3 +1,5 @@
+import Text
+
 /// The encoding of one text: its words, and the tokens of those that came before.
 struct EncodingRun {
     private let model: TokenModel

@@ -1,3 +1,5 @@
+import Text
+
 @_spi(_Unicode) import Swift
 
 /// What happens to a text before it is split: composition, case, replacements.

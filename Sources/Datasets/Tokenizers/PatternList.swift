@@ -1,3 +1,5 @@
+import Text
+
 /// The patterns of one tokenizer, numbered, so that one ``PatternMatcher`` serves them all.
 struct PatternList: Sendable {
     private(set) var programs: [PatternProgram] = []

@@ -1,3 +1,5 @@
+import Text
+
 /// The special tokens that go around an encoded text.
 struct PostProcessor: Sendable {
     enum Piece: Sendable {

@@ -1,3 +1,5 @@
+import Text
+
 /// How a text is split into the words that the model sees one by one.
 struct PreTokenizer: Sendable {
     /// Which pieces a split makes of matches and of what lies between them.

@@ -1,3 +1,5 @@
+import Text
+
 /// How tokens become text again.
 struct TokenDecoder: Sendable {
     enum Step: Sendable {

@@ -1,3 +1,5 @@
+import Text
+
 /// What makes tokens of words.
 enum TokenModel: Sendable {
     case bytePair(BytePairModel)

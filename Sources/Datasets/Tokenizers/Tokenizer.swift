@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// A checkpoint's own tokenizer: text to token ids and back, as its `tokenizer.json` says.
 ///

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// Why a tokenizer could not be read, or a text not be encoded. Its description is one line: `PATH: what, expected X, found Y`.
 package struct TokenizerError: Error, Sendable, CustomStringConvertible {
@@ -29,25 +30,10 @@ package struct TokenizerError: Error, Sendable, CustomStringConvertible {
 }
 
 /// What is wrong with a part of a tokenizer, before the file's name is known.
-struct TokenizerProblem: Error {
-    var problem: String
-    var expected: String?
-    var found: String?
+typealias TokenizerProblem = Problem
 
-    init(_ problem: String, expected: String? = nil, found: String? = nil) {
-        self.problem = problem
-        self.expected = expected
-        self.found = found
-    }
-
+extension Problem {
     func error(path: String) -> TokenizerError {
-        TokenizerError(path: path, problem: problem, expected: expected, found: found)
-    }
-}
-
-extension String {
-    /// The text between quotes, cut where it is long: how a message shows what a file holds.
-    var quotedInMessage: String {
-        unicodeScalars.count <= 60 ? "'\(self)'" : "'\(String(String.UnicodeScalarView(unicodeScalars.prefix(60))))...'"
+        TokenizerError(path: path, problem: what, expected: expected, found: found)
     }
 }

@@ -1,3 +1,5 @@
+import Text
+
 /// The parts of a `tokenizer.json`, read but not yet put together.
 struct TokenizerFile {
     private(set) var model: TokenModel
@@ -15,7 +17,7 @@ struct TokenizerFile {
         }
         var sections: [String: JSONSection] = [:]
         var model: ModelReader?
-        var cursor = JSONCursor(bytes)
+        var cursor = JSONCursor(bytes, kind: "a tokenizer in JSON")
         try cursor.readObject { cursor, name in
             switch name {
             case "version", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder":

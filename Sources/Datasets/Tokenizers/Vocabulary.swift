@@ -1,3 +1,5 @@
+import Text
+
 /// The tokens of a model and their ids, both ways.
 struct Vocabulary: Sendable {
     private var strings = ByteStringTable()

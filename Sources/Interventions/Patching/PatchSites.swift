@@ -1,6 +1,7 @@
 import Archives
 import Checkpoints
 import Networks
+import Text
 
 /// The sites of a network that can be patched, found by name.
 package struct PatchSites: Sendable {

@@ -1,5 +1,6 @@
 import Archives
 import Networks
+import Text
 
 /// Which parameters the neurons of a layer run through: its own rows, what works on its output neuron by neuron, and the columns of
 /// the layers that read it.

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// The outcome of `ablate` for eyes, and as rows.
 struct AblateTable {

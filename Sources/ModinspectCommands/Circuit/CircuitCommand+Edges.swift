@@ -4,6 +4,7 @@ import Circuits
 import Evaluation
 import Interventions
 import Networks
+import Text
 
 extension CircuitCommand {
     /// `--method exact`, `eap`, `eap-ig` and `acdc`.

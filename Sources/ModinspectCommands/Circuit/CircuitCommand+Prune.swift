@@ -4,6 +4,7 @@ import Circuits
 import Datasets
 import Evaluation
 import Tensors
+import Text
 
 extension CircuitCommand {
     /// `--method prune`.

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// How far circuits agree, for eyes and as rows.
 enum CircuitComparisonTable {

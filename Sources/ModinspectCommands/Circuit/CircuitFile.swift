@@ -1,6 +1,7 @@
 import Archives
 import Checkpoints
 import FoundationEssentials
+import Text
 
 /// Circuits that were written before: the json or jsonl of `circuit`, or the npz of its masks.
 struct CircuitFile {

@@ -1,5 +1,6 @@
 import Archives
 import Circuits
+import Text
 
 /// Circuits of weights for eyes, and as rows.
 struct CircuitTable {

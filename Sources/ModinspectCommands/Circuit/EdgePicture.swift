@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// A circuit of edges in the language of graphviz, from the input at the bottom to the output at the top.
 ///

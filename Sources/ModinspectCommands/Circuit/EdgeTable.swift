@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// A circuit of edges for eyes, and as rows.
 struct EdgeTable {

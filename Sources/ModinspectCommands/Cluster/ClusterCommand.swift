@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Modularity
+import Text
 
 struct ClusterCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,4 +1,5 @@
 import Modularity
+import Text
 
 /// What `cluster` found in a checkpoint, as one json document.
 struct ClusterReport: Encodable {

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// A comparison for eyes, and as rows.
 enum CompareTable {

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// The outcome of `eval` for eyes, and as rows.
 enum EvalTable {

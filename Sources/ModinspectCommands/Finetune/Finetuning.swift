@@ -2,6 +2,7 @@ import Checkpoints
 import Datasets
 import Evaluation
 import Networks
+import Text
 import Training
 
 /// One run of `finetune`: its trainer, what is evaluated and written beside it, and how it ends.

@@ -1,6 +1,7 @@
 import Archives
 import Checkpoints
 import Glibc
+import Text
 import Training
 
 /// The file in which a run that is not over waits to go on.

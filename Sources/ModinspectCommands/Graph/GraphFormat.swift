@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Text
 
 /// The formats of a graph.
 enum GraphFormat: String, ExpressibleByArgument, CaseIterable {

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// The report of `info` for eyes, and as rows.
 enum InfoText {

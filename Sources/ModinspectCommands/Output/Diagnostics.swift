@@ -1,5 +1,6 @@
 import Archives
 import Glibc
+import Text
 
 /// What a command says beside its result, on standard error: one line each.
 struct Diagnostics: Sendable {

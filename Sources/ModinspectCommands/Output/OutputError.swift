@@ -1,5 +1,6 @@
 import Archives
 import Glibc
+import Text
 
 /// Why a result could not be written.
 enum OutputError: Error, CustomStringConvertible {

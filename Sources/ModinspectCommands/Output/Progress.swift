@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import Text
 
 /// A bar on standard error with the rate and the time left; on a terminal it stays on one line.
 final class Progress: Sendable {

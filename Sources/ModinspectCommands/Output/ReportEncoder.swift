@@ -1,3 +1,5 @@
+import Text
+
 /// Turns a report into JSON with its members in the order of their declaration. Nil and numbers that are not finite become `null`;
 /// arrays of integers are written without a value apiece.
 struct ReportEncoder {
@@ -9,7 +11,7 @@ struct ReportEncoder {
         return text.bytes
     }
 
-    fileprivate static func value(_ value: some Encodable, path: [any CodingKey]) throws -> JSONValue {
+    fileprivate static func value(_ value: some Encodable, path: [any CodingKey]) throws -> JSONTree {
         switch value {
         case let text as String: return .literal(JSONText.string(text))
         case let number as Double: return .literal(JSONText.number(number))
@@ -40,14 +42,14 @@ struct ReportEncoder {
 /// Where a value's encoding is gathered: the standard library's containers are values that are never closed.
 private final class Target {
     private enum Content {
-        case value(JSONValue)
+        case value(JSONTree)
         case members([(String, Target)])
         case elements([Target])
     }
 
     private var content = Content.value(.literal("null"))
 
-    func set(_ value: JSONValue) { content = .value(value) }
+    func set(_ value: JSONTree) { content = .value(value) }
 
     func openObject() {
         if case .members = content { return }
@@ -79,7 +81,7 @@ private final class Target {
 
     var elementCount: Int { if case .elements(let elements) = content { elements.count } else { 0 } }
 
-    var value: JSONValue {
+    var value: JSONTree {
         switch content {
         case .value(let value): value
         case .members(let members): .object(members.map { ($0.0, $0.1.value) })

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// Tab-separated values: one header line, one row a line; tabs and line ends in a name are written as escapes.
 enum TSV {

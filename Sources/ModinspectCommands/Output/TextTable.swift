@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// Aligned columns for eyes.
 struct TextTable {

@@ -1,6 +1,7 @@
 import Archives
 import FoundationEssentials
 import Glibc
+import Text
 
 /// The log of a run, a line for each step, which can be followed while it grows.
 ///

@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Evaluation
 import Interventions
+import Text
 
 extension BehaviourMetric: ExpressibleByArgument {}
 extension PatchSites.Granularity: ExpressibleByArgument {}

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// The outcome of `patch` for eyes, and as rows.
 struct PatchTable {

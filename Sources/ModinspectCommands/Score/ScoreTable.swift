@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// The scores for eyes, and as rows.
 enum ScoreTable {

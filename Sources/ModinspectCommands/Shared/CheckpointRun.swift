@@ -3,6 +3,7 @@ import ArgumentParser
 import Checkpoints
 import Datasets
 import Modularity
+import Text
 
 /// The way through several checkpoints: a bad one is reported and skipped, and the exit status remembers it.
 final class CheckpointRun {

@@ -1,6 +1,7 @@
 import Archives
 import Checkpoints
 import Modularity
+import Text
 
 /// Clusters that were written before, by `cluster` or by hand.
 struct ClusterFile {

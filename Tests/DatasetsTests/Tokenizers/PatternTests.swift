@@ -50,7 +50,7 @@ import Testing
     ])
     func what_is_not_read_is_refused_and_shown(_ pattern: String) {
         let problem = #expect(throws: TokenizerProblem.self) { try PatternProgram(pattern) }
-        #expect(problem?.problem.contains("pattern") == true)
+        #expect(problem?.what.contains("pattern") == true)
     }
 
     @Test func deep_and_large_patterns_are_refused() {

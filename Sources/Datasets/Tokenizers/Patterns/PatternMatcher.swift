@@ -1,3 +1,5 @@
+import Text
+
 /// Finds the matches of patterns in UTF-8 text, by backtracking with a bound on the work.
 ///
 /// One matcher serves the patterns of one tokenizer, for one text: it keeps which scalars each class holds once it was asked.

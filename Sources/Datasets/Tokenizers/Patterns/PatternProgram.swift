@@ -1,3 +1,5 @@
+import Text
+
 /// A pattern in the form that ``PatternMatcher`` runs: instructions over the bytes of UTF-8.
 struct PatternProgram: Sendable {
     /// The members of a class below 128 as bits, and the class's number for all other scalars.

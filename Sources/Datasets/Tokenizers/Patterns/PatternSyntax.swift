@@ -1,3 +1,5 @@
+import Text
+
 /// A pattern's parts as it is written.
 indirect enum PatternNode {
     /// How a repetition gives way.

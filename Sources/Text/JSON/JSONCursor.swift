@@ -1,29 +1,36 @@
-/// Reads JSON text from front to back, so that a vocabulary of many megabytes never becomes a tree of values.
+/// Reads JSON text from front to back, so that a list of many megabytes never becomes a tree of values.
 ///
 /// Strings keep their exact bytes: a general decoder's dictionaries take keys that Unicode holds for equivalent as one, and
 /// vocabularies list such tokens side by side. The text must be valid UTF-8.
-struct JSONCursor {
+package struct JSONCursor {
     private let bytes: UnsafeBufferPointer<UInt8>
-    private(set) var position = 0
+    private let kind: String
+    package private(set) var position = 0
     private var depth = 0
     private var remainingValues = Self.maximumValueCount
 
     /// The deepest nesting that is read.
-    static let maximumDepth = 64
+    package static let maximumDepth = 64
     /// The most values that ``value()`` reads from one text.
-    static let maximumValueCount = 1_000_000
+    package static let maximumValueCount = 1_000_000
 
-    init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+    /// - Parameters:
+    ///   - bytes: the text, which the caller keeps for as long as it is read.
+    ///   - kind: what the text should be, for the message that it is something else.
+    package init(_ bytes: UnsafeBufferPointer<UInt8>, kind: String = "JSON") {
+        self.bytes = bytes
+        self.kind = kind
+    }
 
     // MARK: - Structure
 
     /// Reads an object; `member` is called behind each key and reads its value.
-    mutating func readObject(_ member: (inout JSONCursor, String) throws -> Void) throws {
+    package mutating func readObject(_ member: (inout JSONCursor, String) throws -> Void) throws {
         try readMembers { cursor, key in try member(&cursor, String(decoding: key, as: UTF8.self)) }
     }
 
     /// Reads an object whose keys are data; `member` is called behind each key's bytes and reads its value.
-    mutating func readMembers(_ member: (inout JSONCursor, [UInt8]) throws -> Void) throws {
+    package mutating func readMembers(_ member: (inout JSONCursor, [UInt8]) throws -> Void) throws {
         try enter(UInt8(ascii: "{"), "an object")
         defer { depth -= 1 }
         if take(UInt8(ascii: "}")) { return }
@@ -37,7 +44,7 @@ struct JSONCursor {
     }
 
     /// Reads a list; `element` is called before each value and reads it.
-    mutating func readList(_ element: (inout JSONCursor) throws -> Void) throws {
+    package mutating func readList(_ element: (inout JSONCursor) throws -> Void) throws {
         try enter(UInt8(ascii: "["), "a list")
         defer { depth -= 1 }
         if take(UInt8(ascii: "]")) { return }
@@ -46,13 +53,13 @@ struct JSONCursor {
     }
 
     /// Requires that nothing but space follows.
-    mutating func readEnd() throws {
+    package mutating func readEnd() throws {
         skipSpace()
         guard position == bytes.count else { throw unexpected("the end") }
     }
 
     /// The first byte of the next value, or nil at the end.
-    mutating func peek() -> UInt8? {
+    package mutating func peek() -> UInt8? {
         skipSpace()
         return position < bytes.count ? bytes[position] : nil
     }
@@ -61,17 +68,17 @@ struct JSONCursor {
         guard take(bracket) else { throw unexpected(name) }
         depth += 1
         guard depth <= Self.maximumDepth else {
-            throw TokenizerProblem("the values are nested too deeply", expected: "at most \(Self.maximumDepth) levels")
+            throw Problem("the values are nested too deeply", expected: "at most \(Self.maximumDepth) levels")
         }
     }
 
     // MARK: - Values
 
     /// Reads any value as a tree.
-    mutating func value() throws -> JSONValue {
+    package mutating func value() throws -> JSONValue {
         remainingValues -= 1
         guard remainingValues >= 0 else {
-            throw TokenizerProblem("too many values", expected: "at most \(Self.maximumValueCount) beside vocabulary and merges")
+            throw Problem("too many values", expected: "at most \(Self.maximumValueCount)")
         }
         switch peek() {
         case UInt8(ascii: "{"):
@@ -94,7 +101,7 @@ struct JSONCursor {
     }
 
     /// Reads any value and forgets it.
-    mutating func skip() throws {
+    package mutating func skip() throws {
         switch peek() {
         case UInt8(ascii: "{"): try readMembers { cursor, _ in try cursor.skip() }
         case UInt8(ascii: "["): try readList { cursor in try cursor.skip() }
@@ -109,7 +116,7 @@ struct JSONCursor {
     }
 
     /// Replaces `text` with the bytes of the string that comes next.
-    mutating func readString(into text: inout [UInt8]) throws {
+    package mutating func readString(into text: inout [UInt8]) throws {
         text.removeAll(keepingCapacity: true)
         guard take(UInt8(ascii: "\"")) else { throw unexpected("a string") }
         while position < bytes.count {
@@ -206,10 +213,10 @@ struct JSONCursor {
         return true
     }
 
-    private func unexpected(_ expected: String) -> TokenizerProblem {
+    private func unexpected(_ expected: String) -> Problem {
         let found = position < bytes.count ? "byte \(position)" : "the end of the file"
-        return TokenizerProblem(
-            "is not a tokenizer in JSON", expected: expected, found: found + (position < bytes.count ? " (\(shown))" : ""))
+        return Problem(
+            "is not \(kind)", expected: expected, found: found + (position < bytes.count ? " (\(shown))" : ""))
     }
 
     /// The character at the cursor.

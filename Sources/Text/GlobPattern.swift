@@ -64,8 +64,11 @@ package struct GlobPattern: Sendable {
     }
 
     /// Whether the pattern matches the whole of `name`; the time is at most the product of the two lengths.
-    package func matches(_ name: some StringProtocol) -> Bool {
-        let scalars = Array(name.unicodeScalars)
+    @inlinable
+    package func matches(_ name: some StringProtocol) -> Bool { matches(Array(name.unicodeScalars)) }
+
+    @usableFromInline
+    func matches(_ scalars: [Unicode.Scalar]) -> Bool {
         var i = 0
         var j = 0
         var retry: (element: Int, scalar: Int)?

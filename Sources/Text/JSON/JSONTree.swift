@@ -1,42 +1,14 @@
-/// JSON as it is written: numbers with every digit they need, `null` for what JSON has no number for.
-enum JSONText {
-    /// A string in quotation marks.
-    static func string(_ value: String) -> String {
-        var text = "\""
-        for scalar in value.unicodeScalars {
-            switch scalar {
-            case "\"": text += "\\\""
-            case "\\": text += "\\\\"
-            case "\n": text += "\\n"
-            case "\r": text += "\\r"
-            case "\t": text += "\\t"
-            default:
-                if scalar.value < 0x20 || scalar.value == 0x7F || scalar.value == 0x2028 || scalar.value == 0x2029 {
-                    let digits = String(scalar.value, radix: 16)
-                    text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-                } else {
-                    text.unicodeScalars.append(scalar)
-                }
-            }
-        }
-        return text + "\""
-    }
-
-    /// A number, or `null` where it is not finite.
-    static func number(_ value: Double) -> String { value.isFinite ? ByteText.shortest(value) : "null" }
-}
-
-/// A JSON value whose objects keep the order in which their members were declared.
-indirect enum JSONValue {
+/// JSON on its way out, whose objects keep the order in which their members were declared.
+package indirect enum JSONTree {
     /// Text that is JSON already.
     case literal(String)
-    case array([JSONValue])
+    case array([JSONTree])
     /// Numbers by the thousand, which are kept as bytes.
     case numbers([UInt8])
-    case object([(String, JSONValue)])
+    case object([(String, JSONTree)])
 
     /// Writes the value on one line, or with objects and arrays of them broken into lines.
-    func write(to text: inout ByteText, isIndented: Bool, depth: Int = 0) {
+    package func write(to text: inout ByteText, isIndented: Bool, depth: Int = 0) {
         func newLine(_ depth: Int) {
             guard isIndented else { return }
             text.append(byte: 10)

@@ -1,22 +1,24 @@
 import Glibc
 
-/// Text in the making as bytes, for rows by the million.
-struct ByteText {
-    private(set) var bytes: [UInt8] = []
+/// A byte buffer for building text, for rows by the million.
+package struct ByteText {
+    package private(set) var bytes: [UInt8] = []
 
-    mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+    package init() {}
 
-    mutating func append(_ text: StaticString) {
+    package mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+
+    package mutating func append(_ text: StaticString) {
         bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    mutating func append(text: String) { bytes.append(contentsOf: text.utf8) }
+    package mutating func append(text: String) { bytes.append(contentsOf: text.utf8) }
 
-    mutating func append(bytes other: [UInt8]) { bytes.append(contentsOf: other) }
+    package mutating func append(bytes other: [UInt8]) { bytes.append(contentsOf: other) }
 
-    mutating func append(byte: UInt8) { bytes.append(byte) }
+    package mutating func append(byte: UInt8) { bytes.append(byte) }
 
-    mutating func append(_ value: Int) {
+    package mutating func append(_ value: Int) {
         if value < 0 { bytes.append(UInt8(ascii: "-")) }
         var magnitude = value.magnitude
         let start = bytes.count
@@ -29,19 +31,19 @@ struct ByteText {
     }
 
     /// The shortest digits that read back as the same number; `nan`, `inf`, `-inf`.
-    mutating func append(_ value: Double) { bytes.append(contentsOf: Self.shortest(value).utf8) }
+    package mutating func append(_ value: Double) { bytes.append(contentsOf: Self.shortest(value).utf8) }
 
     /// The shortest digits that read back as the same single-precision number.
-    mutating func append(_ value: Float) { bytes.append(contentsOf: value.description.utf8) }
+    package mutating func append(_ value: Float) { bytes.append(contentsOf: value.description.utf8) }
 
     /// The shortest digits that read back as the same number, whole numbers without a `.0`.
-    static func shortest(_ value: Double) -> String {
+    package static func shortest(_ value: Double) -> String {
         if value == value.rounded(), abs(value) < 1e15 { return value == 0 && value.sign == .minus ? "-0" : "\(Int(value))" }
         return value.isNaN ? "nan" : value.description
     }
 
     /// For eyes: four decimals, or two significant digits where those would show nothing.
-    static func rounded(_ value: Double) -> String {
+    package static func rounded(_ value: Double) -> String {
         guard value.isFinite else { return value.isNaN ? "nan" : value < 0 ? "-inf" : "inf" }
         let magnitude = abs(value)
         if magnitude != 0, magnitude < 0.00005 { return formatted("%.1e", value) }
@@ -49,7 +51,7 @@ struct ByteText {
     }
 
     /// For eyes: a fixed number of decimals.
-    static func fixed(_ value: Double, digits: Int) -> String { formatted("%.\(digits)f", value) }
+    package static func fixed(_ value: Double, digits: Int) -> String { formatted("%.\(digits)f", value) }
 
     private static func formatted(_ format: String, _ value: Double) -> String {
         var text = [CChar](repeating: 0, count: 64)
@@ -58,7 +60,7 @@ struct ByteText {
     }
 
     /// A count with its thousands apart, for eyes: `124,439,808`.
-    static func grouped(_ value: Int) -> String {
+    package static func grouped(_ value: Int) -> String {
         let digits = Array(String(value.magnitude))
         var text = value < 0 ? "-" : ""
         for (place, digit) in digits.enumerated() {
@@ -69,10 +71,10 @@ struct ByteText {
     }
 
     /// A count of things, for eyes: `1 pair`, `2 pairs`.
-    static func counted(_ value: Int, _ thing: String) -> String { grouped(value) + " " + thing + (value == 1 ? "" : "s") }
+    package static func counted(_ value: Int, _ thing: String) -> String { grouped(value) + " " + thing + (value == 1 ? "" : "s") }
 
     /// A number of bytes in a unit that suits it, for eyes: `497.8 MB`.
-    static func size(_ bytes: Int) -> String {
+    package static func size(_ bytes: Int) -> String {
         var value = Double(bytes)
         for unit in ["bytes", "kB", "MB", "GB"] {
             if value < 1000 { return unit == "bytes" ? "\(bytes) bytes" : formatted("%.1f", value) + " " + unit }

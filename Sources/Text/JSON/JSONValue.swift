@@ -1,0 +1,33 @@
+/// A JSON value as it was read. The members of an object keep their order.
+package enum JSONValue: Sendable, Equatable {
+    package struct Member: Sendable, Equatable {
+        package let name: String
+        package let value: JSONValue
+
+        package init(name: String, value: JSONValue) {
+            self.name = name
+            self.value = value
+        }
+    }
+
+    case null
+    case bool(Bool)
+    case integer(Int)
+    case number(Double)
+    case string(String)
+    case list([JSONValue])
+    case object([Member])
+
+    /// What the value is, for messages.
+    package var kind: String {
+        switch self {
+        case .null: "null"
+        case .bool(let value): "\(value)"
+        case .integer(let value): "\(value)"
+        case .number(let value): "\(value)"
+        case .string(let text): text.quotedInMessage
+        case .list: "a list"
+        case .object: "an object"
+        }
+    }
+}

@@ -1,0 +1,41 @@
+import Testing
+
+@testable import Text
+
+@Suite struct JSONCursorTests {
+    private static func value(_ text: String) throws -> JSONValue {
+        try Array(text.utf8).withUnsafeBufferPointer { bytes in
+            var cursor = JSONCursor(bytes)
+            let value = try cursor.value()
+            try cursor.readEnd()
+            return value
+        }
+    }
+
+    @Test func valuesAreReadAsTheyStand() throws {
+        let found = try Self.value(#" {"b": [1, -2.5, true, null], "a": "\u00e9\ud83d\ude00\n", "b": {}} "#)
+        #expect(
+            found
+                == .object([
+                    .init(name: "b", value: .list([.integer(1), .number(-2.5), .bool(true), .null])),
+                    .init(name: "a", value: .string("é😀\n")), .init(name: "b", value: .object([])),
+                ]))
+    }
+
+    @Test(arguments: [
+        ("{", "is not JSON, expected a string, found the end of the file"),
+        ("[1 2]", "is not JSON, expected ',' or ']', found byte 3 ('2')"),
+        ("1 1", "is not JSON, expected the end, found byte 2 ('1')"),
+        ("\"\u{1}\"", "is not JSON, expected a string without control characters, found byte 1 ('\\u{01}')"),
+        (#""\ud800""#, "is not JSON, expected the second half of a surrogate pair, found byte 7 ('\"')"),
+    ])
+    func damagedTextIsNamedByItsPlace(text: String, message: String) {
+        #expect { try Self.value(text) } throws: { "\($0)" == message }
+    }
+
+    @Test func depthIsBounded() {
+        let depth = JSONCursor.maximumDepth
+        #expect(throws: Never.self) { try Self.value(String(repeating: "[", count: depth) + String(repeating: "]", count: depth)) }
+        #expect(throws: Problem.self) { try Self.value(String(repeating: "[", count: 1_000_000)) }
+    }
+}

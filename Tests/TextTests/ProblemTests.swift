@@ -1,0 +1,30 @@
+import Testing
+import Text
+
+@Suite struct ProblemTests {
+    @Test func theLineNamesWhatIsKnown() {
+        #expect("\(Problem("is empty"))" == "is empty")
+        #expect(
+            "\(Problem("is cut off", path: "a.npz", subject: "array 'x'", expected: "8 bytes", found: "4", hint: "read it again"))"
+                == "a.npz: array 'x': is cut off, expected 8 bytes, found 4; read it again")
+    }
+
+    @Test func aNameFromAHostileFileStaysOnTheLine() {
+        #expect("\(Problem("is\nodd", path: "a\u{1B}[2J", hint: "look\r"))" == "a\\u{1B}[2J: is\\nodd; look\\r")
+    }
+
+    @Test func thePathThatIsKnownFirstStays() {
+        let problem = Problem("is odd").at(path: "inner").at(path: "outer")
+        #expect(problem.path == "inner")
+        #expect(problem.summary == "inner: is odd")
+    }
+
+    @Test func outerSubjectsComeFirst() {
+        #expect("\(Problem("is odd").within("layer 'a'"))" == "layer 'a': is odd")
+        #expect("\(Problem("is odd", subject: "row 1").within("layer 'a'"))" == "layer 'a': row 1: is odd")
+    }
+
+    @Test func whoeverKnowsOptionsPutsHintsIntoWords() {
+        #expect(Problem("is odd", hint: "plain").line { "<\($0)>" } == "is odd; <plain>")
+    }
+}
