@@ -9,9 +9,11 @@ struct Document: Sendable {
 
     init(_ path: String) throws {
         self.path = path
-        let file = URL(fileURLWithPath: Fixtures.folder).deletingLastPathComponent().appendingPathComponent(path)
-        lines = try String(contentsOf: file, encoding: .utf8).components(separatedBy: "\n")
+        lines = try String(contentsOfFile: Self.root + "/" + path, encoding: .utf8).components(separatedBy: "\n")
     }
+
+    /// The repository's folder.
+    static let root = URL(fileURLWithPath: Fixtures.folder).deletingLastPathComponent().path
 
     static let paths = [
         "README.md", "man/modinspect.1", "man/modinspect-info.1", "man/modinspect-graph.1", "man/modinspect-cluster.1",
