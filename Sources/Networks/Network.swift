@@ -60,6 +60,8 @@ package struct Network: Sendable {
     package let output: NodeID
     /// The number of classes or tokens that the output scores.
     package let outputWidth: Int
+    /// Which nodes are which part of the model.
+    package let anatomy: Anatomy
     /// Tensors of the checkpoint that the network does not read, masks and tables that follow from the settings aside.
     package let unusedTensors: [String]
 
@@ -73,7 +75,7 @@ package struct Network: Sendable {
 
     init(
         nodes: [Node], parameters: [Parameter], values: ParameterValues, input: Input, output: NodeID, outputWidth: Int,
-        unusedTensors: [String]
+        unusedTensors: [String], anatomy: Anatomy = Anatomy()
     ) {
         self.nodes = nodes
         self.parameters = parameters
@@ -82,6 +84,7 @@ package struct Network: Sendable {
         self.output = output
         self.outputWidth = outputWidth
         self.unusedTensors = unusedTensors
+        self.anatomy = anatomy
         var places: [String: NodeID] = [:]
         for (index, node) in nodes.enumerated() { places[Self.shortened(node.site)] = NodeID(index) }
         for (index, node) in nodes.enumerated() { places[node.site] = NodeID(index) }

@@ -4,6 +4,8 @@ import Checkpoints
 package struct NetworkBuilder {
     private let checkpoint: Checkpoint
     private var nodes: [Node] = []
+    /// What the family says of the nodes, part by part.
+    package var anatomy = Anatomy()
     private var parameters: [Parameter] = []
     private var records: [TensorRecord] = []
     private var places: [String: ParameterID] = [:]
@@ -60,6 +62,6 @@ package struct NetworkBuilder {
         let unused = checkpoint.tensors.map(\.name).filter { places[$0] == nil && !isIgnored($0) }
         return Network(
             nodes: nodes, parameters: parameters, values: ParameterValues(zip(records, parameters).map { ($0, $1.shape) }), input: input,
-            output: output, outputWidth: outputWidth, unusedTensors: unused)
+            output: output, outputWidth: outputWidth, unusedTensors: unused, anatomy: anatomy)
     }
 }

@@ -41,58 +41,41 @@ struct DoubleChain: Sendable {
 
     /// - Parameter sampleShape: of one sample, as the network reads it.
     init?(_ network: Network, sampleShape: [Int]) {
-        guard case .values = network.input, network.output.index == network.nodes.count - 1,
-            let shapes = try? network.shapes(for: .values([1] + sampleShape)), network.nodes.first?.operation is InputOperation
+        let layers = network.anatomy.layers
+        guard case .values = network.input, layers.last?.node == network.output,
+            let shapes = try? network.shapes(for: .values([1] + sampleShape))
         else { return nil }
         var steps: [ChainStep] = []
+        // The features that one row of the last weight makes.
         var plane = 1
-        for (index, node) in network.nodes.enumerated().dropFirst() {
-            guard node.inputs == [NodeID(index - 1)] else { return nil }
-            let (input, output) = (shapes[index - 1], shapes[index])
+        for layer in layers {
+            let node = network.nodes[layer.node.index]
+            let (input, output) = (shapes[node.inputs[0].index], shapes[layer.node.index])
             let values = node.parameters.map { network.values[$0] }
-            func doubles(_ place: Int) -> [Double] { values.count > place ? values[place].elements.map(Double.init) : [] }
-            var operation: ChainStep.Operation
-            var weight: ParameterID?
-            var bias: [Double] = []
-            switch node.operation {
-            case let linear as Linear:
-                guard linear.layout == .outIn, input.count == 2 else { return nil }
-                (operation, weight, bias, plane) = (.linear, node.parameters[0], doubles(1), 1)
-            case let convolution as Convolution:
-                guard let shape = try? convolution.sizes(input: input, weight: values[0].shape) else { return nil }
-                (operation, weight, bias, plane) = (.convolution(shape), node.parameters[0], doubles(1), output[2] * output[3])
-            case let activation as Activation: operation = .activation(activation.function)
-            case let pool as MaxPool:
-                guard let axes = try? pool.axes(over: (input[2], input[3])) else { return nil }
-                (operation, plane) = (.maxima(axes.rows, axes.columns), output[2] * output[3])
-            case let pool as AveragePool:
-                guard let axes = try? pool.means(over: (input[2], input[3])) else { return nil }
-                (operation, plane) = (.means(axes.rows, axes.columns), output[2] * output[3])
-            case let pool as AdaptiveAveragePool:
-                let axes = pool.means(over: (input[2], input[3]))
-                (operation, plane) = (.means(axes.rows, axes.columns), output[2] * output[3])
-            case let norm as BatchNorm: operation = Self.affine(norm, values.map { $0.elements.map(Double.init) }, shape: output)
-            case is Flatten, is Identity: operation = .pass
-            default: return nil
+            guard let rule = layer.operation.rule(input: input, parameters: values) else { return nil }
+            let isWeighted = layer.kind == .weights
+            let area = output.dropFirst(2).reduce(1, *)
+            let operation: ChainStep.Operation
+            switch rule {
+            case .linear: (operation, plane) = (.linear, 1)
+            case .convolution(let shape): (operation, plane) = (.convolution(shape), area)
+            case .activation(let function): operation = .activation(function)
+            case .maxima(let rows, let columns): (operation, plane) = (.maxima(rows, columns), area)
+            case .means(let rows, let columns): (operation, plane) = (.means(rows, columns), area)
+            case .affine(let scale, let shift):
+                func spread(_ list: [Double]) -> [Double] { list.flatMap { Array(repeating: $0, count: area) } }
+                operation = .affine(scale: spread(scale), shift: spread(shift))
+            case .same: operation = .pass
             }
             steps.append(
                 ChainStep(
-                    operation: operation, weight: weight, bias: bias, inFeatures: input.dropFirst().reduce(1, *),
-                    outFeatures: output.dropFirst().reduce(1, *), plane: plane))
+                    operation: operation, weight: isWeighted ? node.parameters[0] : nil,
+                    bias: isWeighted && values.count > 1 ? values[1].elements.map(Double.init) : [],
+                    inFeatures: input.dropFirst().reduce(1, *), outFeatures: output.dropFirst().reduce(1, *), plane: plane))
         }
         guard let last = steps.last, last.outFeatures == network.outputWidth, steps.contains(where: \.isWeighted) else { return nil }
         self.steps = steps
         inFeatures = sampleShape.reduce(1, *)
-    }
-
-    /// Batch norm with its stored statistics: each channel scaled and shifted.
-    private static func affine(_ norm: BatchNorm, _ values: [[Double]], shape: [Int]) -> ChainStep.Operation {
-        let plane = shape.dropFirst(2).reduce(1, *)
-        let (mean, variance) = (values[values.count - 2], values[values.count - 1])
-        let factors = variance.indices.map { (values.count == 4 ? values[0][$0] : 1) / (variance[$0] + Double(norm.epsilon)).squareRoot() }
-        let shifts = mean.indices.map { (values.count == 4 ? values[1][$0] : 0) - factors[$0] * mean[$0] }
-        func spread(_ list: [Double]) -> [Double] { list.flatMap { Array(repeating: $0, count: plane) } }
-        return .affine(scale: spread(factors), shift: spread(shifts))
     }
 
     /// The places of the steps with weights.

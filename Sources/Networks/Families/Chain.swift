@@ -89,7 +89,12 @@ private struct ChainBuilder {
                 expected: "one of the modules \(names), or \(ChainOperations.names.joined(separator: ", "))")
         }
         let site = unique((lastModule ?? "input") + "." + element.name)
-        last = builder.add(site, operation, [last])
+        add(site, operation)
+    }
+
+    private mutating func add(_ site: String, _ operation: any LayerOperation, _ parameters: [ParameterID] = []) {
+        last = builder.add(site, operation, [last], parameters: parameters)
+        builder.anatomy.layers.append(LayerPart(node: last, operation: operation))
     }
 
     private mutating func unique(_ site: String) -> String {
@@ -120,7 +125,7 @@ private struct ChainBuilder {
         let shape = weight.shape
         var settings = SettingsReader(element)
         var parameters: [ParameterID] = []
-        let operation: any Operation
+        let operation: any LayerOperation
         var inputShape: [Int?] = []
         switch shape.count {
         case 1:
@@ -159,7 +164,7 @@ private struct ChainBuilder {
         }
         if input.isEmpty { input = inputShape }
         lastModule = name
-        last = builder.add(unique(name), operation, [last], parameters: parameters)
+        add(unique(name), operation, parameters)
     }
 
     func network() throws(NetworkError) -> Network {

@@ -9,9 +9,9 @@ enum ChainOperations {
     private static func name(_ function: Activation.Function) -> String { function.rawValue }
 
     /// The operation that an element names; nil where it names none.
-    static func operation(_ element: Architecture.Element) throws(NetworkError) -> (any Operation)? {
+    static func operation(_ element: Architecture.Element) throws(NetworkError) -> (any LayerOperation)? {
         var settings = SettingsReader(element)
-        let operation: any Operation
+        let operation: any LayerOperation
         switch element.name.lowercased() {
         case "gelu":
             let kind = try settings.choice("approximate", of: ["none", "tanh"], default: "none", isPositional: true)
@@ -48,7 +48,7 @@ enum ChainOperations {
         return operation
     }
 
-    static func convolution(_ settings: inout SettingsReader) throws(NetworkError) -> any Operation {
+    static func convolution(_ settings: inout SettingsReader) throws(NetworkError) -> any LayerOperation {
         Convolution(
             stride: try settings.pair("stride", default: (1, 1), minimum: 1),
             padding: try settings.pair("padding", default: (0, 0), minimum: 0),
@@ -56,7 +56,8 @@ enum ChainOperations {
             groups: try settings.integer("groups", default: 1, minimum: 1))
     }
 
-    static func batchNorm(_ settings: inout SettingsReader, parameterCount: Int, subject: String) throws(NetworkError) -> any Operation {
+    static func batchNorm(_ settings: inout SettingsReader, parameterCount: Int, subject: String) throws(NetworkError) -> any LayerOperation
+    {
         guard parameterCount == 0 || parameterCount == 2 else {
             throw NetworkError("has one of weight and bias", subject: subject, expected: "both or none")
         }
@@ -64,7 +65,7 @@ enum ChainOperations {
             epsilon: try settings.real("eps", default: 1e-5), momentum: try settings.real("momentum", default: 0.1))
     }
 
-    static func layerNorm(_ settings: inout SettingsReader) throws(NetworkError) -> any Operation {
+    static func layerNorm(_ settings: inout SettingsReader) throws(NetworkError) -> any LayerOperation {
         LayerNorm(epsilon: try settings.real("eps", default: 1e-5))
     }
 }

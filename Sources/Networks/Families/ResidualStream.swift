@@ -1,23 +1,35 @@
-/// The stream that the blocks of a transformer read and add to.
+/// The stream that the blocks of a transformer read and add to, while it is built.
 ///
-/// Every read and every write goes through here: a graph in which each reader has an n-ary sum of its own over all that was
-/// written differs here and nowhere else.
+/// Every read and every write goes through here, so that the anatomy knows of all of them.
 struct ResidualStream {
-    /// What the next reader reads.
-    private(set) var current: NodeID
+    /// What is known so far.
+    private(set) var stream: Stream
+    /// The state that the next reader reads.
+    var current: NodeID { stream.states[stream.states.count - 1] }
 
     /// A stream that begins as a sum of embeddings.
     init(of embeddings: [NodeID], site: String, in builder: inout NetworkBuilder) {
-        current = builder.add(site, Sum(), embeddings)
+        stream = Stream(beginning: embeddings, states: [builder.add(site, Sum(), embeddings)])
     }
 
     /// Adds to the stream.
     mutating func write(_ contributions: [NodeID], site: String, in builder: inout NetworkBuilder) {
-        current = builder.add(site, Sum(), [current] + contributions)
+        let state = builder.add(site, Sum(), [current] + contributions)
+        stream.states.append(state)
+        stream.writers += contributions.map { Stream.Writer(node: $0, state: state) }
     }
 
     /// Gives the stream as it is another site, where the next block begins.
     mutating func mark(_ site: String, in builder: inout NetworkBuilder) {
-        current = builder.add(site, Sum(), [current])
+        stream.states.append(builder.add(site, Sum(), [current]))
+    }
+
+    /// Lets a part read the stream as it is.
+    ///
+    /// - Parameter norm: between the stream and the part.
+    mutating func read(through norm: NodeID?) -> Stream.Reader {
+        let reader = Stream.Reader(state: current, norm: norm)
+        stream.readers.append(reader)
+        return reader
     }
 }

@@ -3,9 +3,10 @@ import Checkpoints
 /// Makes the network of any ``TransformerDescription`` from a checkpoint's tensors.
 ///
 /// The sites are TransformerLens's hooks. `hook_q`, `hook_k` and `hook_v` are [samples, length, heads * head dimension], before
-/// rotary positions. `hook_normalized` is a norm's whole output, where TransformerLens's comes before its weight and bias. Sites
-/// without a hook of TransformerLens: `attn.qkv`, one product that queries, keys and values are cut from; `mlp.gate`, a gate behind
-/// its activation; `unembed`, the logits.
+/// norms of heads and rotary positions. `hook_normalized` is a norm's whole output, where TransformerLens's comes before its weight
+/// and bias. `hook_attn_out` and `hook_mlp_out` are what is added to the stream, behind a norm inside the branch. Sites without a hook
+/// of TransformerLens: `attn.qkv`, one product that queries, keys and values are cut from; `mlp.gate`, a gate behind its activation;
+/// `attn.out` and `mlp.out`, what a norm inside the branch reads; `unembed`, the logits.
 struct TransformerBuilder {
     private let description: TransformerDescription
     private let names: CheckpointNames
@@ -40,10 +41,12 @@ struct TransformerBuilder {
             if block > 0 { stream.mark("blocks.\(block).hook_resid_pre", in: &builder) }
             try add(block, to: &stream)
         }
-        let final = try norm("ln_final", description.finalNorm, of: stream.current)
+        let final = stream.read(through: try norm("ln_final.hook_normalized", description.finalNorm, of: stream.current))
         let matrix = try output.matrix(checkpoint)
         let parameter = try builder.parameter(matrix.name, shape: matrix.shape)
-        let logits = builder.add("unembed", Linear(layout: matrix.layout), [final], parameters: [parameter])
+        let logits = builder.add("unembed", Linear(layout: matrix.layout), [final.node], parameters: [parameter])
+        builder.anatomy.streams = [stream.stream]
+        builder.anatomy.output = OutputPart(reading: final, layer: logits)
         return try builder.network(
             input: .tokens(vocabulary: table.entries, positions: bound), output: logits, outputWidth: matrix.entries,
             ignoring: { name in name == output.unusedTwin || checkpoint[name].map { !catalog.isParameter($0) } ?? true })
@@ -51,89 +54,142 @@ struct TransformerBuilder {
 
     private mutating func add(_ block: Int, to stream: inout ResidualStream) throws(NetworkError) {
         let site = "blocks.\(block)"
-        let read = try norm("\(site).ln1", description.attention.norm.map { named($0, in: block) }, of: stream.current)
-        let attention = try addAttention(block, reading: read)
+        let before = stream.current
+        let first = try norm("\(site).ln1.hook_normalized", named(description.attention.norm, in: block), of: stream.current)
+        let attention = try addAttention(block, reading: stream.read(through: first))
         guard let mlp = description.mlp else {
-            stream.write([attention], site: "\(site).hook_resid_post", in: &builder)
+            stream.write([attention.written], site: "\(site).hook_resid_post", in: &builder)
+            builder.anatomy.blocks.append(
+                Block(before: before, middle: nil, after: stream.current, attention: attention, mlp: nil, experts: nil))
             return
         }
-        if case .sequential = description.residual { stream.write([attention], site: "\(site).hook_resid_mid", in: &builder) }
-        let second = try norm("\(site).ln2", mlp.norm.map { named($0, in: block) }, of: stream.current)
-        let neurons = try addMLP(mlp, block, reading: second)
-        switch description.residual {
-        case .sequential: stream.write([neurons], site: "\(site).hook_resid_post", in: &builder)
-        case .parallel: stream.write([attention, neurons], site: "\(site).hook_resid_post", in: &builder)
+        var middle: NodeID?
+        if case .sequential = description.residual {
+            stream.write([attention.written], site: "\(site).hook_resid_mid", in: &builder)
+            middle = stream.current
         }
+        let second = try norm("\(site).ln2.hook_normalized", named(mlp.norm, in: block), of: stream.current)
+        let neurons = try addMLP(mlp, block, reading: stream.read(through: second))
+        let written = middle == nil ? [attention.written, neurons.written] : [neurons.written]
+        stream.write(written, site: "\(site).hook_resid_post", in: &builder)
+        builder.anatomy.blocks.append(
+            Block(before: before, middle: middle, after: stream.current, attention: attention, mlp: neurons, experts: nil))
     }
 
-    private mutating func addAttention(_ block: Int, reading input: NodeID) throws(NetworkError) -> NodeID {
+    private mutating func addAttention(_ block: Int, reading: Stream.Reader) throws(NetworkError) -> AttentionPart {
         let attention = description.attention
         let (heads, keyHeads, dimension) = (attention.heads, attention.keyHeads, attention.headDimension)
         let site = "blocks.\(block).attn"
-        var (query, key, value) = try addProjections(block, reading: input)
-        if case .rotary(let rotary) = description.positions, rotary.rotated > 0 {
-            let operation = Rotary(
-                headDimension: dimension, rotated: rotary.rotated, frequencies: rotary.frequencies, pairing: .halves)
-            query = builder.add("\(site).hook_rot_q", operation, [query])
-            key = builder.add("\(site).hook_rot_k", operation, [key])
-        }
+        let products = try addProjections(block, reading: reading.node)
+        let query = try stepped(products.query, "q", attention.headNorms?.query, block)
+        let key = try stepped(products.key, "k", attention.headNorms?.key, block)
+        let value = products.value
         let scale = attention.scale(inBlock: block)
         let mask = attention.mask(inBlock: block)
         let scores = builder.add(
             "\(site).hook_attn_scores",
-            AttentionScores(heads: heads, keyHeads: keyHeads, headDimension: dimension, scale: scale, mask: mask), [query, key])
+            AttentionScores(heads: heads, keyHeads: keyHeads, headDimension: dimension, scale: scale, mask: mask), [query.read, key.read])
         let pattern = builder.add("\(site).hook_pattern", Softmax(), [scores])
         let fusion = Node.Fusion(
             operation: Attention(heads: heads, keyHeads: keyHeads, headDimension: dimension, scale: scale, mask: mask),
-            inputs: [query, key, value], replaces: [scores, pattern])
+            inputs: [query.read, key.read, value.read], replaces: [scores, pattern])
         let mixed = builder.add(
-            "\(site).hook_z", AttentionValues(heads: heads, keyHeads: keyHeads, headDimension: dimension), [pattern, value], fusion: fusion)
-        return try linear(
-            "blocks.\(block).hook_attn_out", named(attention.output, in: block), of: mixed, from: heads * dimension, to: description.width)
+            "\(site).hook_z", AttentionValues(heads: heads, keyHeads: keyHeads, headDimension: dimension), [pattern, value.read],
+            fusion: fusion)
+        let (output, norms) = try written(
+            "blocks.\(block).hook_attn_out", "\(site).out", named(attention.output, in: block), named(attention.outputNorm, in: block),
+            of: mixed, from: heads * dimension)
+        return AttentionPart(
+            reading: reading, query: query, key: key, value: value,
+            heads: AttentionHeads(heads: heads, keyHeads: keyHeads, headDimension: dimension), scores: scores, pattern: pattern,
+            mixed: mixed, output: output, norms: norms)
     }
 
-    private mutating func addProjections(_ block: Int, reading input: NodeID) throws(NetworkError) -> (NodeID, NodeID, NodeID) {
+    /// A query or key with what is done to each head of it before the products: its norm, then its turn by the position.
+    private mutating func stepped(
+        _ projection: AttentionPart.Projection, _ letter: String, _ norm: NormTensors?, _ block: Int
+    ) throws(NetworkError) -> AttentionPart.Projection {
+        let site = "blocks.\(block).attn"
+        let dimension = description.attention.headDimension
+        var steps: [NodeID] = []
+        var last = projection.read
+        if let norms = description.attention.headNorms, let norm = named(norm, in: block) {
+            let operation = HeadNorm(headDimension: dimension, kind: norms.kind, epsilon: norms.epsilon)
+            last = builder.add(
+                "\(site).\(letter)_norm.hook_normalized", operation, [last], parameters: try parameters(of: norm, width: dimension))
+            steps.append(last)
+        }
+        if case .rotary(let rotary) = description.positions, rotary.rotated > 0 {
+            let operation = Rotary(
+                headDimension: dimension, rotated: rotary.rotated, frequencies: rotary.frequencies, pairing: .halves)
+            last = builder.add("\(site).hook_rot_\(letter)", operation, [last])
+            steps.append(last)
+        }
+        return AttentionPart.Projection(layer: projection.layer, slice: projection.slice, node: projection.node, steps: steps)
+    }
+
+    /// What a part adds to the stream: a linear layer, and behind it a norm where the family has one inside the branch. What is added has the
+    /// hook's site; the layer has one of its own where it is not what is added.
+    private mutating func written(
+        _ hook: String, _ site: String, _ layer: LinearTensors, _ norm: NormTensors?, of input: NodeID, from inputs: Int
+    ) throws(NetworkError) -> (output: NodeID, norms: [NodeID]) {
+        guard let norm else { return (try linear(hook, layer, of: input, from: inputs, to: description.width), []) }
+        let output = try linear(site, layer, of: input, from: inputs, to: description.width)
+        return (output, [try self.norm(hook, norm, of: output)].compactMap { $0 })
+    }
+
+    private mutating func addProjections(
+        _ block: Int, reading input: NodeID
+    ) throws(NetworkError) -> (query: AttentionPart.Projection, key: AttentionPart.Projection, value: AttentionPart.Projection) {
         let attention = description.attention
         let (width, dimension) = (description.width, attention.headDimension)
         let site = "blocks.\(block).attn"
         switch attention.projections {
         case .separate(let query, let key, let value):
             let keys = attention.keyHeads * dimension
+            func whole(_ layer: NodeID) -> AttentionPart.Projection { .init(layer: layer, slice: nil, node: layer, steps: []) }
             return (
-                try linear("\(site).hook_q", named(query, in: block), of: input, from: width, to: attention.heads * dimension),
-                try linear("\(site).hook_k", named(key, in: block), of: input, from: width, to: keys),
-                try linear("\(site).hook_v", named(value, in: block), of: input, from: width, to: keys)
+                whole(
+                    try linear("\(site).hook_q", named(query, in: block), of: input, from: width, to: attention.heads * dimension)),
+                whole(try linear("\(site).hook_k", named(key, in: block), of: input, from: width, to: keys)),
+                whole(try linear("\(site).hook_v", named(value, in: block), of: input, from: width, to: keys))
             )
         case .fused(let tensors, let order):
             let all = attention.heads * dimension
             let product = try linear("\(site).qkv", named(tensors, in: block), of: input, from: width, to: 3 * all)
-            let parts = (0..<3).map { part in
-                switch order {
-                case .byKind: Slice(start: part * all, length: all)
-                case .byHead: Slice(start: part * dimension, length: dimension, stride: 3 * dimension, blocks: attention.heads)
-                }
+            let parts = ["q", "k", "v"].enumerated().map { part, letter in
+                let slice =
+                    switch order {
+                    case .byKind: Slice(start: part * all, length: all)
+                    case .byHead: Slice(start: part * dimension, length: dimension, stride: 3 * dimension, blocks: attention.heads)
+                    }
+                let node = builder.add("\(site).hook_\(letter)", slice, [product])
+                return AttentionPart.Projection(layer: product, slice: slice, node: node, steps: [])
             }
-            return (
-                builder.add("\(site).hook_q", parts[0], [product]), builder.add("\(site).hook_k", parts[1], [product]),
-                builder.add("\(site).hook_v", parts[2], [product])
-            )
+            return (parts[0], parts[1], parts[2])
         }
     }
 
-    private mutating func addMLP(_ mlp: MLPDescription, _ block: Int, reading input: NodeID) throws(NetworkError) -> NodeID {
+    private mutating func addMLP(_ mlp: MLPDescription, _ block: Int, reading: Stream.Reader) throws(NetworkError) -> MLPPart {
         let site = "blocks.\(block).mlp"
         let width = description.width
+        var gate: NodeID?
+        let input: NodeID
         let post: NodeID
-        if let gate = mlp.gate {
-            let pre = try linear("\(site).hook_pre", named(gate, in: block), of: input, from: width, to: mlp.width)
+        if let tensors = mlp.gate {
+            let pre = try linear("\(site).hook_pre", named(tensors, in: block), of: reading.node, from: width, to: mlp.width)
             let gated = builder.add("\(site).gate", Activation(mlp.activation), [pre])
-            let up = try linear("\(site).hook_pre_linear", named(mlp.input, in: block), of: input, from: width, to: mlp.width)
-            post = builder.add("\(site).hook_post", GatedProduct(), [gated, up])
+            input = try linear("\(site).hook_pre_linear", named(mlp.input, in: block), of: reading.node, from: width, to: mlp.width)
+            post = builder.add("\(site).hook_post", GatedProduct(), [gated, input])
+            gate = pre
         } else {
-            let pre = try linear("\(site).hook_pre", named(mlp.input, in: block), of: input, from: width, to: mlp.width)
-            post = builder.add("\(site).hook_post", Activation(mlp.activation), [pre])
+            input = try linear("\(site).hook_pre", named(mlp.input, in: block), of: reading.node, from: width, to: mlp.width)
+            post = builder.add("\(site).hook_post", Activation(mlp.activation), [input])
         }
-        return try linear("blocks.\(block).hook_mlp_out", named(mlp.output, in: block), of: post, from: mlp.width, to: width)
+        let (output, norms) = try written(
+            "blocks.\(block).hook_mlp_out", "\(site).out", named(mlp.output, in: block), named(mlp.outputNorm, in: block), of: post,
+            from: mlp.width)
+        return MLPPart(reading: reading, gate: gate, input: input, post: post, output: output, norms: norms)
     }
 
     /// A linear layer of tensors that are named in the model.
@@ -146,21 +202,26 @@ struct TransformerBuilder {
         return builder.add(site, Linear(layout: tensors.layout), [input], parameters: parameters)
     }
 
-    /// The norm before a reader; the stream itself where the model has none.
-    private mutating func norm(_ module: String, _ tensors: NormTensors?, of input: NodeID) throws(NetworkError) -> NodeID {
-        guard let tensors else { return input }
-        var parameters = [try builder.parameter(try names.fullName(tensors.weight), shape: [description.width])]
-        if let bias = tensors.bias { parameters.append(try builder.parameter(try names.fullName(bias), shape: [description.width])) }
-        let site = module + ".hook_normalized"
+    /// A norm of the stream's width; nil where the model has none.
+    private mutating func norm(_ site: String, _ tensors: NormTensors?, of input: NodeID) throws(NetworkError) -> NodeID? {
+        guard let tensors else { return nil }
+        let parameters = try parameters(of: tensors, width: description.width)
         switch description.norm {
-        case .none: return input
+        case .none: return nil
         case .layer(let epsilon): return builder.add(site, LayerNorm(epsilon: epsilon), [input], parameters: parameters)
         case .rootMeanSquare(let epsilon, let offset):
             return builder.add(site, RMSNorm(epsilon: epsilon, offset: offset), [input], parameters: parameters)
         }
     }
 
-    private func named(_ tensors: NormTensors, in block: Int) -> NormTensors {
+    private mutating func parameters(of tensors: NormTensors, width: Int) throws(NetworkError) -> [ParameterID] {
+        var parameters = [try builder.parameter(try names.fullName(tensors.weight), shape: [width])]
+        if let bias = tensors.bias { parameters.append(try builder.parameter(try names.fullName(bias), shape: [width])) }
+        return parameters
+    }
+
+    private func named(_ tensors: NormTensors?, in block: Int) -> NormTensors? {
+        guard let tensors else { return nil }
         let front = "\(description.blockName).\(block)."
         return NormTensors(weight: front + tensors.weight, bias: tensors.bias.map { front + $0 })
     }

@@ -105,7 +105,11 @@ struct AttentionDescription: Sendable {
     var window: (length: Int, blocks: WindowedBlocks)?
     var norm: NormTensors?
     var projections: Projections
+    /// nil where queries and keys are read as they are made.
+    var headNorms: HeadNormsDescription?
     var output: LinearTensors
+    /// The norm behind the output, inside the branch; nil where there is none.
+    var outputNorm: NormTensors?
 
     /// The factor of a block's products.
     func scale(inBlock block: Int) -> Float {
@@ -138,6 +142,16 @@ struct MLPDescription: Sendable {
     var gate: LinearTensors?
     var input: LinearTensors
     var output: LinearTensors
+    /// The norm behind the output, inside the branch; nil where there is none.
+    var outputNorm: NormTensors?
+}
+
+/// Norms of each head's queries and keys, before rotary positions. Their tensors have the width of a head and are named inside the block.
+struct HeadNormsDescription: Sendable {
+    var kind: HeadNorm.Kind
+    var epsilon: Float
+    var query: NormTensors
+    var key: NormTensors
 }
 
 /// Rotary positions: the first elements of each head's query and key are turned.

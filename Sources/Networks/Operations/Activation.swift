@@ -1,7 +1,7 @@
 import Tensors
 
 /// y = f(x), element by element.
-package struct Activation: Operation {
+package struct Activation: LayerOperation {
     package typealias Function = ActivationFunction
 
     package let function: Function
@@ -16,6 +16,10 @@ package struct Activation: Operation {
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] { inputs[0] }
 
     package func forward(_ pass: ForwardPass) { function.apply(to: pass.inputs[0], into: pass.output, team: pass.team) }
+
+    package var kind: LayerPart.Kind { .activation }
+
+    package func rule(input: [Int], parameters: [Tensor]) -> LayerRule? { .activation(function) }
 
     /// dx += f'(x) dy.
     package func backward(_ pass: BackwardPass) {

@@ -3,7 +3,7 @@ import Tensors
 /// Means that make images of one size of all: [B, C, H, W] becomes [B, C, h, w] (PyTorch's `AdaptiveAvgPool2d`).
 ///
 /// Window i of h covers the rows floor(i H / h) ..< ceil((i + 1) H / h); columns alike.
-package struct AdaptiveAveragePool: Operation {
+package struct AdaptiveAveragePool: LayerOperation {
     /// The lengths of a side that PyTorch leaves as they are are nil.
     package let output: (Int?, Int?)
 
@@ -27,22 +27,27 @@ package struct AdaptiveAveragePool: Operation {
         return shape
     }
 
-    private func shares(_ input: Tensor) -> (rows: Pooling.Means, columns: Pooling.Means) { means(over: (input.shape[2], input.shape[3])) }
-
     /// The windows over images of a size that has been checked.
-    package func means(over size: (Int, Int)) -> (rows: Pooling.Means, columns: Pooling.Means) {
-        (.shares(length: size.0, count: output.0 ?? size.0), .shares(length: size.1, count: output.1 ?? size.1))
+    private func shares(_ input: [Int]) -> (rows: Pooling.Means, columns: Pooling.Means) {
+        (.shares(length: input[2], count: output.0 ?? input[2]), .shares(length: input[3], count: output.1 ?? input[3]))
+    }
+
+    package var kind: LayerPart.Kind { .pool }
+
+    package func rule(input: [Int], parameters: [Tensor]) -> LayerRule? {
+        let (rows, columns) = shares(input)
+        return .means(rows, columns)
     }
 
     package func forward(_ pass: ForwardPass) {
-        let (rows, columns) = shares(pass.inputs[0])
+        let (rows, columns) = shares(pass.inputs[0].shape)
         Pooling.means(pass.inputs[0], rows: rows, columns: columns, into: pass.output, team: pass.team)
     }
 
     /// dx += dy / the number of places of the window, at every one of them.
     package func backward(_ pass: BackwardPass) {
         guard let gradient = pass.inputGradients[0] else { return }
-        let (rows, columns) = shares(pass.inputs[0])
+        let (rows, columns) = shares(pass.inputs[0].shape)
         Pooling.addMeanGradient(pass.outputGradient, rows: rows, columns: columns, to: gradient, team: pass.team)
     }
 }

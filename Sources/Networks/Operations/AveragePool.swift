@@ -1,7 +1,7 @@
 import Tensors
 
 /// The mean of each window: [B, C, H, W] becomes [B, C, H', W'] (PyTorch's `AvgPool2d`).
-package struct AveragePool: Operation {
+package struct AveragePool: LayerOperation {
     /// Whether the places of the padding count in a mean.
     package enum Padding: String, Sendable {
         /// They count as zeros, but for those beyond the padding, which windows rounded up reach.
@@ -40,9 +40,12 @@ package struct AveragePool: Operation {
 
     private func means(of input: Tensor) -> (rows: Pooling.Means, columns: Pooling.Means) { means(of: windows.checkedAxes(of: input)) }
 
-    /// The windows over images of a size that has been checked.
-    package func means(over size: (Int, Int)) throws(ShapeProblem) -> (rows: Pooling.Means, columns: Pooling.Means) {
-        means(of: try windows.poolAxes(over: size))
+    package var kind: LayerPart.Kind { .pool }
+
+    package func rule(input: [Int], parameters: [Tensor]) -> LayerRule? {
+        guard let axes = try? windows.poolAxes(over: (input[2], input[3])) else { return nil }
+        let (rows, columns) = means(of: axes)
+        return .means(rows, columns)
     }
 
     private func means(of axes: (rows: WindowAxis, columns: WindowAxis)) -> (rows: Pooling.Means, columns: Pooling.Means) {

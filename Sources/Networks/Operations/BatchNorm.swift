@@ -6,7 +6,7 @@ import Tensors
 /// (PyTorch's `BatchNorm1d` and `BatchNorm2d`). Parameters, each [C]: weight, bias, running mean, running variance; or the last two
 /// alone, which is weight 1 and bias 0. A run leaves them alone; ``updatedStatistics(input:mean:variance:batchesBefore:team:)`` gives
 /// what training makes of them.
-package struct BatchNorm: Operation {
+package struct BatchNorm: LayerOperation {
     package let epsilon: Float
     /// The share of the new batch in the running statistics; nil for the plain mean over all batches.
     package let momentum: Float?
@@ -33,6 +33,17 @@ package struct BatchNorm: Operation {
             throw ShapeProblem("the layer reads another number of channels", expected: words(parameter), found: "\(inputs[0][1])")
         }
         return inputs[0]
+    }
+
+    package var kind: LayerPart.Kind { .norm }
+
+    /// With the stored statistics: each channel scaled and shifted.
+    package func rule(input: [Int], parameters: [Tensor]) -> LayerRule? {
+        let values = parameters.map { $0.elements.map(Double.init) }
+        let (mean, variance) = (values[values.count - 2], values[values.count - 1])
+        let factors = variance.indices.map { (values.count == 4 ? values[0][$0] : 1) / (variance[$0] + Double(epsilon)).squareRoot() }
+        let shifts = mean.indices.map { (values.count == 4 ? values[1][$0] : 0) - factors[$0] * mean[$0] }
+        return .affine(scale: factors, shift: shifts)
     }
 
     /// The batch's mean and variance.

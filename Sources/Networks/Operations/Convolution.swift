@@ -5,7 +5,7 @@ import Tensors
 /// y[n, o, i, j] = b[o] + the sum over c, k, l of W[o, c, k, l] x[n, g + c, i stride - padding + k dilation, j stride - padding +
 /// l dilation], where g is the first channel of o's group and the padding is zero (PyTorch's `Conv2d`). Parameters: the weight,
 /// then the bias where there is one.
-package struct Convolution: Operation {
+package struct Convolution: LayerOperation {
     package let stride: (Int, Int)
     package let padding: (Int, Int)
     package let dilation: (Int, Int)
@@ -55,6 +55,12 @@ package struct Convolution: Operation {
             try ShapeProblem.check(sizeOf: [samples, channels, rows.kernel, columns.kernel, rows.count, columns.count + 16])
         }
         return ConvolutionShape(samples: samples, channels: channels, filters: weight[0], groups: groups, rows: rows, columns: columns)
+    }
+
+    package var kind: LayerPart.Kind { .weights }
+
+    package func rule(input: [Int], parameters: [Tensor]) -> LayerRule? {
+        (try? sizes(input: input, weight: parameters[0].shape)).map(LayerRule.convolution)
     }
 
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {

@@ -1,7 +1,7 @@
 import Tensors
 
 /// Each sample's numbers in one row: [B, ...] becomes [B, n].
-package struct Flatten: Operation {
+package struct Flatten: LayerOperation {
     package init() {}
     package var name: String { "flatten" }
     package var gradientReading: GradientReading { [] }
@@ -16,6 +16,10 @@ package struct Flatten: Operation {
     }
 
     package func forward(_ pass: ForwardPass) { pass.output.copy(from: pass.inputs[0]) }
+
+    package var kind: LayerPart.Kind { .passage }
+
+    package func rule(input: [Int], parameters: [Tensor]) -> LayerRule? { .same }
 
     /// dx += dy.
     package func backward(_ pass: BackwardPass) {

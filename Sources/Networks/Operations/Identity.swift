@@ -1,7 +1,7 @@
 import Tensors
 
 /// What passes its input on: layers without effect, and dropout, which is switched off.
-package struct Identity: Operation {
+package struct Identity: LayerOperation {
     package let name: String
     package init(name: String) { self.name = name }
     package var gradientReading: GradientReading { [] }
@@ -10,6 +10,10 @@ package struct Identity: Operation {
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] { inputs[0] }
 
     package func forward(_ pass: ForwardPass) { pass.output.copy(from: pass.inputs[0]) }
+
+    package var kind: LayerPart.Kind { .passage }
+
+    package func rule(input: [Int], parameters: [Tensor]) -> LayerRule? { .same }
 
     /// dx += dy.
     package func backward(_ pass: BackwardPass) {

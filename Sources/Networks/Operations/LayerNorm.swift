@@ -3,7 +3,7 @@ import Tensors
 /// y = (x - mean) / sqrt(variance + epsilon) * weight + bias over the last dimension; the variance is over the count.
 ///
 /// Parameters: the weight [width] and the bias [width]; the bias, or both, may be missing.
-package struct LayerNorm: Operation {
+package struct LayerNorm: LayerOperation {
     package let epsilon: Float
 
     package init(epsilon: Float) { self.epsilon = epsilon }
@@ -26,6 +26,10 @@ package struct LayerNorm: Operation {
     package func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int {
         Normalization.gradientScratch(rows: output.dropLast().reduce(1, *), width: output.last ?? 1)
     }
+
+    package var kind: LayerPart.Kind { .norm }
+
+    package func rule(input: [Int], parameters: [Tensor]) -> LayerRule? { nil }
 
     /// With xhat = (x - mean) / s, s = sqrt(variance + epsilon), and g = dy weight:
     /// dx += (g - mean(g) - xhat mean(g xhat)) / s, dweight += the column sums of dy xhat, dbias += those of dy.

@@ -3,7 +3,7 @@ import Tensors
 /// y = x W^T + b over the last dimension: x [..., in], W [out, in], b [out], y [..., out].
 ///
 /// Parameters: the weight, then the bias where there is one.
-package struct Linear: Operation {
+package struct Linear: LayerOperation {
     /// How the weight lies in the file.
     package enum Layout: Sendable {
         /// [out, in], as PyTorch's linear layers.
@@ -24,6 +24,10 @@ package struct Linear: Operation {
     private func sizes(_ weight: [Int]) -> (input: Int, output: Int) {
         layout == .outIn ? (weight[1], weight[0]) : (weight[0], weight[1])
     }
+
+    package var kind: LayerPart.Kind { .weights }
+
+    package func rule(input: [Int], parameters: [Tensor]) -> LayerRule? { layout == .outIn && input.count == 2 ? .linear : nil }
 
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (input, output) = sizes(parameters[0])

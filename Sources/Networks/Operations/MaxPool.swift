@@ -4,7 +4,7 @@ import Tensors
 ///
 /// The padding never is the largest. A window with something that is not a number gives that. Of equals the first, row after row,
 /// gets the gradient.
-package struct MaxPool: Operation {
+package struct MaxPool: LayerOperation {
     private let windows: ImageWindows
 
     /// Pairs go down, then across.
@@ -30,9 +30,11 @@ package struct MaxPool: Operation {
         return shape
     }
 
-    /// The windows over images of a size that has been checked.
-    package func axes(over size: (Int, Int)) throws(ShapeProblem) -> (rows: WindowAxis, columns: WindowAxis) {
-        try windows.poolAxes(over: size)
+    package var kind: LayerPart.Kind { .pool }
+
+    package func rule(input: [Int], parameters: [Tensor]) -> LayerRule? {
+        guard let axes = try? windows.poolAxes(over: (input[2], input[3])) else { return nil }
+        return .maxima(axes.rows, axes.columns)
     }
 
     package func forward(_ pass: ForwardPass) {

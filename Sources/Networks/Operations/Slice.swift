@@ -19,6 +19,9 @@ package struct Slice: Operation {
     package var name: String { "slice" }
     package var gradientReading: GradientReading { [] }
 
+    /// The place in the input of an element of the output.
+    package func input(of element: Int) -> Int { start + element / length * stride + element % length }
+
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let width = inputs[0].last ?? 1
         let end = start + (blocks - 1) * stride + length

@@ -1,7 +1,7 @@
 import Tensors
 
 /// y = e^x / sum e^x over the last dimension; minus infinity becomes exactly 0.
-package struct Softmax: Operation {
+package struct Softmax: LayerOperation {
     package init() {}
     package var name: String { "softmax" }
     package var gradientReading: GradientReading { .output }
@@ -10,6 +10,10 @@ package struct Softmax: Operation {
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] { inputs[0] }
 
     package func forward(_ pass: ForwardPass) { RowSoftmax.apply(to: pass.inputs[0], into: pass.output, team: pass.team) }
+
+    package var kind: LayerPart.Kind { .norm }
+
+    package func rule(input: [Int], parameters: [Tensor]) -> LayerRule? { nil }
 
     /// dx += y (dy - sum y dy).
     package func backward(_ pass: BackwardPass) {

@@ -1,0 +1,16 @@
+/// What a family's builder knows of the network that it built: which nodes are which part of a model.
+///
+/// Whoever asks about structure (which heads there are, where a block writes, what lies between two layers) asks here. Site names are for
+/// people; no code outside the families finds a node by spelling one.
+package struct Anatomy: Sendable {
+    /// The sums that blocks read and add to; none in a plain chain.
+    package var streams: [Stream] = []
+    /// The blocks in the order in which a run comes to them; none in a plain chain.
+    package var blocks: [Block] = []
+    /// Where the logits of a model of tokens are made.
+    package var output: OutputPart?
+    /// The layers of a plain chain in their order, those without weights among them; none in a model of blocks.
+    package var layers: [LayerPart] = []
+
+    package init() {}
+}

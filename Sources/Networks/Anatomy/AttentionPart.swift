@@ -1,0 +1,43 @@
+/// The attention of a block, from the stream that it reads to what it adds.
+package struct AttentionPart: Sendable {
+    /// Queries, keys or values: the layer that makes them and what is done to them before heads meet.
+    package struct Projection: Sendable {
+        /// The linear layer whose product holds them, maybe beside others.
+        package let layer: NodeID
+        /// Where they lie in the layer's output; nil where they are all of it.
+        package let slice: Slice?
+        /// The node whose output they are, the heads side by side, before any of the steps.
+        package let node: NodeID
+        /// What works on each head's vectors alone, in order: norms of a head, rotary positions.
+        package let steps: [NodeID]
+
+        /// What the attention reads.
+        package var read: NodeID { steps.last ?? node }
+
+        /// The layer's out-neuron that is an element of ``node``.
+        package func row(_ element: Int) -> Int { slice?.input(of: element) ?? element }
+    }
+
+    package let reading: Stream.Reader
+    package let query: Projection
+    package let key: Projection
+    package let value: Projection
+    /// How many heads share a key, and how long a head's vectors are.
+    package let heads: AttentionHeads
+    /// The products of queries and keys, [samples, heads, length, length].
+    package let scores: NodeID
+    /// How the heads attend, [samples, heads, length, length].
+    package let pattern: NodeID
+    /// The values so mixed, the heads side by side.
+    package let mixed: NodeID
+    /// The linear layer behind ``mixed``.
+    package let output: NodeID
+    /// Norms behind the output, inside the branch: they take all heads together.
+    package let norms: [NodeID]
+
+    /// What is added to the stream.
+    package var written: NodeID { norms.last ?? output }
+
+    /// Queries, keys, values.
+    package var projections: [Projection] { [query, key, value] }
+}

@@ -1,0 +1,19 @@
+/// A mixture of experts in the place of a block's MLP: a router that chooses, for each position, which MLPs work on it.
+package struct ExpertPart: Sendable {
+    package let reading: Stream.Reader
+    /// The layer that gives each expert a score.
+    package let router: NodeID
+    /// The weight of each expert at each position, 0 for those that are not chosen.
+    package let choice: NodeID
+    /// In the order of the router's scores. What an expert writes is its output before the router's weight.
+    package let experts: [MLPPart]
+    /// The MLP that works on every position; nil where there is none.
+    package let shared: MLPPart?
+    /// The experts' outputs by their weights, with the shared one's.
+    package let output: NodeID
+    /// Norms behind the output, inside the branch.
+    package let norms: [NodeID]
+
+    /// What is added to the stream.
+    package var written: NodeID { norms.last ?? output }
+}

@@ -1,0 +1,20 @@
+/// The MLP of a block, from the stream that it reads to what it adds.
+package struct MLPPart: Sendable {
+    package let reading: Stream.Reader
+    /// The layer whose activated output the input's product is multiplied with; nil in plain MLPs.
+    package let gate: NodeID?
+    /// The layer that makes the neurons; of gated MLPs the one without the activation.
+    package let input: NodeID
+    /// The neurons behind the activation, and behind the product of gated MLPs.
+    package let post: NodeID
+    /// The layer that reads ``post``.
+    package let output: NodeID
+    /// Norms behind the output, inside the branch: they take all neurons together.
+    package let norms: [NodeID]
+
+    /// The layers that read the stream: the gate before the input.
+    package var layers: [NodeID] { (gate.map { [$0] } ?? []) + [input] }
+
+    /// What is added to the stream.
+    package var written: NodeID { norms.last ?? output }
+}

@@ -1,0 +1,55 @@
+import Tensors
+
+/// A norm of each head's vectors alone: of rows [samples, length, heads * headDimension], headDimension elements at a time.
+///
+/// Parameters: the weight [headDimension], which all heads share, and maybe the bias of a layer norm [headDimension].
+package struct HeadNorm: Operation {
+    /// `.layer` as ``LayerNorm``, or `.rootMeanSquare` as ``RMSNorm``.
+    package typealias Kind = Normalization.Kind
+
+    package let headDimension: Int
+    package let kind: Kind
+    package let epsilon: Float
+
+    package init(headDimension: Int, kind: Kind, epsilon: Float) {
+        self.headDimension = headDimension
+        self.kind = kind
+        self.epsilon = epsilon
+    }
+
+    package var name: String { "head norm" }
+    package var gradientReading: GradientReading { .inputs }
+    package var worksInPlace: Bool { true }
+
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+        let input = inputs[0]
+        guard headDimension > 0, let width = input.last, width % headDimension == 0 else {
+            throw ShapeProblem("the rows are no heads side by side", expected: "heads of \(headDimension)", found: words(input))
+        }
+        if let other = parameters.first(where: { $0 != [headDimension] }) {
+            throw ShapeProblem("the norm reads another width", expected: "\(words(other)) numbers", found: "\(headDimension)")
+        }
+        return input
+    }
+
+    /// The vectors of the heads as rows of their own.
+    private func heads(_ tensor: Tensor) -> Tensor { tensor.reshaped([tensor.count / headDimension, headDimension]) }
+
+    package func forward(_ pass: ForwardPass) {
+        Normalization.apply(
+            kind, epsilon: epsilon, to: heads(pass.inputs[0]), weight: pass.parameters[0],
+            bias: pass.parameters.dropFirst().first, into: heads(pass.output), team: pass.team)
+    }
+
+    package func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int {
+        Normalization.gradientScratch(rows: output.reduce(1, *) / headDimension, width: headDimension)
+    }
+
+    /// The rule of ``LayerNorm`` or ``RMSNorm`` for each head's vector; the heads' parts of dweight and dbias are added up.
+    package func backward(_ pass: BackwardPass) {
+        Normalization.addGradients(
+            kind, epsilon: epsilon, at: heads(pass.inputs[0]), weight: pass.parameters[0],
+            outputGradient: heads(pass.outputGradient), to: pass.inputGradients[0].map(heads), weightGradient: pass.parameterGradients[0],
+            biasGradient: pass.parameterGradients.dropFirst().first ?? nil, scratch: pass.scratch, team: pass.team)
+    }
+}
