@@ -15,10 +15,12 @@ struct RootCommand: ParsableCommand {
             Results go to standard output, everything else to standard error. The exit status is 0 when all is done, 1 when \
             something failed, 3 when a threshold was not met, 64 for wrong usage.
             """,
-        version: modinspectVersion,
-        subcommands: [
-            InfoCommand.self, GraphCommand.self, ClusterCommand.self, ScoreCommand.self, CompareCommand.self, EvalCommand.self,
-            AblateCommand.self, PatchCommand.self, CircuitCommand.self, InitCommand.self, FinetuneCommand.self, PermuteCommand.self,
-            ExtractCommand.self,
-        ])
+        version: modinspectVersion, subcommands: all)
+
+    /// All of them say which files they read and write.
+    static let all: [any FileCommand.Type] = [
+        InfoCommand.self, GraphCommand.self, ClusterCommand.self, ScoreCommand.self, CompareCommand.self, EvalCommand.self,
+        AblateCommand.self, PatchCommand.self, CircuitCommand.self, InitCommand.self, FinetuneCommand.self, PermuteCommand.self,
+        ExtractCommand.self,
+    ]
 }

@@ -25,6 +25,7 @@ package func runModinspect(_ arguments: [String]) -> Int32 {
     occupyClosedDescriptors()
     do {
         var command = try RootCommand.parseAsRoot(arguments)
+        if let command = command as? any FileCommand { try command.fileUse.check() }
         try command.run()
         return 0
     } catch OutputError.closedPipe {

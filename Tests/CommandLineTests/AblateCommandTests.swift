@@ -159,7 +159,7 @@ import Testing
         ("--control 2 --per-sample", "--control compares whole results: no --per-sample"),
         ("--control 2 --dependence", "--control compares whole results: no --dependence"),
         ("--reading weights --fill mean", "--reading weights sets weights to 0: no --fill mean"),
-        ("--data - --clusters -", "standard input can be read once only"),
+        ("--data - --clusters -", "standard input can be read only once"),
     ])
     func wrongUsageIsStatus64(options: String, message: String) throws {
         let result = try HandWorkedModel.shell(Self.run + options)

@@ -120,9 +120,9 @@ import Testing
     }
 
     @Test(arguments: [
-        ("--data -", "-", "standard input can be read once only"),
-        ("--data x --logits -", "m", "--logits - leaves no place for the result; -o FILE moves it"),
-        ("--data x --logits o -o o", "m", "--logits and -o name the same file"),
+        ("--data -", "-", "standard input can be read only once"),
+        ("--data x --logits -", "m", "standard output takes one result, found --logits and --output"),
+        ("--data x --logits o -o o", "m", "--logits and --output name the same file"),
         ("--data x --logits o m", "m", "--logits takes one checkpoint"),
         ("--data x --limit 0", "m", "--limit takes a number from 1 on"), ("--data x --batch 0", "m", "--batch takes a number from 1 on"),
         ("--data x --context 1", "m", "--context takes a number from 2 on"), ("", "m", "Missing expected argument '--data <data>'"),

@@ -267,7 +267,7 @@ import Testing
         (["--data", images, "--only", "fc9*"], "no parameter matches 'fc9*'"),
         (["--data", images, "--freeze", "*"], "no parameter is left to train"),
         (["--data", images, "--layers", "fc9*"], "no layer matches 'fc9*'"),
-        (["--data", images, "--log", "/nowhere/log"], "/nowhere/log: cannot open"),
+        (["--data", images, "--log", "/nowhere/log"], "/nowhere/log: cannot write"),
         (["--data", images, "--state", "/nowhere/state", "--save-every", "1", "--steps", "1"], "/nowhere/state: cannot"),
     ]) func whatCannotBeTrainedIsSaidInOneLine(arguments: [String], words: String) throws {
         try TemporaryFolder.with { folder in

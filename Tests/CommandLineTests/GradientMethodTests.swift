@@ -80,7 +80,7 @@ import Testing
         ("score", "--method gradient --data x --batch 0", "--batch takes a number from 1 on"),
         ("score", "--clusters c --method gradient --data x", "--clusters leaves nothing for -k, --method, --no-align and --chain"),
         ("score", "--clusters c --data x", "--data goes with --method gradient only"),
-        ("cluster", "--method gradient --data - --labels -", "standard input can be read once only"),
+        ("cluster", "--method gradient --data - --labels -", "standard input can be read only once"),
         ("cluster", "--method contiguous --no-align", "--no-align goes with --method bsgc and --method gradient only"),
         ("compare m", "--method gradient", "--method gradient is for cluster and score"),
     ])

@@ -54,13 +54,13 @@ package struct CheckpointWriter: Sendable {
             kind = .directory
         }
         guard !path.isEmpty else { throw CheckpointError(path: path, problem: "is no name for a checkpoint") }
-        if exists {
-            try checkExisting(isDirectory: isDirectory, isFile: status.st_mode & S_IFMT == S_IFREG)
-        } else {
-            let folder = AtomicFile.directory(of: target)
-            guard access(folder, W_OK | X_OK) == 0 else {
-                throw CheckpointError(path: path, problem: "cannot write to \(folder): \(systemMessage(errno))")
-            }
+        if exists { try checkExisting(isDirectory: isDirectory, isFile: status.st_mode & S_IFMT == S_IFREG) }
+        let folder = AtomicFile.directory(of: target)
+        do throws(AtomicFile.Failure) {
+            // Never finished, it leaves nothing behind. Permissions alone do not tell whether a folder takes files.
+            _ = try AtomicFile(replacing: target)
+        } catch {
+            throw CheckpointError(path: path, problem: "cannot write to \(folder): \(systemMessage(error.code))")
         }
     }
 

@@ -4,7 +4,7 @@ import Evaluation
 import Interventions
 import Modularity
 
-struct AblateCommand: ParsableCommand {
+struct AblateCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "ablate",
         abstract: "Switches clusters off and on and says which classes or samples suffer.",
@@ -57,10 +57,13 @@ struct AblateCommand: ParsableCommand {
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
 
+    var fileUse: FileUse {
+        FileUse(
+            reading: [("the checkpoint", checkpoint), ("--clusters", clusters.path)] + data.inputs,
+            writing: [("--output", output.path)])
+    }
+
     func validate() throws {
-        if [checkpoint, clusters.path, data.data, data.labels].filter({ $0 == "-" }).count > 1 {
-            throw ValidationError("standard input can be read once only")
-        }
         if reading == .weights, fill != .zero { throw ValidationError("--reading weights sets weights to 0: no --fill \(fill.rawValue)") }
         if !(0...100_000).contains(controls) { throw ValidationError("--control takes a number from 0 to 100000") }
         if isPerSample, isDependence { throw ValidationError("--per-sample and --dependence exclude each other") }

@@ -41,7 +41,7 @@ enum CircuitFormat: String, Choice {
     var hasProvenance: Bool { report?.hasProvenance ?? false }
 }
 
-struct CircuitCommand: ParsableCommand {
+struct CircuitCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "circuit",
         abstract: "Looks for the parts of a model that carry its answers, or compares circuits.",
@@ -106,9 +106,17 @@ struct CircuitCommand: ParsableCommand {
 
     var chosenFormat: CircuitFormat { format ?? (isKept ? .tsv : .text) }
 
+    var fileUse: FileUse {
+        FileUse(
+            reading: files.map { (isComparison ? "the circuit" : "the checkpoint", $0) }
+                + [
+                    ("--data", data), ("--labels", samples.labels), ("--clusters", edges.clusterFile), ("--eval", heldOut.data),
+                    ("--eval-labels", heldOut.labels),
+                ],
+            writing: [("--masks", prune.masks), ("--output", output.path)])
+    }
+
     func validate() throws {
-        let inputs = files + [data, samples.labels, heldOut.data, heldOut.labels].compactMap { $0 }
-        if inputs.filter({ $0 == "-" }).count > 1 { throw ValidationError("standard input can be read once only") }
         if isKept, let format, format != .tsv { throw ValidationError("--kept writes tsv; json has the places without it") }
         if isComparison {
             if format == .dot { throw ValidationError("--format dot draws circuits of edges, one at a time") }
@@ -131,10 +139,6 @@ struct CircuitCommand: ParsableCommand {
             if format == .dot { throw ValidationError("--format dot draws circuits of edges") }
             if prune.chosenObjective == .labelLoss, prune.labels.isEmpty, !prune.isPerLabel {
                 throw ValidationError("--objective label-loss needs --label or --per-label")
-            }
-            if let masks = prune.masks, masks == output.output { throw ValidationError("--masks and -o name the same file") }
-            if prune.masks == "-", output.output == nil || output.output == "-" {
-                throw ValidationError("--masks - leaves no place for the result; -o FILE moves it")
             }
         }
     }

@@ -3,7 +3,7 @@ import Checkpoints
 import Modularity
 import Text
 
-struct ClusterCommand: ParsableCommand {
+struct ClusterCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "cluster",
         abstract: "Puts the neurons of each layer into clusters.",
@@ -29,9 +29,13 @@ struct ClusterCommand: ParsableCommand {
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
 
+    var fileUse: FileUse {
+        FileUse(reading: [("the checkpoint", checkpoint)] + gradient.inputs, writing: [("--output", output.path)])
+    }
+
     func validate() throws {
         if clustering.clusterCounts.count > 1 { throw ValidationError("cluster takes one number of clusters; score sweeps over several") }
-        try gradient.check(clustering.method, checkpoints: [checkpoint])
+        try gradient.check(clustering.method)
     }
 
     func run() throws {

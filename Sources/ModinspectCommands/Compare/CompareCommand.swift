@@ -3,7 +3,7 @@ import ArgumentParser
 import Checkpoints
 import Modularity
 
-struct CompareCommand: ParsableCommand {
+struct CompareCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "compare",
         abstract: "Sets two checkpoints, or two files of clusters, side by side.",
@@ -55,8 +55,11 @@ struct CompareCommand: ParsableCommand {
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
 
+    var fileUse: FileUse {
+        FileUse(reading: [("A", a), ("B", b), ("--clusters", clusterFile)], writing: [("--output", output.path)])
+    }
+
     func validate() throws {
-        if [a, b, clusterFile].count(where: { $0 == "-" }) > 1 { throw ValidationError("standard input can be read once only") }
         if clustering.clusterCounts.count > 1 { throw ValidationError("compare takes one number of clusters; score sweeps over several") }
         if clusterFile != nil, clustering.isGiven {
             throw ValidationError("--clusters leaves nothing for -k, --method, --no-align and --chain")

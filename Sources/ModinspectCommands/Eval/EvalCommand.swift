@@ -3,7 +3,7 @@ import Checkpoints
 import Evaluation
 import Networks
 
-struct EvalCommand: ParsableCommand {
+struct EvalCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "eval",
         abstract: "Runs models on data: loss, accuracy, accuracy by class, perplexity.",
@@ -34,14 +34,14 @@ struct EvalCommand: ParsableCommand {
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
 
+    var fileUse: FileUse {
+        FileUse(
+            reading: checkpoints.map { ("the checkpoint", $0) } + data.inputs,
+            writing: [("--logits", logits), ("--output", output.path)])
+    }
+
     func validate() throws {
-        let inputs = checkpoints + [data.data] + (data.labels.map { [$0] } ?? [])
-        if inputs.filter({ $0 == "-" }).count > 1 { throw ValidationError("standard input can be read once only") }
         if logits != nil, checkpoints.count > 1 { throw ValidationError("--logits takes one checkpoint") }
-        if let logits, logits != "-", logits == output.output { throw ValidationError("--logits and -o name the same file") }
-        if logits == "-", output.output == nil || output.output == "-" {
-            throw ValidationError("--logits - leaves no place for the result; -o FILE moves it")
-        }
     }
 
     func run() throws {

@@ -3,7 +3,7 @@ import Checkpoints
 import Evaluation
 import Training
 
-struct FinetuneCommand: ParsableCommand {
+struct FinetuneCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "finetune",
         abstract: "Trains a model so that it falls into clusters that can be studied alone.",
@@ -46,11 +46,16 @@ struct FinetuneCommand: ParsableCommand {
         return type
     }
 
+    var fileUse: FileUse {
+        var use = FileUse(
+            reading: [("the checkpoint", checkpoint)] + data.inputs + watching.inputs + [("--clusters", clusterability.clusterFile)],
+            writing: [(state.path == nil ? "the run's state" : "--state", state.path(for: output.output))])
+        use.write("--log", watching.log, .appended)
+        use.write("--output", output.output, .checkpoint)
+        return use
+    }
+
     func validate() throws {
-        let inputs =
-            [checkpoint, data.data] + [clusterability.clusterFile, data.labels, watching.evaluated, watching.guarding].compactMap { $0 }
-        if inputs.filter({ $0 == "-" }).count > 1 { throw ValidationError("standard input can be read once only") }
-        if watching.log == "-", output.output == "-" { throw ValidationError("--log - leaves no place for OUT") }
         if output.output == "-", state.path == nil, state.interval != nil || state.resume {
             throw ValidationError("--save-every and --resume need --state with -o -")
         }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Glibc
 
-struct GraphCommand: ParsableCommand {
+struct GraphCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "graph",
         abstract: "Writes the weight graph as a list of edges.",
@@ -32,6 +32,10 @@ struct GraphCommand: ParsableCommand {
     @OptionGroup var layers: LayerOptions
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var output: OutputOptions
+
+    var fileUse: FileUse {
+        FileUse(reading: [("the checkpoint", checkpoint)], writing: [("--output", output.path)])
+    }
 
     func validate() throws {
         if let top, !(top > 0 && top <= 1) { throw ValidationError("--top takes a number above 0 and at most 1") }

@@ -2,7 +2,7 @@ import Archives
 import ArgumentParser
 import Checkpoints
 
-struct InfoCommand: ParsableCommand {
+struct InfoCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "info",
         abstract: "Says what a checkpoint holds and what score would take of it.",
@@ -24,8 +24,8 @@ struct InfoCommand: ParsableCommand {
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var output: OutputOptions
 
-    func validate() throws {
-        if checkpoints.filter({ $0 == "-" }).count > 1 { throw ValidationError("standard input can be read once only") }
+    var fileUse: FileUse {
+        FileUse(reading: checkpoints.map { ("the checkpoint", $0) }, writing: [("--output", output.path)])
     }
 
     func run() throws {

@@ -3,7 +3,7 @@ import ArgumentParser
 import Checkpoints
 import Networks
 
-struct InitCommand: ParsableCommand {
+struct InitCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "init",
         abstract: "Makes a fresh checkpoint with initial weights.",
@@ -38,6 +38,13 @@ struct InitCommand: ParsableCommand {
     var seed: UInt64 = 0
 
     @OptionGroup var output: CheckpointOutputOptions
+
+    var fileUse: FileUse {
+        var use = FileUse()
+        use.read("the configuration", spec)
+        use.write("--output", output.output, .checkpoint)
+        return use
+    }
 
     func validate() throws {
         if !spec.hasPrefix("modadd:"), [width, heads, neurons, blocks].contains(where: { $0 != nil }) {

@@ -16,6 +16,9 @@ struct DataOptions: ParsableArguments {
     /// The data as the user named it.
     var data: String { source.data }
 
+    /// The files that the options name.
+    var inputs: [(argument: String, path: String?)] { source.inputs }
+
     subscript<Value>(dynamicMember member: KeyPath<SampleOptions, Value>) -> Value { source.samples[keyPath: member] }
 
     mutating func validate() throws {
@@ -34,6 +37,9 @@ struct DataSourceOptions: ParsableArguments {
     var data: String
 
     @OptionGroup var samples: SampleOptions
+
+    /// The files that the options name.
+    var inputs: [(argument: String, path: String?)] { [("--data", data), ("--labels", samples.labels)] }
 
     subscript<Value>(dynamicMember member: KeyPath<SampleOptions, Value>) -> Value { samples[keyPath: member] }
 }

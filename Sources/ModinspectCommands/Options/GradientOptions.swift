@@ -27,6 +27,9 @@ struct GradientOptions: ParsableArguments {
         if let batchSize, batchSize < 1 { throw ValidationError("--batch takes a number from 1 on") }
     }
 
+    /// The files that the options name.
+    var inputs: [(argument: String, path: String?)] { [("--data", data), ("--labels", samples.labels)] }
+
     /// The samples of a batch; nil where there is no data.
     var reportedBatch: Int? { data == nil ? nil : batchSize ?? GradientSimilarity.defaultBatchSize }
 
@@ -42,15 +45,12 @@ struct GradientOptions: ParsableArguments {
     }
 
     /// - Throws: `ValidationError` where the method needs what is missing, or leaves nothing for what was given.
-    func check(_ method: ClusteringMethod?, checkpoints: [String]) throws {
+    func check(_ method: ClusteringMethod?) throws {
         guard method == .gradient else {
             if let given { throw ValidationError("\(given) goes with --method gradient only") }
             return
         }
-        guard let data else { throw ValidationError("--method gradient needs --data") }
-        if (checkpoints + [data] + (samples.labels.map { [$0] } ?? [])).count(where: { $0 == "-" }) > 1 {
-            throw ValidationError("standard input can be read once only")
-        }
+        if data == nil { throw ValidationError("--method gradient needs --data") }
     }
 
     /// What the method clusters the layers of a checkpoint by.

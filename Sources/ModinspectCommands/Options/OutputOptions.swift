@@ -15,6 +15,9 @@ struct OutputOptions: ParsableArguments {
         if output == "" { throw ValidationError("--output needs the name of a file, or -") }
     }
 
+    /// Where the result goes; `-` is standard output.
+    var path: String { output ?? "-" }
+
     var diagnostics: Diagnostics { remarks.diagnostics }
 
     /// Opens where the result goes.

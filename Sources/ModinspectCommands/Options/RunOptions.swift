@@ -54,6 +54,11 @@ struct WatchingOptions: ParsableArguments {
         case last, best
     }
 
+    /// The files that the options name.
+    var inputs: [(argument: String, path: String?)] {
+        [("--eval", evaluated), ("--eval-labels", evaluatedLabels), ("--guard", guarding), ("--guard-labels", guardingLabels)]
+    }
+
     mutating func validate() throws {
         if let interval, interval < 1 { throw ValidationError("--eval-every takes a number from 1 on") }
         if let limit, limit < 1 { throw ValidationError("--eval-limit takes a number from 1 on") }

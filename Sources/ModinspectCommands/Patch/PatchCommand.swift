@@ -7,7 +7,7 @@ import Text
 extension PatchSites.Granularity: ExpressibleByArgument {}
 extension PatchedPlaces: ExpressibleByArgument {}
 
-struct PatchCommand: ParsableCommand {
+struct PatchCommand: FileCommand {
     /// Which run is patched.
     enum Direction: String, ExpressibleByArgument, CaseIterable {
         case denoise, noise, both
@@ -101,10 +101,13 @@ struct PatchCommand: ParsableCommand {
 
     private var sites: [String] { siteLists.flatMap(LayerOptions.split) }
 
+    var fileUse: FileUse {
+        FileUse(
+            reading: [("the checkpoint", checkpoint), ("--clusters", clusterFile)] + data.inputs,
+            writing: [("--output", output.path)])
+    }
+
     func validate() throws {
-        if [checkpoint, clusterFile, data.data, data.labels].filter({ $0 == "-" }).count > 1 {
-            throw ValidationError("standard input can be read once only")
-        }
         if sites.contains(where: { $0.isEmpty || $0 == "!" }) { throw ValidationError("--sites has an empty pattern") }
         if clusterFile != nil, !sites.isEmpty { throw ValidationError("--sites and --clusters exclude each other") }
         if clusterFile != nil, granularity != .auto { throw ValidationError("--clusters says how sites are cut: no --granularity") }

@@ -2,7 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Interventions
 
-struct ExtractCommand: ParsableCommand {
+struct ExtractCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "extract",
         abstract: "Cuts one cluster out as a smaller checkpoint of its own.",
@@ -30,8 +30,13 @@ struct ExtractCommand: ParsableCommand {
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var output: CheckpointOutputOptions
 
+    var fileUse: FileUse {
+        var use = FileUse(reading: [("the checkpoint", checkpoint), ("--clusters", clusters.path)], writing: [])
+        use.write("--output", output.output, .checkpoint)
+        return use
+    }
+
     func validate() throws {
-        if checkpoint == "-", clusters.path == "-" { throw ValidationError("standard input can be read once only") }
         if cluster < 0 { throw ValidationError("--cluster takes a number from 0 on") }
     }
 

@@ -3,7 +3,7 @@ import Checkpoints
 import Interventions
 import Modularity
 
-struct PermuteCommand: ParsableCommand {
+struct PermuteCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "permute",
         abstract: "Puts neurons into the order of their clusters; the function stays the same.",
@@ -31,9 +31,11 @@ struct PermuteCommand: ParsableCommand {
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var output: CheckpointOutputOptions
 
-    func validate() throws {
-        if checkpoint == "-", clusters.path == "-" { throw ValidationError("standard input can be read once only") }
-        if newClusters == "-", output.output == "-" { throw ValidationError("standard output takes the checkpoint or the clusters") }
+    var fileUse: FileUse {
+        var use = FileUse(
+            reading: [("the checkpoint", checkpoint), ("--clusters", clusters.path)], writing: [("--new-clusters", newClusters)])
+        use.write("--output", output.output, .checkpoint)
+        return use
     }
 
     func run() throws {

@@ -3,7 +3,7 @@ import Checkpoints
 import Modularity
 import Text
 
-struct ScoreCommand: ParsableCommand {
+struct ScoreCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "score",
         abstract: "Measures how modular each layer is, and the mean over the layers.",
@@ -47,14 +47,17 @@ struct ScoreCommand: ParsableCommand {
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
 
+    var fileUse: FileUse {
+        FileUse(
+            reading: checkpoints.map { ("the checkpoint", $0) } + [("--clusters", clusterFile)] + gradient.inputs,
+            writing: [("--output", output.path)])
+    }
+
     func validate() throws {
-        if checkpoints.filter({ $0 == "-" }).count + (clusterFile == "-" ? 1 : 0) > 1 {
-            throw ValidationError("standard input can be read once only")
-        }
         if clusterFile != nil, clustering.isGiven {
             throw ValidationError("--clusters leaves nothing for -k, --method, --no-align and --chain")
         }
-        try gradient.check(clustering.method, checkpoints: checkpoints)
+        try gradient.check(clustering.method)
         if !(0...1_000_000).contains(nullSamples) { throw ValidationError("--null takes a number from 0 to 1000000") }
         if measure != nil, limit == nil { throw ValidationError("--measure goes with --fail-under") }
         if limit?.isNaN == true { throw ValidationError("--fail-under takes a number") }

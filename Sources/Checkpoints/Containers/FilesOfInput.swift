@@ -1,0 +1,38 @@
+import Archives
+import Glibc
+
+extension Checkpoint {
+    /// The files that opening a path may read: the file itself, of a directory the weights and what goes with them, of an index its shards,
+    /// and of a file with a model's standard name its neighbours.
+    ///
+    /// What cannot be read is left out: opening it says why.
+    package static func files(at path: String) -> [String] {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return [path] }
+        let folder = path.contains("/") ? MemberPath.folder(path) + "/" : ""
+        let name = MemberPath.baseName(path)
+        if status.st_mode & S_IFMT != S_IFDIR {
+            var files = [path]
+            if ModelFiles.isIndex(name) { files += shards(ofIndex: path, in: folder) }
+            if ModelFiles.isIndex(name) || ModelFiles.rank(name) != nil || Companions.isCompanion(name) {
+                files += Companions.names.sorted().map { folder + $0 }.filter { $0 != path && access($0, F_OK) == 0 }
+            }
+            return files
+        }
+        guard let container = try? DirectoryContainer(path: path) else { return [path] }
+        var files = [path]
+        for file in container.files {
+            let place = container.displayPath(file.name)
+            if Companions.isCompanion(file.baseName) || ModelFiles.isCandidate(file) { files.append(place) }
+            if ModelFiles.isIndex(file.baseName) {
+                files += shards(ofIndex: place, in: container.displayPath(file.folder.isEmpty ? "" : file.folder + "/"))
+            }
+        }
+        return files
+    }
+
+    private static func shards(ofIndex path: String, in folder: String) -> [String] {
+        guard let region = try? ByteRegion.mapping(path: path), let index = try? ShardIndex(region, path: path) else { return [] }
+        return index.shards.map { folder + $0 }
+    }
+}
