@@ -31,13 +31,14 @@ let package = Package(
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(
             name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
+        .target(name: "CProcess"),
         .target(name: "Text", swiftSettings: optimized),
         .target(name: "Kernels", swiftSettings: optimized),
         .target(name: "KernelsV3", swiftSettings: optimized + kernelsV3Settings),
         .target(name: "KernelsV4", swiftSettings: optimized + kernelsV4Settings),
         .target(
             name: "Tensors", dependencies: ["COpenBLAS", "Kernels", "KernelsV3", "KernelsV4"], swiftSettings: optimized),
-        .target(name: "Archives", dependencies: ["CArchive", "Text"]),
+        .target(name: "Archives", dependencies: ["CArchive", "CProcess", "Text"]),
         .target(name: "Checkpoints", dependencies: ["Archives", "Tensors", "Text"]),
         .target(name: "Datasets", dependencies: ["Archives", "Checkpoints", "Tensors", "Text"], swiftSettings: optimized),
         .target(name: "Modularity", dependencies: ["Tensors", "Text"], swiftSettings: optimized),
@@ -60,8 +61,8 @@ let package = Package(
         .target(
             name: "ModinspectCommands",
             dependencies: [
-                "Tensors", "Archives", "Checkpoints", "Circuits", "Datasets", "Evaluation", "Interventions", "Modularity", "Networks",
-                "Text", "Training",
+                "CProcess", "Tensors", "Archives", "Checkpoints", "Circuits", "Datasets", "Evaluation", "Interventions", "Modularity",
+                "Networks", "Text", "Training",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),

@@ -8,7 +8,7 @@ package final class AtomicFile {
     private enum Kind {
         /// A file without a name in the target's directory.
         case nameless
-        case temporary(path: String)
+        case temporary(Temporary)
     }
 
     /// Why a file could not be written: what was tried, and the system's error number.
@@ -34,14 +34,14 @@ package final class AtomicFile {
         let directory = Self.directory(of: target)
         // O_TMPFILE, which Glibc's headers show only to those who define _GNU_SOURCE.
         let nameless = open(directory, O_WRONLY | O_CLOEXEC | 0o20000000 | O_DIRECTORY, mode)
-        if nameless >= 0 {
+        if nameless >= 0, access(Temporary.descriptorPath(nameless), F_OK) == 0 {
             descriptor = nameless
             kind = .nameless
         } else {
-            var template = Array((directory + "/.modinspect.XXXXXX").utf8CString)
-            descriptor = mkstemp(&template)
-            guard descriptor >= 0 else { throw Failure(what: "write", code: errno) }
-            kind = .temporary(path: String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
+            if nameless >= 0 { close(nameless) }
+            let (temporary, opened) = try Temporary.file(in: directory)
+            descriptor = opened
+            kind = .temporary(temporary)
         }
         fchmod(descriptor, mode)
     }
@@ -60,8 +60,8 @@ package final class AtomicFile {
     package func finish() throws(Failure) {
         guard !isFinished else { return }
         try check(fsync(descriptor), "write")
-        if case .nameless = kind { kind = .temporary(path: try linkNameless()) }
-        if case .temporary(let path) = kind { try check(rename(path, target), "rename to") }
+        if case .nameless = kind { kind = .temporary(try Temporary.link(descriptor, in: Self.directory(of: target))) }
+        if case .temporary(let temporary) = kind { try check(rename(temporary.path, target), "rename to") }
         isFinished = true
         close(descriptor)
     }
@@ -69,21 +69,11 @@ package final class AtomicFile {
     deinit {
         guard !isFinished else { return }
         close(descriptor)
-        if case .temporary(let path) = kind { unlink(path) }
+        if case .temporary(let temporary) = kind { unlink(temporary.path) }
     }
 
     private func check(_ result: Int32, _ what: String) throws(Failure) {
         guard result == 0 else { throw Failure(what: what, code: errno) }
-    }
-
-    /// A name for the nameless file, for the moment before it is renamed over the target: a link cannot replace a file.
-    private func linkNameless() throws(Failure) -> String {
-        for attempt in 0..<100 {
-            let path = "\(Self.directory(of: target))/.modinspect.\(getpid()).\(attempt)"
-            if linkat(AT_FDCWD, "/proc/self/fd/\(descriptor)", AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 { return path }
-            guard errno == EEXIST else { break }
-        }
-        throw Failure(what: "write", code: errno)
     }
 
     /// The directory that a path lies in.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CProcess
 import Glibc
 
 /// Runs the command that the process's arguments name.
@@ -7,13 +8,19 @@ import Glibc
 ///
 /// - Returns: as ``runModinspect(_:)``.
 package func runModinspect() -> Int32 {
-    for pointer in UnsafeBufferPointer(start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)).dropFirst() {
-        guard let pointer, String(validatingCString: pointer) == nil else { continue }
+    // Swift's own list of arguments comes from /proc, and is empty where that is not mounted.
+    var arguments: [String] = []
+    for pointer in UnsafeBufferPointer(start: cprocess_arguments(), count: Int(cprocess_argument_count())).dropFirst() {
+        guard let pointer else { continue }
+        if let argument = String(validatingCString: pointer) {
+            arguments.append(argument)
+            continue
+        }
         Diagnostics(isQuiet: false).failure(
             "'\(String(cString: pointer))' is not UTF-8, which arguments must be; a file of any name can be given as '-' with '<'")
         return 64
     }
-    return runModinspect(Array(CommandLine.arguments.dropFirst()))
+    return runModinspect(arguments)
 }
 
 /// Runs the command that the arguments name.
@@ -32,8 +39,26 @@ package func runModinspect(_ arguments: [String]) -> Int32 {
         return 0
     } catch let status as ExitCode {
         return status.rawValue
-    } catch let error where RootCommand.exitCode(for: error) != .failure || error is CleanExit {
+    } catch let error where RootCommand.exitCode(for: error) == .success {
+        // Help, the version, a completion script: results like any other.
+        return writeAnswer(RootCommand.fullMessage(for: error))
+    } catch let error where RootCommand.exitCode(for: error) != .failure {
         RootCommand.exit(withError: error)
+    } catch {
+        Diagnostics(isQuiet: false).failure("\(error)")
+        return 1
+    }
+}
+
+/// Writes what was asked for in place of a command's result.
+private func writeAnswer(_ text: String) -> Int32 {
+    do {
+        let stream = ResultStream(try Destination(path: nil))
+        if !text.isEmpty { try stream.write(text + "\n") }
+        try stream.finish()
+        return 0
+    } catch OutputError.closedPipe {
+        return 0
     } catch {
         Diagnostics(isQuiet: false).failure("\(error)")
         return 1

@@ -36,6 +36,8 @@ package struct CheckpointWriter: Sendable {
         while trimmed.count > 1, trimmed.last == "/" { trimmed.removeLast() }
         let target = try Self.reporting(path) { try AtomicFile.followingLinks(String(trimmed)) }
         self.target = target
+        Temporary.restore(target)
+        Temporary.sweep(AtomicFile.directory(of: target))
         var status = stat()
         let exists = stat(target, &status) == 0
         let isDirectory = exists && status.st_mode & S_IFMT == S_IFDIR
@@ -136,36 +138,27 @@ package struct CheckpointWriter: Sendable {
 
     /// The files are written into a hidden directory beside the target, which takes its place when it is complete.
     private func writeDirectory(_ draft: CheckpointDraft) throws {
-        let parent = AtomicFile.directory(of: target)
-        var template = Array((parent + "/.modinspect.XXXXXX").utf8CString)
-        guard mkdtemp(&template) != nil else { throw failure("make a directory in \(parent)") }
-        let temporary = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        var isComplete = false
-        defer { if !isComplete { remove(temporary) } }
-        let mask = umask(0)
-        umask(mask)
-        chmod(temporary, 0o777 & ~mask)
-        for (name, bytes) in draft.files.sorted(by: { $0.key < $1.key }) {
-            try writeFile(to: temporary + "/" + name) { sink in try bytes.withUnsafeBytes { try sink($0) } }
-        }
-        let tensors = try SafetensorsWriter(draft.tensors, metadata: [:], path: path)
-        try writeFile(to: temporary + "/" + Self.weights) { sink in try tensors.write(to: sink) }
-        if rename(temporary, target) == 0 {
+        try Self.reporting(path) {
+            let temporary = try Temporary.directory(in: AtomicFile.directory(of: target))
+            var isComplete = false
+            defer { if !isComplete { Temporary.removeDirectory(temporary.path) } }
+            for name in Companions.names.union([Self.weights]) { temporary.keep(temporary.path + "/" + name) }
+            let mask = umask(0)
+            umask(mask)
+            chmod(temporary.path, 0o777 & ~mask)
+            for (name, bytes) in draft.files.sorted(by: { $0.key < $1.key }) {
+                try writeFile(to: temporary.path + "/" + name) { sink in try bytes.withUnsafeBytes { try sink($0) } }
+            }
+            let tensors = try SafetensorsWriter(draft.tensors, metadata: [:], path: path)
+            try writeFile(to: temporary.path + "/" + Self.weights) { sink in try tensors.write(to: sink) }
+            if rename(temporary.path, target) != 0 {
+                // Only an empty directory is replaced by renaming.
+                guard existing == .replaced, errno == ENOTEMPTY || errno == EEXIST else { throw failure("rename to") }
+                try checkExisting(isDirectory: true, isFile: false)
+                try temporary.replaceDirectory(target)
+            }
             isComplete = true
-            return
         }
-        // Only an empty directory can be replaced in one step; a full one is kept aside until the new one is in its place.
-        guard existing == .replaced, errno == ENOTEMPTY || errno == EEXIST else { throw failure("rename to") }
-        try checkExisting(isDirectory: true, isFile: false)
-        let aside = temporary + ".old"
-        guard rename(target, aside) == 0 else { throw failure("replace") }
-        guard rename(temporary, target) == 0 else {
-            let code = errno
-            _ = rename(aside, target)
-            throw failure("rename to", code)
-        }
-        isComplete = true
-        remove(aside)
     }
 
     private func failure(_ what: String, _ code: Int32 = errno) -> CheckpointError {
@@ -181,12 +174,6 @@ package struct CheckpointWriter: Sendable {
             if name != ".", name != ".." { names.append(name) }
         }
         return names.sorted()
-    }
-
-    /// Removes a directory of files that are written here; what else is in it stays.
-    private func remove(_ directory: String) {
-        for name in Companions.names.union([Self.weights]) { unlink(directory + "/" + name) }
-        rmdir(directory)
     }
 
     /// What `body` returns; an error of writing names the output.

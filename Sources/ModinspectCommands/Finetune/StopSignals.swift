@@ -1,12 +1,13 @@
+import CProcess
 import Glibc
 import Synchronization
 
 /// The signal that asked for an end, 0 before one came. A handler of signals can reach nothing but what is global.
 private let received = Atomic<Int32>(0)
 
-/// SIGINT and SIGTERM while a run must not be lost: the first one is remembered, a second ends the process at once.
+/// SIGINT, SIGTERM and SIGHUP while a run must not be lost: the first one is remembered, a second ends the process at once.
 struct StopSignals {
-    private static let signals = [SIGINT, SIGTERM]
+    private static let signals = [SIGINT, SIGTERM, SIGHUP]
 
     /// From now on the first signal is remembered, but for one that was ignored already, as in a shell's background.
     static func watch() {
@@ -15,8 +16,11 @@ struct StopSignals {
             sigaction(signal, nil, &action)
             if unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) { continue }
             action = sigaction()
-            action.__sigaction_handler.sa_handler = { received.store($0, ordering: .relaxed) }
-            action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND)) | SA_RESTART
+            action.__sigaction_handler.sa_handler = {
+                received.store($0, ordering: .relaxed)
+                cprocess_clean_on($0)
+            }
+            action.sa_flags = SA_RESTART
             sigaction(signal, &action, nil)
             // A parent with threads may have left it blocked.
             var alone = sigset_t()

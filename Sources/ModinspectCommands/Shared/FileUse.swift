@@ -2,6 +2,7 @@ import Archives
 import ArgumentParser
 import Checkpoints
 import Glibc
+import Text
 
 /// A subcommand that says which files it reads and writes, so that no output is one of its inputs or another output.
 protocol FileCommand: ParsableCommand {
@@ -118,6 +119,7 @@ extension FileUse.Named {
         case .appended where isThere && kind != S_IFDIR, .replaced where isThere && kind != S_IFREG && kind != S_IFDIR:
             guard access(path, W_OK) == 0 else { throw .failed(destination: path, what: "write", code: errno) }
         case .appended, .replaced:
+            if let target = try? AtomicFile.followingLinks(path) { Temporary.sweep(AtomicFile.directory(of: target)) }
             // Never finished, it leaves nothing behind.
             _ = try Destination(path: path)
         }
