@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// The formats of a single weight file, told by its first bytes: the one list that messages and names of files are read from.
 enum WeightFormat: CaseIterable {
@@ -150,7 +151,6 @@ struct MemberList {
     let text: String
 
     init(_ names: [String]) {
-        let shown = names.prefix(10).joined(separator: ", ")
-        text = names.isEmpty ? "nothing" : names.count > 10 ? shown + " and \(names.count - 10) more" : shown
+        text = names.isEmpty ? "nothing" : names.listed()
     }
 }

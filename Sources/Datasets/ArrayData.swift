@@ -1,5 +1,6 @@
 import Archives
 import Checkpoints
+import Text
 
 /// The arrays of an `.npz`, `.npy` or IDX file as samples and answers.
 struct ArrayData {
@@ -194,7 +195,7 @@ private struct NPZMembers {
     var list: String {
         let names = entries.keys.sorted()
         if names.isEmpty { return "no arrays" }
-        return names.count > 10 ? names.prefix(10).joined(separator: ", ") + " and \(names.count - 10) more" : names.joined(separator: ", ")
+        return names.listed()
     }
 
     /// The one of `names` that is there, nil where none is.

@@ -172,16 +172,17 @@ import Testing
             "empty": Data(HandWorkedModel.clusters(out: [0, 0, 2], in: [0, 0, 2]).utf8),
             "one": Data(HandWorkedModel.clusters(out: [0, 0, 0], in: [0, 0, 0]).utf8),
         ]
-        for (clusters, options, idle) in [
-            ("empty", "", "off 1"), ("one", "", "on 0"), ("one", "--limit 1 --fill mean", "off 0, on 0"),
-            ("one", "--limit 1 --fill resample", "off 0, on 0"),
+        for (clusters, options, count, idle) in [
+            ("empty", "", "1 of 6", "off 1"), ("one", "", "1 of 2", "on 0"), ("one", "--limit 1 --fill mean", "2 of 2", "off 0, on 0"),
+            ("one", "--limit 1 --fill resample", "2 of 2", "off 0, on 0"),
         ] {
             let result = try HandWorkedModel.shell(
                 "$M ablate m.safetensors --clusters \(clusters) --data x --labels y --quiet --format tsv \(options)", files: files)
             #expect(
                 result.status == 0
-                    && result.errors == "modinspect: warning: m.safetensors: layer 'fc2.weight': \(idle) changed no activation: no result\n"
-            )
+                    && result.errors
+                        == "modinspect: warning: m.safetensors: layer 'fc2.weight': \(count) interventions had no effect; results omitted: \(idle)\n",
+                "\(result.errors)")
             let still = result.rows.dropFirst(2).filter { $0[4] == "0" }
             #expect(
                 still.map { "\($0[1]) \($0[2])" }.joined(separator: ", ") == idle && still.allSatisfy { $0[7] == "nan" && $0[8] == "nan" })

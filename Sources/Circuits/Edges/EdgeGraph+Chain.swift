@@ -1,5 +1,6 @@
 import Networks
 import Tensors
+import Text
 
 extension EdgeGraph {
     /// The graph of a plain chain: one input, the groups of every hidden layer, one output.
@@ -83,6 +84,6 @@ extension EdgeGraph {
         throw EdgeGraphError(
             "none of the layers with clusters can be cut into nodes",
             expected: "clusters of an MLP's input matrix, or of a hidden layer of a chain",
-            found: groups.keys.sorted().map { "'\(network.nodes[$0.index].site)'" }.joined(separator: ", "))
+            found: groups.keys.sorted().map { "'\(network.nodes[$0.index].site)'" }.listed())
     }
 }

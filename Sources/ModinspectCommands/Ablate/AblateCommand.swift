@@ -3,6 +3,7 @@ import Checkpoints
 import Evaluation
 import Interventions
 import Modularity
+import Text
 
 struct AblateCommand: FileCommand {
     static let configuration = CommandConfiguration(
@@ -94,6 +95,12 @@ struct AblateCommand: FileCommand {
             throw DataFitError(data.data, "has no answers to compare with", hint: "--labels FILE gives them")
         }
         let ablation = ClusterAblation(reading: reading, fill: fill, controls: controls, seed: computation.seed)
+        let runs = ablated.reduce(0) { $0 + $1.clusterCount * ClusterAblation.Switch.allCases.count } * (1 + controls)
+        let weights = model.network.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }
+        output.diagnostics.announce(
+            "\(path): \(ByteText.counted(runs, "intervention")) on \(ByteText.counted(batches.dataset.count, "sample")) of a model of "
+                + ByteText.counted(weights, "weight"),
+            share: Double(runs) * Double(batches.dataset.count) * Double(weights) / 4e10)
         let progress = output.progressBar("ablate", total: 1000, unit: "")
         defer { progress.finish() }
         var done = 0.0
@@ -117,7 +124,8 @@ struct AblateCommand: FileCommand {
             let idle = layer.rows.filter(\.movedNothing).map { "\($0.kind.rawValue) \($0.cluster)" }
             if !idle.isEmpty {
                 output.diagnostics.warning(
-                    "\(path): layer '\(layer.name)': \(idle.joined(separator: ", ")) changed no activation: no result")
+                    "\(path): layer '\(layer.name)': \(idle.count) of \(layer.rows.count) interventions had no effect; results omitted: "
+                        + idle.listed(atMost: 3))
             }
         }
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Circuits
+import Text
 
 extension CircuitCommand {
     /// `--compare`.
@@ -18,7 +19,7 @@ extension CircuitCommand {
         guard (2...Self.mostCompared).contains(total) else {
             throw LocatedError(
                 description:
-                    "\(files.joined(separator: ", ")): cannot be compared, expected 2 to \(Self.mostCompared) circuits, found \(total)")
+                    "\(files.listed(atMost: 3)): cannot be compared, expected 2 to \(Self.mostCompared) circuits, found \(total)")
         }
         let report = CircuitComparisonReport(inputs) { file in
             chosenFormat.hasProvenance ? source.sha256(of: [file.content], output) : nil

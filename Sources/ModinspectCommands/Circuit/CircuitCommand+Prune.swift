@@ -20,6 +20,10 @@ extension CircuitCommand {
         let pruning = WeightPruning(
             objectives: prune.objectives(labels: try WeightPruning.labels(of: batches)), tolerance: prune.chosenTolerance,
             controls: prune.chosenControls, resamples: bootstrap.resamples, seed: computation.seed)
+        let weights = layers.reduce(0) { $0 + $1.outNeurons * $1.inNeurons } * max(pruning.objectives.count, 1)
+        output.diagnostics.announce(
+            "\(path): \(ByteText.counted(weights, "weight")) are tried on \(ByteText.counted(parts.found.count, "sample"))",
+            share: Double(weights) * Double(parts.found.count) / 1e8)
         let progress = output.progressBar("circuit", total: 1000, unit: "")
         defer { progress.finish() }
         let done = SharedFraction()

@@ -1,6 +1,7 @@
 import Archives
 import ArgumentParser
 import Checkpoints
+import Text
 
 struct InfoCommand: FileCommand {
     static let configuration = CommandConfiguration(
@@ -80,7 +81,7 @@ struct InfoCommand: FileCommand {
         }
         if !info.foreignGlobals.isEmpty {
             output.diagnostics.warning(
-                "\(info.path): loading this pickle in Python would import or call " + info.foreignGlobals.joined(separator: ", "))
+                "\(info.path): loading this pickle in Python would import or call " + info.foreignGlobals.listed())
         }
     }
 }

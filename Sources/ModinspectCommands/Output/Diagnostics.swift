@@ -18,6 +18,13 @@ struct Diagnostics: Sendable {
         if !isQuiet { Self.write("modinspect: note: " + text) }
     }
 
+    /// Says beforehand that something takes long by its nature, so that nobody takes silence for a hang.
+    ///
+    /// - Parameter share: how much work it is, in terms of what takes some seconds.
+    func announce(_ work: String, share: Double) {
+        if share >= 1 { note("\(work); this takes a while: --limit takes fewer samples, --progress shows how far it is") }
+    }
+
     static func write(_ text: String) {
         var line = text.singleLine + "\n"
         line.withUTF8 { bytes in

@@ -1,5 +1,6 @@
 import Archives
 import Networks
+import Text
 
 /// A `config.json` whose model has lost neurons of its MLPs.
 ///
@@ -20,7 +21,7 @@ struct NarrowedConfiguration {
         guard let width = widths.first, widths.allSatisfy({ $0 == width }), widths.count == sizes.blocks || width == sizes.width else {
             throw LocatedError(
                 description: "config.json gives all blocks one width, expected as many neurons in each of \(sizes.blocks) blocks, found "
-                    + widths.map(String.init).joined(separator: ", "))
+                    + widths.map(String.init).listed())
         }
         let key = "\"\(sizes.key)\""
         guard let range = firstRange(of: key) else {

@@ -1,5 +1,6 @@
 import Checkpoints
 import Modularity
+import Text
 
 extension WeightGraph {
     /// The graph of the given layers, whose weights are read when they are needed.
@@ -18,7 +19,7 @@ extension Diagnostics {
     func describe(_ sweep: ModelAnalysis.Sweep, method: ClusteringMethod? = nil, path: String) {
         if sweep.requested == .automatic {
             let counts = sweep.layers.map { "\($0.clustering.clusterCount) for '\($0.clustering.layer)'" }
-            note("\(path): -k auto chose " + counts.joined(separator: ", "))
+            note("\(path): -k auto chose " + counts.listed())
         }
         for layer in sweep.layers where layer.measures.clusterability == nil {
             note("\(path): tensor '\(layer.clustering.layer)': all weights are 0, the score is undefined and not part of the mean")

@@ -1,6 +1,7 @@
 import Archives
 import Checkpoints
 import FoundationEssentials
+import Text
 
 /// Plain chains of layers: multilayer perceptrons and convolutional networks, each layer's output the next one's input.
 package enum Chain {
@@ -83,7 +84,7 @@ private struct ChainBuilder {
             return try add(module: module.name, module.tensors, element)
         }
         guard let operation = try ChainOperations.operation(element) else {
-            let names = modules.names.filter { !$0.isEmpty }.joined(separator: ", ")
+            let names = modules.names.filter { !$0.isEmpty }.listed()
             throw NetworkError(
                 "is neither a module of the checkpoint nor an operation", subject: "--arch: '\(element.name)'",
                 expected: "one of the modules \(names), or \(ChainOperations.names.joined(separator: ", "))")
@@ -116,7 +117,7 @@ private struct ChainBuilder {
             try builder.parameter(name + "." + part, shape: shape)
         }
         guard let weight = tensors["weight"] ?? tensors["running_mean"] else {
-            throw NetworkError("has no weight", subject: subject, found: tensors.keys.sorted().joined(separator: ", "))
+            throw NetworkError("has no weight", subject: subject, found: tensors.keys.sorted().listed())
         }
         guard weight.dtype.isFloatingPoint, !weight.shape.contains(0) else {
             throw NetworkError(
