@@ -13,20 +13,31 @@ package struct BatchOrder: Sendable, Equatable {
     package let count: Int
     /// The samples of one batch; the last batch of an epoch may be smaller.
     package let batchSize: Int
+    /// The fewest samples of a batch: a last batch that has fewer is left out.
+    package let smallestBatch: Int
     /// The batches whose gradients are averaged in one step; the last step of an epoch may have fewer.
     package let accumulation: Int
     package let arrangement: Arrangement
 
-    /// - Parameter batchSize: all samples where nil.
-    package init(count: Int, batchSize: Int?, accumulation: Int = 1, arrangement: Arrangement) {
-        precondition(count > 0 && (batchSize ?? 1) > 0 && accumulation > 0, "\(batchSize ?? 0) x \(accumulation) of \(count)")
+    /// - Parameter batchSize: all samples where nil; at least `smallestBatch`, as is the number of samples.
+    package init(count: Int, batchSize: Int?, smallestBatch: Int = 1, accumulation: Int = 1, arrangement: Arrangement) {
+        precondition(
+            smallestBatch > 0 && count >= smallestBatch && (batchSize ?? count) >= smallestBatch && accumulation > 0,
+            "\(batchSize ?? 0) x \(accumulation) of \(count)")
+        self.smallestBatch = smallestBatch
         self.count = count
         self.batchSize = min(batchSize ?? count, count)
-        self.accumulation = accumulation
+        // No step has more batches than an epoch.
+        self.accumulation = min(accumulation, Self.batches(of: count, self.batchSize, smallestBatch))
         self.arrangement = arrangement
     }
 
-    private var batchesPerEpoch: Int { (count + batchSize - 1) / batchSize }
+    private var batchesPerEpoch: Int { Self.batches(of: count, batchSize, smallestBatch) }
+
+    private static func batches(of count: Int, _ size: Int, _ smallest: Int) -> Int { count / size + (count % size >= smallest ? 1 : 0) }
+
+    /// The samples that an epoch does not take: those of a last batch that would be too small.
+    package var leftOut: Int { count - min(count, batchesPerEpoch * batchSize) }
 
     /// The steps that go once through all samples.
     package var stepsPerEpoch: Int { (batchesPerEpoch + accumulation - 1) / accumulation }

@@ -23,6 +23,14 @@ struct RunningStatistics: Sendable {
 
     /// Whether the network measures its batches.
     var areMeasured: Bool { !followers.isEmpty }
+    /// The fewest samples of a batch that can be measured: 2 where a norm reads one number of each channel from a sample, whose variance is 0.
+    ///
+    /// - Parameter sample: a batch of one sample.
+    func smallestBatch(_ network: Network, sample: BatchShape) throws -> Int {
+        let shapes = try network.shapes(for: sample)
+        return followers.contains { shapes[$0.input.index].dropFirst(2).allSatisfy { $0 == 1 } } ? 2 : 1
+    }
+
     /// What a run must record.
     var inputs: Set<NodeID> { Set(followers.map(\.input)) }
     /// Each norm's mean and variance, in the network's order.

@@ -80,6 +80,11 @@ package final class Trainer {
         guard batches.dataset.targets.areKnown else {
             throw TrainingError("has no answers to learn from", subject: batches.dataset.name)
         }
+        let smallest = try BatchOrder.smallestBatch(for: batches)
+        guard order.smallestBatch >= smallest else {
+            throw TrainingError(
+                "batch norm cannot measure a batch of 1 sample", subject: batches.dataset.name, expected: "at least \(smallest)")
+        }
         precondition(order.count == batches.dataset.count, "\(order.count) of \(batches.dataset.count) samples")
         samples = TrainingSamples(batches)
         statistics = RunningStatistics(network)

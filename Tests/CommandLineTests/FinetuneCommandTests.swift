@@ -187,7 +187,7 @@ import Testing
             #expect(other.status == 1)
             #expect(
                 other.errors.split(separator: "\n").last
-                    == "modinspect: \(out).state: the run was begun with other options: --clip was not given and is 2.0, --lr was 0.001 and is 0.1, --steps was 3000 and is 9"
+                    == "modinspect: \(out).state: the run was begun with other options: --clip was not given and is 2.0, --epochs or --steps was 3000 steps and is 9 steps, --lr was 0.001 and is 0.1"
             )
             #expect(try Self.bytes(out + ".state") == state)
             let end = try BuiltCommand.run(options + ["--steps", "3000", "--resume"])

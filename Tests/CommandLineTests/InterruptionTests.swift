@@ -10,7 +10,7 @@ import Testing
             """
             cd "$1"
             env --default-signal=INT "$M" init mlp:5000-5000-5000 -o dir --quiet & process=$!
-            until ls -A | grep -q '^\\.modinspect'; do kill -0 $process || exit 9; done
+            until compgen -G '.modinspect.*' > /dev/null; do kill -0 $process || exit 9; done
             kill -$2 $process
             wait $process
             echo $?

@@ -23,4 +23,21 @@ struct ScheduleTests {
         #expect(order.samples(ofEpoch: 1) == epochs[1])
         #expect(BatchOrder(count: 10, batchSize: nil, arrangement: .shuffled(seed: 3)).samples(ofEpoch: 4) == Array(0..<10))
     }
+
+    @Test func a_last_batch_that_is_too_small_is_left_out() {
+        // 33 samples: two batches of 16, and one sample that is another one in each epoch.
+        let order = BatchOrder(count: 33, batchSize: 16, smallestBatch: 2, arrangement: .shuffled(seed: 3))
+        #expect(order.stepsPerEpoch == 2 && order.leftOut == 1 && order.batchCount(beforeStep: 5) == 5)
+        #expect((0..<6).map(order.epoch) == [0, 0, 1, 1, 2, 2])
+        // The step that had this batch alone goes with it; the one that had it among others keeps them.
+        for (accumulation, steps) in [(2, 1), (3, 1), (1, 2), (Int.max, 1)] {
+            let order = BatchOrder(count: 33, batchSize: 16, smallestBatch: 2, accumulation: accumulation, arrangement: .stored)
+            #expect(order.stepsPerEpoch == steps, "\(accumulation)")
+        }
+        // What is large enough stays.
+        for (count, size) in [(34, 16), (32, 16), (2, 16)] {
+            #expect(BatchOrder(count: count, batchSize: size, smallestBatch: 2, arrangement: .stored).leftOut == 0, "\(count)")
+        }
+        #expect(BatchOrder(count: 33, batchSize: 16, arrangement: .stored).stepsPerEpoch == 3)
+    }
 }

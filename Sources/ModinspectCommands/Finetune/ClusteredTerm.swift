@@ -1,3 +1,4 @@
+import Archives
 import Checkpoints
 import Evaluation
 import Modularity
@@ -32,18 +33,24 @@ struct ClusteredTerm {
         }
     }
 
-    /// What the run's clusters are, in words that differ where they do.
-    var words: String {
-        guard let given else {
+    /// What the term depends on, by option.
+    var dependencies: [(option: String, dependency: Dependency)] {
+        var parts: [(option: String, dependency: Dependency)] = [
+            ("--lambda", .words("\(lambda)")), ("--layers", .words(layers.map(\.name).joined(separator: ","))),
+        ]
+        if let given {
+            let labels = layers.map { layer in given[layer.name].map { "\($0.outLabels.values)\($0.inLabels.values)" } ?? "" }
+            parts.append(("--clusters", .content([ByteRegion(copying: Array(labels.joined().utf8))])))
+        } else {
+            parts.append(("--method", .words(method.rawValue)))
             let number =
                 switch count {
                 case .automatic: "auto"
                 case .fixed(let k): "\(k)"
                 }
-            return "\(method.rawValue) -k \(number)"
+            parts.append(("-k", .words(number)))
         }
-        let labels = layers.map { layer in given[layer.name].map { "\($0.outLabels.values)\($0.inLabels.values)" } ?? "" }
-        return "sha256 " + FileDigest.hexadecimal(labels.joined().utf8)
+        return parts
     }
 
     /// The term for weights as they are now.

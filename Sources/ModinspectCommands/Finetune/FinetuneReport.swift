@@ -11,6 +11,8 @@ struct FinetuneRun: Encodable {
     let samples: Int
     /// The samples of a batch.
     let batch: Int
+    /// The samples that each epoch leaves out, because batch norm cannot be trained on a batch of one.
+    let leftOut: Int
     /// The steps of the whole run.
     let steps: Int
     /// The numbers that are trained.

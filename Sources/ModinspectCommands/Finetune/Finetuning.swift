@@ -20,7 +20,11 @@ final class Finetuning {
     private let tokensPerSample: Double?
     private let evaluated: Evaluator?
     private let guarded: Evaluator?
-    private lazy var identity = Result { try command.identity(parent: parent, trainer: trainer, term: term) }
+    private let plan: TrainingRun.Plan
+    private lazy var identity = Result {
+        try command.identity(
+            model, trainer: trainer, term: term, plan: plan, data: data.dataset, evaluated: evaluated?.batches.dataset)
+    }
     private var log: TrainingLog?
     /// In the last evaluation; nil before the first.
     private var accuracy: Double?
@@ -53,7 +57,8 @@ final class Finetuning {
         term = try ClusteredTerm(
             command.clusterability, command.layers, model, lambda: command.clusterability.lambda ?? (isRunningText ? 40 : 20), seed: seed)
         let trained = try TrainedParameters(of: model.network, only: command.optimization.only, frozen: command.optimization.frozen)
-        let order = command.optimization.order(count: samples, isRunningText: isRunningText, seed: seed)
+        let order = try command.optimization.order(
+            count: samples, isRunningText: isRunningText, smallest: BatchOrder.smallestBatch(for: data), seed: seed)
         steps = try command.optimization.stepCount(order)
         trainer = try Trainer(data, trained: trained, order: order, settings: command.optimization.settings(steps: steps), threads: threads)
         let parameters = trainer.parameters
@@ -65,7 +70,18 @@ final class Finetuning {
         }
         evaluated = try evaluator(command.watching.evaluated, labels: command.watching.evaluatedLabels)
         guarded = try evaluator(command.watching.guarding, labels: command.watching.guardingLabels)
+        var plan = TrainingRun.Plan(steps: steps)
+        plan.warmup = command.clusterability.warmup
+        plan.evaluationInterval = evaluated == nil ? nil : command.watching.interval ?? max(order.stepsPerEpoch, (steps - 1) / 100 + 1)
+        plan.savingInterval = command.state.interval
+        plan.wantedClusterability = command.watching.goal(.clusterability)
+        plan.wantedAccuracy = command.watching.goal(.accuracy)
+        self.plan = plan
         parent = command.output.parent(model.checkpoint, command.source)
+        if order.leftOut > 0 {
+            diagnostics.warning(
+                "\(command.checkpoint): batch norm cannot be trained on a batch of 1 sample: each epoch leaves out its last batch")
+        }
         for layer in term.layers where !trained.parameters.contains(where: { model.network.parameters[$0.index].name == layer.name }) {
             diagnostics.warning("\(command.checkpoint): tensor '\(layer.name)' is not trained: its clusterability stays as it is")
         }
@@ -97,7 +113,8 @@ final class Finetuning {
             Provenanced(
                 FinetuneRun.schema, seed: command.computation.seed, checkpoint: parent,
                 FinetuneRun(
-                    data: command.data.data, samples: trainer.order.count, batch: trainer.order.batchSize, steps: steps,
+                    data: command.data.data, samples: trainer.order.count, batch: trainer.order.batchSize, leftOut: trainer.order.leftOut,
+                    steps: steps,
                     parameters: trainer.trained.parameters.reduce(0) { $0 + network.parameters[$1.index].shape.reduce(1, *) },
                     lambda: term.lambda, layers: term.layers.map(\.name))))
     }
@@ -121,12 +138,6 @@ final class Finetuning {
     }
 
     private func makeSteps(_ progress: Progress) throws -> TrainingRun.Ending {
-        var plan = TrainingRun.Plan(steps: steps)
-        plan.warmup = command.clusterability.warmup
-        plan.evaluationInterval = evaluated == nil ? nil : command.watching.interval ?? max(trainer.order.stepsPerEpoch, (steps + 99) / 100)
-        plan.savingInterval = command.state.interval
-        plan.wantedClusterability = command.watching.goal(.clusterability)
-        plan.wantedAccuracy = command.watching.goal(.accuracy)
         var run = TrainingRun(plan)
         let threads = command.computation.threadCount
         run.makeTerm = { [term, trainer, data] in try term.term(trainer, data, threads: threads) }

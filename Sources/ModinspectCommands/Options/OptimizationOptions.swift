@@ -97,9 +97,17 @@ struct OptimizationOptions: ParsableArguments {
     /// - Parameters:
     ///   - count: the samples of the data.
     ///   - isRunningText: whether they are windows of text, which are larger.
-    func order(count: Int, isRunningText: Bool, seed: UInt64) -> BatchOrder {
-        BatchOrder(
-            count: count, batchSize: takesWholeData ? nil : batchSize ?? (isRunningText ? 8 : 64), accumulation: accumulate,
+    ///   - smallest: the fewest samples of a batch; see ``BatchOrder/smallestBatch``.
+    /// - Throws: ``TrainingError`` where there are not as many, or batches of fewer were asked for.
+    func order(count: Int, isRunningText: Bool, smallest: Int, seed: UInt64) throws -> BatchOrder {
+        let size = takesWholeData ? count : min(count, batchSize ?? (isRunningText ? 8 : 64))
+        guard size >= smallest else {
+            throw TrainingError(
+                "batch norm cannot be trained on batches of 1 sample", subject: count < smallest ? nil : "--batch",
+                expected: "at least \(smallest) samples", found: "\(size)")
+        }
+        return BatchOrder(
+            count: count, batchSize: takesWholeData ? nil : size, smallestBatch: smallest, accumulation: accumulate,
             arrangement: .shuffled(seed: seed))
     }
 

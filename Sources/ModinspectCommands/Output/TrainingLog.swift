@@ -27,7 +27,8 @@ final class TrainingLog {
         name = path
         var status = stat()
         let isFile = stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-        if let step, isFile { try Self.cut(path, after: step) }
+        // Killed before its first line was written a run leaves an empty log.
+        if let step, isFile, status.st_size > 0 { try Self.cut(path, after: step) }
         let isKept = step != nil && isFile
         descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND | (isKept ? 0 : O_TRUNC), 0o666)
         guard descriptor >= 0 else { throw OutputError.failed(destination: path, what: "open", code: errno) }

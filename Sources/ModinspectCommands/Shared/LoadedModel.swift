@@ -59,13 +59,18 @@ struct LoadedModel {
 
     /// The data of a path, read with this checkpoint's tokenizer where it is text.
     func dataset(_ path: String, _ options: SampleOptions, seed: UInt64) throws -> Dataset {
+        let dataset = try datasetSource(path, options, seed: seed).open()
+        guard let limit = options.limit, limit < dataset.count else { return dataset }
+        return dataset.selecting(Array(0..<limit))
+    }
+
+    /// How the data of a path is read.
+    func datasetSource(_ path: String, _ options: SampleOptions, seed: UInt64) -> DatasetSource {
         var source = DatasetSource(
             path: path, labels: options.labels, normalization: options.normalize, context: options.context ?? defaultContext(path),
             tokenWidth: options.tokenWidth, trainFraction: options.trainFraction, seed: seed)
         if let tokenizer { source.tokenize = { try tokenizer.encode($0) } }
-        let dataset = try source.open()
-        guard let limit = options.limit, limit < dataset.count else { return dataset }
-        return dataset.selecting(Array(0..<limit))
+        return source
     }
 
     /// The tokenizer beside the weights; nil where there is none.

@@ -1,0 +1,15 @@
+/// One thing that a result follows from, as the part that reads it states it.
+///
+/// Two runs have the same result where all of their parts depend on the same. Whoever keeps results compares words as they are, and bytes
+/// by their hash.
+package enum Dependency: Sendable {
+    /// A setting, in words that differ where it does.
+    case words(String)
+    /// Bytes that count by their content, one region after the other.
+    case content([ByteRegion])
+    /// A file, with its name.
+    case file(String)
+
+    /// A setting that may not have been made.
+    package static func setting(_ value: (some CustomStringConvertible)?) -> Dependency? { value.map { .words("\($0)") } }
+}

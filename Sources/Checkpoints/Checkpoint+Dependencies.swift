@@ -1,0 +1,20 @@
+import Archives
+
+extension Checkpoint {
+    /// What a model follows from.
+    package enum Part: CaseIterable, Sendable {
+        case weights, member, key, companions
+    }
+
+    /// What a part depends on; nil where there is none.
+    package subscript(dependency part: Part) -> Dependency? {
+        switch part {
+        case .weights: .content(sources)
+        case .member: Dependency.setting(member)
+        case .key: Dependency.setting(key)
+        case .companions:
+            configuration == nil && companions.isEmpty
+                ? nil : .content((configuration.map { [$0] } ?? []) + companions.sorted { $0.key < $1.key }.map(\.value))
+        }
+    }
+}
