@@ -5,7 +5,11 @@ package enum ArchiveFormat: String, Sendable {
 
     /// The format of `region`, or nil where it is none of them. A compressed file need not hold a tar.
     package init?(_ region: ByteRegion) {
-        let head = region.bytes(0..<min(region.count, 512)) ?? []
+        self.init(head: region.bytes(0..<min(region.count, 512)) ?? [])
+    }
+
+    /// The format of what begins with `head`, the first 512 bytes or all that there are.
+    package init?(head: [UInt8]) {
         if head.starts(with: [0x50, 0x4B, 3, 4]) || head.starts(with: [0x50, 0x4B, 5, 6]) {
             self = .zip
         } else if head.starts(with: [0x1F, 0x8B]) {

@@ -26,14 +26,17 @@ extension ByteRegion {
 
     /// The bytes of the file at `path`, of a pipe too, such as a shell's `<(command)`: spooled up to `limit` bytes.
     ///
+    /// - Parameter isKnown: see ``standardInput(limit:isKnown:)``.
     /// - Throws: ``ArchiveError`` where it cannot be opened, is empty, or is neither a regular file nor a pipe.
-    package static func contents(path: String, limit: Int = 1 << 30) throws(ArchiveError) -> ByteRegion {
+    package static func contents(
+        path: String, limit: Int = 1 << 30, isKnown: ([UInt8]) -> Bool = { _ in true }
+    ) throws(ArchiveError) -> ByteRegion {
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFIFO else { return try mapping(path: path) }
         let descriptor = retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC) }
         guard descriptor >= 0 else { throw ArchiveError(systemMessage(errno)) }
         defer { close(descriptor) }
-        return try reading(descriptor: descriptor, limit: limit, name: "the pipe")
+        return try reading(descriptor: descriptor, limit: limit, name: "the pipe", isKnown: isKnown)
     }
 
     /// Maps the first `count` bytes of an open file, which may be closed afterwards.
@@ -47,15 +50,23 @@ extension ByteRegion {
 
     /// All bytes of standard input: mapped where it is a regular file read from its start, spooled otherwise.
     ///
-    /// - Parameter limit: the most bytes that are taken from a pipe.
+    /// - Parameters:
+    ///   - limit: the most bytes that are taken from a pipe.
+    ///   - isKnown: whether a file that begins with these bytes, ``headLength`` of them or all that there are, can be of any use. Where not,
+    ///     only those are returned, so that what goes on without end is refused by its beginning. Whoever says so must refuse them.
     /// - Throws: ``ArchiveError`` where nothing arrives, more than `limit` bytes arrive, or standard input is a terminal.
-    package static func standardInput(limit: Int = 64 << 30) throws(ArchiveError) -> ByteRegion {
-        try reading(descriptor: STDIN_FILENO, limit: limit)
+    package static func standardInput(
+        limit: Int = 64 << 30, isKnown: ([UInt8]) -> Bool = { _ in true }
+    ) throws(ArchiveError) -> ByteRegion {
+        try reading(descriptor: STDIN_FILENO, limit: limit, isKnown: isKnown)
     }
+
+    /// The bytes by which a pipe's content is known.
+    package static let headLength = 4096
 
     /// What ``standardInput(limit:)`` does, for any open descriptor.
     static func reading(
-        descriptor: Int32, limit: Int, name: String = "standard input"
+        descriptor: Int32, limit: Int, name: String = "standard input", isKnown: ([UInt8]) -> Bool = { _ in true }
     ) throws(ArchiveError) -> ByteRegion {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw ArchiveError(systemMessage(errno)) }
@@ -68,8 +79,11 @@ extension ByteRegion {
         let spool = Spool(memory: SpoolMemory())
         let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)
         defer { piece.deallocate() }
+        var head: [UInt8] = []
         while true {
-            let count = retryingInterrupts { read(descriptor, piece.baseAddress, piece.count) }
+            // The head first: what is of no known kind is not read any further.
+            let wanted = head.count < headLength ? headLength - head.count : piece.count
+            let count = retryingInterrupts { read(descriptor, piece.baseAddress, wanted) }
             if count == 0 { break }
             guard count > 0 else { throw ArchiveError(systemMessage(errno)) }
             guard spool.count <= limit - count else {
@@ -77,6 +91,9 @@ extension ByteRegion {
                     "too much on \(name)", expected: "at most \(limit) bytes", hint: "save it and give the file's name")
             }
             try spool.append(UnsafeRawBufferPointer(rebasing: piece[..<count]))
+            guard head.count < headLength else { continue }
+            head.append(contentsOf: piece[..<count])
+            if head.count == headLength, !isKnown(head) { break }
         }
         guard spool.count > 0 else { throw ArchiveError("\(name) is empty") }
         return try spool.finish()

@@ -13,11 +13,16 @@ struct CheckpointOpener {
         }
         let region: ByteRegion
         do {
-            region = path == "-" ? try ByteRegion.standardInput() : try ByteRegion.mapping(path: path)
+            region = path == "-" ? try ByteRegion.standardInput(isKnown: Self.isKnown) : try ByteRegion.mapping(path: path)
         } catch {
             throw CheckpointError(path: path, error)
         }
         return try open(region)
+    }
+
+    /// Whether what begins with `head` can be a checkpoint: what cannot is refused by ``open(_:)`` too.
+    private static func isKnown(_ head: [UInt8]) -> Bool {
+        ArchiveFormat(head: Array(head.prefix(512))) != nil || WeightFormat(head: Array(head.prefix(ContainerFile.headLength))) != nil
     }
 
     /// Opens bytes that were found at ``path``.

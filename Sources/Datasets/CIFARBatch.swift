@@ -34,6 +34,11 @@ struct CIFARBatch: Sendable {
         return nil
     }
 
+    /// Whether bytes that begin with `head` can be a batch: their first labels are classes.
+    static func isPossible(_ head: [UInt8]) -> Bool {
+        layouts.contains { classes in zip(head, classes).allSatisfy { Int($0) < $1 } }
+    }
+
     func dataset(name: String, normalization: Normalization?) throws -> Dataset {
         let values = try ArrayData.values(pictures, shape: Self.shape, scale: .byte, normalization: normalization, array: nil, path: name)
         return Dataset(name: name, inputs: .values(values), targets: .labels(labels))

@@ -26,7 +26,7 @@ struct DataFile {
     init(path: String) throws {
         let region: ByteRegion
         do {
-            region = path == "-" ? try ByteRegion.standardInput() : try ByteRegion.contents(path: path)
+            region = path == "-" ? try ByteRegion.standardInput(isKnown: Self.isKnown) : try ByteRegion.contents(path: path)
         } catch {
             throw DatasetError(path: path, error)
         }
@@ -57,6 +57,18 @@ struct DataFile {
         baseName = name
     }
 
+    /// Whether what begins with `head` and has no name can be data: what cannot is refused by ``kind(context:)`` too.
+    private static func isKnown(_ head: [UInt8]) -> Bool {
+        ArchiveFormat(head: Array(head.prefix(512))) != nil || NPY.isRecognised(head) || IDX.isRecognised(head)
+            || CIFARBatch.isPossible(head) || beginsAsJSON(head)
+    }
+
+    /// Whether the bytes begin as JSON does.
+    private static func beginsAsJSON(_ head: [UInt8]) -> Bool {
+        let begin = head.prefix(64).first { !space.contains($0) && ![0xEF, 0xBB, 0xBF].contains($0) }
+        return begin == UInt8(ascii: "{") || begin == UInt8(ascii: "[")
+    }
+
     /// What the file holds.
     ///
     /// The content decides for zip files, `.npy` and IDX. What else a name ending in `.bin` is, a context length decides: with one, flat
@@ -80,8 +92,7 @@ struct DataFile {
                 found: "\(content.count) bytes",
                 hint: "--context T cuts a file of token ids into sequences")
         }
-        let begin = head.first { !Self.space.contains($0) && ![0xEF, 0xBB, 0xBF].contains($0) }
-        if begin == UInt8(ascii: "{") || begin == UInt8(ascii: "[") || baseName.hasSuffix(".json") || baseName.hasSuffix(".csv") {
+        if Self.beginsAsJSON(head) || baseName.hasSuffix(".json") || baseName.hasSuffix(".csv") {
             return .pairs
         }
         throw DatasetError(

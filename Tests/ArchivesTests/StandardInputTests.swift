@@ -42,4 +42,23 @@ import Testing
         let region = try ByteRegion.reading(descriptor: descriptor, limit: 1)
         #expect(region.bytes(0..<6) == Array("import".utf8))
     }
+
+    @Test func whatIsOfNoKnownKindIsNotReadBeyondItsHead() throws {
+        let descriptor = try Self.pipe(holding: [UInt8](repeating: 0x79, count: 60_000))
+        defer { close(descriptor) }
+        let region = try ByteRegion.reading(descriptor: descriptor, limit: 60_000) { head in
+            #expect(head.count == ByteRegion.headLength)
+            return false
+        }
+        #expect(region.count == ByteRegion.headLength)
+        var left = [UInt8](repeating: 0, count: 60_000)
+        #expect(read(descriptor, &left, left.count) == 60_000 - ByteRegion.headLength)
+    }
+
+    @Test func aShortInputIsJudgedByItsReader() throws {
+        let descriptor = try Self.pipe(holding: [1, 2, 3])
+        defer { close(descriptor) }
+        let region = try ByteRegion.reading(descriptor: descriptor, limit: 100) { _ in false }
+        #expect(region.bytes(0..<region.count) == [1, 2, 3])
+    }
 }

@@ -178,6 +178,25 @@ import Testing
         #expect(document["sharedByAll"] as? Int == 1 && document["union"] as? Int == 5 && document["kind"] as? String == "weights")
     }
 
+    @Test func masksAreReadFromStandardInput() throws {
+        let masks = Fixtures.path("circuits/masks.npz")
+        let named = try BuiltCommand.run("circuit", "--compare", masks, "--format", "tsv")
+        let piped = try BuiltCommand.shell(#"cat "$1" | "$M" circuit --compare - --format tsv"#, masks)
+        #expect(piped.status == 0 && piped.rows.map { $0.dropFirst(2) } == named.rows.map { $0.dropFirst(2) }, "\(piped.errors)")
+    }
+
+    /// Whoever writes without end is stopped by what the first bytes are: no file of any kind begins so.
+    @Test(arguments: [
+        ["info", "-"], ["ablate", "models/mnist-mlp.pt", "--clusters", "-", "--data", "models/mnist-mlp.npz"],
+        ["circuit", "--compare", "-"], ["eval", "models/mnist-mlp.pt", "--data", "-"],
+    ])
+    func endlessInputIsRefusedByItsBeginning(_ arguments: [String]) throws {
+        let resolved = arguments.map { $0.hasPrefix("models/") ? Fixtures.path($0) : $0 }
+        // What the command leaves unread ends the writer: the count that it reached is far below what it would write.
+        let result = try BuiltCommand.shell(#"head -c 100000000 < <(yes) | "$M" "$@""#, resolved)
+        #expect(result.status == 1 && result.errors.split(separator: "\n").count == 1, "\(result.errors)")
+    }
+
     @Test func masksOfOtherShapesAreRefused() throws {
         try TemporaryFolder.with { folder in
             for (name, shape) in [("a", "[2,3]"), ("b", "[3,2]")] {

@@ -30,22 +30,27 @@ struct CircuitFile {
     init(path: String) throws {
         self.path = path
         do {
-            content = path == "-" ? try ByteRegion.standardInput() : try ByteRegion.contents(path: path)
+            content =
+                path == "-"
+                ? try ByteRegion.standardInput(isKnown: Self.isKnown) : try ByteRegion.contents(path: path, isKnown: Self.isKnown)
         } catch {
             throw CircuitFileError(path: path, problem: "\(error)")
         }
-        let head = content.withUnsafeBytes { bytes in Array(bytes.prefix(4)) }
-        let first = content.withUnsafeBytes { bytes in bytes.first { ![32, 9, 10, 13].contains($0) } }
-        if first == UInt8(ascii: "{") {
+        let head = content.bytes(0..<min(content.count, ByteRegion.headLength)) ?? []
+        if Self.isJSON(head) {
             circuits = try Self.json(content, path: path)
-        } else if head.starts(with: [0x50, 0x4B]) {
-            circuits = try Self.masks(path: path)
+        } else if Self.isKnown(head) {
+            circuits = try Self.masks(content, path: path)
         } else {
             throw CircuitFileError(
                 path: path, problem: "holds no circuits", expected: "the json or jsonl of modinspect circuit, or the npz of its --masks")
         }
         guard !circuits.isEmpty else { throw CircuitFileError(path: path, problem: "holds no circuits", expected: "at least one") }
     }
+
+    private static func isJSON(_ head: [UInt8]) -> Bool { head.first { ![32, 9, 10, 13].contains($0) } == UInt8(ascii: "{") }
+
+    private static func isKnown(_ head: [UInt8]) -> Bool { isJSON(head) || head.starts(with: [0x50, 0x4B]) }
 
     private struct Document: Decodable {
         let schema: String?
@@ -122,9 +127,9 @@ struct CircuitFile {
     }
 
     /// Masks by the folder that they are in; what is not zero is kept.
-    private static func masks(path: String) throws -> [Circuit] {
+    private static func masks(_ content: ByteRegion, path: String) throws -> [Circuit] {
         var circuits: [(folder: String, groups: [(name: String, elements: [Int])], shapes: [String: [Int]])] = []
-        for tensor in try Checkpoint.open(path).tensors {
+        for tensor in try Checkpoint.open(content, path: path).tensors {
             guard [.bool, .u8, .i8].contains(tensor.dtype) else {
                 throw CircuitFileError(
                     path: path, problem: "array '\(tensor.name)' is no mask", expected: "bool, u8 or i8", found: tensor.dtype.rawValue)
