@@ -64,6 +64,8 @@ struct AddedTokens: Sendable {
         var segments: [Segment] = []
         var remainingSteps = text.count * Self.stepsPerByte + 1_000_000
         var (position, textStart) = (0, 0)
+        // A token may be found inside the white space that one before it has taken: that ends where it ended.
+        var spaceEnd = 0
         while position < text.count {
             guard firstBytes[Int(text[position])], let match = longestMatch(at: position, text, &remainingSteps) else {
                 guard remainingSteps >= 0 else { throw TokenizerProblem("the added tokens take too many steps on this text") }
@@ -78,7 +80,14 @@ struct AddedTokens: Sendable {
                 while start > textStart, Self.isSpace(text, at: text.scalarStart(before: start)) { start = text.scalarStart(before: start) }
             }
             if token.stripsRight {
-                while end < text.count, Self.isSpace(text, at: end) { end += text.scalarLength(at: end) }
+                if end >= spaceEnd {
+                    spaceEnd = end
+                    while spaceEnd < text.count, Self.isSpace(text, at: spaceEnd) {
+                        spaceEnd += text.scalarLength(at: spaceEnd)
+                        remainingSteps -= 1
+                    }
+                }
+                end = spaceEnd
             }
             if textStart < start { segments.append(Segment(range: textStart..<start, token: nil)) }
             segments.append(Segment(range: start..<end, token: token.id))

@@ -106,4 +106,15 @@ import Testing
         let tokens = try tokenizer.encode(String(repeating: "a", count: count), addingSpecialTokens: .never)
         #expect(tokens == Array(repeating: 10, count: count / 1024) + (0..<10).reversed().filter { count >> $0 & 1 == 1 }.map(Int32.init))
     }
+
+    /// Tokens that take the white space behind them and are white space themselves: the steps allowed for each byte would not do for a
+    /// search that looks through all that follows each of them. The package gives a token for every place.
+    @Test func aRunOfSpacesIsLookedThroughOnce() throws {
+        let json = #"""
+            {"added_tokens": [{"id": 1, "content": " ", "single_word": false, "lstrip": false, "rstrip": true, "normalized": false,
+            "special": true}], "model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}}
+            """#
+        let tokenizer = try Self.tokenizer(Array(json.utf8))
+        #expect(try tokenizer.encode(String(repeating: " ", count: 50_000), addingSpecialTokens: .never).count == 50_000)
+    }
 }
