@@ -32,9 +32,31 @@ extension Network {
     private func exampleImages(_ shape: [Int?]) -> BatchShape {
         func batch(_ side: Int) -> BatchShape { .values([1] + shape.map { $0 ?? side }) }
         guard shape.contains(nil) else { return batch(1) }
+        if shape.count == 3, shape[0] == nil {
+            for channels in [1, 3] {
+                for side in [28, 32, 8, 64, 224] {
+                    let images = BatchShape.values([1, channels, side, side])
+                    if (try? shapes(for: images)) != nil { return images }
+                }
+            }
+        }
         for sides in [[32, 28, 224, 64], Array(1...512)] {
             if let side = sides.first(where: { (try? shapes(for: batch($0))) != nil }) { return batch(side) }
         }
-        return batch(32)
+        return oblongImages(shape) ?? batch(32)
+    }
+
+    /// Images of other sides, of few channels where those are open: what pools and flattening leave for a linear layer need be no square.
+    private func oblongImages(_ shape: [Int?]) -> BatchShape? {
+        guard shape.count == 3 else { return nil }
+        for channels in shape[0].map({ [$0] }) ?? [1, 3] {
+            for rows in 1...40 {
+                for columns in 1...40 {
+                    let batch = BatchShape.values([1, channels, shape[1] ?? rows, shape[2] ?? columns])
+                    if (try? shapes(for: batch)) != nil { return batch }
+                }
+            }
+        }
+        return nil
     }
 }

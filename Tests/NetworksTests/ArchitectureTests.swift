@@ -1,3 +1,4 @@
+import Archives
 import Checkpoints
 import Foundation
 import TestSupport
@@ -71,5 +72,30 @@ struct ArchitectureTests {
         #expect(source == .assumed && architecture.description == "fc1,relu,fc2,relu,fc3,relu,fc4")
         let cnn = try Checkpoint.open(Fixtures.path("models/cifar-cnn.pt"))
         #expect(throws: NetworkError.self) { try Chain.architecture(of: cnn, catalog: LayerCatalog(cnn), given: nil) }
+    }
+
+    /// What stands before the first layer with weights says what samples are: pools read images of any size.
+    @Test func chains_may_begin_with_a_pool_or_a_norm() throws {
+        func network(_ text: String, _ tensors: [(name: String, shape: [Int], values: [Float])]) throws -> Network {
+            let file = try SafetensorsFile.bytes(tensors)
+            return try Chain.network(of: try Checkpoint.open(ByteRegion(copying: file), path: "m"), Architecture(text))
+        }
+        let fc = (name: "fc1.weight", shape: [2, 4], values: [1, 0, 0, 0, 0, 1, 1, 1] as [Float])
+        let pooled = try network("maxpool(2),flatten,fc1", [fc])
+        #expect(try pooled.sampleShape(for: [1, 4, 4]) == [1, 4, 4])
+        #expect(try pooled.sampleShape(for: [4, 4]) == [1, 4, 4])
+        #expect(try pooled.shapes(for: .values([3, 1, 4, 5])).last == [3, 2])
+        #expect(try pooled.siteDescriptions().map(\.neurons) == [1, 1, 4, 2])
+        #expect(throws: NetworkError.self) { try pooled.shapes(for: .values([3, 1, 2, 2])) }
+
+        let norm = [("running_mean", 0), ("running_var", 1)].map {
+            (name: "bn.\($0)", shape: [4], values: [Float](repeating: Float($1), count: 4))
+        }
+        #expect(try network("bn,fc1", norm + [fc]).sampleShape(for: [4]) == [4])
+        let images = try network("bn,flatten,fc1", norm + [fc])
+        #expect(try images.sampleShape(for: [4, 1, 1]) == [4, 1, 1])
+        let conv = (name: "conv.weight", shape: [2, 4, 1, 1], values: [Float](repeating: 1, count: 8))
+        #expect(try network("bn,avgpool(2),conv", norm + [conv]).sampleShape(for: [4, 6, 6]) == [4, 6, 6])
+        #expect(try network("flatten,fc1", [fc]).sampleShape(for: [2, 2]) == [4])
     }
 }

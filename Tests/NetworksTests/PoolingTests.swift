@@ -22,6 +22,25 @@ struct PoolingTests {
         #expect(try OperationCheck(operation: AdaptiveAveragePool(output: (2, 1)), inputs: [nine]).forward().elements == [3.5, 6.5])
     }
 
+    @Test func a_window_rounded_up_may_be_larger_than_the_padded_image() throws {
+        // What PyTorch's ceil_mode gives on 1 2 / 3 4: the windows end with the image, and means count the padding alone.
+        let four = Tensor(shape: [1, 1, 2, 2], [1, 2, 3, 4])
+        func output(_ operation: any Networks.Operation) throws -> [Float] {
+            try OperationCheck(operation: operation, inputs: [four]).forward().elements
+        }
+        #expect(try output(MaxPool(kernel: (3, 3), stride: (2, 2), rounding: .up)) == [4])
+        #expect(try output(AveragePool(kernel: (3, 3), stride: (2, 2), rounding: .up)) == [2.5])
+        #expect(try output(AveragePool(kernel: (5, 5), stride: (4, 4), padding: (1, 1), rounding: .up)) == [0.625])
+        #expect(
+            try output(AveragePool(kernel: (5, 5), stride: (4, 4), padding: (1, 1), rounding: .up, paddingCounts: .ignored)) == [2.5])
+        let gradient = try OperationCheck(operation: MaxPool(kernel: (3, 3), stride: (2, 2), rounding: .up), inputs: [four])
+            .backward(Tensor(shape: [1, 1, 1, 1], [3])).inputs[0].elements
+        #expect(gradient == [0, 0, 0, 3])
+        for pool in [MaxPool(kernel: (4, 4), stride: (2, 2), rounding: .up), MaxPool(kernel: (3, 3), stride: (2, 2))] {
+            #expect(throws: ShapeProblem.self) { try pool.axes(over: (2, 2)) }
+        }
+    }
+
     @Test(arguments: [2, 3])
     func the_first_of_equals_gets_the_gradient(size: Int) throws {
         let check = OperationCheck(

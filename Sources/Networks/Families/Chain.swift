@@ -67,6 +67,8 @@ private struct ChainBuilder {
     private var builder: NetworkBuilder
     private var last: NodeID
     private var input: [Int?] = []
+    /// What the chain reads where something stands before its first layer with weights that only images pass.
+    private var leading = LeadingPart()
     /// The module whose output the next operations work on; they are named after it.
     private var lastModule: String?
     private var sites: Set<String> = ["input"]
@@ -89,6 +91,7 @@ private struct ChainBuilder {
                 "is neither a module of the checkpoint nor an operation", subject: "--arch: '\(element.name)'",
                 expected: "one of the modules \(names), or \(ChainOperations.names.joined(separator: ", "))")
         }
+        leading.pass(operation)
         let site = unique((lastModule ?? "input") + "." + element.name)
         add(site, operation)
     }
@@ -163,7 +166,11 @@ private struct ChainBuilder {
             }
             parameters.append(try parameter("bias", [shape[0]]))
         }
-        if input.isEmpty { input = inputShape }
+        if shape.count == 1 {
+            leading.pass(operation, channels: shape[0])
+        } else if input.isEmpty {
+            input = leading.inputShape(before: inputShape)
+        }
         lastModule = name
         add(unique(name), operation, parameters)
     }
@@ -176,5 +183,32 @@ private struct ChainBuilder {
         }
         guard let width, !input.isEmpty else { throw NetworkError("has no layer with weights", subject: "--arch") }
         return builder.network(input: .values(shape: input), output: last, outputWidth: width) { $0.hasSuffix("num_batches_tracked") }
+    }
+}
+
+/// What stands in a chain before its first layer with weights, as far as it says what samples are.
+private struct LeadingPart {
+    private var channels: Int?
+    /// Whether the samples are images.
+    private var readsImages = false
+    private var isFlattened = false
+
+    /// Passes an operation, or a norm of so many channels.
+    mutating func pass(_ operation: any Operation, channels norm: Int? = nil) {
+        if isFlattened { return }
+        switch operation {
+        case is MaxPool, is AveragePool, is AdaptiveAveragePool: readsImages = true
+        case is Flatten: isFlattened = true
+        // A layer norm is over the last dimension, a batch norm over the channels.
+        case is BatchNorm: channels = norm
+        default: break
+        }
+    }
+
+    /// The shape of the chain's samples, where its first layer with weights reads `shape`.
+    func inputShape(before shape: [Int?]) -> [Int?] {
+        guard shape.count == 1 else { return shape }
+        if readsImages || (isFlattened && channels != nil) { return [channels, nil, nil] }
+        return shape
     }
 }

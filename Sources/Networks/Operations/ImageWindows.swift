@@ -23,9 +23,11 @@ struct ImageWindows: Sendable {
             WindowAxis.extent(kernel: kernel.0, dilation: dilation.0), WindowAxis.extent(kernel: kernel.1, dilation: dilation.1)
         )
         let room = (size.0 + 2 * padding.0, size.1 + 2 * padding.1)
-        guard extent.0 <= room.0, extent.1 <= room.1 else {
+        // Rounded up, one window may reach beyond the padding by less than a stride, as in PyTorch.
+        let most = rounding == .up ? (room.0 + stride.0 - 1, room.1 + stride.1 - 1) : room
+        guard extent.0 <= most.0, extent.1 <= most.1 else {
             throw ShapeProblem(
-                "the kernel is larger than the padded image", expected: "at most \(room.0)x\(room.1)", found: "\(extent.0)x\(extent.1)")
+                "the kernel is larger than the padded image", expected: "at most \(most.0)x\(most.1)", found: "\(extent.0)x\(extent.1)")
         }
         return (
             WindowAxis(

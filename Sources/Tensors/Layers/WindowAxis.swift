@@ -24,7 +24,7 @@ package struct WindowAxis: Sendable, Equatable {
     package static func extent(kernel: Int, dilation: Int) -> Int { (kernel - 1) * dilation + 1 }
 
     /// - Precondition: `kernel`, `stride`, `dilation` and `length` from 1, `padding` from 0 to ``limit``, and a window fits into the
-    ///   padded image.
+    ///   padded image, or leaves it by less than a stride where it is rounded up.
     package init(length: Int, kernel: Int, stride: Int = 1, padding: Int = 0, dilation: Int = 1, rounding: Rounding = .down) {
         precondition(
             [length, kernel, stride, dilation].allSatisfy { $0 >= 1 && $0 <= Self.limit } && padding >= 0 && padding <= Self.limit,
@@ -35,7 +35,7 @@ package struct WindowAxis: Sendable, Equatable {
         self.padding = padding
         self.dilation = dilation
         let room = length + 2 * padding - Self.extent(kernel: kernel, dilation: dilation)
-        precondition(room >= 0, "a kernel of \(kernel) by \(dilation) on \(length) + 2 * \(padding)")
+        precondition(room >= 0 || (rounding == .up && room > -stride), "a kernel of \(kernel) by \(dilation) on \(length) + 2 * \(padding)")
         switch rounding {
         case .down: count = room / stride + 1
         case .up:
