@@ -13,6 +13,27 @@ extension TensorRecord {
         return tensor
     }
 
+    /// What ``sharedFloats(shape:)`` gives.
+    ///
+    /// - Throws: ``NarrowingError`` for a finite number in double precision that single precision cannot hold.
+    package func narrowedFloats(shape: [Int]) throws(NarrowingError) -> Tensor {
+        if let value = firstBeyondSinglePrecision() { throw NarrowingError(tensor: name, value: value) }
+        return sharedFloats(shape: shape)
+    }
+
+    /// The first finite number that becomes infinite where it is read in single precision; only double precision has such.
+    package func firstBeyondSinglePrecision() -> Double? {
+        guard dtype == .f64 else { return nil }
+        return withUnsafeTemporaryAllocation(of: Double.self, capacity: 1 << 12) { piece in
+            for start in stride(from: 0, to: elementCount, by: piece.count) {
+                let part = UnsafeMutableBufferPointer(rebasing: piece[..<min(piece.count, elementCount - start)])
+                fill(part, elements: start..<start + part.count)
+                if let value = part.first(where: { $0.isFinite && Float($0).isInfinite }) { return value }
+            }
+            return nil
+        }
+    }
+
     private func sharedBytes(shape: [Int]) -> Tensor? {
         #if _endian(little)
         let owner = RegionOwner(region: bytes)

@@ -140,6 +140,58 @@ import Testing
         }
     }
 
+    @Test(arguments: [(DType.f16, Float(65520), "65504", "65520.0"), (.bf16, 3.4e38, "3.39e38", "3.4e+38")])
+    func numbersBeyondTheTypeAreNotWritten(_ type: DType, _ value: Float, _ largest: String, _ shown: String) throws {
+        try withFolder { folder in
+            let draft = CheckpointDraft(tensors: [
+                .init(name: "fits", dtype: type, shape: [2]) { Tensor(shape: [2], [.infinity, .nan]) },
+                .init(name: "w", dtype: type, shape: [2, 2]) { Tensor(shape: [2, 2], [1, 2, -value, value]) },
+            ])
+            for name in ["m.tar", "m.safetensors", "m"] {
+                let path = folder + "/" + name
+                #expect { try CheckpointWriter(path: path).write(draft) } throws: {
+                    "\($0)"
+                        == "\(path): tensor 'w': has a weight beyond the range of \(type.rawValue), expected at most \(largest) in magnitude, "
+                        + "found -\(shown)"
+                }
+            }
+            #expect(names(folder).isEmpty)
+        }
+    }
+
+    @Test func doublePrecisionThatSinglePrecisionCannotHoldIsNotNarrowed() throws {
+        try withFolder { folder in
+            func tensor(_ values: [Double]) throws -> TensorRecord {
+                let bytes = values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) } }
+                return try TensorRecord(name: "w", dtype: .f64, shape: [2], bytes: ByteRegion(copying: bytes))
+            }
+            let path = folder + "/m.safetensors"
+            let large = CheckpointDraft(tensors: [.init(try tensor([1, 1e39]), dtype: .f32)])
+            #expect { try CheckpointWriter(path: path).write(large) } throws: {
+                "\($0)" == "\(path): tensor 'w': has a weight beyond the range of f32, expected at most 3.40e38 in magnitude, found 1e+39"
+            }
+            #expect(names(folder).isEmpty)
+            // What was infinite stays so.
+            try CheckpointWriter(path: path).write(CheckpointDraft(tensors: [.init(try tensor([1, -.infinity]), dtype: .f32)]))
+            #expect(try Checkpoint.open(path).tensors[0].floats() == [1, -.infinity])
+        }
+    }
+
+    @Test func aDraftIsOpenedBeforeItIsWritten() throws {
+        let outline = try draft().outline(path: "m")
+        try withFolder { folder in
+            let path = folder + "/m"
+            try CheckpointWriter(path: path).write(draft())
+            let written = try Checkpoint.open(path)
+            #expect(Set(outline.tensors.map(\.name)) == Set(written.tensors.map(\.name)))
+            for tensor in written.tensors {
+                let other = try #require(outline[tensor.name])
+                #expect(other.shape == tensor.shape && other.dtype == tensor.dtype)
+            }
+            #expect(outline.companions.keys.sorted() == written.companions.keys.sorted())
+        }
+    }
+
     @Test func namesThatCannotBeWrittenAreRefused() throws {
         try withFolder { folder in
             #expect { try CheckpointWriter(path: folder + "/m.pt") } throws: { "\($0)".contains("is of a kind that is not written") }

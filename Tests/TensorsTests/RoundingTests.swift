@@ -51,4 +51,16 @@ import Testing
         }
         #expect(rounded(values, Rounding.f16) == bits)
     }
+
+    @Test func theFirstNumberThatWouldBecomeInfiniteIsFound() {
+        func beyond(_ values: [Float], _ find: (UnsafePointer<Float>, Int) -> Float?) -> Float? {
+            values.withUnsafeBufferPointer { find($0.baseAddress!, $0.count) }
+        }
+        for (bits, half, brain) in Self.cases {
+            let value = Float(bitPattern: bits)
+            #expect((beyond([0, value], Rounding.firstBeyondF16) != nil) == (value.isFinite && half & 0x7FFF == 0x7C00), "\(value)")
+            #expect((beyond([0, value], Rounding.firstBeyondBF16) != nil) == (value.isFinite && brain & 0x7FFF == 0x7F80), "\(value)")
+        }
+        #expect(beyond([1, .infinity, .nan, -70000, 80000], Rounding.firstBeyondF16) == -70000)
+    }
 }

@@ -45,7 +45,7 @@ package struct CheckpointDraft: Sendable {
                 self.init(record)
             } else {
                 precondition(CheckpointDraft.roundedTypes.contains(dtype), "numbers as \(dtype.rawValue)")
-                self.init(record.name, dtype, record.shape, .values { record.sharedFloats(shape: record.shape) })
+                self.init(record.name, dtype, record.shape, .values { try record.narrowedFloats(shape: record.shape) })
             }
         }
 
@@ -109,6 +109,29 @@ package struct CheckpointDraft: Sendable {
         }
         files = checkpoint.companions
         if let configuration = checkpoint.configuration { files[Companions.configuration] = configuration }
+    }
+
+    /// What the draft would be read as once it is written: its tensors without their numbers, and its files.
+    ///
+    /// Whatever depends on names, types, shapes and settings alone can be asked of it before anything is written.
+    ///
+    /// - Parameter path: the name for messages.
+    /// - Throws: ``CheckpointError`` where no file could hold the tensors.
+    package func outline(path: String) throws -> Checkpoint {
+        let zero = ByteRegion(copying: [UInt8](repeating: 0, count: 16))
+        let records = try tensors.map { tensor in
+            do throws(TensorShapeError) {
+                return try TensorRecord(
+                    name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, strides: tensor.shape.map { _ in 0 }, offset: 0,
+                    storage: zero)
+            } catch {
+                throw CheckpointError(path: path, tensor: tensor.name, shape: error)
+            }
+        }
+        let weights = WeightFile(format: "safetensors", models: [.init(key: "", tensors: records)], keepsOrder: false)
+        return try Checkpoint(
+            path: path, container: weights.format, member: nil, weights: weights, key: nil, weightPath: path, companions: files,
+            sources: [])
     }
 
     /// Whether a language model's output matrix is called so.

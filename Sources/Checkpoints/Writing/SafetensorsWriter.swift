@@ -7,6 +7,7 @@ import Tensors
 struct SafetensorsWriter {
     /// The length of the header with the eight bytes that say it, then the header.
     private let head: [UInt8]
+    private let path: String
     /// In the order of their bytes.
     private let tensors: [(tensor: CheckpointDraft.Tensor, bytes: Int)]
     /// The size of the whole file.
@@ -60,6 +61,7 @@ struct SafetensorsWriter {
                 path: path, problem: "the names take too many bytes", expected: "at most \(Safetensors.maximumHeaderLength)",
                 found: "\(header.count)")
         }
+        self.path = path
         head = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) } + header
         self.tensors = order.map { ($0, sizes[$0.name] ?? 0) }
         size = head.count + end
@@ -74,6 +76,8 @@ struct SafetensorsWriter {
     }
 
     /// Writes the file piece by piece, one tensor at a time.
+    ///
+    /// - Throws: ``CheckpointError`` for a finite number that its tensor's type cannot hold, and what `sink` throws.
     func write(to sink: (UnsafeRawBufferPointer) throws -> Void) throws {
         try head.withUnsafeBytes { try sink($0) }
         for (tensor, size) in tensors {
@@ -88,25 +92,39 @@ struct SafetensorsWriter {
                     offset += piece.count
                 }
             case .values(let make):
-                let values = try make()
+                let values: Tensors.Tensor
+                do {
+                    values = try make()
+                } catch let error as NarrowingError {
+                    throw CheckpointError(
+                        path: path, tensor: tensor.name, problem: error.problem, expected: error.expected, found: "\(error.value)")
+                }
                 precondition(
                     values.count * tensor.dtype.bytesPerBlock == size, "\(values.shape) for tensor '\(tensor.name)' of \(tensor.shape)")
-                try Self.write(values, as: tensor.dtype, to: sink)
+                try write(values, of: tensor, to: sink)
             }
         }
     }
 
     private static let pieceLength = 1 << 20
 
-    private static func write(_ values: Tensors.Tensor, as dtype: DType, to sink: (UnsafeRawBufferPointer) throws -> Void) throws {
+    private func write(
+        _ values: Tensors.Tensor, of tensor: CheckpointDraft.Tensor, to sink: (UnsafeRawBufferPointer) throws -> Void
+    ) throws {
+        let dtype = tensor.dtype
         let width = dtype.bytesPerBlock
         try values.withElements { elements in
             guard let base = elements.baseAddress else { return }
-            let step = pieceLength / width
-            try withUnsafeTemporaryAllocation(byteCount: pieceLength, alignment: 64) { buffer in
+            let step = Self.pieceLength / width
+            try withUnsafeTemporaryAllocation(byteCount: Self.pieceLength, alignment: 64) { buffer in
                 guard let target = buffer.baseAddress else { return }
                 for start in stride(from: 0, to: elements.count, by: step) {
                     let count = min(step, elements.count - start)
+                    if let value = Self.firstBeyond(dtype, base + start, count) {
+                        throw CheckpointError(
+                            path: path, tensor: tensor.name, problem: "has a weight beyond the range of \(dtype.rawValue)",
+                            expected: "at most \(dtype == .f16 ? "65504" : "3.39e38") in magnitude", found: "\(value)")
+                    }
                     switch dtype {
                     case .f16: Rounding.f16(base + start, target, count)
                     case .bf16: Rounding.bf16(base + start, target, count)
@@ -116,6 +134,15 @@ struct SafetensorsWriter {
                     try sink(UnsafeRawBufferPointer(rebasing: buffer[..<(count * width)]))
                 }
             }
+        }
+    }
+
+    /// The first finite number that would become infinite.
+    private static func firstBeyond(_ dtype: DType, _ values: UnsafePointer<Float>, _ count: Int) -> Float? {
+        switch dtype {
+        case .f16: Rounding.firstBeyondF16(values, count)
+        case .bf16: Rounding.firstBeyondBF16(values, count)
+        default: nil
         }
     }
 }

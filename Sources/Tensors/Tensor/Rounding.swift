@@ -1,6 +1,6 @@
 /// Single-precision numbers to the element types that files store, rounded to the nearest with ties to even.
 ///
-/// Targets may have any alignment. NaN stays NaN; what is beyond the type's range becomes infinite.
+/// Targets may have any alignment. NaN stays NaN; what is beyond the type's range becomes infinite, so whoever must not lose it looks for it first.
 package enum Rounding {
     package static func f32(_ source: UnsafePointer<Float>, _ target: UnsafeMutableRawPointer, _ count: Int) {
         for i in 0..<count {
@@ -31,12 +31,35 @@ package enum Rounding {
         }
     }
 
+    /// The first finite number that a half cannot hold: rounded to the nearest it would be infinite.
+    package static func firstBeyondF16(_ source: UnsafePointer<Float>, _ count: Int) -> Float? {
+        firstFinite(source, count, from: halfLimit)
+    }
+
+    /// The first finite number that a bfloat16 cannot hold: rounded to the nearest it would be infinite.
+    package static func firstBeyondBF16(_ source: UnsafePointer<Float>, _ count: Int) -> Float? {
+        // Halfway between the largest bfloat16 and the next power of two; a tie goes to the even one, which is infinity.
+        firstFinite(source, count, from: 0x7F7F_8000)
+    }
+
+    private static func firstFinite(_ source: UnsafePointer<Float>, _ count: Int, from limit: UInt32) -> Float? {
+        var beyond = 0
+        for i in 0..<count {
+            let magnitude = source[i].bitPattern & 0x7FFF_FFFF
+            beyond &+= magnitude >= limit && magnitude < 0x7F80_0000 ? 1 : 0
+        }
+        guard beyond > 0 else { return nil }
+        return (0..<count).lazy.map { source[$0] }.first { $0.isFinite && $0.magnitude.bitPattern >= limit }
+    }
+
+    /// 65520, halfway between the largest half and the next power of two.
+    private static let halfLimit: UInt32 = 0x477F_F000
+
     @inline(__always)
     private static func halfBits(_ bits: UInt32) -> UInt16 {
         let sign = UInt16(truncatingIfNeeded: bits >> 16) & 0x8000
         let magnitude = bits & 0x7FFF_FFFF
         if magnitude > 0x7F80_0000 { return sign | 0x7E00 }
-        // 65520 is halfway between the largest half and the next power of two.
         if magnitude >= 0x477F_F000 { return sign | 0x7C00 }
         if magnitude < 0x3880_0000 {
             // Below 2^-14: adding 0.5 leaves the number's multiples of 2^-24 in the last bits, rounded by the addition itself.
