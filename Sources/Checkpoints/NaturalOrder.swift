@@ -36,3 +36,8 @@ extension String {
         return bytes[start..<position]
     }
 }
+
+extension [TensorRecord] {
+    /// Whether the tensors are sorted by ``Swift/String/precedesNaturally(_:)`` already, as most files have them.
+    var isInNaturalOrder: Bool { zip(self, dropFirst()).allSatisfy { $0.name.precedesNaturally($1.name) } }
+}

@@ -32,7 +32,9 @@ enum Safetensors {
         let tensors = try entries.map { try record($0, data: data, path: path) }
         return WeightFile(
             format: "safetensors",
-            models: [.init(key: "", tensors: tensors.sorted { $0.name.precedesNaturally($1.name) })], keepsOrder: false,
+            models: [
+                .init(key: "", tensors: tensors.isInNaturalOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) })
+            ], keepsOrder: false,
             companions: content.metadata.filter { Companions.inHeader.contains($0.key) }.mapValues { ByteRegion(copying: $0.utf8) })
     }
 

@@ -92,6 +92,18 @@ import Testing
         }
     }
 
+    @Test func aNameIsFoundByItsUniqueEnding() throws {
+        let model = try catalog([("net.a.fc1.weight", [8, 5]), ("net.b.fc1.weight", [5, 8]), ("net.b.fc2.weight", [6, 5])])
+        #expect(try model.select(["fc2.weight"]).map(\.name) == ["net.b.fc2.weight"])
+        #expect(try model.select(["all", "!a.fc1.weight"]).map(\.name) == ["net.b.fc1.weight", "net.b.fc2.weight"])
+        #expect { try model.select(["fc1.weight"]) } throws: {
+            "\($0)"
+                == "'fc1.weight' is the ending of 2 layers; '*.fc1.weight' takes all, the first are 'net.a.fc1.weight', 'net.b.fc1.weight'"
+        }
+        // A part of a module's name is no ending, and what all weights are called says nothing.
+        for pattern in ["c2.weight", "weight"] { #expect(throws: LayerSelectionError.self) { try model.select([pattern]) } }
+    }
+
     @Test func anExclamationMarkTakesLayersAway() throws {
         let model = try catalog(mlp)
         #expect(try model.select(["all", "!fc[12].*"]).map(\.name) == ["fc3.weight", "fc4.weight"])

@@ -16,4 +16,21 @@ import Testing
         #expect(NamePairing(["a"], ["b"]).partners == [nil])
         #expect(NamePairing([], ["b"]).partners == [])
     }
+
+    @Test func a_name_is_found_by_its_unique_ending() {
+        #expect(NamePairing(["fc1.weight", "fc2.weight"], ["net.fc2.weight", "net.fc1.weight"]).partners == [1, 0])
+        #expect(NamePairing(["net.fc2.weight"], ["fc1.weight", "fc2.weight"]).partners == [1])
+        #expect(NamePairing(["fc2.weight"], ["a.fc2.weight", "b.fc2.weight"]).partners == [nil])
+        #expect(NamePairing(["a.fc2.weight", "b.fc2.weight"], ["fc2.weight"]).partners == [nil, nil])
+        #expect(NamePairing(["2.weight"], ["fc2.weight"]).partners == [nil])
+        #expect(NamePairing(["weight"], ["fc2.weight"]).partners == [nil])
+    }
+
+    @Test func fronts_that_all_names_of_a_model_have_do_not_count() {
+        #expect(
+            NamePairing(["net.fc1.weight", "net.fc2.weight"], ["encoder.body.fc2.weight", "encoder.body.fc1.weight"]).partners == [1, 0])
+        // What differs inside a model is no front.
+        #expect(NamePairing(["net.fc1.weight", "head.weight"], ["body.fc1.weight", "body.fc2.weight"]).partners == [nil, nil])
+        #expect(NamePairing(["a.x.weight"], ["b.x.weight"]).partners == [nil])
+    }
 }

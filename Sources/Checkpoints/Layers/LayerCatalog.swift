@@ -22,6 +22,8 @@ package struct LayerCatalog: Sendable {
     package let layers: [Layer]
     /// The names of every tensor of the checkpoint, in the order of ``layers`` as far as that goes.
     let names: [TensorName]
+    /// The place of each layer by its tensor's name.
+    private let places: [String: Int]
     /// The tensors that `--layers all` leaves out: masks, tables and integers.
     private let bufferNames: Set<String>
     private let mlpInputNames: Set<String>
@@ -41,7 +43,7 @@ package struct LayerCatalog: Sendable {
     package init(
         tensors: [TensorRecord], keepsOrder: Bool, configuration: ByteRegion? = nil, families: ModelFamilies = .standard
     ) {
-        let ordered = keepsOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) }
+        let ordered = keepsOrder || tensors.isInNaturalOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) }
         let names = ordered.map { TensorName($0.name) }
         let shapes = ordered.map(\.shape)
 
@@ -70,6 +72,7 @@ package struct LayerCatalog: Sendable {
             if isChain { layers = chain + layers.filter { buffers.contains($0.name) } }
         }
         self.layers = layers
+        places = Dictionary(layers.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.names = names
         bufferNames = buffers
 
@@ -98,7 +101,7 @@ package struct LayerCatalog: Sendable {
     }
 
     /// The layer that a tensor's own name names, or nil where there is none.
-    package subscript(name: String) -> Layer? { layers.first { $0.name == name } }
+    package subscript(name: String) -> Layer? { places[name].map { layers[$0] } }
 
     /// Whether the model has learned the tensor's values: real numbers, no mask, table or running mean.
     package func isParameter(_ tensor: TensorRecord) -> Bool {

@@ -13,7 +13,8 @@ package struct LayerSelectionError: Error, Sendable, Equatable, CustomStringConv
 extension LayerCatalog {
     /// The layers that `patterns` name, in the model's order.
     ///
-    /// A pattern is matched against a tensor's name and against the name without the prefixes of training wrappers. `all` stands
+    /// A pattern is matched against a tensor's name and against the name without the prefixes of training wrappers and base models; where
+    /// none matches, it may be what one name ends in, such as `fc2.weight`. `all` stands
     /// for every weight matrix; a pattern after `!` takes layers away again. No patterns: ``defaultLayers``. Patterns that only
     /// take away do so from ``weightMatrices``.
     ///
@@ -44,6 +45,13 @@ extension LayerCatalog {
         let glob = GlobPattern(pattern)
         let found = layers.filter { layer in TensorName.withoutPrefixes(layer.name).contains { glob.matches($0) } }
         if !found.isEmpty { return found.map(\.name) }
+        let ending = layers.filter { TensorName.endings($0.name).contains(pattern[...]) }
+        if ending.count == 1 { return [ending[0].name] }
+        if ending.count > 1 {
+            throw LayerSelectionError(
+                description: "'\(pattern)' is the ending of \(ending.count) layers; '*.\(pattern)' takes all, the first are "
+                    + ending.prefix(3).map { "'\($0.name)'" }.joined(separator: ", "))
+        }
         if let other = names.first(where: { name in TensorName.withoutPrefixes(name.full).contains { glob.matches($0) } }) {
             throw LayerSelectionError(description: "tensor '\(other.full)' is no weight matrix")
         }

@@ -3,6 +3,11 @@ package struct ModuleNames: Sendable {
     /// The tensors of each module by their last name, in the checkpoint's order.
     private let modules: [(name: String, tensors: [String: TensorRecord])]
 
+    /// The place of each module by its name.
+    private let places: [String: Int]
+    /// The place of the first module that has a name once prefixes are taken away.
+    private let barePlaces: [Substring: Int]
+
     package init(_ checkpoint: Checkpoint) {
         var places: [String: Int] = [:]
         var modules: [(name: String, tensors: [String: TensorRecord])] = []
@@ -17,6 +22,12 @@ package struct ModuleNames: Sendable {
             modules[place].tensors[String(parts.last ?? "")] = tensor
         }
         self.modules = modules
+        self.places = places
+        var barePlaces: [Substring: Int] = [:]
+        for (place, module) in modules.enumerated() {
+            for name in TensorName.withoutPrefixes(module.name).dropFirst() where barePlaces[name] == nil { barePlaces[name] = place }
+        }
+        self.barePlaces = barePlaces
     }
 
     /// The names of all modules, in the checkpoint's order.
@@ -24,7 +35,6 @@ package struct ModuleNames: Sendable {
 
     /// The full name and the tensors of a module, which may be named without the prefixes of training wrappers.
     package subscript(name: String) -> (name: String, tensors: [String: TensorRecord])? {
-        modules.first { $0.name == name }
-            ?? modules.first { TensorName.withoutPrefixes($0.name).contains { $0 == name } }
+        (places[name] ?? barePlaces[name[...]]).map { modules[$0] }
     }
 }

@@ -1,4 +1,6 @@
-/// Which names of two models mean the same tensor: equal ones, then those that are equal without the prefixes of training wrappers.
+/// Which names of two models mean the same tensor: equal ones; then those that are equal without the prefixes of training wrappers and
+/// base models; then a name and the one name that ends in it, behind a dot; then those that are equal without what all names of each
+/// model begin with.
 package struct NamePairing: Sendable {
     /// For each of the first model's names the place of its partner among the second's; nil for none.
     package let partners: [Int?]
@@ -11,14 +13,60 @@ package struct NamePairing: Sendable {
     package init(_ first: [String], _ second: [String]) {
         let places = Dictionary(second.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
         var partners = first.map { places[$0] }
-        let taken = Set(partners.compactMap { $0 })
-        func bare(_ names: [String], _ isOpen: (Int) -> Bool) -> [Substring: [Int]] {
-            Dictionary(grouping: names.indices.filter(isOpen)) { TensorName(names[$0]).bare }
+        func pair(_ firstKey: (String) -> Substring, _ secondKey: (String) -> Substring) {
+            let taken = Set(partners.compactMap { $0 })
+            let open = Dictionary(grouping: second.indices.filter { !taken.contains($0) }) { secondKey(second[$0]) }
+            for (name, places) in Dictionary(grouping: first.indices.filter { partners[$0] == nil }, by: { firstKey(first[$0]) }) {
+                if places.count == 1, let others = open[name], others.count == 1 { partners[places[0]] = others[0] }
+            }
         }
-        let open = bare(second) { !taken.contains($0) }
-        for (name, places) in bare(first, { partners[$0] == nil }) {
-            if places.count == 1, let others = open[name], others.count == 1 { partners[places[0]] = others[0] }
-        }
+        pair({ TensorName($0).bare }, { TensorName($0).bare })
+        Self.pairByEndings(first, second, &partners)
+        let (firstFront, secondFront) = (Self.commonFront(first), Self.commonFront(second))
+        pair({ Self.rest($0, behind: firstFront) }, { Self.rest($0, behind: secondFront) })
         self.partners = partners
+    }
+
+    /// Pairs names of which one ends in the other, where neither could have another partner.
+    private static func pairByEndings(_ first: [String], _ second: [String], _ partners: inout [Int?]) {
+        let taken = Set(partners.compactMap { $0 })
+        let openFirst = first.indices.filter { partners[$0] == nil }
+        let openSecond = second.indices.filter { !taken.contains($0) }
+        guard !openFirst.isEmpty, !openSecond.isEmpty else { return }
+        let firstPlaces = Dictionary(openFirst.map { (first[$0][...], $0) }, uniquingKeysWith: { a, _ in a })
+        let secondPlaces = Dictionary(openSecond.map { (second[$0][...], $0) }, uniquingKeysWith: { a, _ in a })
+        var found: [Int: Set<Int>] = [:]
+        var foundBack: [Int: Set<Int>] = [:]
+        func add(_ a: Int, _ b: Int) {
+            found[a, default: []].insert(b)
+            foundBack[b, default: []].insert(a)
+        }
+        for a in openFirst {
+            for ending in TensorName.endings(first[a]) { if let b = secondPlaces[ending] { add(a, b) } }
+        }
+        for b in openSecond {
+            for ending in TensorName.endings(second[b]) { if let a = firstPlaces[ending] { add(a, b) } }
+        }
+        for (a, others) in found {
+            if others.count == 1, let b = others.first, foundBack[b]?.count == 1 { partners[a] = b }
+        }
+    }
+
+    /// What all names begin with, up to a dot; nothing for fewer than two names, of which all would be common.
+    private static func commonFront(_ names: [String]) -> Substring {
+        guard names.count > 1, var front = names.first?[...] else { return "" }
+        for name in names.dropFirst() {
+            let count = zip(front.utf8, name.utf8).prefix { $0 == $1 }.count
+            front = Substring(front.utf8.prefix(count))
+        }
+        return Substring(
+            front.utf8.prefix(
+                front.utf8.lastIndex(of: UInt8(ascii: ".")).map { front.utf8.distance(from: front.utf8.startIndex, to: $0) + 1 } ?? 0))
+    }
+
+    /// A name without the front. At least a module and its parameter stay, which say more than `weight`; else the name as it is.
+    private static func rest(_ name: String, behind front: Substring) -> Substring {
+        let rest = Substring(name.utf8.dropFirst(front.utf8.count))
+        return rest.utf8.contains(UInt8(ascii: ".")) ? rest : name[...]
     }
 }

@@ -18,12 +18,18 @@ package struct TensorName: Sendable {
     /// The name as it is, then with one prefix after the other taken away: what a pattern may match.
     package static func withoutPrefixes(_ name: String) -> [Substring] {
         var names = [name[...]]
-        while let current = names.last, let prefix = prefixes.first(where: { current.hasPrefix($0) }),
+        while let current = names.last, let prefix = prefixes.first(where: { current.utf8.starts(with: $0.utf8) }),
             current.utf8.count > prefix.utf8.count
         {
-            names.append(current.dropFirst(prefix.count))
+            names.append(Substring(current.utf8.dropFirst(prefix.utf8.count)))
         }
         return names
+    }
+
+    /// What a name ends in behind each of its dots, the longest first; of at least two parts, since `weight` alone is every layer's.
+    static func endings(_ name: String) -> [Substring] {
+        let dots = name.utf8.indices.filter { name.utf8[$0] == UInt8(ascii: ".") }
+        return dots.dropLast().map { name[name.utf8.index(after: $0)...] }
     }
 
     /// The last part, `weight` or `bias` as a rule.

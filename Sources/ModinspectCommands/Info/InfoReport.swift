@@ -100,7 +100,7 @@ extension CheckpointInfo {
         let scoredNames = Set(scored.map(\.name))
         let layers = Dictionary(catalog.layers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
 
-        (architecture, architectureSource, sites, runProblem) = try Self.sites(of: checkpoint, architecture: given)
+        (architecture, architectureSource, sites, runProblem) = try Self.sites(of: checkpoint, catalog, architecture: given)
 
         var parameters = 0
         var bytes = 0
@@ -123,10 +123,10 @@ extension CheckpointInfo {
 
     /// The sites of the checkpoint's network, or why it has none. An architecture that was given must fit.
     private static func sites(
-        of checkpoint: Checkpoint, architecture given: Architecture?
+        of checkpoint: Checkpoint, _ catalog: LayerCatalog, architecture given: Architecture?
     ) throws -> (architecture: String?, source: String?, sites: [SiteInfo], problem: String?) {
         do {
-            let model = try LoadedModel(checkpoint, architecture: given)
+            let model = try LoadedModel(checkpoint, architecture: given, catalog: catalog)
             let sites = try model.network.siteDescriptions()
             return (
                 model.architecture?.description, model.source?.rawValue,

@@ -29,11 +29,18 @@ struct ClusterFile {
     init(path: String) throws {
         let region: ByteRegion
         do {
-            region = path == "-" ? try ByteRegion.standardInput() : try ByteRegion.contents(path: path)
+            region =
+                path == "-"
+                ? try ByteRegion.standardInput(isKnown: Self.isKnown) : try ByteRegion.contents(path: path, isKnown: Self.isKnown)
         } catch {
             throw ClusterFileError(path: path, problem: "\(error)")
         }
         try self.init(path: path, content: region)
+    }
+
+    /// Whether what begins with `head` can be clusters: an object in JSON, or the header of rows.
+    private static func isKnown(_ head: [UInt8]) -> Bool {
+        head.first { ![32, 9, 10, 13].contains($0) } == UInt8(ascii: "{") || head.starts(with: ClusterTSV.header.utf8)
     }
 
     /// - Parameter content: what the file holds.
@@ -53,20 +60,21 @@ struct ClusterFile {
         guard !layers.isEmpty else { throw ClusterFileError(path: path, problem: "has no clusters") }
     }
 
-    /// The labels of all the file's layers, checked against the checkpoint's.
+    /// The labels of all the file's layers by the checkpoint's names, which may differ as ``NamePairing`` allows.
     ///
     /// - Throws: ``ClusterFileError`` for a layer that the checkpoint lacks, a neuron that is missing, named twice or not there.
     func clusterings(for catalog: LayerCatalog) throws -> [String: LayerClustering] {
         var clusterings: [String: LayerClustering] = [:]
-        for layer in layers {
-            guard let weights = catalog[layer.name] else {
+        let partners = NamePairing(layers.map(\.name), catalog.layers.map(\.name)).partners
+        for (layer, partner) in zip(layers, partners) {
+            guard let weights = partner.map({ catalog.layers[$0] }) else {
                 throw ClusterFileError(path: path, layer: layer.name, problem: "is no weight matrix of the checkpoint")
             }
             let out = try labels(layer.out, side: "out", count: weights.outNeurons, layer: layer.name)
             let input = try labels(layer.in, side: "in", count: weights.inNeurons, layer: layer.name)
             let used = max(out.clusterCount, input.clusterCount)
-            clusterings[layer.name] = LayerClustering(
-                layer: layer.name, clusterCount: max(layer.clusterCount ?? used, used), outLabels: out, inLabels: input)
+            clusterings[weights.name] = LayerClustering(
+                layer: weights.name, clusterCount: max(layer.clusterCount ?? used, used), outLabels: out, inLabels: input)
         }
         return clusterings
     }

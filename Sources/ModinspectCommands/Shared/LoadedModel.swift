@@ -13,10 +13,11 @@ struct LoadedModel {
     /// How the architecture of a chain became known.
     let source: Chain.Source?
 
+    /// - Parameter catalog: the checkpoint's, where it was made before.
     /// - Throws: ``ModelError`` that names the checkpoint.
-    init(_ checkpoint: Checkpoint, architecture given: Architecture?) throws {
+    init(_ checkpoint: Checkpoint, architecture given: Architecture?, catalog known: LayerCatalog? = nil) throws {
         self.checkpoint = checkpoint
-        catalog = LayerCatalog(checkpoint)
+        catalog = known ?? LayerCatalog(checkpoint)
         do throws(NetworkError) {
             if given == nil, let network = try TransformerFamilies.network(of: checkpoint, catalog: catalog) {
                 self.network = network
