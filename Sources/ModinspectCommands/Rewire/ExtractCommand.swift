@@ -53,6 +53,8 @@ struct ExtractCommand: FileCommand {
                 draft.files["config.json"] = try NarrowedConfiguration(configuration).narrowed(to: extraction.widths)
             }
             let record = ArchiveRecord(architecture: model.architecture, seed: nil, parent: output.parent(model.checkpoint, source))
+            // What would not run as what it came from is not written.
+            _ = try LoadedModel(draft.outline(path: output.output), architecture: model.architecture)
             try target.write(draft, record: record)
         }
     }

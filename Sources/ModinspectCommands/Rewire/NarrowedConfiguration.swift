@@ -23,26 +23,16 @@ struct NarrowedConfiguration {
                 description: "config.json gives all blocks one width, expected as many neurons in each of \(sizes.blocks) blocks, found "
                     + widths.map(String.init).listed())
         }
-        let key = "\"\(sizes.key)\""
-        guard let range = firstRange(of: key) else {
+        var bytes = Array(text.utf8)
+        let values = JSONMembers.values(of: sizes.key, in: bytes)
+        guard !values.isEmpty else {
             // A setting that is not written down follows from others; written down it goes before these.
-            guard let brace = text.firstIndex(of: "{") else { return ByteRegion(copying: text.utf8) }
-            var changed = text
-            changed.insert(contentsOf: "\n  \(key): \(width),", at: text.index(after: brace))
-            return ByteRegion(copying: changed.utf8)
+            guard let brace = bytes.firstIndex(of: UInt8(ascii: "{")) else { return ByteRegion(copying: bytes) }
+            let isFirst = bytes[(brace + 1)...].first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) } == UInt8(ascii: "}")
+            bytes.insert(contentsOf: "\n  \"\(sizes.key)\": \(width)\(isFirst ? "" : ",")".utf8, at: brace + 1)
+            return ByteRegion(copying: bytes)
         }
-        let rest = text[range.upperBound...]
-        let start = rest.firstIndex { !$0.isWhitespace && $0 != ":" } ?? rest.endIndex
-        let end = text[start...].firstIndex { $0 == "," || $0 == "}" || $0.isWhitespace } ?? text.endIndex
-        return ByteRegion(copying: (text[..<start] + "\(width)" + text[end...]).utf8)
-    }
-
-    private func firstRange(of key: String) -> Range<String.Index>? {
-        var start = text.startIndex
-        while start < text.endIndex {
-            if text[start...].hasPrefix(key) { return start..<text.index(start, offsetBy: key.count) }
-            start = text.index(after: start)
-        }
-        return nil
+        for range in values.reversed() { bytes.replaceSubrange(range, with: "\(width)".utf8) }
+        return ByteRegion(copying: bytes)
     }
 }
