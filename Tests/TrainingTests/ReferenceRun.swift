@@ -66,6 +66,10 @@ struct ReferenceRun {
         let batch: Int
         let lambda: Double
         let layers: [String]
+        /// By how much PyTorch's float32 runs leave the one in double precision at most, in the units of the test's tolerance.
+        let spread: Double
+        /// What rounding errors alone decide.
+        let withoutEffect: [String]
         let losses: [Double]
         let entropy: Double?
         let first: [Double]
