@@ -1,13 +1,13 @@
 // The assignment step of k-means, eight points at a time. Points lie dimension by dimension: coordinate d of point i is
-// points[d * stride + i]; `stride` and the number of points read are multiples of 8 (the padding is the caller's).
+// points[d * stride + i]; `stride` is a multiple of 8, and memory up to it is read and written.
 
 /// For each point the nearest centre (the lower index on ties) and the squared distance to it.
 ///
 /// - Parameters:
 ///   - points: [dimensions, stride].
-///   - count: the number of points, a multiple of 8.
+///   - count: the number of points; the padding behind them gets label -1 and distance 0.
 ///   - centers: [clusters, dimensions].
-/// - Returns: whether any label differs from what `labels` held before.
+/// - Returns: whether any label differs from what `labels` held before; the padding's must have been -1.
 package func assignNearest(
     _ points: UnsafePointer<Double>, _ stride: Int, _ count: Int, _ dimensions: Int,
     _ centers: UnsafePointer<Double>, _ clusters: Int,
@@ -28,6 +28,11 @@ package func assignNearest(
             let nearer = distance .< best
             best.replace(with: distance, where: nearer)
             label.replace(with: SIMD8<Int64>(repeating: Int64(cluster)), where: nearer)
+        }
+        if count &- i < 8 {
+            let isPadding = SIMD8<Int64>(0, 1, 2, 3, 4, 5, 6, 7) .>= Int64(count &- i)
+            label.replace(with: -1, where: isPadding)
+            best.replace(with: 0, where: isPadding)
         }
         let labelTarget = UnsafeMutableRawPointer(labels + i)
         changed |= labelTarget.loadUnaligned(as: SIMD8<Int64>.self) ^ label

@@ -13,6 +13,8 @@ package struct KMeans: Sendable {
     package let labels: [Int]
     /// The sum of squared distances to the clusters' centres.
     package let inertia: Double
+    /// The rounds of Lloyd's algorithm that the longest run took.
+    package let longestRun: Int
 
     private static let mostRestartFactor = 10
     /// The coordinates compared in one pass over all points and centres up to which the restarts are multiplied.
@@ -34,6 +36,7 @@ package struct KMeans: Sendable {
         guard clusters > 1, points.dimensions > 0 else {
             labels = [Int](repeating: 0, count: points.count)
             inertia = points.dimensions > 0 ? Self.spread(points) : 0
+            longestRun = 0
             return
         }
         let pass = points.count * clusters * points.dimensions
@@ -44,14 +47,17 @@ package struct KMeans: Sendable {
             var generator = SeededGenerator(seed: streams[run])
             return Run(points, from: Self.seedCenters(points, clusters, &generator), clusters)
         }
+        var longest = runs.reduce(0) { max($0, $1.rounds) }
         var best = runs.enumerated().min { ($0.element.inertia, $0.offset) < ($1.element.inertia, $1.offset) }!.element
         let swaps = clusters > 4 ? min(10 * clusters, Self.swapPasses / pass) : 0
         for _ in 0..<swaps where best.inertia > 0 {
             let next = Run(points, from: best.swapped(points, &seeds), clusters)
+            longest = max(longest, next.rounds)
             if next.inertia < best.inertia { best = next }
         }
         labels = (0..<points.count).map { best.assignment.label($0) }
         inertia = best.inertia
+        longestRun = longest
     }
 
     /// The inertia of all points as one cluster.
@@ -69,11 +75,14 @@ package struct KMeans: Sendable {
         var centers: [Double]
         var assignment: PointSet.Assignment
         let inertia: Double
+        /// The assignments made, the last of which changed nothing.
+        private(set) var rounds = 0
 
         init(_ points: PointSet, from seeds: [Double], _ clusters: Int) {
             centers = seeds
             assignment = PointSet.Assignment(points)
-            for _ in 0..<mostIterations {
+            while rounds < mostIterations {
+                rounds += 1
                 guard points.assign(to: centers, clusters: clusters, &assignment) else { break }
                 var (sums, sizes) = points.clusterSums(assignment, clusters: clusters)
                 if sizes.contains(0), refill(&sizes, points, &assignment) {

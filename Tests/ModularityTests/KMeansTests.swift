@@ -100,4 +100,26 @@ import Testing
             #expect(abs(inertia - result.inertia) < 1e-9)
         }
     }
+
+    /// Lloyd's algorithm on so few points ends after a few rounds, whether or not they fill the lanes of a vector.
+    @Test(arguments: 17...40) func a_run_ends_when_no_label_changes(count: Int) throws {
+        var generator = SeededGenerator(seed: UInt64(count))
+        let coordinates = (0..<3).map { _ in (0..<count).map { _ in generator.normal() } }
+        for clusters in [2, 5, 11] {
+            #expect(try cluster(points(coordinates), clusters).longestRun <= count)
+        }
+    }
+
+    @Test(arguments: 1...17) func the_same_centres_again_change_nothing(count: Int) {
+        let set = points([(0..<count).map { Double($0 % 3) }, (0..<count).map { Double($0) }])
+        var assignment = PointSet.Assignment(set)
+        let centers = [0.0, 1, 2, 9, 1, 14]
+        #expect(set.assign(to: centers, clusters: 3, &assignment))
+        #expect(!set.assign(to: centers, clusters: 3, &assignment))
+        // One point elsewhere is a change, the last one too, which lies before the padding.
+        assignment.move(count - 1, to: (assignment.label(count - 1) + 1) % 3)
+        #expect(set.assign(to: centers, clusters: 3, &assignment))
+        let sizes = set.clusterSums(assignment, clusters: 3).sizes
+        #expect(sizes.reduce(0, +) == count)
+    }
 }

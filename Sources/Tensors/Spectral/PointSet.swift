@@ -60,13 +60,7 @@ package final class PointSet: Sendable {
         return assignment.paddedLabels.withUnsafeMutableBufferPointer { labels in
             assignment.paddedDistances.withUnsafeMutableBufferPointer { distances in
                 guard let label = labels.baseAddress, let distance = distances.baseAddress else { return false }
-                let changed = KernelSet.current.assignNearest(
-                    points, stride, stride, dimensions, centers, clusters, label, distance)
-                for padding in count..<stride {
-                    distance[padding] = 0
-                    label[padding] = -1
-                }
-                return changed
+                return KernelSet.current.assignNearest(points, stride, count, dimensions, centers, clusters, label, distance)
             }
         }
     }
