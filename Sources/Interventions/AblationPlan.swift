@@ -1,3 +1,4 @@
+import Checkpoints
 import Modularity
 import Networks
 import Tensors
@@ -25,8 +26,8 @@ struct AblationPlan: Sendable {
         var out = [layer.clustering.outLabels]
         var input = [layer.clustering.inLabels]
         for control in 0..<ablation.controls {
-            out.append(Self.shuffled(out[0], seed: ablation.seed, purpose: "ablation control out \(layer.layer.name)", index: control))
-            input.append(Self.shuffled(input[0], seed: ablation.seed, purpose: "ablation control in \(layer.layer.name)", index: control))
+            out.append(Self.shuffled(out[0], seed: ablation.seed, purpose: "ablation control out", layer.layer, control))
+            input.append(Self.shuffled(input[0], seed: ablation.seed, purpose: "ablation control in", layer.layer, control))
         }
         var items: [Item] = []
         for (place, labels) in out.enumerated() {
@@ -45,8 +46,8 @@ struct AblationPlan: Sendable {
     }
 
     /// The same labels on other neurons; those in no cluster stay where they are.
-    private static func shuffled(_ labels: Labels, seed: UInt64, purpose: String, index: Int) -> Labels {
-        var generator = SeededGenerator(seed: seed, purpose: purpose, index: index)
+    private static func shuffled(_ labels: Labels, seed: UInt64, purpose: String, _ layer: Layer, _ index: Int) -> Labels {
+        var generator = SeededGenerator(seed: seed, purpose: purpose, layer: layer.place, index: index)
         var values = labels.values
         let places = values.indices.filter { values[$0] != Labels.none }
         var moved = places.map { values[$0] }

@@ -28,15 +28,15 @@ struct LayerClusterer: Sendable {
     ///
     /// - Parameter inLabels: for each of `counts` the labels that the in-neurons must keep, or nil to cluster them too.
     func cluster(
-        _ weights: WeightMatrix, name: String, counts: [ClusterCount], inLabels: [Labels]? = nil
+        _ weights: WeightMatrix, of layer: WeightGraph.Layer, counts: [ClusterCount], inLabels: [Labels]? = nil
     ) throws -> [LayerClustering] {
-        let basis = try basis(of: weights, name: name, counts: counts)
+        let basis = try basis(of: weights, layer, counts: counts)
         return try counts.indices.map { index in
             let count = Self.resolve(counts[index], basis)
-            let raw = try labels(weights, basis, name, count)
+            let raw = try labels(weights, basis, layer, count)
             guard let given = inLabels?[index] else {
                 return LayerClustering(
-                    layer: name, clusterCount: count, outLabels: raw.out, inLabels: raw.in, singularValues: basis.values)
+                    layer: layer.name, clusterCount: count, outLabels: raw.out, inLabels: raw.in, singularValues: basis.values)
             }
             let keepsNumbering =
                 switch options.method.numbering {
@@ -46,16 +46,16 @@ struct LayerClusterer: Sendable {
                 }
             let out = keepsNumbering ? raw.out : try paired(weights, moving: raw.out, to: given)
             return LayerClustering(
-                layer: name, clusterCount: count, outLabels: out, inLabels: given, singularValues: basis.values)
+                layer: layer.name, clusterCount: count, outLabels: out, inLabels: given, singularValues: basis.values)
         }
     }
 
-    private func basis(of weights: WeightMatrix, name: String, counts: [ClusterCount]) throws -> Basis {
+    private func basis(of weights: WeightMatrix, _ layer: WeightGraph.Layer, counts: [ClusterCount]) throws -> Basis {
         if options.method == .gradient {
-            guard let spectrum = options.spectra[name] else { throw ModularityError.missingSimilarities(layer: name) }
+            guard let spectrum = options.spectra[layer.name] else { throw ModularityError.missingSimilarities(layer: layer.name) }
             let (expected, found) = ([weights.rows, weights.columns], [spectrum.out.count, spectrum.input.count])
-            guard expected == found else { throw ModularityError.similarityCount(layer: name, expected: expected, found: found) }
-            _ = try BipartiteSpectrum.finiteSums(of: weights, name: name, threads: threads)
+            guard expected == found else { throw ModularityError.similarityCount(layer: layer.name, expected: expected, found: found) }
+            _ = try BipartiteSpectrum.finiteSums(of: weights, name: layer.name, threads: threads)
             return .similarities(spectrum)
         }
         let needed =
@@ -64,11 +64,11 @@ struct LayerClusterer: Sendable {
                 return count.spectrumSize
             }.max() ?? 0
         guard needed > 0 else {
-            _ = try BipartiteSpectrum.finiteSums(of: weights, name: name, threads: threads)
+            _ = try BipartiteSpectrum.finiteSums(of: weights, name: layer.name, threads: threads)
             return .order
         }
         return .weights(
-            try BipartiteSpectrum(of: weights, name: name, count: needed, generator: generator(name, "start"), threads: threads))
+            try BipartiteSpectrum(of: weights, name: layer.name, count: needed, generator: generator(layer, "start"), threads: threads))
     }
 
     /// The number of clusters meant; too few singular values leave no choice but one cluster.
@@ -80,7 +80,7 @@ struct LayerClusterer: Sendable {
     }
 
     private func labels(
-        _ weights: WeightMatrix, _ basis: Basis, _ name: String, _ count: Int
+        _ weights: WeightMatrix, _ basis: Basis, _ layer: WeightGraph.Layer, _ count: Int
     ) throws -> (out: Labels, in: Labels) {
         switch (options.method, basis) {
         case (.contiguous, _):
@@ -90,15 +90,15 @@ struct LayerClusterer: Sendable {
         case (.bsgc, .weights(let spectrum)):
             return try twoSided(
                 weights, out: (spectrum.outPoints(count), spectrum.connectedOut), in: (spectrum.inPoints(count), spectrum.connectedIn),
-                name, count)
+                layer, count)
         case (.gradient, .similarities(let spectrum)):
             return try twoSided(
                 weights, out: (spectrum.out.points(count), spectrum.out.connected),
-                in: (spectrum.input.points(count), spectrum.input.connected), name, count)
+                in: (spectrum.input.points(count), spectrum.input.connected), layer, count)
         case (.cocluster, .weights(let spectrum)):
             let means = try KMeans(
                 spectrum.stackedPoints(count), clusterCount: count, restarts: options.restarts,
-                generator: generator(name, "both"), threads: threads)
+                generator: generator(layer, "both"), threads: threads)
             let out = Self.scatter(means.labels.prefix(spectrum.connectedOut.count), spectrum.connectedOut, weights.rows)
             let into = Self.scatter(means.labels.dropFirst(spectrum.connectedOut.count), spectrum.connectedIn, weights.columns)
             let names = Labels.namesByAppearance(out, into, clusters: count)
@@ -109,13 +109,14 @@ struct LayerClusterer: Sendable {
 
     /// Each side's points clustered by themselves, and the in-clusters then paired with the out-clusters by the squared weights.
     private func twoSided(
-        _ weights: WeightMatrix, out: (points: PointSet, neurons: [Int]), in input: (points: PointSet, neurons: [Int]), _ name: String,
+        _ weights: WeightMatrix, out: (points: PointSet, neurons: [Int]), in input: (points: PointSet, neurons: [Int]),
+        _ layer: WeightGraph.Layer,
         _ count: Int
     ) throws -> (out: Labels, in: Labels) {
         let outMeans = try KMeans(
-            out.points, clusterCount: count, restarts: options.restarts, generator: generator(name, "out"), threads: threads)
+            out.points, clusterCount: count, restarts: options.restarts, generator: generator(layer, "out"), threads: threads)
         let inMeans = try KMeans(
-            input.points, clusterCount: count, restarts: options.restarts, generator: generator(name, "in"), threads: threads)
+            input.points, clusterCount: count, restarts: options.restarts, generator: generator(layer, "in"), threads: threads)
         var out = Self.scatter(outMeans.labels[...], out.neurons, weights.rows)
         var into = Self.scatter(inMeans.labels[...], input.neurons, weights.columns)
         out = out.renamed(Labels.namesByAppearance(out, clusters: count))
@@ -145,7 +146,7 @@ struct LayerClusterer: Sendable {
         return Labels(values)
     }
 
-    private func generator(_ name: String, _ step: String) -> SeededGenerator {
-        SeededGenerator(seed: options.seed, purpose: step + "\u{0}" + name, index: repetition)
+    private func generator(_ layer: WeightGraph.Layer, _ step: String) -> SeededGenerator {
+        SeededGenerator(seed: options.seed, purpose: step, layer: layer.place, index: repetition)
     }
 }

@@ -118,7 +118,7 @@ struct AnalysisRunner: Sendable {
                     let weights = try self.weights(layer, repetition)
                     let clusterer = LayerClusterer(options: options, threads: inner, repetition: repetition)
                     let counts = settled[layer.name] ?? counts
-                    return try clusterer.cluster(weights, name: layer.name, counts: counts).map { try measured($0, weights, inner) }
+                    return try clusterer.cluster(weights, of: layer, counts: counts).map { try measured($0, weights, inner) }
                 }
             case (_, .chained):
                 perLayer = try chain(options, counts, repetition, threads)
@@ -150,14 +150,14 @@ struct AnalysisRunner: Sendable {
     private func inMemory() throws -> WeightGraph {
         let weights = graph.layers.reduce(0) { $0 + $1.rows * $1.columns }
         guard weights <= ModelAnalysis.largestSideBySide else { return graph }
-        return WeightGraph(layers: try graph.layers.map { WeightGraph.Layer(name: $0.name, weights: try $0.weights()) })
+        return WeightGraph(layers: try graph.layers.map { WeightGraph.Layer(name: $0.name, place: $0.place, weights: try $0.weights()) })
     }
 
     private func weights(_ layer: WeightGraph.Layer, _ repetition: Int) throws -> WeightMatrix {
         let weights = try layer.weights()
         guard repetition > 0 else { return weights }
         let seed = if case .clustering(let options, _) = labels { options.seed } else { UInt64(0) }
-        var generator = SeededGenerator(seed: seed, purpose: "permutation\u{0}" + layer.name, index: repetition)
+        var generator = SeededGenerator(seed: seed, purpose: "permutation", layer: layer.place, index: repetition)
         return weights.permuted(&generator)
     }
 
@@ -199,7 +199,7 @@ struct AnalysisRunner: Sendable {
                 }
             }
             let clusterer = LayerClusterer(options: options, threads: threads, repetition: repetition)
-            let clusterings = try clusterer.cluster(weights, name: layer.name, counts: counts, inLabels: given)
+            let clusterings = try clusterer.cluster(weights, of: layer, counts: counts, inLabels: given)
             results.append(try clusterings.map { try measured($0, weights, threads) })
             counts = clusterings.map { .fixed($0.clusterCount) }
             previous = clusterings

@@ -28,8 +28,8 @@ package struct NetworkClusterer: Sendable {
             let previous = layers[index - 1]
             fanOuts.append(
                 try WeightGraph.fanOut(
-                    from: WeightGraph.Layer(name: previous.name, weights: previous.weights),
-                    to: WeightGraph.Layer(name: layer.name, weights: layer.weights)))
+                    from: WeightGraph.Layer(name: previous.name, place: index - 1, weights: previous.weights),
+                    to: WeightGraph.Layer(name: layer.name, place: index, weights: layer.weights)))
         }
         let graph = try ScaledLayerGraph(layers: layers.map(\.weights))
         let needed = counts.map(\.spectrumSize).max() ?? 1

@@ -42,11 +42,11 @@ package struct SimilaritySpectrum: Sendable {
     /// - Parameters:
     ///   - out: of the out-neurons, [out, out], symmetric and finite.
     ///   - input: of the in-neurons, [in, in].
-    ///   - name: of the layer, for its random numbers.
+    ///   - place: of the layer among the model's weight matrices, for its random numbers.
     ///   - count: how many pairs; ``ClusterCount/spectrumSize`` says what a number of clusters needs.
     /// - Throws: ``NumericsError`` where the iteration does not converge.
-    package init(out: Tensor, in input: Tensor, name: String, count: Int, seed: UInt64, threads: Int) throws {
-        func generator(_ side: String) -> SeededGenerator { SeededGenerator(seed: seed, purpose: "similarity \(side)\u{0}" + name) }
+    package init(out: Tensor, in input: Tensor, place: Int, count: Int, seed: UInt64, threads: Int) throws {
+        func generator(_ side: String) -> SeededGenerator { SeededGenerator(seed: seed, purpose: "similarity \(side)", layer: place) }
         self.out = try Side(out, count: count, generator: generator("out"), threads: threads)
         self.input = try Side(input, count: count, generator: generator("in"), threads: threads)
     }

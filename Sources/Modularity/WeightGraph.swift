@@ -8,6 +8,8 @@ package struct WeightGraph: Sendable {
     package struct Layer: Sendable {
         /// The name of the tensor.
         package let name: String
+        /// The place among the model's weight matrices: random choices depend on it, not on the name.
+        package let place: Int
         /// The number of out-neurons.
         package let rows: Int
         /// The number of in-neurons.
@@ -15,16 +17,17 @@ package struct WeightGraph: Sendable {
         private let read: @Sendable () throws -> WeightMatrix
 
         /// - Parameter read: the weights, [rows, columns].
-        package init(name: String, rows: Int, columns: Int, read: @escaping @Sendable () throws -> WeightMatrix) {
+        package init(name: String, place: Int, rows: Int, columns: Int, read: @escaping @Sendable () throws -> WeightMatrix) {
             self.name = name
+            self.place = place
             self.rows = rows
             self.columns = columns
             self.read = read
         }
 
         /// A layer whose weights are in memory.
-        package init(name: String, weights: WeightMatrix) {
-            self.init(name: name, rows: weights.rows, columns: weights.columns) { weights }
+        package init(name: String, place: Int, weights: WeightMatrix) {
+            self.init(name: name, place: place, rows: weights.rows, columns: weights.columns) { weights }
         }
 
         /// The weights, all of them finite.

@@ -128,7 +128,7 @@ package struct GradientSimilarity {
         var spectra: [String: SimilaritySpectrum] = [:]
         try forEachLayer(progress: progress) { found in
             spectra[found.layer.name] = try SimilaritySpectrum(
-                out: found.out, in: found.input, name: found.layer.name, count: count, seed: seed, threads: team.size)
+                out: found.out, in: found.input, place: found.layer.place, count: count, seed: seed, threads: team.size)
         }
         return spectra
     }

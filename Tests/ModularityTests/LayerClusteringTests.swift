@@ -37,7 +37,7 @@ struct Planted {
 private func analyze(
     _ weights: WeightMatrix, _ options: ClusteringOptions, _ count: ClusterCount = .fixed(4), null: Int = 0, threads: Int = 1
 ) throws -> ModelAnalysis.Sweep {
-    let graph = WeightGraph(layers: [WeightGraph.Layer(name: "w", weights: weights)])
+    let graph = WeightGraph(layers: [WeightGraph.Layer(name: "w", place: 0, weights: weights)])
     var options = options
     if options.method == .gradient { options.spectra["w"] = try .ofNeurons(weights, pairs: count.spectrumSize) }
     return try ModelAnalysis(graph, labels: .clustering(options, counts: [count]), nullSamples: null, threads: threads).sweeps[0]
@@ -178,7 +178,7 @@ private func analyze(
         let second = Matrix<Float>(
             rows: 24, columns: 40, (0..<960).map { Float(generator.normal() * ($0 / 40 / 8 == order[$0 % 40] ? 1 : 0.15)) })
         return [
-            WeightGraph.Layer(name: "a", weights: first.weights), WeightGraph.Layer(name: "b", weights: .single(second)),
+            WeightGraph.Layer(name: "a", place: 0, weights: first.weights), WeightGraph.Layer(name: "b", place: 1, weights: .single(second)),
         ]
     }
 

@@ -13,7 +13,7 @@ extension SimilaritySpectrum {
         Product.multiply(.init(matrix), .init(matrix, .transposed), rows: rows, inner: columns, columns: rows, into: .init(out), team: team)
         Product.multiply(
             .init(matrix, .transposed), .init(matrix), rows: columns, inner: rows, columns: columns, into: .init(input), team: team)
-        return try SimilaritySpectrum(out: out, in: input, name: "w", count: pairs, seed: 0, threads: threads)
+        return try SimilaritySpectrum(out: out, in: input, place: 0, count: pairs, seed: 0, threads: threads)
     }
 }
 
@@ -50,7 +50,7 @@ extension SimilaritySpectrum {
     ) throws -> ModelAnalysis.Sweep {
         let options = ClusteringOptions(method: .gradient, alignment: alignment, spectra: ["w": spectrum])
         return try ModelAnalysis(
-            WeightGraph(layers: [WeightGraph.Layer(name: "w", weights: weights)]), labels: .clustering(options, counts: [count]),
+            WeightGraph(layers: [WeightGraph.Layer(name: "w", place: 0, weights: weights)]), labels: .clustering(options, counts: [count]),
             nullSamples: null, threads: 1
         ).sweeps[0]
     }

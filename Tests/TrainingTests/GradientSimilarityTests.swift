@@ -48,7 +48,7 @@ struct GradientSimilarityTests {
         var compared = 0
         try similarity.forEachLayer { found in
             let spectrum = try SimilaritySpectrum(
-                out: found.out, in: found.input, name: found.layer.name, count: 6, seed: 0, threads: 2)
+                out: found.out, in: found.input, place: found.layer.place, count: 6, seed: 0, threads: 2)
             let sides = try #require(expected.layers[found.layer.name])
             for (side, tensor, side2) in [("out", found.out, spectrum.out), ("in", found.input, spectrum.input)] {
                 let wanted = try #require(sides[side])

@@ -10,9 +10,12 @@ package struct Layer: Sendable {
     package let tensor: TensorRecord
     /// How the stored elements make the matrix.
     package let layout: MatrixLayout
+    /// The place among the weight matrices of the checkpoint, in the catalog's order: random choices depend on it, not on the name.
+    package let place: Int
 
-    init(tensor: TensorRecord, layout: MatrixLayout) {
+    init(tensor: TensorRecord, layout: MatrixLayout, place: Int = 0) {
         name = tensor.name
+        self.place = place
         self.tensor = tensor
         self.layout = layout
     }
@@ -30,7 +33,7 @@ package struct Layer: Sendable {
     /// The layer with every element of a convolution's kernels as a weight of its own, [out, in * kernel]; any other layer as it is.
     package var unfolded: Layer {
         guard case .convolution(let out, let input, let kernel) = layout else { return self }
-        return Layer(tensor: tensor, layout: .asStored(out: out, in: input * kernel))
+        return Layer(tensor: tensor, layout: .asStored(out: out, in: input * kernel), place: place)
     }
 
     /// Whether the matrix is read in single precision because that holds every weight.

@@ -71,7 +71,13 @@ package struct LayerCatalog: Sendable {
             familySource = .shapes
             if isChain { layers = chain + layers.filter { buffers.contains($0.name) } }
         }
-        self.layers = layers
+        // Masks and tables that one file has and another has not move nobody.
+        var place = (matrix: 0, buffer: layers.count { !buffers.contains($0.name) })
+        self.layers = layers.map { layer in
+            let own = buffers.contains(layer.name) ? place.buffer : place.matrix
+            if buffers.contains(layer.name) { place.buffer += 1 } else { place.matrix += 1 }
+            return Layer(tensor: layer.tensor, layout: layer.layout, place: own)
+        }
         places = Dictionary(layers.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.names = names
         bufferNames = buffers

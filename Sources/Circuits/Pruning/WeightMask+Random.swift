@@ -8,7 +8,7 @@ extension WeightMask {
     func randomMask(of weights: [Tensor], seed: UInt64, index: Int) -> WeightMask {
         var mask = self
         for (place, layer) in layers.enumerated() {
-            var generator = SeededGenerator(seed: seed, purpose: "random mask " + layer.name, index: index)
+            var generator = SeededGenerator(seed: seed, purpose: "random mask", layer: place, index: index)
             var candidates = weights[place].withElements { values in values.indices.filter { values[$0] != 0 } }
             candidates.withUnsafeMutableBufferPointer { generator.shuffle($0) }
             var isKept = [Bool](repeating: false, count: layer.isKept.count)

@@ -87,7 +87,9 @@ struct CheckpointComparison {
         func sweep(_ layers: [Layer], _ path: String, _ part: Double) throws -> ModelAnalysis.Sweep {
             let graph = WeightGraph(
                 layers: zip(a, layers).map { named, layer in
-                    WeightGraph.Layer(name: named.name, rows: layer.outNeurons, columns: layer.inNeurons) { try layer.weights() }
+                    WeightGraph.Layer(name: named.name, place: named.place, rows: layer.outNeurons, columns: layer.inNeurons) {
+                        try layer.weights()
+                    }
                 })
             return try CheckpointRun.locating(path) {
                 let analysis = try ModelAnalysis(graph, labels: labels, threads: threads) { progress(part + 0.45 * $0) }

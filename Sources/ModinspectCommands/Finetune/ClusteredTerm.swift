@@ -75,7 +75,7 @@ struct ClusteredTerm {
                     preconditionFailure("no parameter '\(layer.name)'")
                 }
                 let weights = layer.weights(of: trainer.parameters[parameter])
-                return WeightGraph.Layer(name: layer.name, weights: weights)
+                return WeightGraph.Layer(name: layer.name, place: layer.place, weights: weights)
             })
         var options = ClusteringOptions(method: method, seed: seed)
         if method == .gradient {

@@ -7,7 +7,9 @@ extension WeightGraph {
     init(_ layers: [Checkpoints.Layer]) {
         self.init(
             layers: layers.map { layer in
-                WeightGraph.Layer(name: layer.name, rows: layer.outNeurons, columns: layer.inNeurons) { try layer.weights() }
+                WeightGraph.Layer(name: layer.name, place: layer.place, rows: layer.outNeurons, columns: layer.inNeurons) {
+                    try layer.weights()
+                }
             })
     }
 }

@@ -1,7 +1,7 @@
 /// The generator of every random choice: xoshiro256** (Blackman and Vigna, 2018), seeded through SplitMix64.
 ///
-/// Streams are derived from a seed and words that say what they are for, so that adding a layer to a run does not
-/// change the numbers that another layer sees. The numbers belong to the version of the tool, not to the standard library.
+/// Streams are derived from a seed, words that say what they are for and a layer's place in its model, so that choosing another layer too does not
+/// change the numbers that a layer sees, nor does another name. The numbers belong to the version of the tool, not to the standard library.
 package struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: (UInt64, UInt64, UInt64, UInt64)
 
@@ -17,7 +17,14 @@ package struct SeededGenerator: RandomNumberGenerator, Sendable {
         state = (next(), next(), next(), next())
     }
 
-    /// The stream of `seed` for one purpose, such as a layer's name, and an index within it.
+    /// The stream of `seed` for one purpose on one layer of a model.
+    ///
+    /// - Parameter layer: the place among the model's weight matrices.
+    package init(seed: UInt64, purpose: String, layer: Int, index: Int = 0) {
+        self.init(seed: seed, purpose: "\(purpose) of layer \(layer)", index: index)
+    }
+
+    /// The stream of `seed` for one purpose and an index within it.
     package init(seed: UInt64, purpose: String, index: Int = 0) {
         // FNV-1a over the words, then over the index.
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
