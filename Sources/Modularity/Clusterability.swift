@@ -57,6 +57,23 @@ struct LabelledSums {
         (0..<clusters).reduce(0) { $0 + rowTotal(squares, $1) / total * (columnTotal(squares, $1) / total) }
     }
 
+    /// The share inside clusters beyond what is expected, over the most that it could be.
+    var adjustedShare: Double {
+        let expected = expectedShare
+        if expected < 1 { return (insideShare - expected) / (1 - expected) }
+        // One cluster holds all but a rounding error: 1 - (1 - inside) / (1 - expected), each difference as the sum that it is.
+        let rows = (0..<groups).map { rowTotal(squares, $0) / total }
+        let columns = (0..<groups).map { columnTotal(squares, $0) / total }
+        var (outside, expectedOutside) = (0.0, 0.0)
+        for row in 0..<groups {
+            for column in 0..<groups where row != column || row >= clusters {
+                outside += squares[row * groups + column] / total
+                expectedOutside += rows[row] * columns[column]
+            }
+        }
+        return 1 - outside / expectedOutside
+    }
+
     /// The share of each cluster's |W| that leaves it, summed.
     var cut: Double {
         (0..<clusters).reduce(0) { cut, cluster in

@@ -101,10 +101,9 @@ private struct ContingencyTable {
 
     /// The neurons in corresponding clusters under the best one-to-one matching.
     var largestMatching: Int {
-        let size = max(rowTotals.count, columnTotals.count)
-        var gains = [[Double]](repeating: [Double](repeating: 0, count: size), count: size)
-        for cell in cells { gains[cell.row][cell.column] = Double(cell.count) }
-        let columns = OptimalAssignment(maximizing: gains).columns
-        return cells.reduce(0) { $0 + (columns[$1.row] == $1.column ? $1.count : 0) }
+        LargestMatching(
+            rows: rowTotals.count, columns: columnTotals.count,
+            cells: cells.map { LargestMatching.Cell(row: $0.row, column: $0.column, count: $0.count) }
+        ).total
     }
 }

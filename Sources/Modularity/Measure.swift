@@ -46,7 +46,7 @@ package enum Measure: String, Sendable, CaseIterable {
         switch self {
         case .clusterability: return sums.insideShare
         case .chance: return sums.expectedShare
-        case .adjusted: return sums.isOneCluster ? nil : (sums.insideShare - sums.expectedShare) / (1 - sums.expectedShare)
+        case .adjusted: return sums.isOneCluster ? nil : sums.adjustedShare
         case .ncut: return sums.cut
         case .modularity: return sums.insideShare - sums.expectedShare
         }

@@ -153,8 +153,12 @@ struct AnalysisRunner: Sendable {
         return WeightGraph(layers: try graph.layers.map { WeightGraph.Layer(name: $0.name, place: $0.place, weights: try $0.weights()) })
     }
 
+    /// The weights in the scale that the measures can square, permuted for a repetition of the null model.
     private func weights(_ layer: WeightGraph.Layer, _ repetition: Int) throws -> WeightMatrix {
-        let weights = try layer.weights()
+        try permuted(layer.weights().inRange, layer, repetition)
+    }
+
+    private func permuted(_ weights: WeightMatrix, _ layer: WeightGraph.Layer, _ repetition: Int) -> WeightMatrix {
         guard repetition > 0 else { return weights }
         let seed = if case .clustering(let options, _) = labels { options.seed } else { UInt64(0) }
         var generator = SeededGenerator(seed: seed, purpose: "permutation", layer: layer.place, index: repetition)
@@ -210,11 +214,16 @@ struct AnalysisRunner: Sendable {
     private func network(
         _ options: ClusteringOptions, _ counts: [ClusterCount], _ repetition: Int, _ threads: Int
     ) throws -> ([[ModelAnalysis.Layer]], [Double?]) {
-        let layers = try graph.layers.map { (name: $0.name, weights: try weights($0, repetition)) }
+        // One scale for all layers: their neurons share a graph.
+        let read = try graph.layers.map { try $0.weights() }
+        let scale = WeightMatrix.scalingExponent(read.compactMap(\.largestExponent).max())
+        let layers = zip(graph.layers, read).map { layer, weights in
+            (name: layer.name, weights: permuted(weights.scaled(byPowerOfTwo: scale), layer, repetition))
+        }
         let clusterer = NetworkClusterer(options: options, threads: threads, repetition: repetition)
         let results = try clusterer.cluster(layers, counts: counts)
         let perLayer = try layers.indices.map { index in
-            try results.map { try measured($0.layers[index], layers[index].weights, threads) }
+            try results.map { try measured($0.layers[index], layers[index].weights.inRange, threads) }
         }
         return (perLayer, results.map(\.ncut))
     }

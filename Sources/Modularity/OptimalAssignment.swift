@@ -9,6 +9,7 @@ package struct OptimalAssignment: Sendable {
     package init(maximizing gains: [[Double]]) {
         let n = gains.count
         precondition(gains.allSatisfy { $0.count == n && $0.allSatisfy(\.isFinite) }, "a square matrix of finite gains")
+        let costs = gains.flatMap { $0.map { -$0 } }
         // One-based, with column 0 as the root of the alternating tree; costs are negated gains.
         var rowPotential = [Double](repeating: 0, count: n + 1)
         var columnPotential = [Double](repeating: 0, count: n + 1)
@@ -25,7 +26,7 @@ package struct OptimalAssignment: Sendable {
                 var delta = Double.infinity
                 var nearest = 0
                 for candidate in 1...n where !visited[candidate] {
-                    let reduced = -gains[current - 1][candidate - 1] - rowPotential[current] - columnPotential[candidate]
+                    let reduced = costs[(current - 1) * n + candidate - 1] - rowPotential[current] - columnPotential[candidate]
                     if reduced < slack[candidate] {
                         slack[candidate] = reduced
                         previous[candidate] = column

@@ -26,8 +26,8 @@ package struct WeightChange: Sendable, Equatable {
 /// Gathers a ``WeightChange`` from bands of rows, so that neither matrix must be in memory as a whole.
 package struct WeightChangeSum: Sendable {
     private let limit: Int
-    private var changeSquares = 0.0
-    private var weightSquares = 0.0
+    private var changeSquares = SquareSum()
+    private var weightSquares = SquareSum()
     private var entries: [WeightChange.Entry] = []
     /// What a change must exceed to be among the largest.
     private var threshold = 0.0
@@ -55,7 +55,7 @@ package struct WeightChangeSum: Sendable {
 
     /// The change over all bands.
     package var change: WeightChange {
-        let ratio = (changeSquares / weightSquares).squareRoot()
+        let ratio = changeSquares.rootOfRatio(to: weightSquares)
         return WeightChange(
             relativeNorm: ratio.isFinite ? ratio : nil, largest: Array(entries.sorted(by: WeightChange.Entry.precedes).prefix(limit)))
     }
@@ -87,8 +87,8 @@ package struct WeightChangeSum: Sendable {
                         largest[0] = max(largest[0], abs(v - w))
                         place += 1
                     }
-                    changeSquares += changes.sum()
-                    weightSquares += weights.sum()
+                    changeSquares.add(changes.sum()) { old.indices.map { (new[$0].wide, old[$0].wide) } }
+                    weightSquares.add(weights.sum()) { old.indices.map { (old[$0].wide, 0) } }
                     if largest.max() > threshold { keep(old, new, firstRow + row) }
                 }
             }
@@ -109,6 +109,47 @@ package struct WeightChangeSum: Sendable {
             entries.removeLast(entries.count - limit)
             threshold = entries[limit - 1].magnitude
         }
+    }
+}
+
+/// A sum of squares of differences, as a number times a power of four where it leaves the range of a Double.
+private struct SquareSum {
+    private var sum = 0.0
+    /// The sum is `sum` times 4^`exponent`.
+    private var exponent = 0
+
+    /// Adds the squares of some differences.
+    ///
+    /// - Parameters:
+    ///   - plain: their sum as computed, which may have overflowed or underflowed.
+    ///   - pairs: the numbers whose differences these are, looked at only then.
+    mutating func add(_ plain: Double, of pairs: () -> [(Double, Double)]) {
+        if plain > 1e-280, plain.isFinite { return add(plain, exponent: 0) }
+        let pairs = pairs()
+        let largest = pairs.reduce(0) { max($0, abs($1.0), abs($1.1)) }
+        guard largest > 0 else { return }
+        // Half of the largest becomes about 1/2: the difference of two large numbers would overflow too.
+        let scale = Int(largest.exponent) + 1
+        let squares = pairs.reduce(0.0) {
+            let part = Double(sign: .plus, exponent: -scale, significand: $1.0) - Double(sign: .plus, exponent: -scale, significand: $1.1)
+            return $0 + part * part
+        }
+        if squares > 0 { add(squares, exponent: scale) }
+    }
+
+    private mutating func add(_ value: Double, exponent other: Int) {
+        if sum == 0 {
+            (sum, exponent) = (value, other)
+        } else if other <= exponent {
+            sum += Double(sign: .plus, exponent: 2 * (other - exponent), significand: value)
+        } else {
+            sum = value + Double(sign: .plus, exponent: 2 * (exponent - other), significand: sum)
+            exponent = other
+        }
+    }
+
+    func rootOfRatio(to other: SquareSum) -> Double {
+        Double(sign: .plus, exponent: exponent - other.exponent, significand: (sum / other.sum).squareRoot())
     }
 }
 

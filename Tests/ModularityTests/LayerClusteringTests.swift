@@ -178,7 +178,8 @@ private func analyze(
         let second = Matrix<Float>(
             rows: 24, columns: 40, (0..<960).map { Float(generator.normal() * ($0 / 40 / 8 == order[$0 % 40] ? 1 : 0.15)) })
         return [
-            WeightGraph.Layer(name: "a", place: 0, weights: first.weights), WeightGraph.Layer(name: "b", place: 1, weights: .single(second)),
+            WeightGraph.Layer(name: "a", place: 0, weights: first.weights),
+            WeightGraph.Layer(name: "b", place: 1, weights: .single(second)),
         ]
     }
 
@@ -231,5 +232,62 @@ private func analyze(
         #expect(automatic.layers[0].clustering.clusterCount == 4)
         let (first, second) = (try #require(automatic.layers[0].null?.mean), try #require(fixed.layers[0].null?.mean))
         #expect(abs(first - second) < 0.02)
+    }
+
+    /// W * 2^n for even n beyond what squares of doubles hold: the same clusters and, since even powers of two are exact, the same bits.
+    @Test(arguments: [ClusteringMethod.bsgc, .cocluster, .contiguous, .network], [-1000, -700, -536, 516, 900, 1010])
+    func scale_does_not_matter(method: ClusteringMethod, exponent: Int) throws {
+        let planted = Planted(rows: 40, columns: 33, blocks: 4, outside: 0.2, seed: 3)
+        let numbers = (0..<40 * 33).map { planted.weights[$0 / 33, $0 % 33] }
+        func analyze(_ scale: Double) throws -> ModelAnalysis {
+            let first = Matrix<Double>(rows: 40, columns: 33, numbers.map { $0 * scale })
+            let second = Matrix<Double>(rows: 33, columns: 40, numbers.reversed().map { $0 * scale })
+            let graph = WeightGraph(layers: [
+                WeightGraph.Layer(name: "a", place: 0, weights: .double(first)),
+                WeightGraph.Layer(name: "b", place: 1, weights: .double(second)),
+            ])
+            return try ModelAnalysis(
+                graph, labels: .clustering(ClusteringOptions(method: method), counts: [.fixed(4)]), nullSamples: 3, threads: 1)
+        }
+        let (plain, scaled) = (try analyze(1).sweeps[0], try analyze(Double(sign: .plus, exponent: exponent, significand: 1)).sweeps[0])
+        for (one, other) in zip(plain.layers, scaled.layers) {
+            #expect(one.clustering.outLabels == other.clustering.outLabels && one.clustering.inLabels == other.clustering.inLabels)
+            #expect(one.measures == other.measures)
+            #expect(one.null == other.null)
+        }
+    }
+
+    /// A block whose weights are 10^18 times as large leaves the other a cluster of its own, and the score of the whole stays defined.
+    @Test func blocks_of_very_different_scales_are_found() throws {
+        let planted = Planted(rows: 40, columns: 32, blocks: 2, outside: 0)
+        let matrix = Matrix<Double>(
+            rows: 40, columns: 32, (0..<40 * 32).map { planted.weights[$0 / 32, $0 % 32] * (planted.out[$0 / 32] == 0 ? 1e18 : 1) })
+        for method in [ClusteringMethod.bsgc, .cocluster] {
+            let result = try analyze(.double(matrix), ClusteringOptions(method: method), .fixed(2)).layers[0]
+            #expect(planted.isFound(in: result.clustering))
+            #expect(result.measures.clusterability == 1 && result.measures.adjusted == 1)
+        }
+    }
+
+    @Test(arguments: [ClusteringMethod.bsgc, .cocluster, .network]) func names_play_no_part(method: ClusteringMethod) throws {
+        var generator = SeededGenerator(seed: 6)
+        let noise = Matrix<Float>(rows: 30, columns: 30, (0..<900).map { _ in Float(generator.normal()) })
+        func sweep(_ names: [String], places: [Int]) throws -> ModelAnalysis.Sweep {
+            let layers = zip(names, places).map { WeightGraph.Layer(name: $0, place: $1, weights: .single(noise)) }
+            return try ModelAnalysis(
+                WeightGraph(layers: layers), labels: .clustering(ClusteringOptions(method: method), counts: [.fixed(5)]), nullSamples: 4,
+                threads: 1
+            ).sweeps[0]
+        }
+        let (one, other) = (try sweep(["a", "b"], places: [0, 1]), try sweep(["module.b", "x"], places: [0, 1]))
+        for (one, other) in zip(one.layers, other.layers) {
+            #expect(one.clustering.outLabels == other.clustering.outLabels && one.measures == other.measures && one.null == other.null)
+        }
+        // A layer chosen alone has the numbers that it has among others.
+        if method != .network {
+            let alone = try sweep(["b"], places: [1]).layers[0]
+            #expect(alone.measures == one.layers[1].measures && alone.null == one.layers[1].null)
+            #expect(one.layers[0].null != one.layers[1].null)
+        }
     }
 }

@@ -28,6 +28,44 @@ import Testing
     }
 }
 
+@Suite struct LargestMatchingTests {
+    /// The dense algorithm pairs every row with a column, at no gain where the table has no cell.
+    @Test(arguments: [(1, 1), (3, 5), (9, 4), (30, 30), (41, 17)]) func is_as_good_as_the_dense_assignment(rows: Int, columns: Int) {
+        var generator = SeededGenerator(seed: UInt64(rows))
+        for density in [1, 3, 6, 10] {
+            let size = max(rows, columns)
+            var gains = [[Double]](repeating: [Double](repeating: 0, count: size), count: size)
+            var cells: [LargestMatching.Cell] = []
+            for row in 0..<rows {
+                for column in 0..<columns where generator.integer(below: 10) < density {
+                    let count = 1 + generator.integer(below: 6)
+                    gains[row][column] = Double(count)
+                    cells.append(LargestMatching.Cell(row: row, column: column, count: count))
+                }
+            }
+            let dense = OptimalAssignment(maximizing: gains).columns.enumerated().reduce(0) { $0 + gains[$1.offset][$1.element] }
+            #expect(LargestMatching(rows: rows, columns: columns, cells: cells).total == Int(dense))
+        }
+    }
+
+    @Test func an_empty_table_has_no_pairs() {
+        #expect(LargestMatching(rows: 0, columns: 0, cells: []).total == 0)
+        #expect(LargestMatching(rows: 3, columns: 2, cells: []).total == 0)
+    }
+
+    /// Two thousand clusters on ten thousand neurons: a dense table would be looked at some 10^10 times.
+    @Test func looks_at_few_cells_of_a_large_table() {
+        var generator = SeededGenerator(seed: 1)
+        var counts: [Int: Int] = [:]
+        for _ in 0..<10_000 { counts[generator.integer(below: 2000) * 2000 + generator.integer(below: 2000), default: 0] += 1 }
+        let cells = counts.sorted { $0.key < $1.key }.map {
+            LargestMatching.Cell(row: $0.key / 2000, column: $0.key % 2000, count: $0.value)
+        }
+        let matching = LargestMatching(rows: 2000, columns: 2000, cells: cells)
+        #expect(matching.total > 2000 && matching.looks < 2000 * cells.count)
+    }
+}
+
 @Suite struct EigengapTests {
     @Test func picks_the_largest_relative_gap_and_the_smallest_of_equals() {
         #expect(Eigengap.clusterCount([1, 0.9, 0.8, 0.1, 0.09]) == 3)

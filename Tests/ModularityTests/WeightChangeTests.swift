@@ -57,4 +57,20 @@ import Testing
             #expect(sum.change.largest.map { $0.row * columns + $0.column } == Array(sorted.prefix(limit)))
         }
     }
+
+    @Test(arguments: [-1000, -600, 600, 1020]) func scale_does_not_matter(exponent: Int) {
+        let scale = Double(sign: .plus, exponent: exponent, significand: 1)
+        func change(_ scale: Double) -> Double? {
+            var sum = WeightChangeSum(keeping: 2)
+            for row in 0..<2 {
+                let before = [3.0, -1, 0.5, 2, 4].map { $0 * scale }
+                let after = [3.0, 1, 0.5, -2, Double(row)].map { $0 * scale }
+                sum.add(
+                    before: .double(Matrix(rows: 1, columns: 5, before)), after: .double(Matrix(rows: 1, columns: 5, after)), firstRow: row)
+            }
+            return sum.change.relativeNorm
+        }
+        // Changes 4 + 16 + 16 and 4 + 16 + 9; weights 9 + 1 + 1/4 + 4 + 16, twice.
+        #expect(abs((change(scale) ?? 0) - (65 / 60.5).squareRoot()) < 1e-15)
+    }
 }

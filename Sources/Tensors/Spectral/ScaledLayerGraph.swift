@@ -68,8 +68,16 @@ package struct ScaledLayerGraph: Sendable {
                         target[row * columns + column] = abs(values[column])
                     } else {
                         var sum = 0.0
-                        for i in column * repeats..<(column + 1) * repeats { sum += values[i] * values[i] }
-                        target[row * columns + column] = sum.squareRoot()
+                        let places = column * repeats..<(column + 1) * repeats
+                        for i in places { sum += values[i] * values[i] }
+                        if sum.isNormal {
+                            target[row * columns + column] = sum.squareRoot()
+                        } else {
+                            // Squares that overflow or underflow although their root does not.
+                            let largest = places.reduce(0) { max($0, abs(values[$1])) }
+                            let parts = places.reduce(0) { $0 + (values[$1] / largest) * (values[$1] / largest) }
+                            target[row * columns + column] = largest > 0 ? largest * parts.squareRoot() : 0
+                        }
                     }
                 }
             }
