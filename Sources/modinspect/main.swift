@@ -1,4 +1,7 @@
 import Glibc
 import ModinspectCommands
 
-exit(runModinspect())
+let status = runModinspect()
+// Not by exit: OpenBLAS's threads would be waited for, which try for ever where address space is short.
+fflush(nil)
+_exit(status)

@@ -35,4 +35,11 @@ struct TeamTests {
             for index in 0..<count { numbers[index] = 0 }
         }
     }
+
+    @Test func workFromAPieceOfWorkTraps() async {
+        await #expect(processExitsWith: .failure) {
+            let team = Team(size: 2)
+            team.forEach(2) { _ in team.forEach(2) { _ in } }
+        }
+    }
 }

@@ -102,6 +102,8 @@ enum BLAS {
     /// Its idle workers, which would spin on the cores that our own threads use, are sent home. The value is true so that
     /// it can be asserted: the compiler may drop the initialisation of a global whose value nobody uses.
     private static let isReady: Bool = {
+        // A thread that gets no memory for its block tries again for ever.
+        if !OutOfMemory.hasAddressSpace(2 * blockSize) { OutOfMemory.stop(2 * blockSize) }
         let outdated: Set<String> = ["Prescott", "Core2", "Nehalem", "Sandybridge", "Haswell", "Zen"]
         if modinspect_can_reselect_kernels() != 0, getenv("OPENBLAS_CORETYPE") == nil,
             let name = openblas_get_corename().map({ String(cString: $0) }), outdated.contains(name)
@@ -120,6 +122,9 @@ enum BLAS {
         modinspect_stop_idle_workers()
         return true
     }()
+
+    /// The memory that OpenBLAS takes for each thread.
+    private static let blockSize = 1 << 27
 
     /// Makes the library ready; every use of it begins here.
     static func prepare() { precondition(isReady) }

@@ -9,16 +9,18 @@ final class Buffer<Scalar: BitwiseCopyable>: @unchecked Sendable {
 
     init(uninitialized count: Int) {
         precondition(count >= 0, "buffer of \(count) elements")
-        let size = max(count, 1) * MemoryLayout<Scalar>.stride
+        let (size, overflow) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Scalar>.stride)
+        guard !overflow else { OutOfMemory.stop(.max) }
         let isLarge = size >= 2 * Self.hugePage
-        let bytes = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: isLarge ? Self.hugePage : 64)
+        var place: UnsafeMutableRawPointer?
+        guard posix_memalign(&place, isLarge ? Self.hugePage : 64, size) == 0, let bytes = place else { OutOfMemory.stop(size) }
         // Thousands of page faults cost as much as a pass over the numbers.
         if isLarge { madvise(bytes, size, MADV_HUGEPAGE) }
         base = bytes.bindMemory(to: Scalar.self, capacity: max(count, 1))
         self.count = count
     }
 
-    deinit { UnsafeMutableRawPointer(base).deallocate() }
+    deinit { free(base) }
 }
 
 /// A dense matrix in row-major order. A value: it is filled when it is made and never changes afterwards, so copies share memory.

@@ -5,7 +5,7 @@ import Synchronization
 /// Threads that stay ready, for work that comes in many small portions: the operations of one run of a network.
 ///
 /// As with ``Parallel``, what a piece computes may depend on its index alone, so that the bits are the same for any size.
-/// A team serves one caller at a time. Between portions that follow each other closely the threads wait awake: to wake one takes as long as
+/// A team serves one caller at a time; a piece of its work that gives it work traps. Between portions that follow each other closely the threads wait awake: to wake one takes as long as
 /// many a portion.
 package final class Team: @unchecked Sendable {
     /// The number of threads, the caller's among them.
@@ -88,6 +88,7 @@ private final class TeamWork: @unchecked Sendable {
     private var last = 0
     private let next = Atomic<Int>(0)
     private let gate = Atomic<Int>(0)
+    private let isServing = Atomic<Bool>(false)
 
     private var mutex = pthread_mutex_t()
     private var begins = pthread_cond_t()
@@ -133,6 +134,10 @@ private final class TeamWork: @unchecked Sendable {
 
     /// Calls `body` for 0..<count with all who come, and returns when all are done.
     func run(_ body: @escaping Body, count: Int) {
+        precondition(
+            !isServing.exchange(true, ordering: .acquiring), "a team serves one caller at a time: a piece of its work must not give it work"
+        )
+        defer { isServing.store(false, ordering: .releasing) }
         next.store(0, ordering: .relaxed)
         self.body = body
         self.count = count
