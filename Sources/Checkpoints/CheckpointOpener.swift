@@ -15,7 +15,7 @@ struct CheckpointOpener {
         do {
             region = path == "-" ? try ByteRegion.standardInput(isKnown: Self.isKnown) : try ByteRegion.mapping(path: path)
         } catch {
-            throw CheckpointError(path: path, error)
+            throw error.at(path: path)
         }
         return try open(region)
     }
@@ -54,7 +54,7 @@ struct CheckpointOpener {
             single = try reader.content()
             label = reader.label
         } catch let error as ArchiveError {
-            throw CheckpointError(path: path, error)
+            throw error.at(path: path)
         }
         try refuseMember()
         let weights = try WeightFormat.read(single, name: tensorName(MemberPath.stem(path)), path: path)
@@ -130,7 +130,7 @@ struct CheckpointOpener {
 
     private func refuseMember() throws {
         guard let member = options.member else { return }
-        throw CheckpointError(path: path, problem: "has no members", expected: "an archive or a directory for --member \(member)")
+        throw CheckpointError(path: path, problem: "has no members", expected: "an archive or a directory with '\(member)'")
     }
 
     private func tensorName(_ path: String) -> String { path == "-" ? "array" : MemberPath.stem(path) }

@@ -85,7 +85,7 @@ private struct GGUFHeader {
                 records.append(
                     try TensorRecord(name: description.name, dtype: description.dtype, shape: description.shape, bytes: bytes))
             } catch {
-                throw CheckpointError(path: path, tensor: description.name, shape: error)
+                throw error.at(path: path).about("tensor '\(description.name)'")
             }
         }
         return records
@@ -202,7 +202,7 @@ extension GGUFHeader {
         do {
             byteCount = try TensorRecord.byteCount(dtype: dtype, shape: shape)
         } catch {
-            throw CheckpointError(path: path, tensor: name, shape: error)
+            throw error.at(path: path).about("tensor '\(name)'")
         }
         let declared: UInt64 = try number("the offset of '\(name)'")
         guard let offset = Int(exactly: declared), offset % alignment == 0 else {

@@ -20,7 +20,7 @@ package enum NPY {
         do {
             header = try NPYHeader(region)
         } catch {
-            throw CheckpointError(path: path, tensor: name, problem: error.problem, expected: error.expected, found: error.found)
+            throw error.at(path: path).about("tensor '\(name)'")
         }
         let dtype = try type(header.descriptor, name: name, path: path)
         do {
@@ -44,7 +44,7 @@ package enum NPY {
             }
             return try TensorRecord(name: name, dtype: dtype, shape: header.shape, strides: strides, offset: 0, storage: data)
         } catch let error as TensorShapeError {
-            throw CheckpointError(path: path, tensor: name, shape: error)
+            throw error.at(path: path).about("tensor '\(name)'")
         }
     }
 

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// The header of an `.npy` file: `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
 struct NPYHeader {
@@ -7,13 +8,6 @@ struct NPYHeader {
     let shape: [Int]
     /// The place of the first element in the file.
     let dataOffset: Int
-
-    /// A problem in words, with what was expected and found.
-    struct Problem: Error {
-        let problem: String
-        var expected: String?
-        var found: String?
-    }
 
     static let magic: [UInt8] = [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]
     /// Far beyond what 64 dimensions need; the longer headers of structured types are refused anyhow.

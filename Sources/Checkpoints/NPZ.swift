@@ -20,7 +20,7 @@ enum NPZ {
         do {
             unpacked = try directory.inflate(Set(files.filter { !$0.isStored }.map(\.name)), from: region)
         } catch {
-            throw CheckpointError(path: path, error)
+            throw error.at(path: path)
         }
         let tensors = try files.map { entry in
             guard let bytes = entry.region ?? unpacked[entry.name] else {

@@ -103,7 +103,7 @@ enum Safetensors {
         do {
             return try TensorRecord(name: entry.name, dtype: dtype, shape: entry.shape, bytes: bytes)
         } catch {
-            throw CheckpointError(path: path, tensor: entry.name, shape: error)
+            throw error.at(path: path).about("tensor '\(entry.name)'")
         }
     }
 

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// One tensor of a checkpoint: its name, type and shape, and where its bytes are. Nothing is read before it is asked for.
 package struct TensorRecord: Sendable {
@@ -125,14 +126,4 @@ package struct TensorRecord: Sendable {
 }
 
 /// A shape that does not agree with the bytes it is said to describe.
-package struct TensorShapeError: Error, Sendable, Equatable {
-    package let problem: String
-    package let expected: String
-    package let found: String
-
-    package init(problem: String, expected: String, found: String) {
-        self.problem = problem
-        self.expected = expected
-        self.found = found
-    }
-}
+package typealias TensorShapeError = Problem

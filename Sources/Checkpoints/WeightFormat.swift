@@ -92,7 +92,7 @@ enum WeightFormat: CaseIterable {
             guard let directory = try ZipDirectory(region) else { throw ArchiveError("is no zip file") }
             return directory
         } catch {
-            throw CheckpointError(path: path, error)
+            throw error.at(path: path)
         }
     }
 
@@ -124,7 +124,7 @@ enum WeightFormat: CaseIterable {
 /// Something that is often saved under a weight file's name and is none.
 struct Impostor {
     let problem: String
-    let hint: String?
+    let hint: Hint?
 
     init?(_ head: [UInt8]) {
         let text = String(decoding: head, as: UTF8.self).lowercased()

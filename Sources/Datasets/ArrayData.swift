@@ -63,7 +63,8 @@ struct ArrayData {
     mutating func readTargets(from labelsPath: String) throws {
         if let targets {
             throw DatasetError(
-                path: path, problem: "has labels of its own, array '\(targets.array ?? "")'", expected: "no --labels", found: labelsPath)
+                "cannot be combined with the labels in the file itself, array '\(targets.array ?? "")'", path: path, setting: .labels,
+                found: labelsPath)
         }
         let file = try DataFile(path: labelsPath)
         switch try file.kind(context: nil) {
@@ -89,12 +90,12 @@ struct ArrayData {
         }
         if isTokens { return try tokenDataset(normalization: normalization, context: context) }
         if context != nil {
-            throw refusal("--context is for token ids", expected: "integers", found: "\(samples.dtype.rawValue) \(samples.shape)")
+            throw refusal("is for token ids", .context, expected: "integers", found: "\(samples.dtype.rawValue) \(samples.shape)")
         }
         guard samples.shape.count > 1 else {
             throw refusal(
                 "samples without a shape of their own", expected: "[N, ...]", found: "\(samples.shape)",
-                hint: tokenRule == .never ? "labels are given with --labels" : nil)
+                hint: tokenRule == .never ? .giveLabels : nil)
         }
         let values = try Self.values(
             samples, shape: Array(samples.shape.dropFirst()), scale: samples.dtype == .u8 ? .byte : .plain, normalization: normalization,
@@ -108,7 +109,7 @@ struct ArrayData {
     ) throws -> SampleValues {
         if let normalization, normalization.means.count > 1, normalization.means.count != shape.first {
             throw DatasetError(
-                path: path, array: array, problem: "--normalize does not fit the channels of a sample \(shape)",
+                "does not fit the channels of a sample \(shape)", path: path, setting: .normalization,
                 expected: "1 or \(shape.first ?? 1) means", found: "\(normalization.means.count)")
         }
         return SampleValues(record, shape: shape, scale: scale, normalization: normalization)
@@ -126,7 +127,9 @@ struct ArrayData {
     }
 
     private func tokenDataset(normalization: Normalization?, context: Int?) throws -> Dataset {
-        if normalization != nil { throw refusal("--normalize is for values", expected: "real numbers or bytes", found: "token ids") }
+        if normalization != nil {
+            throw refusal("is for values", .normalization, expected: "real numbers or bytes", found: "token ids")
+        }
         if samples.shape.count == 1 {
             if let targets {
                 throw refusal("labels for token ids without samples", expected: "[N, T]", found: "\(samples.shape) and \(targets.path)")
@@ -135,7 +138,9 @@ struct ArrayData {
         }
         let length = samples.shape[1]
         guard context == nil || context == length else {
-            throw refusal("the sequences have a length of their own", expected: "no --context", found: "\(samples.shape)")
+            throw refusal(
+                "cannot cut sequences that have a length of their own", .context, expected: "\(length) or none",
+                found: "\(context.map(String.init) ?? "none")")
         }
         try StoredIntegers.checkTokens(samples, length: length, array: array, path: path)
         let tokens = TokenSequences(checked: samples, length: length, total: samples.elementCount)
@@ -159,16 +164,21 @@ struct ArrayData {
         return list
     }
 
-    private func refusal(_ problem: String, expected: String, found: String, hint: String? = nil) -> DatasetError {
+    private func refusal(_ problem: String, expected: String, found: String, hint: Hint? = nil) -> DatasetError {
         DatasetError(path: path, array: array, problem: problem, expected: expected, found: found, hint: hint)
+    }
+
+    /// Refuses a setting.
+    private func refusal(_ problem: String, _ setting: Setting, expected: String, found: String) -> DatasetError {
+        DatasetError(problem, path: path, setting: setting, expected: expected, found: found)
     }
 
     fileprivate static func npy(_ content: ByteRegion, name: String, path: String) throws -> TensorRecord {
         do {
             return try NPY.record(content, name: name, path: path)
         } catch var error as CheckpointError {
-            if name.isEmpty { error.tensor = nil }
-            throw DatasetError(error)
+            error.subject = name.isEmpty ? nil : "array '\(name)'"
+            throw error
         }
     }
 }
@@ -185,7 +195,7 @@ private struct NPZMembers {
             guard let directory = try ZipDirectory(file.content) else { throw ArchiveError("is no zip file") }
             self.directory = directory
         } catch {
-            throw DatasetError(path: file.path, error)
+            throw error.at(path: file.path)
         }
         let arrays = directory.entries.filter { $0.name.hasSuffix(".npy") }
         entries = Dictionary(arrays.map { (String($0.name.dropLast(4)), $0) }) { first, _ in first }
@@ -216,7 +226,7 @@ private struct NPZMembers {
         do {
             unpacked = try directory.inflate(Set(chosen.filter { !$0.isStored }.map(\.name)), from: file.content)
         } catch {
-            throw DatasetError(path: file.path, error)
+            throw error.at(path: file.path)
         }
         return try zip(names, chosen).map { name, entry in
             guard let bytes = entry.region ?? unpacked[entry.name] else {

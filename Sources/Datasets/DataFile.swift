@@ -28,7 +28,7 @@ struct DataFile {
         do {
             region = path == "-" ? try ByteRegion.standardInput(isKnown: Self.isKnown) : try ByteRegion.contents(path: path)
         } catch {
-            throw DatasetError(path: path, error)
+            throw error.at(path: path)
         }
         try self.init(region, path: path)
     }
@@ -50,7 +50,7 @@ struct DataFile {
             guard try reader.next() != nil else { throw ArchiveError("the compressed file is empty") }
             content = try reader.content()
         } catch let error as ArchiveError {
-            throw DatasetError(path: path, error)
+            throw error.at(path: path)
         }
         guard content.count > 0 else { throw DatasetError(path: path, problem: "the compressed file is empty") }
         for ending in [".gz", ".xz", ".zst", ".bz2"] where name.hasSuffix(ending) { name.removeLast(ending.count) }
@@ -90,14 +90,14 @@ struct DataFile {
                 path: path, problem: "neither a CIFAR batch nor token ids of a known length",
                 expected: "records of \(CIFARBatch.recordSizes.map(String.init).joined(separator: " or ")) bytes",
                 found: "\(content.count) bytes",
-                hint: "--context T cuts a file of token ids into sequences")
+                hint: .setContext(nil, cut: "a file of token ids into sequences"))
         }
         if Self.beginsAsJSON(head) || baseName.hasSuffix(".json") || baseName.hasSuffix(".csv") {
             return .pairs
         }
         throw DatasetError(
             path: path, problem: "unknown kind of data",
-            expected: "npz, npy, IDX, a CIFAR .bin, token ids in .bin with --context, or .txt",
+            expected: "npz, npy, IDX, a CIFAR .bin, token ids in .bin with a context length, or .txt",
             found: "a file that begins with " + Self.shown(head))
     }
 

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// Where samples are and how they are to be read: everything that the command line can say of them.
 ///
@@ -89,11 +90,11 @@ package struct DatasetSource: Sendable {
 
     /// Refuses options that were given and say nothing about this kind of data.
     private func refuse(labels: Bool = false, normalization: Bool = false, context: Bool = false, for kind: String) throws {
-        var given: [String] = []
-        if labels, self.labels != nil { given.append("--labels") }
-        if normalization, self.normalization != nil { given.append("--normalize") }
-        if context, self.context != nil { given.append("--context") }
-        guard let option = given.first else { return }
-        throw DatasetError(path: path, problem: "\(option) does not apply to \(kind)")
+        var given: [Setting] = []
+        if labels, self.labels != nil { given.append(.labels) }
+        if normalization, self.normalization != nil { given.append(.normalization) }
+        if context, self.context != nil { given.append(.context) }
+        guard let setting = given.first else { return }
+        throw DatasetError("does not apply to \(kind)", path: path, setting: setting)
     }
 }

@@ -37,7 +37,7 @@ struct FlatTokens {
         do {
             record = try TensorRecord(name: "", dtype: width.dtype, shape: [file.content.count / size], bytes: file.content)
         } catch {
-            throw DatasetError(path: file.path, shape: error)
+            throw error.at(path: file.path)
         }
         array = nil
         path = file.path
@@ -64,7 +64,7 @@ struct TokenWindows {
             throw DatasetError(
                 path: path, array: array, problem: "token ids without samples", expected: "a context length",
                 found: "\(count) ids in a row",
-                hint: "--context T cuts them into sequences")
+                hint: .setContext(nil, cut: "them into sequences"))
         }
         guard context > 1 else {
             throw DatasetError(path: path, array: array, problem: "the context is too short", expected: "2 or more", found: "\(context)")

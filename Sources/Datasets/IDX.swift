@@ -36,7 +36,7 @@ enum IDX {
             }
             return try TensorRecord(name: "", dtype: dtype, shape: shape, bytes: swapped(data, width: dtype.bytesPerBlock))
         } catch let error as TensorShapeError {
-            throw DatasetError(path: path, shape: error)
+            throw error.at(path: path)
         }
     }
 

@@ -21,7 +21,7 @@ package struct Normalization: Sendable, Equatable {
     /// - Throws: ``DatasetError`` where the numbers are no pairs, not finite, or a deviation is not positive.
     package init(_ text: String) throws {
         func refusal(_ problem: String, expected: String, found: String) -> DatasetError {
-            DatasetError(path: "--normalize", problem: problem, expected: expected, found: found)
+            DatasetError(problem, setting: .normalization, expected: expected, found: found)
         }
         let fields = text.split(separator: ",", omittingEmptySubsequences: false)
         var numbers: [Float] = []

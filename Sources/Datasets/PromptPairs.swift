@@ -74,7 +74,7 @@ package struct PromptPairs: Sendable {
     private static func unsuitable(_ file: DataFile) -> DatasetError {
         DatasetError(
             path: file.path, problem: "no prompt pairs", expected: "JSON with prompts, or CSV with clean and corrupted",
-            hint: "--pairs by-class draws pairs from samples with a class each")
+            hint: .drawPairsByClass)
     }
 }
 

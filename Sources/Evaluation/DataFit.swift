@@ -3,28 +3,13 @@ import Datasets
 import Networks
 import Text
 
-/// Data that a model cannot be given. Its description is one line that begins with the data's name.
-package struct DataFitError: Error, Sendable, CustomStringConvertible {
-    package let data: String
-    package let problem: String
-    package let expected: String?
-    package let found: String?
-    package let hint: String?
+/// Data that a model cannot be given. Its subject is the data's name.
+package typealias DataFitError = Problem
 
-    package init(_ data: String, _ problem: String, expected: String? = nil, found: String? = nil, hint: String? = nil) {
-        self.data = data
-        self.problem = problem
-        self.expected = expected
-        self.found = found
-        self.hint = hint
-    }
-
-    package var description: String {
-        var text = "\(data): \(problem)"
-        if let expected { text += ", expected \(expected)" }
-        if let found { text += ", found \(found)" }
-        if let hint { text += "; \(hint)" }
-        return text.singleLine
+extension Problem {
+    /// - Parameter data: the data's name.
+    package init(_ data: String, _ what: String, expected: String? = nil, found: String? = nil, hint: Hint? = nil) {
+        self.init(what, subject: data, expected: expected, found: found, hint: hint)
     }
 }
 
@@ -47,7 +32,7 @@ package struct DataFit {
                 if let positions, tokens.maximumLength > positions {
                     throw NetworkError(
                         "a sequence is longer than the model's positions", expected: "at most \(positions) tokens",
-                        found: "\(tokens.maximumLength)", hint: "--context \(positions) cuts text and flat token ids")
+                        found: "\(tokens.maximumLength)", hint: .setContext(positions, cut: "text and flat token ids"))
                 }
                 if let largest = tokens.largestToken(), Int(largest.value) >= vocabulary {
                     throw NetworkError(
@@ -61,9 +46,7 @@ package struct DataFit {
                     found: "token ids")
             }
         } catch {
-            throw DataFitError(
-                name, error.subject.map { "\($0): \(error.problem)" } ?? error.problem, expected: error.expected, found: error.found,
-                hint: error.hint)
+            throw error.within(name)
         }
         if case .labels = dataset.targets, case .tokens = network.input {
             throw DataFitError(

@@ -1,6 +1,7 @@
 import Datasets
 import Networks
 import Tensors
+import Text
 
 /// A data set cut into batches that a network takes: consecutive samples of one shape.
 package struct SampleBatches: Sendable {
@@ -58,7 +59,7 @@ package struct SampleBatches: Sendable {
             try Executor.memory(
                 network, batch: shape(samples: samples, sampleShape: sampleShape, length: length), request: request)
         }
-        func check(_ samples: Int, _ bytes: Int, hint: String? = nil) throws {
+        func check(_ samples: Int, _ bytes: Int, hint: Hint? = nil) throws {
             let limit = PhysicalMemory.byteCount
             guard bytes <= limit else {
                 throw DataFitError(
@@ -69,7 +70,7 @@ package struct SampleBatches: Sendable {
         let one = try bytes(1)
         try check(1, one)
         guard let wanted else { return min(largest, max(1, budget / max(one / MemoryLayout<Float>.size, 1))) }
-        try check(wanted, try bytes(wanted), hint: "--batch with a smaller number")
+        try check(wanted, try bytes(wanted), hint: .useSmallerBatch)
         return wanted
     }
 

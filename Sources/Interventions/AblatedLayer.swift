@@ -104,24 +104,11 @@ package struct AblatedLayer: Sendable {
     }
 }
 
-/// Why clusters cannot be ablated. Its description is one line without the checkpoint's path.
-package struct AblationError: Error, Sendable, CustomStringConvertible {
-    package let layer: String
-    package let problem: String
-    package let expected: String?
-    package let found: String?
+/// Why clusters cannot be ablated; the caller knows the checkpoint's path.
+package typealias AblationError = Problem
 
-    package init(layer: String, _ problem: String, expected: String? = nil, found: String? = nil) {
-        self.layer = layer
-        self.problem = problem
-        self.expected = expected
-        self.found = found
-    }
-
-    package var description: String {
-        var text = "layer '\(layer)': \(problem)"
-        if let expected { text += ", expected \(expected)" }
-        if let found { text += ", found \(found)" }
-        return text.singleLine
+extension Problem {
+    init(layer: String, _ what: String, expected: String? = nil, found: String? = nil) {
+        self.init(what, subject: "layer '\(layer)'", expected: expected, found: found)
     }
 }

@@ -45,7 +45,7 @@ package func runModinspect(_ arguments: [String]) -> Int32 {
     } catch let error where RootCommand.exitCode(for: error) != .failure {
         RootCommand.exit(withError: error)
     } catch {
-        Diagnostics(isQuiet: false).failure("\(error)")
+        Diagnostics(isQuiet: false).failure(OptionNames.line(of: error))
         return 1
     }
 }

@@ -22,7 +22,7 @@ package enum ClusteringMethod: String, Sendable, CaseIterable {
             "k-means on each side's singular vectors; the sides' clusters are then paired by the exact assignment that puts most squared weight inside clusters."
         case .contiguous: "Blocks of neighbouring neurons, the same share of each side."
         case .gradient:
-            "Each side by the similarity of its neurons' gradients on --data; the sides' clusters are then paired as bsgc pairs them."
+            "Each side by the similarity of its neurons' gradients on the given data; the sides' clusters are then paired as bsgc pairs them."
         case .network: "One clustering of the neurons of all layers together."
         }
     }

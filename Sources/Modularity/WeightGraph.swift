@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// The weight graph of a model: neurons as nodes, and for each layer the edges |W_ij| from its in-neurons to its out-neurons.
 ///
@@ -56,7 +57,7 @@ package struct WeightGraph: Sendable {
 }
 
 /// Why a weight graph could not be clustered or measured.
-package enum ModularityError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum ModularityError: ProblemConvertible, Sendable, Equatable, CustomStringConvertible {
     /// A layer has weights that are not numbers or not finite.
     case nonFinite(layer: String, nan: Int, infinite: Int)
     /// Two layers that should follow each other do not.
@@ -72,23 +73,29 @@ package enum ModularityError: Error, Sendable, Equatable, CustomStringConvertibl
     /// No layer to look at.
     case noLayers
 
-    package var description: String {
+    package var asProblem: Problem {
         switch self {
         case .nonFinite(let layer, let nan, let infinite):
-            "tensor '\(layer)': weights that are not finite, expected numbers, found \(nan) NaN and \(infinite) infinite"
+            Problem(
+                "weights that are not finite", subject: "tensor '\(layer)'", expected: "numbers",
+                found: "\(nan) NaN and \(infinite) infinite", hint: .leaveOutLayer(layer))
         case .brokenChain(let layer, let columns, let previous, let rows):
-            "tensor '\(layer)': does not follow '\(previous)', expected a multiple of \(rows) in-neurons, found \(columns)"
+            Problem(
+                "does not follow '\(previous)'", subject: "tensor '\(layer)'", expected: "a multiple of \(rows) in-neurons",
+                found: "\(columns)")
         case .labelCount(let layer, let side, let expected, let found):
-            "tensor '\(layer)': the clusters do not fit its \(side) side, expected \(expected) neurons, found \(found)"
-        case .missingLabels(let layer):
-            "tensor '\(layer)': no clusters are given for it"
-        case .missingSimilarities(let layer):
-            "tensor '\(layer)': no similarities are given for it"
+            Problem(
+                "the clusters do not fit its \(side) side", subject: "tensor '\(layer)'", expected: "\(expected) neurons",
+                found: "\(found)")
+        case .missingLabels(let layer): Problem("no clusters are given for it", subject: "tensor '\(layer)'")
+        case .missingSimilarities(let layer): Problem("no similarities are given for it", subject: "tensor '\(layer)'")
         case .similarityCount(let layer, let expected, let found):
-            "tensor '\(layer)': the similarities do not fit it, expected \(expected[0]) out- and \(expected[1]) in-neurons, found "
-                + "\(found[0]) and \(found[1])"
-        case .noLayers:
-            "no weight matrix to look at"
+            Problem(
+                "the similarities do not fit it", subject: "tensor '\(layer)'",
+                expected: "\(expected[0]) out- and \(expected[1]) in-neurons", found: "\(found[0]) and \(found[1])")
+        case .noLayers: Problem("no weight matrix to look at")
         }
     }
+
+    package var description: String { asProblem.summary }
 }

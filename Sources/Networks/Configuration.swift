@@ -1,5 +1,6 @@
 import Archives
 import FoundationEssentials
+import Text
 
 /// The settings of a model's `config.json`. A setting may go by several names; the first that is there and not null counts.
 struct Configuration: Sendable {
@@ -103,7 +104,7 @@ struct Configuration: Sendable {
     }
 
     /// An error about a setting that is there.
-    func problem(_ what: String, _ name: String, expected: String? = nil, hint: String? = nil) -> NetworkError {
+    func problem(_ what: String, _ name: String, expected: String? = nil, hint: Hint? = nil) -> NetworkError {
         NetworkError(what, subject: Self.subject(path + name), expected: expected, found: values[name]?.words, hint: hint)
     }
 

@@ -1,3 +1,5 @@
+import Text
+
 extension Network {
     /// The shape in which the network reads samples of the given shape: the same numbers in the same order.
     ///
@@ -14,7 +16,7 @@ extension Network {
         let fixed = wanted.compactMap { $0 }
         if fixed.count == wanted.count, fixed.reduce(1, *) == given.reduce(1, *) { return fixed }
         if fits([1] + given) { return [1] + given }
-        var hint: String?
+        var hint: Hint?
         if wanted.count == 3, given.count == 3, given[2] == wanted[0] { hint = "the channels come first, as in PyTorch" }
         throw NetworkError(
             "the samples do not fit the model", expected: "samples of \(Self.words(wanted))",

@@ -140,7 +140,7 @@ package struct Network: Sendable {
             if let positions, length > positions {
                 throw NetworkError(
                     "a sequence is longer than the model's positions", expected: "at most \(positions) tokens", found: "\(length)",
-                    hint: "--context \(positions) cuts it")
+                    hint: .setContext(positions, cut: "it"))
             }
         case (.values, .tokens): throw NetworkError("the model reads numbers", expected: "samples of numbers", found: "token ids")
         case (.tokens, .values): throw NetworkError("the model reads tokens", expected: "token ids or text", found: "samples of numbers")

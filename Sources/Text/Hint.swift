@@ -3,6 +3,42 @@
 package enum Hint: Sendable, Equatable {
     /// Advice that names no option.
     case words(String)
+    /// The names that were perhaps meant.
+    case nearest([String])
+
+    // Files and their contents.
+    /// One of several models can be picked by its member of the archive or directory.
+    case pickMember
+    /// One of several models can be picked by its key in the file.
+    case pickKey
+    /// What exists can be replaced.
+    case replaceExisting
+    /// An architecture for a plain chain of modules can be given.
+    case describeChain
+    /// An architecture for a chain that reads images can be given.
+    case describeImages
+    /// A layer can be left out.
+    case leaveOutLayer(String)
+
+    // Data.
+    /// A context length cuts tokens: nil where any length will do. `cut` says what is cut, and into what.
+    case setContext(Int?, cut: String)
+    /// Labels can be given in a file of their own.
+    case giveLabels
+    /// Pairs can be drawn from samples with classes.
+    case drawPairsByClass
+    /// These metrics do without what is missing.
+    case useMetrics([String])
+
+    // Limits.
+    case useSmallerBatch
+    case useFewerPairs
+    /// A number of edges can be asked for.
+    case giveEdgeCount
+    /// The graph can be cut into fewer parts.
+    case useCoarserParts
+    /// The parts that a plain chain can be cut into.
+    case usePartsOfChain
 }
 
 extension Hint: CustomStringConvertible {
@@ -10,7 +46,30 @@ extension Hint: CustomStringConvertible {
     package var description: String {
         switch self {
         case .words(let text): text
+        case .nearest(let names): "the nearest are " + names.map { "'\($0)'" }.joined(separator: ", ")
+        case .pickMember: "a member picks one"
+        case .pickKey: "a key picks one"
+        case .replaceExisting: "it can be replaced"
+        case .describeChain: "an architecture 'fc1,relu,fc2' describes a plain chain of its modules"
+        case .describeImages:
+            "an architecture 'conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2' names modules and what lies between them"
+        case .leaveOutLayer(let name): "'\(name)' can be left out"
+        case .setContext(let length, let cut): "a context length\(length.map { " of \($0)" } ?? "") cuts \(cut)"
+        case .giveLabels: "labels are given in a file of their own"
+        case .drawPairsByClass: "pairs can be drawn from samples with a class each"
+        case .useMetrics(let names): "\(Self.list(names)) \(names.count == 1 ? "needs" : "need") none"
+        case .useSmallerBatch: "a smaller batch takes less"
+        case .useFewerPairs: "fewer pairs take less"
+        case .giveEdgeCount: "a number of edges can be asked for"
+        case .useCoarserParts: "clusters, or components of transformers, are fewer"
+        case .usePartsOfChain: "its layers are cut into neurons or clusters"
         }
+    }
+
+    /// Names in a sentence: `prob, loss and kl`.
+    package static func list(_ names: [String]) -> String {
+        guard names.count > 1 else { return names.first ?? "" }
+        return names.dropLast().joined(separator: ", ") + " and " + names[names.count - 1]
     }
 }
 

@@ -1,9 +1,13 @@
 /// What went wrong, as a value: every target's errors are problems, and the line that a person reads is composed here alone.
 ///
 /// Its description is one line: `PATH: subject: what, expected X, found Y; hint`. A part that is nil is left out.
-package struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The file, with an archive's member behind `!` where there is one: `model.tar!model.safetensors`. nil where only the caller knows it.
+package struct Problem: Error, Sendable, Equatable {
+    /// The file. nil where only the caller knows it.
     package var path: String?
+    /// The member of the archive at ``path``.
+    package var member: String?
+    /// The choice of the user that the problem is about.
+    package var setting: Setting?
     /// What the problem is about, in words: `tensor 'fc1.weight'`, `site 'fc2'`, `step 12`.
     package var subject: String?
     /// What is wrong, in lower case without a full stop.
@@ -14,9 +18,13 @@ package struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
     package var hint: Hint?
 
     package init(
-        _ what: String, path: String? = nil, subject: String? = nil, expected: String? = nil, found: String? = nil, hint: Hint? = nil
+        _ what: String, path: String? = nil, member: String? = nil, setting: Setting? = nil, subject: String? = nil,
+        expected: String? = nil,
+        found: String? = nil, hint: Hint? = nil
     ) {
         self.path = path
+        self.member = member
+        self.setting = setting
         self.subject = subject
         self.what = what
         self.expected = expected
@@ -24,23 +32,11 @@ package struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
         self.hint = hint
     }
 
-    package var description: String { line() }
-
-    /// The description without the hint.
-    package var summary: String {
-        var text = ""
-        if let path { text += path + ": " }
-        if let subject { text += subject + ": " }
-        text += what
-        if let expected { text += ", expected \(expected)" }
-        if let found { text += ", found \(found)" }
-        return text.singleLine
-    }
-
-    /// The description, with the hint in the words that `words` has for it.
-    package func line(hint words: (Hint) -> String = \.description) -> String {
-        guard let hint else { return summary }
-        return summary + "; " + words(hint).singleLine
+    /// The same with the file first, as the line has it.
+    package init(
+        path: String? = nil, problem: String, expected: String? = nil, found: String? = nil, hint: Hint? = nil
+    ) {
+        self.init(problem, path: path, expected: expected, found: found, hint: hint)
     }
 
     /// The same problem of the file at `path`; a path that it has already is more exact and stays.
@@ -50,10 +46,53 @@ package struct Problem: Error, Sendable, Equatable, CustomStringConvertible {
         return problem
     }
 
+    /// The same problem of `subject`; a subject that it has already is more exact and stays.
+    package func about(_ subject: String) -> Problem {
+        var problem = self
+        problem.subject = self.subject ?? subject
+        return problem
+    }
+
     /// The same problem inside `outer`, which is named before the problem's own subject.
     package func within(_ outer: String) -> Problem {
         var problem = self
         problem.subject = subject.map { "\(outer): \($0)" } ?? outer
         return problem
     }
+}
+
+extension Problem: CustomStringConvertible {
+    package var description: String { line() }
+
+    /// The description without the hint.
+    package var summary: String { summary(naming: \.description) }
+
+    /// The description, with settings and hints in the words that the caller has for them.
+    package func line(naming name: (Setting) -> String = \.description, hint words: (Hint) -> String = \.description) -> String {
+        summary(naming: name) + (hint.map { "; " + words($0).singleLine } ?? "")
+    }
+
+    private func summary(naming name: (Setting) -> String) -> String {
+        var text = ""
+        if let path {
+            text += path + (member.map { "!" + $0 } ?? "") + ": "
+        } else if let member {
+            text += "member '\(member)': "
+        }
+        if let setting { text += name(setting) + ": " }
+        if let subject { text += subject + ": " }
+        text += what
+        if let expected { text += ", expected \(expected)" }
+        if let found { text += ", found \(found)" }
+        return text.singleLine
+    }
+}
+
+/// An error that is a problem in other words.
+package protocol ProblemConvertible: Error {
+    var asProblem: Problem { get }
+}
+
+extension Problem: ProblemConvertible {
+    package var asProblem: Problem { self }
 }

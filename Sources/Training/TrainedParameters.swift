@@ -21,7 +21,7 @@ package struct TrainedParameters: Sendable, Equatable {
         var measured: Set<ParameterID> = []
         for node in network.nodes where node.operation is BatchNorm { measured.formUnion(node.parameters.suffix(2)) }
         let learned = network.parameters.indices.map(ParameterID.init).filter { !measured.contains($0) }
-        func matching(_ patterns: [String], _ option: String) throws(TrainingError) -> Set<ParameterID> {
+        func matching(_ patterns: [String], _ setting: Setting) throws(TrainingError) -> Set<ParameterID> {
             var found: Set<ParameterID> = []
             for pattern in patterns {
                 let glob = GlobPattern(pattern)
@@ -29,14 +29,14 @@ package struct TrainedParameters: Sendable, Equatable {
                 guard !matches.isEmpty else {
                     let names = learned.prefix(3).map { "'\(network.parameters[$0.index].name)'" }.joined(separator: ", ")
                     throw TrainingError(
-                        "no parameter matches '\(pattern)'", subject: option, expected: "a pattern of names such as \(names)")
+                        "no parameter matches '\(pattern)'", setting: setting, expected: "a pattern of names such as \(names)")
                 }
                 found.formUnion(matches)
             }
             return found
         }
-        let wanted = try matching(only, "--only")
-        let left = try matching(frozen, "--freeze")
+        let wanted = try matching(only, .trainedParameters)
+        let left = try matching(frozen, .frozenParameters)
         parameters = learned.filter { (only.isEmpty || wanted.contains($0)) && !left.contains($0) }
         guard !parameters.isEmpty else { throw TrainingError("no parameter is left to train") }
     }

@@ -53,7 +53,7 @@ import Testing
     func severalModelsAreListedAndOneCanBePicked(_ name: String) throws {
         let text = problem { try Checkpoint.open(FormatFixtures.path(name)) }
         #expect(text?.contains("several models") == true)
-        #expect(text?.hasSuffix("found a/one.safetensors, b/two.safetensors; --member PATH picks one") == true, "\(text ?? "")")
+        #expect(text?.hasSuffix("found a/one.safetensors, b/two.safetensors; a member picks one") == true, "\(text ?? "")")
         for member in ["b/two.safetensors", "./b/two.safetensors", "b", "b/"] {
             let checkpoint = try Checkpoint.open(FormatFixtures.path(name), options: .init(member: member))
             #expect(checkpoint.member == "b/two.safetensors")

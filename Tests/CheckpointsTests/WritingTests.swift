@@ -99,7 +99,7 @@ import Testing
             for name in ["m.tar", "m.safetensors", "m"] {
                 let path = folder + "/" + name
                 try CheckpointWriter(path: path).write(draft())
-                #expect { try CheckpointWriter(path: path) } throws: { "\($0)".contains("--force replaces it") }
+                #expect { try CheckpointWriter(path: path) } throws: { "\($0)".contains("it can be replaced") }
                 var smaller = try draft()
                 smaller.tensors.removeLast(3)
                 smaller.files = [:]

@@ -60,7 +60,9 @@ import Testing
         let result = try HandWorkedModel.shell("$M eval images.safetensors --data pictures --labels y")
         #expect(
             result.status == 1
-                && result.errors.hasPrefix("modinspect: images.safetensors: tensor 'conv.weight': is not linear, needs --arch; "))
+                && result.errors.hasPrefix(
+                    "modinspect: images.safetensors: tensor 'conv.weight': is not linear, and no architecture is given; --arch ")
+        )
     }
 
     @Test func anOutputThatIsNoTableOfScoresIsRefused() throws {

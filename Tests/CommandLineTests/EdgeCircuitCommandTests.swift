@@ -214,7 +214,7 @@ import Testing
         )
         #expect(
             try errors(Self.induction + ["--method", "exact", "--target-faithfulness", "3"], status: 1).contains(
-                "no circuit of the ladder reaches it"))
+                "--target-faithfulness: no circuit of the ladder reaches it"))
 
         try TemporaryFolder.with { folder in
             let path = folder + "/pairs.json"

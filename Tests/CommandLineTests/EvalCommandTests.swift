@@ -129,7 +129,7 @@ import Testing
         ("--data x --arch ''", "m", "--arch: has an empty element"), ("--data x --arch 'a,,b'", "m", "--arch: has an empty element"),
         ("--data x --arch 'a('", "m", "--arch: has no closing parenthesis"),
         ("--data x --arch 'a)'", "m", "--arch: expected a comma, found ')'"),
-        ("--data x --normalize 0,0", "m", "a standard deviation that is not positive"),
+        ("--data x --normalize 0,0", "m", "--normalize: a standard deviation that is not positive"),
     ])
     func wrongUsageIsStatus64(options: String, checkpoint: String, message: String) throws {
         let result = try HandWorkedModel.shell("$M eval \(checkpoint) " + options)

@@ -264,7 +264,7 @@ import Testing
         (["--data", Fixtures.path("data/bad-empty.npz")], "bad-empty.npz: "),
         (["--data", Fixtures.path("data/tokens-i4.npy")], "the model reads numbers"),
         (["--data", "modadd:7"], "the model reads numbers"),
-        (["--data", images, "--only", "fc9*"], "no parameter matches 'fc9*'"),
+        (["--data", images, "--only", "fc9*"], "--only: no parameter matches 'fc9*'"),
         (["--data", images, "--freeze", "*"], "no parameter is left to train"),
         (["--data", images, "--layers", "fc9*"], "no layer matches 'fc9*'"),
         (["--data", images, "--log", "/nowhere/log"], "/nowhere/log: cannot write"),

@@ -55,20 +55,20 @@ import Testing
         source.normalization = Normalization(means: [0, 0], deviations: [1, 1])
         let text = problem { try source.open() }
         #expect(
-            text?.hasSuffix("--normalize does not fit the channels of a sample [3, 2, 4], expected 1 or 3 means, found 2") == true,
+            text?.hasSuffix("the normalization: does not fit the channels of a sample [3, 2, 4], expected 1 or 3 means, found 2") == true,
             "\(text ?? "")")
     }
 
     @Test func optionsForTokensAreRefusedForValues() {
         var source = DataFixtures.source("bytes.npz")
         source.context = 8
-        #expect(problem { try source.open() }?.contains("--context is for token ids") == true)
+        #expect(problem { try source.open() }?.contains("the context length: is for token ids") == true)
     }
 
     @Test func labelsGivenTwiceAreRefused() {
         var source = DataFixtures.source("bytes.npz")
         source.labels = DataFixtures.path("answers.npy")
-        #expect(problem { try source.open() }?.contains("has labels of its own, array 'y'") == true)
+        #expect(problem { try source.open() }?.contains("cannot be combined with the labels in the file itself, array 'y'") == true)
     }
 
     @Test func labelsMayComeFromOtherKindsOfFiles() throws {

@@ -28,7 +28,7 @@ import Testing
 
     @Test func labelsInPlaceOfImagesSayWhatToDo() {
         let text = problem { try DataFixtures.source("labels-idx1-ubyte").open() }
-        #expect(text?.contains("expected [N, ...], found [4]; labels are given with --labels") == true, "\(text ?? "")")
+        #expect(text?.contains("expected [N, ...], found [4]; labels are given in a file of their own") == true, "\(text ?? "")")
     }
 
     @Test(
@@ -76,7 +76,7 @@ import Testing
         #expect(problem { try openDataset(whole + [1], path: "a.bin") }?.contains("neither a CIFAR batch nor") == true)
         var wrong = whole
         wrong[3074] = 20
-        #expect(problem { try openDataset(wrong, path: "a.bin") }?.contains("--context T cuts") == true)
+        #expect(problem { try openDataset(wrong, path: "a.bin") }?.contains("a context length cuts") == true)
         // With a context they are token ids whatever they look like.
         #expect(try openDataset(whole, path: "a.bin", context: 64).predictsNextToken)
     }

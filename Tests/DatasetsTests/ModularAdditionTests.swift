@@ -60,8 +60,10 @@ import Testing
                 problem { try DatasetSource(path: "modadd:5:test", trainFraction: fraction).open() }?.contains("no train fraction") == true)
         }
         #expect(
-            problem { try DatasetSource(path: "modadd:5", labels: "y").open() } == "modadd:5: --labels does not apply to modular addition")
+            problem { try DatasetSource(path: "modadd:5", labels: "y").open() }
+                == "modadd:5: the file of labels: does not apply to modular addition")
         #expect(
-            problem { try DatasetSource(path: "modadd:5", context: 3).open() } == "modadd:5: --context does not apply to modular addition")
+            problem { try DatasetSource(path: "modadd:5", context: 3).open() }
+                == "modadd:5: the context length: does not apply to modular addition")
     }
 }

@@ -46,7 +46,7 @@ import Testing
 
     @Test func flatIdsThatCannotBeCutAreErrors() {
         var source = DataFixtures.source("stream.npy")
-        #expect(problem { try source.open() }?.contains("--context T cuts them into sequences") == true)
+        #expect(problem { try source.open() }?.contains("a context length cuts them into sequences") == true)
         source.context = 1
         #expect(problem { try source.open() }?.contains("the context is too short, expected 2 or more, found 1") == true)
         source.context = -3
@@ -69,10 +69,10 @@ import Testing
         source.context = 5
         #expect(problem { try source.open() } == nil)
         source.context = 4
-        #expect(problem { try source.open() }?.contains("the sequences have a length of their own") == true)
+        #expect(problem { try source.open() }?.contains("the context length: cannot cut sequences that have a length of their own") == true)
         source.context = nil
         source.normalization = Normalization(means: [0], deviations: [1])
-        #expect(problem { try source.open() }?.contains("--normalize is for values") == true)
+        #expect(problem { try source.open() }?.contains("the normalization: is for values") == true)
     }
 
     @Test func textGoesThroughTheTokenizer() throws {
@@ -86,12 +86,12 @@ import Testing
         #expect(dataset.allTokens?.map(\.count) == [6, 6, 6, 6])
         #expect(dataset.predictsNextToken)
         source.context = nil
-        #expect(problem { try source.open() }?.contains("--context T") == true)
+        #expect(problem { try source.open() }?.contains("a context length cuts") == true)
         source.context = 4
         source.tokenize = { _ in [5, -1] }
         #expect(problem { try source.open() }?.contains("a negative token id at position 1") == true)
         source.labels = "labels"
-        #expect(problem { try source.open() }?.contains("--labels does not apply to text") == true)
+        #expect(problem { try source.open() }?.contains("the file of labels: does not apply to text") == true)
     }
 
     @Test func textThatIsNoUTF8IsRefusedAtItsByte() {

@@ -28,7 +28,7 @@ struct ArchitectureTests {
 
     @Test func a_module_that_is_not_there_is_named_with_those_that_are() throws {
         let message = try message("conv1,relu,fc9")
-        #expect(message.hasPrefix("--arch: 'fc9': is neither a module of the checkpoint nor an operation"))
+        #expect(message.hasPrefix("the architecture: 'fc9': is neither a module of the checkpoint nor an operation"))
         #expect(message.contains("conv1, bn1, conv2, fc1, fc2, fc3"))
     }
 

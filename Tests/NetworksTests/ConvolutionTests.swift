@@ -103,7 +103,7 @@ struct ConvolutionTests {
         let error = #expect(throws: ShapeProblem.self) {
             try operation.outputShape(inputs: [input], parameters: [weight], batch: .values(input))
         }
-        #expect(error?.problem == problem)
+        #expect(error?.what == problem)
     }
 
     @Test func a_bias_of_another_length_is_refused() {

@@ -110,7 +110,7 @@ import Testing
         var odd = ModularAdditionSizes()
         odd.heads = 3
         #expect { try Blueprint.modularAddition(modulus: 113, odd) } throws: {
-            "\($0)" == "--heads: does not divide --d-model, expected a divisor of 128, found 3"
+            "\($0)" == "the number of heads: does not divide the model's width, expected a divisor of 128, found 3"
         }
     }
 

@@ -138,7 +138,7 @@ struct PoolingTests {
         let error = #expect(throws: ShapeProblem.self) {
             try operation.outputShape(inputs: [[2, 3, 8, 8]], parameters: [], batch: .values([2, 3, 8, 8]))
         }
-        #expect(error?.problem == problem)
+        #expect(error?.what == problem)
         #expect(throws: ShapeProblem.self) { try operation.outputShape(inputs: [[2, 3]], parameters: [], batch: .values([2, 3])) }
     }
 }

@@ -25,6 +25,13 @@ import Text
     }
 
     @Test func whoeverKnowsOptionsPutsHintsIntoWords() {
-        #expect(Problem("is odd", hint: "plain").line { "<\($0)>" } == "is odd; <plain>")
+        let problem = Problem("is odd", path: "a", setting: .architecture, hint: .pickKey)
+        #expect(problem.line(naming: { "<\($0)>" }, hint: { "(\($0))" }) == "a: <the architecture>: is odd; (a key picks one)")
+        #expect(problem.about("'fc1'").line(naming: { _ in "-x" }, hint: { _ in "y" }) == "a: -x: 'fc1': is odd; y")
+    }
+
+    @Test func aMemberStandsBehindItsArchive() {
+        #expect("\(Problem("is damaged", member: "b"))" == "member 'b': is damaged")
+        #expect("\(Problem("is damaged", member: "b").at(path: "a.tar"))" == "a.tar!b: is damaged")
     }
 }

@@ -44,7 +44,7 @@ final class ArchiveContainer: Container {
                 }
             }
         } catch {
-            throw CheckpointError(path: path, error)
+            throw error.at(path: path)
         }
         var aliases: [String: String] = [:]
         for name in links.keys.sorted() where listed[name] == nil {
@@ -73,7 +73,7 @@ final class ArchiveContainer: Container {
                     if entry.kind == .file, missing.contains(name) { kept[name] = try reader?.content() }
                 }
             } catch {
-                throw CheckpointError(path: path, error)
+                throw error.at(path: path)
             }
         }
         var contents: [String: ByteRegion] = [:]

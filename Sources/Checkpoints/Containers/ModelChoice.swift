@@ -36,7 +36,7 @@ struct ModelChoice {
         guard best.count == 1 else {
             throw CheckpointError(
                 path: container.path, problem: "several models in the \(container.label)", found: MemberList(best.map(\.name)).text,
-                hint: "--member PATH picks one")
+                hint: .pickMember)
         }
         self.file = file
     }

@@ -85,7 +85,7 @@ extension WeightFile {
         }
         guard let model = models.first else { throw CheckpointError(path: path, problem: "holds no tensors") }
         guard models.count == 1 else {
-            throw CheckpointError(path: path, problem: "several models in the file", found: keys, hint: "--key KEY picks one")
+            throw CheckpointError(path: path, problem: "several models in the file", found: keys, hint: .pickKey)
         }
         return model
     }

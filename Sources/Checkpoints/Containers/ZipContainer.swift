@@ -18,7 +18,7 @@ struct ZipContainer: Container {
         do {
             heads = try directory.heads(of: Set(compressed.map(\.name)), count: ContainerFile.headLength, from: region)
         } catch {
-            throw CheckpointError(path: path, error)
+            throw error.at(path: path)
         }
         files = directory.entries.filter { !$0.isDirectory }.map { entry in
             let inPlace = entry.region.flatMap { $0.bytes(0..<min($0.count, ContainerFile.headLength)) }
@@ -34,7 +34,7 @@ struct ZipContainer: Container {
             let unpacked = try directory.inflate(names.subtracting(contents.keys), from: region)
             return contents.merging(unpacked) { stored, _ in stored }
         } catch {
-            throw CheckpointError(path: path, error)
+            throw error.at(path: path)
         }
     }
 

@@ -77,28 +77,17 @@ package struct Layer: Sendable {
         let limit = PhysicalMemory.byteCount
         guard !overflow, !overflow2, bytes <= limit else {
             throw LayerError(
-                layer: name, problem: "does not fit into memory", expected: "at most \(limit) bytes",
+                "does not fit into memory", subject: "tensor '\(name)'", expected: "at most \(limit) bytes",
                 found: "\(rows) x \(inNeurons) weights")
         }
         let stored = tensor.bytes.count / tensor.dtype.bytesPerBlock * tensor.dtype.elementsPerBlock
         guard count <= 1 << 24 || tensor.elementCount / 64 <= stored else {
             throw LayerError(
-                layer: name, problem: "a view that repeats its storage without bound", expected: "at most 64 times \(stored) elements",
-                found: "\(tensor.elementCount)")
+                "a view that repeats its storage without bound", subject: "tensor '\(name)'",
+                expected: "at most 64 times \(stored) elements", found: "\(tensor.elementCount)")
         }
     }
 }
 
-/// Why a layer's weights could not be read. Its description is one line without the checkpoint's path.
-package struct LayerError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The tensor's name.
-    package let layer: String
-    /// What is wrong, in lower case without a full stop.
-    package let problem: String
-    /// What could have been read.
-    package let expected: String
-    /// What is there.
-    package let found: String
-
-    package var description: String { "tensor '\(layer)': \(problem), expected \(expected), found \(found)".singleLine }
-}
+/// Why a layer's weights could not be read; the caller knows the checkpoint's path.
+package typealias LayerError = Problem

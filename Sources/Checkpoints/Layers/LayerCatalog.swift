@@ -24,7 +24,7 @@ package struct LayerCatalog: Sendable {
     let names: [TensorName]
     /// The place of each layer by its tensor's name.
     private let places: [String: Int]
-    /// The tensors that `--layers all` leaves out: masks, tables and integers.
+    /// The tensors that the pattern `all` leaves out: masks, tables and integers.
     private let bufferNames: Set<String>
     private let mlpInputNames: Set<String>
 
@@ -90,7 +90,7 @@ package struct LayerCatalog: Sendable {
         mlpInputNames = inputs
     }
 
-    /// Every floating-point weight matrix without masks and tables: what `--layers all` takes.
+    /// Every floating-point weight matrix without masks and tables: what the pattern `all` takes.
     package var weightMatrices: [Layer] { layers.filter { !bufferNames.contains($0.name) } }
 
     /// The layers that are taken where none are named: the MLP input matrix of every block of a transformer; of a plain chain every

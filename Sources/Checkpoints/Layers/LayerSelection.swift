@@ -1,14 +1,8 @@
 import Archives
 import Text
 
-/// Why the layers that a user named cannot be taken. Its description is one line without the checkpoint's path.
-package struct LayerSelectionError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// What is wrong, in lower case without a full stop.
-    package let description: String
-
-    /// - Parameter description: what is wrong; line ends in it are escaped.
-    package init(description: String) { self.description = description.singleLine }
-}
+/// Why the layers that a user named cannot be taken; the caller knows the checkpoint's path.
+package typealias LayerSelectionError = Problem
 
 extension LayerCatalog {
     /// The layers that `patterns` name, in the model's order.
@@ -20,10 +14,10 @@ extension LayerCatalog {
     ///
     /// - Throws: ``LayerSelectionError`` for a pattern that matches no weight matrix, or where nothing is left.
     package func select(_ patterns: [String]) throws(LayerSelectionError) -> [Layer] {
-        guard !layers.isEmpty else { throw LayerSelectionError(description: "no tensor is a weight matrix") }
+        guard !layers.isEmpty else { throw LayerSelectionError("no tensor is a weight matrix") }
         guard !patterns.isEmpty else {
             let chosen = defaultLayers
-            guard !chosen.isEmpty else { throw LayerSelectionError(description: "no tensor is a weight matrix of real numbers") }
+            guard !chosen.isEmpty else { throw LayerSelectionError("no tensor is a weight matrix of real numbers") }
             return chosen
         }
         var chosen: Set<String> = []
@@ -36,7 +30,7 @@ extension LayerCatalog {
             }
         }
         let selected = layers.filter { chosen.contains($0.name) }
-        guard !selected.isEmpty else { throw LayerSelectionError(description: "--layers leaves no layer") }
+        guard !selected.isEmpty else { throw LayerSelectionError("leaves no layer", setting: .layers) }
         return selected
     }
 
@@ -53,11 +47,9 @@ extension LayerCatalog {
                     + ending.prefix(3).map { "'\($0.name)'" }.joined(separator: ", "))
         }
         if let other = names.first(where: { name in TensorName.withoutPrefixes(name.full).contains { glob.matches($0) } }) {
-            throw LayerSelectionError(description: "tensor '\(other.full)' is no weight matrix")
+            throw LayerSelectionError("tensor '\(other.full)' is no weight matrix")
         }
-        let nearest = nearestNames(to: pattern)
-        throw LayerSelectionError(
-            description: "no layer matches '\(pattern)'; the nearest are " + nearest.map { "'\($0)'" }.joined(separator: ", "))
+        throw LayerSelectionError("no layer matches '\(pattern)'", hint: .nearest(nearestNames(to: pattern)))
     }
 
     /// The three layers whose names take the fewest edits to become the pattern; wild cards cost nothing.

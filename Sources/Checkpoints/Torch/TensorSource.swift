@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// What a pickle says about one tensor or array, before anything of it is checked.
 enum TensorSource {
@@ -34,12 +35,7 @@ struct TensorView {
 }
 
 /// A problem with one tensor, still without the file's and the tensor's name.
-struct TensorProblem: Error {
-    let problem: String
-    var expected: String?
-    var found: String?
-    var hint: String?
-}
+typealias TensorProblem = Problem
 
 extension Pickle {
     /// The tensor or array that a value would become, or nil for other data.

@@ -34,8 +34,7 @@ enum TorchLegacy {
         do {
             stream = try TorchLegacyStream(region)
         } catch {
-            throw CheckpointError(
-                path: path, problem: error.problem, expected: error.expected, found: error.found, hint: error.hint)
+            throw error.at(path: path)
         }
         return try WeightFile(format: "PyTorch legacy", pickle: stream.pickle, path: path, storages: stream.storage)
     }

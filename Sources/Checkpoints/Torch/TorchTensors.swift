@@ -30,11 +30,7 @@ final class TorchTensors {
         do {
             return try record(name: name, source: source)
         } catch let problem as TensorProblem {
-            throw CheckpointError(
-                path: path, tensor: name, problem: problem.problem, expected: problem.expected, found: problem.found,
-                hint: problem.hint)
-        } catch let shape as TensorShapeError {
-            throw CheckpointError(path: path, tensor: name, shape: shape)
+            throw problem.at(path: path).about("tensor '\(name)'")
         } catch {
             throw CheckpointError(path: path, tensor: name, problem: "\(error)")
         }
@@ -177,7 +173,7 @@ extension TorchTensors {
         do {
             stream = try TorchLegacyStream(pickle.regions[index])
         } catch {
-            throw TensorProblem(problem: "its embedded storage cannot be read: \(error.problem)")
+            throw TensorProblem(problem: "its embedded storage cannot be read: \(error.what)")
         }
         guard case .persistent(let place) = stream.pickle.root else {
             throw TensorProblem(problem: "its embedded storage is no storage")

@@ -27,7 +27,7 @@ enum TorchZip {
         } catch let error as PickleError {
             throw CheckpointError(path: path + "!" + pickleEntry.name, problem: error.description)
         } catch let error as TensorProblem {
-            throw CheckpointError(path: path, problem: error.problem, hint: error.hint)
+            throw error.at(path: path)
         } catch {
             throw CheckpointError(path: path, problem: "\(error)")
         }

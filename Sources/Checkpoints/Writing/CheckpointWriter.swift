@@ -75,7 +75,7 @@ package struct CheckpointWriter: Sendable {
             let names = try contents(of: target)
             if names.isEmpty { return }
             guard existing == .replaced else {
-                throw CheckpointError(path: path, problem: "exists and is not empty", hint: "--force replaces it")
+                throw CheckpointError(path: path, problem: "exists and is not empty", hint: .replaceExisting)
             }
             if let foreign = names.first(where: { $0 != Self.weights && !Companions.isCompanion($0) }) {
                 throw CheckpointError(
@@ -85,7 +85,7 @@ package struct CheckpointWriter: Sendable {
         }
         guard kind != .directory else { throw CheckpointError(path: path, problem: "is not a directory") }
         guard isFile else { throw CheckpointError(path: path, problem: "is neither a file nor a directory") }
-        guard existing == .replaced else { throw CheckpointError(path: path, problem: "exists", hint: "--force replaces it") }
+        guard existing == .replaced else { throw CheckpointError(path: path, problem: "exists", hint: .replaceExisting) }
     }
 
     /// Writes the draft.
@@ -183,7 +183,7 @@ package struct CheckpointWriter: Sendable {
         } catch let error as AtomicFile.Failure {
             throw CheckpointError(path: path, problem: "cannot \(error.what): \(systemMessage(error.code))")
         } catch let error as ArchiveError {
-            throw CheckpointError(path: path, error)
+            throw error.at(path: path)
         }
     }
 }

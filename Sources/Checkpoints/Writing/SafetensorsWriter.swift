@@ -28,7 +28,7 @@ struct SafetensorsWriter {
             do {
                 sizes[tensor.name] = try TensorRecord.byteCount(dtype: tensor.dtype, shape: tensor.shape)
             } catch {
-                throw CheckpointError(path: path, tensor: tensor.name, shape: error)
+                throw error.at(path: path).about("tensor '\(tensor.name)'")
             }
         }
         let order = tensors.enumerated().sorted {

@@ -56,7 +56,7 @@ package struct EdgeExperiment: Sendable {
             throw CircuitError(
                 pairs.name, "what the sources of \(held) \(held == 1 ? "pair gives" : "pairs give") does not fit into memory",
                 expected: "at most \(limit) bytes", found: overflow ? "more than can be counted" : "\(bytes)",
-                hint: method.keepsBatches ? "--limit takes fewer pairs" : wanted == nil ? nil : "--batch with a smaller number")
+                hint: method.keepsBatches ? .useFewerPairs : wanted == nil ? nil : .useSmallerBatch)
         }
         return chosen
     }

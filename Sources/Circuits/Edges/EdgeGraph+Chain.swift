@@ -72,7 +72,7 @@ extension EdgeGraph {
         guard granularity != .component else {
             throw EdgeGraphError(
                 "a plain chain has no heads and no residual stream",
-                hint: "--granularity neuron, or cluster with --clusters, cuts its layers")
+                hint: .usePartsOfChain)
         }
         self = try .chain(network, granularity, groups: granularity == .neuron ? nil : groups)
         try checkThatSomeAreNodes(groups, granularity)

@@ -1,6 +1,7 @@
 import Interventions
 import Networks
 import Tensors
+import Text
 
 /// How finely a network is cut into nodes.
 package enum EdgeGranularity: String, Sendable, CaseIterable {
@@ -124,15 +125,5 @@ package struct EdgeGraph: Sendable {
 /// For each edge of a graph whether it is in a circuit.
 package typealias EdgeSet = [Bool]
 
-/// Why a network has no edge graph. Its description is one line without the checkpoint's path.
-package struct EdgeGraphError: Error, Sendable, CustomStringConvertible {
-    package let description: String
-
-    init(_ problem: String, expected: String? = nil, found: String? = nil, hint: String? = nil) {
-        var text = problem
-        if let expected { text += ", expected \(expected)" }
-        if let found { text += ", found \(found)" }
-        if let hint { text += "; \(hint)" }
-        description = text
-    }
-}
+/// Why a network has no edge graph; the caller knows the checkpoint's path.
+package typealias EdgeGraphError = Problem

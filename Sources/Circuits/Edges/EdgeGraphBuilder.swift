@@ -50,7 +50,7 @@ struct EdgeGraphBuilder {
                 guard !overflow, product <= Self.largest else {
                     throw EdgeGraphError(
                         "the graph has too many edges", expected: "at most \(Self.largest)", found: "more at '\(reader.name)'",
-                        hint: "--granularity cluster, or component for transformers, has fewer")
+                        hint: .useCoarserParts)
                 }
                 let isAttention = unit.steps.contains { $0.operation is Attention }
                 members.append(EdgeUnit.Reader(reader: readers.count, slices: reader.slices))

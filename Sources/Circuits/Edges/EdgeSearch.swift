@@ -152,12 +152,13 @@ package struct EdgeSearch: Sendable {
                 throw CircuitError(
                     nil,
                     "the metric does not move between the clean and the corrupted runs, so that no circuit can be more faithful than another",
-                    found: "\(faithfulness.whole.metric) and \(faithfulness.none.metric)", hint: "--edges N takes a number of edges")
+                    found: "\(faithfulness.whole.metric) and \(faithfulness.none.metric)", hint: .giveEdgeCount)
             }
             guard let count = try ladder.smallest(wanted, faithfulness, order: found.order) else {
                 let best = ladder.steps.compactMap(\.faithfulness).max() ?? 0
                 throw CircuitError(
-                    "--target-faithfulness", "no circuit of the ladder reaches it", expected: "\(wanted)", found: "at most \(best)")
+                    "no circuit of the ladder reaches it", setting: .faithfulness, expected: "\(wanted)",
+                    found: "at most \(best)")
             }
             return count
         }

@@ -43,7 +43,7 @@ package struct Tokenizer: Sendable {
             added = try AddedVocabulary(file["added_tokens"], model.vocabulary, normalizer, patterns)
             self.patterns = patterns
         } catch let problem as TokenizerProblem {
-            throw problem.error(path: path)
+            throw problem.at(path: path)
         }
     }
 
@@ -62,7 +62,7 @@ package struct Tokenizer: Sendable {
             let tokens = try text.withUTF8 { try encode($0) }
             return specialTokens == .byTemplate ? postProcessor.apply(to: tokens) : tokens
         } catch let problem as TokenizerProblem {
-            throw problem.error(path: path)
+            throw problem.at(path: path)
         }
     }
 

@@ -34,11 +34,11 @@ package enum BehaviourMetric: String, Sendable, CaseIterable {
     package func check(_ pairs: BehaviourPairs) throws(DataFitError) {
         guard self != .divergence else { return }
         if let pair = pairs.answers.firstIndex(where: \.isEmpty) {
-            throw DataFitError(pairs.name, "pair \(pair) has no answers, which \(rawValue) reads", hint: "--metric kl needs none")
+            throw DataFitError(pairs.name, "pair \(pair) has no answers, which \(rawValue) reads", hint: .useMetrics(["kl"]))
         }
         guard self == .logitDifference, let pair = pairs.wrongAnswers.firstIndex(where: \.isEmpty) else { return }
         throw DataFitError(
-            pairs.name, "pair \(pair) has no wrong answers, which \(rawValue) compares with", hint: "--metric prob, loss and kl need none")
+            pairs.name, "pair \(pair) has no wrong answers, which \(rawValue) compares with", hint: .useMetrics(["prob", "loss", "kl"]))
     }
 
     /// The value of each pair.

@@ -106,7 +106,7 @@ package struct PatchSites: Sendable {
                 found += try matches(pattern, granularity)
             }
         }
-        guard !found.isEmpty else { throw PatchSiteError("--sites leaves no site") }
+        guard !found.isEmpty else { throw PatchSiteError("leaves no site", setting: .sites) }
         try check(found, by: places)
         var seen: Set<String> = []
         return found.filter { seen.insert("\($0.unit.rawValue) \($0.name)").inserted }
@@ -121,7 +121,7 @@ package struct PatchSites: Sendable {
         for part in parts {
             guard let entry = known[part.node] else { throw isOutput(part.site) }
             if places == .position, !entry.hasPositions {
-                throw PatchSiteError("site '\(part.site)' has no positions", expected: "the sites of a model of tokens for --by position")
+                throw PatchSiteError("site '\(part.site)' has no positions", expected: "the sites of a model of tokens")
             }
         }
     }
@@ -210,23 +210,10 @@ package struct PatchSites: Sendable {
     }
 }
 
-/// Why sites cannot be patched. Its description is one line without the checkpoint's path.
-package struct PatchSiteError: Error, Sendable, Equatable, CustomStringConvertible {
-    package let problem: String
-    package let expected: String?
-    /// Sites that were perhaps meant.
-    package let nearest: [String]
+/// Why sites cannot be patched; the caller knows the checkpoint's path.
+package typealias PatchSiteError = Problem
 
-    init(_ problem: String, expected: String? = nil, nearest: [String] = []) {
-        self.problem = problem
-        self.expected = expected
-        self.nearest = nearest
-    }
-
-    package var description: String {
-        var text = problem
-        if let expected { text += ", expected \(expected)" }
-        if !nearest.isEmpty { text += "; the nearest are " + nearest.map { "'\($0)'" }.joined(separator: ", ") }
-        return text.singleLine
-    }
+extension Problem {
+    /// - Parameter nearest: sites that were perhaps meant.
+    fileprivate init(_ what: String, nearest: [String]) { self.init(what, hint: nearest.isEmpty ? nil : .nearest(nearest)) }
 }

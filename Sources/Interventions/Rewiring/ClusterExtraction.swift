@@ -46,9 +46,7 @@ package struct ClusterExtraction: Sendable {
                 for producer in flow.producers { done[producer] = neurons }
                 widths.append(neurons.count)
             } catch {
-                throw RewiringError(
-                    subject: error.subject == subject ? subject : "\(subject): \(error.subject)", error.problem, expected: error.expected,
-                    found: error.found)
+                throw error.subject == subject ? error : error.within(subject)
             }
         }
     }

@@ -24,8 +24,7 @@ package struct ClusterOrder: Sendable {
             do throws(RewiringError) {
                 flow = try NeuronFlow(from: try Rewiring.node(of: layer, in: network), in: network)
             } catch {
-                throw RewiringError(
-                    subject: "layer '\(layer.layer.name)': \(error.subject)", error.problem, expected: error.expected, found: error.found)
+                throw error.within("layer '\(layer.layer.name)'")
             }
             let order = Self.order(layer.clustering.outLabels)
             if let known = orders[layer.node] {

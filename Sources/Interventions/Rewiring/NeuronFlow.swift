@@ -156,29 +156,16 @@ package struct NeuronFlow: Sendable {
     }
 }
 
-/// Why neurons cannot be moved or removed. Its description is one line without the checkpoint's path.
-package struct RewiringError: Error, Sendable, CustomStringConvertible {
-    /// The site or layer that the problem is about, in words.
-    package let subject: String
-    package let problem: String
-    package let expected: String?
-    package let found: String?
+/// Why neurons cannot be moved or removed; the caller knows the checkpoint's path.
+package typealias RewiringError = Problem
 
-    init(site: String, _ problem: String, expected: String? = nil, found: String? = nil) {
-        self.init(subject: "site '\(site)'", problem, expected: expected, found: found)
+extension Problem {
+    init(site: String, _ what: String, expected: String? = nil, found: String? = nil) {
+        self.init(what, subject: "site '\(site)'", expected: expected, found: found)
     }
 
-    init(subject: String, _ problem: String, expected: String? = nil, found: String? = nil) {
-        self.subject = subject
-        self.problem = problem
-        self.expected = expected
-        self.found = found
-    }
-
-    package var description: String {
-        var text = "\(subject): \(problem)"
-        if let expected { text += ", expected \(expected)" }
-        if let found { text += ", found \(found)" }
-        return text.singleLine
+    /// - Parameter subject: the site or layer that the problem is about, in words.
+    init(subject: String, _ what: String, expected: String? = nil, found: String? = nil) {
+        self.init(what, subject: subject, expected: expected, found: found)
     }
 }

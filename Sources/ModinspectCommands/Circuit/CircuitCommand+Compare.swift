@@ -12,14 +12,14 @@ extension CircuitCommand {
         if let first = inputs.first, let kind = first.circuits.first?.kind,
             let other = inputs.first(where: { $0.circuits.contains { $0.kind != kind } })
         {
-            throw LocatedError(description: "\(other.path): holds circuits of another kind, expected \(kind.rawValue) as \(first.path)")
+            throw Problem("holds circuits of another kind", path: other.path, expected: "\(kind.rawValue) as \(first.path)")
         }
         try checkShapes(inputs)
         let total = inputs.reduce(0) { $0 + $1.circuits.count }
         guard (2...Self.mostCompared).contains(total) else {
-            throw LocatedError(
-                description:
-                    "\(files.listed(atMost: 3)): cannot be compared, expected 2 to \(Self.mostCompared) circuits, found \(total)")
+            throw Problem(
+                "cannot be compared", path: files.listed(atMost: 3), expected: "2 to \(Self.mostCompared) circuits",
+                found: "\(total)")
         }
         let report = CircuitComparisonReport(inputs) { file in
             chosenFormat.hasProvenance ? source.sha256(of: [file.content], output) : nil
@@ -48,8 +48,8 @@ extension CircuitCommand {
         for file in inputs {
             for edges in file.circuits.filter({ $0.kind == .edges }).compactMap(\.available) {
                 if let graph, graph.edges != edges {
-                    throw CircuitFileError(
-                        path: file.path, problem: "holds circuits of another graph than \(graph.path)", expected: "\(graph.edges) edges",
+                    throw Problem(
+                        file: file.path, problem: "holds circuits of another graph than \(graph.path)", expected: "\(graph.edges) edges",
                         found: "\(edges)")
                 }
                 graph = (edges, file.path)
@@ -60,8 +60,8 @@ extension CircuitCommand {
                     continue
                 }
                 if other.shape != shape {
-                    throw CircuitFileError(
-                        path: file.path, problem: "tensor '\(name)': has another shape than in \(other.path)",
+                    throw Problem(
+                        file: file.path, problem: "tensor '\(name)': has another shape than in \(other.path)",
                         expected: InfoText.shape(other.shape), found: InfoText.shape(shape))
                 }
             }

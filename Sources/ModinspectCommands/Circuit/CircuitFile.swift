@@ -34,7 +34,7 @@ struct CircuitFile {
                 path == "-"
                 ? try ByteRegion.standardInput(isKnown: Self.isKnown) : try ByteRegion.contents(path: path, isKnown: Self.isKnown)
         } catch {
-            throw CircuitFileError(path: path, problem: "\(error)")
+            throw Problem(file: path, problem: "\(error)")
         }
         let head = content.bytes(0..<min(content.count, ByteRegion.headLength)) ?? []
         if Self.isJSON(head) {
@@ -42,10 +42,10 @@ struct CircuitFile {
         } else if Self.isKnown(head) {
             circuits = try Self.masks(content, path: path)
         } else {
-            throw CircuitFileError(
-                path: path, problem: "holds no circuits", expected: "the json or jsonl of modinspect circuit, or the npz of its --masks")
+            throw Problem(
+                file: path, problem: "holds no circuits", expected: "the json or jsonl of modinspect circuit, or the npz of its --masks")
         }
-        guard !circuits.isEmpty else { throw CircuitFileError(path: path, problem: "holds no circuits", expected: "at least one") }
+        guard !circuits.isEmpty else { throw Problem(file: path, problem: "holds no circuits", expected: "at least one") }
     }
 
     private static func isJSON(_ head: [UInt8]) -> Bool { head.first { ![32, 9, 10, 13].contains($0) } == UInt8(ascii: "{") }
@@ -93,8 +93,8 @@ struct CircuitFile {
             entries = try data.split(separator: 10).enumerated().compactMap { place, line in
                 if line.allSatisfy({ [32, 9, 13].contains($0) }) { return nil }
                 guard let entry = try? JSONDecoder().decode(Entry.self, from: Data(line)) else {
-                    throw CircuitFileError(
-                        path: path, problem: "line \(place + 1) holds no circuit", expected: "the json or jsonl of modinspect circuit")
+                    throw Problem(
+                        file: path, problem: "line \(place + 1) holds no circuit", expected: "the json or jsonl of modinspect circuit")
                 }
                 try check(entry.schema, path)
                 return entry
@@ -107,11 +107,11 @@ struct CircuitFile {
                     available: entry.edgeCount)
             }
             guard let layers = entry.layers else {
-                throw CircuitFileError(path: path, problem: "circuit \(place) has neither weights nor edges")
+                throw Problem(file: path, problem: "circuit \(place) has neither weights nor edges")
             }
             if let layer = layers.first(where: { $0.places.contains { $0 < 0 || $0 >= 1 << 40 } }) {
-                throw CircuitFileError(
-                    path: path, problem: "circuit \(place) has a weight that '\(layer.layer)' cannot have", expected: "places from 0 on")
+                throw Problem(
+                    file: path, problem: "circuit \(place) has a weight that '\(layer.layer)' cannot have", expected: "places from 0 on")
             }
             return Circuit(
                 label: entry.label, kind: .weights, groups: layers.map { ($0.layer, $0.places) }, available: entry.weights,
@@ -121,8 +121,8 @@ struct CircuitFile {
 
     private static func check(_ schema: String?, _ path: String) throws {
         guard schema == CircuitSetting.schema || schema == EdgeReport.schema else {
-            throw CircuitFileError(
-                path: path, problem: "holds something else than circuits", expected: CircuitSetting.schema, found: schema)
+            throw Problem(
+                file: path, problem: "holds something else than circuits", expected: CircuitSetting.schema, found: schema)
         }
     }
 
@@ -131,8 +131,8 @@ struct CircuitFile {
         var circuits: [(folder: String, groups: [(name: String, elements: [Int])], shapes: [String: [Int]])] = []
         for tensor in try Checkpoint.open(content, path: path).tensors {
             guard [.bool, .u8, .i8].contains(tensor.dtype) else {
-                throw CircuitFileError(
-                    path: path, problem: "array '\(tensor.name)' is no mask", expected: "bool, u8 or i8", found: tensor.dtype.rawValue)
+                throw Problem(
+                    file: path, problem: "array '\(tensor.name)' is no mask", expected: "bool, u8 or i8", found: tensor.dtype.rawValue)
             }
             let parts = tensor.name.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             let folder = parts.count == 2 ? parts[0] : ""
@@ -145,21 +145,5 @@ struct CircuitFile {
             circuits[place].shapes[parts[parts.count - 1]] = tensor.shape
         }
         return circuits.map { Circuit(label: Int($0.folder), kind: .weights, groups: $0.groups, available: nil, shapes: $0.shapes) }
-    }
-}
-
-/// Why a file of circuits cannot be used. Its description is one line.
-struct CircuitFileError: Error, CustomStringConvertible {
-    let path: String
-    let problem: String
-    var expected: String?
-    var found: String?
-
-    var description: String {
-        var text = path == "-" ? "standard input: " : path + ": "
-        text += problem
-        if let expected { text += ", expected \(expected)" }
-        if let found { text += ", found \(found)" }
-        return text.singleLine
     }
 }

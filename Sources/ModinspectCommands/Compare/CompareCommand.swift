@@ -2,6 +2,7 @@ import Archives
 import ArgumentParser
 import Checkpoints
 import Modularity
+import Text
 
 struct CompareCommand: FileCommand {
     static let configuration = CommandConfiguration(
@@ -157,7 +158,7 @@ struct CompareCommand: FileCommand {
         }
         let match = LayerMatch(candidates(before), candidates(after))
         guard !match.pairs.isEmpty else {
-            throw ClusterFileError(path: b, problem: "has no layer in common with \(a)", expected: match.expected, found: match.found)
+            throw Problem(file: b, problem: "has no layer in common with \(a)", expected: match.expected, found: match.found)
         }
         match.note(to: output.diagnostics, a: a, b: b)
         let compared = match.pairs.map { pair in

@@ -19,7 +19,7 @@ enum ComparedInput {
         do {
             content = try path == "-" ? .standardInput() : .contents(path: path, limit: 64 << 30)
         } catch {
-            throw CheckpointError(path: path, error)
+            throw error.at(path: path)
         }
         if Self.isClusters(content, path: path) {
             self = .clusters(try ClusterFile(path: path, content: content), content: content)

@@ -43,7 +43,7 @@ final class Finetuning {
             let dataset = try model.dataset(options, seed: seed)
             guard dataset.count > 0 else { throw DataFitError(dataset.name, "has no samples") }
             guard dataset.targets.areKnown else {
-                throw DataFitError(dataset.name, "has no answers to learn from", hint: "--labels FILE gives them")
+                throw DataFitError(dataset.name, "has no answers to learn from", hint: .words("--labels FILE gives them"))
             }
             return try SampleBatches(dataset, for: model.network)
         }
@@ -96,7 +96,7 @@ final class Finetuning {
                 do {
                     try trainer.restore(state) { model.catalog[$0] }
                 } catch let error as TrainingError {
-                    throw RunStateError(description: "\(file.path): \(error)")
+                    throw error.at(path: file.path)
                 }
                 kept = trainer.step
                 diagnostics.note("\(file.path): going on after step \(trainer.step) of \(steps)")
@@ -154,10 +154,11 @@ final class Finetuning {
         counted = (Progress.now(), 0)
         do {
             return try run.run(trainer)
-        } catch let error as TrainingError {
+        } catch var error as TrainingError {
             try log?.flush()
             guard let file, file.exists, let kept = try? file.state() else { throw error }
-            throw LocatedError(description: "\(error); the state after step \(kept.step) is kept in \(file.path)")
+            error.hint = "the state after step \(kept.step) is kept in \(file.path)"
+            throw error
         }
     }
 

@@ -12,13 +12,13 @@ struct RunStateFile {
 
     /// The state that is kept; nil where there is none.
     ///
-    /// - Throws: ``RunStateError`` for a file that is something else.
+    /// - Throws: ``Problem`` for a file that is something else.
     func state() throws -> TrainingState? {
         guard exists else { return nil }
         do {
             return try TrainingState(Checkpoint.open(path))
         } catch let error as TrainingError {
-            throw RunStateError(description: "\(path): \(error)")
+            throw error.at(path: path)
         }
     }
 
@@ -32,16 +32,11 @@ struct RunStateFile {
     /// The run is over.
     func remove() { unlink(path) }
 
-    /// - Throws: ``RunStateError`` that names every option that the state's run had otherwise.
+    /// - Throws: ``Problem`` that names every option that the state's run had otherwise.
     func checkOptions(of state: TrainingState, against options: [String: String]) throws {
         let differences = state.differences(from: options)
         guard !differences.isEmpty else { return }
         let words = differences.map { name, kept, given in "\(name) was \(kept ?? "not given") and is \(given ?? "not given")" }
-        throw RunStateError(description: ("\(path): the run was begun with other options: " + words.joined(separator: ", ")).singleLine)
+        throw Problem("the run was begun with other options: " + words.joined(separator: ", "), path: path)
     }
-}
-
-/// Why a run cannot go on from what was saved. Its description is one line that begins with the file's path.
-struct RunStateError: Error, CustomStringConvertible {
-    let description: String
 }

@@ -1,5 +1,6 @@
 import Checkpoints
 import Networks
+import Text
 
 /// What `info` says of several checkpoints, as one json document.
 struct InfoReport: Encodable {
@@ -132,10 +133,9 @@ extension CheckpointInfo {
                 model.architecture?.description, model.source?.rawValue,
                 sites.map { SiteInfo(site: $0.site, operation: $0.operation, neurons: $0.neurons) }, nil
             )
-        } catch let error as ModelError {
+        } catch var error as Problem {
             if given != nil { throw error }
-            return (nil, nil, [], error.error.summary)
-        } catch let error as NetworkError {
+            error.path = nil
             return (nil, nil, [], error.summary)
         }
     }

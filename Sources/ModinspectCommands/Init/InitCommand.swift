@@ -2,6 +2,7 @@ import Archives
 import ArgumentParser
 import Checkpoints
 import Networks
+import Text
 
 struct InitCommand: FileCommand {
     static let configuration = CommandConfiguration(
@@ -52,8 +53,8 @@ struct InitCommand: FileCommand {
         }
         do {
             _ = try writtenBlueprint()
-        } catch let error as NetworkError {
-            throw ValidationError("\(error)")
+        } catch let error as Problem {
+            throw ValidationError(OptionNames.line(of: error))
         }
     }
 
@@ -66,10 +67,8 @@ struct InitCommand: FileCommand {
         let blueprint: Blueprint
         do {
             blueprint = try Blueprint.languageModel(try ByteRegion.contents(path: spec))
-        } catch let error as ArchiveError {
-            throw LocatedError(description: "\(spec): \(error)")
-        } catch let error as NetworkError {
-            throw LocatedError(description: "\(spec): \(error)")
+        } catch let error as Problem {
+            throw error.at(path: spec)
         }
         try write(blueprint, files: try CheckpointDraft.files(beside: spec), to: target)
     }

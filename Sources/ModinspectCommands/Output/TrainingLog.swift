@@ -49,7 +49,7 @@ final class TrainingLog {
         do {
             content = try ByteRegion.contents(path: path)
         } catch {
-            throw LocatedError(description: "\(path): \(error)")
+            throw error.at(path: path)
         }
         let kept = content.withUnsafeBytes { bytes -> [UInt8] in
             var (kept, start): ([UInt8], Int) = ([], 0)

@@ -16,12 +16,12 @@ struct NarrowedConfiguration {
     }
 
     /// - Parameter widths: the neurons that each changed MLP has left.
-    /// - Throws: ``LocatedError`` where the blocks would differ.
+    /// - Throws: ``Problem`` where the blocks would differ.
     func narrowed(to widths: [Int]) throws -> ByteRegion {
         guard let width = widths.first, widths.allSatisfy({ $0 == width }), widths.count == sizes.blocks || width == sizes.width else {
-            throw LocatedError(
-                description: "config.json gives all blocks one width, expected as many neurons in each of \(sizes.blocks) blocks, found "
-                    + widths.map(String.init).listed())
+            throw Problem(
+                "config.json gives all blocks one width", expected: "as many neurons in each of \(sizes.blocks) blocks",
+                found: widths.map(String.init).listed())
         }
         var bytes = Array(text.utf8)
         let values = JSONMembers.values(of: sizes.key, in: bytes)

@@ -20,21 +20,16 @@ final class CheckpointRun {
             } catch let error as OutputError {
                 throw error
             } catch {
-                diagnostics.failure(Self.description(of: error, path: path))
+                diagnostics.failure(OptionNames.line(of: Self.located(error, path)))
                 hasFailed = true
             }
         }
     }
 
-    /// An error in one line. Those that are about weights alone do not know the checkpoint that the weights are from.
-    private static func description(of error: any Error, path: String) -> String {
-        switch error {
-        case is CheckpointError, is CircuitFileError, is ClusterFileError, is ModelError, is DatasetError, is TokenizerError,
-            is RunStateError:
-            "\(error)"
-        case ModularityError.nonFinite(let layer, _, _): "\(path): \(error); --layers '!\(layer)' leaves it out".singleLine
-        default: "\(path): \(error)"
-        }
+    /// An error with the checkpoint's path; those that are about weights alone do not know the checkpoint that the weights are from.
+    private static func located(_ error: any Error, _ path: String) -> any Error {
+        if let error = error as? any ProblemConvertible { return error.asProblem.at(path: path) }
+        return LocatedError(description: "\(path): \(error)")
     }
 
     /// What `body` returns. What it throws becomes an error that names the checkpoint, but where the result cannot be written.
@@ -44,7 +39,7 @@ final class CheckpointRun {
         } catch let error as OutputError {
             throw error
         } catch {
-            throw LocatedError(description: description(of: error, path: path))
+            throw located(error, path)
         }
     }
 

@@ -33,7 +33,7 @@ struct ClusterFile {
                 path == "-"
                 ? try ByteRegion.standardInput(isKnown: Self.isKnown) : try ByteRegion.contents(path: path, isKnown: Self.isKnown)
         } catch {
-            throw ClusterFileError(path: path, problem: "\(error)")
+            throw Problem(file: path, problem: "\(error)")
         }
         try self.init(path: path, content: region)
     }
@@ -47,7 +47,7 @@ struct ClusterFile {
     init(path: String, content: ByteRegion) throws {
         self.path = path
         let first = content.withUnsafeBytes { bytes in bytes.first { ![32, 9, 10, 13].contains($0) } }
-        guard let first else { throw ClusterFileError(path: path, problem: "is empty", expected: "the clusters of at least one layer") }
+        guard let first else { throw Problem(file: path, problem: "is empty", expected: "the clusters of at least one layer") }
         if first == UInt8(ascii: "{") {
             layers = try ClusterJSON.layers(content, path: path)
         } else {
@@ -55,20 +55,20 @@ struct ClusterFile {
         }
         var names: Set<String> = []
         for layer in layers where !names.insert(layer.name).inserted {
-            throw ClusterFileError(path: path, layer: layer.name, problem: "has its clusters twice")
+            throw Problem(file: path, layer: layer.name, problem: "has its clusters twice")
         }
-        guard !layers.isEmpty else { throw ClusterFileError(path: path, problem: "has no clusters") }
+        guard !layers.isEmpty else { throw Problem(file: path, problem: "has no clusters") }
     }
 
     /// The labels of all the file's layers by the checkpoint's names, which may differ as ``NamePairing`` allows.
     ///
-    /// - Throws: ``ClusterFileError`` for a layer that the checkpoint lacks, a neuron that is missing, named twice or not there.
+    /// - Throws: ``Problem`` for a layer that the checkpoint lacks, a neuron that is missing, named twice or not there.
     func clusterings(for catalog: LayerCatalog) throws -> [String: LayerClustering] {
         var clusterings: [String: LayerClustering] = [:]
         let partners = NamePairing(layers.map(\.name), catalog.layers.map(\.name)).partners
         for (layer, partner) in zip(layers, partners) {
             guard let weights = partner.map({ catalog.layers[$0] }) else {
-                throw ClusterFileError(path: path, layer: layer.name, problem: "is no weight matrix of the checkpoint")
+                throw Problem(file: path, layer: layer.name, problem: "is no weight matrix of the checkpoint")
             }
             let out = try labels(layer.out, side: "out", count: weights.outNeurons, layer: layer.name)
             let input = try labels(layer.in, side: "in", count: weights.inNeurons, layer: layer.name)
@@ -81,8 +81,8 @@ struct ClusterFile {
 
     /// The labels of all the file's layers in its order, each side as long as the file has it.
     ///
-    /// - Throws: ``ClusterFileError`` for a neuron that is missing or named twice.
-    func clusterings() throws(ClusterFileError) -> [LayerClustering] {
+    /// - Throws: ``Problem`` for a neuron that is missing or named twice.
+    func clusterings() throws(Problem) -> [LayerClustering] {
         var clusterings: [LayerClustering] = []
         for layer in layers {
             let out = try labels(layer.out, side: "out", count: layer.out.neurons.count, layer: layer.name)
@@ -94,9 +94,9 @@ struct ClusterFile {
         return clusterings
     }
 
-    private func labels(_ side: Side, side name: String, count: Int, layer: String) throws(ClusterFileError) -> Labels {
-        func failure(_ problem: String, expected: String? = nil, found: String? = nil) -> ClusterFileError {
-            ClusterFileError(path: path, layer: layer, problem: problem, expected: expected, found: found)
+    private func labels(_ side: Side, side name: String, count: Int, layer: String) throws(Problem) -> Labels {
+        func failure(_ problem: String, expected: String? = nil, found: String? = nil) -> Problem {
+            Problem(file: path, layer: layer, problem: problem, expected: expected, found: found)
         }
         // Memory grows with what the file names, not with the neurons that the checkpoint claims.
         var seen: Set<Int> = []
@@ -117,23 +117,5 @@ struct ClusterFile {
         var values = [Int](repeating: 0, count: count)
         for (index, label) in side.neurons { values[index] = label }
         return Labels(values)
-    }
-}
-
-/// Why a file of clusters cannot be used. Its description is one line.
-struct ClusterFileError: Error, CustomStringConvertible {
-    let path: String
-    var layer: String?
-    let problem: String
-    var expected: String?
-    var found: String?
-
-    var description: String {
-        var text = path == "-" ? "standard input: " : path + ": "
-        if let layer { text += "layer '\(layer)' " }
-        text += problem
-        if let expected { text += ", expected \(expected)" }
-        if let found { text += ", found \(found)" }
-        return text.singleLine
     }
 }

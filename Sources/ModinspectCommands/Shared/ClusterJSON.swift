@@ -1,5 +1,6 @@
 import Archives
 import FoundationEssentials
+import Text
 
 /// Clusters as `cluster` writes them in json, one document, and in jsonl, one line a layer.
 enum ClusterJSON {
@@ -32,8 +33,8 @@ enum ClusterJSON {
         }
         return try entries.map { entry in
             if let k = entry.k, !(0...ClusterCounts.largest).contains(k) {
-                throw ClusterFileError(
-                    path: path, layer: entry.layer, problem: "has an impossible number of clusters",
+                throw Problem(
+                    file: path, layer: entry.layer, problem: "has an impossible number of clusters",
                     expected: "0 to \(ClusterCounts.largest)",
                     found: "\(k)")
             }
@@ -51,20 +52,20 @@ enum ClusterJSON {
             do {
                 try check(try JSONDecoder().decode(Line.self, from: Data(line)).schema, path)
                 entries.append(try JSONDecoder().decode(Entry.self, from: Data(line)))
-            } catch let error as ClusterFileError {
+            } catch let error as Problem {
                 throw error
             } catch {
-                throw ClusterFileError(
-                    path: path, problem: "line \(place + 1) holds no clusters",
+                throw Problem(
+                    file: path, problem: "line \(place + 1) holds no clusters",
                     expected: "the json, jsonl or tsv of modinspect cluster", found: words(error))
             }
         }
         return entries
     }
 
-    private static func check(_ schema: String?, _ path: String) throws(ClusterFileError) {
+    private static func check(_ schema: String?, _ path: String) throws(Problem) {
         if let schema, schema != ClusterSetting.schema {
-            throw ClusterFileError(path: path, problem: "has another schema", expected: ClusterSetting.schema, found: "'\(schema)'")
+            throw Problem(file: path, problem: "has another schema", expected: ClusterSetting.schema, found: "'\(schema)'")
         }
     }
 

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// Clusters as rows: `layer  side  index  cluster`, in any order.
 enum ClusterTSV {
@@ -19,8 +20,8 @@ enum ClusterTSV {
                 let stop = end > start && bytes[end - 1] == 13 ? end - 1 : end
                 if number == 1 {
                     guard bytes[start..<stop].elementsEqual(header.utf8) else {
-                        throw ClusterFileError(
-                            path: path, problem: "the first line is no header of clusters",
+                        throw Problem(
+                            file: path, problem: "the first line is no header of clusters",
                             expected: "layer, side, index, cluster between tabs",
                             found: "'\(String(decoding: bytes[start..<min(stop, start + 60)], as: UTF8.self))'")
                     }
@@ -29,8 +30,8 @@ enum ClusterTSV {
                 if start == stop { continue }
                 let fields = fields(bytes, start..<stop)
                 guard fields.count == 4 else {
-                    throw ClusterFileError(
-                        path: path, problem: "line \(number) is no row of clusters", expected: "4 fields", found: "\(fields.count)")
+                    throw Problem(
+                        file: path, problem: "line \(number) is no row of clusters", expected: "4 fields", found: "\(fields.count)")
                 }
                 let place: Int
                 if let last = lastName, bytes[last.bytes].elementsEqual(bytes[fields[0]]) {
@@ -45,15 +46,15 @@ enum ClusterTSV {
                     lastName = (fields[0], place)
                 }
                 guard let index = integer(bytes[fields[2]]), index >= 0, let label = integer(bytes[fields[3]]) else {
-                    throw ClusterFileError(path: path, problem: "line \(number) has an index or a cluster that is no whole number")
+                    throw Problem(file: path, problem: "line \(number) has an index or a cluster that is no whole number")
                 }
                 if bytes[fields[1]].elementsEqual("out".utf8) {
                     layers[place].out.neurons.append((index, label))
                 } else if bytes[fields[1]].elementsEqual("in".utf8) {
                     layers[place].in.neurons.append((index, label))
                 } else {
-                    throw ClusterFileError(
-                        path: path, problem: "line \(number) has an unknown side", expected: "out or in",
+                    throw Problem(
+                        file: path, problem: "line \(number) has an unknown side", expected: "out or in",
                         found: "'\(String(decoding: bytes[fields[1]].prefix(40), as: UTF8.self))'")
                 }
             }

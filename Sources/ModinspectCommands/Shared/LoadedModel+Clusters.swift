@@ -1,11 +1,12 @@
 import Checkpoints
 import Interventions
 import Modularity
+import Text
 
 extension LoadedModel {
     /// The layers of a file of clusters, or those of them that --layers names.
     ///
-    /// - Throws: ``ClusterFileError`` where the file does not fit the checkpoint, ``AblationError`` where the clusters do not partition a layer.
+    /// - Throws: ``Problem`` where the file does not fit the checkpoint, ``AblationError`` where the clusters do not partition a layer.
     func clusteredLayers(_ given: ClusterFile, _ layers: LayerOptions) throws -> [AblatedLayer] {
         let clusterings = try given.clusterings(for: catalog)
         return try clusteredLayers(given, layers, clusterings: clusterings).map { layer in
@@ -21,7 +22,7 @@ extension LoadedModel {
         if layers.patterns.isEmpty { return catalog.layers.filter { clusterings[$0.name] != nil } }
         let chosen = try layers.select(from: catalog, path: checkpoint.path)
         if let missing = chosen.first(where: { clusterings[$0.name] == nil }) {
-            throw ClusterFileError(path: given.path, layer: missing.name, problem: "is not in the file")
+            throw Problem(file: given.path, layer: missing.name, problem: "is not in the file")
         }
         return chosen
     }

@@ -14,7 +14,7 @@ struct LoadedModel {
     let source: Chain.Source?
 
     /// - Parameter catalog: the checkpoint's, where it was made before.
-    /// - Throws: ``ModelError`` that names the checkpoint.
+    /// - Throws: ``Problem`` that names the checkpoint.
     init(_ checkpoint: Checkpoint, architecture given: Architecture?, catalog known: LayerCatalog? = nil) throws {
         self.checkpoint = checkpoint
         catalog = known ?? LayerCatalog(checkpoint)
@@ -30,7 +30,7 @@ struct LoadedModel {
             self.architecture = architecture
             self.source = source
         } catch {
-            throw ModelError(path: checkpoint.path, error)
+            throw error.at(path: checkpoint.path)
         }
     }
 
@@ -46,12 +46,12 @@ struct LoadedModel {
         }
     }
 
-    /// - Throws: ``ModelError`` where the parameters do not fit into memory.
+    /// - Throws: ``Problem`` where the parameters do not fit into memory.
     func checkMemory() throws {
         do {
             try network.values.checkMemory()
         } catch {
-            throw ModelError(path: checkpoint.path, error)
+            throw error.at(path: checkpoint.path)
         }
     }
 
@@ -89,25 +89,12 @@ struct LoadedModel {
 
     /// The data in batches that the network takes.
     ///
-    /// - Throws: ``ModelError`` where the model does not fit into memory, ``DataFitError`` where the data does not fit the model.
+    /// - Throws: ``Problem`` where the model does not fit into memory, ``DataFitError`` where the data does not fit the model.
     func batches(_ options: DataOptions, seed: UInt64) throws -> SampleBatches {
         try checkMemory()
         let dataset = try dataset(options.source, seed: seed)
         return try SampleBatches(dataset, for: network, batchSize: options.batchSize)
     }
-}
-
-/// Why a checkpoint cannot be run. Its description is one line that begins with the checkpoint's path.
-struct ModelError: Error, CustomStringConvertible {
-    let path: String
-    let error: NetworkError
-
-    init(path: String, _ error: NetworkError) {
-        self.path = path
-        self.error = error
-    }
-
-    var description: String { "\(path): \(error)" }
 }
 
 extension Diagnostics {

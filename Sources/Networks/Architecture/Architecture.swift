@@ -42,7 +42,7 @@ package struct Architecture: Sendable, Equatable, CustomStringConvertible {
     /// - Throws: ``NetworkError`` for a text that is no such list.
     package init(_ text: String) throws(NetworkError) {
         func failure(_ problem: String, found: Substring? = nil) -> NetworkError {
-            NetworkError(problem, subject: "--arch", found: found.map { "'\($0)'" })
+            NetworkError(problem, setting: .architecture, found: found.map { "'\($0)'" })
         }
         guard text.utf8.count <= 1 << 16 else { throw failure("is too long") }
         var elements: [Element] = []
@@ -88,7 +88,7 @@ struct SettingsReader {
     init(_ element: Architecture.Element) { self.element = element }
 
     private func failure(_ problem: String, expected: String? = nil, found: String? = nil) -> NetworkError {
-        NetworkError(problem, subject: "--arch: '\(element)'", expected: expected, found: found)
+        NetworkError(problem, setting: .architecture, subject: "'\(element)'", expected: expected, found: found)
     }
 
     /// The value of the setting called `name`, or of the next unnamed one where `isPositional`.

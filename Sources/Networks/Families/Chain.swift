@@ -25,16 +25,15 @@ package enum Chain {
         if let kept = try kept(in: checkpoint) { return (kept, .archive) }
         guard catalog.family == .chain else {
             throw NetworkError(
-                "is of no family that can be run", found: "\(catalog.family.name)",
-                hint: "--arch 'fc1,relu,fc2' describes a plain chain of its modules")
+                "is of no family that can be run", found: "\(catalog.family.name)", hint: .describeChain)
         }
         var elements: [Architecture.Element] = []
         let layers = catalog.weightMatrices
         for layer in layers {
             guard case .asStored = layer.layout, layer.tensor.shape.count == 2, layer.name.hasSuffix(".weight") else {
                 throw NetworkError(
-                    "is not linear, needs --arch", subject: "tensor '\(layer.name)'",
-                    hint: "'conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2' would name modules and what lies between them")
+                    "is not linear, and no architecture is given", subject: "tensor '\(layer.name)'",
+                    hint: .describeImages)
             }
             if !elements.isEmpty { elements.append(.init("relu")) }
             elements.append(.init(String(layer.name.dropLast(".weight".count))))
@@ -88,7 +87,7 @@ private struct ChainBuilder {
         guard let operation = try ChainOperations.operation(element) else {
             let names = modules.names.filter { !$0.isEmpty }.listed()
             throw NetworkError(
-                "is neither a module of the checkpoint nor an operation", subject: "--arch: '\(element.name)'",
+                "is neither a module of the checkpoint nor an operation", setting: .architecture, subject: "'\(element.name)'",
                 expected: "one of the modules \(names), or \(ChainOperations.names.joined(separator: ", "))")
         }
         leading.pass(operation)
@@ -114,17 +113,18 @@ private struct ChainBuilder {
     private mutating func add(
         module name: String, _ tensors: [String: TensorRecord], _ element: Architecture.Element
     ) throws(NetworkError) {
-        let subject = "--arch: '\(element.name)'"
-        guard used.insert(name).inserted else { throw NetworkError("names a module twice", subject: subject) }
+        let subject = "'\(element.name)'"
+        guard used.insert(name).inserted else { throw NetworkError("names a module twice", setting: .architecture, subject: subject) }
         func parameter(_ part: String, _ shape: [Int]) throws(NetworkError) -> ParameterID {
             try builder.parameter(name + "." + part, shape: shape)
         }
         guard let weight = tensors["weight"] ?? tensors["running_mean"] else {
-            throw NetworkError("has no weight", subject: subject, found: tensors.keys.sorted().listed())
+            throw NetworkError("has no weight", setting: .architecture, subject: subject, found: tensors.keys.sorted().listed())
         }
         guard weight.dtype.isFloatingPoint, !weight.shape.contains(0) else {
             throw NetworkError(
-                "has a weight that is not made of numbers", subject: subject, found: "\(weight.dtype.rawValue) \(words(weight.shape))")
+                "has a weight that is not made of numbers", setting: .architecture, subject: subject,
+                found: "\(weight.dtype.rawValue) \(words(weight.shape))")
         }
         let shape = weight.shape
         var settings = SettingsReader(element)
@@ -137,7 +137,8 @@ private struct ChainBuilder {
             if tensors["weight"] != nil { parameters.append(try parameter("weight", [channels])) }
             if tensors["bias"] != nil { parameters.append(try parameter("bias", [channels])) }
             if tensors["running_mean"] != nil {
-                operation = try ChainOperations.batchNorm(&settings, parameterCount: parameters.count, subject: subject)
+                operation = try ChainOperations.batchNorm(
+                    &settings, parameterCount: parameters.count, subject: subject)
                 parameters += [try parameter("running_mean", [channels]), try parameter("running_var", [channels])]
             } else {
                 operation = try ChainOperations.layerNorm(&settings)
@@ -155,7 +156,7 @@ private struct ChainBuilder {
             width = shape[0]
         default:
             throw NetworkError(
-                "has a weight of a shape that no layer of a chain has", subject: subject,
+                "has a weight of a shape that no layer of a chain has", setting: .architecture, subject: subject,
                 expected: "a linear layer, a convolution of images or a norm",
                 found: words(shape))
         }
@@ -179,9 +180,10 @@ private struct ChainBuilder {
         for name in modules.names where !used.contains(name) {
             guard let tensors = modules[name]?.tensors, tensors.values.contains(where: { $0.dtype.isFloatingPoint }) else { continue }
             throw NetworkError(
-                "leaves out a module of the checkpoint", subject: "--arch", expected: "'\(name.isEmpty ? tensors.keys.sorted()[0] : name)'")
+                "leaves out a module of the checkpoint", setting: .architecture,
+                expected: "'\(name.isEmpty ? tensors.keys.sorted()[0] : name)'")
         }
-        guard let width, !input.isEmpty else { throw NetworkError("has no layer with weights", subject: "--arch") }
+        guard let width, !input.isEmpty else { throw NetworkError("has no layer with weights", setting: .architecture) }
         return builder.network(input: .values(shape: input), output: last, outputWidth: width) { $0.hasSuffix("num_batches_tracked") }
     }
 }

@@ -59,7 +59,7 @@ enum ChainOperations {
     static func batchNorm(_ settings: inout SettingsReader, parameterCount: Int, subject: String) throws(NetworkError) -> any LayerOperation
     {
         guard parameterCount == 0 || parameterCount == 2 else {
-            throw NetworkError("has one of weight and bias", subject: subject, expected: "both or none")
+            throw NetworkError("has one of weight and bias", setting: .architecture, subject: subject, expected: "both or none")
         }
         return BatchNorm(
             epsilon: try settings.real("eps", default: 1e-5), momentum: try settings.real("momentum", default: 0.1))

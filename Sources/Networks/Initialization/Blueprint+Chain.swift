@@ -32,9 +32,11 @@ extension Blueprint {
         do throws(NetworkError) {
             return try chain(input: shape, Architecture(String(parts[1])).elements)
         } catch {
-            // The same words are read from the option --arch.
-            let subject = error.subject.map { $0.hasPrefix("--arch") ? "cnn" + $0.dropFirst("--arch".count) : $0 }
-            throw NetworkError(error.problem, subject: subject, expected: error.expected, found: error.found, hint: error.hint)
+            guard error.setting == .architecture else { throw error }
+            // The same words are read where an architecture is given for a checkpoint.
+            var problem = error.within("cnn")
+            problem.setting = nil
+            throw problem
         }
     }
 
@@ -73,7 +75,7 @@ private struct ChainBlueprintBuilder {
         default:
             guard let operation = try ChainOperations.operation(element) else {
                 throw NetworkError(
-                    "is neither a module nor an operation", subject: "--arch: '\(element.name)'",
+                    "is neither a module nor an operation", setting: .architecture, subject: "'\(element.name)'",
                     expected:
                         "a name that begins with \(Self.modules.joined(separator: ", ")), or \(ChainOperations.names.joined(separator: ", "))"
                 )
@@ -93,7 +95,8 @@ private struct ChainBlueprintBuilder {
         try settings.end()
         guard shape.count == 3, shape[0] % groups == 0, out % groups == 0 else {
             throw NetworkError(
-                "cannot read this shape", subject: "--arch: '\(element)'", expected: "images with channels in \(groups) groups",
+                "cannot read this shape", setting: .architecture, subject: "'\(element)'",
+                expected: "images with channels in \(groups) groups",
                 found: words(shape))
         }
         let weight = [out, shape[0] / groups, kernel.0, kernel.1]
@@ -109,7 +112,8 @@ private struct ChainBlueprintBuilder {
         try settings.end()
         guard shape.count == 1 else {
             throw NetworkError(
-                "cannot read this shape", subject: "--arch: '\(element)'", expected: "a flatten before it", found: words(shape))
+                "cannot read this shape", setting: .architecture, subject: "'\(element)'", expected: "a flatten before it",
+                found: words(shape))
         }
         try addModule(element.name, weight: [out, shape[0]], fanIn: shape[0], hasBias: hasBias)
         shape = [out]
@@ -120,7 +124,7 @@ private struct ChainBlueprintBuilder {
         var settings = SettingsReader(element)
         let operation =
             isBatch
-            ? try ChainOperations.batchNorm(&settings, parameterCount: 2, subject: "--arch: '\(element)'")
+            ? try ChainOperations.batchNorm(&settings, parameterCount: 2, subject: "'\(element)'")
             : try ChainOperations.layerNorm(&settings)
         try settings.end()
         let width = isBatch ? shape[0] : shape[shape.count - 1]
@@ -153,7 +157,8 @@ private struct ChainBlueprintBuilder {
         do throws(ShapeProblem) {
             return Array(try operation.outputShape(inputs: [[1] + shape], parameters: parameters, batch: .values([1] + shape)).dropFirst())
         } catch {
-            throw NetworkError(error.problem, subject: "--arch: '\(element)'", expected: error.expected, found: error.found)
+            throw NetworkError(
+                error.what, setting: .architecture, subject: "'\(element)'", expected: error.expected, found: error.found)
         }
     }
 }

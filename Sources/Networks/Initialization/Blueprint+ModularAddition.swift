@@ -1,3 +1,5 @@
+import Text
+
 /// The sizes of a Grokking repository's transformer; the repository's own where nothing else is said.
 package struct ModularAdditionSizes: Sendable, Equatable {
     package var width = 128
@@ -15,19 +17,21 @@ extension Blueprint {
     ///
     /// - Throws: ``NetworkError`` where the heads do not divide the width, and for absurd sizes.
     package static func modularAddition(modulus: Int, _ sizes: ModularAdditionSizes) throws(NetworkError) -> Blueprint {
-        let all = [
-            ("the modulus", modulus, 2), ("--d-model", sizes.width, 1), ("--heads", sizes.heads, 1), ("--d-mlp", sizes.neurons, 1),
-            ("--layers", sizes.blocks, 1),
+        let all: [(name: String?, setting: Setting?, size: Int, least: Int)] = [
+            ("the modulus", nil, modulus, 2), (nil, .width, sizes.width, 1), (nil, .headCount, sizes.heads, 1),
+            (nil, .neuronCount, sizes.neurons, 1), (nil, .blockCount, sizes.blocks, 1),
         ]
-        for (name, size, least) in all where !(least...1 << 20).contains(size) {
-            throw NetworkError("cannot be used", subject: name, expected: "a number from \(least) to \(1 << 20)", found: "\(size)")
+        for (name, setting, size, least) in all where !(least...1 << 20).contains(size) {
+            throw NetworkError(
+                "cannot be used", setting: setting, subject: name, expected: "a number from \(least) to \(1 << 20)", found: "\(size)")
         }
         guard sizes.blocks <= 1000 else {
-            throw NetworkError("cannot be used", subject: "--layers", expected: "at most 1000", found: "\(sizes.blocks)")
+            throw NetworkError("cannot be used", setting: .blockCount, expected: "at most 1000", found: "\(sizes.blocks)")
         }
         let (width, heads, neurons, tokens, positions) = (sizes.width, sizes.heads, sizes.neurons, modulus + 1, 3)
         guard width % heads == 0 else {
-            throw NetworkError("does not divide --d-model", subject: "--heads", expected: "a divisor of \(width)", found: "\(heads)")
+            throw NetworkError(
+                "does not divide the model's width", setting: .headCount, expected: "a divisor of \(width)", found: "\(heads)")
         }
         let matrix = InitialDistribution.normal(deviation: 1 / Double(width).squareRoot())
         var blueprint = Blueprint()

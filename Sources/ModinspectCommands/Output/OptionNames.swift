@@ -1,0 +1,49 @@
+import Text
+
+/// The options' names, which nothing below the commands knows: what settings are called on the command line, and how hints are worded.
+enum OptionNames {
+    static func name(of setting: Setting) -> String {
+        switch setting {
+        case .architecture: "--arch"
+        case .context: "--context"
+        case .faithfulness: "--target-faithfulness"
+        case .frozenParameters: "--freeze"
+        case .labels: "--labels"
+        case .layers, .blockCount: "--layers"
+        case .normalization: "--normalize"
+        case .sites: "--sites"
+        case .trainedParameters: "--only"
+        case .headCount: "--heads"
+        case .neuronCount: "--d-mlp"
+        case .width: "--d-model"
+        }
+    }
+
+    static func words(for hint: Hint) -> String {
+        switch hint {
+        case .words, .nearest: hint.description
+        case .pickMember: "--member PATH picks one"
+        case .pickKey: "--key KEY picks one"
+        case .replaceExisting: "--force replaces it"
+        case .describeChain: "--arch 'fc1,relu,fc2' describes a plain chain of its modules"
+        case .describeImages:
+            "--arch 'conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2' would name modules and what lies between them"
+        case .leaveOutLayer(let name): "--layers '!\(name)' leaves it out"
+        case .setContext(let length, let cut): "--context \(length.map(String.init) ?? "T") cuts \(cut)"
+        case .giveLabels: "labels are given with --labels"
+        case .drawPairsByClass: "--pairs by-class draws pairs from samples with a class each"
+        case .useMetrics(let names): "--metric \(Hint.list(names)) \(names.count == 1 ? "needs" : "need") none"
+        case .useSmallerBatch: "--batch with a smaller number"
+        case .useFewerPairs: "--limit takes fewer pairs"
+        case .giveEdgeCount: "--edges N takes a number of edges"
+        case .useCoarserParts: "--granularity cluster, or component for transformers, has fewer"
+        case .usePartsOfChain: "--granularity neuron, or cluster with --clusters, cuts its layers"
+        }
+    }
+
+    /// An error in one line, with the options that its settings and hints stand for.
+    static func line(of error: any Error) -> String {
+        guard let error = error as? any ProblemConvertible else { return "\(error)" }
+        return error.asProblem.line(naming: name, hint: words)
+    }
+}

@@ -1,0 +1,39 @@
+/// What a user can choose about a run, where a problem is about the choice itself. Libraries know no options: the command line has a name for
+/// each of these.
+package enum Setting: Sendable, Equatable, CaseIterable {
+    case architecture
+    case context
+    case faithfulness
+    case frozenParameters
+    case labels
+    case layers
+    case normalization
+    case sites
+    case trainedParameters
+    // The sizes of a model for modular addition.
+    case blockCount
+    case headCount
+    case neuronCount
+    case width
+}
+
+extension Setting: CustomStringConvertible {
+    /// The setting for somebody who has no command line.
+    package var description: String {
+        switch self {
+        case .architecture: "the architecture"
+        case .context: "the context length"
+        case .faithfulness: "the wanted faithfulness"
+        case .frozenParameters: "the parameters to freeze"
+        case .labels: "the file of labels"
+        case .layers: "the choice of layers"
+        case .normalization: "the normalization"
+        case .sites: "the choice of sites"
+        case .trainedParameters: "the parameters to train"
+        case .blockCount: "the number of blocks"
+        case .headCount: "the number of heads"
+        case .neuronCount: "the number of neurons"
+        case .width: "the width"
+        }
+    }
+}
