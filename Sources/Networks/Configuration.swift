@@ -1,5 +1,4 @@
 import Archives
-import FoundationEssentials
 import Text
 
 /// The settings of a model's `config.json`. A setting may go by several names; the first that is there and not null counts.
@@ -16,8 +15,7 @@ struct Configuration: Sendable {
         guard bytes.count <= 1 << 22 else {
             throw NetworkError("is too large", subject: "config.json", expected: "at most \(1 << 22) bytes", found: "\(bytes.count)")
         }
-        let data = bytes.withUnsafeBytes { Data($0) }
-        guard case .section(let values)? = try? JSONDecoder().decode(ConfigurationValue.self, from: data) else {
+        guard case .section(let values)? = bytes.withUnsafeBytes({ ConfigurationValue($0) }) else {
             throw NetworkError("cannot be read", subject: "config.json", expected: "a JSON object")
         }
         self.init(values)

@@ -1,3 +1,5 @@
+import Text
+
 /// A value of a model's settings. Objects are read one level deep and lists where they are words: that is all that settings need, and
 /// what it costs to read a file that holds other things is bounded.
 enum ConfigurationValue: Sendable, Equatable {
@@ -29,39 +31,53 @@ enum ConfigurationValue: Sendable, Equatable {
     }
 }
 
-extension ConfigurationValue: Decodable {
-    init(from decoder: any Decoder) throws {
-        let single = try decoder.singleValueContainer()
-        if single.decodeNil() {
-            self = .null
-        } else if let value = try? single.decode(Bool.self) {
-            self = .flag(value)
-        } else if let value = try? single.decode(Double.self) {
-            self = .number(value)
-        } else if let value = try? single.decode(String.self) {
-            self = .text(value)
-        } else if let values = try? single.decode([String].self) {
-            self = .texts(values)
-        } else if (try? decoder.unkeyedContainer()) != nil {
-            self = .list
-        } else if let container = try? decoder.container(keyedBy: Key.self), decoder.codingPath.count < 2 {
+extension ConfigurationValue {
+    /// Reads the next value.
+    ///
+    /// - Parameter depth: the number of objects around it.
+    init(_ cursor: inout JSONCursor, depth: Int = 0) throws {
+        switch cursor.peek() {
+        case UInt8(ascii: "{") where depth < 2:
+            let limit = depth == 0 ? Self.largestCounts.file : Self.largestCounts.section
             var values: [String: ConfigurationValue] = [:]
-            let keys = container.allKeys
-            let limit = decoder.codingPath.isEmpty ? Self.largestCounts.file : Self.largestCounts.section
-            // An object of many entries, labels for example, is none that holds settings.
-            for key in keys where keys.count <= limit {
-                values[key.stringValue] = try container.decode(ConfigurationValue.self, forKey: key)
+            var count = 0
+            try cursor.readObject { cursor, name in
+                count += 1
+                // An object of many entries, labels for example, is none that holds settings.
+                if count > limit { try cursor.skip() } else { values[name] = try ConfigurationValue(&cursor, depth: depth + 1) }
             }
-            self = .section(values)
-        } else {
+            self = .section(count > limit ? [:] : values)
+        case UInt8(ascii: "{"):
+            try cursor.skip()
             self = .unreadable
+        case UInt8(ascii: "["):
+            var texts: [String]? = []
+            try cursor.readList { cursor in
+                if texts != nil, cursor.peek() == UInt8(ascii: "\""), case .string(let text) = try cursor.value() {
+                    texts?.append(text)
+                } else {
+                    texts = nil
+                    try cursor.skip()
+                }
+            }
+            self = texts.map(ConfigurationValue.texts) ?? .list
+        default:
+            switch try cursor.value() {
+            case .null: self = .null
+            case .bool(let value): self = .flag(value)
+            case .integer(let value): self = .number(Double(value))
+            case .number(let value): self = value.isFinite ? .number(value) : .unreadable
+            case .string(let text): self = .text(text)
+            case .list, .object: self = .unreadable
+            }
         }
     }
 
-    private struct Key: CodingKey {
-        let stringValue: String
-        var intValue: Int? { nil }
-        init(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { nil }
+    /// The whole of a JSON text; nil where it is none.
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        guard String(validating: bytes, as: UTF8.self) != nil else { return nil }
+        var cursor = JSONCursor(bytes.bindMemory(to: UInt8.self))
+        guard let value = try? ConfigurationValue(&cursor), (try? cursor.readEnd()) != nil else { return nil }
+        self = value
     }
 }

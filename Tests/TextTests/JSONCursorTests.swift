@@ -38,4 +38,35 @@ import Testing
         #expect(throws: Never.self) { try Self.value(String(repeating: "[", count: depth) + String(repeating: "]", count: depth)) }
         #expect(throws: Problem.self) { try Self.value(String(repeating: "[", count: 1_000_000)) }
     }
+
+    @Test(arguments: ["0", "-0", "10", "1.5", "-2.5e3", "1E-2", "0.5e+1"])
+    func numbersAreReadAsTheGrammarHasThem(text: String) throws {
+        let found = try Self.value(text)
+        if case .integer(let number) = found { #expect(number == Int(text)) } else { #expect(found == .number(try #require(Double(text)))) }
+    }
+
+    @Test(arguments: ["01", "+1", ".5", "1.", "1e", "-", "1e+", "nan", "Infinity", "0x1"])
+    func whatIsNoNumberInJSONIsRefused(text: String) { #expect(throws: Problem.self) { try Self.value(text) } }
+
+    @Test func countsAreWholeAndNotNegative() throws {
+        func counts(_ text: String) throws -> [Int] {
+            try Array(text.utf8).withUnsafeBufferPointer { bytes in
+                var cursor = JSONCursor(bytes)
+                return try cursor.readCounts()
+            }
+        }
+        #expect(try counts("[0, 12,999999999999999999]") == [0, 12, 999_999_999_999_999_999])
+        for text in ["[-1]", "[1.0]", "[01]", "[1000000000000000000]", "[1e3]", "[\"1\"]"] {
+            #expect(throws: Problem.self, "\(text)") { try counts(text) }
+        }
+    }
+
+    @Test func oneMemberIsFoundWhereItIsOne() {
+        func member(_ text: String) -> JSONValue? { Array(text.utf8).withUnsafeBytes { JSONCursor.member("a", of: $0) } }
+        #expect(member(#"{"b": {"a": 1}, "a": "x", "c": "\"a\": 2"}"#)?.text == "x")
+        #expect(member(#"{"b": {"a": 1}}"#) == nil)
+        #expect(member(#"{"\u0061": true}"#)?.flag == true)
+        #expect(member(#"{"a": 1"#) == nil)
+        #expect(member(#"["a", 1]"#) == nil)
+    }
 }

@@ -1,5 +1,5 @@
 import Archives
-import FoundationEssentials
+import Text
 
 /// What the tensors of one checkpoint are: the family of the model, and the weight matrices in the order of its layers.
 package struct LayerCatalog: Sendable {
@@ -123,9 +123,7 @@ package struct LayerCatalog: Sendable {
 
     /// `model_type` of a `config.json`, or nil where it has none.
     private static func modelType(_ configuration: ByteRegion) -> String? {
-        struct Configuration: Decodable { var model_type: String? }
         guard configuration.count <= 1 << 24 else { return nil }
-        let data = configuration.withUnsafeBytes { Data($0) }
-        return (try? JSONDecoder().decode(Configuration.self, from: data))?.model_type
+        return configuration.withUnsafeBytes { JSONCursor.member("model_type", of: $0) }?.text
     }
 }

@@ -1,6 +1,6 @@
 import Archives
-import FoundationEssentials
 import Tensors
+import Text
 
 /// What a checkpoint is to hold: its tensors in their order, and the files that go with them.
 package struct CheckpointDraft: Sendable {
@@ -141,12 +141,7 @@ package struct CheckpointDraft: Sendable {
 
     /// Whether a model's settings tie its output matrix to its embedding, which they do unless they deny it.
     private static func tiesEmbeddings(_ configuration: ByteRegion?) -> Bool {
-        struct Settings: Decodable {
-            var tiesEmbeddings: Bool?
-            enum CodingKeys: String, CodingKey { case tiesEmbeddings = "tie_word_embeddings" }
-        }
         guard let configuration, configuration.count <= 1 << 22 else { return false }
-        let settings = configuration.withUnsafeBytes { try? JSONDecoder().decode(Settings.self, from: Data($0)) }
-        return settings?.tiesEmbeddings ?? true
+        return configuration.withUnsafeBytes { JSONCursor.member("tie_word_embeddings", of: $0) }?.flag ?? true
     }
 }

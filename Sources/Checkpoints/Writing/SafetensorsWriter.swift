@@ -1,6 +1,6 @@
 import Archives
-import FoundationEssentials
 import Tensors
+import Text
 
 /// Writes a draft in the safetensors format: the header names the tensors in their order, the data begins at a multiple of 64 bytes,
 /// and wider types come first, so that every tensor is aligned.
@@ -45,13 +45,13 @@ struct SafetensorsWriter {
         var members: [String] = []
         let texts = metadata.merging(["format": "pt"]) { text, _ in text }.sorted { $0.key < $1.key }
         members.append(
-            "\(try Self.quoted(Self.metadataName)):{\(try texts.map { try Self.quoted($0.key) + ":" + Self.quoted($0.value) }.joined(separator: ","))}"
+            "\(JSONText.string(Self.metadataName)):{\(texts.map { JSONText.string($0.key) + ":" + JSONText.string($0.value) }.joined(separator: ","))}"
         )
         for tensor in tensors {
             let start = offsets[tensor.name] ?? 0
             let shape = tensor.shape.map(String.init).joined(separator: ",")
             members.append(
-                "\(try Self.quoted(tensor.name)):{\"dtype\":\"\(Safetensors.typeName(tensor.dtype) ?? "")\",\"shape\":[\(shape)],"
+                "\(JSONText.string(tensor.name)):{\"dtype\":\"\(Safetensors.typeName(tensor.dtype) ?? "")\",\"shape\":[\(shape)],"
                     + "\"data_offsets\":[\(start),\(start + (sizes[tensor.name] ?? 0))]}")
         }
         var header = Array("{\(members.joined(separator: ","))}".utf8)
@@ -68,12 +68,6 @@ struct SafetensorsWriter {
     }
 
     private static let metadataName = "__metadata__"
-
-    private static func quoted(_ text: String) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .withoutEscapingSlashes
-        return String(decoding: try encoder.encode(text), as: UTF8.self)
-    }
 
     /// Writes the file piece by piece, one tensor at a time.
     ///

@@ -1,6 +1,5 @@
 import Archives
 import Checkpoints
-import FoundationEssentials
 import Text
 
 /// Plain chains of layers: multilayer perceptrons and convolutional networks, each layer's output the next one's input.
@@ -43,10 +42,8 @@ package enum Chain {
 
     /// The architecture in the archive's `modinspect.json`.
     private static func kept(in checkpoint: Checkpoint) throws(NetworkError) -> Architecture? {
-        struct Kept: Decodable { var architecture: String? }
         guard let file = checkpoint.companions["modinspect.json"], file.count <= 1 << 24 else { return nil }
-        let data = file.withUnsafeBytes { Data($0) }
-        guard let text = (try? JSONDecoder().decode(Kept.self, from: data))?.architecture else { return nil }
+        guard let text = file.withUnsafeBytes({ JSONCursor.member("architecture", of: $0) })?.text else { return nil }
         return try Architecture(text)
     }
 

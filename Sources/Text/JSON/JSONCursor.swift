@@ -22,6 +22,21 @@ package struct JSONCursor {
         self.kind = kind
     }
 
+    /// The value of the member `name` of the object that is the whole text; nil where there is none, or where the text is no object.
+    package static func member(_ name: String, of bytes: UnsafeRawBufferPointer) -> JSONValue? {
+        var cursor = JSONCursor(bytes.bindMemory(to: UInt8.self))
+        var found: JSONValue?
+        do {
+            try cursor.readMembers { cursor, key in
+                if key.elementsEqual(name.utf8) { found = try cursor.value() } else { try cursor.skip() }
+            }
+            try cursor.readEnd()
+        } catch {
+            return nil
+        }
+        return found
+    }
+
     // MARK: - Structure
 
     /// Reads an object; `member` is called behind each key and reads its value.
@@ -177,23 +192,66 @@ package struct JSONCursor {
         return code
     }
 
+    /// Reads a whole number of 0 or more, with at most 18 digits.
+    package mutating func readCount() throws -> Int {
+        skipSpace()
+        let start = position
+        var number = 0
+        while position < bytes.count, isDigit(bytes[position]), position - start < 18, number > 0 || position == start {
+            number = number * 10 + Int(bytes[position] - 0x30)
+            position += 1
+        }
+        guard position > start, position == bytes.count || !isDigit(bytes[position]) else {
+            position = start
+            throw unexpected("a whole number from 0")
+        }
+        return number
+    }
+
+    /// Reads a list of whole numbers of 0 or more.
+    package mutating func readCounts() throws -> [Int] {
+        var counts: [Int] = []
+        try readList { cursor in counts.append(try cursor.readCount()) }
+        return counts
+    }
+
     private mutating func readNumber() throws -> JSONValue {
         skipSpace()
         let start = position
-        while position < bytes.count, "+-.eE0123456789".utf8.contains(bytes[position]) { position += 1 }
+        _ = takeByte(UInt8(ascii: "-"))
+        // A leading zero stands alone.
+        var isNumber = takeByte(UInt8(ascii: "0")) || takeDigits()
+        if isNumber, takeByte(UInt8(ascii: ".")) { isNumber = takeDigits() }
+        if isNumber, takeByte(UInt8(ascii: "e")) || takeByte(UInt8(ascii: "E")) {
+            if !takeByte(UInt8(ascii: "+")) { _ = takeByte(UInt8(ascii: "-")) }
+            isNumber = takeDigits()
+        }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
-        if let integer = Int(text) { return .integer(integer) }
-        guard let number = Double(text) else {
+        if isNumber, let integer = Int(text) { return .integer(integer) }
+        guard isNumber, let number = Double(text) else {
             position = start
             throw unexpected("a value")
         }
         return .number(number)
     }
 
+    private func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
+
+    private mutating func takeDigits() -> Bool {
+        let start = position
+        while position < bytes.count, isDigit(bytes[position]) { position += 1 }
+        return position > start
+    }
+
     // MARK: - Bytes
 
     private mutating func skipSpace() {
-        while position < bytes.count, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[position]) { position += 1 }
+        while position < bytes.count {
+            switch bytes[position] {
+            case 0x20, 0x0A, 0x0D, 0x09: position += 1
+            default: return
+            }
+        }
     }
 
     private mutating func take(_ byte: UInt8) -> Bool {

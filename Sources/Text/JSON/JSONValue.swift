@@ -30,4 +30,10 @@ package enum JSONValue: Sendable, Equatable {
         case .object: "an object"
         }
     }
+
+    /// The text of a string; nil for anything else.
+    package var text: String? { if case .string(let text) = self { text } else { nil } }
+
+    /// Whether it is true or false; nil for anything else.
+    package var flag: Bool? { if case .bool(let flag) = self { flag } else { nil } }
 }
