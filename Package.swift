@@ -71,7 +71,7 @@ let package = Package(
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "COpenBLAS", "Kernels"]),
         .testTarget(name: "ModularityTests", dependencies: ["Modularity", "Tensors", "Checkpoints", "TestSupport"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "CArchive"]),
-        .testTarget(name: "CheckpointsTests", dependencies: ["Archives", "Checkpoints"]),
+        .testTarget(name: "CheckpointsTests", dependencies: ["Archives", "Checkpoints", "TestSupport"]),
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Archives", "Checkpoints", "Tensors", "TestSupport"]),
         .testTarget(
             name: "NetworksTests", dependencies: ["Networks", "Archives", "Checkpoints", "Tensors", "TestSupport"], swiftSettings: optimized
@@ -85,7 +85,7 @@ let package = Package(
         .testTarget(
             name: "CircuitsTests",
             dependencies: ["Circuits", "Evaluation", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport"]),
-        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        .target(name: "TestSupport", dependencies: ["Archives"], path: "Tests/TestSupport"),
         .testTarget(
             name: "ModinspectCommandsTests", dependencies: ["ModinspectCommands", "Archives", "Checkpoints", "Modularity", "Tensors"]),
         .testTarget(name: "CommandLineTests", dependencies: ["modinspect", "TestSupport"]),

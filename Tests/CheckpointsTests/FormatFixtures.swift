@@ -1,5 +1,5 @@
 import Archives
-import Glibc
+import TestSupport
 
 @testable import Checkpoints
 
@@ -21,16 +21,6 @@ enum FormatFixtures {
 /// Opens `bytes` as if they were a file called `path`. The page behind the bytes cannot be read: reading past the end ends the test.
 func openCheckpoint(_ bytes: [UInt8], path: String = "hostile", options: Checkpoint.Options = .init()) throws -> Checkpoint {
     try CheckpointOpener(path: path, options: options).open(guardedRegion(bytes))
-}
-
-func guardedRegion(_ bytes: [UInt8]) -> ByteRegion {
-    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-    let size = (bytes.count + page - 1) / page * page
-    let base = mmap(nil, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)!
-    let start = base + (size - bytes.count)
-    bytes.withUnsafeBytes { if let source = $0.baseAddress { start.copyMemory(from: source, byteCount: bytes.count) } }
-    mprotect(base + size, page, PROT_NONE)
-    return ByteRegion(ByteStorage(base: start, count: bytes.count, isMapped: false) { munmap(base, size + page) })
 }
 
 /// What opening throws, as text; nil where it succeeds. Every element of every tensor is read.

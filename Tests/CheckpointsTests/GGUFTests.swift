@@ -1,5 +1,6 @@
 import Archives
 import FoundationEssentials
+import TestSupport
 import Testing
 
 @testable import Checkpoints

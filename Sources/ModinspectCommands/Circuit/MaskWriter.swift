@@ -1,4 +1,5 @@
 import Archives
+import Checkpoints
 import Circuits
 
 /// Writes masks as Boolean numpy arrays in the tensors' own shapes: `TENSOR`, or `LABEL/TENSOR` where circuits have labels.
@@ -12,7 +13,7 @@ struct MaskWriter {
         for circuit in circuits {
             let folder = circuit.objective.label.map { "\($0)/" } ?? ""
             for layer in circuit.mask.layers {
-                let header = NPYHeader.bytes(type: "|b1", shape: layer.shape)
+                let header = NPY.header(type: "|b1", shape: layer.shape)
                 try archive.begin(name: folder + layer.name + ".npy", size: header.count + layer.isKept.count)
                 let bytes = header + layer.isKept.map { $0 ? 1 : 0 }
                 try bytes.withUnsafeBytes { try archive.write($0) }

@@ -48,7 +48,7 @@ struct GraphNPZWriter {
     func end() throws { try archive.finish() }
 
     private func begin(_ name: String, type: String, width: Int, count: Int) throws {
-        let header = NPYHeader.bytes(type: type, shape: [count])
+        let header = NPY.header(type: type, shape: [count])
         try archive.begin(name: name, size: header.count + count * width)
         try header.withUnsafeBytes { try archive.write($0) }
     }

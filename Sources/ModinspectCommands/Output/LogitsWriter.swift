@@ -24,7 +24,7 @@ final class LogitsWriter {
         } else {
             shape = [rows.reduce(0) { $0 + $1.dropLast().reduce(1, *) }, batches.network.outputWidth]
         }
-        try stream.write(NPYHeader.bytes(type: "<f4", shape: shape))
+        try stream.write(NPY.header(type: "<f4", shape: shape))
     }
 
     func write(_ scores: Tensor) throws {
