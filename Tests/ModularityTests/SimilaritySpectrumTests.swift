@@ -99,7 +99,7 @@ extension SimilaritySpectrum {
             method: .gradient, coupling: .chained,
             spectra: ["a": try .ofNeurons(first.weights, pairs: 3), "b": try .ofNeurons(second.weights, pairs: 3)])
         let sweep = try ModelAnalysis(
-            WeightGraph(layers: [.init(name: "a", weights: first.weights), .init(name: "b", weights: second.weights)]),
+            WeightGraph(layers: [.init(name: "a", place: 0, weights: first.weights), .init(name: "b", place: 1, weights: second.weights)]),
             labels: .clustering(options, counts: [.fixed(3)]), threads: 1
         ).sweeps[0]
         #expect(sweep.layers[1].clustering.inLabels == sweep.layers[0].clustering.outLabels)
@@ -108,7 +108,7 @@ extension SimilaritySpectrum {
 
     @Test func a_layer_without_similarities_or_with_those_of_another_is_refused() throws {
         let weights = Planted(rows: 12, columns: 10, blocks: 2).weights
-        let graph = WeightGraph(layers: [.init(name: "w", weights: weights)])
+        let graph = WeightGraph(layers: [.init(name: "w", place: 0, weights: weights)])
         #expect(throws: ModularityError.missingSimilarities(layer: "w")) {
             try ModelAnalysis(graph, labels: .clustering(ClusteringOptions(method: .gradient), counts: [.fixed(2)]), threads: 1)
         }

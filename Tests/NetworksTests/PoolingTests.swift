@@ -37,7 +37,9 @@ struct PoolingTests {
             .backward(Tensor(shape: [1, 1, 1, 1], [3])).inputs[0].elements
         #expect(gradient == [0, 0, 0, 3])
         for pool in [MaxPool(kernel: (4, 4), stride: (2, 2), rounding: .up), MaxPool(kernel: (3, 3), stride: (2, 2))] {
-            #expect(throws: ShapeProblem.self) { try pool.axes(over: (2, 2)) }
+            #expect(throws: ShapeProblem.self) {
+                try pool.outputShape(inputs: [[1, 1, 2, 2]], parameters: [], batch: .values([1, 1, 2, 2]))
+            }
         }
     }
 

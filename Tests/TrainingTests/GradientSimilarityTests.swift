@@ -77,7 +77,8 @@ struct GradientSimilarityTests {
         let spectra = try similarity.spectra(count: count.spectrumSize, seed: 0)
         let layers = try expected.layers.keys.sorted().map { try #require(model.catalog[$0]) }
         let graph = WeightGraph(
-            layers: layers.map { layer in .init(name: layer.name, rows: layer.outNeurons, columns: layer.inNeurons) { try layer.weights() }
+            layers: layers.map { layer in
+                .init(name: layer.name, place: layer.place, rows: layer.outNeurons, columns: layer.inNeurons) { try layer.weights() }
             })
         let sweep = try ModelAnalysis(
             graph, labels: .clustering(ClusteringOptions(method: .gradient, spectra: spectra), counts: [count]), threads: 2

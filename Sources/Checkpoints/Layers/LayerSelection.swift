@@ -43,7 +43,7 @@ extension LayerCatalog {
         if ending.count == 1 { return [ending[0].name] }
         if ending.count > 1 {
             throw LayerSelectionError(
-                description: "'\(pattern)' is the ending of \(ending.count) layers; '*.\(pattern)' takes all, the first are "
+                "'\(pattern)' is the ending of \(ending.count) layers; '*.\(pattern)' takes all, the first are "
                     + ending.prefix(3).map { "'\($0.name)'" }.joined(separator: ", "))
         }
         if let other = names.first(where: { name in TensorName.withoutPrefixes(name.full).contains { glob.matches($0) } }) {

@@ -125,7 +125,7 @@ package struct CheckpointDraft: Sendable {
                     name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, strides: tensor.shape.map { _ in 0 }, offset: 0,
                     storage: zero)
             } catch {
-                throw CheckpointError(path: path, tensor: tensor.name, shape: error)
+                throw error.at(path: path).about("tensor '\(tensor.name)'")
             }
         }
         let weights = WeightFile(format: "safetensors", models: [.init(key: "", tensors: records)], keepsOrder: false)
