@@ -23,20 +23,31 @@ package func runModinspect(_ arguments: [String]) -> Int32 {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
     occupyClosedDescriptors()
+    if let error = UsageError(helpOf: arguments) { return fail(error) }
     do {
-        var command = try RootCommand.parseAsRoot(arguments)
+        var command = try RootCommand.parseAsRoot(ArgumentLine.spelledOut(arguments))
         try command.run()
         return 0
     } catch OutputError.closedPipe {
         return 0
     } catch let status as ExitCode {
         return status.rawValue
+    } catch let error where RootCommand.exitCode(for: error) == .validationFailure {
+        return fail(UsageError(error, arguments: arguments))
     } catch let error where RootCommand.exitCode(for: error) != .failure || error is CleanExit {
         RootCommand.exit(withError: error)
     } catch {
         Diagnostics(isQuiet: false).failure("\(error)")
         return 1
     }
+}
+
+/// Says what is wrong with the command line.
+///
+/// - Returns: the exit status.
+private func fail(_ error: UsageError) -> Int32 {
+    Diagnostics(isQuiet: false).failure(error.message)
+    return 64
 }
 
 /// Keeps a file that is opened later from being taken for a closed standard stream. Reading from or writing to the stream

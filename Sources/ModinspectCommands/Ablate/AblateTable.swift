@@ -69,7 +69,7 @@ struct AblateTable {
         let provenance = report.provenance
         var text = provenance.checkpoint.path.singleLine + "\n"
         func line(_ label: String, _ value: String) {
-            text += "  " + label + String(repeating: " ", count: 10 - label.count) + value.singleLine + "\n"
+            text += LabelledLine.text(label, value, padding: 10)
         }
         line("data", "\(provenance.data), \(ByteText.grouped(report.samples)) samples")
         line("switched", provenance.reading == "weights" ? "weights, set to zero" : "activations, filled with \(provenance.fill)")
@@ -84,7 +84,7 @@ struct AblateTable {
             ("switch", .left), ("cluster", .right), ("neurons", .right), ("change", .right), ("accuracy", .right), ("loss", .right),
         ]
         if hasControl { columns += [("random", .right), ("sd", .right), ("p", .right)] }
-        var table = TextTable(columns)
+        var table = TextTable(columns, keys: 2)
         table.add(["intact", "", "", "", Self.number(intact.accuracy), Self.number(intact.loss)] + (hasControl ? ["", "", ""] : []))
         for row in layer.interventions {
             var fields = [row.intervention, row.cluster.map(String.init) ?? "", "\(row.neurons)"]
@@ -108,7 +108,7 @@ struct AblateTable {
     }
 
     private func classText(_ layer: AblatedLayerReport, intact: AblatedOutcome) -> String {
-        var table = TextTable([("switch", .left), ("cluster", .right)] + classes.map { ("\($0)", .right) })
+        var table = TextTable([("switch", .left), ("cluster", .right)] + classes.map { ("\($0)", .right) }, keys: 2)
         func accuracies(_ found: [EvaluatedClass]) -> [String] {
             classes.map { label in
                 found.first { $0.label == label }?.accuracy.map { ByteText.fixed($0, digits: 2) } ?? "-"

@@ -92,33 +92,33 @@ struct CircuitCommand: ParsableCommand {
 
     func validate() throws {
         let inputs = files + [data, samples.labels, heldOut.data, heldOut.labels].compactMap { $0 }
-        if inputs.filter({ $0 == "-" }).count > 1 { throw ValidationError("standard input can be read once only") }
+        if inputs.filter({ $0 == "-" }).count > 1 { throw ValidationError("standard input can be read only once") }
         if isKept, let format, format != .tsv { throw ValidationError("--kept writes tsv; json has the places without it") }
         if isComparison {
             if format == .dot { throw ValidationError("--format dot draws circuits of edges, one at a time") }
             if method != nil || data != nil || isKept || bootstrap.resamples > 0 {
-                throw ValidationError("--compare leaves nothing for --method, --data, --kept and --bootstrap")
+                throw ValidationError("--compare cannot be combined with --method, --data, --kept or --bootstrap")
             }
             return
         }
-        if let batchSize, batchSize < 1 { throw ValidationError("--batch takes a number from 1 on") }
+        if let batchSize, batchSize < 1 { throw ValidationError("--batch must be at least 1") }
         guard let method else { throw ValidationError("circuit needs --method, or --compare") }
         guard data != nil else { throw ValidationError("--method \(method.rawValue) needs --data") }
         if files.count > 1 { throw ValidationError("circuit takes one checkpoint; --compare takes several files of circuits") }
         switch method {
         case .acdc, .eap, .eapIG, .exact:
-            if let option = (prune.given + heldOut.given).first { throw ValidationError("\(option) goes with --method prune only") }
+            if let option = (prune.given + heldOut.given).first { throw ValidationError("\(option) requires --method prune") }
             try edges.validate(for: method)
         case .prune:
-            if pairs.source != .file { throw ValidationError("--pairs does not go with --method prune") }
-            if let option = edges.given.first { throw ValidationError("\(option) does not go with --method prune") }
+            if pairs.source != .file { throw ValidationError("--pairs cannot be combined with --method prune") }
+            if let option = edges.given.first { throw ValidationError("\(option) cannot be combined with --method prune") }
             if format == .dot { throw ValidationError("--format dot draws circuits of edges") }
             if prune.chosenObjective == .labelLoss, prune.labels.isEmpty, !prune.isPerLabel {
                 throw ValidationError("--objective label-loss needs --label or --per-label")
             }
             if let masks = prune.masks, masks == output.output { throw ValidationError("--masks and -o name the same file") }
             if prune.masks == "-", output.output == nil || output.output == "-" {
-                throw ValidationError("--masks - leaves no place for the result; -o FILE moves it")
+                throw ValidationError("--masks - and the result cannot both go to standard output; -o FILE moves the result")
             }
         }
     }

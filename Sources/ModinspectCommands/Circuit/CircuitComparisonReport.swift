@@ -10,7 +10,7 @@ struct CircuitComparisonReport: Encodable {
     let seed: UInt64?
     /// What circuits consist of: weights or edges.
     let kind: String
-    let files: [File]
+    let files: [CheckpointResult<File>]
     let circuits: [Circuit]
     let pairs: [ComparedPair]
     /// The parts that every circuit has, and those that any has.
@@ -40,7 +40,7 @@ struct CircuitComparisonReport: Encodable {
         let size: Double?
     }
 
-    init(_ inputs: [CircuitFile], sha256: (CircuitFile) -> String?) {
+    init(_ inputs: [CircuitFile], failed: [FailedCheckpoint] = [], sha256: (CircuitFile) -> String?) {
         var vocabulary = CircuitVocabulary()
         var all: [[UInt64]] = []
         var circuits: [Circuit] = []
@@ -73,7 +73,7 @@ struct CircuitComparisonReport: Encodable {
         let overlap = CircuitOverlap(all)
         seed = nil
         kind = inputs.first?.circuits.first?.kind.rawValue ?? ""
-        self.files = files
+        self.files = files.map { .ok($0) } + failed.map { .failed($0) }
         self.circuits = circuits
         pairs = overlap.pairs.map {
             ComparedPair(
@@ -100,7 +100,9 @@ struct ComparedPair: Encodable {
 
 /// Two circuits as a line of jsonl.
 struct ComparedPairLine: Encodable {
-    let pair: ComparedPair
+    var pair: ComparedPair?
+    /// A file that could not be read, instead of a pair.
+    var failure: FailedCheckpoint?
 
     private enum CodingKeys: String, CodingKey { case schema, version, seed }
 
@@ -109,6 +111,7 @@ struct ComparedPairLine: Encodable {
         try container.encode(CircuitComparisonReport.schema, forKey: .schema)
         try container.encode(modinspectVersion, forKey: .version)
         try container.encodeNil(forKey: .seed)
-        try pair.encode(to: encoder)
+        try pair?.encode(to: encoder)
+        try failure?.encode(to: encoder)
     }
 }

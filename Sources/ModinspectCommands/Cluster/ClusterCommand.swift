@@ -24,14 +24,14 @@ struct ClusterCommand: ParsableCommand {
 
     @OptionGroup var clustering: ClusteringOptionGroup
     @OptionGroup var gradient: GradientOptions
-    @OptionGroup var layers: LayerOptions
+    @OptionGroup var layers: LayerOptions<ModelLayers>
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
         if clustering.clusterCounts.count > 1 { throw ValidationError("cluster takes one number of clusters; score sweeps over several") }
-        try gradient.check(clustering.method, checkpoints: [checkpoint])
+        try gradient.check(clustering.method, standardInputs: checkpoint == "-" ? 1 : 0)
     }
 
     func run() throws {
@@ -39,8 +39,8 @@ struct ClusterCommand: ParsableCommand {
         // Opened first: a result that can go nowhere is not worth computing.
         let stream = try output.resultStream()
         try run.forEach([checkpoint]) { path in
-            let opened = try source.open(path)
-            let chosen = try layers.select(from: LayerCatalog(opened), path: opened.path)
+            let opened = try source.open(path, output.diagnostics)
+            let chosen = try layers.select(from: LayerCatalog(opened), path: opened.path, output.diagnostics)
             var options = clustering.clusteringOptions(seed: computation.seed)
             if options.method == .gradient {
                 options.spectra = try gradient.spectra(

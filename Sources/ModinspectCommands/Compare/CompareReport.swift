@@ -16,7 +16,7 @@ struct CompareReport: Encodable {
     let seed: UInt64?
     let kind: Kind
     /// A, then B.
-    let inputs: [CheckpointSource]
+    let inputs: [CheckpointResult<CheckpointSource>]
     /// How the clusters were found; nil where they were given.
     let method: String?
     /// The file of clusters that were given for both checkpoints.
@@ -33,6 +33,18 @@ struct CompareReport: Encodable {
 
     /// The layers, then their mean.
     var rows: [ComparedLayer] { layers + [mean] }
+
+    /// Whether one of the two could not be read, so that there is nothing to compare.
+    var hasFailed: Bool { inputs.contains { if case .failed = $0 { true } else { false } } }
+}
+
+extension CompareReport {
+    /// A comparison that did not come about because A or B could not be read.
+    init(failed inputs: [CheckpointResult<CheckpointSource>], seed: UInt64) {
+        self.init(
+            seed: seed, kind: .checkpoints, inputs: inputs, method: nil, clusters: nil, layers: [], mean: ComparedLayer(meanOf: []),
+            onlyInA: [], onlyInB: [], differing: [])
+    }
 }
 
 /// One layer in A and in B, or the means over the layers.
@@ -148,7 +160,8 @@ extension ComparedLayer {
 /// One row of a comparison as a line of jsonl.
 struct CompareLine: Encodable {
     let report: CompareReport
-    let row: ComparedLayer
+    /// nil where A or B could not be read.
+    let row: ComparedLayer?
 
     private enum Key: String, CodingKey {
         case schema, version, seed, kind, inputs, method, clusters
@@ -163,6 +176,6 @@ struct CompareLine: Encodable {
         try container.encode(report.inputs, forKey: .inputs)
         try container.encodeIfPresent(report.method, forKey: .method)
         try container.encodeIfPresent(report.clusters, forKey: .clusters)
-        try row.encode(to: encoder)
+        try row?.encode(to: encoder)
     }
 }

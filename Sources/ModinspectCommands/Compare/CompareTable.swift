@@ -8,27 +8,34 @@ enum CompareTable {
         case checkpoints, clusters, changes
     }
 
-    static func header(_ rows: Rows) -> String {
+    static func header(_ rows: Rows) -> String { TSV.row(columns(rows)) }
+
+    private static func columns(_ rows: Rows) -> [String] {
         switch rows {
         case .checkpoints:
-            TSV.row([
+            [
                 "layer", "k_a", "k_b", "clusterability_a", "clusterability_b", "adjusted_a", "adjusted_b", "ncut_a", "ncut_b", "out_ari",
                 "out_nmi", "out_matched", "in_ari", "in_nmi", "in_matched", "relative_change", "out", "in", "kernel", "weight_a",
-                "weight_b",
-            ])
+                "weight_b", "status",
+            ]
         case .clusters:
-            TSV.row(["layer", "side", "neurons", "unclustered", "ari", "nmi", "matched", "sizes_a", "sizes_b"])
-        case .changes: TSV.row(["layer", "rank", "out", "in", "kernel", "weight_a", "weight_b"])
+            ["layer", "side", "neurons", "unclustered", "ari", "nmi", "matched", "sizes_a", "sizes_b", "status"]
+        case .changes: ["layer", "rank", "out", "in", "kernel", "weight_a", "weight_b", "status"]
         }
     }
 
+    private static let ok = [CheckpointStatus.ok.rawValue]
+
     static func rows(_ report: CompareReport, _ rows: Rows) -> String {
+        if report.hasFailed {
+            return TSV.row(Array(repeating: "", count: columns(rows).count - 1) + [CheckpointStatus.failed.rawValue])
+        }
         switch rows {
-        case .checkpoints: report.rows.map(checkpointRow).joined()
-        case .clusters: report.rows.map(clusterRows).joined()
+        case .checkpoints: return report.rows.map(checkpointRow).joined()
+        case .clusters: return report.rows.map(clusterRows).joined()
         case .changes:
-            report.layers.map { layer in
-                (layer.largestChanges ?? []).enumerated().map { TSV.row([layer.layer, "\($0 + 1)"] + fields($1)) }.joined()
+            return report.layers.map { layer in
+                (layer.largestChanges ?? []).enumerated().map { TSV.row([layer.layer, "\($0 + 1)"] + fields($1) + ok) }.joined()
             }.joined()
         }
     }
@@ -38,7 +45,7 @@ enum CompareTable {
             row.a.clusterability, row.b.clusterability, row.a.adjusted, row.b.adjusted, row.a.ncut, row.b.ncut,
         ]
         let numbers = scores + row.out.measures + row.in.measures + [row.relativeChange]
-        return TSV.row([row.layer, count(row.a.k), count(row.b.k)] + numbers.map(TSV.number) + fields(row.largestChanges?.first))
+        return TSV.row([row.layer, count(row.a.k), count(row.b.k)] + numbers.map(TSV.number) + fields(row.largestChanges?.first) + ok)
     }
 
     private static func clusterRows(_ row: ComparedLayer) -> String {
@@ -46,7 +53,7 @@ enum CompareTable {
         return sides.map { name, side, a, b in
             TSV.row(
                 [row.layer, name, count(side.neurons), count(side.unclustered)] + side.measures.map(TSV.number)
-                    + [list(a ?? [], ","), list(b ?? [], ",")])
+                    + [list(a ?? [], ","), list(b ?? [], ",")] + ok)
         }.joined()
     }
 
@@ -64,7 +71,14 @@ enum CompareTable {
 
     /// The tables of a comparison: what both are, the scores, the agreement of the clusters, the changes of the weights.
     static func text(_ report: CompareReport) -> String {
-        var text = zip(["A", "B"], report.inputs).map { "\($0)  \($1.path.singleLine)\n" }.joined()
+        var text = ""
+        for (name, input) in zip(["A", "B"], report.inputs) {
+            switch input {
+            case .ok(let source): text += "\(name)  \(source.path.singleLine)\n"
+            case .failed(let failure): text += "\(name)  \(failure.text)"
+            }
+        }
+        if report.hasFailed { return text }
         func add(_ table: TextTable) { text += "\n" + table.text() }
         switch report.kind {
         case .checkpoints:
@@ -79,9 +93,10 @@ enum CompareTable {
     }
 
     private static func scores(_ report: CompareReport) -> TextTable {
-        var table = TextTable([
-            ("layer", .left), ("", .left), ("clusterability", .right), ("adjusted", .right), ("ncut", .right),
-        ])
+        var table = TextTable(
+            [
+                ("layer", .left), ("", .left), ("clusterability", .right), ("adjusted", .right), ("ncut", .right),
+            ], keys: 2)
         for row in report.rows {
             for (label, name, clusters) in [(row.layer, "A", row.a), ("", "B", row.b)] {
                 table.add([label, name, rounded(clusters.clusterability), rounded(clusters.adjusted), rounded(clusters.ncut)])
@@ -91,7 +106,7 @@ enum CompareTable {
     }
 
     private static func agreement(_ report: CompareReport) -> TextTable {
-        var table = TextTable([("layer", .left), ("side", .left), ("ari", .right), ("nmi", .right), ("matched", .right)])
+        var table = TextTable([("layer", .left), ("side", .left), ("ari", .right), ("nmi", .right), ("matched", .right)], keys: 2)
         for row in report.rows {
             for (label, name, side) in [(row.layer, "out", row.out), ("", "in", row.in)] {
                 table.add([label, name] + side.measures.map(rounded))
@@ -115,7 +130,7 @@ enum CompareTable {
     }
 
     private static func sizes(_ report: CompareReport) -> TextTable {
-        var table = TextTable([("layer", .left), ("side", .left), ("sizes in A", .left), ("sizes in B", .left)])
+        var table = TextTable([("layer", .left), ("side", .left), ("sizes in A", .left), ("sizes in B", .left)], keys: 2)
         for row in report.layers {
             for (label, name, a, b) in [(row.layer, "out", row.a.outSizes, row.b.outSizes), ("", "in", row.a.inSizes, row.b.inSizes)] {
                 table.add([label, name, list(a ?? [], " "), list(b ?? [], " ")])

@@ -14,8 +14,7 @@ struct EvalCommand: ParsableCommand {
             exp(loss); of modular addition the last position's.
             """)
 
-    @Argument(help: "The checkpoints; - is an archive on standard input.", completion: .file())
-    var checkpoints: [String]
+    @OptionGroup var inputs: CheckpointListOptions
 
     @Option(help: "The format of the result.")
     var format = ReportFormat.text
@@ -35,44 +34,29 @@ struct EvalCommand: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
-        let inputs = checkpoints + [data.data] + (data.labels.map { [$0] } ?? [])
-        if inputs.filter({ $0 == "-" }).count > 1 { throw ValidationError("standard input can be read once only") }
-        if logits != nil, checkpoints.count > 1 { throw ValidationError("--logits takes one checkpoint") }
+        if inputs.standardInputs + [data.data, data.labels].count(where: { $0 == "-" }) > 1 {
+            throw ValidationError("standard input can be read only once")
+        }
+        if logits != nil, inputs.mayBeSeveral { throw ValidationError("--logits takes one checkpoint") }
         if let logits, logits != "-", logits == output.output { throw ValidationError("--logits and -o name the same file") }
         if logits == "-", output.output == nil || output.output == "-" {
-            throw ValidationError("--logits - leaves no place for the result; -o FILE moves it")
+            throw ValidationError("--logits - and the result cannot both go to standard output; -o FILE moves the result")
         }
     }
 
     func run() throws {
         // Opened first: a result that can go nowhere is not worth computing.
         let stream = try output.resultStream()
-        let run = CheckpointRun(diagnostics: output.diagnostics)
-        var report: [EvaluatedCheckpoint] = []
-        var count = 0
-        try run.forEach(checkpoints) { path in
-            let found = try evaluate(path)
-            count += 1
-            switch format {
-            case .text: try stream.write((count == 1 ? "" : "\n") + EvalTable.text(found))
-            case .tsv: try stream.write((count == 1 ? EvalTable.header : "") + EvalTable.rows(found))
-            case .jsonl:
-                let line = EvalLine(seed: computation.seed, data: data.data, checkpoint: found)
-                try stream.write(try ReportEncoder.bytes(of: line, isIndented: false))
-            case .json: report.append(found)
-            }
-            if format != .json { try stream.flush() }
-        }
-        if format == .json, count > 0 {
-            let document = EvalReport(seed: computation.seed, data: data.data, checkpoints: report)
-            try stream.write(try ReportEncoder.bytes(of: document, isIndented: true))
-        }
-        if count > 0 { try stream.finish() }
-        try run.end()
+        let (seed, data) = (computation.seed, self.data.data)
+        let report = CheckpointReport<EvaluatedCheckpoint>(
+            format: format, header: EvalTable.header, rows: EvalTable.rows, failedRow: EvalTable.row, text: EvalTable.text,
+            lines: { try ReportEncoder.bytes(of: EvalLine(seed: seed, data: data, checkpoint: $0), isIndented: false) },
+            document: { try ReportEncoder.bytes(of: EvalReport(seed: seed, data: data, checkpoints: $0), isIndented: true) })
+        try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report, to: stream) { try evaluate($0) }
     }
 
     private func evaluate(_ path: String) throws -> EvaluatedCheckpoint {
-        let model = try LoadedModel(source.open(path), architecture: architecture.architecture)
+        let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         model.describe(output.diagnostics)
         let batches = try model.batches(data, seed: computation.seed)
         let dataset = batches.dataset

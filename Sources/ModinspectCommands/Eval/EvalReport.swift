@@ -10,7 +10,7 @@ struct EvalReport: Encodable {
     let seed: UInt64
     /// The data as the user named it.
     let data: String
-    let checkpoints: [EvaluatedCheckpoint]
+    let checkpoints: [CheckpointResult<EvaluatedCheckpoint>]
 }
 
 /// One checkpoint's outcome as a line of jsonl.
@@ -19,7 +19,7 @@ struct EvalLine: Encodable {
     let version = modinspectVersion
     let seed: UInt64
     let data: String
-    let checkpoint: EvaluatedCheckpoint
+    let checkpoint: CheckpointResult<EvaluatedCheckpoint>
 }
 
 /// How well one checkpoint answers.

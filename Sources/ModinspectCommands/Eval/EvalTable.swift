@@ -3,18 +3,23 @@ import Text
 
 /// The outcome of `eval` for eyes, and as rows.
 enum EvalTable {
-    static let header = TSV.row(["checkpoint", "class", "count", "correct", "accuracy", "loss", "perplexity"])
+    private static let columns = ["checkpoint", "class", "count", "correct", "accuracy", "loss", "perplexity", "status"]
+
+    static let header = TSV.row(columns)
+
+    /// The row of a checkpoint that could not be evaluated.
+    static func row(_ failure: FailedCheckpoint) -> String { TSV.row(failure, columns: columns.count) }
 
     /// A row `all`, then one a class.
     static func rows(_ found: EvaluatedCheckpoint) -> String {
         var text = TSV.row([
             found.path, "all", "\(found.answers)", "\(found.correct)", TSV.number(found.accuracy), TSV.number(found.loss),
-            TSV.number(found.perplexity),
+            TSV.number(found.perplexity), CheckpointStatus.ok.rawValue,
         ])
         for row in found.classes {
             text += TSV.row([
                 found.path, "\(row.label)", "\(row.count)", "\(row.correct)", TSV.number(row.accuracy), TSV.number(row.loss),
-                TSV.number(nil),
+                TSV.number(nil), CheckpointStatus.ok.rawValue,
             ])
         }
         return text
@@ -27,7 +32,7 @@ enum EvalTable {
         func number(_ value: Double?) -> String { value.map(ByteText.rounded) ?? "nan" }
         var text = found.path.singleLine + "\n"
         func line(_ label: String, _ value: String) {
-            text += "  " + label + String(repeating: " ", count: 12 - label.count) + value.singleLine + "\n"
+            text += LabelledLine.text(label, value, padding: 12)
         }
         line("samples", ByteText.grouped(found.samples))
         if found.answers != found.samples { line("answers", ByteText.grouped(found.answers)) }

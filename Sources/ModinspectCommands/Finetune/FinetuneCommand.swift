@@ -22,7 +22,7 @@ struct FinetuneCommand: ParsableCommand {
 
     @OptionGroup(title: "Data") var data: DataSourceOptions
     @OptionGroup(title: "Clusterability") var clusterability: ClusterabilityOptions
-    @OptionGroup(title: "Clusterability") var layers: LayerOptions
+    @OptionGroup(title: "Clusterability") var layers: LayerOptions<FileOrModelLayers>
     @OptionGroup(title: "Optimisation") var optimization: OptimizationOptions
     @OptionGroup(title: "Evaluation and log") var watching: WatchingOptions
     @OptionGroup(title: "Interrupted runs") var state: RunStateOptions
@@ -49,8 +49,8 @@ struct FinetuneCommand: ParsableCommand {
     func validate() throws {
         let inputs =
             [checkpoint, data.data] + [clusterability.clusterFile, data.labels, watching.evaluated, watching.guarding].compactMap { $0 }
-        if inputs.filter({ $0 == "-" }).count > 1 { throw ValidationError("standard input can be read once only") }
-        if watching.log == "-", output.output == "-" { throw ValidationError("--log - leaves no place for OUT") }
+        if inputs.filter({ $0 == "-" }).count > 1 { throw ValidationError("standard input can be read only once") }
+        if watching.log == "-", output.output == "-" { throw ValidationError("--log - and OUT cannot both go to standard output") }
         if output.output == "-", state.path == nil, state.interval != nil || state.resume {
             throw ValidationError("--save-every and --resume need --state with -o -")
         }
@@ -63,7 +63,7 @@ struct FinetuneCommand: ParsableCommand {
             throw LocatedError(description: "\(file.path): a run is not over: --resume goes on with it, --force begins anew")
         }
         let ending = try CheckpointRun.locating(checkpoint) {
-            let model = try LoadedModel(source.open(checkpoint), architecture: architecture.architecture)
+            let model = try LoadedModel(source.open(checkpoint, output.diagnostics), architecture: architecture.architecture)
             model.describe(output.diagnostics)
             let run = try Finetuning(self, model, file)
             try run.prepare()

@@ -66,9 +66,11 @@ final class Finetuning {
         evaluated = try evaluator(command.watching.evaluated, labels: command.watching.evaluatedLabels)
         guarded = try evaluator(command.watching.guarding, labels: command.watching.guardingLabels)
         parent = command.output.parent(model.checkpoint, command.source)
-        for layer in term.layers where !trained.parameters.contains(where: { model.network.parameters[$0.index].name == layer.name }) {
-            diagnostics.warning("\(command.checkpoint): tensor '\(layer.name)' is not trained: its clusterability stays as it is")
+        let names = Set(trained.parameters.map { model.network.parameters[$0.index].name })
+        let untrained = term.layers.filter { !names.contains($0.name) }.map {
+            (name: $0.name, text: "is not trained, its clusterability stays as it is")
         }
+        if let line = Diagnostics.gathered(command.checkpoint, "tensor", untrained) { diagnostics.warning(line) }
     }
 
     /// Goes on from what was saved where that is asked for, and opens the log.

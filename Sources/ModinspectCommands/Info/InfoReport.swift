@@ -7,7 +7,7 @@ struct InfoReport: Encodable {
     let version = modinspectVersion
     /// Nothing in it is random.
     let seed: UInt64?
-    let checkpoints: [CheckpointInfo]
+    let checkpoints: [CheckpointResult<CheckpointInfo>]
 }
 
 /// What `info` says of one checkpoint, as a line of jsonl.
@@ -15,7 +15,7 @@ struct InfoLine: Encodable {
     let schema = "modinspect.info/1"
     let version = modinspectVersion
     let seed: UInt64?
-    let checkpoint: CheckpointInfo
+    let checkpoint: CheckpointResult<CheckpointInfo>
 }
 
 /// What a checkpoint is.

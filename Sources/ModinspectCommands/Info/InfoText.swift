@@ -3,7 +3,14 @@ import Text
 
 /// The report of `info` for eyes, and as rows.
 enum InfoText {
-    static let header = TSV.row(["checkpoint", "tensor", "dtype", "shape", "bytes", "out", "in", "scored", "nan", "infinite"])
+    private static let columns = [
+        "checkpoint", "tensor", "dtype", "shape", "bytes", "out", "in", "scored", "nan", "infinite", "status",
+    ]
+
+    static let header = TSV.row(columns)
+
+    /// The row of a checkpoint that could not be read.
+    static func row(_ failure: FailedCheckpoint) -> String { TSV.row(failure, columns: columns.count) }
 
     /// One row a tensor; the shape is written `3x4`, a matrix's sides are empty where a tensor is none.
     static func rows(_ info: CheckpointInfo) -> String {
@@ -11,6 +18,7 @@ enum InfoText {
             TSV.row([
                 info.path, tensor.name, tensor.dtype, shape(tensor.shape), "\(tensor.bytes)", tensor.out.map(String.init) ?? "",
                 tensor.in.map(String.init) ?? "", tensor.scored ? "1" : "0", "\(tensor.nan)", "\(tensor.infinite)",
+                CheckpointStatus.ok.rawValue,
             ])
         }.joined()
     }
@@ -18,7 +26,7 @@ enum InfoText {
     static func text(_ info: CheckpointInfo) -> String {
         var text = info.path.singleLine + "\n"
         func line(_ label: String, _ value: String) {
-            text += "  " + label + String(repeating: " ", count: 12 - label.count) + value.singleLine + "\n"
+            text += LabelledLine.text(label, value, padding: 12)
         }
         line("container", info.container)
         if let member = info.member { line("member", member) }

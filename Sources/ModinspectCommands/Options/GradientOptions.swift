@@ -24,7 +24,7 @@ struct GradientOptions: ParsableArguments {
     @OptionGroup var architecture: ArchitectureOptions
 
     mutating func validate() throws {
-        if let batchSize, batchSize < 1 { throw ValidationError("--batch takes a number from 1 on") }
+        if let batchSize, batchSize < 1 { throw ValidationError("--batch must be at least 1") }
     }
 
     /// The samples of a batch; nil where there is no data.
@@ -42,14 +42,14 @@ struct GradientOptions: ParsableArguments {
     }
 
     /// - Throws: `ValidationError` where the method needs what is missing, or leaves nothing for what was given.
-    func check(_ method: ClusteringMethod?, checkpoints: [String]) throws {
+    func check(_ method: ClusteringMethod?, standardInputs: Int) throws {
         guard method == .gradient else {
-            if let given { throw ValidationError("\(given) goes with --method gradient only") }
+            if let given { throw ValidationError("\(given) requires --method gradient") }
             return
         }
         guard let data else { throw ValidationError("--method gradient needs --data") }
-        if (checkpoints + [data] + (samples.labels.map { [$0] } ?? [])).count(where: { $0 == "-" }) > 1 {
-            throw ValidationError("standard input can be read once only")
+        if standardInputs + [data, samples.labels].count(where: { $0 == "-" }) > 1 {
+            throw ValidationError("standard input can be read only once")
         }
     }
 

@@ -26,13 +26,13 @@ struct PermuteCommand: ParsableCommand {
         help: ArgumentHelp("Write the clusters of the reordered neurons to FILE as tsv.", valueName: "file"), completion: .file())
     var newClusters: String?
 
-    @OptionGroup var layers: LayerOptions
+    @OptionGroup var layers: LayerOptions<FileLayers>
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var output: CheckpointOutputOptions
 
     func validate() throws {
-        if checkpoint == "-", clusters.path == "-" { throw ValidationError("standard input can be read once only") }
+        if checkpoint == "-", clusters.path == "-" { throw ValidationError("standard input can be read only once") }
         if newClusters == "-", output.output == "-" { throw ValidationError("standard output takes the checkpoint or the clusters") }
     }
 
@@ -41,12 +41,11 @@ struct PermuteCommand: ParsableCommand {
         let stream = try newClusters.map { ResultStream(try Destination(path: $0)) }
         try CheckpointRun.locating(checkpoint) {
             let given = try ClusterFile(path: clusters.path)
-            let model = try LoadedModel(source.open(checkpoint), architecture: architecture.architecture)
+            let model = try LoadedModel(source.open(checkpoint, output.diagnostics), architecture: architecture.architecture)
             model.describe(output.diagnostics)
             let order = try ClusterOrder(model.checkpoint, network: model.network, layers: model.clusteredLayers(given, layers))
-            for layer in order.fixedInputs {
-                output.diagnostics.note("\(checkpoint): layer '\(layer)': its in-neurons are not in the order of their clusters")
-            }
+            let fixed = order.fixedInputs.map { (name: $0, text: "its in-neurons are not in the order of their clusters") }
+            if let line = Diagnostics.gathered(checkpoint, "layer", fixed) { output.diagnostics.note(line) }
             let record = ArchiveRecord(
                 architecture: model.architecture, clusters: order.clusterings.map(ArchiveRecord.Clusters.init), seed: nil,
                 parent: output.parent(model.checkpoint, source))

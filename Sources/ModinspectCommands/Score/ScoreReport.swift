@@ -4,18 +4,33 @@ import Modularity
 struct ScoreReport: Encodable {
     static let schema = "modinspect.score/1"
 
-    let schema = Self.schema
-    let version = modinspectVersion
-    let seed: UInt64
-    /// How the clusters were found; nil where they were given.
-    let method: String?
-    /// The data of the gradients; nil for methods that read none.
-    let data: String?
-    /// The samples of a batch of it.
-    let batch: Int?
-    /// The file of given clusters.
-    let clusters: String?
-    let checkpoints: [ScoredCheckpoint]
+    /// What is the same for every checkpoint.
+    struct Head: Encodable {
+        let schema = ScoreReport.schema
+        let version = modinspectVersion
+        let seed: UInt64
+        /// How the clusters were found; nil where they were given.
+        let method: String?
+        /// The data of the gradients; nil for methods that read none.
+        let data: String?
+        /// The samples of a batch of it.
+        let batch: Int?
+        /// The file of given clusters.
+        let clusters: String?
+    }
+
+    let head: Head
+    let checkpoints: [CheckpointResult<ScoredCheckpoint>]
+
+    private enum CodingKeys: String, CodingKey {
+        case checkpoints
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        try head.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(checkpoints, forKey: .checkpoints)
+    }
 }
 
 /// The scores of one checkpoint.
@@ -97,32 +112,34 @@ struct ScoredNull: Encodable {
     }
 }
 
-/// One row of a checkpoint's scores as a line of jsonl.
+/// One row of a checkpoint's scores, or the checkpoint's failure, as a line of jsonl.
 struct ScoreLine: Encodable {
-    let schema = ScoreReport.schema
-    let version = modinspectVersion
-    let seed: UInt64
-    let method: String?
-    let data: String?
-    let batch: Int?
-    let clusters: String?
-    let checkpoint: CheckpointSource
-    let row: ScoredLayer
+    let head: ScoreReport.Head
+    let checkpoint: CheckpointResult<CheckpointSource>
+    /// nil for a checkpoint that failed.
+    let row: ScoredLayer?
 
     private enum CodingKeys: String, CodingKey {
-        case schema, version, seed, method, data, batch, clusters, checkpoint
+        case checkpoint
     }
 
     func encode(to encoder: any Encoder) throws {
+        try head.encode(to: encoder)
         var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(schema, forKey: .schema)
-        try container.encode(version, forKey: .version)
-        try container.encode(seed, forKey: .seed)
-        try container.encodeIfPresent(method, forKey: .method)
-        try container.encodeIfPresent(data, forKey: .data)
-        try container.encodeIfPresent(batch, forKey: .batch)
-        try container.encodeIfPresent(clusters, forKey: .clusters)
         try container.encode(checkpoint, forKey: .checkpoint)
-        try row.encode(to: encoder)
+        try row?.encode(to: encoder)
+    }
+
+    /// A checkpoint's lines.
+    static func lines(_ head: ScoreReport.Head, _ result: CheckpointResult<ScoredCheckpoint>) throws -> [UInt8] {
+        switch result {
+        case .failed(let failure):
+            return try ReportEncoder.bytes(of: ScoreLine(head: head, checkpoint: .failed(failure), row: nil), isIndented: false)
+        case .ok(let scored):
+            let source = CheckpointSource(path: scored.path, sha256: scored.sha256)
+            return try scored.results.flatMap(\.rows).flatMap {
+                try ReportEncoder.bytes(of: ScoreLine(head: head, checkpoint: .ok(source), row: $0), isIndented: false)
+            }
+        }
     }
 }
