@@ -35,11 +35,20 @@ extension CircuitCommand {
             try stream.write(
                 CircuitComparisonTable.header + report.pairs.map(CircuitComparisonTable.row).joined()
                     + failed.map(CircuitComparisonTable.row).joined())
-        case .json: try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
+        case .json:
+            try stream.write(
+                try ReportEncoder.bytes(
+                    of: Provenanced(CircuitComparisonReport.schema, seed: nil, report), isIndented: true))
         case .jsonl:
-            for pair in report.pairs { try stream.write(try ReportEncoder.bytes(of: ComparedPairLine(pair: pair), isIndented: false)) }
-            for file in failed { try stream.write(try ReportEncoder.bytes(of: ComparedPairLine(failure: file), isIndented: false)) }
-        case .dot: break
+            for pair in report.pairs {
+                let line = Provenanced(CircuitComparisonReport.schema, seed: nil, pair)
+                try stream.write(try ReportEncoder.bytes(of: line, isIndented: false))
+            }
+            for file in failed {
+                let line = Provenanced(CircuitComparisonReport.schema, seed: nil, file)
+                try stream.write(try ReportEncoder.bytes(of: line, isIndented: false))
+            }
+        case .dot: preconditionFailure("circuits are not compared in dot")
         }
         try stream.finish()
         try run.end(of: files.count)

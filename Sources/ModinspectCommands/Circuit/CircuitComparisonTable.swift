@@ -3,19 +3,12 @@ import Text
 
 /// How far circuits agree, for eyes and as rows.
 enum CircuitComparisonTable {
-    static let header = TSV.row(columns)
-
-    private static let columns = ["a", "b", "kept_a", "kept_b", "shared", "union", "overlap", "status"]
+    static var header: String { ComparedPair.columns.header(before: ["status"]) }
 
     /// The row of a file that could not be read, as `a`.
-    static func row(_ failure: FailedCheckpoint) -> String { TSV.row(failure, columns: columns.count) }
+    static func row(_ failure: FailedCheckpoint) -> String { TSV.row(failure, columns: ComparedPair.columns.count + 1) }
 
-    static func row(_ pair: ComparedPair) -> String {
-        TSV.row([
-            pair.a, pair.b, "\(pair.keptInA)", "\(pair.keptInB)", "\(pair.shared)", "\(pair.union)", TSV.number(pair.overlap),
-            CheckpointStatus.ok.rawValue,
-        ])
-    }
+    static func row(_ pair: ComparedPair) -> String { ComparedPair.columns.tsv(pair, before: [CheckpointStatus.ok.rawValue]) }
 
     /// More circuits than this have no table of pairs.
     private static let mostShown = 20

@@ -13,14 +13,9 @@ enum CompareTable {
     private static func columns(_ rows: Rows) -> [String] {
         switch rows {
         case .checkpoints:
-            [
-                "layer", "k_a", "k_b", "clusterability_a", "clusterability_b", "adjusted_a", "adjusted_b", "ncut_a", "ncut_b", "out_ari",
-                "out_nmi", "out_matched", "in_ari", "in_nmi", "in_matched", "relative_change", "out", "in", "kernel", "weight_a",
-                "weight_b", "status",
-            ]
-        case .clusters:
-            ["layer", "side", "neurons", "unclustered", "ari", "nmi", "matched", "sizes_a", "sizes_b", "status"]
-        case .changes: ["layer", "rank", "out", "in", "kernel", "weight_a", "weight_b", "status"]
+            ComparedLayer.columns.filter(\.isInTables).map(\.name) + ComparedWeight.columns.map { "largest_" + $0.name } + ["status"]
+        case .clusters: ["layer", "side", "neurons", "unclustered", "ari", "nmi", "matched", "a_sizes", "b_sizes", "status"]
+        case .changes: ["layer", "rank"] + ComparedWeight.columns.map(\.name) + ["status"]
         }
     }
 
@@ -41,11 +36,7 @@ enum CompareTable {
     }
 
     private static func checkpointRow(_ row: ComparedLayer) -> String {
-        let scores = [
-            row.a.clusterability, row.b.clusterability, row.a.adjusted, row.b.adjusted, row.a.ncut, row.b.ncut,
-        ]
-        let numbers = scores + row.out.measures + row.in.measures + [row.relativeChange]
-        return TSV.row([row.layer, count(row.a.k), count(row.b.k)] + numbers.map(TSV.number) + fields(row.largestChanges?.first) + ok)
+        ComparedLayer.columns.tsv(row, before: fields(row.largestChanges?.first) + ok)
     }
 
     private static func clusterRows(_ row: ComparedLayer) -> String {
@@ -59,11 +50,11 @@ enum CompareTable {
 
     /// The place of a weight and its two values.
     private static func fields(_ weight: ComparedWeight?) -> [String] {
-        guard let weight else { return ["nan", "nan", "", "nan", "nan"] }
-        return ["\(weight.out)", "\(weight.in)", list(weight.kernel, ","), TSV.number(weight.a), TSV.number(weight.b)]
+        guard let weight else { return ["", "", "", "nan", "nan"] }
+        return ComparedWeight.columns.map { $0.value(of: weight).tsv }
     }
 
-    private static func count(_ value: Int?) -> String { value.map(String.init) ?? "nan" }
+    private static func count(_ value: Int?) -> String { value.map(String.init) ?? "" }
 
     private static func list(_ values: [Int], _ separator: String) -> String { values.map(String.init).joined(separator: separator) }
 
@@ -72,7 +63,7 @@ enum CompareTable {
     /// The tables of a comparison: what both are, the scores, the agreement of the clusters, the changes of the weights.
     static func text(_ report: CompareReport) -> String {
         var text = ""
-        for (name, input) in zip(["A", "B"], report.inputs) {
+        for (name, input) in zip(["A", "B"], report.setting.inputs) {
             switch input {
             case .ok(let source): text += "\(name)  \(source.path.singleLine)\n"
             case .failed(let failure): text += "\(name)  \(failure.text)"
@@ -80,10 +71,10 @@ enum CompareTable {
         }
         if report.hasFailed { return text }
         func add(_ table: TextTable) { text += "\n" + table.text() }
-        switch report.kind {
+        switch report.setting.kind {
         case .checkpoints:
             add(scores(report))
-            if report.clusters == nil { add(agreement(report)) }
+            if report.setting.clusters == nil { add(agreement(report)) }
             add(changes(report))
         case .clusters:
             add(agreement(report))
@@ -93,13 +84,10 @@ enum CompareTable {
     }
 
     private static func scores(_ report: CompareReport) -> TextTable {
-        var table = TextTable(
-            [
-                ("layer", .left), ("", .left), ("clusterability", .right), ("adjusted", .right), ("ncut", .right),
-            ], keys: 2)
+        var table = TextTable([("layer", .left), ("", .left)] + ComparedClusters.measures.map { ($0.rawValue, .right) }, keys: 2)
         for row in report.rows {
             for (label, name, clusters) in [(row.layer, "A", row.a), ("", "B", row.b)] {
-                table.add([label, name, rounded(clusters.clusterability), rounded(clusters.adjusted), rounded(clusters.ncut)])
+                table.add([label, name] + clusters.scores.map(rounded))
             }
         }
         return table
@@ -116,7 +104,7 @@ enum CompareTable {
     }
 
     private static func changes(_ report: CompareReport) -> TextTable {
-        var table = TextTable([("layer", .left), ("change", .right), ("at", .right), ("A", .right), ("B", .right)])
+        var table = TextTable([("layer", .left), ("relative_change", .right), ("at", .right), ("A", .right), ("B", .right)])
         for row in report.rows {
             var labels = [row.layer, rounded(row.relativeChange)]
             for weight in row.largestChanges ?? [] {
@@ -130,7 +118,7 @@ enum CompareTable {
     }
 
     private static func sizes(_ report: CompareReport) -> TextTable {
-        var table = TextTable([("layer", .left), ("side", .left), ("sizes in A", .left), ("sizes in B", .left)], keys: 2)
+        var table = TextTable([("layer", .left), ("side", .left), ("a_sizes", .left), ("b_sizes", .left)], keys: 2)
         for row in report.layers {
             for (label, name, a, b) in [(row.layer, "out", row.a.outSizes, row.b.outSizes), ("", "in", row.a.inSizes, row.b.inSizes)] {
                 table.add([label, name, list(a ?? [], " "), list(b ?? [], " ")])

@@ -50,8 +50,14 @@ struct EvalCommand: ParsableCommand {
         let (seed, data) = (computation.seed, self.data.data)
         let report = CheckpointReport<EvaluatedCheckpoint>(
             format: format, header: EvalTable.header, rows: EvalTable.rows, failedRow: EvalTable.row, text: EvalTable.text,
-            lines: { try ReportEncoder.bytes(of: EvalLine(seed: seed, data: data, checkpoint: $0), isIndented: false) },
-            document: { try ReportEncoder.bytes(of: EvalReport(seed: seed, data: data, checkpoints: $0), isIndented: true) })
+            lines: {
+                let line = Provenanced(EvalReport.schema, seed: seed, EvalLine(data: data, checkpoint: $0))
+                return try ReportEncoder.bytes(of: line, isIndented: false)
+            },
+            document: {
+                let document = Provenanced(EvalReport.schema, seed: seed, EvalReport(data: data, checkpoints: $0))
+                return try ReportEncoder.bytes(of: document, isIndented: true)
+            })
         try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report, to: stream) { try evaluate($0) }
     }
 

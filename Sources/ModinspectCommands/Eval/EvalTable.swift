@@ -3,26 +3,24 @@ import Text
 
 /// The outcome of `eval` for eyes, and as rows.
 enum EvalTable {
-    private static let columns = ["checkpoint", "class", "count", "correct", "accuracy", "loss", "perplexity", "status"]
+    private static var columns: [String] { ["checkpoint"] + EvaluatedClass.columns.map(\.name) + ["perplexity", "status"] }
 
-    static let header = TSV.row(columns)
+    static var header: String { TSV.row(columns) }
 
     /// The row of a checkpoint that could not be evaluated.
     static func row(_ failure: FailedCheckpoint) -> String { TSV.row(failure, columns: columns.count) }
 
     /// A row `all`, then one a class.
     static func rows(_ found: EvaluatedCheckpoint) -> String {
-        var text = TSV.row([
+        let all = TSV.row([
             found.path, "all", "\(found.answers)", "\(found.correct)", TSV.number(found.accuracy), TSV.number(found.loss),
             TSV.number(found.perplexity), CheckpointStatus.ok.rawValue,
         ])
-        for row in found.classes {
-            text += TSV.row([
-                found.path, "\(row.label)", "\(row.count)", "\(row.correct)", TSV.number(row.accuracy), TSV.number(row.loss),
-                TSV.number(nil), CheckpointStatus.ok.rawValue,
-            ])
-        }
-        return text
+        return all
+            + found.classes.map { row in
+                TSV.row(
+                    [found.path] + EvaluatedClass.columns.map { $0.value(of: row).tsv } + [TSV.number(nil), CheckpointStatus.ok.rawValue])
+            }.joined()
     }
 
     /// More classes than this are summed up in a line.
@@ -45,8 +43,7 @@ enum EvalTable {
             line("classes", "\(found.classes.count), accuracy \(number(accuracies.first)) to \(number(accuracies.last))")
             return text
         }
-        var table = TextTable([("class", .right), ("count", .right), ("accuracy", .right), ("loss", .right)])
-        for row in found.classes { table.add(["\(row.label)", ByteText.grouped(row.count), number(row.accuracy), number(row.loss)]) }
+        let table = EvaluatedClass.columns.named(["label", "count", "accuracy", "loss"]).table(found.classes)
         return text + "\n" + table.text(indent: 2)
     }
 }

@@ -53,7 +53,7 @@ struct ThresholdOptions: ParsableArguments {
         var isMet = true
         for sweep in scored.results {
             for row in isPerLayer ? sweep.layers : [sweep.mean] {
-                let value = measure.value(of: row)
+                let value = row[measure]
                 guard let expected = missed(value) else { continue }
                 isMet = false
                 let subject = isPerLayer ? "tensor '\(row.layer)': \(measure.rawValue)" : "mean \(measure.rawValue)"

@@ -8,6 +8,8 @@ struct TextTable {
     private let alignments: [Alignment]
     private let keys: Int
     private var rows: [[String]]
+    /// The lines of the heads: several words are stacked where the table would be too wide.
+    private var heads = 1
 
     /// - Parameters:
     ///   - columns: the heads with their columns' alignments.
@@ -28,6 +30,15 @@ struct TextTable {
     func text(indent: Int = 0, width: Int = TextWidth.columns) -> String {
         let widths = alignments.indices.map { column in rows.reduce(0) { max($0, TextWidth.of($1[column])) } }
         let total = indent + widths.reduce(0, +) + 2 * (widths.count - 1)
+        if total > width, heads == 1 {
+            var table = self
+            let heads = Self.stacked(rows[0])
+            if heads.count > 1 {
+                table.rows.replaceSubrange(0...0, with: heads)
+                table.heads = heads.count
+                return table.text(indent: indent, width: width)
+            }
+        }
         if total <= width || widths.isEmpty { return text(Array(alignments.indices), indent: indent) }
         if let table = cut(firstTo: widths[0] - (total - width)) { return table.text(Array(alignments.indices), indent: indent) }
         if alignments[0] == .left, total - widths[0] <= width { return textWithOwnLines(indent: indent) }
@@ -107,5 +118,20 @@ struct TextTable {
             text += "\n"
         }
         return text
+    }
+
+    /// The heads as several lines, each word on one of its own, the last on the last.
+    private static func stacked(_ heads: [String]) -> [[String]] {
+        let words = heads.map { head in
+            let parts = head.split(separator: "_", omittingEmptySubsequences: false)
+            return parts.enumerated().map { $0 < parts.count - 1 ? String($1) + "_" : String($1) }
+        }
+        let height = words.map(\.count).max() ?? 1
+        return (0..<height).map { line in
+            words.map { word in
+                let place = line - (height - word.count)
+                return place < 0 ? "" : word[place]
+            }
+        }
     }
 }

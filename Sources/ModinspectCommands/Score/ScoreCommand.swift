@@ -8,9 +8,7 @@ struct ScoreCommand: ParsableCommand {
         commandName: "score",
         abstract: "Measures how modular each layer is, and the mean over the layers.",
         discussion: """
-            clusterability: the share of the squared weight that connects neurons of the same cluster. chance: what it would be if the \
-            clusters knew nothing of the weights. modularity: their difference. adjusted: that difference over its largest possible \
-            value, 0 for no structure and 1 for disjoint blocks. ncut: the share of each cluster's weight that leaves it, summed.
+            \(Measure.list)
 
             Clusters are found as by modinspect cluster, or read with --clusters. Because they are chosen to fit the weights, noise \
             does not score 0: --null compares with the same weights in random places.
@@ -58,7 +56,7 @@ struct ScoreCommand: ParsableCommand {
         let stream = try output.resultStream()
         threshold.note(to: output.diagnostics)
         var isMet = true
-        try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report(hasClusters: given != nil), to: stream) { path in
+        try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report(), to: stream) { path in
             let scored = try score(path, given: given)
             isMet = threshold.check(scored, output.diagnostics) && isMet
             return scored
@@ -67,16 +65,16 @@ struct ScoreCommand: ParsableCommand {
     }
 
     /// How the scores are written.
-    private func report(hasClusters: Bool) -> CheckpointReport<ScoredCheckpoint> {
-        let hasNull = nullSamples > 0
-        let head = ScoreReport.Head(
-            seed: computation.seed, method: hasClusters ? nil : clustering.methodName, data: gradient.data,
-            batch: gradient.reportedBatch, clusters: clusterFile)
+    private func report() -> CheckpointReport<ScoredCheckpoint> {
+        let (hasNull, seed, setting) = (nullSamples > 0, computation.seed, setting)
         return CheckpointReport(
             format: format, header: ScoreTable.header(hasNull: hasNull), rows: { ScoreTable.rows($0, hasNull: hasNull) },
             failedRow: { ScoreTable.row($0, hasNull: hasNull) }, text: { ScoreTable.text($0, hasNull: hasNull) },
-            lines: { try ScoreLine.lines(head, $0) },
-            document: { try ReportEncoder.bytes(of: ScoreReport(head: head, checkpoints: $0), isIndented: true) })
+            lines: { try ScoreReport.lines(setting, seed: seed, $0) },
+            document: {
+                let document = ScoreReport(setting: setting, checkpoints: $0)
+                return try ReportEncoder.bytes(of: Provenanced(ScoreReport.schema, seed: seed, document), isIndented: true)
+            })
     }
 
     private func score(_ path: String, given: ClusterFile?) throws -> ScoredCheckpoint {
@@ -109,5 +107,11 @@ struct ScoreCommand: ParsableCommand {
         for sweep in analysis.sweeps { output.diagnostics.describe(sweep, method: clustering.method, path: opened.path) }
         let hash = format.hasProvenance ? source.sha256(of: opened, output) : nil
         return ScoredCheckpoint(path: opened.path, sha256: hash, results: analysis.sweeps.map(ScoredSweep.init))
+    }
+
+    private var setting: ScoreSetting {
+        ScoreSetting(
+            method: clusterFile == nil ? clustering.methodName : nil, data: gradient.data, batch: gradient.reportedBatch,
+            clusters: clusterFile)
     }
 }
