@@ -30,8 +30,9 @@ package func runModinspect(_ arguments: [String]) -> Int32 {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
     occupyClosedDescriptors()
+    if let error = UsageError(helpOf: arguments) { return fail(error) }
     do {
-        var command = try RootCommand.parseAsRoot(arguments)
+        var command = try RootCommand.parseAsRoot(ArgumentLine.spelledOut(arguments))
         if let command = command as? any FileCommand { try command.fileUse.check() }
         try command.run()
         return 0
@@ -42,6 +43,8 @@ package func runModinspect(_ arguments: [String]) -> Int32 {
     } catch let error where RootCommand.exitCode(for: error) == .success {
         // Help, the version, a completion script: results like any other.
         return writeAnswer(RootCommand.fullMessage(for: error))
+    } catch let error where RootCommand.exitCode(for: error) == .validationFailure {
+        return fail(UsageError(error, arguments: arguments))
     } catch let error where RootCommand.exitCode(for: error) != .failure {
         RootCommand.exit(withError: error)
     } catch {
@@ -63,6 +66,14 @@ private func writeAnswer(_ text: String) -> Int32 {
         Diagnostics(isQuiet: false).failure("\(error)")
         return 1
     }
+}
+
+/// Says what is wrong with the command line.
+///
+/// - Returns: the exit status.
+private func fail(_ error: UsageError) -> Int32 {
+    Diagnostics(isQuiet: false).failure(error.message)
+    return 64
 }
 
 /// Keeps a file that is opened later from being taken for a closed standard stream. Reading from or writing to the stream

@@ -153,17 +153,18 @@ import Testing
     }
 
     @Test(arguments: [
-        ("--per-sample --dependence", "--per-sample and --dependence exclude each other"),
+        ("--per-sample --dependence", "--per-sample cannot be combined with --dependence"),
         ("--per-sample --format json", "--per-sample writes tsv or jsonl"),
-        ("--dependence --format json", "--dependence writes tsv"), ("--control 100001", "--control takes a number from 0 to 100000"),
-        ("--control 2 --per-sample", "--control compares whole results: no --per-sample"),
-        ("--control 2 --dependence", "--control compares whole results: no --dependence"),
-        ("--reading weights --fill mean", "--reading weights sets weights to 0: no --fill mean"),
+        ("--dependence --format json", "--dependence writes tsv"), ("--control 100001", "--control must be between 0 and 100000"),
+        ("--control 2 --per-sample", "--control cannot be combined with --per-sample"),
+        ("--control 2 --dependence", "--control cannot be combined with --dependence"),
+        ("--reading weights --fill mean", "--reading weights sets weights to 0 and cannot be combined with --fill mean"),
         ("--data - --clusters -", "standard input can be read only once"),
     ])
     func wrongUsageIsStatus64(options: String, message: String) throws {
         let result = try HandWorkedModel.shell(Self.run + options)
-        #expect(result.status == 64 && result.output.isEmpty && result.errors.hasPrefix("Error: " + message), "\(result.errors)")
+        #expect(
+            result.status == 64 && result.output.isEmpty && result.errors.hasPrefix("modinspect: ablate: " + message), "\(result.errors)")
     }
 
     @Test func aSwitchThatMovesNothingIsNoResult() throws {

@@ -115,13 +115,13 @@ import Testing
         (["--layers", "fc9"], 1, "no layer matches 'fc9'; the nearest are"),
         (["--layers", "fc1.bias"], 1, "tensor 'fc1.bias' is no weight matrix"),
         (["--objective", "label-loss"], 64, "--objective label-loss needs --label or --per-label"),
-        (["--label", "1", "--per-label"], 64, "--label and --per-label exclude each other"),
+        (["--label", "1", "--per-label"], 64, "--label cannot be combined with --per-label"),
         (["--tolerance", "-1"], 64, "--tolerance"),
-        (["--held-out", "1"], 64, "--held-out takes a number between 0 and 1"),
+        (["--held-out", "1"], 64, "--held-out must be above 0 and below 1"),
         (["--limit", "1"], 1, "too few samples"),
         (["--kept", "--format", "json"], 64, "--kept writes tsv"),
-        (["--bootstrap=-1"], 64, "--bootstrap takes a number from 0 to 100000"),
-        (["--bootstrap", "1000000000"], 64, "--bootstrap takes a number from 0 to 100000"),
+        (["--bootstrap=-1"], 64, "--bootstrap must be between 0 and 100000"),
+        (["--bootstrap", "1000000000"], 64, "--bootstrap must be between 0 and 100000"),
     ]) func mistakesAreNamedInOneLine(options: [String], status: Int, words: String) throws {
         let result = try BuiltCommand.run(Self.mlp + options)
         #expect(Int(result.status) == status && result.output.isEmpty)

@@ -124,8 +124,8 @@ import Testing
         ("--data x --logits -", "m", "standard output takes one result, found --logits and --output"),
         ("--data x --logits o -o o", "m", "--logits and --output name the same file"),
         ("--data x --logits o m", "m", "--logits takes one checkpoint"),
-        ("--data x --limit 0", "m", "--limit takes a number from 1 on"), ("--data x --batch 0", "m", "--batch takes a number from 1 on"),
-        ("--data x --context 1", "m", "--context takes a number from 2 on"), ("", "m", "Missing expected argument '--data <data>'"),
+        ("--data x --limit 0", "m", "--limit must be at least 1"), ("--data x --batch 0", "m", "--batch must be at least 1"),
+        ("--data x --context 1", "m", "--context must be at least 2"), ("", "m", "missing option --data <data>"),
         ("--data x --arch ''", "m", "--arch: has an empty element"), ("--data x --arch 'a,,b'", "m", "--arch: has an empty element"),
         ("--data x --arch 'a('", "m", "--arch: has no closing parenthesis"),
         ("--data x --arch 'a)'", "m", "--arch: expected a comma, found ')'"),
@@ -134,7 +134,7 @@ import Testing
     func wrongUsageIsStatus64(options: String, checkpoint: String, message: String) throws {
         let result = try HandWorkedModel.shell("$M eval \(checkpoint) " + options)
         #expect(result.status == 64 && result.output.isEmpty)
-        #expect(result.errors.hasPrefix("Error: ") && result.errors.contains(message), "\(result.errors)")
+        #expect(result.errors.hasPrefix("modinspect: eval: ") && result.errors.contains(message), "\(result.errors)")
     }
 
     @Test func aBadCheckpointIsReportedAndTheOthersAreDone() throws {

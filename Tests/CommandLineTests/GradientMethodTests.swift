@@ -73,21 +73,21 @@ import Testing
     @Test(arguments: [
         ("cluster", "--method gradient", "--method gradient needs --data"),
         ("score", "--method gradient", "--method gradient needs --data"),
-        ("cluster", "--data x", "--data goes with --method gradient only"),
-        ("score", "--batch 4", "--batch goes with --method gradient only"),
-        ("score", "--method bsgc --labels y", "--labels goes with --method gradient only"),
-        ("cluster", "--arch fc1", "--arch goes with --method gradient only"),
-        ("score", "--method gradient --data x --batch 0", "--batch takes a number from 1 on"),
-        ("score", "--clusters c --method gradient --data x", "--clusters leaves nothing for -k, --method, --no-align and --chain"),
-        ("score", "--clusters c --data x", "--data goes with --method gradient only"),
+        ("cluster", "--data x", "--data requires --method gradient"),
+        ("score", "--batch 4", "--batch requires --method gradient"),
+        ("score", "--method bsgc --labels y", "--labels requires --method gradient"),
+        ("cluster", "--arch fc1", "--arch requires --method gradient"),
+        ("score", "--method gradient --data x --batch 0", "--batch must be at least 1"),
+        ("score", "--clusters c --method gradient --data x", "--clusters cannot be combined with -k, --method, --no-align or --chain"),
+        ("score", "--clusters c --data x", "--data requires --method gradient"),
         ("cluster", "--method gradient --data - --labels -", "standard input can be read only once"),
-        ("cluster", "--method contiguous --no-align", "--no-align goes with --method bsgc and --method gradient only"),
+        ("cluster", "--method contiguous --no-align", "--no-align requires --method bsgc or --method gradient"),
         ("compare m", "--method gradient", "--method gradient is for cluster and score"),
     ])
     func wrongUsageIsStatus64(command: String, options: String, message: String) throws {
         let result = try BuiltCommand.shell("$M \(command) m " + options)
         #expect(result.status == 64 && result.output.isEmpty)
-        #expect(result.errors.hasPrefix("Error: ") && result.errors.contains(message), "\(result.errors)")
+        #expect(result.errors.hasPrefix("modinspect: \(command): ") && result.errors.contains(message), "\(result.errors)")
     }
 
     @Test(arguments: [

@@ -169,9 +169,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("--top 0", "--top takes a number from 1 on"), ("--sites a --clusters c", "--sites and --clusters exclude each other"),
+        ("--top 0", "--top must be at least 1"), ("--sites a --clusters c", "--sites cannot be combined with --clusters"),
         ("--layers fc1", "--layers chooses among the layers of --clusters"), ("--sites a,,b", "--sites has an empty pattern"),
-        ("--metric kl --metric kl", "--metric names one twice"), ("--clusters c --granularity head", "--clusters says how sites are cut"),
+        ("--metric kl --metric kl", "--metric names a metric twice"),
+        ("--clusters c --granularity head", "--clusters cannot be combined with"),
         ("--approximate --direction both --metric kl", "--metric kl is flat at the clean run"),
     ])
     func wrongUsageIs64(options: String, message: String) throws {

@@ -14,6 +14,8 @@ struct CommandDescription: Decodable {
         let valueName: String?
         let defaultValue: String?
         let allValues: [String]?
+        let abstract: String?
+        let discussion: String?
 
         /// The names as mdoc's `Fl` takes them: `-layers`, `k`.
         var flags: [String] { (names ?? []).map { $0.kind == "long" ? "-" + $0.name : $0.name } }

@@ -32,19 +32,20 @@ import Testing
     }
 
     private static let runs: [(schema: String, arguments: [[String]])] = [
-        ("modinspect.info/2", [["info", Fixtures.path("mlp.tar")]]),
+        ("modinspect.info/2", [["info", Fixtures.path("mlp.tar"), "absent"]]),
         ("modinspect.cluster/1", [["cluster", Fixtures.path("mlp.tar")], gradient("cluster")]),
-        ("modinspect.score/2", [["score", Fixtures.path("mlp.tar"), "--null", "2"], gradient("score")]),
+        ("modinspect.score/2", [["score", Fixtures.path("mlp.tar"), "absent", "--null", "2"], gradient("score")]),
         (
             "modinspect.compare/2",
             [
                 ["compare", Fixtures.path("mlp.tar"), Fixtures.path("mlp-tuned.safetensors"), "--layers", "all"],
                 ["compare", Fixtures.path("mlp.planted.tsv"), Fixtures.path("mlp.clusters.tsv")],
+                ["compare", Fixtures.path("mlp.planted.tsv"), "absent"],
             ]
         ),
         (
             "modinspect.eval/1",
-            [["eval", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--data", Fixtures.path("models/mnist-mlp.npz")]]
+            [["eval", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "absent", "--data", Fixtures.path("models/mnist-mlp.npz")]]
         ),
         (
             "modinspect.ablate/2",
@@ -67,7 +68,7 @@ import Testing
         ),
         (
             "modinspect.circuit-overlap/2",
-            [["circuit", "--compare", Fixtures.path("circuits/hand.jsonl"), Fixtures.path("circuits/masks.npz")]]
+            [["circuit", "--compare", Fixtures.path("circuits/hand.jsonl"), Fixtures.path("circuits/masks.npz"), "absent"]]
         ),
         (
             "modinspect.patch/1",

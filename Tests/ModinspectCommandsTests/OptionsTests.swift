@@ -15,7 +15,7 @@ import Testing
     func otherClusterCountsAreRefused(text: String) { #expect(ClusterCounts(argument: text) == nil) }
 
     @Test func aCommaInBracketsDoesNotSeparate() {
-        #expect(LayerOptions.split("a,b[1,2],c") == ["a", "b[1,2]", "c"])
+        #expect(GlobList.split("a,b[1,2],c") == ["a", "b[1,2]", "c"])
     }
 
     @Test(arguments: [(0.1, 30, 3), (0.07, 100, 7), (0.25, 4, 1), (0.26, 4, 2), (1.0, 5, 5), (1e-9, 5, 1), (0.5, 0, 0), (1.0 / 3, 3, 1)])

@@ -52,7 +52,7 @@ struct AblateCommand: FileCommand {
     var isDependence = false
 
     @OptionGroup var data: DataOptions
-    @OptionGroup var layers: LayerOptions
+    @OptionGroup var layers: LayerOptions<FileLayers>
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
@@ -65,11 +65,13 @@ struct AblateCommand: FileCommand {
     }
 
     func validate() throws {
-        if reading == .weights, fill != .zero { throw ValidationError("--reading weights sets weights to 0: no --fill \(fill.rawValue)") }
-        if !(0...100_000).contains(controls) { throw ValidationError("--control takes a number from 0 to 100000") }
-        if isPerSample, isDependence { throw ValidationError("--per-sample and --dependence exclude each other") }
+        if reading == .weights, fill != .zero {
+            throw ValidationError("--reading weights sets weights to 0 and cannot be combined with --fill \(fill.rawValue)")
+        }
+        if !(0...100_000).contains(controls) { throw ValidationError("--control must be between 0 and 100000") }
+        if isPerSample, isDependence { throw ValidationError("--per-sample cannot be combined with --dependence") }
         if controls > 0, isPerSample || isDependence {
-            throw ValidationError("--control compares whole results: no \(isPerSample ? "--per-sample" : "--dependence")")
+            throw ValidationError("--control cannot be combined with \(isPerSample ? "--per-sample" : "--dependence")")
         }
         if isPerSample, let format, format != .tsv, format != .jsonl { throw ValidationError("--per-sample writes tsv or jsonl") }
         if isDependence, let format, format != .tsv { throw ValidationError("--dependence writes tsv; json has the counts without it") }
@@ -87,7 +89,7 @@ struct AblateCommand: FileCommand {
 
     private func ablate(_ path: String, to stream: ResultStream) throws {
         let given = try ClusterFile(path: clusters.path)
-        let model = try LoadedModel(source.open(path), architecture: architecture.architecture)
+        let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         model.describe(output.diagnostics)
         let ablated = try model.clusteredLayers(given, layers)
         let batches = try model.batches(data, seed: computation.seed)
@@ -120,14 +122,15 @@ struct AblateCommand: FileCommand {
 
     private func describe(_ result: AblationResult, path: String) {
         output.diagnostics.describe(result.intact, path: path)
-        for layer in result.layers {
-            let idle = layer.rows.filter(\.movedNothing).map { "\($0.kind.rawValue) \($0.cluster)" }
-            if !idle.isEmpty {
-                output.diagnostics.warning(
-                    "\(path): layer '\(layer.name)': \(idle.count) of \(layer.rows.count) interventions had no effect; results omitted: "
-                        + idle.listed(atMost: 3))
-            }
+        let idle = result.layers.compactMap { layer -> (name: String, text: String)? in
+            let rows = layer.rows.filter(\.movedNothing).map { "\($0.kind.rawValue) \($0.cluster)" }
+            guard !rows.isEmpty else { return nil }
+            return (
+                layer.name,
+                "\(rows.count) of \(layer.rows.count) interventions had no effect; results omitted: \(rows.listed(atMost: 3))"
+            )
         }
+        if let line = Diagnostics.gathered(path, "layer", idle) { output.diagnostics.warning(line) }
     }
 
     private func write(_ result: AblationResult, _ model: LoadedModel, samples: Int, to stream: ResultStream) throws {

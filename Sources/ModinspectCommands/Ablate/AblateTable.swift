@@ -53,7 +53,7 @@ struct AblateTable {
         let provenance = report.provenance
         var text = (provenance.checkpoint?.path ?? "").singleLine + "\n"
         func line(_ label: String, _ value: String) {
-            text += "  " + label + String(repeating: " ", count: 10 - label.count) + value.singleLine + "\n"
+            text += LabelledLine.text(label, value, padding: 10)
         }
         line("data", "\(provenance.data), \(ByteText.grouped(report.samples)) samples")
         line("switched", provenance.reading == "weights" ? "weights, set to zero" : "activations, filled with \(provenance.fill)")
@@ -70,7 +70,7 @@ struct AblateTable {
         ]
         let judged = classes.isEmpty ? "loss" : "accuracy"
         if hasControl { columns += ["mean", "sd", "p"].map { ("control_\(judged)_\($0)", .right) } }
-        var table = TextTable(columns)
+        var table = TextTable(columns, keys: 2)
         table.add(["intact", "", "", "", Self.number(intact.accuracy), Self.number(intact.loss)] + (hasControl ? ["", "", ""] : []))
         for row in layer.interventions {
             var fields = [row.intervention, row.cluster.map(String.init) ?? "", "\(row.neurons)"]
@@ -94,7 +94,7 @@ struct AblateTable {
     }
 
     private func classText(_ layer: AblatedLayerReport, intact: AblatedOutcome) -> String {
-        var table = TextTable([("intervention", .left), ("cluster", .right)] + classes.map { ("\($0)", .right) })
+        var table = TextTable([("intervention", .left), ("cluster", .right)] + classes.map { ("\($0)", .right) }, keys: 2)
         func accuracies(_ found: [EvaluatedClass]) -> [String] {
             classes.map { label in
                 found.first { $0.label == label }?.accuracy.map { ByteText.fixed($0, digits: 2) } ?? "-"

@@ -6,27 +6,36 @@ extension CircuitCommand {
     /// `--compare`.
     func compare(to stream: ResultStream) throws {
         var inputs: [CircuitFile] = []
+        var failed: [FailedCheckpoint] = []
         let run = CheckpointRun(diagnostics: output.diagnostics)
-        try run.forEach(files) { inputs.append(try CircuitFile(path: $0)) }
-        try run.end()
+        for path in files {
+            let file = try run.attempt(
+                path, { try CircuitFile(path: path) }, failed: { failed.append(FailedCheckpoint(path: path, line: $0)) })
+            if let file { inputs.append(file) }
+        }
+        let total = inputs.reduce(0) { $0 + $1.circuits.count }
+        // Of what is left there may be nothing to compare, which the failures explain.
+        if total < 2 { try run.end(of: files.count) }
         if let first = inputs.first, let kind = first.circuits.first?.kind,
             let other = inputs.first(where: { $0.circuits.contains { $0.kind != kind } })
         {
             throw Problem("holds circuits of another kind", path: other.path, expected: "\(kind.rawValue) as \(first.path)")
         }
         try checkShapes(inputs)
-        let total = inputs.reduce(0) { $0 + $1.circuits.count }
         guard (2...Self.mostCompared).contains(total) else {
             throw Problem(
                 "cannot be compared", path: files.listed(atMost: 3), expected: "2 to \(Self.mostCompared) circuits",
                 found: "\(total)")
         }
-        let report = CircuitComparisonReport(inputs) { file in
+        let report = CircuitComparisonReport(inputs, failed: failed) { file in
             chosenFormat.hasProvenance ? source.sha256(of: [file.content], output) : nil
         }
         switch chosenFormat {
         case .text: try stream.write(CircuitComparisonTable.text(report))
-        case .tsv: try stream.write(CircuitComparisonTable.header + report.pairs.map(CircuitComparisonTable.row).joined())
+        case .tsv:
+            try stream.write(
+                CircuitComparisonTable.header + report.pairs.map(CircuitComparisonTable.row).joined()
+                    + failed.map(CircuitComparisonTable.row).joined())
         case .json:
             try stream.write(
                 try ReportEncoder.bytes(
@@ -36,9 +45,14 @@ extension CircuitCommand {
                 let line = Provenanced(CircuitComparisonReport.schema, seed: nil, pair)
                 try stream.write(try ReportEncoder.bytes(of: line, isIndented: false))
             }
+            for file in failed {
+                let line = Provenanced(CircuitComparisonReport.schema, seed: nil, file)
+                try stream.write(try ReportEncoder.bytes(of: line, isIndented: false))
+            }
         case .dot: preconditionFailure("circuits are not compared in dot")
         }
         try stream.finish()
+        try run.end(of: files.count)
     }
 
     /// Places in tensors of other shapes are other weights, and edges of another graph other edges.

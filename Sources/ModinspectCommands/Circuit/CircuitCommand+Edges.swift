@@ -10,7 +10,7 @@ extension CircuitCommand {
     /// `--method exact`, `eap`, `eap-ig` and `acdc`.
     func findEdges(_ path: String, by method: CircuitMethod, data: String, to stream: ResultStream) throws {
         guard let edgeMethod = edges.method(method) else { return }
-        let model = try LoadedModel(source.open(path), architecture: architecture.architecture)
+        let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         model.describe(output.diagnostics)
         try model.checkMemory()
         let pairs = try model.behaviourPairs(data, samples, from: self.pairs, seed: computation.seed)
@@ -55,9 +55,10 @@ extension CircuitCommand {
             groups[placed.node] = NeuronGroup.clusters(clustering.outLabels.values)
         }
         let graph = try EdgeGraph(model.network, .cluster, groups: groups)
-        for node in groups.keys.sorted() where !graph.cuts(node) {
+        let outside = groups.keys.sorted().filter { !graph.cuts($0) }.map { "'\(model.network.nodes[$0.index].site)'" }
+        if !outside.isEmpty {
             output.diagnostics.note(
-                "\(model.checkpoint.path): the clusters of '\(model.network.nodes[node.index].site)' are no nodes of the graph")
+                "\(model.checkpoint.path): the clusters of \(Diagnostics.listed(outside)) are no nodes of the graph")
         }
         return graph
     }

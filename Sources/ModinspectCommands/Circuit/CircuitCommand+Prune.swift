@@ -9,7 +9,7 @@ import Text
 extension CircuitCommand {
     /// `--method prune`.
     func findWeights(_ path: String, data: String, to stream: ResultStream) throws {
-        let model = try LoadedModel(source.open(path), architecture: architecture.architecture)
+        let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         model.describe(output.diagnostics)
         let layers = try prunedLayers(of: model)
         try model.checkMemory()
@@ -51,7 +51,7 @@ extension CircuitCommand {
 
     /// The layers that --layers names, in the model's order.
     private func prunedLayers(of model: LoadedModel) throws -> [Layer] {
-        let patterns = prune.lists.flatMap(LayerOptions.split)
+        let patterns = prune.lists.flatMap(GlobList.split)
         if patterns.isEmpty, model.architecture != nil { return model.catalog.weightMatrices }
         do {
             return try model.catalog.select(patterns)
@@ -81,12 +81,14 @@ extension CircuitCommand {
     }
 
     private func warn(of report: CircuitReport, path: String) {
-        for circuit in report.circuits where circuit.degenerate {
-            let name = circuit.label.map { "the circuit for label \($0)" } ?? "the circuit"
-            let share = ByteText.fixed(circuit.heldOut.commonShare * 100, digits: 1)
-            output.diagnostics.warning(
-                "\(path): \(name) is degenerate: it answers \(circuit.heldOut.commonAnswer) to \(share)% of the held-out samples")
-        }
+        let degenerate = report.circuits.filter(\.degenerate)
+        guard let circuit = degenerate.first else { return }
+        let name = circuit.label.map { "the circuit for label \($0)" } ?? "the circuit"
+        let share = ByteText.fixed(circuit.heldOut.commonShare * 100, digits: 1)
+        let others = degenerate.dropFirst().compactMap(\.label).map(String.init)
+        output.diagnostics.warning(
+            "\(path): \(name) is degenerate: it answers \(circuit.heldOut.commonAnswer) to \(share)% of the held-out samples"
+                + (others.isEmpty ? "" : "; so are \(others.count) more: " + Diagnostics.listed(others, limit: 10)))
     }
 
     private func write(_ report: CircuitReport, _ result: WeightPruning.Result, to stream: ResultStream) throws {

@@ -121,21 +121,21 @@ struct CircuitCommand: FileCommand {
         if isComparison {
             if format == .dot { throw ValidationError("--format dot draws circuits of edges, one at a time") }
             if method != nil || data != nil || isKept || bootstrap.resamples > 0 {
-                throw ValidationError("--compare leaves nothing for --method, --data, --kept and --bootstrap")
+                throw ValidationError("--compare cannot be combined with --method, --data, --kept or --bootstrap")
             }
             return
         }
-        if let batchSize, batchSize < 1 { throw ValidationError("--batch takes a number from 1 on") }
+        if let batchSize, batchSize < 1 { throw ValidationError("--batch must be at least 1") }
         guard let method else { throw ValidationError("circuit needs --method, or --compare") }
         guard data != nil else { throw ValidationError("--method \(method.rawValue) needs --data") }
         if files.count > 1 { throw ValidationError("circuit takes one checkpoint; --compare takes several files of circuits") }
         switch method {
         case .acdc, .eap, .eapIG, .exact:
-            if let option = (prune.given + heldOut.given).first { throw ValidationError("\(option) goes with --method prune only") }
+            if let option = (prune.given + heldOut.given).first { throw ValidationError("\(option) requires --method prune") }
             try edges.validate(for: method)
         case .prune:
-            if pairs.source != .file { throw ValidationError("--pairs does not go with --method prune") }
-            if let option = edges.given.first { throw ValidationError("\(option) does not go with --method prune") }
+            if pairs.source != .file { throw ValidationError("--pairs cannot be combined with --method prune") }
+            if let option = edges.given.first { throw ValidationError("\(option) cannot be combined with --method prune") }
             if format == .dot { throw ValidationError("--format dot draws circuits of edges") }
             if prune.chosenObjective == .labelLoss, prune.labels.isEmpty, !prune.isPerLabel {
                 throw ValidationError("--objective label-loss needs --label or --per-label")

@@ -6,7 +6,7 @@ struct CircuitComparisonReport: Encodable {
 
     /// What circuits consist of: weights or edges.
     let kind: String
-    let files: [File]
+    let files: [CheckpointResult<File>]
     let circuits: [Circuit]
     let pairs: [ComparedPair]
     /// The parts that every circuit has, and those that any has.
@@ -36,7 +36,7 @@ struct CircuitComparisonReport: Encodable {
         let size: Double?
     }
 
-    init(_ inputs: [CircuitFile], sha256: (CircuitFile) -> String?) {
+    init(_ inputs: [CircuitFile], failed: [FailedCheckpoint] = [], sha256: (CircuitFile) -> String?) {
         var vocabulary = CircuitVocabulary()
         var all: [[UInt64]] = []
         var circuits: [Circuit] = []
@@ -68,7 +68,7 @@ struct CircuitComparisonReport: Encodable {
         }
         let overlap = CircuitOverlap(all)
         kind = inputs.first?.circuits.first?.kind.rawValue ?? ""
-        self.files = files
+        self.files = files.map { .ok($0) } + failed.map { .failed($0) }
         self.circuits = circuits
         pairs = overlap.pairs.map {
             ComparedPair(

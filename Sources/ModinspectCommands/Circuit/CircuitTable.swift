@@ -65,7 +65,7 @@ struct CircuitTable {
         let provenance = report.provenance
         var text = (provenance.checkpoint?.path ?? "").singleLine + "\n"
         func line(_ label: String, _ value: String) {
-            text += "  " + label + String(repeating: " ", count: 11 - label.count) + value.singleLine + "\n"
+            text += LabelledLine.text(label, value, padding: 11)
         }
         line("data", "\(provenance.data), \(ByteText.grouped(report.samples)) samples")
         let judged = ByteText.grouped(report.heldOut.samples) + " samples"
@@ -126,7 +126,7 @@ struct CircuitTable {
     private func keptText(_ report: CircuitReport) -> String {
         var columns: [(String, TextTable.Alignment)] = [("layer", .left), ("weights", .right)]
         columns += report.circuits.map { ($0.label.map(String.init) ?? "kept", .right) }
-        var table = TextTable(columns)
+        var table = TextTable(columns, keys: 2)
         for (place, layer) in layers.enumerated() {
             table.add(
                 [layer, ByteText.grouped(report.circuits.first?.layers[place].weights ?? 0)]

@@ -23,7 +23,7 @@ struct EdgeTable {
     var text: String {
         var text = path.singleLine + "\n"
         func line(_ label: String, _ value: String) {
-            text += "  " + label + String(repeating: " ", count: 10 - label.count) + value.singleLine + "\n"
+            text += LabelledLine.text(label, value, padding: 10)
         }
         line("data", "\(report.data), \(ByteText.counted(report.pairs, "pair"))")
         let sizes = [(report.sources, "source"), (report.readers, "reader"), (report.scores.count, "edge")]

@@ -24,7 +24,7 @@ struct ClusterCommand: FileCommand {
 
     @OptionGroup var clustering: ClusteringOptionGroup
     @OptionGroup var gradient: GradientOptions
-    @OptionGroup var layers: LayerOptions
+    @OptionGroup var layers: LayerOptions<ModelLayers>
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
@@ -43,8 +43,8 @@ struct ClusterCommand: FileCommand {
         // Opened first: a result that can go nowhere is not worth computing.
         let stream = try output.resultStream()
         try run.forEach([checkpoint]) { path in
-            let opened = try source.open(path)
-            let chosen = try layers.select(from: LayerCatalog(opened), path: opened.path)
+            let opened = try source.open(path, output.diagnostics)
+            let chosen = try layers.select(from: LayerCatalog(opened), path: opened.path, output.diagnostics)
             var options = clustering.clusteringOptions(seed: computation.seed)
             if options.method == .gradient {
                 options.spectra = try gradient.spectra(

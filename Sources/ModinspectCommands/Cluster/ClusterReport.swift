@@ -54,7 +54,11 @@ struct ClusteredLayer: Encodable {
     /// The layer for eyes: its score, and the sizes of its clusters on both sides.
     func text() -> String {
         let score = clusterability.map(ByteText.rounded) ?? "nan"
-        var text = "\(layer)  \(out.count) x \(self.in.count)  k = \(k)  clusterability \(score)\n"
+        let facts = "\(out.count) x \(self.in.count)  k = \(k)  clusterability \(score)\n"
+        let name = layer.singleLine
+        // A name that is too long stands on a line of its own.
+        let isShort = TextWidth.of(name) + TextWidth.of(facts) + 1 <= TextWidth.columns
+        var text = name + (isShort ? "  " : "\n  ") + facts
         let (outSizes, inSizes) = (Labels(out), Labels(self.in))
         var table = TextTable([("cluster", .right), ("out", .right), ("in", .right)])
         for (cluster, sizes) in zip(outSizes.sizes(clusters: k), inSizes.sizes(clusters: k)).enumerated() {

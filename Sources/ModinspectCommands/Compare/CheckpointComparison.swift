@@ -19,7 +19,7 @@ struct CheckpointComparison {
     /// - Parameters:
     ///   - layers: which layers are chosen; without patterns those of the given clusters, or each model's default ones.
     ///   - clusters: a file with clusters for the layers of A, or by the names in B.
-    init(_ first: Checkpoint, _ second: Checkpoint, layers: LayerOptions, clusters: ClusterFile?) throws {
+    init(_ first: Checkpoint, _ second: Checkpoint, layers: some LayerChoice, clusters: ClusterFile?) throws {
         let (catalogA, catalogB) = (LayerCatalog(first), LayerCatalog(second))
         let partners = NamePairing(catalogA.layers.map(\.name), catalogB.layers.map(\.name)).partners
         given = try clusters.map { try Self.clusterings($0, catalogA, catalogB, partners) }
@@ -47,7 +47,7 @@ struct CheckpointComparison {
 
     /// The names of the layers that the patterns choose from one model. A pattern that matches nothing there must do so in the other.
     private static func choose(
-        _ layers: LayerOptions, from catalog: LayerCatalog, path: String, beside other: LayerCatalog
+        _ layers: some LayerChoice, from catalog: LayerCatalog, path: String, beside other: LayerCatalog
     ) throws -> Set<String> {
         func matches(_ pattern: String, _ catalog: LayerCatalog) -> Bool {
             (try? catalog.select([pattern.hasPrefix("!") ? String(pattern.dropFirst()) : pattern])) != nil

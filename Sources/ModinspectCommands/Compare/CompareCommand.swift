@@ -51,7 +51,7 @@ struct CompareCommand: FileCommand {
     var keyInB: String?
 
     @OptionGroup var clustering: ClusteringOptionGroup
-    @OptionGroup var layers: LayerOptions
+    @OptionGroup var layers: LayerOptions<FileOrModelLayers>
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
@@ -63,12 +63,12 @@ struct CompareCommand: FileCommand {
     func validate() throws {
         if clustering.clusterCounts.count > 1 { throw ValidationError("compare takes one number of clusters; score sweeps over several") }
         if clusterFile != nil, clustering.isGiven {
-            throw ValidationError("--clusters leaves nothing for -k, --method, --no-align and --chain")
+            throw ValidationError("--clusters cannot be combined with -k, --method, --no-align or --chain")
         }
         if clustering.method == .gradient {
             throw ValidationError("--method gradient is for cluster and score; compare takes the files of clusters that cluster writes")
         }
-        if let top, !(1...1_000_000).contains(top) { throw ValidationError("--top takes a number from 1 to 1000000") }
+        if let top, !(1...1_000_000).contains(top) { throw ValidationError("--top must be between 1 and 1000000") }
     }
 
     func run() throws {
@@ -76,15 +76,24 @@ struct CompareCommand: FileCommand {
         // Opened first: a result that can go nowhere is not worth computing.
         let stream = try output.resultStream()
         let run = CheckpointRun(diagnostics: output.diagnostics)
+        let options = [
+            Checkpoint.Options(member: source.member, key: source.key),
+            Checkpoint.Options(member: memberInB ?? source.member, key: keyInB ?? source.key),
+        ]
         var inputs: [ComparedInput] = []
-        try run.forEach([a]) {
-            inputs.append(try ComparedInput(path: $0, options: Checkpoint.Options(member: source.member, key: source.key)))
+        var sources: [CheckpointResult<CheckpointSource>] = []
+        for (path, options) in zip([a, b], options) {
+            let input = try run.attempt(
+                path, { try ComparedInput(path: path, options: options) },
+                failed: { sources.append(.failed(FailedCheckpoint(path: path, line: $0))) })
+            guard let input else { continue }
+            inputs.append(input)
+            sources.append(.ok(CheckpointSource(path: path, sha256: nil)))
         }
-        try run.forEach([b]) {
-            let options = Checkpoint.Options(member: memberInB ?? source.member, key: keyInB ?? source.key)
-            inputs.append(try ComparedInput(path: $0, options: options))
+        guard inputs.count == 2 else {
+            try write(CompareReport(failed: sources), to: stream)
+            return try run.end()
         }
-        try run.end()
         let report: CompareReport
         switch (inputs[0], inputs[1]) {
         case (.checkpoint(let first), .checkpoint(let second)):
@@ -93,7 +102,7 @@ struct CompareCommand: FileCommand {
             try refuseOptionsOfCheckpoints()
             report = try compare((first, contentA), (second, contentB))
         default:
-            throw wrongUsage("\(b): is \(inputs[1].kind), expected \(inputs[0].kind) as \(a) is")
+            throw ValidationError("\(b): is \(inputs[1].kind), expected \(inputs[0].kind) as \(a) is")
         }
         try write(report, to: stream)
     }
@@ -104,14 +113,8 @@ struct CompareCommand: FileCommand {
             clustering.isGiven || clusterFile != nil || top != nil || !layers.patterns.isEmpty
             || [source.member, source.key, memberInB, keyInB].contains { $0 != nil }
         if isGiven {
-            throw wrongUsage("\(a): is a file of clusters, with which only --format, --output, --quiet, --progress and --no-sha256 go")
+            throw ValidationError("\(a): is a file of clusters, with which only --format, --output, --quiet, --progress and --no-sha256 go")
         }
-    }
-
-    /// Wrong usage that shows from the content of what was given.
-    private func wrongUsage(_ text: String) -> ExitCode {
-        output.diagnostics.failure(text)
-        return ExitCode(64)
     }
 
     private func compare(_ first: Checkpoint, _ second: Checkpoint, _ given: ClusterFile?) throws -> CompareReport {
@@ -144,7 +147,8 @@ struct CompareCommand: FileCommand {
         }
         return CompareReport(
             setting: CompareReport.Setting(
-                kind: .checkpoints, inputs: inputs, method: given == nil ? clustering.methodName : nil, clusters: clusterFile),
+                kind: .checkpoints, inputs: inputs.map { .ok($0) }, method: given == nil ? clustering.methodName : nil,
+                clusters: clusterFile),
             layers: compared, mean: ComparedLayer(meanOf: compared), onlyInA: comparison.match.onlyInA,
             onlyInB: comparison.match.onlyInB, differing: comparison.match.differences)
     }
@@ -168,19 +172,19 @@ struct CompareCommand: FileCommand {
                 out: ComparedSide(one.outLabels, other.outLabels), in: ComparedSide(one.inLabels, other.inLabels), relativeChange: nil,
                 largestChanges: nil)
         }
-        for layer in compared {
+        let left = compared.compactMap { layer -> (name: String, text: String)? in
             let (out, into) = (layer.out.unclustered ?? 0, layer.in.unclustered ?? 0)
-            if out + into > 0 {
-                output.diagnostics.note(
-                    "\(b): layer '\(layer.layer)': \(out) out-neurons and \(into) in-neurons are in no cluster here or in \(a) and are left out"
-                )
-            }
+            guard out + into > 0 else { return nil }
+            return (
+                layer.layer, "\(out) out-neurons and \(into) in-neurons are in no cluster here or in \(a) and are left out"
+            )
         }
+        if let line = Diagnostics.gathered(b, "layer", left) { output.diagnostics.note(line) }
         let inputs = [first, second].map { input in
             CheckpointSource(path: input.file.path, sha256: format.hasProvenance ? source.sha256(of: [input.content], output) : nil)
         }
         return CompareReport(
-            setting: CompareReport.Setting(kind: .clusters, inputs: inputs, method: nil, clusters: nil), layers: compared,
+            setting: CompareReport.Setting(kind: .clusters, inputs: inputs.map { .ok($0) }, method: nil, clusters: nil), layers: compared,
             mean: ComparedLayer(meanOf: compared),
             onlyInA: match.onlyInA, onlyInB: match.onlyInB, differing: match.differences)
     }
@@ -195,8 +199,10 @@ struct CompareCommand: FileCommand {
             try stream.write(CompareTable.header(rows) + CompareTable.rows(report, rows))
         case .json: try stream.write(try ReportEncoder.bytes(of: Provenanced(CompareReport.schema, seed: seed, report), isIndented: true))
         case .jsonl:
-            for row in report.rows {
-                let line = Provenanced(CompareReport.schema, seed: seed, Joined(report.setting, row))
+            // A line without a row says what failed.
+            let rows: [ComparedLayer?] = report.hasFailed ? [nil] : report.rows
+            for row in rows {
+                let line = Provenanced(CompareReport.schema, seed: seed, Joined(report.setting, CompareRow(layer: row)))
                 try stream.write(try ReportEncoder.bytes(of: line, isIndented: false))
             }
         }

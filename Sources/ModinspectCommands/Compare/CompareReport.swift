@@ -25,7 +25,7 @@ struct CompareReport: Encodable {
     struct Setting: Encodable {
         let kind: Kind
         /// A, then B.
-        let inputs: [CheckpointSource]
+        let inputs: [CheckpointResult<CheckpointSource>]
         /// How the clusters were found; nil where they were given.
         let method: String?
         /// The file of clusters that were given for both checkpoints.
@@ -46,6 +46,18 @@ struct CompareReport: Encodable {
 
     /// The layers, then their mean.
     var rows: [ComparedLayer] { layers + [mean] }
+
+    /// Whether one of the two could not be read, so that there is nothing to compare.
+    var hasFailed: Bool { setting.inputs.contains { if case .failed = $0 { true } else { false } } }
+}
+
+extension CompareReport {
+    /// A comparison that did not come about because A or B could not be read.
+    init(failed inputs: [CheckpointResult<CheckpointSource>]) {
+        self.init(
+            setting: Setting(kind: .checkpoints, inputs: inputs, method: nil, clusters: nil), layers: [], mean: ComparedLayer(meanOf: []),
+            onlyInA: [], onlyInB: [], differing: [])
+    }
 }
 
 /// One layer in A and in B, or the means over the layers.
@@ -201,4 +213,11 @@ extension ComparedLayer {
             layer: "mean", layerInB: nil, a: clusters(\.a), b: clusters(\.b), out: side(\.out), in: side(\.in),
             relativeChange: mean(\.relativeChange), largestChanges: nil)
     }
+}
+
+/// What a line of jsonl says of a layer; nothing where A or B could not be read.
+struct CompareRow: Encodable {
+    let layer: ComparedLayer?
+
+    func encode(to encoder: any Encoder) throws { try layer?.encode(to: encoder) }
 }

@@ -8,27 +8,35 @@ enum CompareTable {
         case checkpoints, clusters, changes
     }
 
-    static func header(_ rows: Rows) -> String {
+    static func header(_ rows: Rows) -> String { TSV.row(columns(rows)) }
+
+    private static func columns(_ rows: Rows) -> [String] {
         switch rows {
-        case .checkpoints: ComparedLayer.columns.header(before: ComparedWeight.columns.map { "largest_" + $0.name })
-        case .clusters: TSV.row(["layer", "side", "neurons", "unclustered", "ari", "nmi", "matched", "a_sizes", "b_sizes"])
-        case .changes: TSV.row(["layer", "rank"] + ComparedWeight.columns.map(\.name))
+        case .checkpoints:
+            ComparedLayer.columns.filter(\.isInTables).map(\.name) + ComparedWeight.columns.map { "largest_" + $0.name } + ["status"]
+        case .clusters: ["layer", "side", "neurons", "unclustered", "ari", "nmi", "matched", "a_sizes", "b_sizes", "status"]
+        case .changes: ["layer", "rank"] + ComparedWeight.columns.map(\.name) + ["status"]
         }
     }
 
+    private static let ok = [CheckpointStatus.ok.rawValue]
+
     static func rows(_ report: CompareReport, _ rows: Rows) -> String {
+        if report.hasFailed {
+            return TSV.row(Array(repeating: "", count: columns(rows).count - 1) + [CheckpointStatus.failed.rawValue])
+        }
         switch rows {
-        case .checkpoints: report.rows.map(checkpointRow).joined()
-        case .clusters: report.rows.map(clusterRows).joined()
+        case .checkpoints: return report.rows.map(checkpointRow).joined()
+        case .clusters: return report.rows.map(clusterRows).joined()
         case .changes:
-            report.layers.map { layer in
-                (layer.largestChanges ?? []).enumerated().map { TSV.row([layer.layer, "\($0 + 1)"] + fields($1)) }.joined()
+            return report.layers.map { layer in
+                (layer.largestChanges ?? []).enumerated().map { TSV.row([layer.layer, "\($0 + 1)"] + fields($1) + ok) }.joined()
             }.joined()
         }
     }
 
     private static func checkpointRow(_ row: ComparedLayer) -> String {
-        ComparedLayer.columns.tsv(row, before: fields(row.largestChanges?.first))
+        ComparedLayer.columns.tsv(row, before: fields(row.largestChanges?.first) + ok)
     }
 
     private static func clusterRows(_ row: ComparedLayer) -> String {
@@ -36,7 +44,7 @@ enum CompareTable {
         return sides.map { name, side, a, b in
             TSV.row(
                 [row.layer, name, count(side.neurons), count(side.unclustered)] + side.measures.map(TSV.number)
-                    + [list(a ?? [], ","), list(b ?? [], ",")])
+                    + [list(a ?? [], ","), list(b ?? [], ",")] + ok)
         }.joined()
     }
 
@@ -54,7 +62,14 @@ enum CompareTable {
 
     /// The tables of a comparison: what both are, the scores, the agreement of the clusters, the changes of the weights.
     static func text(_ report: CompareReport) -> String {
-        var text = zip(["A", "B"], report.setting.inputs).map { "\($0)  \($1.path.singleLine)\n" }.joined()
+        var text = ""
+        for (name, input) in zip(["A", "B"], report.setting.inputs) {
+            switch input {
+            case .ok(let source): text += "\(name)  \(source.path.singleLine)\n"
+            case .failed(let failure): text += "\(name)  \(failure.text)"
+            }
+        }
+        if report.hasFailed { return text }
         func add(_ table: TextTable) { text += "\n" + table.text() }
         switch report.setting.kind {
         case .checkpoints:
@@ -69,7 +84,7 @@ enum CompareTable {
     }
 
     private static func scores(_ report: CompareReport) -> TextTable {
-        var table = TextTable([("layer", .left), ("", .left)] + ComparedClusters.measures.map { ($0.rawValue, .right) })
+        var table = TextTable([("layer", .left), ("", .left)] + ComparedClusters.measures.map { ($0.rawValue, .right) }, keys: 2)
         for row in report.rows {
             for (label, name, clusters) in [(row.layer, "A", row.a), ("", "B", row.b)] {
                 table.add([label, name] + clusters.scores.map(rounded))
@@ -79,7 +94,7 @@ enum CompareTable {
     }
 
     private static func agreement(_ report: CompareReport) -> TextTable {
-        var table = TextTable([("layer", .left), ("side", .left), ("ari", .right), ("nmi", .right), ("matched", .right)])
+        var table = TextTable([("layer", .left), ("side", .left), ("ari", .right), ("nmi", .right), ("matched", .right)], keys: 2)
         for row in report.rows {
             for (label, name, side) in [(row.layer, "out", row.out), ("", "in", row.in)] {
                 table.add([label, name] + side.measures.map(rounded))
@@ -103,7 +118,7 @@ enum CompareTable {
     }
 
     private static func sizes(_ report: CompareReport) -> TextTable {
-        var table = TextTable([("layer", .left), ("side", .left), ("a_sizes", .left), ("b_sizes", .left)])
+        var table = TextTable([("layer", .left), ("side", .left), ("a_sizes", .left), ("b_sizes", .left)], keys: 2)
         for row in report.layers {
             for (label, name, a, b) in [(row.layer, "out", row.a.outSizes, row.b.outSizes), ("", "in", row.a.inSizes, row.b.inSizes)] {
                 table.add([label, name, list(a ?? [], " "), list(b ?? [], " ")])

@@ -14,8 +14,7 @@ struct EvalCommand: FileCommand {
             exp(loss); of modular addition the last position's.
             """)
 
-    @Argument(help: "The checkpoints; - is an archive on standard input.", completion: .file())
-    var checkpoints: [String]
+    @OptionGroup var inputs: CheckpointListOptions
 
     @Option(help: "The format of the result.")
     var format = ReportFormat.text
@@ -36,43 +35,33 @@ struct EvalCommand: FileCommand {
 
     var fileUse: FileUse {
         FileUse(
-            reading: checkpoints.map { ("the checkpoint", $0) } + data.inputs,
+            reading: inputs.files + data.inputs,
             writing: [("--logits", logits), ("--output", output.path)])
     }
 
     func validate() throws {
-        if logits != nil, checkpoints.count > 1 { throw ValidationError("--logits takes one checkpoint") }
+        if logits != nil, inputs.mayBeSeveral { throw ValidationError("--logits takes one checkpoint") }
     }
 
     func run() throws {
         // Opened first: a result that can go nowhere is not worth computing.
         let stream = try output.resultStream()
-        let run = CheckpointRun(diagnostics: output.diagnostics)
-        var report: [EvaluatedCheckpoint] = []
-        var count = 0
-        try run.forEach(checkpoints) { path in
-            let found = try evaluate(path)
-            count += 1
-            switch format {
-            case .text: try stream.write((count == 1 ? "" : "\n") + EvalTable.text(found))
-            case .tsv: try stream.write((count == 1 ? EvalTable.header : "") + EvalTable.rows(found))
-            case .jsonl:
-                let line = Provenanced(EvalReport.schema, seed: computation.seed, EvalLine(data: data.data, checkpoint: found))
-                try stream.write(try ReportEncoder.bytes(of: line, isIndented: false))
-            case .json: report.append(found)
-            }
-            if format != .json { try stream.flush() }
-        }
-        if format == .json, count > 0 {
-            let document = Provenanced(EvalReport.schema, seed: computation.seed, EvalReport(data: data.data, checkpoints: report))
-            try stream.write(try ReportEncoder.bytes(of: document, isIndented: true))
-        }
-        if count > 0 { try stream.finish() }
-        try run.end()
+        let (seed, data) = (computation.seed, self.data.data)
+        let report = CheckpointReport<EvaluatedCheckpoint>(
+            format: format, header: EvalTable.header, rows: EvalTable.rows, failedRow: EvalTable.row, text: EvalTable.text,
+            lines: {
+                let line = Provenanced(EvalReport.schema, seed: seed, EvalLine(data: data, checkpoint: $0))
+                return try ReportEncoder.bytes(of: line, isIndented: false)
+            },
+            document: {
+                let document = Provenanced(EvalReport.schema, seed: seed, EvalReport(data: data, checkpoints: $0))
+                return try ReportEncoder.bytes(of: document, isIndented: true)
+            })
+        try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report, to: stream) { try evaluate($0) }
     }
 
     private func evaluate(_ path: String) throws -> EvaluatedCheckpoint {
-        let model = try LoadedModel(source.open(path), architecture: architecture.architecture)
+        let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         model.describe(output.diagnostics)
         let batches = try model.batches(data, seed: computation.seed)
         let dataset = batches.dataset

@@ -7,13 +7,13 @@ struct EvalReport: Encodable {
 
     /// The data as the user named it.
     let data: String
-    let checkpoints: [EvaluatedCheckpoint]
+    let checkpoints: [CheckpointResult<EvaluatedCheckpoint>]
 }
 
 /// One checkpoint's outcome as a line of jsonl.
 struct EvalLine: Encodable {
     let data: String
-    let checkpoint: EvaluatedCheckpoint
+    let checkpoint: CheckpointResult<EvaluatedCheckpoint>
 }
 
 /// How well one checkpoint answers.

@@ -3,17 +3,23 @@ import Text
 
 /// The outcome of `eval` for eyes, and as rows.
 enum EvalTable {
-    static var header: String { TSV.row(["checkpoint"] + EvaluatedClass.columns.map(\.name) + ["perplexity"]) }
+    private static var columns: [String] { ["checkpoint"] + EvaluatedClass.columns.map(\.name) + ["perplexity", "status"] }
+
+    static var header: String { TSV.row(columns) }
+
+    /// The row of a checkpoint that could not be evaluated.
+    static func row(_ failure: FailedCheckpoint) -> String { TSV.row(failure, columns: columns.count) }
 
     /// A row `all`, then one a class.
     static func rows(_ found: EvaluatedCheckpoint) -> String {
         let all = TSV.row([
             found.path, "all", "\(found.answers)", "\(found.correct)", TSV.number(found.accuracy), TSV.number(found.loss),
-            TSV.number(found.perplexity),
+            TSV.number(found.perplexity), CheckpointStatus.ok.rawValue,
         ])
         return all
             + found.classes.map { row in
-                TSV.row([found.path] + EvaluatedClass.columns.map { $0.value(of: row).tsv } + [TSV.number(nil)])
+                TSV.row(
+                    [found.path] + EvaluatedClass.columns.map { $0.value(of: row).tsv } + [TSV.number(nil), CheckpointStatus.ok.rawValue])
             }.joined()
     }
 
@@ -24,7 +30,7 @@ enum EvalTable {
         func number(_ value: Double?) -> String { value.map(ByteText.rounded) ?? "nan" }
         var text = found.path.singleLine + "\n"
         func line(_ label: String, _ value: String) {
-            text += "  " + label + String(repeating: " ", count: 12 - label.count) + value.singleLine + "\n"
+            text += LabelledLine.text(label, value, padding: 12)
         }
         line("samples", ByteText.grouped(found.samples))
         if found.answers != found.samples { line("answers", ByteText.grouped(found.answers)) }

@@ -15,7 +15,7 @@ struct ClusteredTerm {
     private let seed: UInt64
 
     /// - Throws: errors of the clusters' file, of patterns that match nothing, of layers that the network does not read.
-    init(_ options: ClusterabilityOptions, _ layers: LayerOptions, _ model: LoadedModel, lambda: Double, seed: UInt64) throws {
+    init(_ options: ClusterabilityOptions, _ layers: some LayerChoice, _ model: LoadedModel, lambda: Double, seed: UInt64) throws {
         self.lambda = lambda
         self.seed = seed
         method = options.method ?? .cocluster

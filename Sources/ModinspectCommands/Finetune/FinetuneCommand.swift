@@ -22,7 +22,7 @@ struct FinetuneCommand: FileCommand {
 
     @OptionGroup(title: "Data") var data: DataSourceOptions
     @OptionGroup(title: "Clusterability") var clusterability: ClusterabilityOptions
-    @OptionGroup(title: "Clusterability") var layers: LayerOptions
+    @OptionGroup(title: "Clusterability") var layers: LayerOptions<FileOrModelLayers>
     @OptionGroup(title: "Optimisation") var optimization: OptimizationOptions
     @OptionGroup(title: "Evaluation and log") var watching: WatchingOptions
     @OptionGroup(title: "Interrupted runs") var state: RunStateOptions
@@ -68,7 +68,7 @@ struct FinetuneCommand: FileCommand {
             throw LocatedError(description: "\(file.path): a run is not over: --resume goes on with it, --force begins anew")
         }
         let ending = try CheckpointRun.locating(checkpoint) {
-            let model = try LoadedModel(source.open(checkpoint), architecture: architecture.architecture)
+            let model = try LoadedModel(source.open(checkpoint, output.diagnostics), architecture: architecture.architecture)
             model.describe(output.diagnostics)
             let run = try Finetuning(self, model, file)
             try run.prepare()

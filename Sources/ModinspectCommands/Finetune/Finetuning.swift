@@ -82,9 +82,11 @@ final class Finetuning {
             diagnostics.warning(
                 "\(command.checkpoint): batch norm cannot be trained on a batch of 1 sample: each epoch leaves out its last batch")
         }
-        for layer in term.layers where !trained.parameters.contains(where: { model.network.parameters[$0.index].name == layer.name }) {
-            diagnostics.warning("\(command.checkpoint): tensor '\(layer.name)' is not trained: its clusterability stays as it is")
+        let names = Set(trained.parameters.map { model.network.parameters[$0.index].name })
+        let untrained = term.layers.filter { !names.contains($0.name) }.map {
+            (name: $0.name, text: "is not trained, its clusterability stays as it is")
         }
+        if let line = Diagnostics.gathered(command.checkpoint, "tensor", untrained) { diagnostics.warning(line) }
     }
 
     /// Goes on from what was saved where that is asked for, and opens the log.

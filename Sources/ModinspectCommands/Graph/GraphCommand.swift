@@ -29,7 +29,7 @@ struct GraphCommand: FileCommand {
     @Option(help: "The format of the result.")
     var format = GraphFormat.tsv
 
-    @OptionGroup var layers: LayerOptions
+    @OptionGroup var layers: LayerOptions<ModelLayers>
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var output: OutputOptions
 
@@ -38,9 +38,9 @@ struct GraphCommand: FileCommand {
     }
 
     func validate() throws {
-        if let top, !(top > 0 && top <= 1) { throw ValidationError("--top takes a number above 0 and at most 1") }
-        if let threshold, !(threshold >= 0 && threshold.isFinite) { throw ValidationError("--threshold takes a number of 0 or more") }
-        if top != nil, threshold != nil { throw ValidationError("--top and --threshold exclude each other") }
+        if let top, !(top > 0 && top <= 1) { throw ValidationError("--top must be above 0 and at most 1") }
+        if let threshold, !(threshold >= 0 && threshold.isFinite) { throw ValidationError("--threshold must be at least 0") }
+        if top != nil, threshold != nil { throw ValidationError("--top cannot be combined with --threshold") }
         if format.isBinary, output.output == nil, isatty(STDOUT_FILENO) == 1 {
             throw ValidationError("\(format.rawValue) is not for a terminal; redirect it or name a file with -o")
         }
@@ -52,21 +52,20 @@ struct GraphCommand: FileCommand {
 
     func run() throws {
         let run = CheckpointRun(diagnostics: output.diagnostics)
-        try run.forEach([checkpoint]) { try write(try source.open($0)) }
+        try run.forEach([checkpoint]) { try write(try source.open($0, output.diagnostics)) }
         try run.end()
     }
 
     private func write(_ opened: Checkpoint) throws {
-        let chosen = try layers.select(from: LayerCatalog(opened), path: opened.path)
+        let chosen = try layers.select(from: LayerCatalog(opened), path: opened.path, output.diagnostics)
         let progress = output.progressBar("graph", total: chosen.count, unit: "layers")
         defer { progress.finish() }
         let stream = try output.resultStream()
         let undefined = try format == .npz ? writeArrays(chosen, stream, progress) : writeLines(opened, chosen, stream, progress)
         try stream.finish()
         progress.finish()
-        for (name, count) in undefined where count > 0 {
-            output.diagnostics.warning("\(opened.path): tensor '\(name)': \(count) NaN among its weights, which make no edges")
-        }
+        let remarks = undefined.filter { $0.1 > 0 }.map { (name: $0.0, text: "\($0.1) NaN among its weights, which make no edges") }
+        if let line = Diagnostics.gathered(opened.path, "tensor", remarks) { output.diagnostics.warning(line) }
     }
 
     private func writeLines(

@@ -14,56 +14,39 @@ struct InfoCommand: FileCommand {
             are the names of code that loading a pickle in Python would import or call; here nothing of it is executed.
             """)
 
-    @Argument(help: "The checkpoints; - is an archive on standard input.", completion: .file())
-    var checkpoints: [String]
+    @OptionGroup var inputs: CheckpointListOptions
 
     @Option(help: "The format of the result.")
     var format = ReportFormat.text
 
-    @OptionGroup var layers: LayerOptions
+    @OptionGroup var layers: LayerOptions<ModelLayers>
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var output: OutputOptions
 
-    var fileUse: FileUse {
-        FileUse(reading: checkpoints.map { ("the checkpoint", $0) }, writing: [("--output", output.path)])
-    }
+    var fileUse: FileUse { FileUse(reading: inputs.files, writing: [("--output", output.path)]) }
 
     func run() throws {
         // Opened first: a result that can go nowhere is not worth computing.
         let stream = try output.resultStream()
-        var count = 0
-        var report: [CheckpointInfo] = []
-        let run = CheckpointRun(diagnostics: output.diagnostics)
-        try run.forEach(checkpoints) { path in
-            let info = try inspect(path)
-            count += 1
-            if format == .json {
-                report.append(info)
-                return
-            }
-            switch format {
-            case .text: try stream.write((count == 1 ? "" : "\n") + InfoText.text(info))
-            case .tsv: try stream.write((count == 1 ? InfoText.header : "") + InfoText.rows(info))
-            case .jsonl, .json:
-                try stream.write(
-                    try ReportEncoder.bytes(of: Provenanced(InfoReport.schema, seed: nil, Keyed("checkpoint", info)), isIndented: false))
-            }
-            try stream.flush()
-        }
-        if format == .json, count > 0 {
-            try stream.write(
-                try ReportEncoder.bytes(of: Provenanced(InfoReport.schema, seed: nil, InfoReport(checkpoints: report)), isIndented: true))
-        }
-        if count > 0 { try stream.finish() }
-        try run.end()
+        let report = CheckpointReport<CheckpointInfo>(
+            format: format, header: InfoText.header, rows: InfoText.rows, failedRow: InfoText.row, text: InfoText.text,
+            lines: {
+                try ReportEncoder.bytes(of: Provenanced(InfoReport.schema, seed: nil, Keyed("checkpoint", $0)), isIndented: false)
+            },
+            document: {
+                try ReportEncoder.bytes(of: Provenanced(InfoReport.schema, seed: nil, InfoReport(checkpoints: $0)), isIndented: true)
+            })
+        try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report, to: stream) { try inspect($0) }
     }
 
     private func inspect(_ path: String) throws -> CheckpointInfo {
-        let checkpoint = try source.open(path)
+        let checkpoint = try source.open(path, output.diagnostics)
         let catalog = LayerCatalog(checkpoint)
         // A file without weight matrices can be looked at all the same; a pattern that matches nothing is a mistake.
-        let scored = catalog.layers.isEmpty && layers.patterns.isEmpty ? [] : try layers.select(from: catalog, path: checkpoint.path)
+        let scored =
+            catalog.layers.isEmpty && layers.patterns.isEmpty
+            ? [] : try layers.select(from: catalog, path: checkpoint.path, output.diagnostics)
         let hash = format.hasProvenance ? source.sha256(of: checkpoint, output) : nil
         let progress = output.progressBar(
             "info", total: checkpoint.tensors.reduce(0) { $0 &+ $1.bytes.count }, unit: "bytes")
@@ -75,10 +58,10 @@ struct InfoCommand: FileCommand {
     }
 
     private func warn(_ info: CheckpointInfo) {
-        for tensor in info.tensors where tensor.nan + tensor.infinite > 0 {
-            output.diagnostics.warning(
-                "\(info.path): tensor '\(tensor.name)': \(tensor.nan) NaN and \(tensor.infinite) infinite among its weights")
+        let spoilt = info.tensors.filter { $0.nan + $0.infinite > 0 }.map {
+            (name: $0.name, text: "\($0.nan) NaN and \($0.infinite) infinite among its weights")
         }
+        if let line = Diagnostics.gathered(info.path, "tensor", spoilt) { output.diagnostics.warning(line) }
         if !info.foreignGlobals.isEmpty {
             output.diagnostics.warning(
                 "\(info.path): loading this pickle in Python would import or call " + info.foreignGlobals.listed())

@@ -6,7 +6,7 @@ import Text
 struct InfoReport: Encodable {
     static let schema = "modinspect.info/2"
 
-    let checkpoints: [CheckpointInfo]
+    let checkpoints: [CheckpointResult<CheckpointInfo>]
 }
 
 /// What a checkpoint is.

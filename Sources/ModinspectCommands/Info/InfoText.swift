@@ -3,15 +3,22 @@ import Text
 
 /// The report of `info` for eyes, and as rows.
 enum InfoText {
-    static var header: String { TensorInfo.columns.header(after: ["checkpoint"]) }
+    static var header: String { TensorInfo.columns.header(after: ["checkpoint"], before: ["status"]) }
 
     /// One row a tensor.
-    static func rows(_ info: CheckpointInfo) -> String { info.tensors.map { TensorInfo.columns.tsv($0, after: [info.path]) }.joined() }
+    static func rows(_ info: CheckpointInfo) -> String {
+        info.tensors.map { TensorInfo.columns.tsv($0, after: [info.path], before: [CheckpointStatus.ok.rawValue]) }.joined()
+    }
+
+    /// The row of a checkpoint that could not be read.
+    static func row(_ failure: FailedCheckpoint) -> String {
+        TSV.row(failure, columns: TensorInfo.columns.count(where: \.isInTables) + 2)
+    }
 
     static func text(_ info: CheckpointInfo) -> String {
         var text = info.path.singleLine + "\n"
         func line(_ label: String, _ value: String) {
-            text += "  " + label + String(repeating: " ", count: 12 - label.count) + value.singleLine + "\n"
+            text += LabelledLine.text(label, value, padding: 12)
         }
         line("container", info.container)
         if let member = info.member { line("member", member) }

@@ -1,6 +1,7 @@
 import Archives
 import ArgumentParser
 import Checkpoints
+import Glibc
 import Networks
 import Text
 
@@ -35,7 +36,7 @@ struct InitCommand: FileCommand {
     @Option(name: .customLong("layers"), help: ArgumentHelp("The blocks of modadd; 1 without it.", valueName: "n"))
     var blocks: Int?
 
-    @Option(help: ArgumentHelp("Fixes every random choice.", valueName: "n"))
+    @Option(help: ArgumentHelp("Fixes every random choice.", valueName: "n"), transform: { try Seed.number($0) })
     var seed: UInt64 = 0
 
     @OptionGroup var output: CheckpointOutputOptions
@@ -49,7 +50,7 @@ struct InitCommand: FileCommand {
 
     func validate() throws {
         if !spec.hasPrefix("modadd:"), [width, heads, neurons, blocks].contains(where: { $0 != nil }) {
-            throw ValidationError("--d-model, --heads, --d-mlp and --layers are of modadd")
+            throw ValidationError("--d-model, --heads, --d-mlp and --layers require a modadd: SPEC")
         }
         do {
             _ = try writtenBlueprint()
@@ -92,7 +93,30 @@ struct InitCommand: FileCommand {
             sizes.neurons = neurons ?? sizes.neurons
             sizes.blocks = blocks ?? sizes.blocks
             return try Blueprint.modularAddition(modulus: modulus, sizes)
-        default: return nil
+        default:
+            try checkIsPath(kind: parts.count == 2 ? parts[0] : nil)
+            return nil
+        }
+    }
+
+    /// The words before the colon of a SPEC.
+    private static let kinds = ["mlp", "cnn", "modadd"]
+
+    /// - Throws: wrong usage for a SPEC of no known kind that is not the path of a file either.
+    private func checkIsPath(kind: String?) throws {
+        guard access(spec, F_OK) != 0 else { return }
+        if let kind, !kind.contains("/") {
+            let nearest = NearestWord.nearest(to: kind, in: Self.kinds).map { "; did you mean '\($0):'?" } ?? ""
+            throw ValidationError("spec: expected mlp:, cnn:, modadd: or a config.json, found '\(spec)'" + nearest)
+        }
+        if Self.kinds.contains(spec) { throw ValidationError("spec: '\(spec)' needs its sizes, as in \(example(spec))") }
+    }
+
+    private func example(_ kind: String) -> String {
+        switch kind {
+        case "mlp": "mlp:784-64-64-10"
+        case "cnn": "cnn:3x32x32:conv1(16,3,padding=1),relu,flatten,fc1(10)"
+        default: "modadd:113"
         }
     }
 }

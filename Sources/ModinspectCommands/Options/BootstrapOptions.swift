@@ -10,6 +10,6 @@ struct BootstrapOptions: ParsableArguments {
     var resamples = 0
 
     mutating func validate() throws {
-        if !(0...100_000).contains(resamples) { throw ValidationError("--bootstrap takes a number from 0 to 100000") }
+        if !(0...100_000).contains(resamples) { throw ValidationError("--bootstrap must be between 0 and 100000") }
     }
 }

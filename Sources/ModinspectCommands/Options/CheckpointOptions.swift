@@ -1,3 +1,4 @@
+import Text
 import Archives
 import ArgumentParser
 import Checkpoints
@@ -16,8 +17,12 @@ struct CheckpointOptions: ParsableArguments {
     var omitsHash = false
 
     /// Opens the checkpoint that the argument names; `-` is an archive on standard input.
-    func open(_ path: String) throws -> Checkpoint {
-        try Checkpoint.open(path, options: Checkpoint.Options(member: member, key: key))
+    func open(_ path: String, _ diagnostics: Diagnostics) throws -> Checkpoint {
+        let checkpoint = try diagnostics.timing("\(path): opened") {
+            try Checkpoint.open(path, options: Checkpoint.Options(member: member, key: key))
+        }
+        diagnostics.describe(checkpoint)
+        return checkpoint
     }
 
     /// The checkpoint's hash for a report; nil where the options leave it out.
@@ -29,5 +34,15 @@ struct CheckpointOptions: ParsableArguments {
         let progress = output.progressBar("sha256", total: sources.reduce(0) { $0 &+ $1.count }, unit: "bytes")
         defer { progress.finish() }
         return ByteRegion.sha256(of: sources, progress)
+    }
+}
+
+extension Diagnostics {
+    /// What a checkpoint was read as, in detail.
+    func describe(_ checkpoint: Checkpoint) {
+        detail(
+            "\(checkpoint.path): \(checkpoint.container)"
+                + (checkpoint.member.map { ", member \($0)" } ?? "") + (checkpoint.key.map { ", key \($0)" } ?? "")
+                + ", \(ByteText.counted(checkpoint.tensors.count, "tensor"))")
     }
 }

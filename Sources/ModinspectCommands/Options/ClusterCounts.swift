@@ -7,6 +7,8 @@ enum ClusterCounts: ExpressibleByArgument, Equatable {
     case counts([Int])
 
     static let largest = 4096
+    /// What is taken, in words.
+    static let expectation = "a number from 1 to \(largest), a range 2-14, a list 2,4,8 or auto"
 
     init?(argument: String) {
         if argument == "auto" {

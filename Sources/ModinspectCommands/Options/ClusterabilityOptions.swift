@@ -31,9 +31,9 @@ struct ClusterabilityOptions: ParsableArguments {
     var counts: ClusterCounts?
 
     mutating func validate() throws {
-        if let lambda, !(lambda >= 0 && lambda.isFinite) { throw ValidationError("--lambda takes a number from 0 on") }
-        if warmup < 0 { throw ValidationError("--warmup takes a number of steps") }
-        if clusterFile != nil, method != nil || counts != nil { throw ValidationError("--clusters leaves nothing to --method and -k") }
+        if let lambda, !(lambda >= 0 && lambda.isFinite) { throw ValidationError("--lambda must be at least 0") }
+        if warmup < 0 { throw ValidationError("--warmup must be at least 0") }
+        if clusterFile != nil, method != nil || counts != nil { throw ValidationError("--clusters cannot be combined with --method or -k") }
         if let counts, case .counts(let list) = counts, list.count > 1 { throw ValidationError("finetune takes one number of clusters") }
     }
 

@@ -27,9 +27,9 @@ struct ClusteringOptionGroup: ParsableArguments {
 
     mutating func validate() throws {
         if leavesUnaligned, method != .bsgc, method != .gradient {
-            throw ValidationError("--no-align goes with --method bsgc and --method gradient only")
+            throw ValidationError("--no-align requires --method bsgc or --method gradient")
         }
-        if isChained, method == .network { throw ValidationError("--chain does not go with --method network, which always chains") }
+        if isChained, method == .network { throw ValidationError("--chain cannot be combined with --method network, which always chains") }
     }
 
     /// Whether any of the options was given.

@@ -3,16 +3,26 @@ import Glibc
 
 /// What fixes a computation's random choices and bounds its use of the machine.
 struct ComputationOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Fixes every random choice.", valueName: "n"))
+    @Option(help: ArgumentHelp("Fixes every random choice.", valueName: "n"), transform: { try Seed.number($0) })
     var seed: UInt64 = 0
 
     @Option(help: ArgumentHelp("The most cores to use; the result does not depend on it.", valueName: "n"))
     var threads: Int?
 
     mutating func validate() throws {
-        if let threads, !(1...4096).contains(threads) { throw ValidationError("--threads takes a number from 1 to 4096") }
+        if let threads, !(1...4096).contains(threads) { throw ValidationError("--threads must be between 1 and 4096") }
     }
 
     /// The cores to use: those that were asked for, or all that are online.
     var threadCount: Int { threads ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+}
+
+/// What `--seed` takes.
+enum Seed {
+    /// A negative number is the one that has the same 64 bits, as PyTorch takes it: -1 is 18446744073709551615.
+    static func number(_ text: String) throws -> UInt64 {
+        if let number = UInt64(text) { return number }
+        if let number = Int64(text) { return UInt64(bitPattern: number) }
+        throw ValidationError("expected a whole number from \(Int64.min) to \(UInt64.max), found '\(text)'")
+    }
 }

@@ -22,7 +22,7 @@ struct DataOptions: ParsableArguments {
     subscript<Value>(dynamicMember member: KeyPath<SampleOptions, Value>) -> Value { source.samples[keyPath: member] }
 
     mutating func validate() throws {
-        if let batchSize, batchSize < 1 { throw ValidationError("--batch takes a number from 1 on") }
+        if let batchSize, batchSize < 1 { throw ValidationError("--batch must be at least 1") }
     }
 }
 
@@ -70,8 +70,8 @@ struct SampleOptions: ParsableArguments {
     var limit: Int?
 
     mutating func validate() throws {
-        if let context, context < 2 { throw ValidationError("--context takes a number from 2 on") }
-        if let limit, limit < 1 { throw ValidationError("--limit takes a number from 1 on") }
-        if !(trainFraction > 0 && trainFraction < 1) { throw ValidationError("--train-fraction takes a number between 0 and 1") }
+        if let context, context < 2 { throw ValidationError("--context must be at least 2") }
+        if let limit, limit < 1 { throw ValidationError("--limit must be at least 1") }
+        if !(trainFraction > 0 && trainFraction < 1) { throw ValidationError("--train-fraction must be above 0 and below 1") }
     }
 }

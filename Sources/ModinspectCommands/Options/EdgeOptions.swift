@@ -78,22 +78,23 @@ struct EdgeOptions: ParsableArguments {
     }
 
     mutating func validate() throws {
-        if let steps, !(1...10_000).contains(steps) { throw ValidationError("--steps takes a number from 1 to 10000") }
-        if let edges, edges < 0 { throw ValidationError("--edges takes a number from 0 on") }
-        if let threshold, !(threshold >= 0 && threshold.isFinite) { throw ValidationError("--threshold takes a number from 0 on") }
-        if let target, !target.isFinite { throw ValidationError("--target-faithfulness takes a number") }
+        if let steps, !(1...10_000).contains(steps) { throw ValidationError("--steps must be between 1 and 10000") }
+        if let edges, edges < 0 { throw ValidationError("--edges must be at least 0") }
+        if let threshold, !(threshold >= 0 && threshold.isFinite) { throw ValidationError("--threshold must be at least 0") }
+        if let target, !target.isFinite { throw ValidationError("--target-faithfulness must be a finite number") }
         if [edges != nil, threshold != nil, target != nil].filter(\.self).count > 1 {
-            throw ValidationError("--edges, --threshold and --target-faithfulness exclude each other")
+            throw ValidationError("--edges, --threshold and --target-faithfulness cannot be combined")
         }
         if granularity == .cluster, clusterFile == nil { throw ValidationError("--granularity cluster needs --clusters") }
-        if clusterFile != nil, granularity != .cluster { throw ValidationError("--clusters goes with --granularity cluster") }
+        if clusterFile != nil, granularity != .cluster { throw ValidationError("--clusters requires --granularity cluster") }
     }
 
     /// Checks what depends on the method.
     func validate(for method: CircuitMethod) throws {
-        if method != .eapIG, steps != nil { throw ValidationError("--steps goes with --method eap-ig") }
+        if method != .eapIG, steps != nil { throw ValidationError("--steps requires --method eap-ig") }
         if method == .acdc, edges != nil || target != nil || selection != nil {
-            throw ValidationError("acdc keeps what --threshold lets it keep: no --edges, --target-faithfulness or --selection")
+            throw ValidationError(
+                "acdc keeps what --threshold lets it keep; --edges, --target-faithfulness and --selection cannot be combined with it")
         }
         if method == .eap, metric == .divergence {
             throw ValidationError("--metric kl has no gradient at the clean run, where eap takes it; eap-ig or another metric has one")

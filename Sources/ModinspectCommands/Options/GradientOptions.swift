@@ -24,7 +24,7 @@ struct GradientOptions: ParsableArguments {
     @OptionGroup var architecture: ArchitectureOptions
 
     mutating func validate() throws {
-        if let batchSize, batchSize < 1 { throw ValidationError("--batch takes a number from 1 on") }
+        if let batchSize, batchSize < 1 { throw ValidationError("--batch must be at least 1") }
     }
 
     /// The files that the options name.
@@ -47,7 +47,7 @@ struct GradientOptions: ParsableArguments {
     /// - Throws: `ValidationError` where the method needs what is missing, or leaves nothing for what was given.
     func check(_ method: ClusteringMethod?) throws {
         guard method == .gradient else {
-            if let given { throw ValidationError("\(given) goes with --method gradient only") }
+            if let given { throw ValidationError("\(given) requires --method gradient") }
             return
         }
         if data == nil { throw ValidationError("--method gradient needs --data") }

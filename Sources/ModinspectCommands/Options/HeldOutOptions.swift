@@ -20,9 +20,9 @@ struct HeldOutOptions: ParsableArguments {
     var share: Double?
 
     mutating func validate() throws {
-        if let share, !(share > 0 && share < 1) { throw ValidationError("--held-out takes a number between 0 and 1") }
-        if data != nil, share != nil { throw ValidationError("--eval leaves nothing for --held-out") }
-        if labels != nil, data == nil { throw ValidationError("--eval-labels goes with --eval only") }
+        if let share, !(share > 0 && share < 1) { throw ValidationError("--held-out must be above 0 and below 1") }
+        if data != nil, share != nil { throw ValidationError("--eval cannot be combined with --held-out") }
+        if labels != nil, data == nil { throw ValidationError("--eval-labels requires --eval") }
     }
 
     /// The options that were given, for methods to which they do not apply.

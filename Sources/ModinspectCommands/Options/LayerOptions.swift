@@ -1,29 +1,55 @@
+import Text
 import ArgumentParser
 import Checkpoints
 
+/// Which weight matrices are taken where none are named, in words.
+protocol DefaultLayers {
+    static var words: String { get }
+}
+
+/// Those that the model's kind suggests.
+enum ModelLayers: DefaultLayers {
+    static let words =
+        "for a transformer the MLP input matrix of every block; for a plain chain of layers every weight except the first "
+        + "and the last; where that leaves none, all."
+}
+
+/// Those of the file of clusters that the command needs.
+enum FileLayers: DefaultLayers {
+    static let words = "every layer in the file of --clusters."
+}
+
+/// Those of a file of clusters where there is one.
+enum FileOrModelLayers: DefaultLayers {
+    static let words = "with --clusters the layers of its file; else " + ModelLayers.words
+}
+
 /// Which weight matrices of a checkpoint are meant.
-struct LayerOptions: ParsableArguments {
+struct LayerOptions<Default: DefaultLayers>: ParsableArguments, LayerChoice {
     @Option(
         name: .customLong("layers"),
         help: ArgumentHelp(
             "The weight matrices to take, by tensor name with *, ? and [...]; all for every matrix, !GLOB to leave some out.",
             discussion: """
                 Repeatable, and a comma separates several. Prefixes such as module. and model. may be left out. Without this option: \
-                for a transformer the MLP input matrix of every block; for a plain chain of layers every weight except the first \
-                and the last; where that leaves none, all.
+                \(Default.words)
                 """,
             valueName: "glob"))
     var lists: [String] = []
 
     /// The patterns of all the lists; a comma between brackets does not separate.
-    var patterns: [String] { lists.flatMap(Self.split) }
+    var patterns: [String] { lists.flatMap(GlobList.split) }
 
     mutating func validate() throws {
-        guard lists.allSatisfy({ list in Self.split(list).allSatisfy { !$0.isEmpty && $0 != "!" } }) else {
+        guard lists.allSatisfy({ list in GlobList.split(list).allSatisfy { !$0.isEmpty && $0 != "!" } }) else {
             throw ValidationError("--layers has an empty pattern")
         }
     }
+}
 
+/// A list of patterns as an option takes it.
+enum GlobList {
+    /// The patterns between the commas; one between brackets does not separate.
     static func split(_ list: String) -> [String] {
         var patterns = [""]
         var isInBrackets = false
@@ -38,11 +64,23 @@ struct LayerOptions: ParsableArguments {
         }
         return patterns
     }
+}
 
+/// Weight matrices that are chosen by patterns, or by default where there are none.
+protocol LayerChoice {
+    var patterns: [String] { get }
+}
+
+extension LayerChoice {
     /// The layers of a checkpoint that the options name.
-    func select(from catalog: LayerCatalog, path: String) throws -> [Layer] {
+    func select(from catalog: LayerCatalog, path: String, _ diagnostics: Diagnostics? = nil) throws -> [Layer] {
         do {
-            return try catalog.select(patterns)
+            let chosen = try catalog.select(patterns)
+            let count = "\(chosen.count) of \(ByteText.counted(catalog.layers.count, "weight tensor"))"
+            diagnostics?.detail(
+                "\(path): family \(catalog.family.name), by its \(catalog.familySource.rawValue); took \(count) "
+                    + (patterns.isEmpty ? "by default: " : "by --layers: ") + chosen.map(\.name).joined(separator: ", "))
+            return chosen
         } catch {
             throw CheckpointError(path: path, problem: error.description)
         }

@@ -70,22 +70,22 @@ struct OptimizationOptions: ParsableArguments {
     var only: [String] = []
 
     mutating func validate() throws {
-        try Self.check(learningRate >= 0 && learningRate.isFinite, "--lr takes a number from 0 on")
-        try Self.check(rateWarmup >= 0, "--lr-warmup takes a number of steps")
-        try Self.check(weightDecay.map { $0 >= 0 && $0.isFinite } ?? true, "--weight-decay takes a number from 0 on")
-        try Self.check(momentum.map { $0 >= 0 && $0 < 1 } ?? true, "--momentum takes a number from 0 to below 1")
+        try Self.check(learningRate >= 0 && learningRate.isFinite, "--lr must be at least 0")
+        try Self.check(rateWarmup >= 0, "--lr-warmup must be at least 0")
+        try Self.check(weightDecay.map { $0 >= 0 && $0.isFinite } ?? true, "--weight-decay must be at least 0")
+        try Self.check(momentum.map { $0 >= 0 && $0 < 1 } ?? true, "--momentum must be at least 0 and below 1")
         try Self.check(optimizer == .sgd || (momentum == nil && !nesterov), "--momentum and --nesterov go with --optimizer sgd only")
         try Self.check(!nesterov || (momentum ?? 0) > 0, "--nesterov needs --momentum")
         try Self.check(optimizer != .sgd || (betas == nil && eps == nil), "--betas and --eps do not go with --optimizer sgd")
-        try Self.check(eps.map { $0 >= 0 && $0.isFinite } ?? true, "--eps takes a number from 0 on")
-        try Self.check(clip.map { $0 > 0 && $0.isFinite } ?? true, "--clip takes a number above 0")
-        try Self.check(batchSize.map { $0 > 0 } ?? true, "--batch takes a number from 1 on")
-        try Self.check(!takesWholeData || batchSize == nil, "--full-batch and --batch exclude each other")
-        try Self.check(accumulate > 0, "--accumulate takes a number from 1 on")
-        try Self.check(!takesWholeData || accumulate == 1, "--full-batch leaves nothing to --accumulate")
-        try Self.check(epochs == nil || steps == nil, "--epochs and --steps exclude each other")
-        try Self.check(epochs.map { $0 > 0 } ?? true, "--epochs takes a number from 1 on")
-        try Self.check(steps.map { $0 > 0 } ?? true, "--steps takes a number from 1 on")
+        try Self.check(eps.map { $0 >= 0 && $0.isFinite } ?? true, "--eps must be at least 0")
+        try Self.check(clip.map { $0 > 0 && $0.isFinite } ?? true, "--clip must be above 0")
+        try Self.check(batchSize.map { $0 > 0 } ?? true, "--batch must be at least 1")
+        try Self.check(!takesWholeData || batchSize == nil, "--full-batch cannot be combined with --batch")
+        try Self.check(accumulate > 0, "--accumulate must be at least 1")
+        try Self.check(!takesWholeData || accumulate == 1, "--full-batch cannot be combined with --accumulate")
+        try Self.check(epochs == nil || steps == nil, "--epochs cannot be combined with --steps")
+        try Self.check(epochs.map { $0 > 0 } ?? true, "--epochs must be at least 1")
+        try Self.check(steps.map { $0 > 0 } ?? true, "--steps must be at least 1")
     }
 
     private static func check(_ isValid: Bool, _ message: String) throws {

@@ -54,12 +54,12 @@ struct PruneOptions: ParsableArguments {
     var masks: String?
 
     mutating func validate() throws {
-        if let tolerance, !(tolerance >= 0 && tolerance.isFinite) { throw ValidationError("--tolerance takes a number from 0 on") }
-        if let controls, !(0...1000).contains(controls) { throw ValidationError("--control takes a number from 0 to 1000") }
-        if isPerLabel, !labels.isEmpty { throw ValidationError("--label and --per-label exclude each other") }
-        if labels.contains(where: { $0 < 0 }) { throw ValidationError("--label takes a number from 0 on") }
+        if let tolerance, !(tolerance >= 0 && tolerance.isFinite) { throw ValidationError("--tolerance must be at least 0") }
+        if let controls, !(0...1000).contains(controls) { throw ValidationError("--control must be between 0 and 1000") }
+        if isPerLabel, !labels.isEmpty { throw ValidationError("--label cannot be combined with --per-label") }
+        if labels.contains(where: { $0 < 0 }) { throw ValidationError("--label must be at least 0") }
         if Set(labels).count < labels.count { throw ValidationError("--label names a label twice") }
-        guard lists.allSatisfy({ list in LayerOptions.split(list).allSatisfy { !$0.isEmpty && $0 != "!" } }) else {
+        guard lists.allSatisfy({ list in GlobList.split(list).allSatisfy { !$0.isEmpty && $0 != "!" } }) else {
             throw ValidationError("--layers has an empty pattern")
         }
     }

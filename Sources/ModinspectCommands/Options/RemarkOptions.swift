@@ -3,17 +3,21 @@ import Glibc
 
 /// What a command says beside its result.
 struct RemarkOptions: ParsableArguments {
-    @Flag(help: "Keep notes and progress off standard error.")
+    @Flag(name: .shortAndLong, help: "Keep notes and progress off standard error.")
     var quiet = false
+
+    @Flag(name: .shortAndLong, help: "Say on standard error what was found and chosen, and how long each step took.")
+    var verbose = false
 
     @Flag(help: "Show progress even where standard error is no terminal.")
     var progress = false
 
     mutating func validate() throws {
-        if quiet, progress { throw ValidationError("--quiet and --progress exclude each other") }
+        if quiet, verbose { throw ValidationError("--quiet cannot be combined with --verbose") }
+        if quiet, progress { throw ValidationError("--quiet cannot be combined with --progress") }
     }
 
-    var diagnostics: Diagnostics { Diagnostics(isQuiet: quiet) }
+    var diagnostics: Diagnostics { Diagnostics(isQuiet: quiet, isVerbose: verbose) }
 
     /// A bar that is shown where the options and the terminal ask for one.
     ///

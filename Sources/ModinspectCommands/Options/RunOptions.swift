@@ -60,9 +60,9 @@ struct WatchingOptions: ParsableArguments {
     }
 
     mutating func validate() throws {
-        if let interval, interval < 1 { throw ValidationError("--eval-every takes a number from 1 on") }
-        if let limit, limit < 1 { throw ValidationError("--eval-limit takes a number from 1 on") }
-        if logInterval < 1 { throw ValidationError("--log-every takes a number from 1 on") }
+        if let interval, interval < 1 { throw ValidationError("--eval-every must be at least 1") }
+        if let limit, limit < 1 { throw ValidationError("--eval-limit must be at least 1") }
+        if logInterval < 1 { throw ValidationError("--log-every must be at least 1") }
         if evaluated == nil {
             let needing: [(Bool, String)] = [
                 (evaluatedLabels != nil, "--eval-labels"), (guarding != nil, "--guard"), (interval != nil, "--eval-every"),
@@ -114,7 +114,7 @@ struct RunStateOptions: ParsableArguments {
     var resume = false
 
     mutating func validate() throws {
-        if let interval, interval < 1 { throw ValidationError("--save-every takes a number from 1 on") }
+        if let interval, interval < 1 { throw ValidationError("--save-every must be at least 1") }
         if path == "-" || path == "" { throw ValidationError("--state needs the name of a file") }
     }
 

@@ -6,6 +6,8 @@ import Text
 struct Diagnostics: Sendable {
     /// Whether notes are kept back.
     let isQuiet: Bool
+    /// Whether details are said too.
+    var isVerbose = false
 
     /// Something that went wrong.
     func failure(_ text: String) { Self.write("modinspect: " + text) }
@@ -23,6 +25,38 @@ struct Diagnostics: Sendable {
     /// - Parameter share: how much work it is, in terms of what takes some seconds.
     func announce(_ work: String, share: Double) {
         if share >= 1 { note("\(work); this takes a while: --limit takes fewer samples, --progress shows how far it is") }
+    }
+
+    /// Remarks of one kind about several things in one line: the first in full, then how many others there are and the first of them.
+    ///
+    /// - Returns: nil where there are none.
+    static func gathered(_ path: String, _ thing: String, _ remarks: [(name: String, text: String)]) -> String? {
+        guard let first = remarks.first else { return nil }
+        var line = "\(path): \(thing) '\(first.name)': \(first.text)"
+        let others = remarks.dropFirst()
+        if !others.isEmpty {
+            line += "; likewise \(others.count) other" + (others.count == 1 ? ": " : "s: ") + listed(others.map { "'\($0.name)'" })
+        }
+        return line
+    }
+
+    /// The first few words, and how many more there are: `a, b, c and 4 more`.
+    static func listed(_ words: [String], limit: Int = 3) -> String {
+        let shown = words.prefix(limit).joined(separator: ", ")
+        return words.count > limit ? shown + " and \(words.count - limit) more" : shown
+    }
+
+    /// Something that was found or chosen on the way; put together only where it is said.
+    func detail(_ text: @autoclosure () -> String) {
+        if isVerbose { Self.write("modinspect: " + text()) }
+    }
+
+    /// What `body` returns; the seconds that it took are a detail.
+    func timing<Result>(_ step: @autoclosure () -> String, _ body: () throws -> Result) rethrows -> Result {
+        guard isVerbose else { return try body() }
+        let start = Progress.now()
+        defer { detail("\(step()): \(ByteText.fixed(Progress.now() - start, digits: 3)) s") }
+        return try body()
     }
 
     static func write(_ text: String) {

@@ -92,8 +92,8 @@ final class Progress: Sendable {
     private func draw(_ state: State, elapsed: Double, isLast: Bool) {
         let done = state.done
         let share = min(1, Double(done) / Double(total))
-        // A line has 80 columns.
-        let width = state.remark.isEmpty ? 20 : 8
+        let columns = (TextWidth.terminal(STDERR_FILENO) ?? 80) - 1
+        let width = state.remark.isEmpty && columns >= 60 ? 20 : 8
         let filled = Int(share * Double(width))
         let bar = String(repeating: "#", count: filled) + String(repeating: "-", count: width - filled)
         let rate = Double(done - first) / max(elapsed, 1e-9)
@@ -103,6 +103,8 @@ final class Progress: Sendable {
         if !unit.isEmpty { parts.append("\(amount(rate))/s") }
         if !isLast { parts.append("\(time) left") }
         if !state.remark.isEmpty { parts.append(state.remark) }
+        // A line that goes on in the next row could not be drawn over.
+        while parts.count > 1, parts.reduce(-2, { $0 + TextWidth.of($1) + 2 }) > columns { parts.removeLast() }
         let line = parts.joined(separator: ", ")
         Self.write(isTerminal ? "\r\(line)\u{1B}[K" : line + "\n")
     }

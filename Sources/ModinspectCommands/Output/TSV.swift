@@ -59,6 +59,11 @@ enum TSV {
         fields.lazy.map(escaped).joined(separator: "\t") + "\n"
     }
 
+    /// The row of a checkpoint that failed: its path, empty fields, and its status in the last column.
+    static func row(_ failure: FailedCheckpoint, columns: Int) -> String {
+        row([failure.path] + Array(repeating: "", count: columns - 2) + [CheckpointStatus.failed.rawValue])
+    }
+
     /// A number with every digit it needs, `nan` where it is undefined.
     static func number(_ value: Double?) -> String {
         guard let value, !value.isNaN else { return "nan" }

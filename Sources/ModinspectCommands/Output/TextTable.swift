@@ -1,16 +1,22 @@
 import Archives
 import Text
 
-/// Aligned columns for eyes.
+/// Aligned columns for eyes, no wider than the terminal.
 struct TextTable {
     enum Alignment { case left, right }
 
     private let alignments: [Alignment]
+    private let keys: Int
     private var rows: [[String]]
+    /// The lines of the heads: several words are stacked where the table would be too wide.
+    private var heads = 1
 
-    /// - Parameter columns: the heads with their columns' alignments.
-    init(_ columns: [(String, Alignment)]) {
+    /// - Parameters:
+    ///   - columns: the heads with their columns' alignments.
+    ///   - keys: how many columns at the left say what a row is about. They are repeated where a table is too wide for one.
+    init(_ columns: [(String, Alignment)], keys: Int = 1) {
         alignments = columns.map(\.1)
+        self.keys = min(keys, columns.count)
         rows = [columns.map(\.0)]
     }
 
@@ -19,21 +25,88 @@ struct TextTable {
 
     /// The lines, each after `indent` spaces, columns two spaces apart, without trailing spaces.
     ///
-    /// Heads of several words are stacked, `null_` over `mean`, where the table would be wider than a terminal.
-    func text(indent: Int = 0) -> String {
-        var rows = rows
-        var widths = Self.widths(rows, columns: alignments.count)
-        if indent + widths.reduce(0, +) + 2 * (widths.count - 1) > Self.terminalWidth {
-            rows.replaceSubrange(0...0, with: Self.stacked(rows[0]))
-            widths = Self.widths(rows, columns: alignments.count)
+    /// What is wider than `width` is laid out otherwise, in this order: the middles of the first column's names are left out, where they stay
+    /// apart without; the names go on lines of their own; the columns go into several tables, one below the other.
+    func text(indent: Int = 0, width: Int = TextWidth.columns) -> String {
+        let widths = alignments.indices.map { column in rows.reduce(0) { max($0, TextWidth.of($1[column])) } }
+        let total = indent + widths.reduce(0, +) + 2 * (widths.count - 1)
+        if total > width, heads == 1 {
+            var table = self
+            let heads = Self.stacked(rows[0])
+            if heads.count > 1 {
+                table.rows.replaceSubrange(0...0, with: heads)
+                table.heads = heads.count
+                return table.text(indent: indent, width: width)
+            }
         }
+        if total <= width || widths.isEmpty { return text(Array(alignments.indices), indent: indent) }
+        if let table = cut(firstTo: widths[0] - (total - width)) { return table.text(Array(alignments.indices), indent: indent) }
+        if alignments[0] == .left, total - widths[0] <= width { return textWithOwnLines(indent: indent) }
+        return parts(widths, indent: indent, width: width)
+    }
+
+    /// The fewest columns that a name is cut to.
+    private static let shortestName = 16
+
+    /// The table with the names of the first column cut to a width; nil where they would become too short, or the same.
+    private func cut(firstTo width: Int) -> TextTable? {
+        guard alignments[0] == .left, width >= Self.shortestName else { return nil }
+        var table = self
+        for place in table.rows.indices { table.rows[place][0] = TextWidth.cut(rows[place][0], to: width) }
+        return Set(table.rows.map { $0[0] }).count == Set(rows.map { $0[0] }).count ? table : nil
+    }
+
+    /// The names of the first column on lines of their own, the other columns below them.
+    private func textWithOwnLines(indent: Int) -> String {
+        let others = Array(alignments.indices.dropFirst())
+        let lines = text(others, indent: indent + 2).split(separator: "\n", omittingEmptySubsequences: false)
+        var text = ""
+        for (row, line) in zip(rows, lines) {
+            if !row[0].isEmpty { text += String(repeating: " ", count: indent) + row[0] + "\n" }
+            text += line + "\n"
+        }
+        return text
+    }
+
+    /// The columns in as many tables as it takes, each with the key columns.
+    private func parts(_ widths: [Int], indent: Int, width: Int) -> String {
+        var table = self
+        var widths = widths
+        let room = width - indent
+        /// Names take up to half of the width.
+        func narrow(_ column: Int, to limit: Int) {
+            guard widths[column] > limit else { return }
+            for place in rows.indices { table.rows[place][column] = TextWidth.cut(rows[place][column], to: limit) }
+            widths[column] = limit
+        }
+        narrow(0, to: max(Self.shortestName, room / 2))
+        let keyColumns = Array(0..<keys)
+        let keyWidth = keyColumns.reduce(0) { $0 + widths[$1] } + 2 * (keys - 1)
+        var parts: [[Int]] = []
+        var used = 0
+        for column in keys..<max(alignments.count, keys) {
+            narrow(column, to: max(Self.shortestName, room - keyWidth - 2))
+            if parts.isEmpty || used + 2 + widths[column] > room {
+                parts.append(keyColumns)
+                used = keyWidth
+            }
+            parts[parts.count - 1].append(column)
+            used += 2 + widths[column]
+        }
+        return parts.map { table.text($0, indent: indent) }.joined(separator: "\n")
+    }
+
+    /// The given columns.
+    private func text(_ columns: [Int], indent: Int) -> String {
+        let widths = columns.map { column in rows.reduce(0) { max($0, TextWidth.of($1[column])) } }
         var text = ""
         for row in rows {
             // Spaces are written when something follows them: lines do not end in any.
             var spaces = indent
-            for (column, field) in row.enumerated() {
-                let padding = widths[column] - Self.width(field)
-                if column > 0 { spaces += 2 }
+            for (place, column) in columns.enumerated() {
+                let field = row[column]
+                let padding = widths[place] - TextWidth.of(field)
+                if place > 0 { spaces += 2 }
                 if alignments[column] == .right { spaces += padding }
                 if !field.isEmpty {
                     text += String(repeating: " ", count: spaces)
@@ -45,12 +118,6 @@ struct TextTable {
             text += "\n"
         }
         return text
-    }
-
-    private static let terminalWidth = 80
-
-    private static func widths(_ rows: [[String]], columns: Int) -> [Int] {
-        (0..<columns).map { column in rows.reduce(0) { max($0, width($1[column])) } }
     }
 
     /// The heads as several lines, each word on one of its own, the last on the last.
@@ -66,10 +133,5 @@ struct TextTable {
                 return place < 0 ? "" : word[place]
             }
         }
-    }
-
-    /// The columns that a field takes, one for each character.
-    private static func width(_ field: String) -> Int {
-        field.utf8.allSatisfy { $0 < 0x80 } ? field.utf8.count : field.count
     }
 }

@@ -93,13 +93,13 @@ struct PatchCommand: FileCommand {
 
     @OptionGroup var pairs: PairOptions
     @OptionGroup var data: DataOptions
-    @OptionGroup var layers: LayerOptions
+    @OptionGroup var layers: LayerOptions<FileLayers>
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
 
-    private var sites: [String] { siteLists.flatMap(LayerOptions.split) }
+    private var sites: [String] { siteLists.flatMap(GlobList.split) }
 
     var fileUse: FileUse {
         FileUse(
@@ -109,13 +109,13 @@ struct PatchCommand: FileCommand {
 
     func validate() throws {
         if sites.contains(where: { $0.isEmpty || $0 == "!" }) { throw ValidationError("--sites has an empty pattern") }
-        if clusterFile != nil, !sites.isEmpty { throw ValidationError("--sites and --clusters exclude each other") }
-        if clusterFile != nil, granularity != .auto { throw ValidationError("--clusters says how sites are cut: no --granularity") }
+        if clusterFile != nil, !sites.isEmpty { throw ValidationError("--sites cannot be combined with --clusters") }
+        if clusterFile != nil, granularity != .auto { throw ValidationError("--clusters cannot be combined with --granularity") }
         if clusterFile == nil, !layers.patterns.isEmpty {
             throw ValidationError("--layers chooses among the layers of --clusters; --sites names sites")
         }
-        if let count, count < 1 { throw ValidationError("--top takes a number from 1 on") }
-        if Set(metrics).count < metrics.count { throw ValidationError("--metric names one twice") }
+        if let count, count < 1 { throw ValidationError("--top must be at least 1") }
+        if Set(metrics).count < metrics.count { throw ValidationError("--metric names a metric twice") }
         if isApproximate, direction != .denoise, metrics.contains(.divergence) {
             throw ValidationError(
                 "--metric kl is flat at the clean run, where --approximate starts from with --direction \(direction.rawValue)")
@@ -132,7 +132,7 @@ struct PatchCommand: FileCommand {
 
     private func patch(_ path: String, to stream: ResultStream) throws {
         let given = try clusterFile.map(ClusterFile.init(path:))
-        let model = try LoadedModel(source.open(path), architecture: architecture.architecture)
+        let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         model.describe(output.diagnostics)
         let parts = try self.parts(of: model, given)
         try model.checkMemory()

@@ -22,7 +22,7 @@ struct PatchTable {
         let provenance = report.provenance
         var text = (provenance.checkpoint?.path ?? "").singleLine + "\n"
         func line(_ label: String, _ value: String) {
-            text += "  " + label + String(repeating: " ", count: 12 - label.count) + value.singleLine + "\n"
+            text += LabelledLine.text(label, value, padding: 12)
         }
         line("data", "\(provenance.data), \(ByteText.counted(report.pairs, "pair"))")
         for metric in report.metrics {

@@ -25,7 +25,7 @@ struct ExtractCommand: FileCommand {
     @Option(help: ArgumentHelp("The cluster that stays, from 0 on.", valueName: "i"))
     var cluster: Int
 
-    @OptionGroup var layers: LayerOptions
+    @OptionGroup var layers: LayerOptions<FileLayers>
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var output: CheckpointOutputOptions
@@ -37,14 +37,14 @@ struct ExtractCommand: FileCommand {
     }
 
     func validate() throws {
-        if cluster < 0 { throw ValidationError("--cluster takes a number from 0 on") }
+        if cluster < 0 { throw ValidationError("--cluster must be at least 0") }
     }
 
     func run() throws {
         let target = try output.target()
         try CheckpointRun.locating(checkpoint) {
             let given = try ClusterFile(path: clusters.path)
-            let model = try LoadedModel(source.open(checkpoint), architecture: architecture.architecture)
+            let model = try LoadedModel(source.open(checkpoint, output.diagnostics), architecture: architecture.architecture)
             model.describe(output.diagnostics)
             let extraction = try ClusterExtraction(
                 model.checkpoint, network: model.network, layers: model.clusteredLayers(given, layers), cluster: cluster)

@@ -26,7 +26,7 @@ struct PermuteCommand: FileCommand {
         help: ArgumentHelp("Write the clusters of the reordered neurons to FILE as tsv.", valueName: "file"), completion: .file())
     var newClusters: String?
 
-    @OptionGroup var layers: LayerOptions
+    @OptionGroup var layers: LayerOptions<FileLayers>
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var output: CheckpointOutputOptions
@@ -43,12 +43,11 @@ struct PermuteCommand: FileCommand {
         let stream = try newClusters.map { ResultStream(try Destination(path: $0)) }
         try CheckpointRun.locating(checkpoint) {
             let given = try ClusterFile(path: clusters.path)
-            let model = try LoadedModel(source.open(checkpoint), architecture: architecture.architecture)
+            let model = try LoadedModel(source.open(checkpoint, output.diagnostics), architecture: architecture.architecture)
             model.describe(output.diagnostics)
             let order = try ClusterOrder(model.checkpoint, network: model.network, layers: model.clusteredLayers(given, layers))
-            for layer in order.fixedInputs {
-                output.diagnostics.note("\(checkpoint): layer '\(layer)': its in-neurons are not in the order of their clusters")
-            }
+            let fixed = order.fixedInputs.map { (name: $0, text: "its in-neurons are not in the order of their clusters") }
+            if let line = Diagnostics.gathered(checkpoint, "layer", fixed) { output.diagnostics.note(line) }
             let record = ArchiveRecord(
                 architecture: model.architecture, clusters: order.clusterings.map(ArchiveRecord.Clusters.init), seed: nil,
                 parent: output.parent(model.checkpoint, source))

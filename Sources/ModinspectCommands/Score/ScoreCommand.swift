@@ -14,8 +14,7 @@ struct ScoreCommand: FileCommand {
             does not score 0: --null compares with the same weights in random places.
             """)
 
-    @Argument(help: "The checkpoints; - is an archive on standard input.", completion: .file())
-    var checkpoints: [String]
+    @OptionGroup var inputs: CheckpointListOptions
 
     @Option(help: "The format of the result.")
     var format = ReportFormat.text
@@ -32,68 +31,57 @@ struct ScoreCommand: FileCommand {
         help: ArgumentHelp("Compare with N permutations of each layer's weights: mean, standard deviation, z and p.", valueName: "n"))
     var nullSamples = 0
 
-    @Option(
-        name: .customLong("fail-under"), parsing: .unconditional,
-        help: ArgumentHelp("Exit with status 3 where the mean of --measure is below X or undefined.", valueName: "x"))
-    var limit: Double?
-
-    @Option(help: "The measure that --fail-under looks at.")
-    var measure: Measure?
-
+    @OptionGroup var threshold: ThresholdOptions
     @OptionGroup var clustering: ClusteringOptionGroup
     @OptionGroup var gradient: GradientOptions
-    @OptionGroup var layers: LayerOptions
+    @OptionGroup var layers: LayerOptions<FileOrModelLayers>
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
 
     var fileUse: FileUse {
         FileUse(
-            reading: checkpoints.map { ("the checkpoint", $0) } + [("--clusters", clusterFile)] + gradient.inputs,
+            reading: inputs.files + [("--clusters", clusterFile)] + gradient.inputs,
             writing: [("--output", output.path)])
     }
 
     func validate() throws {
         if clusterFile != nil, clustering.isGiven {
-            throw ValidationError("--clusters leaves nothing for -k, --method, --no-align and --chain")
+            throw ValidationError("--clusters cannot be combined with -k, --method, --no-align or --chain")
         }
         try gradient.check(clustering.method)
-        if !(0...1_000_000).contains(nullSamples) { throw ValidationError("--null takes a number from 0 to 1000000") }
-        if measure != nil, limit == nil { throw ValidationError("--measure goes with --fail-under") }
-        if limit?.isNaN == true { throw ValidationError("--fail-under takes a number") }
+        if !(0...1_000_000).contains(nullSamples) { throw ValidationError("--null must be between 0 and 1000000") }
     }
 
     func run() throws {
         let given = try clusterFile.map { try ClusterFile(path: $0) }
-        let run = CheckpointRun(diagnostics: output.diagnostics)
         // Opened first: a result that can go nowhere is not worth computing.
         let stream = try output.resultStream()
-        var count = 0
-        var report: [ScoredCheckpoint] = []
-        var isBelow = false
-        try run.forEach(checkpoints) { path in
+        threshold.note(to: output.diagnostics)
+        var isMet = true
+        try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report(), to: stream) { path in
             let scored = try score(path, given: given)
-            isBelow = fails(scored) || isBelow
-            count += 1
-            if format == .json {
-                report.append(scored)
-                return
-            }
-            try write(scored, to: stream, isFirst: count == 1)
-            try stream.flush()
+            isMet = threshold.check(scored, output.diagnostics) && isMet
+            return scored
         }
-        if format == .json, count > 0 {
-            let document = ScoreReport(setting: setting, checkpoints: report)
-            try stream.write(
-                try ReportEncoder.bytes(of: Provenanced(ScoreReport.schema, seed: computation.seed, document), isIndented: true))
-        }
-        if count > 0 { try stream.finish() }
-        try run.end()
-        if isBelow { throw ExitCode(3) }
+        if !isMet { throw ExitCode(3) }
+    }
+
+    /// How the scores are written.
+    private func report() -> CheckpointReport<ScoredCheckpoint> {
+        let (hasNull, seed, setting) = (nullSamples > 0, computation.seed, setting)
+        return CheckpointReport(
+            format: format, header: ScoreTable.header(hasNull: hasNull), rows: { ScoreTable.rows($0, hasNull: hasNull) },
+            failedRow: { ScoreTable.row($0, hasNull: hasNull) }, text: { ScoreTable.text($0, hasNull: hasNull) },
+            lines: { try ScoreReport.lines(setting, seed: seed, $0) },
+            document: {
+                let document = ScoreReport(setting: setting, checkpoints: $0)
+                return try ReportEncoder.bytes(of: Provenanced(ScoreReport.schema, seed: seed, document), isIndented: true)
+            })
     }
 
     private func score(_ path: String, given: ClusterFile?) throws -> ScoredCheckpoint {
-        let opened = try source.open(path)
+        let opened = try source.open(path, output.diagnostics)
         let catalog = LayerCatalog(opened)
         let chosen: [Layer]
         let labels: LabelSource
@@ -101,10 +89,11 @@ struct ScoreCommand: FileCommand {
             let clusterings = try given.clusterings(for: catalog)
             chosen =
                 layers.patterns.isEmpty
-                ? catalog.layers.filter { clusterings[$0.name] != nil } : try layers.select(from: catalog, path: opened.path)
+                ? catalog.layers.filter { clusterings[$0.name] != nil }
+                : try layers.select(from: catalog, path: opened.path, output.diagnostics)
             labels = .given(clusterings)
         } else {
-            chosen = try layers.select(from: catalog, path: opened.path)
+            chosen = try layers.select(from: catalog, path: opened.path, output.diagnostics)
             var options = clustering.clusteringOptions(seed: computation.seed)
             if options.method == .gradient {
                 options.spectra = try gradient.spectra(
@@ -127,36 +116,5 @@ struct ScoreCommand: FileCommand {
         ScoreSetting(
             method: clusterFile == nil ? clustering.methodName : nil, data: gradient.data, batch: gradient.reportedBatch,
             clusters: clusterFile)
-    }
-
-    private func write(_ scored: ScoredCheckpoint, to target: ResultStream, isFirst: Bool) throws {
-        let hasNull = nullSamples > 0
-        switch format {
-        case .text: try target.write((isFirst ? "" : "\n") + ScoreTable.text(scored, hasNull: hasNull))
-        case .tsv: try target.write((isFirst ? ScoreTable.header(hasNull: hasNull) : "") + ScoreTable.rows(scored, hasNull: hasNull))
-        case .json, .jsonl:
-            let source = CheckpointSource(path: scored.path, sha256: scored.sha256)
-            for row in scored.results.flatMap(\.rows) {
-                let line = Provenanced(
-                    ScoreReport.schema, seed: computation.seed, Joined(setting, Joined(Keyed("checkpoint", source), row)))
-                try target.write(try ReportEncoder.bytes(of: line, isIndented: false))
-            }
-        }
-    }
-
-    /// Whether a mean is below the limit, which is then said.
-    private func fails(_ scored: ScoredCheckpoint) -> Bool {
-        guard let limit else { return false }
-        let measure = measure ?? .clusterability
-        var fails = false
-        for sweep in scored.results {
-            let mean = sweep.mean[measure]
-            if let mean, mean >= limit { continue }
-            fails = true
-            let k = sweep.k.map { " for \($0) clusters" } ?? ""
-            output.diagnostics.failure(
-                "\(scored.path): mean \(measure.rawValue)\(k), expected at least \(ByteText.shortest(limit)), found \(TSV.number(mean))")
-        }
-        return fails
     }
 }

@@ -5,7 +5,7 @@ struct ScoreReport: Encodable {
     static let schema = "modinspect.score/2"
 
     let setting: ScoreSetting
-    let checkpoints: [ScoredCheckpoint]
+    let checkpoints: [CheckpointResult<ScoredCheckpoint>]
 
     private enum CodingKeys: String, CodingKey { case checkpoints }
 
@@ -99,4 +99,21 @@ struct ScoredLayer: ColumnRow {
 
     /// The columns of tables: those of the null model where it was asked for.
     static func columns(hasNull: Bool) -> [Column<ScoredLayer>] { columns.filter { hasNull || $0.path[0] != "null" } }
+}
+
+extension ScoreReport {
+    /// A checkpoint's lines of jsonl: one for each row, or one for its failure.
+    static func lines(_ setting: ScoreSetting, seed: UInt64, _ result: CheckpointResult<ScoredCheckpoint>) throws -> [UInt8] {
+        switch result {
+        case .failed(let failure):
+            let line = Provenanced(schema, seed: seed, Joined(setting, Keyed("checkpoint", failure)))
+            return try ReportEncoder.bytes(of: line, isIndented: false)
+        case .ok(let scored):
+            let source = CheckpointSource(path: scored.path, sha256: scored.sha256)
+            return try scored.results.flatMap(\.rows).flatMap { row in
+                let line = Provenanced(schema, seed: seed, Joined(setting, Joined(Keyed("checkpoint", source), row)))
+                return try ReportEncoder.bytes(of: line, isIndented: false)
+            }
+        }
+    }
 }

@@ -5,13 +5,22 @@ import Text
 /// The scores for eyes, and as rows.
 enum ScoreTable {
     /// The header of the rows; the null model's columns are there where it was asked for.
-    static func header(hasNull: Bool) -> String { ScoredLayer.columns(hasNull: hasNull).header(after: ["checkpoint"]) }
+    static func header(hasNull: Bool) -> String {
+        ScoredLayer.columns(hasNull: hasNull).header(after: ["checkpoint"], before: ["status"])
+    }
+
+    /// The row of a checkpoint that could not be scored.
+    static func row(_ failure: FailedCheckpoint, hasNull: Bool) -> String {
+        TSV.row(failure, columns: ScoredLayer.columns(hasNull: hasNull).count(where: \.isInTables) + 2)
+    }
 
     /// One row a layer and a row `mean` for each number of clusters; for the network method a row `network` with the n-cut
     /// of the graph of all layers.
     static func rows(_ checkpoint: ScoredCheckpoint, hasNull: Bool) -> String {
         let columns = ScoredLayer.columns(hasNull: hasNull)
-        return checkpoint.results.flatMap(\.rows).map { columns.tsv($0, after: [checkpoint.path]) }.joined()
+        return checkpoint.results.flatMap(\.rows).map {
+            columns.tsv($0, after: [checkpoint.path], before: [CheckpointStatus.ok.rawValue])
+        }.joined()
     }
 
     /// The table of one checkpoint. Beside a null model only the measures that it speaks to are shown, so that a terminal holds it.

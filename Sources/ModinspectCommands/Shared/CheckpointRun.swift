@@ -7,22 +7,31 @@ import Text
 
 /// The way through several checkpoints: a bad one is reported and skipped, and the exit status remembers it.
 final class CheckpointRun {
-    private let diagnostics: Diagnostics
-    private var hasFailed = false
+    let diagnostics: Diagnostics
+    private var failures = 0
 
     init(diagnostics: Diagnostics) { self.diagnostics = diagnostics }
 
     /// Calls `body` with each path. What it throws is reported and the next one taken; where the result cannot be written, all ends.
     func forEach(_ paths: [String], _ body: (String) throws -> Void) throws {
-        for path in paths {
-            do {
-                try body(path)
-            } catch let error as OutputError {
-                throw error
-            } catch {
-                diagnostics.failure(OptionNames.line(of: Self.located(error, path)))
-                hasFailed = true
-            }
+        for path in paths { try attempt(path, { try body(path) }, failed: { _ in }) }
+    }
+
+    /// What `body` returns, or nil where it fails, which is reported; wrong usage and what keeps the result from being written are thrown.
+    @discardableResult
+    func attempt<Result>(_ path: String, _ body: () throws -> Result, failed: (String) throws -> Void) throws -> Result? {
+        do {
+            return try diagnostics.timing("\(path): done", body)
+        } catch let error as OutputError {
+            throw error
+        } catch let error as ValidationError {
+            throw error
+        } catch {
+            let line = OptionNames.line(of: Self.located(error, path))
+            diagnostics.failure(line)
+            failures += 1
+            try failed(line)
+            return nil
         }
     }
 
@@ -44,8 +53,12 @@ final class CheckpointRun {
     }
 
     /// Throws the exit status 1 where a checkpoint was skipped.
-    func end() throws {
-        if hasFailed { throw ExitCode(1) }
+    ///
+    /// - Parameter count: how many there were; of several, the failed ones are counted on standard error.
+    func end(of count: Int = 1) throws {
+        guard failures > 0 else { return }
+        if count > 1 { diagnostics.failure("\(failures) of \(count) checkpoints failed") }
+        throw ExitCode(1)
     }
 }
 

@@ -23,18 +23,17 @@ extension Diagnostics {
             let counts = sweep.layers.map { "\($0.clustering.clusterCount) for '\($0.clustering.layer)'" }
             note("\(path): -k auto chose " + counts.listed())
         }
-        for layer in sweep.layers where layer.measures.clusterability == nil {
-            note("\(path): tensor '\(layer.clustering.layer)': all weights are 0, the score is undefined and not part of the mean")
+        let undefined = sweep.layers.filter { $0.measures.clusterability == nil }.map {
+            (name: $0.clustering.layer, text: "all weights are 0, the score is undefined and not part of the mean")
         }
+        if let line = Self.gathered(path, "tensor", undefined) { note(line) }
         guard sweep.requested != nil else { return }
-        for layer in sweep.layers where layer.measures.clusterability != nil {
+        let isolated = sweep.layers.filter { $0.measures.clusterability != nil }.compactMap { layer -> (name: String, text: String)? in
             let (out, input) = (layer.clustering.outLabels.isolatedCount, layer.clustering.inLabels.isolatedCount)
-            if out + input > 0 {
-                note(
-                    "\(path): tensor '\(layer.clustering.layer)': \(out) out-neurons and \(input) in-neurons have no "
-                        + "\(method == .gradient ? "gradient on the data" : "weights") and are in no cluster"
-                )
-            }
+            guard out + input > 0 else { return nil }
+            let what = method == .gradient ? "gradient on the data" : "weights"
+            return (layer.clustering.layer, "\(out) out-neurons and \(input) in-neurons have no \(what) and are in no cluster")
         }
+        if let line = Self.gathered(path, "tensor", isolated) { note(line) }
     }
 }

@@ -1,3 +1,4 @@
+import Text
 import Checkpoints
 import Datasets
 import Evaluation
@@ -36,6 +37,9 @@ struct LoadedModel {
 
     /// Says on standard error what was assumed and what was left aside.
     func describe(_ diagnostics: Diagnostics) {
+        diagnostics.detail(
+            "\(checkpoint.path): runs as \(architecture.map { "\($0)" } ?? catalog.family.name), "
+                + ByteText.counted(network.nodes.count, "operation"))
         if source == .assumed, let architecture, architecture.elements.count > 1 {
             diagnostics.note("\(checkpoint.path): ReLU is assumed between its linear layers: --arch '\(architecture)'")
         }

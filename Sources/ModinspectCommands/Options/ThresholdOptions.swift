@@ -1,0 +1,74 @@
+import ArgumentParser
+import Modularity
+import Text
+
+/// What a score must keep to.
+struct ThresholdOptions: ParsableArguments {
+    @Option(
+        name: .customLong("fail-under"), parsing: .unconditional,
+        help: ArgumentHelp("Exit with status 3 where the mean of --measure is below X or undefined.", valueName: "x"))
+    var least: Double?
+
+    @Option(
+        name: .customLong("fail-over"), parsing: .unconditional,
+        help: ArgumentHelp("Exit with status 3 where the mean of --measure is above X or undefined.", valueName: "x"))
+    var most: Double?
+
+    @Flag(name: .customLong("per-layer"), help: "Hold every layer to --fail-under and --fail-over, not the mean.")
+    var isPerLayer = false
+
+    @Option(
+        help: ArgumentHelp(
+            "The measure that --fail-under and --fail-over look at.",
+            discussion: """
+                Of clusterability, adjusted and modularity more is better, of ncut and chance less.
+                """))
+    var measure = Measure.clusterability
+
+    mutating func validate() throws {
+        for (name, limit) in [("--fail-under", least), ("--fail-over", most)] where limit?.isNaN == true {
+            throw ValidationError("\(name) must be a number, found 'nan'")
+        }
+        if least == nil, most == nil {
+            if isPerLayer { throw ValidationError("--per-layer requires --fail-under or --fail-over") }
+            if measure != .clusterability { throw ValidationError("--measure requires --fail-under or --fail-over") }
+        }
+        if let least, let most, least > most { throw ValidationError("--fail-under must be at most --fail-over") }
+    }
+
+    /// Says where a limit stands on the side on which the measure is better.
+    func note(to diagnostics: Diagnostics) {
+        switch measure.direction {
+        case .higherIsBetter where most != nil && least == nil:
+            diagnostics.note("of \(measure.rawValue) more is better; --fail-over fails what is better")
+        case .lowerIsBetter where least != nil && most == nil:
+            diagnostics.note("of \(measure.rawValue) less is better; --fail-under fails what is better")
+        default: break
+        }
+    }
+
+    /// Whether a checkpoint keeps to the limits; each value that does not is said.
+    func check(_ scored: ScoredCheckpoint, _ diagnostics: Diagnostics) -> Bool {
+        guard least != nil || most != nil else { return true }
+        var isMet = true
+        for sweep in scored.results {
+            for row in isPerLayer ? sweep.layers : [sweep.mean] {
+                let value = row[measure]
+                guard let expected = missed(value) else { continue }
+                isMet = false
+                let subject = isPerLayer ? "tensor '\(row.layer)': \(measure.rawValue)" : "mean \(measure.rawValue)"
+                let k = row.k.map { " for \($0) clusters" } ?? ""
+                diagnostics.failure("\(scored.path): \(subject)\(k), expected \(expected), found \(TSV.number(value))")
+            }
+        }
+        return isMet
+    }
+
+    /// What was expected of a value that misses it; nil for one that does not.
+    private func missed(_ value: Double?) -> String? {
+        if let value, value >= least ?? -.infinity, value <= most ?? .infinity { return nil }
+        let isUnder = least.map { (value ?? -.infinity) < $0 } ?? false
+        if isUnder, let least { return "at least \(ByteText.shortest(least))" }
+        return most.map { "at most \(ByteText.shortest($0))" }
+    }
+}

@@ -1,0 +1,61 @@
+import Text
+import Glibc
+
+/// The columns that a line of text may take.
+enum TextWidth {
+    /// Of the result: `COLUMNS` where the environment says it, else the terminal's, else 80.
+    static var columns: Int {
+        if let value = getenv("COLUMNS"), let columns = Int(String(cString: value)), columns > 0 { return max(columns, least) }
+        return terminal(STDOUT_FILENO) ?? 80
+    }
+
+    /// Narrower than this nothing is laid out.
+    static let least = 40
+
+    /// The columns of the terminal that the descriptor is; nil where it is none.
+    static func terminal(_ descriptor: Int32) -> Int? {
+        var size = winsize()
+        guard isatty(descriptor) == 1, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+        return max(Int(size.ws_col), least)
+    }
+
+    /// The columns that a text takes, one for each character.
+    static func of(_ text: String) -> Int { text.utf8.allSatisfy { $0 < 0x80 } ? text.utf8.count : text.count }
+
+    /// The text in `width` columns: where it is longer, its middle is left out.
+    static func cut(_ text: String, to width: Int) -> String {
+        guard of(text) > width, width > 3 else { return text }
+        let end = (width - 3) / 2
+        return String(text.prefix(width - 3 - end)) + "..." + String(text.suffix(end))
+    }
+}
+
+/// A line that says what a value is, such as `  data        mnist.npz, 10,000 samples`.
+enum LabelledLine {
+    /// The label, padded to `padding`, and the value; what does not fit goes on below the value, broken at spaces and behind commas.
+    static func text(_ label: String, _ value: String, padding: Int, width: Int = TextWidth.columns) -> String {
+        let room = max(16, width - 2 - padding)
+        var text = ""
+        for (place, line) in lines(value.singleLine, room: room).enumerated() {
+            let head = place == 0 ? label : ""
+            text += "  " + head + String(repeating: " ", count: max(0, padding - head.count)) + line + "\n"
+        }
+        return text
+    }
+
+    /// The value in lines of at most `room` columns; a word that is longer is broken where the line ends.
+    private static func lines(_ value: String, room: Int) -> [String] {
+        guard TextWidth.of(value) > room else { return [value] }
+        var lines: [String] = []
+        var rest = Substring(value)
+        while rest.count > room {
+            let line = rest.prefix(room)
+            let end = line.lastIndex { $0 == " " || $0 == "," } ?? line.index(before: line.endIndex)
+            let piece = rest[...end]
+            lines.append(String(piece.last == " " ? piece.dropLast() : piece))
+            rest = rest[rest.index(after: end)...].drop { $0 == " " }
+        }
+        if !rest.isEmpty { lines.append(String(rest)) }
+        return lines
+    }
+}

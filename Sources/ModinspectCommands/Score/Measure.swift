@@ -1,0 +1,4 @@
+import ArgumentParser
+import Modularity
+
+extension Measure: ExpressibleByArgument {}

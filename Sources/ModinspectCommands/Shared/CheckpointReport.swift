@@ -1,0 +1,112 @@
+import Synchronization
+
+/// How what was found in several checkpoints is written, one after the other.
+struct CheckpointReport<Found: Encodable> {
+    let format: ReportFormat
+    /// The header line of tsv.
+    let header: String
+    /// The rows of one checkpoint in tsv.
+    let rows: (Found) -> String
+    /// The row of a checkpoint that failed.
+    let failedRow: (FailedCheckpoint) -> String
+    /// One checkpoint for eyes.
+    let text: (Found) -> String
+    /// One checkpoint's lines of jsonl.
+    let lines: (CheckpointResult<Found>) throws -> [UInt8]
+    /// The json document of all.
+    let document: ([CheckpointResult<Found>]) throws -> [UInt8]
+}
+
+/// The results of several checkpoints on their way out. What is done when a signal comes is written before the process ends.
+final class CheckpointReportWriter<Found: Encodable>: @unchecked Sendable {
+    private let report: CheckpointReport<Found>
+    private let stream: ResultStream
+    /// Guards all that follows.
+    private let lock = Mutex(())
+    private var results: [CheckpointResult<Found>] = []
+    private var count = 0
+    /// Whether the result is complete: nothing is written behind its end.
+    private var isComplete = false
+
+    init(_ report: CheckpointReport<Found>, to stream: ResultStream) {
+        self.report = report
+        self.stream = stream
+    }
+
+    /// Writes one checkpoint's part, or keeps it where the format is one document.
+    func add(_ result: CheckpointResult<Found>) throws {
+        try lock.withLock { _ in
+            guard !isComplete else { return }
+            count += 1
+            switch report.format {
+            case .json:
+                results.append(result)
+                return
+            case .jsonl: try stream.write(try report.lines(result))
+            case .tsv:
+                if count == 1 { try stream.write(report.header) }
+                switch result {
+                case .ok(let found): try stream.write(report.rows(found))
+                case .failed(let failure): try stream.write(report.failedRow(failure))
+                }
+            case .text:
+                if count > 1 { try stream.write("\n") }
+                switch result {
+                case .ok(let found): try stream.write(report.text(found))
+                case .failed(let failure): try stream.write(failure.text)
+                }
+            }
+            try stream.flush()
+        }
+    }
+
+    /// Completes the result, unless there is nothing in it.
+    func finish() throws { try lock.withLock { _ in try complete() } }
+
+    /// Completes the result with what is in it when a signal came, and calls `body` with the number of its checkpoints.
+    func interrupt(_ body: (Int) -> Void) {
+        lock.withLock { _ in
+            try? complete()
+            body(count)
+        }
+    }
+
+    private func complete() throws {
+        guard count > 0, !isComplete else { return }
+        isComplete = true
+        if report.format == .json { try stream.write(try report.document(results)) }
+        try stream.finish()
+    }
+}
+
+extension CheckpointRun {
+    /// Calls `body` with each checkpoint and writes what it returns. One that fails is reported, has its place in the result where there may
+    /// be several, and the others are still processed. The last line on standard error then counts the failures.
+    ///
+    /// - Throws: the exit status 1 where one has failed, and what keeps the result from being written.
+    func report<Found: Encodable>(
+        _ inputs: CheckpointListOptions, _ report: CheckpointReport<Found>, to stream: ResultStream, _ body: (String) throws -> Found
+    ) throws {
+        let paths = try inputs.paths()
+        let writer = CheckpointReportWriter(report, to: stream)
+        if paths.count > 1 {
+            let diagnostics = diagnostics
+            let total = paths.count
+            Interruption.watch {
+                writer.interrupt { done in diagnostics.failure("interrupted: \(done) of \(total) checkpoints are in the result") }
+            }
+        }
+        for path in paths {
+            if let found = try attempt(
+                path, { try body(path) },
+                failed: { line in
+                    if inputs.mayBeSeveral { try writer.add(.failed(FailedCheckpoint(path: path, line: line))) }
+                })
+            {
+                try writer.add(.ok(found))
+            }
+        }
+        try writer.finish()
+        try end(of: paths.count)
+    }
+}

@@ -1,0 +1,112 @@
+import Text
+import ArgumentParser
+
+/// Wrong usage in one line: the subcommand, what is wrong, and the nearest word where there is one.
+struct UsageError {
+    let message: String
+
+    /// - Parameters:
+    ///   - error: what the parser threw.
+    ///   - arguments: the command line.
+    init(_ error: any Error, arguments: [String]) {
+        let word = arguments.first { !$0.hasPrefix("-") }
+        let names = RootCommand.configuration.subcommands.map { RootCommand.name(of: $0) }
+        guard let place = names.firstIndex(where: { $0 == word }) else {
+            if let word {
+                message = "unknown subcommand '\(word)'" + Self.hint(NearestWord.nearest(to: word, in: names + ["help"]), instead: "--help")
+            } else {
+                message = Self.sentence(RootCommand.message(for: error), CommandSyntax(RootCommand.self), command: "modinspect")
+            }
+            return
+        }
+        let text = RootCommand.message(for: error)
+        let syntax = CommandSyntax(RootCommand.configuration.subcommands[place])
+        message = names[place] + ": " + Self.sentence(text, syntax, command: "modinspect \(names[place])")
+    }
+
+    /// Wrong usage of a word that is no subcommand; nil where the command line names one, or none.
+    init?(helpOf arguments: [String]) {
+        let names = RootCommand.configuration.subcommands.map { RootCommand.name(of: $0) } + ["help"]
+        guard arguments.first == "help", let word = arguments.dropFirst().first(where: { !$0.hasPrefix("-") }), !names.contains(word)
+        else { return nil }
+        message = "help: unknown subcommand '\(word)'" + Self.hint(NearestWord.nearest(to: word, in: names), instead: "--help")
+    }
+
+    private static func hint(_ nearest: String?, instead page: String? = nil, command: String = "modinspect") -> String {
+        if let nearest { return "; did you mean '\(nearest)'?" }
+        return page.map { "; see '\(command) \($0)'" } ?? ""
+    }
+
+    /// The parser's message as the sentences of this program.
+    private static func sentence(_ text: String, _ syntax: CommandSyntax, command: String) -> String {
+        if let option = quoted(text, after: "Unknown option '") {
+            let name = option.prefix { $0 != "=" }
+            return "unknown option '\(option)'"
+                + hint(NearestWord.nearest(to: String(name), in: syntax.options), instead: "--help", command: command)
+        }
+        if let option = quoted(text, after: "Missing value for '") { return "\(option.prefix { $0 != " " }) needs a value: \(option)" }
+        if let argument = quoted(text, after: "Missing expected argument '") {
+            return "missing \(argument.hasPrefix("-") ? "option" : "argument") \(argument)" + hint(nil, instead: "--help", command: command)
+        }
+        if let argument = quoted(text, after: "Unexpected argument '") { return "unexpected argument '\(argument)'" }
+        if let option = quoted(text, after: "The option '") {
+            let value = text.range(of: "but '").map { text[$0.upperBound...].prefix { $0 != "'" } }
+            return "\(option) takes no value" + (value.map { ", found '\($0)'" } ?? "")
+        }
+        if let sentence = invalidValue(text, syntax) { return sentence }
+        // Errors of this program are sentences already.
+        guard let first = text.first, first.isUppercase, text.dropFirst().first?.isLowercase == true else { return text.singleLine }
+        let lines = text.split(separator: "\n").map { $0.drop { $0 == " " } }
+        return (first.lowercased() + lines.joined(separator: ", ").dropFirst()).singleLine
+    }
+
+    /// What stands between `opening`, with which the text begins, and the next quotation mark.
+    private static func quoted(_ text: String, after opening: String) -> String? {
+        guard text.hasPrefix(opening) else { return nil }
+        let rest = text.dropFirst(opening.count)
+        // A suggestion follows on the same line: what is quoted ends at the first mark that is not inside a word.
+        let end = rest.range(of: "'. ") ?? rest.range(of: "' does not take") ?? rest.range(of: "'\n")
+        if let end { return String(rest[..<end.lowerBound]).singleLine }
+        return (rest.hasSuffix("'") ? String(rest.dropLast()) : String(rest)).singleLine
+    }
+
+    private static func invalidValue(_ text: String, _ syntax: CommandSyntax) -> String? {
+        let opening = "The value '"
+        let middle = "' is invalid for '"
+        guard text.hasPrefix(opening), let range = text.range(of: middle) else { return nil }
+        let value = String(text[..<range.lowerBound].dropFirst(opening.count))
+        let label = text[range.upperBound...].prefix { $0 != "'" }
+        let name = label.prefix { $0 != " " }
+        let rest = text[range.upperBound...].dropFirst(label.count + 1)
+        if rest.hasPrefix(": ") {
+            let reason = rest.dropFirst(2)
+            return (reason.hasPrefix(name) ? String(reason) : "\(name): \(reason)").singleLine
+        }
+        let argument = syntax.option(name)
+        if let values = argument?.allValues, !values.isEmpty {
+            return "\(name): expected \(alternatives(values)), found '\(value)'".singleLine
+                + hint(NearestWord.nearest(to: value, in: values))
+        }
+        return "\(name): expected \(expectation(name, argument)), found '\(value)'".singleLine
+    }
+
+    /// What an option takes, by its name in the help.
+    private static func expectation(_ name: Substring, _ argument: CommandSyntax.Argument?) -> String {
+        if name == "-k" { return ClusterCounts.expectation }
+        switch argument?.valueName {
+        case "n", "i", "t": return "a whole number"
+        case let kind?: return kind.count == 1 || kind == "fraction" || kind == "norm" ? "a number" : "<\(kind)>"
+        case nil: return "another value"
+        }
+    }
+
+    /// `text, tsv, json or jsonl`.
+    private static func alternatives(_ words: [String]) -> String {
+        words.count < 2 ? words.joined() : words.dropLast().joined(separator: ", ") + " or " + (words.last ?? "")
+    }
+}
+
+extension RootCommand {
+    /// The word that calls a subcommand.
+    static func name(of command: any ParsableCommand.Type) -> String { command.configuration.commandName ?? "\(command)" }
+}
