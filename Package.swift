@@ -94,7 +94,9 @@ let package = Package(
         .testTarget(
             name: "ModinspectCommandsTests", dependencies: ["ModinspectCommands", "Archives", "Checkpoints", "Modularity", "Tensors"]),
         .testTarget(name: "CommandLineTests", dependencies: ["modinspect", "TestSupport"]),
-        .testTarget(name: "DocumentationTests", dependencies: ["modinspect", "TestSupport"]),
+        .testTarget(
+            name: "DocumentationTests",
+            dependencies: ["modinspect", "ModinspectCommands", "Evaluation", "Interventions", "Modularity", "Networks", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,8 +1,36 @@
 import Archives
 
-/// The formats of a single weight file, told by its first bytes.
-enum WeightFormat {
+/// The formats of a single weight file, told by its first bytes: the one list that messages and names of files are read from.
+enum WeightFormat: CaseIterable {
     case safetensors, zip, pickle, npy, gguf
+
+    /// What users call files that are stored like this.
+    var names: [String] {
+        switch self {
+        case .safetensors: ["safetensors"]
+        case .zip: ["PyTorch", "npz"]
+        case .pickle: ["PyTorch"]
+        case .npy: ["npy"]
+        case .gguf: ["GGUF"]
+        }
+    }
+
+    /// The endings that their names have, in lower case.
+    var endings: [String] {
+        switch self {
+        case .safetensors: [".safetensors"]
+        case .zip, .pickle: [".bin", ".pt", ".pth", ".ckpt", ".npz"]
+        case .npy: [".npy"]
+        case .gguf: [".gguf"]
+        }
+    }
+
+    /// What a file can be, for messages: every format once, then the archives.
+    static var known: String {
+        var names: [String] = []
+        for name in allCases.flatMap(\.names) where !names.contains(name) { names.append(name) }
+        return (names + ["tar"]).joined(separator: ", ") + " or zip"
+    }
 
     /// The format of a file that begins with `head`, or nil where it is none of them.
     init?(head: [UInt8]) {
@@ -87,7 +115,7 @@ enum WeightFormat {
             return digits.count == 1 ? "0" + digits : digits
         }
         return CheckpointError(
-            path: path, problem: "unknown format", expected: "safetensors, PyTorch, npz, npy, GGUF, tar or zip",
+            path: path, problem: "unknown format", expected: known,
             found: bytes.isEmpty ? "no bytes" : "the first bytes " + bytes.joined(separator: " "))
     }
 }

@@ -11,6 +11,14 @@ package struct ClusterAblation: Sendable {
         case activations
         /// The weights of the out-neurons' rows and the in-neurons' columns are set to 0.
         case weights
+
+        /// What is switched, for help and manual.
+        package var documentation: String {
+            switch self {
+            case .activations: "The outputs of the layer's neurons, before the nonlinearity, are replaced by the fill."
+            case .weights: "The rows of the neurons and the columns of the in-neurons of the same cluster are set to 0."
+            }
+        }
     }
 
     /// What is put in an output's place.
@@ -20,6 +28,15 @@ package struct ClusterAblation: Sendable {
         case mean
         /// The output for another sample, drawn under the seed.
         case resample
+
+        /// What is put in, for help and manual.
+        package var documentation: String {
+            switch self {
+            case .zero: "0."
+            case .mean: "The neuron's mean over the data and all positions."
+            case .resample: "The neuron's output for another sample."
+            }
+        }
     }
 
     /// Which neurons are switched.

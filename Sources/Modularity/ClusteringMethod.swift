@@ -26,6 +26,24 @@ package enum ClusteringMethod: String, Sendable, CaseIterable {
         case .network: "One clustering of the neurons of all layers together."
         }
     }
+
+    /// How a layer's two sides come to their numbers of clusters.
+    enum Numbering: Sendable {
+        /// Both sides are clustered together.
+        case shared
+        /// Each side is clustered by itself, and the clusters are paired afterwards.
+        case paired
+        /// The order of the neurons gives the numbers.
+        case ordered
+    }
+
+    var numbering: Numbering {
+        switch self {
+        case .cocluster, .network: .shared
+        case .bsgc, .gradient: .paired
+        case .contiguous: .ordered
+        }
+    }
 }
 
 /// Whether the two sides' clusters are paired after two separate runs of k-means.

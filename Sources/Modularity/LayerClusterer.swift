@@ -38,8 +38,12 @@ struct LayerClusterer: Sendable {
                 return LayerClustering(
                     layer: name, clusterCount: count, outLabels: raw.out, inLabels: raw.in, singularValues: basis.values)
             }
-            let isTwoSided = options.method == .bsgc || options.method == .gradient
-            let keepsNumbering = options.method == .contiguous || (isTwoSided && options.alignment == .unaligned)
+            let keepsNumbering =
+                switch options.method.numbering {
+                case .shared: false
+                case .paired: options.alignment == .unaligned
+                case .ordered: true
+                }
             let out = keepsNumbering ? raw.out : try paired(weights, moving: raw.out, to: given)
             return LayerClustering(
                 layer: name, clusterCount: count, outLabels: out, inLabels: given, singularValues: basis.values)
@@ -87,11 +91,11 @@ struct LayerClusterer: Sendable {
             return try twoSided(
                 weights, out: (spectrum.outPoints(count), spectrum.connectedOut), in: (spectrum.inPoints(count), spectrum.connectedIn),
                 name, count)
-        case (_, .similarities(let spectrum)):
+        case (.gradient, .similarities(let spectrum)):
             return try twoSided(
                 weights, out: (spectrum.out.points(count), spectrum.out.connected),
                 in: (spectrum.input.points(count), spectrum.input.connected), name, count)
-        case (_, .weights(let spectrum)):
+        case (.cocluster, .weights(let spectrum)):
             let means = try KMeans(
                 spectrum.stackedPoints(count), clusterCount: count, restarts: options.restarts,
                 generator: generator(name, "both"), threads: threads)
@@ -99,7 +103,7 @@ struct LayerClusterer: Sendable {
             let into = Self.scatter(means.labels.dropFirst(spectrum.connectedOut.count), spectrum.connectedIn, weights.columns)
             let names = Labels.namesByAppearance(out, into, clusters: count)
             return (out.renamed(names), into.renamed(names))
-        case (_, .order): preconditionFailure("\(options.method) without a spectrum")
+        case (.bsgc, _), (.cocluster, _), (.gradient, _), (.network, _): preconditionFailure("\(options.method) without a spectrum")
         }
     }
 

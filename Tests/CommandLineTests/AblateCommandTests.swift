@@ -16,7 +16,7 @@ import Testing
             ])
         #expect(
             rows.dropFirst().map { Array($0[0...4]) } == [
-                ["-", "intact", "nan", "0", "0"], ["fc2.weight", "off", "0", "1", "1"], ["fc2.weight", "off", "1", "1", "1"],
+                ["-", "intact", "", "0", "0"], ["fc2.weight", "off", "0", "1", "1"], ["fc2.weight", "off", "1", "1", "1"],
                 ["fc2.weight", "off", "2", "1", "1"],
                 ["fc2.weight", "on", "0", "2", "1"], ["fc2.weight", "on", "1", "2", "1"], ["fc2.weight", "on", "2", "2", "1"],
             ])
@@ -45,7 +45,7 @@ import Testing
             try JSONSerialization.jsonObject(with: try HandWorkedModel.shell(Self.run + "--format json").output) as? [String: Any])
         let layer = try #require((document["layers"] as? [[String: Any]])?.first)
         #expect(
-            document["schema"] as? String == "modinspect.ablate/1" && document["reading"] as? String == "activations"
+            document["schema"] as? String == "modinspect.ablate/2" && document["reading"] as? String == "activations"
                 && document["fill"] as? String == "zero")
         let dependence = try #require(layer["dependence"] as? [String: [Int]])
         #expect(dependence == ["off": [1, 2, 0, 0], "on": [1, 0, 2, 0]])
@@ -93,7 +93,8 @@ import Testing
         #expect(
             rows[0] != rows[1]
                 && rows[0][0].suffix(6) == [
-                    "control_accuracy", "control_accuracy_sd", "accuracy_p", "control_loss", "control_loss_sd", "loss_p",
+                    "control_accuracy_mean", "control_accuracy_sd", "control_accuracy_p", "control_loss_mean", "control_loss_sd",
+                    "control_loss_p",
                 ])
     }
 

@@ -49,7 +49,7 @@ import Testing
         ("layer\tside\tindex\tcluster\nfc2.weight\tout\t0\n", "line 2 is no row of clusters"),
         ("layer\tside\tindex\tcluster\nfc2.weight\tout\tx\t0\n", "line 2 has an index"),
         ("layer\tside\tindex\tcluster\n", "has no clusters"), ("", "is empty"), ("a\tb\n", "the first line is no header"),
-        ("{\"schema\": \"modinspect.score/1\", \"layers\": []}", "has another schema"), ("{\"x\": 1}", "line 1 holds no clusters"),
+        ("{\"schema\": \"modinspect.score/2\", \"layers\": []}", "has another schema"), ("{\"x\": 1}", "line 1 holds no clusters"),
         ("{\"layers\": [{\"layer\": \"fc2.weight\", \"out\": [0], \"in\": [0]}]}", "leaves out out-neuron 1"),
     ])
     func badClusterFilesAreOneLine(content: String, problem: String) throws {

@@ -7,14 +7,14 @@ import Testing
         let result = try BuiltCommand.run("info", Fixtures.path("mlp.tar"), Fixtures.path("gpt2-tiny"), "--format", "json")
         #expect(result.status == 0, "\(result.errors)")
         let document = try #require(try JSONSerialization.jsonObject(with: result.output) as? [String: Any])
-        #expect(document["schema"] as? String == "modinspect.info/1")
+        #expect(document["schema"] as? String == "modinspect.info/2")
         #expect(document["seed"] is NSNull)
         let checkpoints = try #require(document["checkpoints"] as? [[String: Any]])
         #expect(checkpoints.map { $0["family"] as? String } == ["chain", "gpt2"])
         // 64*48 + 48 + 2 * (48*48 + 48) + 48*10 + 10
         #expect(checkpoints[0]["parameters"] as? Int == 8314)
         let tensor = try #require(
-            (checkpoints[1]["tensors"] as? [[String: Any]])?.first { $0["name"] as? String == "transformer.h.0.mlp.c_fc.weight" })
+            (checkpoints[1]["tensors"] as? [[String: Any]])?.first { $0["tensor"] as? String == "transformer.h.0.mlp.c_fc.weight" })
         #expect(tensor["shape"] as? [Int] == [32, 128])
         #expect(tensor["out"] as? Int == 128 && tensor["in"] as? Int == 32)
         #expect(tensor["scored"] as? Bool == true)

@@ -32,9 +32,9 @@ import Testing
                 "direction", "site", "unit", "index", "position", "pairs", "moved", "relative_change", "mean_change", "logit_diff",
                 "logit_diff_effect", "logit_diff_normalized",
             ])
-        #expect(rows[1].prefix(7) == ["clean", "-", "-", "nan", "nan", "2", "0"] && rows[1].last == "1")
-        #expect(rows[2].prefix(7) == ["corrupted", "-", "-", "nan", "nan", "2", "0"] && rows[2].last == "0")
-        #expect(rows.count == 3 + 10 && rows[3].prefix(7) == ["denoise", "blocks.0.attn.hook_z", "head", "0", "nan", "2", "1"])
+        #expect(rows[1].prefix(7) == ["clean", "-", "-", "", "", "2", "0"] && rows[1].last == "1")
+        #expect(rows[2].prefix(7) == ["corrupted", "-", "-", "", "", "2", "0"] && rows[2].last == "0")
+        #expect(rows.count == 3 + 10 && rows[3].prefix(7) == ["denoise", "blocks.0.attn.hook_z", "head", "0", "", "2", "1"])
         let (clean, corrupted) = (try #require(Double(rows[1][9])), try #require(Double(rows[2][9])))
         for row in rows.dropFirst(3) {
             let numbers = row.dropFirst(9).compactMap(Double.init)
@@ -83,7 +83,7 @@ import Testing
             "MLP.pt --data MLP.npz --pairs by-class --limit 40 --arch fc1,relu,fc2,relu,fc3,relu,fc4 --sites fc2.relu --format tsv --quiet "
         let first = try Self.patch(run)
         #expect(first.status == 0, "\(first.errors)")
-        #expect(first.rows[3].prefix(7) == ["denoise", "fc2.relu", "site", "nan", "nan", "40", "1"])
+        #expect(first.rows[3].prefix(7) == ["denoise", "fc2.relu", "site", "", "", "40", "1"])
         // All that the later layers read is clean.
         #expect(try abs(#require(Double(first.rows[3][11])) - 1) < 1e-6)
         #expect(try Self.patch(run + "--seed 0").output == first.output)

@@ -66,7 +66,7 @@ private let measures = ["clusterability", "chance", "adjusted", "ncut", "modular
         #expect(result.status == 0, "\(result.errors)")
         let planted = try #require(try Expected("mlp").mean["mlp.planted.tsv"]?["clusterability"] ?? nil)
         let document = try #require(try JSONSerialization.jsonObject(with: result.output) as? [String: Any])
-        #expect(document["schema"] as? String == "modinspect.score/1")
+        #expect(document["schema"] as? String == "modinspect.score/2")
         #expect(document["seed"] as? Int == 0)
         let checkpoint = try #require((document["checkpoints"] as? [[String: Any]])?.first)
         let sum = try BuiltCommand.shell("sha256sum < $1", Fixtures.path("mlp.tar")).text.prefix(64)
@@ -130,7 +130,7 @@ private let measures = ["clusterability", "chance", "adjusted", "ncut", "modular
 
     @Test func theNullModelHasItsColumns() throws {
         let result = try BuiltCommand.run("score", Fixtures.path("mlp.tar"), "--null", "19", "--format", "tsv")
-        #expect(result.rows.first?.suffix(4) == ["null_mean", "null_sd", "z", "p"])
+        #expect(result.rows.first?.suffix(4) == ["null_mean", "null_sd", "null_z", "null_p"])
         // The planted blocks beat every permutation: p = (1 + 0) / (19 + 1).
         #expect(result.rows.dropFirst().allSatisfy { $0.last == "0.05" })
     }

@@ -32,11 +32,11 @@ import Testing
     }
 
     private static let runs: [(schema: String, arguments: [[String]])] = [
-        ("modinspect.info/1", [["info", Fixtures.path("mlp.tar")]]),
+        ("modinspect.info/2", [["info", Fixtures.path("mlp.tar")]]),
         ("modinspect.cluster/1", [["cluster", Fixtures.path("mlp.tar")], gradient("cluster")]),
-        ("modinspect.score/1", [["score", Fixtures.path("mlp.tar"), "--null", "2"], gradient("score")]),
+        ("modinspect.score/2", [["score", Fixtures.path("mlp.tar"), "--null", "2"], gradient("score")]),
         (
-            "modinspect.compare/1",
+            "modinspect.compare/2",
             [
                 ["compare", Fixtures.path("mlp.tar"), Fixtures.path("mlp-tuned.safetensors"), "--layers", "all"],
                 ["compare", Fixtures.path("mlp.planted.tsv"), Fixtures.path("mlp.clusters.tsv")],
@@ -47,7 +47,7 @@ import Testing
             [["eval", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--data", Fixtures.path("models/mnist-mlp.npz")]]
         ),
         (
-            "modinspect.ablate/1",
+            "modinspect.ablate/2",
             [
                 [
                     "ablate", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--data", Fixtures.path("models/mnist-mlp.npz"),
@@ -66,7 +66,7 @@ import Testing
             ]
         ),
         (
-            "modinspect.circuit-overlap/1",
+            "modinspect.circuit-overlap/2",
             [["circuit", "--compare", Fixtures.path("circuits/hand.jsonl"), Fixtures.path("circuits/masks.npz")]]
         ),
         (

@@ -5,7 +5,7 @@ enum ModelFiles {
         "model.safetensors.index.json", "model.safetensors", "pytorch_model.bin.index.json", "pytorch_model.bin",
     ]
 
-    private static let weightExtensions = [".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".npz", ".npy", ".gguf"]
+    private static let weightExtensions = WeightFormat.allCases.flatMap(\.endings)
 
     /// What training leaves beside a model: files of tensors that are no model.
     private static let trainingPrefixes = ["optimizer", "scheduler", "rng_state", "random_states", "._"]

@@ -64,9 +64,9 @@ package struct CheckpointWriter: Sendable {
         }
     }
 
-    private static let otherExtensions = [
-        ".gz", ".tgz", ".zst", ".xz", ".bz2", ".zip", ".pt", ".pth", ".bin", ".ckpt", ".npz", ".npy", ".gguf", ".json",
-    ]
+    private static let otherExtensions =
+        [".gz", ".tgz", ".zst", ".xz", ".bz2", ".zip", ".json"]
+        + WeightFormat.allCases.filter { $0 != .safetensors }.flatMap(\.endings)
 
     private func checkExisting(isDirectory: Bool, isFile: Bool) throws {
         if isDirectory {

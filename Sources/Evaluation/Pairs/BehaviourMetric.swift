@@ -15,6 +15,16 @@ package enum BehaviourMetric: String, Sendable, CaseIterable {
     /// -log of the summed probability of the answers, in nats: with one answer its cross-entropy.
     case loss
 
+    /// What the metric is, for help and manual.
+    package var documentation: String {
+        switch self {
+        case .logitDifference: "The mean logit of the answers minus that of the wrong answers."
+        case .divergence: "The divergence from the clean run's distribution to the patched run's, in nats."
+        case .probability: "The summed probability of the answers."
+        case .loss: "The negative logarithm of the summed probability of the answers, in nats."
+        }
+    }
+
     /// Whether the clean run's logits are needed.
     package var needsClean: Bool { self == .divergence }
 

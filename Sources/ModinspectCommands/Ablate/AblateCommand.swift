@@ -4,9 +4,6 @@ import Evaluation
 import Interventions
 import Modularity
 
-extension ClusterAblation.Reading: ExpressibleByArgument {}
-extension ClusterAblation.Fill: ExpressibleByArgument {}
-
 struct AblateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ablate",
@@ -32,16 +29,13 @@ struct AblateCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "What is switched.",
-            discussion: """
-                activations: the outputs of the layer's neurons, before the nonlinearity, are replaced by the fill; weights: the rows \
-                of the neurons and the columns of the in-neurons of the same cluster are set to 0.
-                """))
+            discussion: ClusterAblation.Reading.list))
     var reading = ClusterAblation.Reading.activations
 
     @Option(
         help: ArgumentHelp(
             "What is put in an output's place.",
-            discussion: "zero; mean: the neuron's mean over the data; resample: its output for another sample."))
+            discussion: ClusterAblation.Fill.list))
     var fill = ClusterAblation.Fill.zero
 
     @Option(
@@ -128,9 +122,9 @@ struct AblateCommand: ParsableCommand {
     private func write(_ result: AblationResult, _ model: LoadedModel, samples: Int, to stream: ResultStream) throws {
         let format = chosenFormat
         let hash = format.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil
-        let provenance = AblationProvenance(
-            seed: computation.seed, checkpoint: CheckpointSource(path: model.checkpoint.path, sha256: hash), data: data.data,
-            clusters: clusters.path, reading: reading.rawValue, fill: fill.rawValue)
+        let provenance = Provenanced(
+            AblationSetting.schema, seed: computation.seed, checkpoint: CheckpointSource(model, sha256: hash),
+            AblationSetting(data: data.data, clusters: clusters.path, reading: reading.rawValue, fill: fill.rawValue))
         let report = AblateReport(
             provenance: provenance, samples: samples, answers: result.intact.total.count, intact: AblatedOutcome(result.intact),
             layers: result.layers.map(AblatedLayerReport.init))
@@ -148,7 +142,7 @@ struct AblateCommand: ParsableCommand {
         case .json: try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
         case .jsonl:
             for row in rows {
-                try stream.write(try ReportEncoder.bytes(of: AblateLine(provenance: provenance, row: row), isIndented: false))
+                try stream.write(try ReportEncoder.bytes(of: Joined(provenance, row), isIndented: false))
             }
         }
     }

@@ -1,14 +1,10 @@
 import Evaluation
 import Interventions
 
-/// What an ablation and its surroundings were, at the head of every json document and line.
-struct AblationProvenance: Encodable {
-    static let schema = "modinspect.ablate/1"
+/// What an ablation was, at the head of every json document and line.
+struct AblationSetting: Encodable {
+    static let schema = "modinspect.ablate/2"
 
-    let schema = Self.schema
-    let version = modinspectVersion
-    let seed: UInt64
-    let checkpoint: CheckpointSource
     /// The data as the user named it.
     let data: String
     /// The file of the clusters.
@@ -19,7 +15,7 @@ struct AblationProvenance: Encodable {
 
 /// What `ablate` found, as one json document.
 struct AblateReport: Encodable {
-    let provenance: AblationProvenance
+    let provenance: Provenanced<AblationSetting>
     let samples: Int
     let answers: Int
     let intact: AblatedOutcome
@@ -76,7 +72,7 @@ struct AblatedLayerReport: Encodable {
 }
 
 /// One intervention, or the intact model.
-struct AblatedRow: Encodable {
+struct AblatedRow: ColumnRow {
     let layer: String?
     /// `intact`, `off` or `on`.
     let intervention: String
@@ -93,6 +89,28 @@ struct AblatedRow: Encodable {
     let loss: Double?
     let classes: [EvaluatedClass]
     let control: AblatedControl?
+
+    static let columns: [Column<AblatedRow>] = [
+        .text("layer", "The layer whose clusters were switched; missing for the intact model.") { $0.layer },
+        .text("intervention", "`intact`, `off` or `on`.") { $0.intervention },
+        .whole("cluster", "The cluster; missing for the intact model.") { $0.cluster },
+        .whole("neurons", "The out-neurons that were switched.") { $0.neurons },
+        .flag("moved", "Whether the layer's output changed at all; where it did not, the outcome is no result and left out.") { $0.moved },
+        .number("relativeChange", "The root of the summed squared changes of the layer's output over that of the output.") {
+            $0.relativeChange
+        },
+        .number("meanChange", "The mean absolute change of an activation that was switched.") { $0.meanChange },
+        .number("accuracy", "The share of right answers.") { $0.accuracy },
+        .number("loss", "The mean cross-entropy in nats.") { $0.loss },
+        .json("classes", "By the class of the right answer.") { $0.classes },
+        .json("control.samples", "The random sets of as many neurons.") { $0.control?.samples },
+        .number("control.accuracy.mean", "The mean accuracy under them.") { $0.control?.accuracy.mean },
+        .number("control.accuracy.sd", "Its standard deviation.") { $0.control?.accuracy.standardDeviation },
+        .number("control.accuracy.p", "The share of sets that change as much.") { $0.control?.accuracy.p },
+        .number("control.loss.mean", "The same of the loss.") { $0.control?.loss.mean },
+        .number("control.loss.sd", "The same of the loss.") { $0.control?.loss.standardDeviation },
+        .number("control.loss.p", "The same of the loss.") { $0.control?.loss.p },
+    ]
 
     init(layer: String, _ row: AblationResult.Row) {
         self.layer = layer
@@ -124,12 +142,12 @@ struct AblatedRow: Encodable {
 }
 
 /// The same intervention on random sets of as many neurons.
-struct AblatedControl: Encodable {
+struct AblatedControl: Sendable {
     let samples: Int
     let accuracy: Comparison
     let loss: Comparison
 
-    struct Comparison: Encodable {
+    struct Comparison: Sendable {
         let mean: Double?
         let standardDeviation: Double?
         let p: Double?
@@ -148,20 +166,8 @@ struct AblatedControl: Encodable {
     }
 }
 
-/// One intervention, or the intact model, as a line of jsonl.
-struct AblateLine: Encodable {
-    let provenance: AblationProvenance
-    let row: AblatedRow
-
-    func encode(to encoder: any Encoder) throws {
-        try provenance.encode(to: encoder)
-        try row.encode(to: encoder)
-    }
-}
-
 /// One answer under one intervention, or of the intact model, as a line of jsonl.
-struct AblatedAnswer: Encodable {
-    let schema = AblationProvenance.schema
+struct AblatedAnswer: ColumnRow {
     let sample: Int
     /// The place in the sequence at which the answer is given.
     let position: Int
@@ -172,4 +178,21 @@ struct AblatedAnswer: Encodable {
     let prediction: Int32
     let correct: Bool
     let loss: Double?
+
+    static let columns: [Column<AblatedAnswer>] = [
+        .whole("sample", "The sample, from 0.") { $0.sample },
+        .whole("position", "The place in the sequence at which the answer is given.") { $0.position },
+        .whole("target", "The right answer.") { Int($0.target) },
+        .text("layer", "The layer whose clusters were switched; missing for the intact model.") { $0.layer },
+        .text("intervention", "`intact`, `off` or `on`.") { $0.intervention },
+        .whole("cluster", "The cluster; missing for the intact model.") { $0.cluster },
+        .whole("prediction", "The answer.") { Int($0.prediction) },
+        .flag("correct", "Whether it is right.") { $0.correct },
+        .number("loss", "The cross-entropy in nats.") { $0.loss },
+    ]
+}
+
+/// What every line of answers says first.
+struct AnswerHead: Encodable {
+    let schema = AblationSetting.schema
 }

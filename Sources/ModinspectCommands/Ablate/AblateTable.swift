@@ -17,28 +17,23 @@ struct AblateTable {
         classes = report.intact.classes.count <= Self.mostColumns ? report.intact.classes.map(\.label) : []
     }
 
-    private static let controlColumns = [
-        "control_accuracy", "control_accuracy_sd", "accuracy_p", "control_loss", "control_loss_sd", "loss_p",
-    ]
+    private var columns: [Column<AblatedRow>] { AblatedRow.columns.filter { hasControl || $0.path[0] != "control" } }
+
+    /// The columns before the classes' accuracies, and those behind them.
+    private var parts: (before: [Column<AblatedRow>], after: [Column<AblatedRow>]) {
+        (columns.filter { $0.path[0] != "control" }, columns.filter { $0.isInTables && $0.path[0] == "control" })
+    }
 
     var header: String {
         TSV.row(
-            ["layer", "intervention", "cluster", "neurons", "moved", "relative_change", "mean_change", "accuracy", "loss"]
-                + classes.map { "accuracy_\($0)" } + (hasControl ? Self.controlColumns : []))
+            parts.before.filter(\.isInTables).map(\.name) + classes.map { "accuracy_\($0)" } + parts.after.map(\.name))
     }
 
     func row(_ row: AblatedRow) -> String {
         let accuracies = Dictionary(row.classes.map { ($0.label, $0.accuracy) }, uniquingKeysWith: { first, _ in first })
-        var fields = [
-            row.layer ?? "-", row.intervention, row.cluster.map(String.init) ?? "nan", "\(row.neurons)", row.moved ? "1" : "0",
-        ]
-        fields += [row.relativeChange, row.meanChange, row.accuracy, row.loss].map(TSV.number)
-        fields += classes.map { TSV.number(accuracies[$0] ?? nil) }
-        if hasControl {
-            let numbers = [row.control?.accuracy, row.control?.loss].flatMap { [$0?.mean, $0?.standardDeviation, $0?.p] }
-            fields += numbers.map(TSV.number)
-        }
-        return TSV.row(fields)
+        return TSV.row(
+            parts.before.filter(\.isInTables).map { $0.value(of: row).tsv } + classes.map { TSV.number(accuracies[$0] ?? nil) }
+                + parts.after.map { $0.value(of: row).tsv })
     }
 
     /// The table of dependence counts: a row for each number of clusters.
@@ -52,22 +47,11 @@ struct AblateTable {
         return text
     }
 
-    static let answersHeader = TSV.row([
-        "sample", "position", "target", "layer", "intervention", "cluster", "prediction", "correct", "loss",
-    ])
-
-    static func answer(_ answer: AblatedAnswer) -> String {
-        TSV.row([
-            "\(answer.sample)", "\(answer.position)", "\(answer.target)", answer.layer ?? "-", answer.intervention,
-            answer.cluster.map(String.init) ?? "nan", "\(answer.prediction)", answer.correct ? "1" : "0", TSV.number(answer.loss),
-        ])
-    }
-
     private static func number(_ value: Double?) -> String { value.map(ByteText.rounded) ?? "nan" }
 
     func text(_ report: AblateReport) -> String {
         let provenance = report.provenance
-        var text = provenance.checkpoint.path.singleLine + "\n"
+        var text = (provenance.checkpoint?.path ?? "").singleLine + "\n"
         func line(_ label: String, _ value: String) {
             text += "  " + label + String(repeating: " ", count: 10 - label.count) + value.singleLine + "\n"
         }
@@ -81,9 +65,11 @@ struct AblateTable {
     private func text(_ layer: AblatedLayerReport, intact: AblatedOutcome) -> String {
         var text = "  " + "\(layer.layer), \(layer.k) \(layer.k == 1 ? "cluster" : "clusters")".singleLine + "\n"
         var columns: [(String, TextTable.Alignment)] = [
-            ("switch", .left), ("cluster", .right), ("neurons", .right), ("change", .right), ("accuracy", .right), ("loss", .right),
+            ("intervention", .left), ("cluster", .right), ("neurons", .right), ("relative_change", .right), ("accuracy", .right),
+            ("loss", .right),
         ]
-        if hasControl { columns += [("random", .right), ("sd", .right), ("p", .right)] }
+        let judged = classes.isEmpty ? "loss" : "accuracy"
+        if hasControl { columns += ["mean", "sd", "p"].map { ("control_\(judged)_\($0)", .right) } }
         var table = TextTable(columns)
         table.add(["intact", "", "", "", Self.number(intact.accuracy), Self.number(intact.loss)] + (hasControl ? ["", "", ""] : []))
         for row in layer.interventions {
@@ -100,7 +86,7 @@ struct AblateTable {
             text += "\n    accuracy by class\n" + classText(layer, intact: intact)
         }
         text += "\n    right answers of the intact model, by how many clusters' switches spoil them\n"
-        var dependence = TextTable([("switch", .left)] + (0...layer.k).map { ("\($0)", .right) })
+        var dependence = TextTable([("intervention", .left)] + (0...layer.k).map { ("\($0)", .right) })
         for (kind, counts) in [("off", layer.dependence.off), ("on", layer.dependence.on)] {
             dependence.add([kind] + counts.map(ByteText.grouped))
         }
@@ -108,7 +94,7 @@ struct AblateTable {
     }
 
     private func classText(_ layer: AblatedLayerReport, intact: AblatedOutcome) -> String {
-        var table = TextTable([("switch", .left), ("cluster", .right)] + classes.map { ("\($0)", .right) })
+        var table = TextTable([("intervention", .left), ("cluster", .right)] + classes.map { ("\($0)", .right) })
         func accuracies(_ found: [EvaluatedClass]) -> [String] {
             classes.map { label in
                 found.first { $0.label == label }?.accuracy.map { ByteText.fixed($0, digits: 2) } ?? "-"

@@ -26,10 +26,16 @@ extension CircuitCommand {
         switch chosenFormat {
         case .text: try stream.write(CircuitComparisonTable.text(report))
         case .tsv: try stream.write(CircuitComparisonTable.header + report.pairs.map(CircuitComparisonTable.row).joined())
-        case .json: try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
+        case .json:
+            try stream.write(
+                try ReportEncoder.bytes(
+                    of: Provenanced(CircuitComparisonReport.schema, seed: nil, report), isIndented: true))
         case .jsonl:
-            for pair in report.pairs { try stream.write(try ReportEncoder.bytes(of: ComparedPairLine(pair: pair), isIndented: false)) }
-        case .dot: break
+            for pair in report.pairs {
+                let line = Provenanced(CircuitComparisonReport.schema, seed: nil, pair)
+                try stream.write(try ReportEncoder.bytes(of: line, isIndented: false))
+            }
+        case .dot: preconditionFailure("circuits are not compared in dot")
         }
         try stream.finish()
     }

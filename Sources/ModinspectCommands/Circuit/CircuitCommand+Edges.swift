@@ -31,14 +31,15 @@ extension CircuitCommand {
         let hash = chosenFormat == .json || chosenFormat == .jsonl ? source.sha256(of: model.checkpoint, output) : nil
         let report = EdgeReport(
             EdgeReport.Origin(
-                seed: computation.seed, checkpoint: CheckpointSource(path: model.checkpoint.path, sha256: hash), data: data,
-                method: method.rawValue, clusters: edges.clusterFile,
+                data: data, method: method.rawValue, clusters: edges.clusterFile,
                 steps: method == .eapIG ? edges.steps ?? EdgeOptions.standardSteps : nil,
                 threshold: method == .acdc ? edges.threshold ?? EdgeOptions.standardThreshold : edges.threshold,
                 selection: method == .acdc ? nil : selection.rawValue), search, result)
         describe(report, path: path)
         output.diagnostics.note("\(path): the scores took \(ByteText.fixed(result.seconds, digits: 3)) s")
-        try write(report, graph, to: stream)
+        let head = Provenanced(
+            EdgeReport.schema, seed: computation.seed, checkpoint: CheckpointSource(model, sha256: hash), report)
+        try write(head, graph, to: stream)
     }
 
     /// The graph that --granularity asks for.
@@ -83,15 +84,19 @@ extension CircuitCommand {
         }
     }
 
-    private func write(_ report: EdgeReport, _ graph: EdgeGraph, to stream: ResultStream) throws {
+    private func write(_ head: Provenanced<EdgeReport>, _ graph: EdgeGraph, to stream: ResultStream) throws {
+        let report = head.result
         switch chosenFormat {
-        case .text: try stream.write(EdgeTable(report).text)
+        case .text: try stream.write(EdgeTable(report, path: head.checkpoint?.path ?? "").text)
         case .tsv:
             try stream.write(EdgeTable.header)
             for edge in isKept ? report.kept : report.scores { try stream.write(EdgeTable.row(edge)) }
-        case .json: try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
+        case .json: try stream.write(try ReportEncoder.bytes(of: head, isIndented: true))
         case .jsonl:
-            for circuit in report.circuits { try stream.write(try ReportEncoder.bytes(of: EdgeLine(report, circuit), isIndented: false)) }
+            for circuit in report.circuits {
+                let line = Provenanced(head.schema, seed: head.seed, checkpoint: head.checkpoint, EdgeLine(report, circuit))
+                try stream.write(try ReportEncoder.bytes(of: line, isIndented: false))
+            }
         case .dot:
             // The scores of discovery are damages; others are changes of the metric without the edge.
             let metric = edges.chosenMetric(method ?? .exact)

@@ -29,12 +29,13 @@ extension CircuitCommand {
         }
         progress.finish()
         let report = CircuitReport(
-            provenance: CircuitProvenance(
-                seed: computation.seed,
+            provenance: Provenanced(
+                CircuitSetting.schema, seed: computation.seed,
                 checkpoint: CheckpointSource(
-                    path: model.checkpoint.path, sha256: chosenFormat.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil),
-                data: data, eval: heldOut.data, method: CircuitMethod.prune.rawValue, objective: prune.chosenObjective.rawValue,
-                tolerance: prune.chosenTolerance, precision: result.precision.rawValue),
+                    model, sha256: chosenFormat.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil),
+                CircuitSetting(
+                    data: data, eval: heldOut.data, method: CircuitMethod.prune.rawValue, objective: prune.chosenObjective.rawValue,
+                    tolerance: prune.chosenTolerance, precision: result.precision.rawValue)),
             samples: parts.found.count, heldOut: JudgedCircuit(result.intact, classes: true),
             circuits: result.circuits.map(PrunedCircuit.init))
         output.diagnostics.describe(result.intact.outcome, path: path)
@@ -99,7 +100,7 @@ extension CircuitCommand {
         case .json: try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
         case .jsonl:
             for circuit in report.circuits {
-                try stream.write(try ReportEncoder.bytes(of: CircuitLine(report: report, circuit: circuit), isIndented: false))
+                try stream.write(try ReportEncoder.bytes(of: Joined(report.provenance, circuit), isIndented: false))
             }
         case .dot: break
         }

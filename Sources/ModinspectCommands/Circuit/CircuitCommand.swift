@@ -3,25 +3,42 @@ import Checkpoints
 import Circuits
 
 /// How circuits are looked for.
-enum CircuitMethod: String, ExpressibleByArgument, CaseIterable {
-    /// Weights that can be left out are.
-    case prune
-    /// Edges that can be left out are, one after the other.
-    case acdc
-    /// Edges by the product of their change with the gradient.
-    case eap
-    /// The same with the gradient averaged on the way from the corrupted to the clean input.
+enum CircuitMethod: String, Choice {
+    case prune, acdc, eap
     case eapIG = "eap-ig"
-    /// Edges by what patching each of them does.
     case exact
+
+    var documentation: String {
+        switch self {
+        case .prune:
+            "Weights: from the last matrix to the first, row by row, each is set to zero where the objective allows it, else restored."
+        case .acdc: "Edges: edge after edge is taken out for good where that hurts little."
+        case .eap: "Edges: the change of an edge times the gradient, two forward passes and one backward for all edges."
+        case .eapIG: "Edges: as eap, with the gradient averaged on the way from the corrupted input to the clean one."
+        case .exact: "Edges: every edge is patched alone."
+        }
+    }
 }
 
 /// The formats of a circuit: those of every report, and a picture.
-enum CircuitFormat: String, ExpressibleByArgument, CaseIterable {
+enum CircuitFormat: String, Choice {
     case text, tsv, json, jsonl, dot
 
+    /// The format as a report's; nil for a picture.
+    var report: ReportFormat? {
+        switch self {
+        case .text: .text
+        case .tsv: .tsv
+        case .json: .json
+        case .jsonl: .jsonl
+        case .dot: nil
+        }
+    }
+
+    var documentation: String { report?.documentation ?? GraphFormat.dot.documentation }
+
     /// Whether the format carries the checkpoints' hashes.
-    var hasProvenance: Bool { self == .json || self == .jsonl }
+    var hasProvenance: Bool { report?.hasProvenance ?? false }
 }
 
 struct CircuitCommand: ParsableCommand {
@@ -33,16 +50,15 @@ struct CircuitCommand: ParsableCommand {
             modinspect circuit --compare [...] <circuits> ...
             """,
         discussion: """
-            prune: from the last weight matrix to the first, row by row, each weight is set to zero where the objective allows it, else \
-            restored. What is left is the circuit; its effective size is the share of the weights that were not zero before. Biases stay. \
+            \(CircuitMethod.list)
+
+            What pruning leaves is the circuit; its effective size is the share of the weights that were not zero before. Biases stay. \
             It is judged by data that it was not found with, beside random masks that keep as many weights of each layer; a circuit that \
             gives nearly all of them the same answer is degenerate, and a warning says so.
 
-            acdc, eap, eap-ig, exact: edges between heads (with inputs of their own for query, key and value), MLPs, embeddings and \
-            output, or between neurons or clusters, by pairs of a clean and a corrupted sample. exact patches every edge alone; eap takes \
-            the change times the gradient, two forward passes and one backward for all edges; eap-ig averages the gradient on the way \
-            from the corrupted input to the clean one; acdc takes edge after edge out for good where that hurts little. A circuit is \
-            judged by running it with every other edge corrupted, along a ladder of sizes; edges that lead nowhere are dropped.
+            Edges lie between heads (with inputs of their own for query, key and value), MLPs, embeddings and output, or between \
+            neurons or clusters, and are found by pairs of a clean and a corrupted sample. A circuit is judged by running it with every \
+            other edge corrupted, along a ladder of sizes; edges that lead nowhere are dropped.
 
             --compare: circuits that were written before (json, or npz of --masks): their sizes, and the overlap, intersection over \
             union, of every pair.

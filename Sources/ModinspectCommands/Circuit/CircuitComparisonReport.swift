@@ -2,12 +2,8 @@ import Circuits
 
 /// How far circuits agree, as one json document.
 struct CircuitComparisonReport: Encodable {
-    static let schema = "modinspect.circuit-overlap/1"
+    static let schema = "modinspect.circuit-overlap/2"
 
-    let schema = Self.schema
-    let version = modinspectVersion
-    /// Nothing about a comparison is random.
-    let seed: UInt64?
     /// What circuits consist of: weights or edges.
     let kind: String
     let files: [File]
@@ -71,7 +67,6 @@ struct CircuitComparisonReport: Encodable {
             all += own
         }
         let overlap = CircuitOverlap(all)
-        seed = nil
         kind = inputs.first?.circuits.first?.kind.rawValue ?? ""
         self.files = files
         self.circuits = circuits
@@ -87,7 +82,7 @@ struct CircuitComparisonReport: Encodable {
 }
 
 /// Two circuits side by side.
-struct ComparedPair: Encodable {
+struct ComparedPair: ColumnRow {
     let a: String
     let b: String
     let keptInA: Int
@@ -96,19 +91,14 @@ struct ComparedPair: Encodable {
     let union: Int
     /// Intersection over union; nil where both are empty.
     let overlap: Double?
-}
 
-/// Two circuits as a line of jsonl.
-struct ComparedPairLine: Encodable {
-    let pair: ComparedPair
-
-    private enum CodingKeys: String, CodingKey { case schema, version, seed }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(CircuitComparisonReport.schema, forKey: .schema)
-        try container.encode(modinspectVersion, forKey: .version)
-        try container.encodeNil(forKey: .seed)
-        try pair.encode(to: encoder)
-    }
+    static let columns: [Column<ComparedPair>] = [
+        .text("a", "The one.") { $0.a },
+        .text("b", "The other.") { $0.b },
+        .whole("keptA", "The parts that the one keeps.") { $0.keptInA },
+        .whole("keptB", "The parts that the other keeps.") { $0.keptInB },
+        .whole("shared", "Those that both keep.") { $0.shared },
+        .whole("union", "Those that either keeps.") { $0.union },
+        .number("overlap", "Intersection over union; undefined where both are empty.") { $0.overlap },
+    ]
 }

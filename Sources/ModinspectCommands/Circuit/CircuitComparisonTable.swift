@@ -3,13 +3,9 @@ import Text
 
 /// How far circuits agree, for eyes and as rows.
 enum CircuitComparisonTable {
-    static let header = TSV.row(["a", "b", "kept_a", "kept_b", "shared", "union", "overlap"])
+    static var header: String { ComparedPair.columns.header() }
 
-    static func row(_ pair: ComparedPair) -> String {
-        TSV.row([
-            pair.a, pair.b, "\(pair.keptInA)", "\(pair.keptInB)", "\(pair.shared)", "\(pair.union)", TSV.number(pair.overlap),
-        ])
-    }
+    static func row(_ pair: ComparedPair) -> String { ComparedPair.columns.tsv(pair) }
 
     /// More circuits than this have no table of pairs.
     private static let mostShown = 20

@@ -115,9 +115,9 @@ struct CircuitFile {
     }
 
     private static func check(_ schema: String?, _ path: String) throws {
-        guard schema == CircuitProvenance.schema || schema == EdgeReport.schema else {
+        guard schema == CircuitSetting.schema || schema == EdgeReport.schema else {
             throw CircuitFileError(
-                path: path, problem: "holds something else than circuits", expected: CircuitProvenance.schema, found: schema)
+                path: path, problem: "holds something else than circuits", expected: CircuitSetting.schema, found: schema)
         }
     }
 

@@ -1,13 +1,9 @@
 import Circuits
 
-/// What a search for circuits and its surroundings were, at the head of every json document and line.
-struct CircuitProvenance: Encodable {
+/// What a search for circuits was, at the head of every json document and line.
+struct CircuitSetting: Encodable {
     static let schema = "modinspect.circuit/1"
 
-    let schema = Self.schema
-    let version = modinspectVersion
-    let seed: UInt64
-    let checkpoint: CheckpointSource
     /// The data as the user named it.
     let data: String
     /// The data that circuits are judged by; nil where that is a part of ``data``.
@@ -21,7 +17,7 @@ struct CircuitProvenance: Encodable {
 
 /// What `circuit` found, as one json document.
 struct CircuitReport: Encodable {
-    let provenance: CircuitProvenance
+    let provenance: Provenanced<CircuitSetting>
     /// The samples that circuits are looked for with.
     let samples: Int
     /// The intact model on the data that circuits are judged by.
@@ -141,16 +137,5 @@ struct JudgedControl: Encodable {
         labelDivergence = mean(\.labelDivergence)
         recall = mean(\.recall)
         falseAlarms = mean(\.falseAlarms)
-    }
-}
-
-/// One circuit as a line of jsonl.
-struct CircuitLine: Encodable {
-    let report: CircuitReport
-    let circuit: PrunedCircuit
-
-    func encode(to encoder: any Encoder) throws {
-        try report.provenance.encode(to: encoder)
-        try circuit.encode(to: encoder)
     }
 }

@@ -63,7 +63,7 @@ struct CircuitTable {
 
     func text(_ report: CircuitReport) -> String {
         let provenance = report.provenance
-        var text = provenance.checkpoint.path.singleLine + "\n"
+        var text = (provenance.checkpoint?.path ?? "").singleLine + "\n"
         func line(_ label: String, _ value: String) {
             text += "  " + label + String(repeating: " ", count: 11 - label.count) + value.singleLine + "\n"
         }

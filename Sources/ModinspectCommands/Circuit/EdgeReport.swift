@@ -4,10 +4,6 @@ import Circuits
 struct EdgeReport: Encodable {
     static let schema = "modinspect.edges/1"
 
-    let schema = Self.schema
-    let version = modinspectVersion
-    let seed: UInt64
-    let checkpoint: CheckpointSource
     /// The data as the user named it.
     let data: String
     let method: String
@@ -40,8 +36,6 @@ struct EdgeReport: Encodable {
 
     /// What a search says, with where it came from.
     struct Origin {
-        var seed: UInt64
-        var checkpoint: CheckpointSource
         var data: String
         var method: String
         var clusters: String?
@@ -53,8 +47,6 @@ struct EdgeReport: Encodable {
     init(_ origin: Origin, _ search: EdgeSearch, _ result: EdgeSearch.Result) {
         let experiment = search.experiment
         let graph = experiment.graph
-        seed = origin.seed
-        checkpoint = origin.checkpoint
         data = origin.data
         method = origin.method
         clusters = origin.clusters
@@ -150,7 +142,7 @@ struct EdgeCircuit: Encodable {
 }
 
 /// One edge.
-struct ScoredEdge: Encodable {
+struct ScoredEdge: ColumnRow {
     let source: String
     /// The reader.
     let target: String
@@ -160,6 +152,14 @@ struct ScoredEdge: Encodable {
     let returned: Double?
 
     var name: String { source + "->" + target }
+
+    static let columns: [Column<ScoredEdge>] = [
+        .text("source", "The node that writes.") { $0.source },
+        .text("target", "The reader.") { $0.target },
+        .number("score", "The score, by the method.") { $0.score },
+        .flag("kept", "Whether the circuit has the edge.") { $0.kept },
+        .number("returned", "The share of resampled circuits that have it; undefined without any.") { $0.returned },
+    ]
 }
 
 /// A circuit as a line of jsonl, after what the search was.
@@ -168,7 +168,7 @@ struct EdgeLine: Encodable {
     private let circuit: EdgeCircuit
 
     private enum CodingKeys: String, CodingKey {
-        case schema, version, seed, checkpoint, data, method, granularity, metric, ablation, pairs
+        case data, method, granularity, metric, ablation, pairs
     }
 
     init(_ report: EdgeReport, _ circuit: EdgeCircuit) {
@@ -178,10 +178,6 @@ struct EdgeLine: Encodable {
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(report.schema, forKey: .schema)
-        try container.encode(report.version, forKey: .version)
-        try container.encode(report.seed, forKey: .seed)
-        try container.encode(report.checkpoint, forKey: .checkpoint)
         try container.encode(report.data, forKey: .data)
         try container.encode(report.method, forKey: .method)
         try container.encode(report.granularity, forKey: .granularity)

@@ -4,24 +4,24 @@ import Text
 /// A circuit of edges for eyes, and as rows.
 struct EdgeTable {
     private let report: EdgeReport
+    private let path: String
 
     /// The edges that the text shows.
     private static let shown = 20
 
-    init(_ report: EdgeReport) { self.report = report }
-
-    static let header = TSV.row(["edge", "source", "target", "score", "kept", "returned"])
-
-    static func row(_ edge: ScoredEdge) -> String {
-        TSV.row([
-            edge.name, edge.source, edge.target, TSV.number(edge.score), edge.kept ? "1" : "0", TSV.number(edge.returned),
-        ])
+    init(_ report: EdgeReport, path: String) {
+        self.report = report
+        self.path = path
     }
+
+    static var header: String { ScoredEdge.columns.header(after: ["edge"]) }
+
+    static func row(_ edge: ScoredEdge) -> String { ScoredEdge.columns.tsv(edge, after: [edge.name]) }
 
     private static func number(_ value: Double?) -> String { value.map(ByteText.rounded) ?? "-" }
 
     var text: String {
-        var text = report.checkpoint.path.singleLine + "\n"
+        var text = path.singleLine + "\n"
         func line(_ label: String, _ value: String) {
             text += "  " + label + String(repeating: " ", count: 10 - label.count) + value.singleLine + "\n"
         }
@@ -55,7 +55,7 @@ struct EdgeTable {
 
     private var classes: String {
         guard let classes = report.classes, classes.count <= Self.mostClasses else { return "" }
-        var table = TextTable([("class", .right), ("pairs", .right), ("clean accuracy", .right), ("of the circuit", .right)])
+        var table = TextTable([("label", .right), ("pairs", .right), ("clean_accuracy", .right), ("circuit_accuracy", .right)])
         for found in classes {
             table.add([
                 "\(found.label)", ByteText.grouped(found.pairs), Self.number(found.cleanAccuracy), Self.number(found.circuitAccuracy),
@@ -66,7 +66,7 @@ struct EdgeTable {
 
     private var ladder: String {
         var table = TextTable([
-            ("chosen", .right), ("edges", .right), (report.metric, .right), ("faithfulness", .right), ("divergence", .right),
+            ("chosen", .right), ("size", .right), ("value", .right), ("faithfulness", .right), ("divergence", .right),
             ("accuracy", .right),
         ])
         for step in report.ladder {

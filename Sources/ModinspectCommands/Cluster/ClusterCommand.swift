@@ -74,16 +74,14 @@ struct ClusterCommand: ParsableCommand {
             if let cut = sweep.networkCut { try stream.write("\nn-cut of the whole network \(ByteText.rounded(cut))\n") }
         case .json, .jsonl:
             let hash = source.sha256(of: opened, output)
-            let report = ClusterReport(
-                seed: computation.seed, checkpoint: CheckpointSource(path: opened.path, sha256: hash),
-                method: clustering.methodName, data: gradient.data, batch: gradient.reportedBatch, networkNcut: sweep.networkCut,
-                layers: found)
+            let head = Provenanced(
+                ClusterSetting.schema, seed: computation.seed, checkpoint: CheckpointSource(path: opened.path, sha256: hash),
+                ClusterSetting(
+                    method: clustering.methodName, data: gradient.data, batch: gradient.reportedBatch, networkNcut: sweep.networkCut))
             if format == .json {
-                try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
+                try stream.write(try ReportEncoder.bytes(of: Joined(head, Keyed("layers", found)), isIndented: true))
             } else {
-                for layer in found {
-                    try stream.write(try ReportEncoder.bytes(of: ClusterLine(report: report, layer: layer), isIndented: false))
-                }
+                for layer in found { try stream.write(try ReportEncoder.bytes(of: Joined(head, layer), isIndented: false)) }
             }
         }
         try stream.finish()

@@ -1,14 +1,10 @@
 import Modularity
 import Text
 
-/// What `cluster` found in a checkpoint, as one json document.
-struct ClusterReport: Encodable {
+/// How a checkpoint was clustered: the head of json and of every line of jsonl.
+struct ClusterSetting: Encodable {
     static let schema = "modinspect.cluster/1"
 
-    let schema = Self.schema
-    let version = modinspectVersion
-    let seed: UInt64
-    let checkpoint: CheckpointSource
     let method: String
     /// The data of the gradients; nil for methods that read none.
     let data: String?
@@ -16,30 +12,6 @@ struct ClusterReport: Encodable {
     let batch: Int?
     /// The n-cut of the graph of all layers, for the network method.
     let networkNcut: Double?
-    let layers: [ClusteredLayer]
-}
-
-/// One layer's clusters as a line of jsonl.
-struct ClusterLine: Encodable {
-    let report: ClusterReport
-    let layer: ClusteredLayer
-
-    private enum Key: String, CodingKey {
-        case schema, version, seed, checkpoint, method, data, batch, networkNcut
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: Key.self)
-        try container.encode(report.schema, forKey: .schema)
-        try container.encode(report.version, forKey: .version)
-        try container.encode(report.seed, forKey: .seed)
-        try container.encode(report.checkpoint, forKey: .checkpoint)
-        try container.encode(report.method, forKey: .method)
-        try container.encode(report.data, forKey: .data)
-        try container.encode(report.batch, forKey: .batch)
-        try container.encode(report.networkNcut, forKey: .networkNcut)
-        try layer.encode(to: encoder)
-    }
 }
 
 /// One layer's clusters and what they are worth.

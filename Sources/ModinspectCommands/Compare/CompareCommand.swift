@@ -139,8 +139,9 @@ struct CompareCommand: ParsableCommand {
             CheckpointSource(path: checkpoint.path, sha256: format.hasProvenance ? source.sha256(of: checkpoint, output) : nil)
         }
         return CompareReport(
-            seed: computation.seed, kind: .checkpoints, inputs: inputs, method: given == nil ? clustering.methodName : nil,
-            clusters: clusterFile, layers: compared, mean: ComparedLayer(meanOf: compared), onlyInA: comparison.match.onlyInA,
+            setting: CompareReport.Setting(
+                kind: .checkpoints, inputs: inputs, method: given == nil ? clustering.methodName : nil, clusters: clusterFile),
+            layers: compared, mean: ComparedLayer(meanOf: compared), onlyInA: comparison.match.onlyInA,
             onlyInB: comparison.match.onlyInB, differing: comparison.match.differences)
     }
 
@@ -175,20 +176,24 @@ struct CompareCommand: ParsableCommand {
             CheckpointSource(path: input.file.path, sha256: format.hasProvenance ? source.sha256(of: [input.content], output) : nil)
         }
         return CompareReport(
-            seed: nil, kind: .clusters, inputs: inputs, method: nil, clusters: nil, layers: compared, mean: ComparedLayer(meanOf: compared),
+            setting: CompareReport.Setting(kind: .clusters, inputs: inputs, method: nil, clusters: nil), layers: compared,
+            mean: ComparedLayer(meanOf: compared),
             onlyInA: match.onlyInA, onlyInB: match.onlyInB, differing: match.differences)
     }
 
     private func write(_ report: CompareReport, to stream: ResultStream) throws {
+        // Nothing about two files of clusters is random.
+        let seed = report.setting.kind == .checkpoints ? computation.seed : nil
         switch format {
         case .text: try stream.write(CompareTable.text(report))
         case .tsv:
-            let rows: CompareTable.Rows = report.kind == .clusters ? .clusters : top == nil ? .checkpoints : .changes
+            let rows: CompareTable.Rows = report.setting.kind == .clusters ? .clusters : top == nil ? .checkpoints : .changes
             try stream.write(CompareTable.header(rows) + CompareTable.rows(report, rows))
-        case .json: try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
+        case .json: try stream.write(try ReportEncoder.bytes(of: Provenanced(CompareReport.schema, seed: seed, report), isIndented: true))
         case .jsonl:
             for row in report.rows {
-                try stream.write(try ReportEncoder.bytes(of: CompareLine(report: report, row: row), isIndented: false))
+                let line = Provenanced(CompareReport.schema, seed: seed, Joined(report.setting, row))
+                try stream.write(try ReportEncoder.bytes(of: line, isIndented: false))
             }
         }
         try stream.finish()

@@ -3,24 +3,14 @@ import Modularity
 
 /// What `compare` found, as one json document.
 struct CompareReport: Encodable {
-    static let schema = "modinspect.compare/1"
+    static let schema = "modinspect.compare/2"
 
     /// What is compared.
     enum Kind: String, Encodable {
         case checkpoints, clusters
     }
 
-    let schema = Self.schema
-    let version = modinspectVersion
-    /// Nil for two files of clusters: nothing about them is random.
-    let seed: UInt64?
-    let kind: Kind
-    /// A, then B.
-    let inputs: [CheckpointSource]
-    /// How the clusters were found; nil where they were given.
-    let method: String?
-    /// The file of clusters that were given for both checkpoints.
-    let clusters: String?
+    let setting: Setting
     let layers: [ComparedLayer]
     /// The mean of each number over the layers where it is defined.
     let mean: ComparedLayer
@@ -31,12 +21,35 @@ struct CompareReport: Encodable {
     /// Layers whose shapes differ, which are not compared.
     let differing: [LayerMatch.Difference]
 
+    /// What every line of jsonl says too.
+    struct Setting: Encodable {
+        let kind: Kind
+        /// A, then B.
+        let inputs: [CheckpointSource]
+        /// How the clusters were found; nil where they were given.
+        let method: String?
+        /// The file of clusters that were given for both checkpoints.
+        let clusters: String?
+    }
+
+    private enum CodingKeys: String, CodingKey { case layers, mean, onlyInA, onlyInB, differing }
+
+    func encode(to encoder: any Encoder) throws {
+        try setting.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(layers, forKey: .layers)
+        try container.encode(mean, forKey: .mean)
+        try container.encode(onlyInA, forKey: .onlyInA)
+        try container.encode(onlyInB, forKey: .onlyInB)
+        try container.encode(differing, forKey: .differing)
+    }
+
     /// The layers, then their mean.
     var rows: [ComparedLayer] { layers + [mean] }
 }
 
 /// One layer in A and in B, or the means over the layers.
-struct ComparedLayer: Encodable {
+struct ComparedLayer: ColumnRow {
     /// The name in A, or `mean`.
     let layer: String
     /// The name in B; nil for the means.
@@ -51,22 +64,61 @@ struct ComparedLayer: Encodable {
     let relativeChange: Double?
     /// Falling; nil for the means and for files of clusters.
     let largestChanges: [ComparedWeight]?
+
+    static let columns: [Column<ComparedLayer>] = names + scores + agreement + changes
+
+    private static let names: [Column<ComparedLayer>] = [
+        .text("layer", "The name in A, or `mean`.") { $0.layer },
+        .json("layerInB", "The name in B, which may differ in prefixes; null for the means.") { $0.layerInB },
+    ]
+    private static let scores: [Column<ComparedLayer>] = clusterColumns("a") { $0.a } + clusterColumns("b") { $0.b }
+    private static let agreement: [Column<ComparedLayer>] = sideColumns("out") { $0.out } + sideColumns("in") { $0.in }
+    private static let changes: [Column<ComparedLayer>] = [
+        .number("relativeChange", "The Frobenius norm of B - A over that of A; undefined where A is zero, and for files of clusters.") {
+            $0.relativeChange
+        },
+        .json("largestChanges", "The weights that changed most, falling; null for the means and for files of clusters.") {
+            $0.largestChanges
+        },
+    ]
+
+    private static func clusterColumns(_ name: String, _ part: @escaping @Sendable (ComparedLayer) -> ComparedClusters) -> [Column<Self>] {
+        var columns: [Column<Self>] = [.whole("\(name).k", "The number of clusters.") { part($0).k }]
+        for (place, measure) in ComparedClusters.measures.enumerated() {
+            columns.append(.number("\(name).\(measure.rawValue)", measure.documentation) { part($0).scores[place] })
+        }
+        columns.append(.json("\(name).outSizes", "The number of out-neurons in each cluster; null for the means.") { part($0).outSizes })
+        columns.append(.json("\(name).inSizes", "The number of in-neurons in each cluster; null for the means.") { part($0).inSizes })
+        return columns
+    }
+
+    private static func sideColumns(_ name: String, _ part: @escaping @Sendable (ComparedLayer) -> ComparedSide) -> [Column<Self>] {
+        [
+            .json("\(name).neurons", "The neurons that both have in a cluster.") { part($0).neurons },
+            .json("\(name).unclustered", "Those that are left out, because one of the two has them in none.") { part($0).unclustered },
+            .number("\(name).ari", "The adjusted Rand index.") { part($0).adjustedRand },
+            .number("\(name).nmi", "The normalised mutual information.") { part($0).normalizedMutualInformation },
+            .number("\(name).matched", "The share of neurons in corresponding clusters, after the best matching.") { part($0).matched },
+        ]
+    }
 }
 
 /// One layer's clusters in A or in B.
-struct ComparedClusters: Encodable {
+struct ComparedClusters: Sendable {
+    /// The measures that are compared.
+    static let measures: [Measure] = [.clusterability, .adjusted, .ncut]
+
     /// The number looked for.
     var k: Int?
-    var clusterability: Double?
-    var adjusted: Double?
-    var ncut: Double?
+    /// In the order of ``measures``.
+    var scores: [Double?] = ComparedClusters.measures.map { _ in nil }
     /// The neurons in each cluster; nil for the means.
     var outSizes: [Int]?
     var inSizes: [Int]?
 }
 
 /// How far two clusterings of one side of a layer agree.
-struct ComparedSide: Encodable {
+struct ComparedSide: Sendable {
     /// The neurons that both have in a cluster.
     var neurons: Int?
     /// Those that are left out, because one of the two has them in none.
@@ -81,20 +133,28 @@ struct ComparedSide: Encodable {
 }
 
 /// A weight that changed.
-struct ComparedWeight: Encodable {
+struct ComparedWeight: ColumnRow {
     let out: Int
     let `in`: Int
     /// The place in a convolution's kernel; empty for any other layer.
     let kernel: [Int]
     let a: Double
     let b: Double
+
+    static let columns: [Column<ComparedWeight>] = [
+        .whole("out", "The out-neuron, from 0.") { $0.out },
+        .whole("in", "The in-neuron, from 0.") { $0.in },
+        .wholes("kernel", "The place in a convolution's kernel; empty for any other layer.") { $0.kernel },
+        .number("a", "The weight in A.") { $0.a },
+        .number("b", "The weight in B.") { $0.b },
+    ]
 }
 
 extension ComparedClusters {
     init(_ clustering: LayerClustering, _ measures: Clusterability? = nil) {
         let k = clustering.clusterCount
         self.init(
-            k: k, clusterability: measures?.clusterability, adjusted: measures?.adjusted, ncut: measures?.ncut,
+            k: k, scores: Self.measures.map { measures?[$0] },
             outSizes: clustering.outLabels.sizes(clusters: k), inSizes: clustering.inLabels.sizes(clusters: k))
     }
 }
@@ -129,9 +189,7 @@ extension ComparedLayer {
             return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
         }
         func clusters(_ part: KeyPath<ComparedLayer, ComparedClusters>) -> ComparedClusters {
-            ComparedClusters(
-                clusterability: mean { $0[keyPath: part].clusterability }, adjusted: mean { $0[keyPath: part].adjusted },
-                ncut: mean { $0[keyPath: part].ncut })
+            ComparedClusters(scores: ComparedClusters.measures.indices.map { place in mean { $0[keyPath: part].scores[place] } })
         }
         func side(_ part: KeyPath<ComparedLayer, ComparedSide>) -> ComparedSide {
             ComparedSide(
@@ -142,27 +200,5 @@ extension ComparedLayer {
         self.init(
             layer: "mean", layerInB: nil, a: clusters(\.a), b: clusters(\.b), out: side(\.out), in: side(\.in),
             relativeChange: mean(\.relativeChange), largestChanges: nil)
-    }
-}
-
-/// One row of a comparison as a line of jsonl.
-struct CompareLine: Encodable {
-    let report: CompareReport
-    let row: ComparedLayer
-
-    private enum Key: String, CodingKey {
-        case schema, version, seed, kind, inputs, method, clusters
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: Key.self)
-        try container.encode(report.schema, forKey: .schema)
-        try container.encode(report.version, forKey: .version)
-        try container.encodeIfPresent(report.seed, forKey: .seed)
-        try container.encode(report.kind, forKey: .kind)
-        try container.encode(report.inputs, forKey: .inputs)
-        try container.encodeIfPresent(report.method, forKey: .method)
-        try container.encodeIfPresent(report.clusters, forKey: .clusters)
-        try row.encode(to: encoder)
     }
 }

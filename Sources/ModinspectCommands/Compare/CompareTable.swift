@@ -10,15 +10,9 @@ enum CompareTable {
 
     static func header(_ rows: Rows) -> String {
         switch rows {
-        case .checkpoints:
-            TSV.row([
-                "layer", "k_a", "k_b", "clusterability_a", "clusterability_b", "adjusted_a", "adjusted_b", "ncut_a", "ncut_b", "out_ari",
-                "out_nmi", "out_matched", "in_ari", "in_nmi", "in_matched", "relative_change", "out", "in", "kernel", "weight_a",
-                "weight_b",
-            ])
-        case .clusters:
-            TSV.row(["layer", "side", "neurons", "unclustered", "ari", "nmi", "matched", "sizes_a", "sizes_b"])
-        case .changes: TSV.row(["layer", "rank", "out", "in", "kernel", "weight_a", "weight_b"])
+        case .checkpoints: ComparedLayer.columns.header(before: ComparedWeight.columns.map { "largest_" + $0.name })
+        case .clusters: TSV.row(["layer", "side", "neurons", "unclustered", "ari", "nmi", "matched", "a_sizes", "b_sizes"])
+        case .changes: TSV.row(["layer", "rank"] + ComparedWeight.columns.map(\.name))
         }
     }
 
@@ -34,11 +28,7 @@ enum CompareTable {
     }
 
     private static func checkpointRow(_ row: ComparedLayer) -> String {
-        let scores = [
-            row.a.clusterability, row.b.clusterability, row.a.adjusted, row.b.adjusted, row.a.ncut, row.b.ncut,
-        ]
-        let numbers = scores + row.out.measures + row.in.measures + [row.relativeChange]
-        return TSV.row([row.layer, count(row.a.k), count(row.b.k)] + numbers.map(TSV.number) + fields(row.largestChanges?.first))
+        ComparedLayer.columns.tsv(row, before: fields(row.largestChanges?.first))
     }
 
     private static func clusterRows(_ row: ComparedLayer) -> String {
@@ -52,11 +42,11 @@ enum CompareTable {
 
     /// The place of a weight and its two values.
     private static func fields(_ weight: ComparedWeight?) -> [String] {
-        guard let weight else { return ["nan", "nan", "", "nan", "nan"] }
-        return ["\(weight.out)", "\(weight.in)", list(weight.kernel, ","), TSV.number(weight.a), TSV.number(weight.b)]
+        guard let weight else { return ["", "", "", "nan", "nan"] }
+        return ComparedWeight.columns.map { $0.value(of: weight).tsv }
     }
 
-    private static func count(_ value: Int?) -> String { value.map(String.init) ?? "nan" }
+    private static func count(_ value: Int?) -> String { value.map(String.init) ?? "" }
 
     private static func list(_ values: [Int], _ separator: String) -> String { values.map(String.init).joined(separator: separator) }
 
@@ -64,12 +54,12 @@ enum CompareTable {
 
     /// The tables of a comparison: what both are, the scores, the agreement of the clusters, the changes of the weights.
     static func text(_ report: CompareReport) -> String {
-        var text = zip(["A", "B"], report.inputs).map { "\($0)  \($1.path.singleLine)\n" }.joined()
+        var text = zip(["A", "B"], report.setting.inputs).map { "\($0)  \($1.path.singleLine)\n" }.joined()
         func add(_ table: TextTable) { text += "\n" + table.text() }
-        switch report.kind {
+        switch report.setting.kind {
         case .checkpoints:
             add(scores(report))
-            if report.clusters == nil { add(agreement(report)) }
+            if report.setting.clusters == nil { add(agreement(report)) }
             add(changes(report))
         case .clusters:
             add(agreement(report))
@@ -79,12 +69,10 @@ enum CompareTable {
     }
 
     private static func scores(_ report: CompareReport) -> TextTable {
-        var table = TextTable([
-            ("layer", .left), ("", .left), ("clusterability", .right), ("adjusted", .right), ("ncut", .right),
-        ])
+        var table = TextTable([("layer", .left), ("", .left)] + ComparedClusters.measures.map { ($0.rawValue, .right) })
         for row in report.rows {
             for (label, name, clusters) in [(row.layer, "A", row.a), ("", "B", row.b)] {
-                table.add([label, name, rounded(clusters.clusterability), rounded(clusters.adjusted), rounded(clusters.ncut)])
+                table.add([label, name] + clusters.scores.map(rounded))
             }
         }
         return table
@@ -101,7 +89,7 @@ enum CompareTable {
     }
 
     private static func changes(_ report: CompareReport) -> TextTable {
-        var table = TextTable([("layer", .left), ("change", .right), ("at", .right), ("A", .right), ("B", .right)])
+        var table = TextTable([("layer", .left), ("relative_change", .right), ("at", .right), ("A", .right), ("B", .right)])
         for row in report.rows {
             var labels = [row.layer, rounded(row.relativeChange)]
             for weight in row.largestChanges ?? [] {
@@ -115,7 +103,7 @@ enum CompareTable {
     }
 
     private static func sizes(_ report: CompareReport) -> TextTable {
-        var table = TextTable([("layer", .left), ("side", .left), ("sizes in A", .left), ("sizes in B", .left)])
+        var table = TextTable([("layer", .left), ("side", .left), ("a_sizes", .left), ("b_sizes", .left)])
         for row in report.layers {
             for (label, name, a, b) in [(row.layer, "out", row.a.outSizes, row.b.outSizes), ("", "in", row.a.inSizes, row.b.inSizes)] {
                 table.add([label, name, list(a ?? [], " "), list(b ?? [], " ")])

@@ -57,14 +57,14 @@ struct EvalCommand: ParsableCommand {
             case .text: try stream.write((count == 1 ? "" : "\n") + EvalTable.text(found))
             case .tsv: try stream.write((count == 1 ? EvalTable.header : "") + EvalTable.rows(found))
             case .jsonl:
-                let line = EvalLine(seed: computation.seed, data: data.data, checkpoint: found)
+                let line = Provenanced(EvalReport.schema, seed: computation.seed, EvalLine(data: data.data, checkpoint: found))
                 try stream.write(try ReportEncoder.bytes(of: line, isIndented: false))
             case .json: report.append(found)
             }
             if format != .json { try stream.flush() }
         }
         if format == .json, count > 0 {
-            let document = EvalReport(seed: computation.seed, data: data.data, checkpoints: report)
+            let document = Provenanced(EvalReport.schema, seed: computation.seed, EvalReport(data: data.data, checkpoints: report))
             try stream.write(try ReportEncoder.bytes(of: document, isIndented: true))
         }
         if count > 0 { try stream.finish() }

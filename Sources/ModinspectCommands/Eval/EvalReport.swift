@@ -5,9 +5,6 @@ import Glibc
 struct EvalReport: Encodable {
     static let schema = "modinspect.eval/1"
 
-    let schema = Self.schema
-    let version = modinspectVersion
-    let seed: UInt64
     /// The data as the user named it.
     let data: String
     let checkpoints: [EvaluatedCheckpoint]
@@ -15,9 +12,6 @@ struct EvalReport: Encodable {
 
 /// One checkpoint's outcome as a line of jsonl.
 struct EvalLine: Encodable {
-    let schema = EvalReport.schema
-    let version = modinspectVersion
-    let seed: UInt64
     let data: String
     let checkpoint: EvaluatedCheckpoint
 }
@@ -29,6 +23,8 @@ struct EvaluatedCheckpoint: Encodable {
     let family: String
     /// The architecture of a plain chain; nil for transformers.
     let architecture: String?
+    /// Whether the architecture was `given`, kept in the `archive`, or `assumed`; nil for transformers.
+    let architectureSource: String?
     let samples: Int
     /// The answers that were asked for: one a sample, or one a token.
     let answers: Int
@@ -43,12 +39,20 @@ struct EvaluatedCheckpoint: Encodable {
 }
 
 /// How well a model answers the samples of one class.
-struct EvaluatedClass: Encodable {
+struct EvaluatedClass: ColumnRow {
     let label: Int
     let count: Int
     let correct: Int
     let accuracy: Double?
     let loss: Double?
+
+    static let columns: [Column<EvaluatedClass>] = [
+        .whole("label", "The class; in tsv `all` for the row of all answers.") { $0.label },
+        .whole("count", "The answers that were asked for.") { $0.count },
+        .whole("correct", "Those that are right.") { $0.correct },
+        .number("accuracy", "Their share.") { $0.accuracy },
+        .number("loss", "The mean cross-entropy in nats.") { $0.loss },
+    ]
 }
 
 extension Outcome {
@@ -68,6 +72,7 @@ extension EvaluatedCheckpoint {
         self.sha256 = sha256
         family = model.catalog.family.name
         architecture = model.architecture?.description
+        architectureSource = model.source?.rawValue
         self.samples = samples
         answers = outcome.total.count
         correct = outcome.total.correct

@@ -3,21 +3,18 @@ import Text
 
 /// The outcome of `eval` for eyes, and as rows.
 enum EvalTable {
-    static let header = TSV.row(["checkpoint", "class", "count", "correct", "accuracy", "loss", "perplexity"])
+    static var header: String { TSV.row(["checkpoint"] + EvaluatedClass.columns.map(\.name) + ["perplexity"]) }
 
     /// A row `all`, then one a class.
     static func rows(_ found: EvaluatedCheckpoint) -> String {
-        var text = TSV.row([
+        let all = TSV.row([
             found.path, "all", "\(found.answers)", "\(found.correct)", TSV.number(found.accuracy), TSV.number(found.loss),
             TSV.number(found.perplexity),
         ])
-        for row in found.classes {
-            text += TSV.row([
-                found.path, "\(row.label)", "\(row.count)", "\(row.correct)", TSV.number(row.accuracy), TSV.number(row.loss),
-                TSV.number(nil),
-            ])
-        }
-        return text
+        return all
+            + found.classes.map { row in
+                TSV.row([found.path] + EvaluatedClass.columns.map { $0.value(of: row).tsv } + [TSV.number(nil)])
+            }.joined()
     }
 
     /// More classes than this are summed up in a line.
@@ -40,8 +37,7 @@ enum EvalTable {
             line("classes", "\(found.classes.count), accuracy \(number(accuracies.first)) to \(number(accuracies.last))")
             return text
         }
-        var table = TextTable([("class", .right), ("count", .right), ("accuracy", .right), ("loss", .right)])
-        for row in found.classes { table.add(["\(row.label)", ByteText.grouped(row.count), number(row.accuracy), number(row.loss)]) }
+        let table = EvaluatedClass.columns.named(["label", "count", "accuracy", "loss"]).table(found.classes)
         return text + "\n" + table.text(indent: 2)
     }
 }

@@ -4,10 +4,8 @@ import Training
 
 /// The first line of a run's log: what the run is.
 struct FinetuneRun: Encodable {
-    let schema = "modinspect.finetune/1"
-    let version = modinspectVersion
-    let seed: UInt64
-    let checkpoint: CheckpointSource
+    static let schema = "modinspect.finetune/1"
+
     /// The data as the user named it.
     let data: String
     let samples: Int

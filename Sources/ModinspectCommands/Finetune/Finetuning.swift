@@ -94,11 +94,12 @@ final class Finetuning {
         guard log.isEmpty else { return }
         let network = model.network
         try log.append(
-            FinetuneRun(
-                seed: command.computation.seed, checkpoint: parent, data: command.data.data, samples: trainer.order.count,
-                batch: trainer.order.batchSize, steps: steps,
-                parameters: trainer.trained.parameters.reduce(0) { $0 + network.parameters[$1.index].shape.reduce(1, *) },
-                lambda: term.lambda, layers: term.layers.map(\.name)))
+            Provenanced(
+                FinetuneRun.schema, seed: command.computation.seed, checkpoint: parent,
+                FinetuneRun(
+                    data: command.data.data, samples: trainer.order.count, batch: trainer.order.batchSize, steps: steps,
+                    parameters: trainer.trained.parameters.reduce(0) { $0 + network.parameters[$1.index].shape.reduce(1, *) },
+                    lambda: term.lambda, layers: term.layers.map(\.name))))
     }
 
     /// Makes the steps that are left and writes the checkpoint.

@@ -11,9 +11,7 @@ struct GraphCommand: ParsableCommand {
             Every weight that is not zero is an edge from an in-neuron to an out-neuron of its layer. The weights are written as they are \
             stored, those of a convolution as the norm over its kernel. Layers larger than memory are no problem: nothing is kept.
 
-            Formats: tsv (layer, in, out, weight); jsonl (a first line with the checkpoint's path and SHA-256, then one edge a line); \
-            dot and graphml (a node for every neuron of either side of a layer); npz (LAYER/data, LAYER/indices, LAYER/indptr and \
-            LAYER/shape, from which scipy.sparse.csr_matrix makes the layer with out-neurons as rows).
+            \(GraphFormat.list)
             """)
 
     @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
@@ -72,7 +70,8 @@ struct GraphCommand: ParsableCommand {
     ) throws -> [(String, Int)] {
         let writer = GraphLinesWriter(format: format, stream: stream, rule: rule, isAbsolute: absolute)
         let hash = format == .jsonl ? source.sha256(of: opened, output) : nil
-        let provenance = GraphProvenance(seed: nil, checkpoint: CheckpointSource(path: opened.path, sha256: hash))
+        let provenance = Provenanced(
+            GraphHead.schema, seed: nil, checkpoint: CheckpointSource(path: opened.path, sha256: hash), GraphHead())
         try writer.begin(provenance: format == .jsonl ? provenance : nil)
         var undefined: [(String, Int)] = []
         for (place, layer) in chosen.enumerated() {

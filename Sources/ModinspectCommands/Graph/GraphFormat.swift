@@ -3,11 +3,34 @@ import Checkpoints
 import Text
 
 /// The formats of a graph.
-enum GraphFormat: String, ExpressibleByArgument, CaseIterable {
+enum GraphFormat: String, Choice {
     case tsv, jsonl, dot, graphml, npz
+
+    var documentation: String {
+        switch self {
+        case .tsv: "A row for each edge: layer, in, out, weight."
+        case .jsonl: "A first line with the checkpoint's path and SHA-256, then one edge a line."
+        case .dot: "The language of Graphviz."
+        case .graphml: "XML with a node for every neuron of either side of a layer."
+        case .npz:
+            "LAYER/data, LAYER/indices, LAYER/indptr and LAYER/shape, from which scipy.sparse.csr_matrix makes the layer with out-neurons as rows."
+        }
+    }
 
     /// Whether the format is bytes that no terminal should show.
     var isBinary: Bool { self == .npz }
+}
+
+/// What the first line of jsonl says beside the checkpoint: nothing.
+struct GraphHead: Encodable {
+    static let schema = "modinspect.graph/1"
+
+    func encode(to encoder: any Encoder) {}
+}
+
+/// One edge, as every format of lines names its parts.
+enum EdgeColumns {
+    static let names = ["layer", "in", "out", "weight"]
 }
 
 /// Writes the edges of one layer after the other in a format of lines.
@@ -19,9 +42,9 @@ struct GraphLinesWriter {
     let isAbsolute: Bool
 
     /// What comes before the first layer.
-    func begin(provenance: GraphProvenance?) throws {
+    func begin(provenance: Provenanced<GraphHead>?) throws {
         switch format {
-        case .tsv: try stream.write("layer\tin\tout\tweight\n")
+        case .tsv: try stream.write(TSV.row(EdgeColumns.names))
         case .jsonl: if let provenance { try stream.write(try ReportEncoder.bytes(of: provenance, isIndented: false)) }
         case .dot: try stream.write("digraph weights {\n")
         case .graphml:
@@ -57,7 +80,7 @@ struct GraphLinesWriter {
         switch format {
         case .dot: try stream.write("}\n")
         case .graphml: try stream.write("</graph>\n</graphml>\n")
-        default: break
+        case .tsv, .jsonl, .npz: break
         }
     }
 

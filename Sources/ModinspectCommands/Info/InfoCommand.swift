@@ -44,12 +44,15 @@ struct InfoCommand: ParsableCommand {
             switch format {
             case .text: try stream.write((count == 1 ? "" : "\n") + InfoText.text(info))
             case .tsv: try stream.write((count == 1 ? InfoText.header : "") + InfoText.rows(info))
-            case .jsonl, .json: try stream.write(try ReportEncoder.bytes(of: InfoLine(seed: nil, checkpoint: info), isIndented: false))
+            case .jsonl, .json:
+                try stream.write(
+                    try ReportEncoder.bytes(of: Provenanced(InfoReport.schema, seed: nil, Keyed("checkpoint", info)), isIndented: false))
             }
             try stream.flush()
         }
         if format == .json, count > 0 {
-            try stream.write(try ReportEncoder.bytes(of: InfoReport(seed: nil, checkpoints: report), isIndented: true))
+            try stream.write(
+                try ReportEncoder.bytes(of: Provenanced(InfoReport.schema, seed: nil, InfoReport(checkpoints: report)), isIndented: true))
         }
         if count > 0 { try stream.finish() }
         try run.end()

@@ -3,19 +3,9 @@ import Networks
 
 /// What `info` says of several checkpoints, as one json document.
 struct InfoReport: Encodable {
-    let schema = "modinspect.info/1"
-    let version = modinspectVersion
-    /// Nothing in it is random.
-    let seed: UInt64?
-    let checkpoints: [CheckpointInfo]
-}
+    static let schema = "modinspect.info/2"
 
-/// What `info` says of one checkpoint, as a line of jsonl.
-struct InfoLine: Encodable {
-    let schema = "modinspect.info/1"
-    let version = modinspectVersion
-    let seed: UInt64?
-    let checkpoint: CheckpointInfo
+    let checkpoints: [CheckpointInfo]
 }
 
 /// What a checkpoint is.
@@ -40,6 +30,8 @@ struct CheckpointInfo: Encodable {
     let foreignGlobals: [String]
     /// The architecture of a plain chain that runs; nil for transformers.
     let architecture: String?
+    /// Whether the architecture was `given`, kept in the `archive`, or `assumed`; nil for transformers.
+    let architectureSource: String?
     /// Where a run can be recorded and changed, in the order of the run; empty where the checkpoint does not run.
     let sites: [SiteInfo]
     /// Why the checkpoint does not run.
@@ -55,7 +47,7 @@ struct SiteInfo: Encodable {
 }
 
 /// What a tensor is.
-struct TensorInfo: Encodable {
+struct TensorInfo: ColumnRow {
     let name: String
     let dtype: String
     let shape: [Int]
@@ -70,6 +62,18 @@ struct TensorInfo: Encodable {
     let nan: Int
     /// The infinite elements.
     let infinite: Int
+
+    static let columns: [Column<TensorInfo>] = [
+        .text("tensor", "The tensor's name.") { $0.name },
+        .text("dtype", "The type of its elements, such as `f32`.") { $0.dtype },
+        .shape("shape", "Its dimensions.") { $0.shape },
+        .whole("bytes", "The bytes that it takes in the file.") { $0.bytes },
+        .whole("out", "The out-neurons of the weight matrix that it is; missing where it is none.") { $0.out },
+        .whole("in", "The in-neurons of it.") { $0.in },
+        .flag("scored", "Whether `score` takes it when no layers are named.") { $0.scored },
+        .whole("nan", "The elements that are not a number.") { $0.nan },
+        .whole("infinite", "The infinite elements.") { $0.infinite },
+    ]
 }
 
 extension CheckpointInfo {
@@ -96,7 +100,7 @@ extension CheckpointInfo {
         let scoredNames = Set(scored.map(\.name))
         let layers = Dictionary(catalog.layers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
 
-        (architecture, sites, runProblem) = try Self.sites(of: checkpoint, architecture: given)
+        (architecture, architectureSource, sites, runProblem) = try Self.sites(of: checkpoint, architecture: given)
 
         var parameters = 0
         var bytes = 0
@@ -120,19 +124,19 @@ extension CheckpointInfo {
     /// The sites of the checkpoint's network, or why it has none. An architecture that was given must fit.
     private static func sites(
         of checkpoint: Checkpoint, architecture given: Architecture?
-    ) throws -> (architecture: String?, sites: [SiteInfo], problem: String?) {
+    ) throws -> (architecture: String?, source: String?, sites: [SiteInfo], problem: String?) {
         do {
             let model = try LoadedModel(checkpoint, architecture: given)
             let sites = try model.network.siteDescriptions()
             return (
-                model.architecture?.description,
+                model.architecture?.description, model.source?.rawValue,
                 sites.map { SiteInfo(site: $0.site, operation: $0.operation, neurons: $0.neurons) }, nil
             )
         } catch let error as ModelError {
             if given != nil { throw error }
-            return (nil, [], error.error.summary)
+            return (nil, nil, [], error.error.summary)
         } catch let error as NetworkError {
-            return (nil, [], error.summary)
+            return (nil, nil, [], error.summary)
         }
     }
 }

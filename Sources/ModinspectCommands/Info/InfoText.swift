@@ -3,17 +3,10 @@ import Text
 
 /// The report of `info` for eyes, and as rows.
 enum InfoText {
-    static let header = TSV.row(["checkpoint", "tensor", "dtype", "shape", "bytes", "out", "in", "scored", "nan", "infinite"])
+    static var header: String { TensorInfo.columns.header(after: ["checkpoint"]) }
 
-    /// One row a tensor; the shape is written `3x4`, a matrix's sides are empty where a tensor is none.
-    static func rows(_ info: CheckpointInfo) -> String {
-        info.tensors.map { tensor in
-            TSV.row([
-                info.path, tensor.name, tensor.dtype, shape(tensor.shape), "\(tensor.bytes)", tensor.out.map(String.init) ?? "",
-                tensor.in.map(String.init) ?? "", tensor.scored ? "1" : "0", "\(tensor.nan)", "\(tensor.infinite)",
-            ])
-        }.joined()
-    }
+    /// One row a tensor.
+    static func rows(_ info: CheckpointInfo) -> String { info.tensors.map { TensorInfo.columns.tsv($0, after: [info.path]) }.joined() }
 
     static func text(_ info: CheckpointInfo) -> String {
         var text = info.path.singleLine + "\n"
@@ -33,19 +26,8 @@ enum InfoText {
         text += "\n"
 
         let hasSpecial = info.tensors.contains { $0.nan + $0.infinite > 0 }
-        var columns: [(String, TextTable.Alignment)] = [
-            ("tensor", .left), ("dtype", .left), ("shape", .left), ("bytes", .right), ("out x in", .left), ("score", .left),
-        ]
-        if hasSpecial { columns += [("nan", .right), ("inf", .right)] }
-        var table = TextTable(columns)
-        for tensor in info.tensors {
-            var matrix = ""
-            if let out = tensor.out, let input = tensor.in { matrix = "\(out) x \(input)" }
-            var row = [tensor.name, tensor.dtype, shape(tensor.shape), "\(tensor.bytes)", matrix, tensor.scored ? "yes" : ""]
-            if hasSpecial { row += ["\(tensor.nan)", "\(tensor.infinite)"] }
-            table.add(row)
-        }
-        return text + table.text(indent: 2) + sites(info)
+        let columns = TensorInfo.columns.filter { hasSpecial || !["nan", "infinite"].contains($0.name) }
+        return text + columns.table(info.tensors).text(indent: 2) + sites(info)
     }
 
     /// The sites, blocks that differ in a number alone in one line: `blocks.0-11.hook_mlp_out`.
@@ -70,7 +52,7 @@ enum InfoText {
 
     /// `48x64`.
     static func shape(_ shape: [Int]) -> String {
-        shape.isEmpty ? "scalar" : shape.map(String.init).joined(separator: "x")
+        ColumnValue.shape(shape).tsv
     }
 
     private static func family(_ info: CheckpointInfo) -> String {

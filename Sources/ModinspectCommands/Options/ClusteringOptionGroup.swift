@@ -1,8 +1,6 @@
 import ArgumentParser
 import Modularity
 
-extension ClusteringMethod: ExpressibleByArgument {}
-
 /// How neurons are put into clusters.
 struct ClusteringOptionGroup: ParsableArguments {
     @Option(
@@ -18,12 +16,7 @@ struct ClusteringOptionGroup: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "How clusters are found.",
-            discussion: """
-                bsgc: k-means on each side's singular vectors, the sides' clusters then paired; cocluster: one k-means on both sides' \
-                singular vectors; contiguous: blocks of neighbouring neurons; gradient: each side by the similarity of its neurons' \
-                gradients on --data (cluster and score only), then paired as bsgc; network: one clustering of all layers' neurons. \
-                Without this option: cocluster.
-                """))
+            discussion: "\(ClusteringMethod.list) Without this option: \(ClusteringMethod.standard.rawValue)."))
     var method: ClusteringMethod?
 
     @Flag(name: .customLong("no-align"), help: "With bsgc and gradient: leave the two sides' clusters unpaired, as in published figures.")
@@ -52,13 +45,13 @@ struct ClusteringOptionGroup: ParsableArguments {
 
     func clusteringOptions(seed: UInt64) -> ClusteringOptions {
         ClusteringOptions(
-            method: method ?? .cocluster, alignment: leavesUnaligned ? .unaligned : .aligned,
+            method: method ?? .standard, alignment: leavesUnaligned ? .unaligned : .aligned,
             coupling: isChained ? .chained : .independent, seed: seed)
     }
 
     /// The method's name in reports, with what was changed about it.
     var methodName: String {
-        var name = (method ?? .cocluster).rawValue
+        var name = (method ?? .standard).rawValue
         if leavesUnaligned { name += ", unaligned" }
         if isChained { name += ", chained" }
         return name

@@ -27,9 +27,23 @@ struct OutputOptions: ParsableArguments {
 }
 
 /// The formats that every report has.
-enum ReportFormat: String, ExpressibleByArgument, CaseIterable {
+enum ReportFormat: String, Choice {
     case text, tsv, json, jsonl
 
+    var documentation: String {
+        switch self {
+        case .text: "Tables for eyes, rounded."
+        case .tsv: "A header line, then a row a line between tabs."
+        case .json: "One document for all checkpoints."
+        case .jsonl: "A line of JSON for each row or checkpoint."
+        }
+    }
+
     /// Whether the format carries the checkpoints' hashes.
-    var hasProvenance: Bool { self == .json || self == .jsonl }
+    var hasProvenance: Bool {
+        switch self {
+        case .json, .jsonl: true
+        case .text, .tsv: false
+        }
+    }
 }

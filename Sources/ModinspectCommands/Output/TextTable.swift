@@ -18,8 +18,15 @@ struct TextTable {
     mutating func add(_ fields: [String]) { rows.append(fields.map(\.singleLine)) }
 
     /// The lines, each after `indent` spaces, columns two spaces apart, without trailing spaces.
+    ///
+    /// Heads of several words are stacked, `null_` over `mean`, where the table would be wider than a terminal.
     func text(indent: Int = 0) -> String {
-        let widths = alignments.indices.map { column in rows.reduce(0) { max($0, Self.width($1[column])) } }
+        var rows = rows
+        var widths = Self.widths(rows, columns: alignments.count)
+        if indent + widths.reduce(0, +) + 2 * (widths.count - 1) > Self.terminalWidth {
+            rows.replaceSubrange(0...0, with: Self.stacked(rows[0]))
+            widths = Self.widths(rows, columns: alignments.count)
+        }
         var text = ""
         for row in rows {
             // Spaces are written when something follows them: lines do not end in any.
@@ -38,6 +45,27 @@ struct TextTable {
             text += "\n"
         }
         return text
+    }
+
+    private static let terminalWidth = 80
+
+    private static func widths(_ rows: [[String]], columns: Int) -> [Int] {
+        (0..<columns).map { column in rows.reduce(0) { max($0, width($1[column])) } }
+    }
+
+    /// The heads as several lines, each word on one of its own, the last on the last.
+    private static func stacked(_ heads: [String]) -> [[String]] {
+        let words = heads.map { head in
+            let parts = head.split(separator: "_", omittingEmptySubsequences: false)
+            return parts.enumerated().map { $0 < parts.count - 1 ? String($1) + "_" : String($1) }
+        }
+        let height = words.map(\.count).max() ?? 1
+        return (0..<height).map { line in
+            words.map { word in
+                let place = line - (height - word.count)
+                return place < 0 ? "" : word[place]
+            }
+        }
     }
 
     /// The columns that a field takes, one for each character.

@@ -4,7 +4,6 @@ import Evaluation
 import Interventions
 import Text
 
-extension BehaviourMetric: ExpressibleByArgument {}
 extension PatchSites.Granularity: ExpressibleByArgument {}
 extension PatchedPlaces: ExpressibleByArgument {}
 
@@ -70,10 +69,7 @@ struct PatchCommand: ParsableCommand {
         name: .customLong("metric"),
         help: ArgumentHelp(
             "What is measured; repeatable.",
-            discussion: """
-                logit-diff: the mean logit of the answers minus that of the wrong answers; kl: the divergence from the clean run's \
-                distribution to the patched run's; prob: the summed probability of the answers; loss: its negative logarithm.
-                """))
+            discussion: BehaviourMetric.list))
     var metrics = [BehaviourMetric.logitDifference]
 
     @Option(
@@ -199,9 +195,11 @@ struct PatchCommand: ParsableCommand {
 
     private func write(_ result: PatchingResult, _ model: LoadedModel, to stream: ResultStream) throws {
         let hash = format.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil
-        let provenance = PatchProvenance(
-            seed: computation.seed, checkpoint: CheckpointSource(path: model.checkpoint.path, sha256: hash), data: data.data,
-            pairing: pairs.source.rawValue, clusters: clusterFile, method: isApproximate ? "attribution" : "exact", by: places.rawValue)
+        let provenance = Provenanced(
+            PatchSetting.schema, seed: computation.seed, checkpoint: CheckpointSource(model, sha256: hash),
+            PatchSetting(
+                data: data.data, pairing: pairs.source.rawValue, clusters: clusterFile, method: isApproximate ? "attribution" : "exact",
+                by: places.rawValue))
         let rows = count.map(result.strongest) ?? result.rows
         let report = PatchReport(
             provenance: provenance, pairs: result.pairs, metrics: zip(metrics, result.scales).map(PatchedMetric.init),
@@ -216,7 +214,7 @@ struct PatchCommand: ParsableCommand {
         case .json: try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
         case .jsonl:
             for row in baselines + report.patches {
-                try stream.write(try ReportEncoder.bytes(of: PatchLine(provenance: provenance, row: row), isIndented: false))
+                try stream.write(try ReportEncoder.bytes(of: Joined(provenance, row), isIndented: false))
             }
         }
     }

@@ -1,14 +1,10 @@
 import Evaluation
 import Interventions
 
-/// What a patching and its surroundings were, at the head of every json document and line.
-struct PatchProvenance: Encodable {
+/// What a patching was, at the head of every json document and line.
+struct PatchSetting: Encodable {
     static let schema = "modinspect.patch/1"
 
-    let schema = Self.schema
-    let version = modinspectVersion
-    let seed: UInt64
-    let checkpoint: CheckpointSource
     /// The data as the user named it.
     let data: String
     /// `file` or `by-class`.
@@ -23,7 +19,7 @@ struct PatchProvenance: Encodable {
 
 /// What `patch` found, as one json document.
 struct PatchReport: Encodable {
-    let provenance: PatchProvenance
+    let provenance: Provenanced<PatchSetting>
     let pairs: Int
     let metrics: [PatchedMetric]
     let patches: [PatchRow]
@@ -58,7 +54,7 @@ struct PatchedMetric: Encodable {
 }
 
 /// One patch, or a run without one.
-struct PatchRow: Encodable {
+struct PatchRow: ColumnRow {
     /// `denoise` or `noise`; `clean` or `corrupted` for a run without a patch.
     let direction: String
     let site: String?
@@ -76,6 +72,21 @@ struct PatchRow: Encodable {
     /// The mean absolute change of an activation that was patched.
     let meanChange: Double?
     let measures: [PatchMeasure]
+
+    static let columns: [Column<PatchRow>] = [
+        .text("direction", "`denoise` or `noise`; `clean` or `corrupted` for a run without a patch.") { $0.direction },
+        .text("site", "What was patched; missing for a run without a patch.") { $0.site },
+        .text("unit", "`site`, `head`, `neuron` or `cluster`.") { $0.unit },
+        .whole("index", "Of the head, neuron or cluster.") { $0.index },
+        .whole("position", "Missing where all positions were patched at once.") { $0.position },
+        .whole("pairs", "The pairs that have the position.") { $0.pairs },
+        .flag("moved", "Whether any activation changed; where none did, there are no measures.") { $0.moved },
+        .number("relativeChange", "The root of the summed squared changes of what was patched over that of its activations.") {
+            $0.relativeChange
+        },
+        .number("meanChange", "The mean absolute change of an activation that was patched.") { $0.meanChange },
+        .json("measures", "What each metric became; in tsv columns named by the metrics.") { $0.measures },
+    ]
 
     init(_ row: PatchingResult.Row, metrics: [BehaviourMetric]) {
         direction = row.direction.rawValue
@@ -115,20 +126,18 @@ struct PatchRow: Encodable {
 }
 
 /// What a metric became.
-struct PatchMeasure: Encodable {
+struct PatchMeasure: Encodable, Sendable {
     let metric: String
     let value: Double?
     let effect: Double?
     let normalized: Double?
-}
 
-/// One patch, or a run without one, as a line of jsonl.
-struct PatchLine: Encodable {
-    let provenance: PatchProvenance
-    let row: PatchRow
-
-    func encode(to encoder: any Encoder) throws {
-        try provenance.encode(to: encoder)
-        try row.encode(to: encoder)
+    /// The columns of a metric in tables and tsv.
+    static func columns(_ metric: String) -> [String] {
+        let name = metric.replacing("-", with: "_")
+        return [name, name + "_effect", name + "_normalized"]
     }
+
+    /// The values of these columns.
+    var values: [Double?] { [value, effect, normalized] }
 }

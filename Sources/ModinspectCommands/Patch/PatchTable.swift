@@ -8,24 +8,19 @@ struct PatchTable {
     init(_ report: PatchReport) { self.report = report }
 
     var header: String {
-        let names = report.metrics.map { $0.metric.replacing("-", with: "_") }
-        return TSV.row(
-            ["direction", "site", "unit", "index", "position", "pairs", "moved", "relative_change", "mean_change"]
-                + names.flatMap { [$0, $0 + "_effect", $0 + "_normalized"] })
+        TSV.row(PatchRow.columns.filter(\.isInTables).map(\.name) + report.metrics.flatMap { PatchMeasure.columns($0.metric) })
     }
 
     func row(_ row: PatchRow) -> String {
-        var fields = [row.direction, row.site ?? "-", row.unit ?? "-"]
-        fields += [row.index, row.position].map { $0.map(String.init) ?? "nan" }
-        fields += ["\(row.pairs)", row.moved ? "1" : "0", TSV.number(row.relativeChange), TSV.number(row.meanChange)]
-        return TSV.row(fields + row.measures.flatMap { [$0.value, $0.effect, $0.normalized].map(TSV.number) })
+        TSV.row(
+            PatchRow.columns.filter(\.isInTables).map { $0.value(of: row).tsv } + row.measures.flatMap { $0.values.map(TSV.number) })
     }
 
     private static func number(_ value: Double?) -> String { value.map(ByteText.rounded) ?? "nan" }
 
     var text: String {
         let provenance = report.provenance
-        var text = provenance.checkpoint.path.singleLine + "\n"
+        var text = (provenance.checkpoint?.path ?? "").singleLine + "\n"
         func line(_ label: String, _ value: String) {
             text += "  " + label + String(repeating: " ", count: 12 - label.count) + value.singleLine + "\n"
         }
@@ -54,7 +49,7 @@ struct PatchTable {
         var columns: [(String, TextTable.Alignment)] = [("site", .left)]
         if hasUnits { columns += [("unit", .left), ("index", .right)] }
         if hasPositions { columns += [("position", .right)] }
-        columns += [("change", .right), (report.metrics[metric].metric, .right), ("effect", .right), ("normalised", .right)]
+        columns += (["relative_change"] + PatchMeasure.columns(report.metrics[metric].metric)).map { ($0, .right) }
         var table = TextTable(columns)
         for row in rows {
             var fields = [row.site ?? ""]
@@ -62,7 +57,7 @@ struct PatchTable {
             if hasPositions { fields += [row.position.map(String.init) ?? ""] }
             fields += [row.moved ? Self.number(row.relativeChange) : "none"]
             let measure = row.measures[metric]
-            fields += row.moved ? [measure.value, measure.effect, measure.normalized].map(Self.number) : ["-", "-", "-"]
+            fields += row.moved ? measure.values.map(Self.number) : ["-", "-", "-"]
             table.add(fields)
         }
         return table.text(indent: 4)

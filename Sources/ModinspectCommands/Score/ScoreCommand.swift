@@ -8,9 +8,7 @@ struct ScoreCommand: ParsableCommand {
         commandName: "score",
         abstract: "Measures how modular each layer is, and the mean over the layers.",
         discussion: """
-            clusterability: the share of the squared weight that connects neurons of the same cluster. chance: what it would be if the \
-            clusters knew nothing of the weights. modularity: their difference. adjusted: that difference over its largest possible \
-            value, 0 for no structure and 1 for disjoint blocks. ncut: the share of each cluster's weight that leaves it, summed.
+            \(Measure.list)
 
             Clusters are found as by modinspect cluster, or read with --clusters. Because they are chosen to fit the weights, noise \
             does not score 0: --null compares with the same weights in random places.
@@ -49,21 +47,6 @@ struct ScoreCommand: ParsableCommand {
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
 
-    /// The measures of a layer.
-    enum Measure: String, ExpressibleByArgument, CaseIterable {
-        case clusterability, chance, adjusted, ncut, modularity
-
-        func value(of row: ScoredLayer) -> Double? {
-            switch self {
-            case .clusterability: row.clusterability
-            case .chance: row.chance
-            case .adjusted: row.adjusted
-            case .ncut: row.ncut
-            case .modularity: row.modularity
-            }
-        }
-    }
-
     func validate() throws {
         if checkpoints.filter({ $0 == "-" }).count + (clusterFile == "-" ? 1 : 0) > 1 {
             throw ValidationError("standard input can be read once only")
@@ -97,11 +80,9 @@ struct ScoreCommand: ParsableCommand {
             try stream.flush()
         }
         if format == .json, count > 0 {
-            let document = ScoreReport(
-                seed: computation.seed, method: given == nil ? clustering.methodName : nil, data: gradient.data,
-                batch: gradient.reportedBatch,
-                clusters: clusterFile, checkpoints: report)
-            try stream.write(try ReportEncoder.bytes(of: document, isIndented: true))
+            let document = ScoreReport(setting: setting, checkpoints: report)
+            try stream.write(
+                try ReportEncoder.bytes(of: Provenanced(ScoreReport.schema, seed: computation.seed, document), isIndented: true))
         }
         if count > 0 { try stream.finish() }
         try run.end()
@@ -139,6 +120,12 @@ struct ScoreCommand: ParsableCommand {
         return ScoredCheckpoint(path: opened.path, sha256: hash, results: analysis.sweeps.map(ScoredSweep.init))
     }
 
+    private var setting: ScoreSetting {
+        ScoreSetting(
+            method: clusterFile == nil ? clustering.methodName : nil, data: gradient.data, batch: gradient.reportedBatch,
+            clusters: clusterFile)
+    }
+
     private func write(_ scored: ScoredCheckpoint, to target: ResultStream, isFirst: Bool) throws {
         let hasNull = nullSamples > 0
         switch format {
@@ -147,9 +134,8 @@ struct ScoreCommand: ParsableCommand {
         case .json, .jsonl:
             let source = CheckpointSource(path: scored.path, sha256: scored.sha256)
             for row in scored.results.flatMap(\.rows) {
-                let line = ScoreLine(
-                    seed: computation.seed, method: clusterFile == nil ? clustering.methodName : nil, data: gradient.data,
-                    batch: gradient.reportedBatch, clusters: clusterFile, checkpoint: source, row: row)
+                let line = Provenanced(
+                    ScoreReport.schema, seed: computation.seed, Joined(setting, Joined(Keyed("checkpoint", source), row)))
                 try target.write(try ReportEncoder.bytes(of: line, isIndented: false))
             }
         }
@@ -161,7 +147,7 @@ struct ScoreCommand: ParsableCommand {
         let measure = measure ?? .clusterability
         var fails = false
         for sweep in scored.results {
-            let mean = measure.value(of: sweep.mean)
+            let mean = sweep.mean[measure]
             if let mean, mean >= limit { continue }
             fails = true
             let k = sweep.k.map { " for \($0) clusters" } ?? ""

@@ -2,11 +2,22 @@ import Modularity
 
 /// What `score` found in several checkpoints, as one json document.
 struct ScoreReport: Encodable {
-    static let schema = "modinspect.score/1"
+    static let schema = "modinspect.score/2"
 
-    let schema = Self.schema
-    let version = modinspectVersion
-    let seed: UInt64
+    let setting: ScoreSetting
+    let checkpoints: [ScoredCheckpoint]
+
+    private enum CodingKeys: String, CodingKey { case checkpoints }
+
+    func encode(to encoder: any Encoder) throws {
+        try setting.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(checkpoints, forKey: .checkpoints)
+    }
+}
+
+/// What every json document and line says of how it was scored.
+struct ScoreSetting: Encodable {
     /// How the clusters were found; nil where they were given.
     let method: String?
     /// The data of the gradients; nil for methods that read none.
@@ -15,7 +26,6 @@ struct ScoreReport: Encodable {
     let batch: Int?
     /// The file of given clusters.
     let clusters: String?
-    let checkpoints: [ScoredCheckpoint]
 }
 
 /// The scores of one checkpoint.
@@ -39,11 +49,13 @@ struct ScoredSweep: Encodable {
     init(_ sweep: ModelAnalysis.Sweep) {
         let counts = Set(sweep.layers.map(\.clustering.clusterCount))
         k = counts.count == 1 ? counts.first : nil
-        layers = sweep.layers.map { ScoredLayer(layer: $0.clustering.layer, k: $0.clustering.clusterCount, $0.measures, $0.null) }
+        layers = sweep.layers.map { layer in
+            ScoredLayer(
+                layer: layer.clustering.layer, k: layer.clustering.clusterCount, measures: Measure.allCases.map { layer.measures[$0] },
+                null: layer.null)
+        }
         mean = ScoredLayer(
-            layer: "mean", k: k, clusterability: sweep.mean(\.clusterability), chance: sweep.mean(\.chance),
-            adjusted: sweep.mean(\.adjusted), ncut: sweep.mean(\.ncut), modularity: sweep.mean(\.modularity),
-            null: sweep.null.map(ScoredNull.init))
+            layer: "mean", k: k, measures: Measure.allCases.map { measure in sweep.mean { $0[measure] } }, null: sweep.null)
         networkNcut = sweep.networkCut
     }
 
@@ -51,78 +63,40 @@ struct ScoredSweep: Encodable {
     var rows: [ScoredLayer] {
         guard let networkNcut else { return layers + [mean] }
         let network = ScoredLayer(
-            layer: "network", k: k, clusterability: nil, chance: nil, adjusted: nil, ncut: networkNcut, modularity: nil, null: nil)
+            layer: "network", k: k, measures: Measure.allCases.map { $0 == .ncut ? networkNcut : nil }, null: nil)
         return layers + [mean, network]
     }
 }
 
 /// The measures of one layer, or their means.
-struct ScoredLayer: Encodable {
-    /// The tensor's name, or `mean`.
+struct ScoredLayer: ColumnRow {
+    /// The tensor's name, `mean`, or `network`.
     let layer: String
     let k: Int?
-    let clusterability: Double?
-    let chance: Double?
-    let adjusted: Double?
-    let ncut: Double?
-    let modularity: Double?
-    let null: ScoredNull?
-}
+    /// In the order of ``Measure/allCases``.
+    let measures: [Double?]
+    /// What clusterability is when the layer's weights are in random places; nil where that was not asked for.
+    let null: NullModel?
 
-extension ScoredLayer {
-    init(layer: String, k: Int?, _ measures: Clusterability, _ null: NullModel?) {
-        self.init(
-            layer: layer, k: k, clusterability: measures.clusterability, chance: measures.chance, adjusted: measures.adjusted,
-            ncut: measures.ncut, modularity: measures.modularity, null: null.map(ScoredNull.init))
+    subscript(measure: Measure) -> Double? { zip(Measure.allCases, measures).first { $0.0 == measure }?.1 }
+
+    static let columns: [Column<ScoredLayer>] = names + scores + nullModel
+
+    private static let names: [Column<ScoredLayer>] = [
+        .text("layer", "The tensor's name; `mean` for the mean over the layers, `network` for the graph of all layers.") { $0.layer },
+        .whole("k", "The number of clusters; missing where it differs between layers.") { $0.k },
+    ]
+    private static let scores: [Column<ScoredLayer>] = Measure.allCases.map { measure in
+        .number(measure.rawValue, measure.documentation) { $0[measure] }
     }
+    private static let nullModel: [Column<ScoredLayer>] = [
+        .json("null.samples", "The permutations whose score is defined.") { $0.null?.samples },
+        .number("null.mean", "The mean clusterability of the permuted weights.") { $0.null?.mean },
+        .number("null.sd", "Its standard deviation.") { $0.null?.standardDeviation },
+        .number("null.z", "How many of these the score lies above the mean.") { $0.null?.z },
+        .number("null.p", "The share of permutations that score as high.") { $0.null?.p },
+    ]
 
-    /// The measures in the order of the columns of every table.
-    var measures: [Double?] { [clusterability, chance, adjusted, ncut, modularity] }
-}
-
-/// What clusterability is when the layer's weights are in random places.
-struct ScoredNull: Encodable {
-    let samples: Int
-    let mean: Double?
-    let standardDeviation: Double?
-    let z: Double?
-    let p: Double?
-
-    init(_ null: NullModel) {
-        samples = null.samples
-        mean = null.mean
-        standardDeviation = null.standardDeviation
-        z = null.z
-        p = null.p
-    }
-}
-
-/// One row of a checkpoint's scores as a line of jsonl.
-struct ScoreLine: Encodable {
-    let schema = ScoreReport.schema
-    let version = modinspectVersion
-    let seed: UInt64
-    let method: String?
-    let data: String?
-    let batch: Int?
-    let clusters: String?
-    let checkpoint: CheckpointSource
-    let row: ScoredLayer
-
-    private enum CodingKeys: String, CodingKey {
-        case schema, version, seed, method, data, batch, clusters, checkpoint
-    }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(schema, forKey: .schema)
-        try container.encode(version, forKey: .version)
-        try container.encode(seed, forKey: .seed)
-        try container.encodeIfPresent(method, forKey: .method)
-        try container.encodeIfPresent(data, forKey: .data)
-        try container.encodeIfPresent(batch, forKey: .batch)
-        try container.encodeIfPresent(clusters, forKey: .clusters)
-        try container.encode(checkpoint, forKey: .checkpoint)
-        try row.encode(to: encoder)
-    }
+    /// The columns of tables: those of the null model where it was asked for.
+    static func columns(hasNull: Bool) -> [Column<ScoredLayer>] { columns.filter { hasNull || $0.path[0] != "null" } }
 }

@@ -9,7 +9,7 @@ struct AnswerWriter {
     init(_ stream: ResultStream, format: ReportFormat) throws {
         self.stream = stream
         self.format = format
-        if format == .tsv { try stream.write(AblateTable.answersHeader) }
+        if format == .tsv { try stream.write(AblatedAnswer.columns.header()) }
     }
 
     func write(_ batch: ClusterAblation.BatchAnswers, layers: [AblatedLayer]) throws {
@@ -32,9 +32,9 @@ struct AnswerWriter {
             intervention: intervention, cluster: cluster, prediction: answers.predictions[place], correct: answers.isCorrect(place),
             loss: answers.losses[place])
         if format == .tsv {
-            try stream.write(AblateTable.answer(answer))
+            try stream.write(AblatedAnswer.columns.tsv(answer))
         } else {
-            try stream.write(try ReportEncoder.bytes(of: answer, isIndented: false))
+            try stream.write(try ReportEncoder.bytes(of: Joined(AnswerHead(), answer), isIndented: false))
         }
     }
 }

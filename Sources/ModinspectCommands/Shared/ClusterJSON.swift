@@ -63,8 +63,8 @@ enum ClusterJSON {
     }
 
     private static func check(_ schema: String?, _ path: String) throws(ClusterFileError) {
-        if let schema, schema != ClusterReport.schema {
-            throw ClusterFileError(path: path, problem: "has another schema", expected: ClusterReport.schema, found: "'\(schema)'")
+        if let schema, schema != ClusterSetting.schema {
+            throw ClusterFileError(path: path, problem: "has another schema", expected: ClusterSetting.schema, found: "'\(schema)'")
         }
     }
 

@@ -1,20 +1,106 @@
 import Archives
 import Crypto
 
-/// Where a result comes from, as every json and jsonl report says it.
+/// A result with what every json document and line begins with: the one head of all reports.
+@dynamicMemberLookup
+struct Provenanced<Result: Encodable>: Encodable {
+    /// The name and version of the format of the result.
+    let schema: String
+    let version = modinspectVersion
+    /// nil where nothing is random.
+    let seed: UInt64?
+    /// The checkpoint, of results that have one.
+    let checkpoint: CheckpointSource?
+    let result: Result
+
+    init(_ schema: String, seed: UInt64?, checkpoint: CheckpointSource? = nil, _ result: Result) {
+        self.schema = schema
+        self.seed = seed
+        self.checkpoint = checkpoint
+        self.result = result
+    }
+
+    subscript<Value>(dynamicMember member: KeyPath<Result, Value>) -> Value { result[keyPath: member] }
+
+    private enum CodingKeys: String, CodingKey { case schema, version, seed, checkpoint }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(schema, forKey: .schema)
+        try container.encode(version, forKey: .version)
+        try container.encodeIfPresent(seed, forKey: .seed)
+        if let checkpoint { try container.encode(checkpoint, forKey: .checkpoint) }
+        try result.encode(to: encoder)
+    }
+}
+
+/// The members of two values in one object.
+struct Joined<First: Encodable, Second: Encodable>: Encodable {
+    let first: First
+    let second: Second
+
+    init(_ first: First, _ second: Second) {
+        self.first = first
+        self.second = second
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        try first.encode(to: encoder)
+        try second.encode(to: encoder)
+    }
+}
+
+/// A value under a key.
+struct Keyed<Value: Encodable>: Encodable {
+    let key: String
+    let value: Value
+
+    init(_ key: String, _ value: Value) {
+        self.key = key
+        self.value = value
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: ColumnKey.self)
+        try container.encode(value, forKey: ColumnKey(stringValue: key))
+    }
+}
+
+/// Which checkpoint a result comes from, and what was run of it.
 struct CheckpointSource: Encodable {
     let path: String
     /// Of the bytes that the checkpoint is read from, in hexadecimal; nil where hashing was not asked for.
     let sha256: String?
+    /// nil where nothing was run.
+    var run: ArchitectureSource?
+
+    private enum CodingKeys: String, CodingKey { case path, sha256 }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(path, forKey: .path)
+        try container.encodeIfPresent(sha256, forKey: .sha256)
+        try run?.encode(to: encoder)
+    }
 }
 
-/// The first line of a graph in jsonl.
-struct GraphProvenance: Encodable {
-    let schema = "modinspect.graph/1"
-    let version = modinspectVersion
-    /// Nothing about a graph is random.
-    let seed: UInt64?
-    let checkpoint: CheckpointSource
+extension CheckpointSource {
+    init(_ model: LoadedModel, sha256: String?) {
+        self.init(path: model.checkpoint.path, sha256: sha256, run: ArchitectureSource(model))
+    }
+}
+
+/// What was run of a checkpoint and how that is known.
+struct ArchitectureSource: Encodable {
+    /// The architecture of a plain chain; nil for transformers.
+    let architecture: String?
+    /// Whether the architecture was `given`, kept in the `archive`, or `assumed`; nil for transformers.
+    let architectureSource: String?
+
+    init(_ model: LoadedModel) {
+        architecture = model.architecture?.description
+        architectureSource = model.source?.rawValue
+    }
 }
 
 extension ByteRegion {

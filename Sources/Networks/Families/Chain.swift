@@ -5,7 +5,7 @@ import FoundationEssentials
 /// Plain chains of layers: multilayer perceptrons and convolutional networks, each layer's output the next one's input.
 package enum Chain {
     /// How a chain's architecture became known.
-    package enum Source: Sendable, Equatable {
+    package enum Source: String, Sendable {
         case given
         /// Kept in the archive that modinspect wrote.
         case archive

@@ -1,0 +1,131 @@
+import Evaluation
+import Foundation
+import Interventions
+import Modularity
+import Networks
+import TestSupport
+import Testing
+
+@testable import ModinspectCommands
+
+/// The manual says of every value of the lists what the lists themselves say, and the results have the columns that they declare.
+@Suite struct ListsTests {
+    private static func described<Value: Choice>(_ type: Value.Type) -> [(name: String, documentation: String)] {
+        type.allCases.map { ($0.rawValue, $0.documentation) }
+    }
+
+    private static let lists: [(page: String, values: [(name: String, documentation: String)])] = [
+        ("man/modinspect-score.1", described(Measure.self)),
+        ("man/modinspect-score.1", described(ClusteringMethod.self)),
+        ("man/modinspect-cluster.1", described(ClusteringMethod.self)),
+        ("man/modinspect-compare.1", described(ClusteringMethod.self)),
+        ("man/modinspect-patch.1", described(BehaviourMetric.self)),
+        ("man/modinspect-circuit.1", described(BehaviourMetric.self)),
+        ("man/modinspect-circuit.1", described(CircuitMethod.self)),
+        ("man/modinspect-ablate.1", described(ClusterAblation.Reading.self)),
+        ("man/modinspect-ablate.1", described(ClusterAblation.Fill.self)),
+        ("man/modinspect-graph.1", described(GraphFormat.self)),
+        ("man/modinspect-formats.5", described(ReportFormat.self)),
+    ]
+
+    @Test func theManualSaysOfEachValueWhatItsListSays() throws {
+        for (page, values) in Self.lists {
+            let items = ManualItems(try Document(page)).texts
+            for (name, documentation) in values {
+                let found = items[name] ?? []
+                #expect(found.contains { $0.hasPrefix(documentation) }, "\(page): \(name): \(documentation)\n\(found)")
+            }
+        }
+    }
+
+    @Test func helpSaysOfEachValueWhatItsListSays() throws {
+        let lists: [(command: String, values: [(name: String, documentation: String)])] = [
+            ("score", Self.described(Measure.self)), ("cluster", Self.described(ClusteringMethod.self)),
+            ("patch", Self.described(BehaviourMetric.self)), ("circuit", Self.described(CircuitMethod.self)),
+            ("ablate", Self.described(ClusterAblation.Reading.self)), ("ablate", Self.described(ClusterAblation.Fill.self)),
+            ("graph", Self.described(GraphFormat.self)),
+        ]
+        for (command, values) in lists {
+            let help = try BuiltCommand.run(command, "--help").text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            for (name, documentation) in values { #expect(help.contains("\(name): \(documentation)"), "\(command): \(name)") }
+        }
+    }
+
+    @Test func everyFamilyThatRunsIsNamedWhereTheManualSaysWhatRuns() throws {
+        let page = try Document("man/modinspect-eval.1").lines.joined(separator: " ")
+        for type in TransformerFamilies.standard.modelTypes { #expect(page.contains(type), "\(type)") }
+    }
+
+    /// For each kind of row the schema, what stands before its keys on the page of formats, and its columns' keys.
+    private static let rows: [(schema: String, prefix: String, keys: [[String]])] = [
+        ("modinspect.score/2", "checkpoints[].results[].layers[].", ScoredLayer.columns.map(\.path)),
+        ("modinspect.compare/2", "layers[].", ComparedLayer.columns.map(\.path)),
+        ("modinspect.compare/2", "layers[].largestChanges[].", ComparedWeight.columns.map(\.path)),
+        ("modinspect.eval/1", "checkpoints[].classes[].", EvaluatedClass.columns.map(\.path)),
+        ("modinspect.ablate/2", "layers[].interventions[].", AblatedRow.columns.map(\.path)),
+        ("modinspect.patch/1", "patches[].", PatchRow.columns.map(\.path)),
+        ("modinspect.edges/1", "scores[].", ScoredEdge.columns.map(\.path)),
+        ("modinspect.circuit-overlap/2", "pairs[].", ComparedPair.columns.map(\.path)),
+        ("modinspect.info/2", "checkpoints[].tensors[].", TensorInfo.columns.map(\.path)),
+    ]
+
+    @Test func everyColumnIsOnThePageOfFormats() throws {
+        let lines = try Document("man/modinspect-formats.5").lines
+        for (schema, prefix, keys) in Self.rows {
+            let start = try #require(lines.firstIndex(of: ".Ss " + schema), "\(schema)")
+            let section = Set(lines[(start + 1)...].prefix { !$0.hasPrefix(".Ss ") && !$0.hasPrefix(".Sh ") })
+            for path in keys {
+                let key = prefix + path.joined(separator: ".")
+                #expect(section.contains(".It Li " + key) || section.contains { $0.hasPrefix(".It Li \(key)[].") }, "\(schema): \(key)")
+            }
+        }
+    }
+
+    @Test func namesOfColumnsAreThoseOfTheirKeys() {
+        #expect(
+            ScoredLayer.columns(hasNull: true).filter(\.isInTables).map(\.name).suffix(4) == ["null_mean", "null_sd", "null_z", "null_p"])
+        let names = AblatedRow.columns.map(\.name)
+        #expect(names.contains("relative_change") && names.contains("control_accuracy_mean"))
+        #expect(ComparedPair.columns.map(\.name) == ["a", "b", "kept_a", "kept_b", "shared", "union", "overlap"])
+    }
+}
+
+/// The tagged items of a page as plain text: what is said of each name.
+private struct ManualItems {
+    private(set) var texts: [String: [String]] = [:]
+
+    init(_ document: Document) {
+        var name: String?
+        var words: [String] = []
+        func plain(_ line: String) -> [String] {
+            guard line.hasPrefix("."), line.count > 1 else { return [line.replacingOccurrences(of: "\\&", with: "")] }
+            var found: [String] = []
+            var isFlag = false
+            for word in line.dropFirst().split(separator: " ").map(String.init) {
+                if let first = word.first, first.isUppercase, word.count == 2 {
+                    isFlag = word == "Fl"
+                } else if ".,;:".contains(word), !found.isEmpty {
+                    found[found.count - 1] += word
+                } else {
+                    found.append(isFlag ? "-" + word : word)
+                }
+            }
+            return found
+        }
+        func close() {
+            if let name { texts[name, default: []].append(words.joined(separator: " ")) }
+            words = []
+        }
+        for line in document.lines {
+            if line.hasPrefix(".It ") {
+                close()
+                name = plain(line).last
+            } else if line.hasPrefix(".El") || line.hasPrefix(".Sh ") || line.hasPrefix(".Bl") {
+                close()
+                name = nil
+            } else {
+                words += plain(line)
+            }
+        }
+    }
+}
