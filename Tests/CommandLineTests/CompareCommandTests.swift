@@ -97,13 +97,14 @@ private struct Expected: Decodable {
     }
 
     @Test func scoresAreThoseOfScore() throws {
-        for (path, column) in [(before, 3), (after, 4)] {
+        for (path, side) in [(before, "a"), (after, "b")] {
             let scores = try BuiltCommand.run("score", path, "--clusters", "-", "--format", "tsv", input: try clusters(of: path)).rows
                 .dropFirst()
-            let rows = try compare(before, after, "--format", "tsv").rows.dropFirst()
-            #expect(rows.map { $0[column] } == scores.map { $0[3] })
-            #expect(rows.map { $0[column + 2] } == scores.map { $0[5] })
-            #expect(rows.map { $0[column + 4] } == scores.map { $0[6] })
+            let table = try compare(before, after, "--format", "tsv").rows
+            for (name, place) in [("clusterability", 3), ("adjusted", 5), ("ncut", 6)] {
+                let column = try #require(table[0].firstIndex(of: "\(side)_\(name)"))
+                #expect(table.dropFirst().map { $0[column] } == scores.map { $0[place] })
+            }
         }
     }
 
@@ -126,7 +127,7 @@ private struct Expected: Decodable {
         let forth = try compare(before, after, "--format", "tsv").rows.dropFirst()
         let back = try compare(after, before, "--format", "tsv").rows.dropFirst()
         for (one, other) in zip(forth, back) {
-            #expect(one[3] == other[4] && one[4] == other[3])
+            #expect(one[1...4] == other[5...8] && one[5...8] == other[1...4])
             for (x, y) in zip(one[9...14], other[9...14]) { #expect(abs(try #require(Double(x)) - (try #require(Double(y)))) < 1e-12) }
             #expect(one.suffix(2) == [other[20], other[19]] || one[0] == "mean")
         }

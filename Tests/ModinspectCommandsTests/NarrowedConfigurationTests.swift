@@ -13,8 +13,8 @@ import Testing
 
     @Test func theOuterSettingIsChangedAndNothingElse() throws {
         #expect(
-            try narrowed(#"{"other": {"n_inner": 99}, "list": [{"n_inner": 1}], \#(Self.sizes), "n_inner" :\t24 , "last": "n_inner"}"#)
-                == #"{"other": {"n_inner": 99}, "list": [{"n_inner": 1}], \#(Self.sizes), "n_inner" :\t7 , "last": "n_inner"}"#)
+            try narrowed(#"{"other": {"n_inner": 99}, "list": [{"n_inner": 1}], \#(Self.sizes), "n_inner" :\#t24 , "last": "n_inner"}"#)
+                == #"{"other": {"n_inner": 99}, "list": [{"n_inner": 1}], \#(Self.sizes), "n_inner" :\#t7 , "last": "n_inner"}"#)
     }
 
     @Test func textIsNoSetting() throws {

@@ -137,7 +137,7 @@ struct FamiliesRefusalTests {
     @Test func settings_that_nobody_reads_are_not_followed() throws {
         #expect(try answer("gpt2", ["more": 1e308, "other": "\u{1F600}\u{202E}", "labels": ["a": ["b": [[1], [2]]]]]) == nil)
         #expect(try answer("gpt2", ["more": [Int](repeating: 1, count: 100_000)]) == nil)
-        let text = "{\"model_type\": \"gpt2\", \"n_embd\": " + String(repeating: "[", count: 400) + String(repeating: "]", count: 400) + "}"
+        let text = "{\"model_type\": \"gpt2\", \"n_embd\": " + String(repeating: "[", count: 60) + String(repeating: "]", count: 60) + "}"
         let said = problem { _ = try FamilyFixture.network("transformers/gpt2", configuration: text) }
         #expect(said?.contains("found a list") == true)
     }

@@ -13,24 +13,34 @@ package struct NamePairing: Sendable {
     package init(_ first: [String], _ second: [String]) {
         let places = Dictionary(second.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
         var partners = first.map { places[$0] }
+        var uncertain: (first: Set<Int>, second: Set<Int>) = ([], [])
         func pair(_ firstKey: (String) -> Substring, _ secondKey: (String) -> Substring) {
-            let taken = Set(partners.compactMap { $0 })
+            let taken = uncertain.second.union(partners.compactMap { $0 })
             let open = Dictionary(grouping: second.indices.filter { !taken.contains($0) }) { secondKey(second[$0]) }
-            for (name, places) in Dictionary(grouping: first.indices.filter { partners[$0] == nil }, by: { firstKey(first[$0]) }) {
-                if places.count == 1, let others = open[name], others.count == 1 { partners[places[0]] = others[0] }
+            let lonely = first.indices.filter { partners[$0] == nil && !uncertain.first.contains($0) }
+            for (name, places) in Dictionary(grouping: lonely, by: { firstKey(first[$0]) }) {
+                guard let others = open[name] else { continue }
+                if places.count == 1, others.count == 1 {
+                    partners[places[0]] = others[0]
+                } else {
+                    uncertain.first.formUnion(places)
+                    uncertain.second.formUnion(others)
+                }
             }
         }
         pair({ TensorName($0).bare }, { TensorName($0).bare })
-        Self.pairByEndings(first, second, &partners)
+        Self.pairByEndings(first, second, &partners, uncertain)
         let (firstFront, secondFront) = (Self.commonFront(first), Self.commonFront(second))
         pair({ Self.rest($0, behind: firstFront) }, { Self.rest($0, behind: secondFront) })
         self.partners = partners
     }
 
     /// Pairs names of which one ends in the other, where neither could have another partner.
-    private static func pairByEndings(_ first: [String], _ second: [String], _ partners: inout [Int?]) {
-        let taken = Set(partners.compactMap { $0 })
-        let openFirst = first.indices.filter { partners[$0] == nil }
+    private static func pairByEndings(
+        _ first: [String], _ second: [String], _ partners: inout [Int?], _ uncertain: (first: Set<Int>, second: Set<Int>)
+    ) {
+        let taken = uncertain.second.union(partners.compactMap { $0 })
+        let openFirst = first.indices.filter { partners[$0] == nil && !uncertain.first.contains($0) }
         let openSecond = second.indices.filter { !taken.contains($0) }
         guard !openFirst.isEmpty, !openSecond.isEmpty else { return }
         let firstPlaces = Dictionary(openFirst.map { (first[$0][...], $0) }, uniquingKeysWith: { a, _ in a })
