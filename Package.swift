@@ -84,6 +84,12 @@ let package = Package(
         .testTarget(
             name: "CircuitsTests",
             dependencies: ["Circuits", "Evaluation", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport"]),
+        .testTarget(
+            name: "OwnFamilyTests",
+            dependencies: [
+                "Circuits", "Interventions", "Evaluation", "Networks", "Datasets", "Modularity", "Archives", "Checkpoints", "Tensors",
+                "TestSupport",
+            ]),
         .target(name: "TestSupport", path: "Tests/TestSupport"),
         .testTarget(
             name: "ModinspectCommandsTests", dependencies: ["ModinspectCommands", "Archives", "Checkpoints", "Modularity", "Tensors"]),

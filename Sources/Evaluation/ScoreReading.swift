@@ -19,9 +19,8 @@ package struct ScoreReading: Sendable {
     /// Scores of tokens in tiles, all others as the network's output.
     package init(_ network: Network) {
         self.network = network
-        let last = network.nodes[network.output.index]
-        if case .tokens = network.input, last.operation is Linear {
-            node = last.inputs[0]
+        if let output = network.anatomy.output, output.layer == network.output {
+            node = output.reading.node
             tileRows = min(256, max(32, Self.budget / max(network.outputWidth, 1) / 16 * 16))
         } else {
             node = network.output

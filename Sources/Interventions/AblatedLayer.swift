@@ -50,12 +50,8 @@ package struct AblatedLayer: Sendable {
     /// ways, and its sides may be equal.
     private static func reads(_ layer: Layer, _ operation: any Networks.Operation) -> Bool {
         let isTransposed = if case .transposed = layer.layout { true } else { false }
-        return switch operation {
-        case let linear as Linear: isTransposed == (linear.layout == .inOut)
-        case let table as Embedding: isTransposed == (table.layout == .rows)
-        case let table as PositionEmbedding: isTransposed == (table.layout == .rows)
-        default: true
-        }
+        guard case .produces(let weights) = operation.neurons else { return true }
+        return isTransposed == (weights.outDimension == 1)
     }
 
     /// Clusters partition a layer: only neurons without any weight may be in none.

@@ -32,6 +32,17 @@ package protocol Operation: Sendable {
     /// What ``backward(_:)`` reads of what went into and came out of the forward rule, beyond the shapes.
     var gradientReading: GradientReading { get }
 
+    /// How the output's neurons follow from the inputs'.
+    var neurons: NeuronRule { get }
+
+    /// The operation that makes some of the output's neurons alone.
+    ///
+    /// - Parameters:
+    ///   - neurons: of the output, in the order in which they are wanted; of attention patterns heads.
+    ///   - parameters: the whole ones.
+    /// - Returns: nil where those neurons cannot be made without others, or not by one operation.
+    func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation?
+
     /// Writes every element of the output.
     func forward(_ pass: ForwardPass)
 

@@ -3,23 +3,9 @@ import Tensors
 
 /// The means and variances that batch norm follows while a network trains.
 struct RunningStatistics: Sendable {
-    private struct Follower: Sendable {
-        let norm: BatchNorm
-        let input: NodeID
-        let mean: ParameterID
-        let variance: ParameterID
-    }
+    private let followers: [StatisticsPart]
 
-    private let followers: [Follower]
-
-    init(_ network: Network) {
-        followers = network.nodes.compactMap { node in
-            guard let norm = node.operation as? BatchNorm, node.parameters.count >= 2 else { return nil }
-            return Follower(
-                norm: norm, input: node.inputs[0], mean: node.parameters[node.parameters.count - 2],
-                variance: node.parameters[node.parameters.count - 1])
-        }
-    }
+    init(_ network: Network) { followers = network.statistics }
 
     /// Whether the network measures its batches.
     var areMeasured: Bool { !followers.isEmpty }

@@ -18,8 +18,7 @@ package struct TrainedParameters: Sendable, Equatable {
     ///   - frozen: patterns of tensor names that stay as they are.
     /// - Throws: ``TrainingError`` for a pattern that matches nothing, and where nothing is left.
     package init(of network: Network, only: [String] = [], frozen: [String] = []) throws(TrainingError) {
-        var measured: Set<ParameterID> = []
-        for node in network.nodes where node.operation is BatchNorm { measured.formUnion(node.parameters.suffix(2)) }
+        let measured = Set(network.statistics.flatMap { [$0.mean, $0.variance] })
         let learned = network.parameters.indices.map(ParameterID.init).filter { !measured.contains($0) }
         func matching(_ patterns: [String], _ option: String) throws(TrainingError) -> Set<ParameterID> {
             var found: Set<ParameterID> = []

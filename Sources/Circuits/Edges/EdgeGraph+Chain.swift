@@ -8,8 +8,7 @@ extension EdgeGraph {
     static func chain(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]]?) throws(EdgeGraphError)
         -> EdgeGraph
     {
-        let layers = network.nodes.indices.filter { network.nodes[$0].operation is Linear || network.nodes[$0].operation is Convolution }
-            .map(NodeID.init)
+        let layers = network.anatomy.layers.filter { $0.kind == .weights }.map(\.node)
         guard layers.count > 1 else { throw EdgeGraphError("the network has no hidden layer", expected: "two layers with weights or more") }
         var builder = EdgeGraphBuilder(network, input: network.nodes[layers[0].index].inputs[0])
         var visible = 0..<1
@@ -38,7 +37,8 @@ extension EdgeGraph {
                 units.append(
                     EdgeGraphBuilder.Draft(
                         readers: [(name, [slice], 0..<1)], targets: [EdgeUnit.Target(node: layer, channels: part.neurons)],
-                        steps: try builder.steps(from: [layer], to: emission, channels: isWhole ? nil : part.neurons), output: emission,
+                        steps: try builder.steps(from: [layer], to: emission, channels: isWhole ? nil : part.neurons, of: width),
+                        output: emission,
                         sources: [(name, isWhole ? nil : part.neurons, isWhole ? .output : .channels(part.neurons, of: width))]))
             }
             let first = builder.sourceCount
@@ -58,10 +58,9 @@ extension EdgeGraph {
         if case .tokens = network.input {
             var groups = groups
             if granularity == .neuron {
-                for (place, node) in network.nodes.enumerated() where node.site.hasSuffix("mlp.hook_pre") {
-                    let parameter = node.parameters.first.map { network.parameters[$0.index].shape } ?? [0, 0]
-                    let isTransposed = (node.operation as? Linear)?.layout == .inOut
-                    groups[NodeID(place)] = NeuronGroup.single(parameter[isTransposed ? 1 : 0])
+                for mlp in network.anatomy.blocks.compactMap(\.mlp) {
+                    let layer = mlp.layers[0]
+                    groups[layer] = NeuronGroup.single(EdgeGraphBuilder(network, input: layer).width(of: layer))
                 }
             }
             self = try .transformer(network, granularity, groups: granularity == .component ? [:] : groups)

@@ -4,23 +4,26 @@ import Tensors
 extension EdgeGraph {
     /// The graph of a transformer.
     ///
-    /// - Parameter groups: of the MLPs that are cut, by the node of their neurons before the activation.
+    /// - Parameter groups: of the MLPs that are cut, by a layer that makes their neurons.
     static func transformer(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]]) throws(EdgeGraphError)
         -> EdgeGraph
     {
-        guard let input = network["blocks.0.hook_resid_pre"] else { throw EdgeGraphError("the network has no stream of blocks") }
-        var blocks = TransformerEdges(EdgeGraphBuilder(network, input: input), network)
-        var block = 0
-        while let z = network["blocks.\(block).attn.hook_z"] {
-            try blocks.addAttention(block, z: z)
-            if let pre = network["blocks.\(block).mlp.hook_pre"] {
-                // The two input matrices of a gated MLP have the same neurons.
-                let linear = network["blocks.\(block).mlp.hook_pre_linear"]
-                try blocks.addMLP(block, pre: pre, groups: groups[pre] ?? linear.flatMap { groups[$0] })
-            }
-            block += 1
+        let anatomy = network.anatomy
+        guard let stream = anatomy.streams.first, anatomy.streams.count == 1, !anatomy.blocks.isEmpty, let output = anatomy.output else {
+            throw EdgeGraphError("the network has no stream of blocks")
         }
-        return try blocks.graph(granularity)
+        var edges = TransformerEdges(network, stream)
+        for (place, block) in anatomy.blocks.enumerated() {
+            if let attention = block.attention { try edges.addAttention(place, attention) }
+            if let mlp = block.mlp {
+                // The two input matrices of a gated MLP have the same neurons.
+                try edges.addMLP(place, mlp, groups: mlp.layers.compactMap { groups[$0] }.first)
+            }
+            if let experts = block.experts {
+                throw EdgeGraphError("site '\(network.nodes[experts.output.index].site)': a mixture of experts cannot be cut into nodes")
+            }
+        }
+        return try edges.graph(granularity, output)
     }
 }
 
@@ -28,93 +31,123 @@ extension EdgeGraph {
 private struct TransformerEdges {
     private var builder: EdgeGraphBuilder
     private let network: Network
-    /// The sum of the biases that no source holds.
-    private var constant: Tensor?
-    /// The sources before the present block, the biases that they do not hold, and what its attention reads.
-    private var before: (count: Int, constant: Tensor?, stream: NodeID) = (1, nil, NodeID(0))
+    private let stream: Stream
+    /// What the stream holds after so many of its writers: the number of sources, and the sum of the biases that no source holds.
+    private var written: [(sources: Int, constant: Tensor?)] = [(1, nil)]
 
-    init(_ builder: EdgeGraphBuilder, _ network: Network) {
-        self.builder = builder
+    init(_ network: Network, _ stream: Stream) {
+        builder = EdgeGraphBuilder(network, input: stream.states[0])
         self.network = network
+        self.stream = stream
     }
 
-    /// The layer behind a query, key or value, and the rows of it that its elements are.
-    private func projection(_ site: String) throws(EdgeGraphError) -> (target: NodeID, layer: NodeID, rows: (Int) -> Int) {
-        guard let target = network[site] else { throw EdgeGraphError("the network has no site '\(site)'") }
-        let node = network.nodes[target.index]
-        guard let slice = node.operation as? Slice else { return (target, target, { $0 }) }
-        return (target, node.inputs[0], { slice.start + $0 / slice.length * slice.stride + $0 % slice.length })
+    private func site(_ node: NodeID) -> String { network.nodes[node.index].site }
+
+    private func parameters(_ node: NodeID) -> [Tensor] { network.nodes[node.index].parameters.map { network.values[$0] } }
+
+    /// Adds a stage that reads the stream as a part reads it.
+    private mutating func add(
+        _ units: [EdgeGraphBuilder.Draft], _ reading: Stream.Reader, emission: NodeID, isOutput: Bool = false
+    ) throws(EdgeGraphError) {
+        let before = written[stream.writerCount(in: reading.state)]
+        try builder.add(
+            units, reading: 0..<before.sources, space: 0, stream: reading.state, norm: reading.norm.map(builder.step), emission: emission,
+            constant: before.constant, isOutput: isOutput)
     }
 
-    mutating func addAttention(_ block: Int, z: NodeID) throws(EdgeGraphError) {
-        let site = "blocks.\(block).attn"
-        guard let values = network.nodes[z.index].operation as? AttentionValues,
-            let attention = network.nodes[z.index].fusion?.operation as? Attention,
-            let fused = network.nodes[z.index].fusion?.inputs, let output = network["blocks.\(block).hook_attn_out"],
-            let product = network.nodes[output.index].operation as? Linear
-        else { throw EdgeGraphError("site '\(site)': no attention that can be cut into heads") }
-        let sizes = values.heads
+    /// Counts a writer whose sources have been added.
+    ///
+    /// - Parameter bias: what is written beside them.
+    private mutating func endWriter(bias: Tensor?) {
+        var constant = written[written.count - 1].constant
+        if let bias {
+            let sum = bias.copied()
+            if let constant { Elementwise.add(constant, to: sum, team: Team(size: 1)) }
+            constant = sum
+        }
+        written.append((builder.sourceCount, constant))
+    }
+
+    /// The in-neurons of an output layer as [neurons, width], and its bias.
+    private func outputWeights(_ layer: NodeID) throws(EdgeGraphError) -> (rows: ([Int]) -> Tensor, bias: Tensor?) {
+        let parameters = parameters(layer)
+        guard case .produces(let weights) = network.nodes[layer.index].operation.neurons, let dimension = weights.inDimension else {
+            throw EdgeGraphError("site '\(site(layer))': its in-neurons cannot be taken one by one", expected: "a linear layer")
+        }
+        return ({ WeightSlices.rows($0, of: parameters[0], along: dimension) }, parameters.dropFirst().first)
+    }
+
+    mutating func addAttention(_ block: Int, _ attention: AttentionPart) throws(EdgeGraphError) {
+        let sizes = attention.heads
         let (group, dimension) = (sizes.heads / sizes.keyHeads, sizes.headDimension)
-        let parts = [try projection("\(site).hook_q"), try projection("\(site).hook_k"), try projection("\(site).hook_v")]
-        let weights = network.nodes[output.index].parameters.map { network.values[$0] }
-        let before = builder.sourceCount
-        let (stream, norm) = builder.reading(of: parts[0].layer)
-        self.before = (before, constant, stream)
-
+        guard attention.norms.isEmpty else {
+            // A norm behind the output takes all heads together: they write as one.
+            var unit = try heads(0..<sizes.keyHeads, of: attention, block)
+            unit.steps += try builder.steps(from: [attention.mixed], to: attention.written)
+            unit.output = attention.written
+            unit.readers = unit.readers.map { ($0.name, $0.slices, 0..<1) }
+            unit.sources = [("a\(block)", nil, .output)]
+            try add([unit], attention.reading, emission: attention.written)
+            return endWriter(bias: nil)
+        }
+        let (rows, bias) = try outputWeights(attention.output)
         var units: [EdgeGraphBuilder.Draft] = []
         for key in 0..<sizes.keyHeads {
-            let heads = key * group..<(key + 1) * group
-            var targets: [EdgeUnit.Target] = []
-            var readers: [(name: String, slices: [EdgeUnit.ReaderSlice], writes: Range<Int>)] = []
-            for (place, part) in parts.enumerated() {
-                // The heads that share a key head have queries of their own; one of them alone owns its key and its value.
-                let members = place == 0 ? Array(heads) : [key]
-                targets.append(
-                    EdgeUnit.Target(node: part.target, channels: members.flatMap { Array($0 * dimension..<($0 + 1) * dimension) }))
-                for (index, member) in members.enumerated() {
-                    let rows = (member * dimension..<(member + 1) * dimension).map(part.rows)
-                    let slice = try builder.slice(of: part.layer, rows: rows, target: place, at: index * dimension, width: dimension)
-                    let owner = place > 0 && group > 1 ? "kv\(member)" : "h\(member)"
-                    readers.append(("a\(block).\(owner)<\(["q", "k", "v"][place])>", [slice], place == 0 ? index..<index + 1 : 0..<group))
-                }
-            }
-            var steps: [UnitStep] = []
-            for (read, part) in zip(fused, parts) where read != part.target {
-                // Rotary positions turn each head alone.
-                steps.append(UnitStep(operation: network.nodes[read.index].operation, inputs: [part.target], parameters: [], output: read))
-            }
-            let operation = Attention(heads: group, keyHeads: 1, headDimension: dimension, scale: attention.scale, mask: attention.mask)
-            steps.append(UnitStep(operation: operation, inputs: fused, parameters: [], output: z))
-            let sources = heads.enumerated().map { index, head in
+            var unit = try heads(key..<key + 1, of: attention, block)
+            unit.sources = (key * group..<(key + 1) * group).enumerated().map { index, head in
                 let columns = Array(head * dimension..<(head + 1) * dimension)
                 return (
                     name: "a\(block).h\(head)", emitted: Optional(columns),
                     writing: EdgeUnit.Writing.product(
-                        channels: index * dimension..<(index + 1) * dimension,
-                        weight: WeightSlices.inputs(columns, of: weights[0], product.layout))
+                        channels: index * dimension..<(index + 1) * dimension, weight: rows(columns))
                 )
             }
-            units.append(EdgeGraphBuilder.Draft(readers: readers, targets: targets, steps: steps, output: z, sources: sources))
+            units.append(unit)
         }
-        try builder.add(units, reading: 0..<before, space: 0, stream: stream, norm: norm, emission: z, constant: constant)
-        if weights.count > 1 { addConstant(weights[1]) }
+        try add(units, attention.reading, emission: attention.mixed)
+        endWriter(bias: bias)
     }
 
-    mutating func addMLP(_ block: Int, pre: NodeID, groups: [NeuronGroup]?) throws(EdgeGraphError) {
-        guard let post = network["blocks.\(block).mlp.hook_post"], let output = network["blocks.\(block).hook_mlp_out"],
-            let product = network.nodes[output.index].operation as? Linear
-        else { throw EdgeGraphError("site 'blocks.\(block).mlp': no MLP that can be cut") }
-        let (stream, norm) = builder.reading(of: pre)
-        // Where attention reads the same stream, its heads are not among what this MLP reads.
-        let isParallel = stream == before.stream
-        let visible = isParallel ? before.count : builder.sourceCount
-        let known = isParallel ? before.constant : constant
-        let layers = [pre] + [network["blocks.\(block).mlp.hook_pre_linear"]].compactMap { $0 }
-        let width = builder.width(of: pre)
-        var units: [EdgeGraphBuilder.Draft] = []
-        if let groups {
-            let weights = network.nodes[output.index].parameters.map { network.values[$0] }
-            let steps = try builder.steps(from: Set(layers), to: post, channels: [])
+    /// The heads of some key heads, from the stream to what their patterns mix; without sources.
+    ///
+    /// Of a single key head each head is a source, and the reader of a query writes that of its head.
+    private func heads(_ keys: Range<Int>, of attention: AttentionPart, _ block: Int) throws(EdgeGraphError) -> EdgeGraphBuilder.Draft {
+        let sizes = attention.heads
+        let (group, dimension) = (sizes.heads / sizes.keyHeads, sizes.headDimension)
+        let heads = keys.lowerBound * group..<keys.upperBound * group
+        var unit = EdgeGraphBuilder.Draft(kind: .attention, readers: [], targets: [], steps: [], output: attention.mixed)
+        for (place, projection) in attention.projections.enumerated() {
+            // The heads that share a key head have queries of their own; one of them alone owns its key and its value.
+            let members = Array(place == 0 ? heads : keys)
+            let channels = members.flatMap { Array($0 * dimension..<($0 + 1) * dimension) }
+            unit.targets.append(EdgeUnit.Target(node: projection.node, channels: channels))
+            for (index, member) in members.enumerated() {
+                let rows = (member * dimension..<(member + 1) * dimension).map(projection.row)
+                let slice = try builder.slice(of: projection.layer, rows: rows, target: place, at: index * dimension, width: dimension)
+                let owner = place > 0 && group > 1 ? "kv\(member)" : "h\(member)"
+                unit.readers.append(
+                    ("a\(block).\(owner)<\(["q", "k", "v"][place])>", [slice], place == 0 ? index..<index + 1 : 0..<group))
+            }
+            for step in projection.steps {
+                unit.steps.append(try builder.step(step, channels: channels, "'\(site(step))': works on several heads at once"))
+            }
+        }
+        let elements = heads.flatMap { Array($0 * dimension..<($0 + 1) * dimension) }
+        guard let fusion = network.nodes[attention.mixed.index].fusion,
+            let part = fusion.operation.restricted(to: elements, parameters: [])
+        else { throw EdgeGraphError("site '\(site(attention.mixed))': no attention that can be cut into heads") }
+        unit.steps.append(UnitStep(operation: part.operation, inputs: fusion.inputs, parameters: part.parameters, output: attention.mixed))
+        return unit
+    }
+
+    mutating func addMLP(_ block: Int, _ mlp: MLPPart, groups: [NeuronGroup]?) throws(EdgeGraphError) {
+        let layers = mlp.layers
+        let width = builder.width(of: layers[0])
+        // A layer of one cluster behind which a norm takes all neurons together stays whole.
+        if let groups, mlp.norms.isEmpty || groups.count > 1 {
+            if let norm = mlp.norms.first { throw builder.mixes(norm) }
+            let (rows, bias) = try outputWeights(mlp.output)
+            var units: [EdgeGraphBuilder.Draft] = []
             for group in groups {
                 var slices: [EdgeUnit.ReaderSlice] = []
                 for (place, layer) in layers.enumerated() {
@@ -124,48 +157,29 @@ private struct TransformerEdges {
                 units.append(
                     EdgeGraphBuilder.Draft(
                         readers: [(name, slices, 0..<1)], targets: layers.map { EdgeUnit.Target(node: $0, channels: group.neurons) },
-                        steps: steps,
-                        output: post,
-                        sources: [
-                            (
-                                name, group.neurons,
-                                .product(
-                                    channels: 0..<group.neurons.count,
-                                    weight: WeightSlices.inputs(group.neurons, of: weights[0], product.layout))
-                            )
-                        ]))
+                        steps: try builder.steps(from: Set(layers), to: mlp.post, channels: group.neurons, of: width), output: mlp.post,
+                        sources: [(name, group.neurons, .product(channels: 0..<group.neurons.count, weight: rows(group.neurons)))]))
             }
-            try builder.add(units, reading: 0..<visible, space: 0, stream: stream, norm: norm, emission: post, constant: known)
-            if weights.count > 1 { addConstant(weights[1]) }
-            return
+            try add(units, mlp.reading, emission: mlp.post)
+            return endWriter(bias: bias)
         }
         var slices: [EdgeUnit.ReaderSlice] = []
         for (place, layer) in layers.enumerated() { slices.append(try builder.slice(of: layer, rows: nil, target: place, width: width)) }
-        units.append(
-            EdgeGraphBuilder.Draft(
-                readers: [("m\(block)", slices, 0..<1)], targets: layers.map { EdgeUnit.Target(node: $0, channels: Array(0..<width)) },
-                steps: try builder.steps(from: Set(layers), to: output), output: output, sources: [("m\(block)", nil, .output)]))
-        try builder.add(units, reading: 0..<visible, space: 0, stream: stream, norm: norm, emission: output, constant: known)
+        let unit = EdgeGraphBuilder.Draft(
+            readers: [("m\(block)", slices, 0..<1)], targets: layers.map { EdgeUnit.Target(node: $0, channels: Array(0..<width)) },
+            steps: try builder.steps(from: Set(layers), to: mlp.written), output: mlp.written, sources: [("m\(block)", nil, .output)])
+        try add([unit], mlp.reading, emission: mlp.written)
+        endWriter(bias: nil)
     }
 
-    mutating func graph(_ granularity: EdgeGranularity) throws(EdgeGraphError) -> EdgeGraph {
-        let output = network.output
-        let (stream, norm) = builder.reading(of: output)
-        let width = builder.width(of: output)
+    mutating func graph(_ granularity: EdgeGranularity, _ output: OutputPart) throws(EdgeGraphError) -> EdgeGraph {
+        let width = builder.width(of: output.layer)
+        let slice = try builder.slice(of: output.layer, rows: nil, target: 0, width: width)
+        let unit = EdgeGraphBuilder.Draft(
+            readers: [("logits", [slice], 0..<0)], targets: [EdgeUnit.Target(node: output.layer, channels: Array(0..<width))],
+            steps: try builder.steps(from: [output.layer], to: network.output), output: network.output)
         let all = builder.sourceCount
-        let slice = try builder.slice(of: output, rows: nil, target: 0, width: width)
-        try builder.add(
-            [
-                EdgeGraphBuilder.Draft(
-                    readers: [("logits", [slice], 0..<0)], targets: [EdgeUnit.Target(node: output, channels: Array(0..<width))], steps: [],
-                    output: output)
-            ], reading: 0..<all, space: 0, stream: stream, norm: norm, emission: output, constant: constant, isOutput: true)
+        try add([unit], output.reading, emission: network.output, isOutput: true)
         return builder.graph(granularity, spaces: [0..<all])
-    }
-
-    private mutating func addConstant(_ bias: Tensor) {
-        let sum = bias.copied()
-        if let constant { Elementwise.add(constant, to: sum, team: Team(size: 1)) }
-        constant = sum
     }
 }

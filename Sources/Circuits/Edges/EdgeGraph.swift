@@ -15,7 +15,7 @@ package enum EdgeGranularity: String, Sendable, CaseIterable {
 /// What writes: the input (all embeddings together), a head's output through its part of the output matrix, an MLP, a neuron or cluster
 /// through its columns of the next matrix.
 package struct EdgeSource: Sendable, Equatable {
-    /// `input`, `a0.h3`, `m2`, `m2.n17`, `m2.c1`, `fc1.n3`.
+    /// `input`, `a0.h3`, `a0` where a norm takes the heads together, `m2`, `m2.n17`, `m2.c1`, `fc1.n3`.
     package let name: String
 }
 
@@ -39,7 +39,8 @@ package struct EdgeReader: Sendable, Equatable {
 /// A transformer's nodes are those of EAP and EAP-IG (Syed et al. 2023, Hanna et al. 2024): the sum of the embeddings as one source, each
 /// head with inputs of its own for query, key and value, each MLP, the logits. A reader's norm is a part of the reader. What no head
 /// writes, the bias of an attention's output, is a constant of the stream that no edge carries; the same holds for the output's bias of an
-/// MLP that is cut into neurons or clusters. Where attention and MLP of a block read the same stream there is no edge between them. In a
+/// MLP that is cut into neurons or clusters. A norm behind the output, inside the branch, takes all heads together: what they write cannot be
+/// told apart, so that such an attention is one source, `a0`, with the readers of all heads; such an MLP cannot be cut. Where attention and MLP of a block read the same stream there is no edge between them. In a
 /// plain chain, layer by layer, the neurons or clusters of the hidden layers are the nodes between one input and one output.
 package struct EdgeGraph: Sendable {
     package let network: Network
@@ -80,9 +81,7 @@ package struct EdgeGraph: Sendable {
     package func cuts(_ node: NodeID) -> Bool {
         stages.contains { stage in
             stage.units.count > 1
-                && stage.units.contains { unit in
-                    unit.targets.contains { $0.node == node } && !unit.steps.contains { $0.operation is Attention }
-                }
+                && stage.units.contains { unit in unit.kind == .neurons && unit.targets.contains { $0.node == node } }
         }
     }
 

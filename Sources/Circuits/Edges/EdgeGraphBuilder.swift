@@ -25,6 +25,7 @@ struct EdgeGraphBuilder {
 
     /// A unit without its numbers: the names of its readers with their slices, and of its sources with their writing.
     struct Draft {
+        var kind = EdgeUnit.Kind.neurons
         /// `writes` are the places of the reader's sources among the unit's.
         var readers: [(name: String, slices: [EdgeUnit.ReaderSlice], writes: Range<Int>)]
         var targets: [EdgeUnit.Target]
@@ -52,19 +53,21 @@ struct EdgeGraphBuilder {
                         "the graph has too many edges", expected: "at most \(Self.largest)", found: "more at '\(reader.name)'",
                         hint: "--granularity cluster, or component for transformers, has fewer")
                 }
-                let isAttention = unit.steps.contains { $0.operation is Attention }
                 members.append(EdgeUnit.Reader(reader: readers.count, slices: reader.slices))
                 readers.append(
                     EdgeReader(
                         name: reader.name, sources: visible, writes: first + reader.writes.lowerBound..<first + reader.writes.upperBound,
-                        firstEdge: edgeCount, stage: stages.count, movesPositions: isAttention && reader.slices.contains { $0.target > 0 }))
+                        firstEdge: edgeCount, stage: stages.count,
+                        movesPositions: unit.kind == .attention && reader.slices.contains { $0.target > 0 }))
                 edgeCount = product
             }
             let written = unit.sources.enumerated().map { place, source in
                 EdgeUnit.Source(source: first + place, emitted: source.emitted, writing: source.writing)
             }
             sources += unit.sources.map { EdgeSource(name: $0.name) }
-            made.append(EdgeUnit(readers: members, targets: unit.targets, steps: unit.steps, output: unit.output, sources: written))
+            made.append(
+                EdgeUnit(
+                    kind: unit.kind, readers: members, targets: unit.targets, steps: unit.steps, output: unit.output, sources: written))
         }
         stages.append(
             EdgeStage(
@@ -79,9 +82,11 @@ struct EdgeGraphBuilder {
 
     /// The nodes between `known` and `output`, each after all that it reads.
     ///
-    /// - Parameter channels: the channels that are computed of parameters with one number a channel; nil for all.
+    /// - Parameters:
+    ///   - channels: those that are computed of a layer's; nil for all.
+    ///   - width: the number of the layer's channels.
     /// - Throws: ``EdgeGraphError`` where an operation mixes channels and not all are computed.
-    func steps(from known: Set<NodeID>, to output: NodeID, channels: [Int]? = nil) throws(EdgeGraphError) -> [UnitStep] {
+    func steps(from known: Set<NodeID>, to output: NodeID, channels: [Int]? = nil, of width: Int = 1) throws(EdgeGraphError) -> [UnitStep] {
         var found: Set<NodeID> = []
         var waiting = known.contains(output) ? [] : [output]
         while let id = waiting.popLast() {
@@ -90,30 +95,50 @@ struct EdgeGraphBuilder {
         }
         var steps: [UnitStep] = []
         for id in found.sorted() {
-            let node = network.nodes[id.index]
-            var parameters = node.parameters.map { network.values[$0] }
-            if let channels {
-                switch node.operation {
-                case is BatchNorm: parameters = parameters.map { WeightSlices.entries(channels, of: $0) }
-                case is Activation, is GatedProduct, is Identity, is MaxPool, is AveragePool, is AdaptiveAveragePool, is Flatten: break
-                default:
-                    throw EdgeGraphError(
-                        "site '\(node.site)': \(node.operation.name) mixes the neurons of a layer, which then are no nodes of a graph",
-                        expected: "operations that work on each neuron alone between two layers")
-                }
+            guard let channels else {
+                steps.append(step(id))
+                continue
             }
-            steps.append(UnitStep(operation: node.operation, inputs: node.inputs, parameters: parameters, output: id))
+            // Where images have been flattened, each channel has several places.
+            let length = network.nodes[id.index].parameters.first.map { network.parameters[$0.index].shape[0] } ?? width
+            let places = max(1, length / max(width, 1))
+            let neurons = places == 1 ? channels : channels.flatMap { Array($0 * places..<($0 + 1) * places) }
+            guard let part = restricted(id, to: neurons) else { throw mixes(id) }
+            steps.append(part)
         }
         return steps
     }
 
-    /// The norm whose output a layer reads, and the stream before it; the stream alone where there is none.
-    func reading(of layer: NodeID) -> (stream: NodeID, norm: UnitStep?) {
-        let read = network.nodes[layer.index].inputs[0]
-        let node = network.nodes[read.index]
-        guard node.operation is LayerNorm || node.operation is RMSNorm else { return (read, nil) }
-        let parameters = node.parameters.map { network.values[$0] }
-        return (node.inputs[0], UnitStep(operation: node.operation, inputs: node.inputs, parameters: parameters, output: read))
+    /// A node on all its channels.
+    func step(_ id: NodeID) -> UnitStep {
+        let node = network.nodes[id.index]
+        return UnitStep(
+            operation: node.operation, inputs: node.inputs, parameters: node.parameters.map { network.values[$0] }, output: id)
+    }
+
+    /// A node on some channels alone.
+    ///
+    /// - Throws: ``EdgeGraphError`` with the problem where it mixes them with others.
+    func step(_ id: NodeID, channels: [Int], _ problem: @autoclosure () -> String) throws(EdgeGraphError) -> UnitStep {
+        guard let part = restricted(id, to: channels) else { throw EdgeGraphError("site " + problem()) }
+        return part
+    }
+
+    /// A node on some neurons alone; nil where it reads others for them.
+    private func restricted(_ id: NodeID, to neurons: [Int]) -> UnitStep? {
+        let node = network.nodes[id.index]
+        guard let part = node.operation.restricted(to: neurons, parameters: node.parameters.map { network.values[$0] }),
+            part.reading == .same
+        else { return nil }
+        return UnitStep(operation: part.operation, inputs: node.inputs, parameters: part.parameters, output: id)
+    }
+
+    /// Why a layer cannot be cut into its neurons.
+    func mixes(_ id: NodeID) -> EdgeGraphError {
+        let node = network.nodes[id.index]
+        return EdgeGraphError(
+            "site '\(node.site)': \(node.operation.name) mixes the neurons of a layer, which then are no nodes of a graph",
+            expected: "operations that work on each neuron alone between two layers")
     }
 
     /// The out-neurons `rows` of a layer as one slice.
@@ -126,28 +151,18 @@ struct EdgeGraphBuilder {
         guard let rows else {
             return EdgeUnit.ReaderSlice(operation: node.operation, parameters: parameters, target: target, channels: channels)
         }
-        let biases = parameters.dropFirst().map { WeightSlices.entries(rows, of: $0) }
-        switch node.operation {
-        case let linear as Linear:
-            return EdgeUnit.ReaderSlice(
-                operation: Linear(), parameters: [WeightSlices.outputs(rows, of: parameters[0], linear.layout)] + biases, target: target,
-                channels: channels)
-        case let convolution as Convolution where convolution.groups == 1:
-            return EdgeUnit.ReaderSlice(
-                operation: convolution, parameters: [WeightSlices.entries(rows, of: parameters[0])] + biases, target: target,
-                channels: channels)
-        default:
+        guard let part = node.operation.restricted(to: rows, parameters: parameters), part.reading == .all else {
             throw EdgeGraphError(
                 "site '\(node.site)': its neurons cannot be computed one by one", expected: "a linear layer or a convolution of one group")
         }
+        return EdgeUnit.ReaderSlice(operation: part.operation, parameters: part.parameters, target: target, channels: channels)
     }
 
     /// The number of out-neurons of a layer.
     func width(of layer: NodeID) -> Int {
         let node = network.nodes[layer.index]
-        guard let shape = node.parameters.first.map({ network.parameters[$0.index].shape }) else { return 0 }
-        if let linear = node.operation as? Linear, linear.layout == .inOut { return shape[1] }
-        return shape[0]
+        guard case .produces(let weights) = node.operation.neurons, let weight = node.parameters.first else { return 0 }
+        return network.parameters[weight.index].shape[weights.outDimension]
     }
 }
 

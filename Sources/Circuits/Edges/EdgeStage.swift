@@ -52,6 +52,14 @@ struct EdgeUnit: Sendable {
         case channels([Int], of: Int)
     }
 
+    /// What a unit is.
+    enum Kind: Sendable {
+        /// Heads with the keys that they share.
+        case attention
+        /// Neurons, or the output.
+        case neurons
+    }
+
     struct Source: Sendable {
         let source: Int
         /// The channels of the stage's emission that the source is made of; nil for all.
@@ -59,6 +67,7 @@ struct EdgeUnit: Sendable {
         let writing: Writing
     }
 
+    let kind: Kind
     let readers: [Reader]
     let targets: [Target]
     let steps: [UnitStep]

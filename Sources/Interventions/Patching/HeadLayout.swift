@@ -16,29 +16,18 @@ struct HeadLayout: Sendable, Equatable {
         return count < queryHeads ? "\(range): \(queryHeads / count) of the \(queryHeads) query heads share each key head" : range
     }
 
-    /// The layouts of all nodes that have heads: queries, keys and values, before and behind rotary positions, scores, patterns, and what
-    /// the heads read.
+    /// The layouts of all nodes that have heads: queries, keys and values, before and behind what is done to each head, scores, patterns, and
+    /// what the heads read.
     static func layouts(of network: Network) -> [NodeID: HeadLayout] {
         var layouts: [NodeID: HeadLayout] = [:]
-        func mark(_ node: NodeID, _ layout: HeadLayout) {
-            layouts[node] = layout
-            let source = network.nodes[node.index]
-            if source.operation is Rotary { mark(source.inputs[0], layout) }
-        }
-        for (index, node) in network.nodes.enumerated() {
-            switch node.operation {
-            case let scores as AttentionScores:
-                let heads = scores.heads
-                layouts[NodeID(index)] = HeadLayout(count: heads.heads, width: 1, queryHeads: heads.heads)
-                mark(node.inputs[0], HeadLayout(count: heads.heads, width: heads.headDimension, queryHeads: heads.heads))
-                mark(node.inputs[1], HeadLayout(count: heads.keyHeads, width: heads.headDimension, queryHeads: heads.heads))
-            case let values as AttentionValues:
-                let heads = values.heads
-                layouts[node.inputs[0]] = HeadLayout(count: heads.heads, width: 1, queryHeads: heads.heads)
-                layouts[NodeID(index)] = HeadLayout(count: heads.heads, width: heads.headDimension, queryHeads: heads.heads)
-                mark(node.inputs[1], HeadLayout(count: heads.keyHeads, width: heads.headDimension, queryHeads: heads.heads))
-            default: break
-            }
+        for attention in network.anatomy.blocks.compactMap(\.attention) {
+            let heads = attention.heads
+            let patterns = HeadLayout(count: heads.heads, width: 1, queryHeads: heads.heads)
+            let queries = HeadLayout(count: heads.heads, width: heads.headDimension, queryHeads: heads.heads)
+            let keys = HeadLayout(count: heads.keyHeads, width: heads.headDimension, queryHeads: heads.heads)
+            for node in [attention.scores, attention.pattern] { layouts[node] = patterns }
+            for node in [attention.query.node] + attention.query.steps + [attention.mixed] { layouts[node] = queries }
+            for node in [attention.key, attention.value].flatMap({ [$0.node] + $0.steps }) { layouts[node] = keys }
         }
         return layouts
     }

@@ -24,14 +24,18 @@ package struct PatchSites: Sendable {
         /// The neurons of MLPs and chains, behind the nonlinearity.
         case neurons
 
-        fileprivate var hooks: [String] {
+        /// The nodes of a block that the kind names.
+        fileprivate func nodes(of block: Block) -> [NodeID] {
             switch self {
-            case .resid: ["hook_resid_pre", "hook_resid_mid", "hook_resid_post"]
-            case .attnOut: ["hook_attn_out"]
-            case .mlpOut: ["hook_mlp_out"]
-            case .heads: ["attn.hook_z"]
-            case .q, .k, .v, .pattern: ["attn.hook_\(rawValue)"]
-            case .neurons: ["mlp.hook_post"]
+            case .resid: [block.before, block.middle, block.after].compactMap { $0 }
+            case .attnOut: [block.attention?.written].compactMap { $0 }
+            case .mlpOut: [block.mlp?.written ?? block.experts?.written].compactMap { $0 }
+            case .heads: [block.attention?.mixed].compactMap { $0 }
+            case .q: [block.attention?.query.node].compactMap { $0 }
+            case .k: [block.attention?.key.node].compactMap { $0 }
+            case .v: [block.attention?.value.node].compactMap { $0 }
+            case .pattern: [block.attention?.pattern].compactMap { $0 }
+            case .neurons: [block.mlp?.post].compactMap { $0 }
             }
         }
     }
@@ -64,15 +68,16 @@ package struct PatchSites: Sendable {
                 node: node, site: network.nodes[index].site, neurons: NeuronPlaces(shapes[index]).neurons, heads: layouts[node],
                 hasPositions: isSequential && (shapes[index].count == 3 || layouts[node] != nil))
         }
-        activations = network.nodes.indices.filter { network.nodes[$0].operation is Activation && NodeID($0) != network.output }.map(
-            NodeID.init)
-        layers = network.nodes.indices.filter { !network.nodes[$0].parameters.isEmpty && NodeID($0) != network.output }.map(NodeID.init)
+        let layers = network.anatomy.layers.filter { $0.node != network.output }
+        let activations = layers.filter { $0.kind == .activation }
+        neurons = Set(
+            (activations.isEmpty ? layers.filter { !network.nodes[$0.node.index].parameters.isEmpty } : activations).map(\.node))
+        blocks = network.anatomy.blocks
     }
 
-    /// The outputs of nonlinearities.
-    private let activations: [NodeID]
-    /// The outputs of operations with weights.
-    private let layers: [NodeID]
+    private let blocks: [Block]
+    /// The neurons of a chain: the outputs of its nonlinearities; of its layers with parameters where it has none.
+    private let neurons: Set<NodeID>
 
     /// What is patched where the user names nothing.
     ///
@@ -80,14 +85,14 @@ package struct PatchSites: Sendable {
     /// the neurons behind its nonlinearities: its layers as a whole carry everything.
     package func parts(by places: PatchedPlaces, granularity: Granularity = .auto) throws -> [PatchedPart] {
         guard isSequential else { return try parts([Kind.neurons.rawValue], granularity: granularity, by: places) }
-        let patterns =
-            switch places {
-            case .all: ["blocks.*.attn.hook_z", "blocks.*.hook_mlp_out"]
-            case .position: ["blocks.*.hook_resid_pre", "blocks.*.hook_attn_out", "blocks.*.hook_mlp_out"]
-            }
-        // Models of attention alone have no MLPs.
-        let found = patterns.filter { pattern in entries.contains { GlobPattern(pattern).matches($0.site) } }
-        return try parts(found, granularity: granularity, by: places)
+        let nodes = Set(
+            blocks.flatMap { block in
+                switch places {
+                case .all: Kind.heads.nodes(of: block) + Kind.mlpOut.nodes(of: block)
+                case .position: [block.before] + Kind.attnOut.nodes(of: block) + Kind.mlpOut.nodes(of: block)
+                }
+            })
+        return try chosen(entries.filter { nodes.contains($0.node) }.flatMap { try cut($0, granularity) }, by: places)
     }
 
     /// The parts that `patterns` name, in the network's order.
@@ -106,6 +111,11 @@ package struct PatchSites: Sendable {
                 found += try matches(pattern, granularity)
             }
         }
+        return try chosen(found, by: places)
+    }
+
+    /// Parts that have been found, each once, in the network's order.
+    private func chosen(_ found: [PatchedPart], by places: PatchedPlaces) throws -> [PatchedPart] {
         guard !found.isEmpty else { throw PatchSiteError("--sites leaves no site") }
         try check(found, by: places)
         var seen: Set<String> = []
@@ -172,13 +182,12 @@ package struct PatchSites: Sendable {
 
     private func parts(of kind: Kind, _ granularity: Granularity) throws -> [PatchedPart] {
         if kind == .neurons, !isSequential {
-            let nodes = activations.isEmpty ? layers : activations
-            guard !nodes.isEmpty else { throw PatchSiteError("a single layer has no neurons between input and output") }
-            return try entries.filter { nodes.contains($0.node) }
+            guard !neurons.isEmpty else { throw PatchSiteError("a single layer has no neurons between input and output") }
+            return try entries.filter { neurons.contains($0.node) }
                 .flatMap { try cut($0, granularity == .auto ? .neuron : granularity) }
         }
-        let hooks = kind.hooks
-        let chosen = entries.filter { entry in entry.site.hasPrefix("blocks.") && hooks.contains { entry.site.hasSuffix("." + $0) } }
+        let nodes = Set(blocks.flatMap(kind.nodes))
+        let chosen = entries.filter { nodes.contains($0.node) }
         guard !chosen.isEmpty else {
             throw PatchSiteError("the model has no '\(kind.rawValue)'", nearest: Array(entries.map(\.site).prefix(3)))
         }

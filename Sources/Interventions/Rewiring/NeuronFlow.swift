@@ -37,7 +37,7 @@ package struct NeuronFlow: Sendable {
     /// - Throws: ``RewiringError`` where the order or number of the neurons is fixed by something else.
     package init(from node: NodeID, in network: Network) throws(RewiringError) {
         self.network = network
-        count = try Self.producedNeurons(node, in: network)
+        count = try Self.produced(node, in: network).count
         try addProducer(node)
     }
 
@@ -46,46 +46,38 @@ package struct NeuronFlow: Sendable {
         var current = network.nodes[node.index].inputs.first
         while let id = current {
             let node = network.nodes[id.index]
-            switch node.operation {
-            case is Linear, is Convolution: return id
-            case is Activation, is Identity, is BatchNorm, is LayerNorm, is RMSNorm, is MaxPool, is AveragePool, is AdaptiveAveragePool,
-                is Flatten,
-                is GatedProduct, is Softmax:
-                current = node.inputs.first
-            default: return nil
+            switch node.operation.neurons {
+            case .produces(let weights): return weights.inDimension == nil ? nil : id
+            case .elementwise, .multiplies, .windows, .perChannel, .mixes, .flattens: current = node.inputs.first
+            case .adds, .fixed: return nil
             }
         }
         return nil
     }
 
-    private static func producedNeurons(_ id: NodeID, in network: Network) throws(RewiringError) -> Int {
+    /// The weights of a layer that makes neurons whose order is free, and how many it makes.
+    private static func produced(_ id: NodeID, in network: Network) throws(RewiringError) -> (weights: NeuronWeights, count: Int) {
         let node = network.nodes[id.index]
-        guard let weight = node.parameters.first.map({ network.parameters[$0.index].shape }) else {
-            throw RewiringError(site: node.site, "makes no neurons of its own", found: node.operation.name)
+        guard let shape = node.parameters.first.map({ network.parameters[$0.index].shape }),
+            case .produces(let weights) = node.operation.neurons, weights.inDimension != nil
+        else { throw RewiringError(site: node.site, "makes no neurons of its own", found: node.operation.name) }
+        guard weights.groups == 1 else {
+            throw RewiringError(site: node.site, "its groups fix the order of its channels", found: "\(weights.groups) groups")
         }
-        switch node.operation {
-        case let linear as Linear: return linear.layout == .outIn ? weight[0] : weight[1]
-        case let convolution as Convolution:
-            guard convolution.groups == 1 else {
-                throw RewiringError(site: node.site, "its groups fix the order of its channels", found: "\(convolution.groups) groups")
-            }
-            return weight[0]
-        default: throw RewiringError(site: node.site, "makes no neurons of its own", found: node.operation.name)
-        }
+        return (weights, shape[weights.outDimension])
     }
 
     private mutating func addProducer(_ id: NodeID) throws(RewiringError) {
         guard forms[id] == nil else { return }
         let node = network.nodes[id.index]
-        let neurons = try Self.producedNeurons(id, in: network)
+        let (weights, neurons) = try Self.produced(id, in: network)
         guard neurons == count else {
             throw RewiringError(site: node.site, "joins a layer of another width", expected: "\(count) neurons", found: "\(neurons)")
         }
         producers.append(id)
-        let isTransposed = (node.operation as? Linear)?.layout == .inOut
-        axes.append(Axis(parameter: node.parameters[0], dimension: isTransposed ? 1 : 0, places: 1))
+        axes.append(Axis(parameter: node.parameters[0], dimension: weights.outDimension, places: 1))
         if node.parameters.count > 1 { axes.append(Axis(parameter: node.parameters[1], dimension: 0, places: 1)) }
-        try carry(id, node.operation is Convolution ? .image : .flat)
+        try carry(id, weights.form == .images ? .image : .flat)
     }
 
     /// The neurons lie in the output of `id`: goes on to all that reads it.
@@ -105,32 +97,32 @@ package struct NeuronFlow: Sendable {
         func refused(_ reason: String) -> RewiringError {
             RewiringError(site: network.nodes[source.index].site, reason, found: "\(node.operation.name) '\(node.site)'")
         }
-        switch node.operation {
-        case is Activation, is Identity, is MaxPool, is AveragePool, is AdaptiveAveragePool: carriers.append(id)
-        case is Flatten:
+        switch node.operation.neurons {
+        case .elementwise, .windows: carriers.append(id)
+        case .flattens:
             carriers.append(id)
             try carry(id, form == .image ? .flattened : form)
             return
-        case is BatchNorm:
+        case .perChannel:
             carriers.append(id)
             for parameter in node.parameters { try addAxis(parameter, 0, form, of: node.site) }
-        case is LayerNorm, is RMSNorm, is Softmax:
+        case .mixes:
             guard form != .image else { throw refused("a norm of images fixes its place") }
             mixers.append(id)
             for parameter in node.parameters { try addAxis(parameter, 0, form, of: node.site) }
-        case is GatedProduct:
+        case .multiplies:
             carriers.append(id)
             for input in node.inputs where input != source && forms[input] == nil { try joinProducer(of: input, reader: node.site) }
-        case let linear as Linear:
-            guard form != .image else { throw refused("a linear layer reads images without flattening") }
-            try addAxis(node.parameters[0], linear.layout == .outIn ? 1 : 0, form, of: node.site)
+        case .produces(let weights):
+            guard let dimension = weights.inDimension else { throw refused("its neurons are read in an order that cannot be changed") }
+            switch weights.form {
+            case .rows: guard form != .image else { throw refused("a linear layer reads images without flattening") }
+            case .images: guard form == .image, weights.groups == 1 else { throw refused("its channels are read in groups") }
+            }
+            try addAxis(node.parameters[0], dimension, form, of: node.site)
             return
-        case let convolution as Convolution:
-            guard form == .image, convolution.groups == 1 else { throw refused("its channels are read in groups") }
-            try addAxis(node.parameters[0], 1, form, of: node.site)
-            return
-        case is Sum: throw refused("its neurons are added to the residual stream, which fixes their order")
-        default: throw refused("its neurons are read in an order that cannot be changed")
+        case .adds: throw refused("its neurons are added to the residual stream, which fixes their order")
+        case .fixed: throw refused("its neurons are read in an order that cannot be changed")
         }
         try carry(id, form)
     }
@@ -138,10 +130,10 @@ package struct NeuronFlow: Sendable {
     /// The layer behind the other factor of a product.
     private mutating func joinProducer(of id: NodeID, reader: String) throws(RewiringError) {
         let node = network.nodes[id.index]
-        switch node.operation {
-        case is Linear, is Convolution: try addProducer(id)
-        case is Activation, is Identity, is BatchNorm: if let input = node.inputs.first { try joinProducer(of: input, reader: reader) }
-        default:
+        switch node.operation.neurons {
+        case .produces(let weights) where weights.inDimension != nil: try addProducer(id)
+        case .elementwise, .perChannel: if let input = node.inputs.first { try joinProducer(of: input, reader: reader) }
+        case .produces, .multiplies, .windows, .mixes, .adds, .flattens, .fixed:
             throw RewiringError(
                 site: reader, "multiplies its neurons with what is no layer", found: "\(node.operation.name) '\(node.site)'")
         }

@@ -35,48 +35,51 @@ struct SilencedNeurons {
         for (place, node) in network.nodes.enumerated() where outputs[NodeID(place)] == nil {
             let inputs = node.inputs.compactMap { outputs[$0] }
             guard let input = inputs.first else { continue }
-            if node.operation is Linear || node.operation is Convolution {
-                try read(input, by: node)
-            } else {
+            switch node.operation.neurons {
+            case .produces(let weights): try read(input, by: node, weights)
+            case .elementwise, .multiplies, .windows, .perChannel, .mixes, .adds, .flattens, .fixed:
                 outputs[NodeID(place)] = try output(of: node, inputs)
             }
         }
     }
 
     private func output(of node: Node, _ inputs: [Output]) throws(RewiringError) -> Output {
-        switch node.operation {
-        case is LayerNorm, is RMSNorm, is Softmax:
+        let rule = node.operation.neurons
+        switch rule {
+        case .mixes:
             throw RewiringError(
                 site: node.site, "looks at all neurons at once: removing some changes the others", found: node.operation.name)
-        case is GatedProduct:
+        case .multiplies:
             // Nothing times anything is nothing.
             for case .constants(let factor) in inputs where !says(factor) { return .constants(.zeros([count])) }
             guard inputs.count == 2, case .constants(let a) = inputs[0], case .constants(let b) = inputs[1], a.count == b.count else {
                 return .varying
             }
             return .constants(Tensor(shape: a.shape, zip(a.elements, b.elements).map { $0 * $1 }))
-        default: break
+        case .produces, .elementwise, .windows, .perChannel, .adds, .flattens, .fixed: break
         }
         guard case .constants(let constants) = inputs[0] else { return .varying }
-        switch node.operation {
-        case let activation as Activation:
-            let target = Tensor(uninitialized: constants.shape)
-            activation.function.apply(to: constants, into: target, team: team)
-            return .constants(target)
-        case let norm as BatchNorm:
+        switch rule {
+        case .elementwise: return .constants(made(by: node.operation, of: constants, [], scratch: 0))
+        case .perChannel:
             let parameters = node.parameters.map { network.values[$0] }
             let channels = parameters[0].count
-            let target = Tensor(uninitialized: [1, channels])
-            norm.forward(
-                ForwardPass(
-                    inputs: [spread(constants, to: channels).reshaped([1, channels])], parameters: parameters, output: target,
-                    scratch: Tensor(uninitialized: [2 * channels]), team: team))
-            return .constants(target.reshaped([channels]))
-        case let pool as AveragePool where !pool.keepsConstants && says(constants):
+            let input = spread(constants, to: channels).reshaped([1, channels])
+            return .constants(made(by: node.operation, of: input, parameters, scratch: 2 * channels).reshaped([channels]))
+        case .windows(keepsConstants: false) where says(constants):
             throw RewiringError(
                 site: node.site, "averages what switched-off neurons say with zeros around the image: removing them changes the function")
-        default: return .constants(constants)
+        case .produces, .multiplies, .windows, .mixes, .adds, .flattens, .fixed: return .constants(constants)
         }
+    }
+
+    /// What an operation that keeps the shape makes of numbers.
+    private func made(by operation: any Networks.Operation, of input: Tensor, _ parameters: [Tensor], scratch: Int) -> Tensor {
+        let output = Tensor(uninitialized: input.shape)
+        operation.forward(
+            ForwardPass(
+                inputs: [input], parameters: parameters, output: output, scratch: Tensor(uninitialized: [scratch]), team: team))
+        return output
     }
 
     /// Whether any of the neurons is not 0.
@@ -94,31 +97,25 @@ struct SilencedNeurons {
         return Tensor(shape: [length], constants.elements.flatMap { [Float](repeating: $0, count: repeats) })
     }
 
-    private mutating func read(_ input: Output, by node: Node) throws(RewiringError) {
-        guard case .constants(let constants) = input else {
+    private mutating func read(_ output: Output, by node: Node, _ weights: NeuronWeights) throws(RewiringError) {
+        guard case .constants(let constants) = output else {
             throw RewiringError(
                 site: node.site,
                 "reads neurons whose other factor is switched off to a number that is not 0: removing them changes the function")
         }
-        guard says(constants) else { return }
+        guard says(constants), let inDimension = weights.inDimension else { return }
+        guard !weights.padsWithZeros else {
+            throw RewiringError(
+                site: node.site,
+                "pads with zeros what switched-off neurons say, so that it differs at the border: removing them changes the function")
+        }
         let weight = network.values[node.parameters[0]]
         let shape = weight.shape
-        // The strides of an out-neuron, an in-neuron, and an element of a kernel.
-        let (out, input, kernel): (Int, Int, Int)
-        let strides: (out: Int, input: Int)
-        if let convolution = node.operation as? Convolution {
-            guard convolution.padding == (0, 0) else {
-                throw RewiringError(
-                    site: node.site,
-                    "pads with zeros what switched-off neurons say, so that it differs at the border: removing them changes the function")
-            }
-            (out, input, kernel) = (shape[0], shape[1], shape[2...].reduce(1, *))
-            strides = (input * kernel, kernel)
-        } else {
-            let isTransposed = (node.operation as? Linear)?.layout == .inOut
-            (out, input, kernel) = isTransposed ? (shape[1], shape[0], 1) : (shape[0], shape[1], 1)
-            strides = isTransposed ? (1, out) : (input, 1)
-        }
+        let (out, input) = (shape[weights.outDimension], shape[inDimension])
+        // The elements of a kernel lie behind both.
+        let kernel = shape[2...].reduce(1, *)
+        func stride(_ dimension: Int) -> Int { shape[(dimension + 1)...].reduce(1, *) }
+        let strides = (out: stride(weights.outDimension), input: stride(inDimension))
         guard node.parameters.count > 1, network.readers(of: node.parameters[1]).count == 1 else {
             throw RewiringError(
                 site: node.site, "has no bias of its own for what switched-off neurons say: removing them changes the function")
@@ -126,12 +123,12 @@ struct SilencedNeurons {
         let places = input / count
         let numbers = spread(constants, to: input).elements
         var sums = [Double](repeating: 0, count: out)
-        weight.withElements { weights in
+        weight.withElements { elements in
             for row in 0..<out {
                 for neuron in removed {
                     for place in neuron * places..<(neuron + 1) * places where numbers[place] != 0 {
                         let first = row * strides.out + place * strides.input
-                        let sum = (first..<first + kernel).reduce(0.0) { $0 + Double(weights[$1]) }
+                        let sum = (first..<first + kernel).reduce(0.0) { $0 + Double(elements[$1]) }
                         sums[row] += sum * Double(numbers[place])
                     }
                 }

@@ -110,11 +110,12 @@ extension CircuitCommand {
 }
 
 extension EdgeGraph {
-    /// For keys and values that several heads share the heads, by the node's name.
+    /// For nodes that do not write as themselves what they write, by the node's name: for keys and values that several heads share the heads, for
+    /// heads that a norm takes together the attention.
     fileprivate var sharedHeads: [String: [String]] {
         readers.reduce(into: [:]) { found, reader in
-            guard reader.writes.count > 1 else { return }
-            found[EdgePicture.node(reader.name)] = reader.writes.map { sources[$0].name }
+            let (node, written) = (EdgePicture.node(reader.name), reader.writes.map { sources[$0].name })
+            if !written.isEmpty, written != [node] { found[node] = written }
         }
     }
 }

@@ -13,6 +13,12 @@ package struct Activation: LayerOperation {
     package var worksInPlace: Bool { true }
     package var overwritesGradients: Bool { true }
 
+    package var neurons: NeuronRule { .elementwise }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        RestrictedOperation(operation: self, parameters: parameters, reading: .same)
+    }
+
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] { inputs[0] }
 
     package func forward(_ pass: ForwardPass) { function.apply(to: pass.inputs[0], into: pass.output, team: pass.team) }

@@ -13,6 +13,12 @@ package struct AdaptiveAveragePool: LayerOperation {
     package var name: String { "adaptive average pool" }
     package var gradientReading: GradientReading { [] }
 
+    package var neurons: NeuronRule { .windows(keepsConstants: true) }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        RestrictedOperation(operation: self, parameters: parameters, reading: .same)
+    }
+
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (samples, channels, size) = try ShapeProblem.images(inputs[0])
         let pooled = (output.0 ?? size.0, output.1 ?? size.1)

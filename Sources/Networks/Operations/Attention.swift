@@ -10,13 +10,26 @@ package struct Attention: Operation {
     package let mask: AttentionMask
 
     package init(heads: Int, keyHeads: Int, headDimension: Int, scale: Float, mask: AttentionMask) {
-        self.heads = AttentionHeads(heads: heads, keyHeads: keyHeads, headDimension: headDimension)
+        self.init(heads: AttentionHeads(heads: heads, keyHeads: keyHeads, headDimension: headDimension), scale: scale, mask: mask)
+    }
+
+    private init(heads: AttentionHeads, scale: Float, mask: AttentionMask) {
+        self.heads = heads
         self.scale = scale
         self.mask = mask
     }
 
     package var name: String { "attention" }
     package var gradientReading: GradientReading { .inputs }
+
+    package var neurons: NeuronRule { .fixed }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        guard let part = AttentionHeads.whole(neurons, headDimension: heads.headDimension).flatMap(heads.part) else { return nil }
+        return RestrictedOperation(
+            operation: Attention(heads: part.heads, scale: scale, mask: mask), parameters: parameters,
+            reading: .each([part.queries, part.keys, part.keys]))
+    }
 
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         try heads.check(queries: inputs[0], keys: [inputs[1], inputs[2]])

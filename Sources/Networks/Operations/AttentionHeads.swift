@@ -8,6 +8,42 @@ package struct AttentionHeads: Sendable, Hashable {
     package let keyHeads: Int
     package let headDimension: Int
 
+    /// The heads whose vectors, `headDimension` elements each, the neurons are; nil where they are not whole heads.
+    static func whole(_ neurons: [Int], headDimension: Int) -> [Int]? {
+        guard headDimension > 0, neurons.count % headDimension == 0 else { return nil }
+        let heads = stride(from: 0, to: neurons.count, by: headDimension).map { neurons[$0] / headDimension }
+        let wanted = heads.flatMap { Array($0 * headDimension..<($0 + 1) * headDimension) }
+        return wanted == neurons ? heads : nil
+    }
+
+    /// The elements of heads in rows of heads side by side.
+    private func elements(of heads: [Int]) -> [Int] { heads.flatMap { Array($0 * headDimension..<($0 + 1) * headDimension) } }
+
+    /// Some of the heads alone.
+    struct Part {
+        let heads: AttentionHeads
+        /// Their elements in queries, and in keys and values.
+        let queries: [Int]
+        let keys: [Int]
+    }
+
+    /// The heads of these numbers with the key heads that they share; nil where they do not share them evenly.
+    func part(_ chosen: [Int]) -> Part? {
+        let group = max(1, heads / max(1, keyHeads))
+        var members: [(key: Int, count: Int)] = []
+        for head in chosen {
+            if let last = members.last, last.key == head / group {
+                members[members.count - 1].count += 1
+            } else {
+                members.append((head / group, 1))
+            }
+        }
+        guard let first = members.first, members.allSatisfy({ $0.count == first.count }) else { return nil }
+        return Part(
+            heads: AttentionHeads(heads: chosen.count, keyHeads: members.count, headDimension: headDimension),
+            queries: elements(of: chosen), keys: elements(of: members.map(\.key)))
+    }
+
     /// The length of a row of queries.
     ///
     /// - Throws: ``ShapeProblem`` where the numbers make no heads.

@@ -17,6 +17,17 @@ package struct AttentionScores: Operation {
     package var name: String { "attention scores" }
     package var gradientReading: GradientReading { .inputs }
 
+    package var neurons: NeuronRule { .fixed }
+
+    /// The neurons are heads.
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        guard let part = heads.part(neurons) else { return nil }
+        return RestrictedOperation(
+            operation: AttentionScores(
+                heads: part.heads.heads, keyHeads: part.heads.keyHeads, headDimension: part.heads.headDimension, scale: scale, mask: mask),
+            parameters: parameters, reading: .each([part.queries, part.keys]))
+    }
+
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         try heads.check(queries: inputs[0], keys: [inputs[1]])
         try mask.check()
@@ -52,6 +63,18 @@ package struct AttentionValues: Operation {
 
     package var name: String { "attention values" }
     package var gradientReading: GradientReading { .inputs }
+
+    package var neurons: NeuronRule { .fixed }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        guard let chosen = AttentionHeads.whole(neurons, headDimension: heads.headDimension), let part = heads.part(chosen) else {
+            return nil
+        }
+        return RestrictedOperation(
+            operation: AttentionValues(
+                heads: part.heads.heads, keyHeads: part.heads.keyHeads, headDimension: part.heads.headDimension),
+            parameters: parameters, reading: .each([chosen, part.keys]))
+    }
 
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (pattern, values) = (inputs[0], inputs[1])

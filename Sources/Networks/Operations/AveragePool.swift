@@ -24,11 +24,17 @@ package struct AveragePool: LayerOperation {
         self.paddingCounts = paddingCounts
     }
 
-    /// Whether an image of one number stays that: no zeros come into the means.
-    package var keepsConstants: Bool { windows.padding == (0, 0) || paddingCounts != .counted }
-
     package var name: String { "average pool" }
     package var gradientReading: GradientReading { [] }
+
+    package var neurons: NeuronRule { .windows(keepsConstants: keepsConstants) }
+
+    /// Whether an image of one number stays that: no zeros come into the means.
+    private var keepsConstants: Bool { windows.padding == (0, 0) || paddingCounts != .counted }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        RestrictedOperation(operation: self, parameters: parameters, reading: .same)
+    }
 
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (samples, channels, size) = try ShapeProblem.images(inputs[0])

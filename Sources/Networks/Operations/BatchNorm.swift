@@ -19,6 +19,12 @@ package struct BatchNorm: LayerOperation {
     package var name: String { "batch norm" }
     package var gradientReading: GradientReading { .inputs }
 
+    package var neurons: NeuronRule { .perChannel }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        RestrictedOperation(operation: self, parameters: parameters.map { WeightSlices.entries(neurons, of: $0) }, reading: .same)
+    }
+
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         guard inputs[0].count == 2 || inputs[0].count == 4 else {
             throw ShapeProblem(

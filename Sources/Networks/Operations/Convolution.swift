@@ -63,6 +63,16 @@ package struct Convolution: LayerOperation {
         (try? sizes(input: input, weight: parameters[0].shape)).map(LayerRule.convolution)
     }
 
+    package var neurons: NeuronRule {
+        .produces(
+            NeuronWeights(outDimension: 0, inDimension: 1, form: .images, groups: groups, padsWithZeros: padding != (0, 0)))
+    }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        guard groups == 1 else { return nil }
+        return RestrictedOperation(operation: self, parameters: parameters.map { WeightSlices.entries(neurons, of: $0) }, reading: .all)
+    }
+
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let shape = try sizes(input: inputs[0], weight: parameters[0])
         if parameters.count > 1, parameters[1] != [shape.filters] {

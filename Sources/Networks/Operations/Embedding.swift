@@ -19,6 +19,13 @@ package struct Embedding: Operation {
     package var name: String { "embedding" }
     package var gradientReading: GradientReading { [] }
 
+    package var neurons: NeuronRule { .produces(NeuronWeights(outDimension: layout == .rows ? 1 : 0, inDimension: nil, form: .rows)) }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        let table = layout == .rows ? WeightSlices.columns(neurons, of: parameters[0]) : WeightSlices.entries(neurons, of: parameters[0])
+        return RestrictedOperation(operation: self, parameters: [table], reading: .all)
+    }
+
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (samples, length) = try tokens(of: batch)
         return [samples, length, TableRows.sizes(parameters[0], layout).width]
@@ -50,6 +57,13 @@ package struct PositionEmbedding: Operation {
 
     package var name: String { "position embedding" }
     package var gradientReading: GradientReading { [] }
+
+    package var neurons: NeuronRule { .produces(NeuronWeights(outDimension: layout == .rows ? 1 : 0, inDimension: nil, form: .rows)) }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        let table = layout == .rows ? WeightSlices.columns(neurons, of: parameters[0]) : WeightSlices.entries(neurons, of: parameters[0])
+        return RestrictedOperation(operation: self, parameters: [table], reading: .all)
+    }
 
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (samples, length) = try tokens(of: batch)

@@ -8,6 +8,13 @@ package struct Flatten: LayerOperation {
     package var worksInPlace: Bool { true }
     package var overwritesGradients: Bool { true }
 
+    package var neurons: NeuronRule { .flattens }
+
+    /// The neurons are all places of some channels.
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        RestrictedOperation(operation: self, parameters: parameters, reading: .same)
+    }
+
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         guard inputs[0].count >= 2 else {
             throw ShapeProblem("there is nothing to flatten", expected: "samples of at least one dimension", found: words(inputs[0]))

@@ -7,6 +7,12 @@ package struct GatedProduct: Operation {
     package var gradientReading: GradientReading { .inputs }
     package var worksInPlace: Bool { true }
 
+    package var neurons: NeuronRule { .multiplies }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        RestrictedOperation(operation: self, parameters: parameters, reading: .same)
+    }
+
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         guard inputs[0] == inputs[1] else {
             throw ShapeProblem("factors of different shapes", expected: words(inputs[0]), found: words(inputs[1]))

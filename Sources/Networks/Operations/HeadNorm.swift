@@ -21,6 +21,13 @@ package struct HeadNorm: Operation {
     package var gradientReading: GradientReading { .inputs }
     package var worksInPlace: Bool { true }
 
+    package var neurons: NeuronRule { .fixed }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        guard AttentionHeads.whole(neurons, headDimension: headDimension) != nil else { return nil }
+        return RestrictedOperation(operation: self, parameters: parameters, reading: .same)
+    }
+
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let input = inputs[0]
         guard headDimension > 0, let width = input.last, width % headDimension == 0 else {

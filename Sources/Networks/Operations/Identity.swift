@@ -7,6 +7,12 @@ package struct Identity: LayerOperation {
     package var gradientReading: GradientReading { [] }
     package var worksInPlace: Bool { true }
 
+    package var neurons: NeuronRule { .elementwise }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        RestrictedOperation(operation: self, parameters: parameters, reading: .same)
+    }
+
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] { inputs[0] }
 
     package func forward(_ pass: ForwardPass) { pass.output.copy(from: pass.inputs[0]) }

@@ -1,7 +1,13 @@
+import Tensors
+
 /// The numbers that the network is given. The executor copies them; there is nothing to compute.
 package struct InputOperation: Operation {
     package init() {}
     package var name: String { "input" }
+
+    package var neurons: NeuronRule { .fixed }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         guard case .values(let shape) = batch else {

@@ -12,6 +12,10 @@ package struct LayerNorm: LayerOperation {
     package var gradientReading: GradientReading { .inputs }
     package var worksInPlace: Bool { true }
 
+    package var neurons: NeuronRule { .mixes }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
+
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         try checkWidth(of: inputs[0], parameters)
         return inputs[0]
@@ -57,6 +61,10 @@ package struct RMSNorm: Operation {
     package var name: String { "rms norm" }
     package var gradientReading: GradientReading { .inputs }
     package var worksInPlace: Bool { true }
+
+    package var neurons: NeuronRule { .mixes }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         try checkWidth(of: inputs[0], parameters)

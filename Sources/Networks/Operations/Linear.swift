@@ -29,6 +29,16 @@ package struct Linear: LayerOperation {
 
     package func rule(input: [Int], parameters: [Tensor]) -> LayerRule? { layout == .outIn && input.count == 2 ? .linear : nil }
 
+    package var neurons: NeuronRule {
+        .produces(NeuronWeights(outDimension: layout == .outIn ? 0 : 1, inDimension: layout == .outIn ? 1 : 0, form: .rows))
+    }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        let weight = WeightSlices.rows(neurons, of: parameters[0], along: layout == .outIn ? 0 : 1)
+        let bias = parameters.dropFirst().map { WeightSlices.entries(neurons, of: $0) }
+        return RestrictedOperation(operation: Linear(), parameters: [weight] + bias, reading: .all)
+    }
+
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (input, output) = sizes(parameters[0])
         guard inputs[0].count >= 2, inputs[0].last == input else {

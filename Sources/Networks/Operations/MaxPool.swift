@@ -21,6 +21,12 @@ package struct MaxPool: LayerOperation {
     package var gradientReading: GradientReading { .inputs }
     package var overwritesGradients: Bool { true }
 
+    package var neurons: NeuronRule { .windows(keepsConstants: true) }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        RestrictedOperation(operation: self, parameters: parameters, reading: .same)
+    }
+
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let (samples, channels, size) = try ShapeProblem.images(inputs[0])
         let (rows, columns) = try windows.poolAxes(over: size)

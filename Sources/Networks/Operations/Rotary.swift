@@ -28,6 +28,13 @@ package struct Rotary: Operation {
 
     private var rotation: Rotation { Rotation(headDimension: headDimension, rotated: rotated, pairing: pairing) }
 
+    package var neurons: NeuronRule { .fixed }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        guard AttentionHeads.whole(neurons, headDimension: headDimension) != nil else { return nil }
+        return RestrictedOperation(operation: self, parameters: parameters, reading: .same)
+    }
+
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let input = inputs[0]
         guard rotated >= 0, rotated % 2 == 0, rotated <= headDimension, rotated / 2 == frequencies.count else {

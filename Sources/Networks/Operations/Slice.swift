@@ -22,6 +22,15 @@ package struct Slice: Operation {
     /// The place in the input of an element of the output.
     package func input(of element: Int) -> Int { start + element / length * stride + element % length }
 
+    package var neurons: NeuronRule { .fixed }
+
+    /// Neurons that follow each other in the input.
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        let places = neurons.map(input)
+        guard let first = places.first, zip(places, places.dropFirst()).allSatisfy({ $1 == $0 + 1 }) else { return nil }
+        return RestrictedOperation(operation: Slice(start: first, length: places.count), parameters: parameters, reading: .all)
+    }
+
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let width = inputs[0].last ?? 1
         let end = start + (blocks - 1) * stride + length

@@ -7,6 +7,10 @@ package struct Softmax: LayerOperation {
     package var gradientReading: GradientReading { .output }
     package var worksInPlace: Bool { true }
 
+    package var neurons: NeuronRule { .mixes }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
+
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] { inputs[0] }
 
     package func forward(_ pass: ForwardPass) { RowSoftmax.apply(to: pass.inputs[0], into: pass.output, team: pass.team) }

@@ -7,6 +7,12 @@ package struct Sum: Operation {
     package var gradientReading: GradientReading { [] }
     package var worksInPlace: Bool { true }
 
+    package var neurons: NeuronRule { .adds }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        RestrictedOperation(operation: self, parameters: parameters, reading: .same)
+    }
+
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
         let first = inputs[0]
         if let other = inputs.first(where: { $0 != first }) {

@@ -1,50 +1,6 @@
 import Networks
 import Tensors
 
-/// Parts of layers' weights as weights of their own, so that a part of a layer is computed by the layer's own operation.
-enum WeightSlices {
-    /// The entries `rows` of the first dimension: filters, biases, rows of a matrix [out, in].
-    static func entries(_ rows: [Int], of tensor: Tensor) -> Tensor {
-        let length = tensor.shape.first ?? 1
-        let step = length == 0 ? 0 : tensor.count / length
-        let part = Tensor(uninitialized: [rows.count] + tensor.shape.dropFirst())
-        tensor.withElements { source in
-            part.withMutableElements { target in
-                for (place, row) in rows.enumerated() {
-                    for inner in 0..<step { target[place * step + inner] = source[row * step + inner] }
-                }
-            }
-        }
-        return part
-    }
-
-    /// The entries `columns` of the last dimension of a matrix.
-    private static func columns(_ columns: [Int], of matrix: Tensor, transposed: Bool) -> Tensor {
-        let (rows, width) = (matrix.rows, matrix.width)
-        let part = Tensor(uninitialized: transposed ? [columns.count, rows] : [rows, columns.count])
-        matrix.withElements { source in
-            part.withMutableElements { target in
-                for row in 0..<rows {
-                    for (place, column) in columns.enumerated() {
-                        target[transposed ? place * rows + row : row * columns.count + place] = source[row * width + column]
-                    }
-                }
-            }
-        }
-        return part
-    }
-
-    /// A linear layer's out-neurons `rows` as [rows, in].
-    static func outputs(_ rows: [Int], of weight: Tensor, _ layout: Linear.Layout) -> Tensor {
-        layout == .outIn ? entries(rows, of: weight) : columns(rows, of: weight, transposed: true)
-    }
-
-    /// A linear layer's in-neurons `columns` as [columns, out].
-    static func inputs(_ columns: [Int], of weight: Tensor, _ layout: Linear.Layout) -> Tensor {
-        layout == .inOut ? entries(columns, of: weight) : Self.columns(columns, of: weight, transposed: true)
-    }
-}
-
 /// Channels of outputs: the last dimension, of images the second.
 enum Channels {
     /// The output's shape with another number of channels, and of samples.
