@@ -7,14 +7,15 @@ import Glibc
 /// writes into the folder removes it. SIGINT, SIGTERM and SIGHUP remove it at once.
 package final class Temporary {
     package let path: String
-    private let lock: Int32
+    private var lock: Int32
     private var numbers: [Int32] = []
 
     private static let prefix = ".modinspect."
     /// How the name of a directory begins that is kept aside while another one takes its place.
     private static let asidePrefix = prefix + "old."
 
-    private init(_ path: String, lock: Int32) {
+    /// What is made under the name later is removed by a signal from the first moment on.
+    private init(_ path: String, lock: Int32 = -1) {
         self.path = path
         self.lock = lock
         keep(path)
@@ -27,7 +28,7 @@ package final class Temporary {
 
     deinit {
         for number in numbers { cprocess_forget(number) }
-        close(lock)
+        if lock >= 0 { close(lock) }
     }
 
     /// Says that a file in the temporary directory will be written, so that signals remove it too.
@@ -35,30 +36,34 @@ package final class Temporary {
 
     /// Makes a hidden file, whose descriptor is the caller's to close.
     static func file(in folder: String) throws(AtomicFile.Failure) -> (temporary: Temporary, descriptor: Int32) {
-        try make(in: folder) { template in mkstemp(&template) }
+        try make(in: folder) { open($0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600) }
     }
 
     /// Makes a hidden directory.
     package static func directory(in folder: String) throws(AtomicFile.Failure) -> Temporary {
-        let (temporary, descriptor) = try make(in: folder) { template in
-            mkdtemp(&template) == nil ? -1 : open(template, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let (temporary, descriptor) = try make(in: folder) { path in
+            mkdir(path, 0o700) != 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         }
         close(descriptor)
         return temporary
     }
 
     private static func make(
-        in folder: String, _ create: (inout [CChar]) -> Int32
+        in folder: String, _ create: (String) -> Int32
     ) throws(AtomicFile.Failure) -> (temporary: Temporary, descriptor: Int32) {
         for _ in 0..<attempts {
-            var template = Array((folder + "/" + prefix + "XXXXXX").utf8CString)
-            let descriptor = create(&template)
+            let path = folder + "/" + prefix + String((0..<6).map { _ in letters.randomElement() ?? "a" })
+            let temporary = Temporary(path)
+            let descriptor = create(path)
+            if descriptor < 0, errno == EEXIST { continue }
             guard descriptor >= 0 else { throw AtomicFile.Failure(what: "write", code: errno) }
-            let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
             let lock = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
             let isTaken = flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK
             // Before it was locked another process may have taken it for a leftover: then it is gone, and another one is made.
-            if !isTaken, isAt(path, descriptor) { return (Temporary(path, lock: lock), descriptor) }
+            if !isTaken, isAt(path, descriptor) {
+                temporary.lock = lock
+                return (temporary, descriptor)
+            }
             close(lock)
             close(descriptor)
         }
@@ -78,6 +83,7 @@ package final class Temporary {
     }
 
     private static let attempts = 100
+    private static let letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
     /// The path of an open file. Without /proc there is none.
     static func descriptorPath(_ descriptor: Int32) -> String { "/proc/self/fd/\(descriptor)" }

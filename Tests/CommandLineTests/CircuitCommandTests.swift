@@ -164,10 +164,10 @@ import Testing
     @Test func circuitsAreComparedByTheirParts() throws {
         let (hand, masks) = (Fixtures.path("circuits/hand.jsonl"), Fixtures.path("circuits/masks.npz"))
         let rows = try BuiltCommand.run("circuit", "--compare", hand, masks, "--format", "tsv").rows
-        #expect(rows[0] == ["a", "b", "kept_a", "kept_b", "shared", "union", "overlap"])
-        #expect(rows[1] == [hand + ":0", hand + ":1", "4", "2", "1", "5", "0.2"])
-        #expect(rows[2] == [hand + ":0", masks + ":0", "4", "3", "3", "4", "0.75"])
-        #expect(rows[6] == [masks + ":0", masks + ":7", "3", "5", "1", "7", TextOf.seventh])
+        #expect(rows[0] == ["a", "b", "kept_a", "kept_b", "shared", "union", "overlap", "status"])
+        #expect(rows[1] == [hand + ":0", hand + ":1", "4", "2", "1", "5", "0.2", "ok"])
+        #expect(rows[2] == [hand + ":0", masks + ":0", "4", "3", "3", "4", "0.75", "ok"])
+        #expect(rows[6] == [masks + ":0", masks + ":7", "3", "5", "1", "7", TextOf.seventh, "ok"])
         #expect(rows.count == 7)
         let json = try BuiltCommand.run("circuit", "--compare", hand, "--format", "json")
         let document = try #require(try JSONSerialization.jsonObject(with: json.output) as? [String: Any])
@@ -188,7 +188,7 @@ import Testing
     /// Whoever writes without end is stopped by what the first bytes are: no file of any kind begins so.
     @Test(arguments: [
         ["info", "-"], ["ablate", "models/mnist-mlp.pt", "--clusters", "-", "--data", "models/mnist-mlp.npz"],
-        ["circuit", "--compare", "-"], ["eval", "models/mnist-mlp.pt", "--data", "-"],
+        ["circuit", "--compare", "-"], ["eval", "models/mnist-mlp.pt", "--data", "-", "--quiet"],
     ])
     func endlessInputIsRefusedByItsBeginning(_ arguments: [String]) throws {
         let resolved = arguments.map { $0.hasPrefix("models/") ? Fixtures.path($0) : $0 }
@@ -215,7 +215,7 @@ import Testing
     @Test func edgesAreComparedByTheirEnds() throws {
         let edges = Fixtures.path("circuits/edges.json")
         let rows = try BuiltCommand.run("circuit", "--compare", edges, "--format", "tsv").rows
-        #expect(rows[1] == [edges + ":0", edges + ":1", "2", "2", "1", "3", "\(1.0 / 3)"])
+        #expect(rows[1] == [edges + ":0", edges + ":1", "2", "2", "1", "3", "\(1.0 / 3)", "ok"])
         let mixed = try BuiltCommand.run("circuit", "--compare", edges, Fixtures.path("circuits/masks.npz"))
         #expect(mixed.status == 1 || mixed.status == 64)
         #expect(mixed.errors.contains("holds circuits of another kind, expected edges"), "\(mixed.errors)")

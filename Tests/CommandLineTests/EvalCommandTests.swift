@@ -27,8 +27,8 @@ import Testing
 
     @Test func everyFormatSaysTheSame() throws {
         let rows = try HandWorkedModel.shell(Self.run + "--format tsv").rows
-        #expect(rows.map(\.count) == [7, 7, 7, 7, 7])
-        #expect(rows[0] == ["checkpoint", "label", "count", "correct", "accuracy", "loss", "perplexity"])
+        #expect(rows.map(\.count) == [8, 8, 8, 8, 8])
+        #expect(rows[0] == ["checkpoint", "label", "count", "correct", "accuracy", "loss", "perplexity", "status"])
         #expect(rows[1].prefix(5) == ["m.safetensors", "all", "3", "3", "1"] && rows[1][6] == "nan")
         let lines = try HandWorkedModel.shell("$M eval m.safetensors m.safetensors --data x --labels y --quiet --format jsonl").text.split(
             separator: "\n")
@@ -73,7 +73,8 @@ import Testing
     @Test func logitsNeedNoLabels() throws {
         let result = try HandWorkedModel.shell("$M eval m.safetensors --data x --logits l.npy --format tsv --quiet; wc -c < l.npy")
         #expect(
-            result.status == 0 && result.rows[1] == ["m.safetensors", "all", "0", "0", "nan", "nan", "nan"] && result.rows[2] == ["164"])
+            result.status == 0 && result.rows[1] == ["m.safetensors", "all", "0", "0", "nan", "nan", "nan", "ok"]
+                && result.rows[2] == ["164"])
     }
 
     @Test(arguments: [
@@ -109,7 +110,7 @@ import Testing
         ),
         ("--data modadd:5", 1, "modinspect: m.safetensors: modadd:5: the model reads numbers, expected samples of 3, found token ids"),
         ("--data t.txt", 1, "modinspect: t.txt: text needs a tokenizer, and the checkpoint has no tokenizer.json"),
-        ("missing --data x --labels y -o o", 1, "modinspect: missing: no such file or directory"),
+        ("missing --data x --labels y -o o", 1, "modinspect: missing: no such file or directory\nmodinspect: 1 of 2 checkpoints failed"),
     ])
     func oneLineSaysWhatIsWrong(options: String, status: Int, line: String) throws {
         let files = ["y3": IDXFile.bytes(shape: [3], values: [0, 1, 3] as [UInt8]), "t.txt": Data("text".utf8)]
@@ -139,7 +140,12 @@ import Testing
 
     @Test func aBadCheckpointIsReportedAndTheOthersAreDone() throws {
         let result = try HandWorkedModel.shell("$M eval m.safetensors missing m.safetensors --data x --labels y --quiet --format tsv")
-        #expect(result.status == 1 && result.rows.count == 9 && result.errors == "modinspect: missing: no such file or directory\n")
+        #expect(
+            result.status == 1
+                && result.rows.map { $0.last } == ["status"] + Array(repeating: "ok", count: 4) + ["failed"]
+                    + Array(repeating: "ok", count: 4)
+        )
+        #expect(result.errors == "modinspect: missing: no such file or directory\nmodinspect: 1 of 3 checkpoints failed\n")
     }
 
     @Test func aClosedPipeIsSuccess() throws {

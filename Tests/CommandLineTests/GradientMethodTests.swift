@@ -82,7 +82,7 @@ import Testing
         ("score", "--clusters c --data x", "--data requires --method gradient"),
         ("cluster", "--method gradient --data - --labels -", "standard input can be read only once"),
         ("cluster", "--method contiguous --no-align", "--no-align requires --method bsgc or --method gradient"),
-        ("compare m", "--method gradient", "--method gradient is for cluster and score"),
+        ("compare", "m --method gradient", "--method gradient is for cluster and score"),
     ])
     func wrongUsageIsStatus64(command: String, options: String, message: String) throws {
         let result = try BuiltCommand.shell("$M \(command) m " + options)

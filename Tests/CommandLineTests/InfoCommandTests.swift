@@ -23,7 +23,7 @@ import Testing
     @Test func weightsThatAreNotFiniteAreCountedAndSaid() throws {
         let result = try BuiltCommand.run("info", Fixtures.path("nan.npz"), Fixtures.path("infinite.safetensors"), "--format", "tsv")
         #expect(result.status == 0)
-        #expect(result.rows.filter { $0[1] == "spoilt" }.map { $0.suffix(2) } == [["1", "0"], ["0", "1"]])
+        #expect(result.rows.filter { $0[1] == "spoilt" }.map { $0.suffix(3) } == [["1", "0", "ok"], ["0", "1", "ok"]])
         #expect(result.errors.contains("nan.npz: tensor 'spoilt': 1 NaN and 0 infinite among its weights"))
     }
 

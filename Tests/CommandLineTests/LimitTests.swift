@@ -10,7 +10,7 @@ struct LimitTests {
     }
 
     @Test func memoryThatIsNotToBeHadIsOneLine() throws {
-        let result = try BuiltCommand.shell("ulimit -v 300000; exec \"$M\" init mlp:5000-5000-5000 -o /dev/null")
+        let result = try BuiltCommand.shell("ulimit -v 300000; exec \"$M\" init mlp:20000-20000-10 -o - > /dev/null")
         #expect(result.status == 1)
         #expect(result.errors.hasPrefix("modinspect: ") && result.errors.contains("memory"))
         #expect(result.errors.split(separator: "\n").count == 1)

@@ -91,6 +91,8 @@ import Testing
             for input in all where input.command == output.command && !input.isOutput {
                 // Circuits of weights have no clusters.
                 if output.option == "--masks", input.option == "--clusters" { continue }
+                // A list of checkpoints has no place for the logits of one.
+                if output.option == "--logits", input.option == "--files-from" { continue }
                 // One way to name the same file for each pair, all of them in turn.
                 let way = ["same", "link", "hard", "dots"][pairs % 4]
                 pairs += 1

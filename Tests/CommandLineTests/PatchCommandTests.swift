@@ -150,7 +150,7 @@ import Testing
             "site 'fc4' is the model's output, behind which nothing is left to run"
         ),
         ("MLP.pt --data pairs.json", "the model reads numbers"),
-        ("MODEL/gpt2 --data pairs.json --context 4", "pairs.json: --context: does not apply to prompt pairs"),
+        ("MODEL/gpt2 --data pairs.json --context 4", "pairs.json: --context does not apply to prompt pairs"),
     ])
     func whatDoesNotFitIsOneLine(arguments: String, message: String) throws {
         let result = try Self.patch(

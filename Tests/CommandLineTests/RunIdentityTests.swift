@@ -71,7 +71,7 @@ import Testing
         "--no-sha256": nil, "--threads": "2", "--output": "other.tar", "--force": nil, "--progress": nil,
     ]
     /// What says where the state is, or is not for runs.
-    private static let others: Set = ["--state", "--resume", "--quiet", "--version", "--help", "-h"]
+    private static let others: Set = ["--state", "--resume", "--quiet", "--verbose", "--version", "--help", "-h"]
 
     private static func options() throws -> [String] {
         struct Dump: Decodable {

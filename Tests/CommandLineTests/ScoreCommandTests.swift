@@ -34,7 +34,7 @@ private let measures = ["clusterability", "chance", "adjusted", "ncut", "modular
             "score", Fixtures.path(checkpoint), "--clusters", Fixtures.path(clusters), "--format", "tsv")
         #expect(result.status == 0, "\(result.errors)")
         let rows = result.rows
-        try #require(rows.first == ["checkpoint", "layer", "k"] + measures)
+        try #require(rows.first == ["checkpoint", "layer", "k"] + measures + ["status"])
         let found = Dictionary(rows.dropFirst().map { ($0[1], $0.dropFirst(3).compactMap(Double.init)) }, uniquingKeysWith: { $1 })
         #expect(Set(found.keys) == Set(expected.layers.map(\.layer)).union(["mean"]))
         let wanted = expected.layers.map { ($0.layer, $0.scores[clusters]) } + [("mean", expected.mean[clusters])]
@@ -108,9 +108,9 @@ private let measures = ["clusterability", "chance", "adjusted", "ncut", "modular
         let result = try BuiltCommand.run(
             "score", Fixtures.path("nan.npz"), "/nonexistent", Fixtures.path("mlp.npz"), "--format", "tsv", "--fail-under", "0.99")
         #expect(result.status == 1)
-        #expect(result.rows.count == 4)
+        #expect(result.rows.map(\.last) == ["status", "failed", "failed", "ok", "ok", "ok"])
         let problems = result.errors.split(separator: "\n")
-        #expect(problems.count == 3)
+        #expect(problems.count == 4 && problems.last == "modinspect: 2 of 3 checkpoints failed")
         #expect(problems.allSatisfy { $0.hasPrefix("modinspect: ") })
         #expect(problems.first?.contains("nan.npz: tensor 'spoilt'") == true)
     }
@@ -130,9 +130,9 @@ private let measures = ["clusterability", "chance", "adjusted", "ncut", "modular
 
     @Test func theNullModelHasItsColumns() throws {
         let result = try BuiltCommand.run("score", Fixtures.path("mlp.tar"), "--null", "19", "--format", "tsv")
-        #expect(result.rows.first?.suffix(4) == ["null_mean", "null_sd", "null_z", "null_p"])
+        #expect(result.rows.first?.suffix(5) == ["null_mean", "null_sd", "null_z", "null_p", "status"])
         // The planted blocks beat every permutation: p = (1 + 0) / (19 + 1).
-        #expect(result.rows.dropFirst().allSatisfy { $0.last == "0.05" })
+        #expect(result.rows.dropFirst().allSatisfy { $0.dropLast().last == "0.05" })
     }
 
     @Test func theNetworkMethodAddsItsCut() throws {
@@ -146,7 +146,6 @@ private let measures = ["clusterability", "chance", "adjusted", "ncut", "modular
     @Test(arguments: [
         ["score"], ["score", "x", "-k", "0"], ["score", "x", "-k", "4-2"], ["score", "x", "--no-align"],
         ["score", "x", "--clusters", "f", "-k", "4"], ["score", "-", "-"], ["score", "x", "--threads", "0"],
-        ["score", "x", "--seed", "-1"],
         ["score", "x", "--measure", "ncut"], ["score", "x", "--null", "-1"], ["cluster", "x", "-k", "2,3"], ["graph", "x", "--top", "0"],
         ["graph", "x", "--top", "0.5", "--threshold", "1"], ["graph", "x", "--threshold", "nan"], ["info", "x", "--layers", "a,,b"],
         ["info", "x", "--quiet", "--progress"], ["nonsense"],

@@ -64,9 +64,11 @@ import Testing
         #expect(words.contains { item.words.contains($0) }, "\(stated): \(item.words.sorted())")
 
         let line = "cd \"$1\" && \"$M\" \(stated.command) --quiet \(stated.line)"
-        let without = try BuiltCommand.shell(line, Fixtures.folder)
+        // What was run is recorded beside the weights.
+        let weights = stated.line.contains("-o -") ? " | tar xOf - model.safetensors" : ""
+        let without = try BuiltCommand.shell("set -o pipefail; " + line + weights, Fixtures.folder)
         #expect(without.status == 0 && !without.output.isEmpty, "\(without.errors)")
-        let with = try BuiltCommand.shell(line + " \(stated.option) \(stated.value)", Fixtures.folder)
+        let with = try BuiltCommand.shell("set -o pipefail; " + line + " \(stated.option) \(stated.value)" + weights, Fixtures.folder)
         #expect(with.status == 0 && with.output == without.output, "\(with.errors)")
     }
 

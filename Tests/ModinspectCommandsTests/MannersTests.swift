@@ -79,7 +79,7 @@ import Testing
 
     @Test func longValuesGoOnBelowTheirLabel() {
         #expect(
-            LabelledLine.text("runs", "as fc1,relu,fc2,relu,fc3", padding: 6, width: 24) == "  runs  as fc1,relu,\n        fc2,relu,fc3\n")
+            LabelledLine.text("runs", "as fc1,relu,fc2,relu,fc3", padding: 6, width: 24) == "  runs  as fc1,relu,fc2,\n        relu,fc3\n")
         #expect(LabelledLine.text("data", "short", padding: 6, width: 24) == "  data  short\n")
     }
 }

@@ -85,7 +85,9 @@ struct AblateTable {
         if !classes.isEmpty, classes.count <= Self.mostShown {
             text += "\n    accuracy by class\n" + classText(layer, intact: intact)
         }
-        text += "\n    right answers of the intact model, by how many clusters' switches spoil them\n"
+        text +=
+            "\n    right answers of the intact model, by how many"
+            + (TextWidth.columns < 80 ? "\n    " : " ") + "clusters' switches spoil them\n"
         var dependence = TextTable([("intervention", .left)] + (0...layer.k).map { ("\($0)", .right) })
         for (kind, counts) in [("off", layer.dependence.off), ("on", layer.dependence.on)] {
             dependence.add([kind] + counts.map(ByteText.grouped))

@@ -12,6 +12,6 @@ struct ArchitectureOptions: ParsableArguments {
                 in the state dict. Without parameters: relu, gelu, gelu_tanh, silu, tanh, sigmoid, softmax, maxpool, avgpool, \
                 adaptiveavgpool, flatten, dropout, identity.
                 """, valueName: "list"),
-        transform: { try Architecture($0) })
+        transform: { try OptionNames.parsing($0, Architecture.init) })
     var architecture: Architecture?
 }

@@ -53,7 +53,7 @@ struct SampleOptions: ParsableArguments {
         help: ArgumentHelp(
             "Subtract MEAN and divide by STD after bytes were divided by 255; for channels all means, then all deviations.",
             valueName: "mean,std"),
-        transform: { try Normalization($0) })
+        transform: { try OptionNames.parsing($0, Normalization.init) })
     var normalize: Normalization?
 
     @Option(help: ArgumentHelp("Cut text and flat token ids into windows of T tokens.", valueName: "t"))

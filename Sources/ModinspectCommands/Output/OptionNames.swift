@@ -41,6 +41,16 @@ enum OptionNames {
         }
     }
 
+    /// What an option's text says. A problem of it does not name the option, which the parser does.
+    static func parsing<Value>(_ text: String, _ parse: (String) throws -> Value) throws -> Value {
+        do {
+            return try parse(text)
+        } catch var problem as Problem {
+            problem.setting = nil
+            throw problem
+        }
+    }
+
     /// An error in one line, with the options that its settings and hints stand for.
     static func line(of error: any Error) -> String {
         guard let error = error as? any ProblemConvertible else { return "\(error)" }

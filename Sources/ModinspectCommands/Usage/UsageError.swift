@@ -21,7 +21,15 @@ struct UsageError {
         }
         let text = RootCommand.message(for: error)
         let syntax = CommandSyntax(RootCommand.configuration.subcommands[place])
-        message = names[place] + ": " + Self.sentence(text, syntax, command: "modinspect \(names[place])")
+        let command = "modinspect \(names[place])"
+        // An option that is misspelt is why an argument seems to be missing.
+        if text.hasPrefix("Missing expected argument") || text.hasPrefix("missing argument"),
+            let option = Self.unknownOption(arguments.drop { $0 != word }.dropFirst(), syntax)
+        {
+            message = names[place] + ": " + Self.unknown(option, syntax, command: command)
+            return
+        }
+        message = names[place] + ": " + Self.sentence(text, syntax, command: command)
     }
 
     /// Wrong usage of a word that is no subcommand; nil where the command line names one, or none.
@@ -32,6 +40,21 @@ struct UsageError {
         message = "help: unknown subcommand '\(word)'" + Self.hint(NearestWord.nearest(to: word, in: names), instead: "--help")
     }
 
+    /// The first word that looks like an option and is none.
+    private static func unknownOption(_ words: ArraySlice<String>, _ syntax: CommandSyntax) -> String? {
+        let known = Set(syntax.arguments.flatMap(\.spellings) + ["--help", "-h", "--version"])
+        return words.prefix { $0 != "--" }.first { word in
+            word.count > 1 && word.hasPrefix("-") && Double(word) == nil && !known.contains(String(word.prefix { $0 != "=" }))
+                && (word.hasPrefix("--") || !known.contains(String(word.prefix(2))))
+        }
+    }
+
+    private static func unknown(_ option: String, _ syntax: CommandSyntax, command: String) -> String {
+        let name = option.prefix { $0 != "=" }
+        return "unknown option '\(option)'"
+            + hint(NearestWord.nearest(to: String(name), in: syntax.options), instead: "--help", command: command)
+    }
+
     private static func hint(_ nearest: String?, instead page: String? = nil, command: String = "modinspect") -> String {
         if let nearest { return "; did you mean '\(nearest)'?" }
         return page.map { "; see '\(command) \($0)'" } ?? ""
@@ -40,9 +63,7 @@ struct UsageError {
     /// The parser's message as the sentences of this program.
     private static func sentence(_ text: String, _ syntax: CommandSyntax, command: String) -> String {
         if let option = quoted(text, after: "Unknown option '") {
-            let name = option.prefix { $0 != "=" }
-            return "unknown option '\(option)'"
-                + hint(NearestWord.nearest(to: String(name), in: syntax.options), instead: "--help", command: command)
+            return unknown(option, syntax, command: command)
         }
         if let option = quoted(text, after: "Missing value for '") { return "\(option.prefix { $0 != " " }) needs a value: \(option)" }
         if let argument = quoted(text, after: "Missing expected argument '") {
