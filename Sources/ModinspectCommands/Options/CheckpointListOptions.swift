@@ -9,7 +9,7 @@ struct CheckpointListOptions: ParsableArguments {
     @Option(
         name: .customLong("files-from"),
         help: ArgumentHelp(
-            "Read the checkpoints' paths from FILE, one a line, after those that are arguments; - is standard input.", valueName: "file"),
+            "Read the checkpoints' paths from FILE, one per line, after those given as arguments; - is standard input.", valueName: "file"),
         completion: .file())
     var listFile: String?
 

@@ -9,7 +9,7 @@ struct RemarkOptions: ParsableArguments {
     @Flag(name: .shortAndLong, help: "Say on standard error what was found and chosen, and how long each step took.")
     var verbose = false
 
-    @Flag(help: "Show progress even where standard error is no terminal.")
+    @Flag(help: "Show progress even if standard error is not a terminal.")
     var progress = false
 
     mutating func validate() throws {
