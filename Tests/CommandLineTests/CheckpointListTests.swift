@@ -131,9 +131,9 @@ import Testing
         let result = try shell(
             """
             mkfifo pipe
-            "$M" score a - c -v --format \(format) \(output) 2> err < pipe & command=$!
+            env --default-signal=TERM "$M" score a - c -v --format \(format) \(output) 2> err < pipe & command=$!
             exec 3> pipe
-            until grep -q 'a: done' err; do sleep 0.02; done
+            for try in $(seq 1000); do grep -q 'a: done' err && break; sleep 0.02; done
             sleep 0.1
             kill -TERM $command; wait $command; echo "status $?" >&2; tail -n 1 err >&2
             cat out
