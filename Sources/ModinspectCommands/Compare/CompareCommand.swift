@@ -44,10 +44,10 @@ struct CompareCommand: FileCommand {
             "List the N largest changes of each layer's weights; tsv then has these only. Without this option: 1.", valueName: "n"))
     var top: Int?
 
-    @Option(name: .customLong("member-b"), help: ArgumentHelp("The --member of B where it differs.", valueName: "path"))
+    @Option(name: .customLong("member-b"), help: ArgumentHelp("The --member of B if it differs.", valueName: "path"))
     var memberInB: String?
 
-    @Option(name: .customLong("key-b"), help: ArgumentHelp("The --key of B where it differs.", valueName: "a.b"))
+    @Option(name: .customLong("key-b"), help: ArgumentHelp("The --key of B if it differs.", valueName: "a.b"))
     var keyInB: String?
 
     @OptionGroup var clustering: ClusteringOptionGroup
