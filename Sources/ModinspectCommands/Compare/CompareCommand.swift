@@ -7,7 +7,7 @@ import Text
 struct CompareCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "compare",
-        abstract: "Sets two checkpoints, or two files of clusters, side by side.",
+        abstract: "Compares two checkpoints, or two files of clusters.",
         usage: "modinspect compare [<options>] <a> <b>",
         discussion: """
             Of two checkpoints, for each chosen layer that both have in the same shape: the scores in each; how far the clusters found in \
