@@ -8,7 +8,7 @@ import Text
 struct AblateCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "ablate",
-        abstract: "Switches clusters off and on and says which classes or samples suffer.",
+        abstract: "Switches clusters off and on and reports which classes or samples suffer.",
         usage: "modinspect ablate --clusters <file> --data <data> [...] <checkpoint>",
         discussion: """
             Each cluster of each layer in the file is switched off while the rest stays (off), and left alone while the rest is \

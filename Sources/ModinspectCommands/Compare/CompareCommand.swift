@@ -7,7 +7,7 @@ import Text
 struct CompareCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "compare",
-        abstract: "Sets two checkpoints, or two files of clusters, side by side.",
+        abstract: "Compares two checkpoints, or two files of clusters.",
         usage: "modinspect compare [<options>] <a> <b>",
         discussion: """
             Of two checkpoints, for each chosen layer that both have in the same shape: the scores in each; how far the clusters found in \
@@ -44,10 +44,10 @@ struct CompareCommand: FileCommand {
             "List the N largest changes of each layer's weights; tsv then has these only. Without this option: 1.", valueName: "n"))
     var top: Int?
 
-    @Option(name: .customLong("member-b"), help: ArgumentHelp("The --member of B where it differs.", valueName: "path"))
+    @Option(name: .customLong("member-b"), help: ArgumentHelp("The --member of B if it differs.", valueName: "path"))
     var memberInB: String?
 
-    @Option(name: .customLong("key-b"), help: ArgumentHelp("The --key of B where it differs.", valueName: "a.b"))
+    @Option(name: .customLong("key-b"), help: ArgumentHelp("The --key of B if it differs.", valueName: "a.b"))
     var keyInB: String?
 
     @OptionGroup var clustering: ClusteringOptionGroup

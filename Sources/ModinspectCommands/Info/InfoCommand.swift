@@ -6,7 +6,7 @@ import Text
 struct InfoCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "info",
-        abstract: "Says what a checkpoint holds and what score would take of it.",
+        abstract: "Shows what a checkpoint holds and which layers score would take.",
         usage: "modinspect info [<options>] <checkpoints> ...",
         discussion: """
             For each checkpoint: its container, the model's family, the number of parameters, and for each tensor its type, shape, bytes, \

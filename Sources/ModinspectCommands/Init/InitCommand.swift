@@ -8,7 +8,7 @@ import Text
 struct InitCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "init",
-        abstract: "Makes a fresh checkpoint with initial weights.",
+        abstract: "Creates an untrained checkpoint with initial weights.",
         usage: "modinspect init [<options>] -o <out> <spec>",
         discussion: """
             A SPEC is one of

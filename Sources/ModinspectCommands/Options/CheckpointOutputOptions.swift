@@ -16,7 +16,7 @@ struct CheckpointOutputOptions: ParsableArguments {
         completion: .file())
     var output: String
 
-    @Flag(help: "Replace OUT where it exists.")
+    @Flag(help: "Replace OUT if it exists.")
     var force = false
 
     @OptionGroup var remarks: RemarkOptions

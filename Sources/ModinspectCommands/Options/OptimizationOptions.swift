@@ -12,7 +12,7 @@ struct OptimizationOptions: ParsableArguments {
     @Option(name: .customLong("lr"), help: ArgumentHelp("The largest learning rate.", valueName: "x"))
     var learningRate = 1e-3
 
-    @Option(help: "What becomes of the learning rate: cosine and linear fall to 0 after the last step.")
+    @Option(help: "How the learning rate changes: cosine and linear fall to 0 after the last step.")
     var schedule = LearningRate.Decay.constant
 
     @Option(
@@ -39,7 +39,7 @@ struct OptimizationOptions: ParsableArguments {
     @Option(help: ArgumentHelp("What Adam adds to its denominator: 1e-8 without this option.", valueName: "x"))
     var eps: Double?
 
-    @Option(help: ArgumentHelp("Scale the gradient down to this norm where it is longer.", valueName: "norm"))
+    @Option(help: ArgumentHelp("Scale the gradient down to this norm if it is longer.", valueName: "norm"))
     var clip: Double?
 
     @Option(
@@ -53,7 +53,7 @@ struct OptimizationOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The batches whose gradients are averaged in one step.", valueName: "n"))
     var accumulate = 1
 
-    @Option(help: ArgumentHelp("How many times the data is gone through: once without this option.", valueName: "n"))
+    @Option(help: ArgumentHelp("How many passes to make over the data: once without this option.", valueName: "n"))
     var epochs: Int?
 
     @Option(help: ArgumentHelp("The number of steps, in place of --epochs.", valueName: "n"))
@@ -61,12 +61,12 @@ struct OptimizationOptions: ParsableArguments {
 
     @Option(
         name: .customLong("freeze"),
-        help: ArgumentHelp("Leave parameters as they are, by tensor name with *, ? and [...]; repeatable.", valueName: "glob"))
+        help: ArgumentHelp("Keep these parameters unchanged, by tensor name with *, ? and [...]; repeatable.", valueName: "glob"))
     var frozen: [String] = []
 
     @Option(
         name: .customLong("only"),
-        help: ArgumentHelp("Change these parameters alone, by tensor name with *, ? and [...]; repeatable.", valueName: "glob"))
+        help: ArgumentHelp("Change only these parameters, by tensor name with *, ? and [...]; repeatable.", valueName: "glob"))
     var only: [String] = []
 
     mutating func validate() throws {

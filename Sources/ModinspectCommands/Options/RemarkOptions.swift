@@ -6,7 +6,7 @@ struct RemarkOptions: ParsableArguments {
     @Flag(name: .shortAndLong, help: "Keep notes and progress off standard error.")
     var quiet = false
 
-    @Flag(name: .shortAndLong, help: "Say on standard error what was found and chosen, and how long each step took.")
+    @Flag(name: .shortAndLong, help: "Report on standard error what was found and chosen, and how long each step took.")
     var verbose = false
 
     @Flag(help: "Show progress even if standard error is not a terminal.")

@@ -110,7 +110,7 @@ struct RunStateOptions: ParsableArguments {
         completion: .file())
     var path: String?
 
-    @Flag(help: "Go on from the saved state, to the same bits as a run that was never cut off; begin where there is none.")
+    @Flag(help: "Resume from the saved state, with the same bits as a run without interruption; start anew if there is none.")
     var resume = false
 
     mutating func validate() throws {

@@ -23,7 +23,7 @@ struct PatchCommand: FileCommand {
 
     static let configuration = CommandConfiguration(
         commandName: "patch",
-        abstract: "Puts activations of one run into another and says which carry a behaviour.",
+        abstract: "Puts activations of one run into another and reports which carry a behaviour.",
         usage: "modinspect patch --data <data> [...] <checkpoint>",
         discussion: """
             The data are pairs of a clean and a corrupted sample that call for different answers. Each patch runs the model on one of \

@@ -22,7 +22,7 @@ struct ExtractCommand: FileCommand {
 
     @OptionGroup var clusters: ClusterFileOptions
 
-    @Option(help: ArgumentHelp("The cluster that stays, from 0 on.", valueName: "i"))
+    @Option(help: ArgumentHelp("The cluster to keep, counted from 0.", valueName: "i"))
     var cluster: Int
 
     @OptionGroup var layers: LayerOptions<FileLayers>
