@@ -43,7 +43,7 @@ enum PromptPairsCSV {
             func prompt(_ place: Int) throws -> PromptPairs.Piece {
                 guard let ids = list(row.fields[place]) else { return .text(row.fields[place]) }
                 guard ids.allSatisfy({ $0 >= 0 }) else {
-                    throw DatasetError(path: path, problem: "line \(row.line) has a negative token id", expected: "ids from 0 on")
+                    throw DatasetError(path: path, problem: "line \(row.line) has a negative token id", expected: "ids of at least 0")
                 }
                 return .tokens(ids)
             }

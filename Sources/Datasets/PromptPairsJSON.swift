@@ -89,7 +89,7 @@ enum PromptPairsJSON {
                 return
             }
             let id = try value.decode(Int32.self)
-            guard id >= 0 else { throw PieceProblem(decoder, expected: "a token id from 0 on") }
+            guard id >= 0 else { throw PieceProblem(decoder, expected: "a token id of at least 0") }
             piece = .tokens([id])
         }
     }

@@ -1,6 +1,6 @@
 // Steps of optimisers, element by element. Every result depends on its own place alone.
 
-/// The root of a number from 0 on, relative error 1e-7: an inverse root by its bits and two steps of Newton's, then one step on the root.
+/// The root of a number of at least 0, relative error 1e-7: an inverse root by its bits and two steps of Newton's, then one step on the root.
 ///
 /// The library's root has a branch for numbers below 0, which keeps a loop around it from becoming one of vectors.
 @inline(__always)

@@ -1,5 +1,4 @@
 import ArgumentParser
-import CProcess
 import Glibc
 
 /// Runs the command that the process's arguments name.
@@ -8,19 +7,13 @@ import Glibc
 ///
 /// - Returns: as ``runModinspect(_:)``.
 package func runModinspect() -> Int32 {
-    // Swift's own list of arguments comes from /proc, and is empty where that is not mounted.
-    var arguments: [String] = []
-    for pointer in UnsafeBufferPointer(start: cprocess_arguments(), count: Int(cprocess_argument_count())).dropFirst() {
-        guard let pointer else { continue }
-        if let argument = String(validatingCString: pointer) {
-            arguments.append(argument)
-            continue
-        }
+    let words = ProcessArguments.words
+    if let word = words.first(where: { $0.text == nil }) {
         Diagnostics(isQuiet: false).failure(
-            "'\(String(cString: pointer))' is not UTF-8, which arguments must be; a file of any name can be given as '-' with '<'")
+            "'\(word.shown)' is not UTF-8, which arguments must be; a file of any name can be given as '-' with '<'")
         return 64
     }
-    return runModinspect(arguments)
+    return runModinspect(words.compactMap(\.text))
 }
 
 /// Runs the command that the arguments name.

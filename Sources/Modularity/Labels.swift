@@ -1,11 +1,11 @@
-/// The clusters of one side of a layer: a number from 0 on for each neuron, or ``Labels/none`` for one that is in no cluster.
+/// The clusters of one side of a layer: a number of at least 0 for each neuron, or ``Labels/none`` for one that is in no cluster.
 package struct Labels: Sendable, Equatable {
     /// What a neuron without a cluster is labelled: one without weights, which no method can place.
     package static let none = -1
 
     package let values: [Int]
 
-    /// - Parameter values: numbers from 0 on, or ``none``.
+    /// - Parameter values: numbers of at least 0, or ``none``.
     package init(_ values: [Int]) {
         precondition(values.allSatisfy { $0 >= Self.none }, "labels start at 0")
         self.values = values

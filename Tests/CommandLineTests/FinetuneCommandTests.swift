@@ -182,7 +182,7 @@ import Testing
             let again = try BuiltCommand.run(options + ["--steps", "3000"])
             #expect(
                 again.status == 1
-                    && again.errors == "modinspect: \(out).state: a run is not over: --resume goes on with it, --force begins anew\n")
+                    && again.errors == "modinspect: \(out).state: an unfinished run exists; --resume continues it, --force restarts\n")
             let other = try BuiltCommand.run(options + ["--steps", "9", "--resume", "--lr", "0.1", "--clip", "2"])
             #expect(other.status == 1)
             #expect(

@@ -29,7 +29,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("bad-fraction.npz", "array 'y': the label of sample 2 is no whole number, expected a class from 0 on, found 0.5"),
+        ("bad-fraction.npz", "array 'y': the label of sample 2 is no whole number, expected a class of at least 0, found 0.5"),
         ("bad-nan.npz", "the label of sample 3 is no whole number"), ("bad-negative.npz", "the label of sample 2 is negative"),
         ("bad-large.npz", "the label of sample 1 is too large, expected 0 to 2147483647, found 2147483648"),
         ("bad-count.npz", "array 'y': not as many labels as samples, expected 4, found 5"),

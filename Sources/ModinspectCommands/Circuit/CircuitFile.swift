@@ -111,7 +111,8 @@ struct CircuitFile {
             }
             if let layer = layers.first(where: { $0.places.contains { $0 < 0 || $0 >= 1 << 40 } }) {
                 throw Problem(
-                    file: path, problem: "circuit \(place) has a weight that '\(layer.layer)' cannot have", expected: "places from 0 on")
+                    file: path, problem: "circuit \(place) has a weight that '\(layer.layer)' cannot have", expected: "places of at least 0"
+                )
             }
             return Circuit(
                 label: entry.label, kind: .weights, groups: layers.map { ($0.layer, $0.places) }, available: entry.weights,

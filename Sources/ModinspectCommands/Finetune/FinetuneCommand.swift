@@ -65,7 +65,7 @@ struct FinetuneCommand: FileCommand {
         let target = try output.target()
         let file = state.path(for: output.output).map(RunStateFile.init)
         if let file, file.exists, !state.resume, !output.force {
-            throw LocatedError(description: "\(file.path): a run is not over: --resume goes on with it, --force begins anew")
+            throw LocatedError(description: "\(file.path): an unfinished run exists; --resume continues it, --force restarts")
         }
         let ending = try CheckpointRun.locating(checkpoint) {
             let model = try LoadedModel(source.open(checkpoint, output.diagnostics), architecture: architecture.architecture)

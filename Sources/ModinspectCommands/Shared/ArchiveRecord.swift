@@ -32,7 +32,7 @@ struct ArchiveRecord: Encodable {
 
     init(
         architecture: Architecture?, clusters: [Clusters]? = nil, seed: UInt64?, parent: CheckpointSource?,
-        arguments: [String] = Array(CommandLine.arguments.dropFirst())
+        arguments: [String] = ProcessArguments.words.compactMap(\.text)
     ) {
         self.architecture = architecture?.description
         self.clusters = clusters

@@ -145,7 +145,7 @@ struct SettingsReader {
     mutating func real(_ name: String, default standard: Float, isPositional: Bool = false) throws(NetworkError) -> Float {
         guard let text = try value(name, isPositional: isPositional) else { return standard }
         guard let number = Float(text), number.isFinite, number >= 0 else {
-            throw failure("setting '\(name)'", expected: "a number from 0 on", found: "'\(text)'")
+            throw failure("setting '\(name)'", expected: "a number of at least 0", found: "'\(text)'")
         }
         return number
     }
