@@ -70,18 +70,21 @@ let package = Package(
         .testTarget(name: "TextTests", dependencies: ["Text"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "COpenBLAS", "Kernels"]),
         .testTarget(name: "ModularityTests", dependencies: ["Modularity", "Tensors", "Checkpoints", "TestSupport"]),
-        .testTarget(name: "ArchivesTests", dependencies: ["Archives", "CArchive"]),
-        .testTarget(name: "CheckpointsTests", dependencies: ["Archives", "Checkpoints", "TestSupport"]),
-        .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Archives", "Checkpoints", "Tensors", "TestSupport"]),
+        .testTarget(name: "ArchivesTests", dependencies: ["Archives", "CArchive", "Text"]),
+        .testTarget(name: "CheckpointsTests", dependencies: ["Archives", "Checkpoints", "TestSupport", "Text"]),
+        .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Archives", "Checkpoints", "Tensors", "TestSupport", "Text"]),
         .testTarget(
-            name: "NetworksTests", dependencies: ["Networks", "Archives", "Checkpoints", "Tensors", "TestSupport"], swiftSettings: optimized
+            name: "NetworksTests", dependencies: ["Networks", "Archives", "Checkpoints", "Tensors", "TestSupport", "Text"],
+            swiftSettings: optimized
         ),
         .testTarget(
             name: "InterventionsTests",
-            dependencies: ["Interventions", "Evaluation", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport"]),
+            dependencies: [
+                "Interventions", "Evaluation", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport", "Text",
+            ]),
         .testTarget(
             name: "TrainingTests",
-            dependencies: ["Training", "Evaluation", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport"]),
+            dependencies: ["Training", "Evaluation", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport", "Text"]),
         .testTarget(
             name: "CircuitsTests",
             dependencies: ["Circuits", "Evaluation", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport"]),
@@ -89,7 +92,7 @@ let package = Package(
             name: "OwnFamilyTests",
             dependencies: [
                 "Circuits", "Interventions", "Evaluation", "Networks", "Datasets", "Modularity", "Archives", "Checkpoints", "Tensors",
-                "TestSupport",
+                "TestSupport", "Text",
             ]),
         .target(name: "TestSupport", dependencies: ["Archives"], path: "Tests/TestSupport"),
         .testTarget(

@@ -1,4 +1,5 @@
 import CArchive
+import Text
 
 /// Reads the members of a tar (plain or compressed) or zip archive one after the other, or the one content of a compressed file.
 ///
@@ -47,8 +48,8 @@ package final class ArchiveReader {
     /// Opens the archive whose bytes are `region`; nil where they are no archive and not compressed.
     ///
     /// - Parameter unpackedLimit: the bytes up to which any archive may unpack, whatever its own size.
-    /// - Throws: ``ArchiveError`` where the beginning is damaged.
-    package init?(_ region: ByteRegion, unpackedLimit: Int = 1 << 30) throws(ArchiveError) {
+    /// - Throws: ``Problem`` where the beginning is damaged.
+    package init?(_ region: ByteRegion, unpackedLimit: Int = 1 << 30) throws(Problem) {
         guard let format = ArchiveFormat(region) else { return nil }
         let (scaled, overflow) = region.count.multipliedReportingOverflow(by: 200)
         limit = max(unpackedLimit, overflow ? .max : scaled)
@@ -68,10 +69,10 @@ package final class ArchiveReader {
 
     /// The next member, or nil at the archive's end.
     ///
-    /// - Throws: ``ArchiveError`` where the archive is damaged, truncated, or unpacks to too much.
-    package func next() throws(ArchiveError) -> Member? {
+    /// - Throws: ``Problem`` where the archive is damaged, truncated, or unpacks to too much.
+    package func next() throws(Problem) -> Member? {
         try skip()
-        current = try withUTF8Names { () throws(ArchiveError) in
+        current = try withUTF8Names { () throws(Problem) in
             var entry: OpaquePointer?
             var status = archive_read_next_header(handle.pointer, &entry)
             for _ in 0..<3 where status == ARCHIVE_RETRY { status = archive_read_next_header(handle.pointer, &entry) }
@@ -81,7 +82,7 @@ package final class ArchiveReader {
     }
 
     /// The first bytes of the current member, at most `count`, without consuming them.
-    package func head(_ count: Int) throws(ArchiveError) -> [UInt8] {
+    package func head(_ count: Int) throws(Problem) -> [UInt8] {
         guard current?.kind == .file else { return [] }
         if block == nil { block = try readBlock() }
         guard let block, block.offset == 0 else { return [] }
@@ -90,9 +91,9 @@ package final class ArchiveReader {
 
     /// The content of the current member, which must be a file; in place where it can be, spooled otherwise.
     ///
-    /// - Throws: ``ArchiveError`` where it is damaged, or shorter or longer than declared.
-    package func content() throws(ArchiveError) -> ByteRegion {
-        guard let member = current, member.kind == .file else { throw ArchiveError("has no content", member: current?.name) }
+    /// - Throws: ``Problem`` where it is damaged, or shorter or longer than declared.
+    package func content() throws(Problem) -> ByteRegion {
+        guard let member = current, member.kind == .file else { throw Problem("has no content", member: current?.name) }
         if let size = member.size, size > limit {
             throw tooLarge(member)
         }
@@ -105,7 +106,7 @@ package final class ArchiveReader {
         block = nil
         if format == .tar, let size = member.size, let first, first.offset == 0, let place = place(of: first) {
             guard size <= region.count - place else {
-                throw ArchiveError(
+                throw Problem(
                     "the archive is truncated", member: member.name, expected: "\(size) bytes", found: "\(region.count - place)")
             }
             if first.bytes.count == size, let bytes = region.slice(offset: place, count: size) { return bytes }
@@ -115,7 +116,7 @@ package final class ArchiveReader {
         while let block = next {
             let end = block.offset.addingReportingOverflow(block.bytes.count)
             guard !end.overflow, block.offset >= spool.count, end.partialValue <= member.size ?? .max else {
-                throw ArchiveError("holds more than it declares", member: member.name, expected: "\(member.size ?? 0) bytes")
+                throw Problem("holds more than it declares", member: member.name, expected: "\(member.size ?? 0) bytes")
             }
             if block.offset > spool.count { try spool.appendZeros(block.offset - spool.count) }
             try spool.append(block.bytes)
@@ -125,7 +126,7 @@ package final class ArchiveReader {
             // A sparse member may end in a hole; other formats deliver every byte or an error.
             if spool.count < size, format != .zip, isSparse { try spool.appendZeros(size - spool.count) }
             guard spool.count == size else {
-                throw ArchiveError("a short read", member: member.name, expected: "\(size) bytes", found: "\(spool.count)")
+                throw Problem("a short read", member: member.name, expected: "\(size) bytes", found: "\(spool.count)")
             }
         }
         return try spool.finish()
@@ -141,23 +142,23 @@ package final class ArchiveReader {
 
     private var isSparse = false
 
-    private func interpret(_ status: Int32, _ entry: OpaquePointer?) throws(ArchiveError) -> Member? {
+    private func interpret(_ status: Int32, _ entry: OpaquePointer?) throws(Problem) -> Member? {
         block = nil
         switch status {
         case ARCHIVE_OK, ARCHIVE_WARN: break
         case ARCHIVE_EOF: return nil
         default: throw handle.error(after: current?.name)
         }
-        guard let entry else { throw ArchiveError("the archive has a member without a header") }
+        guard let entry else { throw Problem("the archive has a member without a header") }
         memberCount += 1
         guard memberCount <= Self.maximumMembers else {
-            throw ArchiveError("the archive has more than \(Self.maximumMembers) members")
+            throw Problem("the archive has more than \(Self.maximumMembers) members")
         }
         try checkLimit(name: nil)
         let path = archive_entry_pathname(entry) ?? archive_entry_pathname_utf8(entry)
         let name = path.map { String(cString: $0) } ?? "(unnamed)"
         guard name.utf8.count <= Self.maximumNameLength else {
-            throw ArchiveError(
+            throw Problem(
                 "a member's name is too long", expected: "at most \(Self.maximumNameLength) bytes", found: "\(name.utf8.count)")
         }
         isSparse = archive_entry_sparse_count(entry) > 0
@@ -165,7 +166,7 @@ package final class ArchiveReader {
         if archive_entry_size_is_set(entry) != 0 {
             let declared = archive_entry_size(entry)
             guard declared >= 0, let count = Int(exactly: declared) else {
-                throw ArchiveError("a negative size", member: name, found: "\(declared)")
+                throw Problem("a negative size", member: name, found: "\(declared)")
             }
             size = count
         }
@@ -187,7 +188,7 @@ package final class ArchiveReader {
     }
 
     /// The next piece of the current member, nil at its end.
-    private func readBlock() throws(ArchiveError) -> Block? {
+    private func readBlock() throws(Problem) -> Block? {
         var retries = 0
         while true {
             var pointer: UnsafeRawPointer?
@@ -200,11 +201,11 @@ package final class ArchiveReader {
                 // An empty piece without an address is no end: the end says so itself.
                 guard let pointer, size > 0 else {
                     retries += 1
-                    guard retries < 1000 else { throw ArchiveError("the archive yields nothing", member: current?.name) }
+                    guard retries < 1000 else { throw Problem("the archive yields nothing", member: current?.name) }
                     continue
                 }
                 guard let place = Int(exactly: offset), place >= 0 else {
-                    throw ArchiveError("the archive is damaged", member: current?.name, found: "an offset of \(offset)")
+                    throw Problem("the archive is damaged", member: current?.name, found: "an offset of \(offset)")
                 }
                 delivered += size
                 try checkLimit(name: current?.name)
@@ -218,24 +219,24 @@ package final class ArchiveReader {
     }
 
     /// Leaves the current member. libarchive would unpack all of it unseen, so what is compressed is counted here.
-    private func skip() throws(ArchiveError) {
+    private func skip() throws(Problem) {
         guard !format.isPlain, current?.kind == .file else { return }
         block = nil
         while try readBlock() != nil {}
     }
 
-    private func checkLimit(name: String?) throws(ArchiveError) {
+    private func checkLimit(name: String?) throws(Problem) {
         guard !format.isPlain || format == .zip else { return }
         let unpacked = max(delivered, Int(archive_filter_bytes(handle.pointer, 0)))
         guard unpacked <= limit else {
-            throw ArchiveError(
+            throw Problem(
                 "the archive unpacks to more than 200 times its size", member: name, expected: "at most \(limit) bytes",
                 found: "more than \(unpacked)", hint: "unpack it first if it can be trusted")
         }
     }
 
-    private func tooLarge(_ member: Member) -> ArchiveError {
-        ArchiveError(
+    private func tooLarge(_ member: Member) -> Problem {
+        Problem(
             "declares more than an archive of \(region.count) bytes may hold", member: member.name, expected: "at most \(limit) bytes",
             found: "\(member.size ?? 0)")
     }
@@ -254,15 +255,15 @@ package final class ArchiveReader {
 private final class ArchiveHandle {
     let pointer: OpaquePointer
 
-    private init() throws(ArchiveError) {
-        guard let pointer = archive_read_new() else { throw ArchiveError("out of memory") }
+    private init() throws(Problem) {
+        guard let pointer = archive_read_new() else { throw Problem("out of memory") }
         self.pointer = pointer
     }
 
     deinit { archive_read_free(pointer) }
 
     /// A reader of `region` that knows only what the first bytes announce.
-    static func reading(_ region: ByteRegion, _ format: ArchiveFormat, raw: Bool) throws(ArchiveError) -> ArchiveHandle {
+    static func reading(_ region: ByteRegion, _ format: ArchiveFormat, raw: Bool) throws(Problem) -> ArchiveHandle {
         let handle = try ArchiveHandle()
         switch format {
         case .tar, .zip: break
@@ -283,12 +284,12 @@ private final class ArchiveHandle {
         return handle
     }
 
-    func error(in member: String?) -> ArchiveError {
-        ArchiveError(text, member: member)
+    func error(in member: String?) -> Problem {
+        Problem(text, member: member)
     }
 
-    func error(after member: String?) -> ArchiveError {
-        ArchiveError(text + (member.map { " after member '\($0)'" } ?? ""))
+    func error(after member: String?) -> Problem {
+        Problem(text + (member.map { " after member '\($0)'" } ?? ""))
     }
 
     private var text: String {

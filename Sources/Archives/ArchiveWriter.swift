@@ -1,4 +1,5 @@
 import CArchive
+import Text
 
 /// Writes an archive into a sink, member by member. The same members give the same bytes: times, owners and
 /// permissions are fixed.
@@ -20,7 +21,7 @@ package final class ArchiveWriter {
 
     /// A writer whose output goes to `sink`, piece by piece; the pieces must not outlive the call.
     package init(_ format: Format, sink: @escaping (UnsafeRawBufferPointer) throws -> Void) throws {
-        guard let handle = archive_write_new() else { throw ArchiveError("out of memory") }
+        guard let handle = archive_write_new() else { throw Problem("out of memory") }
         self.handle = handle
         self.sink = Sink(sink)
         var status: Int32
@@ -54,7 +55,7 @@ package final class ArchiveWriter {
     /// Starts a file of exactly `size` bytes called `name`.
     package func begin(name: String, size: Int) throws {
         try checkComplete()
-        guard let entry = archive_entry_new() else { throw ArchiveError("out of memory") }
+        guard let entry = archive_entry_new() else { throw Problem("out of memory") }
         defer { archive_entry_free(entry) }
         archive_entry_set_pathname(entry, name)
         archive_entry_set_size(entry, Int64(size))
@@ -98,7 +99,7 @@ package final class ArchiveWriter {
 
     private func checkComplete() throws {
         guard missing == 0 else {
-            throw ArchiveError("a member was left incomplete", member: member, found: "\(missing) bytes fewer than announced")
+            throw Problem("a member was left incomplete", member: member, found: "\(missing) bytes fewer than announced")
         }
     }
 
@@ -107,7 +108,7 @@ package final class ArchiveWriter {
         if let error = sink.error { throw error }
         guard status == ARCHIVE_OK else {
             let words = archive_error_string(handle).map { String(cString: $0) } ?? "unknown error"
-            throw ArchiveError("cannot write the archive: " + words, member: member)
+            throw Problem("cannot write the archive: " + words, member: member)
         }
     }
 

@@ -1,12 +1,13 @@
 import Glibc
+import Text
 
 extension ByteRegion {
     /// The bytes of the file at `path`, mapped read-only. Nothing is read before it is touched.
     ///
     /// The file must not be cut short while it is mapped: the kernel then ends the process that touches the missing pages.
     ///
-    /// - Throws: ``ArchiveError`` where the file cannot be opened, is empty, or is not a regular file.
-    package static func mapping(path: String) throws(ArchiveError) -> ByteRegion {
+    /// - Throws: ``Problem`` where the file cannot be opened, is empty, or is not a regular file.
+    package static func mapping(path: String) throws(Problem) -> ByteRegion {
         // Without O_NONBLOCK opening a FIFO waits for a writer that may never come.
         let descriptor = retryingInterrupts { open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) }
         guard descriptor >= 0 else {
@@ -14,35 +15,35 @@ extension ByteRegion {
             // Sockets cannot be opened at all, and the system's words for that help nobody.
             var status = stat()
             if code == ENXIO, stat(path, &status) == 0, let kind = FileKind(status).refusal { throw kind }
-            throw ArchiveError(systemMessage(code))
+            throw Problem(systemMessage(code))
         }
         defer { close(descriptor) }
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw ArchiveError(systemMessage(errno)) }
+        guard fstat(descriptor, &status) == 0 else { throw Problem(systemMessage(errno)) }
         if let refusal = FileKind(status).refusal { throw refusal }
-        guard status.st_size > 0 else { throw ArchiveError("the file is empty") }
+        guard status.st_size > 0 else { throw Problem("the file is empty") }
         return try mapping(descriptor: descriptor, count: Int(status.st_size))
     }
 
     /// The bytes of the file at `path`, of a pipe too, such as a shell's `<(command)`: spooled up to `limit` bytes.
     ///
     /// - Parameter isKnown: see ``standardInput(limit:isKnown:)``.
-    /// - Throws: ``ArchiveError`` where it cannot be opened, is empty, or is neither a regular file nor a pipe.
+    /// - Throws: ``Problem`` where it cannot be opened, is empty, or is neither a regular file nor a pipe.
     package static func contents(
         path: String, limit: Int = 1 << 30, isKnown: ([UInt8]) -> Bool = { _ in true }
-    ) throws(ArchiveError) -> ByteRegion {
+    ) throws(Problem) -> ByteRegion {
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFIFO else { return try mapping(path: path) }
         let descriptor = retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC) }
-        guard descriptor >= 0 else { throw ArchiveError(systemMessage(errno)) }
+        guard descriptor >= 0 else { throw Problem(systemMessage(errno)) }
         defer { close(descriptor) }
         return try reading(descriptor: descriptor, limit: limit, name: "the pipe", isKnown: isKnown)
     }
 
     /// Maps the first `count` bytes of an open file, which may be closed afterwards.
-    static func mapping(descriptor: Int32, count: Int) throws(ArchiveError) -> ByteRegion {
+    static func mapping(descriptor: Int32, count: Int) throws(Problem) -> ByteRegion {
         guard let base = mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0), base != MAP_FAILED else {
-            throw ArchiveError("cannot be mapped: " + systemMessage(errno))
+            throw Problem("cannot be mapped: " + systemMessage(errno))
         }
         return ByteRegion(
             ByteStorage(base: UnsafeRawPointer(base), count: count, isMapped: true) { munmap(base, count) })
@@ -54,10 +55,10 @@ extension ByteRegion {
     ///   - limit: the most bytes that are taken from a pipe.
     ///   - isKnown: whether a file that begins with these bytes, ``headLength`` of them or all that there are, can be of any use. Where not,
     ///     only those are returned, so that what goes on without end is refused by its beginning. Whoever says so must refuse them.
-    /// - Throws: ``ArchiveError`` where nothing arrives, more than `limit` bytes arrive, or standard input is a terminal.
+    /// - Throws: ``Problem`` where nothing arrives, more than `limit` bytes arrive, or standard input is a terminal.
     package static func standardInput(
         limit: Int = 64 << 30, isKnown: ([UInt8]) -> Bool = { _ in true }
-    ) throws(ArchiveError) -> ByteRegion {
+    ) throws(Problem) -> ByteRegion {
         try reading(descriptor: STDIN_FILENO, limit: limit, isKnown: isKnown)
     }
 
@@ -67,12 +68,12 @@ extension ByteRegion {
     /// What ``standardInput(limit:)`` does, for any open descriptor.
     static func reading(
         descriptor: Int32, limit: Int, name: String = "standard input", isKnown: ([UInt8]) -> Bool = { _ in true }
-    ) throws(ArchiveError) -> ByteRegion {
+    ) throws(Problem) -> ByteRegion {
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw ArchiveError(systemMessage(errno)) }
+        guard fstat(descriptor, &status) == 0 else { throw Problem(systemMessage(errno)) }
         let kind = FileKind(status)
         if kind == .directory, let refusal = kind.refusal { throw refusal }
-        guard isatty(descriptor) == 0 else { throw ArchiveError("standard input is a terminal", hint: "pipe a file into it") }
+        guard isatty(descriptor) == 0 else { throw Problem("standard input is a terminal", hint: "pipe a file into it") }
         if kind == .regular, status.st_size > 0, lseek(descriptor, 0, SEEK_CUR) == 0 {
             return try mapping(descriptor: descriptor, count: Int(status.st_size))
         }
@@ -85,9 +86,9 @@ extension ByteRegion {
             let wanted = head.count < headLength ? headLength - head.count : piece.count
             let count = retryingInterrupts { read(descriptor, piece.baseAddress, wanted) }
             if count == 0 { break }
-            guard count > 0 else { throw ArchiveError(systemMessage(errno)) }
+            guard count > 0 else { throw Problem(systemMessage(errno)) }
             guard spool.count <= limit - count else {
-                throw ArchiveError(
+                throw Problem(
                     "too much on \(name)", expected: "at most \(limit) bytes", hint: "save it and give the file's name")
             }
             try spool.append(UnsafeRawBufferPointer(rebasing: piece[..<count]))
@@ -95,7 +96,7 @@ extension ByteRegion {
             head.append(contentsOf: piece[..<count])
             if head.count == headLength, !isKnown(head) { break }
         }
-        guard spool.count > 0 else { throw ArchiveError("\(name) is empty") }
+        guard spool.count > 0 else { throw Problem("\(name) is empty") }
         return try spool.finish()
     }
 }
@@ -115,13 +116,13 @@ private enum FileKind {
     }
 
     /// The error for what is not a regular file.
-    var refusal: ArchiveError? {
+    var refusal: Problem? {
         switch self {
         case .regular: nil
-        case .directory: ArchiveError("is a directory", expected: "a regular file")
-        case .fifo: ArchiveError("is a FIFO", expected: "a regular file", hint: "use '-' to read from standard input")
-        case .socket: ArchiveError("is a socket", expected: "a regular file")
-        case .device: ArchiveError("is a device", expected: "a regular file")
+        case .directory: Problem("is a directory", expected: "a regular file")
+        case .fifo: Problem("is a FIFO", expected: "a regular file", hint: "use '-' to read from standard input")
+        case .socket: Problem("is a socket", expected: "a regular file")
+        case .device: Problem("is a device", expected: "a regular file")
         }
     }
 }

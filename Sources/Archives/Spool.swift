@@ -1,4 +1,5 @@
 import Glibc
+import Text
 
 /// The memory that the members spooled from one source may take together.
 final class SpoolMemory {
@@ -23,7 +24,7 @@ final class Spool {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    func append(_ bytes: UnsafeRawBufferPointer) throws(ArchiveError) {
+    func append(_ bytes: UnsafeRawBufferPointer) throws(Problem) {
         guard let source = bytes.baseAddress, !bytes.isEmpty else { return }
         if descriptor < 0 {
             if bytes.count <= memory.remaining {
@@ -40,13 +41,13 @@ final class Spool {
     }
 
     /// Appends `number` zeros, the content of a hole.
-    func appendZeros(_ number: Int) throws(ArchiveError) {
+    func appendZeros(_ number: Int) throws(Problem) {
         let zeros = [UInt8](repeating: 0, count: min(number, 1 << 16))
         var left = number
         while left > 0 {
             let piece = min(left, zeros.count)
             let result = zeros.withUnsafeBytes { source in
-                Result { () throws(ArchiveError) in try self.append(UnsafeRawBufferPointer(rebasing: source[..<piece])) }
+                Result { () throws(Problem) in try self.append(UnsafeRawBufferPointer(rebasing: source[..<piece])) }
             }
             try result.get()
             left -= piece
@@ -54,7 +55,7 @@ final class Spool {
     }
 
     /// What was collected. Nothing may be appended afterwards.
-    func finish() throws(ArchiveError) -> ByteRegion {
+    func finish() throws(Problem) -> ByteRegion {
         if descriptor >= 0 { return try ByteRegion.mapping(descriptor: descriptor, count: count) }
         guard let base = buffer, count > 0 else { return ByteRegion(copying: []) }
         let storage = ByteStorage(base: UnsafeRawPointer(base), count: count, isMapped: false) { free(base) }
@@ -62,15 +63,15 @@ final class Spool {
         return ByteRegion(storage)
     }
 
-    private func reserve(_ needed: Int) throws(ArchiveError) {
+    private func reserve(_ needed: Int) throws(Problem) {
         guard needed > capacity else { return }
         let larger = max(needed, min(capacity * 2, needed + (16 << 20)), 4096)
-        guard let grown = realloc(buffer, larger) else { throw ArchiveError("out of memory", found: "\(larger) bytes") }
+        guard let grown = realloc(buffer, larger) else { throw Problem("out of memory", found: "\(larger) bytes") }
         buffer = grown
         capacity = larger
     }
 
-    private func moveToFile() throws(ArchiveError) {
+    private func moveToFile() throws(Problem) {
         descriptor = try Self.temporaryFile()
         guard let base = buffer else { return }
         try write(UnsafeRawBufferPointer(start: base, count: count))
@@ -80,25 +81,25 @@ final class Spool {
         capacity = 0
     }
 
-    private func write(_ bytes: UnsafeRawBufferPointer) throws(ArchiveError) {
+    private func write(_ bytes: UnsafeRawBufferPointer) throws(Problem) {
         var rest = bytes
         while let base = rest.baseAddress, !rest.isEmpty {
             let written = retryingInterrupts { Glibc.write(descriptor, base, rest.count) }
             guard written > 0 else {
-                throw ArchiveError(
+                throw Problem(
                     "cannot write a temporary file: " + systemMessage(errno), hint: "TMPDIR names the folder for it")
             }
             rest = UnsafeRawBufferPointer(rebasing: rest[written...])
         }
     }
 
-    private static func temporaryFile() throws(ArchiveError) -> Int32 {
+    private static func temporaryFile() throws(Problem) -> Int32 {
         let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
         let folder = named.isEmpty ? "/tmp" : named
         var template = Array((folder + "/modinspect-XXXXXX").utf8CString)
         let descriptor = mkstemp(&template)
         guard descriptor >= 0 else {
-            throw ArchiveError(
+            throw Problem(
                 "cannot make a temporary file in \(folder): " + systemMessage(errno), hint: "TMPDIR names the folder for it")
         }
         // Without a name the file goes with the process, however that ends.

@@ -1,3 +1,5 @@
+import Text
+
 /// The members of a zip file as its central directory names them, read without touching their data.
 ///
 /// The central directory is what is trusted; every local header is checked against it, since writers that stream (PyTorch among
@@ -26,21 +28,21 @@ package struct ZipDirectory: Sendable {
 
     /// Reads the directory of the zip file whose bytes are `region`; nil where the bytes do not begin as a zip file does.
     ///
-    /// - Throws: ``ArchiveError`` where the directory is missing or damaged, where members overlap, leave the file, share a
+    /// - Throws: ``Problem`` where the directory is missing or damaged, where members overlap, leave the file, share a
     ///   name, are encrypted, or are spread over several disks.
-    package init?(_ region: ByteRegion) throws(ArchiveError) {
+    package init?(_ region: ByteRegion) throws(Problem) {
         let first = region.integer(at: 0, as: UInt32.self)
         guard first == Signature.localHeader || first == Signature.end else { return nil }
         let end = try EndRecord(region)
         // Every entry takes a header of 46 bytes, so the count is bounded by the bytes before anything is allocated.
         guard end.entryCount <= end.directorySize / CentralHeader.size else {
-            throw ArchiveError(
+            throw Problem(
                 "the zip directory is too small for its entries",
                 expected: "\(end.entryCount) entries of \(CentralHeader.size) bytes or more",
                 found: "\(end.directorySize) bytes")
         }
         guard let directory = region.slice(offset: end.directoryOffset, count: end.directorySize) else {
-            throw ArchiveError("the zip directory lies outside the file")
+            throw Problem("the zip directory lies outside the file")
         }
         let contents = region.slice(offset: 0, count: end.directoryOffset) ?? region
         var entries: [Entry] = []
@@ -53,7 +55,7 @@ package struct ZipDirectory: Sendable {
             let header = try CentralHeader(directory, at: position)
             position += header.totalSize
             guard names.insert(header.name).inserted else {
-                throw ArchiveError("the zip directory names it twice", member: header.name)
+                throw Problem("the zip directory names it twice", member: header.name)
             }
             let (entry, place) = try header.locate(in: contents)
             entries.append(entry)
@@ -66,10 +68,10 @@ package struct ZipDirectory: Sendable {
     /// The entry called `name`.
     package subscript(name: String) -> Entry? { entries.first { $0.name == name } }
 
-    private static func checkDisjoint(_ places: [Range<Int>], _ entries: [Entry]) throws(ArchiveError) {
+    private static func checkDisjoint(_ places: [Range<Int>], _ entries: [Entry]) throws(Problem) {
         let order = places.indices.sorted { places[$0].lowerBound < places[$1].lowerBound }
         for (before, after) in zip(order, order.dropFirst()) where places[before].upperBound > places[after].lowerBound {
-            throw ArchiveError("overlaps member '\(entries[before].name)' in the zip file", member: entries[after].name)
+            throw Problem("overlaps member '\(entries[before].name)' in the zip file", member: entries[after].name)
         }
     }
 }
@@ -92,44 +94,44 @@ private struct EndRecord {
     private static let size64 = 56
     private static let locatorSize = 20
 
-    init(_ region: ByteRegion) throws(ArchiveError) {
+    init(_ region: ByteRegion) throws(Problem) {
         guard let position = Self.find(region) else {
-            throw ArchiveError("the zip file's end is missing", hint: "the file is truncated")
+            throw Problem("the zip file's end is missing", hint: "the file is truncated")
         }
         guard let record = region.slice(offset: position, count: Self.size),
             let disk = record.integer(at: 4, as: UInt16.self), let startDisk = record.integer(at: 6, as: UInt16.self),
             let countHere = record.integer(at: 8, as: UInt16.self), let count = record.integer(at: 10, as: UInt16.self),
             let size = record.integer(at: 12, as: UInt32.self), let offset = record.integer(at: 16, as: UInt32.self)
-        else { throw ArchiveError("the zip file's end record is truncated") }
+        else { throw Problem("the zip file's end record is truncated") }
         let locator = position - Self.locatorSize
         if locator >= 0, region.integer(at: locator, as: UInt32.self) == Signature.end64Locator {
             try self.init(region, locator: locator)
             return
         }
         guard disk == 0, startDisk == 0, countHere == count else {
-            throw ArchiveError("a zip file spread over several disks is not supported")
+            throw Problem("a zip file spread over several disks is not supported")
         }
         self = try Self(count: UInt64(count), size: UInt64(size), offset: UInt64(offset), before: position)
     }
 
-    private init(_ region: ByteRegion, locator: Int) throws(ArchiveError) {
+    private init(_ region: ByteRegion, locator: Int) throws(Problem) {
         guard let place = region.integer(at: locator + 8, as: UInt64.self).flatMap(Int.init(exactly:)), place <= locator - Self.size64,
             let record = region.slice(offset: place, count: Self.size64),
             record.integer(at: 0, as: UInt32.self) == Signature.end64,
             let disk = record.integer(at: 16, as: UInt32.self), let startDisk = record.integer(at: 20, as: UInt32.self),
             let countHere = record.integer(at: 24, as: UInt64.self), let count = record.integer(at: 32, as: UInt64.self),
             let size = record.integer(at: 40, as: UInt64.self), let offset = record.integer(at: 48, as: UInt64.self)
-        else { throw ArchiveError("the zip file's 64-bit end record is not where its locator says") }
+        else { throw Problem("the zip file's 64-bit end record is not where its locator says") }
         guard disk == 0, startDisk == 0, countHere == count else {
-            throw ArchiveError("a zip file spread over several disks is not supported")
+            throw Problem("a zip file spread over several disks is not supported")
         }
         self = try Self(count: count, size: size, offset: offset, before: place)
     }
 
-    private init(count: UInt64, size: UInt64, offset: UInt64, before limit: Int) throws(ArchiveError) {
+    private init(count: UInt64, size: UInt64, offset: UInt64, before limit: Int) throws(Problem) {
         let (end, overflow) = offset.addingReportingOverflow(size)
         guard !overflow, end <= UInt64(limit), let entryCount = Int(exactly: count) else {
-            throw ArchiveError(
+            throw Problem(
                 "the zip directory leaves the file", expected: "\(size) bytes before \(limit)", found: "an offset of \(offset)")
         }
         self.entryCount = entryCount
@@ -165,20 +167,20 @@ private struct CentralHeader {
     private let compressedSize: UInt64
     private let localOffset: UInt64
 
-    init(_ directory: ByteRegion, at position: Int) throws(ArchiveError) {
+    init(_ directory: ByteRegion, at position: Int) throws(Problem) {
         guard let header = directory.slice(offset: position, count: Self.size),
             header.integer(at: 0, as: UInt32.self) == Signature.centralHeader,
             let flags = header.integer(at: 8, as: UInt16.self), let method = header.integer(at: 10, as: UInt16.self),
             let compressed32 = header.integer(at: 20, as: UInt32.self), let size32 = header.integer(at: 24, as: UInt32.self),
             let nameLength = header.integer(at: 28, as: UInt16.self), let extraLength = header.integer(at: 30, as: UInt16.self),
             let commentLength = header.integer(at: 32, as: UInt16.self), let offset32 = header.integer(at: 42, as: UInt32.self)
-        else { throw ArchiveError("the zip directory is damaged", expected: "an entry at byte \(position) of it") }
+        else { throw Problem("the zip directory is damaged", expected: "an entry at byte \(position) of it") }
         let nameStart = position + Self.size
         let extraStart = nameStart + Int(nameLength)
         guard let nameBytes = directory.bytes(nameStart..<extraStart),
             let extra = directory.slice(offset: extraStart, count: Int(extraLength)),
             directory.slice(offset: extraStart + Int(extraLength), count: Int(commentLength)) != nil
-        else { throw ArchiveError("the zip directory is truncated", expected: "an entry at byte \(position) of it") }
+        else { throw Problem("the zip directory is truncated", expected: "an entry at byte \(position) of it") }
         self.nameBytes = nameBytes
         name = String(decoding: nameBytes, as: UTF8.self)
         totalSize = Self.size + Int(nameLength) + Int(extraLength) + Int(commentLength)
@@ -198,7 +200,7 @@ private struct CentralHeader {
         contentSize = widen(size32)
         compressedSize = widen(compressed32)
         localOffset = widen(offset32)
-        if missing { throw ArchiveError("the zip directory lacks a 64-bit size", member: name) }
+        if missing { throw Problem("the zip directory lacks a 64-bit size", member: name) }
     }
 
     /// The 64-bit numbers of the extra field that extends an entry's sizes and offset.
@@ -214,24 +216,24 @@ private struct CentralHeader {
     }
 
     /// The entry, checked against its local header, and the bytes it takes in `contents`, which ends where the directory begins.
-    func locate(in contents: ByteRegion) throws(ArchiveError) -> (ZipDirectory.Entry, Range<Int>) {
+    func locate(in contents: ByteRegion) throws(Problem) -> (ZipDirectory.Entry, Range<Int>) {
         let isEncrypted = flags & 0x2041 != 0
-        if isEncrypted { throw ArchiveError("is encrypted", member: name) }
+        if isEncrypted { throw Problem("is encrypted", member: name) }
         guard let offset = Int(exactly: localOffset), let header = contents.slice(offset: offset, count: Self.localSize),
             header.integer(at: 0, as: UInt32.self) == Signature.localHeader,
             let localFlags = header.integer(at: 6, as: UInt16.self), let localMethod = header.integer(at: 8, as: UInt16.self),
             let localCompressed = header.integer(at: 18, as: UInt32.self),
             let nameLength = header.integer(at: 26, as: UInt16.self), let extraLength = header.integer(at: 28, as: UInt16.self)
         else {
-            throw ArchiveError("the zip directory points to no local header", member: name, found: "an offset of \(localOffset)")
+            throw Problem("the zip directory points to no local header", member: name, found: "an offset of \(localOffset)")
         }
         let nameStart = offset + Self.localSize
         guard let localName = contents.bytes(nameStart..<nameStart + Int(nameLength)), localName == nameBytes, localMethod == method else {
-            throw ArchiveError("the zip's local header differs from its directory", member: name)
+            throw Problem("the zip's local header differs from its directory", member: name)
         }
         let sizesFollow = localFlags & 0x0008 != 0
         guard sizesFollow || localCompressed == .max || UInt64(localCompressed) == compressedSize else {
-            throw ArchiveError(
+            throw Problem(
                 "the zip's local header differs from its directory", member: name, expected: "\(compressedSize) bytes",
                 found: "\(localCompressed)")
         }
@@ -239,13 +241,13 @@ private struct CentralHeader {
         guard let taken = Int(exactly: compressedSize), let bytes = contents.slice(offset: start, count: taken),
             let size = Int(exactly: contentSize)
         else {
-            throw ArchiveError(
+            throw Problem(
                 "leaves the zip file", member: name, expected: "at most \(max(contents.count - start, 0)) bytes", found: "\(compressedSize)"
             )
         }
         let isStored = method == 0
         guard !isStored || size == taken else {
-            throw ArchiveError("a stored member of two sizes", member: name, expected: "\(taken) bytes", found: "\(size)")
+            throw Problem("a stored member of two sizes", member: name, expected: "\(taken) bytes", found: "\(size)")
         }
         let entry = ZipDirectory.Entry(
             name: name, size: size, compressedSize: taken, isStored: isStored, region: isStored ? bytes : nil)

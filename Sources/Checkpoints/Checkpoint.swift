@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// A saved model: its named tensors and the files that came with it. Nothing of a tensor is read before it is asked for.
 package struct Checkpoint: Sendable {
@@ -43,7 +44,7 @@ package struct Checkpoint: Sendable {
 
     /// Opens what is at `path`, or standard input where that is `-`. The kind is found from the content.
     ///
-    /// - Throws: ``CheckpointError`` where it cannot be read, is damaged, or holds no model or several.
+    /// - Throws: ``Problem`` where it cannot be read, is damaged, or holds no model or several.
     package static func open(_ path: String, options: Options = .init()) throws -> Checkpoint {
         try CheckpointOpener(path: path, options: options).open()
     }
@@ -53,7 +54,7 @@ package struct Checkpoint: Sendable {
     /// - Parameters:
     ///   - content: the bytes of the file.
     ///   - path: where they are from; the shards of an index lie beside it.
-    /// - Throws: ``CheckpointError`` as above.
+    /// - Throws: ``Problem`` as above.
     package static func open(_ content: ByteRegion, path: String, options: Options = .init()) throws -> Checkpoint {
         try CheckpointOpener(path: path, options: options).open(content)
     }
@@ -63,7 +64,7 @@ package struct Checkpoint: Sendable {
         companions: [String: ByteRegion], sources: [ByteRegion]
     ) throws {
         let model = try weights.model(key: key, path: weightPath)
-        guard !model.tensors.isEmpty else { throw CheckpointError(path: weightPath, problem: "holds no tensors") }
+        guard !model.tensors.isEmpty else { throw Problem(path: weightPath, problem: "holds no tensors") }
         self.path = path
         self.container = container
         self.member = member
@@ -78,7 +79,7 @@ package struct Checkpoint: Sendable {
         self.sources = sources
         var places: [String: Int] = [:]
         for (place, tensor) in model.tensors.enumerated() where places.updateValue(place, forKey: tensor.name) != nil {
-            throw CheckpointError(path: weightPath, tensor: tensor.name, problem: "is there twice")
+            throw Problem(path: weightPath, tensor: tensor.name, problem: "is there twice")
         }
         self.places = places
     }

@@ -1,5 +1,6 @@
 import Archives
 import Glibc
+import Text
 
 /// Finds out what a path holds and makes a checkpoint of it.
 struct CheckpointOpener {
@@ -45,15 +46,15 @@ struct CheckpointOpener {
         let single: ByteRegion
         let label: String
         do {
-            guard let reader = try ArchiveReader(region) else { throw ArchiveError("is no archive") }
+            guard let reader = try ArchiveReader(region) else { throw Problem("is no archive") }
             guard reader.isSingleFile else {
                 return try openContainer(
                     ArchiveContainer(reader, region: region, path: path, member: options.member.map(MemberPath.trimmed)))
             }
-            guard try reader.next() != nil else { throw ArchiveError("the compressed file is empty") }
+            guard try reader.next() != nil else { throw Problem("the compressed file is empty") }
             single = try reader.content()
             label = reader.label
-        } catch let error as ArchiveError {
+        } catch let error as Problem {
             throw error.at(path: path)
         }
         try refuseMember()
@@ -88,7 +89,7 @@ struct CheckpointOpener {
         var companions: [String: ByteRegion] = [:]
         for companion in companionFiles { companions[companion.baseName] = contents[companion.name] }
         guard let bytes = contents[file.name] else {
-            throw CheckpointError(path: container.displayPath(file.name), problem: "cannot be read")
+            throw Problem(path: container.displayPath(file.name), problem: "cannot be read")
         }
         let weights: WeightFile
         let regions: [ByteRegion]
@@ -111,7 +112,7 @@ struct CheckpointOpener {
         let names = index.shards.map { MemberPath.join(file.folder, $0) }
         let present = Set(container.files.map(\.name))
         if let missing = names.first(where: { !present.contains($0) }) {
-            throw CheckpointError(path: indexPath, problem: "a shard is missing", expected: missing)
+            throw Problem(path: indexPath, problem: "a shard is missing", expected: missing)
         }
         let contents = try container.contents(of: Set(names))
         let regions = names.compactMap { contents[$0] }
@@ -130,7 +131,7 @@ struct CheckpointOpener {
 
     private func refuseMember() throws {
         guard let member = options.member else { return }
-        throw CheckpointError(path: path, problem: "has no members", expected: "an archive or a directory with '\(member)'")
+        throw Problem(path: path, problem: "has no members", expected: "an archive or a directory with '\(member)'")
     }
 
     private func tensorName(_ path: String) -> String { path == "-" ? "array" : MemberPath.stem(path) }

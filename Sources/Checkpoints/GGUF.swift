@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// GGUF files, versions 2 and 3: a header with metadata and tensor descriptions, then the tensors at aligned offsets.
 enum GGUF {
@@ -10,9 +11,9 @@ enum GGUF {
     /// Reads a file's descriptions; the data stay where they are in the file.
     ///
     /// - Parameter path: the file, for messages.
-    /// - Throws: ``CheckpointError`` for damaged and big-endian files, other versions, and tensors of a type that is not read.
-    static func read(_ region: ByteRegion, path: String) throws(CheckpointError) -> WeightFile {
-        guard isGGUF(region) else { throw CheckpointError(path: path, problem: "no GGUF file", expected: "the letters GGUF") }
+    /// - Throws: ``Problem`` for damaged and big-endian files, other versions, and tensors of a type that is not read.
+    static func read(_ region: ByteRegion, path: String) throws(Problem) -> WeightFile {
+        guard isGGUF(region) else { throw Problem(path: path, problem: "no GGUF file", expected: "the letters GGUF") }
         var header = GGUFHeader(region, path: path)
         return WeightFile(
             format: "GGUF", models: [WeightFile.Model(key: "", tensors: try header.readTensors())], keepsOrder: true)
@@ -44,13 +45,13 @@ private struct GGUFHeader {
         reader = ByteReader(region, at: 4)
     }
 
-    mutating func readTensors() throws(CheckpointError) -> [TensorRecord] {
+    mutating func readTensors() throws(Problem) -> [TensorRecord] {
         let version: UInt32 = try number("the version")
         if version & 0xFFFF == 0, version != 0 {
-            throw CheckpointError(path: path, problem: "a big-endian GGUF file is not supported", expected: "little-endian")
+            throw Problem(path: path, problem: "a big-endian GGUF file is not supported", expected: "little-endian")
         }
         guard version == 2 || version == 3 else {
-            throw CheckpointError(path: path, problem: "unknown GGUF version", expected: "2 or 3", found: "\(version)")
+            throw Problem(path: path, problem: "unknown GGUF version", expected: "2 or 3", found: "\(version)")
         }
         // A description takes 24 bytes and more, an entry of the metadata 13.
         let tensorCount = try count("tensors", leastSize: 24)
@@ -59,24 +60,24 @@ private struct GGUFHeader {
         var descriptions: [Description] = []
         descriptions.reserveCapacity(tensorCount)
         for _ in 0..<tensorCount { descriptions.append(try readDescription()) }
-        guard !descriptions.isEmpty else { throw CheckpointError(path: path, problem: "no tensors") }
+        guard !descriptions.isEmpty else { throw Problem(path: path, problem: "no tensors") }
         try checkNames(descriptions)
         let (rounded, overflow) = reader.position.addingReportingOverflow(alignment - 1)
-        guard !overflow else { throw CheckpointError(path: path, problem: "the header leaves the file") }
+        guard !overflow else { throw Problem(path: path, problem: "the header leaves the file") }
         return try records(descriptions, dataStart: rounded / alignment * alignment)
     }
 
-    private func records(_ descriptions: [Description], dataStart: Int) throws(CheckpointError) -> [TensorRecord] {
+    private func records(_ descriptions: [Description], dataStart: Int) throws(Problem) -> [TensorRecord] {
         let order = descriptions.filter { $0.byteCount > 0 }.sorted { $0.offset < $1.offset }
         for (before, after) in zip(order, order.dropFirst()) where after.offset - before.offset < before.byteCount {
-            throw CheckpointError(path: path, tensor: after.name, problem: "overlaps tensor '\(before.name)'")
+            throw Problem(path: path, tensor: after.name, problem: "overlaps tensor '\(before.name)'")
         }
         var records: [TensorRecord] = []
         records.reserveCapacity(descriptions.count)
         for description in descriptions {
             let (start, overflow) = dataStart.addingReportingOverflow(description.offset)
             guard !overflow, let bytes = region.slice(offset: start, count: description.byteCount) else {
-                throw CheckpointError(
+                throw Problem(
                     path: path, tensor: description.name, problem: "its data leave the file",
                     expected: "\(description.byteCount) bytes at \(description.offset)",
                     found: "\(max(region.count - dataStart, 0)) bytes of data")
@@ -91,10 +92,10 @@ private struct GGUFHeader {
         return records
     }
 
-    private func checkNames(_ descriptions: [Description]) throws(CheckpointError) {
+    private func checkNames(_ descriptions: [Description]) throws(Problem) {
         var names: Set<String> = []
         for description in descriptions where !names.insert(description.name).inserted {
-            throw CheckpointError(path: path, tensor: description.name, problem: "the file names it twice")
+            throw Problem(path: path, tensor: description.name, problem: "the file names it twice")
         }
     }
 }
@@ -102,62 +103,62 @@ private struct GGUFHeader {
 // MARK: - Parts of the header
 
 extension GGUFHeader {
-    private func truncated(_ what: String) -> CheckpointError {
-        CheckpointError(path: path, problem: "the file ends before \(what)", found: "\(region.count) bytes")
+    private func truncated(_ what: String) -> Problem {
+        Problem(path: path, problem: "the file ends before \(what)", found: "\(region.count) bytes")
     }
 
     private mutating func number<Integer: FixedWidthInteger & BitwiseCopyable>(
         _ what: String
-    ) throws(CheckpointError) -> Integer {
+    ) throws(Problem) -> Integer {
         guard let value = reader.integer(Integer.self) else { throw truncated(what) }
         return value
     }
 
     /// A count of things that take at least `leastSize` bytes each, which must fit into the bytes that remain.
-    private mutating func count(_ what: String, leastSize: Int) throws(CheckpointError) -> Int {
+    private mutating func count(_ what: String, leastSize: Int) throws(Problem) -> Int {
         let declared: UInt64 = try number("the number of \(what)")
         guard let count = Int(exactly: declared), count <= reader.remaining / leastSize else {
-            throw CheckpointError(
+            throw Problem(
                 path: path, problem: "too many \(what) for the file", expected: "at most \(reader.remaining / leastSize)",
                 found: "\(declared)")
         }
         return count
     }
 
-    private mutating func skip(_ count: Int, _ what: String) throws(CheckpointError) {
+    private mutating func skip(_ count: Int, _ what: String) throws(Problem) {
         guard reader.take(count) != nil else { throw truncated("the end of \(what)") }
     }
 
-    private mutating func string(_ what: String, limit: Int) throws(CheckpointError) -> String {
+    private mutating func string(_ what: String, limit: Int) throws(Problem) -> String {
         let length = try count("bytes of \(what)", leastSize: 1)
         guard length <= limit else {
-            throw CheckpointError(path: path, problem: "\(what) is too long", expected: "at most \(limit) bytes", found: "\(length)")
+            throw Problem(path: path, problem: "\(what) is too long", expected: "at most \(limit) bytes", found: "\(length)")
         }
         guard let bytes = reader.take(length) else { throw truncated(what) }
         return bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
     }
 
     /// Skips an entry of the metadata, but for the alignment.
-    private mutating func readEntry() throws(CheckpointError) {
+    private mutating func readEntry() throws(Problem) {
         let key = try string("a metadata key", limit: Self.nameLimit)
         let type: UInt32 = try number("the type of '\(key)'")
         guard key == "general.alignment" else { return try skipValue(type, key: key, depth: 0) }
         guard type == 4 else {
-            throw CheckpointError(path: path, problem: "'general.alignment' is no 32-bit integer", found: "type \(type)")
+            throw Problem(path: path, problem: "'general.alignment' is no 32-bit integer", found: "type \(type)")
         }
         let value: UInt32 = try number("the alignment")
         guard value.nonzeroBitCount == 1, value <= 1 << 24 else {
-            throw CheckpointError(path: path, problem: "bad alignment", expected: "a power of two", found: "\(value)")
+            throw Problem(path: path, problem: "bad alignment", expected: "a power of two", found: "\(value)")
         }
         alignment = Int(value)
     }
 
-    private mutating func skipValue(_ type: UInt32, key: String, depth: Int) throws(CheckpointError) {
+    private mutating func skipValue(_ type: UInt32, key: String, depth: Int) throws(Problem) {
         if let size = Self.valueSizes[type] { return try skip(size, "'\(key)'") }
         switch type {
         case 8: try skip(try count("bytes of '\(key)'", leastSize: 1), "'\(key)'")
         case 9:
-            guard depth < 4 else { throw CheckpointError(path: path, problem: "'\(key)' nests arrays too deeply") }
+            guard depth < 4 else { throw Problem(path: path, problem: "'\(key)' nests arrays too deeply") }
             let elementType: UInt32 = try number("the element type of '\(key)'")
             if let size = Self.valueSizes[elementType] {
                 try skip(try count("elements of '\(key)'", leastSize: size) * size, "'\(key)'")
@@ -165,7 +166,7 @@ extension GGUFHeader {
                 let elements = try count("elements of '\(key)'", leastSize: 8)
                 for _ in 0..<elements { try skipValue(elementType, key: key, depth: depth + 1) }
             }
-        default: throw CheckpointError(path: path, problem: "'\(key)' has an unknown type", found: "\(type)")
+        default: throw Problem(path: path, problem: "'\(key)' has an unknown type", found: "\(type)")
         }
     }
 
@@ -174,11 +175,11 @@ extension GGUFHeader {
         0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8,
     ]
 
-    private mutating func readDescription() throws(CheckpointError) -> Description {
+    private mutating func readDescription() throws(Problem) -> Description {
         let name = try string("a tensor's name", limit: Self.nameLimit)
         let rank: UInt32 = try number("the dimensions of '\(name)'")
         guard rank <= Self.dimensionLimit else {
-            throw CheckpointError(
+            throw Problem(
                 path: path, tensor: name, problem: "too many dimensions", expected: "at most \(Self.dimensionLimit)",
                 found: "\(rank)")
         }
@@ -186,7 +187,7 @@ extension GGUFHeader {
         for _ in 0..<rank {
             let length: UInt64 = try number("the dimensions of '\(name)'")
             guard let length = Int(exactly: length) else {
-                throw CheckpointError(path: path, tensor: name, problem: "shape overflows", found: "\(length)")
+                throw Problem(path: path, tensor: name, problem: "shape overflows", found: "\(length)")
             }
             shape.append(length)
         }
@@ -194,7 +195,7 @@ extension GGUFHeader {
         shape.reverse()
         let type: UInt32 = try number("the type of '\(name)'")
         guard let dtype = GGUFType.dtype(type) else {
-            throw CheckpointError(
+            throw Problem(
                 path: path, tensor: name, problem: "its type \(GGUFType.name(type)) is not supported",
                 expected: "F32, F16, BF16, F64, I8 to I64, Q4_0, Q8_0, Q4_K or Q6_K")
         }
@@ -206,7 +207,7 @@ extension GGUFHeader {
         }
         let declared: UInt64 = try number("the offset of '\(name)'")
         guard let offset = Int(exactly: declared), offset % alignment == 0 else {
-            throw CheckpointError(
+            throw Problem(
                 path: path, tensor: name, problem: "bad offset", expected: "a multiple of \(alignment)", found: "\(declared)")
         }
         return Description(name: name, dtype: dtype, shape: shape, offset: offset, byteCount: byteCount)

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// The `.npy` format, versions 1 to 3: one array behind a header.
 package enum NPY {
@@ -13,7 +14,7 @@ package enum NPY {
 
     /// The array in `region` as a tensor called `name`; Fortran order becomes strides.
     ///
-    /// - Throws: ``CheckpointError`` for objects, structures, text, complex numbers and big-endian numbers, and where the
+    /// - Throws: ``Problem`` for objects, structures, text, complex numbers and big-endian numbers, and where the
     ///   data are shorter or longer than the shape says.
     package static func record(_ region: ByteRegion, name: String, path: String) throws -> TensorRecord {
         let header: NPYHeader
@@ -27,7 +28,7 @@ package enum NPY {
             let size = try TensorRecord.byteCount(dtype: dtype, shape: header.shape)
             let present = region.count - header.dataOffset
             guard present == size, let data = region.slice(offset: header.dataOffset, count: present) else {
-                throw CheckpointError(
+                throw Problem(
                     path: path, tensor: name,
                     problem: present < size ? "the data are truncated" : "more data than the shape takes", expected: "\(size) bytes",
                     found: "\(present)")
@@ -43,7 +44,7 @@ package enum NPY {
                 stride *= max(length, 1)
             }
             return try TensorRecord(name: name, dtype: dtype, shape: header.shape, strides: strides, offset: 0, storage: data)
-        } catch let error as TensorShapeError {
+        } catch let error as Problem {
             throw error.at(path: path).about("tensor '\(name)'")
         }
     }
@@ -51,8 +52,8 @@ package enum NPY {
     private static func type(_ descriptor: String, name: String, path: String) throws -> DType {
         let order = descriptor.first
         let code = String(descriptor.dropFirst())
-        func refusal(_ problem: String) -> CheckpointError {
-            CheckpointError(
+        func refusal(_ problem: String) -> Problem {
+            Problem(
                 path: path, tensor: name, problem: problem, expected: "numbers of \(dtypes.keys.sorted().joined(separator: " "))",
                 found: "'\(descriptor)'")
         }

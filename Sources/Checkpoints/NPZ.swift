@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// The `.npz` format: a zip of `.npy` files. Stored arrays are used in place, compressed ones are unpacked.
 enum NPZ {
@@ -13,7 +14,7 @@ enum NPZ {
     /// The arrays in the file's order, each named as its member without `.npy`.
     ///
     /// - Parameter region: the bytes of the whole zip file.
-    /// - Throws: ``CheckpointError`` where a member is damaged or holds something else than numbers.
+    /// - Throws: ``Problem`` where a member is damaged or holds something else than numbers.
     static func read(_ directory: ZipDirectory, region: ByteRegion, path: String) throws -> WeightFile {
         let files = directory.entries.filter { !$0.isDirectory }
         let unpacked: [String: ByteRegion]
@@ -24,7 +25,7 @@ enum NPZ {
         }
         let tensors = try files.map { entry in
             guard let bytes = entry.region ?? unpacked[entry.name] else {
-                throw CheckpointError(path: path, problem: "member '\(entry.name)' has no content")
+                throw Problem(path: path, problem: "member '\(entry.name)' has no content")
             }
             return try NPY.record(bytes, name: String(entry.name.dropLast(suffix.count)), path: path)
         }

@@ -1,5 +1,6 @@
 import Archives
 import FoundationEssentials
+import Text
 
 /// The safetensors format: a length, a JSON header that names every tensor, and their bytes side by side.
 ///
@@ -11,18 +12,18 @@ enum Safetensors {
 
     /// The weights in `region`. The file's order says nothing about the model, so the tensors come in natural order of their names.
     ///
-    /// - Throws: ``CheckpointError`` where the file breaks a rule of the format or has a type that is not known.
+    /// - Throws: ``Problem`` where the file breaks a rule of the format or has a type that is not known.
     static func read(_ region: ByteRegion, path: String) throws -> WeightFile {
         var reader = ByteReader(region)
         guard let announced = reader.integer(UInt64.self) else {
-            throw CheckpointError(
+            throw Problem(
                 path: path, problem: "the file is truncated", expected: "a header length of 8 bytes", found: "\(region.count)")
         }
         let allowed = min(reader.remaining, maximumHeaderLength)
         guard announced <= UInt64(allowed), let header = reader.take(Int(announced)),
             let data = region.slice(offset: reader.position, count: reader.remaining)
         else {
-            throw CheckpointError(
+            throw Problem(
                 path: path, problem: "the header does not fit the file", expected: "at most \(allowed) bytes", found: "\(announced)",
                 hint: "the file is truncated or damaged")
         }
@@ -51,7 +52,7 @@ enum Safetensors {
         return try tensors.map { tensor in
             let offsets = tensor.offsets
             guard offsets.count == 2, offsets[0] >= 0, offsets[1] >= offsets[0] else {
-                throw CheckpointError(
+                throw Problem(
                     path: path, tensor: tensor.name, problem: "bad data offsets", expected: "a begin and an end", found: "\(offsets)")
             }
             return Entry(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, start: offsets[0], end: offsets[1])
@@ -63,7 +64,7 @@ enum Safetensors {
         do {
             return try header.withUnsafeBytes { try JSONDecoder().decode(Header.self, from: Data($0)) }.content
         } catch {
-            throw CheckpointError(path: path, problem: "the header is not valid: " + DecodingProblem(error).text)
+            throw Problem(path: path, problem: "the header is not valid: " + DecodingProblem(error).text)
         }
     }
 
@@ -72,33 +73,33 @@ enum Safetensors {
         var position = 0
         for entry in entries {
             guard entry.start == position else {
-                throw CheckpointError(
+                throw Problem(
                     path: path, tensor: entry.name,
                     problem: entry.start < position ? "overlaps another tensor" : "follows a hole in the data",
                     expected: "an offset of \(position)", found: "\(entry.start)")
             }
             guard entry.end <= dataLength else {
-                throw CheckpointError(
+                throw Problem(
                     path: path, tensor: entry.name, problem: "the data end before the tensor does", expected: "\(entry.end) bytes",
                     found: "\(dataLength)", hint: "the file is truncated")
             }
             position = entry.end
         }
         guard position == dataLength else {
-            throw CheckpointError(
+            throw Problem(
                 path: path, problem: "bytes that belong to no tensor", expected: "\(position) bytes of data", found: "\(dataLength)")
         }
     }
 
     private static func record(_ entry: Entry, data: ByteRegion, path: String) throws -> TensorRecord {
         guard let dtype = dtypes[entry.dtype] else {
-            throw CheckpointError(
+            throw Problem(
                 path: path, tensor: entry.name, problem: "unsupported type",
                 expected: "one of \(dtypes.keys.sorted().joined(separator: " "))",
                 found: entry.dtype)
         }
         guard let bytes = data.slice(offset: entry.start, count: entry.end - entry.start) else {
-            throw CheckpointError(path: path, tensor: entry.name, problem: "lies outside the data")
+            throw Problem(path: path, tensor: entry.name, problem: "lies outside the data")
         }
         do {
             return try TensorRecord(name: entry.name, dtype: dtype, shape: entry.shape, bytes: bytes)

@@ -18,11 +18,11 @@ package struct TensorRecord: Sendable {
 
     /// A tensor whose elements lie in row-major order.
     ///
-    /// - Throws: ``TensorShapeError`` where the shape's size overflows, does not fill whole blocks, or differs from the number of bytes.
-    package init(name: String, dtype: DType, shape: [Int], bytes: ByteRegion) throws(TensorShapeError) {
+    /// - Throws: ``Problem`` where the shape's size overflows, does not fill whole blocks, or differs from the number of bytes.
+    package init(name: String, dtype: DType, shape: [Int], bytes: ByteRegion) throws(Problem) {
         let size = try Self.byteCount(dtype: dtype, shape: shape)
         guard bytes.count == size else {
-            throw TensorShapeError(problem: "wrong number of bytes", expected: "\(size)", found: "\(bytes.count)")
+            throw Problem(problem: "wrong number of bytes", expected: "\(size)", found: "\(bytes.count)")
         }
         self.name = name
         self.dtype = dtype
@@ -37,13 +37,13 @@ package struct TensorRecord: Sendable {
     ///   - strides: in elements, one for each dimension, none negative.
     ///   - offset: the first element's place in the storage, in elements.
     ///   - storage: the bytes of the whole storage.
-    /// - Throws: ``TensorShapeError`` where any element would lie outside the storage.
+    /// - Throws: ``Problem`` where any element would lie outside the storage.
     package init(
         name: String, dtype: DType, shape: [Int], strides: [Int], offset: Int, storage: ByteRegion
-    ) throws(TensorShapeError) {
+    ) throws(Problem) {
         _ = try Self.byteCount(dtype: dtype, shape: shape)
         guard strides.count == shape.count, strides.allSatisfy({ $0 >= 0 }), offset >= 0 else {
-            throw TensorShapeError(
+            throw Problem(
                 problem: "bad strides", expected: "\(shape.count) strides of 0 or more", found: "\(strides) at offset \(offset)")
         }
         let width = dtype.bytesPerBlock
@@ -53,7 +53,7 @@ package struct TensorRecord: Sendable {
                 let (product, overflow) = (length - 1).multipliedReportingOverflow(by: stride)
                 let (sum, overflow2) = span.addingReportingOverflow(product)
                 guard !overflow, !overflow2 else {
-                    throw TensorShapeError(problem: "strides overflow", expected: "a view inside its storage", found: "\(strides)")
+                    throw Problem(problem: "strides overflow", expected: "a view inside its storage", found: "\(strides)")
                 }
                 span = sum
             }
@@ -63,7 +63,7 @@ package struct TensorRecord: Sendable {
         guard !overflow, !overflow2, endByte <= storage.count,
             let bytes = storage.slice(offset: offset * width, count: span * width)
         else {
-            throw TensorShapeError(
+            throw Problem(
                 problem: "the view leaves its storage", expected: "at most \(storage.count / width) elements",
                 found: overflow ? "an overflow" : "\(last)")
         }
@@ -88,28 +88,28 @@ package struct TensorRecord: Sendable {
     package var elementCount: Int { shape.reduce(1, *) }
 
     /// The bytes that `shape` takes in row-major order.
-    package static func byteCount(dtype: DType, shape: [Int]) throws(TensorShapeError) -> Int {
+    package static func byteCount(dtype: DType, shape: [Int]) throws(Problem) -> Int {
         var count = 1
         for length in shape {
             guard length >= 0 else {
-                throw TensorShapeError(problem: "negative dimension", expected: "0 or more", found: "\(length)")
+                throw Problem(problem: "negative dimension", expected: "0 or more", found: "\(length)")
             }
             // A zero elsewhere must not hide an overflow: the product of the others is used for strides.
             let (product, overflow) = count.multipliedReportingOverflow(by: max(length, 1))
             guard !overflow, product <= Int.max / 16 else {
-                throw TensorShapeError(problem: "shape overflows", expected: "fewer than 2^59 elements", found: "\(shape)")
+                throw Problem(problem: "shape overflows", expected: "fewer than 2^59 elements", found: "\(shape)")
             }
             count = product
         }
         if shape.contains(0) { return 0 }
         let block = dtype.elementsPerBlock
         guard block == 1 || (shape.last ?? 1) % block == 0 else {
-            throw TensorShapeError(
+            throw Problem(
                 problem: "incomplete block", expected: "a multiple of \(block) in the last dimension", found: "\(shape)")
         }
         let (bytes, overflow) = (count / block).multipliedReportingOverflow(by: dtype.bytesPerBlock)
         guard !overflow else {
-            throw TensorShapeError(problem: "shape overflows", expected: "fewer than 2^63 bytes", found: "\(shape)")
+            throw Problem(problem: "shape overflows", expected: "fewer than 2^63 bytes", found: "\(shape)")
         }
         return bytes
     }
@@ -124,6 +124,3 @@ package struct TensorRecord: Sendable {
         return true
     }
 }
-
-/// A shape that does not agree with the bytes it is said to describe.
-package typealias TensorShapeError = Problem

@@ -73,7 +73,7 @@ enum WeightFormat: CaseIterable {
     /// - Parameters:
     ///   - name: what the file is called, for formats whose one tensor has no name of its own.
     ///   - path: how errors name the file.
-    /// - Throws: ``CheckpointError`` where the bytes are no weight file or a damaged one.
+    /// - Throws: ``Problem`` where the bytes are no weight file or a damaged one.
     static func read(_ region: ByteRegion, name: String, path: String) throws -> WeightFile {
         let head = region.bytes(0..<min(region.count, ContainerFile.headLength)) ?? []
         guard let format = WeightFormat(head: head) else { throw unknown(head, path: path) }
@@ -88,8 +88,8 @@ enum WeightFormat: CaseIterable {
 
     /// The directory of the zip file in `region`, with errors that name the file.
     static func zipDirectory(_ region: ByteRegion, path: String) throws -> ZipDirectory {
-        do throws(ArchiveError) {
-            guard let directory = try ZipDirectory(region) else { throw ArchiveError("is no zip file") }
+        do throws(Problem) {
+            guard let directory = try ZipDirectory(region) else { throw Problem("is no zip file") }
             return directory
         } catch {
             throw error.at(path: path)
@@ -104,18 +104,18 @@ enum WeightFormat: CaseIterable {
     private static func readZip(_ directory: ZipDirectory, _ region: ByteRegion, path: String) throws -> WeightFile {
         if NPZ.isRecognised(directory) { return try NPZ.read(directory, region: region, path: path) }
         if TorchZip.isTorchZip(directory) { return try TorchZip.read(directory, path: path) }
-        throw CheckpointError(
+        throw Problem(
             path: path, problem: "a zip file that is neither a PyTorch file nor an .npz",
             found: MemberList(directory.entries.map(\.name)).text)
     }
 
-    private static func unknown(_ head: [UInt8], path: String) -> CheckpointError {
-        if let impostor = Impostor(head) { return CheckpointError(path: path, problem: impostor.problem, hint: impostor.hint) }
+    private static func unknown(_ head: [UInt8], path: String) -> Problem {
+        if let impostor = Impostor(head) { return Problem(path: path, problem: impostor.problem, hint: impostor.hint) }
         let bytes = head.prefix(8).map { byte in
             let digits = String(byte, radix: 16)
             return digits.count == 1 ? "0" + digits : digits
         }
-        return CheckpointError(
+        return Problem(
             path: path, problem: "unknown format", expected: known,
             found: bytes.isEmpty ? "no bytes" : "the first bytes " + bytes.joined(separator: " "))
     }

@@ -47,7 +47,7 @@ struct ArrayData {
         path = file.path
         let arrays = try NPZMembers(file)
         guard let name = try arrays.name(among: Self.sampleNames) else {
-            throw DatasetError(path: path, problem: "no samples", expected: "an array x, X or images", found: arrays.list)
+            throw Problem(path: path, problem: "no samples", expected: "an array x, X or images", found: arrays.list)
         }
         let targetName = try arrays.name(among: Self.targetNames)
         let records = try arrays.records([name] + (targetName.map { [$0] } ?? []))
@@ -59,10 +59,10 @@ struct ArrayData {
 
     /// Takes the answers from a file of their own.
     ///
-    /// - Throws: ``DatasetError`` where there are some already, or the file holds none.
+    /// - Throws: ``Problem`` where there are some already, or the file holds none.
     mutating func readTargets(from labelsPath: String) throws {
         if let targets {
-            throw DatasetError(
+            throw Problem(
                 "cannot be combined with the labels in the file itself, array '\(targets.array ?? "")'", path: path, setting: .labels,
                 found: labelsPath)
         }
@@ -73,17 +73,17 @@ struct ArrayData {
         case .npz:
             let arrays = try NPZMembers(file)
             guard let name = try arrays.name(among: Self.targetNames) else {
-                throw DatasetError(path: labelsPath, problem: "no labels", expected: "an array y, Y or labels", found: arrays.list)
+                throw Problem(path: labelsPath, problem: "no labels", expected: "an array y, Y or labels", found: arrays.list)
             }
             targets = (try arrays.records([name])[0], name, labelsPath)
         case .text, .pairs, .flatTokens, .images:
-            throw DatasetError(path: labelsPath, problem: "no labels", expected: "IDX, npy or npz")
+            throw Problem(path: labelsPath, problem: "no labels", expected: "IDX, npy or npz")
         }
     }
 
     /// Samples and answers together.
     ///
-    /// - Throws: ``DatasetError`` where they do not fit one another or the options.
+    /// - Throws: ``Problem`` where they do not fit one another or the options.
     func dataset(normalization: Normalization?, context: Int?) throws -> Dataset {
         guard !samples.shape.contains(0) else {
             throw refusal("holds no samples", expected: "no dimension of 0", found: "\(samples.shape)")
@@ -108,7 +108,7 @@ struct ArrayData {
         _ record: TensorRecord, shape: [Int], scale: SampleValues.Scale, normalization: Normalization?, array: String?, path: String
     ) throws -> SampleValues {
         if let normalization, normalization.means.count > 1, normalization.means.count != shape.first {
-            throw DatasetError(
+            throw Problem(
                 "does not fit the channels of a sample \(shape)", path: path, setting: .normalization,
                 expected: "1 or \(shape.first ?? 1) means", found: "\(normalization.means.count)")
         }
@@ -157,26 +157,26 @@ struct ArrayData {
         guard let targets else { return nil }
         let list = try StoredIntegers.targets(targets.record, array: targets.array, path: targets.path)
         guard list.count == count else {
-            throw DatasetError(
+            throw Problem(
                 path: targets.path, array: targets.array, problem: "not as many labels as samples", expected: "\(count)",
                 found: "\(list.count)")
         }
         return list
     }
 
-    private func refusal(_ problem: String, expected: String, found: String, hint: Hint? = nil) -> DatasetError {
-        DatasetError(path: path, array: array, problem: problem, expected: expected, found: found, hint: hint)
+    private func refusal(_ problem: String, expected: String, found: String, hint: Hint? = nil) -> Problem {
+        Problem(path: path, array: array, problem: problem, expected: expected, found: found, hint: hint)
     }
 
     /// Refuses a setting.
-    private func refusal(_ problem: String, _ setting: Setting, expected: String, found: String) -> DatasetError {
-        DatasetError(problem, path: path, setting: setting, expected: expected, found: found)
+    private func refusal(_ problem: String, _ setting: Setting, expected: String, found: String) -> Problem {
+        Problem(problem, path: path, setting: setting, expected: expected, found: found)
     }
 
     fileprivate static func npy(_ content: ByteRegion, name: String, path: String) throws -> TensorRecord {
         do {
             return try NPY.record(content, name: name, path: path)
-        } catch var error as CheckpointError {
+        } catch var error as Problem {
             error.subject = name.isEmpty ? nil : "array '\(name)'"
             throw error
         }
@@ -191,8 +191,8 @@ private struct NPZMembers {
 
     init(_ file: DataFile) throws {
         self.file = file
-        do throws(ArchiveError) {
-            guard let directory = try ZipDirectory(file.content) else { throw ArchiveError("is no zip file") }
+        do throws(Problem) {
+            guard let directory = try ZipDirectory(file.content) else { throw Problem("is no zip file") }
             self.directory = directory
         } catch {
             throw error.at(path: file.path)
@@ -212,7 +212,7 @@ private struct NPZMembers {
     func name(among names: [String]) throws -> String? {
         let present = names.filter { entries[$0] != nil }
         guard present.count < 2 else {
-            throw DatasetError(
+            throw Problem(
                 path: file.path, problem: "several arrays for one purpose", expected: "one of \(names.joined(separator: ", "))",
                 found: present.joined(separator: ", "))
         }
@@ -230,7 +230,7 @@ private struct NPZMembers {
         }
         return try zip(names, chosen).map { name, entry in
             guard let bytes = entry.region ?? unpacked[entry.name] else {
-                throw DatasetError(path: file.path, array: name, problem: "has no content")
+                throw Problem(path: file.path, array: name, problem: "has no content")
             }
             return try ArrayData.npy(bytes, name: name, path: file.path)
         }

@@ -1,5 +1,6 @@
 import Archives
 import Checkpoints
+import Text
 
 /// The bytes of a data file, unpacked where it is one compressed file, and what they are.
 struct DataFile {
@@ -22,7 +23,7 @@ struct DataFile {
 
     /// Reads the file at `path`, or standard input where that is `-`.
     ///
-    /// - Throws: ``DatasetError`` where it cannot be read, is empty, or is an archive of files.
+    /// - Throws: ``Problem`` where it cannot be read, is empty, or is an archive of files.
     init(path: String) throws {
         let region: ByteRegion
         do {
@@ -43,16 +44,16 @@ struct DataFile {
             return
         }
         do {
-            guard let reader = try ArchiveReader(region) else { throw ArchiveError("is no archive") }
+            guard let reader = try ArchiveReader(region) else { throw Problem("is no archive") }
             guard reader.isSingleFile else {
-                throw ArchiveError("is an archive", expected: "one file of data", found: reader.label)
+                throw Problem("is an archive", expected: "one file of data", found: reader.label)
             }
-            guard try reader.next() != nil else { throw ArchiveError("the compressed file is empty") }
+            guard try reader.next() != nil else { throw Problem("the compressed file is empty") }
             content = try reader.content()
-        } catch let error as ArchiveError {
+        } catch let error as Problem {
             throw error.at(path: path)
         }
-        guard content.count > 0 else { throw DatasetError(path: path, problem: "the compressed file is empty") }
+        guard content.count > 0 else { throw Problem(path: path, problem: "the compressed file is empty") }
         for ending in [".gz", ".xz", ".zst", ".bz2"] where name.hasSuffix(ending) { name.removeLast(ending.count) }
         baseName = name
     }
@@ -75,7 +76,7 @@ struct DataFile {
     /// token ids; without, a CIFAR batch, whose records must fit the size and whose labels their classes. `.txt` is text. Prompt
     /// pairs begin with a brace or a bracket, or the name ends in `.json` or `.csv`.
     ///
-    /// - Throws: ``DatasetError`` where it is none of these.
+    /// - Throws: ``Problem`` where it is none of these.
     func kind(context: Int?) throws -> Kind {
         let head = content.bytes(0..<min(content.count, 64)) ?? []
         let isBinary = baseName.hasSuffix(".bin")
@@ -86,7 +87,7 @@ struct DataFile {
         if IDX.isRecognised(head) { return .idx }
         if isBinary || path == "-", let batch = CIFARBatch(content) { return .images(batch) }
         if isBinary {
-            throw DatasetError(
+            throw Problem(
                 path: path, problem: "neither a CIFAR batch nor token ids of a known length",
                 expected: "records of \(CIFARBatch.recordSizes.map(String.init).joined(separator: " or ")) bytes",
                 found: "\(content.count) bytes",
@@ -95,7 +96,7 @@ struct DataFile {
         if Self.beginsAsJSON(head) || baseName.hasSuffix(".json") || baseName.hasSuffix(".csv") {
             return .pairs
         }
-        throw DatasetError(
+        throw Problem(
             path: path, problem: "unknown kind of data",
             expected: "npz, npy, IDX, a CIFAR .bin, token ids in .bin with a context length, or .txt",
             found: "a file that begins with " + Self.shown(head))
@@ -103,11 +104,11 @@ struct DataFile {
 
     /// The content as text.
     ///
-    /// - Throws: ``DatasetError`` with the place of the first byte that is no UTF-8.
+    /// - Throws: ``Problem`` with the place of the first byte that is no UTF-8.
     func text() throws -> String {
         let text = content.withUnsafeBytes { String(validating: $0, as: UTF8.self) }
         if let text { return text }
-        throw DatasetError(path: path, problem: "not a text in UTF-8", expected: "a character", found: "a bad byte at \(firstBadByte())")
+        throw Problem(path: path, problem: "not a text in UTF-8", expected: "a character", found: "a bad byte at \(firstBadByte())")
     }
 
     private func firstBadByte() -> Int {

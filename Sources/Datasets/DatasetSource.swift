@@ -49,7 +49,7 @@ package struct DatasetSource: Sendable {
 
     /// Opens the data. Values of uncompressed files stay in the file until they are asked for.
     ///
-    /// - Throws: ``DatasetError`` where it cannot be read, is damaged, or does not fit the options; what ``tokenize`` throws.
+    /// - Throws: ``Problem`` where it cannot be read, is damaged, or does not fit the options; what ``tokenize`` throws.
     package func open() throws -> Dataset {
         if let addition = try ModularAddition(path) {
             try refuse(labels: true, normalization: true, context: true, for: "modular addition")
@@ -74,11 +74,11 @@ package struct DatasetSource: Sendable {
             try refuse(labels: true, normalization: true, for: "text")
             let text = try file.text()
             guard let tokenize else {
-                throw DatasetError(path: path, problem: "text needs a tokenizer, and the checkpoint has no tokenizer.json")
+                throw Problem(path: path, problem: "text needs a tokenizer, and the checkpoint has no tokenizer.json")
             }
             return try Dataset.windows(of: tokenize(text), context: context, name: path)
         case .pairs:
-            throw DatasetError(path: path, problem: "prompt pairs are no samples", expected: "npz, npy, IDX, CIFAR, token ids or .txt")
+            throw Problem(path: path, problem: "prompt pairs are no samples", expected: "npz, npy, IDX, CIFAR, token ids or .txt")
         }
     }
 
@@ -95,6 +95,6 @@ package struct DatasetSource: Sendable {
         if normalization, self.normalization != nil { given.append(.normalization) }
         if context, self.context != nil { given.append(.context) }
         guard let setting = given.first else { return }
-        throw DatasetError("does not apply to \(kind)", path: path, setting: setting)
+        throw Problem("does not apply to \(kind)", path: path, setting: setting)
     }
 }

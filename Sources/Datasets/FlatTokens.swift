@@ -1,5 +1,6 @@
 import Archives
 import Checkpoints
+import Text
 
 /// How token ids are stored in a file without a header, little-endian.
 package enum TokenWidth: String, Sendable, CaseIterable {
@@ -26,11 +27,11 @@ struct FlatTokens {
 
     /// The whole of a file.
     ///
-    /// - Throws: ``DatasetError`` where its size is no multiple of an id's.
+    /// - Throws: ``Problem`` where its size is no multiple of an id's.
     init(_ file: DataFile, width: TokenWidth) throws {
         let size = width.dtype.bytesPerBlock
         guard file.content.count % size == 0 else {
-            throw DatasetError(
+            throw Problem(
                 path: file.path, problem: "not a whole number of token ids", expected: "a multiple of \(size) bytes for \(width.rawValue)",
                 found: "\(file.content.count)")
         }
@@ -58,19 +59,19 @@ struct TokenWindows {
     /// The ids that are used.
     let total: Int
 
-    /// - Throws: ``DatasetError`` where there is no context length, or a window would have fewer than 2 ids.
+    /// - Throws: ``Problem`` where there is no context length, or a window would have fewer than 2 ids.
     init(count: Int, context: Int?, array: String? = nil, path: String) throws {
         guard let context else {
-            throw DatasetError(
+            throw Problem(
                 path: path, array: array, problem: "token ids without samples", expected: "a context length",
                 found: "\(count) ids in a row",
                 hint: .setContext(nil, cut: "them into sequences"))
         }
         guard context > 1 else {
-            throw DatasetError(path: path, array: array, problem: "the context is too short", expected: "2 or more", found: "\(context)")
+            throw Problem(path: path, array: array, problem: "the context is too short", expected: "2 or more", found: "\(context)")
         }
         guard count > 1 else {
-            throw DatasetError(path: path, array: array, problem: "too few token ids", expected: "2 or more", found: "\(count)")
+            throw Problem(path: path, array: array, problem: "too few token ids", expected: "2 or more", found: "\(count)")
         }
         length = context
         total = count % context == 1 ? count - 1 : count
@@ -84,11 +85,11 @@ extension Dataset {
     ///   - ids: none negative.
     ///   - context: nil is an error that asks for one.
     ///   - name: what the user wrote, which errors begin with.
-    /// - Throws: ``DatasetError`` where the context is missing, or a window would have fewer than 2 ids.
+    /// - Throws: ``Problem`` where the context is missing, or a window would have fewer than 2 ids.
     package static func windows(of ids: [Int32], context: Int?, name: String) throws -> Dataset {
         let windows = try TokenWindows(count: ids.count, context: context, path: name)
         if let place = ids.firstIndex(where: { $0 < 0 }) {
-            throw DatasetError(
+            throw Problem(
                 path: name, problem: "a negative token id at position \(place)", expected: "0 or more", found: "\(ids[place])")
         }
         let used = windows.total == ids.count ? ids : Array(ids[..<windows.total])

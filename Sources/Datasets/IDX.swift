@@ -1,5 +1,6 @@
 import Archives
 import Checkpoints
+import Text
 
 /// The IDX format of the MNIST files: two zeros, a type, the number of dimensions, their lengths, the elements; numbers are big-endian.
 enum IDX {
@@ -12,16 +13,16 @@ enum IDX {
 
     /// The array in `content`. Bytes are used in place, wider elements are copied in the order of this machine.
     ///
-    /// - Throws: ``DatasetError`` where the header is cut, or the elements are fewer or more than it says.
+    /// - Throws: ``Problem`` where the header is cut, or the elements are fewer or more than it says.
     static func read(_ content: ByteRegion, path: String) throws -> TensorRecord {
         guard let head = content.bytes(0..<4), isRecognised(head), let dtype = types[head[2]] else {
-            throw DatasetError(path: path, problem: "is no IDX file")
+            throw Problem(path: path, problem: "is no IDX file")
         }
         let dimensions = Int(head[3])
         var shape: [Int] = []
         for dimension in 0..<dimensions {
             guard let length = content.integer(at: 4 + 4 * dimension, as: UInt32.self) else {
-                throw DatasetError(
+                throw Problem(
                     path: path, problem: "the IDX header is truncated", expected: "\(dimensions) dimensions", found: "\(shape.count)")
             }
             shape.append(Int(length.byteSwapped))
@@ -30,12 +31,12 @@ enum IDX {
             let size = try TensorRecord.byteCount(dtype: dtype, shape: shape)
             let start = 4 + 4 * dimensions
             guard content.count - start == size, let data = content.slice(offset: start, count: size) else {
-                throw DatasetError(
+                throw Problem(
                     path: path, problem: content.count - start < size ? "the IDX data are truncated" : "more data than the IDX header says",
                     expected: "\(size) bytes for \(shape)", found: "\(content.count - start)")
             }
             return try TensorRecord(name: "", dtype: dtype, shape: shape, bytes: swapped(data, width: dtype.bytesPerBlock))
-        } catch let error as TensorShapeError {
+        } catch let error as Problem {
             throw error.at(path: path)
         }
     }

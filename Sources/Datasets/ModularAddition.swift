@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// All pairs of modular addition as tokens `a b P`, where P stands for the equals sign; the answer at the last position is (a + b) mod P.
 struct ModularAddition {
@@ -17,13 +18,13 @@ struct ModularAddition {
 
     /// Reads `modadd:P`, `modadd:P:train` or `modadd:P:test`; nil where `name` does not begin so.
     ///
-    /// - Throws: ``DatasetError`` where what follows is something else.
+    /// - Throws: ``Problem`` where what follows is something else.
     init?(_ name: String) throws {
         guard name.hasPrefix(Self.prefix) else { return nil }
         self.name = name
         let fields = name.dropFirst(Self.prefix.count).split(separator: ":", omittingEmptySubsequences: false)
         guard let modulus = Int(fields[0]), Self.moduli.contains(modulus) else {
-            throw DatasetError(
+            throw Problem(
                 path: name, problem: "no modulus", expected: "modadd:P with P from \(Self.moduli.lowerBound) to \(Self.moduli.upperBound)",
                 found: "'\(fields[0])'")
         }
@@ -33,7 +34,7 @@ struct ModularAddition {
             return
         }
         guard fields.count == 2, let part = Part(rawValue: String(fields[1])), part != .all else {
-            throw DatasetError(
+            throw Problem(
                 path: name, problem: "no such part of the pairs", expected: "train or test",
                 found: "'\(fields.dropFirst().joined(separator: ":"))'")
         }
@@ -44,7 +45,7 @@ struct ModularAddition {
     ///
     /// The train part is the first `trainFraction` P^2 pairs, rounded down, of a random order, and the test part is the others.
     ///
-    /// - Throws: ``DatasetError`` where the part would be empty.
+    /// - Throws: ``Problem`` where the part would be empty.
     func dataset(trainFraction: Double, seed: UInt64) throws -> Dataset {
         let pairs = try chosenPairs(trainFraction: trainFraction, seed: seed)
         var tokens: [Int32] = []
@@ -66,14 +67,14 @@ struct ModularAddition {
         var pairs = Array(0..<count)
         if part == .all { return pairs }
         guard trainFraction >= 0, trainFraction <= 1 else {
-            throw DatasetError(path: name, problem: "no train fraction", expected: "0 to 1", found: "\(trainFraction)")
+            throw Problem(path: name, problem: "no train fraction", expected: "0 to 1", found: "\(trainFraction)")
         }
         var generator = SeededGenerator(seed: seed, purpose: "modadd")
         pairs.withUnsafeMutableBufferPointer { generator.shuffle($0) }
         let trainCount = Int(trainFraction * Double(count))
         let chosen = part == .train ? pairs[..<trainCount] : pairs[trainCount...]
         guard !chosen.isEmpty else {
-            throw DatasetError(
+            throw Problem(
                 path: name, problem: "the part is empty", expected: "at least 1 of \(count) pairs",
                 found: "a train fraction of \(trainFraction)")
         }

@@ -1,3 +1,5 @@
+import Text
+
 /// What is subtracted from values and what they are then divided by, channel by channel.
 package struct Normalization: Sendable, Equatable {
     /// One for all channels, or one for each.
@@ -18,10 +20,10 @@ package struct Normalization: Sendable, Equatable {
 
     /// Reads `MEAN,STD`, or the means of all channels and then their standard deviations: `M1,M2,M3,S1,S2,S3`.
     ///
-    /// - Throws: ``DatasetError`` where the numbers are no pairs, not finite, or a deviation is not positive.
+    /// - Throws: ``Problem`` where the numbers are no pairs, not finite, or a deviation is not positive.
     package init(_ text: String) throws {
-        func refusal(_ problem: String, expected: String, found: String) -> DatasetError {
-            DatasetError(problem, setting: .normalization, expected: expected, found: found)
+        func refusal(_ problem: String, expected: String, found: String) -> Problem {
+            Problem(problem, setting: .normalization, expected: expected, found: found)
         }
         let fields = text.split(separator: ",", omittingEmptySubsequences: false)
         var numbers: [Float] = []

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// Clean prompts with their corrupted counterparts and the answers that tell them apart, as text or as token ids.
 package struct PromptPairs: Sendable {
@@ -51,7 +52,7 @@ package struct PromptPairs: Sendable {
     /// prompt is a text or a list of token ids, an answer a text or a token id. CSV has a header with the columns `clean`, `corrupted`,
     /// `correct_idx` and `incorrect_idx` among others; the last two hold a token id or a list `[1, 2]`. Wrong answers may be missing in both.
     ///
-    /// - Throws: ``DatasetError`` where it cannot be read or is something else.
+    /// - Throws: ``Problem`` where it cannot be read or is something else.
     package static func open(_ path: String) throws -> PromptPairs { try read(DataFile(path: path)) }
 
     private static let maximumSize = 1 << 28
@@ -60,19 +61,19 @@ package struct PromptPairs: Sendable {
     static func read(_ file: DataFile) throws -> PromptPairs {
         guard let kind = try? file.kind(context: nil), case .pairs = kind else { throw unsuitable(file) }
         guard file.content.count <= maximumSize else {
-            throw DatasetError(
+            throw Problem(
                 path: file.path, problem: "too long for prompt pairs", expected: "at most \(maximumSize) bytes",
                 found: "\(file.content.count)")
         }
         let text = try file.text()
         let isJSON = text.unicodeScalars.first { $0 != "\u{FEFF}" && !$0.properties.isWhitespace }.map { $0 == "{" || $0 == "[" } ?? false
         let pairs = isJSON ? try PromptPairsJSON.read(text, path: file.path) : try PromptPairsCSV.read(text, path: file.path)
-        guard !pairs.isEmpty else { throw DatasetError(path: file.path, problem: "holds no prompt pairs") }
+        guard !pairs.isEmpty else { throw Problem(path: file.path, problem: "holds no prompt pairs") }
         return PromptPairs(name: file.path, pairs: pairs)
     }
 
-    private static func unsuitable(_ file: DataFile) -> DatasetError {
-        DatasetError(
+    private static func unsuitable(_ file: DataFile) -> Problem {
+        Problem(
             path: file.path, problem: "no prompt pairs", expected: "JSON with prompts, or CSV with clean and corrupted",
             hint: .drawPairsByClass)
     }
@@ -107,7 +108,7 @@ extension PromptPairs {
     ///   - prompt: the ids of a prompt's text; nil where there is no tokenizer.
     ///   - answer: the ids of an answer's text, without any that a tokenizer puts before a prompt; nil where there is no tokenizer.
     ///   - spelling: the text of one token, by which an answer of several shows its split.
-    /// - Throws: ``DatasetError`` where a prompt is empty, the prompts of a pair differ in length, an answer is not one token, or text
+    /// - Throws: ``Problem`` where a prompt is empty, the prompts of a pair differ in length, an answer is not one token, or text
     ///   meets no tokenizer; what the closures throw.
     package func tokenized(
         prompt: ((String) throws -> [Int32])?, answer: ((String) throws -> [Int32])?, spelling: ((Int32) throws -> String?)? = nil
@@ -117,7 +118,7 @@ extension PromptPairs {
             case .tokens(let ids): return ids
             case .text(let text):
                 guard let tokenize else {
-                    throw DatasetError(path: name, problem: "text needs a tokenizer, and the checkpoint has no tokenizer.json")
+                    throw Problem(path: name, problem: "text needs a tokenizer, and the checkpoint has no tokenizer.json")
                 }
                 return try tokenize(text)
             }
@@ -127,7 +128,7 @@ extension PromptPairs {
                 let found = try ids(piece, answer)
                 guard found.count == 1 else {
                     let split = try found.prefix(Self.longestSplit).map { id in "'\(try spelling?(id) ?? "\(id)")'" }
-                    throw DatasetError(
+                    throw Problem(
                         path: name, problem: "an answer of pair \(number) is not one token" + (piece.quoted.map { ": " + $0 } ?? ""),
                         expected: "1 token",
                         found: "\(found.count)" + (split.isEmpty ? "" : ": " + split.joined(separator: " "))
@@ -141,10 +142,10 @@ extension PromptPairs {
         for (number, pair) in pairs.enumerated() {
             let (first, second) = (try ids(pair.clean, prompt), try ids(pair.corrupted, prompt))
             guard !first.isEmpty, !second.isEmpty else {
-                throw DatasetError(path: name, problem: "a prompt of pair \(number) is empty", expected: "1 token or more")
+                throw Problem(path: name, problem: "a prompt of pair \(number) is empty", expected: "1 token or more")
             }
             guard first.count == second.count else {
-                throw DatasetError(
+                throw Problem(
                     path: name, problem: "the prompts of pair \(number) differ in length",
                     expected: "\(first.count) tokens as in the clean one",
                     found: "\(second.count)")

@@ -1,3 +1,5 @@
+import Text
+
 /// Prompt pairs as EAP-IG's data sets have them: a header with `clean`, `corrupted`, `correct_idx` and `incorrect_idx` among its columns.
 enum PromptPairsCSV {
     private enum Column: String, CaseIterable {
@@ -13,12 +15,12 @@ enum PromptPairsCSV {
         for (place, name) in header.enumerated() {
             guard let column = Column(rawValue: name.trimmed) else { continue }
             guard places.updateValue(place, forKey: column) == nil else {
-                throw DatasetError(path: path, problem: "the column '\(name)' is there twice")
+                throw Problem(path: path, problem: "the column '\(name)' is there twice")
             }
         }
         guard let clean = places[.clean], let corrupted = places[.corrupted], let correct = places[.correct] else {
             let missing = Column.allCases.first { places[$0] == nil }?.rawValue ?? ""
-            throw DatasetError(
+            throw Problem(
                 path: path, problem: "no column '\(missing)' in the CSV header",
                 expected: Column.allCases.map(\.rawValue).joined(separator: ","),
                 found: "'\(header.joined(separator: ",").prefix(60))'")
@@ -26,14 +28,14 @@ enum PromptPairsCSV {
         var pairs: [PromptPairs.Pair] = []
         while let row = try rows.next() {
             guard row.fields.count == header.count else {
-                throw DatasetError(
+                throw Problem(
                     path: path, problem: "line \(row.line) has not as many fields as the header", expected: "\(header.count)",
                     found: "\(row.fields.count)")
             }
             func answers(_ column: Column, _ place: Int) throws -> [PromptPairs.Piece] {
                 let field = row.fields[place]
                 guard let ids = Int32(field.trimmed).map({ [$0] }) ?? list(field), ids.allSatisfy({ $0 >= 0 }) else {
-                    throw DatasetError(
+                    throw Problem(
                         path: path, problem: "line \(row.line) has no token id as \(column.rawValue)",
                         expected: "an index or a list [1, 2]",
                         found: "'\(field.prefix(40))'")
@@ -43,7 +45,7 @@ enum PromptPairsCSV {
             func prompt(_ place: Int) throws -> PromptPairs.Piece {
                 guard let ids = list(row.fields[place]) else { return .text(row.fields[place]) }
                 guard ids.allSatisfy({ $0 >= 0 }) else {
-                    throw DatasetError(path: path, problem: "line \(row.line) has a negative token id", expected: "ids of at least 0")
+                    throw Problem(path: path, problem: "line \(row.line) has a negative token id", expected: "ids of at least 0")
                 }
                 return .tokens(ids)
             }
@@ -133,7 +135,7 @@ private struct CSVRows {
         advance()
         var content: [UInt8] = []
         while true {
-            guard let byte = peek else { throw DatasetError(path: path, problem: "the quotes in line \(first) are never closed") }
+            guard let byte = peek else { throw Problem(path: path, problem: "the quotes in line \(first) are never closed") }
             advance()
             if byte != UInt8(ascii: "\"") {
                 content.append(byte)
@@ -145,7 +147,7 @@ private struct CSVRows {
             }
         }
         if let byte = peek, !Self.isEnd(byte) {
-            throw DatasetError(path: path, problem: "text behind the closing quotes in line \(line)", expected: "a comma or the line's end")
+            throw Problem(path: path, problem: "text behind the closing quotes in line \(line)", expected: "a comma or the line's end")
         }
         return String(decoding: content, as: UTF8.self)
     }

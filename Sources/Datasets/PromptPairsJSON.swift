@@ -1,5 +1,6 @@
 import Checkpoints
 import FoundationEssentials
+import Text
 
 /// Prompt pairs as auto-circuit's data sets have them: `{"prompts": [{"clean", "corrupt", "answers", "wrong_answers"}]}`.
 enum PromptPairsJSON {
@@ -8,10 +9,10 @@ enum PromptPairsJSON {
             let json = text.utf8.drop { $0 == 0xEF || $0 == 0xBB || $0 == 0xBF }
             return try JSONDecoder().decode(Document.self, from: Data(json)).prompts.map(\.pair)
         } catch let error as PieceProblem {
-            throw DatasetError(
+            throw Problem(
                 path: path, problem: "the prompt pairs are not valid at '\(error.place)'", expected: error.expected)
         } catch {
-            throw DatasetError(path: path, problem: "the prompt pairs are not valid: " + DecodingProblem(error).text)
+            throw Problem(path: path, problem: "the prompt pairs are not valid: " + DecodingProblem(error).text)
         }
     }
 

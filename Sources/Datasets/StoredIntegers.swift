@@ -1,4 +1,5 @@
 import Checkpoints
+import Text
 
 /// Whole numbers of stored arrays, checked to fit what they are used for.
 enum StoredIntegers {
@@ -17,10 +18,10 @@ enum StoredIntegers {
 
     /// The elements of `record` as classes or answers of the samples: `[N]` or `[N, 1]`, whole and not negative.
     ///
-    /// - Throws: ``DatasetError`` that names the first sample whose number is none of these.
+    /// - Throws: ``Problem`` that names the first sample whose number is none of these.
     static func targets(_ record: TensorRecord, array: String?, path: String) throws -> [Int32] {
-        func refusal(_ problem: String, expected: String, found: String) -> DatasetError {
-            DatasetError(path: path, array: array, problem: problem, expected: expected, found: found)
+        func refusal(_ problem: String, expected: String, found: String) -> Problem {
+            Problem(path: path, array: array, problem: problem, expected: expected, found: found)
         }
         guard record.shape.count == 1 || record.shape.count == 2 && record.shape[1] == 1 else {
             throw refusal("labels of the wrong shape", expected: "[N] or [N, 1]", found: "\(record.shape)")
@@ -48,7 +49,7 @@ enum StoredIntegers {
     /// Makes sure that every element of `record` is a token id.
     ///
     /// - Parameter length: the ids of a sample, by which an error says where the first bad one is.
-    /// - Throws: ``DatasetError`` where one is negative or beyond 32 bits.
+    /// - Throws: ``Problem`` where one is negative or beyond 32 bits.
     static func checkTokens(_ record: TensorRecord, length: Int, array: String?, path: String) throws {
         if record.dtype == .u16 || record.dtype == .u8 { return }
         try forEachPiece(of: record) { start, piece in
@@ -56,7 +57,7 @@ enum StoredIntegers {
             for value in piece { isSound = isSound && value >= 0 && value <= Double(Int32.max) }
             guard !isSound, let offset = piece.firstIndex(where: { !($0 >= 0 && $0 <= Double(Int32.max)) }) else { return }
             let place = start + offset
-            throw DatasetError(
+            throw Problem(
                 path: path, array: array, problem: "no token id at position \(place % length) of sample \(place / length)",
                 expected: "0 to \(Int32.max)", found: text(piece[offset]))
         }

@@ -3,9 +3,6 @@ import Datasets
 import Networks
 import Text
 
-/// Data that a model cannot be given. Its subject is the data's name.
-package typealias DataFitError = Problem
-
 extension Problem {
     /// - Parameter data: the data's name.
     package init(_ data: String, _ what: String, expected: String? = nil, found: String? = nil, hint: Hint? = nil) {
@@ -18,10 +15,10 @@ package struct DataFit {
     /// The shape of a sample of numbers as the network reads it; nil for tokens.
     package let sampleShape: [Int]?
 
-    /// - Throws: ``DataFitError`` naming the data and the sample.
-    package init(_ network: Network, _ dataset: Dataset) throws(DataFitError) {
+    /// - Throws: ``Problem`` naming the data and the sample.
+    package init(_ network: Network, _ dataset: Dataset) throws(Problem) {
         let name = dataset.name
-        do throws(NetworkError) {
+        do throws(Problem) {
             switch (dataset.inputs, network.input) {
             case (.values(let values), _):
                 let shape = try network.sampleShape(for: values.shape)
@@ -30,18 +27,18 @@ package struct DataFit {
             case (.tokens(let tokens), .tokens(let vocabulary, let positions)):
                 sampleShape = nil
                 if let positions, tokens.maximumLength > positions {
-                    throw NetworkError(
+                    throw Problem(
                         "a sequence is longer than the model's positions", expected: "at most \(positions) tokens",
                         found: "\(tokens.maximumLength)", hint: .setContext(positions, cut: "text and flat token ids"))
                 }
                 if let largest = tokens.largestToken(), Int(largest.value) >= vocabulary {
-                    throw NetworkError(
+                    throw Problem(
                         "sample \(largest.sample) has a token beyond the vocabulary at position \(largest.position)",
                         expected: "0 to \(vocabulary - 1)", found: "\(largest.value)")
                 }
                 _ = try network.shapes(for: .tokens(samples: 1, length: max(1, tokens.maximumLength)))
             case (.tokens, .values(let shape)):
-                throw NetworkError(
+                throw Problem(
                     "the model reads numbers", expected: "samples of \(shape.map { $0.map(String.init) ?? "any" }.joined(separator: "x"))",
                     found: "token ids")
             }
@@ -49,41 +46,41 @@ package struct DataFit {
             throw error.within(name)
         }
         if case .labels = dataset.targets, case .tokens = network.input {
-            throw DataFitError(
+            throw Problem(
                 name, "has a class for each sample, which a model of tokens does not score", expected: "token ids or answers")
         }
         if case .nextToken = dataset.targets, case .values = network.input {
-            throw DataFitError(name, "has no classes for the model to find")
+            throw Problem(name, "has no classes for the model to find")
         }
         try checkScores(network, dataset, name)
         try Self.checkNextTokens(network, dataset)
         if let largest = dataset.largestTarget, Int(largest.value) >= network.outputWidth {
-            throw DataFitError(
+            throw Problem(
                 name, "sample \(largest.sample) has a label out of the model's range", expected: "0 to \(network.outputWidth - 1)",
                 found: "\(largest.value)")
         }
     }
 
     /// Answers are looked up in tables of as many scores as the last layer with weights has outputs.
-    private func checkScores(_ network: Network, _ dataset: Dataset, _ name: String) throws(DataFitError) {
+    private func checkScores(_ network: Network, _ dataset: Dataset, _ name: String) throws(Problem) {
         guard dataset.targets.areKnown, let sampleShape, let shapes = try? network.shapes(for: .values([1] + sampleShape)) else { return }
         let shape = shapes[network.output.index].dropFirst()
         guard shape.count == 1 || shape.count == 2, shape.last == network.outputWidth else {
-            throw DataFitError(
+            throw Problem(
                 name, "the model's output is no table of scores", expected: "\(network.outputWidth) scores a sample",
                 found: shape.map(String.init).joined(separator: "x"))
         }
     }
 
     /// A model may read more tokens than it scores: those are no answers.
-    private static func checkNextTokens(_ network: Network, _ dataset: Dataset) throws(DataFitError) {
+    private static func checkNextTokens(_ network: Network, _ dataset: Dataset) throws(Problem) {
         guard case .nextToken = dataset.targets, case .tokens(let tokens) = dataset.inputs,
             case .tokens(let vocabulary, _) = network.input, vocabulary > network.outputWidth
         else { return }
         for sample in 0..<tokens.count {
             let ids = tokens.tokens(of: sample)
             guard let place = ids.dropFirst().firstIndex(where: { Int($0) >= network.outputWidth }) else { continue }
-            throw DataFitError(
+            throw Problem(
                 dataset.name, "sample \(sample) has a token that the model reads but does not score, at position \(place - ids.startIndex)",
                 expected: "next tokens from 0 to \(network.outputWidth - 1)", found: "\(ids[place])",
                 hint: "an npz with x and y asks for one answer at the last position alone")

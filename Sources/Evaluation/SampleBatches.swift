@@ -19,7 +19,7 @@ package struct SampleBatches: Sendable {
     /// - Parameters:
     ///   - batchSize: the samples of a batch; chosen by the memory that a run takes where nil.
     ///   - request: what a run will compute, by which its memory is measured; its output alone where nil.
-    /// - Throws: ``NetworkError`` or ``DataFitError`` where the data does not fit the network.
+    /// - Throws: ``Problem`` where the data does not fit the network.
     package init(_ dataset: Dataset, for network: Network, batchSize: Int? = nil, request: RunRequest? = nil) throws {
         let request = request ?? RunRequest(recorded: [network.output])
         self.network = network
@@ -51,7 +51,7 @@ package struct SampleBatches: Sendable {
 
     /// The wanted size, else so many samples that the values of a run keep within the budget.
     ///
-    /// - Throws: ``DataFitError`` where a run does not fit into memory.
+    /// - Throws: ``Problem`` where a run does not fit into memory.
     private static func size(_ network: Network, sampleShape: [Int]?, length: Int, wanted: Int?, request: RunRequest, data: String) throws
         -> Int
     {
@@ -62,7 +62,7 @@ package struct SampleBatches: Sendable {
         func check(_ samples: Int, _ bytes: Int, hint: Hint? = nil) throws {
             let limit = PhysicalMemory.byteCount
             guard bytes <= limit else {
-                throw DataFitError(
+                throw Problem(
                     data, "what a run on \(samples) \(samples == 1 ? "sample" : "samples") computes does not fit into memory",
                     expected: "at most \(limit) bytes", found: "\(bytes)", hint: hint)
             }

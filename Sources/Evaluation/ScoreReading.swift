@@ -1,5 +1,6 @@
 import Networks
 import Tensors
+import Text
 
 /// Where the scores of a run are read.
 ///
@@ -80,14 +81,14 @@ extension SampleBatches {
     ///   - values: what the run recorded at the reading's node.
     ///   - parameters: those of the run; the network's own where nil.
     ///   - kept: where all scores are written, in their shape, where they are wanted.
-    /// - Throws: ``DataFitError`` where the output is no table of scores.
+    /// - Throws: ``Problem`` where the output is no table of scores.
     package func answers(
         _ place: Int, from values: Tensor, by reading: ScoreReading, parameters: ParameterValues? = nil, keeping kept: Tensor? = nil,
         team: Team
     ) throws -> Answers {
         let shape = reading.shape(of: values)
         guard shape.count == 2 || shape.count == 3 else {
-            throw DataFitError(
+            throw Problem(
                 dataset.name, "the model's output is no table of scores", expected: "samples x classes",
                 found: shape.map(String.init).joined(separator: "x"))
         }

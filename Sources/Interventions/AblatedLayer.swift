@@ -15,12 +15,12 @@ package struct AblatedLayer: Sendable {
     /// Neurons without weights, which are in no cluster and stay as they are.
     package let isolatedCount: Int
 
-    /// - Throws: ``AblationError`` where the network does not read the layer as a matrix of neurons, or the clusters do not partition it.
+    /// - Throws: ``Problem`` where the network does not read the layer as a matrix of neurons, or the clusters do not partition it.
     package init(_ layer: Layer, in network: Network, clustering: LayerClustering) throws {
         self.layer = layer
         self.clustering = clustering
         guard let parameter = network.parameter(named: layer.name) else {
-            throw AblationError(layer: layer.name, "the network does not read it")
+            throw Problem(layer: layer.name, "the network does not read it")
         }
         self.parameter = parameter
         let shapes = try? network.shapes(for: network.exampleBatch)
@@ -31,13 +31,13 @@ package struct AblatedLayer: Sendable {
             return NeuronPlaces(shapes[reader.index]).neurons == layer.outNeurons
         }
         guard let node else {
-            throw AblationError(
+            throw Problem(
                 layer: layer.name, "its rows are not the neurons of an output of the network",
                 expected: "a layer with \(layer.outNeurons) outputs")
         }
         self.node = node
         guard clustering.outLabels.count == layer.outNeurons, clustering.inLabels.count == layer.inNeurons else {
-            throw AblationError(
+            throw Problem(
                 layer: layer.name, "the clusters are another layer's",
                 expected: "\(layer.outNeurons) out- and \(layer.inNeurons) in-neurons",
                 found: "\(clustering.outLabels.count) and \(clustering.inLabels.count)")
@@ -60,7 +60,7 @@ package struct AblatedLayer: Sendable {
         let sums = try layer.weights().absoluteSums()
         for (side, labels, totals) in [("out", clustering.outLabels, sums.rows), ("in", clustering.inLabels, sums.columns)] {
             for (neuron, label) in labels.values.enumerated() where label == Labels.none && totals[neuron] > 0 {
-                throw AblationError(
+                throw Problem(
                     layer: layer.name, "\(side)-neuron \(neuron) has weights and is in no cluster",
                     expected: "clusters that partition the layer",
                     found: "\(labels.isolatedCount) of \(totals.count) \(side)-neurons without one")
@@ -99,9 +99,6 @@ package struct AblatedLayer: Sendable {
         }
     }
 }
-
-/// Why clusters cannot be ablated; the caller knows the checkpoint's path.
-package typealias AblationError = Problem
 
 extension Problem {
     init(layer: String, _ what: String, expected: String? = nil, found: String? = nil) {

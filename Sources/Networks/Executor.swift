@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// Runs a network on batches of one shape, again and again in the same memory.
 ///
@@ -15,10 +16,10 @@ package final class Executor {
     private(set) var lastRun: (batch: Batch, parameters: ParameterValues, interventions: [Intervention])?
 
     /// - Parameter arena: where the values lie; one that is shared holds the values of the executor that ran last.
-    /// - Throws: ``NetworkError`` where the batch does not fit the network.
+    /// - Throws: ``Problem`` where the batch does not fit the network.
     package init(
         _ network: Network, batch: BatchShape, request: RunRequest, team: Team, arena: Arena = Arena()
-    ) throws(NetworkError) {
+    ) throws(Problem) {
         self.network = network
         self.request = request
         self.batch = batch
@@ -29,7 +30,7 @@ package final class Executor {
     }
 
     /// The bytes that the values of such a run take, without making any room for them.
-    package static func memory(_ network: Network, batch: BatchShape, request: RunRequest) throws(NetworkError) -> Int {
+    package static func memory(_ network: Network, batch: BatchShape, request: RunRequest) throws(Problem) -> Int {
         try RunPlan(network, batch: batch, request: request, teamSize: 1).arenaSize * MemoryLayout<Float>.size
     }
 

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// What a model's settings say of its MLPs.
 package struct MLPSizes: Sendable, Equatable {
@@ -7,8 +8,8 @@ package struct MLPSizes: Sendable, Equatable {
     package let width: Int
     package let blocks: Int
 
-    /// - Throws: ``NetworkError`` for settings that do not say it.
-    package init(_ configuration: ByteRegion, families: TransformerFamilies = .standard) throws(NetworkError) {
+    /// - Throws: ``Problem`` for settings that do not say it.
+    package init(_ configuration: ByteRegion, families: TransformerFamilies = .standard) throws(Problem) {
         let settings = try Configuration(configuration)
         blocks = try settings.requiredSize("n_layer", "num_hidden_layers")
         let modelType = try settings.text("model_type")

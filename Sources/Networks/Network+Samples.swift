@@ -5,10 +5,10 @@ extension Network {
     ///
     /// A network of flat samples takes images flattened, one of images with a single channel takes them without it.
     ///
-    /// - Throws: ``NetworkError`` where they do not fit.
-    package func sampleShape(for given: [Int]) throws(NetworkError) -> [Int] {
+    /// - Throws: ``Problem`` where they do not fit.
+    package func sampleShape(for given: [Int]) throws(Problem) -> [Int] {
         guard case .values(let wanted) = input else {
-            throw NetworkError(
+            throw Problem(
                 "the model reads tokens", expected: "token ids or text", found: "samples of \(Self.words(given.map(Optional.some)))")
         }
         func fits(_ shape: [Int]) -> Bool { shape.count == wanted.count && zip(wanted, shape).allSatisfy { $0 == nil || $0 == $1 } }
@@ -18,7 +18,7 @@ extension Network {
         if fits([1] + given) { return [1] + given }
         var hint: Hint?
         if wanted.count == 3, given.count == 3, given[2] == wanted[0] { hint = "the channels come first, as in PyTorch" }
-        throw NetworkError(
+        throw Problem(
             "the samples do not fit the model", expected: "samples of \(Self.words(wanted))",
             found: "samples of \(Self.words(given.map(Optional.some)))", hint: hint)
     }

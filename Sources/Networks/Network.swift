@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// A node's place in its network.
 package struct NodeID: Hashable, Sendable, Comparable {
@@ -109,41 +110,41 @@ package struct Network: Sendable {
 
     /// The shapes of all outputs for a batch.
     ///
-    /// - Throws: ``NetworkError`` naming the site where shapes do not go together.
-    package func shapes(for batch: BatchShape) throws(NetworkError) -> [[Int]] {
+    /// - Throws: ``Problem`` naming the site where shapes do not go together.
+    package func shapes(for batch: BatchShape) throws(Problem) -> [[Int]] {
         try checkInput(batch)
         var shapes: [[Int]] = []
         for node in nodes {
-            do throws(ShapeProblem) {
+            do throws(Problem) {
                 shapes.append(
                     try node.operation.outputShape(
                         inputs: node.inputs.map { shapes[$0.index] }, parameters: node.parameters.map { parameters[$0.index].shape },
                         batch: batch))
             } catch {
-                throw NetworkError(error, at: node.site)
+                throw Problem(error, at: node.site)
             }
         }
         return shapes
     }
 
-    private func checkInput(_ batch: BatchShape) throws(NetworkError) {
+    private func checkInput(_ batch: BatchShape) throws(Problem) {
         switch (input, batch) {
         case (.values(let wanted), .values(let shape)):
             let given = Array(shape.dropFirst())
             let fits = wanted.count == given.count && zip(wanted, given).allSatisfy { $0 == nil || $0 == $1 }
             guard fits else {
-                throw NetworkError(
+                throw Problem(
                     "the samples do not fit the model", expected: "samples of \(Self.words(wanted))",
                     found: "samples of \(given.map(String.init).joined(separator: "x"))")
             }
         case (.tokens(_, let positions), .tokens(_, let length)):
             if let positions, length > positions {
-                throw NetworkError(
+                throw Problem(
                     "a sequence is longer than the model's positions", expected: "at most \(positions) tokens", found: "\(length)",
                     hint: .setContext(positions, cut: "it"))
             }
-        case (.values, .tokens): throw NetworkError("the model reads numbers", expected: "samples of numbers", found: "token ids")
-        case (.tokens, .values): throw NetworkError("the model reads tokens", expected: "token ids or text", found: "samples of numbers")
+        case (.values, .tokens): throw Problem("the model reads numbers", expected: "samples of numbers", found: "token ids")
+        case (.tokens, .values): throw Problem("the model reads tokens", expected: "token ids or text", found: "samples of numbers")
         }
     }
 

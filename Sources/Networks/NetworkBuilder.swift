@@ -1,4 +1,5 @@
 import Checkpoints
+import Text
 
 /// Puts a network together from a checkpoint's tensors, a node at a time.
 package struct NetworkBuilder {
@@ -19,19 +20,19 @@ package struct NetworkBuilder {
     ///
     /// - Parameters:
     ///   - stored: the shape that the tensor must have in the file; `shape` where nil.
-    /// - Throws: ``NetworkError`` where it is missing, has another shape, or is not made of numbers.
-    package mutating func parameter(_ name: String, shape: [Int], stored: [Int]? = nil) throws(NetworkError) -> ParameterID {
+    /// - Throws: ``Problem`` where it is missing, has another shape, or is not made of numbers.
+    package mutating func parameter(_ name: String, shape: [Int], stored: [Int]? = nil) throws(Problem) -> ParameterID {
         let subject = "tensor '\(name)'"
         guard let record = checkpoint[name] else {
-            throw NetworkError("is missing", subject: subject, expected: words(stored ?? shape))
+            throw Problem("is missing", subject: subject, expected: words(stored ?? shape))
         }
-        guard record.dtype != .bool else { throw NetworkError("is not made of numbers", subject: subject, found: record.dtype.rawValue) }
+        guard record.dtype != .bool else { throw Problem("is not made of numbers", subject: subject, found: record.dtype.rawValue) }
         guard record.shape == stored ?? shape else {
-            throw NetworkError("wrong shape", subject: subject, expected: words(stored ?? shape), found: words(record.shape))
+            throw Problem("wrong shape", subject: subject, expected: words(stored ?? shape), found: words(record.shape))
         }
         if let known = places[name] {
             guard parameters[known.index].shape == shape else {
-                throw NetworkError(
+                throw Problem(
                     "is used in two shapes", subject: subject, expected: words(parameters[known.index].shape), found: words(shape))
             }
             return known

@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// One kind of node in a network: a function of tensors and parameters, its forward rule beside its backward rule.
 ///
@@ -14,8 +15,8 @@ package protocol Operation: Sendable {
     ///   - inputs: the shapes of the inputs, the batch first.
     ///   - parameters: the shapes of the parameters.
     ///   - batch: what the network is given, for operations that have no inputs.
-    /// - Throws: ``ShapeProblem`` where they do not go together.
-    func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int]
+    /// - Throws: ``Problem`` where they do not go together.
+    func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int]
 
     /// The elements of scratch memory that ``forward(_:)`` needs.
     func forwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int

@@ -1,6 +1,7 @@
 import Checkpoints
 import Synchronization
 import Tensors
+import Text
 
 /// The numbers of a network's parameters: a value, so that a run with changed weights is a run with another value.
 ///
@@ -29,12 +30,12 @@ package struct ParameterValues: Sendable {
     /// All in the order of the network's parameters.
     package var all: [Tensor] { (0..<count).map { self[ParameterID($0)] } }
 
-    /// - Throws: ``NetworkError`` where the parameters do not fit into the machine's memory.
-    package func checkMemory() throws(NetworkError) {
+    /// - Throws: ``Problem`` where the parameters do not fit into the machine's memory.
+    package func checkMemory() throws(Problem) {
         let limit = PhysicalMemory.byteCount
         let bytes = store.byteCount
         guard bytes <= limit else {
-            throw NetworkError(
+            throw Problem(
                 "the parameters do not fit into memory in single precision", expected: "at most \(limit) bytes", found: "\(bytes)")
         }
     }

@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// The steps of a run for one shape of batch and the places of their values in one arena, by liveness.
 struct RunPlan {
@@ -31,7 +32,7 @@ struct RunPlan {
     let places: [NodeID: Place]
     let arenaSize: Int
 
-    init(_ network: Network, batch: BatchShape, request: RunRequest, teamSize: Int) throws(NetworkError) {
+    init(_ network: Network, batch: BatchShape, request: RunRequest, teamSize: Int) throws(Problem) {
         let shapes = try network.shapes(for: batch)
         self.shapes = shapes
         let selection = NodeSelection(network, request: request)

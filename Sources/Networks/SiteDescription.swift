@@ -1,3 +1,5 @@
+import Text
+
 /// A site of a network as it is listed.
 package struct SiteDescription: Sendable, Equatable {
     /// The name, by which interventions find it.
@@ -11,8 +13,8 @@ package struct SiteDescription: Sendable, Equatable {
 extension Network {
     /// All sites in the order in which a run comes to them.
     ///
-    /// - Throws: ``NetworkError`` where shapes do not go together for any batch.
-    package func siteDescriptions() throws(NetworkError) -> [SiteDescription] {
+    /// - Throws: ``Problem`` where shapes do not go together for any batch.
+    package func siteDescriptions() throws(Problem) -> [SiteDescription] {
         let shapes = try shapes(for: exampleBatch)
         return zip(nodes, shapes).map { node, shape in
             SiteDescription(site: node.site, operation: node.operation.name, neurons: NeuronPlaces(shape).neurons)

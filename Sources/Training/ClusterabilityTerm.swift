@@ -2,6 +2,7 @@ import Checkpoints
 import Modularity
 import Networks
 import Tensors
+import Text
 
 /// What training adds to the cross-entropy: -lambda * the mean over the layers of C (Golechha et al., arXiv 2502.02470).
 ///
@@ -20,19 +21,19 @@ package struct ClusterabilityTerm: Sendable {
     package let clusterings: [LayerClustering]
     let members: [Member]
 
-    /// - Throws: ``TrainingError`` for a layer that the network does not read, and for clusters that do not fit one.
-    package init(lambda: Double, layers: [(layer: Layer, clustering: LayerClustering)], network: Network) throws(TrainingError) {
+    /// - Throws: ``Problem`` for a layer that the network does not read, and for clusters that do not fit one.
+    package init(lambda: Double, layers: [(layer: Layer, clustering: LayerClustering)], network: Network) throws(Problem) {
         self.lambda = lambda
         clusterings = layers.map(\.clustering)
         var members: [Member] = []
         for (layer, clustering) in layers {
             let subject = "tensor '\(layer.name)'"
             guard let parameter = network.parameter(named: layer.name) else {
-                throw TrainingError("the network does not read it", subject: subject)
+                throw Problem("the network does not read it", subject: subject)
             }
             let (out, input) = (clustering.outLabels, clustering.inLabels)
             guard out.count == layer.outNeurons, input.count == layer.inNeurons else {
-                throw TrainingError(
+                throw Problem(
                     "the clusters do not fit the layer", subject: subject,
                     expected: "\(layer.outNeurons) out- and \(layer.inNeurons) in-neurons", found: "\(out.count) and \(input.count)")
             }

@@ -4,6 +4,7 @@ import Evaluation
 import Modularity
 import Networks
 import Tensors
+import Text
 
 /// How alike the neurons of layers are by their gradients on data, for ``ClusteringMethod/gradient`` (Golechha et al., arXiv 2502.02470).
 ///
@@ -36,13 +37,13 @@ package struct GradientSimilarity {
     ///   - data: the samples, which must have answers; in batches of `batchSize`, whatever their own.
     ///   - layers: each read by the network.
     ///   - parameters: the weights; the network's own where nil.
-    /// - Throws: ``TrainingError`` where the data has no answers, the network does not read a layer, or the memory does not suffice.
+    /// - Throws: ``Problem`` where the data has no answers, the network does not read a layer, or the memory does not suffice.
     package init(
         _ data: SampleBatches, batchSize: Int = defaultBatchSize, layers: [Layer], parameters: ParameterValues? = nil, threads: Int
     ) throws {
         let network = data.network
         guard data.dataset.targets.areKnown else {
-            throw TrainingError("has no answers, which gradients need", subject: data.dataset.name)
+            throw Problem("has no answers, which gradients need", subject: data.dataset.name)
         }
         self.parameters = parameters ?? network.values
         team = Team(size: threads)
@@ -53,13 +54,13 @@ package struct GradientSimilarity {
         members = try layers.map { layer in
             let subject = "tensor '\(layer.name)'"
             guard let parameter = network.parameter(named: layer.name) else {
-                throw TrainingError("the network does not read it", subject: subject)
+                throw Problem("the network does not read it", subject: subject)
             }
             let products = GradientProducts.byteCount(layer.layout)
             // Beside a side's sums its normalised graph is made, in double precision.
             let (bytes, overflow) = products.multipliedReportingOverflow(by: 3)
             guard !overflow, bytes <= limit else {
-                throw TrainingError(
+                throw Problem(
                     "the similarities of its neurons do not fit into memory", subject: subject, expected: "at most \(limit) bytes",
                     found: "\(layer.outNeurons) out- and \(layer.inNeurons) in-neurons")
             }
@@ -72,7 +73,7 @@ package struct GradientSimilarity {
         // The values of a run and about as many gradients.
         let bytes = 2 * (try Executor.memory(network, batch: data.shape(samples: 1, like: longest), request: request))
         guard bytes <= limit else {
-            throw TrainingError(
+            throw Problem(
                 "what a run with gradients on one sample computes does not fit into memory", subject: data.dataset.name,
                 expected: "at most \(limit) bytes", found: "\(bytes)")
         }
@@ -99,7 +100,7 @@ package struct GradientSimilarity {
     /// Layers whose sums do not fit into a quarter of the machine's memory together are computed in several passes over the data.
     ///
     /// - Parameter progress: called with the fraction that is done.
-    /// - Throws: ``TrainingError`` for a gradient that is not finite; what `body` throws.
+    /// - Throws: ``Problem`` for a gradient that is not finite; what `body` throws.
     package func forEachLayer(progress: (Double) -> Void = { _ in }, _ body: (Found) throws -> Void) throws {
         let budget = PhysicalMemory.byteCount / 4
         var groups: [[Member]] = []
@@ -156,7 +157,7 @@ package struct GradientSimilarity {
                 guard let gradient = gradients[member.parameter] else { continue }
                 let norm = ParameterUpdate.sumOfSquares(gradient, team: team).squareRoot()
                 guard norm.isFinite else {
-                    throw TrainingError(
+                    throw Problem(
                         "the gradient is not finite", subject: "tensor '\(member.layer.name)'", expected: "numbers",
                         found: "\(norm) for samples \(range.lowerBound) to \(range.upperBound - 1)")
                 }

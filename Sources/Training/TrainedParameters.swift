@@ -16,18 +16,18 @@ package struct TrainedParameters: Sendable, Equatable {
     /// - Parameters:
     ///   - only: patterns of tensor names, one of which a parameter must match; all parameters where empty.
     ///   - frozen: patterns of tensor names that stay as they are.
-    /// - Throws: ``TrainingError`` for a pattern that matches nothing, and where nothing is left.
-    package init(of network: Network, only: [String] = [], frozen: [String] = []) throws(TrainingError) {
+    /// - Throws: ``Problem`` for a pattern that matches nothing, and where nothing is left.
+    package init(of network: Network, only: [String] = [], frozen: [String] = []) throws(Problem) {
         let measured = Set(network.statistics.flatMap { [$0.mean, $0.variance] })
         let learned = network.parameters.indices.map(ParameterID.init).filter { !measured.contains($0) }
-        func matching(_ patterns: [String], _ setting: Setting) throws(TrainingError) -> Set<ParameterID> {
+        func matching(_ patterns: [String], _ setting: Setting) throws(Problem) -> Set<ParameterID> {
             var found: Set<ParameterID> = []
             for pattern in patterns {
                 let glob = GlobPattern(pattern)
                 let matches = learned.filter { glob.matches(network.parameters[$0.index].name) }
                 guard !matches.isEmpty else {
                     let names = learned.prefix(3).map { "'\(network.parameters[$0.index].name)'" }.joined(separator: ", ")
-                    throw TrainingError(
+                    throw Problem(
                         "no parameter matches '\(pattern)'", setting: setting, expected: "a pattern of names such as \(names)")
                 }
                 found.formUnion(matches)
@@ -37,7 +37,7 @@ package struct TrainedParameters: Sendable, Equatable {
         let wanted = try matching(only, .trainedParameters)
         let left = try matching(frozen, .frozenParameters)
         parameters = learned.filter { (only.isEmpty || wanted.contains($0)) && !left.contains($0) }
-        guard !parameters.isEmpty else { throw TrainingError("no parameter is left to train") }
+        guard !parameters.isEmpty else { throw Problem("no parameter is left to train") }
     }
 }
 

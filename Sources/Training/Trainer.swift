@@ -2,6 +2,7 @@ import Datasets
 import Evaluation
 import Networks
 import Tensors
+import Text
 
 /// Changes a network's weights step by step so that the loss falls: cross-entropy minus lambda times the mean clusterability.
 ///
@@ -66,7 +67,7 @@ package final class Trainer {
     private var epochSamples: (epoch: Int, samples: [Int])?
 
     /// - Parameter batches: the data, which must have answers.
-    /// - Throws: ``TrainingError`` or ``NetworkError`` where the data or the memory does not suffice.
+    /// - Throws: ``Problem`` where the data or the memory does not suffice.
     package init(
         _ batches: SampleBatches, trained: TrainedParameters, order: BatchOrder, settings: Settings, term: ClusterabilityTerm? = nil,
         threads: Int
@@ -78,11 +79,11 @@ package final class Trainer {
         self.settings = settings
         self.term = term
         guard batches.dataset.targets.areKnown else {
-            throw TrainingError("has no answers to learn from", subject: batches.dataset.name)
+            throw Problem("has no answers to learn from", subject: batches.dataset.name)
         }
         let smallest = try BatchOrder.smallestBatch(for: batches)
         guard order.smallestBatch >= smallest else {
-            throw TrainingError(
+            throw Problem(
                 "batch norm cannot measure a batch of 1 sample", subject: batches.dataset.name, expected: "at least \(smallest)")
         }
         precondition(order.count == batches.dataset.count, "\(order.count) of \(batches.dataset.count) samples")
@@ -120,12 +121,12 @@ package final class Trainer {
         gradientPlaces = layout.tensors(in: lanes[0].gradients)
     }
 
-    /// - Throws: ``TrainingError`` where weights, gradients and moments do not fit into the machine's memory.
+    /// - Throws: ``Problem`` where weights, gradients and moments do not fit into the machine's memory.
     private static func checkMemory(copies: Int, of size: Int) throws {
         let (bytes, overflow) = size.multipliedReportingOverflow(by: copies * MemoryLayout<Float>.size)
         let limit = PhysicalMemory.byteCount
         guard !overflow, bytes <= limit else {
-            throw TrainingError(
+            throw Problem(
                 "weights, gradients and the optimiser's memory do not fit", expected: "at most \(limit) bytes",
                 found: overflow ? nil : "\(bytes)")
         }
@@ -157,7 +158,7 @@ package final class Trainer {
             let batch = all[places]
             let answers = samples.answerCount(of: batch)
             guard answers > 0 else {
-                throw TrainingError(
+                throw Problem(
                     "a batch without an answer to learn from", subject: "step \(step + 1)", expected: "sequences of 2 tokens or more")
             }
             let weight = 1 / (Double(answers) * Double(batches.count))
@@ -167,7 +168,7 @@ package final class Trainer {
 
     /// Makes one step.
     ///
-    /// - Throws: ``TrainingError`` where the loss or the gradient is not finite: the weights are then those before the step, but for
+    /// - Throws: ``Problem`` where the loss or the gradient is not finite: the weights are then those before the step, but for
     ///   the running statistics of batch norm.
     package func makeStep() throws -> Report {
         let chunks = try chunks()
@@ -175,7 +176,7 @@ package final class Trainer {
         let sums = term?.sums(parameters, team: team) ?? []
         let loss = answers.loss + (term?.loss(sums) ?? 0)
         guard loss.isFinite else {
-            throw TrainingError("the loss is not finite", subject: "step \(step + 1)", found: loss.isNaN ? "nan" : "\(loss)")
+            throw Problem("the loss is not finite", subject: "step \(step + 1)", found: loss.isNaN ? "nan" : "\(loss)")
         }
 
         let gradients = lanes[0].gradients
@@ -183,7 +184,7 @@ package final class Trainer {
         term?.addGradient(sums, parameters, to: gradientPlaces, team: team)
         let norm = ParameterUpdate.sumOfSquares(gradients, team: team).squareRoot()
         guard norm.isFinite else {
-            throw TrainingError("the gradient is not finite", subject: "step \(step + 1)", found: norm.isNaN ? "nan" : "\(norm)")
+            throw Problem("the gradient is not finite", subject: "step \(step + 1)", found: norm.isNaN ? "nan" : "\(norm)")
         }
         let rate = settings.learningRate[step]
         update(gradients, rate: rate, factor: settings.largestNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1)

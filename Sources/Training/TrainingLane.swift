@@ -1,6 +1,7 @@
 import Evaluation
 import Networks
 import Tensors
+import Text
 
 /// One sum of gradients: the chunks that belong to it run one after the other, each adding its own.
 ///
@@ -70,7 +71,7 @@ final class TrainingLane {
         let executor = try Executor(network, batch: shape, request: request, team: team, arena: arena)
         let gradients = Gradients(executor, seeds: [network.output], memory: places)
         guard let seed = gradients.memory(ofSeed: network.output) else {
-            throw TrainingError("no parameter that is trained has an effect on the output")
+            throw Problem("no parameter that is trained has an effect on the output")
         }
         let made = (executor, gradients, seed)
         passes[shape] = made

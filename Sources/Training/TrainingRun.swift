@@ -1,5 +1,6 @@
 import Evaluation
 import Networks
+import Text
 
 /// A run from the step where its trainer is to its end: evaluations, saved states, and when to stop.
 package struct TrainingRun {
@@ -57,7 +58,7 @@ package struct TrainingRun {
 
     /// Makes the steps that are left.
     ///
-    /// - Throws: ``TrainingError`` where a step fails, whatever the closures throw.
+    /// - Throws: ``Problem`` where a step fails, whatever the closures throw.
     package func run(_ trainer: Trainer) throws -> Ending {
         while trainer.step < plan.steps {
             if shouldStop() {

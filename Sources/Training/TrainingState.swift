@@ -3,6 +3,7 @@ import Checkpoints
 import FoundationEssentials
 import Modularity
 import Tensors
+import Text
 
 /// All that a run needs to go on where it was: weights, the optimiser's memory, statistics, the step, the clusters.
 ///
@@ -81,20 +82,20 @@ package struct TrainingState {
 
     /// Reads a file that ``write(_:)`` made.
     ///
-    /// - Throws: ``TrainingError`` for a file that is another one.
+    /// - Throws: ``Problem`` for a file that is another one.
     package init(_ checkpoint: Checkpoint) throws {
         guard let stored = checkpoint[Self.recordName], stored.dtype == .u8, stored.bytes.count <= 1 << 28 else {
-            throw TrainingError("is no state of a training run")
+            throw Problem("is no state of a training run")
         }
         let data = stored.bytes.withUnsafeBytes { Data($0) }
         guard let record = try? JSONDecoder().decode(Record.self, from: data) else {
-            throw TrainingError("is a damaged state of a training run")
+            throw Problem("is a damaged state of a training run")
         }
         guard record.version == 1 else {
-            throw TrainingError("is the state of another version", expected: "1", found: "\(record.version)")
+            throw Problem("is the state of another version", expected: "1", found: "\(record.version)")
         }
         guard record.step >= 0, record.clusters.allSatisfy({ ($0.out + $0.in).allSatisfy { (-1..<1 << 20).contains($0) } }) else {
-            throw TrainingError("is a damaged state of a training run")
+            throw Problem("is a damaged state of a training run")
         }
         self.record = record
         tensors = checkpoint.tensors.filter { $0.name != Self.recordName && $0.dtype == .f32 }.map {
@@ -131,20 +132,20 @@ extension Trainer {
     /// Goes on from a state.
     ///
     /// - Parameter layer: the layer of a name, which the state's clusters are for.
-    /// - Throws: ``TrainingError`` for a state of another model or optimiser; the run is then as it was.
+    /// - Throws: ``Problem`` for a state of another model or optimiser; the run is then as it was.
     package func restore(_ state: TrainingState, layer: (String) -> Layer?) throws {
         guard state.record.parameters == parameterNames else {
-            throw TrainingError(
+            throw Problem(
                 "the state is of a run that trains other parameters", expected: parameterNames.first, found: state.record.parameters.first)
         }
         let stored = Dictionary(state.tensors.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
         let bestTensors = state.record.bestStep == nil ? [] : bestNames
         for (name, tensor) in stateTensors + bestTensors.map({ ($0.name, $0.like) }) {
             guard let found = stored[name] else {
-                throw TrainingError("the state is of another optimiser or a damaged one", expected: "a tensor '\(name)'")
+                throw Problem("the state is of another optimiser or a damaged one", expected: "a tensor '\(name)'")
             }
             guard found.shape == tensor.shape else {
-                throw TrainingError(
+                throw Problem(
                     "the state is of another model", subject: "tensor '\(name)'", expected: "\(tensor.count) numbers",
                     found: "\(found.count)")
             }
@@ -153,7 +154,7 @@ extension Trainer {
         if let lambda = state.record.lambda {
             let layers = try state.record.clusters.map { clusters -> (layer: Layer, clustering: LayerClustering) in
                 guard let found = layer(clusters.layer) else {
-                    throw TrainingError("the state has clusters of a layer that the model has not", found: "'\(clusters.layer)'")
+                    throw Problem("the state has clusters of a layer that the model has not", found: "'\(clusters.layer)'")
                 }
                 return (
                     found,

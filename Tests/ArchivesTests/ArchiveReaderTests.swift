@@ -1,6 +1,7 @@
 import CArchive
 import Glibc
 import Testing
+import Text
 
 @testable import Archives
 
@@ -49,7 +50,7 @@ import Testing
         let bomb = Self.compressedTar([("a", 64 << 20), ("b", 1)])
         #expect(bomb.count < 100_000)
         for contents in [false, true] {
-            let error = #expect(throws: ArchiveError.self) { try Self.readAll(bomb, limit: 1 << 20, contents: contents) }
+            let error = #expect(throws: Problem.self) { try Self.readAll(bomb, limit: 1 << 20, contents: contents) }
             #expect(error?.description.contains("at most \(max(1 << 20, bomb.count * 200)) bytes") == true)
         }
         #expect(try Self.readAll(bomb, limit: 1 << 30, contents: true) == (64 << 20) + 1)
@@ -77,7 +78,7 @@ import Testing
         for (place, byte) in (String(repeating: "0", count: 6 - sum.count) + sum).utf8.enumerated() { header[148 + place] = byte }
         let reader = try #require(try ArchiveReader(ByteRegion(copying: header)))
         #expect(try reader.next()?.size == 0o77777777777)
-        let error = #expect(throws: ArchiveError.self) { try reader.content() }
+        let error = #expect(throws: Problem.self) { try reader.content() }
         #expect(error?.member == "a")
     }
 
@@ -108,7 +109,7 @@ import Testing
             unlink(path)
         }
         try #require(bound == 0)
-        let error = #expect(throws: ArchiveError.self) { try ByteRegion.mapping(path: path) }
+        let error = #expect(throws: Problem.self) { try ByteRegion.mapping(path: path) }
         #expect(error?.description == "is a socket, expected a regular file")
     }
 }

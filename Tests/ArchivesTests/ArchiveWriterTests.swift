@@ -1,5 +1,6 @@
 import Glibc
 import Testing
+import Text
 
 @testable import Archives
 
@@ -52,7 +53,7 @@ import Testing
     @Test func anIncompleteMemberIsAnError() throws {
         let writer = try ArchiveWriter(.tar) { _ in }
         try writer.begin(name: "a", size: 10)
-        #expect(throws: ArchiveError.self) { try writer.finish() }
+        #expect(throws: Problem.self) { try writer.finish() }
     }
 
     @Test func theSinksErrorComesBack() throws {

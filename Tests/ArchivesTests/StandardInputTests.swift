@@ -1,5 +1,6 @@
 import Glibc
 import Testing
+import Text
 
 @testable import Archives
 
@@ -24,14 +25,14 @@ import Testing
     @Test func moreThanTheLimitIsAnError() throws {
         let descriptor = try Self.pipe(holding: [UInt8](repeating: 1, count: 101))
         defer { close(descriptor) }
-        let error = #expect(throws: ArchiveError.self) { try ByteRegion.reading(descriptor: descriptor, limit: 100) }
+        let error = #expect(throws: Problem.self) { try ByteRegion.reading(descriptor: descriptor, limit: 100) }
         #expect(error?.description.hasPrefix("too much on standard input, expected at most 100 bytes") == true)
     }
 
     @Test func nothingIsAnError() throws {
         let descriptor = try Self.pipe(holding: [])
         defer { close(descriptor) }
-        let error = #expect(throws: ArchiveError.self) { try ByteRegion.reading(descriptor: descriptor, limit: 100) }
+        let error = #expect(throws: Problem.self) { try ByteRegion.reading(descriptor: descriptor, limit: 100) }
         #expect(error?.description == "standard input is empty")
     }
 

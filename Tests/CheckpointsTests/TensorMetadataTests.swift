@@ -1,6 +1,7 @@
 import Archives
 import TestSupport
 import Testing
+import Text
 
 @testable import Checkpoints
 
@@ -27,7 +28,7 @@ struct TensorMetadataTests {
 
     private func record(_ value: [UInt8], _ bytes: [UInt8]) throws -> TensorRecord {
         let pickle = try PickleReader.read(guardedRegion(P.dictionary(("w", value)) + P.stop)).pickle
-        let file = try WeightFile(format: "pickle", pickle: pickle, path: "file") { (_, _) throws(TensorProblem) in guardedRegion(bytes) }
+        let file = try WeightFile(format: "pickle", pickle: pickle, path: "file") { (_, _) throws(Problem) in guardedRegion(bytes) }
         return try #require(file.models.first?.tensors.first)
     }
 

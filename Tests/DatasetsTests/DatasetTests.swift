@@ -1,4 +1,5 @@
 import Testing
+import Text
 
 @testable import Datasets
 
@@ -61,6 +62,6 @@ import Testing
 
     @Test(arguments: ["", "1", "1,2,3", "0,0", "0,-1", "nan,1", "0,inf", "a,b", "1,,2,3", "0, 1"])
     func normalisationsThatMakeNoSenseAreRefused(_ text: String) {
-        #expect(throws: DatasetError.self) { try Normalization(text) }
+        #expect(throws: Problem.self) { try Normalization(text) }
     }
 }

@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import Text
 
 @testable import Datasets
 
@@ -50,7 +51,7 @@ import Testing
         let tokens = try pairs.tokenized(prompt: { [0] + words($0) }, answer: words)
         #expect(tokens.clean.tokens(of: 0) == [0, 4, 4, 3, 4, 4, 2, 3, 6, 4, 4, 1, 5, 2])
         #expect(tokens.answers == [[4]])
-        #expect(throws: DatasetError.self) { try pairs.tokenized(prompt: nil, answer: words) }
+        #expect(throws: Problem.self) { try pairs.tokenized(prompt: nil, answer: words) }
         #expect(
             Self.text { try pairs.tokenized(prompt: words, answer: { _ in [1, 2] }) }?.contains(
                 "an answer of pair 0 is not one token: ' Mary'") == true)

@@ -7,6 +7,7 @@ import Networks
 import Tensors
 import TestSupport
 import Testing
+import Text
 
 /// Activation patching and attribution patching against PyTorch with hooks.
 struct ActivationPatchingTests {
@@ -170,16 +171,16 @@ struct PatchSitesTests {
         ("transformers/gpt_neox", "!resid", "the choice of sites: leaves no site"), ("mnist-mlp", "heads", "the model has no 'heads'"),
     ])
     func what_is_not_there_is_said(model: String, pattern: String, message: String) throws {
-        let error = try #require(#expect(throws: PatchSiteError.self) { try Self.names(model, [pattern]) })
+        let error = try #require(#expect(throws: Problem.self) { try Self.names(model, [pattern]) })
         #expect("\(error)".hasPrefix(message), "\(error)")
     }
 
     @Test func not_every_site_has_heads_and_positions() throws {
         let gpt2 = try PatchSites(PatchingFixture("transformers/gpt2").network)
-        #expect(throws: PatchSiteError.self) { try gpt2.parts(["blocks.0.hook_mlp_out"], granularity: .head, by: .all) }
+        #expect(throws: Problem.self) { try gpt2.parts(["blocks.0.hook_mlp_out"], granularity: .head, by: .all) }
         #expect(try gpt2.parts(["blocks.0.*"], granularity: .head, by: .all).allSatisfy { $0.unit == .head })
         let mlp = try PatchSites(PatchingFixture("mnist-mlp").network)
-        let error = try #require(#expect(throws: PatchSiteError.self) { try mlp.parts(["fc2"], granularity: .auto, by: .position) })
+        let error = try #require(#expect(throws: Problem.self) { try mlp.parts(["fc2"], granularity: .auto, by: .position) })
         #expect("\(error)".hasPrefix("site 'fc2' has no positions"))
     }
 }

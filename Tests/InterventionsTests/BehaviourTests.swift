@@ -6,6 +6,7 @@ import Networks
 import Tensors
 import TestSupport
 import Testing
+import Text
 
 /// Pairs, the metrics on them and where their answers are read.
 struct BehaviourTests {
@@ -152,9 +153,9 @@ struct BehaviourTests {
         let dataset = try DatasetSource(path: "modadd:7").open()
         guard case .answers(let answers) = dataset.targets else { return }
         let same = dataset.selecting(answers.indices.filter { answers[$0] == 2 })
-        #expect(throws: DataFitError.self) { try BehaviourPairs(byClass: same, seed: 0) }
+        #expect(throws: Problem.self) { try BehaviourPairs(byClass: same, seed: 0) }
         let text = Dataset(name: "t", inputs: .tokens(TokenSequences([[1, 2]])), targets: .nextToken)
-        #expect(throws: DataFitError.self) { try BehaviourPairs(byClass: text, seed: 0) }
+        #expect(throws: Problem.self) { try BehaviourPairs(byClass: text, seed: 0) }
     }
 
     /// The gradient at the reading's node is that of the metric: by finite differences through the last layer.

@@ -3,6 +3,7 @@ import Interventions
 import Modularity
 import Networks
 import Testing
+import Text
 
 /// Ablation of clusters against PyTorch with forward hooks, on models that PyTorch trained on MNIST and CIFAR-10.
 struct ClusterAblationTests {
@@ -89,7 +90,7 @@ struct ClusterAblationTests {
         labels[7] = Labels.none
         let clustering = LayerClustering(
             layer: "fc2.weight", clusterCount: 1, outLabels: Labels(labels), inLabels: Labels([Int](repeating: 0, count: 32)))
-        let error = #expect(throws: AblationError.self) { try AblatedLayer(layer, in: model.network, clustering: clustering) }
+        let error = #expect(throws: Problem.self) { try AblatedLayer(layer, in: model.network, clustering: clustering) }
         #expect("\(try #require(error))".contains("out-neuron 7 has weights and is in no cluster"))
     }
 

@@ -8,6 +8,7 @@ import Networks
 import Tensors
 import TestSupport
 import Testing
+import Text
 
 /// Ablation of language models against PyTorch with forward hooks and with weights set to 0.
 struct LanguageModelAblationTests {
@@ -87,7 +88,7 @@ struct LanguageModelAblationTests {
         // This model reads 12 tokens and scores 10.
         let network = try LanguageModelFixture("transformers/grokking/model.pth").batches.network
         _ = try SampleBatches(try Dataset.windows(of: [11, 9, 0, 10, 4, 5], context: 3, name: "ids"), for: network)
-        let error = #expect(throws: DataFitError.self) {
+        let error = #expect(throws: Problem.self) {
             try SampleBatches(try Dataset.windows(of: [1, 9, 0, 4, 5, 10], context: 3, name: "ids"), for: network)
         }
         #expect(

@@ -3,6 +3,7 @@ import Checkpoints
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 @testable import Networks
 
@@ -17,12 +18,12 @@ struct ArchitectureTests {
 
     @Test(arguments: ["", ",", "fc1,", "fc1,,fc2", "fc1(", "fc1()", "fc1(a=)", "fc1(=1)", "fc1)fc2", "fc1(1)x", "fc1=2"])
     func bad_grammar_is_refused(text: String) {
-        #expect(throws: NetworkError.self) { try Architecture(text) }
+        #expect(throws: Problem.self) { try Architecture(text) }
     }
 
     private func message(_ text: String, file: String = "models/cifar-cnn.pt") throws -> String {
         let checkpoint = try Checkpoint.open(Fixtures.path(file))
-        let error = #expect(throws: NetworkError.self) { try Chain.network(of: checkpoint, Architecture(text)) }
+        let error = #expect(throws: Problem.self) { try Chain.network(of: checkpoint, Architecture(text)) }
         return "\(try #require(error))"
     }
 
@@ -52,7 +53,7 @@ struct ArchitectureTests {
         let checkpoint = try Checkpoint.open(Fixtures.path("models/cifar-cnn.pt"))
         let text = "conv1,bn1,relu,conv2,relu,flatten,fc1,relu,fc2,relu,fc3"
         let network = try Chain.network(of: checkpoint, Architecture(text))
-        let error = #expect(throws: NetworkError.self) { try network.shapes(for: .values([1, 3, 32, 32])) }
+        let error = #expect(throws: Problem.self) { try network.shapes(for: .values([1, 3, 32, 32])) }
         #expect("\(try #require(error))" == "site 'fc1': the layer reads another width, expected 256 numbers, found 12544")
     }
 
@@ -71,7 +72,7 @@ struct ArchitectureTests {
         let (architecture, source) = try Chain.architecture(of: checkpoint, catalog: LayerCatalog(checkpoint), given: nil)
         #expect(source == .assumed && architecture.description == "fc1,relu,fc2,relu,fc3,relu,fc4")
         let cnn = try Checkpoint.open(Fixtures.path("models/cifar-cnn.pt"))
-        #expect(throws: NetworkError.self) { try Chain.architecture(of: cnn, catalog: LayerCatalog(cnn), given: nil) }
+        #expect(throws: Problem.self) { try Chain.architecture(of: cnn, catalog: LayerCatalog(cnn), given: nil) }
     }
 
     /// What stands before the first layer with weights says what samples are: pools read images of any size.
@@ -86,7 +87,7 @@ struct ArchitectureTests {
         #expect(try pooled.sampleShape(for: [4, 4]) == [1, 4, 4])
         #expect(try pooled.shapes(for: .values([3, 1, 4, 5])).last == [3, 2])
         #expect(try pooled.siteDescriptions().map(\.neurons) == [1, 1, 4, 2])
-        #expect(throws: NetworkError.self) { try pooled.shapes(for: .values([3, 1, 2, 2])) }
+        #expect(throws: Problem.self) { try pooled.shapes(for: .values([3, 1, 2, 2])) }
 
         let norm = [("running_mean", 0), ("running_var", 1)].map {
             (name: "bn.\($0)", shape: [4], values: [Float](repeating: Float($1), count: 4))

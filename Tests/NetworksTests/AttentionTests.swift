@@ -1,5 +1,6 @@
 import Tensors
 import Testing
+import Text
 
 @testable import Networks
 
@@ -131,13 +132,13 @@ struct AttentionTests {
         let shapes = [[2, 5, 8], [2, 5, 4], [2, 5, 4]]
         #expect(throws: Never.self) { try fused(4, 2, 2, shapes) }
         for (heads, keyHeads, dimension) in [(3, 2, 2), (4, 0, 2), (0, 0, 2), (4, 2, 0), (-4, -2, -2), (Int.max, 1, 8), (8, 2, 1)] {
-            #expect(throws: ShapeProblem.self) { try fused(heads, keyHeads, dimension, shapes) }
+            #expect(throws: Problem.self) { try fused(heads, keyHeads, dimension, shapes) }
         }
-        #expect(throws: ShapeProblem("keys and values do not fit the queries", expected: "2x5x4", found: "2x6x4")) {
+        #expect(throws: Problem("keys and values do not fit the queries", expected: "2x5x4", found: "2x6x4")) {
             try fused(4, 2, 2, [[2, 5, 8], [2, 5, 4], [2, 6, 4]])
         }
-        #expect(throws: ShapeProblem.self) { try fused(4, 2, 2, shapes, .window(0)) }
-        #expect(throws: ShapeProblem.self) {
+        #expect(throws: Problem.self) { try fused(4, 2, 2, shapes, .window(0)) }
+        #expect(throws: Problem.self) {
             try AttentionValues(heads: 4, keyHeads: 2, headDimension: 2)
                 .outputShape(inputs: [[2, 4, 5, 6], [2, 5, 4]], parameters: [], batch: .values([2]))
         }

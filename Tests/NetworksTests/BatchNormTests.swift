@@ -2,6 +2,7 @@ import Checkpoints
 import Tensors
 import TestSupport
 import Testing
+import Text
 
 @testable import Networks
 
@@ -75,7 +76,7 @@ struct BatchNormTests {
 
     @Test(arguments: [([2, 3, 4], [[3], [3]]), ([2, 3], [[3]]), ([2, 3], [[4], [4]]), ([2, 3], [[3], [3], [3], [4]]), ([2, 3], [])])
     func shapes_that_do_not_fit_are_refused(input: [Int], parameters: [[Int]]) {
-        #expect(throws: ShapeProblem.self) {
+        #expect(throws: Problem.self) {
             try BatchNorm().outputShape(inputs: [input], parameters: parameters, batch: .values(input))
         }
     }

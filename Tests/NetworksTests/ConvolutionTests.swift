@@ -1,5 +1,6 @@
 import Tensors
 import Testing
+import Text
 
 @testable import Networks
 
@@ -100,14 +101,14 @@ struct ConvolutionTests {
         ([2, 3, 8, 8], [4, 3, 3, 3], Convolution(padding: (1 << 30, 1 << 30)), "images too large to be computed"),
     ])
     func settings_that_do_not_fit_are_refused(input: [Int], weight: [Int], operation: Convolution, problem: String) {
-        let error = #expect(throws: ShapeProblem.self) {
+        let error = #expect(throws: Problem.self) {
             try operation.outputShape(inputs: [input], parameters: [weight], batch: .values(input))
         }
         #expect(error?.what == problem)
     }
 
     @Test func a_bias_of_another_length_is_refused() {
-        #expect(throws: ShapeProblem.self) {
+        #expect(throws: Problem.self) {
             try Convolution().outputShape(inputs: [[1, 1, 3, 3]], parameters: [[2, 1, 1, 1], [3]], batch: .values([1, 1, 3, 3]))
         }
     }

@@ -1,5 +1,6 @@
 import Tensors
 import Testing
+import Text
 
 @testable import Networks
 
@@ -46,17 +47,17 @@ struct EmbeddingTests {
     }
 
     @Test func what_does_not_fit_is_refused() {
-        #expect(throws: ShapeProblem("a sequence is longer than the model's positions", expected: "at most 2 tokens", found: "3")) {
+        #expect(throws: Problem("a sequence is longer than the model's positions", expected: "at most 2 tokens", found: "3")) {
             try PositionEmbedding(layout: .rows, offset: 1).outputShape(
                 inputs: [], parameters: [[3, 2]], batch: .tokens(samples: 1, length: 3))
         }
         for offset in [-1, 4, Int.max] {
-            #expect(throws: ShapeProblem.self) {
+            #expect(throws: Problem.self) {
                 try PositionEmbedding(layout: .rows, offset: offset).outputShape(
                     inputs: [], parameters: [[3, 2]], batch: .tokens(samples: 1, length: 1))
             }
         }
-        #expect(throws: ShapeProblem("the model reads tokens", expected: "token ids or text", found: "samples of numbers")) {
+        #expect(throws: Problem("the model reads tokens", expected: "token ids or text", found: "samples of numbers")) {
             try Embedding(layout: .rows).outputShape(inputs: [], parameters: [[3, 2]], batch: .values([1, 4]))
         }
     }

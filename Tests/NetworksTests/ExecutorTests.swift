@@ -1,5 +1,6 @@
 import Tensors
 import Testing
+import Text
 
 @testable import Networks
 
@@ -162,9 +163,9 @@ struct ExecutorTests {
 
     @Test func samples_of_another_shape_are_refused() {
         let small = SmallNetwork()
-        #expect(throws: NetworkError.self) { try small.network.shapes(for: .values([1, 4])) }
-        #expect(throws: NetworkError.self) { try small.network.shapes(for: .tokens(samples: 1, length: 5)) }
-        #expect(throws: NetworkError.self) { try small.network.sampleShape(for: [2, 3]) }
+        #expect(throws: Problem.self) { try small.network.shapes(for: .values([1, 4])) }
+        #expect(throws: Problem.self) { try small.network.shapes(for: .tokens(samples: 1, length: 5)) }
+        #expect(throws: Problem.self) { try small.network.sampleShape(for: [2, 3]) }
     }
 }
 

@@ -2,6 +2,7 @@ import Checkpoints
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 @testable import Networks
 
@@ -25,7 +26,7 @@ struct FamilyRegistryTests {
         // GPT-2's names under a model_type of its own.
         let own = ModelFamily("own", summary: "a test's", mlpInputs: ["c_fc"])
         let families = TransformerFamilies.standard.adding(
-            RunnableFamily(own, modelTypes: ["own"]) { source throws(NetworkError) in try GPT2.family.network(source) })
+            RunnableFamily(own, modelTypes: ["own"]) { source throws(Problem) in try GPT2.family.network(source) })
         let configuration = try String(contentsOfFile: Fixtures.path("gpt2-tiny/config.json"), encoding: .utf8)
         let changed = configuration.replacingOccurrences(of: "\"model_type\": \"gpt2\"", with: "\"model_type\": \"own\"")
         try #require(changed != configuration)
@@ -42,7 +43,7 @@ struct FamilyRegistryTests {
             let network = try #require(try TransformerFamilies.network(of: checkpoint, catalog: catalog, families: families))
             let same = try #require(try FamilyFixture.network("gpt2-tiny"))
             #expect(network.nodes.map(\.site) == same.nodes.map(\.site))
-            #expect(throws: NetworkError.self) { try TransformerFamilies.network(of: checkpoint, catalog: LayerCatalog(checkpoint)) }
+            #expect(throws: Problem.self) { try TransformerFamilies.network(of: checkpoint, catalog: LayerCatalog(checkpoint)) }
         }
     }
 }

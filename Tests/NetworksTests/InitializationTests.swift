@@ -2,6 +2,7 @@ import Archives
 import Checkpoints
 import Tensors
 import Testing
+import Text
 
 @testable import Networks
 
@@ -89,7 +90,7 @@ import Testing
     @Test(arguments: ["", "784", "784-", "784-0-10", "784--10", "a-b", "99999999999999999999-2"]) func sizesThatAreNoneAreRefused(
         text: String
     ) {
-        #expect(throws: NetworkError.self) { try Blueprint.perceptron(text) }
+        #expect(throws: Problem.self) { try Blueprint.perceptron(text) }
     }
 
     @Test func modularAdditionHasTheShapesOfTheGrokkingRepository() throws {

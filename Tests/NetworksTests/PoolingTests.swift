@@ -1,5 +1,6 @@
 import Tensors
 import Testing
+import Text
 
 @testable import Networks
 
@@ -37,7 +38,7 @@ struct PoolingTests {
             .backward(Tensor(shape: [1, 1, 1, 1], [3])).inputs[0].elements
         #expect(gradient == [0, 0, 0, 3])
         for pool in [MaxPool(kernel: (4, 4), stride: (2, 2), rounding: .up), MaxPool(kernel: (3, 3), stride: (2, 2))] {
-            #expect(throws: ShapeProblem.self) {
+            #expect(throws: Problem.self) {
                 try pool.outputShape(inputs: [[1, 1, 2, 2]], parameters: [], batch: .values([1, 1, 2, 2]))
             }
         }
@@ -137,10 +138,10 @@ struct PoolingTests {
             (AdaptiveAveragePool(output: (1 << 30, 1 << 30)), "images too large to be computed"),
         ] as [(any Networks.Operation, String)])
     func settings_that_do_not_fit_are_refused(operation: any Networks.Operation, problem: String) {
-        let error = #expect(throws: ShapeProblem.self) {
+        let error = #expect(throws: Problem.self) {
             try operation.outputShape(inputs: [[2, 3, 8, 8]], parameters: [], batch: .values([2, 3, 8, 8]))
         }
         #expect(error?.what == problem)
-        #expect(throws: ShapeProblem.self) { try operation.outputShape(inputs: [[2, 3]], parameters: [], batch: .values([2, 3])) }
+        #expect(throws: Problem.self) { try operation.outputShape(inputs: [[2, 3]], parameters: [], batch: .values([2, 3])) }
     }
 }

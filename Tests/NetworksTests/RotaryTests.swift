@@ -1,5 +1,6 @@
 import Tensors
 import Testing
+import Text
 
 @testable import Networks
 
@@ -55,12 +56,12 @@ struct RotaryTests {
                 headDimension: dimension, rotated: rotated, frequencies: [Float](repeating: 1, count: frequencies), pairing: .halves
             ).outputShape(inputs: [input], parameters: [], batch: .values(input))
         }
-        #expect(throws: ShapeProblem.self) { try shape(4, 3, 1, [1, 2, 8]) }
-        #expect(throws: ShapeProblem.self) { try shape(4, 6, 3, [1, 2, 8]) }
-        #expect(throws: ShapeProblem.self) { try shape(4, 4, 1, [1, 2, 8]) }
-        #expect(throws: ShapeProblem.self) { try shape(4, -2, 0, [1, 2, 8]) }
-        #expect(throws: ShapeProblem.self) { try shape(0, 0, 0, [1, 2, 8]) }
-        #expect(throws: ShapeProblem.self) { try shape(4, 4, 2, [1, 2, 7]) }
-        #expect(throws: ShapeProblem.self) { try shape(4, 4, 2, [2, 8]) }
+        #expect(throws: Problem.self) { try shape(4, 3, 1, [1, 2, 8]) }
+        #expect(throws: Problem.self) { try shape(4, 6, 3, [1, 2, 8]) }
+        #expect(throws: Problem.self) { try shape(4, 4, 1, [1, 2, 8]) }
+        #expect(throws: Problem.self) { try shape(4, -2, 0, [1, 2, 8]) }
+        #expect(throws: Problem.self) { try shape(0, 0, 0, [1, 2, 8]) }
+        #expect(throws: Problem.self) { try shape(4, 4, 2, [1, 2, 7]) }
+        #expect(throws: Problem.self) { try shape(4, 4, 2, [2, 8]) }
     }
 }

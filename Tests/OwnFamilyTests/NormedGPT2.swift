@@ -1,4 +1,5 @@
 import Checkpoints
+import Text
 
 @testable import Networks
 
@@ -9,7 +10,7 @@ enum NormedGPT2 {
         ModelFamily("normed-gpt2", summary: "a test's own", prefixes: ["transformer."], mlpInputs: ["c_fc"]),
         modelTypes: ["normed-gpt2"], mlpWidth: MLPWidthSetting("n_inner", standard: 4, of: ["n_embd"]), description: description)
 
-    private static func description(_ source: FamilySource) throws(NetworkError) -> TransformerDescription {
+    private static func description(_ source: FamilySource) throws(Problem) -> TransformerDescription {
         let settings = source.settings
         let width = try settings.requiredSize("n_embd")
         let heads = try settings.requiredSize("n_head")

@@ -10,6 +10,7 @@ import Networks
 import Tensors
 import TestSupport
 import Testing
+import Text
 
 /// What `make_own_family.py` says of the model of a family that only this target knows.
 private struct OwnModel {
@@ -112,7 +113,7 @@ struct OwnFamilyTests {
 
     @Test func otherProgramsDoNotKnowIt() throws {
         let model = try OwnModel()
-        #expect(throws: NetworkError.self) {
+        #expect(throws: Problem.self) {
             try TransformerFamilies.network(of: model.checkpoint, catalog: LayerCatalog(model.checkpoint))
         }
     }
@@ -149,7 +150,7 @@ struct OwnFamilyTests {
         let graph = try EdgeGraph(model.network, .component)
         #expect((0..<graph.edgeCount).map(graph.name) == model.expected.edges)
         // Behind the MLP a norm takes all neurons together.
-        #expect(throws: EdgeGraphError.self) { try EdgeGraph(model.network, .neuron) }
+        #expect(throws: Problem.self) { try EdgeGraph(model.network, .neuron) }
     }
 
     @Test func exactEdgesAreOneRunOfPyTorchEach() throws {

@@ -2,6 +2,7 @@ import Checkpoints
 import Modularity
 import Tensors
 import Testing
+import Text
 
 @testable import Training
 
@@ -89,7 +90,7 @@ struct ClusterabilityTermTests {
         let clustering = LayerClustering(
             layer: "fc2.weight", clusterCount: 4, outLabels: .contiguous(count: 31, clusters: 4),
             inLabels: .contiguous(count: 32, clusters: 4))
-        let error = try #require(throws: TrainingError.self) {
+        let error = try #require(throws: Problem.self) {
             try ClusterabilityTerm(lambda: 20, layers: [(layer, clustering)], network: run.network)
         }
         #expect(

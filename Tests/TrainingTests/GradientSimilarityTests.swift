@@ -6,6 +6,7 @@ import Networks
 import Tensors
 import TestSupport
 import Testing
+import Text
 
 @testable import Modularity
 @testable import Training
@@ -175,12 +176,12 @@ struct GradientSimilarityTests {
         let model = try ReferenceModel("mnist-mlp")
         let layer = try #require(model.catalog["fc2.weight"])
         let silent = Dataset(name: "silent.npz", inputs: model.dataset.inputs, targets: .none)
-        let noAnswers = try #require(throws: TrainingError.self) {
+        let noAnswers = try #require(throws: Problem.self) {
             try GradientSimilarity(SampleBatches(silent, for: model.network), layers: [layer], threads: 1)
         }
         #expect(noAnswers.description == "silent.npz: has no answers, which gradients need")
         let foreign = try #require(try ReferenceModel("cifar-cnn").catalog["conv2.weight"])
-        let notRead = try #require(throws: TrainingError.self) {
+        let notRead = try #require(throws: Problem.self) {
             try GradientSimilarity(SampleBatches(model.dataset, for: model.network), layers: [foreign], threads: 1)
         }
         #expect(notRead.description == "tensor 'conv2.weight': the network does not read it")
@@ -195,7 +196,7 @@ struct GradientSimilarityTests {
             values[first] = spoilt
             return values
         }.0
-        let error = try #require(throws: TrainingError.self) { try similarity.forEachLayer { _ in } }
+        let error = try #require(throws: Problem.self) { try similarity.forEachLayer { _ in } }
         #expect(error.description.hasPrefix("tensor 'fc2.weight': the gradient is not finite, expected numbers, found "))
     }
 }

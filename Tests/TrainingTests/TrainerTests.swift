@@ -1,6 +1,7 @@
 import Networks
 import Tensors
 import Testing
+import Text
 import Training
 
 /// Runs of up to a hundred steps against PyTorch's own in double precision, from the same weights on the same batches.
@@ -78,7 +79,7 @@ struct TrainerTests {
         let trainer = try run.trainer(threads: 1)
         trainer.parameters[try #require(run.network.parameter(named: "blocks.0.mlp.b_out"))].fill(.nan)
         let before = trainer.bits
-        let error = try #require(throws: TrainingError.self) { try trainer.makeStep() }
+        let error = try #require(throws: Problem.self) { try trainer.makeStep() }
         #expect(error.description.hasPrefix("step 1: the loss is not finite"))
         #expect(trainer.bits == before && trainer.step == 0)
     }
@@ -96,8 +97,8 @@ struct TrainerTests {
         for (index, parameter) in run.network.parameters.enumerated() {
             #expect((trainer.bits[index] == before[index]) == !trained.parameters.contains(ParameterID(index)), "\(parameter.name)")
         }
-        #expect(throws: TrainingError.self) { try TrainedParameters(of: run.network, only: ["conv*"]) }
-        #expect(throws: TrainingError.self) { try TrainedParameters(of: run.network, frozen: ["*"]) }
+        #expect(throws: Problem.self) { try TrainedParameters(of: run.network, only: ["conv*"]) }
+        #expect(throws: Problem.self) { try TrainedParameters(of: run.network, frozen: ["*"]) }
     }
 
     @Test func the_checkpoint_keeps_its_numbers() throws {

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// The members of a tar, plain or compressed.
 ///
@@ -79,7 +80,7 @@ final class ArchiveContainer: Container {
         var contents: [String: ByteRegion] = [:]
         for name in names {
             guard let bytes = kept[aliases[name] ?? name] else {
-                throw CheckpointError(path: displayPath(name), problem: "cannot be found again in the archive")
+                throw Problem(path: displayPath(name), problem: "cannot be found again in the archive")
             }
             contents[name] = bytes
         }

@@ -1,5 +1,6 @@
 import Archives
 import Glibc
+import Text
 
 /// The files of a directory and of the directories in it, a few levels deep. Links to directories are not followed.
 struct DirectoryContainer: Container {
@@ -12,7 +13,7 @@ struct DirectoryContainer: Container {
 
     /// Lists the directory at `path`.
     ///
-    /// - Throws: ``CheckpointError`` where it cannot be read or holds too much to be a model's directory.
+    /// - Throws: ``Problem`` where it cannot be read or holds too much to be a model's directory.
     init(path: String) throws {
         self.path = path
         var files: [ContainerFile] = []
@@ -38,7 +39,7 @@ struct DirectoryContainer: Container {
     func displayPath(_ name: String) -> String { path.hasSuffix("/") ? path + name : path + "/" + name }
 
     private static func list(_ path: String, folder: String, depth: Int, into files: inout [ContainerFile]) throws {
-        guard let directory = opendir(path) else { throw CheckpointError(path: path, problem: systemMessage(errno)) }
+        guard let directory = opendir(path) else { throw Problem(path: path, problem: systemMessage(errno)) }
         defer { closedir(directory) }
         var names: [String] = []
         while let entry = readdir(directory) {
@@ -58,7 +59,7 @@ struct DirectoryContainer: Container {
             }
             guard stat(place, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
             guard files.count < maximumFiles else {
-                throw CheckpointError(
+                throw Problem(
                     path: path, problem: "the directory holds more than \(maximumFiles) files", hint: "give the model's own directory")
             }
             let head = ModelFiles.mayBeModel(name) ? readHead(place) : []

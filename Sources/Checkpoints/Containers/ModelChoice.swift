@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// Finds the one model among the files of a container.
 struct ModelChoice {
@@ -11,7 +12,7 @@ struct ModelChoice {
     /// folder that holds any candidate counts before everything below. Shards that an index names are no candidates.
     ///
     /// - Parameter member: a file, or a folder that is looked through as if it were the container.
-    /// - Throws: ``CheckpointError`` that lists what is there, where there is none or more than one.
+    /// - Throws: ``Problem`` that lists what is there, where there is none or more than one.
     init(_ container: some Container, member: String?) throws {
         var files = container.files
         if let member {
@@ -22,7 +23,7 @@ struct ModelChoice {
             }
             files = files.filter { $0.name.hasPrefix(name + "/") }
             guard !files.isEmpty else {
-                throw CheckpointError(
+                throw Problem(
                     path: container.path, problem: "no member '\(member)'",
                     found: MemberList(Self.candidatesFirst(container.files)).text)
             }
@@ -30,11 +31,11 @@ struct ModelChoice {
         let candidates = try Self.withoutShards(files.filter(ModelFiles.isCandidate), container)
         let best = Self.preferred(candidates)
         guard let file = best.first else {
-            throw CheckpointError(
+            throw Problem(
                 path: container.path, problem: "no model in the \(container.label)", found: MemberList(files.map(\.name)).text)
         }
         guard best.count == 1 else {
-            throw CheckpointError(
+            throw Problem(
                 path: container.path, problem: "several models in the \(container.label)", found: MemberList(best.map(\.name)).text,
                 hint: .pickMember)
         }

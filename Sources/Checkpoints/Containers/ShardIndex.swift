@@ -1,5 +1,6 @@
 import Archives
 import FoundationEssentials
+import Text
 
 /// The index of a model that is spread over several files: which tensor is in which.
 struct ShardIndex {
@@ -12,10 +13,10 @@ struct ShardIndex {
 
     /// Reads an index.
     ///
-    /// - Throws: ``CheckpointError`` where it is no JSON of the expected form, or where a shard's name leads out of the index's folder.
+    /// - Throws: ``Problem`` where it is no JSON of the expected form, or where a shard's name leads out of the index's folder.
     init(_ region: ByteRegion, path: String) throws {
         guard region.count <= Self.maximumLength else {
-            throw CheckpointError(
+            throw Problem(
                 path: path, problem: "the index is too long", expected: "at most \(Self.maximumLength) bytes", found: "\(region.count)")
         }
         struct Content: Decodable {
@@ -26,13 +27,13 @@ struct ShardIndex {
         do {
             weightMap = try region.withUnsafeBytes { try JSONDecoder().decode(Content.self, from: Data($0)) }.weights
         } catch {
-            throw CheckpointError(path: path, problem: "the index is not valid: " + DecodingProblem(error).text)
+            throw Problem(path: path, problem: "the index is not valid: " + DecodingProblem(error).text)
         }
         shards = Set(weightMap.values).sorted { $0.precedesNaturally($1) }
-        guard !shards.isEmpty else { throw CheckpointError(path: path, problem: "the index names no shards") }
+        guard !shards.isEmpty else { throw Problem(path: path, problem: "the index names no shards") }
         if let name = shards.first(where: { $0.isEmpty || $0.contains("/") || $0 == "." || $0 == ".." || $0.unicodeScalars.contains("\0") })
         {
-            throw CheckpointError(
+            throw Problem(
                 path: path, problem: "the index names a file outside its folder", expected: "plain file names", found: "'\(name)'")
         }
     }
@@ -53,13 +54,13 @@ struct ShardIndex {
             for global in file.foreignGlobals where !globals.contains(global) { globals.append(global) }
             for tensor in model.tensors where weightMap[tensor.name] ?? shard == shard {
                 if let other = owners.updateValue(shard, forKey: tensor.name) {
-                    throw CheckpointError(path: path, tensor: tensor.name, problem: "is in two shards", found: "\(other) and \(shard)")
+                    throw Problem(path: path, tensor: tensor.name, problem: "is in two shards", found: "\(other) and \(shard)")
                 }
                 tensors.append(tensor)
             }
         }
         if let missing = weightMap.keys.filter({ owners[$0] == nil }).min() {
-            throw CheckpointError(
+            throw Problem(
                 path: path, tensor: missing, problem: "is not in its shard", expected: "it in \(weightMap[missing] ?? "")")
         }
         let keepsOrder = files.allSatisfy(\.keepsOrder)
@@ -74,18 +75,18 @@ struct ShardIndex {
 extension WeightFile {
     /// The model nested under `key`, or the only one there is.
     ///
-    /// - Throws: ``CheckpointError`` that lists the keys, where there is no such model or more than one.
+    /// - Throws: ``Problem`` that lists the keys, where there is no such model or more than one.
     func model(key: String?, path: String) throws -> Model {
         let keys = MemberList(models.map { $0.key.isEmpty ? "(top level)" : $0.key }).text
         if let key {
             guard let model = models.first(where: { $0.key == key }) else {
-                throw CheckpointError(path: path, problem: "no tensors under the key '\(key)'", found: keys)
+                throw Problem(path: path, problem: "no tensors under the key '\(key)'", found: keys)
             }
             return model
         }
-        guard let model = models.first else { throw CheckpointError(path: path, problem: "holds no tensors") }
+        guard let model = models.first else { throw Problem(path: path, problem: "holds no tensors") }
         guard models.count == 1 else {
-            throw CheckpointError(path: path, problem: "several models in the file", found: keys, hint: .pickKey)
+            throw Problem(path: path, problem: "several models in the file", found: keys, hint: .pickKey)
         }
         return model
     }

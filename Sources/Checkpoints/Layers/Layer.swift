@@ -44,15 +44,15 @@ package struct Layer: Sendable {
 
     /// The whole matrix. Takes its own memory and a few megabytes; the file's pages are released behind the reader.
     ///
-    /// - Throws: ``LayerError`` for a matrix that does not fit into the machine's memory.
-    package func weights() throws(LayerError) -> WeightMatrix {
+    /// - Throws: ``Problem`` for a matrix that does not fit into the machine's memory.
+    package func weights() throws(Problem) -> WeightMatrix {
         try weights(rows: 0..<outNeurons)
     }
 
     /// The rows `rows` of the matrix, for work on matrices that are larger than memory.
     ///
-    /// - Throws: ``LayerError`` for rows that do not fit into the machine's memory.
-    package func weights(rows: Range<Int>) throws(LayerError) -> WeightMatrix {
+    /// - Throws: ``Problem`` for rows that do not fit into the machine's memory.
+    package func weights(rows: Range<Int>) throws(Problem) -> WeightMatrix {
         precondition(rows.lowerBound >= 0 && rows.upperBound <= outNeurons, "rows \(rows) of \(outNeurons)")
         try checkSize(rows: rows.count)
         let reader = LayerReader(layout: layout, rows: rows)
@@ -70,24 +70,21 @@ package struct Layer: Sendable {
     }
 
     /// A view can repeat a few stored elements without end, and a sparse file can be larger than any memory: neither may be allocated.
-    private func checkSize(rows: Int) throws(LayerError) {
+    private func checkSize(rows: Int) throws(Problem) {
         let width = isSinglePrecision ? MemoryLayout<Float>.size : MemoryLayout<Double>.size
         let (count, overflow) = rows.multipliedReportingOverflow(by: inNeurons)
         let (bytes, overflow2) = count.multipliedReportingOverflow(by: width)
         let limit = PhysicalMemory.byteCount
         guard !overflow, !overflow2, bytes <= limit else {
-            throw LayerError(
+            throw Problem(
                 "does not fit into memory", subject: "tensor '\(name)'", expected: "at most \(limit) bytes",
                 found: "\(rows) x \(inNeurons) weights")
         }
         let stored = tensor.bytes.count / tensor.dtype.bytesPerBlock * tensor.dtype.elementsPerBlock
         guard count <= 1 << 24 || tensor.elementCount / 64 <= stored else {
-            throw LayerError(
+            throw Problem(
                 "a view that repeats its storage without bound", subject: "tensor '\(name)'",
                 expected: "at most 64 times \(stored) elements", found: "\(tensor.elementCount)")
         }
     }
 }
-
-/// Why a layer's weights could not be read; the caller knows the checkpoint's path.
-package typealias LayerError = Problem

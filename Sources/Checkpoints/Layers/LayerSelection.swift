@@ -1,9 +1,6 @@
 import Archives
 import Text
 
-/// Why the layers that a user named cannot be taken; the caller knows the checkpoint's path.
-package typealias LayerSelectionError = Problem
-
 extension LayerCatalog {
     /// The layers that `patterns` name, in the model's order.
     ///
@@ -12,12 +9,12 @@ extension LayerCatalog {
     /// for every weight matrix; a pattern after `!` takes layers away again. No patterns: ``defaultLayers``. Patterns that only
     /// take away do so from ``weightMatrices``.
     ///
-    /// - Throws: ``LayerSelectionError`` for a pattern that matches no weight matrix, or where nothing is left.
-    package func select(_ patterns: [String]) throws(LayerSelectionError) -> [Layer] {
-        guard !layers.isEmpty else { throw LayerSelectionError("no tensor is a weight matrix") }
+    /// - Throws: ``Problem`` for a pattern that matches no weight matrix, or where nothing is left.
+    package func select(_ patterns: [String]) throws(Problem) -> [Layer] {
+        guard !layers.isEmpty else { throw Problem("no tensor is a weight matrix") }
         guard !patterns.isEmpty else {
             let chosen = defaultLayers
-            guard !chosen.isEmpty else { throw LayerSelectionError("no tensor is a weight matrix of real numbers") }
+            guard !chosen.isEmpty else { throw Problem("no tensor is a weight matrix of real numbers") }
             return chosen
         }
         var chosen: Set<String> = []
@@ -30,11 +27,11 @@ extension LayerCatalog {
             }
         }
         let selected = layers.filter { chosen.contains($0.name) }
-        guard !selected.isEmpty else { throw LayerSelectionError("leaves no layer", setting: .layers) }
+        guard !selected.isEmpty else { throw Problem("leaves no layer", setting: .layers) }
         return selected
     }
 
-    private func matches(_ pattern: String) throws(LayerSelectionError) -> [String] {
+    private func matches(_ pattern: String) throws(Problem) -> [String] {
         if pattern == "all" { return weightMatrices.map(\.name) }
         let glob = GlobPattern(pattern)
         let found = layers.filter { layer in TensorName.withoutPrefixes(layer.name).contains { glob.matches($0) } }
@@ -42,14 +39,14 @@ extension LayerCatalog {
         let ending = layers.filter { TensorName.endings($0.name).contains(pattern[...]) }
         if ending.count == 1 { return [ending[0].name] }
         if ending.count > 1 {
-            throw LayerSelectionError(
+            throw Problem(
                 "'\(pattern)' is the ending of \(ending.count) layers; '*.\(pattern)' takes all, the first are "
                     + ending.prefix(3).map { "'\($0.name)'" }.joined(separator: ", "))
         }
         if let other = names.first(where: { name in TensorName.withoutPrefixes(name.full).contains { glob.matches($0) } }) {
-            throw LayerSelectionError("tensor '\(other.full)' is no weight matrix")
+            throw Problem("tensor '\(other.full)' is no weight matrix")
         }
-        throw LayerSelectionError("no layer matches '\(pattern)'", hint: .nearest(nearestNames(to: pattern)))
+        throw Problem("no layer matches '\(pattern)'", hint: .nearest(nearestNames(to: pattern)))
     }
 
     /// The three layers whose names take the fewest edits to become the pattern; wild cards cost nothing.

@@ -34,9 +34,6 @@ struct TensorView {
     var metadata: PickleValue?
 }
 
-/// A problem with one tensor, still without the file's and the tensor's name.
-typealias TensorProblem = Problem
-
 extension Pickle {
     /// The tensor or array that a value would become, or nil for other data.
     func tensorSource(_ value: PickleValue) -> TensorSource? {

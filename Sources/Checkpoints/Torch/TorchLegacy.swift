@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// Files that are pickles: what `torch.save` wrote before PyTorch 1.6, and plain pickles of arrays.
 enum TorchLegacy {
@@ -17,17 +18,17 @@ enum TorchLegacy {
     /// Reads a file's models; storages stay where they are in the file.
     ///
     /// - Parameter path: the file, for messages.
-    /// - Throws: ``CheckpointError`` for damaged and big-endian files, for tensors that are not read, and where there are none.
-    static func read(_ region: ByteRegion, path: String) throws(CheckpointError) -> WeightFile {
+    /// - Throws: ``Problem`` for damaged and big-endian files, for tensors that are not read, and where there are none.
+    static func read(_ region: ByteRegion, path: String) throws(Problem) -> WeightFile {
         let first: Pickle
         do {
             first = try PickleReader.read(region).pickle
         } catch {
-            throw CheckpointError(path: path, problem: error.description)
+            throw Problem(path: path, problem: error.description)
         }
         guard TorchLegacyStream.isMagic(first) else {
-            return try WeightFile(format: "pickle", pickle: first, path: path) { (_, _) throws(TensorProblem) in
-                throw TensorProblem(problem: "its storage is not in the file")
+            return try WeightFile(format: "pickle", pickle: first, path: path) { (_, _) throws(Problem) in
+                throw Problem(problem: "its storage is not in the file")
             }
         }
         let stream: TorchLegacyStream
@@ -40,9 +41,9 @@ enum TorchLegacy {
     }
 
     /// The refusal of the tar archives that PyTorch wrote before 0.1.10, or nil where a tar's members are none of them.
-    static func tarRefusal(memberNames: some Sequence<String>, path: String) -> CheckpointError? {
+    static func tarRefusal(memberNames: some Sequence<String>, path: String) -> Problem? {
         guard Set(["sys_info", "pickle", "tensors", "storages"]).isSubset(of: memberNames) else { return nil }
-        return CheckpointError(
+        return Problem(
             path: path, problem: "PyTorch's tar format of before 0.1.10 is not supported",
             hint: "load and save it again with a newer PyTorch")
     }

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// The stream that `torch.save` wrote before PyTorch 1.6: a magic number, a version and a description of the machine, each a
 /// pickle of its own; the object's pickle; the list of storage keys; then for each the number of elements and the bytes.
@@ -19,62 +20,62 @@ struct TorchLegacyStream {
         return bytes.withUnsafeBytes { $0.elementsEqual(magic) || $0.elementsEqual(magicDigits) }
     }
 
-    /// - Throws: ``TensorProblem`` where the bytes are no such stream.
-    init(_ region: ByteRegion) throws(TensorProblem) {
+    /// - Throws: ``Problem`` where the bytes are no such stream.
+    init(_ region: ByteRegion) throws(Problem) {
         var position = 0
-        func next(_ what: String) throws(TensorProblem) -> Pickle {
+        func next(_ what: String) throws(Problem) -> Pickle {
             do {
                 let (pickle, end) = try PickleReader.read(region, at: position)
                 position = end
                 return pickle
             } catch {
-                throw TensorProblem(problem: "\(what): \(error.description)")
+                throw Problem(problem: "\(what): \(error.description)")
             }
         }
-        guard Self.isMagic(try next("the magic number")) else { throw TensorProblem(problem: "the magic number is missing") }
+        guard Self.isMagic(try next("the magic number")) else { throw Problem(problem: "the magic number is missing") }
         let header = try next("the version")
         guard header.integer(header.root) == Self.version else {
-            throw TensorProblem(problem: "unknown version of the legacy format", expected: "\(Self.version)")
+            throw Problem(problem: "unknown version of the legacy format", expected: "\(Self.version)")
         }
         let machine = try next("the description of the machine")
         if case .dictionary(let index) = machine.root {
             let items = machine.dictionaries[index]
             for place in stride(from: 0, to: items.count, by: 2)
             where machine.text(items[place]) == "little_endian" && machine.boolean(items[place + 1]) == false {
-                throw TensorProblem(problem: "a big-endian file is not supported")
+                throw Problem(problem: "a big-endian file is not supported")
             }
         }
         pickle = try next("the object")
         let keyList = try next("the list of storages")
-        guard let keys = keyList.sequence(keyList.root) else { throw TensorProblem(problem: "the list of storages is no list") }
+        guard let keys = keyList.sequence(keyList.root) else { throw Problem(problem: "the list of storages is no list") }
         let widths = pickle.storageWidths()
         var storages: [String: ByteRegion] = [:]
         var reader = ByteReader(region, at: position)
         for value in keys {
             guard let key = keyList.storageKey(value), let width = widths[key] else {
-                throw TensorProblem(problem: "the list of storages names one that no tensor has")
+                throw Problem(problem: "the list of storages names one that no tensor has")
             }
             guard let count: Int64 = reader.integer() else {
-                throw TensorProblem(problem: "the file ends before storage '\(key)'")
+                throw Problem(problem: "the file ends before storage '\(key)'")
             }
             let (size, overflow) = Int(count).multipliedReportingOverflow(by: width)
             guard !overflow, let bytes = reader.take(size) else {
-                throw TensorProblem(
+                throw Problem(
                     problem: "storage '\(key)' leaves the file", expected: "\(count) elements of \(width) bytes",
                     found: "\(reader.remaining) bytes")
             }
             guard storages.updateValue(bytes, forKey: key) == nil else {
-                throw TensorProblem(problem: "storage '\(key)' is there twice")
+                throw Problem(problem: "storage '\(key)' is there twice")
             }
         }
         self.storages = storages
     }
 
     /// The bytes of a storage, checked against the size that the pickle gives.
-    func storage(_ key: String, byteCount: Int) throws(TensorProblem) -> ByteRegion {
-        guard let bytes = storages[key] else { throw TensorProblem(problem: "its storage '\(key)' is not in the file") }
+    func storage(_ key: String, byteCount: Int) throws(Problem) -> ByteRegion {
+        guard let bytes = storages[key] else { throw Problem(problem: "its storage '\(key)' is not in the file") }
         guard bytes.count == byteCount else {
-            throw TensorProblem(
+            throw Problem(
                 problem: "its storage '\(key)' has another size", expected: "\(byteCount) bytes", found: "\(bytes.count)")
         }
         return bytes

@@ -8,17 +8,17 @@ extension WeightFile {
     ///   - format: as users know it.
     ///   - storages: finds the bytes of the storages that the pickle names.
     ///   - path: the file, for messages.
-    init(format: String, pickle: Pickle, path: String, storages: @escaping StorageLookup) throws(CheckpointError) {
+    init(format: String, pickle: Pickle, path: String, storages: @escaping StorageLookup) throws(Problem) {
         let candidates: [ModelSearch.Candidate]
         do {
             candidates = try ModelSearch.candidates(in: pickle)
         } catch {
-            throw CheckpointError(path: path, problem: "the pickle shares its parts more often than a checkpoint does")
+            throw Problem(path: path, problem: "the pickle shares its parts more often than a checkpoint does")
         }
         let foreign = Set(pickle.globals.filter { !PickleGlobals.isFamiliar($0) }.map(\.qualifiedName.singleLine)).sorted()
         guard !candidates.isEmpty else {
             let called = foreign.first.map { "; the pickle calls \($0), which is not executed" } ?? ""
-            throw CheckpointError(path: path, problem: "no tensors" + called)
+            throw Problem(path: path, problem: "no tensors" + called)
         }
         let tensors = TorchTensors(pickle: pickle, storages: storages)
         var models: [Model] = []
@@ -30,18 +30,18 @@ extension WeightFile {
 
     private static func model(
         _ candidate: ModelSearch.Candidate, _ tensors: TorchTensors, _ path: String
-    ) throws(CheckpointError) -> Model {
+    ) throws(Problem) -> Model {
         var records: [TensorRecord] = []
         var names: Set<String> = []
         for entry in candidate.entries {
             guard let source = tensors.pickle.tensorSource(entry.value) else {
                 if let name = tensors.pickle.opaqueTensorCall(entry) {
-                    throw CheckpointError(path: path, tensor: entry.name, problem: "made by \(name), which is not executed")
+                    throw Problem(path: path, tensor: entry.name, problem: "made by \(name), which is not executed")
                 }
                 continue
             }
             guard names.insert(entry.name).inserted else {
-                throw CheckpointError(path: path, tensor: entry.name, problem: "the model names it twice")
+                throw Problem(path: path, tensor: entry.name, problem: "the model names it twice")
             }
             records.append(try tensors.record(name: entry.name, source: source, path: path))
         }

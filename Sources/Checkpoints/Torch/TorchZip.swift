@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// The zip files that `torch.save` writes since PyTorch 1.6, and TorchScript archives, whose modules are read as data.
 enum TorchZip {
@@ -8,10 +9,10 @@ enum TorchZip {
     /// Reads a file's models; storages stay where they are in the file.
     ///
     /// - Parameter path: the file, for messages.
-    /// - Throws: ``CheckpointError`` for damaged, compressed and big-endian files, for tensors that are not read, and where there are none.
-    static func read(_ directory: ZipDirectory, path: String) throws(CheckpointError) -> WeightFile {
+    /// - Throws: ``Problem`` for damaged, compressed and big-endian files, for tensors that are not read, and where there are none.
+    static func read(_ directory: ZipDirectory, path: String) throws(Problem) -> WeightFile {
         guard let pickleEntry = pickleEntry(directory) else {
-            throw CheckpointError(path: path, problem: "no PyTorch file", expected: "FOLDER/data.pkl in the zip file")
+            throw Problem(path: path, problem: "no PyTorch file", expected: "FOLDER/data.pkl in the zip file")
         }
         let folder = pickleEntry.name.dropLast("data.pkl".utf8.count)
         var entries: [String: ZipDirectory.Entry] = [:]
@@ -19,27 +20,27 @@ enum TorchZip {
             entries[String(entry.name.dropFirst(folder.count))] = entry
         }
         if let order = entries["byteorder"]?.region?.bytes(0..<3), order.elementsEqual("big".utf8) {
-            throw CheckpointError(path: path, problem: "a big-endian file is not supported", expected: "little-endian")
+            throw Problem(path: path, problem: "a big-endian file is not supported", expected: "little-endian")
         }
         let pickle: Pickle
         do {
             pickle = try PickleReader.read(try contents(pickleEntry)).pickle
         } catch let error as PickleError {
-            throw CheckpointError(path: path + "!" + pickleEntry.name, problem: error.description)
-        } catch let error as TensorProblem {
+            throw Problem(path: path + "!" + pickleEntry.name, problem: error.description)
+        } catch let error as Problem {
             throw error.at(path: path)
         } catch {
-            throw CheckpointError(path: path, problem: "\(error)")
+            throw Problem(path: path, problem: "\(error)")
         }
         let isScript = entries["constants.pkl"] != nil
         return try WeightFile(format: isScript ? "TorchScript zip" : "PyTorch zip", pickle: pickle, path: path) {
-            (key, byteCount) throws(TensorProblem) in
+            (key, byteCount) throws(Problem) in
             guard let entry = entries["data/" + key] else {
-                throw TensorProblem(problem: "its storage is not in the file", expected: "member 'data/\(key)'")
+                throw Problem(problem: "its storage is not in the file", expected: "member 'data/\(key)'")
             }
             let bytes = try contents(entry)
             guard bytes.count == byteCount else {
-                throw TensorProblem(
+                throw Problem(
                     problem: "its storage 'data/\(key)' has another size", expected: "\(byteCount) bytes", found: "\(bytes.count)")
             }
             return bytes
@@ -53,9 +54,9 @@ enum TorchZip {
         }
     }
 
-    private static func contents(_ entry: ZipDirectory.Entry) throws(TensorProblem) -> ByteRegion {
+    private static func contents(_ entry: ZipDirectory.Entry) throws(Problem) -> ByteRegion {
         guard let region = entry.region else {
-            throw TensorProblem(
+            throw Problem(
                 problem: "member '\(entry.name)' is compressed", expected: "the stored members that torch.save writes",
                 hint: "unpack it and zip it again with -0")
         }

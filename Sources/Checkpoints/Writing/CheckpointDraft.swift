@@ -116,11 +116,11 @@ package struct CheckpointDraft: Sendable {
     /// Whatever depends on names, types, shapes and settings alone can be asked of it before anything is written.
     ///
     /// - Parameter path: the name for messages.
-    /// - Throws: ``CheckpointError`` where no file could hold the tensors.
+    /// - Throws: ``Problem`` where no file could hold the tensors.
     package func outline(path: String) throws -> Checkpoint {
         let zero = ByteRegion(copying: [UInt8](repeating: 0, count: 16))
         let records = try tensors.map { tensor in
-            do throws(TensorShapeError) {
+            do throws(Problem) {
                 return try TensorRecord(
                     name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, strides: tensor.shape.map { _ in 0 }, offset: 0,
                     storage: zero)

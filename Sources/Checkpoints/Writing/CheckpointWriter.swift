@@ -1,5 +1,6 @@
 import Archives
 import Glibc
+import Text
 
 /// Writes a draft where a name says: a tar, a safetensors file, or a directory, which appears complete or not at all.
 ///
@@ -28,7 +29,7 @@ package struct CheckpointWriter: Sendable {
 
     /// Decides what is written and checks that it may be, so that a long computation is not begun in vain.
     ///
-    /// - Throws: ``CheckpointError`` for an output that exists and may not be replaced, and for one whose folder is missing.
+    /// - Throws: ``Problem`` for an output that exists and may not be replaced, and for one whose folder is missing.
     package init(path: String, existing: Existing = .refused) throws {
         self.path = path
         self.existing = existing
@@ -49,20 +50,20 @@ package struct CheckpointWriter: Sendable {
         } else if name.hasSuffix(".safetensors") {
             kind = .safetensors
         } else if let other = Self.otherExtensions.first(where: { name.hasSuffix($0) }) {
-            throw CheckpointError(
+            throw Problem(
                 path: path, problem: "is of a kind that is not written", expected: "a name in .tar or .safetensors, or a directory",
                 found: other)
         } else {
             kind = .directory
         }
-        guard !path.isEmpty else { throw CheckpointError(path: path, problem: "is no name for a checkpoint") }
+        guard !path.isEmpty else { throw Problem(path: path, problem: "is no name for a checkpoint") }
         if exists { try checkExisting(isDirectory: isDirectory, isFile: status.st_mode & S_IFMT == S_IFREG) }
         let folder = AtomicFile.directory(of: target)
         do throws(AtomicFile.Failure) {
             // Never finished, it leaves nothing behind. Permissions alone do not tell whether a folder takes files.
             _ = try AtomicFile(replacing: target)
         } catch {
-            throw CheckpointError(path: path, problem: "cannot write to \(folder): \(systemMessage(error.code))")
+            throw Problem(path: path, problem: "cannot write to \(folder): \(systemMessage(error.code))")
         }
     }
 
@@ -75,22 +76,22 @@ package struct CheckpointWriter: Sendable {
             let names = try contents(of: target)
             if names.isEmpty { return }
             guard existing == .replaced else {
-                throw CheckpointError(path: path, problem: "exists and is not empty", hint: .replaceExisting)
+                throw Problem(path: path, problem: "exists and is not empty", hint: .replaceExisting)
             }
             if let foreign = names.first(where: { $0 != Self.weights && !Companions.isCompanion($0) }) {
-                throw CheckpointError(
+                throw Problem(
                     path: path, problem: "cannot be replaced, expected nothing but the files of a checkpoint", found: "'\(foreign)'")
             }
             return
         }
-        guard kind != .directory else { throw CheckpointError(path: path, problem: "is not a directory") }
-        guard isFile else { throw CheckpointError(path: path, problem: "is neither a file nor a directory") }
-        guard existing == .replaced else { throw CheckpointError(path: path, problem: "exists", hint: .replaceExisting) }
+        guard kind != .directory else { throw Problem(path: path, problem: "is not a directory") }
+        guard isFile else { throw Problem(path: path, problem: "is neither a file nor a directory") }
+        guard existing == .replaced else { throw Problem(path: path, problem: "exists", hint: .replaceExisting) }
     }
 
     /// Writes the draft.
     ///
-    /// - Throws: ``CheckpointError`` where it cannot be written, which leaves what was there.
+    /// - Throws: ``Problem`` where it cannot be written, which leaves what was there.
     package func write(_ draft: CheckpointDraft) throws {
         switch kind {
         case .directory: try writeDirectory(draft)
@@ -161,8 +162,8 @@ package struct CheckpointWriter: Sendable {
         }
     }
 
-    private func failure(_ what: String, _ code: Int32 = errno) -> CheckpointError {
-        CheckpointError(path: path, problem: "cannot \(what): \(systemMessage(code))")
+    private func failure(_ what: String, _ code: Int32 = errno) -> Problem {
+        Problem(path: path, problem: "cannot \(what): \(systemMessage(code))")
     }
 
     private func contents(of directory: String) throws -> [String] {
@@ -181,8 +182,8 @@ package struct CheckpointWriter: Sendable {
         do {
             return try body()
         } catch let error as AtomicFile.Failure {
-            throw CheckpointError(path: path, problem: "cannot \(error.what): \(systemMessage(error.code))")
-        } catch let error as ArchiveError {
+            throw Problem(path: path, problem: "cannot \(error.what): \(systemMessage(error.code))")
+        } catch let error as Problem {
             throw error.at(path: path)
         }
     }

@@ -1,9 +1,10 @@
 import Archives
+import Text
 
 extension CheckpointDraft {
     /// The tokenizer's files and the settings that lie beside the file at `path`, by name; what modinspect noted of another model is left.
     ///
-    /// - Throws: ``CheckpointError`` for one that cannot be read.
+    /// - Throws: ``Problem`` for one that cannot be read.
     package static func files(beside path: String) throws -> [String: ByteRegion] {
         var files = try CheckpointOpener(path: path, options: .init()).neighbours()
         files["modinspect.json"] = nil

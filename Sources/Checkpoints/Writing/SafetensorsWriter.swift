@@ -14,16 +14,16 @@ struct SafetensorsWriter {
     let size: Int
 
     /// - Parameter metadata: text that the header carries beside `format`.
-    /// - Throws: ``CheckpointError`` for names that are used twice, types that the format lacks, and sizes beyond it.
+    /// - Throws: ``Problem`` for names that are used twice, types that the format lacks, and sizes beyond it.
     init(_ tensors: [CheckpointDraft.Tensor], metadata: [String: String], path: String) throws {
         var sizes: [String: Int] = [:]
         for tensor in tensors {
             guard tensor.name != Self.metadataName, sizes[tensor.name] == nil else {
-                throw CheckpointError(
+                throw Problem(
                     path: path, tensor: tensor.name, problem: sizes[tensor.name] == nil ? "cannot have this name" : "is there twice")
             }
             guard Safetensors.typeName(tensor.dtype) != nil else {
-                throw CheckpointError(path: path, tensor: tensor.name, problem: "the format lacks its type", found: tensor.dtype.rawValue)
+                throw Problem(path: path, tensor: tensor.name, problem: "the format lacks its type", found: tensor.dtype.rawValue)
             }
             do {
                 sizes[tensor.name] = try TensorRecord.byteCount(dtype: tensor.dtype, shape: tensor.shape)
@@ -39,7 +39,7 @@ struct SafetensorsWriter {
         for tensor in order {
             offsets[tensor.name] = end
             let (sum, overflow) = end.addingReportingOverflow(sizes[tensor.name] ?? 0)
-            guard !overflow, sum < Int.max / 2 else { throw CheckpointError(path: path, problem: "the tensors take too many bytes") }
+            guard !overflow, sum < Int.max / 2 else { throw Problem(path: path, problem: "the tensors take too many bytes") }
             end = sum
         }
         var members: [String] = []
@@ -57,7 +57,7 @@ struct SafetensorsWriter {
         var header = Array("{\(members.joined(separator: ","))}".utf8)
         header += [UInt8](repeating: UInt8(ascii: " "), count: (64 - (header.count + 8) % 64) % 64)
         guard header.count <= Safetensors.maximumHeaderLength else {
-            throw CheckpointError(
+            throw Problem(
                 path: path, problem: "the names take too many bytes", expected: "at most \(Safetensors.maximumHeaderLength)",
                 found: "\(header.count)")
         }
@@ -71,7 +71,7 @@ struct SafetensorsWriter {
 
     /// Writes the file piece by piece, one tensor at a time.
     ///
-    /// - Throws: ``CheckpointError`` for a finite number that its tensor's type cannot hold, and what `sink` throws.
+    /// - Throws: ``Problem`` for a finite number that its tensor's type cannot hold, and what `sink` throws.
     func write(to sink: (UnsafeRawBufferPointer) throws -> Void) throws {
         try head.withUnsafeBytes { try sink($0) }
         for (tensor, size) in tensors {
@@ -90,7 +90,7 @@ struct SafetensorsWriter {
                 do {
                     values = try make()
                 } catch let error as NarrowingError {
-                    throw CheckpointError(
+                    throw Problem(
                         path: path, tensor: tensor.name, problem: error.problem, expected: error.expected, found: "\(error.value)")
                 }
                 precondition(
@@ -115,7 +115,7 @@ struct SafetensorsWriter {
                 for start in stride(from: 0, to: elements.count, by: step) {
                     let count = min(step, elements.count - start)
                     if let value = Self.firstBeyond(dtype, base + start, count) {
-                        throw CheckpointError(
+                        throw Problem(
                             path: path, tensor: tensor.name, problem: "has a weight beyond the range of \(dtype.rawValue)",
                             expected: "at most \(dtype == .f16 ? "65504" : "3.39e38") in magnitude", found: "\(value)")
                     }

@@ -1,6 +1,7 @@
 import Evaluation
 import Interventions
 import Tensors
+import Text
 
 /// How a circuit behaves alone: every edge outside it carries the ablated source.
 package struct CircuitMeasures: Sendable {
@@ -24,13 +25,13 @@ package struct CircuitFaithfulness: Sendable {
     /// The run without edges; with corrupted sources the model on the corrupted samples.
     package let none: CircuitMeasures
 
-    /// - Throws: what running the model does, ``CircuitError`` where the metric is no number.
+    /// - Throws: what running the model does, ``Problem`` where the metric is no number.
     package init(_ experiment: EdgeExperiment) throws {
         self.experiment = experiment
         let measured = try Self.measure([experiment.graph.whole, experiment.graph.empty], experiment)
         (whole, none) = (measured[0], measured[1])
         for (run, measures) in [("clean", whole), ("ablated", none)] where !measures.metric.isFinite {
-            throw CircuitError.notFinite(
+            throw Problem.notFinite(
                 "\(experiment.metric.rawValue) of the \(run) run", measures.metric, where: "weights, data or activations")
         }
     }

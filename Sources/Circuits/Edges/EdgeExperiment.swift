@@ -2,6 +2,7 @@ import Evaluation
 import Interventions
 import Networks
 import Tensors
+import Text
 
 /// What a source gives where an edge is not in the circuit.
 package enum EdgeAblation: String, Sendable, CaseIterable {
@@ -35,7 +36,7 @@ package struct EdgeExperiment: Sendable {
     /// The pairs of a batch whose sources keep within a budget.
     ///
     /// - Parameter wanted: what the user asked for.
-    /// - Throws: ``DataFitError`` where a pair does not fit the network, ``CircuitError`` where what the sources give does not fit into memory.
+    /// - Throws: ``Problem`` where a pair does not fit the network, or what the sources give does not fit into memory.
     package static func batchSize(_ graph: EdgeGraph, pairs: BehaviourPairs, wanted: Int?, for method: EdgeMethod) throws -> Int {
         try PairBatches.check(pairs, graph.network)
         let longest = (0..<pairs.count).map(pairs.length(of:)).max() ?? 1
@@ -53,7 +54,7 @@ package struct EdgeExperiment: Sendable {
         let (bytes, overflow) = (elements * copies * MemoryLayout<Float>.size).multipliedReportingOverflow(by: held)
         let limit = PhysicalMemory.byteCount
         guard !overflow, bytes <= limit else {
-            throw CircuitError(
+            throw Problem(
                 pairs.name, "what the sources of \(held) \(held == 1 ? "pair gives" : "pairs give") does not fit into memory",
                 expected: "at most \(limit) bytes", found: overflow ? "more than can be counted" : "\(bytes)",
                 hint: method.keepsBatches ? .useFewerPairs : wanted == nil ? nil : .useSmallerBatch)
@@ -61,7 +62,7 @@ package struct EdgeExperiment: Sendable {
         return chosen
     }
 
-    /// - Throws: ``DataFitError`` where pairs lack the answers that the metric reads.
+    /// - Throws: ``Problem`` where pairs lack the answers that the metric reads.
     package init(_ graph: EdgeGraph, _ batches: PairBatches, metric: BehaviourMetric, ablation: EdgeAblation, threads: Int) throws {
         try metric.check(batches.pairs)
         self.graph = graph

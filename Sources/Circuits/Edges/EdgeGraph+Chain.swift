@@ -6,11 +6,11 @@ extension EdgeGraph {
     /// The graph of a plain chain: one input, the groups of every hidden layer, one output.
     ///
     /// - Parameter groups: of a hidden layer's neurons by its node; nil where every neuron is a node.
-    static func chain(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]]?) throws(EdgeGraphError)
+    static func chain(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]]?) throws(Problem)
         -> EdgeGraph
     {
         let layers = network.anatomy.layers.filter { $0.kind == .weights }.map(\.node)
-        guard layers.count > 1 else { throw EdgeGraphError("the network has no hidden layer", expected: "two layers with weights or more") }
+        guard layers.count > 1 else { throw Problem("the network has no hidden layer", expected: "two layers with weights or more") }
         var builder = EdgeGraphBuilder(network, input: network.nodes[layers[0].index].inputs[0])
         var visible = 0..<1
         var spaces = [visible]
@@ -53,9 +53,9 @@ extension EdgeGraph {
     /// The graph of a network.
     ///
     /// - Parameter groups: for ``EdgeGranularity/cluster``, the groups of each layer that is cut, by the node whose output its neurons are.
-    /// - Throws: ``EdgeGraphError`` where the network cannot be cut so.
-    package init(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]] = [:]) throws(EdgeGraphError) {
-        if granularity == .cluster, groups.isEmpty { throw EdgeGraphError("no layer of the network has clusters") }
+    /// - Throws: ``Problem`` where the network cannot be cut so.
+    package init(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]] = [:]) throws(Problem) {
+        if granularity == .cluster, groups.isEmpty { throw Problem("no layer of the network has clusters") }
         if case .tokens = network.input {
             var groups = groups
             if granularity == .neuron {
@@ -69,7 +69,7 @@ extension EdgeGraph {
             return
         }
         guard granularity != .component else {
-            throw EdgeGraphError(
+            throw Problem(
                 "a plain chain has no heads and no residual stream",
                 hint: .usePartsOfChain)
         }
@@ -77,10 +77,10 @@ extension EdgeGraph {
         try checkThatSomeAreNodes(groups, granularity)
     }
 
-    private func checkThatSomeAreNodes(_ groups: [NodeID: [NeuronGroup]], _ granularity: EdgeGranularity) throws(EdgeGraphError) {
+    private func checkThatSomeAreNodes(_ groups: [NodeID: [NeuronGroup]], _ granularity: EdgeGranularity) throws(Problem) {
         // A layer of one cluster stays whole.
         guard granularity == .cluster, groups.values.contains(where: { $0.count > 1 }), !groups.keys.contains(where: cuts) else { return }
-        throw EdgeGraphError(
+        throw Problem(
             "none of the layers with clusters can be cut into nodes",
             expected: "clusters of an MLP's input matrix, or of a hidden layer of a chain",
             found: groups.keys.sorted().map { "'\(network.nodes[$0.index].site)'" }.listed())

@@ -1,16 +1,17 @@
 import Networks
 import Tensors
+import Text
 
 extension EdgeGraph {
     /// The graph of a transformer.
     ///
     /// - Parameter groups: of the MLPs that are cut, by a layer that makes their neurons.
-    static func transformer(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]]) throws(EdgeGraphError)
+    static func transformer(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]]) throws(Problem)
         -> EdgeGraph
     {
         let anatomy = network.anatomy
         guard let stream = anatomy.streams.first, anatomy.streams.count == 1, !anatomy.blocks.isEmpty, let output = anatomy.output else {
-            throw EdgeGraphError("the network has no stream of blocks")
+            throw Problem("the network has no stream of blocks")
         }
         var edges = TransformerEdges(network, stream)
         for (place, block) in anatomy.blocks.enumerated() {
@@ -20,7 +21,7 @@ extension EdgeGraph {
                 try edges.addMLP(place, mlp, groups: mlp.layers.compactMap { groups[$0] }.first)
             }
             if let experts = block.experts {
-                throw EdgeGraphError("site '\(network.nodes[experts.output.index].site)': a mixture of experts cannot be cut into nodes")
+                throw Problem("site '\(network.nodes[experts.output.index].site)': a mixture of experts cannot be cut into nodes")
             }
         }
         return try edges.graph(granularity, output)
@@ -48,7 +49,7 @@ private struct TransformerEdges {
     /// Adds a stage that reads the stream as a part reads it.
     private mutating func add(
         _ units: [EdgeGraphBuilder.Draft], _ reading: Stream.Reader, emission: NodeID, isOutput: Bool = false
-    ) throws(EdgeGraphError) {
+    ) throws(Problem) {
         let before = written[stream.writerCount(in: reading.state)]
         try builder.add(
             units, reading: 0..<before.sources, space: 0, stream: reading.state, norm: reading.norm.map(builder.step), emission: emission,
@@ -69,15 +70,15 @@ private struct TransformerEdges {
     }
 
     /// The in-neurons of an output layer as [neurons, width], and its bias.
-    private func outputWeights(_ layer: NodeID) throws(EdgeGraphError) -> (rows: ([Int]) -> Tensor, bias: Tensor?) {
+    private func outputWeights(_ layer: NodeID) throws(Problem) -> (rows: ([Int]) -> Tensor, bias: Tensor?) {
         let parameters = parameters(layer)
         guard case .produces(let weights) = network.nodes[layer.index].operation.neurons, let dimension = weights.inDimension else {
-            throw EdgeGraphError("site '\(site(layer))': its in-neurons cannot be taken one by one", expected: "a linear layer")
+            throw Problem("site '\(site(layer))': its in-neurons cannot be taken one by one", expected: "a linear layer")
         }
         return ({ WeightSlices.rows($0, of: parameters[0], along: dimension) }, parameters.dropFirst().first)
     }
 
-    mutating func addAttention(_ block: Int, _ attention: AttentionPart) throws(EdgeGraphError) {
+    mutating func addAttention(_ block: Int, _ attention: AttentionPart) throws(Problem) {
         let sizes = attention.heads
         let (group, dimension) = (sizes.heads / sizes.keyHeads, sizes.headDimension)
         guard attention.norms.isEmpty else {
@@ -111,7 +112,7 @@ private struct TransformerEdges {
     /// The heads of some key heads, from the stream to what their patterns mix; without sources.
     ///
     /// Of a single key head each head is a source, and the reader of a query writes that of its head.
-    private func heads(_ keys: Range<Int>, of attention: AttentionPart, _ block: Int) throws(EdgeGraphError) -> EdgeGraphBuilder.Draft {
+    private func heads(_ keys: Range<Int>, of attention: AttentionPart, _ block: Int) throws(Problem) -> EdgeGraphBuilder.Draft {
         let sizes = attention.heads
         let (group, dimension) = (sizes.heads / sizes.keyHeads, sizes.headDimension)
         let heads = keys.lowerBound * group..<keys.upperBound * group
@@ -135,12 +136,12 @@ private struct TransformerEdges {
         let elements = heads.flatMap { Array($0 * dimension..<($0 + 1) * dimension) }
         guard let fusion = network.nodes[attention.mixed.index].fusion,
             let part = fusion.operation.restricted(to: elements, parameters: [])
-        else { throw EdgeGraphError("site '\(site(attention.mixed))': no attention that can be cut into heads") }
+        else { throw Problem("site '\(site(attention.mixed))': no attention that can be cut into heads") }
         unit.steps.append(UnitStep(operation: part.operation, inputs: fusion.inputs, parameters: part.parameters, output: attention.mixed))
         return unit
     }
 
-    mutating func addMLP(_ block: Int, _ mlp: MLPPart, groups: [NeuronGroup]?) throws(EdgeGraphError) {
+    mutating func addMLP(_ block: Int, _ mlp: MLPPart, groups: [NeuronGroup]?) throws(Problem) {
         let layers = mlp.layers
         let width = builder.width(of: layers[0])
         // A layer of one cluster behind which a norm takes all neurons together stays whole.
@@ -172,7 +173,7 @@ private struct TransformerEdges {
         endWriter(bias: nil)
     }
 
-    mutating func graph(_ granularity: EdgeGranularity, _ output: OutputPart) throws(EdgeGraphError) -> EdgeGraph {
+    mutating func graph(_ granularity: EdgeGranularity, _ output: OutputPart) throws(Problem) -> EdgeGraph {
         let width = builder.width(of: output.layer)
         let slice = try builder.slice(of: output.layer, rows: nil, target: 0, width: width)
         let unit = EdgeGraphBuilder.Draft(

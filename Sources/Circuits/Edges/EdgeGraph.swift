@@ -123,6 +123,3 @@ package struct EdgeGraph: Sendable {
 
 /// For each edge of a graph whether it is in a circuit.
 package typealias EdgeSet = [Bool]
-
-/// Why a network has no edge graph; the caller knows the checkpoint's path.
-package typealias EdgeGraphError = Problem

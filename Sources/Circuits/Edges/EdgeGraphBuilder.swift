@@ -1,5 +1,6 @@
 import Networks
 import Tensors
+import Text
 
 /// Puts an edge graph together, stage after stage.
 struct EdgeGraphBuilder {
@@ -40,7 +41,7 @@ struct EdgeGraphBuilder {
     mutating func add(
         _ units: [Draft], reading visible: Range<Int>, space: Int, stream: NodeID, norm: UnitStep?, emission: NodeID, constant: Tensor?,
         isOutput: Bool = false
-    ) throws(EdgeGraphError) {
+    ) throws(Problem) {
         let firstReader = readers.count
         var made: [EdgeUnit] = []
         for unit in units {
@@ -49,7 +50,7 @@ struct EdgeGraphBuilder {
             for reader in unit.readers {
                 let (product, overflow) = edgeCount.addingReportingOverflow(visible.count)
                 guard !overflow, product <= Self.largest else {
-                    throw EdgeGraphError(
+                    throw Problem(
                         "the graph has too many edges", expected: "at most \(Self.largest)", found: "more at '\(reader.name)'",
                         hint: .useCoarserParts)
                 }
@@ -85,8 +86,8 @@ struct EdgeGraphBuilder {
     /// - Parameters:
     ///   - channels: those that are computed of a layer's; nil for all.
     ///   - width: the number of the layer's channels.
-    /// - Throws: ``EdgeGraphError`` where an operation mixes channels and not all are computed.
-    func steps(from known: Set<NodeID>, to output: NodeID, channels: [Int]? = nil, of width: Int = 1) throws(EdgeGraphError) -> [UnitStep] {
+    /// - Throws: ``Problem`` where an operation mixes channels and not all are computed.
+    func steps(from known: Set<NodeID>, to output: NodeID, channels: [Int]? = nil, of width: Int = 1) throws(Problem) -> [UnitStep] {
         var found: Set<NodeID> = []
         var waiting = known.contains(output) ? [] : [output]
         while let id = waiting.popLast() {
@@ -118,9 +119,9 @@ struct EdgeGraphBuilder {
 
     /// A node on some channels alone.
     ///
-    /// - Throws: ``EdgeGraphError`` with the problem where it mixes them with others.
-    func step(_ id: NodeID, channels: [Int], _ problem: @autoclosure () -> String) throws(EdgeGraphError) -> UnitStep {
-        guard let part = restricted(id, to: channels) else { throw EdgeGraphError("site " + problem()) }
+    /// - Throws: ``Problem`` with the problem where it mixes them with others.
+    func step(_ id: NodeID, channels: [Int], _ problem: @autoclosure () -> String) throws(Problem) -> UnitStep {
+        guard let part = restricted(id, to: channels) else { throw Problem("site " + problem()) }
         return part
     }
 
@@ -134,9 +135,9 @@ struct EdgeGraphBuilder {
     }
 
     /// Why a layer cannot be cut into its neurons.
-    func mixes(_ id: NodeID) -> EdgeGraphError {
+    func mixes(_ id: NodeID) -> Problem {
         let node = network.nodes[id.index]
-        return EdgeGraphError(
+        return Problem(
             "site '\(node.site)': \(node.operation.name) mixes the neurons of a layer, which then are no nodes of a graph",
             expected: "operations that work on each neuron alone between two layers")
     }
@@ -144,7 +145,7 @@ struct EdgeGraphBuilder {
     /// The out-neurons `rows` of a layer as one slice.
     ///
     /// - Parameter rows: nil for the whole layer, with its own operation and parameters.
-    func slice(of layer: NodeID, rows: [Int]?, target: Int, at start: Int = 0, width: Int) throws(EdgeGraphError) -> EdgeUnit.ReaderSlice {
+    func slice(of layer: NodeID, rows: [Int]?, target: Int, at start: Int = 0, width: Int) throws(Problem) -> EdgeUnit.ReaderSlice {
         let node = network.nodes[layer.index]
         let parameters = node.parameters.map { network.values[$0] }
         let channels = start..<start + (rows?.count ?? width)
@@ -152,7 +153,7 @@ struct EdgeGraphBuilder {
             return EdgeUnit.ReaderSlice(operation: node.operation, parameters: parameters, target: target, channels: channels)
         }
         guard let part = node.operation.restricted(to: rows, parameters: parameters), part.reading == .all else {
-            throw EdgeGraphError(
+            throw Problem(
                 "site '\(node.site)': its neurons cannot be computed one by one", expected: "a linear layer or a convolution of one group")
         }
         return EdgeUnit.ReaderSlice(operation: part.operation, parameters: part.parameters, target: target, channels: channels)

@@ -1,5 +1,6 @@
 import Interventions
 import Tensors
+import Text
 
 /// How the edges of a circuit are found.
 package enum EdgeMethod: Sendable, Equatable {
@@ -68,7 +69,7 @@ package struct EdgeSearch: Sendable {
     }
 
     /// - Parameter progress: called with shares of the work that add up to 1.
-    /// - Throws: ``CircuitError`` where no circuit is as faithful as wanted.
+    /// - Throws: ``Problem`` where no circuit is as faithful as wanted.
     package func run(progress: @escaping (Double) -> Void = { _ in }) throws -> Result {
         let graph = experiment.graph
         let pairs = experiment.batches.pairs.count
@@ -138,7 +139,7 @@ package struct EdgeSearch: Sendable {
     /// Scores that are no numbers have no order.
     private func check(_ scores: [Double]) throws {
         guard let edge = scores.firstIndex(where: { !$0.isFinite }) else { return }
-        throw CircuitError.notFinite(
+        throw Problem.notFinite(
             "the score of \(experiment.graph.name(of: edge))", scores[edge], where: "weights, activations or gradients")
     }
 
@@ -149,14 +150,14 @@ package struct EdgeSearch: Sendable {
         case .threshold(let threshold): return Self.count(found.scores, found.order, threshold)
         case .faithfulness(let wanted):
             guard faithfulness.scale.moves else {
-                throw CircuitError(
+                throw Problem(
                     nil,
                     "the metric does not move between the clean and the corrupted runs, so that no circuit can be more faithful than another",
                     found: "\(faithfulness.whole.metric) and \(faithfulness.none.metric)", hint: .giveEdgeCount)
             }
             guard let count = try ladder.smallest(wanted, faithfulness, order: found.order) else {
                 let best = ladder.steps.compactMap(\.faithfulness).max() ?? 0
-                throw CircuitError(
+                throw Problem(
                     "no circuit of the ladder reaches it", setting: .faithfulness, expected: "\(wanted)",
                     found: "at most \(best)")
             }

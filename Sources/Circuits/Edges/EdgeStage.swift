@@ -1,5 +1,6 @@
 import Networks
 import Tensors
+import Text
 
 /// Readers that a run comes to at one time: all heads of a block's attention, the parts of an MLP, a layer of a chain, the output.
 struct EdgeStage: Sendable {
@@ -90,7 +91,7 @@ extension Networks.Operation {
     /// The output for inputs that are known to fit, in memory of its own.
     func applied(to inputs: [Tensor], _ parameters: [Tensor], team: Team) -> Tensor {
         let shapes = inputs.map(\.shape)
-        do throws(ShapeProblem) {
+        do throws(Problem) {
             let shape = try outputShape(inputs: shapes, parameters: parameters.map(\.shape), batch: .values(shapes[0]))
             let output = Tensor(uninitialized: shape)
             let scratch = Tensor(uninitialized: [forwardScratch(inputs: shapes, output: shape, team: team.size)])

@@ -2,6 +2,7 @@ import Datasets
 import Evaluation
 import Networks
 import Tensors
+import Text
 
 /// What the searches for several circuits of one model share.
 struct CircuitSearch: Sendable {
@@ -51,7 +52,7 @@ struct CircuitSearch: Sendable {
     var precision: WeightPruning.Precision { if case .chain = way { .double } else { .single } }
 
     /// - Parameter drawn: for each sample the one of its class that stands in its place; nil where it stands itself.
-    /// - Throws: ``CircuitError`` where the intact model's losses are no numbers.
+    /// - Throws: ``Problem`` where the intact model's losses are no numbers.
     func circuit(_ objective: WeightObjective, drawn: [Int]? = nil, team: Team, progress: (Int) -> Void) throws -> Found {
         var samples = objective.samples(of: labels)
         if let drawn { samples = samples.map { drawn[$0] }.sorted() }
@@ -88,7 +89,7 @@ struct CircuitSearch: Sendable {
     ) {
         let sum = target.losses(scores).reduce(0, +)
         guard sum.isFinite else {
-            throw CircuitError(batches.dataset.name, "the intact model's loss is not a number: weights or data are not finite")
+            throw Problem(batches.dataset.name, "the intact model's loss is not a number: weights or data are not finite")
         }
         return (sum, objective.limit(intact: sum, target: target, tolerance: tolerance))
     }

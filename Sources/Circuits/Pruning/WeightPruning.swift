@@ -4,6 +4,7 @@ import Evaluation
 import Networks
 import Synchronization
 import Tensors
+import Text
 
 /// The search for circuits of weights: every weight without which the model does as well is left out.
 ///
@@ -75,25 +76,25 @@ package struct WeightPruning: Sendable {
     ///   - batches: the samples that circuits are looked for with.
     ///   - heldOut: those that they are judged by.
     ///   - progress: called with the share of the work that was done since it was called last, from any thread.
-    /// - Throws: ``CircuitError`` for layers that the network does not read and labels that no sample has.
+    /// - Throws: ``Problem`` for layers that the network does not read and labels that no sample has.
     package func run(
         _ layers: [Layer], on batches: SampleBatches, heldOut: SampleBatches, threads: Int, progress: @escaping @Sendable (Double) -> Void
     ) throws -> Result {
         let network = batches.network
         let labels = try Self.labels(of: batches)
         guard network.outputWidth > 1 else {
-            throw CircuitError(nil, "a model with one score has nothing to tell apart", expected: "at least 2 scores", found: "1")
+            throw Problem(nil, "a model with one score has nothing to tell apart", expected: "at least 2 scores", found: "1")
         }
         let present = Set(labels.map(Int.init))
         for case let label? in objectives.map(\.label) where !present.contains(label) {
-            throw CircuitError(
+            throw Problem(
                 batches.dataset.name, "no sample that the circuit may look at has the label \(label)",
                 found: "labels \(Self.words(Set(labels).sorted()))")
         }
         let held = try HeldOutData(heldOut, targets: try Self.labels(of: heldOut), labels: objectives.compactMap(\.label))
         let parameters = try layers.map { layer in
             guard let parameter = network.parameter(named: layer.name) else {
-                throw CircuitError("tensor '\(layer.name)'", "the network does not read it as a weight matrix of its own")
+                throw Problem("tensor '\(layer.name)'", "the network does not read it as a weight matrix of its own")
             }
             return parameter
         }
@@ -161,12 +162,12 @@ package struct WeightPruning: Sendable {
             })
     }
 
-    /// - Throws: ``CircuitError`` for data without one class for each sample.
-    package static func labels(of batches: SampleBatches) throws(CircuitError) -> [Int32] {
+    /// - Throws: ``Problem`` for data without one class for each sample.
+    package static func labels(of batches: SampleBatches) throws(Problem) -> [Int32] {
         switch batches.dataset.targets {
         case .labels(let labels), .answers(let labels): return labels
         case .nextToken, .none:
-            throw CircuitError(
+            throw Problem(
                 batches.dataset.name, "pruning needs one right class for each sample", expected: "labels, or one answer for each sequence",
                 hint: "an npz with x and y has them")
         }

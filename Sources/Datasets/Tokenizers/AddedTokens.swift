@@ -38,7 +38,7 @@ struct AddedTokens: Sendable {
     mutating func add(_ token: Token, form: [UInt8]) throws {
         guard !form.isEmpty else { return }
         guard form.count <= Self.maximumLength else {
-            throw TokenizerProblem(
+            throw Problem(
                 "the added token \(token.content.quotedInMessage) is too long", expected: "at most \(Self.maximumLength) bytes")
         }
         var node: Int32 = 0
@@ -59,7 +59,7 @@ struct AddedTokens: Sendable {
 
     /// Cuts `text` into tokens and what lies between them; of tokens that start in the same place the longest counts.
     ///
-    /// - Throws: ``TokenizerProblem`` where the tokens almost match nearly everywhere, so that the search takes absurdly long.
+    /// - Throws: ``Problem`` where the tokens almost match nearly everywhere, so that the search takes absurdly long.
     func segments(of text: UnsafeBufferPointer<UInt8>) throws -> [Segment] {
         var segments: [Segment] = []
         var remainingSteps = text.count * Self.stepsPerByte + 1_000_000
@@ -68,7 +68,7 @@ struct AddedTokens: Sendable {
         var spaceEnd = 0
         while position < text.count {
             guard firstBytes[Int(text[position])], let match = longestMatch(at: position, text, &remainingSteps) else {
-                guard remainingSteps >= 0 else { throw TokenizerProblem("the added tokens take too many steps on this text") }
+                guard remainingSteps >= 0 else { throw Problem("the added tokens take too many steps on this text") }
                 position += 1
                 continue
             }

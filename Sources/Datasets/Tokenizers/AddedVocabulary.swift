@@ -27,13 +27,13 @@ struct AddedVocabulary: Sendable {
             if content.isEmpty { continue }
             let inModel = vocabulary.id(of: content)
             let next = vocabulary.count + countBesideModel
-            guard let id = inModel ?? Int32(exactly: next) else { throw TokenizerProblem("there are too many added tokens") }
+            guard let id = inModel ?? Int32(exactly: next) else { throw Problem("there are too many added tokens") }
             if inModel == nil, let other = vocabulary.token(id) {
                 let name = String(decoding: other, as: UTF8.self).quotedInMessage
-                throw TokenizerProblem("the added token \(content.quotedInMessage) would share the id \(id) with \(name)")
+                throw Problem("the added token \(content.quotedInMessage) would share the id \(id) with \(name)")
             }
             guard contents.insert(Array(content.utf8)).isNew else {
-                throw TokenizerProblem("the added token \(content.quotedInMessage) is there twice")
+                throw Problem("the added token \(content.quotedInMessage) is there twice")
             }
             numberOfId[id] = ids.count
             ids.append(id)

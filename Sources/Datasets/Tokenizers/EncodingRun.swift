@@ -114,7 +114,7 @@ struct EncodingRun {
         case .bytePair(let model): try encode(word, model)
         case .wordLevel(let vocabulary, let unknown):
             guard let id = vocabulary.id(of: word) ?? vocabulary.id(of: unknown) else {
-                throw TokenizerProblem(
+                throw Problem(
                     "the text holds a word outside the vocabulary, and the unknown token \(unknown.quotedInMessage) is not in it either")
             }
             tokens.append(id)
@@ -122,7 +122,7 @@ struct EncodingRun {
     }
 
     private mutating func encode(_ word: UnsafeBufferPointer<UInt8>, _ model: BytePairModel) throws {
-        guard word.count <= Int(Int32.max) else { throw TokenizerProblem("a stretch of the text is longer than 2 GB") }
+        guard word.count <= Int(Int32.max) else { throw Problem("a stretch of the text is longer than 2 GB") }
         if model.cutsTexts { return try encodeParts(of: word, model) }
         if appendRemembered(word) { return }
         let start = tokens.count

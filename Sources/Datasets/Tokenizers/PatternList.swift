@@ -9,7 +9,7 @@ struct PatternList: Sendable {
     /// The number of the pattern, which is added where it is new.
     mutating func add(_ program: PatternProgram) throws -> Int {
         guard programs.count < Self.maximumCount else {
-            throw TokenizerProblem("the tokenizer has too many patterns", expected: "at most \(Self.maximumCount)")
+            throw Problem("the tokenizer has too many patterns", expected: "at most \(Self.maximumCount)")
         }
         programs.append(program)
         return programs.count - 1

@@ -44,7 +44,7 @@ struct PreTokenizer: Sendable {
         if !section.isNull { try add(section, &patterns) }
         try section.checkLength(steps.count)
         let mapCount = steps.count { if case .mapBytes = $0 { true } else { false } }
-        guard mapCount <= 1 else { throw TokenizerProblem("pre_tokenizer has more than one step of type ByteLevel, which is not read") }
+        guard mapCount <= 1 else { throw Problem("pre_tokenizer has more than one step of type ByteLevel, which is not read") }
     }
 
     private mutating func add(_ section: JSONSection, _ patterns: inout PatternList) throws {

@@ -39,7 +39,7 @@ struct BytePairModel: Sendable {
     private let joints: MergeTable?
 
     /// - Parameter pairs: what is merged, the first first.
-    /// - Throws: ``TokenizerProblem`` where a merge's part or result is not in the vocabulary.
+    /// - Throws: ``Problem`` where a merge's part or result is not in the vocabulary.
     init(vocabulary: Vocabulary, pairs: MergeList, settings: Settings) throws {
         self.vocabulary = vocabulary
         self.settings = settings
@@ -48,7 +48,7 @@ struct BytePairModel: Sendable {
             let (left, right) = pairs[rank]
             func id(_ token: [UInt8]) throws -> Int32 {
                 if let id = vocabulary.id(of: token) { return id }
-                throw TokenizerProblem(
+                throw Problem(
                     "merge \(rank + 1) needs the token \(String(decoding: token, as: UTF8.self).quotedInMessage), which is not in the vocabulary"
                 )
             }
@@ -105,7 +105,7 @@ struct BytePairModel: Sendable {
 
     /// Appends the tokens of the word's characters, before any merge.
     ///
-    /// - Throws: ``TokenizerProblem`` where an unknown token is needed and the vocabulary has none of its name.
+    /// - Throws: ``Problem`` where an unknown token is needed and the vocabulary has none of its name.
     func appendCharacters(of word: UnsafeBufferPointer<UInt8>, to tokens: inout [Int32]) throws {
         var position = 0
         var pendingUnknown: Int32?
@@ -128,7 +128,7 @@ struct BytePairModel: Sendable {
             }
             guard let name = settings.unknownToken else { continue }
             guard let unknown else {
-                throw TokenizerProblem(
+                throw Problem(
                     "the text holds a character outside the vocabulary, and the unknown token \(name.quotedInMessage) is not in it either")
             }
             if let pending = pendingUnknown, !settings.fusesUnknown { tokens.append(pending) }
@@ -148,10 +148,10 @@ struct MergeList {
 
     /// Adds a pair.
     ///
-    /// - Throws: ``TokenizerProblem`` where a part is empty.
+    /// - Throws: ``Problem`` where a part is empty.
     mutating func append(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>) throws {
         guard !left.isEmpty, !right.isEmpty, ends.count < Int(Int32.max) else {
-            throw TokenizerProblem("merge \(ends.count + 1) is not a pair of tokens")
+            throw Problem("merge \(ends.count + 1) is not a pair of tokens")
         }
         bytes.append(contentsOf: left)
         let leftEnd = bytes.count

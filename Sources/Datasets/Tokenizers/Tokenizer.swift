@@ -29,7 +29,7 @@ package struct Tokenizer: Sendable {
     /// - Parameters:
     ///   - json: the file's bytes.
     ///   - path: how errors name the file.
-    /// - Throws: ``TokenizerError`` where the file is damaged, or asks for what is not read.
+    /// - Throws: ``Problem`` where the file is damaged, or asks for what is not read.
     package init(_ json: ByteRegion, path: String) throws {
         do {
             let file = try json.withUnsafeBytes { try TokenizerFile($0.bindMemory(to: UInt8.self)) }
@@ -42,7 +42,7 @@ package struct Tokenizer: Sendable {
             decoder = try TokenDecoder(file["decoder"], patterns: &patterns)
             added = try AddedVocabulary(file["added_tokens"], model.vocabulary, normalizer, patterns)
             self.patterns = patterns
-        } catch let problem as TokenizerProblem {
+        } catch let problem as Problem {
             throw problem.at(path: path)
         }
     }
@@ -54,14 +54,14 @@ package struct Tokenizer: Sendable {
 
     /// The token ids of `text`.
     ///
-    /// - Throws: ``TokenizerError`` where the text holds what the vocabulary has no token for, not even an unknown one although
+    /// - Throws: ``Problem`` where the text holds what the vocabulary has no token for, not even an unknown one although
     ///   one is named, or where a pattern of the tokenizer takes absurdly many steps on it.
     package func encode(_ text: String, addingSpecialTokens specialTokens: SpecialTokens) throws -> [Int32] {
         do {
             var text = text
             let tokens = try text.withUTF8 { try encode($0) }
             return specialTokens == .byTemplate ? postProcessor.apply(to: tokens) : tokens
-        } catch let problem as TokenizerProblem {
+        } catch let problem as Problem {
             throw problem.at(path: path)
         }
     }

@@ -10,10 +10,10 @@ struct TokenizerFile {
     /// Reads the file; sections that say nothing about the tokens of a text (`truncation`, `padding`) are passed over.
     init(_ bytes: UnsafeBufferPointer<UInt8>) throws {
         guard bytes.count <= Self.maximumLength else {
-            throw TokenizerProblem("the tokenizer is too long", expected: "at most \(Self.maximumLength) bytes", found: "\(bytes.count)")
+            throw Problem("the tokenizer is too long", expected: "at most \(Self.maximumLength) bytes", found: "\(bytes.count)")
         }
         guard String(validating: bytes, as: UTF8.self) != nil else {
-            throw TokenizerProblem("is not a tokenizer in JSON", expected: "text in UTF-8", found: "other bytes")
+            throw Problem("is not a tokenizer in JSON", expected: "text in UTF-8", found: "other bytes")
         }
         var sections: [String: JSONSection] = [:]
         var model: ModelReader?
@@ -21,16 +21,16 @@ struct TokenizerFile {
         try cursor.readObject { cursor, name in
             switch name {
             case "version", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder":
-                guard sections[name] == nil else { throw TokenizerProblem("the part '\(name)' is there twice") }
+                guard sections[name] == nil else { throw Problem("the part '\(name)' is there twice") }
                 sections[name] = JSONSection(value: try cursor.value(), place: name)
             case "model":
-                guard model == nil else { throw TokenizerProblem("the part 'model' is there twice") }
+                guard model == nil else { throw Problem("the part 'model' is there twice") }
                 model = try ModelReader(&cursor)
             default: try cursor.skip()
             }
         }
         try cursor.readEnd()
-        guard let model else { throw TokenizerProblem("is not a tokenizer: it has no part 'model'") }
+        guard let model else { throw Problem("is not a tokenizer: it has no part 'model'") }
         self.model = try model.model()
         self.sections = sections
         if let version = sections["version"], try version.string() != "1.0" { throw version.mismatch("'1.0'") }
@@ -67,7 +67,7 @@ private struct ModelReader {
             let section = JSONSection(value: try cursor.value(), place: "model.vocab")
             guard case .integer(let number) = section.value, let id = Int32(exactly: number), id >= 0 else {
                 let name = String(decoding: token, as: UTF8.self).quotedInMessage
-                throw TokenizerProblem("the token \(name) has no valid id", expected: "0 to \(Int32.max)", found: section.value.kind)
+                throw Problem("the token \(name) has no valid id", expected: "0 to \(Int32.max)", found: section.value.kind)
             }
             try vocabulary.insert(token, id: id)
         }
@@ -83,9 +83,9 @@ private struct ModelReader {
                 try cursor.readList { cursor in
                     if count == 0 { try cursor.readString(into: &text) } else { try cursor.readString(into: &other) }
                     count += 1
-                    guard count <= 2 else { throw TokenizerProblem("merge \(merges.count + 1) is not a pair of tokens") }
+                    guard count <= 2 else { throw Problem("merge \(merges.count + 1) is not a pair of tokens") }
                 }
-                guard count == 2 else { throw TokenizerProblem("merge \(merges.count + 1) is not a pair of tokens") }
+                guard count == 2 else { throw Problem("merge \(merges.count + 1) is not a pair of tokens") }
                 return try merges.append(text, other)
             }
             try cursor.readString(into: &text)
@@ -93,7 +93,7 @@ private struct ModelReader {
             if text.starts(with: "#version".utf8) { return }
             let parts = text.split(separator: 0x20, omittingEmptySubsequences: false)
             guard parts.count == 2 else {
-                throw TokenizerProblem(
+                throw Problem(
                     "merge \(merges.count + 1) is not a pair of tokens", found: String(decoding: text, as: UTF8.self).quotedInMessage)
             }
             try merges.append(parts[0], parts[1])
@@ -106,25 +106,25 @@ private struct ModelReader {
         let type = section["type"].isNull && merges != nil ? "BPE" : try section.type()
         switch type {
         case "BPE":
-            guard let vocabulary, let merges else { throw TokenizerProblem("the model has no 'vocab' or no 'merges'") }
+            guard let vocabulary, let merges else { throw Problem("the model has no 'vocab' or no 'merges'") }
             return .bytePair(try BytePairModel(vocabulary: vocabulary, pairs: merges, settings: try Self.settings(section)))
         case "WordLevel":
-            guard let vocabulary else { throw TokenizerProblem("the model has no 'vocab'") }
+            guard let vocabulary else { throw Problem("the model has no 'vocab'") }
             return .wordLevel(vocabulary, unknown: try section["unk_token"].string())
         default:
-            throw TokenizerProblem("a tokenizer of type \(type.quotedInMessage) is not read", expected: "BPE or WordLevel")
+            throw Problem("a tokenizer of type \(type.quotedInMessage) is not read", expected: "BPE or WordLevel")
         }
     }
 
     private static func settings(_ section: JSONSection) throws -> BytePairModel.Settings {
         for name in ["continuing_subword_prefix", "end_of_word_suffix"] where !section[name].isNull {
-            guard try section[name].string().isEmpty else { throw TokenizerProblem("the model has a '\(name)', which is not read") }
+            guard try section[name].string().isEmpty else { throw Problem("the model has a '\(name)', which is not read") }
         }
         switch section["dropout"].value {
         case .null, .integer(0): break
         case .number(let rate) where rate == 0: break
         default:
-            throw TokenizerProblem("the model has a 'dropout', which is not read", expected: "none", found: section["dropout"].value.kind)
+            throw Problem("the model has a 'dropout', which is not read", expected: "none", found: section["dropout"].value.kind)
         }
         var settings = BytePairModel.Settings()
         if !section["unk_token"].isNull { settings.unknownToken = try section["unk_token"].string() }

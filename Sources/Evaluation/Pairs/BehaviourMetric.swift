@@ -1,5 +1,6 @@
 import Glibc
 import Tensors
+import Text
 
 /// A number that says of one pair how much of a behaviour a run shows, read off the logits behind the last position.
 ///
@@ -30,14 +31,14 @@ package enum BehaviourMetric: String, Sendable, CaseIterable {
 
     /// Checks that the pairs have the answers that the metric reads.
     ///
-    /// - Throws: ``DataFitError`` naming the first pair that lacks them.
-    package func check(_ pairs: BehaviourPairs) throws(DataFitError) {
+    /// - Throws: ``Problem`` naming the first pair that lacks them.
+    package func check(_ pairs: BehaviourPairs) throws(Problem) {
         guard self != .divergence else { return }
         if let pair = pairs.answers.firstIndex(where: \.isEmpty) {
-            throw DataFitError(pairs.name, "pair \(pair) has no answers, which \(rawValue) reads", hint: .useMetrics(["kl"]))
+            throw Problem(pairs.name, "pair \(pair) has no answers, which \(rawValue) reads", hint: .useMetrics(["kl"]))
         }
         guard self == .logitDifference, let pair = pairs.wrongAnswers.firstIndex(where: \.isEmpty) else { return }
-        throw DataFitError(
+        throw Problem(
             pairs.name, "pair \(pair) has no wrong answers, which \(rawValue) compares with", hint: .useMetrics(["prob", "loss", "kl"]))
     }
 

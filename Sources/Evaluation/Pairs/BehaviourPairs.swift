@@ -1,5 +1,6 @@
 import Datasets
 import Tensors
+import Text
 
 /// What a behaviour is measured on: clean samples, their corrupted counterparts, and the answers that tell the two apart.
 ///
@@ -49,13 +50,13 @@ package struct BehaviourPairs: Sendable {
     /// The counterpart is drawn under the seed from all samples of other classes that are as long. The clean sample's class is the answer,
     /// the counterpart's the wrong answer.
     ///
-    /// - Throws: ``DataFitError`` where the samples have no class each, or one has no counterpart.
-    package init(byClass dataset: Dataset, seed: UInt64) throws(DataFitError) {
+    /// - Throws: ``Problem`` where the samples have no class each, or one has no counterpart.
+    package init(byClass dataset: Dataset, seed: UInt64) throws(Problem) {
         let classes: [Int32]
         switch dataset.targets {
         case .labels(let list), .answers(let list): classes = list
         case .nextToken, .none:
-            throw DataFitError(dataset.name, "has no class for each sample, by which pairs could be drawn", expected: "labels or answers")
+            throw Problem(dataset.name, "has no class for each sample, by which pairs could be drawn", expected: "labels or answers")
         }
         let groups = Dictionary(grouping: 0..<dataset.count) { Self.length(of: $0, dataset) }.mapValues { samples in
             ClassGroup(samples, classes: classes)
@@ -65,7 +66,7 @@ package struct BehaviourPairs: Sendable {
         for sample in 0..<dataset.count {
             var generator = SeededGenerator(seed: seed, purpose: "pairs by class", index: sample)
             guard let partner = groups[Self.length(of: sample, dataset)]?.partner(ofClass: classes[sample], &generator) else {
-                throw DataFitError(
+                throw Problem(
                     dataset.name, "sample \(sample) has no counterpart: no other class has a sample as long as it",
                     expected: "two classes or more")
             }

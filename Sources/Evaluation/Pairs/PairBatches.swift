@@ -1,5 +1,6 @@
 import Datasets
 import Networks
+import Text
 
 /// Pairs cut into batches that a network takes: pairs of one length, in their order.
 package struct PairBatches: Sendable {
@@ -13,7 +14,7 @@ package struct PairBatches: Sendable {
     /// - Parameters:
     ///   - batchSize: the pairs of a batch; chosen by the memory that a run takes where nil.
     ///   - request: what a run will keep, by which its memory is measured.
-    /// - Throws: ``DataFitError`` or ``NetworkError`` where a pair does not fit the network.
+    /// - Throws: ``Problem`` where a pair does not fit the network.
     package init(_ pairs: BehaviourPairs, for network: Network, batchSize: Int? = nil, request: RunRequest? = nil) throws {
         self.network = network
         self.pairs = pairs
@@ -43,11 +44,11 @@ package struct PairBatches: Sendable {
 
     /// Finds what does not fit the network, and the pair that it is in.
     ///
-    /// - Throws: ``DataFitError``.
-    package static func check(_ pairs: BehaviourPairs, _ network: Network) throws(DataFitError) {
+    /// - Throws: ``Problem``.
+    package static func check(_ pairs: BehaviourPairs, _ network: Network) throws(Problem) {
         for pair in 0..<pairs.count {
             for answer in pairs.answers[pair] + pairs.wrongAnswers[pair] where Int(answer) >= network.outputWidth {
-                throw DataFitError(
+                throw Problem(
                     pairs.name, "pair \(pair) has an answer out of the model's range", expected: "0 to \(network.outputWidth - 1)",
                     found: "\(answer)")
             }
@@ -58,13 +59,13 @@ package struct PairBatches: Sendable {
             for pair in 0..<pairs.count {
                 let ids = tokens.tokens(of: pair)
                 if let positions, ids.count > positions {
-                    throw DataFitError(
+                    throw Problem(
                         pairs.name, "pair \(pair): the prompts are longer than the model's positions",
                         expected: "at most \(positions) tokens",
                         found: "\(ids.count)")
                 }
                 if let place = ids.firstIndex(where: { Int($0) >= vocabulary }) {
-                    throw DataFitError(
+                    throw Problem(
                         pairs.name,
                         "pair \(pair): the \(kind) prompt has a token beyond the vocabulary at position \(place - ids.startIndex)",
                         expected: "0 to \(vocabulary - 1)", found: "\(ids[place])")

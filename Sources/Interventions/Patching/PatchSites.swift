@@ -54,8 +54,8 @@ package struct PatchSites: Sendable {
     private let output: String
     private let isSequential: Bool
 
-    /// - Throws: ``NetworkError`` where shapes do not go together for any batch.
-    package init(_ network: Network) throws(NetworkError) {
+    /// - Throws: ``Problem`` where shapes do not go together for any batch.
+    package init(_ network: Network) throws(Problem) {
         let shapes = try network.shapes(for: network.exampleBatch)
         let layouts = HeadLayout.layouts(of: network)
         isSequential = if case .tokens = network.input { true } else { false }
@@ -100,7 +100,7 @@ package struct PatchSites: Sendable {
     /// A pattern is a ``Kind``, or a glob of site names, with or without `hook_`; behind a dot it may end in the number of one head, or of one
     /// neuron where neurons are patched. A pattern after `!` takes parts away again.
     ///
-    /// - Throws: ``PatchSiteError`` for a pattern that matches nothing, with the nearest names.
+    /// - Throws: ``Problem`` for a pattern that matches nothing, with the nearest names.
     package func parts(_ patterns: [String], granularity: Granularity, by places: PatchedPlaces) throws -> [PatchedPart] {
         var found: [PatchedPart] = []
         for pattern in patterns {
@@ -116,7 +116,7 @@ package struct PatchSites: Sendable {
 
     /// Parts that have been found, each once, in the network's order.
     private func chosen(_ found: [PatchedPart], by places: PatchedPlaces) throws -> [PatchedPart] {
-        guard !found.isEmpty else { throw PatchSiteError("leaves no site", setting: .sites) }
+        guard !found.isEmpty else { throw Problem("leaves no site", setting: .sites) }
         try check(found, by: places)
         var seen: Set<String> = []
         return found.filter { seen.insert("\($0.unit.rawValue) \($0.name)").inserted }
@@ -125,19 +125,19 @@ package struct PatchSites: Sendable {
 
     /// Checks parts that were made without names, such as clusters.
     ///
-    /// - Throws: ``PatchSiteError`` where a part is the network's output, or has no positions and each position is to be patched.
+    /// - Throws: ``Problem`` where a part is the network's output, or has no positions and each position is to be patched.
     package func check(_ parts: [PatchedPart], by places: PatchedPlaces) throws {
         let known = Dictionary(uniqueKeysWithValues: entries.map { ($0.node, $0) })
         for part in parts {
             guard let entry = known[part.node] else { throw isOutput(part.site) }
             if places == .position, !entry.hasPositions {
-                throw PatchSiteError("site '\(part.site)' has no positions", expected: "the sites of a model of tokens")
+                throw Problem("site '\(part.site)' has no positions", expected: "the sites of a model of tokens")
             }
         }
     }
 
-    private func isOutput(_ site: String) -> PatchSiteError {
-        PatchSiteError("site '\(site)' is the model's output, behind which nothing is left to run")
+    private func isOutput(_ site: String) -> Problem {
+        Problem("site '\(site)' is the model's output, behind which nothing is left to run")
     }
 
     private func matches(_ pattern: String, _ granularity: Granularity) throws -> [PatchedPart] {
@@ -151,7 +151,7 @@ package struct PatchSites: Sendable {
         }
         if let parts = try numbered(pattern, granularity) { return parts }
         if glob.matches(output) { throw isOutput(output) }
-        throw PatchSiteError("no site matches '\(pattern)'", nearest: nearest(to: pattern))
+        throw Problem("no site matches '\(pattern)'", nearest: nearest(to: pattern))
     }
 
     private func nearest(to pattern: String) -> [String] {
@@ -175,21 +175,21 @@ package struct PatchSites: Sendable {
         }
         guard found.isEmpty, let entry = sites.first else { return found }
         let isHead = entry.heads != nil && granularity != .neuron
-        throw PatchSiteError(
+        throw Problem(
             "site '\(entry.site)' has no \(isHead ? "head" : "neuron") \(number)",
             expected: isHead ? entry.heads?.words : "0 to \(entry.neurons - 1)")
     }
 
     private func parts(of kind: Kind, _ granularity: Granularity) throws -> [PatchedPart] {
         if kind == .neurons, !isSequential {
-            guard !neurons.isEmpty else { throw PatchSiteError("a single layer has no neurons between input and output") }
+            guard !neurons.isEmpty else { throw Problem("a single layer has no neurons between input and output") }
             return try entries.filter { neurons.contains($0.node) }
                 .flatMap { try cut($0, granularity == .auto ? .neuron : granularity) }
         }
         let nodes = Set(blocks.flatMap(kind.nodes))
         let chosen = entries.filter { nodes.contains($0.node) }
         guard !chosen.isEmpty else {
-            throw PatchSiteError("the model has no '\(kind.rawValue)'", nearest: Array(entries.map(\.site).prefix(3)))
+            throw Problem("the model has no '\(kind.rawValue)'", nearest: Array(entries.map(\.site).prefix(3)))
         }
         let units: Granularity = kind == .neurons && granularity == .auto ? .neuron : granularity
         return try chosen.flatMap { try cut($0, units) }
@@ -209,7 +209,7 @@ package struct PatchSites: Sendable {
         case .auto where entry.heads == nil: return [whole(entry)]
         case .auto, .head:
             guard let heads = entry.heads else {
-                throw PatchSiteError(
+                throw Problem(
                     "site '\(entry.site)' has no heads", nearest: Array(entries.filter { $0.heads != nil }.map(\.site).prefix(3)))
             }
             return (0..<heads.count).map {
@@ -218,9 +218,6 @@ package struct PatchSites: Sendable {
         }
     }
 }
-
-/// Why sites cannot be patched; the caller knows the checkpoint's path.
-package typealias PatchSiteError = Problem
 
 extension Problem {
     /// - Parameter nearest: sites that were perhaps meant.

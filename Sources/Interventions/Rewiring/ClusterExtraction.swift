@@ -1,6 +1,7 @@
 import Checkpoints
 import Modularity
 import Networks
+import Text
 
 /// One cluster over all clustered layers as a model of its own: the neurons of the other clusters are gone.
 ///
@@ -13,25 +14,25 @@ package struct ClusterExtraction: Sendable {
     /// The neurons that stay in each group of layers that are multiplied with one another.
     package private(set) var widths: [Int] = []
 
-    /// - Throws: ``RewiringError`` where what a neuron of output 0 says cannot go into a bias, where a layer would have no neurons left, and where something
+    /// - Throws: ``Problem`` where what a neuron of output 0 says cannot go into a bias, where a layer would have no neurons left, and where something
     ///   else fixes the layer's width.
-    package init(_ checkpoint: Checkpoint, network: Network, layers: [AblatedLayer], cluster: Int) throws(RewiringError) {
+    package init(_ checkpoint: Checkpoint, network: Network, layers: [AblatedLayer], cluster: Int) throws(Problem) {
         rewiring = Rewiring(checkpoint, network: network)
         var done: [NodeID: [Int]] = [:]
         for layer in layers {
             let subject = "layer '\(layer.layer.name)'"
             guard (0..<layer.clusterCount).contains(cluster) else {
-                throw RewiringError(subject: subject, "has no cluster \(cluster)", expected: "0 to \(layer.clusterCount - 1)")
+                throw Problem(subject: subject, "has no cluster \(cluster)", expected: "0 to \(layer.clusterCount - 1)")
             }
             let labels = layer.clustering.outLabels
             let neurons = labels.values.indices.filter { labels[$0] == cluster || labels[$0] == Labels.none }
-            guard !neurons.isEmpty else { throw RewiringError(subject: subject, "cluster \(cluster) has no neurons in it") }
+            guard !neurons.isEmpty else { throw Problem(subject: subject, "cluster \(cluster) has no neurons in it") }
             kept.append(neurons.count)
-            do throws(RewiringError) {
+            do throws(Problem) {
                 let node = try Rewiring.node(of: layer, in: network)
                 if let known = done[node] {
                     guard known == neurons else {
-                        throw RewiringError(subject: subject, "is multiplied with a layer that has other clusters")
+                        throw Problem(subject: subject, "is multiplied with a layer that has other clusters")
                     }
                     continue
                 }

@@ -1,6 +1,7 @@
 import Checkpoints
 import Modularity
 import Networks
+import Text
 
 /// A checkpoint whose neurons are in the order of their clusters, so that a modular layer is block-diagonal; it computes the same function.
 package struct ClusterOrder: Sendable {
@@ -14,14 +15,14 @@ package struct ClusterOrder: Sendable {
     /// Orders the out-neurons of each layer by its clusters; then the in-neurons of each by its clusters, where these are another layer's
     /// out-neurons and that has no clusters of its own. Neurons of one cluster keep their order; those in none come last.
     ///
-    /// - Throws: ``RewiringError`` where something else fixes the order of a layer's neurons.
-    package init(_ checkpoint: Checkpoint, network: Network, layers: [AblatedLayer]) throws(RewiringError) {
+    /// - Throws: ``Problem`` where something else fixes the order of a layer's neurons.
+    package init(_ checkpoint: Checkpoint, network: Network, layers: [AblatedLayer]) throws(Problem) {
         rewiring = Rewiring(checkpoint, network: network)
         var orders: [NodeID: [Int]] = [:]
         func record(_ flow: NeuronFlow, _ order: [Int]) { for producer in flow.producers { orders[producer] = order } }
         for layer in layers {
             let flow: NeuronFlow
-            do throws(RewiringError) {
+            do throws(Problem) {
                 flow = try NeuronFlow(from: try Rewiring.node(of: layer, in: network), in: network)
             } catch {
                 throw error.within("layer '\(layer.layer.name)'")
@@ -29,7 +30,7 @@ package struct ClusterOrder: Sendable {
             let order = Self.order(layer.clustering.outLabels)
             if let known = orders[layer.node] {
                 guard known == order else {
-                    throw RewiringError(subject: "layer '\(layer.layer.name)'", "is multiplied with a layer that has other clusters")
+                    throw Problem(subject: "layer '\(layer.layer.name)'", "is multiplied with a layer that has other clusters")
                 }
                 continue
             }

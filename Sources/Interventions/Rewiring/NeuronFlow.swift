@@ -34,8 +34,8 @@ package struct NeuronFlow: Sendable {
 
     /// The flow of the layer that `node` computes.
     ///
-    /// - Throws: ``RewiringError`` where the order or number of the neurons is fixed by something else.
-    package init(from node: NodeID, in network: Network) throws(RewiringError) {
+    /// - Throws: ``Problem`` where the order or number of the neurons is fixed by something else.
+    package init(from node: NodeID, in network: Network) throws(Problem) {
         self.network = network
         count = try Self.produced(node, in: network).count
         try addProducer(node)
@@ -56,23 +56,23 @@ package struct NeuronFlow: Sendable {
     }
 
     /// The weights of a layer that makes neurons whose order is free, and how many it makes.
-    private static func produced(_ id: NodeID, in network: Network) throws(RewiringError) -> (weights: NeuronWeights, count: Int) {
+    private static func produced(_ id: NodeID, in network: Network) throws(Problem) -> (weights: NeuronWeights, count: Int) {
         let node = network.nodes[id.index]
         guard let shape = node.parameters.first.map({ network.parameters[$0.index].shape }),
             case .produces(let weights) = node.operation.neurons, weights.inDimension != nil
-        else { throw RewiringError(site: node.site, "makes no neurons of its own", found: node.operation.name) }
+        else { throw Problem(site: node.site, "makes no neurons of its own", found: node.operation.name) }
         guard weights.groups == 1 else {
-            throw RewiringError(site: node.site, "its groups fix the order of its channels", found: "\(weights.groups) groups")
+            throw Problem(site: node.site, "its groups fix the order of its channels", found: "\(weights.groups) groups")
         }
         return (weights, shape[weights.outDimension])
     }
 
-    private mutating func addProducer(_ id: NodeID) throws(RewiringError) {
+    private mutating func addProducer(_ id: NodeID) throws(Problem) {
         guard forms[id] == nil else { return }
         let node = network.nodes[id.index]
         let (weights, neurons) = try Self.produced(id, in: network)
         guard neurons == count else {
-            throw RewiringError(site: node.site, "joins a layer of another width", expected: "\(count) neurons", found: "\(neurons)")
+            throw Problem(site: node.site, "joins a layer of another width", expected: "\(count) neurons", found: "\(neurons)")
         }
         producers.append(id)
         axes.append(Axis(parameter: node.parameters[0], dimension: weights.outDimension, places: 1))
@@ -81,21 +81,21 @@ package struct NeuronFlow: Sendable {
     }
 
     /// The neurons lie in the output of `id`: goes on to all that reads it.
-    private mutating func carry(_ id: NodeID, _ form: Form) throws(RewiringError) {
+    private mutating func carry(_ id: NodeID, _ form: Form) throws(Problem) {
         guard forms[id] == nil else { return }
         forms[id] = form
         guard id != network.output else {
-            throw RewiringError(site: network.nodes[id.index].site, "its neurons are the model's answers")
+            throw Problem(site: network.nodes[id.index].site, "its neurons are the model's answers")
         }
         for (place, reader) in network.nodes.enumerated() where reader.inputs.contains(id) {
             try enter(NodeID(place), from: id, form)
         }
     }
 
-    private mutating func enter(_ id: NodeID, from source: NodeID, _ form: Form) throws(RewiringError) {
+    private mutating func enter(_ id: NodeID, from source: NodeID, _ form: Form) throws(Problem) {
         let node = network.nodes[id.index]
-        func refused(_ reason: String) -> RewiringError {
-            RewiringError(site: network.nodes[source.index].site, reason, found: "\(node.operation.name) '\(node.site)'")
+        func refused(_ reason: String) -> Problem {
+            Problem(site: network.nodes[source.index].site, reason, found: "\(node.operation.name) '\(node.site)'")
         }
         switch node.operation.neurons {
         case .elementwise, .windows: carriers.append(id)
@@ -128,28 +128,25 @@ package struct NeuronFlow: Sendable {
     }
 
     /// The layer behind the other factor of a product.
-    private mutating func joinProducer(of id: NodeID, reader: String) throws(RewiringError) {
+    private mutating func joinProducer(of id: NodeID, reader: String) throws(Problem) {
         let node = network.nodes[id.index]
         switch node.operation.neurons {
         case .produces(let weights) where weights.inDimension != nil: try addProducer(id)
         case .elementwise, .perChannel: if let input = node.inputs.first { try joinProducer(of: input, reader: reader) }
         case .produces, .multiplies, .windows, .mixes, .adds, .flattens, .fixed:
-            throw RewiringError(
+            throw Problem(
                 site: reader, "multiplies its neurons with what is no layer", found: "\(node.operation.name) '\(node.site)'")
         }
     }
 
-    private mutating func addAxis(_ parameter: ParameterID, _ dimension: Int, _ form: Form, of site: String) throws(RewiringError) {
+    private mutating func addAxis(_ parameter: ParameterID, _ dimension: Int, _ form: Form, of site: String) throws(Problem) {
         let length = network.parameters[parameter.index].shape[dimension]
         guard length % count == 0, form == .flattened || length == count else {
-            throw RewiringError(site: site, "does not read the neurons one by one", expected: "a multiple of \(count)", found: "\(length)")
+            throw Problem(site: site, "does not read the neurons one by one", expected: "a multiple of \(count)", found: "\(length)")
         }
         axes.append(Axis(parameter: parameter, dimension: dimension, places: length / count))
     }
 }
-
-/// Why neurons cannot be moved or removed; the caller knows the checkpoint's path.
-package typealias RewiringError = Problem
 
 extension Problem {
     init(site: String, _ what: String, expected: String? = nil, found: String? = nil) {

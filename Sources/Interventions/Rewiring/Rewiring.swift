@@ -2,6 +2,7 @@ import Checkpoints
 import Modularity
 import Networks
 import Tensors
+import Text
 
 /// A checkpoint with neurons moved or removed: for dimensions of its tensors, which places are taken and in what order.
 package struct Rewiring: Sendable {
@@ -24,18 +25,18 @@ package struct Rewiring: Sendable {
 
     /// Takes these neurons of a flow, in this order.
     ///
-    /// - Throws: ``RewiringError`` for tensors that are stored in another form than they are read.
-    mutating func take(_ neurons: [Int], of flow: NeuronFlow) throws(RewiringError) {
+    /// - Throws: ``Problem`` for tensors that are stored in another form than they are read.
+    mutating func take(_ neurons: [Int], of flow: NeuronFlow) throws(Problem) {
         for axis in flow.axes {
             let parameter = network.parameters[axis.parameter.index]
             guard let record = checkpoint[parameter.name], record.shape == parameter.shape, record.dtype.elementsPerBlock == 1 else {
-                throw RewiringError(
+                throw Problem(
                     subject: "tensor '\(parameter.name)'", "is stored in a form whose neurons cannot be moved",
                     found: checkpoint[parameter.name]?.dtype.rawValue)
             }
             let places = neurons.flatMap { neuron in (0..<axis.places).map { neuron * axis.places + $0 } }
             if let known = selections[axis.parameter]?[axis.dimension], known != places {
-                throw RewiringError(subject: "tensor '\(parameter.name)'", "would have to follow two orders")
+                throw Problem(subject: "tensor '\(parameter.name)'", "would have to follow two orders")
             }
             selections[axis.parameter, default: [:]][axis.dimension] = places
         }
@@ -43,13 +44,13 @@ package struct Rewiring: Sendable {
 
     /// Adds numbers to parameters.
     ///
-    /// - Throws: ``RewiringError`` for tensors of a type that takes no numbers.
-    mutating func add(_ numbers: [ParameterID: [Double]]) throws(RewiringError) {
+    /// - Throws: ``Problem`` for tensors of a type that takes no numbers.
+    mutating func add(_ numbers: [ParameterID: [Double]]) throws(Problem) {
         for (parameter, sums) in numbers {
             let name = network.parameters[parameter.index].name
             guard let record = checkpoint[name], record.elementCount == sums.count, CheckpointDraft.roundedTypes.contains(record.dtype)
             else {
-                throw RewiringError(
+                throw Problem(
                     subject: "tensor '\(name)'", "is stored in a form that takes no new numbers", found: checkpoint[name]?.dtype.rawValue)
             }
             additions[parameter] = additions[parameter].map { zip($0, sums).map(+) } ?? sums
@@ -79,9 +80,9 @@ package struct Rewiring: Sendable {
 
 extension Rewiring {
     /// The node whose out-neurons a layer's clusters are of.
-    static func node(of layer: AblatedLayer, in network: Network) throws(RewiringError) -> NodeID {
+    static func node(of layer: AblatedLayer, in network: Network) throws(Problem) -> NodeID {
         guard network.readers(of: layer.parameter).count == 1 else {
-            throw RewiringError(subject: "layer '\(layer.layer.name)'", "is read in several places, which would all have to follow")
+            throw Problem(subject: "layer '\(layer.layer.name)'", "is read in several places, which would all have to follow")
         }
         return layer.node
     }

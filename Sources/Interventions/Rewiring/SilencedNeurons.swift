@@ -1,5 +1,6 @@
 import Networks
 import Tensors
+import Text
 
 /// What neurons that are switched off go on saying: numbers that do not depend on the data, which the biases of their readers can take up.
 ///
@@ -24,8 +25,8 @@ struct SilencedNeurons {
     /// - Parameters:
     ///   - silenced: the layers of the flow whose outputs are 0.
     ///   - removed: the neurons that are switched off.
-    /// - Throws: ``RewiringError`` where what they say depends on the data or on the place, or has no bias to go to.
-    init(_ flow: NeuronFlow, silenced: Set<NodeID>, removed: [Int], in network: Network) throws(RewiringError) {
+    /// - Throws: ``Problem`` where what they say depends on the data or on the place, or has no bias to go to.
+    init(_ flow: NeuronFlow, silenced: Set<NodeID>, removed: [Int], in network: Network) throws(Problem) {
         self.network = network
         self.removed = removed
         count = flow.count
@@ -43,11 +44,11 @@ struct SilencedNeurons {
         }
     }
 
-    private func output(of node: Node, _ inputs: [Output]) throws(RewiringError) -> Output {
+    private func output(of node: Node, _ inputs: [Output]) throws(Problem) -> Output {
         let rule = node.operation.neurons
         switch rule {
         case .mixes:
-            throw RewiringError(
+            throw Problem(
                 site: node.site, "looks at all neurons at once: removing some changes the others", found: node.operation.name)
         case .multiplies:
             // Nothing times anything is nothing.
@@ -67,7 +68,7 @@ struct SilencedNeurons {
             let input = spread(constants, to: channels).reshaped([1, channels])
             return .constants(made(by: node.operation, of: input, parameters, scratch: 2 * channels).reshaped([channels]))
         case .windows(keepsConstants: false) where says(constants):
-            throw RewiringError(
+            throw Problem(
                 site: node.site, "averages what switched-off neurons say with zeros around the image: removing them changes the function")
         case .produces, .multiplies, .windows, .mixes, .adds, .flattens, .fixed: return .constants(constants)
         }
@@ -97,15 +98,15 @@ struct SilencedNeurons {
         return Tensor(shape: [length], constants.elements.flatMap { [Float](repeating: $0, count: repeats) })
     }
 
-    private mutating func read(_ output: Output, by node: Node, _ weights: NeuronWeights) throws(RewiringError) {
+    private mutating func read(_ output: Output, by node: Node, _ weights: NeuronWeights) throws(Problem) {
         guard case .constants(let constants) = output else {
-            throw RewiringError(
+            throw Problem(
                 site: node.site,
                 "reads neurons whose other factor is switched off to a number that is not 0: removing them changes the function")
         }
         guard says(constants), let inDimension = weights.inDimension else { return }
         guard !weights.padsWithZeros else {
-            throw RewiringError(
+            throw Problem(
                 site: node.site,
                 "pads with zeros what switched-off neurons say, so that it differs at the border: removing them changes the function")
         }
@@ -117,7 +118,7 @@ struct SilencedNeurons {
         func stride(_ dimension: Int) -> Int { shape[(dimension + 1)...].reduce(1, *) }
         let strides = (out: stride(weights.outDimension), input: stride(inDimension))
         guard node.parameters.count > 1, network.readers(of: node.parameters[1]).count == 1 else {
-            throw RewiringError(
+            throw Problem(
                 site: node.site, "has no bias of its own for what switched-off neurons say: removing them changes the function")
         }
         let places = input / count

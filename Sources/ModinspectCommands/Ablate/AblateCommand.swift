@@ -94,7 +94,7 @@ struct AblateCommand: FileCommand {
         let ablated = try model.clusteredLayers(given, layers)
         let batches = try model.batches(data, seed: computation.seed)
         guard batches.dataset.targets.areKnown else {
-            throw DataFitError(data.data, "has no answers to compare with", hint: "--labels FILE gives them")
+            throw Problem(data.data, "has no answers to compare with", hint: "--labels FILE gives them")
         }
         let ablation = ClusterAblation(reading: reading, fill: fill, controls: controls, seed: computation.seed)
         let runs = ablated.reduce(0) { $0 + $1.clusterCount * ClusterAblation.Switch.allCases.count } * (1 + controls)

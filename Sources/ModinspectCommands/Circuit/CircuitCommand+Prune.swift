@@ -56,7 +56,7 @@ extension CircuitCommand {
         do {
             return try model.catalog.select(patterns)
         } catch {
-            throw CheckpointError(path: model.checkpoint.path, problem: error.description)
+            throw Problem(path: model.checkpoint.path, problem: error.description)
         }
     }
 
@@ -73,7 +73,7 @@ extension CircuitCommand {
         _ = try DataFit(model.network, all)
         let split = HeldOutSplit(count: all.count, share: heldOut.chosenShare, seed: computation.seed)
         guard !split.found.isEmpty, !split.judged.isEmpty else {
-            throw CircuitError(
+            throw Problem(
                 data, "has too few samples to judge circuits by some of them", expected: "at least 2", found: "\(all.count)",
                 hint: "--eval DATA brings others")
         }

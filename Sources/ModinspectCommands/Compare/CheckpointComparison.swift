@@ -1,5 +1,6 @@
 import Checkpoints
 import Modularity
+import Text
 
 /// The layers that two checkpoints share, clustered and scored in each, with the changes of their weights.
 struct CheckpointComparison {
@@ -36,7 +37,7 @@ struct CheckpointComparison {
         }
         match = LayerMatch(candidates(catalogA.layers, chosenA), candidates(catalogB.layers, chosenB))
         guard !match.pairs.isEmpty else {
-            throw CheckpointError(
+            throw Problem(
                 path: second.path, problem: "has no layer in common with \(first.path)", expected: match.expected, found: match.found)
         }
         a = match.pairs.map { catalogA.layers[$0.a] }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Evaluation
 import Networks
+import Text
 
 struct EvalCommand: FileCommand {
     static let configuration = CommandConfiguration(
@@ -66,7 +67,7 @@ struct EvalCommand: FileCommand {
         let batches = try model.batches(data, seed: computation.seed)
         let dataset = batches.dataset
         if !dataset.targets.areKnown, logits == nil {
-            throw DataFitError(
+            throw Problem(
                 dataset.name, "has no answers to compare with", hint: "--labels FILE gives them, --logits FILE.npy saves the scores")
         }
         let writer = try logits.map { try LogitsWriter($0, batches: batches) }

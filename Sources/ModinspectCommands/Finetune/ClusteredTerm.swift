@@ -3,6 +3,7 @@ import Checkpoints
 import Evaluation
 import Modularity
 import Networks
+import Text
 import Training
 
 /// Where a run's clusterability term comes from: the layers, and their clusters from a file or by a method.
@@ -29,7 +30,7 @@ struct ClusteredTerm {
             self.layers = try layers.select(from: model.catalog, path: model.checkpoint.path)
         }
         for layer in self.layers where model.network.parameter(named: layer.name) == nil {
-            throw TrainingError("the network does not read it", subject: "tensor '\(layer.name)'")
+            throw Problem("the network does not read it", subject: "tensor '\(layer.name)'")
         }
     }
 

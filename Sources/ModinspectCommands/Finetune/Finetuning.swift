@@ -41,9 +41,9 @@ final class Finetuning {
         try model.checkMemory()
         func batches(_ options: DataSourceOptions) throws -> SampleBatches {
             let dataset = try model.dataset(options, seed: seed)
-            guard dataset.count > 0 else { throw DataFitError(dataset.name, "has no samples") }
+            guard dataset.count > 0 else { throw Problem(dataset.name, "has no samples") }
             guard dataset.targets.areKnown else {
-                throw DataFitError(dataset.name, "has no answers to learn from", hint: .words("--labels FILE gives them"))
+                throw Problem(dataset.name, "has no answers to learn from", hint: .words("--labels FILE gives them"))
             }
             return try SampleBatches(dataset, for: model.network)
         }
@@ -97,7 +97,7 @@ final class Finetuning {
                 try file.checkOptions(of: state, against: identity.get())
                 do {
                     try trainer.restore(state) { model.catalog[$0] }
-                } catch let error as TrainingError {
+                } catch let error as Problem {
                     throw error.at(path: file.path)
                 }
                 kept = trainer.step
@@ -156,7 +156,7 @@ final class Finetuning {
         counted = (Progress.now(), 0)
         do {
             return try run.run(trainer)
-        } catch var error as TrainingError {
+        } catch var error as Problem {
             try log?.flush()
             guard let file, file.exists, let kept = try? file.state() else { throw error }
             error.hint = "the state after step \(kept.step) is kept in \(file.path)"

@@ -17,7 +17,7 @@ struct RunStateFile {
         guard exists else { return nil }
         do {
             return try TrainingState(Checkpoint.open(path))
-        } catch let error as TrainingError {
+        } catch let error as Problem {
             throw error.at(path: path)
         }
     }

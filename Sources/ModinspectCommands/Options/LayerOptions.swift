@@ -82,7 +82,7 @@ extension LayerChoice {
                     + (patterns.isEmpty ? "by default: " : "by --layers: ") + chosen.map(\.name).joined(separator: ", "))
             return chosen
         } catch {
-            throw CheckpointError(path: path, problem: error.description)
+            throw Problem(path: path, problem: error.description)
         }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Text
 import Training
 
 extension Optimizer.Rule: ExpressibleByArgument {}
@@ -98,11 +99,11 @@ struct OptimizationOptions: ParsableArguments {
     ///   - count: the samples of the data.
     ///   - isRunningText: whether they are windows of text, which are larger.
     ///   - smallest: the fewest samples of a batch; see ``BatchOrder/smallestBatch``.
-    /// - Throws: ``TrainingError`` where there are not as many, or batches of fewer were asked for.
+    /// - Throws: ``Problem`` where there are not as many, or batches of fewer were asked for.
     func order(count: Int, isRunningText: Bool, smallest: Int, seed: UInt64) throws -> BatchOrder {
         let size = takesWholeData ? count : min(count, batchSize ?? (isRunningText ? 8 : 64))
         guard size >= smallest else {
-            throw TrainingError(
+            throw Problem(
                 "batch norm cannot be trained on batches of 1 sample", subject: count < smallest ? nil : "--batch",
                 expected: "at least \(smallest) samples", found: "\(size)")
         }
@@ -113,11 +114,11 @@ struct OptimizationOptions: ParsableArguments {
 
     /// The steps of the whole run.
     ///
-    /// - Throws: ``TrainingError`` for more than can be counted.
+    /// - Throws: ``Problem`` for more than can be counted.
     func stepCount(_ order: BatchOrder) throws -> Int {
         if let steps { return steps }
         let (count, overflow) = (epochs ?? 1).multipliedReportingOverflow(by: order.stepsPerEpoch)
-        if overflow { throw TrainingError("more steps than can be counted", subject: "--epochs") }
+        if overflow { throw Problem("more steps than can be counted", subject: "--epochs") }
         return count
     }
 

@@ -9,7 +9,7 @@ struct NarrowedConfiguration {
     private let text: String
     private let sizes: MLPSizes
 
-    /// - Throws: ``NetworkError`` for settings that do not say how wide the MLPs are.
+    /// - Throws: ``Problem`` for settings that do not say how wide the MLPs are.
     init(_ configuration: ByteRegion) throws {
         text = configuration.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
         sizes = try MLPSizes(configuration)

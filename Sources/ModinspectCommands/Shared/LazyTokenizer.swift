@@ -1,6 +1,7 @@
 import Archives
 import Datasets
 import Synchronization
+import Text
 
 /// A checkpoint's tokenizer, read when the first text comes: data that is no text needs none.
 final class LazyTokenizer: Sendable {
@@ -15,12 +16,12 @@ final class LazyTokenizer: Sendable {
 
     /// The token ids of a text, without special tokens around it.
     ///
-    /// - Throws: ``TokenizerError`` for a tokenizer that cannot be read.
+    /// - Throws: ``Problem`` for a tokenizer that cannot be read.
     func encode(_ text: String) throws -> [Int32] { try made().encode(text, addingSpecialTokens: .never) }
 
     /// The token ids of a prompt, with the special tokens that the tokenizer's template puts around it.
     ///
-    /// - Throws: ``TokenizerError`` for a tokenizer that cannot be read.
+    /// - Throws: ``Problem`` for a tokenizer that cannot be read.
     func encodePrompt(_ text: String) throws -> [Int32] { try made().encode(text, addingSpecialTokens: .byTemplate) }
 
     /// The text of one token; nil where there is none.

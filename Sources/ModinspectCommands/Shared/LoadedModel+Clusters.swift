@@ -6,7 +6,7 @@ import Text
 extension LoadedModel {
     /// The layers of a file of clusters, or those of them that --layers names.
     ///
-    /// - Throws: ``Problem`` where the file does not fit the checkpoint, ``AblationError`` where the clusters do not partition a layer.
+    /// - Throws: ``Problem`` where the file does not fit the checkpoint, or the clusters do not partition a layer.
     func clusteredLayers(_ given: ClusterFile, _ layers: some LayerChoice) throws -> [AblatedLayer] {
         let clusterings = try given.clusterings(for: catalog)
         return try clusteredLayers(given, layers, clusterings: clusterings).map { layer in

@@ -1,12 +1,13 @@
 import Datasets
 import Evaluation
 import Interventions
+import Text
 
 extension LoadedModel {
     /// The pairs that the options name, texts read with this checkpoint's tokenizer.
     ///
-    /// - Throws: ``DatasetError`` for data that are no pairs, prompts of unequal length and answers that are not one token;
-    ///   ``DataFitError`` where no pairs can be drawn.
+    /// - Throws: ``Problem`` for data that are no pairs, prompts of unequal length and answers that are not one token;
+    ///   ``Problem`` where no pairs can be drawn.
     func behaviourPairs(_ options: DataOptions, from pairs: PairOptions, seed: UInt64) throws -> BehaviourPairs {
         try behaviourPairs(options.data, options.source.samples, from: pairs, seed: seed)
     }
@@ -20,10 +21,10 @@ extension LoadedModel {
                 ("--labels", options.labels != nil), ("--normalize", options.normalize != nil), ("--context", options.context != nil),
             ]
             if let option = given.first(where: \.1) {
-                throw DatasetError(path: path, problem: "\(option.0) does not apply to prompt pairs")
+                throw Problem(path: path, problem: "\(option.0) does not apply to prompt pairs")
             }
             if path.hasPrefix("modadd:") {
-                throw DatasetError(
+                throw Problem(
                     path: path, problem: "no prompt pairs", hint: "--pairs by-class draws pairs from samples with a class each")
             }
             let prompts = try PromptPairs.open(path)

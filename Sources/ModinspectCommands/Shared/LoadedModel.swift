@@ -19,7 +19,7 @@ struct LoadedModel {
     init(_ checkpoint: Checkpoint, architecture given: Architecture?, catalog known: LayerCatalog? = nil) throws {
         self.checkpoint = checkpoint
         catalog = known ?? LayerCatalog(checkpoint)
-        do throws(NetworkError) {
+        do throws(Problem) {
             if given == nil, let network = try TransformerFamilies.network(of: checkpoint, catalog: catalog) {
                 self.network = network
                 architecture = nil
@@ -93,7 +93,7 @@ struct LoadedModel {
 
     /// The data in batches that the network takes.
     ///
-    /// - Throws: ``Problem`` where the model does not fit into memory, ``DataFitError`` where the data does not fit the model.
+    /// - Throws: ``Problem`` where the model does not fit into memory, or the data does not fit the model.
     func batches(_ options: DataOptions, seed: UInt64) throws -> SampleBatches {
         try checkMemory()
         let dataset = try dataset(options.source, seed: seed)

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// A plain chain of layers in words: `conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2`.
 ///
@@ -39,10 +40,10 @@ package struct Architecture: Sendable, Equatable, CustomStringConvertible {
 
     package var description: String { elements.map(\.description).joined(separator: ",") }
 
-    /// - Throws: ``NetworkError`` for a text that is no such list.
-    package init(_ text: String) throws(NetworkError) {
-        func failure(_ problem: String, found: Substring? = nil) -> NetworkError {
-            NetworkError(problem, setting: .architecture, found: found.map { "'\($0)'" })
+    /// - Throws: ``Problem`` for a text that is no such list.
+    package init(_ text: String) throws(Problem) {
+        func failure(_ problem: String, found: Substring? = nil) -> Problem {
+            Problem(problem, setting: .architecture, found: found.map { "'\($0)'" })
         }
         guard text.utf8.count <= 1 << 16 else { throw failure("is too long") }
         var elements: [Element] = []
@@ -87,12 +88,12 @@ struct SettingsReader {
 
     init(_ element: Architecture.Element) { self.element = element }
 
-    private func failure(_ problem: String, expected: String? = nil, found: String? = nil) -> NetworkError {
-        NetworkError(problem, setting: .architecture, subject: "'\(element)'", expected: expected, found: found)
+    private func failure(_ problem: String, expected: String? = nil, found: String? = nil) -> Problem {
+        Problem(problem, setting: .architecture, subject: "'\(element)'", expected: expected, found: found)
     }
 
     /// The value of the setting called `name`, or of the next unnamed one where `isPositional`.
-    private mutating func value(_ name: String, isPositional: Bool) throws(NetworkError) -> String? {
+    private mutating func value(_ name: String, isPositional: Bool) throws(Problem) -> String? {
         var found: String?
         for (place, setting) in element.settings.enumerated() where setting.name == name {
             guard found == nil else { throw failure("setting '\(name)' is there twice") }
@@ -112,7 +113,7 @@ struct SettingsReader {
 
     mutating func integer(
         _ name: String, default standard: Int?, minimum: Int, isPositional: Bool = false
-    ) throws(NetworkError) -> Int {
+    ) throws(Problem) -> Int {
         guard let text = try value(name, isPositional: isPositional) else {
             guard let standard else { throw failure("needs '\(name)'") }
             return standard
@@ -123,7 +124,7 @@ struct SettingsReader {
     /// One number for both directions, or `HxW`.
     mutating func pair(
         _ name: String, default standard: (Int, Int)?, minimum: Int, isPositional: Bool = false
-    ) throws(NetworkError) -> (Int, Int) {
+    ) throws(Problem) -> (Int, Int) {
         guard let text = try value(name, isPositional: isPositional) else {
             guard let standard else { throw failure("needs '\(name)'") }
             return standard
@@ -135,14 +136,14 @@ struct SettingsReader {
     }
 
     /// - Parameter whole: the setting's value, of which `text` is a part.
-    private func number(_ text: String, _ name: String, _ minimum: Int, of whole: String? = nil) throws(NetworkError) -> Int {
+    private func number(_ text: String, _ name: String, _ minimum: Int, of whole: String? = nil) throws(Problem) -> Int {
         guard let number = Int(text), number >= minimum, number <= Self.largest else {
             throw failure("setting '\(name)'", expected: "a number from \(minimum) to \(Self.largest)", found: "'\(whole ?? text)'")
         }
         return number
     }
 
-    mutating func real(_ name: String, default standard: Float, isPositional: Bool = false) throws(NetworkError) -> Float {
+    mutating func real(_ name: String, default standard: Float, isPositional: Bool = false) throws(Problem) -> Float {
         guard let text = try value(name, isPositional: isPositional) else { return standard }
         guard let number = Float(text), number.isFinite, number >= 0 else {
             throw failure("setting '\(name)'", expected: "a number of at least 0", found: "'\(text)'")
@@ -151,7 +152,7 @@ struct SettingsReader {
     }
 
     /// One of several words.
-    mutating func choice(_ name: String, of words: [String], default standard: String, isPositional: Bool = false) throws(NetworkError)
+    mutating func choice(_ name: String, of words: [String], default standard: String, isPositional: Bool = false) throws(Problem)
         -> String
     {
         guard let text = try value(name, isPositional: isPositional) else { return standard }
@@ -162,7 +163,7 @@ struct SettingsReader {
     }
 
     /// Refuses settings that nobody read.
-    func end() throws(NetworkError) {
+    func end() throws(Problem) {
         if let place = element.settings.indices.first(where: { !taken.contains($0) }) {
             throw failure("has no setting '\(element.settings[place])'")
         }

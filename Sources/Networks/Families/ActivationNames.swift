@@ -1,8 +1,10 @@
+import Text
+
 extension Activation.Function {
     /// The function that a setting names as transformers' `ACT2FN` does; `standard` where nothing is said.
     ///
-    /// - Throws: ``NetworkError`` for a name that is not known here.
-    init(_ settings: Configuration, _ names: String..., standard: String) throws(NetworkError) {
+    /// - Throws: ``Problem`` for a name that is not known here.
+    init(_ settings: Configuration, _ names: String..., standard: String) throws(Problem) {
         var found: (name: String, word: String) = (names.first ?? "", standard)
         for name in names {
             guard let word = try settings.text(name) else { continue }

@@ -16,21 +16,21 @@ package enum Chain {
     /// The architecture of a checkpoint that is a plain chain.
     ///
     /// - Parameter given: what the user said; it goes before all else.
-    /// - Throws: ``NetworkError`` that says what is missing where none was given, none is kept, and none can be assumed.
+    /// - Throws: ``Problem`` that says what is missing where none was given, none is kept, and none can be assumed.
     package static func architecture(
         of checkpoint: Checkpoint, catalog: LayerCatalog, given: Architecture?
-    ) throws(NetworkError) -> (architecture: Architecture, source: Source) {
+    ) throws(Problem) -> (architecture: Architecture, source: Source) {
         if let given { return (given, .given) }
         if let kept = try kept(in: checkpoint) { return (kept, .archive) }
         guard catalog.family == .chain else {
-            throw NetworkError(
+            throw Problem(
                 "is of no family that can be run", found: "\(catalog.family.name)", hint: .describeChain)
         }
         var elements: [Architecture.Element] = []
         let layers = catalog.weightMatrices
         for layer in layers {
             guard case .asStored = layer.layout, layer.tensor.shape.count == 2, layer.name.hasSuffix(".weight") else {
-                throw NetworkError(
+                throw Problem(
                     "is not linear, and no architecture is given", subject: "tensor '\(layer.name)'",
                     hint: .describeImages)
             }
@@ -41,7 +41,7 @@ package enum Chain {
     }
 
     /// The architecture in the archive's `modinspect.json`.
-    private static func kept(in checkpoint: Checkpoint) throws(NetworkError) -> Architecture? {
+    private static func kept(in checkpoint: Checkpoint) throws(Problem) -> Architecture? {
         guard let file = checkpoint.companions["modinspect.json"], file.count <= 1 << 24 else { return nil }
         guard let text = file.withUnsafeBytes({ JSONCursor.member("architecture", of: $0) })?.text else { return nil }
         return try Architecture(text)
@@ -49,8 +49,8 @@ package enum Chain {
 
     /// The network of a chain.
     ///
-    /// - Throws: ``NetworkError`` for an element that is no module of the checkpoint, and for a module that no element names.
-    package static func network(of checkpoint: Checkpoint, _ architecture: Architecture) throws(NetworkError) -> Network {
+    /// - Throws: ``Problem`` for an element that is no module of the checkpoint, and for a module that no element names.
+    package static func network(of checkpoint: Checkpoint, _ architecture: Architecture) throws(Problem) -> Network {
         var builder = ChainBuilder(checkpoint)
         for element in architecture.elements { try builder.add(element) }
         return try builder.network()
@@ -77,13 +77,13 @@ private struct ChainBuilder {
         last = builder.add("input", InputOperation())
     }
 
-    mutating func add(_ element: Architecture.Element) throws(NetworkError) {
+    mutating func add(_ element: Architecture.Element) throws(Problem) {
         if let module = modules[element.name], !module.tensors.isEmpty {
             return try add(module: module.name, module.tensors, element)
         }
         guard let operation = try ChainOperations.operation(element) else {
             let names = modules.names.filter { !$0.isEmpty }.listed()
-            throw NetworkError(
+            throw Problem(
                 "is neither a module of the checkpoint nor an operation", setting: .architecture, subject: "'\(element.name)'",
                 expected: "one of the modules \(names), or \(ChainOperations.names.joined(separator: ", "))")
         }
@@ -109,17 +109,17 @@ private struct ChainBuilder {
 
     private mutating func add(
         module name: String, _ tensors: [String: TensorRecord], _ element: Architecture.Element
-    ) throws(NetworkError) {
+    ) throws(Problem) {
         let subject = "'\(element.name)'"
-        guard used.insert(name).inserted else { throw NetworkError("names a module twice", setting: .architecture, subject: subject) }
-        func parameter(_ part: String, _ shape: [Int]) throws(NetworkError) -> ParameterID {
+        guard used.insert(name).inserted else { throw Problem("names a module twice", setting: .architecture, subject: subject) }
+        func parameter(_ part: String, _ shape: [Int]) throws(Problem) -> ParameterID {
             try builder.parameter(name + "." + part, shape: shape)
         }
         guard let weight = tensors["weight"] ?? tensors["running_mean"] else {
-            throw NetworkError("has no weight", setting: .architecture, subject: subject, found: tensors.keys.sorted().listed())
+            throw Problem("has no weight", setting: .architecture, subject: subject, found: tensors.keys.sorted().listed())
         }
         guard weight.dtype.isFloatingPoint, !weight.shape.contains(0) else {
-            throw NetworkError(
+            throw Problem(
                 "has a weight that is not made of numbers", setting: .architecture, subject: subject,
                 found: "\(weight.dtype.rawValue) \(words(weight.shape))")
         }
@@ -152,7 +152,7 @@ private struct ChainBuilder {
             inputShape = [shape[1] * groups, nil, nil]
             width = shape[0]
         default:
-            throw NetworkError(
+            throw Problem(
                 "has a weight of a shape that no layer of a chain has", setting: .architecture, subject: subject,
                 expected: "a linear layer, a convolution of images or a norm",
                 found: words(shape))
@@ -160,7 +160,7 @@ private struct ChainBuilder {
         try settings.end()
         if shape.count > 1, let bias = tensors["bias"] {
             guard bias.shape == [shape[0]] else {
-                throw NetworkError("wrong shape", subject: "tensor '\(name).bias'", expected: "\(shape[0])", found: words(bias.shape))
+                throw Problem("wrong shape", subject: "tensor '\(name).bias'", expected: "\(shape[0])", found: words(bias.shape))
             }
             parameters.append(try parameter("bias", [shape[0]]))
         }
@@ -173,14 +173,14 @@ private struct ChainBuilder {
         add(unique(name), operation, parameters)
     }
 
-    func network() throws(NetworkError) -> Network {
+    func network() throws(Problem) -> Network {
         for name in modules.names where !used.contains(name) {
             guard let tensors = modules[name]?.tensors, tensors.values.contains(where: { $0.dtype.isFloatingPoint }) else { continue }
-            throw NetworkError(
+            throw Problem(
                 "leaves out a module of the checkpoint", setting: .architecture,
                 expected: "'\(name.isEmpty ? tensors.keys.sorted()[0] : name)'")
         }
-        guard let width, !input.isEmpty else { throw NetworkError("has no layer with weights", setting: .architecture) }
+        guard let width, !input.isEmpty else { throw Problem("has no layer with weights", setting: .architecture) }
         return builder.network(input: .values(shape: input), output: last, outputWidth: width) { $0.hasSuffix("num_batches_tracked") }
     }
 }

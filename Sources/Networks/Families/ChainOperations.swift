@@ -1,3 +1,5 @@
+import Text
+
 /// What may stand in a chain beside its modules, and the settings of modules.
 enum ChainOperations {
     /// The operations without parameters.
@@ -9,7 +11,7 @@ enum ChainOperations {
     private static func name(_ function: Activation.Function) -> String { function.rawValue }
 
     /// The operation that an element names; nil where it names none.
-    static func operation(_ element: Architecture.Element) throws(NetworkError) -> (any LayerOperation)? {
+    static func operation(_ element: Architecture.Element) throws(Problem) -> (any LayerOperation)? {
         var settings = SettingsReader(element)
         let operation: any LayerOperation
         switch element.name.lowercased() {
@@ -48,7 +50,7 @@ enum ChainOperations {
         return operation
     }
 
-    static func convolution(_ settings: inout SettingsReader) throws(NetworkError) -> any LayerOperation {
+    static func convolution(_ settings: inout SettingsReader) throws(Problem) -> any LayerOperation {
         Convolution(
             stride: try settings.pair("stride", default: (1, 1), minimum: 1),
             padding: try settings.pair("padding", default: (0, 0), minimum: 0),
@@ -56,16 +58,15 @@ enum ChainOperations {
             groups: try settings.integer("groups", default: 1, minimum: 1))
     }
 
-    static func batchNorm(_ settings: inout SettingsReader, parameterCount: Int, subject: String) throws(NetworkError) -> any LayerOperation
-    {
+    static func batchNorm(_ settings: inout SettingsReader, parameterCount: Int, subject: String) throws(Problem) -> any LayerOperation {
         guard parameterCount == 0 || parameterCount == 2 else {
-            throw NetworkError("has one of weight and bias", setting: .architecture, subject: subject, expected: "both or none")
+            throw Problem("has one of weight and bias", setting: .architecture, subject: subject, expected: "both or none")
         }
         return BatchNorm(
             epsilon: try settings.real("eps", default: 1e-5), momentum: try settings.real("momentum", default: 0.1))
     }
 
-    static func layerNorm(_ settings: inout SettingsReader) throws(NetworkError) -> any LayerOperation {
+    static func layerNorm(_ settings: inout SettingsReader) throws(Problem) -> any LayerOperation {
         LayerNorm(epsilon: try settings.real("eps", default: 1e-5))
     }
 }

@@ -1,4 +1,5 @@
 import Checkpoints
+import Text
 
 /// A checkpoint's tensors by the names they have in the model, whatever training wrappers and base models put in front.
 struct CheckpointNames: Sendable {
@@ -25,11 +26,11 @@ struct CheckpointNames: Sendable {
 
     /// The name in the checkpoint; for a tensor that is missing the one it would have.
     ///
-    /// - Throws: ``NetworkError`` where two tensors go by the name.
-    func fullName(_ name: String) throws(NetworkError) -> String {
+    /// - Throws: ``Problem`` where two tensors go by the name.
+    func fullName(_ name: String) throws(Problem) -> String {
         guard let full = fullNames[name[...]] else { return prefix + name }
         if let second = secondNames[name[...]] {
-            throw NetworkError("is there a second time", subject: "tensor '\(full)'", expected: "one '\(name)'", found: "'\(second)'")
+            throw Problem("is there a second time", subject: "tensor '\(full)'", expected: "one '\(name)'", found: "'\(second)'")
         }
         return full
     }

@@ -1,4 +1,5 @@
 import Checkpoints
+import Text
 
 /// GPT-2 and nanoGPT: learned positions, layer norm, one product for queries, keys and values.
 ///
@@ -8,7 +9,7 @@ enum GPT2 {
         .gpt2, modelTypes: ["gpt2"], mlpWidth: MLPWidthSetting("n_inner", standard: 4, of: ["n_embd", "hidden_size"]),
         description: description)
 
-    private static func description(_ source: FamilySource) throws(NetworkError) -> TransformerDescription {
+    private static func description(_ source: FamilySource) throws(Problem) -> TransformerDescription {
         let (settings, names, checkpoint) = (source.settings, source.names, source.checkpoint)
         let width = try settings.requiredSize("n_embd", "hidden_size")
         let heads = try settings.requiredSize("n_head", "num_attention_heads")
@@ -40,7 +41,7 @@ enum GPT2 {
     }
 
     /// How the file keeps the matrices, as the catalog of layers has found out.
-    private static func layout(_ names: CheckpointNames, _ catalog: LayerCatalog) throws(NetworkError) -> Linear.Layout {
+    private static func layout(_ names: CheckpointNames, _ catalog: LayerCatalog) throws(Problem) -> Linear.Layout {
         if case .asStored? = catalog[try names.fullName("h.0.attn.c_attn.weight")]?.layout { return .outIn }
         return .inOut
     }

@@ -1,15 +1,16 @@
 import Checkpoints
+import Text
 
 /// GPT-NeoX and Pythia: rotary positions on a part of each head, attention and MLP side by side.
 ///
 /// Source: transformers' `models/gpt_neox`.
 enum GPTNeoX {
     static let family = RunnableFamily(.gptNeox, modelTypes: ["gpt_neox"], mlpWidth: MLPWidthSetting("intermediate_size")) {
-        source throws(NetworkError) in
+        source throws(Problem) in
         try description(source.settings)
     }
 
-    private static func description(_ settings: Configuration) throws(NetworkError) -> TransformerDescription {
+    private static func description(_ settings: Configuration) throws(Problem) -> TransformerDescription {
         let width = try settings.requiredSize("hidden_size")
         let heads = try settings.requiredSize("num_attention_heads")
         let dimension = try HeadSizes.dimension(settings, width: width, heads: heads, names: ("num_attention_heads", "hidden_size"))

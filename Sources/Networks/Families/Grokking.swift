@@ -1,4 +1,5 @@
 import Checkpoints
+import Text
 
 /// The Grokking repository's transformers: no norms, ReLU, learned positions, matrices of their own for embeddings and logits. All
 /// sizes are those of the tensors.
@@ -6,11 +7,11 @@ import Checkpoints
 /// W_E [width, tokens], W_pos [positions, width], W_Q, W_K and W_V [heads, head dimension, width], W_O [width, heads * head dimension],
 /// W_in [neurons, width], W_out [width, neurons], W_U [width, answers]. Blocks of attention alone are called `attn_blocks`.
 enum Grokking {
-    static let family = RunnableFamily(.grokking, modelTypes: []) { source throws(NetworkError) in
+    static let family = RunnableFamily(.grokking, modelTypes: []) { source throws(Problem) in
         try description(names: source.names, checkpoint: source.checkpoint)
     }
 
-    private static func description(names: CheckpointNames, checkpoint: Checkpoint) throws(NetworkError) -> TransformerDescription {
+    private static func description(names: CheckpointNames, checkpoint: Checkpoint) throws(Problem) -> TransformerDescription {
         let width = try shape("embed.W_E", ["width", "tokens"], names, checkpoint)[0]
         let positions = try shape("pos_embed.W_pos", ["positions", "width"], names, checkpoint)[0]
         let blockName = names.blocks("blocks") == 0 && names.blocks("attn_blocks") > 0 ? "attn_blocks" : "blocks"
@@ -18,7 +19,7 @@ enum Grokking {
         let (heads, dimension) = (query[0], query[1])
         let (all, overflow) = heads.multipliedReportingOverflow(by: dimension)
         guard !overflow, all <= Configuration.largestSize else {
-            throw NetworkError(
+            throw Problem(
                 "the heads are too large", subject: "tensor '\(blockName).0.attn.W_Q'", expected: "at most \(Configuration.largestSize)",
                 found: words(query))
         }
@@ -47,26 +48,26 @@ enum Grokking {
     /// The shape of a tensor that must have as many dimensions as have names, none of them empty.
     private static func shape(
         _ name: String, _ dimensions: [String], _ names: CheckpointNames, _ checkpoint: Checkpoint
-    ) throws(NetworkError) -> [Int] {
+    ) throws(Problem) -> [Int] {
         let full = try names.fullName(name)
         let wanted = "[\(dimensions.joined(separator: ", "))]"
         guard let shape = checkpoint[full]?.shape else {
-            throw NetworkError("is missing", subject: "tensor '\(full)'", expected: wanted)
+            throw Problem("is missing", subject: "tensor '\(full)'", expected: wanted)
         }
         guard shape.count == dimensions.count, shape.allSatisfy({ (1...Configuration.largestSize).contains($0) }) else {
-            throw NetworkError("wrong shape", subject: "tensor '\(full)'", expected: wanted, found: words(shape))
+            throw Problem("wrong shape", subject: "tensor '\(full)'", expected: wanted, found: words(shape))
         }
         return shape
     }
 
     /// There are no settings that could speak of norms: what is stored beyond the known parts would be left out in silence.
-    private static func checkParts(blocks: Int, _ blockName: String, hasMLP: Bool, _ names: CheckpointNames) throws(NetworkError) {
+    private static func checkParts(blocks: Int, _ blockName: String, hasMLP: Bool, _ names: CheckpointNames) throws(Problem) {
         let attention: Set<Substring> = ["attn.W_Q", "attn.W_K", "attn.W_V", "attn.W_O", "attn.mask", "attn.IGNORE"]
         let mlp: Set<Substring> = ["mlp.W_in", "mlp.b_in", "mlp.W_out", "mlp.b_out"]
         let known = hasMLP ? attention.union(mlp) : attention
         let unknown = names.parts(ofBlocks: blockName).filter { $0.block < blocks && !known.contains($0.part) }
         guard let first = unknown.map({ "\(blockName).\($0.block).\($0.part)" }).min() else { return }
-        throw NetworkError(
+        throw Problem(
             "is no part of these models", subject: "tensor '\(try names.fullName(first))'",
             expected: "\(known.sorted().joined(separator: ", "))")
     }

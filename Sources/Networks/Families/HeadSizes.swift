@@ -1,3 +1,5 @@
+import Text
+
 /// The sizes of attention heads, as settings give them.
 enum HeadSizes {
     /// The width of a head where the heads share the width of the model.
@@ -5,9 +7,9 @@ enum HeadSizes {
     /// - Parameter names: what the settings call the heads and the width.
     static func dimension(
         _ settings: Configuration, width: Int, heads: Int, names: (heads: String, width: String)
-    ) throws(NetworkError) -> Int {
+    ) throws(Problem) -> Int {
         guard width % heads == 0 else {
-            throw NetworkError(
+            throw Problem(
                 "the heads do not divide the width", subject: "config.json: '\(settings.writtenName(names.heads, "num_attention_heads"))'",
                 expected: "a divisor of \(width)", found: "\(heads)")
         }
@@ -15,9 +17,9 @@ enum HeadSizes {
     }
 
     /// The number of heads of keys and values, each of which as many heads share.
-    static func keyHeads(_ count: Int, heads: Int) throws(NetworkError) -> Int {
+    static func keyHeads(_ count: Int, heads: Int) throws(Problem) -> Int {
         guard heads % count == 0 else {
-            throw NetworkError(
+            throw Problem(
                 "the heads of keys do not divide the heads", subject: "config.json: 'num_key_value_heads'",
                 expected: "a divisor of \(heads)", found: "\(count)")
         }

@@ -1,15 +1,16 @@
 import Checkpoints
+import Text
 
 /// Llama and the base of the families that share its names: rotary positions, RMS norm, gated MLP, grouped queries.
 ///
 /// Source: transformers' `models/llama`.
 enum Llama {
     static let family = RunnableFamily(.llama, modelTypes: ["llama"], mlpWidth: MLPWidthSetting("intermediate_size")) {
-        source throws(NetworkError) in
+        source throws(Problem) in
         try description(source.settings)
     }
 
-    private static func description(_ settings: Configuration) throws(NetworkError) -> TransformerDescription {
+    private static func description(_ settings: Configuration) throws(Problem) -> TransformerDescription {
         let attentionBias = try settings.flag("attention_bias") ?? false
         return try description(
             settings, Differences(inputBias: attentionBias, outputBias: attentionBias, mlpBias: try settings.flag("mlp_bias") ?? false))
@@ -42,7 +43,7 @@ enum Llama {
         case rootOfWidth
     }
 
-    static func description(_ settings: Configuration, _ differences: Differences) throws(NetworkError) -> TransformerDescription {
+    static func description(_ settings: Configuration, _ differences: Differences) throws(Problem) -> TransformerDescription {
         let width = try settings.requiredSize("hidden_size")
         let heads = try settings.requiredSize("num_attention_heads")
         let standardKeyHeads = settings.states("num_key_value_heads") ? heads : differences.standardKeyHeads ?? heads

@@ -1,4 +1,5 @@
 import Checkpoints
+import Text
 
 /// Which tensors give the embeddings and the logits of a transformer, by what is stored and what the settings say is tied.
 ///
@@ -19,7 +20,7 @@ struct OutputMatrix {
     /// A second copy of the table that the file stores under the output's name.
     let unusedTwin: String?
 
-    init(_ description: TransformerDescription, _ names: CheckpointNames, _ checkpoint: Checkpoint) throws(NetworkError) {
+    init(_ description: TransformerDescription, _ names: CheckpointNames, _ checkpoint: Checkpoint) throws(Problem) {
         self.description = description
         let table = description.embedding.name
         let own = description.output.names.first(where: names.has)
@@ -29,7 +30,7 @@ struct OutputMatrix {
             matrixName = try names.fullName(own)
             unusedTwin = nil
         case (.none, nil):
-            throw NetworkError(
+            throw Problem(
                 "is missing", subject: "tensor '\(description.output.names.first ?? "")'",
                 expected: "the matrix of the logits, which config.json does not tie to the embeddings")
         case (.embedding, let own):
@@ -50,24 +51,24 @@ struct OutputMatrix {
     }
 
     /// The table of embeddings.
-    func embedding(_ checkpoint: Checkpoint) throws(NetworkError) -> Table {
+    func embedding(_ checkpoint: Checkpoint) throws(Problem) -> Table {
         try table(embeddingName, checkpoint, layout: description.embedding.layout == .rows ? .outIn : .inOut)
     }
 
     /// The matrix behind the logits.
-    func matrix(_ checkpoint: Checkpoint) throws(NetworkError) -> Table {
+    func matrix(_ checkpoint: Checkpoint) throws(Problem) -> Table {
         try table(matrixName, checkpoint, layout: description.output.layout)
     }
 
-    private func table(_ name: String, _ checkpoint: Checkpoint, layout: Linear.Layout) throws(NetworkError) -> Table {
+    private func table(_ name: String, _ checkpoint: Checkpoint, layout: Linear.Layout) throws(Problem) -> Table {
         let width = description.width
         let wanted: [Int?] = layout == .outIn ? [nil, width] : [width, nil]
         let subject = "tensor '\(name)'"
         guard let shape = checkpoint[name]?.shape else {
-            throw NetworkError("is missing", subject: subject, expected: Network.words(wanted))
+            throw Problem("is missing", subject: subject, expected: Network.words(wanted))
         }
         guard shape.count == 2, !shape.contains(0), shape[layout == .outIn ? 1 : 0] == width else {
-            throw NetworkError("wrong shape", subject: subject, expected: Network.words(wanted), found: words(shape))
+            throw Problem("wrong shape", subject: subject, expected: Network.words(wanted), found: words(shape))
         }
         return Table(name: name, shape: shape, entries: shape[layout == .outIn ? 0 : 1], layout: layout)
     }

@@ -1,4 +1,5 @@
 import Glibc
+import Text
 
 /// The names by which a family's settings speak of rotary positions.
 struct RotaryNames {
@@ -16,8 +17,8 @@ extension RotaryDescription {
     ///
     /// Every step is in single precision, in the order of transformers' `modeling_rope_utils.py`.
     ///
-    /// - Throws: ``NetworkError`` for types other than default, linear and llama3, which are refused by name.
-    init(_ settings: Configuration, headDimension: Int, names: RotaryNames = RotaryNames()) throws(NetworkError) {
+    /// - Throws: ``Problem`` for types other than default, linear and llama3, which are refused by name.
+    init(_ settings: Configuration, headDimension: Int, names: RotaryNames = RotaryNames()) throws(Problem) {
         let section = try Self.section(settings)
         let kind = try section.text("rope_type", "type") ?? "default"
         guard ["default", "linear", "llama3"].contains(kind) else {
@@ -39,7 +40,7 @@ extension RotaryDescription {
         }
         let pairs = (turned + 1) / 2
         guard headDimension <= Self.largestHead, pairs * 2 <= headDimension else {
-            throw NetworkError(
+            throw Problem(
                 "the heads do not fit rotary positions", subject: "config.json",
                 expected: "an even number of elements a head, at most \(Self.largestHead)", found: "\(headDimension)")
         }
@@ -59,20 +60,20 @@ extension RotaryDescription {
         default: break
         }
         guard frequencies.allSatisfy(\.isFinite) else {
-            throw NetworkError("the frequencies of rotary positions are not finite", subject: "config.json")
+            throw Problem("the frequencies of rotary positions are not finite", subject: "config.json")
         }
     }
 
     /// The section that speaks of rotary positions. An older one goes before a younger one.
-    private static func section(_ settings: Configuration) throws(NetworkError) -> Configuration {
+    private static func section(_ settings: Configuration) throws(Problem) -> Configuration {
         for name in ["rope_scaling", "rope_parameters"] {
             if let section = try settings.section(name) { return section }
         }
         return Configuration([:], path: "rope_parameters.")
     }
 
-    private static func wrongPart(_ problem: String, _ part: Double, expected: String) -> NetworkError {
-        NetworkError(problem, subject: "config.json: 'partial_rotary_factor'", expected: expected, found: "\(part)")
+    private static func wrongPart(_ problem: String, _ part: Double, expected: String) -> Problem {
+        Problem(problem, subject: "config.json: 'partial_rotary_factor'", expected: expected, found: "\(part)")
     }
 }
 
@@ -83,7 +84,7 @@ private struct LongContextScaling {
     let highFactor: Float
     let originalLength: Float
 
-    init(_ section: Configuration, _ settings: Configuration) throws(NetworkError) {
+    init(_ section: Configuration, _ settings: Configuration) throws(Problem) {
         factor = Float(try section.requiredNumber("factor"))
         lowFactor = Float(try section.requiredNumber("low_freq_factor"))
         highFactor = Float(try section.requiredNumber("high_freq_factor"))

@@ -1,4 +1,5 @@
 import Checkpoints
+import Text
 
 /// A family that can be run: how its checkpoints are recognised, and how their network is built. One entry of ``TransformerFamilies``.
 package struct RunnableFamily: Sendable {
@@ -8,12 +9,12 @@ package struct RunnableFamily: Sendable {
     package let modelTypes: [String]
     /// The settings that narrowing the MLPs has to change; nil where none say how wide they are.
     let mlpWidth: MLPWidthSetting?
-    private let build: @Sendable (FamilySource) throws(NetworkError) -> Network
+    private let build: @Sendable (FamilySource) throws(Problem) -> Network
 
     /// A family whose networks are built in a way of its own.
     package init(
         _ family: ModelFamily, modelTypes: [String], mlpWidth: MLPWidthSetting? = nil,
-        network: @escaping @Sendable (FamilySource) throws(NetworkError) -> Network
+        network: @escaping @Sendable (FamilySource) throws(Problem) -> Network
     ) {
         self.family = family
         self.modelTypes = modelTypes
@@ -24,13 +25,13 @@ package struct RunnableFamily: Sendable {
     /// A family whose networks are described as data.
     init(
         _ family: ModelFamily, modelTypes: [String], mlpWidth: MLPWidthSetting? = nil,
-        description: @escaping @Sendable (FamilySource) throws(NetworkError) -> TransformerDescription
+        description: @escaping @Sendable (FamilySource) throws(Problem) -> TransformerDescription
     ) {
-        self.init(family, modelTypes: modelTypes, mlpWidth: mlpWidth) { source throws(NetworkError) in
+        self.init(family, modelTypes: modelTypes, mlpWidth: mlpWidth) { source throws(Problem) in
             let description = try description(source)
             let stored = source.names.blocks(description.blockName)
             guard description.blocks <= stored else {
-                throw NetworkError(
+                throw Problem(
                     "the configuration has more blocks than the checkpoint", subject: "config.json",
                     expected: "at most \(stored)", found: "\(description.blocks)")
             }
@@ -41,9 +42,9 @@ package struct RunnableFamily: Sendable {
 
     /// The network of a checkpoint of the family.
     ///
-    /// - Throws: ``NetworkError`` for settings that are missing, out of range or cannot be run, and tensors that are missing or have
+    /// - Throws: ``Problem`` for settings that are missing, out of range or cannot be run, and tensors that are missing or have
     ///   another shape.
-    func network(_ source: FamilySource) throws(NetworkError) -> Network { try build(source) }
+    func network(_ source: FamilySource) throws(Problem) -> Network { try build(source) }
 }
 
 /// What a family builds a network from.

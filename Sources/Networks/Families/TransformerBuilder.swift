@@ -1,4 +1,5 @@
 import Checkpoints
+import Text
 
 /// Makes the network of any ``TransformerDescription`` from a checkpoint's tensors.
 ///
@@ -14,15 +15,15 @@ struct TransformerBuilder {
 
     /// The network of a described transformer.
     ///
-    /// - Throws: ``NetworkError`` naming a tensor that is missing or has another shape.
+    /// - Throws: ``Problem`` naming a tensor that is missing or has another shape.
     static func network(
         of description: TransformerDescription, names: CheckpointNames, checkpoint: Checkpoint, catalog: LayerCatalog
-    ) throws(NetworkError) -> Network {
+    ) throws(Problem) -> Network {
         var builder = TransformerBuilder(description: description, names: names, builder: NetworkBuilder(checkpoint))
         return try builder.build(checkpoint, catalog)
     }
 
-    private mutating func build(_ checkpoint: Checkpoint, _ catalog: LayerCatalog) throws(NetworkError) -> Network {
+    private mutating func build(_ checkpoint: Checkpoint, _ catalog: LayerCatalog) throws(Problem) -> Network {
         let output = try OutputMatrix(description, names, checkpoint)
         let table = try output.embedding(checkpoint)
         var embeddings = [
@@ -52,7 +53,7 @@ struct TransformerBuilder {
             ignoring: { name in name == output.unusedTwin || checkpoint[name].map { !catalog.isParameter($0) } ?? true })
     }
 
-    private mutating func add(_ block: Int, to stream: inout ResidualStream) throws(NetworkError) {
+    private mutating func add(_ block: Int, to stream: inout ResidualStream) throws(Problem) {
         let site = "blocks.\(block)"
         let before = stream.current
         let first = try norm("\(site).ln1.hook_normalized", named(description.attention.norm, in: block), of: stream.current)
@@ -76,7 +77,7 @@ struct TransformerBuilder {
             Block(before: before, middle: middle, after: stream.current, attention: attention, mlp: neurons, experts: nil))
     }
 
-    private mutating func addAttention(_ block: Int, reading: Stream.Reader) throws(NetworkError) -> AttentionPart {
+    private mutating func addAttention(_ block: Int, reading: Stream.Reader) throws(Problem) -> AttentionPart {
         let attention = description.attention
         let (heads, keyHeads, dimension) = (attention.heads, attention.keyHeads, attention.headDimension)
         let site = "blocks.\(block).attn"
@@ -108,7 +109,7 @@ struct TransformerBuilder {
     /// A query or key with what is done to each head of it before the products: its norm, then its turn by the position.
     private mutating func stepped(
         _ projection: AttentionPart.Projection, _ letter: String, _ norm: NormTensors?, _ block: Int
-    ) throws(NetworkError) -> AttentionPart.Projection {
+    ) throws(Problem) -> AttentionPart.Projection {
         let site = "blocks.\(block).attn"
         let dimension = description.attention.headDimension
         var steps: [NodeID] = []
@@ -132,7 +133,7 @@ struct TransformerBuilder {
     /// hook's site; the layer has one of its own where it is not what is added.
     private mutating func written(
         _ hook: String, _ site: String, _ layer: LinearTensors, _ norm: NormTensors?, of input: NodeID, from inputs: Int
-    ) throws(NetworkError) -> (output: NodeID, norms: [NodeID]) {
+    ) throws(Problem) -> (output: NodeID, norms: [NodeID]) {
         guard let norm else { return (try linear(hook, layer, of: input, from: inputs, to: description.width), []) }
         let output = try linear(site, layer, of: input, from: inputs, to: description.width)
         return (output, [try self.norm(hook, norm, of: output)].compactMap { $0 })
@@ -140,7 +141,7 @@ struct TransformerBuilder {
 
     private mutating func addProjections(
         _ block: Int, reading input: NodeID
-    ) throws(NetworkError) -> (query: AttentionPart.Projection, key: AttentionPart.Projection, value: AttentionPart.Projection) {
+    ) throws(Problem) -> (query: AttentionPart.Projection, key: AttentionPart.Projection, value: AttentionPart.Projection) {
         let attention = description.attention
         let (width, dimension) = (description.width, attention.headDimension)
         let site = "blocks.\(block).attn"
@@ -170,7 +171,7 @@ struct TransformerBuilder {
         }
     }
 
-    private mutating func addMLP(_ mlp: MLPDescription, _ block: Int, reading: Stream.Reader) throws(NetworkError) -> MLPPart {
+    private mutating func addMLP(_ mlp: MLPDescription, _ block: Int, reading: Stream.Reader) throws(Problem) -> MLPPart {
         let site = "blocks.\(block).mlp"
         let width = description.width
         var gate: NodeID?
@@ -195,7 +196,7 @@ struct TransformerBuilder {
     /// A linear layer of tensors that are named in the model.
     private mutating func linear(
         _ site: String, _ tensors: LinearTensors, of input: NodeID, from inputs: Int, to outputs: Int
-    ) throws(NetworkError) -> NodeID {
+    ) throws(Problem) -> NodeID {
         let shape = tensors.layout == .outIn ? [outputs, inputs] : [inputs, outputs]
         var parameters = [try builder.parameter(try names.fullName(tensors.weight), shape: shape, stored: tensors.stored)]
         if let bias = tensors.bias { parameters.append(try builder.parameter(try names.fullName(bias), shape: [outputs])) }
@@ -203,7 +204,7 @@ struct TransformerBuilder {
     }
 
     /// A norm of the stream's width; nil where the model has none.
-    private mutating func norm(_ site: String, _ tensors: NormTensors?, of input: NodeID) throws(NetworkError) -> NodeID? {
+    private mutating func norm(_ site: String, _ tensors: NormTensors?, of input: NodeID) throws(Problem) -> NodeID? {
         guard let tensors else { return nil }
         let parameters = try parameters(of: tensors, width: description.width)
         switch description.norm {
@@ -214,7 +215,7 @@ struct TransformerBuilder {
         }
     }
 
-    private mutating func parameters(of tensors: NormTensors, width: Int) throws(NetworkError) -> [ParameterID] {
+    private mutating func parameters(of tensors: NormTensors, width: Int) throws(Problem) -> [ParameterID] {
         var parameters = [try builder.parameter(try names.fullName(tensors.weight), shape: [width])]
         if let bias = tensors.bias { parameters.append(try builder.parameter(try names.fullName(bias), shape: [width])) }
         return parameters

@@ -1,4 +1,5 @@
 import Checkpoints
+import Text
 
 /// The transformers that can be run: from a checkpoint's configuration and names to a network.
 package struct TransformerFamilies: Sendable {
@@ -25,11 +26,11 @@ package struct TransformerFamilies: Sendable {
     /// The network of a transformer, its parameters read from the checkpoint.
     ///
     /// - Returns: nil where neither the configuration nor the names are a transformer's.
-    /// - Throws: ``NetworkError`` for a transformer of another family, settings that are missing, out of range or cannot be run, and
+    /// - Throws: ``Problem`` for a transformer of another family, settings that are missing, out of range or cannot be run, and
     ///   tensors that are missing or have another shape.
     package static func network(
         of checkpoint: Checkpoint, catalog: LayerCatalog, families: TransformerFamilies = .standard
-    ) throws(NetworkError) -> Network? {
+    ) throws(Problem) -> Network? {
         guard catalog.family.hasBlocks else { return nil }
         let (family, settings) = try families.family(of: checkpoint, catalog: catalog)
         return try family.network(
@@ -39,14 +40,14 @@ package struct TransformerFamilies: Sendable {
     /// The family that builds the network of a checkpoint, and the settings that it reads.
     private func family(
         of checkpoint: Checkpoint, catalog: LayerCatalog
-    ) throws(NetworkError) -> (RunnableFamily, Configuration) {
+    ) throws(Problem) -> (RunnableFamily, Configuration) {
         if let family = families.first(where: { $0.family == catalog.family }), family.modelTypes.isEmpty {
             return (family, Configuration([:]))
         }
         guard let configuration = checkpoint.configuration else { throw withoutConfiguration(catalog) }
         let settings = try Configuration(configuration)
         guard let modelType = try settings.text("model_type") else {
-            throw NetworkError("is missing", subject: "config.json: 'model_type'", expected: known)
+            throw Problem("is missing", subject: "config.json: 'model_type'", expected: known)
         }
         guard let family = families.first(where: { $0.modelTypes.contains(modelType) }) else {
             throw settings.problem("models of this kind cannot be run", "model_type", expected: known)
@@ -57,27 +58,27 @@ package struct TransformerFamilies: Sendable {
 
     private var known: String { modelTypes.dropLast().joined(separator: ", ") + " or " + (modelTypes.last ?? "") }
 
-    private func withoutConfiguration(_ catalog: LayerCatalog) -> NetworkError {
+    private func withoutConfiguration(_ catalog: LayerCatalog) -> Problem {
         let family = catalog.family
         guard families.contains(where: { $0.family == family }) else {
             let named = families.filter(\.modelTypes.isEmpty).map(\.family.name)
-            return NetworkError(
+            return Problem(
                 "models of this kind cannot be run", expected: "\(known) with a config.json, or \(named.joined(separator: ", "))",
                 found: "\(family.name), by the tensors' names")
         }
-        return NetworkError(
+        return Problem(
             "is missing", subject: "config.json", expected: "the model's settings beside its tensors, which are named as \(family.name)'s",
             hint: "the number of heads cannot be seen from the tensors")
     }
 
     /// Refuses what would be run as something else: quantised weights, models that answer with other things than tokens.
-    private static func checkWhatElseIsSaid(_ settings: Configuration) throws(NetworkError) {
+    private static func checkWhatElseIsSaid(_ settings: Configuration) throws(Problem) {
         if settings.hasValue("quantization_config") {
-            throw NetworkError("quantised weights cannot be run", subject: "config.json: 'quantization_config'", expected: "none")
+            throw Problem("quantised weights cannot be run", subject: "config.json: 'quantization_config'", expected: "none")
         }
         guard let architecture = try settings.texts("architectures")?.first else { return }
         guard ["LMHeadModel", "ForCausalLM", "Model"].contains(where: architecture.hasSuffix) else {
-            throw NetworkError(
+            throw Problem(
                 "only language models can be run", subject: "config.json: 'architectures'",
                 expected: "a name that ends in ForCausalLM or LMHeadModel", found: "'\(architecture)'")
         }

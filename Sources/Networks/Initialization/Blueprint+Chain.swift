@@ -1,11 +1,13 @@
+import Text
+
 extension Blueprint {
     /// A multilayer perceptron: `784-64-64-10` has the linear layers fc1, fc2 and fc3 with ReLU between them.
     ///
-    /// - Throws: ``NetworkError`` for a text that is no such list of sizes.
-    package static func perceptron(_ sizes: String) throws(NetworkError) -> Blueprint {
+    /// - Throws: ``Problem`` for a text that is no such list of sizes.
+    package static func perceptron(_ sizes: String) throws(Problem) -> Blueprint {
         let parts = sizes.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
         guard parts.count >= 2, parts.count <= 1000, parts.allSatisfy({ (1...Configuration.largestSize).contains($0) }) else {
-            throw NetworkError("is no list of sizes", subject: "mlp", expected: "such as mlp:784-64-64-10", found: "'\(sizes)'")
+            throw Problem("is no list of sizes", subject: "mlp", expected: "such as mlp:784-64-64-10", found: "'\(sizes)'")
         }
         var elements: [Architecture.Element] = []
         for (place, size) in parts.dropFirst().enumerated() {
@@ -20,16 +22,16 @@ extension Blueprint {
     /// The shape of a sample, then the chain as in an ``Architecture`` with the sizes of its modules: a convolution's channels and kernel, a
     /// linear layer's outputs. What a module reads follows from what lies before it.
     ///
-    /// - Throws: ``NetworkError`` for what is no such text, and where shapes do not go together.
-    package static func convolutional(_ text: String) throws(NetworkError) -> Blueprint {
+    /// - Throws: ``Problem`` for what is no such text, and where shapes do not go together.
+    package static func convolutional(_ text: String) throws(Problem) -> Blueprint {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         let shape = (parts.first ?? "").split(separator: "x", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
         guard parts.count == 2, (1...3).contains(shape.count), shape.allSatisfy({ (1...1 << 20).contains($0) }) else {
-            throw NetworkError(
+            throw Problem(
                 "has no shape of a sample", subject: "cnn", expected: "such as cnn:3x32x32:conv1(16,3),relu,flatten,fc1(10)",
                 found: "'\(text)'")
         }
-        do throws(NetworkError) {
+        do throws(Problem) {
             return try chain(input: shape, Architecture(String(parts[1])).elements)
         } catch {
             guard error.setting == .architecture else { throw error }
@@ -40,7 +42,7 @@ extension Blueprint {
         }
     }
 
-    private static func chain(input: [Int], _ elements: [Architecture.Element]) throws(NetworkError) -> Blueprint {
+    private static func chain(input: [Int], _ elements: [Architecture.Element]) throws(Problem) -> Blueprint {
         var builder = ChainBlueprintBuilder(shape: input)
         for element in elements { try builder.add(element) }
         return builder.finished
@@ -65,7 +67,7 @@ private struct ChainBlueprintBuilder {
     /// What a module is, by the letters that its name begins with.
     private static let modules = ["conv", "fc", "linear", "bn", "batchnorm", "ln", "layernorm"]
 
-    mutating func add(_ element: Architecture.Element) throws(NetworkError) {
+    mutating func add(_ element: Architecture.Element) throws(Problem) {
         let name = element.name.split(separator: ".").last.map { $0.lowercased() } ?? ""
         let letters = String(name.prefix { $0.isLetter })
         switch letters {
@@ -74,7 +76,7 @@ private struct ChainBlueprintBuilder {
         case "bn", "batchnorm", "ln", "layernorm": try addNorm(element, isBatch: letters.hasPrefix("b"))
         default:
             guard let operation = try ChainOperations.operation(element) else {
-                throw NetworkError(
+                throw Problem(
                     "is neither a module nor an operation", setting: .architecture, subject: "'\(element.name)'",
                     expected:
                         "a name that begins with \(Self.modules.joined(separator: ", ")), or \(ChainOperations.names.joined(separator: ", "))"
@@ -85,7 +87,7 @@ private struct ChainBlueprintBuilder {
         }
     }
 
-    private mutating func addConvolution(_ element: Architecture.Element) throws(NetworkError) {
+    private mutating func addConvolution(_ element: Architecture.Element) throws(Problem) {
         var settings = SettingsReader(element)
         let out = try settings.integer("out", default: nil, minimum: 1, isPositional: true)
         let kernel = try settings.pair("kernel", default: nil, minimum: 1, isPositional: true)
@@ -94,7 +96,7 @@ private struct ChainBlueprintBuilder {
         let hasBias = try bias(&settings)
         try settings.end()
         guard shape.count == 3, shape[0] % groups == 0, out % groups == 0 else {
-            throw NetworkError(
+            throw Problem(
                 "cannot read this shape", setting: .architecture, subject: "'\(element)'",
                 expected: "images with channels in \(groups) groups",
                 found: words(shape))
@@ -105,13 +107,13 @@ private struct ChainBlueprintBuilder {
         keep(element, ["stride", "padding", "dilation", "groups"])
     }
 
-    private mutating func addLinear(_ element: Architecture.Element) throws(NetworkError) {
+    private mutating func addLinear(_ element: Architecture.Element) throws(Problem) {
         var settings = SettingsReader(element)
         let out = try settings.integer("out", default: nil, minimum: 1, isPositional: true)
         let hasBias = try bias(&settings)
         try settings.end()
         guard shape.count == 1 else {
-            throw NetworkError(
+            throw Problem(
                 "cannot read this shape", setting: .architecture, subject: "'\(element)'", expected: "a flatten before it",
                 found: words(shape))
         }
@@ -120,7 +122,7 @@ private struct ChainBlueprintBuilder {
         keep(element, [])
     }
 
-    private mutating func addNorm(_ element: Architecture.Element, isBatch: Bool) throws(NetworkError) {
+    private mutating func addNorm(_ element: Architecture.Element, isBatch: Bool) throws(Problem) {
         var settings = SettingsReader(element)
         let operation =
             isBatch
@@ -139,11 +141,11 @@ private struct ChainBlueprintBuilder {
         elements.append(element)
     }
 
-    private func bias(_ settings: inout SettingsReader) throws(NetworkError) -> Bool {
+    private func bias(_ settings: inout SettingsReader) throws(Problem) -> Bool {
         try settings.choice("bias", of: ["true", "false"], default: "true") == "true"
     }
 
-    private mutating func addModule(_ name: String, weight: [Int], fanIn: Int, hasBias: Bool) throws(NetworkError) {
+    private mutating func addModule(_ name: String, weight: [Int], fanIn: Int, hasBias: Bool) throws(Problem) {
         try blueprint.add(name + ".weight", weight, .torchDefault(fanIn: fanIn))
         if hasBias { try blueprint.add(name + ".bias", [weight[0]], .torchDefault(fanIn: fanIn)) }
     }
@@ -153,11 +155,11 @@ private struct ChainBlueprintBuilder {
         elements.append(.init(element.name, element.settings.filter { $0.name.map(names.contains) ?? false }))
     }
 
-    private func output(of operation: any Operation, _ element: Architecture.Element, parameters: [[Int]]) throws(NetworkError) -> [Int] {
-        do throws(ShapeProblem) {
+    private func output(of operation: any Operation, _ element: Architecture.Element, parameters: [[Int]]) throws(Problem) -> [Int] {
+        do throws(Problem) {
             return Array(try operation.outputShape(inputs: [[1] + shape], parameters: parameters, batch: .values([1] + shape)).dropFirst())
         } catch {
-            throw NetworkError(
+            throw Problem(
                 error.what, setting: .architecture, subject: "'\(element)'", expected: error.expected, found: error.found)
         }
     }

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 extension Blueprint {
     /// A GPT-2 of the sizes that a `config.json` states.
@@ -6,12 +7,12 @@ extension Blueprint {
     /// As transformers does: matrices and tables are normal with deviation `initializer_range` (0.02), those that write into the residual stream
     /// with that over sqrt(2 n_layer); norms are 1 and 0, biases 0. The output matrix is the embedding's unless the settings deny it.
     ///
-    /// - Throws: ``NetworkError`` for settings that are missing or absurd, and for other families.
-    package static func languageModel(_ configuration: ByteRegion) throws(NetworkError) -> Blueprint {
+    /// - Throws: ``Problem`` for settings that are missing or absurd, and for other families.
+    package static func languageModel(_ configuration: ByteRegion) throws(Problem) -> Blueprint {
         let settings = try Configuration(configuration)
         let family = try settings.text("model_type")
         guard family == "gpt2" else {
-            throw NetworkError(
+            throw Problem(
                 "cannot be begun", subject: "config.json: 'model_type'", expected: "gpt2", found: family.map { "'\($0)'" } ?? "nothing")
         }
         let width = try settings.requiredSize("n_embd", "hidden_size")
@@ -28,11 +29,11 @@ extension Blueprint {
 
         var blueprint = Blueprint()
         blueprint.configuration = configuration
-        func norm(_ name: String) throws(NetworkError) {
+        func norm(_ name: String) throws(Problem) {
             try blueprint.add(name + ".weight", [width], .constant(1))
             try blueprint.add(name + ".bias", [width], .constant(0))
         }
-        func linear(_ name: String, _ input: Int, _ output: Int, _ weights: InitialDistribution) throws(NetworkError) {
+        func linear(_ name: String, _ input: Int, _ output: Int, _ weights: InitialDistribution) throws(Problem) {
             try blueprint.add(name + ".weight", [input, output], weights)
             try blueprint.add(name + ".bias", [output], .constant(0))
         }

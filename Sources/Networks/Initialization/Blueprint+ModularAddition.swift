@@ -15,22 +15,22 @@ extension Blueprint {
     ///
     /// All matrices are normal with deviation 1 / sqrt(width), W_U with 1 / sqrt(tokens); biases are 0, as in that repository.
     ///
-    /// - Throws: ``NetworkError`` where the heads do not divide the width, and for absurd sizes.
-    package static func modularAddition(modulus: Int, _ sizes: ModularAdditionSizes) throws(NetworkError) -> Blueprint {
+    /// - Throws: ``Problem`` where the heads do not divide the width, and for absurd sizes.
+    package static func modularAddition(modulus: Int, _ sizes: ModularAdditionSizes) throws(Problem) -> Blueprint {
         let all: [(name: String?, setting: Setting?, size: Int, least: Int)] = [
             ("the modulus", nil, modulus, 2), (nil, .width, sizes.width, 1), (nil, .headCount, sizes.heads, 1),
             (nil, .neuronCount, sizes.neurons, 1), (nil, .blockCount, sizes.blocks, 1),
         ]
         for (name, setting, size, least) in all where !(least...1 << 20).contains(size) {
-            throw NetworkError(
+            throw Problem(
                 "cannot be used", setting: setting, subject: name, expected: "a number from \(least) to \(1 << 20)", found: "\(size)")
         }
         guard sizes.blocks <= 1000 else {
-            throw NetworkError("cannot be used", setting: .blockCount, expected: "at most 1000", found: "\(sizes.blocks)")
+            throw Problem("cannot be used", setting: .blockCount, expected: "at most 1000", found: "\(sizes.blocks)")
         }
         let (width, heads, neurons, tokens, positions) = (sizes.width, sizes.heads, sizes.neurons, modulus + 1, 3)
         guard width % heads == 0 else {
-            throw NetworkError(
+            throw Problem(
                 "does not divide the model's width", setting: .headCount, expected: "a divisor of \(width)", found: "\(heads)")
         }
         let matrix = InitialDistribution.normal(deviation: 1 / Double(width).squareRoot())

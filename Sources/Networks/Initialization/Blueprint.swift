@@ -1,6 +1,7 @@
 import Archives
 import Checkpoints
 import Tensors
+import Text
 
 /// A model that is not there yet: the names, shapes and initial distributions of its tensors.
 package struct Blueprint: Sendable {
@@ -28,21 +29,21 @@ package struct Blueprint: Sendable {
     private static let largestTensor = 1 << 30
     private static let largestModel = 1 << 32
 
-    /// - Throws: ``NetworkError`` for a name that is used twice and for absurd sizes.
-    mutating func add(_ name: String, _ shape: [Int], _ distribution: InitialDistribution, dtype: DType = .f32) throws(NetworkError) {
+    /// - Throws: ``Problem`` for a name that is used twice and for absurd sizes.
+    mutating func add(_ name: String, _ shape: [Int], _ distribution: InitialDistribution, dtype: DType = .f32) throws(Problem) {
         let subject = "tensor '\(name)'"
-        guard names.insert(name).inserted else { throw NetworkError("is there twice", subject: subject) }
+        guard names.insert(name).inserted else { throw Problem("is there twice", subject: subject) }
         var size = 1
         for length in shape {
             let (product, overflow) = size.multipliedReportingOverflow(by: length)
             guard !overflow, product <= Self.largestTensor else {
-                throw NetworkError("is too large", subject: subject, expected: "at most \(Self.largestTensor) weights", found: words(shape))
+                throw Problem("is too large", subject: subject, expected: "at most \(Self.largestTensor) weights", found: words(shape))
             }
             size = product
         }
         count += size
         guard count <= Self.largestModel else {
-            throw NetworkError("the model is too large", expected: "at most \(Self.largestModel) weights", found: "more")
+            throw Problem("the model is too large", expected: "at most \(Self.largestModel) weights", found: "more")
         }
         parameters.append(Parameter(name: name, shape: shape, distribution: distribution, dtype: dtype))
     }

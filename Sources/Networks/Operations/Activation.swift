@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// y = f(x), element by element.
 package struct Activation: LayerOperation {
@@ -19,7 +20,7 @@ package struct Activation: LayerOperation {
         RestrictedOperation(operation: self, parameters: parameters, reading: .same)
     }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] { inputs[0] }
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] { inputs[0] }
 
     package func forward(_ pass: ForwardPass) { function.apply(to: pass.inputs[0], into: pass.output, team: pass.team) }
 

@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// Means that make images of one size of all: [B, C, H, W] becomes [B, C, h, w] (PyTorch's `AdaptiveAvgPool2d`).
 ///
@@ -19,17 +20,17 @@ package struct AdaptiveAveragePool: LayerOperation {
         RestrictedOperation(operation: self, parameters: parameters, reading: .same)
     }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
-        let (samples, channels, size) = try ShapeProblem.images(inputs[0])
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
+        let (samples, channels, size) = try Problem.images(inputs[0])
         let pooled = (output.0 ?? size.0, output.1 ?? size.1)
         for length in [size.0, size.1] where length < 1 || length > WindowAxis.limit {
-            throw ShapeProblem("images without places", expected: "at least 1x1", found: "\(size.0)x\(size.1)")
+            throw Problem("images without places", expected: "at least 1x1", found: "\(size.0)x\(size.1)")
         }
         for length in [pooled.0, pooled.1] where length < 1 || length > WindowAxis.limit {
-            throw ShapeProblem("a size that makes no windows", expected: "1 to \(WindowAxis.limit)", found: "\(length)")
+            throw Problem("a size that makes no windows", expected: "1 to \(WindowAxis.limit)", found: "\(length)")
         }
         let shape = [samples, channels, pooled.0, pooled.1]
-        try ShapeProblem.check(sizeOf: shape)
+        try Problem.check(sizeOf: shape)
         return shape
     }
 

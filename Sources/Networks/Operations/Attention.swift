@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// ``AttentionScores``, ``Softmax`` and ``AttentionValues`` in one, which needs no memory for the patterns.
 ///
@@ -31,7 +32,7 @@ package struct Attention: Operation {
             reading: .each([part.queries, part.keys, part.keys]))
     }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         try heads.check(queries: inputs[0], keys: [inputs[1], inputs[2]])
         try mask.check()
         return inputs[0]

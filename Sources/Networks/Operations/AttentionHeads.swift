@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// The heads of an attention: how many there are of queries and of keys, and how long their vectors are.
 ///
@@ -46,11 +47,11 @@ package struct AttentionHeads: Sendable, Hashable {
 
     /// The length of a row of queries.
     ///
-    /// - Throws: ``ShapeProblem`` where the numbers make no heads.
-    func width() throws(ShapeProblem) -> Int {
+    /// - Throws: ``Problem`` where the numbers make no heads.
+    func width() throws(Problem) -> Int {
         let (width, overflows) = heads.multipliedReportingOverflow(by: headDimension)
         guard heads > 0, keyHeads > 0, headDimension > 0, !overflows, heads % keyHeads == 0 else {
-            throw ShapeProblem(
+            throw Problem(
                 "the heads do not share the key heads evenly", expected: "a multiple of the \(keyHeads) key heads of \(headDimension)",
                 found: "\(heads)")
         }
@@ -58,15 +59,15 @@ package struct AttentionHeads: Sendable, Hashable {
     }
 
     /// Checks the shapes of queries, and of keys or values.
-    func check(queries: [Int], keys: [[Int]]) throws(ShapeProblem) {
+    func check(queries: [Int], keys: [[Int]]) throws(Problem) {
         let width = try width()
         guard queries.count == 3, queries[2] == width else {
-            throw ShapeProblem(
+            throw Problem(
                 "the queries are not the heads'", expected: "samples x length x \(width)", found: words(queries))
         }
         let wanted = [queries[0], queries[1], width / heads * keyHeads]
         if let other = keys.first(where: { $0 != wanted }) {
-            throw ShapeProblem("keys and values do not fit the queries", expected: words(wanted), found: words(other))
+            throw Problem("keys and values do not fit the queries", expected: words(wanted), found: words(other))
         }
     }
 
@@ -78,9 +79,9 @@ package struct AttentionHeads: Sendable, Hashable {
 
 extension AttentionMask {
     /// Checks that every position attends to itself at least.
-    func check() throws(ShapeProblem) {
+    func check() throws(Problem) {
         if case .window(let size) = self, size < 1 {
-            throw ShapeProblem("the window is empty", expected: "at least 1 position", found: "\(size)")
+            throw Problem("the window is empty", expected: "at least 1 position", found: "\(size)")
         }
     }
 }

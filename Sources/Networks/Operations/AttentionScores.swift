@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// scores = scale q k^T for each head, minus infinity where the mask forbids: [samples, heads, length, length].
 ///
@@ -28,7 +29,7 @@ package struct AttentionScores: Operation {
             parameters: parameters, reading: .each([part.queries, part.keys]))
     }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         try heads.check(queries: inputs[0], keys: [inputs[1]])
         try mask.check()
         return [inputs[0][0], heads.heads, inputs[0][1], inputs[0][1]]
@@ -76,10 +77,10 @@ package struct AttentionValues: Operation {
             parameters: parameters, reading: .each([chosen, part.keys]))
     }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         let (pattern, values) = (inputs[0], inputs[1])
         guard pattern.count == 4, pattern[1] == heads.heads, pattern[2] == pattern[3] else {
-            throw ShapeProblem(
+            throw Problem(
                 "the pattern is not the heads'", expected: "samples x \(heads.heads) x length x length", found: words(pattern))
         }
         let output = [pattern[0], pattern[2], try heads.width()]

@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// Each channel normalised: y = (x - mean) / root(variance + epsilon) * weight + bias for x [B, C] or [B, C, H, W].
 ///
@@ -25,18 +26,18 @@ package struct BatchNorm: LayerOperation {
         RestrictedOperation(operation: self, parameters: parameters.map { WeightSlices.entries(neurons, of: $0) }, reading: .same)
     }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         guard inputs[0].count == 2 || inputs[0].count == 4 else {
-            throw ShapeProblem(
+            throw Problem(
                 "the layer reads images or rows", expected: "samples x channels or samples x channels x rows x columns",
                 found: words(inputs[0]))
         }
         guard parameters.count == 2 || parameters.count == 4 else {
-            throw ShapeProblem(
+            throw Problem(
                 "batch norm without running statistics", expected: "2 or 4 parameters", found: "\(parameters.count)")
         }
         for parameter in parameters where parameter != [inputs[0][1]] {
-            throw ShapeProblem("the layer reads another number of channels", expected: words(parameter), found: "\(inputs[0][1])")
+            throw Problem("the layer reads another number of channels", expected: words(parameter), found: "\(inputs[0][1])")
         }
         return inputs[0]
     }

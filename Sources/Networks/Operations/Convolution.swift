@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// Filters that slide over images: x [B, C, H, W], W [out, C / groups, kh, kw], b [out], y [B, out, H', W'].
 ///
@@ -23,36 +24,36 @@ package struct Convolution: LayerOperation {
     package var overwritesGradients: Bool { true }
 
     /// The sizes of the convolution, every one of which can be computed with.
-    package func sizes(input: [Int], weight: [Int]) throws(ShapeProblem) -> ConvolutionShape {
-        let (samples, channels, size) = try ShapeProblem.images(input)
+    package func sizes(input: [Int], weight: [Int]) throws(Problem) -> ConvolutionShape {
+        let (samples, channels, size) = try Problem.images(input)
         guard weight.count == 4, weight[0] > 0, weight[1] > 0 else {
-            throw ShapeProblem(
+            throw Problem(
                 "the filters have another shape", expected: "filters x channels x rows x columns", found: words(weight))
         }
         guard groups > 0, weight[0] % groups == 0, channels % groups == 0 else {
-            throw ShapeProblem(
+            throw Problem(
                 "the groups do not divide the channels", expected: "a divisor of \(channels) and \(weight[0])", found: "\(groups) groups")
         }
         guard channels / groups == weight[1] else {
             let wanted = weight[1].multipliedReportingOverflow(by: groups)
-            throw ShapeProblem(
+            throw Problem(
                 "the layer reads another number of channels",
                 expected: wanted.overflow ? "\(groups) groups of \(weight[1])" : "\(wanted.partialValue)", found: "\(channels)")
         }
         let (rows, columns) = try ImageWindows(
             kernel: (weight[2], weight[3]), stride: stride, padding: padding, dilation: dilation
         ).axes(over: size)
-        try ShapeProblem.check(sizeOf: [samples, channels, rows.length + 2 * rows.padding, columns.length + 2 * columns.padding])
+        try Problem.check(sizeOf: [samples, channels, rows.length + 2 * rows.padding, columns.length + 2 * columns.padding])
         // The output's gradient is padded by the filter's extent on its way back.
-        try ShapeProblem.check(sizeOf: [
+        try Problem.check(sizeOf: [
             samples, weight[0], rows.length + WindowAxis.extent(kernel: rows.kernel, dilation: rows.dilation),
             columns.length + WindowAxis.extent(kernel: columns.kernel, dilation: columns.dilation),
         ])
-        try ShapeProblem.check(sizeOf: [samples, weight[0], rows.count, columns.count])
+        try Problem.check(sizeOf: [samples, weight[0], rows.count, columns.count])
         if rows.stride > 1 || columns.stride > 1 || rows.padding >= rows.kernel * rows.dilation
             || columns.padding >= columns.kernel * columns.dilation
         {
-            try ShapeProblem.check(sizeOf: [samples, channels, rows.kernel, columns.kernel, rows.count, columns.count + 16])
+            try Problem.check(sizeOf: [samples, channels, rows.kernel, columns.kernel, rows.count, columns.count + 16])
         }
         return ConvolutionShape(samples: samples, channels: channels, filters: weight[0], groups: groups, rows: rows, columns: columns)
     }
@@ -73,10 +74,10 @@ package struct Convolution: LayerOperation {
         return RestrictedOperation(operation: self, parameters: parameters.map { WeightSlices.entries(neurons, of: $0) }, reading: .all)
     }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         let shape = try sizes(input: inputs[0], weight: parameters[0])
         if parameters.count > 1, parameters[1] != [shape.filters] {
-            throw ShapeProblem("the bias has another shape", expected: "\(shape.filters)", found: words(parameters[1]))
+            throw Problem("the bias has another shape", expected: "\(shape.filters)", found: words(parameters[1]))
         }
         return [shape.samples, shape.filters, shape.rows.count, shape.columns.count]
     }

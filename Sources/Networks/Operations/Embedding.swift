@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// The entries of a table for the tokens of the batch: [samples, length, width]. No inputs.
 ///
@@ -26,7 +27,7 @@ package struct Embedding: Operation {
         return RestrictedOperation(operation: self, parameters: [table], reading: .all)
     }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         let (samples, length) = try tokens(of: batch)
         return [samples, length, TableRows.sizes(parameters[0], layout).width]
     }
@@ -65,11 +66,11 @@ package struct PositionEmbedding: Operation {
         return RestrictedOperation(operation: self, parameters: [table], reading: .all)
     }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         let (samples, length) = try tokens(of: batch)
         let (positions, width) = TableRows.sizes(parameters[0], layout)
         guard offset >= 0, length <= positions - min(offset, positions) else {
-            throw ShapeProblem(
+            throw Problem(
                 "a sequence is longer than the model's positions", expected: "at most \(max(0, positions - max(0, offset))) tokens",
                 found: "\(length)")
         }
@@ -90,9 +91,9 @@ package struct PositionEmbedding: Operation {
 }
 
 /// The numbers of samples and of tokens in one.
-private func tokens(of batch: BatchShape) throws(ShapeProblem) -> (samples: Int, length: Int) {
+private func tokens(of batch: BatchShape) throws(Problem) -> (samples: Int, length: Int) {
     guard case .tokens(let samples, let length) = batch else {
-        throw ShapeProblem("the model reads tokens", expected: "token ids or text", found: "samples of numbers")
+        throw Problem("the model reads tokens", expected: "token ids or text", found: "samples of numbers")
     }
     return (samples, length)
 }

@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// Each sample's numbers in one row: [B, ...] becomes [B, n].
 package struct Flatten: LayerOperation {
@@ -15,9 +16,9 @@ package struct Flatten: LayerOperation {
         RestrictedOperation(operation: self, parameters: parameters, reading: .same)
     }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         guard inputs[0].count >= 2 else {
-            throw ShapeProblem("there is nothing to flatten", expected: "samples of at least one dimension", found: words(inputs[0]))
+            throw Problem("there is nothing to flatten", expected: "samples of at least one dimension", found: words(inputs[0]))
         }
         return [inputs[0][0], inputs[0].dropFirst().reduce(1, *)]
     }

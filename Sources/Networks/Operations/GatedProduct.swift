@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// y = a b, element by element: the activated gate and the up projection of a gated MLP.
 package struct GatedProduct: Operation {
@@ -13,9 +14,9 @@ package struct GatedProduct: Operation {
         RestrictedOperation(operation: self, parameters: parameters, reading: .same)
     }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         guard inputs[0] == inputs[1] else {
-            throw ShapeProblem("factors of different shapes", expected: words(inputs[0]), found: words(inputs[1]))
+            throw Problem("factors of different shapes", expected: words(inputs[0]), found: words(inputs[1]))
         }
         return inputs[0]
     }

@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// A norm of each head's vectors alone: of rows [samples, length, heads * headDimension], headDimension elements at a time.
 ///
@@ -28,13 +29,13 @@ package struct HeadNorm: Operation {
         return RestrictedOperation(operation: self, parameters: parameters, reading: .same)
     }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         let input = inputs[0]
         guard headDimension > 0, let width = input.last, width % headDimension == 0 else {
-            throw ShapeProblem("the rows are no heads side by side", expected: "heads of \(headDimension)", found: words(input))
+            throw Problem("the rows are no heads side by side", expected: "heads of \(headDimension)", found: words(input))
         }
         if let other = parameters.first(where: { $0 != [headDimension] }) {
-            throw ShapeProblem("the norm reads another width", expected: "\(words(other)) numbers", found: "\(headDimension)")
+            throw Problem("the norm reads another width", expected: "\(words(other)) numbers", found: "\(headDimension)")
         }
         return input
     }

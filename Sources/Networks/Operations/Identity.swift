@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// What passes its input on: layers without effect, and dropout, which is switched off.
 package struct Identity: LayerOperation {
@@ -13,7 +14,7 @@ package struct Identity: LayerOperation {
         RestrictedOperation(operation: self, parameters: parameters, reading: .same)
     }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] { inputs[0] }
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] { inputs[0] }
 
     package func forward(_ pass: ForwardPass) { pass.output.copy(from: pass.inputs[0]) }
 

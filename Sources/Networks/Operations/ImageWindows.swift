@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// The settings of windows that slide over images, first down, then across. Nothing is assumed of their values.
 struct ImageWindows: Sendable {
@@ -10,14 +11,14 @@ struct ImageWindows: Sendable {
 
     /// The windows over images of the given size.
     ///
-    /// - Throws: ``ShapeProblem`` for settings that make no windows and for images that are too small.
-    func axes(over size: (Int, Int)) throws(ShapeProblem) -> (rows: WindowAxis, columns: WindowAxis) {
+    /// - Throws: ``Problem`` for settings that make no windows and for images that are too small.
+    func axes(over size: (Int, Int)) throws(Problem) -> (rows: WindowAxis, columns: WindowAxis) {
         try check("kernel", kernel, from: 1)
         try check("stride", stride, from: 1)
         try check("padding", padding, from: 0)
         try check("dilation", dilation, from: 1)
         guard size.0 > 0, size.1 > 0, size.0 <= WindowAxis.limit, size.1 <= WindowAxis.limit else {
-            throw ShapeProblem("images without places", expected: "at least 1x1", found: "\(size.0)x\(size.1)")
+            throw Problem("images without places", expected: "at least 1x1", found: "\(size.0)x\(size.1)")
         }
         let extent = (
             WindowAxis.extent(kernel: kernel.0, dilation: dilation.0), WindowAxis.extent(kernel: kernel.1, dilation: dilation.1)
@@ -26,7 +27,7 @@ struct ImageWindows: Sendable {
         // Rounded up, one window may reach beyond the padding by less than a stride, as in PyTorch.
         let most = rounding == .up ? (room.0 + stride.0 - 1, room.1 + stride.1 - 1) : room
         guard extent.0 <= most.0, extent.1 <= most.1 else {
-            throw ShapeProblem(
+            throw Problem(
                 "the kernel is larger than the padded image", expected: "at most \(most.0)x\(most.1)", found: "\(extent.0)x\(extent.1)")
         }
         return (
@@ -37,12 +38,12 @@ struct ImageWindows: Sendable {
     }
 
     /// As ``axes(over:)``, for pools: their padding is at most half of the window.
-    func poolAxes(over size: (Int, Int)) throws(ShapeProblem) -> (rows: WindowAxis, columns: WindowAxis) {
+    func poolAxes(over size: (Int, Int)) throws(Problem) -> (rows: WindowAxis, columns: WindowAxis) {
         let axes = try axes(over: size)
         for axis in [axes.rows, axes.columns] {
             let most = WindowAxis.extent(kernel: axis.kernel, dilation: axis.dilation) / 2
             guard axis.padding <= most else {
-                throw ShapeProblem("a pool's padding is at most half of its window", expected: "at most \(most)", found: "\(axis.padding)")
+                throw Problem("a pool's padding is at most half of its window", expected: "at most \(most)", found: "\(axis.padding)")
             }
         }
         return axes
@@ -56,37 +57,37 @@ struct ImageWindows: Sendable {
         return axes
     }
 
-    private func check(_ name: String, _ values: (Int, Int), from least: Int) throws(ShapeProblem) {
+    private func check(_ name: String, _ values: (Int, Int), from least: Int) throws(Problem) {
         for value in [values.0, values.1] where value < least || value > WindowAxis.limit {
-            throw ShapeProblem("a \(name) that makes no windows", expected: "\(least) to \(WindowAxis.limit)", found: "\(value)")
+            throw Problem("a \(name) that makes no windows", expected: "\(least) to \(WindowAxis.limit)", found: "\(value)")
         }
     }
 }
 
-extension ShapeProblem {
+extension Problem {
     /// The numbers that one sample of images may have, 1 GB: settings that make more are mistakes.
     private static let largestSample = 1 << 28
 
     /// Checks that a shape's elements can be counted, and that one sample is no larger than any image is.
-    static func check(sizeOf shape: [Int]) throws(ShapeProblem) {
+    static func check(sizeOf shape: [Int]) throws(Problem) {
         var sample = 1
         for length in shape.dropFirst() {
             let (product, overflow) = sample.multipliedReportingOverflow(by: length)
             guard !overflow, product <= largestSample else {
-                throw ShapeProblem(
+                throw Problem(
                     "images too large to be computed", expected: "at most \(largestSample) numbers a sample", found: words(shape))
             }
             sample = product
         }
         guard !sample.multipliedReportingOverflow(by: shape.first ?? 1).overflow else {
-            throw ShapeProblem("a batch too large to be computed", expected: "fewer samples", found: words(shape))
+            throw Problem("a batch too large to be computed", expected: "fewer samples", found: words(shape))
         }
     }
 
     /// The four lengths of images.
-    static func images(_ shape: [Int]) throws(ShapeProblem) -> (samples: Int, channels: Int, size: (Int, Int)) {
+    static func images(_ shape: [Int]) throws(Problem) -> (samples: Int, channels: Int, size: (Int, Int)) {
         guard shape.count == 4 else {
-            throw ShapeProblem("the layer reads images", expected: "samples x channels x rows x columns", found: words(shape))
+            throw Problem("the layer reads images", expected: "samples x channels x rows x columns", found: words(shape))
         }
         return (shape[0], shape[1], (shape[2], shape[3]))
     }

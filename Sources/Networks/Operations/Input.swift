@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// The numbers that the network is given. The executor copies them; there is nothing to compute.
 package struct InputOperation: Operation {
@@ -9,9 +10,9 @@ package struct InputOperation: Operation {
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         guard case .values(let shape) = batch else {
-            throw ShapeProblem("the model reads numbers", expected: "samples of numbers", found: "token ids")
+            throw Problem("the model reads numbers", expected: "samples of numbers", found: "token ids")
         }
         return shape
     }

@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// y = (x - mean) / sqrt(variance + epsilon) * weight + bias over the last dimension; the variance is over the count.
 ///
@@ -16,7 +17,7 @@ package struct LayerNorm: LayerOperation {
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         try checkWidth(of: inputs[0], parameters)
         return inputs[0]
     }
@@ -66,7 +67,7 @@ package struct RMSNorm: Operation {
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         try checkWidth(of: inputs[0], parameters)
         return inputs[0]
     }
@@ -91,8 +92,8 @@ package struct RMSNorm: Operation {
 }
 
 /// Checks that the parameters of a normalisation are as wide as the rows.
-private func checkWidth(of input: [Int], _ parameters: [[Int]]) throws(ShapeProblem) {
+private func checkWidth(of input: [Int], _ parameters: [[Int]]) throws(Problem) {
     let width = input.last ?? 1
     guard let other = parameters.first(where: { $0 != [width] }) else { return }
-    throw ShapeProblem("the norm reads another width", expected: "\(words(other)) numbers", found: "\(width)")
+    throw Problem("the norm reads another width", expected: "\(words(other)) numbers", found: "\(width)")
 }

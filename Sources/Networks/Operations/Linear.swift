@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// y = x W^T + b over the last dimension: x [..., in], W [out, in], b [out], y [..., out].
 ///
@@ -39,10 +40,10 @@ package struct Linear: LayerOperation {
         return RestrictedOperation(operation: Linear(), parameters: [weight] + bias, reading: .all)
     }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         let (input, output) = sizes(parameters[0])
         guard inputs[0].count >= 2, inputs[0].last == input else {
-            throw ShapeProblem(
+            throw Problem(
                 "the layer reads another width", expected: "\(input) numbers",
                 found: inputs[0].dropFirst().map(String.init).joined(separator: "x"))
         }

@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// The largest number of each window: [B, C, H, W] becomes [B, C, H', W'] (PyTorch's `MaxPool2d`).
 ///
@@ -27,12 +28,12 @@ package struct MaxPool: LayerOperation {
         RestrictedOperation(operation: self, parameters: parameters, reading: .same)
     }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
-        let (samples, channels, size) = try ShapeProblem.images(inputs[0])
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
+        let (samples, channels, size) = try Problem.images(inputs[0])
         let (rows, columns) = try windows.poolAxes(over: size)
         let shape = [samples, channels, rows.count, columns.count]
-        try ShapeProblem.check(sizeOf: inputs[0])
-        try ShapeProblem.check(sizeOf: shape)
+        try Problem.check(sizeOf: inputs[0])
+        try Problem.check(sizeOf: shape)
         return shape
     }
 

@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// Rotary positions on queries or keys [samples, length, heads * headDimension].
 ///
@@ -35,15 +36,15 @@ package struct Rotary: Operation {
         return RestrictedOperation(operation: self, parameters: parameters, reading: .same)
     }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         let input = inputs[0]
         guard rotated >= 0, rotated % 2 == 0, rotated <= headDimension, rotated / 2 == frequencies.count else {
-            throw ShapeProblem(
+            throw Problem(
                 "the turned elements do not fit a head", expected: "an even number up to \(headDimension), half as many frequencies",
                 found: "\(rotated) and \(frequencies.count)")
         }
         guard headDimension > 0, input.count == 3, input[2] % headDimension == 0 else {
-            throw ShapeProblem("the rows are no heads side by side", expected: "heads of \(headDimension)", found: words(input))
+            throw Problem("the rows are no heads side by side", expected: "heads of \(headDimension)", found: words(input))
         }
         return input
     }

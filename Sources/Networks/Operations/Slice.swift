@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// Blocks of the last dimension, side by side: the queries, keys or values of a fused product.
 ///
@@ -31,10 +32,10 @@ package struct Slice: Operation {
         return RestrictedOperation(operation: Slice(start: first, length: places.count), parameters: parameters, reading: .all)
     }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         let width = inputs[0].last ?? 1
         let end = start + (blocks - 1) * stride + length
-        guard end <= width else { throw ShapeProblem("the blocks lie outside", expected: "a width of at least \(end)", found: "\(width)") }
+        guard end <= width else { throw Problem("the blocks lie outside", expected: "a width of at least \(end)", found: "\(width)") }
         return inputs[0].dropLast() + [blocks * length]
     }
 

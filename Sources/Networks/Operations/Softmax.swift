@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// y = e^x / sum e^x over the last dimension; minus infinity becomes exactly 0.
 package struct Softmax: LayerOperation {
@@ -11,7 +12,7 @@ package struct Softmax: LayerOperation {
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] { inputs[0] }
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] { inputs[0] }
 
     package func forward(_ pass: ForwardPass) { RowSoftmax.apply(to: pass.inputs[0], into: pass.output, team: pass.team) }
 

@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// The sum of any number of inputs of one shape, added from the first to the last: the residual stream before a reader.
 package struct Sum: Operation {
@@ -13,10 +14,10 @@ package struct Sum: Operation {
         RestrictedOperation(operation: self, parameters: parameters, reading: .same)
     }
 
-    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(ShapeProblem) -> [Int] {
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         let first = inputs[0]
         if let other = inputs.first(where: { $0 != first }) {
-            throw ShapeProblem("summands of different shapes", expected: words(first), found: words(other))
+            throw Problem("summands of different shapes", expected: words(first), found: words(other))
         }
         return first
     }

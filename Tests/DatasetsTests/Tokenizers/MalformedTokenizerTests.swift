@@ -2,6 +2,7 @@ import Archives
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 @testable import Datasets
 
@@ -10,7 +11,7 @@ import Testing
         do {
             _ = try Tokenizer(ByteRegion(copying: json), path: "t.json")
             return nil
-        } catch let error as TokenizerError {
+        } catch let error as Problem {
             return error.description
         } catch {
             return "another error: \(error)"
@@ -152,7 +153,7 @@ import Testing
     @Test func texts_that_would_take_forever_are_refused() throws {
         func problem(_ members: String, _ text: String) throws -> String {
             let tokenizer = try TokenizerTests.tokenizer(Array(Self.part(members).utf8))
-            return try #require(#expect(throws: TokenizerError.self) { try tokenizer.encode(text, addingSpecialTokens: .never) })
+            return try #require(#expect(throws: Problem.self) { try tokenizer.encode(text, addingSpecialTokens: .never) })
                 .description
         }
         let words = String(repeating: String(repeating: "a", count: 24) + " ", count: 20_000)

@@ -2,6 +2,7 @@ import Archives
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 @testable import Datasets
 
@@ -61,7 +62,7 @@ import Testing
             let tokenizer = try Self.tokenizer(try JSONSerialization.data(withJSONObject: file))
             for row in setting.cases {
                 guard let ids = row.ids else {
-                    #expect(throws: TokenizerError.self) { try tokenizer.encode(row.text, addingSpecialTokens: .never) }
+                    #expect(throws: Problem.self) { try tokenizer.encode(row.text, addingSpecialTokens: .never) }
                     continue
                 }
                 let place: Comment = "\(setting.name): \(row.text.debugDescription)"

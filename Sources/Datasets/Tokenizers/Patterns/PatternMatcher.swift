@@ -49,7 +49,7 @@ struct PatternMatcher {
     /// An empty match directly behind another match does not count.
     ///
     /// - Parameter number: the pattern's place among those that the matcher was made for.
-    /// - Throws: ``TokenizerProblem`` where the pattern needs absurdly many steps.
+    /// - Throws: ``Problem`` where the pattern needs absurdly many steps.
     mutating func next(
         _ program: PatternProgram, number: Int, in text: UnsafeBufferPointer<UInt8>, _ search: inout Search
     ) throws -> Range<Int>? {
@@ -80,7 +80,7 @@ struct PatternMatcher {
         var (instruction, position) = (start, place)
         while true {
             remainingSteps -= 1
-            guard remainingSteps >= 0 else { throw TokenizerProblem("a pattern takes too many steps on this text") }
+            guard remainingSteps >= 0 else { throw Problem("a pattern takes too many steps on this text") }
             var isMatching = true
             switch program.instructions[instruction] {
             case .byte(let byte):

@@ -46,7 +46,7 @@ struct PatternProgram: Sendable {
 
     /// Compiles `pattern`.
     ///
-    /// - Throws: ``TokenizerProblem`` that shows what is not read, or where the program is too large.
+    /// - Throws: ``Problem`` that shows what is not read, or where the program is too large.
     init(_ pattern: String) throws {
         try self.init(PatternParser.parse(pattern))
     }
@@ -73,7 +73,7 @@ struct PatternProgram: Sendable {
 
     private mutating func append(_ instruction: Instruction) throws {
         guard instructions.count < Self.maximumInstructionCount else {
-            throw TokenizerProblem("a pattern is too large", expected: "at most \(Self.maximumInstructionCount) steps")
+            throw Problem("a pattern is too large", expected: "at most \(Self.maximumInstructionCount) steps")
         }
         instructions.append(instruction)
     }
@@ -84,7 +84,7 @@ struct PatternProgram: Sendable {
             return ClassReference(low: ascii.low, high: ascii.high, index: index)
         }
         guard classes.count < Self.maximumClassCount else {
-            throw TokenizerProblem("a pattern has too many classes", expected: "at most \(Self.maximumClassCount)")
+            throw Problem("a pattern has too many classes", expected: "at most \(Self.maximumClassCount)")
         }
         classes.append(scalarClass)
         let ascii = scalarClass.ascii

@@ -54,11 +54,11 @@ struct PatternParser {
     private static let maximumDepth = 50
     private static let maximumCount = 1_000
 
-    /// - Throws: ``TokenizerProblem`` that shows the construct that is not read.
+    /// - Throws: ``Problem`` that shows the construct that is not read.
     static func parse(_ pattern: String) throws -> PatternNode {
         var parser = PatternParser(scalars: Array(pattern.unicodeScalars))
         guard parser.scalars.count <= maximumLength else {
-            throw TokenizerProblem(
+            throw Problem(
                 "a pattern is too long", expected: "at most \(maximumLength) characters", found: "\(parser.scalars.count)")
         }
         let node = try parser.alternatives(ignoresCase: false)
@@ -76,12 +76,12 @@ struct PatternParser {
         return true
     }
 
-    private func unread(from start: Int, length: Int) -> TokenizerProblem {
+    private func unread(from start: Int, length: Int) -> Problem {
         var shown = String.UnicodeScalarView()
         shown.append(contentsOf: scalars[start..<min(start + length, scalars.count)])
         var pattern = String.UnicodeScalarView()
         pattern.append(contentsOf: scalars)
-        return TokenizerProblem(
+        return Problem(
             "the pattern \(String(pattern).quotedInMessage) holds \(String(shown).quotedInMessage) at character \(start + 1), which is not read"
         )
     }
@@ -90,7 +90,7 @@ struct PatternParser {
         depth += 1
         defer { depth -= 1 }
         guard depth <= Self.maximumDepth else {
-            throw TokenizerProblem("a pattern's groups are nested too deeply", expected: "at most \(Self.maximumDepth) levels")
+            throw Problem("a pattern's groups are nested too deeply", expected: "at most \(Self.maximumDepth) levels")
         }
         let ignoresCase = take("(?i)") || ignoresCase
         var parts = [try sequence(ignoresCase: ignoresCase)]
@@ -212,7 +212,7 @@ struct PatternParser {
         if case .lookahead = part { throw unread(from: start, length: position - start) }
         if case .anchor = part { throw unread(from: start, length: position - start) }
         if part.canBeEmpty, maximum != 1 {
-            throw TokenizerProblem("a pattern repeats what can match nothing, which is not read")
+            throw Problem("a pattern repeats what can match nothing, which is not read")
         }
         return .repeated(part, minimum: minimum, maximum: maximum, greed)
     }

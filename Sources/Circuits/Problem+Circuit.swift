@@ -1,8 +1,5 @@
 import Text
 
-/// Why a circuit cannot be looked for; the caller knows the checkpoint's path.
-package typealias CircuitError = Problem
-
 extension Problem {
     /// - Parameter subject: a layer, an option or a data set; nil where it is the whole model.
     init(_ subject: String?, _ what: String, expected: String? = nil, found: String? = nil, hint: Hint? = nil) {
@@ -10,8 +7,8 @@ extension Problem {
     }
 
     /// A number that is none.
-    static func notFinite(_ what: String, _ value: Double, where culprits: String) -> CircuitError {
-        CircuitError(
+    static func notFinite(_ what: String, _ value: Double, where culprits: String) -> Problem {
+        Problem(
             "\(what) is no number: \(culprits) are not finite", expected: "a finite number", found: value.isNaN ? "nan" : "\(value)")
     }
 }

@@ -1,8 +1,5 @@
 import Text
 
-/// Why data could not be read.
-package typealias DatasetError = Problem
-
 extension Problem {
     /// A problem of one of an `.npz` file's arrays.
     init(

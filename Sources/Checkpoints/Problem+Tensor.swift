@@ -1,9 +1,6 @@
 import Archives
 import Text
 
-/// Why a checkpoint could not be read.
-package typealias CheckpointError = Problem
-
 extension Problem {
     /// A problem of one of a checkpoint's tensors.
     init(
@@ -16,7 +13,7 @@ extension Problem {
 
 extension ByteRegion {
     /// The bytes of the file at `path`, mapped, with an error that names it.
-    static func mapping(checkpoint path: String) throws(CheckpointError) -> ByteRegion {
+    static func mapping(checkpoint path: String) throws(Problem) -> ByteRegion {
         do {
             return try mapping(path: path)
         } catch {
