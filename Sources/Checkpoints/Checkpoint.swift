@@ -11,8 +11,11 @@ package struct Checkpoint: Sendable {
     package let member: String?
     /// Where the model is nested in its file, `a.b`; nil at the top level.
     package let key: String?
-    /// In the model's order where ``keepsOrder``, else in natural order of their names. Names are unique.
+    /// The model's tensors as they are meant, of which some are computed from several stored ones. In the model's order where
+    /// ``keepsOrder``, else in natural order of their names. Names are unique.
     package let tensors: [TensorRecord]
+    /// The tensors as they lie in the file, in the order of ``tensors``.
+    package let stored: [TensorRecord]
     /// Whether the order of the tensors is the order in which the model defines them.
     package let keepsOrder: Bool
     /// The bytes of the model's `config.json`.
@@ -69,16 +72,18 @@ package struct Checkpoint: Sendable {
         self.container = container
         self.member = member
         self.key = model.key.isEmpty ? nil : model.key
-        tensors = model.tensors
-        keepsOrder = weights.keepsOrder
         // A file beside the weights is what somebody put there: it goes before what the weight file carries.
         let companions = weights.companions.merging(companions) { _, beside in beside }
+        stored = model.tensors
+        let tensors = EncodedTensors(model.tensors, configuration: companions[Companions.configuration]).tensors
+        self.tensors = tensors
+        keepsOrder = weights.keepsOrder
         configuration = companions[Companions.configuration]
         self.companions = companions.filter { $0.key != Companions.configuration }
         foreignGlobals = weights.foreignGlobals
         self.sources = sources
         var places: [String: Int] = [:]
-        for (place, tensor) in model.tensors.enumerated() where places.updateValue(place, forKey: tensor.name) != nil {
+        for (place, tensor) in tensors.enumerated() where places.updateValue(place, forKey: tensor.name) != nil {
             throw Problem(path: weightPath, tensor: tensor.name, problem: "is there twice")
         }
         self.places = places

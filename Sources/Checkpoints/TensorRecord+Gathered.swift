@@ -1,13 +1,66 @@
 import Archives
+import Tensors
 
 extension TensorRecord {
-    /// The stored bytes of a part of the tensor in row-major order, each element as it is.
+    /// The stored bytes of a part of the tensor in row-major order, each element as it is; computed elements as ``dtype`` has them.
     ///
     /// - Parameter selection: for each dimension the places to take, in their order; nil for all. Fewer entries than dimensions leave
     ///   the last ones whole. Places lie inside the tensor; a block type's last dimension cannot be selected from.
     package func gathered(_ selection: [[Int]?] = []) -> ByteRegion {
+        if derived != nil { return computedBytes(selection) }
         let stored = storedBytes(selection)
         return isNegated ? Self.changingSigns(of: stored, dtype) : stored
+    }
+
+    private func computedBytes(_ selection: [[Int]?]) -> ByteRegion {
+        let whole = computedBytes()
+        guard selection.contains(where: { $0 != nil }) else { return whole }
+        return TensorRecord(name: name, dtype: dtype, shape: shape, strides: nil, bytes: whole, derived: nil).storedBytes(selection)
+    }
+
+    /// All elements as ``dtype`` has them, computed a piece at a time.
+    private func computedBytes() -> ByteRegion {
+        let width = dtype.bytesPerBlock
+        let bytes = [UInt8](unsafeUninitializedCapacity: elementCount * width) { target, filled in
+            filled = elementCount * width
+            guard let base = target.baseAddress else { return }
+            if dtype == .f64 {
+                withUnsafeTemporaryAllocation(of: Double.self, capacity: 1 << 12) { spare in
+                    inPieces(of: spare) { piece, start in
+                        UnsafeMutableRawPointer(base + start * width).copyMemory(from: piece.baseAddress!, byteCount: piece.count * width)
+                    }
+                }
+                return
+            }
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: 1 << 12) { spare in
+                inPieces(of: spare) { piece, start in
+                    let place = UnsafeMutableRawPointer(base + start * width)
+                    switch dtype {
+                    case .f16: Rounding.f16(piece.baseAddress!, place, piece.count)
+                    case .bf16: Rounding.bf16(piece.baseAddress!, place, piece.count)
+                    default: Rounding.f32(piece.baseAddress!, place, piece.count)
+                    }
+                }
+            }
+        }
+        discardPages()
+        return ByteRegion(copying: bytes)
+    }
+
+    private func inPieces(of spare: UnsafeMutableBufferPointer<Double>, _ body: (UnsafeMutableBufferPointer<Double>, Int) -> Void) {
+        for start in stride(from: 0, to: elementCount, by: spare.count) {
+            let piece = UnsafeMutableBufferPointer(rebasing: spare[..<min(spare.count, elementCount - start)])
+            fill(piece, elements: start..<start + piece.count)
+            body(piece, start)
+        }
+    }
+
+    private func inPieces(of spare: UnsafeMutableBufferPointer<Float>, _ body: (UnsafeMutableBufferPointer<Float>, Int) -> Void) {
+        for start in stride(from: 0, to: elementCount, by: spare.count) {
+            let piece = UnsafeMutableBufferPointer(rebasing: spare[..<min(spare.count, elementCount - start)])
+            fill(piece, elements: start..<start + piece.count)
+            body(piece, start)
+        }
     }
 
     /// The elements with the other sign: their upper bits flipped. Layouts without a negative zero keep zero, whose other pattern is NaN there.

@@ -6,10 +6,12 @@ extension TensorRecord {
     /// nobody may then write, else a copy.
     package func sharedFloats(shape: [Int]) -> Tensor {
         precondition(shape.reduce(1, *) == elementCount, "\(shape) for \(self.shape)")
-        if dtype == .f32, strides == nil, !isNegated, elementCount > 0, let shared = sharedBytes(shape: shape) { return shared }
+        if dtype == .f32, derived == nil, strides == nil, !isNegated, elementCount > 0, let shared = sharedBytes(shape: shape) {
+            return shared
+        }
         let tensor = Tensor(uninitialized: shape)
         tensor.withMutableElements { fill($0, elements: 0..<elementCount) }
-        bytes.discardPages()
+        discardPages()
         return tensor
     }
 

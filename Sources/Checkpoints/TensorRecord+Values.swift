@@ -37,6 +37,10 @@ extension TensorRecord {
         defer {
             if isNegated { for i in target.indices { output[i].negate() } }
         }
+        if let derived {
+            Scalar.fill(target, derived, elements)
+            return
+        }
         bytes.withUnsafeBytes { source in
             guard let base = source.baseAddress else { return }
             guard let strides else {
@@ -183,12 +187,19 @@ private struct StridedReader {
 private protocol ConversionTarget: BitwiseCopyable, SignedNumeric {
     /// Converts `count` elements that lie side by side; whole blocks for the block formats.
     static func convert(_ dtype: DType, _ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Self>, _ count: Int)
+
+    /// Computes a run of elements.
+    static func fill(_ target: UnsafeMutableBufferPointer<Self>, _ values: any DerivedValues, _ elements: Range<Int>)
 }
 
 /// The elements converted at a time where a second type lies between the stored one and the target; a multiple of every block.
 private let pieceLength = 1024
 
 extension Float: ConversionTarget {
+    fileprivate static func fill(_ target: UnsafeMutableBufferPointer<Float>, _ values: any DerivedValues, _ elements: Range<Int>) {
+        values.fill(target, elements: elements)
+    }
+
     fileprivate static func convert(
         _ dtype: DType, _ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int
     ) {
@@ -217,6 +228,10 @@ extension Float: ConversionTarget {
 }
 
 extension Double: ConversionTarget {
+    fileprivate static func fill(_ target: UnsafeMutableBufferPointer<Double>, _ values: any DerivedValues, _ elements: Range<Int>) {
+        values.fill(target, elements: elements)
+    }
+
     fileprivate static func convert(
         _ dtype: DType, _ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Double>, _ count: Int
     ) {

@@ -1,7 +1,8 @@
 import Archives
 import Text
 
-/// One tensor of a checkpoint: its name, type and shape, and where its bytes are. Nothing is read before it is asked for.
+/// One tensor of a checkpoint: its name, type and shape, and where its bytes are or what they are computed from. Nothing is read before it
+/// is asked for.
 package struct TensorRecord: Sendable {
     /// The name in the checkpoint.
     package let name: String
@@ -11,8 +12,10 @@ package struct TensorRecord: Sendable {
     /// The distance between neighbours along each dimension, in elements; nil where the elements lie in row-major order.
     package let strides: [Int]?
     /// The bytes from the tensor's first element on. Contiguous tensors have exactly their bytes here; a strided
-    /// one has the bytes from its first to its last element.
+    /// one has the bytes from its first to its last element, a computed one has none.
     package let bytes: ByteRegion
+    /// What computes the elements; nil where they are stored as they are.
+    package let derived: (any DerivedValues)?
     /// Whether the elements are the stored ones with the other sign, as PyTorch keeps views of conjugated imaginary parts.
     package private(set) var isNegated = false
 
@@ -29,6 +32,16 @@ package struct TensorRecord: Sendable {
         self.shape = shape
         self.strides = nil
         self.bytes = bytes
+        derived = nil
+    }
+
+    init(name: String, dtype: DType, shape: [Int], strides: [Int]?, bytes: ByteRegion, derived: (any DerivedValues)?) {
+        self.name = name
+        self.dtype = dtype
+        self.shape = shape
+        self.strides = strides
+        self.bytes = bytes
+        self.derived = derived
     }
 
     /// A view with any strides into a storage, as PyTorch saves them.
@@ -72,6 +85,7 @@ package struct TensorRecord: Sendable {
         self.shape = shape
         self.strides = Self.isRowMajor(shape: shape, strides: strides) ? nil : strides
         self.bytes = bytes
+        derived = nil
     }
 
     /// The same tensor with every sign changed. The bytes stay as they are; whoever reads the elements changes the signs.

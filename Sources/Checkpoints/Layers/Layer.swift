@@ -56,7 +56,7 @@ package struct Layer: Sendable {
         precondition(rows.lowerBound >= 0 && rows.upperBound <= outNeurons, "rows \(rows) of \(outNeurons)")
         try checkSize(rows: rows.count)
         let reader = LayerReader(layout: layout, rows: rows)
-        defer { tensor.bytes.discardPages() }
+        defer { tensor.discardPages() }
         if isSinglePrecision {
             return .single(
                 Matrix(rows: rows.count, columns: inNeurons) { target in
@@ -80,11 +80,10 @@ package struct Layer: Sendable {
                 "does not fit into memory", subject: "tensor '\(name)'", expected: "at most \(limit) bytes",
                 found: "\(rows) x \(inNeurons) weights")
         }
-        let stored = tensor.bytes.count / tensor.dtype.bytesPerBlock * tensor.dtype.elementsPerBlock
-        guard count <= 1 << 24 || tensor.elementCount / 64 <= stored else {
+        guard count <= 1 << 24 || !tensor.repeatsStorage else {
             throw Problem(
                 "a view that repeats its storage without bound", subject: "tensor '\(name)'",
-                expected: "at most 64 times \(stored) elements", found: "\(tensor.elementCount)")
+                expected: "at most 64 times \(tensor.storedElementCount) elements", found: "\(tensor.elementCount)")
         }
     }
 }

@@ -8,11 +8,10 @@ package struct NonFiniteCount: Sendable, Equatable {
     /// Counts the elements of a tensor; of a view that repeats its storage, those of the storage.
     package init(_ tensor: TensorRecord) {
         guard tensor.dtype.isFloatingPoint else { return }
-        let width = tensor.dtype.bytesPerBlock
-        let stored = tensor.bytes.count / width * tensor.dtype.elementsPerBlock
+        let stored = tensor.storedElementCount
         switch tensor.dtype {
         case .f64, .f32, .f16, .bf16:
-            guard tensor.strides == nil || tensor.elementCount > stored else { break }
+            guard tensor.derived == nil, tensor.strides == nil || tensor.elementCount > stored else { break }
             countBits(tensor)
             return
         default: break

@@ -1,12 +1,14 @@
+import Archives
+
 extension [TensorRecord] {
     /// The groups of tensors that are the same bytes of the file under several names, each in the given order.
     package var tied: [[String]] {
         // Few bytes are shared: only those at one address are compared further.
         var places: [UInt: [Int]] = [:]
         places.reserveCapacity(count)
-        for (index, tensor) in enumerated() where tensor.bytes.count > 0 {
-            let address = tensor.bytes.withUnsafeBytes { UInt(bitPattern: $0.baseAddress) }
-            places[address, default: []].append(index)
+        for (index, tensor) in enumerated() where tensor.storedByteCount > 0 {
+            guard let first = tensor.stored.first else { continue }
+            places[first.bytes.address, default: []].append(index)
         }
         var groups: [[Int]] = []
         for indices in places.values where indices.count > 1 {
@@ -18,8 +20,17 @@ extension [TensorRecord] {
     }
 }
 
-/// How the bytes at an address are read.
+extension ByteRegion {
+    fileprivate var address: UInt { withUnsafeBytes { UInt(bitPattern: $0.baseAddress) } }
+}
+
+/// How the bytes at an address are read, and what else takes part where the elements are computed from them.
 private struct View: Hashable {
+    /// Where what the elements are computed from lies; empty where they are stored as they are.
+    let parts: [View]
+    let address: UInt
+    let summary: String?
+    let selection: [Int]
     let count: Int
     let dtype: DType
     let shape: [Int]
@@ -27,6 +38,10 @@ private struct View: Hashable {
     let isNegated: Bool
 
     init(_ tensor: TensorRecord) {
+        parts = tensor.derived?.stored.map(View.init) ?? []
+        address = tensor.derived == nil ? tensor.bytes.address : 0
+        summary = tensor.derived?.summary
+        selection = tensor.derived?.selection ?? []
         count = tensor.bytes.count
         dtype = tensor.dtype
         shape = tensor.shape

@@ -49,7 +49,7 @@ struct InfoCommand: FileCommand {
             ? [] : try layers.select(from: catalog, path: checkpoint.path, output.diagnostics)
         let hash = format.hasProvenance ? source.sha256(of: checkpoint, output) : nil
         let progress = output.progressBar(
-            "info", total: checkpoint.tensors.reduce(0) { $0 &+ $1.bytes.count }, unit: "bytes")
+            "info", total: checkpoint.tensors.reduce(0) { $0 &+ $1.storedByteCount }, unit: "bytes")
         defer { progress.finish() }
         let info = try CheckpointInfo(
             checkpoint, catalog: catalog, scored: scored, architecture: architecture.architecture, sha256: hash, progress: progress)

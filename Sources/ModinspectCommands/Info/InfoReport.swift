@@ -109,12 +109,12 @@ extension CheckpointInfo {
             if catalog.isParameter(tensor), !repeated.contains(tensor.name) {
                 parameters = parameters.addingReportingOverflow(tensor.elementCount).partialValue
             }
-            if !repeated.contains(tensor.name) { bytes += tensor.bytes.count }
+            if !repeated.contains(tensor.name) { bytes += tensor.storedByteCount }
             let special = NonFiniteCount(tensor)
-            tensor.bytes.discardPages()
-            progress.advance(by: tensor.bytes.count)
+            tensor.discardPages()
+            progress.advance(by: tensor.storedByteCount)
             return TensorInfo(
-                name: tensor.name, dtype: tensor.dtype.rawValue, shape: tensor.shape, bytes: tensor.bytes.count,
+                name: tensor.name, dtype: tensor.dtype.rawValue, shape: tensor.shape, bytes: tensor.storedByteCount,
                 out: layers[tensor.name]?.outNeurons, in: layers[tensor.name]?.inNeurons, scored: scoredNames.contains(tensor.name),
                 nan: special.nan, infinite: special.infinite)
         }
