@@ -2,6 +2,7 @@ import Text
 import Archives
 import ArgumentParser
 import Checkpoints
+import Datasets
 
 /// Which of several models in a checkpoint is meant, and whether the file is hashed.
 struct CheckpointOptions: ParsableArguments {
@@ -33,7 +34,7 @@ struct CheckpointOptions: ParsableArguments {
         if omitsHash { return nil }
         let progress = output.progressBar("sha256", total: sources.reduce(0) { $0 &+ $1.count }, unit: "bytes")
         defer { progress.finish() }
-        return ByteRegion.sha256(of: sources, progress)
+        return ByteRegion.sha256(of: sources) { progress.advance(by: $0) }
     }
 }
 
