@@ -89,7 +89,7 @@ import Testing
     }
 
     @Test func refusesWhatDoesNotFit() {
-        #expect(Builder(flags: 1).problem() == "member 'a': is encrypted")
+        #expect(Builder(flags: 1, extraSize: 1).problem() == "member 'a': is encrypted")
         #expect(Builder(members: [("a", [1]), ("a", [2])]).problem() == "member 'a': the zip directory names it twice")
         #expect(Builder(extraSize: 1).problem()?.contains("two sizes") == true)
         #expect(Builder(offsetOfSecond: 0).problem()?.contains("local header differs") == true)
@@ -100,6 +100,15 @@ import Testing
         #expect(Builder(directoryOffset: 1_000_000).problem()?.contains("leaves the file") == true)
         #expect(Builder(localName: "x").problem()?.contains("local header differs") == true)
         #expect(Builder(localSizes: 7).problem()?.contains("expected 3 bytes, found 7") == true)
+    }
+
+    @Test func aFlagAloneIsNoEncryption() throws {
+        // What is encrypted takes twelve bytes more than its content.
+        let directory = try #require(try ZipDirectory(ByteRegion(copying: Builder(flags: 1).bytes())))
+        #expect(directory["a"]?.region?.bytes(0..<3) == [1, 2, 3])
+        #expect(directory.entries.map(\.isFlaggedEncrypted) == [true, true])
+        let plain = try #require(try ZipDirectory(ByteRegion(copying: Builder().bytes())))
+        #expect(plain.entries.map(\.isFlaggedEncrypted) == [false, false])
     }
 
     @Test func overlappingMembersAreRefused() throws {

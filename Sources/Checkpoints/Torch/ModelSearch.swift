@@ -9,6 +9,8 @@ struct ModelSearch {
         var entries: [Entry]
         /// The tensors of two or more dimensions among them.
         let matrixCount: Int
+        /// The module that was kept whole; none for dictionaries.
+        var module: PickleValue?
     }
 
     /// A value under a name of the model; a tensor or something else that the dictionary holds.
@@ -50,7 +52,7 @@ struct ModelSearch {
     /// Models have a tensor of two dimensions; where nothing does, dictionaries with any tensor are taken, then a list of tensors,
     /// whose names are their places, then a tensor by itself, called `tensor`.
     static func candidates(in pickle: Pickle) throws(BudgetExceeded) -> [Candidate] {
-        guard pickle.objects.indices.contains(where: { pickle.tensorSource(.object($0)) != nil }) else { return [] }
+        guard pickle.holdsTensors else { return [] }
         for leastRank in [2, 1, 0] {
             var search = ModelSearch(pickle: pickle, leastRank: leastRank)
             let found = try search.search(pickle.root, key: "", depth: 0)
@@ -111,7 +113,9 @@ struct ModelSearch {
         if isModule(value, members) {
             var entries: [Entry] = []
             try flattenModule(members, prefix: "", into: &entries, depth: 0)
-            return candidate(key, entries).map { [$0] } ?? []
+            guard var found = candidate(key, entries) else { return [] }
+            found.module = value
+            return [found]
         }
         if TrainingState.isOptimizer(members) { return [] }
         return try searchDictionary(members, key: key, depth: depth)
