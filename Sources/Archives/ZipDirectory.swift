@@ -16,8 +16,10 @@ package struct ZipDirectory: Sendable {
         package let compressedSize: Int
         /// Whether the content is stored as it is.
         package let isStored: Bool
-        /// The content in place, without any particular alignment; nil where it is compressed.
+        /// The content in place, without any particular alignment; nil where it is compressed or cannot be read.
         package let region: ByteRegion?
+        /// Why the content cannot be read.
+        package let problem: Problem?
 
         /// Whether the entry names a directory.
         package var isDirectory: Bool { name.hasSuffix("/") }
@@ -28,8 +30,10 @@ package struct ZipDirectory: Sendable {
 
     /// Reads the directory of the zip file whose bytes are `region`; nil where the bytes do not begin as a zip file does.
     ///
+    /// A member that is encrypted is listed without a content.
+    ///
     /// - Throws: ``Problem`` where the directory is missing or damaged, where members overlap, leave the file, share a
-    ///   name, are encrypted, or are spread over several disks.
+    ///   name, or are spread over several disks.
     package init?(_ region: ByteRegion) throws(Problem) {
         let first = region.integer(at: 0, as: UInt32.self)
         guard first == Signature.localHeader || first == Signature.end else { return nil }
@@ -217,8 +221,6 @@ private struct CentralHeader {
 
     /// The entry, checked against its local header, and the bytes it takes in `contents`, which ends where the directory begins.
     func locate(in contents: ByteRegion) throws(Problem) -> (ZipDirectory.Entry, Range<Int>) {
-        let isEncrypted = flags & 0x2041 != 0
-        if isEncrypted { throw Problem("is encrypted", member: name) }
         guard let offset = Int(exactly: localOffset), let header = contents.slice(offset: offset, count: Self.localSize),
             header.integer(at: 0, as: UInt32.self) == Signature.localHeader,
             let localFlags = header.integer(at: 6, as: UInt16.self), let localMethod = header.integer(at: 8, as: UInt16.self),
@@ -246,11 +248,17 @@ private struct CentralHeader {
             )
         }
         let isStored = method == 0
-        guard !isStored || size == taken else {
+        // Encryption is flagged in both headers and puts twelve bytes before a stored content. The flag alone hides a member from
+        // readers who believe it, no more.
+        let encryptionFlags: UInt16 = 0x2041
+        let isEncrypted =
+            flags & encryptionFlags != 0 && localFlags & encryptionFlags != 0 && !(isStored && size == taken)
+        guard !isStored || isEncrypted || size == taken else {
             throw Problem("a stored member of two sizes", member: name, expected: "\(taken) bytes", found: "\(size)")
         }
         let entry = ZipDirectory.Entry(
-            name: name, size: size, compressedSize: taken, isStored: isStored, region: isStored ? bytes : nil)
+            name: name, size: size, compressedSize: taken, isStored: isStored, region: isStored && !isEncrypted ? bytes : nil,
+            problem: isEncrypted ? Problem("is encrypted", member: name) : nil)
         return (entry, offset..<start + taken)
     }
 }

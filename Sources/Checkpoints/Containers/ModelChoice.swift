@@ -29,7 +29,7 @@ struct ModelChoice {
             }
         }
         let candidates = try Self.withoutShards(files.filter(ModelFiles.isCandidate), container)
-        let best = Self.preferred(candidates)
+        let best = Self.preferred(Self.withoutParts(candidates))
         guard let file = best.first else {
             throw Problem(
                 path: container.path, problem: "no model in the \(container.label)", found: MemberList(files.map(\.name)).text)
@@ -60,6 +60,15 @@ struct ModelChoice {
             for name in map.shards { shards.insert(MemberPath.join(index.folder, name)) }
         }
         return candidates.filter { !shards.contains($0.name) }
+    }
+
+    /// Of the parts of a split model the first that is there stands for all.
+    private static func withoutParts(_ candidates: [ContainerFile]) -> [ContainerFile] {
+        var seen: Set<String> = []
+        return candidates.filter { file in
+            guard let split = SplitName(file.baseName) else { return true }
+            return seen.insert("\(file.folder)/\(split.stem)-of-\(split.count)").inserted
+        }
     }
 
     private static func preferred(_ candidates: [ContainerFile]) -> [ContainerFile] {

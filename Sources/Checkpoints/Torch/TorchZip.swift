@@ -55,6 +55,7 @@ enum TorchZip {
     }
 
     private static func contents(_ entry: ZipDirectory.Entry) throws(Problem) -> ByteRegion {
+        if let problem = entry.problem { throw problem }
         guard let region = entry.region else {
             throw Problem(
                 problem: "member '\(entry.name)' is compressed", expected: "the stored members that torch.save writes",
