@@ -99,6 +99,7 @@ struct TorchMembers {
     /// The bytes of a member; nil where there is no member of the name.
     func contents(_ name: String) throws(Problem) -> ByteRegion? {
         guard let entry = entries[name] else { return nil }
+        if let problem = entry.problem { throw problem }
         if let region = entry.region { return region }
         return try directory.inflate([entry.name], from: region)[entry.name]
     }
@@ -156,7 +157,7 @@ struct TorchMembers {
 
         func contents(_ name: String) throws(Problem) -> ByteRegion {
             if contents == nil {
-                let wanted = Set(names.compactMap { members.entries[$0] }.filter { $0.region == nil }.map(\.name))
+                let wanted = Set(names.compactMap { members.entries[$0] }.filter { $0.region == nil && $0.problem == nil }.map(\.name))
                 // One damaged member must not hide the others: it fails again where it is asked for.
                 contents = (try? members.directory.inflate(wanted, from: members.region)) ?? [:]
             }
