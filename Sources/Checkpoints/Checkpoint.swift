@@ -31,6 +31,9 @@ package struct Checkpoint: Sendable {
     /// The bytes that were given: an archive whole, of a directory the weight files in natural order of their names.
     package let sources: [ByteRegion]
 
+    /// The modules with their classes, where the file keeps them whole.
+    package let module: SavedModule?
+
     private let places: [String: Int]
 
     /// The tensor called `name`.
@@ -83,6 +86,7 @@ package struct Checkpoint: Sendable {
         // A file beside the weights is what somebody put there: it goes before what the weight file carries.
         let companions = weights.companions.merging(companions) { _, beside in beside }
         stored = model.tensors
+        module = model.module
         let tensors = EncodedTensors(model.tensors, configuration: companions[Companions.configuration]).tensors
         self.tensors = tensors
         keepsOrder = weights.keepsOrder

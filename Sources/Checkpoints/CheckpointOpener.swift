@@ -28,6 +28,7 @@ struct CheckpointOpener {
 
     /// Opens bytes that were found at ``path``.
     func open(_ region: ByteRegion) throws -> Checkpoint {
+        if path.hasSuffix(DistributedCheckpoint.partEnding), let impostor = Impostor.name(path) { throw impostor.error(path: path) }
         switch ArchiveFormat(region) {
         case .zip:
             let directory = try WeightFormat.zipDirectory(region, path: path)
@@ -35,6 +36,8 @@ struct CheckpointOpener {
             return try openContainer(ZipContainer(directory, region: region, path: path))
         case .tar, .gzip, .zstandard, .xz, .bzip2:
             return try openArchive(region)
+        case nil where path != "-" && MemberPath.baseName(path) == DistributedMetadata.fileName:
+            return try CheckpointOpener(path: path.contains("/") ? MemberPath.folder(path) : ".", options: options).open()
         case nil:
             if path != "-", ModelFiles.isIndex(MemberPath.baseName(path)) { return try openIndex(region) }
             return try openFile(region)
@@ -65,7 +68,8 @@ struct CheckpointOpener {
     /// A weight file of its own.
     private func openFile(_ region: ByteRegion) throws -> Checkpoint {
         try refuseMember()
-        let weights = try WeightFormat.read(region, name: tensorName(path), path: path)
+        let beside: Neighbours = path == "-" ? .none : .besides(path)
+        let weights = try WeightFormat.read(region, name: tensorName(path), path: path, neighbours: beside)
         if weights.part != nil {
             guard let split = SplitName(MemberPath.baseName(path)) else {
                 throw weights.nameProblem(MemberPath.baseName(path), path: path)
@@ -78,7 +82,7 @@ struct CheckpointOpener {
             return try checkpoint(whole.format, whole, companions: neighbours(), sources: regions)
         }
         let companions = ModelFiles.rank(MemberPath.baseName(path)) == nil ? [:] : try neighbours()
-        return try checkpoint(weights.format, weights, companions: companions, sources: [region])
+        return try checkpoint(weights.format, weights, companions: companions, sources: [region] + beside.regions)
     }
 
     /// An index and the shards beside it.
@@ -101,7 +105,7 @@ struct CheckpointOpener {
     private func openContainer(_ container: some Container) throws -> Checkpoint {
         if let refusal = TorchLegacy.tarRefusal(memberNames: container.files.map(\.name), path: path) { throw refusal }
         let file = try ModelChoice(container, member: options.member).file
-        let companionFiles = container.files.filter { $0.folder == file.folder && Companions.isCompanion($0.baseName) }
+        let companionFiles = companions(of: file, in: container)
         let contents = try container.contents(of: Set(companionFiles.map(\.name) + [file.name]))
         var companions: [String: ByteRegion] = [:]
         for companion in companionFiles { companions[companion.baseName] = contents[companion.name] }
@@ -112,14 +116,29 @@ struct CheckpointOpener {
         var regions: [ByteRegion]
         if ModelFiles.isIndex(file.baseName) {
             (weights, regions) = try readShards(container, index: file, bytes)
+        } else if file.baseName == DistributedMetadata.fileName {
+            (weights, regions) = try DistributedCheckpoint.read(container, index: file, bytes)
+        } else if DeepSpeedCheckpoint.isIndex(file, in: container.files) {
+            (weights, regions) = try DeepSpeedCheckpoint.read(container, index: file)
         } else {
-            weights = try WeightFormat.read(bytes, name: tensorName(file.name), path: container.displayPath(file.name))
-            regions = [bytes]
+            let beside = Neighbours.besides(file, in: container)
+            weights = try WeightFormat.read(
+                bytes, name: tensorName(file.name), path: container.displayPath(file.name), neighbours: beside)
+            regions = [bytes] + beside.regions
         }
         if weights.part != nil { (weights, regions) = try readParts(container, part: file, weights) }
         return try Checkpoint(
             path: path, container: "\(container.label), \(weights.format)", member: file.name, weights: weights, key: options.key,
             weightPath: container.displayPath(file.name), companions: companions, sources: container.sources(of: regions))
+    }
+
+    /// The files that belong to the model in `file`: those beside it, or those beside the folder that training has put it in.
+    private func companions(of file: ContainerFile, in container: some Container) -> [ContainerFile] {
+        let beside = container.files.filter { $0.folder == file.folder && Companions.isCompanion($0.baseName) }
+        let isSpread = file.baseName == DistributedMetadata.fileName || DeepSpeedCheckpoint.isIndex(file, in: container.files)
+        guard beside.isEmpty, isSpread, !file.folder.isEmpty else { return beside }
+        let outer = MemberPath.folder(file.folder)
+        return container.files.filter { $0.folder == outer && Companions.isCompanion($0.baseName) }
     }
 
     /// The parts of a split model, of which one is `file`.

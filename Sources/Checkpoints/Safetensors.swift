@@ -27,7 +27,7 @@ enum Safetensors {
                 path: path, problem: "the header does not fit the file", expected: "at most \(allowed) bytes", found: "\(announced)",
                 hint: "the file is truncated or damaged")
         }
-        let content = try content(header, path: path)
+        let content = try content(header.inMemory, path: path)
         let entries = try entries(content.tensors, path: path)
         try checkCoverage(entries, dataLength: data.count, path: path)
         var tensors: [TensorRecord] = []

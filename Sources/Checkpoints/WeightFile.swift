@@ -10,11 +10,20 @@ package struct WeightFile: Sendable {
         package let tensors: [TensorRecord]
         /// The tensors that it names and that cannot be read, in the file's order.
         package let unreadable: [UnreadableTensor]
+        /// The modules with their classes, where the file keeps them whole.
+        package var module: SavedModule?
 
         package init(key: String, tensors: [TensorRecord], unreadable: [UnreadableTensor] = []) {
             self.key = key
             self.tensors = tensors
             self.unreadable = unreadable
+        }
+
+        /// The same model one level deeper.
+        func nested(under outer: String) -> Model {
+            var model = Model(key: key.isEmpty ? outer : outer + "." + key, tensors: tensors, unreadable: unreadable)
+            model.module = module
+            return model
         }
     }
 
@@ -47,5 +56,17 @@ package struct WeightFile: Sendable {
         self.companions = companions
         self.metadata = metadata
         self.part = part
+    }
+
+    /// The same file, whose models are of the modules given.
+    func with(_ module: SavedModule) -> WeightFile {
+        let models = self.models.map { model in
+            var model = model
+            model.module = module
+            return model
+        }
+        return WeightFile(
+            format: format, models: models, keepsOrder: keepsOrder, foreignGlobals: foreignGlobals, companions: companions,
+            metadata: metadata, part: part)
     }
 }

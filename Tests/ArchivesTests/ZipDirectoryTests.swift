@@ -110,6 +110,15 @@ import Testing
         #expect(Builder(localSizes: 7).problem()?.contains("expected 3 bytes, found 7") == true)
     }
 
+    @Test func aFlagAloneIsNoEncryption() throws {
+        // What is encrypted takes twelve bytes more than its content.
+        let directory = try #require(try ZipDirectory(ByteRegion(copying: Builder(flags: 1).bytes())))
+        #expect(directory["a"]?.region?.bytes(0..<3) == [1, 2, 3])
+        #expect(directory.entries.map(\.isFlaggedEncrypted) == [true, true])
+        let plain = try #require(try ZipDirectory(ByteRegion(copying: Builder().bytes())))
+        #expect(plain.entries.map(\.isFlaggedEncrypted) == [false, false])
+    }
+
     @Test func overlappingMembersAreRefused() throws {
         // The second member's local header lies inside the first member's content.
         let inner: [UInt8] = [0x50, 0x4B, 3, 4, 20, 0] + [UInt8](repeating: 0, count: 20) + [1, 0, 0, 0] + Array("b".utf8)
