@@ -31,7 +31,7 @@ struct CheckpointInfo: Encodable {
     let foreignGlobals: [String]
     /// The architecture of a plain chain that runs; nil for transformers.
     let architecture: String?
-    /// Whether the architecture was `given`, kept in the `archive`, or `assumed`; nil for transformers.
+    /// Whether the architecture was `given`, kept in the `archive`, named by the `file`, or `assumed`; nil for transformers.
     let architectureSource: String?
     /// Where a run can be recorded and changed, in the order of the run; empty where the checkpoint does not run.
     let sites: [SiteInfo]
