@@ -16,7 +16,7 @@ package struct ZipDirectory: Sendable {
         package let compressedSize: Int
         /// Whether the content is stored as it is.
         package let isStored: Bool
-        /// The content in place, without any particular alignment; nil where it is compressed.
+        /// The content in place, without any particular alignment; nil where it is compressed or cannot be read.
         package let region: ByteRegion?
         /// Whether one of the entry's headers calls it encrypted although the other one or its sizes show that it is not.
         package let isFlaggedEncrypted: Bool
@@ -24,6 +24,8 @@ package struct ZipDirectory: Sendable {
         let checksum: UInt32
         /// The bytes that the content takes in the file, as they are stored.
         let stored: ByteRegion
+        /// Why the content cannot be read.
+        package let problem: Problem?
 
         /// Whether the entry names a directory.
         package var isDirectory: Bool { name.hasSuffix("/") }
@@ -34,8 +36,10 @@ package struct ZipDirectory: Sendable {
 
     /// Reads the directory of the zip file whose bytes are `region`; nil where the bytes do not begin as a zip file does.
     ///
+    /// A member that is encrypted is listed without a content.
+    ///
     /// - Throws: ``Problem`` where the directory is missing or damaged, where members overlap, leave the file, share a
-    ///   name, are encrypted in fact, or are spread over several disks.
+    ///   name, or are spread over several disks.
     package init?(_ region: ByteRegion) throws(Problem) {
         let first = region.integer(at: 0, as: UInt32.self)
         guard first == Signature.localHeader || first == Signature.end else { return nil }
@@ -253,9 +257,7 @@ private struct CentralHeader {
         // Whoever encrypts sets the flag in both headers, and what is encrypted begins with twelve bytes more than the content has.
         // One bit alone hides a member from programs that believe it.
         let isPlain = method == 0 && contentSize == compressedSize && localMethod == 0
-        if isMarked && isMarkedLocally && !isPlain || method == Self.encryptedMethod {
-            throw Problem("is encrypted", member: name)
-        }
+        let isEncrypted = isMarked && isMarkedLocally && !isPlain || method == Self.encryptedMethod
         let start = nameStart + Int(nameLength) + Int(extraLength)
         guard let taken = Int(exactly: compressedSize), let bytes = contents.slice(offset: start, count: taken),
             let size = Int(exactly: contentSize)
@@ -265,12 +267,13 @@ private struct CentralHeader {
             )
         }
         let isStored = method == 0
-        guard !isStored || size == taken else {
+        guard !isStored || isEncrypted || size == taken else {
             throw Problem("a stored member of two sizes", member: name, expected: "\(taken) bytes", found: "\(size)")
         }
         let entry = ZipDirectory.Entry(
-            name: name, size: size, compressedSize: taken, isStored: isStored, region: isStored ? bytes : nil,
-            isFlaggedEncrypted: isMarked || isMarkedLocally, checksum: checksum, stored: bytes)
+            name: name, size: size, compressedSize: taken, isStored: isStored, region: isStored && !isEncrypted ? bytes : nil,
+            isFlaggedEncrypted: isMarked || isMarkedLocally, checksum: checksum, stored: bytes,
+            problem: isEncrypted ? Problem("is encrypted", member: name) : nil)
         return (entry, offset..<start + taken)
     }
 }

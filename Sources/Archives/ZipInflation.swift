@@ -45,6 +45,50 @@ extension ZipDirectory {
         return contents
     }
 
+    /// The contents of compressed members, each by itself: one that is damaged takes no other with it.
+    ///
+    /// - Parameters as of ``inflate(_:from:)``.
+    package func inflateEach(_ names: Set<String>, from region: ByteRegion) -> [String: Result<ByteRegion, Problem>] {
+        let sizes = Dictionary(entries.map { ($0.name, $0.size) }) { first, _ in first }
+        var contents: [String: Result<ByteRegion, Problem>] = [:]
+        var rest = names
+        var problem = Problem("cannot be found again in the zip file")
+        // A reader that met damage reads no further: a new one passes over it.
+        for _ in 0..<Self.restartLimit where !rest.isEmpty {
+            do throws(Problem) {
+                guard let reader = try ArchiveReader(region) else { break }
+                var isWhole = true
+                while isWhole, !rest.isEmpty, let member = try reader.next() {
+                    guard member.kind == .file, rest.remove(member.name) != nil else { continue }
+                    do throws(Problem) {
+                        let content = try reader.content()
+                        guard content.count == sizes[member.name] else {
+                            throw Problem(
+                                "the zip directory and the member disagree", member: member.name,
+                                expected: "\(sizes[member.name] ?? 0) bytes", found: "\(content.count)")
+                        }
+                        contents[member.name] = .success(content)
+                    } catch {
+                        contents[member.name] = .failure(error)
+                        isWhole = false
+                    }
+                }
+                if isWhole { break }
+            } catch {
+                problem = error
+                break
+            }
+        }
+        for name in rest {
+            problem.member = name
+            contents[name] = .failure(problem)
+        }
+        return contents
+    }
+
+    /// How many damaged members are passed over.
+    private static let restartLimit = 16
+
     /// The first bytes of compressed members, at most `count` of each.
     ///
     /// - Throws: ``Problem`` where the zip file is damaged.

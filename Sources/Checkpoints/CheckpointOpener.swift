@@ -70,6 +70,17 @@ struct CheckpointOpener {
         try refuseMember()
         let beside: Neighbours = path == "-" ? .none : .besides(path)
         let weights = try WeightFormat.read(region, name: tensorName(path), path: path, neighbours: beside)
+        if weights.part != nil {
+            guard let split = SplitName(MemberPath.baseName(path)) else {
+                throw weights.nameProblem(MemberPath.baseName(path), path: path)
+            }
+            let paths = split.all.map(neighbour)
+            if let missing = paths.first(where: { access($0, F_OK) != 0 }) { throw missingPart(split, missing, path: path) }
+            let regions = try paths.map { try $0 == path ? region : ByteRegion.mapping(checkpoint: $0) }
+            let files = try zip(regions, paths).map { try WeightFormat.read($0, name: MemberPath.stem($1), path: $1) }
+            let whole = try WeightFile.joining(files, paths: paths, path: path)
+            return try checkpoint(whole.format, whole, companions: neighbours(), sources: regions)
+        }
         let companions = ModelFiles.rank(MemberPath.baseName(path)) == nil ? [:] : try neighbours()
         return try checkpoint(weights.format, weights, companions: companions, sources: [region] + beside.regions)
     }
@@ -79,8 +90,14 @@ struct CheckpointOpener {
         try refuseMember()
         let index = try ShardIndex(region, path: path)
         let paths = index.shards.map(neighbour)
-        let regions = try paths.map { try ByteRegion.mapping(checkpoint: $0) }
-        let files = try zip(regions, paths).map { try WeightFormat.read($0, name: MemberPath.stem($1), path: $1) }
+        var regions: [ByteRegion] = []
+        let files = paths.map { path in
+            Self.shard(path) {
+                let region = try ByteRegion.mapping(checkpoint: path)
+                regions.append(region)
+                return region
+            }
+        }
         let weights = try index.join(files, key: options.key, paths: paths, path: path)
         return try checkpoint(weights.format, weights, companions: neighbours(), sources: regions)
     }
@@ -95,8 +112,8 @@ struct CheckpointOpener {
         guard let bytes = contents[file.name] else {
             throw Problem(path: container.displayPath(file.name), problem: "cannot be read")
         }
-        let weights: WeightFile
-        let regions: [ByteRegion]
+        var weights: WeightFile
+        var regions: [ByteRegion]
         if ModelFiles.isIndex(file.baseName) {
             (weights, regions) = try readShards(container, index: file, bytes)
         } else if file.baseName == DistributedMetadata.fileName {
@@ -109,6 +126,7 @@ struct CheckpointOpener {
                 bytes, name: tensorName(file.name), path: container.displayPath(file.name), neighbours: beside)
             regions = [bytes] + beside.regions
         }
+        if weights.part != nil { (weights, regions) = try readParts(container, part: file, weights) }
         return try Checkpoint(
             path: path, container: "\(container.label), \(weights.format)", member: file.name, weights: weights, key: options.key,
             weightPath: container.displayPath(file.name), companions: companions, sources: container.sources(of: regions))
@@ -123,6 +141,29 @@ struct CheckpointOpener {
         return container.files.filter { $0.folder == outer && Companions.isCompanion($0.baseName) }
     }
 
+    /// The parts of a split model, of which one is `file`.
+    private func readParts(_ container: some Container, part file: ContainerFile, _ weights: WeightFile) throws -> (
+        WeightFile, [ByteRegion]
+    ) {
+        let filePath = container.displayPath(file.name)
+        guard let split = SplitName(file.baseName) else {
+            throw weights.nameProblem(file.baseName, path: filePath)
+        }
+        let names = split.all.map { MemberPath.join(file.folder, $0) }
+        let present = Set(container.files.map(\.name))
+        if let missing = names.first(where: { !present.contains($0) }) { throw missingPart(split, missing, path: filePath) }
+        let contents = try container.contents(of: Set(names))
+        let regions = names.compactMap { contents[$0] }
+        let paths = names.map(container.displayPath)
+        let files = try zip(regions, paths).map { try WeightFormat.read($0, name: MemberPath.stem($1), path: $1) }
+        return (try WeightFile.joining(files, paths: paths, path: filePath), regions)
+    }
+
+    private func missingPart(_ split: SplitName, _ missing: String, path: String) -> Problem {
+        Problem(
+            path: path, problem: "is part \(split.number) of \(split.count) of a split model, and a part is missing", expected: missing)
+    }
+
     private func readShards(
         _ container: some Container, index file: ContainerFile, _ bytes: ByteRegion
     ) throws -> (WeightFile, [ByteRegion]) {
@@ -130,14 +171,27 @@ struct CheckpointOpener {
         let index = try ShardIndex(bytes, path: indexPath)
         let names = index.shards.map { MemberPath.join(file.folder, $0) }
         let present = Set(container.files.map(\.name))
-        if let missing = names.first(where: { !present.contains($0) }) {
-            throw Problem(path: indexPath, problem: "a shard is missing", expected: missing)
-        }
-        let contents = try container.contents(of: Set(names))
+        let contents = try container.contents(of: present.intersection(names))
         let regions = names.compactMap { contents[$0] }
         let paths = names.map(container.displayPath)
-        let files = try zip(regions, paths).map { try WeightFormat.read($0, name: MemberPath.stem($1), path: $1) }
+        let files = zip(names, paths).map { name, path in
+            Self.shard(path) {
+                guard let region = contents[name] else {
+                    throw Problem(path: indexPath, problem: "a shard is missing", expected: name)
+                }
+                return region
+            }
+        }
         return (try index.join(files, key: options.key, paths: paths, path: indexPath), regions)
+    }
+
+    /// What a shard holds, or why it cannot be read.
+    private static func shard(_ path: String, _ content: () throws -> ByteRegion) -> Result<WeightFile, Problem> {
+        do {
+            return .success(try WeightFormat.read(try content(), name: MemberPath.stem(path), path: path))
+        } catch {
+            return .failure(error as? Problem ?? Problem(path: path, problem: "\(error)"))
+        }
     }
 
     private func checkpoint(

@@ -39,14 +39,23 @@ package struct WeightFile: Sendable {
     /// Files that belong to the model and are kept in the weight file itself, by name.
     package let companions: [String: ByteRegion]
 
-    package init(
-        format: String, models: [Model], keepsOrder: Bool, foreignGlobals: [String] = [], companions: [String: ByteRegion] = [:]
+    /// What the file says of itself beside its tensors, in its order.
+    package let metadata: [MetadataEntry]
+
+    /// Which part of a split model the file is; nil for a whole one.
+    let part: SplitPart?
+
+    init(
+        format: String, models: [Model], keepsOrder: Bool, foreignGlobals: [String] = [], companions: [String: ByteRegion] = [:],
+        metadata: [MetadataEntry] = [], part: SplitPart? = nil
     ) {
         self.format = format
         self.models = models
         self.keepsOrder = keepsOrder
         self.foreignGlobals = foreignGlobals
         self.companions = companions
+        self.metadata = metadata
+        self.part = part
     }
 
     /// The same file, whose models are of the modules given.
@@ -57,6 +66,7 @@ package struct WeightFile: Sendable {
             return model
         }
         return WeightFile(
-            format: format, models: models, keepsOrder: keepsOrder, foreignGlobals: foreignGlobals, companions: companions)
+            format: format, models: models, keepsOrder: keepsOrder, foreignGlobals: foreignGlobals, companions: companions,
+            metadata: metadata, part: part)
     }
 }

@@ -114,7 +114,7 @@ enum WeightFormat: CaseIterable {
     }
 
     private static func readZip(_ directory: ZipDirectory, _ region: ByteRegion, path: String) throws -> WeightFile {
-        if NPZ.isRecognised(directory) { return try NPZ.read(directory, region: region, path: path) }
+        if NPZ.isRecognised(directory) { return NPZ.read(directory, region: region, path: path) }
         if TorchZip.isTorchZip(directory) { return try TorchZip.read(directory, region: region, path: path) }
         if TorchExport.isRecognised(directory) { return try TorchExport.read(directory, region: region, path: path) }
         throw Problem(

@@ -49,6 +49,7 @@ func torchProblem(_ bytes: [UInt8]) -> String? {
     do {
         for model in try readTorch(guardedRegion(bytes)).models {
             for tensor in model.tensors { _ = tensor.doubles() }
+            if let tensor = model.unreadable.first { throw tensor.problem }
         }
         return nil
     } catch {

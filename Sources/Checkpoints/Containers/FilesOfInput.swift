@@ -13,6 +13,7 @@ extension Checkpoint {
         let name = MemberPath.baseName(path)
         if status.st_mode & S_IFMT != S_IFDIR {
             var files = [path]
+            if let split = SplitName(name) { files += split.all.map { folder + $0 }.filter { $0 != path && access($0, F_OK) == 0 } }
             if ModelFiles.isIndex(name) { files += shards(ofIndex: path, in: folder) }
             if ModelFiles.isExport(name) { files += neighbours(ofModel: path).map { folder + $0 } }
             if ModelFiles.isIndex(name) || ModelFiles.rank(name) != nil || Companions.isCompanion(name) {

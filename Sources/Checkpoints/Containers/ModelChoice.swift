@@ -30,7 +30,7 @@ struct ModelChoice {
         }
         let found = try Self.withoutShards(files.filter(ModelFiles.isCandidate), container)
         let candidates = Self.withoutExports(try Self.withoutProcesses(found, container))
-        let best = Self.preferred(candidates)
+        let best = Self.preferred(Self.withoutParts(candidates))
         guard let file = best.first else {
             if let (file, impostor) = Impostor.folder(files) { throw impostor.error(path: container.displayPath(file.name)) }
             throw Problem(
@@ -92,6 +92,15 @@ struct ModelChoice {
     private static func withoutExports(_ candidates: [ContainerFile]) -> [ContainerFile] {
         let others = candidates.filter { !ModelFiles.isExport($0.baseName) }
         return others.isEmpty ? candidates : others
+    }
+
+    /// Of the parts of a split model the first that is there stands for all.
+    private static func withoutParts(_ candidates: [ContainerFile]) -> [ContainerFile] {
+        var seen: Set<String> = []
+        return candidates.filter { file in
+            guard let split = SplitName(file.baseName) else { return true }
+            return seen.insert("\(file.folder)/\(split.stem)-of-\(split.count)").inserted
+        }
     }
 
     private static func preferred(_ candidates: [ContainerFile]) -> [ContainerFile] {

@@ -40,7 +40,7 @@ enum Flax {
     /// The weights among what a training state holds, without the optimiser's and the collection's own name.
     private static func model(_ root: MessagePackValue) -> (MessagePackValue, key: String) {
         guard var members = root.members else { return (root, "") }
-        members.removeAll { TrainingState.isExcluded(key: $0.key) || $0.key == "step" }
+        members.removeAll { TrainingKeys.isExcluded(key: $0.key) || $0.key == "step" }
         var params = members.first { $0.key == "params" }?.value
         guard params?.members != nil else { return (.map(members), "") }
         // A training state keeps the whole variables there, which have the collection inside.

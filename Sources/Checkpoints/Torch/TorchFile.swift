@@ -33,7 +33,10 @@ struct TorchFile {
     /// The tensor that a value of the pickle is; nil for other data.
     func record(_ value: PickleValue, name: String) throws(Problem) -> TensorRecord? {
         guard let source = pickle.tensorSource(value) else { return nil }
-        return try tensors.record(name: name, source: source, path: path)
+        switch tensors.record(name: name, source: source, path: path) {
+        case .record(let record): return record
+        case .unreadable(let tensor): throw tensor.problem
+        }
     }
 
     /// The value under `key` of the file's dictionary.

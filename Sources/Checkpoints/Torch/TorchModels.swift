@@ -44,21 +44,22 @@ extension WeightFile {
     private static func model(
         _ candidate: ModelSearch.Candidate, _ tensors: TorchTensors, _ path: String
     ) throws(Problem) -> Model {
-        var records: [TensorRecord] = []
+        var records: [ReadTensor] = []
         var names: Set<String> = []
         for entry in candidate.entries {
             guard let source = tensors.pickle.tensorSource(entry.value) else {
-                if let name = tensors.pickle.opaqueTensorCall(entry) {
-                    throw Problem(path: path, tensor: entry.name, problem: "made by \(name), which is not executed")
+                if let name = tensors.pickle.opaqueTensorCall(entry), names.insert(entry.name).inserted {
+                    let problem = Problem("made by \(name), which is not executed")
+                    records.append(.unreadable(UnreadableTensor(name: entry.name, problem: problem, path: path)))
                 }
                 continue
             }
             guard names.insert(entry.name).inserted else {
                 throw Problem(path: path, tensor: entry.name, problem: "the model names it twice")
             }
-            records.append(try tensors.record(name: entry.name, source: source, path: path))
+            records.append(tensors.record(name: entry.name, source: source, path: path))
         }
-        return Model(key: candidate.key, tensors: records)
+        return Model(key: candidate.key, records)
     }
 }
 

@@ -34,29 +34,31 @@ enum TorchZip {
     }
 
     /// The tensors that a script's code names: all of them where the module was frozen.
-    private static func scriptConstants(_ members: TorchMembers, path: String) throws(Problem) -> [TensorRecord] {
+    private static func scriptConstants(_ members: TorchMembers, path: String) throws(Problem) -> [ReadTensor] {
         let pickle = try members.pickle("constants.pkl")
         let tensors = TorchTensors(pickle: pickle, storages: members.storages(of: pickle, in: "constants/"))
-        var records: [TensorRecord] = []
+        var records: [ReadTensor] = []
         for (place, value) in (pickle.sequence(pickle.root) ?? []).enumerated() {
             guard let source = pickle.tensorSource(value) else { continue }
-            records.append(try tensors.record(name: "CONSTANTS.c\(place)", source: source, path: path))
+            records.append(tensors.record(name: "CONSTANTS.c\(place)", source: source, path: path))
         }
         return records
     }
 
     /// The model of a script's modules with the constants of its code behind it.
     private static func joined(
-        _ format: String, _ pickle: Pickle, _ members: TorchMembers, _ constants: [TensorRecord], _ path: String
+        _ format: String, _ pickle: Pickle, _ members: TorchMembers, _ constants: [ReadTensor], _ path: String
     ) throws(Problem) -> WeightFile {
         guard pickle.holdsTensors else {
             let foreign = WeightFile.foreignGlobals(of: [pickle])
-            return WeightFile(format: format, models: [.init(key: "", tensors: constants)], keepsOrder: true, foreignGlobals: foreign)
+            return WeightFile(format: format, models: [.init(key: "", constants)], keepsOrder: true, foreignGlobals: foreign)
         }
         let file = try WeightFile(
             format: format, pickle: pickle, path: path, code: members.code, storages: members.storages(of: pickle, in: "data/"))
         let models = file.models.map { model in
-            var joined = WeightFile.Model(key: model.key, tensors: model.tensors + constants, unreadable: model.unreadable)
+            let further = WeightFile.Model(key: "", constants)
+            var joined = WeightFile.Model(
+                key: model.key, tensors: model.tensors + further.tensors, unreadable: model.unreadable + further.unreadable)
             joined.module = model.module
             return joined
         }
@@ -99,6 +101,7 @@ struct TorchMembers {
     /// The bytes of a member; nil where there is no member of the name.
     func contents(_ name: String) throws(Problem) -> ByteRegion? {
         guard let entry = entries[name] else { return nil }
+        if let problem = entry.problem { throw problem }
         if let region = entry.region { return region }
         return try directory.inflate([entry.name], from: region)[entry.name]
     }
@@ -156,7 +159,7 @@ struct TorchMembers {
 
         func contents(_ name: String) throws(Problem) -> ByteRegion {
             if contents == nil {
-                let wanted = Set(names.compactMap { members.entries[$0] }.filter { $0.region == nil }.map(\.name))
+                let wanted = Set(names.compactMap { members.entries[$0] }.filter { $0.region == nil && $0.problem == nil }.map(\.name))
                 // One damaged member must not hide the others: it fails again where it is asked for.
                 contents = (try? members.directory.inflate(wanted, from: members.region)) ?? [:]
             }

@@ -2,7 +2,6 @@ import Archives
 import Checkpoints
 import Networks
 import Tensors
-import Training
 
 extension CheckpointDraft {
     /// A checkpoint with the weights that a run has come to.

@@ -1,20 +1,34 @@
 import Checkpoints
+import Evaluation
 import Modularity
+import Networks
 import Text
 
-extension WeightGraph {
-    /// The graph of the given layers, whose weights are read when they are needed.
-    init(_ layers: [Checkpoints.Layer]) {
-        self.init(
-            layers: layers.map { layer in
-                WeightGraph.Layer(name: layer.name, place: layer.place, rows: layer.outNeurons, columns: layer.inNeurons) {
-                    try layer.weights()
-                }
-            })
-    }
-}
-
 extension Diagnostics {
+    /// Says what was assumed about a model and what was left aside.
+    func describe(_ model: LoadedModel) {
+        let (path, network) = (model.checkpoint.path, model.network)
+        detail(
+            "\(path): runs as \(model.architecture.map { "\($0)" } ?? model.catalog.family.name), "
+                + ByteText.counted(network.nodes.count, "operation"))
+        if model.source == .assumed, let architecture = model.architecture, architecture.elements.count > 1 {
+            note("\(path): ReLU is assumed between its linear layers: --arch '\(architecture)'")
+        }
+        if let first = network.unusedTensors.first {
+            let count = network.unusedTensors.count
+            let others = count > 1 ? " and \(count - 1) \(count == 2 ? "other" : "others")" : ""
+            warning("\(path): the network does not read '\(first)'\(others)")
+        }
+    }
+
+    /// Warns of an outcome that scores which are no numbers have spoilt; class 0 is then the answer, as the first of equals.
+    func describe(_ outcome: Outcome, path: String) {
+        guard let loss = outcome.loss, loss.isNaN else { return }
+        warning(
+            "\(path): the loss is not a number: some scores are NaN or infinite, of which class 0 may be the answer; weights or data hold such numbers"
+        )
+    }
+
     /// Says what a person should know of a model's clusters: the numbers that were chosen, neurons that are in none.
     ///
     /// - Parameter method: how they were found; nil for the usual method and for given clusters.
