@@ -8,17 +8,29 @@ package struct WeightFile: Sendable {
         package let key: String
         /// In the file's order.
         package let tensors: [TensorRecord]
+        /// The tensors that it names and that cannot be read, in the file's order.
+        package let unreadable: [UnreadableTensor]
+        /// The modules with their classes, where the file keeps them whole.
+        package var module: SavedModule?
 
-        package init(key: String, tensors: [TensorRecord]) {
+        package init(key: String, tensors: [TensorRecord], unreadable: [UnreadableTensor] = []) {
             self.key = key
             self.tensors = tensors
+            self.unreadable = unreadable
+        }
+
+        /// The same model one level deeper.
+        func nested(under outer: String) -> Model {
+            var model = Model(key: key.isEmpty ? outer : outer + "." + key, tensors: tensors, unreadable: unreadable)
+            model.module = module
+            return model
         }
     }
 
     /// The format's name as users know it, such as `safetensors` or `PyTorch zip`.
     package let format: String
     /// Every candidate model; formats without nesting have one.
-    package let models: [Model]
+    package internal(set) var models: [Model]
     /// Whether the order of the tensors is the order in which the model defines them.
     package let keepsOrder: Bool
     /// The globals that a loader of the format would have to import or call, beyond those that tensors and plain data need.
@@ -27,13 +39,34 @@ package struct WeightFile: Sendable {
     /// Files that belong to the model and are kept in the weight file itself, by name.
     package let companions: [String: ByteRegion]
 
-    package init(
-        format: String, models: [Model], keepsOrder: Bool, foreignGlobals: [String] = [], companions: [String: ByteRegion] = [:]
+    /// What the file says of itself beside its tensors, in its order.
+    package let metadata: [MetadataEntry]
+
+    /// Which part of a split model the file is; nil for a whole one.
+    let part: SplitPart?
+
+    init(
+        format: String, models: [Model], keepsOrder: Bool, foreignGlobals: [String] = [], companions: [String: ByteRegion] = [:],
+        metadata: [MetadataEntry] = [], part: SplitPart? = nil
     ) {
         self.format = format
         self.models = models
         self.keepsOrder = keepsOrder
         self.foreignGlobals = foreignGlobals
         self.companions = companions
+        self.metadata = metadata
+        self.part = part
+    }
+
+    /// The same file, whose models are of the modules given.
+    func with(_ module: SavedModule) -> WeightFile {
+        let models = self.models.map { model in
+            var model = model
+            model.module = module
+            return model
+        }
+        return WeightFile(
+            format: format, models: models, keepsOrder: keepsOrder, foreignGlobals: foreignGlobals, companions: companions,
+            metadata: metadata, part: part)
     }
 }

@@ -17,6 +17,9 @@ import Testing
         }
     }
 
+    /// The words of a text, whatever lines they are on.
+    private static func unwrapped(_ text: String) -> String { text.split { $0.isWhitespace }.joined(separator: " ") }
+
     private func json(_ result: CommandResult) throws -> [String: Any] {
         try #require(try JSONSerialization.jsonObject(with: result.output) as? [String: Any], "\(result.errors)")
     }
@@ -45,11 +48,11 @@ import Testing
     }
 
     @Test func infoSaysWhatAnAdapterIs() throws {
-        let text = try BuiltCommand.run("info", Self.adapter("patterns")).text
+        let text = Self.unwrapped(try BuiltCommand.run("info", Self.adapter("patterns")).text)
         #expect(
-            text.contains("adapter     LoRA of rank 2, alpha 6, ranks 1, 2, 3: 6 changed weights of down_proj, q_proj, up_proj"), "\(text)")
-        #expect(text.contains("base        not given, 'fixtures/base-of-patterns'"), "\(text)")
-        #expect(text.contains("runs        no: is an adapter"), "\(text)")
+            text.contains("adapter LoRA of rank 2, alpha 6, ranks 1, 2, 3: 6 changed weights of down_proj, q_proj, up_proj"), "\(text)")
+        #expect(text.contains("base not given, 'fixtures/base-of-patterns'"), "\(text)")
+        #expect(text.contains("runs no: is an adapter"), "\(text)")
         #expect(text.contains("model.layers.0.mlp.up_proj.weight"), "\(text)")
         #expect(!text.contains("lora_A"), "\(text)")
 
@@ -67,7 +70,7 @@ import Testing
     func otherMethodsAreRefusedByNameAndStillDescribed(_ name: String, _ type: String) throws {
         let info = try BuiltCommand.run("info", Self.adapter(name))
         #expect(info.status == 0, "\(info.errors)")
-        #expect(info.text.contains("adapter     \(type)"), "\(info.text)")
+        #expect(Self.unwrapped(info.text).contains("adapter \(type)"), "\(info.text)")
         for arguments in [["score", Self.adapter(name)], ["score", Self.adapter(name), "--base", Self.llama]] {
             let result = try BuiltCommand.run(arguments)
             #expect(result.status == 1)

@@ -28,10 +28,13 @@ package struct Adapter: Sendable {
     /// The adapter that tensors are; nil where they are a model.
     ///
     /// - Parameters:
+    ///   - unreadable: those that cannot be read.
     ///   - configuration: the bytes of `adapter_config.json`.
     ///   - fileName: what the file of the tensors is called.
     ///   - path: the file, for messages.
-    init?(_ tensors: [TensorRecord], configuration: ByteRegion?, fileName: String, path: String) throws {
+    init?(
+        _ tensors: [TensorRecord], unreadable: [UnreadableTensor] = [], configuration: ByteRegion?, fileName: String, path: String
+    ) throws {
         let isNamed = Self.weightNames.contains(fileName)
         let hasChanges = tensors.contains { AdapterTensorName.isAdapters($0.name) }
         guard
@@ -48,7 +51,7 @@ package struct Adapter: Sendable {
         }
         let settings = try AdapterConfiguration(configuration, path: path)
         self.configuration = settings
-        if let obstacle = settings.obstacle {
+        if let obstacle = settings.obstacle ?? unreadable.first?.problem {
             problem = obstacle.at(path: path)
             (changes, whole) = ([], [])
             return

@@ -92,12 +92,14 @@ extension WeightFile {
             adapters.append(name)
         }
         guard adapters.count > 1 else { return self }
-        let split = adapters.map { adapter in
-            Model(
+        var file = self
+        file.models = adapters.map { adapter in
+            var own = Model(
                 key: model.key.isEmpty ? adapter : model.key + "." + adapter,
-                tensors: zip(model.tensors, names).filter { $1 == nil || $1 == adapter }.map(\.0))
+                tensors: zip(model.tensors, names).filter { $1 == nil || $1 == adapter }.map(\.0), unreadable: model.unreadable)
+            own.module = model.module
+            return own
         }
-        return WeightFile(
-            format: format, models: split, keepsOrder: keepsOrder, foreignGlobals: foreignGlobals, companions: companions)
+        return file
     }
 }

@@ -72,7 +72,7 @@ private struct AdapterMerging {
             problem.path = path
             let count = adapter.changes.count + adapter.whole.count
             problem.what += " of the base model \(base.path)"
-            if failures.count > 1 { problem.found = (problem.found ?? "") + "; \(failures.count) of \(count) changes do not fit" }
+            if failures.count > 1 { problem.found = (problem.found ?? "none") + "; \(failures.count) of \(count) changes do not fit" }
             throw problem
         }
         finish()
@@ -107,7 +107,7 @@ private struct AdapterMerging {
             let isSaved = settings.savedModules.contains { module in
                 ("." + record.name).contains("." + module + ".")
             }
-            guard isSaved else { throw Problem("is no tensor") }
+            guard isSaved else { throw Problem("is no tensor", found: "none of this name") }
             if CheckpointDraft.isOutputMatrix(record.name) { configuration = Self.untied(configuration) }
             added.append(record)
             return
@@ -134,6 +134,7 @@ private struct AdapterMerging {
 
     private mutating func apply(_ change: AdapterChange) throws(Problem) {
         guard let stored = current(change.name) else {
+            if let problem = base.problem(ofTensor: change.name) { throw problem }
             if try applyToSingleExperts(change) { return }
             throw Problem("is no tensor", found: "a change \(shapeWords(change.shape)) of it")
         }

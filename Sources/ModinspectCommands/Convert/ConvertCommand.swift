@@ -40,7 +40,7 @@ struct ConvertCommand: FileCommand {
         let target = try output.target()
         try CheckpointRun.locating(checkpoint) {
             let opened = try source.open(checkpoint, output.diagnostics)
-            if let refusal = opened.runRefusal { throw refusal }
+            if let refusal = opened.runRefusal ?? opened.unreadable.first?.problem { throw refusal }
             var draft = CheckpointDraft(opened, dtype: dtype)
             if let configuration = opened.configuration {
                 draft.files["config.json"] = ConvertedConfiguration(configuration).text(for: draft)

@@ -47,7 +47,7 @@ struct AdapterInfo: Encodable {
     var text: String {
         var text = type == "LORA" ? (dora ? "DoRA" : "LoRA") : type
         if let rank { text += " of rank \(rank)" }
-        if let alpha { text += ", alpha \(ByteText.rounded(alpha))" }
+        if let alpha { text += ", alpha " + (Int(exactly: alpha).map(String.init) ?? ByteText.rounded(alpha)) }
         if ranks.count > 1 { text += ", ranks " + ranks.map(String.init).listed() }
         if changes > 0 { text += ": " + ByteText.counted(changes, "changed weight") }
         if !targets.isEmpty { text += " of " + targets.listed() }

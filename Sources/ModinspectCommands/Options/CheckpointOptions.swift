@@ -27,13 +27,14 @@ struct CheckpointOptions: ParsableArguments {
 
     /// Opens the checkpoint that the argument names, merged with its base model where there is one; `-` is an archive on standard input.
     ///
-    /// - Parameter isDescribed: whether the result is of use without any weights: an adapter can be described that cannot be read.
+    /// - Parameter isDescribed: whether the result names what cannot be read: without that a note counts tensors, and an adapter is an error.
     func open(_ path: String, _ diagnostics: Diagnostics, isDescribed: Bool = false) throws -> Checkpoint {
         let checkpoint = try diagnostics.timing("\(path): opened") {
             try merged(Checkpoint.open(path, options: Checkpoint.Options(member: member, key: key)))
         }
         if !isDescribed, let refusal = checkpoint.refusal { throw refusal }
         diagnostics.describe(checkpoint)
+        if !isDescribed { diagnostics.noteUnreadable(checkpoint) }
         return checkpoint
     }
 
@@ -61,6 +62,14 @@ struct CheckpointOptions: ParsableArguments {
 }
 
 extension Diagnostics {
+    /// Counts the tensors that cannot be read: no result is of them.
+    func noteUnreadable(_ checkpoint: Checkpoint) {
+        let tensors = checkpoint.unreadable
+        guard !tensors.isEmpty else { return }
+        let list = Self.listed(tensors.map { "'\($0.name)'" + ($0.dtype.map { " (\($0))" } ?? "") })
+        note("\(checkpoint.path): left out \(ByteText.counted(tensors.count, "tensor")) that cannot be read: \(list)")
+    }
+
     /// What a checkpoint was read as, in detail.
     func describe(_ checkpoint: Checkpoint) {
         detail(
