@@ -18,11 +18,17 @@ struct CheckpointInfo: Encodable {
     let member: String?
     /// Where the weights are nested in a training file.
     let key: String?
+    /// What an adapter is; nil for a model of its own.
+    let adapter: AdapterInfo?
+    /// The model that an adapter was merged with; nil where it was with none.
+    let base: BaseSource?
     let family: String
     /// What showed the family: the configuration, the tensors' names, or their shapes.
     let familySource: String
     /// The elements of all tensors of real numbers that are no masks or tables, tied ones counted once.
     let parameters: Int
+    /// Those that take part in the answer for one token; nil where all do.
+    let activeParameters: Int?
     let bytes: Int
     let tensors: [TensorInfo]
     /// The tensors that the file names and that cannot be read.
@@ -94,16 +100,19 @@ extension CheckpointInfo {
     ///   - progress: counts the tensors' bytes.
     init(
         _ checkpoint: Checkpoint, catalog: LayerCatalog, scored: [Layer], architecture given: Architecture?, sha256: String?,
-        progress: Progress
+        base: BaseSource?, progress: Progress
     ) throws {
         path = checkpoint.path
         self.sha256 = sha256
         container = checkpoint.container
         member = checkpoint.member
         key = checkpoint.key
+        adapter = checkpoint.adapter.map { AdapterInfo($0, checkpoint) }
+        self.base = base
+        activeParameters = ActiveParameters(checkpoint, catalog)?.count
         family = catalog.family.name
         familySource = catalog.familySource.rawValue
-        let scan = PickleScan(checkpoint.sources)
+        let scan = PickleScan(checkpoint.sources + (checkpoint.base?.sources ?? []))
         globals = scan.globals.map { GlobalInfo(global: $0.name, member: $0.member, foreign: $0.isForeign) }
         unscanned = scan.hidden.map { UnscannedInfo(member: $0.member, reason: $0.problem.what) }
         foreignGlobals = Set(checkpoint.foreignGlobals + scan.globals.filter(\.isForeign).map(\.name)).sorted()
@@ -131,8 +140,11 @@ extension CheckpointInfo {
                 out: layers[tensor.name]?.outNeurons, in: layers[tensor.name]?.inNeurons, scored: scoredNames.contains(tensor.name),
                 nan: special.nan, infinite: special.infinite)
         }
-        self.parameters = parameters
-        self.bytes = bytes
+        // An adapter by itself is what it stores, not what it changes.
+        let isAlone = checkpoint.adapter != nil && checkpoint.base == nil
+        self.parameters =
+            isAlone ? checkpoint.stored.reduce(0) { $0.addingReportingOverflow($1.elementCount).partialValue } : parameters
+        self.bytes = isAlone ? checkpoint.stored.reduce(0) { $0.addingReportingOverflow($1.bytes.count).partialValue } : bytes
     }
 
     /// The sites of the checkpoint's network, or why it has none. An architecture that was given must fit.

@@ -30,12 +30,18 @@ enum InfoText {
         line("container", info.container)
         if let member = info.member { line("member", member) }
         if let key = info.key, !key.isEmpty { line("key", key) }
+        if let adapter = info.adapter {
+            line("adapter", adapter.text)
+            line("base", info.base?.path ?? adapter.baseModel.map { "not given, '\($0)'" } ?? "not given")
+            if let problem = adapter.problem { line("not read", problem) }
+        }
         line("family", family(info))
         line(
             "parameters",
             "\(ByteText.grouped(info.parameters)) in \(info.tensors.count) \(info.tensors.count == 1 ? "tensor" : "tensors"), \(ByteText.size(info.bytes))"
                 + (info.unreadable.isEmpty ? "" : "; \(ByteText.counted(info.unreadable.count, "tensor")) cannot be read")
         )
+        if let active = info.activeParameters { line("active", ByteText.grouped(active) + " for each token") }
         if !info.metadata.isEmpty { line("metadata", metadata(info.metadata)) }
         if !info.globals.isEmpty { line("globals", globals(info)) }
         for group in info.tied { line("tied", group.joined(separator: " = ")) }
