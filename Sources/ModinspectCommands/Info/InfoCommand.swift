@@ -46,13 +46,14 @@ struct InfoCommand: FileCommand {
         // A file without weight matrices can be looked at all the same; a pattern that matches nothing is a mistake.
         let scored =
             catalog.layers.isEmpty && layers.patterns.isEmpty
-            ? [] : try layers.select(from: catalog, path: checkpoint.path, output.diagnostics)
+            ? [] : try layers.select(from: catalog, path: checkpoint.path)
         let hash = format.hasProvenance ? source.sha256(of: checkpoint, output) : nil
         let progress = output.progressBar(
             "info", total: checkpoint.tensors.reduce(0) { $0 &+ $1.storedByteCount }, unit: "bytes")
         defer { progress.finish() }
         let info = try CheckpointInfo(
-            checkpoint, catalog: catalog, scored: scored, architecture: architecture.architecture, sha256: hash, progress: progress)
+            checkpoint, catalog: catalog, scored: scored, isDefault: layers.patterns.isEmpty, architecture: architecture.architecture,
+            sha256: hash, progress: progress)
         warn(info)
         return info
     }

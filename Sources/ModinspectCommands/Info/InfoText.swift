@@ -1,4 +1,5 @@
 import Archives
+import Checkpoints
 import Text
 
 /// The report of `info` for eyes, and as rows.
@@ -28,12 +29,16 @@ enum InfoText {
             "parameters",
             "\(ByteText.grouped(info.parameters)) in \(info.tensors.count) \(info.tensors.count == 1 ? "tensor" : "tensors"), \(ByteText.size(info.bytes))"
         )
+        let leftOut = Dictionary(grouping: info.tensors.compactMap(\.leftOut), by: { $0 })
+        let reasons = LeftOut.allCases.filter { $0 != .vector }.compactMap { reason in leftOut[reason].map { reason.counted($0.count) } }
+        if !reasons.isEmpty { line("left out", reasons.joined(separator: ", ")) }
         for group in info.tied { line("tied", group.joined(separator: " = ")) }
         line("runs", info.runProblem.map { "no: " + $0 } ?? info.architecture.map { "as " + $0 } ?? "as \(info.family)")
         text += "\n"
 
         let hasSpecial = info.tensors.contains { $0.nan + $0.infinite > 0 }
-        let columns = TensorInfo.columns.filter { hasSpecial || !["nan", "infinite"].contains($0.name) }
+        let hidden = ["layers", "left_out"] + (hasSpecial ? [] : ["nan", "infinite"])
+        let columns = TensorInfo.columns.filter { !hidden.contains($0.name) }
         return text + columns.table(info.tensors).text(indent: 2) + sites(info)
     }
 

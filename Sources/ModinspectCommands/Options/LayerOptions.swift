@@ -11,7 +11,8 @@ protocol DefaultLayers {
 enum ModelLayers: DefaultLayers {
     static let words =
         "for a transformer the MLP input matrix of every block; for a plain chain of layers every weight except the first "
-        + "and the last; where that leaves none, all."
+        + "and the last; where that leaves none, all. Tables, routers, depthwise convolutions and matrices of one row or column are "
+        + "left out unless there is nothing else."
 }
 
 /// Those of the file of clusters that the command needs.
@@ -76,6 +77,14 @@ extension LayerChoice {
     func select(from catalog: LayerCatalog, path: String, _ diagnostics: Diagnostics? = nil) throws -> [Layer] {
         do {
             let chosen = try catalog.select(patterns)
+            if patterns.isEmpty, let diagnostics {
+                let leftOut = catalog.defaultChoice.leftOut
+                if !leftOut.isEmpty {
+                    diagnostics.note(
+                        "\(path): left out by default: " + leftOut.map { $0.reason.counted($0.count) }.joined(separator: ", ")
+                            + "; --layers takes them by name")
+                }
+            }
             let count = "\(chosen.count) of \(ByteText.counted(catalog.layers.count, "weight tensor"))"
             diagnostics?.detail(
                 "\(path): family \(catalog.family.name), by its \(catalog.familySource.rawValue); took \(count) "
