@@ -20,6 +20,10 @@ package struct LayerCatalog: Sendable {
     /// Every weight matrix that can be named: in chain order for a plain chain, else in the file's order where that is the
     /// model's, else by name with numbers compared as numbers. Experts in one tensor, and gate and input in one, are layers each.
     package let layers: [Layer]
+    /// The tensors that the checkpoint names and that cannot be read.
+    package let unreadable: [UnreadableTensor]
+    /// Those of ``unreadable`` that would be among the layers taken by default.
+    let unreadableDefaults: [UnreadableTensor]
     /// The names of every tensor of the checkpoint, in the order of ``layers`` as far as that goes.
     let names: [TensorName]
     /// Why a tensor is no layer, or none for a default choice, by its name.
@@ -31,7 +35,8 @@ package struct LayerCatalog: Sendable {
     /// What the tensors of a checkpoint are, by their names and shapes and its configuration.
     package init(_ checkpoint: Checkpoint, families: ModelFamilies = .standard) {
         self.init(
-            tensors: checkpoint.tensors, keepsOrder: checkpoint.keepsOrder, configuration: checkpoint.configuration, families: families)
+            tensors: checkpoint.tensors, unreadable: checkpoint.unreadable, keepsOrder: checkpoint.keepsOrder,
+            configuration: checkpoint.configuration, families: families)
     }
 
     /// What the given tensors are.
@@ -41,11 +46,14 @@ package struct LayerCatalog: Sendable {
     ///   - configuration: the bytes of the model's `config.json`; one that is no JSON object counts as none.
     ///   - families: those that are known.
     package init(
-        tensors: [TensorRecord], keepsOrder: Bool, configuration: ByteRegion? = nil, families: ModelFamilies = .standard
+        tensors: [TensorRecord], unreadable: [UnreadableTensor] = [], keepsOrder: Bool, configuration: ByteRegion? = nil,
+        families: ModelFamilies = .standard
     ) {
         let ordered = keepsOrder || tensors.isInNaturalOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) }
         let names = ordered.map { TensorName($0.name) }
-        let index = TensorIndex(names: names, shapes: ordered.map(\.shape))
+        // A tensor that cannot be read tells the family by its name all the same.
+        let index = TensorIndex(
+            names: names + unreadable.map { TensorName($0.name) }, shapes: ordered.map(\.shape) + unreadable.map { $0.shape ?? [] })
         let configured = configuration.flatMap(Self.modelType).flatMap(families.family(modelType:))
         let known = configured ?? families.family(of: TensorNames(index))
 
@@ -54,7 +62,8 @@ package struct LayerCatalog: Sendable {
             family = known
             familySource = configured != nil ? .configuration : .names
         } else {
-            family = found.makeChain(keepsOrder: keepsOrder) ? .chain : .unknown
+            // A chain with a missing link may follow shape by shape by chance.
+            family = !unreadable.contains(where: \.mayBeMatrix) && found.makeChain(keepsOrder: keepsOrder) ? .chain : .unknown
             familySource = .shapes
         }
         found.leaveOutSingleNeurons()
@@ -71,6 +80,12 @@ package struct LayerCatalog: Sendable {
         self.names = names
         self.reasons = reasons
         mlpInputNames = found.mlpInputs
+        self.unreadable = unreadable
+        if case .mlpInputs = family.defaultLayers {
+            unreadableDefaults = unreadable.filter { $0.mayBeMatrix && families.mlpNames(of: TensorName($0.name), index) != nil }
+        } else {
+            unreadableDefaults = []
+        }
     }
 
     /// Every floating-point weight matrix without masks and tables: what the pattern `all` takes.

@@ -1,6 +1,7 @@
 import Text
 import ArgumentParser
 import Checkpoints
+import Scoring
 
 /// Which weight matrices are taken where none are named, in words.
 protocol DefaultLayers {
@@ -74,24 +75,26 @@ protocol LayerChoice {
 
 extension LayerChoice {
     /// The layers of a checkpoint that the options name.
-    func select(from catalog: LayerCatalog, path: String, _ diagnostics: Diagnostics? = nil) throws -> [Layer] {
-        do {
-            let chosen = try catalog.select(patterns)
-            if patterns.isEmpty, let diagnostics {
-                let leftOut = catalog.defaultChoice.leftOut
-                if !leftOut.isEmpty {
-                    diagnostics.note(
-                        "\(path): left out by default: " + leftOut.map { $0.reason.counted($0.count) }.joined(separator: ", ")
-                            + "; --layers takes them by name")
-                }
-            }
-            let count = "\(chosen.count) of \(ByteText.counted(catalog.layers.count, "weight tensor"))"
-            diagnostics?.detail(
-                "\(path): family \(catalog.family.name), by its \(catalog.familySource.rawValue); took \(count) "
-                    + (patterns.isEmpty ? "by default: " : "by --layers: ") + chosen.map(\.name).joined(separator: ", "))
-            return chosen
-        } catch {
-            throw Problem(path: path, problem: error.description)
+    func select(from catalog: LayerCatalog, path: String, _ diagnostics: Diagnostics? = nil, notesLeftOut: Bool = true) throws -> [Layer] {
+        let chosen = try catalog.layers(matching: patterns, path: path)
+        diagnostics?.describe(chosen, of: catalog, path: path, isByDefault: patterns.isEmpty, notesLeftOut: notesLeftOut)
+        return chosen
+    }
+}
+
+extension Diagnostics {
+    /// Which layers of a checkpoint were taken, in detail.
+    ///
+    /// What a default choice leaves out besides is a note; `info` says it in its result.
+    func describe(_ chosen: [Layer], of catalog: LayerCatalog, path: String, isByDefault: Bool, notesLeftOut: Bool = true) {
+        let choice = catalog.defaultChoice
+        if isByDefault, notesLeftOut, !choice.leftOut.isEmpty, chosen.map(\.name) == choice.layers.map(\.name) {
+            let counts = choice.leftOut.map { $0.reason.counted($0.count) }
+            note("\(path): left out by default: \(counts.joined(separator: ", ")); --layers takes them by name")
         }
+        let count = "\(chosen.count) of \(ByteText.counted(catalog.layers.count, "weight tensor"))"
+        detail(
+            "\(path): family \(catalog.family.name), by its \(catalog.familySource.rawValue); took \(count) "
+                + (isByDefault ? "by default: " : "by --layers: ") + chosen.map(\.name).joined(separator: ", "))
     }
 }
