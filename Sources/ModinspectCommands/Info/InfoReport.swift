@@ -157,11 +157,11 @@ struct TensorInfo: ColumnRow {
         .whole("out", "The out-neurons of the weight matrix that it is; missing where it is none.") { $0.out },
         .whole("in", "The in-neurons of it.") { $0.in },
         .flag("scored", "Whether `score` takes it when no layers are named.") { $0.scored },
+        .whole("nan", "The elements that are not a number.") { $0.nan },
+        .whole("infinite", "The infinite elements.") { $0.infinite },
         .whole("layers", "The number of layers in it: of the experts of a mixture in one tensor one for each.") { $0.layers.count },
         .text("leftOut", "Why it is not scored, such as `embedding`; see below.") { $0.leftOut?.rawValue },
         .json("layerNames", "The names of its layers, where there are several.") { $0.layers.count > 1 ? $0.layers : nil },
-        .whole("nan", "The elements that are not a number.") { $0.nan },
-        .whole("infinite", "The infinite elements.") { $0.infinite },
     ]
 }
 
