@@ -1,4 +1,5 @@
 import Archives
+import Checkpoints
 import Text
 
 /// The report of `info` for eyes, and as rows.
@@ -43,13 +44,17 @@ enum InfoText {
         )
         if let active = info.activeParameters { line("active", ByteText.grouped(active) + " for each token") }
         if !info.metadata.isEmpty { line("metadata", metadata(info.metadata)) }
+        let leftOut = Dictionary(grouping: info.tensors.compactMap(\.leftOut), by: { $0 })
+        let reasons = LeftOut.allCases.filter { $0 != .vector }.compactMap { reason in leftOut[reason].map { reason.counted($0.count) } }
+        if !reasons.isEmpty { line("left out", reasons.joined(separator: ", ")) }
         if !info.globals.isEmpty { line("globals", globals(info)) }
         for group in info.tied { line("tied", group.joined(separator: " = ")) }
         line("runs", info.runProblem.map { "no: " + $0 } ?? info.architecture.map { "as " + $0 } ?? "as \(info.family)")
         text += "\n"
 
         let hasSpecial = info.tensors.contains { $0.nan + $0.infinite > 0 }
-        let columns = TensorInfo.columns.filter { hasSpecial || !["nan", "infinite"].contains($0.name) }
+        let hidden = ["layers", "left_out"] + (hasSpecial ? [] : ["nan", "infinite"])
+        let columns = TensorInfo.columns.filter { !hidden.contains($0.name) }
         if !info.tensors.isEmpty { text += columns.table(info.tensors).text(indent: 2) }
         return text + unreadable(info) + sites(info)
     }
