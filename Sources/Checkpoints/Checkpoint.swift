@@ -16,6 +16,8 @@ package struct Checkpoint: Sendable {
     package let tensors: [TensorRecord]
     /// The tensors as they lie in the file, in the order of ``tensors``.
     package let stored: [TensorRecord]
+    /// The tensors that the file names and that cannot be read; their names are none of those of ``tensors``.
+    package let unreadable: [UnreadableTensor]
     /// Whether the order of the tensors is the order in which the model defines them.
     package let keepsOrder: Bool
     /// The bytes of the model's `config.json`.
@@ -31,6 +33,9 @@ package struct Checkpoint: Sendable {
 
     /// The tensor called `name`.
     package subscript(name: String) -> TensorRecord? { places[name].map { tensors[$0] } }
+
+    /// Why the tensor called `name` cannot be read; nil where it can or there is none.
+    package func problem(ofTensor name: String) -> Problem? { unreadable.first { $0.name == name }?.problem }
 
     /// What to open where a path holds more than one model.
     package struct Options: Sendable {
@@ -75,7 +80,14 @@ package struct Checkpoint: Sendable {
         // A file beside the weights is what somebody put there: it goes before what the weight file carries.
         let companions = weights.companions.merging(companions) { _, beside in beside }
         stored = model.tensors
-        let tensors = EncodedTensors(model.tensors, configuration: companions[Companions.configuration]).tensors
+        let encoded: EncodedTensors
+        do throws(Problem) {
+            encoded = try EncodedTensors(model.tensors, configuration: companions[Companions.configuration])
+        } catch {
+            throw error.at(path: weightPath)
+        }
+        let tensors = encoded.tensors
+        unreadable = encoded.unreadable(path: weightPath)
         self.tensors = tensors
         keepsOrder = weights.keepsOrder
         configuration = companions[Companions.configuration]

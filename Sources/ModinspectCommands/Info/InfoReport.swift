@@ -63,6 +63,8 @@ struct TensorInfo: ColumnRow {
     let nan: Int
     /// The infinite elements.
     let infinite: Int
+    /// How its elements are stored where they are computed from several tensors.
+    let encoding: String?
 
     static let columns: [Column<TensorInfo>] = [
         .text("tensor", "The tensor's name.") { $0.name },
@@ -74,6 +76,9 @@ struct TensorInfo: ColumnRow {
         .flag("scored", "Whether `score` takes it when no layers are named.") { $0.scored },
         .whole("nan", "The elements that are not a number.") { $0.nan },
         .whole("infinite", "The infinite elements.") { $0.infinite },
+        .json("encoding", "How its elements are stored where they are computed from codes, such as `GPTQ, 4 bits, groups of 128`.") {
+            $0.encoding
+        },
     ]
 }
 
@@ -116,7 +121,7 @@ extension CheckpointInfo {
             return TensorInfo(
                 name: tensor.name, dtype: tensor.dtype.rawValue, shape: tensor.shape, bytes: tensor.storedByteCount,
                 out: layers[tensor.name]?.outNeurons, in: layers[tensor.name]?.inNeurons, scored: scoredNames.contains(tensor.name),
-                nan: special.nan, infinite: special.infinite)
+                nan: special.nan, infinite: special.infinite, encoding: tensor.encoding)
         }
         self.parameters = parameters
         self.bytes = bytes

@@ -28,6 +28,7 @@ enum InfoText {
             "parameters",
             "\(ByteText.grouped(info.parameters)) in \(info.tensors.count) \(info.tensors.count == 1 ? "tensor" : "tensors"), \(ByteText.size(info.bytes))"
         )
+        for (encoding, count) in encodings(info) { line("encoding", "\(encoding) (\(count) \(count == 1 ? "tensor" : "tensors"))") }
         for group in info.tied { line("tied", group.joined(separator: " = ")) }
         line("runs", info.runProblem.map { "no: " + $0 } ?? info.architecture.map { "as " + $0 } ?? "as \(info.family)")
         text += "\n"
@@ -35,6 +36,19 @@ enum InfoText {
         let hasSpecial = info.tensors.contains { $0.nan + $0.infinite > 0 }
         let columns = TensorInfo.columns.filter { hasSpecial || !["nan", "infinite"].contains($0.name) }
         return text + columns.table(info.tensors).text(indent: 2) + sites(info)
+    }
+
+    /// How weights are stored that are no numbers of the file, and how many are stored so, in the order of the first of each.
+    private static func encodings(_ info: CheckpointInfo) -> [(encoding: String, count: Int)] {
+        var counts: [(encoding: String, count: Int)] = []
+        for encoding in info.tensors.compactMap(\.encoding) {
+            if let place = counts.firstIndex(where: { $0.encoding == encoding }) {
+                counts[place].count += 1
+            } else {
+                counts.append((encoding, 1))
+            }
+        }
+        return counts
     }
 
     /// The sites, blocks that differ in a number alone in one line: `blocks.0-11.hook_mlp_out`.
