@@ -40,36 +40,43 @@ let package = Package(
             name: "Tensors", dependencies: ["COpenBLAS", "Kernels", "KernelsV3", "KernelsV4"], swiftSettings: optimized),
         .target(name: "Archives", dependencies: ["CArchive", "CProcess", "Text"]),
         .target(name: "Checkpoints", dependencies: ["Archives", "Tensors", "Text"]),
-        .target(name: "Datasets", dependencies: ["Archives", "Checkpoints", "Tensors", "Text"], swiftSettings: optimized),
+        .target(
+            name: "Datasets",
+            dependencies: ["Archives", "Checkpoints", "Tensors", "Text", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: optimized),
         .target(name: "Modularity", dependencies: ["Tensors", "Text"], swiftSettings: optimized),
+        .target(name: "Scoring", dependencies: ["Checkpoints", "Modularity", "Text"]),
         .target(name: "Networks", dependencies: ["Archives", "Checkpoints", "Tensors", "Text"], swiftSettings: optimized),
-        .target(name: "Evaluation", dependencies: ["Archives", "Datasets", "Networks", "Tensors", "Text"], swiftSettings: optimized),
+        .target(
+            name: "Evaluation", dependencies: ["Archives", "Checkpoints", "Datasets", "Networks", "Tensors", "Text"],
+            swiftSettings: optimized),
         .target(
             name: "Interventions",
-            dependencies: ["Archives", "Checkpoints", "Datasets", "Evaluation", "Modularity", "Networks", "Tensors", "Text"],
+            dependencies: ["Archives", "Checkpoints", "Datasets", "Evaluation", "Modularity", "Networks", "Scoring", "Tensors", "Text"],
             swiftSettings: optimized),
         .target(
             name: "Training",
-            dependencies: ["Archives", "Checkpoints", "Datasets", "Evaluation", "Modularity", "Networks", "Tensors", "Text"],
+            dependencies: ["Archives", "Checkpoints", "Datasets", "Evaluation", "Modularity", "Networks", "Scoring", "Tensors", "Text"],
             swiftSettings: optimized),
         .target(
             name: "Circuits",
             dependencies: [
-                "Archives", "Checkpoints", "Datasets", "Evaluation", "Interventions", "Modularity", "Networks", "Tensors", "Text",
+                "Archives", "Checkpoints", "Datasets", "Evaluation", "Interventions", "Modularity", "Networks", "Scoring", "Tensors",
+                "Text",
             ],
             swiftSettings: optimized),
         .target(
             name: "ModinspectCommands",
             dependencies: [
                 "CProcess", "Tensors", "Archives", "Checkpoints", "Circuits", "Datasets", "Evaluation", "Interventions", "Modularity",
-                "Networks", "Text", "Training",
+                "Networks", "Scoring", "Text", "Training",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Crypto", package: "swift-crypto"),
             ]),
         .executableTarget(name: "modinspect", dependencies: ["ModinspectCommands"]),
         .testTarget(name: "TextTests", dependencies: ["Text"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "COpenBLAS", "Kernels"]),
         .testTarget(name: "ModularityTests", dependencies: ["Modularity", "Tensors", "Checkpoints", "TestSupport"]),
+        .testTarget(name: "ScoringTests", dependencies: ["Scoring", "Modularity", "Checkpoints", "TestSupport", "Text"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "CArchive", "Text"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Archives", "Checkpoints", "TestSupport", "Text"]),
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Archives", "Checkpoints", "Tensors", "TestSupport", "Text"]),
@@ -80,14 +87,19 @@ let package = Package(
         .testTarget(
             name: "InterventionsTests",
             dependencies: [
-                "Interventions", "Evaluation", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport", "Text",
+                "Interventions", "Evaluation", "Scoring", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport",
+                "Text",
             ]),
         .testTarget(
             name: "TrainingTests",
-            dependencies: ["Training", "Evaluation", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport", "Text"]),
+            dependencies: [
+                "Training", "Evaluation", "Scoring", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport", "Text",
+            ]),
         .testTarget(
             name: "CircuitsTests",
-            dependencies: ["Circuits", "Evaluation", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport"]),
+            dependencies: [
+                "Circuits", "Evaluation", "Scoring", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport", "Text",
+            ]),
         .testTarget(
             name: "OwnFamilyTests",
             dependencies: [

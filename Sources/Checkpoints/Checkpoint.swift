@@ -26,8 +26,13 @@ package struct Checkpoint: Sendable {
     package let companions: [String: ByteRegion]
     /// The globals that a loader would have to import or call, beyond those that tensors and plain data need.
     package let foreignGlobals: [String]
+    /// What the weight file says of itself beside its tensors, in its order.
+    package let metadata: [MetadataEntry]
     /// The bytes that were given: an archive whole, of a directory the weight files in natural order of their names.
     package let sources: [ByteRegion]
+
+    /// The modules with their classes, where the file keeps them whole.
+    package let module: SavedModule?
 
     private let places: [String: Int]
 
@@ -72,7 +77,7 @@ package struct Checkpoint: Sendable {
         companions: [String: ByteRegion], sources: [ByteRegion]
     ) throws {
         let model = try weights.model(key: key, path: weightPath)
-        guard !model.tensors.isEmpty else { throw Problem(path: weightPath, problem: "holds no tensors") }
+        guard !model.tensors.isEmpty || !model.unreadable.isEmpty else { throw Problem(path: weightPath, problem: "holds no tensors") }
         self.path = path
         self.container = container
         self.member = member
@@ -80,23 +85,30 @@ package struct Checkpoint: Sendable {
         // A file beside the weights is what somebody put there: it goes before what the weight file carries.
         let companions = weights.companions.merging(companions) { _, beside in beside }
         stored = model.tensors
+        module = model.module
         let encoded: EncodedTensors
         do throws(Problem) {
-            encoded = try EncodedTensors(model.tensors, configuration: companions[Companions.configuration])
+            encoded = try EncodedTensors(
+                model.tensors, configuration: companions[Companions.configuration], missing: model.unreadable.map(\.name))
         } catch {
             throw error.at(path: weightPath)
         }
         let tensors = encoded.tensors
-        unreadable = encoded.unreadable(path: weightPath)
+        unreadable = model.unreadable.filter { !encoded.replaced.contains($0.name) } + encoded.unreadable(path: weightPath)
         self.tensors = tensors
         keepsOrder = weights.keepsOrder
         configuration = companions[Companions.configuration]
         self.companions = companions.filter { $0.key != Companions.configuration }
         foreignGlobals = weights.foreignGlobals
+        metadata = weights.metadata
         self.sources = sources
         var places: [String: Int] = [:]
         for (place, tensor) in tensors.enumerated() where places.updateValue(place, forKey: tensor.name) != nil {
-            throw Problem(path: weightPath, tensor: tensor.name, problem: "is there twice")
+            throw Problem(path: weightPath, tensor: tensor.name, problem: "appears twice")
+        }
+        var unreadableNames: Set<String> = []
+        for tensor in unreadable where places[tensor.name] != nil || !unreadableNames.insert(tensor.name).inserted {
+            throw Problem(path: weightPath, tensor: tensor.name, problem: "appears twice")
         }
         self.places = places
     }

@@ -19,8 +19,13 @@ extension TensorRecord {
     ///
     /// - Throws: ``NarrowingError`` for a finite number in double precision that single precision cannot hold.
     package func narrowedFloats(shape: [Int]) throws(NarrowingError) -> Tensor {
-        if let value = firstBeyondSinglePrecision() { throw NarrowingError(tensor: name, value: value) }
+        if let error = narrowingError { throw error }
         return sharedFloats(shape: shape)
+    }
+
+    /// The error for the first finite number that single precision cannot hold; nil where it holds all. Costs a pass over double precision.
+    package var narrowingError: NarrowingError? {
+        firstBeyondSinglePrecision().map { NarrowingError(tensor: name, value: $0) }
     }
 
     /// The first finite number that becomes infinite where it is read in single precision; only double precision has such.

@@ -42,3 +42,24 @@ package struct UnreadableTensor: Sendable {
     /// Whether it could be a weight matrix: its shape is not known, or has two dimensions or more.
     var mayBeMatrix: Bool { shape.map { $0.count >= 2 } ?? true }
 }
+
+/// What became of a tensor that a file names.
+enum ReadTensor: Sendable {
+    case record(TensorRecord)
+    case unreadable(UnreadableTensor)
+}
+
+extension WeightFile.Model {
+    /// A model of tensors some of which could not be read.
+    init(key: String, _ tensors: [ReadTensor]) {
+        var records: [TensorRecord] = []
+        var unreadable: [UnreadableTensor] = []
+        for tensor in tensors {
+            switch tensor {
+            case .record(let record): records.append(record)
+            case .unreadable(let tensor): unreadable.append(tensor)
+            }
+        }
+        self.init(key: key, tensors: records, unreadable: unreadable)
+    }
+}

@@ -3,7 +3,7 @@ import Archives
 extension DatasetSource {
     /// What the samples follow from, besides the seed and the tokenizer, which belong to the run and the checkpoint.
     package enum Part: CaseIterable, Sendable {
-        case data, labels, normalization, context, tokenWidth, trainFraction
+        case data, labels, normalization, context, tokenWidth, trainFraction, limit
     }
 
     /// What a part depends on; nil where nothing was given.
@@ -15,6 +15,7 @@ extension DatasetSource {
         case .context: Dependency.setting(context)
         case .tokenWidth: .words(tokenWidth.rawValue)
         case .trainFraction: Dependency.setting(trainFraction)
+        case .limit: Dependency.setting(limit)
         }
     }
 }

@@ -30,12 +30,14 @@ package struct DatasetSource: Sendable {
     package var trainFraction: Double
     /// Decides the parts of modular addition.
     package var seed: UInt64
+    /// Take the first samples only, so many; all where nil.
+    package var limit: Int?
     /// Turns text into token ids; nil where the checkpoint brought no tokenizer.
     package var tokenize: (@Sendable (String) throws -> [Int32])?
 
     package init(
         path: String, labels: String? = nil, normalization: Normalization? = nil, context: Int? = nil, tokenWidth: TokenWidth = .uint16,
-        trainFraction: Double = 0.3, seed: UInt64 = 0, tokenize: (@Sendable (String) throws -> [Int32])? = nil
+        trainFraction: Double = 0.3, seed: UInt64 = 0, limit: Int? = nil, tokenize: (@Sendable (String) throws -> [Int32])? = nil
     ) {
         self.path = path
         self.labels = labels
@@ -44,6 +46,7 @@ package struct DatasetSource: Sendable {
         self.tokenWidth = tokenWidth
         self.trainFraction = trainFraction
         self.seed = seed
+        self.limit = limit
         self.tokenize = tokenize
     }
 
@@ -51,6 +54,12 @@ package struct DatasetSource: Sendable {
     ///
     /// - Throws: ``Problem`` where it cannot be read, is damaged, or does not fit the options; what ``tokenize`` throws.
     package func open() throws -> Dataset {
+        let all = try openAll()
+        guard let limit, limit < all.count else { return all }
+        return all.selecting(Array(0..<limit))
+    }
+
+    private func openAll() throws -> Dataset {
         if let addition = try ModularAddition(path) {
             try refuse(labels: true, normalization: true, context: true, for: "modular addition")
             return try addition.dataset(trainFraction: trainFraction, seed: seed)

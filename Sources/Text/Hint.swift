@@ -25,6 +25,10 @@ package enum Hint: Sendable, Equatable {
     case setContext(Int?, cut: String)
     /// Labels can be given in a file of their own.
     case giveLabels
+    /// Answers, where data has none, can be given in a file of their own.
+    case giveAnswers
+    /// Other data can be brought to judge a result by.
+    case giveHeldOutData
     /// Pairs can be drawn from samples with classes.
     case drawPairsByClass
     /// These metrics do without what is missing.
@@ -56,6 +60,8 @@ extension Hint: CustomStringConvertible {
         case .leaveOutLayer(let name): "'\(name)' can be left out"
         case .setContext(let length, let cut): "a context length\(length.map { " of \($0)" } ?? "") cuts \(cut)"
         case .giveLabels: "labels are given in a file of their own"
+        case .giveAnswers: "a file of labels gives them"
+        case .giveHeldOutData: "other data can be brought"
         case .drawPairsByClass: "pairs can be drawn from samples with a class each"
         case .useMetrics(let names): "\(Self.list(names)) \(names.count == 1 ? "needs" : "need") none"
         case .useSmallerBatch: "a smaller batch takes less"

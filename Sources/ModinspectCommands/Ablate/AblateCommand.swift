@@ -3,6 +3,7 @@ import Checkpoints
 import Evaluation
 import Interventions
 import Modularity
+import Networks
 import Text
 
 struct AblateCommand: FileCommand {
@@ -90,33 +91,28 @@ struct AblateCommand: FileCommand {
     private func ablate(_ path: String, to stream: ResultStream) throws {
         let given = try ClusterFile(path: clusters.path)
         let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
-        model.describe(output.diagnostics)
-        let ablated = try model.clusteredLayers(given, layers)
-        let batches = try model.batches(data, seed: computation.seed)
-        guard batches.dataset.targets.areKnown else {
-            throw Problem(data.data, "has no answers to compare with", hint: "--labels FILE gives them")
-        }
-        let ablation = ClusterAblation(reading: reading, fill: fill, controls: controls, seed: computation.seed)
-        let runs = ablated.reduce(0) { $0 + $1.clusterCount * ClusterAblation.Switch.allCases.count } * (1 + controls)
+        output.diagnostics.describe(model)
+        var request = AblationRequest(
+            model, clusters: try given.clusters(for: model.catalog), data: data.values(seed: computation.seed))
+        request.layers = layers.patterns
+        request.ablation = ClusterAblation(reading: reading, fill: fill, controls: controls, seed: computation.seed)
+        (request.batchSize, request.threads) = (data.batchSize, computation.threadCount)
+        let prepared = try request.prepared()
+        let (runs, samples) = (prepared.interventionCount, prepared.batches.dataset.count)
         let weights = model.network.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }
         output.diagnostics.announce(
-            "\(path): \(ByteText.counted(runs, "intervention")) on \(ByteText.counted(batches.dataset.count, "sample")) of a model of "
+            "\(path): \(ByteText.counted(runs, "intervention")) on \(ByteText.counted(samples, "sample")) of a model of "
                 + ByteText.counted(weights, "weight"),
-            share: Double(runs) * Double(batches.dataset.count) * Double(weights) / 4e10)
+            share: Double(runs) * Double(samples) * Double(weights) / 4e10)
         let progress = output.progressBar("ablate", total: 1000, unit: "")
         defer { progress.finish() }
-        var done = 0.0
         let answers = isPerSample ? try AnswerWriter(stream, format: chosenFormat) : nil
-        let result = try ablation.run(
-            ablated, on: batches, threads: computation.threadCount,
-            answers: answers.map { writer in { try writer.write($0, layers: ablated) } },
-            progress: { share in
-                done += share
-                progress.set(fraction: done)
-            })
+        let result = try prepared.run(
+            answers: answers.map { writer in { try writer.write($0, layers: prepared.layers) } },
+            progress: { progress.set(fraction: $0) })
         progress.finish()
         describe(result, path: path)
-        if !isPerSample { try write(result, model, samples: batches.dataset.count, to: stream) }
+        if !isPerSample { try write(result, model, samples: samples, to: stream) }
         try stream.finish()
     }
 

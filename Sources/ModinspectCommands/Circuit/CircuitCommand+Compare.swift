@@ -16,20 +16,14 @@ extension CircuitCommand {
         let total = inputs.reduce(0) { $0 + $1.circuits.count }
         // Of what is left there may be nothing to compare, which the failures explain.
         if total < 2 { try run.end(of: files.count) }
-        if let first = inputs.first, let kind = first.circuits.first?.kind,
-            let other = inputs.first(where: { $0.circuits.contains { $0.kind != kind } })
-        {
-            throw Problem("holds circuits of another kind", path: other.path, expected: "\(kind.rawValue) as \(first.path)")
+        let comparison: CircuitComparison
+        do {
+            comparison = try CircuitComparisonRequest(inputs.map { CircuitCollection(path: $0.path, $0.circuits) }).run()
+        } catch let problem as Problem {
+            throw problem.at(path: files.listed(atMost: 3))
         }
-        try checkShapes(inputs)
-        guard (2...Self.mostCompared).contains(total) else {
-            throw Problem(
-                "cannot be compared", path: files.listed(atMost: 3), expected: "2 to \(Self.mostCompared) circuits",
-                found: "\(total)")
-        }
-        let report = CircuitComparisonReport(inputs, failed: failed) { file in
-            chosenFormat.hasProvenance ? source.sha256(of: [file.content], output) : nil
-        }
+        let hashes = inputs.map { chosenFormat.hasProvenance ? source.sha256(of: [$0.content], output) : nil }
+        let report = CircuitComparisonReport(comparison, sha256: hashes, failed: failed)
         switch chosenFormat {
         case .text: try stream.write(CircuitComparisonTable.text(report))
         case .tsv:
@@ -54,34 +48,4 @@ extension CircuitCommand {
         try stream.finish()
         try run.end(of: files.count)
     }
-
-    /// Places in tensors of other shapes are other weights, and edges of another graph other edges.
-    private func checkShapes(_ inputs: [CircuitFile]) throws {
-        var known: [String: (shape: [Int], path: String)] = [:]
-        var graph: (edges: Int, path: String)?
-        for file in inputs {
-            for edges in file.circuits.filter({ $0.kind == .edges }).compactMap(\.available) {
-                if let graph, graph.edges != edges {
-                    throw Problem(
-                        file: file.path, problem: "holds circuits of another graph than \(graph.path)", expected: "\(graph.edges) edges",
-                        found: "\(edges)")
-                }
-                graph = (edges, file.path)
-            }
-            for (name, shape) in file.circuits.flatMap({ $0.shapes.sorted { $0.key < $1.key } }) {
-                guard let other = known[name] else {
-                    known[name] = (shape, file.path)
-                    continue
-                }
-                if other.shape != shape {
-                    throw Problem(
-                        file: file.path, problem: "tensor '\(name)': has another shape than in \(other.path)",
-                        expected: InfoText.shape(other.shape), found: InfoText.shape(shape))
-                }
-            }
-        }
-    }
-
-    /// The circuits that are compared at once: every one is compared with every other.
-    private static var mostCompared: Int { 1000 }
 }

@@ -11,56 +11,36 @@ extension CircuitCommand {
     func findEdges(_ path: String, by method: CircuitMethod, data: String, to stream: ResultStream) throws {
         guard let edgeMethod = edges.method(method) else { return }
         let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
-        model.describe(output.diagnostics)
-        try model.checkMemory()
-        let pairs = try model.behaviourPairs(data, samples, from: self.pairs, seed: computation.seed)
-        let graph = try edgeGraph(of: model)
-        let size = try EdgeExperiment.batchSize(graph, pairs: pairs, wanted: batchSize, for: edgeMethod)
-        let experiment = try EdgeExperiment(
-            graph, PairBatches(pairs, for: model.network, batchSize: size), metric: edges.chosenMetric(method), ablation: edges.ablation,
-            threads: computation.threadCount)
-        let selection = edges.selection ?? .top
-        let search = EdgeSearch(
-            experiment, method: edgeMethod, size: edges.size(method), selection: selection, resamples: bootstrap.resamples,
-            seed: computation.seed)
+        output.diagnostics.describe(model)
+        var request = EdgeCircuitRequest(
+            model, pairs: try self.pairs.values(data, samples, seed: computation.seed), method: edgeMethod)
+        (request.granularity, request.metric, request.ablation) = (edges.granularity, edges.metric, edges.ablation)
+        request.clusters = try edges.clusterFile.map { try ClusterFile(path: $0).clusters(for: model.catalog) }
+        (request.size, request.selection) = (edges.size(method), edges.selection ?? .top)
+        (request.resamples, request.batchSize) = (bootstrap.resamples, batchSize)
+        (request.seed, request.threads) = (computation.seed, computation.threadCount)
+        let prepared = try request.prepared()
+        if !prepared.outside.isEmpty {
+            output.diagnostics.note(
+                "\(model.checkpoint.path): the clusters of \(Diagnostics.listed(prepared.outside.map { "'\($0)'" })) are no nodes of the graph"
+            )
+        }
         let progress = output.progressBar("circuit", total: 1000, unit: "")
         defer { progress.finish() }
-        let done = SharedFraction()
-        let result = try search.run { progress.set(fraction: done.add($0)) }
+        let result = try prepared.run { progress.set(fraction: $0) }
         progress.finish()
         let hash = chosenFormat == .json || chosenFormat == .jsonl ? source.sha256(of: model.checkpoint, output) : nil
         let report = EdgeReport(
             EdgeReport.Origin(
                 data: data, method: method.rawValue, clusters: edges.clusterFile,
-                steps: method == .eapIG ? edges.steps ?? EdgeOptions.standardSteps : nil,
-                threshold: method == .acdc ? edges.threshold ?? EdgeOptions.standardThreshold : edges.threshold,
-                selection: method == .acdc ? nil : selection.rawValue), search, result)
+                steps: method == .eapIG ? edges.steps ?? EdgeMethod.standardSteps : nil,
+                threshold: method == .acdc ? edges.threshold ?? EdgeMethod.standardThreshold : edges.threshold,
+                selection: method == .acdc ? nil : request.selection.rawValue), prepared.search, result)
         describe(report, path: path)
         output.diagnostics.note("\(path): the scores took \(ByteText.fixed(result.seconds, digits: 3)) s")
         let head = Provenanced(
             EdgeReport.schema, seed: computation.seed, checkpoint: CheckpointSource(model, sha256: hash), report)
-        try write(head, graph, to: stream)
-    }
-
-    /// The graph that --granularity asks for.
-    private func edgeGraph(of model: LoadedModel) throws -> EdgeGraph {
-        let isChain = if case .values = model.network.input { true } else { false }
-        let granularity = edges.granularity ?? (isChain ? .neuron : .component)
-        guard granularity == .cluster, let file = edges.clusterFile else { return try EdgeGraph(model.network, granularity) }
-        let clusterings = try ClusterFile(path: file).clusterings(for: model.catalog)
-        var groups: [NodeID: [NeuronGroup]] = [:]
-        for layer in model.catalog.layers {
-            guard let clustering = clusterings[layer.name] else { continue }
-            let placed = try AblatedLayer(layer, in: model.network, clustering: clustering)
-            groups[placed.node] = NeuronGroup.clusters(clustering.outLabels.values)
-        }
-        let graph = try EdgeGraph(model.network, .cluster, groups: groups)
-        let outside = groups.keys.sorted().filter { !graph.cuts($0) }.map { "'\(model.network.nodes[$0.index].site)'" }
-        if !outside.isEmpty {
-            output.diagnostics.note(
-                "\(model.checkpoint.path): the clusters of \(Diagnostics.listed(outside)) are no nodes of the graph")
-        }
-        return graph
+        try write(head, prepared.search, to: stream)
     }
 
     /// A circuit that moves the metric further than the whole model does by more than this is worth a word.
@@ -85,7 +65,7 @@ extension CircuitCommand {
         }
     }
 
-    private func write(_ head: Provenanced<EdgeReport>, _ graph: EdgeGraph, to stream: ResultStream) throws {
+    private func write(_ head: Provenanced<EdgeReport>, _ search: EdgeSearch, to stream: ResultStream) throws {
         let report = head.result
         switch chosenFormat {
         case .text: try stream.write(EdgeTable(report, path: head.checkpoint?.path ?? "").text)
@@ -100,8 +80,8 @@ extension CircuitCommand {
             }
         case .dot:
             // The scores of discovery are damages; others are changes of the metric without the edge.
-            let metric = edges.chosenMetric(method ?? .exact)
-            let picture = EdgePicture(report.scores.filter(\.kept), heads: graph.sharedHeads) { score in
+            let metric = search.experiment.metric
+            let picture = EdgePicture(report.scores.filter(\.kept), heads: search.experiment.graph.sharedHeads) { score in
                 (method == .acdc ? score : metric.damage(from: 0, to: score)) < 0
             }
             try stream.write(picture.text)

@@ -2,35 +2,25 @@ import ArgumentParser
 import Checkpoints
 import Circuits
 import Datasets
+import Networks
 import Evaluation
-import Tensors
 import Text
 
 extension CircuitCommand {
     /// `--method prune`.
     func findWeights(_ path: String, data: String, to stream: ResultStream) throws {
         let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
-        model.describe(output.diagnostics)
-        let layers = try prunedLayers(of: model)
-        try model.checkMemory()
-        let parts = try parts(of: model, data: data)
-        let batches = try SampleBatches(parts.found, for: model.network, batchSize: batchSize)
-        let judged = try SampleBatches(parts.judged, for: model.network, batchSize: batchSize)
+        output.diagnostics.describe(model)
+        let prepared = try weightRequest(model, data: data).prepared()
         let masks = try prune.masks.map { try MaskWriter($0) }
-        let pruning = WeightPruning(
-            objectives: prune.objectives(labels: try WeightPruning.labels(of: batches)), tolerance: prune.chosenTolerance,
-            controls: prune.chosenControls, resamples: bootstrap.resamples, seed: computation.seed)
-        let weights = layers.reduce(0) { $0 + $1.outNeurons * $1.inNeurons } * max(pruning.objectives.count, 1)
+        let samples = prepared.batches.dataset.count
         output.diagnostics.announce(
-            "\(path): \(ByteText.counted(weights, "weight")) are tried on \(ByteText.counted(parts.found.count, "sample"))",
-            share: Double(weights) * Double(parts.found.count) / 1e8)
+            "\(path): \(ByteText.counted(prepared.weightCount, "weight")) are tried on \(ByteText.counted(samples, "sample"))",
+            share: Double(prepared.weightCount) * Double(samples) / 1e8)
         let progress = output.progressBar("circuit", total: 1000, unit: "")
         defer { progress.finish() }
-        let done = SharedFraction()
         let start = Progress.now()
-        let result = try pruning.run(layers, on: batches, heldOut: judged, threads: computation.threadCount) { share in
-            progress.set(fraction: done.add(share))
-        }
+        let result = try prepared.run { progress.set(fraction: $0) }
         progress.finish()
         let report = CircuitReport(
             provenance: Provenanced(
@@ -40,7 +30,7 @@ extension CircuitCommand {
                 CircuitSetting(
                     data: data, eval: heldOut.data, method: CircuitMethod.prune.rawValue, objective: prune.chosenObjective.rawValue,
                     tolerance: prune.chosenTolerance, precision: result.precision.rawValue)),
-            samples: parts.found.count, heldOut: JudgedCircuit(result.intact, classes: true),
+            samples: samples, heldOut: JudgedCircuit(result.intact, classes: true),
             circuits: result.circuits.map(PrunedCircuit.init))
         output.diagnostics.describe(result.intact.outcome, path: path)
         warn(of: report, path: path)
@@ -49,35 +39,21 @@ extension CircuitCommand {
         try write(report, result, to: stream)
     }
 
-    /// The layers that --layers names, in the model's order.
-    private func prunedLayers(of model: LoadedModel) throws -> [Layer] {
-        let patterns = prune.lists.flatMap(GlobList.split)
-        if patterns.isEmpty, model.architecture != nil { return model.catalog.weightMatrices }
-        do {
-            return try model.catalog.select(patterns)
-        } catch {
-            throw Problem(path: model.checkpoint.path, problem: error.description)
-        }
-    }
-
-    /// The data that circuits are looked for with, and those that they are judged by.
-    private func parts(of model: LoadedModel, data: String) throws -> (found: Dataset, judged: Dataset) {
-        let all = try model.dataset(data, samples, seed: computation.seed)
+    private func weightRequest(_ model: LoadedModel, data: String) -> WeightCircuitRequest {
+        var request = WeightCircuitRequest(model, data: samples.source(data, seed: computation.seed))
         if let path = heldOut.data {
-            var options = samples
-            options.labels = heldOut.labels
-            options.limit = nil
-            return (all, try model.dataset(path, options, seed: computation.seed))
+            var source = samples.source(path, seed: computation.seed)
+            (source.labels, source.limit) = (heldOut.labels, nil)
+            request.heldOut = .data(source)
+        } else if let share = heldOut.share {
+            request.heldOut = .share(share)
         }
-        // Before they are parted: what is wrong with a sample is said with its place in the data.
-        _ = try DataFit(model.network, all)
-        let split = HeldOutSplit(count: all.count, share: heldOut.chosenShare, seed: computation.seed)
-        guard !split.found.isEmpty, !split.judged.isEmpty else {
-            throw Problem(
-                data, "has too few samples to judge circuits by some of them", expected: "at least 2", found: "\(all.count)",
-                hint: "--eval DATA brings others")
-        }
-        return (all.selecting(split.found), all.selecting(split.judged))
+        request.layers = prune.lists.flatMap(GlobList.split)
+        (request.objective, request.subjects, request.tolerance) = (prune.chosenObjective, prune.subjects, prune.tolerance)
+        if let controls = prune.controls { request.controls = controls }
+        (request.resamples, request.batchSize) = (bootstrap.resamples, batchSize)
+        (request.seed, request.threads) = (computation.seed, computation.threadCount)
+        return request
     }
 
     private func warn(of report: CircuitReport, path: String) {

@@ -36,48 +36,28 @@ struct CircuitComparisonReport: Encodable {
         let size: Double?
     }
 
-    init(_ inputs: [CircuitFile], failed: [FailedCheckpoint] = [], sha256: (CircuitFile) -> String?) {
-        var vocabulary = CircuitVocabulary()
-        var all: [[UInt64]] = []
-        var circuits: [Circuit] = []
-        var files: [File] = []
-        for input in inputs {
-            let own = input.circuits.map { circuit in
-                circuit.groups.flatMap { vocabulary.numbers(group: $0.name, elements: $0.elements) }
-            }
-            let overlap = CircuitOverlap(own)
-            let sizes = zip(overlap.sizes, input.circuits).map { kept, circuit in
-                circuit.available.flatMap { $0 > 0 ? Double(kept) / Double($0) : nil }
-            }
-            func mean(_ values: [Double?]) -> Double? {
-                let known = values.compactMap { $0 }
-                return known.isEmpty || known.count < values.count ? nil : known.reduce(0, +) / Double(known.count)
-            }
-            files.append(
-                File(
-                    path: input.path, sha256: sha256(input), circuits: own.count,
-                    meanKept: Double(overlap.sizes.reduce(0, +)) / Double(max(own.count, 1)), meanSize: mean(sizes),
-                    meanOverlap: mean(overlap.pairs.map(\.ratio)), sharedByAll: overlap.sharedByAll, union: overlap.union))
-            for (place, circuit) in input.circuits.enumerated() {
-                let suffix = circuit.label.map { ":\($0)" } ?? (own.count > 1 ? ":\(place)" : "")
-                circuits.append(
-                    Circuit(
-                        name: input.path + suffix, path: input.path, label: circuit.label, kept: overlap.sizes[place], size: sizes[place]))
-            }
-            all += own
+    /// - Parameter hashes: of the files, in their order.
+    init(_ comparison: CircuitComparison, sha256 hashes: [String?], failed: [FailedCheckpoint] = []) {
+        kind = comparison.kind?.rawValue ?? ""
+        files =
+            zip(comparison.files, hashes).map { file, hash in
+                .ok(
+                    File(
+                        path: file.path, sha256: hash, circuits: file.circuits, meanKept: file.meanKept, meanSize: file.meanSize,
+                        meanOverlap: file.meanOverlap, sharedByAll: file.sharedByAll, union: file.union))
+            } + failed.map { .failed($0) }
+        let circuits = comparison.circuits.map {
+            Circuit(name: $0.name, path: $0.path, label: $0.label, kept: $0.kept, size: $0.size)
         }
-        let overlap = CircuitOverlap(all)
-        kind = inputs.first?.circuits.first?.kind.rawValue ?? ""
-        self.files = files.map { .ok($0) } + failed.map { .failed($0) }
         self.circuits = circuits
-        pairs = overlap.pairs.map {
+        pairs = comparison.overlap.pairs.map {
             ComparedPair(
                 a: circuits[$0.first].name, b: circuits[$0.second].name, keptInA: circuits[$0.first].kept,
                 keptInB: circuits[$0.second].kept,
                 shared: $0.shared, union: $0.union, overlap: $0.ratio)
         }
-        sharedByAll = overlap.sharedByAll
-        union = overlap.union
+        sharedByAll = comparison.overlap.sharedByAll
+        union = comparison.overlap.union
     }
 }
 

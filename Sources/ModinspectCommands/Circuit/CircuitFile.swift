@@ -1,26 +1,12 @@
 import Archives
 import Checkpoints
+import Circuits
 import FoundationEssentials
 import Text
 
 /// Circuits that were written before: the json or jsonl of `circuit`, or the npz of its masks.
 struct CircuitFile {
-    /// What circuits consist of.
-    enum Kind: String {
-        case weights, edges
-    }
-
-    /// One circuit as a list of named parts.
-    struct Circuit {
-        let label: Int?
-        let kind: Kind
-        /// The kept parts of each group: places in a tensor, or 0 for an edge.
-        let groups: [(name: String, elements: [Int])]
-        /// The parts that could have been kept, where the file tells.
-        let available: Int?
-        /// The shapes of the tensors, where the file tells.
-        var shapes: [String: [Int]] = [:]
-    }
+    typealias Circuit = CircuitCollection.Circuit
 
     let path: String
     let content: ByteRegion

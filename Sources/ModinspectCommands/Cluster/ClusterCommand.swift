@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Modularity
+import Scoring
 import Text
 
 struct ClusterCommand: FileCommand {
@@ -44,16 +45,16 @@ struct ClusterCommand: FileCommand {
         let stream = try output.resultStream()
         try run.forEach([checkpoint]) { path in
             let opened = try source.open(path, output.diagnostics)
-            let chosen = try layers.select(from: LayerCatalog(opened), path: opened.path, output.diagnostics)
-            var options = clustering.clusteringOptions(seed: computation.seed)
-            if options.method == .gradient {
-                options.spectra = try gradient.spectra(
-                    of: opened, layers: chosen, counts: clustering.clusterCounts, computation: computation, output: output)
-            }
+            let catalog = LayerCatalog(opened)
+            let options = clustering.clusteringOptions(seed: computation.seed)
+            var request = try ScoreRequest(
+                catalog, path: opened.path, patterns: layers.patterns, clusters: .found(options, counts: clustering.clusterCounts))
+            output.diagnostics.describe(request.layers, of: catalog, path: opened.path, isByDefault: layers.patterns.isEmpty)
+            request.threads = computation.threadCount
+            request.spectra = gradient.spectra(of: opened, computation: computation, output: output)
+            request = try request.prepared()
             let progress = output.progressBar("cluster", total: 1000, unit: "")
-            let analysis = try ModelAnalysis(
-                WeightGraph(chosen), labels: .clustering(options, counts: clustering.clusterCounts), threads: computation.threadCount
-            ) { progress.set(fraction: $0) }
+            let analysis = try request.run { progress.set(fraction: $0) }
             progress.finish()
             guard let sweep = analysis.sweeps.first else { return }
             output.diagnostics.describe(sweep, method: options.method, path: opened.path)

@@ -1,5 +1,6 @@
 import Checkpoints
 import Modularity
+import Scoring
 import Text
 
 /// The layers that two checkpoints share, clustered and scored in each, with the changes of their weights.
@@ -86,14 +87,10 @@ struct CheckpointComparison {
     ) throws -> (a: ModelAnalysis.Sweep, b: ModelAnalysis.Sweep) {
         let labels = given.map(LabelSource.given) ?? .clustering(options, counts: counts)
         func sweep(_ layers: [Layer], _ path: String, _ part: Double) throws -> ModelAnalysis.Sweep {
-            let graph = WeightGraph(
-                layers: zip(a, layers).map { named, layer in
-                    WeightGraph.Layer(name: named.name, place: named.place, rows: layer.outNeurons, columns: layer.inNeurons) {
-                        try layer.weights()
-                    }
-                })
-            return try CheckpointRun.locating(path) {
-                let analysis = try ModelAnalysis(graph, labels: labels, threads: threads) { progress(part + 0.45 * $0) }
+            try CheckpointRun.locating(path) {
+                let analysis = try ModelAnalysis(WeightGraph(layers, named: a), labels: labels, threads: threads) {
+                    progress(part + 0.45 * $0)
+                }
                 guard let sweep = analysis.sweeps.first else { throw ModularityError.noLayers }
                 return sweep
             }

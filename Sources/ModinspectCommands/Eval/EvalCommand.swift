@@ -63,8 +63,8 @@ struct EvalCommand: FileCommand {
 
     private func evaluate(_ path: String) throws -> EvaluatedCheckpoint {
         let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
-        model.describe(output.diagnostics)
-        let batches = try model.batches(data, seed: computation.seed)
+        output.diagnostics.describe(model)
+        let batches = try model.batches(data.values(seed: computation.seed), batchSize: data.batchSize)
         let dataset = batches.dataset
         if !dataset.targets.areKnown, logits == nil {
             throw Problem(

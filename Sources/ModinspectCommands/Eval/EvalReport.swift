@@ -1,5 +1,6 @@
 import Evaluation
 import Glibc
+import Networks
 
 /// What `eval` found in several checkpoints, as one json document.
 struct EvalReport: Encodable {

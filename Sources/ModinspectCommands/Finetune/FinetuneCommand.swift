@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Evaluation
+import Networks
 import Training
 
 struct FinetuneCommand: FileCommand {
@@ -69,10 +70,10 @@ struct FinetuneCommand: FileCommand {
         }
         let ending = try CheckpointRun.locating(checkpoint) {
             let model = try LoadedModel(source.open(checkpoint, output.diagnostics), architecture: architecture.architecture)
-            model.describe(output.diagnostics)
-            let run = try Finetuning(self, model, file)
-            try run.prepare()
-            return try run.run(target)
+            output.diagnostics.describe(model)
+            let session = FinetuneSession(self, try request(model).prepared(), file)
+            try session.prepare()
+            return try session.finish(target)
         }
         guard ending == .stopped else { return }
         StopSignals.finish()

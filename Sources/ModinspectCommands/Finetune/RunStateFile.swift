@@ -31,12 +31,4 @@ struct RunStateFile {
 
     /// The run is over.
     func remove() { unlink(path) }
-
-    /// - Throws: ``Problem`` that names every option that the state's run had otherwise.
-    func checkOptions(of state: TrainingState, against options: [String: String]) throws {
-        let differences = state.differences(from: options)
-        guard !differences.isEmpty else { return }
-        let words = differences.map { name, kept, given in "\(name) was \(kept ?? "not given") and is \(given ?? "not given")" }
-        throw Problem("the run was begun with other options: " + words.joined(separator: ", "), path: path)
-    }
 }

@@ -2,6 +2,7 @@ import Text
 import Archives
 import ArgumentParser
 import Checkpoints
+import Datasets
 
 /// Which of several models in a checkpoint is meant, and whether the file is hashed.
 struct CheckpointOptions: ParsableArguments {
@@ -17,11 +18,14 @@ struct CheckpointOptions: ParsableArguments {
     var omitsHash = false
 
     /// Opens the checkpoint that the argument names; `-` is an archive on standard input.
-    func open(_ path: String, _ diagnostics: Diagnostics) throws -> Checkpoint {
+    ///
+    /// - Parameter listsUnreadable: whether the result names the tensors that cannot be read; else a note counts them.
+    func open(_ path: String, _ diagnostics: Diagnostics, listsUnreadable: Bool = false) throws -> Checkpoint {
         let checkpoint = try diagnostics.timing("\(path): opened") {
             try Checkpoint.open(path, options: Checkpoint.Options(member: member, key: key))
         }
         diagnostics.describe(checkpoint)
+        if !listsUnreadable { diagnostics.noteUnreadable(checkpoint) }
         return checkpoint
     }
 
@@ -33,11 +37,19 @@ struct CheckpointOptions: ParsableArguments {
         if omitsHash { return nil }
         let progress = output.progressBar("sha256", total: sources.reduce(0) { $0 &+ $1.count }, unit: "bytes")
         defer { progress.finish() }
-        return ByteRegion.sha256(of: sources, progress)
+        return ByteRegion.sha256(of: sources) { progress.advance(by: $0) }
     }
 }
 
 extension Diagnostics {
+    /// Counts the tensors that cannot be read: no result is of them.
+    func noteUnreadable(_ checkpoint: Checkpoint) {
+        let tensors = checkpoint.unreadable
+        guard !tensors.isEmpty else { return }
+        let list = Self.listed(tensors.map { "'\($0.name)'" + ($0.dtype.map { " (\($0))" } ?? "") })
+        note("\(checkpoint.path): left out \(ByteText.counted(tensors.count, "tensor")) that cannot be read: \(list)")
+    }
+
     /// What a checkpoint was read as, in detail.
     func describe(_ checkpoint: Checkpoint) {
         detail(

@@ -1,6 +1,7 @@
 import Archives
 import ArgumentParser
 import Checkpoints
+import Datasets
 import Glibc
 
 /// Where a checkpoint is written; shared by the subcommands that make one.
@@ -39,7 +40,7 @@ struct CheckpointOutputOptions: ParsableArguments {
         if source.omitsHash { return CheckpointSource(path: checkpoint.path, sha256: nil) }
         let progress = progressBar("sha256", total: checkpoint.sources.reduce(0) { $0 &+ $1.count }, unit: "bytes")
         defer { progress.finish() }
-        return CheckpointSource(path: checkpoint.path, sha256: ByteRegion.sha256(of: checkpoint.sources, progress))
+        return CheckpointSource(path: checkpoint.path, sha256: ByteRegion.sha256(of: checkpoint.sources) { progress.advance(by: $0) })
     }
 
     /// Where the checkpoint will go, checked before anything is computed.

@@ -16,6 +16,9 @@ struct DataOptions: ParsableArguments {
     /// The data as the user named it.
     var data: String { source.data }
 
+    /// The data as a library takes it.
+    func values(seed: UInt64) -> DatasetSource { source.values(seed: seed) }
+
     /// The files that the options name.
     var inputs: [(argument: String, path: String?)] { source.inputs }
 
@@ -40,6 +43,9 @@ struct DataSourceOptions: ParsableArguments {
 
     /// The files that the options name.
     var inputs: [(argument: String, path: String?)] { [("--data", data), ("--labels", samples.labels)] }
+
+    /// The data as a library takes it.
+    func values(seed: UInt64) -> DatasetSource { samples.source(data, seed: seed) }
 
     subscript<Value>(dynamicMember member: KeyPath<SampleOptions, Value>) -> Value { samples[keyPath: member] }
 }
@@ -73,5 +79,12 @@ struct SampleOptions: ParsableArguments {
         if let context, context < 2 { throw ValidationError("--context must be at least 2") }
         if let limit, limit < 1 { throw ValidationError("--limit must be at least 1") }
         if !(trainFraction > 0 && trainFraction < 1) { throw ValidationError("--train-fraction must be above 0 and below 1") }
+    }
+
+    /// The data of a path as a library takes it.
+    func source(_ path: String, seed: UInt64) -> DatasetSource {
+        DatasetSource(
+            path: path, labels: labels, normalization: normalize, context: context, tokenWidth: tokenWidth, trainFraction: trainFraction,
+            seed: seed, limit: limit)
     }
 }

@@ -64,10 +64,6 @@ struct EdgeOptions: ParsableArguments {
         ))
     var selection: EdgeSelection?
 
-    static let standardTarget = 0.9
-    static let standardThreshold = 0.01
-    static let standardSteps = 5
-
     /// The options that were given, for methods to which they do not apply.
     var given: [String] {
         [
@@ -107,17 +103,16 @@ struct EdgeOptions: ParsableArguments {
         case .prune: return nil
         case .exact: return .exact
         case .eap: return .attribution(steps: 1)
-        case .eapIG: return .attribution(steps: steps ?? Self.standardSteps)
-        case .acdc: return .discovery(threshold: threshold ?? Self.standardThreshold)
+        case .eapIG: return .attribution(steps: steps ?? EdgeMethod.standardSteps)
+        case .acdc: return .discovery(threshold: threshold ?? EdgeMethod.standardThreshold)
         }
     }
 
-    func chosenMetric(_ method: CircuitMethod) -> BehaviourMetric { metric ?? (method == .acdc ? .divergence : .logitDifference) }
-
-    func size(_ method: CircuitMethod) -> EdgeCircuitSize {
-        if method == .acdc { return .found }
+    /// How large a circuit is wanted; nil where that was not said.
+    func size(_ method: CircuitMethod) -> EdgeCircuitSize? {
+        if method == .acdc { return nil }
         if let edges { return .edges(edges) }
         if let threshold { return .threshold(threshold) }
-        return .faithfulness(target ?? Self.standardTarget)
+        return target.map(EdgeCircuitSize.faithfulness)
     }
 }

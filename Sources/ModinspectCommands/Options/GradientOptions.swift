@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Evaluation
 import Modularity
+import Networks
 import Training
 
 /// The data of `--method gradient`.
@@ -53,20 +54,20 @@ struct GradientOptions: ParsableArguments {
         if data == nil { throw ValidationError("--method gradient needs --data") }
     }
 
-    /// What the method clusters the layers of a checkpoint by.
+    /// What the method clusters the layers of a checkpoint by, as a library asks for it.
     func spectra(
-        of checkpoint: Checkpoint, layers: [Layer], counts: [ClusterCount], computation: ComputationOptions, output: OutputOptions
-    ) throws -> [String: SimilaritySpectrum] {
-        guard let data else { preconditionFailure("no data") }
-        let model = try LoadedModel(checkpoint, architecture: architecture.architecture)
-        model.describe(output.diagnostics)
-        try model.checkMemory()
-        let dataset = try model.dataset(data, samples, seed: computation.seed)
-        let similarity = try GradientSimilarity(
-            SampleBatches(dataset, for: model.network), batchSize: batchSize ?? GradientSimilarity.defaultBatchSize, layers: layers,
-            threads: computation.threadCount)
-        let progress = output.progressBar("gradients", total: 1000, unit: "")
-        defer { progress.finish() }
-        return try similarity.spectra(count: counts.map(\.spectrumSize).max() ?? 1, seed: computation.seed) { progress.set(fraction: $0) }
+        of checkpoint: Checkpoint, computation: ComputationOptions, output: OutputOptions
+    ) -> ([Layer], Int) throws -> [String: SimilaritySpectrum] {
+        { layers, count in
+            guard let data else { preconditionFailure("no data") }
+            let model = try LoadedModel(checkpoint, architecture: architecture.architecture)
+            output.diagnostics.describe(model)
+            var request = SimilarityRequest(model, data: samples.source(data, seed: computation.seed))
+            request.batchSize = batchSize ?? GradientSimilarity.defaultBatchSize
+            (request.seed, request.threads) = (computation.seed, computation.threadCount)
+            let progress = output.progressBar("gradients", total: 1000, unit: "")
+            defer { progress.finish() }
+            return try request.spectra(of: layers, count: count) { progress.set(fraction: $0) }
+        }
     }
 }

@@ -27,6 +27,4 @@ struct HeldOutOptions: ParsableArguments {
 
     /// The options that were given, for methods to which they do not apply.
     var given: [String] { [("--eval", data != nil), ("--held-out", share != nil)].filter(\.1).map(\.0) }
-
-    var chosenShare: Double { share ?? 0.5 }
 }

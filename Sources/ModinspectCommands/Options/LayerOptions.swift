@@ -1,6 +1,7 @@
 import Text
 import ArgumentParser
 import Checkpoints
+import Scoring
 
 /// Which weight matrices are taken where none are named, in words.
 protocol DefaultLayers {
@@ -74,15 +75,18 @@ protocol LayerChoice {
 extension LayerChoice {
     /// The layers of a checkpoint that the options name.
     func select(from catalog: LayerCatalog, path: String, _ diagnostics: Diagnostics? = nil) throws -> [Layer] {
-        do {
-            let chosen = try catalog.select(patterns)
-            let count = "\(chosen.count) of \(ByteText.counted(catalog.layers.count, "weight tensor"))"
-            diagnostics?.detail(
-                "\(path): family \(catalog.family.name), by its \(catalog.familySource.rawValue); took \(count) "
-                    + (patterns.isEmpty ? "by default: " : "by --layers: ") + chosen.map(\.name).joined(separator: ", "))
-            return chosen
-        } catch {
-            throw Problem(path: path, problem: error.description)
-        }
+        let chosen = try catalog.layers(matching: patterns, path: path)
+        diagnostics?.describe(chosen, of: catalog, path: path, isByDefault: patterns.isEmpty)
+        return chosen
+    }
+}
+
+extension Diagnostics {
+    /// Which layers of a checkpoint were taken, in detail.
+    func describe(_ chosen: [Layer], of catalog: LayerCatalog, path: String, isByDefault: Bool) {
+        let count = "\(chosen.count) of \(ByteText.counted(catalog.layers.count, "weight tensor"))"
+        detail(
+            "\(path): family \(catalog.family.name), by its \(catalog.familySource.rawValue); took \(count) "
+                + (isByDefault ? "by default: " : "by --layers: ") + chosen.map(\.name).joined(separator: ", "))
     }
 }

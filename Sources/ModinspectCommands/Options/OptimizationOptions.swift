@@ -1,5 +1,4 @@
 import ArgumentParser
-import Text
 import Training
 
 extension Optimizer.Rule: ExpressibleByArgument {}
@@ -93,45 +92,22 @@ struct OptimizationOptions: ParsableArguments {
         if !isValid { throw ValidationError(message) }
     }
 
-    /// How samples come in batches.
-    ///
-    /// - Parameters:
-    ///   - count: the samples of the data.
-    ///   - isRunningText: whether they are windows of text, which are larger.
-    ///   - smallest: the fewest samples of a batch; see ``BatchOrder/smallestBatch``.
-    /// - Throws: ``Problem`` where there are not as many, or batches of fewer were asked for.
-    func order(count: Int, isRunningText: Bool, smallest: Int, seed: UInt64) throws -> BatchOrder {
-        let size = takesWholeData ? count : min(count, batchSize ?? (isRunningText ? 8 : 64))
-        guard size >= smallest else {
-            throw Problem(
-                "batch norm cannot be trained on batches of 1 sample", subject: count < smallest ? nil : "--batch",
-                expected: "at least \(smallest) samples", found: "\(size)")
-        }
-        return BatchOrder(
-            count: count, batchSize: takesWholeData ? nil : size, smallestBatch: smallest, accumulation: accumulate,
-            arrangement: .shuffled(seed: seed))
-    }
-
-    /// The steps of the whole run.
-    ///
-    /// - Throws: ``Problem`` for more than can be counted.
-    func stepCount(_ order: BatchOrder) throws -> Int {
-        if let steps { return steps }
-        let (count, overflow) = (epochs ?? 1).multipliedReportingOverflow(by: order.stepsPerEpoch)
-        if overflow { throw Problem("more steps than can be counted", subject: "--epochs") }
-        return count
-    }
-
-    /// - Parameter steps: the steps of the whole run.
-    func settings(steps: Int) -> Trainer.Settings {
+    /// The options as a library takes them.
+    var plan: TrainingPlan {
         var rule = Optimizer(optimizer)
         if let weightDecay { rule.weightDecay = weightDecay }
         if let betas { (rule.beta1, rule.beta2) = (betas.first, betas.second) }
         rule.epsilon = eps ?? rule.epsilon
         rule.momentum = momentum ?? 0
         rule.momentumKind = nesterov ? .nesterov : .plain
-        return Trainer.Settings(
-            optimizer: rule, learningRate: LearningRate(learningRate, decay: schedule, warmup: rateWarmup, total: steps), largestNorm: clip)
+        var plan = TrainingPlan()
+        plan.optimizer = rule
+        (plan.learningRate, plan.decay, plan.rateWarmup) = (learningRate, schedule, rateWarmup)
+        plan.largestNorm = clip
+        plan.batch = takesWholeData ? .wholeData : batchSize.map(TrainingPlan.Batch.samples) ?? .standard
+        plan.accumulation = accumulate
+        plan.length = steps.map(TrainingPlan.Length.steps) ?? .epochs(epochs ?? 1)
+        return plan
     }
 }
 

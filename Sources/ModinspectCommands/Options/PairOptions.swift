@@ -1,4 +1,7 @@
 import ArgumentParser
+import Datasets
+import Evaluation
+import Text
 
 /// Where clean and corrupted samples come from.
 struct PairOptions: ParsableArguments {
@@ -18,4 +21,21 @@ struct PairOptions: ParsableArguments {
                 clean one, and its corrupted counterpart a sample of another class, drawn under the seed.
                 """))
     var source = Source.file
+
+    /// The pairs of a path as a library takes them.
+    ///
+    /// - Throws: ``Problem`` for options of samples, where pairs come from a file.
+    func values(_ path: String, _ samples: SampleOptions, seed: UInt64) throws -> PairSource {
+        switch source {
+        case .byClass: return .byClass(samples.source(path, seed: seed), seed: seed)
+        case .file:
+            let given = [
+                ("--labels", samples.labels != nil), ("--normalize", samples.normalize != nil), ("--context", samples.context != nil),
+            ]
+            if let option = given.first(where: \.1) {
+                throw Problem(path: path, problem: "\(option.0) does not apply to prompt pairs")
+            }
+            return .file(path, limit: samples.limit)
+        }
+    }
 }

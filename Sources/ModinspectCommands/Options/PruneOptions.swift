@@ -1,13 +1,10 @@
 import ArgumentParser
 import Circuits
 
+extension WeightCircuitRequest.Objective: ExpressibleByArgument {}
+
 /// How circuits of weights are looked for.
 struct PruneOptions: ParsableArguments {
-    enum Objective: String, ExpressibleByArgument, CaseIterable {
-        case kl
-        case labelLoss = "label-loss"
-    }
-
     @Option(
         help: ArgumentHelp(
             "prune: what a circuit has to keep; kl without this option.",
@@ -16,7 +13,7 @@ struct PruneOptions: ParsableArguments {
                 label, of its two outcomes, this label and another one. label-loss: the mean loss on the label's samples does not rise \
                 above the intact model's, other samples aside.
                 """))
-    var objective: Objective?
+    var objective: WeightCircuitRequest.Objective?
 
     @Option(
         help: ArgumentHelp(
@@ -64,9 +61,11 @@ struct PruneOptions: ParsableArguments {
         }
     }
 
-    var chosenObjective: Objective { objective ?? .kl }
-    var chosenControls: Int { controls ?? 3 }
-    var chosenTolerance: Double { tolerance ?? (chosenObjective == .kl ? 0.01 : 0) }
+    var chosenObjective: WeightCircuitRequest.Objective { objective ?? .kl }
+    var chosenTolerance: Double { tolerance ?? chosenObjective.standardTolerance }
+
+    /// The circuits that are looked for.
+    var subjects: WeightCircuitRequest.Subjects { isPerLabel ? .everyLabel : labels.isEmpty ? .wholeModel : .labels(labels) }
 
     /// The options that were given, for methods to which they do not apply.
     var given: [String] {
@@ -74,14 +73,5 @@ struct PruneOptions: ParsableArguments {
             ("--objective", objective != nil), ("--tolerance", tolerance != nil), ("--label", !labels.isEmpty), ("--per-label", isPerLabel),
             ("--layers", !lists.isEmpty), ("--control", controls != nil), ("--masks", masks != nil),
         ].filter(\.1).map(\.0)
-    }
-
-    /// What is looked for in data with the given labels: one circuit for each.
-    func objectives(labels present: [Int32]) -> [WeightObjective] {
-        let chosen = isPerLabel ? Set(present.map(Int.init)).sorted() : labels
-        switch chosenObjective {
-        case .labelLoss: return chosen.map { .labelLoss(label: $0) }
-        case .kl: return chosen.isEmpty ? [.divergence] : chosen.map { .labelDivergence(label: $0) }
-        }
     }
 }

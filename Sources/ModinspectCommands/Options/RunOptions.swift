@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Training
 
 /// What is looked at while a model is trained, and when it ends.
 struct WatchingOptions: ParsableArguments {
@@ -48,11 +49,6 @@ struct WatchingOptions: ParsableArguments {
 
     @Option(name: .customLong("log-every"), help: ArgumentHelp("The steps between lines of the log.", valueName: "n"))
     var logInterval = 1
-
-    /// The weights that a run ends with.
-    enum KeptWeights: String, ExpressibleByArgument, CaseIterable {
-        case last, best
-    }
 
     /// The files that the options name.
     var inputs: [(argument: String, path: String?)] {

@@ -5,7 +5,9 @@ enum OptionNames {
     static func name(of setting: Setting) -> String {
         switch setting {
         case .architecture: "--arch"
+        case .batchSize: "--batch"
         case .context: "--context"
+        case .epochs: "--epochs"
         case .faithfulness: "--target-faithfulness"
         case .frozenParameters: "--freeze"
         case .labels: "--labels"
@@ -31,6 +33,8 @@ enum OptionNames {
         case .leaveOutLayer(let name): "--layers '!\(name)' leaves it out"
         case .setContext(let length, let cut): "--context \(length.map(String.init) ?? "T") cuts \(cut)"
         case .giveLabels: "labels are given with --labels"
+        case .giveAnswers: "--labels FILE gives them"
+        case .giveHeldOutData: "--eval DATA brings others"
         case .drawPairsByClass: "--pairs by-class draws pairs from samples with a class each"
         case .useMetrics(let names): "--metric \(Hint.list(names)) \(names.count == 1 ? "needs" : "need") none"
         case .useSmallerBatch: "--batch with a smaller number"

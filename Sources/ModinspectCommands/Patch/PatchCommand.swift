@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Evaluation
 import Interventions
+import Networks
 import Text
 
 extension PatchSites.Granularity: ExpressibleByArgument {}
@@ -133,33 +134,22 @@ struct PatchCommand: FileCommand {
     private func patch(_ path: String, to stream: ResultStream) throws {
         let given = try clusterFile.map(ClusterFile.init(path:))
         let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
-        model.describe(output.diagnostics)
-        let parts = try self.parts(of: model, given)
-        try model.checkMemory()
-        let behaviour = try model.behaviourPairs(data, from: pairs, seed: computation.seed)
-        for metric in metrics { try metric.check(behaviour) }
-        let patching = ActivationPatching(
+        output.diagnostics.describe(model)
+        var request = PatchRequest(model, pairs: try pairs.values(data.data, data.source.samples, seed: computation.seed))
+        request.parts =
+            try given.map { PatchRequest.Parts.clusters(try $0.clusters(for: model.catalog), layers: layers.patterns) }
+            ?? .sites(sites, granularity)
+        request.patching = ActivationPatching(
             directions: direction.directions, metrics: metrics, method: isApproximate ? .attribution : .exact, places: places)
-        let batches = try PairBatches(
-            behaviour, for: model.network, batchSize: data.batchSize, request: patching.request(patching: parts, in: model.network))
-        let progress = output.progressBar("patch", total: patching.patchCount(parts, on: batches), unit: "patches")
+        (request.batchSize, request.threads) = (data.batchSize, computation.threadCount)
+        let prepared = try request.prepared()
+        let progress = output.progressBar("patch", total: prepared.patchCount, unit: "patches")
         defer { progress.finish() }
-        let result = try patching.run(parts, on: batches, threads: computation.threadCount) { progress.advance(by: $0) }
+        let result = try prepared.run { progress.advance(by: $0) }
         progress.finish()
-        describe(result, lengths: Set(batches.batches.indices.map(batches.length)), path: path)
+        describe(result, lengths: prepared.lengths, path: path)
         try write(result, model, to: stream)
         try stream.finish()
-    }
-
-    private func parts(of model: LoadedModel, _ given: ClusterFile?) throws -> [PatchedPart] {
-        let known = try PatchSites(model.network)
-        if let given {
-            let parts = PatchedPart.clusters(of: try model.clusteredLayers(given, layers), in: model.network)
-            try known.check(parts, by: places)
-            return parts
-        }
-        if sites.isEmpty { return try known.parts(by: places, granularity: granularity) }
-        return try known.parts(sites, granularity: granularity, by: places)
     }
 
     /// The most patches that a warning names.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Interventions
+import Networks
 
 struct ExtractCommand: FileCommand {
     static let configuration = CommandConfiguration(
@@ -45,9 +46,10 @@ struct ExtractCommand: FileCommand {
         try CheckpointRun.locating(checkpoint) {
             let given = try ClusterFile(path: clusters.path)
             let model = try LoadedModel(source.open(checkpoint, output.diagnostics), architecture: architecture.architecture)
-            model.describe(output.diagnostics)
+            output.diagnostics.describe(model)
             let extraction = try ClusterExtraction(
-                model.checkpoint, network: model.network, layers: model.clusteredLayers(given, layers), cluster: cluster)
+                model.checkpoint, network: model.network,
+                layers: model.ablatedLayers(given.clusters(for: model.catalog), matching: layers.patterns), cluster: cluster)
             var draft = extraction.rewiring.draft
             if let configuration = model.checkpoint.configuration, model.architecture == nil {
                 draft.files["config.json"] = try NarrowedConfiguration(configuration).narrowed(to: extraction.widths)

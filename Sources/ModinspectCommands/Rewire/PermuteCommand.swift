@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Interventions
 import Modularity
+import Networks
 
 struct PermuteCommand: FileCommand {
     static let configuration = CommandConfiguration(
@@ -44,8 +45,10 @@ struct PermuteCommand: FileCommand {
         try CheckpointRun.locating(checkpoint) {
             let given = try ClusterFile(path: clusters.path)
             let model = try LoadedModel(source.open(checkpoint, output.diagnostics), architecture: architecture.architecture)
-            model.describe(output.diagnostics)
-            let order = try ClusterOrder(model.checkpoint, network: model.network, layers: model.clusteredLayers(given, layers))
+            output.diagnostics.describe(model)
+            let order = try ClusterOrder(
+                model.checkpoint, network: model.network,
+                layers: model.ablatedLayers(given.clusters(for: model.catalog), matching: layers.patterns))
             let fixed = order.fixedInputs.map { (name: $0, text: "its in-neurons are not in the order of their clusters") }
             if let line = Diagnostics.gathered(checkpoint, "layer", fixed) { output.diagnostics.note(line) }
             let record = ArchiveRecord(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Modularity
+import Scoring
 import Text
 
 struct ScoreCommand: FileCommand {
@@ -83,29 +84,19 @@ struct ScoreCommand: FileCommand {
     private func score(_ path: String, given: ClusterFile?) throws -> ScoredCheckpoint {
         let opened = try source.open(path, output.diagnostics)
         let catalog = LayerCatalog(opened)
-        let chosen: [Layer]
-        let labels: LabelSource
-        if let given {
-            let clusterings = try given.clusterings(for: catalog)
-            chosen =
-                layers.patterns.isEmpty
-                ? catalog.layers.filter { clusterings[$0.name] != nil }
-                : try layers.select(from: catalog, path: opened.path, output.diagnostics)
-            labels = .given(clusterings)
-        } else {
-            chosen = try layers.select(from: catalog, path: opened.path, output.diagnostics)
-            var options = clustering.clusteringOptions(seed: computation.seed)
-            if options.method == .gradient {
-                options.spectra = try gradient.spectra(
-                    of: opened, layers: chosen, counts: clustering.clusterCounts, computation: computation, output: output)
-            }
-            labels = .clustering(options, counts: clustering.clusterCounts)
+        let clusters: ScoreRequest.Clusters =
+            try given.map { ScoreRequest.Clusters.given(try $0.clusters(for: catalog)) }
+            ?? .found(clustering.clusteringOptions(seed: computation.seed), counts: clustering.clusterCounts)
+        var request = try ScoreRequest(catalog, path: opened.path, patterns: layers.patterns, clusters: clusters)
+        if given == nil || !layers.patterns.isEmpty {
+            output.diagnostics.describe(request.layers, of: catalog, path: opened.path, isByDefault: layers.patterns.isEmpty)
         }
+        (request.nullSamples, request.threads) = (nullSamples, computation.threadCount)
+        request.spectra = gradient.spectra(of: opened, computation: computation, output: output)
+        request = try request.prepared()
         let progress = output.progressBar("score", total: 1000, unit: "")
         defer { progress.finish() }
-        let analysis = try ModelAnalysis(
-            WeightGraph(chosen), labels: labels, nullSamples: nullSamples, threads: computation.threadCount
-        ) { progress.set(fraction: $0) }
+        let analysis = try request.run { progress.set(fraction: $0) }
         progress.finish()
         for sweep in analysis.sweeps { output.diagnostics.describe(sweep, method: clustering.method, path: opened.path) }
         let hash = format.hasProvenance ? source.sha256(of: opened, output) : nil

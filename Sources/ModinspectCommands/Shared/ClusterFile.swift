@@ -1,6 +1,7 @@
 import Archives
 import Checkpoints
 import Modularity
+import Scoring
 import Text
 
 /// Clusters that were written before, by `cluster` or by hand.
@@ -77,6 +78,11 @@ struct ClusterFile {
                 layer: weights.name, clusterCount: max(layer.clusterCount ?? used, used), outLabels: out, inLabels: input)
         }
         return clusterings
+    }
+
+    /// The labels of all the file's layers by the checkpoint's names, as a library takes them.
+    func clusters(for catalog: LayerCatalog) throws -> GivenClusters {
+        GivenClusters(name: path == "-" ? "standard input" : path, try clusterings(for: catalog))
     }
 
     /// The labels of all the file's layers in its order, each side as long as the file has it.

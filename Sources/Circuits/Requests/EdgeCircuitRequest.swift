@@ -1,0 +1,91 @@
+import Evaluation
+import Interventions
+import Networks
+import Scoring
+
+extension EdgeMethod {
+    /// The runs over which the gradient is averaged, and what an edge must be worth to discovery, where nobody says otherwise.
+    package static let standardSteps = 5
+    package static let standardThreshold = 0.01
+
+    /// The metric that edges are asked about where nobody says otherwise.
+    package var standardMetric: BehaviourMetric { if case .discovery = self { .divergence } else { .logitDifference } }
+
+    /// How large a circuit becomes where nobody says otherwise.
+    package var standardSize: EdgeCircuitSize { if case .discovery = self { .found } else { .faithfulness(0.9) } }
+}
+
+/// What `circuit --method exact|eap|eap-ig|acdc` asks of a model: a circuit of edges that carries a behaviour.
+package struct EdgeCircuitRequest {
+    package let model: LoadedModel
+    package let pairs: PairSource
+    package let method: EdgeMethod
+    /// How the network is cut into nodes; component where nil, of chains neuron.
+    package var granularity: EdgeGranularity?
+    /// The clusters of ``EdgeGranularity/cluster``.
+    package var clusters: GivenClusters?
+    /// ``EdgeMethod/standardMetric`` where nil.
+    package var metric: BehaviourMetric?
+    package var ablation = EdgeAblation.corrupted
+    /// ``EdgeMethod/standardSize`` where nil.
+    package var size: EdgeCircuitSize?
+    package var selection = EdgeSelection.top
+    /// How often the circuit is looked for again with pairs drawn anew.
+    package var resamples = 0
+    /// The pairs that run at once; chosen by memory where nil.
+    package var batchSize: Int?
+    package var seed: UInt64 = 0
+    /// Bounds the cores used; changes nothing else.
+    package var threads = 1
+
+    package init(_ model: LoadedModel, pairs: PairSource, method: EdgeMethod) {
+        self.model = model
+        self.pairs = pairs
+        self.method = method
+    }
+
+    /// Reads the pairs and cuts the network.
+    ///
+    /// - Throws: ``Problem`` where the pairs, the clusters or the memory do not suffice.
+    package func prepared() throws -> Prepared {
+        try model.checkParameters()
+        let behaviour = try model.behaviourPairs(pairs)
+        let (graph, outside) = try cutGraph()
+        let size = try EdgeExperiment.batchSize(graph, pairs: behaviour, wanted: batchSize, for: method)
+        let experiment = try EdgeExperiment(
+            graph, PairBatches(behaviour, for: model.network, batchSize: size), metric: metric ?? method.standardMetric, ablation: ablation,
+            threads: threads)
+        let search = EdgeSearch(
+            experiment, method: method, size: self.size ?? method.standardSize, selection: selection, resamples: resamples, seed: seed)
+        return Prepared(search: search, outside: outside)
+    }
+
+    /// The graph, and the sites whose clusters are no nodes of it.
+    private func cutGraph() throws -> (graph: EdgeGraph, outside: [String]) {
+        let isChain = if case .values = model.network.input { true } else { false }
+        let granularity = granularity ?? (isChain ? .neuron : .component)
+        guard granularity == .cluster, let clusters else { return (try EdgeGraph(model.network, granularity), []) }
+        var groups: [NodeID: [NeuronGroup]] = [:]
+        for layer in try model.ablatedLayers(clusters, matching: []) {
+            groups[layer.node] = NeuronGroup.clusters(layer.clustering.outLabels.values)
+        }
+        let graph = try EdgeGraph(model.network, .cluster, groups: groups)
+        return (graph, groups.keys.sorted().filter { !graph.cuts($0) }.map { model.network.nodes[$0.index].site })
+    }
+
+    /// A request with everything that it reads read.
+    package struct Prepared: Sendable {
+        package let search: EdgeSearch
+        /// The sites of layers whose clusters are no nodes of the graph, in the network's order.
+        package let outside: [String]
+
+        package var graph: EdgeGraph { search.experiment.graph }
+
+        /// - Parameter progress: called with the fraction that is done, from any thread.
+        /// - Throws: ``Problem`` where no circuit is as faithful as wanted.
+        package func run(progress: @escaping @Sendable (Double) -> Void = { _ in }) throws -> EdgeSearch.Result {
+            let done = SharedFraction()
+            return try search.run { progress(done.add($0)) }
+        }
+    }
+}

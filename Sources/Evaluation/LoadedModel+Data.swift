@@ -1,0 +1,37 @@
+import Checkpoints
+import Datasets
+import Networks
+
+extension LoadedModel {
+    /// The tokenizer beside the weights; nil where there is none.
+    package var tokenizer: LazyTokenizer? {
+        checkpoint.companions["tokenizer.json"].map { LazyTokenizer($0, path: checkpoint.path + "/tokenizer.json") }
+    }
+
+    /// Text is cut to the model's positions, and to no more than this where those are many or unbounded.
+    private static let longestContext = 1024
+
+    /// How the model reads data: text with its tokenizer, in windows that it can take where the source sets no context.
+    package func completed(_ source: DatasetSource) -> DatasetSource {
+        var source = source
+        source.context = source.context ?? defaultContext(source.path)
+        if let tokenizer { source.tokenize = { try tokenizer.encode($0) } }
+        return source
+    }
+
+    private func defaultContext(_ path: String) -> Int? {
+        guard path.hasSuffix(".txt"), case .tokens(_, let positions) = network.input else { return nil }
+        return min(positions ?? Self.longestContext, Self.longestContext)
+    }
+
+    /// The data, read as ``completed(_:)`` says.
+    package func dataset(_ source: DatasetSource) throws -> Dataset { try completed(source).open() }
+
+    /// The data in batches that the network takes.
+    ///
+    /// - Throws: ``Problem`` where the model does not fit into memory, ``Problem`` where the data does not fit the model.
+    package func batches(_ source: DatasetSource, batchSize: Int?) throws -> SampleBatches {
+        try checkParameters()
+        return try SampleBatches(dataset(source), for: network, batchSize: batchSize)
+    }
+}

@@ -1,0 +1,65 @@
+import Datasets
+import Evaluation
+import Networks
+import Scoring
+import Text
+
+/// What `ablate` asks of a model: clusters to switch off and on, and the data on which that is felt.
+package struct AblationRequest {
+    package let model: LoadedModel
+    package let clusters: GivenClusters
+    package let data: DatasetSource
+    /// Patterns of the layers whose clusters are switched; all that have clusters where empty.
+    package var layers: [String] = []
+    package var ablation = ClusterAblation()
+    /// The samples that run at once; chosen by memory where nil.
+    package var batchSize: Int?
+    /// Bounds the cores used; changes nothing else.
+    package var threads = 1
+
+    package init(_ model: LoadedModel, clusters: GivenClusters, data: DatasetSource) {
+        self.model = model
+        self.clusters = clusters
+        self.data = data
+    }
+
+    /// Reads the data and finds the layers.
+    ///
+    /// - Throws: ``Problem`` where clusters, data and model do not fit each other, or the data has no answers.
+    package func prepared() throws -> Prepared {
+        let ablated = try model.ablatedLayers(clusters, matching: layers)
+        let batches = try model.batches(data, batchSize: batchSize)
+        guard batches.dataset.targets.areKnown else {
+            throw Problem(data.path, "has no answers to compare with", hint: .giveAnswers)
+        }
+        return Prepared(layers: ablated, batches: batches, ablation: ablation, threads: threads)
+    }
+
+    /// A request with everything that it reads read.
+    package struct Prepared {
+        package let layers: [AblatedLayer]
+        package let batches: SampleBatches
+        let ablation: ClusterAblation
+        let threads: Int
+
+        /// How often the model is run on all samples, random clusterings among them.
+        package var interventionCount: Int {
+            layers.reduce(0) { $0 + $1.clusterCount * ClusterAblation.Switch.allCases.count } * (1 + ablation.controls)
+        }
+
+        /// - Parameters:
+        ///   - answers: called with all answers of each batch.
+        ///   - progress: called with the fraction that is done.
+        package func run(
+            answers: ((ClusterAblation.BatchAnswers) throws -> Void)? = nil, progress: (Double) -> Void = { _ in }
+        ) throws -> AblationResult {
+            var done = 0.0
+            return try ablation.run(
+                layers, on: batches, threads: threads, answers: answers,
+                progress: { share in
+                    done += share
+                    progress(done)
+                })
+        }
+    }
+}

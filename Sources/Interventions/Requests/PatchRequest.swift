@@ -1,0 +1,72 @@
+import Evaluation
+import Networks
+import Scoring
+
+/// What `patch` asks of a model: which parts of its activations to exchange between the runs of which pairs.
+package struct PatchRequest {
+    /// What is patched.
+    package enum Parts {
+        /// Sites by kinds or patterns of names, cut into parts; those that the model's kind suggests where there are no patterns.
+        case sites([String] = [], PatchSites.Granularity = .auto)
+        /// The clusters of the layers that the patterns name, of all layers where there are none.
+        case clusters(GivenClusters, layers: [String] = [])
+    }
+
+    package let model: LoadedModel
+    package let pairs: PairSource
+    package var parts = Parts.sites()
+    package var patching = ActivationPatching()
+    /// The pairs that run at once; chosen by memory where nil.
+    package var batchSize: Int?
+    /// Bounds the cores used; changes nothing else.
+    package var threads = 1
+
+    package init(_ model: LoadedModel, pairs: PairSource) {
+        self.model = model
+        self.pairs = pairs
+    }
+
+    /// Finds the parts and reads the pairs.
+    ///
+    /// - Throws: ``Problem`` where parts, pairs and metrics do not fit the model.
+    package func prepared() throws -> Prepared {
+        let chosen = try chosenParts()
+        try model.checkParameters()
+        let behaviour = try model.behaviourPairs(pairs)
+        for metric in patching.metrics { try metric.check(behaviour) }
+        let batches = try PairBatches(
+            behaviour, for: model.network, batchSize: batchSize, request: patching.request(patching: chosen, in: model.network))
+        return Prepared(parts: chosen, batches: batches, patching: patching, threads: threads)
+    }
+
+    private func chosenParts() throws -> [PatchedPart] {
+        let known = try PatchSites(model.network)
+        switch parts {
+        case .clusters(let given, let layers):
+            let parts = PatchedPart.clusters(of: try model.ablatedLayers(given, matching: layers), in: model.network)
+            try known.check(parts, by: patching.places)
+            return parts
+        case .sites(let patterns, let granularity):
+            if patterns.isEmpty { return try known.parts(by: patching.places, granularity: granularity) }
+            return try known.parts(patterns, granularity: granularity, by: patching.places)
+        }
+    }
+
+    /// A request with everything that it reads read.
+    package struct Prepared {
+        package let parts: [PatchedPart]
+        package let batches: PairBatches
+        let patching: ActivationPatching
+        let threads: Int
+
+        package var patchCount: Int { patching.patchCount(parts, on: batches) }
+
+        /// The lengths of the prompts; 0 for samples of numbers.
+        package var lengths: Set<Int> { Set(batches.batches.indices.map(batches.length)) }
+
+        /// - Parameter progress: called with the patches that were done since it was called last, from any thread.
+        package func run(progress: @Sendable (Int) -> Void = { _ in }) throws -> PatchingResult {
+            try patching.run(parts, on: batches, threads: threads, progress: progress)
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import Checkpoints
+import Text
+
+/// A checkpoint that runs: its network, and how that became known.
+package struct LoadedModel: Sendable {
+    package let checkpoint: Checkpoint
+    package let catalog: LayerCatalog
+    package let network: Network
+    /// The architecture of a plain chain; nil for transformers.
+    package let architecture: Architecture?
+    /// How the architecture of a chain became known.
+    package let source: Chain.Source?
+
+    /// - Parameter catalog: the checkpoint's, where it was made before.
+    /// - Throws: ``Problem`` that names the checkpoint.
+    package init(_ checkpoint: Checkpoint, architecture given: Architecture? = nil, catalog known: LayerCatalog? = nil) throws {
+        self.checkpoint = checkpoint
+        catalog = known ?? LayerCatalog(checkpoint)
+        do throws(Problem) {
+            if given == nil, let network = try TransformerFamilies.network(of: checkpoint, catalog: catalog) {
+                self.network = network
+                architecture = nil
+                source = nil
+                return
+            }
+            let (architecture, source) = try Chain.architecture(of: checkpoint, catalog: catalog, given: given)
+            network = try Chain.network(of: checkpoint, architecture)
+            self.architecture = architecture
+            self.source = source
+        } catch {
+            throw error.at(path: checkpoint.path)
+        }
+    }
+
+    /// - Throws: ``Problem`` where the parameters do not fit into memory, or single precision cannot hold one.
+    package func checkParameters() throws {
+        do {
+            try network.values.check()
+        } catch {
+            throw error.at(path: checkpoint.path)
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import Checkpoints
+import Modularity
+
+/// What `score` and `cluster` ask of a checkpoint: which layers, whose clusters, how many numbers of clusters, how large a null model.
+///
+/// Nothing runs here but linear algebra. What the gradient method looks at comes from outside, through ``spectra``.
+package struct ScoreRequest {
+    /// Where the clusters come from.
+    package enum Clusters {
+        case given(GivenClusters)
+        /// Found by clustering, for each number of clusters.
+        case found(ClusteringOptions, counts: [ClusterCount])
+    }
+
+    /// The layers to score, in the model's order.
+    package let layers: [Layer]
+    package private(set) var clusters: Clusters
+    /// The permutations of each layer's weights to compare with, 0 for none.
+    package var nullSamples = 0
+    /// Bounds the cores used; changes nothing else.
+    package var threads = 1
+    /// What the gradient method clusters the layers by, asked for before the clustering begins: for layers, and the pairs of eigenvalues and
+    /// vectors wanted of each.
+    package var spectra: (([Layer], Int) throws -> [String: SimilaritySpectrum])?
+
+    /// - Parameters:
+    ///   - path: the checkpoint's.
+    ///   - patterns: of the layers' names; none for the layers that have given clusters, else for those that the model's kind suggests.
+    /// - Throws: ``Problem`` where a pattern names no layer.
+    package init(_ catalog: LayerCatalog, path: String, patterns: [String] = [], clusters: Clusters) throws {
+        if case .given(let given) = clusters, patterns.isEmpty {
+            layers = try given.layers(matching: [], of: catalog, path: path)
+        } else {
+            layers = try catalog.layers(matching: patterns, path: path)
+        }
+        self.clusters = clusters
+    }
+
+    /// The same with what the gradient method looks at computed; ``run(progress:)`` does it where it is missing.
+    package func prepared() throws -> ScoreRequest {
+        guard case .found(var options, let counts) = clusters, options.method == .gradient, options.spectra.isEmpty, let spectra else {
+            return self
+        }
+        options.spectra = try spectra(layers, counts.map(\.spectrumSize).max() ?? 1)
+        var request = self
+        request.clusters = .found(options, counts: counts)
+        return request
+    }
+
+    /// The clusters of the layers and their scores, for each number of clusters.
+    ///
+    /// - Parameter progress: called with the fraction that is done, from any thread.
+    /// - Throws: ``ModularityError``, what reading weights and ``spectra`` throw.
+    package func run(progress: @escaping @Sendable (Double) -> Void = { _ in }) throws -> ModelAnalysis {
+        let labels: LabelSource =
+            switch try prepared().clusters {
+            case .given(let given): .given(given.clusterings)
+            case .found(let options, let counts): .clustering(options, counts: counts)
+            }
+        return try ModelAnalysis(WeightGraph(layers), labels: labels, nullSamples: nullSamples, threads: threads, progress: progress)
+    }
+}

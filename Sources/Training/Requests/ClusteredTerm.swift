@@ -1,0 +1,97 @@
+import Archives
+import Checkpoints
+import Evaluation
+import Modularity
+import Networks
+import Scoring
+import Text
+
+/// Where a run's clusterability term comes from: the layers, and their clusters given or found by a method.
+package struct ClusteredTerm {
+    /// What decides the clusters.
+    package enum Clusters {
+        case given(GivenClusters)
+        /// Found in the weights as they are when the term begins.
+        case found(ClusteringMethod, ClusterCount)
+    }
+
+    /// What the term follows from, besides the seed.
+    package enum Part: CaseIterable, Sendable {
+        case lambda, layers, clusters, method, count
+    }
+
+    package let lambda: Double
+    package let layers: [Layer]
+    private let clusters: Clusters
+    private let seed: UInt64
+
+    /// - Parameter patterns: of the layers' names; none for the layers that have given clusters, else for those that the model's kind suggests.
+    /// - Throws: errors of patterns that match nothing, of layers without given clusters, of layers that the network does not read.
+    init(_ clusters: Clusters, patterns: [String], of model: LoadedModel, lambda: Double, seed: UInt64) throws {
+        self.lambda = lambda
+        self.seed = seed
+        self.clusters = clusters
+        let path = model.checkpoint.path
+        switch clusters {
+        case .given(let given): layers = try given.layers(matching: patterns, of: model.catalog, path: path)
+        case .found: layers = try model.catalog.layers(matching: patterns, path: path)
+        }
+        for layer in layers where model.network.parameter(named: layer.name) == nil {
+            throw Problem("the network does not read it", subject: "tensor '\(layer.name)'")
+        }
+    }
+
+    /// What a part depends on; nil for what the clusters do not follow from.
+    package subscript(dependency part: Part) -> Dependency? {
+        switch (part, clusters) {
+        case (.lambda, _): return .words("\(lambda)")
+        case (.layers, _): return .words(layers.map(\.name).joined(separator: ","))
+        case (.clusters, .given(let given)):
+            let labels = layers.map { "\(given[$0].outLabels.values)\(given[$0].inLabels.values)" }
+            return .content([ByteRegion(copying: Array(labels.joined().utf8))])
+        case (.method, .found(let method, _)): return .words(method.rawValue)
+        case (.count, .found(_, .automatic)): return .words("auto")
+        case (.count, .found(_, .fixed(let k))): return .words("\(k)")
+        case (.clusters, .found), (.method, .given), (.count, .given): return nil
+        }
+    }
+
+    /// The term for weights as they are now.
+    ///
+    /// - Parameter data: what gradients are taken on, where the method asks for them.
+    /// - Throws: ``ModularityError`` for weights that cannot be clustered, what reading clusters threw.
+    func term(_ trainer: Trainer, _ data: SampleBatches, threads: Int) throws -> ClusterabilityTerm {
+        let clusterings: [String: LayerClustering]
+        switch clusters {
+        case .given(let given): clusterings = given.clusterings
+        case .found(let method, let count): clusterings = try found(by: method, count, trainer, data, threads: threads)
+        }
+        return try ClusterabilityTerm(
+            lambda: lambda,
+            layers: layers.map { layer in
+                guard let clustering = clusterings[layer.name] else { preconditionFailure("no clusters of '\(layer.name)'") }
+                return (layer, clustering)
+            }, network: trainer.network)
+    }
+
+    private func found(
+        by method: ClusteringMethod, _ count: ClusterCount, _ trainer: Trainer, _ data: SampleBatches, threads: Int
+    ) throws -> [String: LayerClustering] {
+        let graph = WeightGraph(
+            layers: layers.map { layer in
+                guard let parameter = trainer.network.parameter(named: layer.name) else {
+                    preconditionFailure("no parameter '\(layer.name)'")
+                }
+                let weights = layer.weights(of: trainer.parameters[parameter])
+                return WeightGraph.Layer(name: layer.name, place: layer.place, weights: weights)
+            })
+        var options = ClusteringOptions(method: method, seed: seed)
+        if method == .gradient {
+            let similarity = try GradientSimilarity(
+                data, batchSize: trainer.order.batchSize, layers: layers, parameters: trainer.parameters, threads: threads)
+            options.spectra = try similarity.spectra(count: count.spectrumSize, seed: seed)
+        }
+        let analysis = try ModelAnalysis(graph, labels: .clustering(options, counts: [count]), threads: threads)
+        return (analysis.sweeps.first?.layers ?? []).reduce(into: [:]) { $0[$1.clustering.layer] = $1.clustering }
+    }
+}

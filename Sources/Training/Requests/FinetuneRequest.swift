@@ -1,0 +1,81 @@
+import Datasets
+import Evaluation
+import Modularity
+import Networks
+import Text
+
+/// The weights that a run ends with.
+package enum KeptWeights: String, Sendable, CaseIterable {
+    case last
+    /// Those with the lowest loss in an evaluation.
+    case best
+}
+
+/// What `finetune` asks of a model: the data, the clusters to train for, how weights change, what is watched, when it ends.
+///
+/// ``prepared()`` reads the data and makes the run, which can go on from a saved state.
+package struct FinetuneRequest {
+    package let model: LoadedModel
+    package var data: DatasetSource
+    /// Data to evaluate the model on during the run.
+    package var evaluated: DatasetSource?
+    /// Data of another kind, evaluated beside it.
+    package var guarded: DatasetSource?
+    package var clusters = ClusteredTerm.Clusters.found(.cocluster, .fixed(4))
+    /// Patterns of the layers that the term is the mean of. None: those that have given clusters, else those that the model's kind suggests.
+    package var layers: [String] = []
+    /// What the mean clusterability counts in the loss; 20 where nil, 40 for running text.
+    package var lambda: Double?
+    /// The steps before the term begins.
+    package var warmup = 0
+    package var training = TrainingPlan()
+    /// Patterns of the parameters that alone are trained; all where empty.
+    package var only: [String] = []
+    /// Patterns of parameters that stay as they are.
+    package var frozen: [String] = []
+    /// The steps between evaluations; an epoch, or a hundredth of the run where that is longer, where nil.
+    package var evaluationInterval: Int?
+    /// The steps after which the state is saved; only when the run is stopped where nil.
+    package var savingInterval: Int?
+    /// The mean clusterability at which the run ends; where an accuracy is wanted too, both must be there.
+    package var wantedClusterability: Double?
+    /// The accuracy in an evaluation at which the run ends.
+    package var wantedAccuracy: Double?
+    package var keptWeights = KeptWeights.last
+    package var seed: UInt64 = 0
+    /// Bounds the cores used; changes nothing else.
+    package var threads = 1
+    /// What a saved state calls the parts that the run depends on.
+    package var naming: (RunPart) -> String = { "\($0)" }
+
+    package init(_ model: LoadedModel, data: DatasetSource) {
+        self.model = model
+        self.data = data
+    }
+
+    /// Reads the data and makes the run.
+    ///
+    /// - Throws: ``Problem`` where model, data, clusters and settings do not fit each other, or the memory does not suffice.
+    package func prepared() throws -> Finetuning { try Finetuning(self) }
+
+    /// Data in batches, with answers to learn from.
+    func batches(_ source: DatasetSource) throws -> SampleBatches {
+        let dataset = try model.dataset(source)
+        guard dataset.count > 0 else { throw Problem(dataset.name, "has no samples") }
+        guard dataset.targets.areKnown else {
+            throw Problem(dataset.name, "has no answers to learn from", hint: .giveAnswers)
+        }
+        return try SampleBatches(dataset, for: model.network)
+    }
+
+    /// When a run does what.
+    func plan(steps: Int, _ order: BatchOrder) -> TrainingRun.Plan {
+        var plan = TrainingRun.Plan(steps: steps)
+        plan.warmup = warmup
+        plan.evaluationInterval = evaluated == nil ? nil : evaluationInterval ?? max(order.stepsPerEpoch, (steps - 1) / 100 + 1)
+        plan.savingInterval = savingInterval
+        plan.wantedClusterability = wantedClusterability
+        plan.wantedAccuracy = wantedAccuracy
+        return plan
+    }
+}
