@@ -81,6 +81,8 @@ struct TensorInfo: ColumnRow {
     let nan: Int
     /// The infinite elements.
     let infinite: Int
+    /// How its elements are stored where they are computed from several tensors.
+    let encoding: String?
 
     static let columns: [Column<TensorInfo>] = [
         .text("tensor", "The tensor's name.") { $0.name },
@@ -95,6 +97,9 @@ struct TensorInfo: ColumnRow {
         .whole("layers", "The number of layers in it: of the experts of a mixture in one tensor one for each.") { $0.layers.count },
         .text("leftOut", "Why it is not scored, such as `embedding`; see below.") { $0.leftOut?.rawValue },
         .json("layerNames", "The names of its layers, where there are several.") { $0.layers.count > 1 ? $0.layers : nil },
+        .json("encoding", "How its elements are stored where they are computed from codes, such as `GPTQ, 4 bits, groups of 128`.") {
+            $0.encoding
+        },
     ]
 }
 
@@ -149,7 +154,8 @@ extension CheckpointInfo {
             return TensorInfo(
                 name: tensor.name, dtype: tensor.dtype.rawValue, shape: tensor.shape, bytes: tensor.storedByteCount,
                 out: shown?.outNeurons, in: shown?.inNeurons, scored: scoredNames.contains(tensor.name), layers: own.map(\.name),
-                leftOut: catalog.leftOut(tensor, chosen: scoredNames, isDefault: isDefault), nan: special.nan, infinite: special.infinite)
+                leftOut: catalog.leftOut(tensor, chosen: scoredNames, isDefault: isDefault), nan: special.nan, infinite: special.infinite,
+                encoding: tensor.encoding)
         }
         // An adapter by itself is what it stores, not what it changes.
         let isAlone = checkpoint.adapter != nil && checkpoint.base == nil

@@ -42,6 +42,7 @@ enum InfoText {
             "\(ByteText.grouped(info.parameters)) in \(info.tensors.count) \(info.tensors.count == 1 ? "tensor" : "tensors"), \(ByteText.size(info.bytes))"
                 + (info.unreadable.isEmpty ? "" : "; \(ByteText.counted(info.unreadable.count, "tensor")) cannot be read")
         )
+        for (encoding, count) in encodings(info) { line("encoding", "\(encoding) (\(count) \(count == 1 ? "tensor" : "tensors"))") }
         if let active = info.activeParameters { line("active", ByteText.grouped(active) + " for each token") }
         if !info.metadata.isEmpty { line("metadata", metadata(info.metadata)) }
         let leftOut = Dictionary(grouping: info.tensors.compactMap(\.leftOut), by: { $0 })
@@ -82,6 +83,19 @@ enum InfoText {
         return ByteText.counted(info.globals.count, "name") + " in pickles, "
             + (foreign.isEmpty
                 ? "those that tensors and plain data need" : "\(foreign.count) beyond tensors and plain data: \(names.listed())")
+    }
+
+    /// How weights are stored that are no numbers of the file, and how many are stored so, in the order of the first of each.
+    private static func encodings(_ info: CheckpointInfo) -> [(encoding: String, count: Int)] {
+        var counts: [(encoding: String, count: Int)] = []
+        for encoding in info.tensors.compactMap(\.encoding) {
+            if let place = counts.firstIndex(where: { $0.encoding == encoding }) {
+                counts[place].count += 1
+            } else {
+                counts.append((encoding, 1))
+            }
+        }
+        return counts
     }
 
     /// The sites, blocks that differ in a number alone in one line: `blocks.0-11.hook_mlp_out`.
