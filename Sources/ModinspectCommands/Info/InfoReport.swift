@@ -39,7 +39,7 @@ struct CheckpointInfo: Encodable {
     let metadata: [MetadataInfo]
     /// The architecture of a plain chain that runs; nil for transformers.
     let architecture: String?
-    /// Whether the architecture was `given`, kept in the `archive`, or `assumed`; nil for transformers.
+    /// Whether the architecture was `given`, kept in the `archive`, named by the `file`, or `assumed`; nil for transformers.
     let architectureSource: String?
     /// Where a run can be recorded and changed, in the order of the run; empty where the checkpoint does not run.
     let sites: [SiteInfo]

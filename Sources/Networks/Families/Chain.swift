@@ -9,6 +9,8 @@ package enum Chain {
         case given
         /// Kept in the archive that modinspect wrote.
         case archive
+        /// Named by the modules that the file keeps whole.
+        case file
         /// Linear layers alone, with ReLU between them.
         case assumed
     }
@@ -20,8 +22,14 @@ package enum Chain {
     package static func architecture(
         of checkpoint: Checkpoint, catalog: LayerCatalog, given: Architecture?
     ) throws(Problem) -> (architecture: Architecture, source: Source) {
-        if let given { return (given, .given) }
+        if let given {
+            if let module = checkpoint.module {
+                try SavedArchitecture.check(given, against: module, modules: ModuleNames(checkpoint))
+            }
+            return (given, .given)
+        }
         if let kept = try kept(in: checkpoint) { return (kept, .archive) }
+        if let module = checkpoint.module { return (try SavedArchitecture.architecture(of: module), .file) }
         guard catalog.family == .chain else {
             throw Problem(
                 "is of no family that can be run", found: "\(catalog.family.name)", hint: .describeChain)
