@@ -68,7 +68,7 @@ package struct EdgeSearch: Sendable {
         package let seconds: Double
     }
 
-    /// - Parameter progress: called with shares of the work that add up to 1.
+    /// - Parameter progress: called with shares of the work that add up to 1 at most.
     /// - Throws: ``Problem`` where no circuit is as faithful as wanted.
     package func run(progress: @escaping (Double) -> Void = { _ in }) throws -> Result {
         let graph = experiment.graph
