@@ -107,7 +107,9 @@ package struct Checkpoint: Sendable {
             } catch {
                 throw error.at(path: weightPath)
             }
-            tensors = encoded.tensors
+            // A decoded weight has a name of its own, which may belong elsewhere among the others.
+            let isOrdered = weights.keepsOrder || encoded.replaced.isEmpty
+            tensors = isOrdered ? encoded.tensors : encoded.tensors.sorted { $0.name.precedesNaturally($1.name) }
             unreadable = model.unreadable.filter { !encoded.replaced.contains($0.name) } + encoded.unreadable(path: weightPath)
         }
         self.tensors = tensors

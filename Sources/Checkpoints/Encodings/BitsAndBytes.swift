@@ -28,7 +28,9 @@ extension EncodingScheme {
             }
             let blockSize = try size(state, "blocksize", stateName)
             let blocks = (count - 1) / blockSize + 1
-            let table = try module.part(member + ".quant_map", [.f32], shape: [16]).floats()
+            var table = try module.part(member + ".quant_map", [.f32], shape: [16]).floats()
+            // The library's kernels keep the sign of fp4's zero, its map does not.
+            if kind == "fp4", table[8] == 0 { table[8] = -0.0 }
             let isNested = module[member + ".nested_absmax"] != nil
             let absmax = try module.part(member + ".absmax", isNested ? [.u8] : [.f32], shape: [blocks])
             let magnitudes: BlockLookup.Magnitudes
