@@ -66,7 +66,8 @@ import Testing
             guard let isTransposed = model.isTransposed[name] else { continue }
             for layer in catalog.layers where layer.tensorName == name {
                 if case .convolution = layer.layout { continue }
-                #expect((if case .transposed = layer.layout { true } else { false }) == isTransposed, "\(name) \(shape)")
+                let isTurned = if case .transposed = layer.layout { true } else { false }
+                #expect(isTurned == isTransposed, "\(name) \(shape)")
             }
         }
     }
