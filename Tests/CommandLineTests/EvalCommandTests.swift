@@ -183,7 +183,9 @@ import Testing
             try file.write(to: URL(fileURLWithPath: folder + "/wide.safetensors"))
             try IDXFile.bytes(shape: [1, 2], values: [1, 2] as [Float]).write(to: URL(fileURLWithPath: folder + "/x"))
             try IDXFile.bytes(shape: [1], values: [1] as [UInt8]).write(to: URL(fileURLWithPath: folder + "/y"))
-            for line in ["eval --data x --labels y", "finetune --data x --labels y -o o.tar --steps 1", "circuit --method prune --data x --labels y"] {
+            for line in [
+                "eval --data x --labels y", "finetune --data x --labels y -o o.tar --steps 1", "circuit --method prune --data x --labels y",
+            ] {
                 let result = try BuiltCommand.shell("cd \"$1\"; \"$M\" \(line) wide.safetensors --quiet", folder)
                 #expect(result.status == 1 && result.output.isEmpty)
                 #expect(
