@@ -25,7 +25,9 @@ import Testing
     }
 
     private static let plain = #"{"peft_type": "LORA", "r": 2, "lora_alpha": 4}"#
-    private static let change = [("base_model.model.m.fc.lora_A.weight", [2, 3]), ("base_model.model.m.fc.lora_B.weight", [4, 2])]
+    private static let change: [(name: String, shape: [Int])] = [
+        ("base_model.model.m.fc.lora_A.weight", [2, 3]), ("base_model.model.m.fc.lora_B.weight", [4, 2]),
+    ]
 
     /// As peft's `get_pattern_key` finds them: whole endings behind a point, the first entry that matches.
     @Test func patternsMatchTheEndsOfNames() throws {
@@ -100,7 +102,7 @@ import Testing
         #expect("\(try #require(adapter.refusal))".contains("lora_A"))
     }
 
-    @Test(arguments: [
+    private static let misfits: [(tensors: [(String, [Int])], words: String)] = [
         ([("base_model.model.m.lora_A.weight", [2, 3])], "half of its change is missing"),
         ([("m.lora_A.weight", [2, 3]), ("m.lora_B.weight", [4, 3])], "do not fit"),
         ([("m.lora_A.weight", [2]), ("m.lora_B.weight", [4])], "do not fit"),
@@ -109,7 +111,9 @@ import Testing
         ([("m.lora_A.weight", [2, 3]), ("base_model.model.m.lora_A.weight", [2, 3]), ("m.lora_B.weight", [4, 2])], "appears twice"),
         ([("m.lora_A.weight", [2, 3]), ("m.lora_B.weight", [4, 2]), ("m.lora_magnitude_vector", [3])], "lengths of its weights"),
         ([("m.lora_A.weight", [2, 3]), ("m.lora_B.weight", [4, 2]), ("m.lora_B.bias", [3])], "its bias does not fit"),
-    ])
+    ]
+
+    @Test(arguments: misfits)
     func partsThatDoNotFitAreRefused(_ tensors: [(String, [Int])], _ words: String) {
         let text = problem { try open(tensors.map { (name: $0.0, shape: $0.1) }, settings: Self.plain) }
         #expect(text?.contains(words) == true, "\(text ?? "")")

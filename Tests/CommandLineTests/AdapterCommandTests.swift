@@ -92,9 +92,8 @@ import Testing
 
     @Test func scoresAreThoseOfTheChangesOrOfTheMergedModel() throws {
         let alone = try BuiltCommand.run("score", Self.adapter("patterns"), "--format", "tsv", "--quiet")
-        #expect(
-            alone.rows.dropFirst().map { $0[2] } == ["model.layers.0.mlp.up_proj.weight", "model.layers.1.mlp.up_proj.weight", "mean"]
-                || alone.status == 0, "\(alone.text)")
+        #expect(alone.status == 0, "\(alone.errors)")
+        for block in 0..<2 { #expect(alone.text.contains("model.layers.\(block).mlp.up_proj.weight"), "\(alone.text)") }
         try TemporaryFolder.with { folder in
             let out = folder + "/merged.tar"
             #expect(try BuiltCommand.run("convert", Self.adapter("patterns"), "--base", Self.llama, "-o", out).status == 0)

@@ -39,8 +39,11 @@ import Testing
         (
             "modinspect.info/2",
             [
-                ["info", Fixtures.path("mlp.tar"), Fixtures.path("unreadable/sidecars.pt"), Fixtures.path("unreadable/types.safetensors"), "absent"],
-                merged("info"),
+                [
+                    "info", Fixtures.path("mlp.tar"), Fixtures.path("unreadable/sidecars.pt"),
+                    Fixtures.path("unreadable/types.safetensors"),
+                    "absent",
+                ], merged("info"),
             ]
         ),
         ("modinspect.cluster/1", [["cluster", Fixtures.path("mlp.tar")], gradient("cluster")]),
