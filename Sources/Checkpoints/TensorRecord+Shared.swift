@@ -1,5 +1,6 @@
 import Archives
 import Tensors
+import Text
 
 extension TensorRecord {
     /// All elements in row-major order as a tensor of `shape`: the file's own bytes where they are aligned single-precision numbers, which
@@ -17,9 +18,13 @@ extension TensorRecord {
 
     /// What ``sharedFloats(shape:)`` gives.
     ///
-    /// - Throws: ``NarrowingError`` for a finite number in double precision that single precision cannot hold.
-    package func narrowedFloats(shape: [Int]) throws(NarrowingError) -> Tensor {
-        if let value = firstBeyondSinglePrecision() { throw NarrowingError(tensor: name, value: value) }
+    /// - Throws: ``Problem`` for a finite number in double precision that single precision cannot hold.
+    package func narrowedFloats(shape: [Int]) throws(Problem) -> Tensor {
+        if let value = firstBeyondSinglePrecision() {
+            throw Problem(
+                "has a weight beyond the range of f32", subject: "tensor '\(name)'", expected: "at most 3.40e38 in magnitude",
+                found: "\(value)")
+        }
         return sharedFloats(shape: shape)
     }
 

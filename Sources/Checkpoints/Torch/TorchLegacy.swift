@@ -24,7 +24,7 @@ enum TorchLegacy {
         do {
             first = try PickleReader.read(region).pickle
         } catch {
-            throw Problem(path: path, problem: error.description)
+            throw error.at(path: path)
         }
         guard TorchLegacyStream.isMagic(first) else {
             return try WeightFile(format: "pickle", pickle: first, path: path) { (_, _) throws(Problem) in

@@ -23,14 +23,11 @@ enum TorchZip {
             throw Problem(path: path, problem: "a big-endian file is not supported", expected: "little-endian")
         }
         let pickle: Pickle
-        do {
-            pickle = try PickleReader.read(try contents(pickleEntry)).pickle
-        } catch let error as PickleError {
-            throw Problem(path: path + "!" + pickleEntry.name, problem: error.description)
-        } catch let error as Problem {
-            throw error.at(path: path)
+        do throws(Problem) {
+            let content = try contents(pickleEntry)
+            do { pickle = try PickleReader.read(content).pickle } catch { throw error.at(path: path + "!" + pickleEntry.name) }
         } catch {
-            throw Problem(path: path, problem: "\(error)")
+            throw error.at(path: path)
         }
         let isScript = entries["constants.pkl"] != nil
         return try WeightFile(format: isScript ? "TorchScript zip" : "PyTorch zip", pickle: pickle, path: path) {

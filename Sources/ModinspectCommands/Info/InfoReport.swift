@@ -20,7 +20,7 @@ struct CheckpointInfo: Encodable {
     let key: String?
     let family: String
     /// What showed the family: the configuration, the tensors' names, or their shapes.
-    let familySource: String
+    let familySource: LayerCatalog.FamilySource
     /// The elements of all tensors of real numbers that are no masks or tables, tied ones counted once.
     let parameters: Int
     let bytes: Int
@@ -94,7 +94,7 @@ extension CheckpointInfo {
         member = checkpoint.member
         key = checkpoint.key
         family = catalog.family.name
-        familySource = catalog.familySource.rawValue
+        familySource = catalog.familySource
         foreignGlobals = checkpoint.foreignGlobals
         tied = checkpoint.tensors.tied
         let repeated = Set(tied.flatMap { $0.dropFirst() })

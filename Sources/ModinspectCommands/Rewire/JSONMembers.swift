@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Text
 
 /// Where the members of a JSON text's outer object lie, so that one can be changed and all else stays as it was written.
 enum JSONMembers {
@@ -50,5 +50,7 @@ enum JSONMembers {
     private static func isSpace(_ byte: UInt8) -> Bool { [0x20, 0x09, 0x0A, 0x0D].contains(byte) }
 
     /// A string with its quotes, decoded.
-    private static func string(_ text: ArraySlice<UInt8>) -> String? { try? JSONDecoder().decode(String.self, from: Data(text)) }
+    private static func string(_ text: ArraySlice<UInt8>) -> String? {
+        text.withUnsafeBytes { try? JSONCursor.reading($0) { cursor in try cursor.readText() } }
+    }
 }
