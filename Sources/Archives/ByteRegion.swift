@@ -6,7 +6,7 @@ import Glibc
 package final class ByteStorage: @unchecked Sendable {
     let base: UnsafeRawPointer
     let count: Int
-    private let isMapped: Bool
+    fileprivate let isMapped: Bool
     private let release: () -> Void
 
     /// Takes ownership of `count` bytes at `base`; `release` is called once, when the storage goes.
@@ -66,6 +66,11 @@ package struct ByteRegion: Sendable {
         self.storage = storage
         self.offset = offset
         self.count = count
+    }
+
+    /// The same bytes in memory of their own where they are pages of a file: what is read twice must not change in between.
+    package var inMemory: ByteRegion {
+        storage.isMapped ? withUnsafeBytes { ByteRegion(copying: $0) } : self
     }
 
     /// The `count` bytes from `offset` on, or nil where they do not all lie inside this region.

@@ -1,10 +1,11 @@
+import CProcess
 import Glibc
 import Text
 
 extension ByteRegion {
-    /// The bytes of the file at `path`, mapped read-only. Nothing is read before it is touched.
+    /// The bytes of the file at `path`, mapped read-only: nothing is read before it is touched. Small files are read at once.
     ///
-    /// The file must not be cut short while it is mapped: the kernel then ends the process that touches the missing pages.
+    /// Where the file is cut short while it is mapped, whoever touches a missing page ends the process with a line that names the file.
     ///
     /// - Throws: ``Problem`` where the file cannot be opened, is empty, or is not a regular file.
     package static func mapping(path: String) throws(Problem) -> ByteRegion {
@@ -22,10 +23,15 @@ extension ByteRegion {
         guard fstat(descriptor, &status) == 0 else { throw Problem(systemMessage(errno)) }
         if let refusal = FileKind(status).refusal { throw refusal }
         guard status.st_size > 0 else { throw Problem("the file is empty") }
-        return try mapping(descriptor: descriptor, count: Int(status.st_size))
+        return try mapping(descriptor: descriptor, count: Int(status.st_size), name: path)
     }
 
+    /// Of ``contents(path:limit:isKnown:)`` files of at most so many bytes are read at once.
+    private static let largestContent = 1 << 26
+
     /// The bytes of the file at `path`, of a pipe too, such as a shell's `<(command)`: spooled up to `limit` bytes.
+    ///
+    /// They are in memory, where nobody can change them, unless they are many.
     ///
     /// - Parameter isKnown: see ``standardInput(limit:isKnown:)``.
     /// - Throws: ``Problem`` where it cannot be opened, is empty, or is neither a regular file nor a pipe.
@@ -33,20 +39,47 @@ extension ByteRegion {
         path: String, limit: Int = 1 << 30, isKnown: ([UInt8]) -> Bool = { _ in true }
     ) throws(Problem) -> ByteRegion {
         var status = stat()
-        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFIFO else { return try mapping(path: path) }
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFIFO else {
+            let region = try mapping(path: path)
+            return region.count <= largestContent ? region.inMemory : region
+        }
         let descriptor = retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC) }
         guard descriptor >= 0 else { throw Problem(systemMessage(errno)) }
         defer { close(descriptor) }
         return try reading(descriptor: descriptor, limit: limit, name: "the pipe", isKnown: isKnown)
     }
 
-    /// Maps the first `count` bytes of an open file, which may be closed afterwards.
-    static func mapping(descriptor: Int32, count: Int) throws(Problem) -> ByteRegion {
+    /// Files of at most so many bytes are read rather than mapped: that takes no longer, and nobody can change what was read.
+    static let largestRead = 1 << 16
+
+    /// Maps the first `count` bytes of an open file, which may be closed afterwards, or reads them where they are few.
+    ///
+    /// - Parameter name: what the file is called where it is cut short later.
+    static func mapping(descriptor: Int32, count: Int, name: String) throws(Problem) -> ByteRegion {
+        guard count > largestRead else { return try reading(descriptor: descriptor, count: count) }
         guard let base = mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0), base != MAP_FAILED else {
             throw Problem("cannot be mapped: " + systemMessage(errno))
         }
+        let entry = cprocess_mapped(base, count, name)
         return ByteRegion(
-            ByteStorage(base: UnsafeRawPointer(base), count: count, isMapped: true) { munmap(base, count) })
+            ByteStorage(base: UnsafeRawPointer(base), count: count, isMapped: true) {
+                cprocess_unmapped(entry)
+                munmap(base, count)
+            })
+    }
+
+    /// Reads the first `count` bytes of an open file.
+    private static func reading(descriptor: Int32, count: Int) throws(Problem) -> ByteRegion {
+        let target = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 1), alignment: 64)
+        let storage = ByteStorage(base: UnsafeRawPointer(target.baseAddress!), count: count, isMapped: false) { target.deallocate() }
+        var place = 0
+        while place < count {
+            let read = retryingInterrupts { pread(descriptor, target.baseAddress! + place, count - place, off_t(place)) }
+            guard read >= 0 else { throw Problem(systemMessage(errno)) }
+            guard read > 0 else { throw Problem("the file was cut short while it was read", expected: "\(count) bytes", found: "\(place)") }
+            place += read
+        }
+        return ByteRegion(storage)
     }
 
     /// All bytes of standard input: mapped where it is a regular file read from its start, spooled otherwise.
@@ -75,7 +108,7 @@ extension ByteRegion {
         if kind == .directory, let refusal = kind.refusal { throw refusal }
         guard isatty(descriptor) == 0 else { throw Problem("standard input is a terminal", hint: "pipe a file into it") }
         if kind == .regular, status.st_size > 0, lseek(descriptor, 0, SEEK_CUR) == 0 {
-            return try mapping(descriptor: descriptor, count: Int(status.st_size))
+            return try mapping(descriptor: descriptor, count: Int(status.st_size), name: "-")
         }
         let spool = Spool(memory: SpoolMemory())
         let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)

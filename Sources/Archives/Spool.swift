@@ -56,7 +56,7 @@ final class Spool {
 
     /// What was collected. Nothing may be appended afterwards.
     func finish() throws(Problem) -> ByteRegion {
-        if descriptor >= 0 { return try ByteRegion.mapping(descriptor: descriptor, count: count) }
+        if descriptor >= 0 { return try ByteRegion.mapping(descriptor: descriptor, count: count, name: "a temporary file") }
         guard let base = buffer, count > 0 else { return ByteRegion(copying: []) }
         let storage = ByteStorage(base: UnsafeRawPointer(base), count: count, isMapped: false) { free(base) }
         buffer = nil

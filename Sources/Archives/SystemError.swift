@@ -3,6 +3,8 @@ import Text
 
 /// The system's words for the error number `code`, in lower case as all messages are.
 package func systemMessage(_ code: Int32) -> String {
+    // Only what is written from a mapped file can have such an address.
+    if code == EFAULT { return "an input file was cut short while it was read" }
     let text = String(cString: strerror(code))
     return text.prefix(1).lowercased() + text.dropFirst()
 }

@@ -16,8 +16,16 @@ package struct ZipDirectory: Sendable {
         package let compressedSize: Int
         /// Whether the content is stored as it is.
         package let isStored: Bool
-        /// The content in place, without any particular alignment; nil where it is compressed.
+        /// The content in place, without any particular alignment; nil where it is compressed or cannot be read.
         package let region: ByteRegion?
+        /// Whether one of the entry's headers calls it encrypted although the other one or its sizes show that it is not.
+        package let isFlaggedEncrypted: Bool
+        /// The directory's checksum of the content.
+        let checksum: UInt32
+        /// The bytes that the content takes in the file, as they are stored.
+        let stored: ByteRegion
+        /// Why the content cannot be read.
+        package let problem: Problem?
 
         /// Whether the entry names a directory.
         package var isDirectory: Bool { name.hasSuffix("/") }
@@ -28,8 +36,10 @@ package struct ZipDirectory: Sendable {
 
     /// Reads the directory of the zip file whose bytes are `region`; nil where the bytes do not begin as a zip file does.
     ///
+    /// A member that is encrypted is listed without a content.
+    ///
     /// - Throws: ``Problem`` where the directory is missing or damaged, where members overlap, leave the file, share a
-    ///   name, are encrypted, or are spread over several disks.
+    ///   name, or are spread over several disks.
     package init?(_ region: ByteRegion) throws(Problem) {
         let first = region.integer(at: 0, as: UInt32.self)
         guard first == Signature.localHeader || first == Signature.end else { return nil }
@@ -157,12 +167,17 @@ private struct EndRecord {
 private struct CentralHeader {
     static let size = 46
     private static let localSize = 30
+    /// Encryption, strong encryption, and a directory that is encrypted itself.
+    private static let encryptionFlags: UInt16 = 0x2041
+    /// The method number under which AES-encrypted members hide their own.
+    private static let encryptedMethod: UInt16 = 99
 
     let name: String
     let totalSize: Int
     private let nameBytes: [UInt8]
     private let flags: UInt16
     private let method: UInt16
+    private let checksum: UInt32
     private let contentSize: UInt64
     private let compressedSize: UInt64
     private let localOffset: UInt64
@@ -171,6 +186,7 @@ private struct CentralHeader {
         guard let header = directory.slice(offset: position, count: Self.size),
             header.integer(at: 0, as: UInt32.self) == Signature.centralHeader,
             let flags = header.integer(at: 8, as: UInt16.self), let method = header.integer(at: 10, as: UInt16.self),
+            let checksum = header.integer(at: 16, as: UInt32.self),
             let compressed32 = header.integer(at: 20, as: UInt32.self), let size32 = header.integer(at: 24, as: UInt32.self),
             let nameLength = header.integer(at: 28, as: UInt16.self), let extraLength = header.integer(at: 30, as: UInt16.self),
             let commentLength = header.integer(at: 32, as: UInt16.self), let offset32 = header.integer(at: 42, as: UInt32.self)
@@ -186,6 +202,7 @@ private struct CentralHeader {
         totalSize = Self.size + Int(nameLength) + Int(extraLength) + Int(commentLength)
         self.flags = flags
         self.method = method
+        self.checksum = checksum
         // The 64-bit field holds only those of the three that do not fit 32 bits, in this order.
         var wide = Self.wideFields(extra)
         var missing = false
@@ -217,8 +234,6 @@ private struct CentralHeader {
 
     /// The entry, checked against its local header, and the bytes it takes in `contents`, which ends where the directory begins.
     func locate(in contents: ByteRegion) throws(Problem) -> (ZipDirectory.Entry, Range<Int>) {
-        let isEncrypted = flags & 0x2041 != 0
-        if isEncrypted { throw Problem("is encrypted", member: name) }
         guard let offset = Int(exactly: localOffset), let header = contents.slice(offset: offset, count: Self.localSize),
             header.integer(at: 0, as: UInt32.self) == Signature.localHeader,
             let localFlags = header.integer(at: 6, as: UInt16.self), let localMethod = header.integer(at: 8, as: UInt16.self),
@@ -237,6 +252,12 @@ private struct CentralHeader {
                 "the zip's local header differs from its directory", member: name, expected: "\(compressedSize) bytes",
                 found: "\(localCompressed)")
         }
+        let isMarked = flags & Self.encryptionFlags != 0
+        let isMarkedLocally = localFlags & Self.encryptionFlags != 0
+        // Whoever encrypts sets the flag in both headers, and what is encrypted begins with twelve bytes more than the content has.
+        // One bit alone hides a member from programs that believe it.
+        let isPlain = method == 0 && contentSize == compressedSize && localMethod == 0
+        let isEncrypted = isMarked && isMarkedLocally && !isPlain || method == Self.encryptedMethod
         let start = nameStart + Int(nameLength) + Int(extraLength)
         guard let taken = Int(exactly: compressedSize), let bytes = contents.slice(offset: start, count: taken),
             let size = Int(exactly: contentSize)
@@ -246,11 +267,13 @@ private struct CentralHeader {
             )
         }
         let isStored = method == 0
-        guard !isStored || size == taken else {
+        guard !isStored || isEncrypted || size == taken else {
             throw Problem("a stored member of two sizes", member: name, expected: "\(taken) bytes", found: "\(size)")
         }
         let entry = ZipDirectory.Entry(
-            name: name, size: size, compressedSize: taken, isStored: isStored, region: isStored ? bytes : nil)
+            name: name, size: size, compressedSize: taken, isStored: isStored, region: isStored && !isEncrypted ? bytes : nil,
+            isFlaggedEncrypted: isMarked || isMarkedLocally, checksum: checksum, stored: bytes,
+            problem: isEncrypted ? Problem("is encrypted", member: name) : nil)
         return (entry, offset..<start + taken)
     }
 }

@@ -1,6 +1,9 @@
 import Text
 
 extension ZipDirectory {
+    /// What members may unpack to whatever the file's own size.
+    private static let unpackedLimit = 1 << 30
+
     /// The contents of compressed members, spooled; their checksums are verified.
     ///
     /// - Parameters:
@@ -8,7 +11,21 @@ extension ZipDirectory {
     ///   - region: the bytes of the whole zip file.
     /// - Throws: ``Problem`` where a member is damaged, is not of the size that the directory says, or unpacks to too much.
     package func inflate(_ names: Set<String>, from region: ByteRegion) throws(Problem) -> [String: ByteRegion] {
-        guard !names.isEmpty else { return [:] }
+        var contents: [String: ByteRegion] = [:]
+        var names = names
+        let total = entries.lazy.filter { names.contains($0.name) }.reduce(0) { $0 &+ min($1.size, 1 << 40) }
+        guard total <= max(Self.unpackedLimit, region.count.multipliedReportingOverflow(by: 200).partialValue) else {
+            throw Problem("its members unpack to too much", expected: "at most 200 times the file's size", found: "\(total) bytes")
+        }
+        for entry in entries where entry.isFlaggedEncrypted && names.contains(entry.name) {
+            contents[entry.name] = try entry.inflateAlone()
+            names.remove(entry.name)
+        }
+        guard !names.isEmpty else { return contents }
+        return contents.merging(try inflateTogether(names, from: region)) { first, _ in first }
+    }
+
+    private func inflateTogether(_ names: Set<String>, from region: ByteRegion) throws(Problem) -> [String: ByteRegion] {
         let sizes = Dictionary(entries.map { ($0.name, $0.size) }) { first, _ in first }
         guard let reader = try ArchiveReader(region) else { throw Problem("is no zip file") }
         var contents: [String: ByteRegion] = [:]
@@ -28,6 +45,50 @@ extension ZipDirectory {
         return contents
     }
 
+    /// The contents of compressed members, each by itself: one that is damaged takes no other with it.
+    ///
+    /// - Parameters as of ``inflate(_:from:)``.
+    package func inflateEach(_ names: Set<String>, from region: ByteRegion) -> [String: Result<ByteRegion, Problem>] {
+        let sizes = Dictionary(entries.map { ($0.name, $0.size) }) { first, _ in first }
+        var contents: [String: Result<ByteRegion, Problem>] = [:]
+        var rest = names
+        var problem = Problem("cannot be found again in the zip file")
+        // A reader that met damage reads no further: a new one passes over it.
+        for _ in 0..<Self.restartLimit where !rest.isEmpty {
+            do throws(Problem) {
+                guard let reader = try ArchiveReader(region) else { break }
+                var isWhole = true
+                while isWhole, !rest.isEmpty, let member = try reader.next() {
+                    guard member.kind == .file, rest.remove(member.name) != nil else { continue }
+                    do throws(Problem) {
+                        let content = try reader.content()
+                        guard content.count == sizes[member.name] else {
+                            throw Problem(
+                                "the zip directory and the member disagree", member: member.name,
+                                expected: "\(sizes[member.name] ?? 0) bytes", found: "\(content.count)")
+                        }
+                        contents[member.name] = .success(content)
+                    } catch {
+                        contents[member.name] = .failure(error)
+                        isWhole = false
+                    }
+                }
+                if isWhole { break }
+            } catch {
+                problem = error
+                break
+            }
+        }
+        for name in rest {
+            problem.member = name
+            contents[name] = .failure(problem)
+        }
+        return contents
+    }
+
+    /// How many damaged members are passed over.
+    private static let restartLimit = 16
+
     /// The first bytes of compressed members, at most `count` of each.
     ///
     /// - Throws: ``Problem`` where the zip file is damaged.
@@ -39,5 +100,49 @@ extension ZipDirectory {
             if names.contains(member.name), member.kind == .file { heads[member.name] = try reader.head(count) }
         }
         return heads
+    }
+}
+
+extension ZipDirectory.Entry {
+    /// The content of a deflated member, unpacked without its neighbours and whatever its headers say of encryption.
+    ///
+    /// Its bytes are put into a zip file of their own, so that its checksum is verified like that of any other.
+    ///
+    /// - Throws: ``Problem`` where the member is damaged or of another size.
+    package func inflateAlone() throws(Problem) -> ByteRegion {
+        if let region { return region }
+        guard let count = UInt32(exactly: stored.count), let size32 = UInt32(exactly: size), count < .max, size32 < .max else {
+            throw Problem("is marked as encrypted and too large to look at", member: name)
+        }
+        // The version that reads it, no flags, deflated, no time.
+        let common = Self.little(UInt16(20)) + Self.little(UInt16(0)) + Self.little(UInt16(8)) + Self.little(UInt32(0))
+        let sizes = Self.little(checksum) + Self.little(count) + Self.little(size32)
+        let local: [UInt8] = [0x50, 0x4B, 3, 4] + common + sizes + Self.little(UInt16(1)) + Self.little(UInt16(0)) + [0x61]
+        var file = local
+        file += stored.bytes(0..<stored.count) ?? []
+        let start = UInt32(truncatingIfNeeded: file.count)
+        let central: [UInt8] =
+            [0x50, 0x4B, 1, 2] + Self.little(UInt16(20)) + common + sizes + Self.little(UInt16(1)) + [UInt8](repeating: 0, count: 16) + [
+                0x61
+            ]
+        file += central + [0x50, 0x4B, 5, 6, 0, 0, 0, 0, 1, 0, 1, 0] + Self.little(UInt32(truncatingIfNeeded: central.count))
+        file += Self.little(start) + [0, 0]
+        do throws(Problem) {
+            guard let reader = try ArchiveReader(ByteRegion(copying: file), unpackedLimit: max(size, 1)), try reader.next() != nil else {
+                throw Problem("is not compressed as the zip directory says")
+            }
+            let content = try reader.content()
+            guard content.count == size else {
+                throw Problem("the zip directory and the member disagree", expected: "\(size) bytes", found: "\(content.count)")
+            }
+            return content
+        } catch {
+            // The file made here calls its member by another name.
+            throw Problem(error.what, member: name, expected: error.expected, found: error.found)
+        }
+    }
+
+    private static func little<Integer: FixedWidthInteger>(_ value: Integer) -> [UInt8] {
+        withUnsafeBytes(of: value.littleEndian) { Array($0) }
     }
 }

@@ -14,6 +14,14 @@ static inline void modinspect_stop_idle_workers(void) {
     if (blas_thread_shutdown_ != 0) blas_thread_shutdown_();
 }
 
+// The memory that a call of the library works in; what is given back is kept for the next call.
+extern void *blas_memory_alloc(int) __attribute__((weak));
+extern void blas_memory_free(void *) __attribute__((weak));
+
+static inline int modinspect_can_reserve_memory(void) {
+    return blas_memory_alloc != 0 && blas_memory_free != 0;
+}
+
 static inline int modinspect_can_reselect_kernels(void) {
     return gotoblas_dynamic_init != 0 && gotoblas_dynamic_quit != 0;
 }

@@ -16,6 +16,8 @@ package struct Checkpoint: Sendable {
     package let tensors: [TensorRecord]
     /// The tensors as they lie in the file, in the order of ``tensors``.
     package let stored: [TensorRecord]
+    /// The tensors that the file names and that cannot be read; their names are none of those of ``tensors``.
+    package let unreadable: [UnreadableTensor]
     /// Whether the order of the tensors is the order in which the model defines them.
     package let keepsOrder: Bool
     /// The bytes of the model's `config.json`.
@@ -24,13 +26,21 @@ package struct Checkpoint: Sendable {
     package let companions: [String: ByteRegion]
     /// The globals that a loader would have to import or call, beyond those that tensors and plain data need.
     package let foreignGlobals: [String]
+    /// What the weight file says of itself beside its tensors, in its order.
+    package let metadata: [MetadataEntry]
     /// The bytes that were given: an archive whole, of a directory the weight files in natural order of their names.
     package let sources: [ByteRegion]
+
+    /// The modules with their classes, where the file keeps them whole.
+    package let module: SavedModule?
 
     private let places: [String: Int]
 
     /// The tensor called `name`.
     package subscript(name: String) -> TensorRecord? { places[name].map { tensors[$0] } }
+
+    /// Why the tensor called `name` cannot be read; nil where it can or there is none.
+    package func problem(ofTensor name: String) -> Problem? { unreadable.first { $0.name == name }?.problem }
 
     /// What to open where a path holds more than one model.
     package struct Options: Sendable {
@@ -67,24 +77,31 @@ package struct Checkpoint: Sendable {
         companions: [String: ByteRegion], sources: [ByteRegion]
     ) throws {
         let model = try weights.model(key: key, path: weightPath)
-        guard !model.tensors.isEmpty else { throw Problem(path: weightPath, problem: "holds no tensors") }
+        guard !model.tensors.isEmpty || !model.unreadable.isEmpty else { throw Problem(path: weightPath, problem: "holds no tensors") }
         self.path = path
         self.container = container
         self.member = member
         self.key = model.key.isEmpty ? nil : model.key
+        unreadable = model.unreadable
         // A file beside the weights is what somebody put there: it goes before what the weight file carries.
         let companions = weights.companions.merging(companions) { _, beside in beside }
         stored = model.tensors
+        module = model.module
         let tensors = EncodedTensors(model.tensors, configuration: companions[Companions.configuration]).tensors
         self.tensors = tensors
         keepsOrder = weights.keepsOrder
         configuration = companions[Companions.configuration]
         self.companions = companions.filter { $0.key != Companions.configuration }
         foreignGlobals = weights.foreignGlobals
+        metadata = weights.metadata
         self.sources = sources
         var places: [String: Int] = [:]
         for (place, tensor) in tensors.enumerated() where places.updateValue(place, forKey: tensor.name) != nil {
-            throw Problem(path: weightPath, tensor: tensor.name, problem: "is there twice")
+            throw Problem(path: weightPath, tensor: tensor.name, problem: "appears twice")
+        }
+        var unreadableNames: Set<String> = []
+        for tensor in model.unreadable where places[tensor.name] != nil || !unreadableNames.insert(tensor.name).inserted {
+            throw Problem(path: weightPath, tensor: tensor.name, problem: "appears twice")
         }
         self.places = places
     }

@@ -28,6 +28,7 @@ struct CheckpointOpener {
 
     /// Opens bytes that were found at ``path``.
     func open(_ region: ByteRegion) throws -> Checkpoint {
+        if path.hasSuffix(DistributedCheckpoint.partEnding), let impostor = Impostor.name(path) { throw impostor.error(path: path) }
         switch ArchiveFormat(region) {
         case .zip:
             let directory = try WeightFormat.zipDirectory(region, path: path)
@@ -35,6 +36,8 @@ struct CheckpointOpener {
             return try openContainer(ZipContainer(directory, region: region, path: path))
         case .tar, .gzip, .zstandard, .xz, .bzip2:
             return try openArchive(region)
+        case nil where path != "-" && MemberPath.baseName(path) == DistributedMetadata.fileName:
+            return try CheckpointOpener(path: path.contains("/") ? MemberPath.folder(path) : ".", options: options).open()
         case nil:
             if path != "-", ModelFiles.isIndex(MemberPath.baseName(path)) { return try openIndex(region) }
             return try openFile(region)
@@ -65,9 +68,21 @@ struct CheckpointOpener {
     /// A weight file of its own.
     private func openFile(_ region: ByteRegion) throws -> Checkpoint {
         try refuseMember()
-        let weights = try WeightFormat.read(region, name: tensorName(path), path: path)
+        let beside: Neighbours = path == "-" ? .none : .besides(path)
+        let weights = try WeightFormat.read(region, name: tensorName(path), path: path, neighbours: beside)
+        if weights.part != nil {
+            guard let split = SplitName(MemberPath.baseName(path)) else {
+                throw weights.nameProblem(MemberPath.baseName(path), path: path)
+            }
+            let paths = split.all.map(neighbour)
+            if let missing = paths.first(where: { access($0, F_OK) != 0 }) { throw missingPart(split, missing, path: path) }
+            let regions = try paths.map { try $0 == path ? region : ByteRegion.mapping(checkpoint: $0) }
+            let files = try zip(regions, paths).map { try WeightFormat.read($0, name: MemberPath.stem($1), path: $1) }
+            let whole = try WeightFile.joining(files, paths: paths, path: path)
+            return try checkpoint(whole.format, whole, companions: neighbours(), sources: regions)
+        }
         let companions = ModelFiles.rank(MemberPath.baseName(path)) == nil ? [:] : try neighbours()
-        return try checkpoint(weights.format, weights, companions: companions, sources: [region])
+        return try checkpoint(weights.format, weights, companions: companions, sources: [region] + beside.regions)
     }
 
     /// An index and the shards beside it.
@@ -75,8 +90,14 @@ struct CheckpointOpener {
         try refuseMember()
         let index = try ShardIndex(region, path: path)
         let paths = index.shards.map(neighbour)
-        let regions = try paths.map { try ByteRegion.mapping(checkpoint: $0) }
-        let files = try zip(regions, paths).map { try WeightFormat.read($0, name: MemberPath.stem($1), path: $1) }
+        var regions: [ByteRegion] = []
+        let files = paths.map { path in
+            Self.shard(path) {
+                let region = try ByteRegion.mapping(checkpoint: path)
+                regions.append(region)
+                return region
+            }
+        }
         let weights = try index.join(files, key: options.key, paths: paths, path: path)
         return try checkpoint(weights.format, weights, companions: neighbours(), sources: regions)
     }
@@ -84,24 +105,63 @@ struct CheckpointOpener {
     private func openContainer(_ container: some Container) throws -> Checkpoint {
         if let refusal = TorchLegacy.tarRefusal(memberNames: container.files.map(\.name), path: path) { throw refusal }
         let file = try ModelChoice(container, member: options.member).file
-        let companionFiles = container.files.filter { $0.folder == file.folder && Companions.isCompanion($0.baseName) }
+        let companionFiles = companions(of: file, in: container)
         let contents = try container.contents(of: Set(companionFiles.map(\.name) + [file.name]))
         var companions: [String: ByteRegion] = [:]
         for companion in companionFiles { companions[companion.baseName] = contents[companion.name] }
         guard let bytes = contents[file.name] else {
             throw Problem(path: container.displayPath(file.name), problem: "cannot be read")
         }
-        let weights: WeightFile
-        let regions: [ByteRegion]
+        var weights: WeightFile
+        var regions: [ByteRegion]
         if ModelFiles.isIndex(file.baseName) {
             (weights, regions) = try readShards(container, index: file, bytes)
+        } else if file.baseName == DistributedMetadata.fileName {
+            (weights, regions) = try DistributedCheckpoint.read(container, index: file, bytes)
+        } else if DeepSpeedCheckpoint.isIndex(file, in: container.files) {
+            (weights, regions) = try DeepSpeedCheckpoint.read(container, index: file)
         } else {
-            weights = try WeightFormat.read(bytes, name: tensorName(file.name), path: container.displayPath(file.name))
-            regions = [bytes]
+            let beside = Neighbours.besides(file, in: container)
+            weights = try WeightFormat.read(
+                bytes, name: tensorName(file.name), path: container.displayPath(file.name), neighbours: beside)
+            regions = [bytes] + beside.regions
         }
+        if weights.part != nil { (weights, regions) = try readParts(container, part: file, weights) }
         return try Checkpoint(
             path: path, container: "\(container.label), \(weights.format)", member: file.name, weights: weights, key: options.key,
             weightPath: container.displayPath(file.name), companions: companions, sources: container.sources(of: regions))
+    }
+
+    /// The files that belong to the model in `file`: those beside it, or those beside the folder that training has put it in.
+    private func companions(of file: ContainerFile, in container: some Container) -> [ContainerFile] {
+        let beside = container.files.filter { $0.folder == file.folder && Companions.isCompanion($0.baseName) }
+        let isSpread = file.baseName == DistributedMetadata.fileName || DeepSpeedCheckpoint.isIndex(file, in: container.files)
+        guard beside.isEmpty, isSpread, !file.folder.isEmpty else { return beside }
+        let outer = MemberPath.folder(file.folder)
+        return container.files.filter { $0.folder == outer && Companions.isCompanion($0.baseName) }
+    }
+
+    /// The parts of a split model, of which one is `file`.
+    private func readParts(_ container: some Container, part file: ContainerFile, _ weights: WeightFile) throws -> (
+        WeightFile, [ByteRegion]
+    ) {
+        let filePath = container.displayPath(file.name)
+        guard let split = SplitName(file.baseName) else {
+            throw weights.nameProblem(file.baseName, path: filePath)
+        }
+        let names = split.all.map { MemberPath.join(file.folder, $0) }
+        let present = Set(container.files.map(\.name))
+        if let missing = names.first(where: { !present.contains($0) }) { throw missingPart(split, missing, path: filePath) }
+        let contents = try container.contents(of: Set(names))
+        let regions = names.compactMap { contents[$0] }
+        let paths = names.map(container.displayPath)
+        let files = try zip(regions, paths).map { try WeightFormat.read($0, name: MemberPath.stem($1), path: $1) }
+        return (try WeightFile.joining(files, paths: paths, path: filePath), regions)
+    }
+
+    private func missingPart(_ split: SplitName, _ missing: String, path: String) -> Problem {
+        Problem(
+            path: path, problem: "is part \(split.number) of \(split.count) of a split model, and a part is missing", expected: missing)
     }
 
     private func readShards(
@@ -111,14 +171,27 @@ struct CheckpointOpener {
         let index = try ShardIndex(bytes, path: indexPath)
         let names = index.shards.map { MemberPath.join(file.folder, $0) }
         let present = Set(container.files.map(\.name))
-        if let missing = names.first(where: { !present.contains($0) }) {
-            throw Problem(path: indexPath, problem: "a shard is missing", expected: missing)
-        }
-        let contents = try container.contents(of: Set(names))
+        let contents = try container.contents(of: present.intersection(names))
         let regions = names.compactMap { contents[$0] }
         let paths = names.map(container.displayPath)
-        let files = try zip(regions, paths).map { try WeightFormat.read($0, name: MemberPath.stem($1), path: $1) }
+        let files = zip(names, paths).map { name, path in
+            Self.shard(path) {
+                guard let region = contents[name] else {
+                    throw Problem(path: indexPath, problem: "a shard is missing", expected: name)
+                }
+                return region
+            }
+        }
         return (try index.join(files, key: options.key, paths: paths, path: indexPath), regions)
+    }
+
+    /// What a shard holds, or why it cannot be read.
+    private static func shard(_ path: String, _ content: () throws -> ByteRegion) -> Result<WeightFile, Problem> {
+        do {
+            return .success(try WeightFormat.read(try content(), name: MemberPath.stem(path), path: path))
+        } catch {
+            return .failure(error as? Problem ?? Problem(path: path, problem: "\(error)"))
+        }
     }
 
     private func checkpoint(

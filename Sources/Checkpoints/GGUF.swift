@@ -8,20 +8,24 @@ enum GGUF {
         region.bytes(0..<4).map { $0.elementsEqual("GGUF".utf8) } ?? false
     }
 
-    /// Reads a file's descriptions; the data stay where they are in the file.
+    /// Reads a file's descriptions; the data stay where they are in the file. Tensors of types that are not known, and those whose data
+    /// leave the file or overlap others, cannot be read; the others can.
     ///
     /// - Parameter path: the file, for messages.
-    /// - Throws: ``Problem`` for damaged and big-endian files, other versions, and tensors of a type that is not read.
+    /// - Throws: ``Problem`` for damaged and big-endian files and other versions.
     static func read(_ region: ByteRegion, path: String) throws(Problem) -> WeightFile {
         guard isGGUF(region) else { throw Problem(path: path, problem: "no GGUF file", expected: "the letters GGUF") }
         var header = GGUFHeader(region, path: path)
+        let tensors = try header.readTensors()
         return WeightFile(
-            format: "GGUF", models: [WeightFile.Model(key: "", tensors: try header.readTensors())], keepsOrder: true)
+            format: "GGUF", models: [WeightFile.Model(key: "", tensors)], keepsOrder: true, metadata: header.metadata,
+            part: header.part)
     }
 }
 
 /// Reads a GGUF header from its beginning to the tensors.
 private struct GGUFHeader {
+    private(set) var metadata: [MetadataEntry] = []
     private var reader: ByteReader
     private let region: ByteRegion
     private let path: String
@@ -30,10 +34,13 @@ private struct GGUFHeader {
     /// One tensor as the header describes it.
     private struct Description {
         let name: String
-        let dtype: DType
         let shape: [Int]
-        let offset: Int
-        let byteCount: Int
+        let type: UInt32
+        let declaredOffset: UInt64
+        let dtype: DType?
+        /// Where its data are and how many bytes; nil where that is not known.
+        var place: Range<Int>?
+        var problem: Problem?
     }
 
     private static let nameLimit = 1 << 16
@@ -45,7 +52,16 @@ private struct GGUFHeader {
         reader = ByteReader(region, at: 4)
     }
 
-    mutating func readTensors() throws(Problem) -> [TensorRecord] {
+    /// What the metadata say of the other files of a split model.
+    var part: SplitPart? {
+        func number(_ key: String) -> Int? {
+            if case .integer(let value)? = metadata.first(where: { $0.key == key })?.value { value } else { nil }
+        }
+        guard let count = number("split.count"), count > 1 else { return nil }
+        return SplitPart(number: number("split.no") ?? 0, count: count, tensorCount: number("split.tensors.count"))
+    }
+
+    mutating func readTensors() throws(Problem) -> [ReadTensor] {
         let version: UInt32 = try number("the version")
         if version & 0xFFFF == 0, version != 0 {
             throw Problem(path: path, problem: "a big-endian GGUF file is not supported", expected: "little-endian")
@@ -60,36 +76,60 @@ private struct GGUFHeader {
         var descriptions: [Description] = []
         descriptions.reserveCapacity(tensorCount)
         for _ in 0..<tensorCount { descriptions.append(try readDescription()) }
-        guard !descriptions.isEmpty else { throw Problem(path: path, problem: "no tensors") }
+        // The first part of a split model may hold the metadata alone.
+        guard !descriptions.isEmpty || part != nil else { throw Problem(path: path, problem: "no tensors") }
         try checkNames(descriptions)
         let (rounded, overflow) = reader.position.addingReportingOverflow(alignment - 1)
         guard !overflow else { throw Problem(path: path, problem: "the header leaves the file") }
-        return try records(descriptions, dataStart: rounded / alignment * alignment)
+        return records(descriptions, dataStart: rounded / alignment * alignment)
     }
 
-    private func records(_ descriptions: [Description], dataStart: Int) throws(Problem) -> [TensorRecord] {
-        let order = descriptions.filter { $0.byteCount > 0 }.sorted { $0.offset < $1.offset }
-        for (before, after) in zip(order, order.dropFirst()) where after.offset - before.offset < before.byteCount {
-            throw Problem(path: path, tensor: after.name, problem: "overlaps tensor '\(before.name)'")
-        }
-        var records: [TensorRecord] = []
-        records.reserveCapacity(descriptions.count)
-        for description in descriptions {
-            let (start, overflow) = dataStart.addingReportingOverflow(description.offset)
-            guard !overflow, let bytes = region.slice(offset: start, count: description.byteCount) else {
-                throw Problem(
-                    path: path, tensor: description.name, problem: "its data leave the file",
-                    expected: "\(description.byteCount) bytes at \(description.offset)",
-                    found: "\(max(region.count - dataStart, 0)) bytes of data")
+    private func records(_ described: [Description], dataStart: Int) -> [ReadTensor] {
+        var descriptions = described
+        markOverlaps(&descriptions)
+        return descriptions.map { description in
+            let name = description.name
+            func unreadable(_ problem: Problem) -> ReadTensor {
+                .unreadable(
+                    UnreadableTensor(
+                        name: name, dtype: GGUFType.name(description.type), shape: description.shape, problem: problem, path: path))
             }
-            do {
-                records.append(
-                    try TensorRecord(name: description.name, dtype: description.dtype, shape: description.shape, bytes: bytes))
+            if let problem = description.problem { return unreadable(problem) }
+            guard let dtype = description.dtype, let place = description.place else { return unreadable(Problem("cannot be read")) }
+            let (start, overflow) = dataStart.addingReportingOverflow(place.lowerBound)
+            guard !overflow, let bytes = region.slice(offset: start, count: place.count) else {
+                return unreadable(
+                    Problem(
+                        "its data leave the file", expected: "\(place.count) bytes at \(place.lowerBound)",
+                        found: "\(max(region.count - dataStart, 0)) bytes of data"))
+            }
+            do throws(Problem) {
+                return .record(try TensorRecord(name: name, dtype: dtype, shape: description.shape, bytes: bytes))
             } catch {
-                throw error.at(path: path).about("tensor '\(description.name)'")
+                return unreadable(error)
             }
         }
-        return records
+    }
+
+    /// Neither of two tensors that share bytes can be trusted.
+    private func markOverlaps(_ descriptions: inout [Description]) {
+        let order = descriptions.indices.filter { descriptions[$0].place.map { !$0.isEmpty } ?? false }
+            .sorted { (descriptions[$0].place?.lowerBound ?? 0) < (descriptions[$1].place?.lowerBound ?? 0) }
+        // The one that reaches furthest so far.
+        var last: Int?
+        for index in order {
+            guard let place = descriptions[index].place else { continue }
+            guard let before = last, let end = descriptions[before].place?.upperBound else {
+                last = index
+                continue
+            }
+            if place.lowerBound < end {
+                let names = (descriptions[before].name, descriptions[index].name)
+                descriptions[before].problem = descriptions[before].problem ?? Problem("overlaps tensor '\(names.1)'")
+                descriptions[index].problem = Problem("overlaps tensor '\(names.0)'")
+            }
+            if place.upperBound > end { last = index }
+        }
     }
 
     private func checkNames(_ descriptions: [Description]) throws(Problem) {
@@ -138,19 +178,25 @@ extension GGUFHeader {
         return bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// Skips an entry of the metadata, but for the alignment.
+    /// Passes an entry of the metadata, whose value is decoded when it is asked for.
     private mutating func readEntry() throws(Problem) {
         let key = try string("a metadata key", limit: Self.nameLimit)
         let type: UInt32 = try number("the type of '\(key)'")
-        guard key == "general.alignment" else { return try skipValue(type, key: key, depth: 0) }
-        guard type == 4 else {
-            throw Problem(path: path, problem: "'general.alignment' is no 32-bit integer", found: "type \(type)")
+        let start = reader.position
+        if key == "general.alignment" {
+            guard type == 4 else {
+                throw Problem(path: path, problem: "'general.alignment' is no 32-bit integer", found: "type \(type)")
+            }
+            let value: UInt32 = try number("the alignment")
+            guard value.nonzeroBitCount == 1, value <= 1 << 24 else {
+                throw Problem(path: path, problem: "bad alignment", expected: "a power of two", found: "\(value)")
+            }
+            alignment = Int(value)
+        } else {
+            try skipValue(type, key: key, depth: 0)
         }
-        let value: UInt32 = try number("the alignment")
-        guard value.nonzeroBitCount == 1, value <= 1 << 24 else {
-            throw Problem(path: path, problem: "bad alignment", expected: "a power of two", found: "\(value)")
-        }
-        alignment = Int(value)
+        let (region, position) = (region, start)
+        metadata.append(MetadataEntry(key: key) { GGUFValue.read(type, region, at: position) })
     }
 
     private mutating func skipValue(_ type: UInt32, key: String, depth: Int) throws(Problem) {
@@ -194,22 +240,25 @@ extension GGUFHeader {
         // GGML writes the fastest dimension first.
         shape.reverse()
         let type: UInt32 = try number("the type of '\(name)'")
-        guard let dtype = GGUFType.dtype(type) else {
-            throw Problem(
-                path: path, tensor: name, problem: "its type \(GGUFType.name(type)) is not supported",
-                expected: "F32, F16, BF16, F64, I8 to I64, Q4_0, Q8_0, Q4_K or Q6_K")
-        }
-        let byteCount: Int
-        do {
-            byteCount = try TensorRecord.byteCount(dtype: dtype, shape: shape)
-        } catch {
-            throw error.at(path: path).about("tensor '\(name)'")
-        }
         let declared: UInt64 = try number("the offset of '\(name)'")
-        guard let offset = Int(exactly: declared), offset % alignment == 0 else {
-            throw Problem(
-                path: path, tensor: name, problem: "bad offset", expected: "a multiple of \(alignment)", found: "\(declared)")
+        var description = Description(name: name, shape: shape, type: type, declaredOffset: declared, dtype: GGUFType.dtype(type))
+        guard let dtype = description.dtype else {
+            description.problem = Problem("its type \(GGUFType.name(type)) is not supported")
+            return description
         }
-        return Description(name: name, dtype: dtype, shape: shape, offset: offset, byteCount: byteCount)
+        do throws(Problem) {
+            let byteCount = try TensorRecord.byteCount(dtype: dtype, shape: shape)
+            guard let offset = Int(exactly: declared), offset % alignment == 0 else {
+                throw Problem("bad offset", expected: "a multiple of \(alignment)", found: "\(declared)")
+            }
+            let (end, overflow) = offset.addingReportingOverflow(byteCount)
+            guard !overflow else {
+                throw Problem("its data leave the file", expected: "\(byteCount) bytes at \(offset)", found: "an overflow")
+            }
+            description.place = offset..<end
+        } catch {
+            description.problem = error
+        }
+        return description
     }
 }

@@ -6,15 +6,34 @@ enum GGUFType {
         case 0: .f32
         case 1: .f16
         case 2: .q4_0
+        case 3: .q4_1
+        case 6: .q5_0
+        case 7: .q5_1
         case 8: .q8_0
+        case 10: .q2_k
+        case 11: .q3_k
         case 12: .q4_k
+        case 13: .q5_k
         case 14: .q6_k
+        case 16: .iq2_xxs
+        case 17: .iq2_xs
+        case 18: .iq3_xxs
+        case 19: .iq1_s
+        case 20: .iq4_nl
+        case 21: .iq3_s
+        case 22: .iq2_s
+        case 23: .iq4_xs
         case 24: .i8
         case 25: .i16
         case 26: .i32
         case 27: .i64
         case 28: .f64
+        case 29: .iq1_m
         case 30: .bf16
+        case 34: .tq1_0
+        case 35: .tq2_0
+        case 39: .mxfp4
+        case 40: .nvfp4
         default: nil
         }
     }

@@ -7,9 +7,29 @@ package enum NPY {
     package static func isRecognised(_ head: [UInt8]) -> Bool { head.starts(with: NPYHeader.magic) }
 
     /// The one array in `region` as a model of one tensor called `name`.
+    ///
+    /// - Throws: ``Problem`` where the header is damaged; an array that is no numbers or cut short cannot be read.
     static func read(_ region: ByteRegion, name: String, path: String) throws -> WeightFile {
-        WeightFile(
-            format: "npy", models: [.init(key: "", tensors: [try record(region, name: name, path: path)])], keepsOrder: true)
+        do {
+            _ = try NPYHeader(region)
+        } catch {
+            throw error.at(path: path).about("tensor '\(name)'")
+        }
+        return WeightFile(
+            format: "npy", models: [.init(key: "", [tensor(region, name: name, path: path)])], keepsOrder: true)
+    }
+
+    /// The array in `region` as a tensor called `name`, or why it cannot be read.
+    static func tensor(_ region: ByteRegion, name: String, path: String) -> ReadTensor {
+        do {
+            return .record(try record(region, name: name, path: path))
+        } catch {
+            let header = try? NPYHeader(region)
+            return .unreadable(
+                UnreadableTensor(
+                    name: name, dtype: header?.descriptor, shape: header?.shape,
+                    problem: error as? Problem ?? Problem("\(error)"), path: path))
+        }
     }
 
     /// The array in `region` as a tensor called `name`; Fortran order becomes strides.
@@ -55,8 +75,9 @@ package enum NPY {
         func refusal(_ problem: String) -> Problem {
             Problem(
                 path: path, tensor: name, problem: problem, expected: "numbers of \(dtypes.keys.sorted().joined(separator: " "))",
-                found: "'\(descriptor)'")
+                found: descriptor.quotedInMessage)
         }
+        if descriptor.hasPrefix("[") { throw refusal("a structured array is not supported") }
         if code.hasPrefix("O") { throw refusal("an array of Python objects is not supported") }
         if order == ">" { throw refusal("big-endian numbers are not supported") }
         guard let order, "<|=".contains(order), let dtype = dtypes[code], order != "|" || dtype.bytesPerBlock == 1 else {

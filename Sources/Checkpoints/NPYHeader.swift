@@ -55,8 +55,7 @@ struct NPYHeader {
                 try expect(":")
                 switch key {
                 case "descr" where descriptor == nil:
-                    if peek() == UInt8(ascii: "[") { throw Problem(problem: "a structured array is not supported") }
-                    descriptor = try string()
+                    descriptor = peek() == UInt8(ascii: "[") ? try list() : try string()
                 case "fortran_order" where isFortranOrder == nil:
                     isFortranOrder = try boolean()
                 case "shape" where shape == nil:
@@ -109,6 +108,25 @@ struct NPYHeader {
             }
             position = end + 1
             return String(decoding: bytes[start..<end], as: UTF8.self)
+        }
+
+        /// The text of a list, as the types of structured arrays are.
+        private mutating func list() throws(Problem) -> String {
+            let start = position
+            var depth = 0
+            repeat {
+                switch peek() {
+                case UInt8(ascii: "["), UInt8(ascii: "("): depth += 1
+                case UInt8(ascii: "]"), UInt8(ascii: ")"): depth -= 1
+                case UInt8(ascii: "'"), UInt8(ascii: "\""):
+                    _ = try string()
+                    continue
+                case nil: throw damaged("the end of a list")
+                default: break
+                }
+                position += 1
+            } while depth > 0
+            return String(decoding: bytes[start..<position], as: UTF8.self)
         }
 
         private mutating func boolean() throws(Problem) -> Bool {

@@ -14,21 +14,21 @@ enum NPZ {
     /// The arrays in the file's order, each named as its member without `.npy`.
     ///
     /// - Parameter region: the bytes of the whole zip file.
-    /// - Throws: ``Problem`` where a member is damaged or holds something else than numbers.
-    static func read(_ directory: ZipDirectory, region: ByteRegion, path: String) throws -> WeightFile {
+    /// Members that are damaged or hold something else than numbers cannot be read; the others can.
+    static func read(_ directory: ZipDirectory, region: ByteRegion, path: String) -> WeightFile {
         let files = directory.entries.filter { !$0.isDirectory }
-        let unpacked: [String: ByteRegion]
-        do {
-            unpacked = try directory.inflate(Set(files.filter { !$0.isStored }.map(\.name)), from: region)
-        } catch {
-            throw error.at(path: path)
-        }
-        let tensors = try files.map { entry in
-            guard let bytes = entry.region ?? unpacked[entry.name] else {
-                throw Problem(path: path, problem: "member '\(entry.name)' has no content")
+        let unpacked = directory.inflateEach(Set(files.filter { $0.region == nil && $0.problem == nil }.map(\.name)), from: region)
+        let tensors = files.map { entry -> ReadTensor in
+            let name = String(entry.name.dropLast(suffix.count))
+            do {
+                let content = try entry.problem.map { .failure($0) } ?? entry.region.map { .success($0) } ?? unpacked[entry.name]
+                guard let bytes = try content?.get() else { throw Problem("has no content", member: entry.name) }
+                return NPY.tensor(bytes, name: name, path: path)
+            } catch {
+                let problem = error as? Problem ?? Problem("cannot be read", member: entry.name)
+                return .unreadable(UnreadableTensor(name: name, problem: problem, path: path))
             }
-            return try NPY.record(bytes, name: String(entry.name.dropLast(suffix.count)), path: path)
         }
-        return WeightFile(format: "npz", models: [.init(key: "", tensors: tensors)], keepsOrder: true)
+        return WeightFile(format: "npz", models: [.init(key: "", tensors)], keepsOrder: true)
     }
 }

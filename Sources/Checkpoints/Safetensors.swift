@@ -27,16 +27,32 @@ enum Safetensors {
                 hint: "the file is truncated or damaged")
         }
         let content: SafetensorsHeader.Content
-        do { content = try SafetensorsHeader.content(header) } catch { throw error.at(path: path) }
+        do { content = try SafetensorsHeader.content(header.inMemory) } catch { throw error.at(path: path) }
         let entries = try entries(content.tensors, path: path)
         try checkCoverage(entries, dataLength: data.count, path: path)
-        let tensors = try entries.map { try record($0, data: data, path: path) }
+        var tensors: [TensorRecord] = []
+        var unreadable: [UnreadableTensor] = []
+        tensors.reserveCapacity(entries.count)
+        for entry in entries {
+            guard let bytes = data.slice(offset: entry.start, count: entry.end - entry.start) else {
+                throw Problem(path: path, tensor: entry.name, problem: "lies outside the data")
+            }
+            if let dtype = dtypes[entry.dtype] {
+                tensors.append(try record(entry, dtype, bytes, path: path))
+            } else {
+                unreadable.append(refusal(of: entry, bytes, path: path))
+            }
+        }
+        unreadable.sort { $0.name.precedesNaturally($1.name) }
         return WeightFile(
             format: "safetensors",
             models: [
-                .init(key: "", tensors: tensors.isInNaturalOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) })
+                .init(
+                    key: "", tensors: tensors.isInNaturalOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) },
+                    unreadable: unreadable)
             ], keepsOrder: false,
-            companions: content.metadata.filter { Companions.inHeader.contains($0.key) }.mapValues { ByteRegion(copying: $0.utf8) })
+            companions: content.metadata.filter { Companions.inHeader.contains($0.key) }.mapValues { ByteRegion(copying: $0.utf8) },
+            metadata: content.metadata.sorted { $0.key < $1.key }.map { entry in MetadataEntry(key: entry.key) { .string(entry.value) } })
     }
 
     /// One tensor as the header describes it.
@@ -82,16 +98,13 @@ enum Safetensors {
         }
     }
 
-    private static func record(_ entry: Entry, data: ByteRegion, path: String) throws -> TensorRecord {
-        guard let dtype = dtypes[entry.dtype] else {
-            throw Problem(
-                path: path, tensor: entry.name, problem: "unsupported type",
-                expected: "one of \(dtypes.keys.sorted().joined(separator: " "))",
-                found: entry.dtype)
-        }
-        guard let bytes = data.slice(offset: entry.start, count: entry.end - entry.start) else {
-            throw Problem(path: path, tensor: entry.name, problem: "lies outside the data")
-        }
+    private static func refusal(of entry: Entry, _ bytes: ByteRegion, path: String) -> UnreadableTensor {
+        UnreadableTensor(
+            name: entry.name, dtype: entry.dtype, shape: entry.shape, bytes: bytes,
+            problem: Problem("elements of type \(entry.dtype.quotedInMessage) are not supported"), path: path)
+    }
+
+    private static func record(_ entry: Entry, _ dtype: DType, _ bytes: ByteRegion, path: String) throws -> TensorRecord {
         do {
             return try TensorRecord(name: entry.name, dtype: dtype, shape: entry.shape, bytes: bytes)
         } catch {

@@ -20,12 +20,17 @@ extension TensorRecord {
     ///
     /// - Throws: ``Problem`` for a finite number in double precision that single precision cannot hold.
     package func narrowedFloats(shape: [Int]) throws(Problem) -> Tensor {
-        if let value = firstBeyondSinglePrecision() {
-            throw Problem(
+        if let error = narrowingError { throw error }
+        return sharedFloats(shape: shape)
+    }
+
+    /// The error for the first finite number that single precision cannot hold; nil where it holds all. Costs a pass over double precision.
+    package var narrowingError: Problem? {
+        firstBeyondSinglePrecision().map { value in
+            Problem(
                 "has a weight beyond the range of f32", subject: "tensor '\(name)'", expected: "at most 3.40e38 in magnitude",
                 found: "\(value)")
         }
-        return sharedFloats(shape: shape)
     }
 
     /// The first finite number that becomes infinite where it is read in single precision; only double precision has such.

@@ -217,12 +217,11 @@ extension Float: ConversionTarget {
         case .u16: Conversion.u16(source, target, count)
         case .u8: Conversion.u8(source, target, count)
         case .bool: Conversion.bool(source, target, count)
-        case .q4_0: Conversion.q4_0(source, target, count / 32)
-        case .q8_0: Conversion.q8_0(source, target, count / 32)
-        case .q4_k: Conversion.q4_k(source, target, count / 256)
-        case .q6_k: Conversion.q6_k(source, target, count / 256)
         case .i64, .i32, .u64, .u32:
             inPieces(of: Double.self, dtype, source, target, count) { Float($0) }
+        default:
+            guard let format = dtype.blockFormat else { preconditionFailure("no conversion of \(dtype.rawValue)") }
+            Conversion.blocks(format, source, target, count / format.elementCount)
         }
     }
 }
@@ -241,8 +240,7 @@ extension Double: ConversionTarget {
         case .i32: Conversion.i32(source, target, count)
         case .u64: Conversion.u64(source, target, count)
         case .u32: Conversion.u32(source, target, count)
-        case .f32, .f16, .bf16, .f8e4m3fn, .f8e5m2, .f8e4m3fnuz, .f8e5m2fnuz, .i16, .i8, .u16, .u8, .bool,
-            .q4_0, .q8_0, .q4_k, .q6_k:
+        default:
             inPieces(of: Float.self, dtype, source, target, count) { Double($0) }
         }
     }

@@ -5,7 +5,7 @@ import Text
 /// is asked for.
 package struct TensorRecord: Sendable {
     /// The name in the checkpoint.
-    package let name: String
+    package private(set) var name: String
     package let dtype: DType
     /// The lengths of the dimensions, slowest first as in numpy and PyTorch; empty for a scalar.
     package let shape: [Int]
@@ -86,6 +86,13 @@ package struct TensorRecord: Sendable {
         self.strides = Self.isRowMajor(shape: shape, strides: strides) ? nil : strides
         self.bytes = bytes
         derived = nil
+    }
+
+    /// The same tensor under another name.
+    func named(_ name: String) -> TensorRecord {
+        var record = self
+        record.name = name
+        return record
     }
 
     /// The same tensor with every sign changed. The bytes stay as they are; whoever reads the elements changes the signs.

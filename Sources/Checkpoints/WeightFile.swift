@@ -8,10 +8,22 @@ package struct WeightFile: Sendable {
         package let key: String
         /// In the file's order.
         package let tensors: [TensorRecord]
+        /// The tensors that it names and that cannot be read, in the file's order.
+        package let unreadable: [UnreadableTensor]
+        /// The modules with their classes, where the file keeps them whole.
+        package var module: SavedModule?
 
-        package init(key: String, tensors: [TensorRecord]) {
+        package init(key: String, tensors: [TensorRecord], unreadable: [UnreadableTensor] = []) {
             self.key = key
             self.tensors = tensors
+            self.unreadable = unreadable
+        }
+
+        /// The same model one level deeper.
+        func nested(under outer: String) -> Model {
+            var model = Model(key: key.isEmpty ? outer : outer + "." + key, tensors: tensors, unreadable: unreadable)
+            model.module = module
+            return model
         }
     }
 
@@ -27,13 +39,34 @@ package struct WeightFile: Sendable {
     /// Files that belong to the model and are kept in the weight file itself, by name.
     package let companions: [String: ByteRegion]
 
-    package init(
-        format: String, models: [Model], keepsOrder: Bool, foreignGlobals: [String] = [], companions: [String: ByteRegion] = [:]
+    /// What the file says of itself beside its tensors, in its order.
+    package let metadata: [MetadataEntry]
+
+    /// Which part of a split model the file is; nil for a whole one.
+    let part: SplitPart?
+
+    init(
+        format: String, models: [Model], keepsOrder: Bool, foreignGlobals: [String] = [], companions: [String: ByteRegion] = [:],
+        metadata: [MetadataEntry] = [], part: SplitPart? = nil
     ) {
         self.format = format
         self.models = models
         self.keepsOrder = keepsOrder
         self.foreignGlobals = foreignGlobals
         self.companions = companions
+        self.metadata = metadata
+        self.part = part
+    }
+
+    /// The same file, whose models are of the modules given.
+    func with(_ module: SavedModule) -> WeightFile {
+        let models = self.models.map { model in
+            var model = model
+            model.module = module
+            return model
+        }
+        return WeightFile(
+            format: format, models: models, keepsOrder: keepsOrder, foreignGlobals: foreignGlobals, companions: companions,
+            metadata: metadata, part: part)
     }
 }

@@ -3,7 +3,7 @@ import Text
 
 /// The formats of a single weight file, told by its first bytes: the one list that messages and names of files are read from.
 enum WeightFormat: CaseIterable {
-    case safetensors, zip, pickle, npy, gguf
+    case safetensors, zip, pickle, npy, gguf, onnx, flax
 
     /// What users call files that are stored like this.
     var names: [String] {
@@ -13,6 +13,8 @@ enum WeightFormat: CaseIterable {
         case .pickle: ["PyTorch"]
         case .npy: ["npy"]
         case .gguf: ["GGUF"]
+        case .onnx: ["ONNX"]
+        case .flax: ["Flax msgpack"]
         }
     }
 
@@ -20,9 +22,11 @@ enum WeightFormat: CaseIterable {
     var endings: [String] {
         switch self {
         case .safetensors: [".safetensors"]
-        case .zip, .pickle: [".bin", ".pt", ".pth", ".ckpt", ".npz"]
+        case .zip, .pickle: [".bin", ".pt", ".pth", ".ckpt", ".npz", ".pt2"]
         case .npy: [".npy"]
         case .gguf: [".gguf"]
+        case .onnx: [".onnx"]
+        case .flax: [".msgpack"]
         }
     }
 
@@ -46,6 +50,10 @@ enum WeightFormat: CaseIterable {
         } else if head.count > 8, head[8] == UInt8(ascii: "{"), head[..<8].contains(where: { $0 < 9 }) {
             // The length before the header is a number whose upper bytes are zero, which text never has.
             self = .safetensors
+        } else if ONNX.isRecognised(head) {
+            self = .onnx
+        } else if Flax.isRecognised(head) {
+            self = .flax
         } else {
             return nil
         }
@@ -54,7 +62,8 @@ enum WeightFormat: CaseIterable {
     /// Whether a file that begins with `head` holds weights even where its name does not say so: not any zip, not any pickle.
     static func isUnmistakable(_ head: [UInt8]) -> Bool {
         switch WeightFormat(head: head) {
-        case nil: false
+        // Two bytes alone tell these from other files.
+        case nil, .onnx, .flax: false
         case .safetensors, .npy, .gguf: true
         // The number with which PyTorch's old format begins.
         case .pickle: head.dropFirst(2).starts(with: [0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20])
@@ -73,8 +82,9 @@ enum WeightFormat: CaseIterable {
     /// - Parameters:
     ///   - name: what the file is called, for formats whose one tensor has no name of its own.
     ///   - path: how errors name the file.
+    ///   - neighbours: the files beside it, for formats that keep weights there.
     /// - Throws: ``Problem`` where the bytes are no weight file or a damaged one.
-    static func read(_ region: ByteRegion, name: String, path: String) throws -> WeightFile {
+    static func read(_ region: ByteRegion, name: String, path: String, neighbours: Neighbours = .none) throws -> WeightFile {
         let head = region.bytes(0..<min(region.count, ContainerFile.headLength)) ?? []
         guard let format = WeightFormat(head: head) else { throw unknown(head, path: path) }
         switch format {
@@ -83,6 +93,8 @@ enum WeightFormat: CaseIterable {
         case .zip: return try readZip(zipDirectory(region, path: path), region, path: path)
         case .pickle: return try TorchLegacy.read(region, path: path)
         case .gguf: return try GGUF.read(region, path: path)
+        case .onnx: return try ONNX.read(region, neighbours: neighbours, path: path)
+        case .flax: return try Flax.read(region, path: path)
         }
     }
 
@@ -98,19 +110,20 @@ enum WeightFormat: CaseIterable {
 
     /// Whether the zip file is a weight file rather than an archive of files.
     static func isWeightFile(_ directory: ZipDirectory) -> Bool {
-        NPZ.isRecognised(directory) || TorchZip.isTorchZip(directory)
+        NPZ.isRecognised(directory) || TorchZip.isTorchZip(directory) || TorchExport.isRecognised(directory)
     }
 
     private static func readZip(_ directory: ZipDirectory, _ region: ByteRegion, path: String) throws -> WeightFile {
-        if NPZ.isRecognised(directory) { return try NPZ.read(directory, region: region, path: path) }
-        if TorchZip.isTorchZip(directory) { return try TorchZip.read(directory, path: path) }
+        if NPZ.isRecognised(directory) { return NPZ.read(directory, region: region, path: path) }
+        if TorchZip.isTorchZip(directory) { return try TorchZip.read(directory, region: region, path: path) }
+        if TorchExport.isRecognised(directory) { return try TorchExport.read(directory, region: region, path: path) }
         throw Problem(
             path: path, problem: "a zip file that is neither a PyTorch file nor an .npz",
             found: MemberList(directory.entries.map(\.name)).text)
     }
 
     private static func unknown(_ head: [UInt8], path: String) -> Problem {
-        if let impostor = Impostor(head) { return Problem(path: path, problem: impostor.problem, hint: impostor.hint) }
+        if let impostor = Impostor(head) ?? Impostor.name(MemberPath.baseName(path)) { return impostor.error(path: path) }
         let bytes = head.prefix(8).map { byte in
             let digits = String(byte, radix: 16)
             return digits.count == 1 ? "0" + digits : digits
@@ -118,31 +131,6 @@ enum WeightFormat: CaseIterable {
         return Problem(
             path: path, problem: "unknown format", expected: known,
             found: bytes.isEmpty ? "no bytes" : "the first bytes " + bytes.joined(separator: " "))
-    }
-}
-
-/// Something that is often saved under a weight file's name and is none.
-struct Impostor {
-    let problem: String
-    let hint: Hint?
-
-    init?(_ head: [UInt8]) {
-        let text = String(decoding: head, as: UTF8.self).lowercased()
-        if text.hasPrefix("version https://git-lfs") {
-            problem = "is a Git LFS pointer, not the weights"
-            hint = "fetch the file with 'git lfs pull'"
-        } else if text.hasPrefix("<!doctype html") || text.hasPrefix("<html") {
-            problem = "is an HTML page, not the weights"
-            hint = "the download was probably refused or redirected"
-        } else if text.hasPrefix("<?xml") {
-            problem = "is an XML text, not the weights"
-            hint = nil
-        } else if head.count >= 8, head.allSatisfy({ ($0 >= 0x20 && $0 < 0x7F) || [9, 10, 13].contains($0) }) {
-            problem = "is a text, not the weights"
-            hint = nil
-        } else {
-            return nil
-        }
     }
 }
 

@@ -31,7 +31,7 @@ extension LoadedModel {
     ///
     /// - Throws: ``Problem`` where the model does not fit into memory, ``Problem`` where the data does not fit the model.
     package func batches(_ source: DatasetSource, batchSize: Int?) throws -> SampleBatches {
-        try checkMemory()
+        try checkParameters()
         return try SampleBatches(dataset(source), for: network, batchSize: batchSize)
     }
 }

@@ -1,3 +1,4 @@
+import Archives
 import Datasets
 import Networks
 import Tensors
@@ -109,9 +110,17 @@ package struct SampleBatches: Sendable {
             let length = samples.first.map(tokens.length(of:)) ?? 0
             var ids: [Int32] = []
             ids.reserveCapacity(samples.count * length)
-            for sample in samples { ids += tokens.tokens(of: sample) }
+            for sample in samples { ids += checked(tokens.tokens(of: sample)) }
             return .tokens(TokenBatch(ids: ids, samples: samples.count, length: length))
         }
+    }
+
+    /// Ids as they are used. They were found to be in the vocabulary when the data was checked, but a large file may have changed since.
+    private func checked(_ ids: ArraySlice<Int32>) -> ArraySlice<Int32> {
+        if case .tokens(let vocabulary, _) = network.input, !ids.allSatisfy({ $0 >= 0 && Int($0) < vocabulary }) {
+            ChangedFile.stop(dataset.name)
+        }
+        return ids
     }
 
     /// The answers of a batch, one for each row of scores; -1 for rows that nobody asks about.
@@ -132,7 +141,7 @@ package struct SampleBatches: Sendable {
             var targets: [Int32] = []
             targets.reserveCapacity(samples.count * length)
             for sample in samples {
-                targets += tokens.tokens(of: sample).dropFirst()
+                targets += checked(tokens.tokens(of: sample)).dropFirst()
                 targets.append(-1)
             }
             return targets

@@ -2,8 +2,13 @@
 
 /// The half-precision number at `source`.
 @inline(__always)
-private func half(_ source: UnsafeRawPointer) -> Float {
-    let bits = source.loadUnaligned(as: UInt16.self)
+func half(_ source: UnsafeRawPointer) -> Float {
+    half(bits: source.loadUnaligned(as: UInt16.self))
+}
+
+/// The half-precision number of the given bits.
+@inline(__always)
+func half(bits: UInt16) -> Float {
     let magnitude = UInt32(bits & 0x7FFF) &<< 13
     var value = (Float(bitPattern: magnitude) * Float(bitPattern: UInt32(254 - 15) << 23)).bitPattern
     value |= magnitude >= 0x0F80_0000 ? 0x7F80_0000 : 0
@@ -35,6 +40,15 @@ package func dequantizeQ8_0(_ source: UnsafeRawPointer, _ target: UnsafeMutableP
     }
 }
 
+/// The 6-bit scale and minimum of one of the eight groups of a k block, packed in 12 bytes.
+@inline(__always)
+func scaleAndMinimum(_ packed: UnsafePointer<UInt8>, _ group: Int) -> (scale: UInt8, minimum: UInt8) {
+    if group < 4 { return (packed[group] & 63, packed[group &+ 4] & 63) }
+    return (
+        (packed[group &+ 4] & 15) | ((packed[group &- 4] &>> 6) &<< 4), (packed[group &+ 4] &>> 4) | ((packed[group] &>> 6) &<< 4)
+    )
+}
+
 /// q4_k: half d, half dmin, 12 bytes with eight 6-bit scales s and eight 6-bit minima m, 128 bytes of two nibbles q.
 /// The 256 elements are eight groups of 32: (d * s) * q - (dmin * m). Each 32 bytes hold two groups, low nibbles first.
 package func dequantizeQ4_K(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
@@ -46,15 +60,7 @@ package func dequantizeQ4_K(_ source: UnsafeRawPointer, _ target: UnsafeMutableP
         let q = (start + 16).assumingMemoryBound(to: UInt8.self)
         let out = target + block &* 256
         for group in 0..<8 {
-            let s: UInt8
-            let m: UInt8
-            if group < 4 {
-                s = packed[group] & 63
-                m = packed[group &+ 4] & 63
-            } else {
-                s = (packed[group &+ 4] & 15) | ((packed[group &- 4] &>> 6) &<< 4)
-                m = (packed[group &+ 4] &>> 4) | ((packed[group] &>> 6) &<< 4)
-            }
+            let (s, m) = scaleAndMinimum(packed, group)
             let scale = d * Float(s)
             let minimum = dmin * Float(m)
             let nibbles = q + ((group &>> 1) &* 32)

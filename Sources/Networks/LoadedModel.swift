@@ -32,10 +32,10 @@ package struct LoadedModel: Sendable {
         }
     }
 
-    /// - Throws: ``Problem`` where the parameters do not fit into memory.
-    package func checkMemory() throws {
+    /// - Throws: ``Problem`` where the parameters do not fit into memory, or single precision cannot hold one.
+    package func checkParameters() throws {
         do {
-            try network.values.checkMemory()
+            try network.values.check()
         } catch {
             throw error.at(path: checkpoint.path)
         }

@@ -24,6 +24,7 @@ package struct NetworkBuilder {
     package mutating func parameter(_ name: String, shape: [Int], stored: [Int]? = nil) throws(Problem) -> ParameterID {
         let subject = "tensor '\(name)'"
         guard let record = checkpoint[name] else {
+            if let problem = checkpoint.problem(ofTensor: name) { throw problem }
             throw Problem("is missing", subject: subject, expected: words(stored ?? shape))
         }
         guard record.dtype != .bool else { throw Problem("is not made of numbers", subject: subject, found: record.dtype.rawValue) }

@@ -30,13 +30,18 @@ package struct ParameterValues: Sendable {
     /// All in the order of the network's parameters.
     package var all: [Tensor] { (0..<count).map { self[ParameterID($0)] } }
 
-    /// - Throws: ``Problem`` where the parameters do not fit into the machine's memory.
-    package func checkMemory() throws(Problem) {
+    /// Makes sure that the parameters can be read.
+    ///
+    /// - Throws: ``Problem`` where they do not fit into the machine's memory, or single precision cannot hold a number of one.
+    package func check() throws(Problem) {
         let limit = PhysicalMemory.byteCount
         let bytes = store.byteCount
         guard bytes <= limit else {
             throw Problem(
                 "the parameters do not fit into memory in single precision", expected: "at most \(limit) bytes", found: "\(bytes)")
+        }
+        for record in store.unread {
+            if let error = record.narrowingError { throw error }
         }
     }
 }
@@ -69,6 +74,11 @@ private final class ParameterStore: Sendable {
             return overflow ? Int.max : total
         }
         self.entries = Mutex(entries)
+    }
+
+    /// What is stored and was not asked for yet.
+    var unread: [TensorRecord] {
+        entries.withLock { $0.compactMap { if case .stored(let record, _) = $0 { record } else { nil } } }
     }
 
     func tensor(_ index: Int) -> Tensor {

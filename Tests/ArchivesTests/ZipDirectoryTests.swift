@@ -88,8 +88,16 @@ import Testing
         #expect(Builder(localSizes: 0).problem()?.contains("local header differs") == true)
     }
 
+    @Test func theFlagOfEncryptionAloneHidesNothing() throws {
+        // Encrypted contents begin with twelve bytes of their own, so that the two sizes differ.
+        let flagged = try #require(try ZipDirectory(ByteRegion(copying: Builder(flags: 1).bytes())))
+        #expect(flagged.entries.map { $0.region?.count } == [3, 2] && flagged.entries.allSatisfy { $0.problem == nil })
+        let encrypted = try #require(try ZipDirectory(ByteRegion(copying: Builder(flags: 1, extraSize: 12).bytes())))
+        #expect(encrypted.entries.allSatisfy { $0.region == nil })
+        #expect(encrypted.entries[0].problem?.description == "member 'a': is encrypted")
+    }
+
     @Test func refusesWhatDoesNotFit() {
-        #expect(Builder(flags: 1).problem() == "member 'a': is encrypted")
         #expect(Builder(members: [("a", [1]), ("a", [2])]).problem() == "member 'a': the zip directory names it twice")
         #expect(Builder(extraSize: 1).problem()?.contains("two sizes") == true)
         #expect(Builder(offsetOfSecond: 0).problem()?.contains("local header differs") == true)
@@ -100,6 +108,15 @@ import Testing
         #expect(Builder(directoryOffset: 1_000_000).problem()?.contains("leaves the file") == true)
         #expect(Builder(localName: "x").problem()?.contains("local header differs") == true)
         #expect(Builder(localSizes: 7).problem()?.contains("expected 3 bytes, found 7") == true)
+    }
+
+    @Test func aFlagAloneIsNoEncryption() throws {
+        // What is encrypted takes twelve bytes more than its content.
+        let directory = try #require(try ZipDirectory(ByteRegion(copying: Builder(flags: 1).bytes())))
+        #expect(directory["a"]?.region?.bytes(0..<3) == [1, 2, 3])
+        #expect(directory.entries.map(\.isFlaggedEncrypted) == [true, true])
+        let plain = try #require(try ZipDirectory(ByteRegion(copying: Builder().bytes())))
+        #expect(plain.entries.map(\.isFlaggedEncrypted) == [false, false])
     }
 
     @Test func overlappingMembersAreRefused() throws {

@@ -23,10 +23,12 @@ func openCheckpoint(_ bytes: [UInt8], path: String = "hostile", options: Checkpo
     try CheckpointOpener(path: path, options: options).open(guardedRegion(bytes))
 }
 
-/// What opening throws, as text; nil where it succeeds. Every element of every tensor is read.
+/// What opening throws, or why the first tensor cannot be read, as text; nil where all is well. Every element of every tensor is read.
 func problem(_ open: () throws -> Checkpoint) -> String? {
     do {
-        for tensor in try open().tensors { _ = tensor.doubles() }
+        let checkpoint = try open()
+        for tensor in checkpoint.tensors { _ = tensor.doubles() }
+        if let tensor = checkpoint.unreadable.first { throw tensor.problem }
         return nil
     } catch {
         return "\(error)"

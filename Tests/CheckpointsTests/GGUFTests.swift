@@ -1,5 +1,5 @@
 import Archives
-import FoundationEssentials
+import Foundation
 import TestSupport
 import Testing
 
@@ -28,9 +28,16 @@ private func read(_ bytes: [UInt8]) throws -> [TensorRecord] {
     try GGUF.read(guardedRegion(bytes), path: "file.gguf").models[0].tensors
 }
 
+/// Reads the values of a file whose tensors are all in order.
+private func readWhole(_ bytes: [UInt8]) throws {
+    let model = try GGUF.read(guardedRegion(bytes), path: "file.gguf").models[0]
+    if let tensor = model.unreadable.last { throw tensor.problem }
+    for tensor in model.tensors { _ = tensor.floats() }
+}
+
 private func problem(_ bytes: [UInt8]) -> String? {
     do {
-        for tensor in try read(bytes) { _ = tensor.floats() }
+        try readWhole(bytes)
         return nil
     } catch {
         return "\(error)"
@@ -82,6 +89,81 @@ struct GGUFTests {
         }
     }
 
+    @Test func everyFormatOfBlocksHasTheValuesOfGGML() throws {
+        let expected = try Checkpoint.open(TorchFixtures.root + "/fixtures/gguf/blocks.npz")
+        let tensors = try read(GGUFFixtures.bytes("blocks.gguf"))
+        #expect(tensors.count == 19 && expected.tensors.count == 19)
+        for tensor in tensors {
+            let wanted = try #require(expected[tensor.name])
+            #expect(tensor.dtype.rawValue == tensor.name && tensor.shape == wanted.shape)
+            let values = wanted.floats().map(\.bitPattern)
+            #expect(tensor.floats().map(\.bitPattern) == values, "\(tensor.name)")
+            for first in stride(from: 0, to: values.count, by: 11) {
+                for count in [1, 17, 63, 130] where first + count <= values.count {
+                    var part = [Float](repeating: .nan, count: count)
+                    part.withUnsafeMutableBufferPointer { tensor.fill($0, elements: first..<first + count) }
+                    #expect(part.map(\.bitPattern) == Array(values[first..<first + count]), "\(tensor.name)")
+                }
+            }
+        }
+    }
+
+    @Test func everyPointOfTheLookupGridsIsGGMLs() throws {
+        let hashes = try JSONDecoder().decode([String: String].self, from: Data(GGUFFixtures.bytes("grids.json")))
+        let tensors = try read(GGUFFixtures.bytes("grids.gguf"))
+        #expect(tensors.count == 7)
+        for tensor in tensors {
+            var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+            for value in tensor.floats() {
+                for shift in [0, 8, 16, 24] as [UInt32] {
+                    hash = (hash ^ UInt64(value.bitPattern >> shift & 0xFF)) &* 0x100_0000_01B3
+                }
+            }
+            #expect("\(hash)" == hashes[tensor.name], "\(tensor.name)")
+        }
+    }
+
+    @Test func aSplitModelIsOneWhicheverPartIsGiven() throws {
+        let folder = TorchFixtures.root + "/fixtures/gguf/split"
+        let names = (1...3).map { "net-0000\($0)-of-00003.gguf" }
+        for path in [folder] + names.map({ folder + "/" + $0 }) {
+            let checkpoint = try Checkpoint.open(path)
+            #expect(checkpoint.tensors.map(\.name) == (0..<3).map { "blk.\($0).ffn_up.weight" })
+            #expect(checkpoint.container.hasSuffix("3 GGUF parts"))
+            #expect(checkpoint.sources.count == 3)
+            #expect(checkpoint.metadata.first { $0.key == "general.architecture" }?.value == .string("llama"))
+        }
+        #expect(Set(Checkpoint.files(at: folder + "/" + names[1])).isSuperset(of: names.map { folder + "/" + $0 }))
+    }
+
+    @Test func onePartOfASplitModelByItselfIsAnError() throws {
+        let part = try GGUFFixtures.bytes("split/net-00002-of-00003.gguf")
+        try TemporaryFolder.with { folder in
+            let path = folder + "/net-00002-of-00003.gguf"
+            try Data(part).write(to: URL(fileURLWithPath: path))
+            for place in [path, folder] {
+                #expect { try Checkpoint.open(place) } throws: {
+                    "\($0)".contains("is part 2 of 3 of a split model, and a part is missing")
+                        && "\($0)".contains("net-00001-of-00003.gguf")
+                }
+            }
+            try Data(part).write(to: URL(fileURLWithPath: folder + "/other.gguf"))
+            #expect { try Checkpoint.open(folder + "/other.gguf") } throws: {
+                "\($0)".contains("is part 2 of 3 of a split model, and its name does not say so")
+            }
+        }
+    }
+
+    @Test func metadataAreReadWithTheirTypes() throws {
+        let metadata = try GGUF.read(guardedRegion(GGUFFixtures.bytes("types.gguf")), path: "file.gguf").metadata
+        let values = Dictionary(uniqueKeysWithValues: metadata.map { ($0.key, $0.value) })
+        #expect(values["note"] == .string("text"))
+        #expect(values["words"] == .list([.string("a"), .string("bc"), .string("")]))
+        #expect(values["numbers"] == .list([.integer(1), .integer(2), .integer(3)]))
+        #expect(values["nested"] == .list([.list([.integer(1), .integer(2)]), .list([.integer(3)])]))
+        #expect(values["truth"] == .bool(true) && values["wide"] == .number(0.5))
+    }
+
     @Test func runsMayBeginAndEndInsideBlocks() throws {
         let expected = try GGUFFixtures.load().types
         for tensor in try read(GGUFFixtures.bytes("types.gguf")) {
@@ -108,7 +190,8 @@ struct GGUFTests {
     }
 
     @Test func unreadTypesAndByteOrdersAreNamed() throws {
-        #expect(problem(try GGUFFixtures.bytes("unread.gguf"))?.contains("tensor 'odd': its type IQ2_XS is not supported") == true)
+        #expect(problem(try GGUFFixtures.bytes("unread.gguf"))?.contains("tensor 'odd': its type Q8_K is not supported") == true)
+        #expect(try read(GGUFFixtures.bytes("unread.gguf")).map(\.name) == ["a"])
         #expect(problem(try GGUFFixtures.bytes("big_endian.gguf"))?.contains("big-endian") == true)
     }
 

@@ -47,6 +47,7 @@ private func problem(_ parts: [UInt8]...) -> String? {
     do {
         for model in try TorchLegacy.read(guardedRegion(Array(parts.joined())), path: "file").models {
             for tensor in model.tensors { _ = tensor.floats() }
+            if let tensor = model.unreadable.first { throw tensor.problem }
         }
         return nil
     } catch {
@@ -233,7 +234,7 @@ struct HostilePickleTests {
         #expect(problem(bytes, Array("u.".utf8))?.contains("grow beyond the file") == true)
     }
 
-    @Test func opcodesWithoutTheirOperandsAreErrors() {
+    @Test func opcodesWithoutTheirOperandsAreErrors() throws {
         for code in UInt8.min...UInt8.max where PickleOpcode(rawValue: code) == nil {
             #expect(problem([0x80, 2, code, 0x2E]) == "file: the pickle is damaged at byte 2: opcode \(code) is not known")
         }
@@ -244,7 +245,7 @@ struct HostilePickleTests {
         #expect(problem(Array("h\u{7}.".utf8)) == "file: the pickle is damaged at byte 0: memo 7 was never stored")
         #expect(problem(Array("Nj".utf8), P.little(UInt32.max), P.stop)?.contains("was never stored") == true)
         #expect(problem(Array("Nr".utf8), P.little(UInt32.max), P.stop) == "file: no tensors")
-        #expect(problem([0x82, 1, 0x2E])?.contains("extension registry") == true)
+        #expect(try pickle([0x82, 1, 0x2E]).globals.map(\.qualifiedName) == ["copyreg.extension(1)"])
         #expect(problem([0x97, 0x2E])?.contains("buffers outside the pickle") == true)
         for code: UInt8 in [0x8D, 0x8E, 0x96, 0x95] {
             #expect(problem([code], P.little(UInt64.max), P.stop)?.contains("leaves the file") == true)

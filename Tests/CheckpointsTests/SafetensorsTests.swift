@@ -71,8 +71,8 @@ import Testing
 
     @Test func anUnknownTypeIsNamed() {
         let text = problem { try Checkpoint.open(FormatFixtures.path("complex.safetensors")) }
-        #expect(text?.contains("tensor 'c': unsupported type") == true)
-        #expect(text?.hasSuffix("found C64") == true)
+        #expect(text?.contains("tensor 'c': elements of type") == true)
+        #expect(text?.contains("C64") == true)
     }
 
     @Test(arguments: [

@@ -29,6 +29,7 @@ struct TensorMetadataTests {
     private func record(_ value: [UInt8], _ bytes: [UInt8]) throws -> TensorRecord {
         let pickle = try PickleReader.read(guardedRegion(P.dictionary(("w", value)) + P.stop)).pickle
         let file = try WeightFile(format: "pickle", pickle: pickle, path: "file") { (_, _) throws(Problem) in guardedRegion(bytes) }
+        if let tensor = file.models.first?.unreadable.first { throw tensor.problem }
         return try #require(file.models.first?.tensors.first)
     }
 

@@ -12,6 +12,8 @@ struct WeightFormatTests {
         case .pickle: "mlp-legacy.pt"
         case .npy: "formats/c-order.npy"
         case .gguf: "gguf/types.gguf"
+        case .onnx: "containers/onnx/uses.onnx"
+        case .flax: "containers/flax.msgpack"
         }
     }
 
@@ -26,6 +28,6 @@ struct WeightFormatTests {
     }
 
     @Test func messagesNameEveryFormatOnce() {
-        #expect(WeightFormat.known == "safetensors, PyTorch, npz, npy, GGUF, tar or zip")
+        #expect(WeightFormat.known == "safetensors, PyTorch, npz, npy, GGUF, ONNX, Flax msgpack, tar or zip")
     }
 }

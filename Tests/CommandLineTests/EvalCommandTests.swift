@@ -173,4 +173,26 @@ import Testing
         let text = try HandWorkedModel.shell("$M eval many --data x --labels y --quiet", files: files)
         #expect(text.status == 0 && text.text.contains("loss        6.9078\n") && text.text.split(separator: "\n").count < 12)
     }
+
+    /// 1e300 is infinite in single precision, in which networks compute.
+    @Test func aWeightBeyondSinglePrecisionIsNamed() throws {
+        try TemporaryFolder.with { folder in
+            let header = Data(#"{"fc.weight":{"dtype":"F64","shape":[2,2],"data_offsets":[0,32]}}"#.utf8)
+            var file = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) } + header
+            for value in [1, 1e300, 0, 1] as [Double] { withUnsafeBytes(of: value.bitPattern.littleEndian) { file.append(contentsOf: $0) } }
+            try file.write(to: URL(fileURLWithPath: folder + "/wide.safetensors"))
+            try IDXFile.bytes(shape: [1, 2], values: [1, 2] as [Float]).write(to: URL(fileURLWithPath: folder + "/x"))
+            try IDXFile.bytes(shape: [1], values: [1] as [UInt8]).write(to: URL(fileURLWithPath: folder + "/y"))
+            for line in [
+                "eval --data x --labels y", "finetune --data x --labels y -o o.tar --steps 1", "circuit --method prune --data x --labels y",
+            ] {
+                let result = try BuiltCommand.shell("cd \"$1\"; \"$M\" \(line) wide.safetensors --quiet", folder)
+                #expect(result.status == 1 && result.output.isEmpty)
+                #expect(
+                    result.errors
+                        == "modinspect: wide.safetensors: tensor 'fc.weight': has a weight beyond the range of f32, expected at most 3.40e38 in magnitude, found 1e+300\n"
+                )
+            }
+        }
+    }
 }

@@ -15,4 +15,34 @@ struct LimitTests {
         #expect(result.errors.hasPrefix("modinspect: ") && result.errors.contains("memory"))
         #expect(result.errors.split(separator: "\n").count == 1)
     }
+
+    /// One thread computes, and gets the memory that it wants.
+    @Test(arguments: [1, 8]) func oneThreadIsEnoughWhereNoMoreCanBeHad(threads: Int) throws {
+        let wide = try BuiltCommand.run("score", Fixtures.path("mlp.npz"))
+        // No more is left than one thread's share.
+        let narrow = try BuiltCommand.shell(
+            "ulimit -v 600000; exec \"$M\" score \"$1\" --threads $2", Fixtures.path("mlp.npz"), "\(threads)")
+        #expect(narrow.status == 0 && narrow.errors.isEmpty, "\(narrow.errors)")
+        #expect(narrow.text == wide.text)
+    }
+
+    /// Only users without privileges are bound by the limit.
+    @Test func noProcessBesideThisOneIsNeeded() throws {
+        let line = "ulimit -u 1; exec \"$M\" score --threads 4 - < \"$1\""
+        let result = try BuiltCommand.shell(
+            "if [ $(id -u) = 0 ]; then chmod a+x \"$M\"; exec setpriv --reuid 65534 --clear-groups bash -c '\(line)' bash \"$1\"; else \(line); fi",
+            Fixtures.path("mlp.npz"))
+        // The user may not reach the command.
+        guard result.status < 126 else { return }
+        #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
+    }
+
+    /// A list grows while it is read; Swift's arrays trap where they get no memory.
+    @Test func aListThatOutgrowsTheMemoryIsOneLine() throws {
+        let line =
+            "ulimit -v 300000; yes '{\"layer\": \"a\", \"side\": \"out\", \"index\": 1, \"cluster\": 1},' | head -c 200M | (printf '['; cat) | "
+        let result = try BuiltCommand.shell(line + "\"$M\" score \"$1\" --clusters -", Fixtures.path("mlp.npz"))
+        #expect(result.status == 1)
+        #expect(result.errors.hasPrefix("modinspect: ") && result.errors.split(separator: "\n").count == 1, "\(result.errors)")
+    }
 }

@@ -69,12 +69,7 @@ struct ModelFixture {
     }
 
     private static func clusterings(_ path: String) throws -> [String: LayerClustering] {
-        var labels: [String: [String: [Int]]] = [:]
-        for line in try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").dropFirst() {
-            let fields = line.split(separator: "\t").map(String.init)
-            labels[fields[0], default: [:]][fields[1], default: []].append(try #require(Int(fields[3])))
-        }
-        return labels.reduce(into: [:]) { found, layer in
+        try ClusterRows.labels(path).reduce(into: [:]) { found, layer in
             found[layer.key] = LayerClustering(
                 layer: layer.key, clusterCount: 4, outLabels: Labels(layer.value["out"] ?? []), inLabels: Labels(layer.value["in"] ?? []))
         }

@@ -19,4 +19,10 @@ import Testing
             }
         }
     }
+
+    @Test func littleAddressSpaceLeavesOneThread() {
+        #expect(Parallel.affordableThreads(of: -1) == 1)
+        #expect(Parallel.affordableThreads(of: 300 << 20) == 1)
+        #expect(Parallel.affordableThreads(of: 1 << 45) == Parallel.availableCores)
+    }
 }

@@ -84,7 +84,7 @@ struct GradientSimilarityTests {
         let sweep = try ModelAnalysis(
             graph, labels: .clustering(ClusteringOptions(method: .gradient, spectra: spectra), counts: [count]), threads: 2
         ).sweeps[0]
-        let planted = try ReferenceModel.labels("gradients/planted.clusters.tsv")
+        let planted = try ClusterRows.labels(Fixtures.path("gradients/planted.clusters.tsv"))
         for found in sweep.layers.map(\.clustering) {
             let sides = try #require(planted[found.layer])
             var names: [Int: Int] = [:]

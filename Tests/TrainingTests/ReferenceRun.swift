@@ -42,16 +42,6 @@ struct ReferenceModel {
         "cifar-cnn":
             "conv1(padding=1),bn1,relu,maxpool(2),conv2(padding=1,stride=2),relu,maxpool(2),flatten,fc1,relu,fc2,relu,fc3",
     ]
-
-    /// The labels of a file of clusters, by layer and side.
-    static func labels(_ path: String) throws -> [String: [String: [Int]]] {
-        var labels: [String: [String: [Int]]] = [:]
-        for line in try String(contentsOfFile: Fixtures.path(path), encoding: .utf8).split(separator: "\n").dropFirst() {
-            let fields = line.split(separator: "\t").map(String.init)
-            labels[fields[0], default: [:]][fields[1], default: []].append(try #require(Int(fields[3])))
-        }
-        return labels
-    }
 }
 
 /// A run of PyTorch that `make_training.py` wrote, and the same model and data as we read them.
@@ -100,7 +90,8 @@ struct ReferenceRun {
         catalog = model.catalog
         batches = try SampleBatches(model.dataset, for: network, batchSize: expected.batch)
         let labels =
-            try words[0].contains("-tiny") || words[0] == "grokking" ? [:] : ReferenceModel.labels("models/\(words[0]).clusters.tsv")
+            try words[0].contains("-tiny") || words[0] == "grokking"
+            ? [:] : ClusterRows.labels(Fixtures.path("models/\(words[0]).clusters.tsv"))
         layers = try expected.layers.map { [catalog] name in
             let layer = try #require(catalog[name])
             let out = labels[name]?["out"].map { Labels($0) } ?? .contiguous(count: layer.outNeurons, clusters: 4)

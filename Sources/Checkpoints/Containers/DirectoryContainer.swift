@@ -44,7 +44,7 @@ struct DirectoryContainer: Container {
         var names: [String] = []
         while let entry = readdir(directory) {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-            if !name.hasPrefix(".") { names.append(name) }
+            if !name.hasPrefix(".") || name == DistributedMetadata.fileName { names.append(name) }
         }
         // The files that the snapshots of a Hugging Face cache link to lie beside them under meaningless names.
         if names.contains("snapshots") { names.removeAll { $0 == "blobs" } }

@@ -13,7 +13,9 @@ extension Checkpoint {
         let name = MemberPath.baseName(path)
         if status.st_mode & S_IFMT != S_IFDIR {
             var files = [path]
+            if let split = SplitName(name) { files += split.all.map { folder + $0 }.filter { $0 != path && access($0, F_OK) == 0 } }
             if ModelFiles.isIndex(name) { files += shards(ofIndex: path, in: folder) }
+            if ModelFiles.isExport(name) { files += neighbours(ofModel: path).map { folder + $0 } }
             if ModelFiles.isIndex(name) || ModelFiles.rank(name) != nil || Companions.isCompanion(name) {
                 files += Companions.names.sorted().map { folder + $0 }.filter { $0 != path && access($0, F_OK) == 0 }
             }
@@ -23,12 +25,27 @@ extension Checkpoint {
         var files = [path]
         for file in container.files {
             let place = container.displayPath(file.name)
-            if Companions.isCompanion(file.baseName) || ModelFiles.isCandidate(file) { files.append(place) }
+            if Companions.isCompanion(file.baseName) || ModelFiles.isCandidate(file) || isPart(file.baseName) { files.append(place) }
+            if ModelFiles.isExport(file.baseName) {
+                files += neighbours(ofModel: place).map { container.displayPath(MemberPath.join(file.folder, $0)) }
+            }
             if ModelFiles.isIndex(file.baseName) {
                 files += shards(ofIndex: place, in: container.displayPath(file.folder.isEmpty ? "" : file.folder + "/"))
             }
         }
         return files
+    }
+
+    /// Whether the name is that of a file in which training keeps a part of a model.
+    private static func isPart(_ baseName: String) -> Bool {
+        baseName.hasSuffix(DistributedCheckpoint.partEnding) || baseName.hasSuffix(DeepSpeedCheckpoint.optimizerEnding)
+    }
+
+    private static func neighbours(ofModel path: String) -> [String] {
+        guard let region = try? ByteRegion.mapping(path: path), let head = region.bytes(0..<min(region.count, ContainerFile.headLength)),
+            WeightFormat(head: head) == .onnx, let names = try? ONNX.neighbours(of: region)
+        else { return [] }
+        return names.sorted()
     }
 
     private static func shards(ofIndex path: String, in folder: String) -> [String] {

@@ -28,9 +28,11 @@ struct ModelChoice {
                     found: MemberList(Self.candidatesFirst(container.files)).text)
             }
         }
-        let candidates = try Self.withoutShards(files.filter(ModelFiles.isCandidate), container)
-        let best = Self.preferred(candidates)
+        let found = try Self.withoutShards(files.filter(ModelFiles.isCandidate), container)
+        let candidates = Self.withoutExports(try Self.withoutProcesses(found, container))
+        let best = Self.preferred(Self.withoutParts(candidates))
         guard let file = best.first else {
+            if let (file, impostor) = Impostor.folder(files) { throw impostor.error(path: container.displayPath(file.name)) }
             throw Problem(
                 path: container.path, problem: "no model in the \(container.label)", found: MemberList(files.map(\.name)).text)
         }
@@ -60,6 +62,42 @@ struct ModelChoice {
             for name in map.shards { shards.insert(MemberPath.join(index.folder, name)) }
         }
         return candidates.filter { !shards.contains($0.name) }
+    }
+
+    /// `candidates` without what each process of a training wrote beside the first one's, and without the steps before the latest.
+    private static func withoutProcesses(_ candidates: [ContainerFile], _ container: some Container) throws -> [ContainerFile] {
+        let files = container.files
+        let descriptions = candidates.filter { DeepSpeedCheckpoint.isIndex($0, in: files) }
+        guard !descriptions.isEmpty else { return candidates }
+        var dropped = Set(descriptions.filter { DeepSpeedCheckpoint.isFurther($0, in: files) }.map(\.name))
+        let tags = files.filter { file in file.baseName == "latest" && descriptions.contains { MemberPath.folder($0.folder) == file.folder }
+        }
+        let contents = try container.contents(of: Set(tags.map(\.name)))
+        for tag in tags {
+            guard let bytes = contents[tag.name]?.bytes(0..<min(contents[tag.name]?.count ?? 0, 256)) else { continue }
+            let name = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).first.map(String.init) ?? ""
+            let folder = MemberPath.join(tag.folder, name)
+            guard descriptions.contains(where: { $0.folder == folder }) else { continue }
+            for file in descriptions where file.folder != folder && MemberPath.folder(file.folder) == tag.folder {
+                dropped.insert(file.name)
+            }
+        }
+        return candidates.filter { !dropped.contains($0.name) }
+    }
+
+    /// `candidates` without models exported for other programs, where there are others.
+    private static func withoutExports(_ candidates: [ContainerFile]) -> [ContainerFile] {
+        let others = candidates.filter { !ModelFiles.isExport($0.baseName) }
+        return others.isEmpty ? candidates : others
+    }
+
+    /// Of the parts of a split model the first that is there stands for all.
+    private static func withoutParts(_ candidates: [ContainerFile]) -> [ContainerFile] {
+        var seen: Set<String> = []
+        return candidates.filter { file in
+            guard let split = SplitName(file.baseName) else { return true }
+            return seen.insert("\(file.folder)/\(split.stem)-of-\(split.count)").inserted
+        }
     }
 
     private static func preferred(_ candidates: [ContainerFile]) -> [ContainerFile] {

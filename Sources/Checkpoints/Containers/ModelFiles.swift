@@ -13,6 +13,7 @@ enum ModelFiles {
     private static let trainingSuffixes = ["_optim_states.pt"]
     private static let otherExtensions = [
         ".json", ".jsonl", ".txt", ".md", ".py", ".yaml", ".yml", ".toml", ".csv", ".tsv", ".model", ".png", ".jpg", ".html", ".log",
+        DistributedCheckpoint.partEnding,
     ]
 
     /// The place of a standard name in the order of preference; nil for other names.
@@ -40,9 +41,18 @@ enum ModelFiles {
             && !trainingSuffixes.contains { name.hasSuffix($0) } && !otherExtensions.contains { name.hasSuffix($0) }
     }
 
+    /// Whether the name is that of a file for running a model elsewhere, which counts only where nothing else holds the model.
+    static func isExport(_ baseName: String) -> Bool { exportEndings.contains { baseName.lowercased().hasSuffix($0) } }
+
+    private static let exportEndings = WeightFormat.onnx.endings + WeightFormat.flax.endings + [".pt2"]
+
     /// Whether a file is a model by what it begins with, or is said to be one by its name and holds something else.
     static func isCandidate(_ file: ContainerFile) -> Bool {
         guard mayBeModel(file.baseName), !file.name.hasPrefix("__MACOSX/") else { return false }
+        if file.baseName == DistributedMetadata.fileName {
+            let folder = MemberPath.baseName(file.folder)
+            return WeightFormat(head: file.head) == .pickle && !trainingPrefixes.contains { folder.hasPrefix($0) }
+        }
         if isIndex(file.baseName) || rank(file.baseName) != nil { return true }
         let name = file.baseName.lowercased()
         if weightExtensions.contains(where: { name.hasSuffix($0) }) {

@@ -41,18 +41,22 @@ struct ShardIndex {
         return found
     }
 
-    /// Joins the shards' weights: every tensor from the shard that the index names, those that it does not name as they come.
+    /// Joins the shards' weights: every tensor from the shard that the index names, those that it does not name as they come. The
+    /// tensors of a shard that is missing or damaged, or that their shard does not hold, cannot be read.
     ///
     /// - Parameters:
-    ///   - files: each shard's content, in the order of ``shards``.
+    ///   - files: each shard's content, in the order of ``shards``, or why there is none.
     ///   - key: the nested dictionary that the user asked for.
     ///   - paths: how errors name each shard.
     ///   - path: how errors name the index.
-    func join(_ files: [WeightFile], key: String?, paths: [String], path: String) throws -> WeightFile {
+    ///   - Throws: ``Problem`` where no shard can be read, or where two hold the same tensor.
+    func join(_ files: [Result<WeightFile, Problem>], key: String?, paths: [String], path: String) throws -> WeightFile {
         var tensors: [TensorRecord] = []
+        var unreadable: [UnreadableTensor] = []
         var owners: [String: String] = [:]
         var globals: [String] = []
         for ((shard, file), shardPath) in zip(zip(shards, files), paths) {
+            guard case .success(let file) = file else { continue }
             let model = try file.model(key: key, path: shardPath)
             for global in file.foreignGlobals where !globals.contains(global) { globals.append(global) }
             for tensor in model.tensors where weightMap[tensor.name] ?? shard == shard {
@@ -61,16 +65,30 @@ struct ShardIndex {
                 }
                 tensors.append(tensor)
             }
+            for tensor in model.unreadable where weightMap[tensor.name] ?? shard == shard {
+                if let other = owners.updateValue(shard, forKey: tensor.name) {
+                    throw Problem(path: path, tensor: tensor.name, problem: "is in two shards", found: "\(other) and \(shard)")
+                }
+                unreadable.append(tensor)
+            }
         }
-        if let missing = weightMap.keys.filter({ owners[$0] == nil }).min() {
-            throw Problem(
-                path: path, tensor: missing, problem: "is not in its shard", expected: "it in \(weightMap[missing] ?? "")")
+        let read = files.compactMap { try? $0.get() }
+        if read.isEmpty, case .failure(let problem)? = files.first { throw problem }
+        let problems = Dictionary(uniqueKeysWithValues: zip(shards, files)).compactMapValues { file in
+            if case .failure(let problem) = file { problem } else { nil }
         }
-        let keepsOrder = files.allSatisfy(\.keepsOrder)
+        for missing in weightMap.keys.filter({ owners[$0] == nil }).sorted(by: { $0.precedesNaturally($1) }) {
+            let shard = weightMap[missing] ?? ""
+            unreadable.append(
+                UnreadableTensor(
+                    name: missing, problem: problems[shard] ?? Problem("is not in its shard", expected: "it in \(shard)"), path: path))
+        }
+        let keepsOrder = read.allSatisfy(\.keepsOrder)
         if !keepsOrder { tensors.sort { $0.name.precedesNaturally($1.name) } }
-        let format = files.first?.format ?? ""
+        let format = read.first?.format ?? ""
         return WeightFile(
-            format: "\(files.count) \(format) shard\(files.count == 1 ? "" : "s")", models: [.init(key: key ?? "", tensors: tensors)],
+            format: "\(files.count) \(format) shard\(files.count == 1 ? "" : "s")",
+            models: [.init(key: key ?? "", tensors: tensors, unreadable: unreadable)],
             keepsOrder: keepsOrder, foreignGlobals: globals)
     }
 }

@@ -13,7 +13,9 @@ struct ZipContainer: Container {
         self.path = path
         self.region = region
         self.directory = directory
-        let compressed = directory.entries.filter { !$0.isStored && ModelFiles.mayBeModel(MemberPath.baseName($0.name)) }
+        let compressed = directory.entries.filter {
+            $0.region == nil && $0.problem == nil && ModelFiles.mayBeModel(MemberPath.baseName($0.name))
+        }
         let heads: [String: [UInt8]]
         do {
             heads = try directory.heads(of: Set(compressed.map(\.name)), count: ContainerFile.headLength, from: region)
@@ -29,7 +31,10 @@ struct ZipContainer: Container {
 
     func contents(of names: Set<String>) throws -> [String: ByteRegion] {
         var contents: [String: ByteRegion] = [:]
-        for entry in directory.entries where names.contains(entry.name) { contents[entry.name] = entry.region }
+        for entry in directory.entries where names.contains(entry.name) {
+            if let problem = entry.problem { throw problem.at(path: path) }
+            contents[entry.name] = entry.region
+        }
         do {
             let unpacked = try directory.inflate(names.subtracting(contents.keys), from: region)
             return contents.merging(unpacked) { stored, _ in stored }

@@ -20,6 +20,10 @@ package struct LayerCatalog: Sendable {
     /// Every tensor that can be read as a weight matrix: in chain order for a plain chain, else in the file's order where that is the
     /// model's, else by name with numbers compared as numbers.
     package let layers: [Layer]
+    /// The tensors that the checkpoint names and that cannot be read.
+    package let unreadable: [UnreadableTensor]
+    /// Those of ``unreadable`` that would be among the layers taken by default.
+    let unreadableDefaults: [UnreadableTensor]
     /// The names of every tensor of the checkpoint, in the order of ``layers`` as far as that goes.
     let names: [TensorName]
     /// The place of each layer by its tensor's name.
@@ -31,7 +35,8 @@ package struct LayerCatalog: Sendable {
     /// What the tensors of a checkpoint are, by their names and shapes and its configuration.
     package init(_ checkpoint: Checkpoint, families: ModelFamilies = .standard) {
         self.init(
-            tensors: checkpoint.tensors, keepsOrder: checkpoint.keepsOrder, configuration: checkpoint.configuration, families: families)
+            tensors: checkpoint.tensors, unreadable: checkpoint.unreadable, keepsOrder: checkpoint.keepsOrder,
+            configuration: checkpoint.configuration, families: families)
     }
 
     /// What the given tensors are.
@@ -41,14 +46,17 @@ package struct LayerCatalog: Sendable {
     ///   - configuration: the bytes of the model's `config.json`; one that is no JSON object counts as none.
     ///   - families: those that are known.
     package init(
-        tensors: [TensorRecord], keepsOrder: Bool, configuration: ByteRegion? = nil, families: ModelFamilies = .standard
+        tensors: [TensorRecord], unreadable: [UnreadableTensor] = [], keepsOrder: Bool, configuration: ByteRegion? = nil,
+        families: ModelFamilies = .standard
     ) {
         let ordered = keepsOrder || tensors.isInNaturalOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) }
         let names = ordered.map { TensorName($0.name) }
         let shapes = ordered.map(\.shape)
 
         let configured = configuration.flatMap(Self.modelType).flatMap(families.family(modelType:))
-        let named = families.family(of: TensorNames(names, shapes: shapes))
+        // A tensor that cannot be read tells the family by its name all the same.
+        let named = families.family(
+            of: TensorNames(names + unreadable.map { TensorName($0.name) }, shapes: shapes + unreadable.map { $0.shape ?? [] }))
         let known = configured ?? named
         let rules = OrientationRules(family: known ?? .unknown, names: names, shapes: shapes)
 
@@ -66,7 +74,8 @@ package struct LayerCatalog: Sendable {
             let matrices = layers.filter { !buffers.contains($0.name) }
             let order = keepsOrder ? Array(matrices.indices) : ChainOrder.order(of: matrices.map(\.layout))
             let chain = order.map { matrices[$0] }
-            let isChain = !chain.isEmpty && ChainOrder.isChain(chain.map(\.layout))
+            // A chain with a missing link may follow shape by shape by chance.
+            let isChain = !chain.isEmpty && !unreadable.contains(where: \.mayBeMatrix) && ChainOrder.isChain(chain.map(\.layout))
             family = isChain ? .chain : .unknown
             familySource = .shapes
             if isChain { layers = chain + layers.filter { buffers.contains($0.name) } }
@@ -80,6 +89,12 @@ package struct LayerCatalog: Sendable {
         }
         places = Dictionary(layers.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.names = names
+        self.unreadable = unreadable
+        if case .mlpInputs = family.defaultLayers {
+            unreadableDefaults = unreadable.filter { $0.mayBeMatrix && families.isMLPInput(TensorName($0.name)) }
+        } else {
+            unreadableDefaults = []
+        }
         bufferNames = buffers
 
         let readable = Set(layers.lazy.map(\.name)).subtracting(buffers)

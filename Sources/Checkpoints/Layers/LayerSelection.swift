@@ -11,8 +11,10 @@ extension LayerCatalog {
     ///
     /// - Throws: ``Problem`` for a pattern that matches no weight matrix, or where nothing is left.
     package func select(_ patterns: [String]) throws(Problem) -> [Layer] {
+        if layers.isEmpty, let first = unreadable.first(where: \.mayBeMatrix) { throw first.pathless }
         guard !layers.isEmpty else { throw Problem("no tensor is a weight matrix") }
         guard !patterns.isEmpty else {
+            if let missing = unreadableDefaults.first { throw missing.pathless }
             let chosen = defaultLayers
             guard !chosen.isEmpty else { throw Problem("no tensor is a weight matrix of real numbers") }
             return chosen
@@ -36,6 +38,9 @@ extension LayerCatalog {
         let glob = GlobPattern(pattern)
         let found = layers.filter { layer in TensorName.withoutPrefixes(layer.name).contains { glob.matches($0) } }
         if !found.isEmpty { return found.map(\.name) }
+        if let bad = unreadable.first(where: { TensorName.withoutPrefixes($0.name).contains { glob.matches($0) } }) {
+            throw bad.pathless
+        }
         let ending = layers.filter { TensorName.endings($0.name).contains(pattern[...]) }
         if ending.count == 1 { return [ending[0].name] }
         if ending.count > 1 {
@@ -43,6 +48,7 @@ extension LayerCatalog {
                 "'\(pattern)' is the ending of \(ending.count) layers; '*.\(pattern)' takes all, the first are "
                     + ending.prefix(3).map { "'\($0.name)'" }.joined(separator: ", "))
         }
+        if let bad = unreadable.first(where: { TensorName.endings($0.name).contains(pattern[...]) }) { throw bad.pathless }
         if let other = names.first(where: { name in TensorName.withoutPrefixes(name.full).contains { glob.matches($0) } }) {
             throw Problem("tensor '\(other.full)' is no weight matrix")
         }

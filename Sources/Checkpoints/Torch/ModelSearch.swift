@@ -9,6 +9,8 @@ struct ModelSearch {
         var entries: [Entry]
         /// The tensors of two or more dimensions among them.
         let matrixCount: Int
+        /// The module that was kept whole; none for dictionaries.
+        var module: PickleValue?
     }
 
     /// A value under a name of the model; a tensor or something else that the dictionary holds.
@@ -50,7 +52,7 @@ struct ModelSearch {
     /// Models have a tensor of two dimensions; where nothing does, dictionaries with any tensor are taken, then a list of tensors,
     /// whose names are their places, then a tensor by itself, called `tensor`.
     static func candidates(in pickle: Pickle) throws(BudgetExceeded) -> [Candidate] {
-        guard pickle.objects.indices.contains(where: { pickle.tensorSource(.object($0)) != nil }) else { return [] }
+        guard pickle.holdsTensors else { return [] }
         for leastRank in [2, 1, 0] {
             var search = ModelSearch(pickle: pickle, leastRank: leastRank)
             let found = try search.search(pickle.root, key: "", depth: 0)
@@ -111,9 +113,11 @@ struct ModelSearch {
         if isModule(value, members) {
             var entries: [Entry] = []
             try flattenModule(members, prefix: "", into: &entries, depth: 0)
-            return candidate(key, entries).map { [$0] } ?? []
+            guard var found = candidate(key, entries) else { return [] }
+            found.module = value
+            return [found]
         }
-        if TrainingState.isOptimizer(members) { return [] }
+        if TrainingKeys.isOptimizer(members) { return [] }
         return try searchDictionary(members, key: key, depth: depth)
     }
 
@@ -131,7 +135,7 @@ struct ModelSearch {
         _ members: [PickleMember], key: String, depth: Int
     ) throws(BudgetExceeded) -> [Candidate] {
         let own = members.filter { $0.hasTextKey && isTensor($0.value) && rank($0.value) >= leastRank }
-        let isOptimizer = own.allSatisfy { TrainingState.isOptimizerValue(key: $0.key) }
+        let isOptimizer = own.allSatisfy { TrainingKeys.isOptimizerValue(key: $0.key) }
         if own.isEmpty {
             var entries: [Entry] = []
             if try flattenTree(members, prefix: "", into: &entries, depth: 0), let found = candidate(key, entries) {
@@ -140,9 +144,9 @@ struct ModelSearch {
         }
         var nested: [Candidate] = []
         var largestModel = 0
-        for member in members where isContainer(member.value) && !TrainingState.isExcluded(key: member.key) {
+        for member in members where isContainer(member.value) && !TrainingKeys.isExcluded(key: member.key) {
             let found = try search(member.value, key: joined(key, member.key), depth: depth + 1)
-            if TrainingState.namesModel(key: member.key) {
+            if TrainingKeys.namesModel(key: member.key) {
                 largestModel = max(largestModel, found.map(\.matrixCount).max() ?? 0)
             }
             nested += found
@@ -165,7 +169,7 @@ struct ModelSearch {
 
     /// The parameters below one member of a model that holds tensors of its own too.
     private mutating func subtree(_ member: PickleMember) throws(BudgetExceeded) -> [Entry]? {
-        guard !TrainingState.isExcluded(key: member.key), !TrainingState.namesModel(key: member.key) else { return nil }
+        guard !TrainingKeys.isExcluded(key: member.key), !TrainingKeys.namesModel(key: member.key) else { return nil }
         try spend(pickle.memberBound(member.value))
         guard let members = pickle.members(member.value) else { return nil }
         var entries: [Entry] = []
@@ -205,17 +209,17 @@ extension ModelSearch {
         var leaves = 0
         var branches = 0
         for member in members {
-            if !isContainer(member.value) || TrainingState.isExcluded(key: member.key) { continue }
+            if !isContainer(member.value) || TrainingKeys.isExcluded(key: member.key) { continue }
             if isTensor(member.value) {
                 leaves += 1
-                guard member.hasTextKey, leaves <= 16, TrainingState.isParameter(key: member.key), !member.key.contains(".") else {
+                guard member.hasTextKey, leaves <= 16, TrainingKeys.isParameter(key: member.key), !member.key.contains(".") else {
                     return false
                 }
                 try add(member.value, prefix + member.key, to: &entries)
                 continue
             }
             guard pickle.isDictionary(member.value) else { continue }
-            if depth == 0, TrainingState.namesModel(key: member.key) { return false }
+            if depth == 0, TrainingKeys.namesModel(key: member.key) { return false }
             try spend(pickle.memberBound(member.value))
             guard let inner = pickle.members(member.value), !inner.isEmpty else { continue }
             branches += 1

@@ -44,7 +44,9 @@ extension Pickle {
     private func array(type: PickleValue, shape: PickleValue?, isFortranOrder: Bool, data: PickleValue) -> TensorSource? {
         switch numpyType(type) {
         case .elements(let dtype): .array(NumpyArray(dtype: dtype, shape: shape, isFortranOrder: isFortranOrder, data: data))
-        case .refused(let kind): .refused("\(kind) is not supported")
+        case .refused(let kind):
+            .refused(
+                RefusedTensor(reason: "\(kind) is not supported", dtype: kind, shape: shape.map { integers($0, limit: 64) } ?? []))
         case .other: nil
         }
     }

@@ -34,6 +34,20 @@ struct PickleReader {
         return (machine.pickle, machine.reader.position)
     }
 
+    /// The globals that a pickle names up to its end or to where it is damaged, which a loader would have imported all the same.
+    ///
+    /// - Returns: also the place of the byte after it where it is whole, and else what is wrong.
+    static func globals(_ region: ByteRegion, at offset: Int) -> (globals: [Pickle.Global], end: Int?, problem: String?) {
+        guard offset >= 0, offset < region.count else { return ([], nil, "the file ends") }
+        var machine = PickleReader(region, at: offset)
+        do {
+            try machine.run()
+            return (machine.pickle.globals, machine.reader.position, nil)
+        } catch {
+            return (machine.pickle.globals, nil, error.description)
+        }
+    }
+
     private mutating func run() throws(Problem) {
         while true {
             opcodeOffset = reader.position
@@ -125,7 +139,9 @@ struct PickleReader {
         case .get: try push(recall(try memoIndex(try line())))
         case .binGet: try push(recall(Int(try number("a memo index") as UInt8)))
         case .longBinGet: try push(recall(Int(try number("a memo index") as UInt32)))
-        case .ext1, .ext2, .ext4: throw failure("codes of the extension registry are not supported")
+        case .ext1: try pushExtension(Int(try number("a code") as UInt8))
+        case .ext2: try pushExtension(Int(try number("a code") as UInt16))
+        case .ext4: try pushExtension(Int(try number("a code") as Int32))
         case .nextBuffer: throw failure("buffers outside the pickle are not supported")
         case .readOnlyBuffer: break
         }
@@ -303,6 +319,11 @@ extension PickleReader {
         }
         pickle.globals.append(Pickle.Global(module: module, name: name))
         return pickle.globals.count - 1
+    }
+
+    /// What a code of Python's extension registry stands for is known to the loading program alone.
+    private mutating func pushExtension(_ code: Int) throws(Problem) {
+        try push(.global(addGlobal("copyreg", "extension(\(code))")))
     }
 
     /// - Parameter parts: the callable and its arguments.

@@ -8,8 +8,11 @@ enum TensorSource {
     case array(NumpyArray)
     /// A tensor that the unpickler would convert to a named type as it moves it to its device.
     indirect case converted(TensorSource, dtype: PickleValue)
-    /// A tensor that is not read; the reason in words.
-    case refused(String)
+    /// A tensor that is not read.
+    case refused(RefusedTensor)
+
+    /// A tensor that is not read, of which nothing else is known.
+    static func refused(_ reason: String) -> TensorSource { .refused(RefusedTensor(reason: reason)) }
 
     /// The number of dimensions; 0 where it is not known.
     func rank(in pickle: Pickle) -> Int {
@@ -17,9 +20,18 @@ enum TensorSource {
         case .view(let view): pickle.sequence(view.size)?.count ?? 0
         case .array(let array): array.shape.flatMap { pickle.sequence($0)?.count } ?? 0
         case .converted(let source, _): source.rank(in: pickle)
-        case .refused: 0
+        case .refused(let tensor): tensor.shape?.count ?? 0
         }
     }
+}
+
+/// What a pickle says of a tensor that is not read.
+struct RefusedTensor {
+    /// In words.
+    let reason: String
+    /// As PyTorch or numpy words it.
+    var dtype: String?
+    var shape: [Int]?
 }
 
 /// A view into a PyTorch storage.
@@ -44,7 +56,7 @@ extension Pickle {
     private func tensorSource(_ object: Object, depth: Int) -> TensorSource? {
         let source = numpyArray(object) ?? tensorSource(callable: object.callable, arguments: object.arguments, depth: depth)
         guard let source else { return nil }
-        if let change = change(to: object) { return .refused(change) }
+        if let change = change(to: object) { return refusal(of: source, change) }
         return source
     }
 
@@ -117,20 +129,22 @@ extension Pickle {
         case "torch._utils._rebuild_parameter", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer":
             return innerSource(parts, of: name, depth: depth)
         case "torch._utils._rebuild_parameter_with_state":
-            if parts.count > 3, let change = change(byState: parts[first + 3]) { return .refused(change) }
-            return innerSource(parts, of: name, depth: depth)
+            let source = innerSource(parts, of: name, depth: depth)
+            if parts.count > 3, let change = change(byState: parts[first + 3]) { return refusal(of: source, change) }
+            return source
         case "torch._utils._rebuild_device_tensor_from_cpu_tensor", "torch._utils._rebuild_device_tensor_from_numpy",
             "torch._utils._rebuild_xla_tensor":
             let source = innerSource(parts, of: name, depth: depth)
             return parts.count > 1 ? .converted(source, dtype: parts[first + 1]) : source
         case "torch._tensor._rebuild_from_type_v2", "torch._tensor._rebuild_from_type":
             guard parts.count >= 3 else { return .refused("\(name) has too few arguments") }
-            if parts.count > 3, let change = change(byState: parts[first + 3]) { return .refused(change) }
-            return tensorSource(callable: parts[first], arguments: parts[first + 2], depth: depth + 1)
+            let source =
+                tensorSource(callable: parts[first], arguments: parts[first + 2], depth: depth + 1)
                 ?? .refused("made by \(callableName(parts[first])), which is not executed")
+            if parts.count > 3, let change = change(byState: parts[first + 3]) { return refusal(of: source, change) }
+            return source
         default:
-            guard let kind = Self.unreadTensors[name] else { return nil }
-            return .refused("\(kind) (\(name)) is not supported")
+            return unreadTensor(name, parts)
         }
     }
 
@@ -139,13 +153,4 @@ extension Pickle {
         guard let inner = arguments.first, let object = object(inner) else { return .refused("\(name) without a tensor") }
         return tensorSource(object, depth: depth + 1) ?? .refused("made by \(callableName(object.callable)), which is not executed")
     }
-
-    private static let unreadTensors = [
-        "torch._utils._rebuild_qtensor": "a quantised tensor",
-        "torch._utils._rebuild_sparse_tensor": "a sparse tensor",
-        "torch._utils._rebuild_sparse_csr_tensor": "a sparse tensor",
-        "torch._utils._rebuild_nested_tensor": "a nested tensor",
-        "torch._utils._rebuild_meta_tensor_no_storage": "a tensor without data",
-        "torch._utils._rebuild_wrapper_subclass": "a tensor subclass without data",
-    ]
 }

@@ -6,7 +6,11 @@ import Text
 struct TorchLegacyStream {
     /// The object.
     let pickle: Pickle
+    /// The place of the byte behind the last storage that is whole.
+    let end: Int
     private let storages: [String: ByteRegion]
+    /// Why the storages that are listed and not whole cannot be read.
+    private let damaged: [String: Problem]
 
     /// 0x1950a86a20f9469cfc6c, little-endian.
     private static let magic: [UInt8] = [0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19]
@@ -50,29 +54,43 @@ struct TorchLegacyStream {
         guard let keys = keyList.sequence(keyList.root) else { throw Problem(problem: "the list of storages is no list") }
         let widths = pickle.storageWidths()
         var storages: [String: ByteRegion] = [:]
+        var damaged: [String: Problem] = [:]
         var reader = ByteReader(region, at: position)
         for value in keys {
             guard let key = keyList.storageKey(value), let width = widths[key] else {
                 throw Problem(problem: "the list of storages names one that no tensor has")
             }
-            guard let count: Int64 = reader.integer() else {
-                throw Problem(problem: "the file ends before storage '\(key)'")
+            guard storages[key] == nil, damaged[key] == nil else {
+                throw Problem(problem: "storage '\(key)' appears twice")
+            }
+            // Behind a storage that is cut short no other can be found.
+            guard damaged.isEmpty, let count: Int64 = reader.integer() else {
+                damaged[key] = Problem(problem: "the file ends before storage '\(key)'")
+                continue
             }
             let (size, overflow) = Int(count).multipliedReportingOverflow(by: width)
             guard !overflow, let bytes = reader.take(size) else {
-                throw Problem(
+                damaged[key] = Problem(
                     problem: "storage '\(key)' leaves the file", expected: "\(count) elements of \(width) bytes",
                     found: "\(reader.remaining) bytes")
+                continue
             }
-            guard storages.updateValue(bytes, forKey: key) == nil else {
-                throw Problem(problem: "storage '\(key)' is there twice")
-            }
+            storages[key] = bytes
         }
         self.storages = storages
+        self.damaged = damaged
+        end = reader.position
+    }
+
+    /// The place behind a stream that begins at `start`; nil where none does.
+    static func end(_ region: ByteRegion, at start: Int) -> Int? {
+        guard start == 0, let first = try? PickleReader.read(region).pickle, isMagic(first) else { return nil }
+        return try? TorchLegacyStream(region).end
     }
 
     /// The bytes of a storage, checked against the size that the pickle gives.
     func storage(_ key: String, byteCount: Int) throws(Problem) -> ByteRegion {
+        if let problem = damaged[key] { throw problem }
         guard let bytes = storages[key] else { throw Problem(problem: "its storage '\(key)' is not in the file") }
         guard bytes.count == byteCount else {
             throw Problem(

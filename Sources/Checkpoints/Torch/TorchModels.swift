@@ -8,14 +8,17 @@ extension WeightFile {
     ///   - format: as users know it.
     ///   - storages: finds the bytes of the storages that the pickle names.
     ///   - path: the file, for messages.
-    init(format: String, pickle: Pickle, path: String, storages: @escaping StorageLookup) throws(Problem) {
+    ///   - code: the text of a script's member in `code/`.
+    init(
+        format: String, pickle: Pickle, path: String, code: @escaping (String) -> String? = { _ in nil }, storages: @escaping StorageLookup
+    ) throws(Problem) {
         let candidates: [ModelSearch.Candidate]
         do {
             candidates = try ModelSearch.candidates(in: pickle)
         } catch {
             throw Problem(path: path, problem: "the pickle shares its parts more often than a checkpoint does")
         }
-        let foreign = Set(pickle.globals.filter { !PickleGlobals.isFamiliar($0) }.map(\.qualifiedName.singleLine)).sorted()
+        let foreign = Self.foreignGlobals(of: [pickle])
         guard !candidates.isEmpty else {
             let called = foreign.first.map { "; the pickle calls \($0), which is not executed" } ?? ""
             throw Problem(path: path, problem: "no tensors" + called)
@@ -23,29 +26,40 @@ extension WeightFile {
         let tensors = TorchTensors(pickle: pickle, storages: storages)
         var models: [Model] = []
         for candidate in candidates {
-            models.append(try Self.model(candidate, tensors, path))
+            var model = try Self.model(candidate, tensors, path)
+            if let value = candidate.module {
+                var reader = SavedModuleReader(pickle, code: code)
+                model.module = reader.module(value)
+            }
+            models.append(model)
         }
         self.init(format: format, models: models, keepsOrder: true, foreignGlobals: foreign)
+    }
+
+    /// The names that a loader of the pickles would have to import or call, beyond those that tensors and plain data need.
+    static func foreignGlobals(of pickles: [Pickle]) -> [String] {
+        Set(pickles.flatMap(\.globals).filter { !PickleGlobals.isFamiliar($0) }.map(\.qualifiedName.singleLine)).sorted()
     }
 
     private static func model(
         _ candidate: ModelSearch.Candidate, _ tensors: TorchTensors, _ path: String
     ) throws(Problem) -> Model {
-        var records: [TensorRecord] = []
+        var records: [ReadTensor] = []
         var names: Set<String> = []
         for entry in candidate.entries {
             guard let source = tensors.pickle.tensorSource(entry.value) else {
-                if let name = tensors.pickle.opaqueTensorCall(entry) {
-                    throw Problem(path: path, tensor: entry.name, problem: "made by \(name), which is not executed")
+                if let name = tensors.pickle.opaqueTensorCall(entry), names.insert(entry.name).inserted {
+                    let problem = Problem("made by \(name), which is not executed")
+                    records.append(.unreadable(UnreadableTensor(name: entry.name, problem: problem, path: path)))
                 }
                 continue
             }
             guard names.insert(entry.name).inserted else {
                 throw Problem(path: path, tensor: entry.name, problem: "the model names it twice")
             }
-            records.append(try tensors.record(name: entry.name, source: source, path: path))
+            records.append(tensors.record(name: entry.name, source: source, path: path))
         }
-        return Model(key: candidate.key, tensors: records)
+        return Model(key: candidate.key, records)
     }
 }
 

@@ -24,22 +24,22 @@ final class TorchTensors {
         decodableBytes = pickle.byteCount
     }
 
-    /// The record of a tensor.
-    ///
-    /// - Throws: ``Problem`` with the tensor's name where it cannot be read.
-    func record(name: String, source: TensorSource, path: String) throws(Problem) -> TensorRecord {
+    /// The record of a tensor, or why there is none.
+    func record(name: String, source: TensorSource, path: String) -> ReadTensor {
         do {
-            return try record(name: name, source: source)
-        } catch let problem as Problem {
-            throw problem.at(path: path).about("tensor '\(name)'")
+            return .record(try record(name: name, source: source))
         } catch {
-            throw Problem(path: path, tensor: name, problem: "\(error)")
+            let known = pickle.description(source)
+            return .unreadable(
+                UnreadableTensor(
+                    name: name, dtype: known.dtype, shape: known.shape,
+                    problem: error as? Problem ?? Problem("\(error)"), path: path))
         }
     }
 
     private func record(name: String, source: TensorSource) throws -> TensorRecord {
         switch source {
-        case .refused(let reason): throw Problem(problem: reason)
+        case .refused(let tensor): throw Problem(problem: tensor.reason)
         case .array(let array): return try record(name: name, array: array)
         case .view(let view): return try record(name: name, view: view)
         case .converted(let source, let value):

@@ -6,42 +6,68 @@ enum TorchZip {
     /// Whether a zip file is one of PyTorch's: `data.pkl` lies in its one top folder.
     static func isTorchZip(_ directory: ZipDirectory) -> Bool { pickleEntry(directory) != nil }
 
-    /// Reads a file's models; storages stay where they are in the file.
+    /// Reads a file's models; storages stay where they are in the file, unless somebody has compressed them.
     ///
-    /// - Parameter path: the file, for messages.
-    /// - Throws: ``Problem`` for damaged, compressed and big-endian files, for tensors that are not read, and where there are none.
-    static func read(_ directory: ZipDirectory, path: String) throws(Problem) -> WeightFile {
-        guard let pickleEntry = pickleEntry(directory) else {
+    /// - Parameters:
+    ///   - region: the bytes of the whole file.
+    ///   - path: the file, for messages.
+    /// - Throws: ``Problem`` for damaged and big-endian files, for tensors that are not read, and where there are none.
+    static func read(_ directory: ZipDirectory, region: ByteRegion, path: String) throws(Problem) -> WeightFile {
+        guard let folder = folder(directory) else {
             throw Problem(path: path, problem: "no PyTorch file", expected: "FOLDER/data.pkl in the zip file")
         }
-        let folder = pickleEntry.name.dropLast("data.pkl".utf8.count)
-        var entries: [String: ZipDirectory.Entry] = [:]
-        for entry in directory.entries where entry.name.hasPrefix(folder) {
-            entries[String(entry.name.dropFirst(folder.count))] = entry
-        }
-        if let order = entries["byteorder"]?.region?.bytes(0..<3), order.elementsEqual("big".utf8) {
-            throw Problem(path: path, problem: "a big-endian file is not supported", expected: "little-endian")
-        }
-        let pickle: Pickle
+        let members = TorchMembers(directory, region: region, folder: folder)
         do throws(Problem) {
-            let content = try contents(pickleEntry)
-            do { pickle = try PickleReader.read(content).pickle } catch { throw error.at(path: path + "!" + pickleEntry.name) }
+            try members.checkByteOrder()
+            let pickle = try members.pickle("data.pkl")
+            let isScript = members.names.contains("constants.pkl")
+            let format = isScript ? "TorchScript zip" : "PyTorch zip"
+            let constants = isScript ? try scriptConstants(members, path: path) : []
+            guard !constants.isEmpty else {
+                return try WeightFile(
+                    format: format, pickle: pickle, path: path, code: members.code, storages: members.storages(of: pickle, in: "data/"))
+            }
+            return try joined(format, pickle, members, constants, path)
         } catch {
             throw error.at(path: path)
         }
-        let isScript = entries["constants.pkl"] != nil
-        return try WeightFile(format: isScript ? "TorchScript zip" : "PyTorch zip", pickle: pickle, path: path) {
-            (key, byteCount) throws(Problem) in
-            guard let entry = entries["data/" + key] else {
-                throw Problem(problem: "its storage is not in the file", expected: "member 'data/\(key)'")
-            }
-            let bytes = try contents(entry)
-            guard bytes.count == byteCount else {
-                throw Problem(
-                    problem: "its storage 'data/\(key)' has another size", expected: "\(byteCount) bytes", found: "\(bytes.count)")
-            }
-            return bytes
+    }
+
+    /// The tensors that a script's code names: all of them where the module was frozen.
+    private static func scriptConstants(_ members: TorchMembers, path: String) throws(Problem) -> [ReadTensor] {
+        let pickle = try members.pickle("constants.pkl")
+        let tensors = TorchTensors(pickle: pickle, storages: members.storages(of: pickle, in: "constants/"))
+        var records: [ReadTensor] = []
+        for (place, value) in (pickle.sequence(pickle.root) ?? []).enumerated() {
+            guard let source = pickle.tensorSource(value) else { continue }
+            records.append(tensors.record(name: "CONSTANTS.c\(place)", source: source, path: path))
         }
+        return records
+    }
+
+    /// The model of a script's modules with the constants of its code behind it.
+    private static func joined(
+        _ format: String, _ pickle: Pickle, _ members: TorchMembers, _ constants: [ReadTensor], _ path: String
+    ) throws(Problem) -> WeightFile {
+        guard pickle.holdsTensors else {
+            let foreign = WeightFile.foreignGlobals(of: [pickle])
+            return WeightFile(format: format, models: [.init(key: "", constants)], keepsOrder: true, foreignGlobals: foreign)
+        }
+        let file = try WeightFile(
+            format: format, pickle: pickle, path: path, code: members.code, storages: members.storages(of: pickle, in: "data/"))
+        let models = file.models.map { model in
+            let further = WeightFile.Model(key: "", constants)
+            var joined = WeightFile.Model(
+                key: model.key, tensors: model.tensors + further.tensors, unreadable: model.unreadable + further.unreadable)
+            joined.module = model.module
+            return joined
+        }
+        return WeightFile(format: format, models: models, keepsOrder: file.keepsOrder, foreignGlobals: file.foreignGlobals)
+    }
+
+    /// The folder of the file's members with the slash at its end; nil where the zip file is none of PyTorch's.
+    static func folder(_ directory: ZipDirectory) -> String? {
+        pickleEntry(directory).map { String($0.name.dropLast("data.pkl".utf8.count)) }
     }
 
     private static func pickleEntry(_ directory: ZipDirectory) -> ZipDirectory.Entry? {
@@ -50,13 +76,106 @@ enum TorchZip {
             return parts.last == "data.pkl" && parts.count <= 2
         }
     }
+}
 
-    private static func contents(_ entry: ZipDirectory.Entry) throws(Problem) -> ByteRegion {
-        guard let region = entry.region else {
-            throw Problem(
-                problem: "member '\(entry.name)' is compressed", expected: "the stored members that torch.save writes",
-                hint: "unpack it and zip it again with -0")
+/// The members of a zip file that lie in PyTorch's one folder.
+struct TorchMembers {
+    /// The names inside the folder.
+    var names: Set<String> { Set(entries.keys) }
+
+    private let directory: ZipDirectory
+    private let region: ByteRegion
+    private let entries: [String: ZipDirectory.Entry]
+
+    /// - Parameter folder: with the slash at its end, or empty.
+    init(_ directory: ZipDirectory, region: ByteRegion, folder: String) {
+        self.directory = directory
+        self.region = region
+        var entries: [String: ZipDirectory.Entry] = [:]
+        for entry in directory.entries where entry.name.hasPrefix(folder) {
+            entries[String(entry.name.dropFirst(folder.count))] = entry
         }
-        return region
+        self.entries = entries
+    }
+
+    /// The bytes of a member; nil where there is no member of the name.
+    func contents(_ name: String) throws(Problem) -> ByteRegion? {
+        guard let entry = entries[name] else { return nil }
+        if let problem = entry.problem { throw problem }
+        if let region = entry.region { return region }
+        return try directory.inflate([entry.name], from: region)[entry.name]
+    }
+
+    /// - Throws: ``Problem`` for files that a big-endian machine wrote.
+    func checkByteOrder() throws(Problem) {
+        if let order = try contents("byteorder")?.bytes(0..<3), order.elementsEqual("big".utf8) {
+            throw Problem(problem: "a big-endian file is not supported", expected: "little-endian")
+        }
+    }
+
+    /// The text of a member with code; nil where there is none of a length that code has.
+    func code(_ name: String) -> String? {
+        guard let entry = entries[name], entry.size <= 1 << 20, let bytes = try? contents(name) else { return nil }
+        return bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The pickle in a member.
+    func pickle(_ name: String) throws(Problem) -> Pickle {
+        guard let bytes = try contents(name) else { throw Problem(problem: "no member '\(name)'") }
+        do {
+            return try PickleReader.read(bytes).pickle
+        } catch {
+            throw error.about("member '\(entries[name]?.name ?? name)'")
+        }
+    }
+
+    /// Where the storages are that a pickle names: members of `folder`, of which the compressed ones are unpacked together when the
+    /// first of them is asked for.
+    func storages(of pickle: Pickle, in folder: String) -> StorageLookup {
+        let compressed = CompressedMembers(self, names: pickle.storageKeys.map { folder + $0 })
+        return { (key, byteCount) throws(Problem) in
+            guard let entry = entries[folder + key] else {
+                throw Problem(problem: "its storage is not in the file", expected: "member '\(folder)\(key)'")
+            }
+            guard entry.size == byteCount else {
+                throw Problem(
+                    problem: "its storage '\(folder)\(key)' has another size", expected: "\(byteCount) bytes", found: "\(entry.size)")
+            }
+            if let region = entry.region { return region }
+            return try compressed.contents(folder + key)
+        }
+    }
+
+    /// Compressed members, each unpacked once.
+    private final class CompressedMembers {
+        private let members: TorchMembers
+        private let names: [String]
+        private var contents: [String: ByteRegion]?
+
+        init(_ members: TorchMembers, names: [String]) {
+            self.members = members
+            self.names = names
+        }
+
+        func contents(_ name: String) throws(Problem) -> ByteRegion {
+            if contents == nil {
+                let wanted = Set(names.compactMap { members.entries[$0] }.filter { $0.region == nil && $0.problem == nil }.map(\.name))
+                // One damaged member must not hide the others: it fails again where it is asked for.
+                contents = (try? members.directory.inflate(wanted, from: members.region)) ?? [:]
+            }
+            if let entry = members.entries[name], let bytes = contents?[entry.name] { return bytes }
+            guard let bytes = try members.contents(name) else { throw Problem(problem: "its storage is not in the file") }
+            return bytes
+        }
+    }
+}
+
+extension Pickle {
+    /// The keys of the storages that the pickle names, as far as they are keys.
+    fileprivate var storageKeys: [String] {
+        persistentIdentifiers.compactMap { identifier in
+            guard let parts = tuple(identifier), parts.count >= 3 else { return nil }
+            return storageKey(parts[parts.startIndex + 2])
+        }
     }
 }

@@ -61,6 +61,7 @@ struct DiscoverySearch {
             for place in states.indices { body(&states[place], place, team) }
             return
         }
+        let team = team
         states.withUnsafeMutableBufferPointer { states in
             // Each call has a state of its own.
             nonisolated(unsafe) let states = states

@@ -48,7 +48,7 @@ package struct EdgeCircuitRequest {
     ///
     /// - Throws: ``Problem`` where the pairs, the clusters or the memory do not suffice.
     package func prepared() throws -> Prepared {
-        try model.checkMemory()
+        try model.checkParameters()
         let behaviour = try model.behaviourPairs(pairs)
         let (graph, outside) = try cutGraph()
         let size = try EdgeExperiment.batchSize(graph, pairs: behaviour, wanted: batchSize, for: method)

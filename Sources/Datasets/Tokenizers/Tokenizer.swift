@@ -32,7 +32,7 @@ package struct Tokenizer: Sendable {
     /// - Throws: ``Problem`` where the file is damaged, or asks for what is not read.
     package init(_ json: ByteRegion, path: String) throws {
         do {
-            let file = try json.withUnsafeBytes { try TokenizerFile($0.bindMemory(to: UInt8.self)) }
+            let file = try json.inMemory.withUnsafeBytes { try TokenizerFile($0.bindMemory(to: UInt8.self)) }
             var patterns = PatternList()
             self.path = path
             model = file.model

@@ -31,7 +31,7 @@ package struct PatchRequest {
     /// - Throws: ``Problem`` where parts, pairs and metrics do not fit the model.
     package func prepared() throws -> Prepared {
         let chosen = try chosenParts()
-        try model.checkMemory()
+        try model.checkParameters()
         let behaviour = try model.behaviourPairs(pairs)
         for metric in patching.metrics { try metric.check(behaviour) }
         let batches = try PairBatches(

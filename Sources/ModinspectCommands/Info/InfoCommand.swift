@@ -37,12 +37,12 @@ struct InfoCommand: FileCommand {
     }
 
     private func inspect(_ path: String) throws -> CheckpointInfo {
-        let checkpoint = try source.open(path, output.diagnostics)
+        let checkpoint = try source.open(path, output.diagnostics, listsUnreadable: true)
         let catalog = LayerCatalog(checkpoint)
         // A file without weight matrices can be looked at all the same; a pattern that matches nothing is a mistake.
         let scored =
-            catalog.layers.isEmpty && layers.patterns.isEmpty
-            ? [] : try layers.select(from: catalog, path: checkpoint.path, output.diagnostics)
+            layers.patterns.isEmpty && (catalog.layers.isEmpty || !catalog.unreadable.isEmpty)
+            ? catalog.defaultLayers : try layers.select(from: catalog, path: checkpoint.path, output.diagnostics)
         let hash = format.hasProvenance ? source.sha256(of: checkpoint, output) : nil
         let progress = output.progressBar(
             "info", total: checkpoint.tensors.reduce(0) { $0 &+ $1.storedByteCount }, unit: "bytes")
@@ -60,7 +60,7 @@ struct InfoCommand: FileCommand {
         if let line = Diagnostics.gathered(info.path, "tensor", spoilt) { output.diagnostics.warning(line) }
         if !info.foreignGlobals.isEmpty {
             output.diagnostics.warning(
-                "\(info.path): loading this pickle in Python would import or call " + info.foreignGlobals.listed())
+                "\(info.path): loading its pickles in Python would import or call " + info.foreignGlobals.listed())
         }
     }
 }

@@ -8,6 +8,13 @@ enum InfoText {
     /// One row a tensor.
     static func rows(_ info: CheckpointInfo) -> String {
         info.tensors.map { TensorInfo.columns.tsv($0, after: [info.path], before: [CheckpointStatus.ok.rawValue]) }.joined()
+            + info.unreadable.map { row($0, of: info) }.joined()
+    }
+
+    /// The row of a tensor that cannot be read: its name, type and shape, and a status of its own.
+    private static func row(_ tensor: UnreadableInfo, of info: CheckpointInfo) -> String {
+        let known = ["tensor": tensor.tensor, "dtype": tensor.dtype ?? "-", "shape": tensor.shape.map(shape) ?? "-", "scored": "0"]
+        return TSV.row([info.path] + TensorInfo.columns.filter(\.isInTables).map { known[$0.name] ?? "" } + ["unreadable"])
     }
 
     /// The row of a checkpoint that could not be read.
@@ -27,14 +34,43 @@ enum InfoText {
         line(
             "parameters",
             "\(ByteText.grouped(info.parameters)) in \(info.tensors.count) \(info.tensors.count == 1 ? "tensor" : "tensors"), \(ByteText.size(info.bytes))"
+                + (info.unreadable.isEmpty ? "" : "; \(ByteText.counted(info.unreadable.count, "tensor")) cannot be read")
         )
+        if !info.metadata.entries.isEmpty { line("metadata", Self.metadata(info.metadata)) }
+        if !info.globals.isEmpty { line("globals", globals(info)) }
         for group in info.tied { line("tied", group.joined(separator: " = ")) }
         line("runs", info.runProblem.map { "no: " + $0 } ?? info.architecture.map { "as " + $0 } ?? "as \(info.family)")
         text += "\n"
 
         let hasSpecial = info.tensors.contains { $0.nan + $0.infinite > 0 }
         let columns = TensorInfo.columns.filter { hasSpecial || !["nan", "infinite"].contains($0.name) }
-        return text + columns.table(info.tensors).text(indent: 2) + sites(info)
+        if !info.tensors.isEmpty { text += columns.table(info.tensors).text(indent: 2) }
+        return text + unreadable(info) + sites(info)
+    }
+
+    private static func unreadable(_ info: CheckpointInfo) -> String {
+        guard !info.unreadable.isEmpty else { return "" }
+        var table = TextTable([("cannot be read", .left), ("dtype", .left), ("shape", .left), ("reason", .left)])
+        for tensor in info.unreadable {
+            table.add([tensor.tensor, tensor.dtype ?? "-", tensor.shape.map(shape) ?? "-", tensor.reason])
+        }
+        return (info.tensors.isEmpty ? "" : "\n") + table.text(indent: 2)
+    }
+
+    /// The first values; JSON has all of them.
+    private static func metadata(_ metadata: MetadataInfo) -> String {
+        let shown = metadata.lines.prefix(4)
+        let rest = metadata.entries.count - shown.count
+        return shown.joined(separator: "; ") + (rest == 0 ? "" : shown.isEmpty ? "\(rest) entries" : "; and \(rest) more")
+    }
+
+    /// How many names a loader would import, and the first of those that tensors do not need.
+    private static func globals(_ info: CheckpointInfo) -> String {
+        let foreign = info.globals.filter(\.foreign)
+        let names = foreign.map { $0.global + ($0.member.map { " (\($0))" } ?? "") }
+        return ByteText.counted(info.globals.count, "name") + " in pickles, "
+            + (foreign.isEmpty
+                ? "those that tensors and plain data need" : "\(foreign.count) beyond tensors and plain data: \(names.listed())")
     }
 
     /// The sites, blocks that differ in a number alone in one line: `blocks.0-11.hook_mlp_out`.

@@ -18,11 +18,14 @@ struct CheckpointOptions: ParsableArguments {
     var omitsHash = false
 
     /// Opens the checkpoint that the argument names; `-` is an archive on standard input.
-    func open(_ path: String, _ diagnostics: Diagnostics) throws -> Checkpoint {
+    ///
+    /// - Parameter listsUnreadable: whether the result names the tensors that cannot be read; else a note counts them.
+    func open(_ path: String, _ diagnostics: Diagnostics, listsUnreadable: Bool = false) throws -> Checkpoint {
         let checkpoint = try diagnostics.timing("\(path): opened") {
             try Checkpoint.open(path, options: Checkpoint.Options(member: member, key: key))
         }
         diagnostics.describe(checkpoint)
+        if !listsUnreadable { diagnostics.noteUnreadable(checkpoint) }
         return checkpoint
     }
 
@@ -39,6 +42,14 @@ struct CheckpointOptions: ParsableArguments {
 }
 
 extension Diagnostics {
+    /// Counts the tensors that cannot be read: no result is of them.
+    func noteUnreadable(_ checkpoint: Checkpoint) {
+        let tensors = checkpoint.unreadable
+        guard !tensors.isEmpty else { return }
+        let list = tensors.map { "'\($0.name)'" + ($0.dtype.map { " (\($0))" } ?? "") }.listed(atMost: 3)
+        note("\(checkpoint.path): left out \(ByteText.counted(tensors.count, "tensor")) that cannot be read: \(list)")
+    }
+
     /// What a checkpoint was read as, in detail.
     func describe(_ checkpoint: Checkpoint) {
         detail(

@@ -60,6 +60,7 @@ package enum Chain {
 /// Adds one element of a chain after the other.
 private struct ChainBuilder {
     private let modules: ModuleNames
+    private let unreadable: [UnreadableTensor]
     private var builder: NetworkBuilder
     private var last: NodeID
     private var input: [Int?] = []
@@ -73,6 +74,7 @@ private struct ChainBuilder {
 
     init(_ checkpoint: Checkpoint) {
         modules = ModuleNames(checkpoint)
+        unreadable = checkpoint.unreadable
         builder = NetworkBuilder(checkpoint)
         last = builder.add("input", InputOperation())
     }
@@ -174,6 +176,8 @@ private struct ChainBuilder {
     }
 
     func network() throws(Problem) -> Network {
+        // Whether a layer has a bias is told by its tensors: one that cannot be read is not one that is not there.
+        if let tensor = unreadable.first { throw tensor.problem }
         for name in modules.names where !used.contains(name) {
             guard let tensors = modules[name]?.tensors, tensors.values.contains(where: { $0.dtype.isFloatingPoint }) else { continue }
             throw Problem(

@@ -9,14 +9,15 @@ struct CheckpointNames: Sendable {
     private var prefix = ""
 
     init(_ checkpoint: Checkpoint) {
-        for tensor in checkpoint.tensors {
-            let bare = TensorName(tensor.name).bare
+        // A tensor that cannot be read is there: the builder says why it cannot when it is needed.
+        for name in checkpoint.tensors.map(\.name) + checkpoint.unreadable.map(\.name) {
+            let bare = TensorName(name).bare
             if fullNames[bare] == nil {
-                fullNames[bare] = tensor.name
+                fullNames[bare] = name
             } else {
-                secondNames[bare] = tensor.name
+                secondNames[bare] = name
             }
-            let front = tensor.name.dropLast(bare.count)
+            let front = name.dropLast(bare.count)
             if front.utf8.count > prefix.utf8.count { prefix = String(front) }
         }
     }

@@ -52,6 +52,7 @@ enum Grokking {
         let full = try names.fullName(name)
         let wanted = "[\(dimensions.joined(separator: ", "))]"
         guard let shape = checkpoint[full]?.shape else {
+            if let problem = checkpoint.problem(ofTensor: full) { throw problem }
             throw Problem("is missing", subject: "tensor '\(full)'", expected: wanted)
         }
         guard shape.count == dimensions.count, shape.allSatisfy({ (1...Configuration.largestSize).contains($0) }) else {

@@ -65,6 +65,7 @@ struct OutputMatrix {
         let wanted: [Int?] = layout == .outIn ? [nil, width] : [width, nil]
         let subject = "tensor '\(name)'"
         guard let shape = checkpoint[name]?.shape else {
+            if let problem = checkpoint.problem(ofTensor: name) { throw problem }
             throw Problem("is missing", subject: subject, expected: Network.words(wanted))
         }
         guard shape.count == 2, !shape.contains(0), shape[layout == .outIn ? 1 : 0] == width else {

@@ -102,8 +102,7 @@ enum BLAS {
     /// Its idle workers, which would spin on the cores that our own threads use, are sent home. The value is true so that
     /// it can be asserted: the compiler may drop the initialisation of a global whose value nobody uses.
     private static let isReady: Bool = {
-        // A thread that gets no memory for its block tries again for ever.
-        if !OutOfMemory.hasAddressSpace(2 * blockSize) { OutOfMemory.stop(2 * blockSize) }
+        reserveMemory()
         let outdated: Set<String> = ["Prescott", "Core2", "Nehalem", "Sandybridge", "Haswell", "Zen"]
         if modinspect_can_reselect_kernels() != 0, getenv("OPENBLAS_CORETYPE") == nil,
             let name = openblas_get_corename().map({ String(cString: $0) }), outdated.contains(name)
@@ -124,7 +123,23 @@ enum BLAS {
     }()
 
     /// The memory that OpenBLAS takes for each thread.
-    private static let blockSize = 1 << 27
+    static let blockSize = 1 << 27
+
+    /// Makes sure of the memory for each thread that will call the library: a call that gets none tries again for ever.
+    ///
+    /// Where the address space is limited the blocks are taken now, before the numbers come: the library keeps them for its calls.
+    private static func reserveMemory() {
+        guard let threads = Parallel.affordableThreads, modinspect_can_reserve_memory() != 0 else {
+            if !OutOfMemory.hasAddressSpace(2 * blockSize) { OutOfMemory.stop(2 * blockSize) }
+            return
+        }
+        let blocks = (0..<threads).map { _ in
+            // The library wants a little more, to align a block.
+            if !OutOfMemory.hasAddressSpace(blockSize + 1 << 20) { OutOfMemory.stop(blockSize) }
+            return blas_memory_alloc(0)
+        }
+        for block in blocks { blas_memory_free(block) }
+    }
 
     /// Makes the library ready; every use of it begins here.
     static func prepare() { precondition(isReady) }

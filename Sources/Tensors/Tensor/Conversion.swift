@@ -71,23 +71,6 @@ package enum Conversion {
         table(values, source, target, count)
     }
 
-    /// Blocks of 32 elements in 18 bytes.
-    package static func q4_0(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
-        isWide ? KernelsV3.dequantizeQ4_0(source, target, blockCount) : Kernels.dequantizeQ4_0(source, target, blockCount)
-    }
-    /// Blocks of 32 elements in 34 bytes.
-    package static func q8_0(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
-        isWide ? KernelsV3.dequantizeQ8_0(source, target, blockCount) : Kernels.dequantizeQ8_0(source, target, blockCount)
-    }
-    /// Blocks of 256 elements in 144 bytes.
-    package static func q4_k(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
-        isWide ? KernelsV3.dequantizeQ4_K(source, target, blockCount) : Kernels.dequantizeQ4_K(source, target, blockCount)
-    }
-    /// Blocks of 256 elements in 210 bytes.
-    package static func q6_k(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
-        isWide ? KernelsV3.dequantizeQ6_K(source, target, blockCount) : Kernels.dequantizeQ6_K(source, target, blockCount)
-    }
-
     private static func table(
         _ values: [Float], _ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ count: Int
     ) {

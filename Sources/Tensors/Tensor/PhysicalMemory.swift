@@ -11,10 +11,17 @@ package enum PhysicalMemory {
         return memory.overflow || memory.partialValue <= 0 ? nil : memory.partialValue
     }
 
-    private static var addressSpace: Int? {
+    /// What the process's address space is limited to; nil where it is not.
+    static var addressSpace: Int? {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0 else { return nil }
         return Int(exactly: limit.rlim_cur)
+    }
+
+    /// The address space that the process takes; 0 where the system does not say.
+    static var usedAddressSpace: Int {
+        let pages = contents("/proc/self/statm").flatMap { Int($0.prefix { $0.isNumber }) }
+        return (pages ?? 0) * sysconf(Int32(_SC_PAGESIZE))
     }
 
     /// The smallest limit of the process's control group and the groups that it lies in.

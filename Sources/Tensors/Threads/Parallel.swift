@@ -9,11 +9,28 @@ package enum Parallel {
     /// The number of cores of this machine; asked for once, since the answer is in a file.
     package static let availableCores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
 
+    /// The threads that a limit of the process's address space leaves room for, at least one; nil where there is no limit.
+    ///
+    /// Half of what is free is kept for the numbers.
+    package static let affordableThreads: Int? = {
+        guard let limit = PhysicalMemory.addressSpace else { return nil }
+        return affordableThreads(of: limit - PhysicalMemory.usedAddressSpace)
+    }()
+
+    static func affordableThreads(of free: Int) -> Int {
+        // A stack and what the C library sets aside for a thread that allocates.
+        let own = 8 << 20 + 64 << 20
+        return min(max(1, free / 2 / (BLAS.blockSize + own)), availableCores)
+    }
+
+    /// As many of `wanted` threads as the process can have.
+    static func allowed(_ wanted: Int) -> Int { affordableThreads.map { min($0, wanted) } ?? wanted }
+
     /// Calls `body` for 0..<count on up to `threads` threads, the caller's among them, and returns when all are done.
     ///
     /// - Throws: the error of the lowest index that failed; later pieces may not have run then.
     package static func forEach(count: Int, threads: Int, _ body: @Sendable (Int) throws -> Void) throws {
-        let workers = min(threads, count)
+        let workers = min(allowed(threads), count)
         guard workers > 1 else {
             for index in 0..<max(count, 0) { try body(index) }
             return

@@ -18,7 +18,7 @@ package final class Team: @unchecked Sendable {
     package init(size: Int) {
         self.size = max(1, size)
         shared = TeamWork(waitsAwake: size <= Parallel.availableCores)
-        for _ in 1..<self.size {
+        for _ in 1..<max(1, Parallel.allowed(self.size)) {
             var handle = pthread_t()
             let argument = Unmanaged.passRetained(shared)
             let status = pthread_create(

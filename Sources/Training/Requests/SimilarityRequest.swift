@@ -27,7 +27,7 @@ package struct SimilarityRequest {
     package func spectra(
         of layers: [Layer], count: Int, progress: (Double) -> Void = { _ in }
     ) throws -> [String: SimilaritySpectrum] {
-        try model.checkMemory()
+        try model.checkParameters()
         let similarity = try GradientSimilarity(
             SampleBatches(model.dataset(data), for: model.network), batchSize: batchSize, layers: layers, threads: threads)
         return try similarity.spectra(count: count, seed: seed, progress: progress)

@@ -1,5 +1,5 @@
 /// The names by which training files are told apart into models and what belongs to the training.
-enum TrainingState {
+enum TrainingKeys {
     /// Whether what lies under a key is the optimiser's, the scheduler's or the loop's rather than a model.
     static func isExcluded(key: String) -> Bool {
         guard key.utf8.count <= longestName else { return false }

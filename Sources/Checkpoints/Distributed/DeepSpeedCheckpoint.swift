@@ -1,0 +1,305 @@
+import Archives
+import Text
+
+/// Checkpoints of DeepSpeed's ZeRO: the weights lie flat in the optimiser states of every process, in single precision.
+///
+/// As DeepSpeed's own `zero_to_fp32.py` puts them together: in stages 1 and 2 the processes' parts of a group follow each other; in stage 3
+/// every parameter is cut into one part for each process, the last ones filled up.
+struct DeepSpeedCheckpoint {
+    /// A process's flat weights, one tensor for each group of parameters.
+    private struct Partition {
+        let groups: [TensorRecord]
+        let isStage3: Bool
+    }
+
+    private let states: [DeepSpeedState]
+    private let partitions: [Partition]
+
+    static let modelEnding = "_model_states.pt"
+    static let optimizerEnding = "_optim_states.pt"
+
+    /// Whether the file is the first process's description of a model beside which the processes' flat weights lie.
+    static func isIndex(_ file: ContainerFile, in files: [ContainerFile]) -> Bool {
+        file.baseName.hasSuffix(modelEnding) && files.contains { $0.folder == file.folder && $0.baseName.hasSuffix(optimizerEnding) }
+    }
+
+    /// Whether the file describes the model for a process that is not the first one.
+    static func isFurther(_ file: ContainerFile, in files: [ContainerFile]) -> Bool {
+        guard file.baseName.hasSuffix(modelEnding) else { return false }
+        let siblings = files.filter { $0.folder == file.folder && $0.baseName.hasSuffix(modelEnding) }
+        return siblings.first?.name != file.name
+    }
+
+    /// Reads the checkpoint in the folder of `index`.
+    ///
+    /// - Returns: the model, and the bytes that were read.
+    /// - Throws: ``Problem`` where a process's file is missing, or where the parts are not those that the parameters need.
+    static func read(_ container: some Container, index: ContainerFile) throws -> (WeightFile, [ByteRegion]) {
+        let beside = container.files.filter { $0.folder == index.folder }
+        if let slice = beside.first(where: { $0.baseName.contains("mp_rank_01") }) {
+            throw Problem(
+                path: container.displayPath(slice.name),
+                problem: "is one of several slices of a tensor-parallel model, which are not supported",
+                hint: "convert the checkpoint with DeepSpeed's ds_to_universal.py, or save the model whole")
+        }
+        let modelFiles = beside.filter { $0.baseName.hasSuffix(modelEnding) }
+        let optimizerFiles = beside.filter { $0.baseName.hasSuffix(optimizerEnding) }
+        let contents = try container.contents(of: Set((modelFiles + optimizerFiles).map(\.name)))
+        func open(_ file: ContainerFile) throws(Problem) -> TorchFile {
+            let path = container.displayPath(file.name)
+            guard let bytes = contents[file.name] else { throw Problem(path: path, problem: "cannot be read") }
+            return try TorchFile(bytes, path: path)
+        }
+        let states = try modelFiles.map { try DeepSpeedState(open($0), path: container.displayPath($0.name)) }
+        let partitions = try optimizerFiles.map { file in
+            try partition(open(file), of: optimizerFiles.count, path: container.displayPath(file.name))
+        }
+        let path = container.displayPath(index.name)
+        let checkpoint = DeepSpeedCheckpoint(states: states, partitions: partitions)
+        let file: WeightFile
+        do throws(Problem) {
+            file = try checkpoint.weights(path: path)
+        } catch {
+            throw error.at(path: path)
+        }
+        return (file, (modelFiles + optimizerFiles).compactMap { contents[$0.name] })
+    }
+
+    private static func partition(_ file: TorchFile, of count: Int, path: String) throws(Problem) -> Partition {
+        let pickle = file.pickle
+        guard let state = file["optimizer_state_dict"], let members = pickle.members(state) else {
+            throw Problem(path: path, problem: "holds no state of an optimiser")
+        }
+        func member(_ name: String) -> PickleValue? { members.first { $0.key == name }?.value }
+        if let counts = member("partition_count") {
+            let found = pickle.integer(counts) ?? pickle.sequence(counts)?.compactMap { pickle.integer($0) }.max()
+            guard found == count else {
+                throw Problem(
+                    path: path, problem: "another number of processes wrote this checkpoint",
+                    expected: "\(found ?? 0) files of optimiser states",
+                    found: "\(count)")
+            }
+        }
+        let flat = member("fp32_flat_groups")
+        guard let list = flat ?? member("single_partition_of_fp32_groups"), let values = pickle.sequence(list) else {
+            throw Problem(path: path, problem: "holds no weights of single precision", expected: "the states of ZeRO's stages 1 to 3")
+        }
+        var groups: [TensorRecord] = []
+        for (place, value) in values.enumerated() {
+            guard let record = try file.record(value, name: "group \(place)") else {
+                throw Problem(path: path, problem: "group \(place) of the flat weights is no tensor")
+            }
+            groups.append(record)
+        }
+        return Partition(groups: groups, isStage3: flat != nil)
+    }
+
+    private func weights(path: String) throws(Problem) -> WeightFile {
+        guard let first = states.first, let isStage3 = partitions.first?.isStage3, !partitions.contains(where: { $0.isStage3 != isStage3 })
+        else { throw Problem("the processes' files are of different stages") }
+        for partition in partitions where partition.groups.map(\.elementCount).count != partitions[0].groups.count {
+            throw Problem(
+                "the processes' files have different groups of weights", expected: "\(partitions[0].groups.count)",
+                found: "\(partition.groups.count)")
+        }
+        var tensors: [TensorRecord] = first.buffers
+        tensors += try frozen(first)
+        tensors += try isStage3 ? stage3(first) : stage2(first)
+        var places = Dictionary(tensors.enumerated().map { ($1.name, $0) }) { first, _ in first }
+        for (name, other) in first.shared where places[name] == nil {
+            guard let place = places[other] else { continue }
+            places[name] = tensors.count
+            tensors.append(tensors[place].named(name))
+        }
+        var order: [String: Int] = [:]
+        for (place, name) in first.moduleNames.enumerated() { order[name] = place }
+        // Groups of parameters lie one behind the other; the module's own dictionary, where it is there, has the model's order.
+        let isOrdered = tensors.allSatisfy { order[$0.name] != nil }
+        if isOrdered { tensors.sort { (order[$0.name] ?? 0) < (order[$1.name] ?? 0) } }
+        return WeightFile(
+            format: "DeepSpeed ZeRO checkpoint", models: [.init(key: "", tensors: tensors)],
+            keepsOrder: isOrdered || first.groups.count == 1, foreignGlobals: first.foreignGlobals)
+    }
+
+    /// The parameters that are not trained: whole in stages 1 and 2, in stage 3 one part in each process's description.
+    private func frozen(_ first: DeepSpeedState) throws(Problem) -> [TensorRecord] {
+        var tensors: [TensorRecord] = []
+        for (name, shape) in first.frozenShapes {
+            do throws(Problem) {
+                let parts = states.compactMap { $0.frozenParts[name] }
+                guard parts.count == states.count else {
+                    throw Problem("is frozen and misses parts", expected: "\(states.count)", found: "\(parts.count)")
+                }
+                let count = try TensorRecord.byteCount(dtype: .u8, shape: shape)
+                let holders = partitions[0].isStage3 ? parts : [parts[0]]
+                tensors.append(try .joined(name: name, shape: shape, runs: Self.first(count, of: holders), summary: summary))
+            } catch {
+                throw error.about("tensor '\(name)'")
+            }
+        }
+        return tensors
+    }
+
+    private static func first(_ count: Int, of parts: [TensorRecord]) -> [JoinedValues.Run] {
+        var rest = count
+        var runs: [JoinedValues.Run] = []
+        for part in parts where rest > 0 {
+            let taken = min(rest, part.elementCount)
+            runs.append(.init(record: part, elements: 0..<taken))
+            rest -= taken
+        }
+        return runs
+    }
+
+    private func stage2(_ first: DeepSpeedState) throws(Problem) -> [TensorRecord] {
+        guard first.groups.count == partitions[0].groups.count else {
+            throw Problem(
+                "the optimiser has another number of groups than the model", expected: "\(first.groups.count)",
+                found: "\(partitions[0].groups.count)")
+        }
+        var tensors: [TensorRecord] = []
+        for (place, group) in first.groups.enumerated() {
+            let parts = partitions.map { $0.groups[place] }
+            let available = try Self.sum(parts.map(\.elementCount))
+            let flat = Flat(parts)
+            var offset = 0
+            for (name, shape) in group {
+                let count = try TensorRecord.byteCount(dtype: .u8, shape: shape)
+                guard count <= available - offset else { throw Self.shortage(name, count, available - offset) }
+                tensors.append(try tensor(name, shape, flat.runs(offset..<offset + count)))
+                offset += count
+            }
+            // Groups are filled up to twice the number of processes.
+            let unit = 2 * partitions.count
+            guard (offset + unit - 1) / unit == (available + unit - 1) / unit else {
+                throw Problem("the flat weights hold more than the parameters need", expected: "\(offset) elements", found: "\(available)")
+            }
+        }
+        return tensors
+    }
+
+    private func stage3(_ first: DeepSpeedState) throws(Problem) -> [TensorRecord] {
+        let flats = partitions.map { Flat($0.groups) }
+        let available = try partitions.map { partition throws(Problem) in try Self.sum(partition.groups.map(\.elementCount)) }
+        guard available.allSatisfy({ $0 == available[0] }) else { throw Problem("the processes hold parts of different lengths") }
+        var tensors: [TensorRecord] = []
+        var offset = 0
+        for (name, shape) in first.groups.joined() {
+            let count = try TensorRecord.byteCount(dtype: .u8, shape: shape)
+            let part = count / partitions.count + (count.isMultiple(of: partitions.count) ? 0 : 1)
+            guard part <= available[0] - offset else { throw Self.shortage(name, part, available[0] - offset) }
+            var runs: [JoinedValues.Run] = []
+            for (process, flat) in flats.enumerated() where count > process * part {
+                runs += flat.runs(offset..<offset + min(part, count - process * part))
+            }
+            tensors.append(try tensor(name, shape, runs))
+            offset += part
+        }
+        guard offset == available[0] else {
+            throw Problem("the flat weights hold more than the parameters need", expected: "\(offset) elements", found: "\(available[0])")
+        }
+        return tensors
+    }
+
+    private func tensor(_ name: String, _ shape: [Int], _ runs: [JoinedValues.Run]) throws(Problem) -> TensorRecord {
+        do throws(Problem) {
+            return try .joined(name: name, shape: shape, runs: runs, summary: summary)
+        } catch {
+            throw error.about("tensor '\(name)'")
+        }
+    }
+
+    private var summary: String { "parts of \(partitions.count) processes" }
+
+    private static func shortage(_ name: String, _ count: Int, _ rest: Int) -> Problem {
+        Problem("the flat weights end before it does", subject: "tensor '\(name)'", expected: "\(count) elements", found: "\(rest)")
+    }
+
+    private static func sum(_ counts: [Int]) throws(Problem) -> Int {
+        var sum = 0
+        for count in counts {
+            let (next, overflow) = sum.addingReportingOverflow(count)
+            guard !overflow else { throw Problem("the flat weights overflow") }
+            sum = next
+        }
+        return sum
+    }
+
+    /// Tensors as one line of elements.
+    private struct Flat {
+        private let parts: [TensorRecord]
+        private let starts: [Int]
+
+        init(_ parts: [TensorRecord]) {
+            self.parts = parts
+            var starts = [0]
+            for part in parts { starts.append(starts[starts.count - 1] + part.elementCount) }
+            self.starts = starts
+        }
+
+        func runs(_ range: Range<Int>) -> [JoinedValues.Run] {
+            parts.indices.compactMap { place in
+                let held = range.clamped(to: starts[place]..<starts[place + 1])
+                guard !held.isEmpty else { return nil }
+                return .init(record: parts[place], elements: held.lowerBound - starts[place]..<held.upperBound - starts[place])
+            }
+        }
+    }
+}
+
+/// What one process's `model_states.pt` says of the model.
+struct DeepSpeedState {
+    /// The names in the module's own dictionary.
+    let moduleNames: [String]
+    let buffers: [TensorRecord]
+    /// Every group's parameters with their shapes.
+    let groups: [[(String, [Int])]]
+    let frozenShapes: [(String, [Int])]
+    let frozenParts: [String: TensorRecord]
+    /// Names of parameters that are others too.
+    let shared: [(String, String)]
+    let foreignGlobals: [String]
+
+    private static let rankLimit = 64
+
+    init(_ file: TorchFile, path: String) throws(Problem) {
+        let pickle = file.pickle
+        guard let module = file["module"], let members = pickle.members(module), let shapes = file["param_shapes"] else {
+            throw Problem(path: path, problem: "is no description of a model by ZeRO", expected: "'module' and 'param_shapes'")
+        }
+        moduleNames = members.map(\.key)
+        let bufferNames = Set((file["buffer_names"].flatMap { pickle.sequence($0) } ?? []).compactMap { pickle.text($0) })
+        var buffers: [TensorRecord] = []
+        for member in members where bufferNames.contains(member.key) {
+            if let record = try file.record(member.value, name: member.key) { buffers.append(record) }
+        }
+        self.buffers = buffers
+        let lists = pickle.sequence(shapes).map { Array($0) } ?? [shapes]
+        var groups: [[(String, [Int])]] = []
+        for list in lists { groups.append(try Self.shapes(list, pickle, path)) }
+        self.groups = groups
+        frozenShapes = try file["frozen_param_shapes"].map { value throws(Problem) in try Self.shapes(value, pickle, path) } ?? []
+        var parts: [String: TensorRecord] = [:]
+        for member in file["frozen_param_fragments"].flatMap({ pickle.members($0) }) ?? [] {
+            parts[member.key] = try file.record(member.value, name: member.key)
+        }
+        frozenParts = parts
+        shared = (file["shared_params"].flatMap { pickle.members($0) } ?? []).compactMap { member in
+            pickle.text(member.value).map { (member.key, $0) }
+        }
+        foreignGlobals = WeightFile.foreignGlobals(of: [pickle])
+    }
+
+    private static func shapes(_ value: PickleValue, _ pickle: Pickle, _ path: String) throws(Problem) -> [(String, [Int])] {
+        if case .none = value { return [] }
+        guard let members = pickle.members(value) else { throw Problem(path: path, problem: "its parameters' shapes are no dictionary") }
+        var shapes: [(String, [Int])] = []
+        for member in members {
+            guard let shape = pickle.integers(member.value, limit: rankLimit) else {
+                throw Problem("has no shape", path: path, subject: "tensor '\(member.key)'")
+            }
+            shapes.append((member.key, shape))
+        }
+        return shapes
+    }
+}

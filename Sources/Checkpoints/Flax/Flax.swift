@@ -1,0 +1,256 @@
+import Archives
+import Text
+
+/// What Flax writes with `to_bytes` and `msgpack_serialize`: nested maps of arrays.
+///
+/// Names are the maps' keys joined by dots, without the collection `params` that all trained weights lie in. A `kernel` [..., in, out] is
+/// turned to [out, in, ...], as every other tensor here is.
+enum Flax {
+    /// Whether the file begins as a map of MessagePack whose first key is text.
+    static func isRecognised(_ head: [UInt8]) -> Bool {
+        func isText(_ tag: UInt8?) -> Bool { tag.map { (0xA1...0xBF).contains($0) || $0 == 0xD9 } ?? false }
+        switch head.first {
+        case .some(0x81...0x8F): return isText(head.dropFirst().first)
+        case 0xDE: return isText(head.dropFirst(3).first)
+        case 0xDF: return isText(head.dropFirst(5).first)
+        default: return false
+        }
+    }
+
+    /// Reads a file's weights.
+    ///
+    /// - Parameter path: the file, for messages.
+    /// - Throws: ``Problem`` where the file is damaged or holds no arrays.
+    static func read(_ region: ByteRegion, path: String) throws(Problem) -> WeightFile {
+        let root: MessagePackValue
+        do throws(Problem) {
+            root = try MessagePackReader.read(region)
+        } catch {
+            throw error.at(path: path)
+        }
+        let (model, key) = Self.model(root)
+        var collector = Collector(path: path)
+        try collector.collect(model, name: "")
+        guard !collector.tensors.isEmpty || !collector.unreadable.isEmpty else { throw Problem(path: path, problem: "holds no arrays") }
+        return WeightFile(
+            format: "Flax msgpack", models: [.init(key: key, tensors: collector.tensors, unreadable: collector.unreadable)],
+            keepsOrder: false)
+    }
+
+    /// The weights among what a training state holds, without the optimiser's and the collection's own name.
+    private static func model(_ root: MessagePackValue) -> (MessagePackValue, key: String) {
+        guard var members = root.members else { return (root, "") }
+        members.removeAll { TrainingKeys.isExcluded(key: $0.key) || $0.key == "step" }
+        var params = members.first { $0.key == "params" }?.value
+        guard params?.members != nil else { return (.map(members), "") }
+        // A training state keeps the whole variables there, which have the collection inside.
+        if let inner = params?.member("params"), inner.members != nil, params?.members?.allSatisfy({ $0.value.members != nil }) == true {
+            members += params?.members?.filter { $0.key != "params" } ?? []
+            params = inner
+        }
+        // Statistics and other collections keep their name before those of the modules.
+        return (.map((params?.members ?? []) + members.filter { $0.key != "params" && $0.value.members != nil }), "")
+    }
+
+    private struct Collector {
+        let path: String
+        var tensors: [TensorRecord] = []
+        var unreadable: [UnreadableTensor] = []
+        private var nameBudget = 1 << 26
+
+        init(path: String) { self.path = path }
+
+        mutating func collect(_ value: MessagePackValue, name: String) throws(Problem) {
+            nameBudget -= name.utf8.count + 16
+            guard nameBudget > 0 else { throw Problem(path: path, problem: "has longer names than a model has") }
+            switch value {
+            case .map(let members):
+                if isArray(value) { return try add(name) { name throws(Problem) in try Self.record(value, name: name) } }
+                let bias = members.first { $0.key == "bias" }?.value
+                for member in members {
+                    let inner = name.isEmpty ? member.key : name + "." + member.key
+                    guard member.key == "kernel", isArray(member.value) else {
+                        try collect(member.value, name: inner)
+                        continue
+                    }
+                    let kernel = KernelLayout(module: name.split(separator: ".").last ?? "", bias: bias)
+                    try add(inner) { name throws(Problem) in try kernel.outputFirst(Self.record(member.value, name: name)) }
+                }
+            case .list(let values):
+                for (place, value) in values.enumerated() { try collect(value, name: name.isEmpty ? String(place) : "\(name).\(place)") }
+            case .extended where isArray(value): try add(name) { name throws(Problem) in try Self.record(value, name: name) }
+            default: break
+            }
+        }
+
+        /// Whether the value is an array, whole or in chunks, or a scalar of numpy.
+        private func isArray(_ value: MessagePackValue) -> Bool {
+            if case .extended(let type, _) = value { return type == 1 || type == 3 }
+            return value.member("__msgpack_chunked_array__") != nil
+        }
+
+        private static func record(_ value: MessagePackValue, name: String) throws(Problem) -> TensorRecord {
+            guard case .extended(_, let bytes) = value else { return try FlaxArray.chunked(value, name: name) }
+            return try FlaxArray(bytes).record(name: name)
+        }
+
+        private mutating func add(_ name: String, _ record: (String) throws(Problem) -> TensorRecord) throws(Problem) {
+            let name = name.isEmpty ? "array" : name
+            do throws(Problem) {
+                tensors.append(try record(name))
+            } catch {
+                unreadable.append(UnreadableTensor(name: name, problem: error, path: path))
+            }
+        }
+    }
+}
+
+/// An array as Flax packs it: its shape, the name of its type, and its elements in row-major order.
+private struct FlaxArray {
+    let shape: [Int]
+    let type: String
+    let bytes: ByteRegion
+
+    private static let rankLimit = 64
+    private static let chunkLimit = 1 << 16
+
+    init(_ content: ByteRegion) throws(Problem) {
+        guard case .list(let parts) = try MessagePackReader.read(content), parts.count == 3, case .list(let sizes) = parts[0],
+            sizes.count <= Self.rankLimit
+        else { throw Problem("is packed in an unknown way", expected: "a shape, a type and bytes") }
+        var shape: [Int] = []
+        for size in sizes {
+            guard let length = size.integer, length >= 0 else { throw Problem("has a dimension that is no number of at least 0") }
+            shape.append(length)
+        }
+        self.shape = shape
+        switch parts[1] {
+        case .text(let name): type = name
+        case .bytes(let region) where region.count <= 64: type = region.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+        default: throw Problem("has a type without a name")
+        }
+        switch parts[2] {
+        case .bytes(let region): bytes = region
+        case .text(let text): bytes = ByteRegion(copying: Array(text.utf8))
+        default: throw Problem("has no elements")
+        }
+    }
+
+    func record(name: String) throws(Problem) -> TensorRecord {
+        guard let dtype = Self.dtypes[type] else { throw Problem("elements of type \(type.quotedInMessage) are not supported") }
+        return try TensorRecord(name: name, dtype: dtype, shape: shape, bytes: bytes)
+    }
+
+    /// An array that is cut into lines of elements because its bytes are more than MessagePack counts.
+    static func chunked(_ value: MessagePackValue, name: String) throws(Problem) -> TensorRecord {
+        guard let sizes = value.member("shape")?.members, let chunks = value.member("chunks")?.members, sizes.count <= rankLimit,
+            chunks.count <= chunkLimit
+        else { throw Problem("is cut into chunks in an unknown way") }
+        var shape: [Int] = []
+        for place in 0..<sizes.count {
+            guard let size = value.member("shape")?.member(String(place))?.integer, size >= 0 else { throw Problem("lacks a dimension") }
+            shape.append(size)
+        }
+        let parts = Dictionary(chunks.map { ($0.key, $0.value) }) { _, last in last }
+        var runs: [JoinedValues.Run] = []
+        for place in 0..<chunks.count {
+            guard case .extended(1, let bytes)? = parts[String(place)] else { throw Problem("lacks chunk \(place) of \(chunks.count)") }
+            let record = try FlaxArray(bytes).record(name: name)
+            runs.append(.init(record: record, elements: 0..<record.elementCount))
+        }
+        return try .joined(name: name, shape: shape, runs: runs, summary: "\(runs.count) chunks")
+    }
+
+    private static let dtypes: [String: DType] = [
+        "float64": .f64, "float32": .f32, "float16": .f16, "bfloat16": .bf16, "int64": .i64, "int32": .i32, "int16": .i16, "int8": .i8,
+        "uint64": .u64, "uint32": .u32, "uint16": .u16, "uint8": .u8, "bool": .bool, "float8_e4m3fn": .f8e4m3fn,
+        "float8_e5m2": .f8e5m2, "float8_e4m3fnuz": .f8e4m3fnuz, "float8_e5m2fnuz": .f8e5m2fnuz,
+    ]
+}
+
+/// Which of a kernel's dimensions are its inputs and which its outputs.
+private struct KernelLayout {
+    let module: Substring
+    /// The dimensions of the bias beside it; nil where there is none.
+    let biasRank: Int?
+
+    init(module: Substring, bias: MessagePackValue?) {
+        self.module = module
+        var rank: Int?
+        if case .extended(_, let bytes)? = bias, let array = try? FlaxArray(bytes) { rank = array.shape.count }
+        biasRank = rank
+    }
+
+    /// The kernel as [out, in], or as [out, in, ...] where it is a convolution's [..., in, out].
+    ///
+    /// The heads of attention have kernels of three dimensions: queries, keys and values write [heads, width], the output reads them.
+    func outputFirst(_ record: TensorRecord) throws(Problem) -> TensorRecord {
+        let shape = record.shape
+        guard shape.count >= 2, !shape.contains(0) else { return record }
+        let writesHeads = shape.count == 3 && (biasRank == 2 || (biasRank == nil && ["query", "key", "value"].contains(module)))
+        let readsHeads = shape.count == 3 && !writesHeads && module == "out"
+        if writesHeads { return try record.merged([shape[0], shape[1] * shape[2]]).permuted([1, 0]) }
+        if readsHeads { return try record.merged([shape[0] * shape[1], shape[2]]).permuted([1, 0]) }
+        return try record.permuted([shape.count - 1, shape.count - 2] + Array(0..<shape.count - 2))
+    }
+}
+
+extension TensorRecord {
+    /// The elements, which lie in row-major order, under another shape.
+    fileprivate func merged(_ shape: [Int]) throws(Problem) -> TensorRecord {
+        if let derived { return try TensorRecord(name: name, dtype: dtype, shape: shape, values: derived) }
+        return try TensorRecord(name: name, dtype: dtype, shape: shape, bytes: bytes)
+    }
+
+    /// The same elements with the dimensions, of which the elements lie in row-major order, in another order.
+    fileprivate func permuted(_ order: [Int]) throws(Problem) -> TensorRecord {
+        let outer = order.map { shape[$0] }
+        guard derived == nil else {
+            return try TensorRecord(name: name, dtype: dtype, shape: outer, values: PermutedValues(self, order: order))
+        }
+        var strides = [Int](repeating: 1, count: shape.count)
+        for place in (0..<shape.count - 1).reversed() { strides[place] = strides[place + 1] * shape[place + 1] }
+        return try TensorRecord(name: name, dtype: dtype, shape: outer, strides: order.map { strides[$0] }, offset: 0, storage: bytes)
+    }
+}
+
+/// A computed tensor with its dimensions in another order.
+private struct PermutedValues: DerivedValues {
+    let summary: String
+    var stored: [TensorRecord] { [record] }
+    var selection: [Int] { order }
+    private let record: TensorRecord
+    private let order: [Int]
+
+    init(_ record: TensorRecord, order: [Int]) {
+        self.record = record
+        self.order = order
+        summary = record.encoding ?? ""
+    }
+
+    func fill(_ target: UnsafeMutableBufferPointer<Float>, elements: Range<Int>) {
+        forEachPlace(elements) { source, place in
+            record.fill(UnsafeMutableBufferPointer(rebasing: target[place..<place + 1]), elements: source..<source + 1)
+        }
+    }
+
+    func fill(_ target: UnsafeMutableBufferPointer<Double>, elements: Range<Int>) {
+        forEachPlace(elements) { source, place in
+            record.fill(UnsafeMutableBufferPointer(rebasing: target[place..<place + 1]), elements: source..<source + 1)
+        }
+    }
+
+    private func forEachPlace(_ elements: Range<Int>, _ body: (Int, Int) -> Void) {
+        var strides = [Int](repeating: 1, count: order.count)
+        for place in (0..<order.count - 1).reversed() { strides[place] = strides[place + 1] * record.shape[place + 1] }
+        for element in elements {
+            var rest = element
+            var source = 0
+            for dimension in order.reversed() {
+                source += rest % record.shape[dimension] * strides[dimension]
+                rest /= record.shape[dimension]
+            }
+            body(source, element - elements.lowerBound)
+        }
+    }
+}

@@ -1,0 +1,118 @@
+import Archives
+import Text
+
+/// ONNX models: a message of protocol buffers whose graph holds the weights, or names files beside it that hold them.
+///
+/// A matrix is turned to [out, in] as the operation says that reads it, so that the graph decides what the shapes alone leave open.
+enum ONNX {
+    /// Whether the file begins as an ONNX model: with the version of its format, then one of the fields that follow.
+    static func isRecognised(_ head: [UInt8]) -> Bool {
+        guard head.count >= 4, head[0] == 0x08, (3...64).contains(head[1]) else { return false }
+        return [0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72].contains(head[2])
+    }
+
+    /// Reads a model's weights.
+    ///
+    /// - Parameters:
+    ///   - neighbours: finds the files beside the model.
+    ///   - path: the file, for messages.
+    /// - Throws: ``Problem`` where the message is damaged or holds no graph.
+    static func read(_ region: ByteRegion, neighbours: Neighbours, path: String) throws(Problem) -> WeightFile {
+        do throws(Problem) {
+            guard let message = try graph(region) else { throw Problem("holds no graph", expected: "an ONNX model") }
+            return try weights(of: ONNXGraph(message), neighbours, path)
+        } catch {
+            throw error.at(path: path)
+        }
+    }
+
+    /// The files beside the model that hold its tensors.
+    static func neighbours(of region: ByteRegion) throws(Problem) -> Set<String> {
+        guard let message = try graph(region) else { return [] }
+        var names: Set<String> = []
+        for initializer in try ONNXGraph(message).initializers {
+            if let location = try ONNXTensor(initializer).location { names.insert(location) }
+        }
+        return names
+    }
+
+    private static func graph(_ region: ByteRegion) throws(Problem) -> ByteRegion? {
+        var reader = ProtobufReader(region)
+        var graph: ByteRegion?
+        while let (field, value) = try reader.next() {
+            if field == 7 { graph = value.bytes }
+        }
+        return graph
+    }
+
+    private static func weights(of graph: ONNXGraph, _ neighbours: Neighbours, _ path: String) throws(Problem) -> WeightFile {
+        var stored: [(name: String, tensor: ONNXTensor, isConstant: Bool)] = []
+        for message in graph.initializers {
+            let tensor = try ONNXTensor(message)
+            stored.append((tensor.name, tensor, false))
+        }
+        for node in graph.nodes where node.operation == "Constant" {
+            guard let message = node.tensors["value"], let output = node.outputs.first else { continue }
+            stored.append((output, try ONNXTensor(message), true))
+        }
+        let uses = ONNXUses(graph, stored: Set(stored.map(\.name)))
+        let names = finalNames(stored.map(\.name), uses.names)
+        var tensors: [TensorRecord] = []
+        var unreadable: [UnreadableTensor] = []
+        for (place, entry) in stored.enumerated() {
+            let use = uses.uses[entry.name]
+            // Other constants are axes, shapes and scales of the computation.
+            if entry.isConstant, use == nil { continue }
+            let name = names[place]
+            do throws(Problem) {
+                if case .quantised(let operation)? = use { throw Problem("is quantised for \(operation), which is not decoded") }
+                tensors.append(try entry.tensor.record(name: name, neighbours: neighbours).read(as: use))
+            } catch {
+                unreadable.append(
+                    UnreadableTensor(name: name, dtype: entry.tensor.typeName, shape: entry.tensor.shape, problem: error, path: path))
+            }
+        }
+        return WeightFile(
+            format: "ONNX", models: [.init(key: "", tensors: tensors, unreadable: unreadable)],
+            keepsOrder: isOrdered(graph, stored.map(\.name)))
+    }
+
+    /// The tensors' names, the better ones where they are no other tensor's.
+    private static func finalNames(_ own: [String], _ better: [String: String]) -> [String] {
+        var taken = Set(own)
+        return own.enumerated().map { place, name in
+            if let better = better[name], taken.insert(better).inserted { return better }
+            return name.isEmpty ? "initializer.\(place)" : name
+        }
+    }
+
+    /// Whether the tensors lie in the order in which the graph reads them.
+    private static func isOrdered(_ graph: ONNXGraph, _ stored: [String]) -> Bool {
+        var first: [String: Int] = [:]
+        for (place, node) in graph.nodes.enumerated() {
+            for input in node.inputs where first[input] == nil { first[input] = place }
+        }
+        let order = stored.compactMap { first[$0] }
+        return zip(order, order.dropFirst()).allSatisfy { $0 <= $1 }
+    }
+}
+
+extension TensorRecord {
+    /// The same elements as the operation that reads them means them, out-neurons first.
+    fileprivate func read(as use: ONNXUses.Use?) throws(Problem) -> TensorRecord {
+        func view(_ shape: [Int], _ strides: [Int]) throws(Problem) -> TensorRecord {
+            guard strides.allSatisfy({ $0 >= 0 }), dtype.elementsPerBlock == 1 else { return self }
+            return try TensorRecord(name: name, dtype: dtype, shape: shape, strides: strides, offset: 0, storage: bytes)
+        }
+        switch use {
+        case .matrix(isTransposed: true)? where shape.count == 2: return try view([shape[1], shape[0]], [1, shape[1]])
+        case .transposedConvolution(groups: 1)? where shape.count >= 2:
+            var strides = [Int](repeating: 1, count: shape.count)
+            for place in (0..<shape.count - 1).reversed() { strides[place] = strides[place + 1] * shape[place + 1] }
+            return try view([shape[1], shape[0]] + shape[2...], [strides[1], strides[0]] + strides[2...])
+        case .recurrent? where shape.count == 3:
+            return try TensorRecord(name: name, dtype: dtype, shape: [shape[0] * shape[1], shape[2]], bytes: bytes)
+        default: return self
+        }
+    }
+}

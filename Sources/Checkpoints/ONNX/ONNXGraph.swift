@@ -1,0 +1,198 @@
+import Archives
+import Text
+
+/// The operations of an ONNX graph and its tensors, as far as they tell what a tensor is.
+struct ONNXGraph {
+    struct Node {
+        var name = ""
+        var operation = ""
+        var domain = ""
+        var inputs: [String] = []
+        var outputs: [String] = []
+        var integers: [String: Int64] = [:]
+        var lists: [String: [Int64]] = [:]
+        /// The tensor of a constant, or of what one is made of.
+        var tensors: [String: ByteRegion] = [:]
+    }
+
+    /// In the graph's order, those of inner graphs behind the node that holds them.
+    private(set) var nodes: [Node] = []
+    /// The messages of the stored tensors.
+    private(set) var initializers: [ByteRegion] = []
+    private(set) var sparseCount = 0
+
+    private static let depthLimit = 16
+    private static let nodeLimit = 1 << 20
+
+    /// - Throws: ``Problem`` where the message is damaged.
+    init(_ message: ByteRegion) throws(Problem) { try read(message, depth: 0) }
+
+    private mutating func read(_ message: ByteRegion, depth: Int) throws(Problem) {
+        guard depth < Self.depthLimit else { throw Problem("the graph nests deeper than \(Self.depthLimit) levels") }
+        var reader = ProtobufReader(message)
+        while let (field, value) = try reader.next() {
+            guard let bytes = value.bytes else { continue }
+            switch field {
+            case 1: try readNode(bytes, depth: depth)
+            case 5: initializers.append(bytes)
+            case 15: sparseCount += 1
+            default: break
+            }
+        }
+    }
+
+    private mutating func readNode(_ message: ByteRegion, depth: Int) throws(Problem) {
+        guard nodes.count < Self.nodeLimit else { throw Problem("the graph has more than \(Self.nodeLimit) nodes") }
+        var node = Node()
+        var inner: [ByteRegion] = []
+        var reader = ProtobufReader(message)
+        while let (field, value) = try reader.next() {
+            switch field {
+            case 1: node.inputs.append(value.text() ?? "")
+            case 2: node.outputs.append(value.text() ?? "")
+            case 3: node.name = value.text() ?? ""
+            case 4: node.operation = value.text() ?? ""
+            case 5: if let bytes = value.bytes { inner += try Self.readAttribute(bytes, of: &node) }
+            case 7: node.domain = value.text() ?? ""
+            default: break
+            }
+        }
+        nodes.append(node)
+        for graph in inner { try read(graph, depth: depth + 1) }
+    }
+
+    /// - Returns: the graphs that the attribute holds.
+    private static func readAttribute(_ message: ByteRegion, of node: inout Node) throws(Problem) -> [ByteRegion] {
+        var name = ""
+        var integer: Int64?
+        var list: [Int64] = []
+        var tensor: ByteRegion?
+        var graphs: [ByteRegion] = []
+        var reader = ProtobufReader(message)
+        while let (field, value) = try reader.next() {
+            switch field {
+            case 1: name = value.text() ?? ""
+            case 3: integer = value.integer
+            case 5: tensor = value.bytes
+            case 6, 11: if let graph = value.bytes { graphs.append(graph) }
+            case 8: try value.append(to: &list, limit: 1 << 16)
+            default: break
+            }
+        }
+        if let integer { node.integers[name] = integer }
+        if !list.isEmpty { node.lists[name] = list }
+        if let tensor { node.tensors[name] = tensor }
+        return graphs
+    }
+}
+
+/// What a graph does with its tensors.
+struct ONNXUses {
+    /// How a tensor is read.
+    enum Use: Equatable {
+        /// A matrix [in, out] where `isTransposed`, else [out, in].
+        case matrix(isTransposed: Bool)
+        case convolution
+        /// [in, out, ...] of a transposed convolution with so many groups.
+        case transposedConvolution(groups: Int)
+        /// [directions, gates, in] of a recurrent layer.
+        case recurrent
+        /// Integers that an operation scales.
+        case quantised(operation: String)
+    }
+
+    private(set) var uses: [String: Use] = [:]
+    /// Names that say more than those which exporters number, by the tensor's own.
+    private(set) var names: [String: String] = [:]
+
+    private let graph: ONNXGraph
+    /// Values that are a tensor passed on, with whether its two dimensions change places on the way.
+    private var aliases: [String: (source: String, isTransposed: Bool)] = [:]
+    /// The bias that is added to a value, by the value.
+    private var addedBiases: [String: String] = [:]
+
+    /// - Parameter stored: the names of the graph's tensors.
+    init(_ graph: ONNXGraph, stored: Set<String>) {
+        self.graph = graph
+        for name in stored { aliases[name] = (name, false) }
+        for node in graph.nodes where node.operation == "Add" && node.inputs.count == 2 {
+            for (value, other) in [(node.inputs[0], node.inputs[1]), (node.inputs[1], node.inputs[0])] where stored.contains(other) {
+                addedBiases[value] = other
+            }
+        }
+        for node in graph.nodes { pass(node) }
+    }
+
+    private mutating func pass(_ node: ONNXGraph.Node) {
+        switch node.operation {
+        case "Identity", "Cast": passOn(node, isTransposed: false)
+        case "Transpose":
+            guard node.lists["perm"] ?? [1, 0] == [1, 0] else { return }
+            passOn(node, isTransposed: true)
+        case "Gemm":
+            record(node, 1, .matrix(isTransposed: node.integers["transB"] ?? 0 == 0))
+            record(node, 0, .matrix(isTransposed: node.integers["transA"] ?? 0 != 0))
+            name(node, weight: 1, bias: 2)
+        case "MatMul":
+            record(node, 1, .matrix(isTransposed: true))
+            record(node, 0, .matrix(isTransposed: false))
+            name(node, weight: 1, bias: nil)
+        case "Conv":
+            record(node, 1, .convolution)
+            name(node, weight: 1, bias: 2)
+        case "ConvTranspose":
+            record(node, 1, .transposedConvolution(groups: Int(exactly: node.integers["group"] ?? 1) ?? 1))
+            name(node, weight: 1, bias: 2)
+        case "LSTM", "GRU", "RNN":
+            record(node, 1, .recurrent)
+            record(node, 2, .recurrent)
+        case "DequantizeLinear": record(node, 0, .quantised(operation: node.operation))
+        case "MatMulInteger", "ConvInteger", "DynamicQuantizeMatMul", "MatMulIntegerToFloat", "MatMulNBits", "MatMulBnb4", "QGemm":
+            record(node, 1, .quantised(operation: node.operation))
+        case "QLinearMatMul", "QLinearConv": record(node, 3, .quantised(operation: node.operation))
+        default: break
+        }
+    }
+
+    private mutating func passOn(_ node: ONNXGraph.Node, isTransposed: Bool) {
+        guard let input = node.inputs.first.flatMap({ aliases[$0] }), let output = node.outputs.first else { return }
+        aliases[output] = (input.source, input.isTransposed != isTransposed)
+    }
+
+    private mutating func record(_ node: ONNXGraph.Node, _ place: Int, _ use: Use) {
+        guard node.inputs.count > place, let alias = aliases[node.inputs[place]] else { return }
+        var use = use
+        if case .matrix(let isTransposed) = use { use = .matrix(isTransposed: isTransposed != alias.isTransposed) }
+        // Of several uses the first one counts, but for a scale, without which the numbers mean nothing.
+        if case .quantised = use { uses[alias.source] = use } else if uses[alias.source] == nil { uses[alias.source] = use }
+    }
+
+    /// Names the tensors of a layer, which some exporters number as `onnx::MatMul_12`, by the bias beside them or by the node, whose name
+    /// is the path of the module.
+    private mutating func name(_ node: ONNXGraph.Node, weight: Int, bias: Int?) {
+        guard node.inputs.count > weight, let source = aliases[node.inputs[weight]]?.source else { return }
+        let ownBias = bias.flatMap { node.inputs.count > $0 ? node.inputs[$0] : nil } ?? node.outputs.first.flatMap { addedBiases[$0] }
+        var module: String?
+        if let ownBias, !Self.isNumbered(ownBias), ownBias.hasSuffix(".bias") { module = String(ownBias.dropLast(5)) }
+        guard let path = module ?? Self.module(node) else { return }
+        if Self.isNumbered(source), names[source] == nil { names[source] = path + ".weight" }
+        if let ownBias, Self.isNumbered(ownBias), names[ownBias] == nil, aliases[ownBias]?.source == ownBias {
+            names[ownBias] = path + ".bias"
+        }
+    }
+
+    /// Whether an exporter made the name up.
+    private static func isNumbered(_ name: String) -> Bool { name.hasPrefix("onnx::") }
+
+    /// The path of the module in a node's name, `/layers/layers.0/fc1/MatMul`: parts of lists repeat the list's name.
+    private static func module(_ node: ONNXGraph.Node) -> String? {
+        var parts = node.name.split(separator: "/")
+        guard node.name.hasPrefix("/"), parts.count >= 2, parts.removeLast().hasPrefix(node.operation) else { return nil }
+        var path: [Substring] = []
+        for part in parts {
+            if let last = path.last, part.hasPrefix(last + ".") { path.removeLast() }
+            path.append(part)
+        }
+        return path.joined(separator: ".")
+    }
+}

@@ -1,0 +1,137 @@
+import Archives
+import Text
+
+/// A global that a pickle in a file names.
+package struct NamedGlobal: Sendable, Hashable {
+    /// `os.system`.
+    package let name: String
+    /// The member of the archive that holds the pickle, `outer!inner` where archives are nested; nil for the file itself.
+    package let member: String?
+    /// Whether it is beyond what tensors and plain data need.
+    package let isForeign: Bool
+}
+
+/// Looks for the pickles of a file wherever they lie: members beside the model, archives in archives, arrays of objects, and whatever follows
+/// the end of another pickle. Nothing is imported and nothing is called.
+package struct PickleScan: Sendable {
+    /// Each global once for each member, in the order in which they are found.
+    package private(set) var globals: [NamedGlobal] = []
+    /// How many pickles there are.
+    package private(set) var pickleCount = 0
+    /// The members that could not be looked into, and why.
+    package private(set) var hidden: [(member: String, problem: Problem)] = []
+
+    private var seen: Set<NamedGlobal> = []
+
+    private static let depthLimit = 4
+    /// The globals that are kept; a hostile file names as many as it has bytes.
+    private static let globalLimit = 10_000
+    private static let pickleLimit = 10_000
+
+    /// Scans the bytes of files.
+    package init(_ regions: [ByteRegion]) {
+        for region in regions { scan(region, member: nil, depth: 0) }
+    }
+
+    private mutating func scan(_ region: ByteRegion, member: String?, depth: Int) {
+        guard depth < Self.depthLimit, region.count > 1 else { return }
+        switch ArchiveFormat(region) {
+        case .zip: scanZip(region, member, depth)
+        case .some: scanArchive(region, member, depth)
+        case nil:
+            if let header = try? NPYHeader(region), header.descriptor.contains("O") {
+                scanPickles(region, at: header.dataOffset, member)
+            } else {
+                scanPickles(region, at: 0, member)
+            }
+        }
+    }
+
+    private static func joined(_ outer: String?, _ inner: String) -> String { outer.map { $0 + "!" + inner } ?? inner }
+
+    private mutating func hide(_ member: String, _ problem: Problem) {
+        guard hidden.count < Self.globalLimit else { return }
+        hidden.append((member, problem))
+    }
+
+    private mutating func scanZip(_ region: ByteRegion, _ member: String?, _ depth: Int) {
+        let directory: ZipDirectory
+        do throws(Problem) {
+            guard let found = try ZipDirectory(region) else { return }
+            directory = found
+        } catch {
+            return hide(member ?? "", error)
+        }
+        let files = directory.entries.filter { !$0.isDirectory }
+        let unpacked = directory.inflateEach(Set(files.filter { $0.region == nil && $0.problem == nil }.map(\.name)), from: region)
+        for entry in files {
+            let name = Self.joined(member, entry.name)
+            if let problem = entry.problem {
+                hide(name, problem)
+            } else if let content = entry.region {
+                scan(content, member: name, depth: depth + 1)
+            } else if case .success(let content)? = unpacked[entry.name] {
+                scan(content, member: name, depth: depth + 1)
+            } else if case .failure(let problem)? = unpacked[entry.name] {
+                hide(name, problem)
+            }
+        }
+    }
+
+    private mutating func scanArchive(_ region: ByteRegion, _ member: String?, _ depth: Int) {
+        do throws(Problem) {
+            guard let reader = try ArchiveReader(region) else { return }
+            while let entry = try reader.next() {
+                guard entry.kind == .file else { continue }
+                let name = reader.isSingleFile ? member : Self.joined(member, entry.name)
+                scan(try reader.content(), member: name, depth: depth + 1)
+            }
+        } catch {
+            hide(member ?? "", error)
+        }
+    }
+
+    /// The pickles from a place on, one behind the other; of PyTorch's old format also what follows its storages.
+    private mutating func scanPickles(_ region: ByteRegion, at start: Int, _ member: String?) {
+        // Numbers may look like the beginning of a pickle: what is cut short counts where it says that it is one.
+        let isNamed = member.map { name in Self.endings.contains { name.lowercased().hasSuffix($0) } } ?? true
+        var position = start
+        var isFirst = true
+        while position < region.count, pickleCount < Self.pickleLimit {
+            let found = PickleReader.globals(region, at: position)
+            let isWhole = found.end != nil && (!found.globals.isEmpty || isNamed)
+            guard isWhole || (!found.globals.isEmpty && (isNamed || !isFirst || TorchLegacy.isPickle(region))) else { break }
+            pickleCount += 1
+            add(found.globals, member)
+            guard let end = found.end else {
+                hide(member ?? "", Problem(found.problem ?? "the pickle is damaged"))
+                break
+            }
+            if isFirst, let behind = TorchLegacyStream.end(region, at: position) {
+                // The five pickles of the format, whose globals are few, then the numbers.
+                var next = end
+                for _ in 0..<4 where next < behind {
+                    let part = PickleReader.globals(region, at: next)
+                    add(part.globals, member)
+                    pickleCount += 1
+                    guard let end = part.end else { break }
+                    next = end
+                }
+                position = behind
+            } else {
+                position = end
+            }
+            isFirst = false
+        }
+    }
+
+    private mutating func add(_ found: [Pickle.Global], _ member: String?) {
+        for global in found where globals.count < Self.globalLimit {
+            let name = NamedGlobal(
+                name: global.qualifiedName.singleLine, member: member, isForeign: !PickleGlobals.isFamiliar(global))
+            if seen.insert(name).inserted { globals.append(name) }
+        }
+    }
+
+    private static let endings = [".pkl", ".pickle", ".p", ".pk", ".joblib", ".dill", ".bin", ".pt", ".pth", ".ckpt"]
+}

@@ -1,0 +1,65 @@
+import Archives
+import Text
+
+/// A tensor that a checkpoint names and that cannot be read. It is in nobody's way until it is asked for.
+package struct UnreadableTensor: Sendable {
+    /// The name in the checkpoint.
+    package let name: String
+    /// The type of its elements as the file words it; nil where the file does not say.
+    package let dtype: String?
+    /// The lengths of the dimensions; nil where the file does not say.
+    package let shape: [Int]?
+    /// Its bytes as they are stored, for whoever knows what they mean; nil where they do not lie together.
+    package let bytes: ByteRegion?
+    /// Why it cannot be read, with its file and its name.
+    package let problem: Problem
+
+    /// - Parameter problem: what is wrong, without the tensor's name.
+    init(
+        name: String, dtype: String? = nil, shape: [Int]? = nil, bytes: ByteRegion? = nil, problem: Problem, path: String
+    ) {
+        self.name = name
+        self.dtype = dtype
+        self.shape = shape
+        self.bytes = bytes
+        self.problem = problem.at(path: path).about("tensor '\(name)'")
+    }
+
+    /// Why it cannot be read, without the file and the name.
+    package var reason: String {
+        var reason = pathless
+        reason.subject = nil
+        return reason.summary
+    }
+
+    /// The problem for a caller who names the checkpoint.
+    var pathless: Problem {
+        var problem = problem
+        problem.path = nil
+        return problem
+    }
+
+    /// Whether it could be a weight matrix: its shape is not known, or has two dimensions or more.
+    var mayBeMatrix: Bool { shape.map { $0.count >= 2 } ?? true }
+}
+
+/// What became of a tensor that a file names.
+enum ReadTensor: Sendable {
+    case record(TensorRecord)
+    case unreadable(UnreadableTensor)
+}
+
+extension WeightFile.Model {
+    /// A model of tensors some of which could not be read.
+    init(key: String, _ tensors: [ReadTensor]) {
+        var records: [TensorRecord] = []
+        var unreadable: [UnreadableTensor] = []
+        for tensor in tensors {
+            switch tensor {
+            case .record(let record): records.append(record)
+            case .unreadable(let tensor): unreadable.append(tensor)
+            }
+        }
+        self.init(key: key, tensors: records, unreadable: unreadable)
+    }
+}

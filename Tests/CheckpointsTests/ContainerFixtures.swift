@@ -1,0 +1,66 @@
+import Archives
+import FoundationEssentials
+import TestSupport
+import Testing
+
+@testable import Checkpoints
+
+/// The files of fixtures/containers and what the libraries that wrote them read from them.
+struct ContainerFixtures: Decodable {
+    struct Tensor: Decodable {
+        let name: String
+        let dtype: String
+        let shape: [Int]
+        let values: [Double]
+    }
+    struct Model: Decodable {
+        let key: String
+        let tensors: [Tensor]
+    }
+    struct File: Decodable {
+        let format: String
+        let models: [Model]
+    }
+
+    static func path(_ name: String) -> String { TorchFixtures.root + "/fixtures/containers/" + name }
+
+    static func bytes(_ name: String) throws -> [UInt8] {
+        let region = try ByteRegion.mapping(path: path(name))
+        return region.bytes(0..<region.count) ?? []
+    }
+
+    /// What every file holds.
+    static func load() throws -> [String: File] {
+        try JSONDecoder().decode([String: File].self, from: Data(bytes("expected.json")))
+    }
+
+    /// Compares the models of a fixture with what the library read.
+    static func check(_ name: String) throws {
+        let expected = try #require(try load()[name])
+        for model in expected.models {
+            let options = Checkpoint.Options(key: model.key.isEmpty ? nil : model.key)
+            let checkpoint = try Checkpoint.open(path(name), options: options)
+            #expect(checkpoint.container.hasSuffix(expected.format), "\(name): \(checkpoint.container)")
+            #expect(checkpoint.tensors.map(\.name).sorted() == model.tensors.map(\.name).sorted(), "\(name)")
+            for wanted in model.tensors {
+                let tensor = try #require(checkpoint[wanted.name], "\(name): \(wanted.name)")
+                #expect(tensor.dtype.rawValue == wanted.dtype, "\(name): \(wanted.name)")
+                #expect(tensor.shape == wanted.shape, "\(name): \(wanted.name)")
+                #expect(tensor.doubles() == wanted.values, "\(name): \(wanted.name)")
+                #expect(tensor.floats() == wanted.values.map { Float($0) }, "\(name): \(wanted.name)")
+                // Every part of a run, as whoever reads piece by piece asks for it.
+                for start in wanted.values.indices where start % 3 == 0 {
+                    let end = min(start + 4, wanted.values.count)
+                    var part = [Float](repeating: .nan, count: end - start)
+                    part.withUnsafeMutableBufferPointer { tensor.fill($0, elements: start..<end) }
+                    #expect(part == wanted.values[start..<end].map { Float($0) }, "\(name): \(wanted.name) from \(start)")
+                }
+            }
+        }
+    }
+
+    /// What opening the bytes throws; nil where every model can be read.
+    static func problem(_ bytes: [UInt8]) -> String? {
+        CheckpointsTests.problem { try openCheckpoint(bytes) }
+    }
+}

@@ -1,0 +1,57 @@
+import Archives
+import TestSupport
+import Testing
+
+@testable import Checkpoints
+
+/// Every global of every pickle is named with the member that holds it.
+struct PickleScanTests {
+    private func scan(_ name: String) throws -> PickleScan {
+        PickleScan([try ByteRegion.mapping(path: TorchFixtures.root + "/fixtures/unreadable/" + name)])
+    }
+
+    private func foreign(_ scan: PickleScan) -> [String] {
+        scan.globals.filter(\.isForeign).map { "\($0.name) in \($0.member ?? "the file")" }.sorted()
+    }
+
+    private static let sidecars = [
+        "builtins.eval in archive/cut.pkl", "builtins.exec in archive/inner.zip!deep.pkl", "copyreg.extension(7) in archive/registry.pkl",
+        "os.execl in archive/old.pkl", "os.system in archive/extra.pkl", "os.system2 in archive/notes",
+        "subprocess.Popen in archive/code/hook.pkl",
+    ]
+
+    @Test(arguments: ["sidecars.pt", "flagged.pt"])
+    func picklesBesideTheModelAreNamed(_ name: String) throws {
+        let scan = try scan(name)
+        #expect(foreign(scan) == Self.sidecars)
+        // The model's own are what tensors need.
+        let own = scan.globals.filter { $0.member == "archive/data.pkl" || $0.member?.hasSuffix("/data.pkl") == true }
+        #expect(own.contains { $0.name == "torch._utils._rebuild_tensor_v2" } && own.allSatisfy { !$0.isForeign })
+        #expect(try Checkpoint.open(TorchFixtures.root + "/fixtures/unreadable/" + name).tensors.map(\.name) == ["fc1.weight"])
+    }
+
+    @Test func picklesBehindTheEndOfAnotherAreNamed() throws {
+        #expect(foreign(try scan("two.pkl")) == ["os.system in the file"])
+        #expect(foreign(try scan("behind-legacy.pt")) == ["os.system in the file"])
+        #expect(foreign(try scan("legacy.pt")) == [])
+    }
+
+    @Test func picklesOfAnArchivesOtherMembersAreNamed() throws {
+        #expect(foreign(try scan("beside.tar")) == ["posix.system in hook.bin"])
+    }
+
+    @Test func arraysOfObjectsAreNamed() throws {
+        let names = Set(try scan("arrays.npz").globals.map(\.member))
+        #expect(names == ["objects.npy"])
+        #expect(try scan("objects.npy").globals.contains { $0.name.hasSuffix("multiarray._reconstruct") })
+    }
+
+    @Test func numbersAreNoPickles() {
+        for seed in 0..<200 {
+            var generator = SplitMix(state: UInt64(seed))
+            let bytes = (0..<4096).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            let scan = PickleScan([ByteRegion(copying: [0x93] + bytes)])
+            #expect(scan.globals.isEmpty)
+        }
+    }
+}
