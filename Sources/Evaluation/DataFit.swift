@@ -53,6 +53,7 @@ package struct DataFit {
             throw Problem(name, "has no classes for the model to find")
         }
         try checkScores(network, dataset, name)
+        try checkClasses(network, dataset, name)
         try Self.checkNextTokens(network, dataset)
         if let largest = dataset.largestTarget, Int(largest.value) >= network.outputWidth {
             throw Problem(
@@ -70,6 +71,16 @@ package struct DataFit {
                 name, "the model's output is no table of scores", expected: "\(network.outputWidth) scores a sample",
                 found: shape.map(String.init).joined(separator: "x"))
         }
+    }
+
+    /// A model whose output is of its input's size reproduces it: where the labels tell of far fewer classes, it finds none.
+    private func checkClasses(_ network: Network, _ dataset: Dataset, _ name: String) throws(Problem) {
+        guard case .labels = dataset.targets, let sampleShape, sampleShape.reduce(1, *) == network.outputWidth,
+            let largest = dataset.largestTarget, Int(largest.value) + 1 < network.outputWidth / 2
+        else { return }
+        throw Problem(
+            name, "the model has as many outputs as inputs and is no model of these classes", expected: "one output for each class",
+            found: "\(network.outputWidth) outputs, labels up to \(largest.value)")
     }
 
     /// A model may read more tokens than it scores: those are no answers.

@@ -23,6 +23,8 @@ package struct LoadedModel: Sendable {
                 source = nil
                 return
             }
+            // Whether a layer has a bias is told by its tensors: one that cannot be read is not one that is not there.
+            if let tensor = checkpoint.unreadable.first { throw tensor.problem }
             let (architecture, source) = try Chain.architecture(of: checkpoint, catalog: catalog, given: given)
             network = try Chain.network(of: checkpoint, architecture)
             self.architecture = architecture

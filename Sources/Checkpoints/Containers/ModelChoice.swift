@@ -67,17 +67,20 @@ struct ModelChoice {
     /// `candidates` without what each process of a training wrote beside the first one's, and without the steps before the latest.
     private static func withoutProcesses(_ candidates: [ContainerFile], _ container: some Container) throws -> [ContainerFile] {
         let files = container.files
-        let descriptions = candidates.filter { DeepSpeedCheckpoint.isIndex($0, in: files) }
+        let folders = Set(files.lazy.filter { $0.baseName.hasSuffix(DeepSpeedCheckpoint.optimizerEnding) }.map(\.folder))
+        let descriptions = candidates.filter { $0.baseName.hasSuffix(DeepSpeedCheckpoint.modelEnding) && folders.contains($0.folder) }
         guard !descriptions.isEmpty else { return candidates }
-        var dropped = Set(descriptions.filter { DeepSpeedCheckpoint.isFurther($0, in: files) }.map(\.name))
-        let tags = files.filter { file in file.baseName == "latest" && descriptions.contains { MemberPath.folder($0.folder) == file.folder }
-        }
+        var described: Set<String> = []
+        let order = descriptions.sorted { $0.name.precedesNaturally($1.name) }
+        var dropped = Set(order.filter { !described.insert($0.folder).inserted }.map(\.name))
+        let outer = Set(described.map(MemberPath.folder))
+        let tags = files.filter { $0.baseName == "latest" && outer.contains($0.folder) }
         let contents = try container.contents(of: Set(tags.map(\.name)))
         for tag in tags {
             guard let bytes = contents[tag.name]?.bytes(0..<min(contents[tag.name]?.count ?? 0, 256)) else { continue }
             let name = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).first.map(String.init) ?? ""
             let folder = MemberPath.join(tag.folder, name)
-            guard descriptions.contains(where: { $0.folder == folder }) else { continue }
+            guard described.contains(folder) else { continue }
             for file in descriptions where file.folder != folder && MemberPath.folder(file.folder) == tag.folder {
                 dropped.insert(file.name)
             }

@@ -23,19 +23,13 @@ struct DeepSpeedCheckpoint {
         file.baseName.hasSuffix(modelEnding) && files.contains { $0.folder == file.folder && $0.baseName.hasSuffix(optimizerEnding) }
     }
 
-    /// Whether the file describes the model for a process that is not the first one.
-    static func isFurther(_ file: ContainerFile, in files: [ContainerFile]) -> Bool {
-        guard file.baseName.hasSuffix(modelEnding) else { return false }
-        let siblings = files.filter { $0.folder == file.folder && $0.baseName.hasSuffix(modelEnding) }
-        return siblings.first?.name != file.name
-    }
-
     /// Reads the checkpoint in the folder of `index`.
     ///
     /// - Returns: the model, and the bytes that were read.
     /// - Throws: ``Problem`` where a process's file is missing, or where the parts are not those that the parameters need.
     static func read(_ container: some Container, index: ContainerFile) throws -> (WeightFile, [ByteRegion]) {
-        let beside = container.files.filter { $0.folder == index.folder }
+        // The processes' numbers are in the files' names.
+        let beside = container.files.filter { $0.folder == index.folder }.sorted { $0.name.precedesNaturally($1.name) }
         if let slice = beside.first(where: { $0.baseName.contains("mp_rank_01") }) {
             throw Problem(
                 path: container.displayPath(slice.name),

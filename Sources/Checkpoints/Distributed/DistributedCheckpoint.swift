@@ -41,13 +41,15 @@ struct DistributedCheckpoint {
             throw Problem(path: path, problem: "the checkpoint nests its tensors deeper than a model does")
         }
         var models: [WeightFile.Model] = []
+        // Every byte belongs to one part: a description that points to the same ones again and again is none of a checkpoint.
+        var rest = files.values.reduce(1 << 20) { $0 + $1.count }
         for candidate in candidates {
             var tensors: [TensorRecord] = []
             var unreadable: [UnreadableTensor] = []
             for entry in candidate.entries {
                 guard let tensor = tree.place(entry.value).map({ metadata.tensors[$0] }) else { continue }
                 do throws(Problem) {
-                    tensors.append(try record(tensor, name: entry.name))
+                    tensors.append(try record(tensor, name: entry.name, budget: &rest))
                 } catch {
                     unreadable.append(UnreadableTensor(name: entry.name, shape: tensor.shape, problem: error, path: path))
                 }
@@ -58,12 +60,16 @@ struct DistributedCheckpoint {
             format: "PyTorch distributed checkpoint", models: models, keepsOrder: true, foreignGlobals: metadata.foreignGlobals)
     }
 
-    private func record(_ tensor: DistributedMetadata.Tensor, name: String) throws(Problem) -> TensorRecord {
+    private func record(
+        _ tensor: DistributedMetadata.Tensor, name: String, budget: inout Int
+    ) throws(Problem) -> TensorRecord {
         var blocks: [BlockValues.Block] = []
         for part in tensor.parts {
             guard let place = metadata.place(of: part, name: tensor.name) else {
                 throw Problem("has a part that no file holds", found: "a part at \(part.offsets)")
             }
+            guard place.length >= 0, place.length <= budget else { throw Problem("shares its parts with too many others") }
+            budget -= place.length
             let record = try record(of: part, at: place)
             guard record.shape == part.sizes else {
                 throw Problem(

@@ -40,6 +40,8 @@ struct DistributedMetadata {
     static let fileName = ".metadata"
     private static let module = "torch.distributed.checkpoint."
     private static let rankLimit = 64
+    /// The nested dictionaries that lead to a tensor.
+    private static let depthLimit = 16
 
     /// - Throws: ``Problem`` where the bytes are no such file.
     init(_ region: ByteRegion, path: String) throws(Problem) {
@@ -95,7 +97,7 @@ struct DistributedMetadata {
         guard let data = pickle.member("planner_data", of: pickle.root), let entries = pickle.members(data) else { return [:] }
         var paths: [String: [String]] = [:]
         for entry in entries {
-            let parts = (pickle.sequence(entry.value) ?? []).prefix(rankLimit).compactMap { part in
+            let parts = (pickle.sequence(entry.value) ?? []).prefix(depthLimit).compactMap { part in
                 pickle.text(part) ?? pickle.integer(part).map { String($0) }
             }
             if !parts.isEmpty { paths[entry.key] = parts }

@@ -72,9 +72,24 @@ enum ONNX {
                     UnreadableTensor(name: name, dtype: entry.tensor.typeName, shape: entry.tensor.shape, problem: error, path: path))
             }
         }
-        return WeightFile(
+        for (place, message) in graph.sparse.enumerated() { unreadable.append(try sparse(message, place, path)) }
+        let file = WeightFile(
             format: "ONNX", models: [.init(key: "", tensors: tensors, unreadable: unreadable)],
             keepsOrder: isOrdered(graph, stored.map(\.name)))
+        return file.with(SavedModule(opaque: SavedModule.graph))
+    }
+
+    /// A tensor of which only some elements are stored, its values being its first field.
+    private static func sparse(_ message: ByteRegion, _ place: Int, _ path: String) throws(Problem) -> UnreadableTensor {
+        var values: ONNXTensor?
+        var reader = ProtobufReader(message)
+        while let (field, value) = try reader.next() {
+            if field == 1, let bytes = value.bytes { values = try ONNXTensor(bytes) }
+        }
+        let name = values?.name ?? ""
+        return UnreadableTensor(
+            name: name.isEmpty ? "sparse.\(place)" : name, dtype: values?.typeName, problem: Problem("a sparse tensor is not supported"),
+            path: path)
     }
 
     /// The tensors' names, the better ones where they are no other tensor's.

@@ -19,10 +19,14 @@ struct ONNXGraph {
     private(set) var nodes: [Node] = []
     /// The messages of the stored tensors.
     private(set) var initializers: [ByteRegion] = []
-    private(set) var sparseCount = 0
+    /// The messages of the tensors of which only the elements that are not 0 are stored.
+    private(set) var sparse: [ByteRegion] = []
 
     private static let depthLimit = 16
     private static let nodeLimit = 1 << 20
+    private static let tensorLimit = 1 << 20
+    /// The inputs and outputs of all nodes, each of which takes more memory than its two bytes in the file.
+    private var valueBudget = 1 << 22
 
     /// - Throws: ``Problem`` where the message is damaged.
     init(_ message: ByteRegion) throws(Problem) { try read(message, depth: 0) }
@@ -34,8 +38,12 @@ struct ONNXGraph {
             guard let bytes = value.bytes else { continue }
             switch field {
             case 1: try readNode(bytes, depth: depth)
-            case 5: initializers.append(bytes)
-            case 15: sparseCount += 1
+            case 5:
+                guard initializers.count < Self.tensorLimit else { throw Problem("the graph has more than \(Self.tensorLimit) tensors") }
+                initializers.append(bytes)
+            case 15:
+                guard sparse.count < Self.tensorLimit else { throw Problem("the graph has more than \(Self.tensorLimit) tensors") }
+                sparse.append(bytes)
             default: break
             }
         }
@@ -48,8 +56,8 @@ struct ONNXGraph {
         var reader = ProtobufReader(message)
         while let (field, value) = try reader.next() {
             switch field {
-            case 1: node.inputs.append(value.text() ?? "")
-            case 2: node.outputs.append(value.text() ?? "")
+            case 1 where node.inputs.count < valueBudget: node.inputs.append(value.text() ?? "")
+            case 2 where node.outputs.count < valueBudget: node.outputs.append(value.text() ?? "")
             case 3: node.name = value.text() ?? ""
             case 4: node.operation = value.text() ?? ""
             case 5: if let bytes = value.bytes { inner += try Self.readAttribute(bytes, of: &node) }
@@ -57,6 +65,8 @@ struct ONNXGraph {
             default: break
             }
         }
+        valueBudget -= node.inputs.count + node.outputs.count
+        guard valueBudget > 0 else { throw Problem("the graph's nodes have too many inputs and outputs") }
         nodes.append(node)
         for graph in inner { try read(graph, depth: depth + 1) }
     }

@@ -84,6 +84,13 @@ package struct PickleScan: Sendable {
             while let entry = try reader.next() {
                 guard entry.kind == .file else { continue }
                 let name = reader.isSingleFile ? member : Self.joined(member, entry.name)
+                // What is large and does not begin like anything that holds pickles need not be unpacked.
+                let head = try reader.head(512)
+                let isSmall = entry.size.map { $0 <= Self.smallSize } ?? false
+                guard
+                    isSmall || Self.isNamed(entry.name) || ArchiveFormat(head: head) != nil || NPY.isRecognised(head)
+                        || TorchLegacy.isPickle(ByteRegion(copying: head))
+                else { continue }
                 scan(try reader.content(), member: name, depth: depth + 1)
             }
         } catch {
@@ -94,13 +101,14 @@ package struct PickleScan: Sendable {
     /// The pickles from a place on, one behind the other; of PyTorch's old format also what follows its storages.
     private mutating func scanPickles(_ region: ByteRegion, at start: Int, _ member: String?) {
         // Numbers may look like the beginning of a pickle: what is cut short counts where it says that it is one.
-        let isNamed = member.map { name in Self.endings.contains { name.lowercased().hasSuffix($0) } } ?? true
+        let isPickle = TorchLegacy.isPickle(region)
+        let isNamed = member.map(Self.isNamed) ?? isPickle
         var position = start
         var isFirst = true
         while position < region.count, pickleCount < Self.pickleLimit {
             let found = PickleReader.globals(region, at: position)
-            let isWhole = found.end != nil && (!found.globals.isEmpty || isNamed)
-            guard isWhole || (!found.globals.isEmpty && (isNamed || !isFirst || TorchLegacy.isPickle(region))) else { break }
+            let counts = isNamed || isPickle || !isFirst
+            guard found.globals.isEmpty ? found.end != nil && counts : found.end != nil || counts else { break }
             pickleCount += 1
             add(found.globals, member)
             guard let end = found.end else {
@@ -133,5 +141,11 @@ package struct PickleScan: Sendable {
         }
     }
 
+    private static func isNamed(_ name: String) -> Bool {
+        let name = name.lowercased()
+        return endings.contains { name.hasSuffix($0) }
+    }
+
+    private static let smallSize = 1 << 20
     private static let endings = [".pkl", ".pickle", ".p", ".pk", ".joblib", ".dill", ".bin", ".pt", ".pth", ".ckpt"]
 }

@@ -70,8 +70,7 @@ struct SavedModuleReader {
 
     private func hasHooks(_ members: [PickleMember]) -> Bool {
         members.contains { member in
-            ["_forward_hooks", "_forward_pre_hooks"].contains(member.key) && pickle.members(member.value)?.isEmpty == false
-                || (member.key == "_forward_hooks" || member.key == "_forward_pre_hooks") && pickle.memberBound(member.value) > 0
+            ["_forward_hooks", "_forward_pre_hooks"].contains(member.key) && pickle.memberBound(member.value) > 0
         }
     }
 

@@ -50,7 +50,7 @@ enum TorchExport {
 
     /// The modules that the program's operations are.
     private static func module(_ members: TorchMembers) throws(Problem) -> SavedModule {
-        let opaque = SavedModule(opaque: "torch.export.ExportedProgram")
+        let opaque = SavedModule(opaque: SavedModule.program)
         guard let name = programs.first(where: members.names.contains), let bytes = try members.contents(name) else { return opaque }
         return TorchExportGraph(bytes)?.module ?? opaque
     }
@@ -58,6 +58,7 @@ enum TorchExport {
     private static let format = "PyTorch export"
 
     private static func listed(_ listing: ByteRegion, _ members: TorchMembers, _ path: String) throws(Problem) -> WeightFile {
+        guard listing.count <= 1 << 26 else { throw Problem("'\(weightListing)' is too long", found: "\(listing.count) bytes") }
         let content: Listing
         do {
             content = try listing.withUnsafeBytes { try JSONDecoder().decode(Listing.self, from: Data($0)) }

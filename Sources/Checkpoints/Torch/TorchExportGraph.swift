@@ -19,7 +19,7 @@ struct TorchExportGraph: Decodable {
 
     /// The modules that would make the program, one after the other.
     var module: SavedModule {
-        let whole = "torch.export.ExportedProgram"
+        let whole = SavedModule.program
         var children: [SavedModule] = []
         var current: String?
         for (place, node) in nodes.enumerated() {
@@ -209,6 +209,11 @@ struct TorchExportGraph: Decodable {
 }
 
 extension SavedModule {
+    /// The class of an exported program whose operations are no plain sequence.
+    package static let program = "torch.export.ExportedProgram"
+    /// The class of a graph of ONNX.
+    package static let graph = "onnx.GraphProto"
+
     /// A module of which nothing is known but its class.
     init(opaque className: String) {
         self.init(name: "", className: className, settings: [:], hasHooks: false, children: [])

@@ -24,7 +24,7 @@ struct EvaluatedCheckpoint: Encodable {
     let family: String
     /// The architecture of a plain chain; nil for transformers.
     let architecture: String?
-    /// Whether the architecture was `given`, kept in the `archive`, or `assumed`; nil for transformers.
+    /// Whether the architecture was `given`, kept in the `archive`, named by the `file`, or `assumed`; nil for transformers.
     let architectureSource: String?
     let samples: Int
     /// The answers that were asked for: one a sample, or one a token.

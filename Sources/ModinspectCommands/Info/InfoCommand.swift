@@ -10,8 +10,9 @@ struct InfoCommand: FileCommand {
         usage: "modinspect info [<options>] <checkpoints> ...",
         discussion: """
             For each checkpoint: its container, the model's family, the number of parameters, and for each tensor its type, shape, bytes, \
-            the [out, in] matrix that it is read as, and whether score takes it. Weights that are NaN or infinite are counted, and so \
-            are the names of code that loading a pickle in Python would import or call; here nothing of it is executed.
+            the [out, in] matrix that it is read as, and whether score takes it. Weights that are NaN or infinite are counted. Tensors \
+            that cannot be read are listed with the reason, and so are the names of code that loading a pickle in Python would import or \
+            call; here nothing of it is executed.
             """)
 
     @OptionGroup var inputs: CheckpointListOptions
@@ -58,6 +59,13 @@ struct InfoCommand: FileCommand {
             (name: $0.name, text: "\($0.nan) NaN and \($0.infinite) infinite among its weights")
         }
         if let line = Diagnostics.gathered(info.path, "tensor", spoilt) { output.diagnostics.warning(line) }
+        if let first = info.unscanned.first {
+            let others = info.unscanned.count - 1
+            output.diagnostics.warning(
+                "\(info.path): not searched for pickles to the end: "
+                    + (first.member.isEmpty ? first.reason : "member '\(first.member)': \(first.reason)")
+                    + (others == 0 ? "" : "; likewise \(ByteText.counted(others, "other"))"))
+        }
         if !info.foreignGlobals.isEmpty {
             output.diagnostics.warning(
                 "\(info.path): loading its pickles in Python would import or call " + info.foreignGlobals.listed())

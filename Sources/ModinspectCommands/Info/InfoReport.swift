@@ -33,11 +33,13 @@ struct CheckpointInfo: Encodable {
     let foreignGlobals: [String]
     /// Every global of every pickle in the file.
     let globals: [GlobalInfo]
+    /// The members in which pickles could not be looked for.
+    let unscanned: [UnscannedInfo]
     /// What the file says of itself beside its tensors.
-    let metadata: MetadataInfo
+    let metadata: [MetadataInfo]
     /// The architecture of a plain chain that runs; nil for transformers.
     let architecture: String?
-    /// Whether the architecture was `given`, kept in the `archive`, or `assumed`; nil for transformers.
+    /// Whether the architecture was `given`, kept in the `archive`, named by the `file`, or `assumed`; nil for transformers.
     let architectureSource: String?
     /// Where a run can be recorded and changed, in the order of the run; empty where the checkpoint does not run.
     let sites: [SiteInfo]
@@ -51,81 +53,6 @@ struct SiteInfo: Encodable {
     let operation: String
     /// Its neurons: channels of images, heads of attention patterns.
     let neurons: Int
-}
-
-/// A global of a pickle.
-struct GlobalInfo: Encodable {
-    let global: String
-    /// The member of the archive that holds the pickle; nil for the file itself.
-    let member: String?
-    /// Whether it is beyond what tensors and plain data need.
-    let foreign: Bool
-}
-
-/// Keys and values of a file, in its order.
-struct MetadataInfo: Encodable {
-    let entries: [MetadataEntry]
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: ColumnKey.self)
-        for entry in entries { try container.encode(EncodableJSON(value: entry.value), forKey: ColumnKey(stringValue: entry.key)) }
-    }
-
-    /// The entries that are a single value, for eyes.
-    var lines: [String] {
-        entries.compactMap { entry in
-            switch entry.value {
-            case .string(let text): "\(entry.key) = \(text.count > 60 ? text.prefix(60) + "..." : text)"
-            case .integer(let number): "\(entry.key) = \(number)"
-            case .number(let number): "\(entry.key) = \(number)"
-            case .bool(let flag): "\(entry.key) = \(flag)"
-            case .null, .list, .object: nil
-            }
-        }
-    }
-}
-
-/// A JSON value as it was read, written again.
-struct EncodableJSON: Encodable {
-    let value: JSONValue
-
-    func encode(to encoder: any Encoder) throws {
-        switch value {
-        case .object(let members):
-            var container = encoder.container(keyedBy: ColumnKey.self)
-            for member in members { try container.encode(EncodableJSON(value: member.value), forKey: ColumnKey(stringValue: member.name)) }
-        case .list(let items):
-            var container = encoder.unkeyedContainer()
-            for item in items { try container.encode(EncodableJSON(value: item)) }
-        default:
-            var container = encoder.singleValueContainer()
-            switch value {
-            case .bool(let flag): try container.encode(flag)
-            case .integer(let number): try container.encode(number)
-            case .number(let number): try container.encode(number)
-            case .string(let text): try container.encode(text)
-            default: try container.encodeNil()
-            }
-        }
-    }
-}
-
-/// A tensor that cannot be read.
-struct UnreadableInfo: Encodable {
-    let tensor: String
-    /// As the file words it; nil where it does not say.
-    let dtype: String?
-    /// nil where the file does not say.
-    let shape: [Int]?
-    /// Why it cannot be read.
-    let reason: String
-
-    init(_ unreadable: UnreadableTensor) {
-        tensor = unreadable.name
-        dtype = unreadable.dtype
-        shape = unreadable.shape
-        reason = unreadable.reason
-    }
 }
 
 /// What a tensor is.
@@ -178,8 +105,9 @@ extension CheckpointInfo {
         familySource = catalog.familySource
         let scan = PickleScan(checkpoint.sources)
         globals = scan.globals.map { GlobalInfo(global: $0.name, member: $0.member, foreign: $0.isForeign) }
+        unscanned = scan.hidden.map { UnscannedInfo(member: $0.member, reason: $0.problem.what) }
         foreignGlobals = Set(checkpoint.foreignGlobals + scan.globals.filter(\.isForeign).map(\.name)).sorted()
-        metadata = MetadataInfo(entries: checkpoint.metadata)
+        metadata = checkpoint.metadata.map(MetadataInfo.init)
         tied = checkpoint.tensors.tied
         unreadable = checkpoint.unreadable.map(UnreadableInfo.init)
         let repeated = Set(tied.flatMap { $0.dropFirst() })

@@ -36,7 +36,7 @@ enum InfoText {
             "\(ByteText.grouped(info.parameters)) in \(info.tensors.count) \(info.tensors.count == 1 ? "tensor" : "tensors"), \(ByteText.size(info.bytes))"
                 + (info.unreadable.isEmpty ? "" : "; \(ByteText.counted(info.unreadable.count, "tensor")) cannot be read")
         )
-        if !info.metadata.entries.isEmpty { line("metadata", Self.metadata(info.metadata)) }
+        if !info.metadata.isEmpty { line("metadata", metadata(info.metadata)) }
         if !info.globals.isEmpty { line("globals", globals(info)) }
         for group in info.tied { line("tied", group.joined(separator: " = ")) }
         line("runs", info.runProblem.map { "no: " + $0 } ?? info.architecture.map { "as " + $0 } ?? "as \(info.family)")
@@ -58,9 +58,9 @@ enum InfoText {
     }
 
     /// The first values; JSON has all of them.
-    private static func metadata(_ metadata: MetadataInfo) -> String {
-        let shown = metadata.lines.prefix(4)
-        let rest = metadata.entries.count - shown.count
+    private static func metadata(_ metadata: [MetadataInfo]) -> String {
+        let shown = metadata.lazy.compactMap(\.line).prefix(4)
+        let rest = metadata.count - shown.count
         return shown.joined(separator: "; ") + (rest == 0 ? "" : shown.isEmpty ? "\(rest) entries" : "; and \(rest) more")
     }
 

@@ -93,7 +93,7 @@ extension CheckpointSource {
 struct ArchitectureSource: Encodable {
     /// The architecture of a plain chain; nil for transformers.
     let architecture: String?
-    /// Whether the architecture was `given`, kept in the `archive`, or `assumed`; nil for transformers.
+    /// Whether the architecture was `given`, kept in the `archive`, named by the `file`, or `assumed`; nil for transformers.
     let architectureSource: String?
 
     init(_ model: LoadedModel) {

@@ -88,7 +88,7 @@ struct SettingsReader {
 
     init(_ element: Architecture.Element) { self.element = element }
 
-    private func failure(_ problem: String, expected: String? = nil, found: String? = nil) -> Problem {
+    func failure(_ problem: String, expected: String? = nil, found: String? = nil) -> Problem {
         Problem(problem, setting: .architecture, subject: "'\(element)'", expected: expected, found: found)
     }
 
@@ -147,6 +147,14 @@ struct SettingsReader {
         guard let text = try value(name, isPositional: isPositional) else { return standard }
         guard let number = Float(text), number.isFinite, number >= 0 else {
             throw failure("setting '\(name)'", expected: "a number of at least 0", found: "'\(text)'")
+        }
+        return number
+    }
+
+    mutating func signed(_ name: String, default standard: Double, isPositional: Bool = false) throws(Problem) -> Double {
+        guard let text = try value(name, isPositional: isPositional) else { return standard }
+        guard let number = Double(text), number.isFinite else {
+            throw failure("setting '\(name)'", expected: "a number", found: "'\(text)'")
         }
         return number
     }

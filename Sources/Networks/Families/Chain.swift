@@ -9,6 +9,8 @@ package enum Chain {
         case given
         /// Kept in the archive that modinspect wrote.
         case archive
+        /// Named by the modules that the file keeps whole.
+        case file
         /// Linear layers alone, with ReLU between them.
         case assumed
     }
@@ -20,8 +22,14 @@ package enum Chain {
     package static func architecture(
         of checkpoint: Checkpoint, catalog: LayerCatalog, given: Architecture?
     ) throws(Problem) -> (architecture: Architecture, source: Source) {
-        if let given { return (given, .given) }
+        if let given {
+            if let module = checkpoint.module {
+                try SavedArchitecture.check(given, against: module, modules: ModuleNames(checkpoint))
+            }
+            return (given, .given)
+        }
         if let kept = try kept(in: checkpoint) { return (kept, .archive) }
+        if let module = checkpoint.module { return (try SavedArchitecture.architecture(of: module), .file) }
         guard catalog.family == .chain else {
             throw Problem(
                 "is of no family that can be run", found: "\(catalog.family.name)", hint: .describeChain)
@@ -60,7 +68,6 @@ package enum Chain {
 /// Adds one element of a chain after the other.
 private struct ChainBuilder {
     private let modules: ModuleNames
-    private let unreadable: [UnreadableTensor]
     private var builder: NetworkBuilder
     private var last: NodeID
     private var input: [Int?] = []
@@ -74,7 +81,6 @@ private struct ChainBuilder {
 
     init(_ checkpoint: Checkpoint) {
         modules = ModuleNames(checkpoint)
-        unreadable = checkpoint.unreadable
         builder = NetworkBuilder(checkpoint)
         last = builder.add("input", InputOperation())
     }
@@ -176,8 +182,6 @@ private struct ChainBuilder {
     }
 
     func network() throws(Problem) -> Network {
-        // Whether a layer has a bias is told by its tensors: one that cannot be read is not one that is not there.
-        if let tensor = unreadable.first { throw tensor.problem }
         for name in modules.names where !used.contains(name) {
             guard let tensors = modules[name]?.tensors, tensors.values.contains(where: { $0.dtype.isFloatingPoint }) else { continue }
             throw Problem(

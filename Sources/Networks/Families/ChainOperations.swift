@@ -1,3 +1,4 @@
+import Tensors
 import Text
 
 /// What may stand in a chain beside its modules, and the settings of modules.
@@ -5,7 +6,9 @@ enum ChainOperations {
     /// The operations without parameters.
     static let names =
         Activation.Function.allCases.map(name) + [
-            "softmax", "maxpool(KERNEL)", "avgpool(KERNEL)", "adaptiveavgpool(SIZE)", "flatten", "dropout", "identity",
+            "leakyrelu(SLOPE)", "elu(ALPHA)", "selu", "celu(ALPHA)", "softplus", "relu6", "hardtanh", "hardsigmoid", "hardswish", "mish",
+            "softsign", "logsigmoid", "softmax", "maxpool(KERNEL)", "avgpool(KERNEL)", "adaptiveavgpool(SIZE)", "flatten", "dropout",
+            "identity",
         ]
 
     private static func name(_ function: Activation.Function) -> String { function.rawValue }
@@ -42,12 +45,44 @@ enum ChainOperations {
         case "dropout", "identity":
             if element.name.lowercased() == "dropout" { _ = try settings.real("p", default: 0.5, isPositional: true) }
             operation = Identity(name: element.name.lowercased())
+        case let name where curves.contains(name): operation = CurvedActivation(try curve(name, &settings), name: name)
         default:
             guard let function = Activation.Function(rawValue: element.name.lowercased()) else { return nil }
             operation = Activation(function)
         }
         try settings.end()
         return operation
+    }
+
+    private static let curves: Set<String> = [
+        "leakyrelu", "elu", "selu", "celu", "softplus", "relu6", "hardtanh", "hardsigmoid", "hardswish", "mish", "softsign", "logsigmoid",
+    ]
+
+    /// The function with settings that a name stands for.
+    private static func curve(_ name: String, _ settings: inout SettingsReader) throws(Problem) -> ScalarCurve {
+        switch name {
+        case "leakyrelu": return .leakyReLU(slope: try settings.signed("slope", default: 0.01, isPositional: true))
+        case "elu": return .elu(alpha: try settings.signed("alpha", default: 1, isPositional: true))
+        case "selu": return .selu
+        case "celu":
+            let alpha = try settings.signed("alpha", default: 1, isPositional: true)
+            guard alpha != 0 else { throw settings.failure("setting 'alpha'", expected: "a number other than 0", found: "0") }
+            return .celu(alpha: alpha)
+        case "softplus":
+            let beta = try settings.signed("beta", default: 1)
+            guard beta != 0 else { throw settings.failure("setting 'beta'", expected: "a number other than 0", found: "0") }
+            return .softplus(beta: beta, threshold: try settings.signed("threshold", default: 20))
+        case "relu6": return .hardtanh(low: 0, high: 6)
+        case "hardtanh":
+            let (low, high) = (try settings.signed("min", default: -1), try settings.signed("max", default: 1))
+            guard low < high else { throw settings.failure("setting 'max'", expected: "more than \(low)", found: "\(high)") }
+            return .hardtanh(low: low, high: high)
+        case "hardsigmoid": return .hardsigmoid
+        case "hardswish": return .hardswish
+        case "mish": return .mish
+        case "softsign": return .softsign
+        default: return .logSigmoid
+        }
     }
 
     static func convolution(_ settings: inout SettingsReader) throws(Problem) -> any LayerOperation {

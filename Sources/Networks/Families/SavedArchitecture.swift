@@ -1,0 +1,272 @@
+import Checkpoints
+import Text
+
+/// The architecture that a file of whole modules says: modules of `Sequential`, nested ones too, run one after the other.
+enum SavedArchitecture {
+    /// The chain that a saved module is.
+    ///
+    /// - Throws: ``Problem`` where a module computes in a way that the file does not tell, or in one that no chain has.
+    static func architecture(of module: SavedModule) throws(Problem) -> Architecture {
+        if module.className == SavedModule.graph {
+            throw Problem("is an ONNX graph, whose operations are not run", hint: .describeChain)
+        }
+        if module.className == SavedModule.program {
+            throw Problem("is an exported program whose operations are no plain sequence", hint: .describeChain)
+        }
+        guard isSequential(module) || Self.elements[shortName(module)] != nil else {
+            throw Problem(
+                "is a module with a forward function of its own, which the file does not tell", found: module.className.quotedInMessage,
+                hint: .describeChain)
+        }
+        var elements: [Architecture.Element] = []
+        try append(module, to: &elements)
+        guard !elements.isEmpty else { throw Problem("is a module without layers", found: module.className.quotedInMessage) }
+        return Architecture(elements)
+    }
+
+    /// Refuses an architecture that contradicts what a saved module says.
+    ///
+    /// - Throws: ``Problem`` that names the first element that differs.
+    static func check(_ given: Architecture, against module: SavedModule, modules: ModuleNames) throws(Problem) {
+        // What the file does not tell cannot be contradicted.
+        guard isSequential(module), let saved = try? architecture(of: module) else { return }
+        let found = effective(given, modules)
+        let expected = effective(saved, modules)
+        for place in 0..<max(found.count, expected.count) {
+            let ours = place < found.count ? found[place] : nil
+            let theirs = place < expected.count ? expected[place] : nil
+            guard ours?.meaning != theirs?.meaning else { continue }
+            throw Problem(
+                "contradicts the architecture that the file holds", setting: .architecture,
+                expected: theirs.map { "'\($0.element)'" } ?? "no more elements", found: ours.map { "'\($0.element)'" } ?? "its end")
+        }
+    }
+
+    /// The elements that change what passes through them, each with what it means whatever words it is given in.
+    private static func effective(_ architecture: Architecture, _ modules: ModuleNames) -> [(
+        element: Architecture.Element, meaning: String
+    )] {
+        architecture.elements.compactMap { element in
+            if let module = modules[element.name], !module.tensors.isEmpty {
+                let shape = (module.tensors["weight"] ?? module.tensors["running_mean"])?.shape ?? []
+                return (element, meaning(ofModule: module.name, rank: shape.count, element, module.tensors))
+            }
+            guard let operation = try? ChainOperations.operation(element) else { return (element, "\(element)") }
+            if operation is Identity { return nil }
+            return (element, "\(operation)")
+        }
+    }
+
+    private static func meaning(
+        ofModule name: String, rank: Int, _ element: Architecture.Element, _ tensors: [String: TensorRecord]
+    ) -> String {
+        var settings = SettingsReader(element)
+        let operation: (any LayerOperation)? =
+            switch rank {
+            case 4: try? ChainOperations.convolution(&settings)
+            case 1 where tensors["running_mean"] != nil: try? ChainOperations.batchNorm(&settings, parameterCount: 2, subject: name)
+            case 1: try? ChainOperations.layerNorm(&settings)
+            default: nil
+            }
+        return name + (operation.map { " \($0)" } ?? "")
+    }
+
+    private static func isSequential(_ module: SavedModule) -> Bool { module.className == "torch.nn.modules.container.Sequential" }
+
+    /// The class without `torch.nn.modules.` and the file it is in; the whole name of classes that are not PyTorch's.
+    private static func shortName(_ module: SavedModule) -> String {
+        let parts = module.className.split(separator: ".")
+        guard parts.count == 5, module.className.hasPrefix("torch.nn.modules.") else { return module.className }
+        return String(parts[4])
+    }
+
+    private static func append(_ module: SavedModule, to elements: inout [Architecture.Element]) throws(Problem) {
+        let subject = module.name.isEmpty ? nil : "module '\(module.name)'"
+        guard !module.hasHooks else {
+            throw Problem(
+                "calls functions of its own, which the file does not tell", subject: subject, found: module.className.quotedInMessage)
+        }
+        if isSequential(module) {
+            for child in module.children { try append(child, to: &elements) }
+            return
+        }
+        guard let make = Self.elements[shortName(module)] else {
+            let isOwn = !module.className.hasPrefix("torch.")
+            throw Problem(
+                isOwn ? "has a forward function of its own, which the file does not tell" : "is of a class that no chain has",
+                subject: subject,
+                expected: isOwn ? nil : "one of \(Self.elements.keys.sorted().joined(separator: ", "))",
+                found: module.className.quotedInMessage,
+                hint: .describeChain)
+        }
+        do throws(Problem) {
+            elements.append(try make(SavedSettings(module)))
+        } catch {
+            throw subject.map { error.about($0) } ?? error
+        }
+    }
+
+    private typealias Make = @Sendable (SavedSettings) throws(Problem) -> Architecture.Element
+
+    /// What each class of PyTorch is in a chain.
+    private static let elements: [String: Make] = {
+        var elements: [String: Make] = [
+            "Linear": { saved throws(Problem) in .init(saved.name) },
+            "Conv2d": { saved throws(Problem) in try saved.convolution() },
+            "LayerNorm": { saved throws(Problem) in
+                try saved.require("elementwise_affine", .boolean(true))
+                return .init(saved.name, [try saved.real("eps", named: "eps")])
+            },
+            "GELU": { saved throws(Problem) in
+                let kind = try saved.text("approximate")
+                return .init("gelu", kind == "none" ? [] : [.init("approximate", kind)])
+            },
+            "Flatten": { saved throws(Problem) in
+                try saved.require("start_dim", .integer(1))
+                try saved.require("end_dim", .integer(-1))
+                return .init("flatten")
+            },
+            "MaxPool2d": { saved throws(Problem) in
+                try saved.require("return_indices", .boolean(false))
+                return .init("maxpool", try saved.window() + [try saved.pair("dilation", named: "dilation")])
+            },
+            "AvgPool2d": { saved throws(Problem) in
+                try saved.require("divisor_override", SavedModule.Setting.none)
+                let counts = try saved.flag("count_include_pad")
+                return .init("avgpool", try saved.window() + [.init("count_include_pad", "\(counts)")])
+            },
+            "AdaptiveAvgPool2d": { saved throws(Problem) in .init("adaptiveavgpool", [try saved.pair("output_size", named: nil)]) },
+            "LeakyReLU": { saved throws(Problem) in .init("leakyrelu", [try saved.real("negative_slope", named: nil)]) },
+            "ELU": { saved throws(Problem) in .init("elu", [try saved.real("alpha", named: nil)]) },
+            "CELU": { saved throws(Problem) in .init("celu", [try saved.real("alpha", named: nil)]) },
+            "Softplus": { saved throws(Problem) in
+                .init("softplus", [try saved.real("beta", named: "beta"), try saved.real("threshold", named: "threshold")])
+            },
+            "Hardtanh": { saved throws(Problem) in
+                .init("hardtanh", [try saved.real("min_val", named: "min"), try saved.real("max_val", named: "max")])
+            },
+            "Softmax": { saved throws(Problem) in
+                guard case .integer(let dimension)? = saved["dim"], dimension == 1 || dimension == -1 else {
+                    throw Problem("takes the softmax over another dimension than the last one")
+                }
+                return .init("softmax")
+            },
+        ]
+        for name in ["BatchNorm1d", "BatchNorm2d"] {
+            elements[name] = { saved throws(Problem) in
+                try saved.require("track_running_stats", .boolean(true))
+                var settings = [try saved.real("eps", named: "eps")]
+                if saved["momentum"] != nil, saved["momentum"] != SavedModule.Setting.none {
+                    settings.append(try saved.real("momentum", named: "momentum"))
+                }
+                return .init(saved.name, settings)
+            }
+        }
+        let plain = [
+            "ReLU": "relu", "SiLU": "silu", "Tanh": "tanh", "Sigmoid": "sigmoid", "SELU": "selu", "ReLU6": "relu6",
+            "Hardswish": "hardswish", "Hardsigmoid": "hardsigmoid", "Mish": "mish", "Softsign": "softsign", "LogSigmoid": "logsigmoid",
+            "Identity": "identity", "Dropout": "dropout", "Dropout1d": "dropout", "Dropout2d": "dropout", "AlphaDropout": "dropout",
+        ]
+        for (name, element) in plain { elements[name] = { saved throws(Problem) in .init(element) } }
+        return elements
+    }()
+}
+
+/// The settings of one saved module, in the words of an architecture.
+private struct SavedSettings: Sendable {
+    let name: String
+    private let module: SavedModule
+
+    init(_ module: SavedModule) {
+        self.module = module
+        name = module.name
+    }
+
+    subscript(key: String) -> SavedModule.Setting? { module.settings[key] }
+
+    private func failure(_ key: String, expected: String) -> Problem {
+        Problem(
+            "has a setting '\(key)' that no chain has", expected: expected,
+            found: module.settings[key]?.text ?? "none in the file")
+    }
+
+    /// Refuses another value, and files that name none, as code without constants does.
+    func require(_ key: String, _ value: SavedModule.Setting) throws(Problem) {
+        guard module.settings[key] == value else { throw failure(key, expected: value.text) }
+    }
+
+    func flag(_ key: String) throws(Problem) -> Bool {
+        guard case .boolean(let flag)? = module.settings[key] else { throw failure(key, expected: "true or false") }
+        return flag
+    }
+
+    func text(_ key: String) throws(Problem) -> String {
+        guard case .text(let text)? = module.settings[key] else { throw failure(key, expected: "a text") }
+        return text
+    }
+
+    func real(_ key: String, named: String?) throws(Problem) -> Architecture.Setting {
+        switch module.settings[key] {
+        case .real(let number)?: return .init(named, Int(exactly: number).map { "\($0)" } ?? "\(number)")
+        case .integer(let number)?: return .init(named, "\(number)")
+        default: throw failure(key, expected: "a number")
+        }
+    }
+
+    /// One number for both directions of an image, or one of each.
+    func pair(_ key: String, named: String?) throws(Problem) -> Architecture.Setting {
+        let numbers = try numbers(key)
+        return .init(named, numbers[0] == numbers[1] ? "\(numbers[0])" : "\(numbers[0])x\(numbers[1])")
+    }
+
+    private func numbers(_ key: String) throws(Problem) -> [Int] {
+        switch module.settings[key] {
+        case .integer(let number)?: return [number, number]
+        case .integers(let numbers)? where numbers.count == 2: return numbers
+        case .integers(let numbers)? where numbers.count == 1: return [numbers[0], numbers[0]]
+        default: throw failure(key, expected: "one or two numbers")
+        }
+    }
+
+    /// The window of a pool.
+    func window() throws(Problem) -> [Architecture.Setting] {
+        [
+            try pair("kernel_size", named: nil), try pair("stride", named: "stride"), try pair("padding", named: "padding"),
+            .init("ceil", "\(try flag("ceil_mode"))"),
+        ]
+    }
+
+    func convolution() throws(Problem) -> Architecture.Element {
+        try require("padding_mode", .text("zeros"))
+        guard case .integer(let groups)? = module.settings["groups"] else { throw failure("groups", expected: "a number") }
+        var settings = [try pair("stride", named: "stride"), try pair("dilation", named: "dilation"), .init("groups", "\(groups)")]
+        switch module.settings["padding"] {
+        case .text("valid")?: settings.append(.init("padding", "0"))
+        case .text("same")?:
+            let (kernel, dilation) = (try numbers("kernel_size"), try numbers("dilation"))
+            guard kernel.allSatisfy({ !$0.isMultiple(of: 2) && (1...1024).contains($0) }), dilation.allSatisfy({ (1...1024).contains($0) })
+            else {
+                throw failure("padding", expected: "the same on both sides")
+            }
+            settings.append(.init("padding", "\((kernel[0] - 1) / 2 * dilation[0])x\((kernel[1] - 1) / 2 * dilation[1])"))
+        default: settings.append(try pair("padding", named: "padding"))
+        }
+        // What is as usual needs no words.
+        let usual = ["stride": "1", "dilation": "1", "groups": "1", "padding": "0"]
+        return .init(name, settings.filter { $0.value != usual[$0.name ?? ""] })
+    }
+}
+
+extension SavedModule.Setting {
+    /// The setting as Python writes it.
+    fileprivate var text: String {
+        switch self {
+        case .none: "None"
+        case .boolean(let flag): flag ? "True" : "False"
+        case .integer(let number): "\(number)"
+        case .real(let number): "\(number)"
+        case .text(let text): text.quotedInMessage
+        case .integers(let numbers): "(\(numbers.map(String.init).joined(separator: ", ")))"
+        }
+    }
+}
