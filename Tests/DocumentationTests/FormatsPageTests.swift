@@ -32,7 +32,15 @@ import Testing
     }
 
     private static let runs: [(schema: String, arguments: [[String]])] = [
-        ("modinspect.info/2", [["info", Fixtures.path("mlp.tar"), Fixtures.path("unreadable/sidecars.pt"), Fixtures.path("unreadable/types.safetensors"), "absent"]]),
+        (
+            "modinspect.info/2",
+            [
+                [
+                    "info", Fixtures.path("mlp.tar"), Fixtures.path("unreadable/sidecars.pt"),
+                    Fixtures.path("unreadable/types.safetensors"), "absent",
+                ]
+            ]
+        ),
         ("modinspect.cluster/1", [["cluster", Fixtures.path("mlp.tar")], gradient("cluster")]),
         ("modinspect.score/2", [["score", Fixtures.path("mlp.tar"), "absent", "--null", "2"], gradient("score")]),
         (
