@@ -37,7 +37,7 @@ let package = Package(
         .target(name: "KernelsV3", swiftSettings: optimized + kernelsV3Settings),
         .target(name: "KernelsV4", swiftSettings: optimized + kernelsV4Settings),
         .target(
-            name: "Tensors", dependencies: ["COpenBLAS", "Kernels", "KernelsV3", "KernelsV4"], swiftSettings: optimized),
+            name: "Tensors", dependencies: ["COpenBLAS", "Kernels", "KernelsV3", "KernelsV4", "Text"], swiftSettings: optimized),
         .target(name: "Archives", dependencies: ["CArchive", "CProcess", "Text"]),
         .target(name: "Checkpoints", dependencies: ["Archives", "Tensors", "Text"]),
         .target(
@@ -75,7 +75,7 @@ let package = Package(
         .executableTarget(name: "modinspect", dependencies: ["ModinspectCommands"]),
         .testTarget(name: "TextTests", dependencies: ["Text"]),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "COpenBLAS", "Kernels"]),
-        .testTarget(name: "ModularityTests", dependencies: ["Modularity", "Tensors", "Checkpoints", "TestSupport"]),
+        .testTarget(name: "ModularityTests", dependencies: ["Modularity", "Tensors", "Checkpoints", "TestSupport", "Text"]),
         .testTarget(name: "ScoringTests", dependencies: ["Scoring", "Modularity", "Checkpoints", "TestSupport", "Text"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "CArchive", "Text"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Archives", "Checkpoints", "TestSupport", "Text"]),
@@ -108,11 +108,15 @@ let package = Package(
             ]),
         .target(name: "TestSupport", dependencies: ["Archives"], path: "Tests/TestSupport"),
         .testTarget(
-            name: "ModinspectCommandsTests", dependencies: ["ModinspectCommands", "Archives", "Checkpoints", "Modularity", "Tensors"]),
+            name: "ModinspectCommandsTests",
+            dependencies: ["ModinspectCommands", "Archives", "Checkpoints", "Modularity", "Tensors", "Text"]),
         .testTarget(name: "CommandLineTests", dependencies: ["modinspect", "TestSupport"]),
         .testTarget(
             name: "DocumentationTests",
-            dependencies: ["modinspect", "ModinspectCommands", "Evaluation", "Interventions", "Modularity", "Networks", "TestSupport"]),
+            dependencies: [
+                "modinspect", "ModinspectCommands", "Circuits", "Evaluation", "Interventions", "Modularity", "Networks", "Training",
+                "TestSupport",
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

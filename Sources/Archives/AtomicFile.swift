@@ -1,4 +1,5 @@
 import Glibc
+import Text
 
 /// A regular file that appears complete or not at all.
 ///
@@ -11,12 +12,6 @@ package final class AtomicFile {
         case temporary(Temporary)
     }
 
-    /// Why a file could not be written: what was tried, and the system's error number.
-    package struct Failure: Error {
-        package let what: String
-        package let code: Int32
-    }
-
     /// Where the file's content goes until it is finished.
     package let descriptor: Int32
     private let target: String
@@ -26,7 +21,7 @@ package final class AtomicFile {
     /// - Parameters:
     ///   - target: the file's path, which is no symbolic link.
     ///   - mode: the permissions of a file that is replaced; nil for those of a new file.
-    package init(replacing target: String, mode: UInt32? = nil) throws(Failure) {
+    package init(replacing target: String, mode: UInt32? = nil) throws(Problem) {
         self.target = target
         let mask = umask(0)
         umask(mask)
@@ -47,17 +42,17 @@ package final class AtomicFile {
     }
 
     /// Writes all bytes, whatever the pieces in which the system takes them.
-    package func write(_ bytes: UnsafeRawBufferPointer) throws(Failure) {
+    package func write(_ bytes: UnsafeRawBufferPointer) throws(Problem) {
         var rest = bytes
         while let base = rest.baseAddress, !rest.isEmpty {
             let count = retryingInterrupts { Glibc.write(descriptor, base, rest.count) }
-            guard count > 0 else { throw Failure(what: "write", code: count == 0 ? ENOSPC : errno) }
+            guard count > 0 else { throw Problem(cannot: "write", code: count == 0 ? ENOSPC : errno) }
             rest = UnsafeRawBufferPointer(rebasing: rest[count...])
         }
     }
 
     /// Puts the complete file in its place.
-    package func finish() throws(Failure) {
+    package func finish() throws(Problem) {
         guard !isFinished else { return }
         try check(fsync(descriptor), "write")
         if case .nameless = kind { kind = .temporary(try Temporary.link(descriptor, in: Self.directory(of: target))) }
@@ -72,8 +67,8 @@ package final class AtomicFile {
         if case .temporary(let temporary) = kind { unlink(temporary.path) }
     }
 
-    private func check(_ result: Int32, _ what: String) throws(Failure) {
-        guard result == 0 else { throw Failure(what: what, code: errno) }
+    private func check(_ result: Int32, _ what: String) throws(Problem) {
+        guard result == 0 else { throw Problem(cannot: what, code: errno) }
     }
 
     /// The directory that a path lies in.
@@ -83,7 +78,7 @@ package final class AtomicFile {
     }
 
     /// The file behind symbolic links, which may not exist yet: a link stays a link.
-    package static func followingLinks(_ path: String) throws(Failure) -> String {
+    package static func followingLinks(_ path: String) throws(Problem) -> String {
         var current = path
         for _ in 0..<40 {
             var buffer = [CChar](repeating: 0, count: 4096)
@@ -92,6 +87,6 @@ package final class AtomicFile {
             let link = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
             current = link.hasPrefix("/") ? link : directory(of: current) + "/" + link
         }
-        throw Failure(what: "open", code: ELOOP)
+        throw Problem(cannot: "open", code: ELOOP)
     }
 }

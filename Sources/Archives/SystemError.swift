@@ -1,4 +1,5 @@
 import Glibc
+import Text
 
 /// The system's words for the error number `code`, in lower case as all messages are.
 package func systemMessage(_ code: Int32) -> String {
@@ -6,6 +7,13 @@ package func systemMessage(_ code: Int32) -> String {
     if code == EFAULT { return "an input file was cut short while it was read" }
     let text = String(cString: strerror(code))
     return text.prefix(1).lowercased() + text.dropFirst()
+}
+
+extension Problem {
+    /// What the system did not do: `cannot write: no space left on device`.
+    package init(cannot what: String, path: String? = nil, code: Int32) {
+        self.init("cannot \(what): " + systemMessage(code), path: path)
+    }
 }
 
 /// Calls `body` again for as long as a signal interrupts it.

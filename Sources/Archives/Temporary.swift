@@ -1,5 +1,6 @@
 import CProcess
 import Glibc
+import Text
 
 /// A hidden name in a folder under which something is written until it is complete.
 ///
@@ -35,12 +36,12 @@ package final class Temporary {
     package func keep(_ path: String) { numbers.append(cprocess_keep(path)) }
 
     /// Makes a hidden file, whose descriptor is the caller's to close.
-    static func file(in folder: String) throws(AtomicFile.Failure) -> (temporary: Temporary, descriptor: Int32) {
+    static func file(in folder: String) throws(Problem) -> (temporary: Temporary, descriptor: Int32) {
         try make(in: folder) { open($0, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600) }
     }
 
     /// Makes a hidden directory.
-    package static func directory(in folder: String) throws(AtomicFile.Failure) -> Temporary {
+    package static func directory(in folder: String) throws(Problem) -> Temporary {
         let (temporary, descriptor) = try make(in: folder) { path in
             mkdir(path, 0o700) != 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         }
@@ -50,13 +51,13 @@ package final class Temporary {
 
     private static func make(
         in folder: String, _ create: (String) -> Int32
-    ) throws(AtomicFile.Failure) -> (temporary: Temporary, descriptor: Int32) {
+    ) throws(Problem) -> (temporary: Temporary, descriptor: Int32) {
         for _ in 0..<attempts {
             let path = folder + "/" + prefix + String((0..<6).map { _ in letters.randomElement() ?? "a" })
             let temporary = Temporary(path)
             let descriptor = create(path)
             if descriptor < 0, errno == EEXIST { continue }
-            guard descriptor >= 0 else { throw AtomicFile.Failure(what: "write", code: errno) }
+            guard descriptor >= 0 else { throw Problem(cannot: "write", code: errno) }
             let lock = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
             let isTaken = flock(lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK
             // Before it was locked another process may have taken it for a leftover: then it is gone, and another one is made.
@@ -67,11 +68,11 @@ package final class Temporary {
             close(lock)
             close(descriptor)
         }
-        throw AtomicFile.Failure(what: "write", code: EEXIST)
+        throw Problem(cannot: "write", code: EEXIST)
     }
 
     /// Gives a nameless file a hidden name, for the moment before it is renamed: a link cannot replace a file.
-    static func link(_ descriptor: Int32, in folder: String) throws(AtomicFile.Failure) -> Temporary {
+    static func link(_ descriptor: Int32, in folder: String) throws(Problem) -> Temporary {
         for attempt in 0..<attempts {
             let lock = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
             flock(lock, LOCK_EX | LOCK_NB)
@@ -79,7 +80,7 @@ package final class Temporary {
             if linkat(AT_FDCWD, descriptorPath(descriptor), AT_FDCWD, temporary.path, AT_SYMLINK_FOLLOW) == 0 { return temporary }
             guard errno == EEXIST else { break }
         }
-        throw AtomicFile.Failure(what: "write", code: errno)
+        throw Problem(cannot: "write", code: errno)
     }
 
     private static let attempts = 100
@@ -102,25 +103,25 @@ extension Temporary {
     ///
     /// The old directory or the new one is there at any moment, where the file system can exchange two names; elsewhere the old one is kept under
     /// a name from which ``restore(_:)`` brings it back.
-    package func replaceDirectory(_ target: String) throws(AtomicFile.Failure) {
+    package func replaceDirectory(_ target: String) throws(Problem) {
         if cprocess_exchange(path, target) == 0 {
             Self.removeDirectory(path)
             return
         }
-        guard [ENOSYS, EINVAL, ENOTSUP].contains(errno) else { throw AtomicFile.Failure(what: "replace", code: errno) }
+        guard [ENOSYS, EINVAL, ENOTSUP].contains(errno) else { throw Problem(cannot: "replace", code: errno) }
         try replaceDirectoryInTwoSteps(target)
     }
 
-    func replaceDirectoryInTwoSteps(_ target: String) throws(AtomicFile.Failure) {
+    func replaceDirectoryInTwoSteps(_ target: String) throws(Problem) {
         let aside = Self.aside(target)
         let lock = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         defer { close(lock) }
         flock(lock, LOCK_EX | LOCK_NB)
-        guard rename(target, aside) == 0 else { throw AtomicFile.Failure(what: "replace", code: errno) }
+        guard rename(target, aside) == 0 else { throw Problem(cannot: "replace", code: errno) }
         guard rename(path, target) == 0 else {
             let code = errno
             _ = rename(aside, target)
-            throw AtomicFile.Failure(what: "rename to", code: code)
+            throw Problem(cannot: "rename to", code: code)
         }
         Self.removeDirectory(aside)
     }

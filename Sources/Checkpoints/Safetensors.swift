@@ -1,5 +1,4 @@
 import Archives
-import FoundationEssentials
 import Text
 
 /// The safetensors format: a length, a JSON header that names every tensor, and their bytes side by side.
@@ -27,7 +26,8 @@ enum Safetensors {
                 path: path, problem: "the header does not fit the file", expected: "at most \(allowed) bytes", found: "\(announced)",
                 hint: "the file is truncated or damaged")
         }
-        let content = try content(header.inMemory, path: path)
+        let content: SafetensorsHeader.Content
+        do { content = try SafetensorsHeader.content(header.inMemory) } catch { throw error.at(path: path) }
         let entries = try entries(content.tensors, path: path)
         try checkCoverage(entries, dataLength: data.count, path: path)
         var tensors: [TensorRecord] = []
@@ -73,15 +73,6 @@ enum Safetensors {
             }
             return Entry(name: tensor.name, dtype: tensor.dtype, shape: tensor.shape, start: offsets[0], end: offsets[1])
         }.sorted { ($0.start, $0.end, $0.name) < ($1.start, $1.end, $1.name) }
-    }
-
-    private static func content(_ header: ByteRegion, path: String) throws -> SafetensorsHeader.Content {
-        if let content = SafetensorsHeader.content(header) { return content }
-        do {
-            return try header.withUnsafeBytes { try JSONDecoder().decode(Header.self, from: Data($0)) }.content
-        } catch {
-            throw Problem(path: path, problem: "the header is not valid: " + DecodingProblem(error).text)
-        }
     }
 
     /// `entries` are in the order of their offsets.
@@ -131,37 +122,4 @@ enum Safetensors {
         "F8_E4M3FNUZ": .f8e4m3fnuz, "F8_E5M2FNUZ": .f8e5m2fnuz, "I64": .i64, "I32": .i32, "I16": .i16, "I8": .i8,
         "U64": .u64, "U32": .u32, "U16": .u16, "U8": .u8, "BOOL": .bool,
     ]
-
-    private struct Description: Decodable {
-        let dtype: String
-        let shape: [Int]
-        let offsets: [Int]
-
-        enum CodingKeys: String, CodingKey {
-            case dtype, shape
-            case offsets = "data_offsets"
-        }
-    }
-
-    /// The header's object: free text under `__metadata__`, and a tensor under every other name.
-    private struct Header: Decodable {
-        let content: SafetensorsHeader.Content
-
-        init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: AnyKey.self)
-            var tensors: [SafetensorsHeader.Tensor] = []
-            var metadata: [String: String] = [:]
-            for key in container.allKeys {
-                if key.stringValue == "__metadata__" {
-                    metadata = try container.decode([String: String].self, forKey: key)
-                } else {
-                    let description = try container.decode(Description.self, forKey: key)
-                    tensors.append(
-                        .init(
-                            name: key.stringValue, dtype: description.dtype, shape: description.shape, offsets: description.offsets))
-                }
-            }
-            content = SafetensorsHeader.Content(tensors: tensors, metadata: metadata)
-        }
-    }
 }

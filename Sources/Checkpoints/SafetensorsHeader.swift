@@ -1,10 +1,7 @@
 import Archives
 import Text
 
-/// Reads a safetensors header as every writer writes it: a plain object of objects.
-///
-/// A header of a hundred megabytes takes a decoder that makes a tree ten times as long and as much memory. What is not of this form,
-/// damaged headers too, is left to that decoder and its messages.
+/// The JSON header of a safetensors file: an object of objects, which may be a hundred megabytes long.
 enum SafetensorsHeader {
     /// One tensor as the header describes it.
     struct Tensor {
@@ -20,16 +17,18 @@ enum SafetensorsHeader {
         var metadata: [String: String] = [:]
     }
 
-    /// The header has another form.
-    private struct OtherForm: Error {}
-
-    /// - Returns: nil where the header has any other form.
-    static func content(_ header: ByteRegion) -> Content? {
-        header.withUnsafeBytes { bytes in
-            var reader = Reader()
-            var cursor = JSONCursor(bytes.bindMemory(to: UInt8.self))
-            guard (try? reader.read(&cursor)) != nil else { return nil }
-            return reader.content
+    /// - Throws: ``Problem`` for what is no header, with the tensor's name where one is at fault.
+    static func content(_ header: ByteRegion) throws(Problem) -> Content {
+        do {
+            return try header.withUnsafeBytes { bytes in
+                try JSONCursor.reading(bytes) { cursor in
+                    var reader = Reader()
+                    try reader.read(&cursor)
+                    return reader.content
+                }
+            }
+        } catch {
+            throw Problem(error).invalidating("the header")
         }
     }
 
@@ -41,21 +40,11 @@ enum SafetensorsHeader {
 
         mutating func read(_ cursor: inout JSONCursor) throws {
             try cursor.readMembers { cursor, name in
-                if name.elementsEqual("__metadata__".utf8) { return try readMetadata(&cursor) }
-                content.tensors.append(try tensor(&cursor, name: try Self.string(name)))
-            }
-            try cursor.readEnd()
-        }
-
-        private static func string(_ bytes: [UInt8]) throws -> String {
-            guard let text = String(validating: bytes, as: UTF8.self) else { throw OtherForm() }
-            return text
-        }
-
-        private mutating func readMetadata(_ cursor: inout JSONCursor) throws {
-            try cursor.readMembers { cursor, key in
-                try cursor.readString(into: &text)
-                content.metadata[try Self.string(key)] = try Self.string(text)
+                if name.elementsEqual("__metadata__".utf8) {
+                    content.metadata = try cursor.readTextMembers()
+                } else {
+                    content.tensors.append(try tensor(&cursor, name: try JSONCursor.text(name)))
+                }
             }
         }
 
@@ -63,21 +52,33 @@ enum SafetensorsHeader {
             var dtype: String?
             var shape: [Int]?
             var offsets: [Int]?
+            func once(_ isFirst: Bool, _ member: String) throws {
+                guard isFirst else { throw Problem("'\(member)' appears twice", subject: "tensor '\(name)'") }
+            }
             try cursor.readMembers { cursor, key in
-                if key.elementsEqual("dtype".utf8), dtype == nil {
+                if key.elementsEqual("dtype".utf8) {
+                    try once(dtype == nil, "dtype")
                     try cursor.readString(into: &text)
-                    if !text.elementsEqual(lastType.utf8) { lastType = try Self.string(text) }
+                    if !text.elementsEqual(lastType.utf8) { lastType = try JSONCursor.text(text) }
                     dtype = lastType
-                } else if key.elementsEqual("shape".utf8), shape == nil {
-                    shape = try cursor.readCounts()
-                } else if key.elementsEqual("data_offsets".utf8), offsets == nil {
-                    offsets = try cursor.readCounts()
+                } else if key.elementsEqual("shape".utf8) {
+                    try once(shape == nil, "shape")
+                    shape = try cursor.readIntegers()
+                } else if key.elementsEqual("data_offsets".utf8) {
+                    try once(offsets == nil, "data_offsets")
+                    offsets = try cursor.readIntegers()
                 } else {
-                    throw OtherForm()
+                    // The reference implementation passes over what it does not know.
+                    try cursor.skip()
                 }
             }
-            guard let dtype, let shape, let offsets else { throw OtherForm() }
-            return Tensor(name: name, dtype: dtype, shape: shape, offsets: offsets)
+            func found<Value>(_ value: Value?, _ member: String) throws -> Value {
+                guard let value else { throw Problem("no '\(member)'", subject: "tensor '\(name)'") }
+                return value
+            }
+            return Tensor(
+                name: name, dtype: try found(dtype, "dtype"), shape: try found(shape, "shape"),
+                offsets: try found(offsets, "data_offsets"))
         }
     }
 }

@@ -1,5 +1,6 @@
 import Archives
 import Tensors
+import Text
 
 extension TensorRecord {
     /// All elements in row-major order as a tensor of `shape`: the file's own bytes where they are aligned single-precision numbers, which
@@ -17,15 +18,19 @@ extension TensorRecord {
 
     /// What ``sharedFloats(shape:)`` gives.
     ///
-    /// - Throws: ``NarrowingError`` for a finite number in double precision that single precision cannot hold.
-    package func narrowedFloats(shape: [Int]) throws(NarrowingError) -> Tensor {
+    /// - Throws: ``Problem`` for a finite number in double precision that single precision cannot hold.
+    package func narrowedFloats(shape: [Int]) throws(Problem) -> Tensor {
         if let error = narrowingError { throw error }
         return sharedFloats(shape: shape)
     }
 
     /// The error for the first finite number that single precision cannot hold; nil where it holds all. Costs a pass over double precision.
-    package var narrowingError: NarrowingError? {
-        firstBeyondSinglePrecision().map { NarrowingError(tensor: name, value: $0) }
+    package var narrowingError: Problem? {
+        firstBeyondSinglePrecision().map { value in
+            Problem(
+                "has a weight beyond the range of f32", subject: "tensor '\(name)'", expected: "at most 3.40e38 in magnitude",
+                found: "\(value)")
+        }
     }
 
     /// The first finite number that becomes infinite where it is read in single precision; only double precision has such.

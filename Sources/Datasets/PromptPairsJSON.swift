@@ -1,97 +1,85 @@
-import Checkpoints
-import FoundationEssentials
 import Text
 
 /// Prompt pairs as auto-circuit's data sets have them: `{"prompts": [{"clean", "corrupt", "answers", "wrong_answers"}]}`.
 enum PromptPairsJSON {
     static func read(_ text: String, path: String) throws -> [PromptPairs.Pair] {
-        do {
-            let json = text.utf8.drop { $0 == 0xEF || $0 == 0xBB || $0 == 0xBF }
-            return try JSONDecoder().decode(Document.self, from: Data(json)).prompts.map(\.pair)
-        } catch let error as PieceProblem {
-            throw Problem(
-                path: path, problem: "the prompt pairs are not valid at '\(error.place)'", expected: error.expected)
-        } catch {
-            throw Problem(path: path, problem: "the prompt pairs are not valid: " + DecodingProblem(error).text)
-        }
-    }
-
-    private struct Document: Decodable {
-        let prompts: [Item]
-    }
-
-    private struct Item: Decodable {
-        let pair: PromptPairs.Pair
-
-        enum Key: String, CodingKey {
-            case clean, corrupt, answers
-            case wrongAnswers = "wrong_answers"
-        }
-
-        init(from decoder: any Decoder) throws {
-            let members = try decoder.container(keyedBy: Key.self)
-            pair = PromptPairs.Pair(
-                clean: try members.decode(Prompt.self, forKey: .clean).piece,
-                corrupted: try members.decode(Prompt.self, forKey: .corrupt).piece,
-                answers: try members.decode(Answers.self, forKey: .answers).pieces,
-                wrongAnswers: try members.decodeIfPresent(Answers.self, forKey: .wrongAnswers)?.pieces ?? [])
-        }
-    }
-
-    /// A value that is neither of the forms it may have.
-    private struct PieceProblem: Error {
-        let place: String
-        let expected: String
-
-        init(_ decoder: any Decoder, expected: String) {
-            place = decoder.codingPath.map { key in key.intValue.map { "\($0)" } ?? key.stringValue }.joined(separator: ".")
-            self.expected = expected
-        }
-    }
-
-    private struct Prompt: Decodable {
-        let piece: PromptPairs.Piece
-
-        init(from decoder: any Decoder) throws {
-            let value = try decoder.singleValueContainer()
-            if let text = try? value.decode(String.self) {
-                piece = .text(text)
-            } else if let ids = try? value.decode([Int32].self), ids.allSatisfy({ $0 >= 0 }) {
-                piece = .tokens(ids)
-            } else {
-                throw PieceProblem(decoder, expected: "a text or a list of token ids")
+        var text = text
+        return try text.withUTF8 { bytes in
+            let start = bytes.prefix(3).elementsEqual([0xEF, 0xBB, 0xBF]) ? 3 : 0
+            do {
+                return try JSONCursor.reading(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[start...]), document)
+            } catch {
+                throw Problem(error).invalidating("the prompt pairs").at(path: path)
             }
+        }
+    }
+
+    private static func document(_ cursor: inout JSONCursor) throws -> [PromptPairs.Pair] {
+        var pairs: [PromptPairs.Pair]?
+        try cursor.readMembers { cursor, key in
+            guard key.elementsEqual("prompts".utf8) else { return try cursor.skip() }
+            var found: [PromptPairs.Pair] = []
+            try cursor.readList { cursor in found.append(try pair(&cursor, place: "prompts.\(found.count)")) }
+            pairs = found
+        }
+        guard let pairs else { throw Problem("no 'prompts'") }
+        return pairs
+    }
+
+    private static func pair(_ cursor: inout JSONCursor, place: String) throws -> PromptPairs.Pair {
+        var (clean, corrupted): (PromptPairs.Piece?, PromptPairs.Piece?)
+        var (answers, wrongAnswers): ([PromptPairs.Piece]?, [PromptPairs.Piece]?)
+        try cursor.readObject { cursor, key in
+            switch key {
+            case "clean": clean = try prompt(&cursor, place: place + ".clean")
+            case "corrupt": corrupted = try prompt(&cursor, place: place + ".corrupt")
+            case "answers": answers = try Self.answers(&cursor, place: place + ".answers")
+            case "wrong_answers" where !cursor.takeNull(): wrongAnswers = try Self.answers(&cursor, place: place + ".wrong_answers")
+            case "wrong_answers": break
+            default: try cursor.skip()
+            }
+        }
+        func found<Value>(_ value: Value?, _ name: String) throws -> Value {
+            guard let value else { throw Problem("no '\(name)' at '\(place)'") }
+            return value
+        }
+        return PromptPairs.Pair(
+            clean: try found(clean, "clean"), corrupted: try found(corrupted, "corrupt"), answers: try found(answers, "answers"),
+            wrongAnswers: wrongAnswers ?? [])
+    }
+
+    /// A text or a list of token ids.
+    private static func prompt(_ cursor: inout JSONCursor, place: String) throws -> PromptPairs.Piece {
+        try expecting("a text or a list of token ids", place) {
+            if cursor.peek() == UInt8(ascii: "\"") { return .text(try cursor.readText()) }
+            var ids: [Int32] = []
+            try cursor.readList { cursor in ids.append(try id(&cursor)) }
+            return .tokens(ids)
         }
     }
 
     /// One answer or a list of them.
-    private struct Answers: Decodable {
-        let pieces: [PromptPairs.Piece]
-
-        init(from decoder: any Decoder) throws {
-            let value = try decoder.singleValueContainer()
-            if let one = try? value.decode(Answer.self) {
-                pieces = [one.piece]
-            } else if let several = try? value.decode([Answer].self) {
-                pieces = several.map(\.piece)
-            } else {
-                throw PieceProblem(decoder, expected: "a list of texts or token ids")
-            }
+    private static func answers(_ cursor: inout JSONCursor, place: String) throws -> [PromptPairs.Piece] {
+        try expecting("a list of texts or token ids", place) {
+            guard cursor.peek() == UInt8(ascii: "[") else { return [try answer(&cursor)] }
+            var pieces: [PromptPairs.Piece] = []
+            try cursor.readList { cursor in pieces.append(try answer(&cursor)) }
+            return pieces
         }
     }
 
-    private struct Answer: Decodable {
-        let piece: PromptPairs.Piece
+    private static func answer(_ cursor: inout JSONCursor) throws -> PromptPairs.Piece {
+        cursor.peek() == UInt8(ascii: "\"") ? .text(try cursor.readText()) : .tokens([try id(&cursor)])
+    }
 
-        init(from decoder: any Decoder) throws {
-            let value = try decoder.singleValueContainer()
-            if let text = try? value.decode(String.self) {
-                piece = .text(text)
-                return
-            }
-            let id = try value.decode(Int32.self)
-            guard id >= 0 else { throw PieceProblem(decoder, expected: "a token id of at least 0") }
-            piece = .tokens([id])
+    private static func id(_ cursor: inout JSONCursor) throws -> Int32 { Int32(try cursor.readInteger(in: 0...Int(Int32.max))) }
+
+    /// A value of neither of the forms that it may have is named by its place in the file.
+    private static func expecting<Value>(_ words: String, _ place: String, _ read: () throws -> Value) throws -> Value {
+        do {
+            return try read()
+        } catch {
+            throw Problem("at '\(place)'", expected: words, found: Problem(error).found)
         }
     }
 }

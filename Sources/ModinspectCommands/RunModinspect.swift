@@ -29,7 +29,7 @@ package func runModinspect(_ arguments: [String]) -> Int32 {
         if let command = command as? any FileCommand { try command.fileUse.check() }
         try command.run()
         return 0
-    } catch OutputError.closedPipe {
+    } catch is ClosedPipe {
         return 0
     } catch let status as ExitCode {
         return status.rawValue
@@ -53,7 +53,7 @@ private func writeAnswer(_ text: String) -> Int32 {
         if !text.isEmpty { try stream.write(text + "\n") }
         try stream.finish()
         return 0
-    } catch OutputError.closedPipe {
+    } catch is ClosedPipe {
         return 0
     } catch {
         Diagnostics(isQuiet: false).failure("\(error)")

@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// The leading singular triplets of a layer's normalised weights D_U^-1/2 |W| D_V^-1/2, the known first one included.
 package struct BipartiteSpectrum: Sendable {
@@ -18,7 +19,7 @@ package struct BipartiteSpectrum: Sendable {
     /// - Parameters:
     ///   - name: of the layer, for errors.
     ///   - count: how many triplets, the first one included; fewer where the shorter side has fewer.
-    /// - Throws: ``ModularityError/nonFinite(layer:nan:infinite:)``; ``NumericsError`` where the iteration does not converge.
+    /// - Throws: ``Problem`` for weights that are not finite, and where the iteration does not converge.
     package init(of weights: WeightMatrix, name: String, count: Int, generator: SeededGenerator, threads: Int) throws {
         let sums = try Self.finiteSums(of: weights, name: name, threads: threads)
         self.sums = sums
@@ -52,7 +53,7 @@ package struct BipartiteSpectrum: Sendable {
                     if value.isNaN { nan += 1 } else if value.isInfinite { infinite += 1 }
                 }
             }
-            throw ModularityError.nonFinite(layer: name, nan: nan, infinite: infinite)
+            throw Problem.nonFinite(layer: name, nan: nan, infinite: infinite)
         }
         return sums
     }

@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// Clusters single layers by the methods that look at one weight matrix at a time.
 struct LayerClusterer: Sendable {
@@ -51,18 +52,19 @@ struct LayerClusterer: Sendable {
     }
 
     private func basis(of weights: WeightMatrix, _ layer: WeightGraph.Layer, counts: [ClusterCount]) throws -> Basis {
-        if options.method == .gradient {
-            guard let spectrum = options.spectra[layer.name] else { throw ModularityError.missingSimilarities(layer: layer.name) }
+        let needed: Int
+        switch options.method {
+        case .gradient:
+            guard let spectrum = options.spectra[layer.name] else { throw Problem.missingSimilarities(layer: layer.name) }
             let (expected, found) = ([weights.rows, weights.columns], [spectrum.out.count, spectrum.input.count])
-            guard expected == found else { throw ModularityError.similarityCount(layer: layer.name, expected: expected, found: found) }
+            guard expected == found else { throw Problem.similarityCount(layer: layer.name, expected: expected, found: found) }
             _ = try BipartiteSpectrum.finiteSums(of: weights, name: layer.name, threads: threads)
             return .similarities(spectrum)
+        case .contiguous:
+            // A number that is given needs no singular values.
+            needed = counts.map { count in if case .fixed = count { 0 } else { count.spectrumSize } }.max() ?? 0
+        case .bsgc, .cocluster, .network: needed = counts.map(\.spectrumSize).max() ?? 0
         }
-        let needed =
-            counts.map { count in
-                if options.method == .contiguous, case .fixed = count { return 0 }
-                return count.spectrumSize
-            }.max() ?? 0
         guard needed > 0 else {
             _ = try BipartiteSpectrum.finiteSums(of: weights, name: layer.name, threads: threads)
             return .order

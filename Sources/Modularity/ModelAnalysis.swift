@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// Where the labels of a model's layers come from.
 package enum LabelSource: Sendable {
@@ -44,12 +45,12 @@ package struct ModelAnalysis: Sendable {
     ///   - nullSamples: how many permutations of each layer's weights to score, 0 for none.
     ///   - threads: bounds the cores used; changes nothing else.
     ///   - progress: called now and then with the fraction that is done, from any thread.
-    /// - Throws: ``ModularityError``, ``NumericsError``, what reading weights throws.
+    /// - Throws: ``Problem``, what reading weights throws.
     package init(
         _ graph: WeightGraph, labels: LabelSource, nullSamples: Int = 0, threads: Int,
         progress: @escaping @Sendable (Double) -> Void = { _ in }
     ) throws {
-        guard !graph.layers.isEmpty else { throw ModularityError.noLayers }
+        guard !graph.layers.isEmpty else { throw Problem.noLayers }
         let runner = AnalysisRunner(graph: graph, labels: labels, threads: threads)
         let observed = try runner.run(repetition: 0, threads: threads) { progress($0 / Double(1 + nullSamples)) }
         guard nullSamples > 0 else {
@@ -96,7 +97,7 @@ struct AnalysisRunner: Sendable {
         switch labels {
         case .given(let clusterings):
             let layers = try eachLayer(threads, progress) { layer, inner in
-                guard let clustering = clusterings[layer.name] else { throw ModularityError.missingLabels(layer: layer.name) }
+                guard let clustering = clusterings[layer.name] else { throw Problem.missingLabels(layer: layer.name) }
                 let weights = try self.weights(layer, repetition)
                 try Self.check(clustering, weights)
                 _ = try BipartiteSpectrum.finiteSums(of: weights, name: layer.name, threads: inner)
@@ -228,7 +229,7 @@ struct AnalysisRunner: Sendable {
         return (perLayer, results.map(\.ncut))
     }
 
-    private static func check(_ clustering: LayerClustering, _ weights: WeightMatrix) throws(ModularityError) {
+    private static func check(_ clustering: LayerClustering, _ weights: WeightMatrix) throws(Problem) {
         for (side, labels, count) in [
             ("out", clustering.outLabels, weights.rows), ("in", clustering.inLabels, weights.columns),
         ] where labels.count != count {

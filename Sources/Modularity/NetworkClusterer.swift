@@ -1,4 +1,5 @@
 import Tensors
+import Text
 
 /// Clusters the neurons of all layers at once (Filan et al., arXiv 2103.03386, section 2).
 ///
@@ -18,9 +19,9 @@ package struct NetworkClusterer: Sendable {
     }
 
     /// - Parameter layers: in order, each fed by the one before.
-    /// - Throws: ``ModularityError`` where the layers do not follow each other or have weights that are not finite.
+    /// - Throws: ``Problem`` where the layers do not follow each other or have weights that are not finite.
     func cluster(_ layers: [(name: String, weights: WeightMatrix)], counts: [ClusterCount]) throws -> [Result] {
-        guard !layers.isEmpty else { throw ModularityError.noLayers }
+        guard !layers.isEmpty else { throw Problem.noLayers }
         var fanOuts: [Int] = [1]
         for (index, layer) in layers.enumerated() {
             _ = try BipartiteSpectrum.finiteSums(of: layer.weights, name: layer.name, threads: threads)

@@ -44,7 +44,7 @@ package struct SimilaritySpectrum: Sendable {
     ///   - input: of the in-neurons, [in, in].
     ///   - place: of the layer among the model's weight matrices, for its random numbers.
     ///   - count: how many pairs; ``ClusterCount/spectrumSize`` says what a number of clusters needs.
-    /// - Throws: ``NumericsError`` where the iteration does not converge.
+    /// - Throws: ``Problem`` where the iteration does not converge.
     package init(out: Tensor, in input: Tensor, place: Int, count: Int, seed: UInt64, threads: Int) throws {
         func generator(_ side: String) -> SeededGenerator { SeededGenerator(seed: seed, purpose: "similarity \(side)", layer: place) }
         self.out = try Side(out, count: count, generator: generator("out"), threads: threads)

@@ -41,8 +41,7 @@ package struct ParameterValues: Sendable {
                 "the parameters do not fit into memory in single precision", expected: "at most \(limit) bytes", found: "\(bytes)")
         }
         for record in store.unread {
-            guard let error = record.narrowingError else { continue }
-            throw Problem(error.problem, subject: "tensor '\(error.tensor)'", expected: error.expected, found: "\(error.value)")
+            if let error = record.narrowingError { throw error }
         }
     }
 }

@@ -50,7 +50,7 @@ package struct ScoreRequest {
     /// The clusters of the layers and their scores, for each number of clusters.
     ///
     /// - Parameter progress: called with the fraction that is done, from any thread.
-    /// - Throws: ``ModularityError``, what reading weights and ``spectra`` throw.
+    /// - Throws: ``Problem``, what reading weights and ``spectra`` throw.
     package func run(progress: @escaping @Sendable (Double) -> Void = { _ in }) throws -> ModelAnalysis {
         let labels: LabelSource =
             switch try prepared().clusters {

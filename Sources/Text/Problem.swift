@@ -16,6 +16,8 @@ package struct Problem: Error, Sendable, Equatable {
     package var found: String?
     /// What the user can do about it.
     package var hint: Hint?
+    /// Whether the result cannot be written: nothing else is tried then, where another problem ends the work on one checkpoint only.
+    package var isOfOutput = false
 
     package init(
         _ what: String, path: String? = nil, member: String? = nil, setting: Setting? = nil, subject: String? = nil,
@@ -45,6 +47,9 @@ package struct Problem: Error, Sendable, Equatable {
         problem.path = self.path ?? path
         return problem
     }
+
+    /// Any error as a problem; what is none yet becomes one of the same words.
+    package init(_ error: any Error) { self = error as? Problem ?? Problem("\(error)") }
 
     /// The same problem of `subject`; a subject that it has already is more exact and stays.
     package func about(_ subject: String) -> Problem {
@@ -86,13 +91,4 @@ extension Problem: CustomStringConvertible {
         if let found { text += ", found \(found)" }
         return text.singleLine
     }
-}
-
-/// An error that is a problem in other words.
-package protocol ProblemConvertible: Error {
-    var asProblem: Problem { get }
-}
-
-extension Problem: ProblemConvertible {
-    package var asProblem: Problem { self }
 }

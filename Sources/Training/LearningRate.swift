@@ -8,6 +8,15 @@ package struct LearningRate: Sendable, Equatable {
         case cosine
         /// A line down to 0 after the last step.
         case linear
+
+        /// What the value means, in a sentence, for help and manual.
+        package var documentation: String {
+            switch self {
+            case .constant: "It stays what it is."
+            case .cosine: "Half a cosine down to 0 after the last step."
+            case .linear: "A line down to 0 after the last step."
+            }
+        }
     }
 
     /// The largest rate.

@@ -7,6 +7,15 @@ package struct Optimizer: Sendable, Equatable {
         case adamw
         /// Gradient descent, with momentum where one is given; weight decay is added to the gradient.
         case sgd
+
+        /// What the value means, in a sentence, for help and manual.
+        package var documentation: String {
+            switch self {
+            case .adam: "Adam; weight decay is added to the gradient."
+            case .adamw: "Adam with weight decay that shrinks the weights themselves."
+            case .sgd: "Gradient descent; weight decay is added to the gradient."
+            }
+        }
     }
 
     /// Where momentum is taken.

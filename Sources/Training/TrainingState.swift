@@ -11,8 +11,8 @@ import Text
 /// the bytes of a tensor.
 package struct TrainingState {
     /// What is no tensor.
-    struct Record: Codable, Equatable {
-        struct Clusters: Codable, Equatable {
+    struct Record: Encodable, Equatable {
+        struct Clusters: Encodable, Equatable {
             var layer: String
             var count: Int
             var out: [Int]
@@ -87,8 +87,7 @@ package struct TrainingState {
         guard let stored = checkpoint[Self.recordName], stored.dtype == .u8, stored.bytes.count <= 1 << 28 else {
             throw Problem("is no state of a training run")
         }
-        let data = stored.bytes.withUnsafeBytes { Data($0) }
-        guard let record = try? JSONDecoder().decode(Record.self, from: data) else {
+        guard let record = try? stored.bytes.withUnsafeBytes({ try JSONCursor.reading($0, Record.read) }) else {
             throw Problem("is a damaged state of a training run")
         }
         guard record.version == 1 else {

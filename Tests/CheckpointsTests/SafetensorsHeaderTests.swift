@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct SafetensorsHeaderTests {
     private func tensors(_ text: String) -> [SafetensorsHeader.Tensor]? {
-        SafetensorsHeader.content(ByteRegion(copying: text.utf8))?.tensors
+        try? SafetensorsHeader.content(ByteRegion(copying: text.utf8)).tensors
     }
 
     @Test func aPlainHeaderIsReadInItsOrder() throws {
@@ -21,14 +21,13 @@ import Testing
         #expect(tensors(#"{"a\n\u00e9":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}"#)?.map(\.name) == ["a\né"])
     }
 
-    /// The general decoder has the word on these: on what is legal but unusual, and on what is wrong.
     @Test(arguments: [
         "", "{", "[]", "{} x", #"{"a":{}}"#,
-        #"{"a":{"dtype":"F32","shape":[01],"data_offsets":[0,4]}}"#, #"{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}"#,
-        #"{"a":{"dtype":"F32","shape":[1.0],"data_offsets":[0,4]}}"#, #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},}"#,
+        #"{"a":{"dtype":"F32","shape":[01],"data_offsets":[0,4]}}"#, #"{"a":{"dtype":"F32","shape":[1.5],"data_offsets":[0,4]}}"#,
+        #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},}"#,
         #"{"a":{"dtype":"F32","shape":[9999999999999999999],"data_offsets":[0,4]}}"#,
         #"{"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]"#,
-    ]) func anythingElseIsLeftToTheGeneralDecoder(text: String) {
+    ]) func whatIsNoHeaderIsRefused(text: String) {
         #expect(tensors(text) == nil)
     }
 }

@@ -138,13 +138,13 @@ import Testing
     @Test(arguments: [
         ("--layers fc1.weight", "c.tsv: layer 'fc1.weight' is not in the file"),
         ("--layers nothing", "m.safetensors: no layer matches 'nothing'"),
-        ("-o /dev/full", "/dev/full: cannot write: No space left on device"),
-        (">/dev/full", "standard output: cannot write: No space left on device"),
+        ("-o /dev/full", "/dev/full: cannot write: no space left on device"),
+        (">/dev/full", "standard output: cannot write: no space left on device"),
         ("--clusters missing", "missing: no such file or directory"),
         ("--clusters - <&-", "standard input: bad file descriptor"),
         ("--data pictures", "m.safetensors: pictures: the samples do not fit the model, expected samples of 3, found samples of 8x8"),
         ("--labels y3", "m.safetensors: x: sample 2 has a label out of the model's range, expected 0 to 2, found 3"),
-        ("-o no/o", "no/o: cannot write: No such file or directory"),
+        ("-o no/o", "no/o: cannot write: no such file or directory"),
     ])
     func oneLineSaysWhatIsWrong(options: String, message: String) throws {
         let result = try HandWorkedModel.shell(Self.run + options, files: ["y3": IDXFile.bytes(shape: [3], values: [0, 1, 3] as [UInt8])])

@@ -84,7 +84,7 @@ import Testing
         #expect(result.status == 0)
         #expect(result.errors.contains("warning: ") && result.errors.contains("the circuit for label 3 is degenerate: it answers 3 to "))
         let row = Dictionary(uniqueKeysWithValues: zip(result.rows[0], result.rows[1]))
-        #expect(row["degenerate"] == "1" && row["recall"] == "1" && row["common_answer"] == "3")
+        #expect(row["degenerate"] == "1" && row["held_out_recall"] == "1" && row["held_out_common_answer"] == "3")
         let sound = try Self.run("--label", "3", "--format", "tsv")
         #expect(sound.errors.isEmpty && sound.rows[1][7] == "0")
     }

@@ -57,7 +57,7 @@ import Testing
     func anAnswerThatCannotBeWrittenIsStatus1(arguments: String) throws {
         let result = try BuiltCommand.shell("\"$M\" \(arguments) > /dev/full")
         #expect(result.status == 1)
-        #expect(result.errors == "modinspect: standard output: cannot write: No space left on device\n")
+        #expect(result.errors == "modinspect: standard output: cannot write: no space left on device\n")
         #expect(try BuiltCommand.shell("\"$M\" \(arguments) >&-").status == 1)
         let written = try BuiltCommand.shell("\"$M\" \(arguments)")
         #expect(written.status == 0 && written.output.count > 5 && written.errors.isEmpty)

@@ -8,7 +8,7 @@ import Testing
     @Test func aFullDiskIsStatus1() throws {
         let result = try BuiltCommand.shell("\"$M\" graph \"$1\" > /dev/full", checkpoint)
         #expect(result.status == 1)
-        #expect(result.errors == "modinspect: standard output: cannot write: No space left on device\n")
+        #expect(result.errors == "modinspect: standard output: cannot write: no space left on device\n")
     }
 
     @Test func aClosedStandardOutputIsStatus1AndTouchesNoFile() throws {
@@ -98,7 +98,7 @@ import Testing
         let result = try BuiltCommand.shell(
             "\"$M\" score \"$1\" -o /dev/null && test -c /dev/null && \"$M\" score \"$1\" -o /dev/full", checkpoint)
         #expect(result.status == 1)
-        #expect(result.errors == "modinspect: /dev/full: cannot write: No space left on device\n")
+        #expect(result.errors == "modinspect: /dev/full: cannot write: no space left on device\n")
         let whole = try BuiltCommand.shell("\"$M\" score \"$1\" -o -", checkpoint)
         #expect(whole.text.contains("fc2.weight"))
     }

@@ -48,7 +48,10 @@ import Testing
 
     @Test func longNamesStayApart() throws {
         try withLongNames { folder in
-            for command in ["info m.safetensors", "score m.safetensors --layers all", "score m.safetensors --layers all --null 3"] {
+            for command in [
+                "info m.safetensors", "score m.safetensors --layers all", "score m.safetensors --layers all --null 3",
+                "cluster m.safetensors --layers all --format text",
+            ] {
                 let result = try BuiltCommand.shell("cd \"$1\" && COLUMNS=80 \"$M\" \(command)", folder)
                 let lines = result.text.split(separator: "\n")
                 // Names that would not stay apart if they were cut are lines of their own, whole.

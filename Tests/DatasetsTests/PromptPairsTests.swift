@@ -85,7 +85,7 @@ import Text
     }
 
     @Test(arguments: [
-        ("{}", "no 'prompts'"), ("[]", "not an object"), ("{\"prompts\": []}", "holds no prompt pairs"),
+        ("{}", "no 'prompts'"), ("[]", "not valid, expected an object, found byte 0"), ("{\"prompts\": []}", "holds no prompt pairs"),
         ("{\"prompts\": [{}]}", "no 'clean' at 'prompts.0'"),
         (
             "{\"prompts\": [{\"clean\": 1, \"corrupt\": \"\", \"answers\": []}]}",
@@ -98,7 +98,8 @@ import Text
             "at 'prompts.0.answers', expected a list of texts or token ids"
         ),
         ("{\"prompts\": [{\"clean\": \"a\", \"corrupt\": \"b\", \"answers\": [-1]}]}", "at 'prompts.0.answers'"),
-        ("{\"prompts\": [{\"clean\": \"a\", \"corrupt\": \"b\"}]}", "no 'answers'"), ("{\"prompts\": ", "not JSON"),
+        ("{\"prompts\": [{\"clean\": \"a\", \"corrupt\": \"b\"}]}", "no 'answers'"),
+        ("{\"prompts\": ", "not valid, expected a list, found the end of the file"),
     ])
     func refusesJSON(_ content: String, because words: String) {
         let text = Self.text { try Self.read(content) }

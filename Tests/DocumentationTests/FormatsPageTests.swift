@@ -41,8 +41,7 @@ import Testing
             [
                 [
                     "info", Fixtures.path("mlp.tar"), Fixtures.path("unreadable/sidecars.pt"),
-                    Fixtures.path("unreadable/types.safetensors"),
-                    "absent",
+                    Fixtures.path("unreadable/types.safetensors"), "absent",
                 ], merged("info"),
             ]
         ),

@@ -1,3 +1,4 @@
+import Circuits
 import Evaluation
 import Foundation
 import Interventions
@@ -5,6 +6,7 @@ import Modularity
 import Networks
 import TestSupport
 import Testing
+import Training
 
 @testable import ModinspectCommands
 
@@ -22,6 +24,18 @@ import Testing
         ("man/modinspect-patch.1", described(BehaviourMetric.self)),
         ("man/modinspect-circuit.1", described(BehaviourMetric.self)),
         ("man/modinspect-circuit.1", described(CircuitMethod.self)),
+        ("man/modinspect-circuit.1", described(EdgeGranularity.self)),
+        ("man/modinspect-circuit.1", described(EdgeAblation.self)),
+        ("man/modinspect-circuit.1", described(EdgeSelection.self)),
+        ("man/modinspect-circuit.1", described(WeightCircuitRequest.Objective.self)),
+        ("man/modinspect-circuit.1", described(PairOptions.Source.self)),
+        ("man/modinspect-patch.1", described(PairOptions.Source.self)),
+        ("man/modinspect-patch.1", described(PatchSites.Granularity.self)),
+        ("man/modinspect-patch.1", described(PatchedPlaces.self)),
+        ("man/modinspect-patch.1", described(PatchCommand.Direction.self)),
+        ("man/modinspect-finetune.1", described(Optimizer.Rule.self)),
+        ("man/modinspect-finetune.1", described(LearningRate.Decay.self)),
+        ("man/modinspect-finetune.1", described(KeptWeights.self)),
         ("man/modinspect-ablate.1", described(ClusterAblation.Reading.self)),
         ("man/modinspect-ablate.1", described(ClusterAblation.Fill.self)),
         ("man/modinspect-graph.1", described(GraphFormat.self)),
@@ -43,7 +57,13 @@ import Testing
             ("score", Self.described(Measure.self)), ("cluster", Self.described(ClusteringMethod.self)),
             ("patch", Self.described(BehaviourMetric.self)), ("circuit", Self.described(CircuitMethod.self)),
             ("ablate", Self.described(ClusterAblation.Reading.self)), ("ablate", Self.described(ClusterAblation.Fill.self)),
-            ("graph", Self.described(GraphFormat.self)),
+            ("graph", Self.described(GraphFormat.self)), ("circuit", Self.described(BehaviourMetric.self)),
+            ("circuit", Self.described(EdgeGranularity.self)), ("circuit", Self.described(EdgeAblation.self)),
+            ("circuit", Self.described(EdgeSelection.self)), ("circuit", Self.described(WeightCircuitRequest.Objective.self)),
+            ("circuit", Self.described(PairOptions.Source.self)), ("patch", Self.described(PairOptions.Source.self)),
+            ("patch", Self.described(PatchSites.Granularity.self)), ("patch", Self.described(PatchedPlaces.self)),
+            ("patch", Self.described(PatchCommand.Direction.self)), ("finetune", Self.described(Optimizer.Rule.self)),
+            ("finetune", Self.described(LearningRate.Decay.self)), ("finetune", Self.described(KeptWeights.self)),
         ]
         for (command, values) in lists {
             let help = try BuiltCommand.run(command, "--help").text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
@@ -67,6 +87,12 @@ import Testing
         ("modinspect.edges/1", "scores[].", ScoredEdge.columns.map(\.path)),
         ("modinspect.circuit-overlap/2", "pairs[].", ComparedPair.columns.map(\.path)),
         ("modinspect.info/2", "checkpoints[].tensors[].", TensorInfo.columns.map(\.path)),
+        ("modinspect.circuit/1", "intact.", JudgedCircuit.columns.map(\.path)),
+        ("modinspect.circuit/1", "circuits[].", PrunedCircuit.columns.map(\.path)),
+        ("modinspect.circuit/1", "circuits[].layers[].", PrunedCircuit.KeptLayer.columns.map(\.path)),
+        ("modinspect.cluster/1", "layers[].", ClusteredLayer.columns.map(\.path)),
+        ("modinspect.graph/1", "", GraphEdge.columns.map(\.path)),
+        ("modinspect.finetune/1", "", FinetuneRun.columns.map(\.path) + FinetuneStep.columns.map(\.path)),
     ]
 
     @Test func everyColumnIsOnThePageOfFormats() throws {
@@ -79,6 +105,33 @@ import Testing
                 #expect(section.contains(".It Li " + key) || section.contains { $0.hasPrefix(".It Li \(key)[].") }, "\(schema): \(key)")
             }
         }
+    }
+
+    @Test func everyKeyOfARowOnThePageOfFormatsIsAColumn() throws {
+        let lines = try Document("man/modinspect-formats.5").lines
+        for (schema, prefix, keys) in Self.rows where !prefix.isEmpty {
+            let start = try #require(lines.firstIndex(of: ".Ss " + schema), "\(schema)")
+            let section = lines[(start + 1)...].prefix { !$0.hasPrefix(".Ss ") && !$0.hasPrefix(".Sh ") }
+            let names = keys.map { $0.joined(separator: ".") }
+            for line in section where line.hasPrefix(".It Li " + prefix) {
+                let key = line.dropFirst(".It Li ".count + prefix.count)
+                let own = String(key.prefix { $0 != "[" })
+                #expect(names.contains(own) || names.contains { $0.hasPrefix(own + ".") }, "\(schema): \(prefix)\(key)")
+            }
+        }
+    }
+
+    @Test func rowsWrittenByTheThousandHaveTheirColumns() throws {
+        let clusters = try BuiltCommand.run("cluster", "--quiet", Fixtures.path("mlp.tar"), "--format", "tsv").rows
+        #expect(clusters.first == ClusteredNeuron.columns.map(\.name))
+        let edges = try BuiltCommand.run("graph", "--quiet", Fixtures.path("mlp.tar"), "--format", "tsv").rows
+        #expect(edges.first == GraphEdge.columns.map(\.name) && edges.dropFirst().allSatisfy { $0.count == edges[0].count })
+        let kept = try BuiltCommand.run(
+            "circuit", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--method", "prune", "--data",
+            Fixtures.path("models/mnist-mlp.npz"),
+            "--layers", "fc4.weight", "--kept"
+        ).rows
+        #expect(kept.first == KeptWeight.columns.map(\.name) && kept.count > 1 && kept[1][0].isEmpty)
     }
 
     @Test func namesOfColumnsAreThoseOfTheirKeys() {

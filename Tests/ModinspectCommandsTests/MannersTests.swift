@@ -1,4 +1,5 @@
 import Testing
+import Text
 
 @testable import ModinspectCommands
 
@@ -22,12 +23,21 @@ import Testing
     }
 
     @Test(arguments: [
-        ("m.pt: is a text", "is a text", nil, nil), ("m.pt: is odd, expected a, b, found c", "is odd", "a, b", "c"),
-        ("m.pt: is odd, found c; --key picks one", "is odd", nil, "c; --key picks one"),
-        ("m.pt!a.bin: is odd, expected 3", "m.pt!a.bin: is odd", "3", nil),
+        (Problem("is odd", path: "m.pt"), "is odd", nil, nil),
+        (Problem("is odd", path: "m.pt", expected: "a, found b", found: "c, expected d"), "is odd", "a, found b", "c, expected d"),
+        (Problem("is odd", path: "m.pt", subject: "tensor 'a'", found: "c", hint: .pickKey), "tensor 'a': is odd", nil, "c"),
+        (Problem("is odd", path: "m.pt", member: "a.bin", expected: "3"), "m.pt!a.bin: is odd", "3", nil),
+        (Problem("is odd", path: "other.bin", setting: .architecture), "other.bin: --arch: is odd", nil, nil),
     ])
-    func aFailureIsTakenApart(line: String, what: String, expected: String?, found: String?) {
-        #expect(FailedCheckpoint(path: "m.pt", line: line).error == .init(what: what, expected: expected, found: found))
+    func aFailureHasThePartsOfItsProblem(problem: Problem, what: String, expected: String?, found: String?) {
+        #expect(FailedCheckpoint(path: "m.pt", problem).error == .init(what: what, expected: expected, found: found))
+    }
+
+    @Test func aFailureForEyesHasTheHint() {
+        let problem = Problem("several models in the file", path: "m.pt", found: "a and b", hint: .pickKey)
+        #expect(
+            FailedCheckpoint(path: "m.pt", problem).text
+                == "m.pt\n  failed: several models in the file, found a and b; --key KEY picks one\n")
     }
 
     @Test func remarksOfOneKindAreOneLine() {
@@ -62,9 +72,9 @@ import Testing
                 == """
                 layer
                     c0    c1    c2
-                \(names[0])
+                model.layers.0.mlp.up....weight.that.is.long
                   0.25  1.25  2.25
-                \(names[1])
+                model.layers.1.mlp.up....weight.that.is.long
                   0.25  1.25  2.25
 
                 """)

@@ -1,5 +1,6 @@
 import Tensors
 import Testing
+import Text
 
 @testable import Modularity
 
@@ -137,7 +138,7 @@ private func analyze(
     @Test(arguments: ClusteringMethod.allCases)
     func weights_that_are_not_finite_are_refused_by_name(method: ClusteringMethod) throws {
         let matrix = Matrix<Float>(rows: 2, columns: 3, [1, .nan, 2, .infinity, .nan, 0])
-        #expect(throws: ModularityError.nonFinite(layer: "w", nan: 2, infinite: 1)) {
+        #expect(throws: Problem.nonFinite(layer: "w", nan: 2, infinite: 1)) {
             try analyze(.single(matrix), ClusteringOptions(method: method))
         }
     }
@@ -208,7 +209,7 @@ private func analyze(
         let layers = layers()
         let graph = WeightGraph(layers: [layers[1], layers[0]])
         for options in [ClusteringOptions(coupling: .chained), ClusteringOptions(method: .network)] {
-            #expect(throws: ModularityError.brokenChain(layer: "a", columns: 30, previous: "b", rows: 24)) {
+            #expect(throws: Problem.brokenChain(layer: "a", columns: 30, previous: "b", rows: 24)) {
                 try ModelAnalysis(graph, labels: .clustering(options, counts: [.fixed(2)]), threads: 1)
             }
         }
@@ -217,7 +218,7 @@ private func analyze(
     @Test func given_labels_must_fit() {
         let graph = WeightGraph(layers: layers())
         let short = LayerClustering(layer: "a", clusterCount: 2, outLabels: Labels([0, 1]), inLabels: Labels([0]))
-        #expect(throws: ModularityError.labelCount(layer: "a", side: "out", expected: 40, found: 2)) {
+        #expect(throws: Problem.labelCount(layer: "a", side: "out", expected: 40, found: 2)) {
             try ModelAnalysis(graph, labels: .given(["a": short]), threads: 1)
         }
     }

@@ -1,5 +1,6 @@
 import Tensors
 import Testing
+import Text
 
 @testable import Modularity
 
@@ -109,11 +110,11 @@ extension SimilaritySpectrum {
     @Test func a_layer_without_similarities_or_with_those_of_another_is_refused() throws {
         let weights = Planted(rows: 12, columns: 10, blocks: 2).weights
         let graph = WeightGraph(layers: [.init(name: "w", place: 0, weights: weights)])
-        #expect(throws: ModularityError.missingSimilarities(layer: "w")) {
+        #expect(throws: Problem.missingSimilarities(layer: "w")) {
             try ModelAnalysis(graph, labels: .clustering(ClusteringOptions(method: .gradient), counts: [.fixed(2)]), threads: 1)
         }
         let other = try SimilaritySpectrum.ofNeurons(Planted(rows: 12, columns: 9, blocks: 2).weights, pairs: 2)
-        #expect(throws: ModularityError.similarityCount(layer: "w", expected: [12, 10], found: [12, 9])) {
+        #expect(throws: Problem.similarityCount(layer: "w", expected: [12, 10], found: [12, 9])) {
             try analyze(weights, other, .fixed(2))
         }
     }

@@ -106,7 +106,7 @@ import Text
         let request = try ScoreRequest(
             catalog, path: "mlp.tar", patterns: ["all"],
             clusters: .given(GivenClusters(name: "none", given.clusterings.filter { $0.key == "fc2.weight" })))
-        #expect(throws: ModularityError.self) { try request.run() }
+        #expect(throws: Problem.self) { try request.run() }
     }
 
     @Test func theGradientMethodAsksForSimilaritiesOnce() throws {
@@ -120,7 +120,7 @@ import Text
             return [:]
         }
         // Nothing is said of the layer, which a later run refuses.
-        #expect(throws: ModularityError.missingSimilarities(layer: "fc2.weight")) { try request.run() }
+        #expect(throws: Problem.missingSimilarities(layer: "fc2.weight")) { try request.run() }
         #expect(asked.count == 1 && asked[0].layers == ["fc2.weight"] && asked[0].count == ClusterCount.fixed(3).spectrumSize)
     }
 }

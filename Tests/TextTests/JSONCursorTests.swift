@@ -69,4 +69,48 @@ import Testing
         #expect(member(#"{"a": 1"#) == nil)
         #expect(member(#"["a", 1]"#) == nil)
     }
+
+    private static func reading<Value>(_ text: String, _ read: (inout JSONCursor) throws -> Value) throws -> Value {
+        try Array(text.utf8).withUnsafeBytes { try JSONCursor.reading($0, read) }
+    }
+
+    @Test func wholeNumbersMayBeNegativeLongOrWrittenWithAPoint() throws {
+        let found = try Self.reading("[0, -1,12 , 2.0, 1e3, 9223372036854775807, -0]") { try $0.readIntegers() }
+        #expect(found == [0, -1, 12, 2, 1000, 9_223_372_036_854_775_807, 0])
+        for text in ["[1.5]", "[01]", "[9223372036854775808]", "[1e30]", "[\"1\"]", "[null]", "[-]", "[1,]", "[1", "1"] {
+            #expect(throws: Problem.self, "\(text)") { try Self.reading(text) { try $0.readIntegers() } }
+        }
+        #expect { try Self.reading("[1, 7]") { try $0.readIntegers(in: 0...6) } } throws: {
+            "\($0)" == "is not JSON, expected a whole number from 0 to 6, found byte 4 ('7')"
+        }
+    }
+
+    @Test func aMemberIsFoundBeforeItsObjectIsRead() throws {
+        let text = #"{"a": {"b": [1]}, "schema": "x", "layers": [}"#
+        let found = try Array(text.utf8).withUnsafeBytes { bytes in
+            var cursor = JSONCursor(bytes.bindMemory(to: UInt8.self))
+            let schema = try cursor.string(under: "schema")
+            return (schema, try cursor.hasMember("a"), cursor.position)
+        }
+        #expect(found.0 == "x" && found.1 && found.2 == 0)
+        #expect(
+            try Self.reading("{}") { cursor in
+                let found = (try cursor.string(under: "schema"), try cursor.hasMember("a"))
+                try cursor.skip()
+                return found.0 == nil && !found.1
+            })
+    }
+
+    @Test func textIsUTF8AndNothingFollowsIt() throws {
+        #expect(try Self.reading(#"{"a": "b", "a": "c"}"#) { try $0.readTextMembers() } == ["a": "c"])
+        #expect(try Self.reading(#" ["é", "\u00e9"] "#) { try $0.readTexts() } == ["é", "é"])
+        #expect(throws: Problem.self) { try Self.reading("[] x") { try $0.readTexts() } }
+        let bytes: [UInt8] = [0x22, 0xFF, 0x22]
+        #expect(throws: Problem("a string is not UTF-8")) { try bytes.withUnsafeBytes { try JSONCursor.reading($0) { try $0.readText() } } }
+    }
+
+    @Test func aDamagedTextIsNamedAsWhatItIs() {
+        #expect("\(Problem("is not JSON", expected: "a list").invalidating("the index"))" == "the index is not valid, expected a list")
+        #expect("\(Problem("no 'a'", path: "f").invalidating("the index"))" == "f: the index is not valid: no 'a'")
+    }
 }

@@ -1,5 +1,4 @@
 import Archives
-import FoundationEssentials
 import Text
 
 /// The index of a model that is spread over several files: which tensor is in which.
@@ -19,15 +18,10 @@ struct ShardIndex {
             throw Problem(
                 path: path, problem: "the index is too long", expected: "at most \(Self.maximumLength) bytes", found: "\(region.count)")
         }
-        struct Content: Decodable {
-            let weights: [String: String]
-
-            enum CodingKeys: String, CodingKey { case weights = "weight_map" }
-        }
         do {
-            weightMap = try region.withUnsafeBytes { try JSONDecoder().decode(Content.self, from: Data($0)) }.weights
+            weightMap = try region.withUnsafeBytes { try JSONCursor.reading($0, Self.weightMap) }
         } catch {
-            throw Problem(path: path, problem: "the index is not valid: " + DecodingProblem(error).text)
+            throw Problem(error).invalidating("the index").at(path: path)
         }
         shards = Set(weightMap.values).sorted { $0.precedesNaturally($1) }
         guard !shards.isEmpty else { throw Problem(path: path, problem: "the index names no shards") }
@@ -36,6 +30,15 @@ struct ShardIndex {
             throw Problem(
                 path: path, problem: "the index names a file outside its folder", expected: "plain file names", found: "'\(name)'")
         }
+    }
+
+    private static func weightMap(_ cursor: inout JSONCursor) throws -> [String: String] {
+        var found: [String: String]?
+        try cursor.readMembers { cursor, key in
+            if key.elementsEqual("weight_map".utf8) { found = try cursor.readTextMembers() } else { try cursor.skip() }
+        }
+        guard let found else { throw Problem("no 'weight_map'") }
+        return found
     }
 
     /// Joins the shards' weights: every tensor from the shard that the index names, those that it does not name as they come. The

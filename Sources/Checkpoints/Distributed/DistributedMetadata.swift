@@ -49,7 +49,7 @@ struct DistributedMetadata {
         do {
             pickle = try PickleReader.read(region).pickle
         } catch {
-            throw Problem(path: path, problem: error.description)
+            throw error.at(path: path)
         }
         guard let root = pickle.object(pickle.root), pickle.callableName(root.callable) == Self.module + "metadata.Metadata",
             let listing = pickle.member("state_dict_metadata", of: pickle.root), let entries = pickle.members(listing),

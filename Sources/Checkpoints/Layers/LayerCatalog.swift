@@ -4,7 +4,7 @@ import Text
 /// What the tensors of one checkpoint are: the family of the model, and the weight matrices in the order of its layers.
 package struct LayerCatalog: Sendable {
     /// How the family was found.
-    package enum FamilySource: String, Sendable {
+    package enum FamilySource: String, Sendable, Encodable {
         /// The `model_type` of the model's configuration.
         case configuration
         /// The names of the tensors.

@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// A value of a pickle. Everything with parts is a place in a table of ``Pickle``, so that shared and recursive values are finite.
 enum PickleValue: BitwiseCopyable, Sendable {
@@ -156,11 +157,9 @@ extension Pickle {
     }
 }
 
-/// Bytes that are no pickle that could be read.
-struct PickleError: Error {
-    /// Where in the file.
-    let offset: Int
-    let problem: String
-
-    var description: String { "the pickle is damaged at byte \(offset): \(problem)" }
+extension Problem {
+    /// Bytes that are no pickle that could be read.
+    ///
+    /// - Parameter offset: where in the file.
+    init(pickleAt offset: Int, problem: String) { self.init("the pickle is damaged at byte \(offset): \(problem)") }
 }

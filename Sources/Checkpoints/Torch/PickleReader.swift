@@ -1,4 +1,5 @@
 import Archives
+import Text
 
 /// The pickle machine, protocols 0 to 5, with everything that would import or call turned into data.
 struct PickleReader {
@@ -25,8 +26,8 @@ struct PickleReader {
     /// Reads one pickle.
     ///
     /// - Returns: the pickle and the place of the byte after it.
-    static func read(_ region: ByteRegion, at offset: Int = 0) throws(PickleError) -> (pickle: Pickle, end: Int) {
-        guard offset >= 0, offset <= region.count else { throw PickleError(offset: offset, problem: "the file ends") }
+    static func read(_ region: ByteRegion, at offset: Int = 0) throws(Problem) -> (pickle: Pickle, end: Int) {
+        guard offset >= 0, offset <= region.count else { throw Problem(pickleAt: offset, problem: "the file ends") }
         var machine = PickleReader(region, at: offset)
         try machine.run()
         machine.pickle.byteCount = machine.reader.position - offset
@@ -47,7 +48,7 @@ struct PickleReader {
         }
     }
 
-    private mutating func run() throws(PickleError) {
+    private mutating func run() throws(Problem) {
         while true {
             opcodeOffset = reader.position
             let code: UInt8 = try number("an opcode")
@@ -60,7 +61,7 @@ struct PickleReader {
         }
     }
 
-    private mutating func execute(_ opcode: PickleOpcode) throws(PickleError) {
+    private mutating func execute(_ opcode: PickleOpcode) throws(Problem) {
         switch opcode {
         case .proto:
             let version: UInt8 = try number("the protocol")
@@ -150,33 +151,33 @@ struct PickleReader {
 // MARK: - Bytes
 
 extension PickleReader {
-    private func failure(_ problem: String) -> PickleError { PickleError(offset: opcodeOffset, problem: problem) }
+    private func failure(_ problem: String) -> Problem { Problem(pickleAt: opcodeOffset, problem: problem) }
 
-    private mutating func number<Integer: FixedWidthInteger & BitwiseCopyable>(_ what: String) throws(PickleError) -> Integer {
+    private mutating func number<Integer: FixedWidthInteger & BitwiseCopyable>(_ what: String) throws(Problem) -> Integer {
         guard let value = reader.integer(Integer.self) else { throw failure("the file ends before \(what)") }
         return value
     }
 
-    private mutating func wideLength() throws(PickleError) -> Int {
+    private mutating func wideLength() throws(Problem) -> Int {
         let length: UInt64 = try number("a length")
         guard let count = Int(exactly: length) else { throw failure("a length of \(length) bytes leaves the file") }
         return count
     }
 
-    private mutating func take(_ count: Int) throws(PickleError) -> ByteRegion {
+    private mutating func take(_ count: Int) throws(Problem) -> ByteRegion {
         guard let region = reader.take(count) else {
             throw failure("a length of \(count) bytes leaves the file, \(reader.remaining) remain")
         }
         return region
     }
 
-    private mutating func addRegion(_ count: Int) throws(PickleError) -> Int {
+    private mutating func addRegion(_ count: Int) throws(Problem) -> Int {
         pickle.regions.append(try take(count))
         return pickle.regions.count - 1
     }
 
     /// The bytes up to the next line end, which is skipped.
-    private mutating func lineBytes() throws(PickleError) -> ByteRegion {
+    private mutating func lineBytes() throws(Problem) -> ByteRegion {
         let start = reader.position
         let length = reader.region.withUnsafeBytes { $0[start...].firstIndex(of: 0x0A).map { $0 - start } }
         guard let length else { throw failure("the file ends before a line's end") }
@@ -185,11 +186,11 @@ extension PickleReader {
         return line
     }
 
-    private mutating func line() throws(PickleError) -> String {
+    private mutating func line() throws(Problem) -> String {
         try lineBytes().withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
     }
 
-    private func memoIndex(_ line: String) throws(PickleError) -> Int {
+    private func memoIndex(_ line: String) throws(Problem) -> Int {
         guard let index = Int(line), index >= 0 else { throw failure("a memo index is no number") }
         return index
     }
@@ -198,12 +199,12 @@ extension PickleReader {
 // MARK: - Stack
 
 extension PickleReader {
-    private mutating func push(_ value: PickleValue) throws(PickleError) {
+    private mutating func push(_ value: PickleValue) throws(Problem) {
         try count()
         stack.append(value)
     }
 
-    private mutating func count() throws(PickleError) {
+    private mutating func count() throws(Problem) {
         valueCount += 1
         guard valueCount <= Self.valueLimit else { throw failure("more than \(Self.valueLimit) values") }
     }
@@ -211,25 +212,25 @@ extension PickleReader {
     /// The values above the last mark are all that an opcode without a mark of its own may take.
     private var floor: Int { marks.last ?? 0 }
 
-    private func top() throws(PickleError) -> PickleValue {
+    private func top() throws(Problem) -> PickleValue {
         guard stack.count > floor, let value = stack.last else { throw failure("the stack is empty") }
         return value
     }
 
-    private mutating func pop() throws(PickleError) -> PickleValue {
+    private mutating func pop() throws(Problem) -> PickleValue {
         let value = try top()
         stack.removeLast()
         return value
     }
 
-    private mutating func pop(count: Int) throws(PickleError) -> [PickleValue] {
+    private mutating func pop(count: Int) throws(Problem) -> [PickleValue] {
         guard stack.count - floor >= count else { throw failure("the stack has fewer than \(count) values") }
         let values = Array(stack.suffix(count))
         stack.removeLast(count)
         return values
     }
 
-    private mutating func popToMark() throws(PickleError) -> [PickleValue] {
+    private mutating func popToMark() throws(Problem) -> [PickleValue] {
         guard let mark = marks.popLast(), mark <= stack.count else { throw failure("no mark on the stack") }
         let values = Array(stack[mark...])
         stack.removeSubrange(mark...)
@@ -240,13 +241,13 @@ extension PickleReader {
 // MARK: - Values
 
 extension PickleReader {
-    private mutating func pushText(_ length: Int) throws(PickleError) {
+    private mutating func pushText(_ length: Int) throws(Problem) {
         pickle.texts.append(try take(length).withUnsafeBytes { String(decoding: $0, as: UTF8.self) })
         try push(.text(pickle.texts.count - 1))
     }
 
     /// A little-endian two's complement integer of any length.
-    private mutating func pushLong(_ length: Int) throws(PickleError) {
+    private mutating func pushLong(_ length: Int) throws(Problem) {
         let bytes = try take(length)
         guard length <= 8 else {
             pickle.regions.append(bytes)
@@ -258,7 +259,7 @@ extension PickleReader {
         try push(.integer(length == 0 ? 0 : Int(Int64(bitPattern: bits << shift) >> shift)))
     }
 
-    private mutating func pushLine(_ opcode: PickleOpcode) throws(PickleError) {
+    private mutating func pushLine(_ opcode: PickleOpcode) throws(Problem) {
         let bytes = try lineBytes()
         switch PickleLine.decode(opcode, bytes) {
         case .boolean(let value): try push(.boolean(value))
@@ -277,25 +278,25 @@ extension PickleReader {
         }
     }
 
-    private mutating func pushTuple(_ items: [PickleValue]) throws(PickleError) {
+    private mutating func pushTuple(_ items: [PickleValue]) throws(Problem) {
         let start = pickle.tupleItems.count
         pickle.tupleItems.append(contentsOf: items)
         pickle.tuples.append(start..<start + items.count)
         try push(.tuple(pickle.tuples.count - 1))
     }
 
-    private mutating func pushList(_ items: [PickleValue]) throws(PickleError) {
+    private mutating func pushList(_ items: [PickleValue]) throws(Problem) {
         pickle.lists.append(items)
         try push(.list(pickle.lists.count - 1))
     }
 
-    private mutating func pushDictionary(_ items: [PickleValue]) throws(PickleError) {
+    private mutating func pushDictionary(_ items: [PickleValue]) throws(Problem) {
         guard items.count.isMultiple(of: 2) else { throw failure("a dictionary with a key and no value") }
         pickle.dictionaries.append(items)
         try push(.dictionary(pickle.dictionaries.count - 1))
     }
 
-    private mutating func append(_ items: [PickleValue]) throws(PickleError) {
+    private mutating func append(_ items: [PickleValue]) throws(Problem) {
         switch try top() {
         case .list(let index): pickle.lists[index].append(contentsOf: items)
         case .object(let index): pickle.objects[index].appended.append(contentsOf: items)
@@ -303,7 +304,7 @@ extension PickleReader {
         }
     }
 
-    private mutating func setItems(_ items: [PickleValue]) throws(PickleError) {
+    private mutating func setItems(_ items: [PickleValue]) throws(Problem) {
         guard items.count.isMultiple(of: 2) else { throw failure("a key without a value") }
         switch try top() {
         case .dictionary(let index): pickle.dictionaries[index].append(contentsOf: items)
@@ -312,7 +313,7 @@ extension PickleReader {
         }
     }
 
-    private mutating func addGlobal(_ module: String, _ name: String) throws(PickleError) -> Int {
+    private mutating func addGlobal(_ module: String, _ name: String) throws(Problem) -> Int {
         guard module.utf8.count <= Self.nameLimit, name.utf8.count <= Self.nameLimit else {
             throw failure("a global's name is longer than \(Self.nameLimit) bytes")
         }
@@ -321,28 +322,28 @@ extension PickleReader {
     }
 
     /// What a code of Python's extension registry stands for is known to the loading program alone.
-    private mutating func pushExtension(_ code: Int) throws(PickleError) {
+    private mutating func pushExtension(_ code: Int) throws(Problem) {
         try push(.global(addGlobal("copyreg", "extension(\(code))")))
     }
 
     /// - Parameter parts: the callable and its arguments.
-    private mutating func pushObject(_ parts: [PickleValue], isInstance: Bool) throws(PickleError) {
+    private mutating func pushObject(_ parts: [PickleValue], isInstance: Bool) throws(Problem) {
         pickle.objects.append(Pickle.Object(callable: parts[0], arguments: parts[1], isInstance: isInstance))
         try push(.object(pickle.objects.count - 1))
     }
 
-    private mutating func build() throws(PickleError) {
+    private mutating func build() throws(Problem) {
         let state = try pop()
         // Attributes set on dictionaries and the like hold no tensors' data: state dicts keep their versions there.
         if case .object(let index) = try top() { pickle.objects[index].state = state }
     }
 
-    private mutating func pushPersistent(_ identifier: PickleValue) throws(PickleError) {
+    private mutating func pushPersistent(_ identifier: PickleValue) throws(Problem) {
         pickle.persistentIdentifiers.append(identifier)
         try push(.persistent(pickle.persistentIdentifiers.count - 1))
     }
 
-    private mutating func store(_ index: Int) throws(PickleError) {
+    private mutating func store(_ index: Int) throws(Problem) {
         let value = try top()
         try count()
         if index < memo.count {
@@ -355,7 +356,7 @@ extension PickleReader {
         }
     }
 
-    private func recall(_ index: Int) throws(PickleError) -> PickleValue {
+    private func recall(_ index: Int) throws(Problem) -> PickleValue {
         guard let value = index < memo.count ? memo[index] : sparseMemo[index] else {
             throw failure("memo \(index) was never stored")
         }

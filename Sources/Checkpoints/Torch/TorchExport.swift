@@ -63,7 +63,7 @@ enum TorchExport {
         do {
             content = try listing.withUnsafeBytes { try JSONDecoder().decode(Listing.self, from: Data($0)) }
         } catch {
-            throw Problem("'\(weightListing)' cannot be read: " + DecodingProblem(error).text)
+            throw Problem("'\(weightListing)' is not valid", expected: "the description of each weight in JSON")
         }
         var tensors: [TensorRecord] = []
         var unreadable: [UnreadableTensor] = []

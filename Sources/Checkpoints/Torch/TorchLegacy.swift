@@ -28,7 +28,7 @@ enum TorchLegacy {
             // Joblib writes the bytes of arrays between the opcodes.
             let start = region.bytes(0..<min(region.count, 1 << 12)) ?? []
             if String(decoding: start, as: UTF8.self).contains("joblib.numpy_pickle") { throw Impostor.scikitLearn.error(path: path) }
-            throw Problem(path: path, problem: error.description)
+            throw error.at(path: path)
         }
         guard TorchLegacyStream.isMagic(first) else {
             return try readPlain([first] + following(region, at: end), path: path)

@@ -33,7 +33,7 @@ struct TorchLegacyStream {
                 position = end
                 return pickle
             } catch {
-                throw Problem(problem: "\(what): \(error.description)")
+                throw error.about(what)
             }
         }
         guard Self.isMagic(try next("the magic number")) else { throw Problem(problem: "the magic number is missing") }

@@ -125,7 +125,7 @@ struct TorchMembers {
         do {
             return try PickleReader.read(bytes).pickle
         } catch {
-            throw Problem(problem: error.description).about("member '\(entries[name]?.name ?? name)'")
+            throw error.about("member '\(entries[name]?.name ?? name)'")
         }
     }
 

@@ -59,11 +59,11 @@ package struct CheckpointWriter: Sendable {
         guard !path.isEmpty else { throw Problem(path: path, problem: "is no name for a checkpoint") }
         if exists { try checkExisting(isDirectory: isDirectory, isFile: status.st_mode & S_IFMT == S_IFREG) }
         let folder = AtomicFile.directory(of: target)
-        do throws(AtomicFile.Failure) {
+        do {
             // Never finished, it leaves nothing behind. Permissions alone do not tell whether a folder takes files.
             _ = try AtomicFile(replacing: target)
         } catch {
-            throw Problem(path: path, problem: "cannot write to \(folder): \(systemMessage(error.code))")
+            throw error.at(path: path).about("folder '\(folder)'")
         }
     }
 
@@ -163,7 +163,7 @@ package struct CheckpointWriter: Sendable {
     }
 
     private func failure(_ what: String, _ code: Int32 = errno) -> Problem {
-        Problem(path: path, problem: "cannot \(what): \(systemMessage(code))")
+        Problem(cannot: what, path: path, code: code)
     }
 
     private func contents(of directory: String) throws -> [String] {
@@ -181,8 +181,6 @@ package struct CheckpointWriter: Sendable {
     private static func reporting<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
         do {
             return try body()
-        } catch let error as AtomicFile.Failure {
-            throw Problem(path: path, problem: "cannot \(error.what): \(systemMessage(error.code))")
         } catch let error as Problem {
             throw error.at(path: path)
         }

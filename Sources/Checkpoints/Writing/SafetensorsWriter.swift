@@ -89,9 +89,8 @@ struct SafetensorsWriter {
                 let values: Tensors.Tensor
                 do {
                     values = try make()
-                } catch let error as NarrowingError {
-                    throw Problem(
-                        path: path, tensor: tensor.name, problem: error.problem, expected: error.expected, found: "\(error.value)")
+                } catch let error as Problem {
+                    throw error.at(path: path)
                 }
                 precondition(
                     values.count * tensor.dtype.bytesPerBlock == size, "\(values.shape) for tensor '\(tensor.name)' of \(tensor.shape)")

@@ -12,6 +12,15 @@ package enum EdgeAblation: String, Sendable, CaseIterable {
     case zero
     /// Its mean over all clean samples and positions.
     case mean
+
+    /// What the value means, in a sentence, for help and manual.
+    package var documentation: String {
+        switch self {
+        case .corrupted: "The source's value on the pair's corrupted sample."
+        case .zero: "0."
+        case .mean: "The source's mean over the clean samples and positions."
+        }
+    }
 }
 
 /// A graph whose edges are asked about: on which pairs, by which number, and what an edge outside carries.

@@ -11,6 +11,15 @@ package enum EdgeGranularity: String, Sendable, CaseIterable {
     case cluster
     /// Single neurons, of an image layer its channels; attention heads stay what they are.
     case neuron
+
+    /// What the value means, in a sentence, for help and manual.
+    package var documentation: String {
+        switch self {
+        case .component: "Attention heads and whole MLPs."
+        case .cluster: "The clusters of a file; layers without any stay whole."
+        case .neuron: "Each neuron of an MLP or of a hidden layer, of an image layer each channel."
+        }
+    }
 }
 
 /// What writes: the input (all embeddings together), a head's output through its part of the output matrix, an MLP, a neuron or cluster

@@ -4,6 +4,14 @@ package enum EdgeSelection: String, Sendable, CaseIterable {
     case top
     /// From the output backwards: the edge of the largest score among those that lead into what the circuit already has.
     case greedy
+
+    /// What the value means, in a sentence, for help and manual.
+    package var documentation: String {
+        switch self {
+        case .top: "By the size of their scores."
+        case .greedy: "From the output back, the largest of those that lead into what is there already."
+        }
+    }
 }
 
 extension EdgeGraph {

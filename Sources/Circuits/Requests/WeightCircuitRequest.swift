@@ -14,6 +14,14 @@ package struct WeightCircuitRequest {
         /// The mean loss on the samples of a label.
         case labelLoss = "label-loss"
 
+        /// What the value means, in a sentence, for help and manual.
+        package var documentation: String {
+            switch self {
+            case .kl: "The mean divergence from the intact model's output distribution over all samples stays within the tolerance."
+            case .labelLoss: "The mean loss on the label's samples does not rise above the intact model's."
+            }
+        }
+
         /// The mean divergence, or rise of the mean loss, that is allowed where nobody says otherwise, in nats.
         package var standardTolerance: Double {
             switch self {

@@ -7,6 +7,14 @@ package enum PatchedPlaces: String, Sendable, CaseIterable {
     case all
     /// At one place after the other, counted from the first token; of attention patterns, the place that attends.
     case position
+
+    /// What the value means, in a sentence, for help and manual.
+    package var documentation: String {
+        switch self {
+        case .all: "All positions at once."
+        case .position: "One position after the other, counted from the first token; of a pattern, the position that attends."
+        }
+    }
 }
 
 /// Activation patching: a run on one sample of each pair gets a part of its activations from the run on the other.

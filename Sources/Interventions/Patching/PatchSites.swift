@@ -10,6 +10,16 @@ package struct PatchSites: Sendable {
         /// Sites of attention with heads by head, all others whole.
         case auto
         case site, head, neuron
+
+        /// What the value means, in a sentence, for help and manual.
+        package var documentation: String {
+            switch self {
+            case .auto: "Attention's sites by head, neurons by neuron, all others whole."
+            case .site: "All whole."
+            case .head: "By head; a site without heads is an error."
+            case .neuron: "By neuron of the last dimension; of images by channel."
+            }
+        }
     }
 
     /// Names for the sites of all blocks.

@@ -150,7 +150,7 @@ struct AblateCommand: FileCommand {
                 try stream.write(table.header)
                 for row in rows { try stream.write(table.row(row)) }
             }
-        case .json: try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
+        case .json: try ReportEncoder.write(report, isIndented: true, to: stream)
         case .jsonl:
             for row in rows {
                 try stream.write(try ReportEncoder.bytes(of: Joined(provenance, row), isIndented: false))

@@ -14,25 +14,21 @@ struct AblationSetting: Encodable {
 }
 
 /// What `ablate` found, as one json document.
-struct AblateReport: Encodable {
+struct AblateReport: HeadedReport {
     let provenance: Provenanced<AblationSetting>
     let samples: Int
     let answers: Int
     let intact: AblatedOutcome
     let layers: [AblatedLayerReport]
 
-    private enum CodingKeys: String, CodingKey {
-        case samples, answers, intact, layers
-    }
+    var head: Provenanced<AblationSetting> { provenance }
 
-    func encode(to encoder: any Encoder) throws {
-        try provenance.encode(to: encoder)
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(samples, forKey: .samples)
-        try container.encode(answers, forKey: .answers)
-        try container.encode(intact, forKey: .intact)
-        try container.encode(layers, forKey: .layers)
-    }
+    static let members: [Column<AblateReport>] = [
+        .json("samples", "How many there are.") { $0.samples },
+        .json("answers", "The answers that were asked for.") { $0.answers },
+        .json("intact", "The model as it is.") { $0.intact },
+        .json("layers", "The layers whose clusters were switched.") { $0.layers },
+    ]
 }
 
 /// How well a model answers, changed or not.

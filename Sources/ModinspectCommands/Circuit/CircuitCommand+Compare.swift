@@ -10,7 +10,7 @@ extension CircuitCommand {
         let run = CheckpointRun(diagnostics: output.diagnostics)
         for path in files {
             let file = try run.attempt(
-                path, { try CircuitFile(path: path) }, failed: { failed.append(FailedCheckpoint(path: path, line: $0)) })
+                path, { try CircuitFile(path: path) }, failed: { failed.append(FailedCheckpoint(path: path, $0)) })
             if let file { inputs.append(file) }
         }
         let total = inputs.reduce(0) { $0 + $1.circuits.count }

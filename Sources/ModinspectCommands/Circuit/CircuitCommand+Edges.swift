@@ -22,7 +22,7 @@ extension CircuitCommand {
         let prepared = try request.prepared()
         if !prepared.outside.isEmpty {
             output.diagnostics.note(
-                "\(model.checkpoint.path): the clusters of \(Diagnostics.listed(prepared.outside.map { "'\($0)'" })) are no nodes of the graph"
+                "\(model.checkpoint.path): the clusters of \(prepared.outside.map { "'\($0)'" }.listed(atMost: 3)) are no nodes of the graph"
             )
         }
         let progress = output.progressBar("circuit", total: 1000, unit: "")
@@ -73,7 +73,7 @@ extension CircuitCommand {
         case .tsv:
             try stream.write(EdgeTable.header)
             for edge in isKept ? report.kept : report.scores { try stream.write(EdgeTable.row(edge)) }
-        case .json: try stream.write(try ReportEncoder.bytes(of: head, isIndented: true))
+        case .json: try ReportEncoder.write(head, isIndented: true, to: stream)
         case .jsonl:
             for circuit in report.circuits {
                 let line = Provenanced(head.schema, seed: head.seed, checkpoint: head.checkpoint, EdgeLine(report, circuit))

@@ -65,7 +65,7 @@ extension CircuitCommand {
         let others = degenerate.dropFirst().compactMap(\.label).map(String.init)
         output.diagnostics.warning(
             "\(path): \(name) is degenerate: it answers \(circuit.heldOut.commonAnswer) to \(share)% of the held-out samples"
-                + (others.isEmpty ? "" : "; so are \(others.count) more: " + Diagnostics.listed(others, limit: 10)))
+                + (others.isEmpty ? "" : "; so are \(others.count) more: " + others.listed()))
     }
 
     private func write(_ report: CircuitReport, _ result: WeightPruning.Result, to stream: ResultStream) throws {
@@ -73,14 +73,14 @@ extension CircuitCommand {
         case .text: try stream.write(CircuitTable(report).text(report))
         case .tsv:
             if isKept {
-                try stream.write(CircuitTable.keptHeader)
+                try stream.write(KeptWeight.columns.header())
                 for circuit in result.circuits { try CircuitTable.writeKept(circuit, to: stream) }
             } else {
                 let table = CircuitTable(report)
                 try stream.write(table.header)
                 for circuit in report.circuits { try stream.write(table.row(circuit)) }
             }
-        case .json: try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
+        case .json: try ReportEncoder.write(report, isIndented: true, to: stream)
         case .jsonl:
             for circuit in report.circuits {
                 try stream.write(try ReportEncoder.bytes(of: Joined(report.provenance, circuit), isIndented: false))

@@ -1,7 +1,6 @@
 import Archives
 import Checkpoints
 import Circuits
-import FoundationEssentials
 import Text
 
 /// Circuits that were written before: the json or jsonl of `circuit`, or the npz of its masks.
@@ -24,7 +23,7 @@ struct CircuitFile {
         }
         let head = content.bytes(0..<min(content.count, ByteRegion.headLength)) ?? []
         if Self.isJSON(head) {
-            circuits = try Self.json(content, path: path)
+            circuits = try CircuitJSON.circuits(content, path: path)
         } else if Self.isKnown(head) {
             circuits = try Self.masks(content, path: path)
         } else {
@@ -37,81 +36,6 @@ struct CircuitFile {
     private static func isJSON(_ head: [UInt8]) -> Bool { head.first { ![32, 9, 10, 13].contains($0) } == UInt8(ascii: "{") }
 
     private static func isKnown(_ head: [UInt8]) -> Bool { isJSON(head) || head.starts(with: [0x50, 0x4B]) }
-
-    private struct Document: Decodable {
-        let schema: String?
-        let circuits: [Entry]?
-    }
-
-    private struct Entry: Decodable {
-        struct Layer: Decodable {
-            let layer: String
-            let shape: [Int]?
-            let places: [Int]
-        }
-
-        struct Edge: Decodable {
-            let source: String
-            let target: String
-        }
-
-        let schema: String?
-        let label: Int?
-        let weights: Int?
-        let layers: [Layer]?
-        let edges: [Edge]?
-        let effectiveSize: Double?
-
-        /// The edges of the graph: those that are kept are the effective size's share of them.
-        var edgeCount: Int? {
-            guard let edges, !edges.isEmpty, let effectiveSize, effectiveSize > 0 else { return nil }
-            return Int(exactly: (Double(edges.count) / effectiveSize).rounded())
-        }
-    }
-
-    private static func json(_ content: ByteRegion, path: String) throws -> [Circuit] {
-        let data = content.withUnsafeBytes { Data($0) }
-        let entries: [Entry]
-        if let document = try? JSONDecoder().decode(Document.self, from: data), let circuits = document.circuits {
-            try check(document.schema, path)
-            entries = circuits
-        } else {
-            entries = try data.split(separator: 10).enumerated().compactMap { place, line in
-                if line.allSatisfy({ [32, 9, 13].contains($0) }) { return nil }
-                guard let entry = try? JSONDecoder().decode(Entry.self, from: Data(line)) else {
-                    throw Problem(
-                        file: path, problem: "line \(place + 1) holds no circuit", expected: "the json or jsonl of modinspect circuit")
-                }
-                try check(entry.schema, path)
-                return entry
-            }
-        }
-        return try entries.enumerated().map { place, entry in
-            if let edges = entry.edges {
-                return Circuit(
-                    label: entry.label, kind: .edges, groups: edges.map { ($0.source + " -> " + $0.target, [0]) },
-                    available: entry.edgeCount)
-            }
-            guard let layers = entry.layers else {
-                throw Problem(file: path, problem: "circuit \(place) has neither weights nor edges")
-            }
-            if let layer = layers.first(where: { $0.places.contains { $0 < 0 || $0 >= 1 << 40 } }) {
-                throw Problem(
-                    file: path, problem: "circuit \(place) has a weight that '\(layer.layer)' cannot have", expected: "places of at least 0"
-                )
-            }
-            return Circuit(
-                label: entry.label, kind: .weights, groups: layers.map { ($0.layer, $0.places) }, available: entry.weights,
-                shapes: Dictionary(layers.compactMap { layer in layer.shape.map { (layer.layer, $0) } }) { first, _ in first })
-        }
-    }
-
-    private static func check(_ schema: String?, _ path: String) throws {
-        guard schema == CircuitSetting.schema || schema == EdgeReport.schema else {
-            throw Problem(
-                file: path, problem: "holds something else than circuits", expected: CircuitSetting.schema, found: schema)
-        }
-    }
 
     /// Masks by the folder that they are in; what is not zero is kept.
     private static func masks(_ content: ByteRegion, path: String) throws -> [Circuit] {

@@ -16,7 +16,7 @@ struct CircuitSetting: Encodable {
 }
 
 /// What `circuit` found, as one json document.
-struct CircuitReport: Encodable {
+struct CircuitReport: HeadedReport {
     let provenance: Provenanced<CircuitSetting>
     /// The samples that circuits are looked for with.
     let samples: Int
@@ -24,21 +24,17 @@ struct CircuitReport: Encodable {
     let heldOut: JudgedCircuit
     let circuits: [PrunedCircuit]
 
-    private enum CodingKeys: String, CodingKey {
-        case samples, intact, circuits
-    }
+    var head: Provenanced<CircuitSetting> { provenance }
 
-    func encode(to encoder: any Encoder) throws {
-        try provenance.encode(to: encoder)
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(samples, forKey: .samples)
-        try container.encode(heldOut, forKey: .intact)
-        try container.encode(circuits, forKey: .circuits)
-    }
+    static let members: [Column<CircuitReport>] = [
+        .json("samples", "Those that circuits are looked for with.") { $0.samples },
+        .json("intact", "The intact model on the held-out data.") { $0.heldOut },
+        .json("circuits", "In the order of the labels; one for the whole model without labels.") { $0.circuits },
+    ]
 }
 
 /// One circuit of weights.
-struct PrunedCircuit: Encodable {
+struct PrunedCircuit: ColumnRow {
     /// nil where it is the whole model's.
     let label: Int?
     /// The samples that the objective looked at.
@@ -59,7 +55,7 @@ struct PrunedCircuit: Encodable {
     let bootstrap: ResampledCircuit?
     let layers: [KeptLayer]
 
-    struct KeptLayer: Encodable {
+    struct KeptLayer: ColumnRow {
         let layer: String
         let shape: [Int]
         let kept: Int
@@ -68,7 +64,47 @@ struct PrunedCircuit: Encodable {
         let places: [Int]
         /// For each of them the share of the circuits of resampled samples that have it; nil without any.
         let returned: [Double]?
+
+        static let columns: [Column<KeptLayer>] = [
+            .text("layer", "The tensor's name.") { $0.layer },
+            .shape("shape", "The tensor's own.") { $0.shape },
+            .whole("kept", "The weights that the circuit keeps.") { $0.kept },
+            .whole("weights", "Those that are not zero in the intact model.") { $0.weights },
+            .json("places", "The places of the kept weights in the tensor, counted from 0 with the last dimension fastest.") { $0.places },
+            .json("returned", "For each of them the share of the circuits of resampled samples that have it.") { $0.returned },
+        ]
     }
+
+    static let columns: [Column<PrunedCircuit>] = found + judged + compared
+
+    private static let found: [Column<PrunedCircuit>] = [
+        .whole("label", "The label that the circuit is for; missing where it is the whole model's.") { $0.label },
+        .whole("samples", "Those that the objective looked at.") { $0.samples },
+        .whole("kept", "The weights that the circuit keeps.") { $0.kept },
+        .whole("weights", "Those that are not zero in the intact model.") { $0.weights },
+        .number("size", "The effective circuit size, kept / weights.") { $0.size },
+        .number("intactLoss", "The objective's mean over its samples, of the intact model.") { $0.intactLoss },
+        .number("loss", "The same of the circuit.") { $0.loss },
+        .flag("degenerate", "Whether at least 99% of the held-out samples get the same answer, which is right for fewer.") {
+            $0.degenerate
+        },
+    ]
+
+    private static let judged: [Column<PrunedCircuit>] = JudgedCircuit.columns.map { column in
+        column.within("heldOut") { (circuit: PrunedCircuit) in circuit.heldOut }
+    }
+
+    private static let compared: [Column<PrunedCircuit>] = [
+        .json("control.masks", "The random masks that keep as many weights of each layer; missing without any.") { $0.control?.masks },
+        .number("control.accuracy", "The mean over them of what the circuit has under held_out.") { $0.control?.accuracy },
+        .number("control.divergence", "Likewise.") { $0.control?.divergence },
+        .number("control.labelDivergence", "Likewise.") { $0.control?.labelDivergence },
+        .number("control.recall", "Likewise.") { $0.control?.recall },
+        .number("control.falseAlarms", "Likewise.") { $0.control?.falseAlarms },
+        .json("bootstrap.resamples", "How often samples were drawn anew; missing where none were.") { $0.bootstrap?.resamples },
+        .number("bootstrap.overlap", "The mean intersection over union of their circuits with the circuit.") { $0.bootstrap?.overlap },
+        .json("layers", "What is kept of each layer.") { $0.layers },
+    ]
 
     init(_ circuit: WeightPruning.Circuit) {
         label = circuit.objective.label
@@ -91,7 +127,7 @@ struct PrunedCircuit: Encodable {
 }
 
 /// How a circuit that is run alone answers held-out data.
-struct JudgedCircuit: Encodable {
+struct JudgedCircuit: ColumnRow {
     let samples: Int
     let accuracy: Double?
     let loss: Double?
@@ -102,6 +138,21 @@ struct JudgedCircuit: Encodable {
     let commonAnswer: Int
     let commonShare: Double
     let classes: [EvaluatedClass]
+
+    static let columns: [Column<JudgedCircuit>] = [
+        .json("samples", "The samples that it is judged by.") { $0.samples },
+        .number("accuracy", "The share of right answers.") { $0.accuracy },
+        .json("loss", "The mean cross-entropy in nats.") { $0.loss },
+        .number("divergence", "The mean of KL(intact || circuit) over the samples, in nats.") { $0.divergence },
+        .number("labelDivergence", "The same of the two outcomes, the label and another one; missing without a label.") {
+            $0.labelDivergence
+        },
+        .number("recall", "The share of the label's samples that are answered with it.") { $0.recall },
+        .number("falseAlarms", "The share of other samples that are answered with the label.") { $0.falseAlarms },
+        .whole("commonAnswer", "The class that is answered most often, the first of equals.") { $0.commonAnswer },
+        .number("commonShare", "The share of the samples that it answers.") { $0.commonShare },
+        .json("classes", "The classes, as those of eval.") { $0.classes },
+    ]
 
     init(_ verdict: CircuitVerdict, classes: Bool) {
         samples = verdict.outcome.total.count
@@ -118,7 +169,7 @@ struct JudgedCircuit: Encodable {
 }
 
 /// The same of random masks that keep as many weights of each layer.
-struct JudgedControl: Encodable {
+struct JudgedControl: Sendable {
     let masks: Int
     let accuracy: Double?
     let divergence: Double?

@@ -19,36 +19,23 @@ struct CircuitTable {
         hasBootstrap = report.circuits.contains { $0.bootstrap != nil }
     }
 
+    private static let columns = PrunedCircuit.columns.filter(\.isInTables)
+
     var header: String {
-        TSV.row(
-            [
-                "label", "samples", "kept", "weights", "size", "intact_loss", "loss", "degenerate", "accuracy", "divergence",
-                "label_divergence", "recall", "false_alarms", "common_answer", "common_share", "control_accuracy", "control_divergence",
-                "control_label_divergence", "control_recall", "control_false_alarms", "bootstrap_overlap",
-            ] + layers.map { "kept_\($0)" } + classes.map { "accuracy_\($0)" })
+        TSV.row(Self.columns.map(\.name) + layers.map { "kept_\($0)" } + classes.map { "accuracy_\($0)" })
     }
 
     func row(_ circuit: PrunedCircuit) -> String {
-        let (judged, control) = (circuit.heldOut, circuit.control)
-        var fields = [circuit.label.map(String.init) ?? "-", "\(circuit.samples)", "\(circuit.kept)", "\(circuit.weights)"]
-        fields += [circuit.size, circuit.intactLoss, circuit.loss].map(TSV.number)
-        fields.append(circuit.degenerate ? "1" : "0")
-        fields += [judged.accuracy, judged.divergence, judged.labelDivergence, judged.recall, judged.falseAlarms].map(TSV.number)
-        fields += ["\(judged.commonAnswer)", TSV.number(judged.commonShare)]
-        fields += [control?.accuracy, control?.divergence, control?.labelDivergence, control?.recall, control?.falseAlarms].map(TSV.number)
-        fields.append(TSV.number(circuit.bootstrap?.overlap))
-        fields += circuit.layers.map { "\($0.kept)" }
-        let accuracies = Dictionary(judged.classes.map { ($0.label, $0.accuracy) }) { first, _ in first }
-        fields += classes.map { TSV.number(accuracies[$0] ?? nil) }
-        return TSV.row(fields)
+        let accuracies = Dictionary(circuit.heldOut.classes.map { ($0.label, $0.accuracy) }) { first, _ in first }
+        return TSV.row(
+            Self.columns.map { $0.value(of: circuit).tsv } + circuit.layers.map { "\($0.kept)" }
+                + classes.map { TSV.number(accuracies[$0] ?? nil) })
     }
-
-    static let keptHeader = TSV.row(["label", "layer", "row", "element", "returned"])
 
     /// A row for each kept weight: its tensor, its place there as the index of the first dimension and that within it, and the share of the
     /// resampled circuits that have it.
     static func writeKept(_ circuit: WeightPruning.Circuit, to stream: ResultStream) throws {
-        let label = circuit.objective.label.map(String.init) ?? "-"
+        let label = circuit.objective.label.map(String.init) ?? ""
         for (index, layer) in circuit.mask.layers.enumerated() {
             let returned = circuit.returned(layer: index)
             let length = max(1, layer.shape.dropFirst().reduce(1, *))

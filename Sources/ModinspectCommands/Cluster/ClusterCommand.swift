@@ -85,7 +85,7 @@ struct ClusterCommand: FileCommand {
                 ClusterSetting(
                     method: clustering.methodName, data: gradient.data, batch: gradient.reportedBatch, networkNcut: sweep.networkCut))
             if format == .json {
-                try stream.write(try ReportEncoder.bytes(of: Joined(head, Keyed("layers", found)), isIndented: true))
+                try ReportEncoder.write(Joined(head, Keyed("layers", found)), isIndented: true, to: stream)
             } else {
                 for layer in found { try stream.write(try ReportEncoder.bytes(of: Joined(head, layer), isIndented: false)) }
             }

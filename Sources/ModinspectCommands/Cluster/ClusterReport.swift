@@ -15,7 +15,7 @@ struct ClusterSetting: Encodable {
 }
 
 /// One layer's clusters and what they are worth.
-struct ClusteredLayer: Encodable {
+struct ClusteredLayer: ColumnRow {
     let layer: String
     /// The number of clusters looked for.
     let k: Int
@@ -26,6 +26,15 @@ struct ClusteredLayer: Encodable {
     let `in`: [Int]
     /// Falling, the trivial one first.
     let singularValues: [Double]
+
+    static let columns: [Column<ClusteredLayer>] = [
+        .text("layer", "The tensor's name.") { $0.layer },
+        .whole("k", "The number of clusters looked for; some may be empty.") { $0.k },
+        .number("clusterability", "The share of squared weight inside clusters; missing for a layer of zeros.") { $0.clusterability },
+        .json("out", "The cluster of each out-neuron, from 0, or -1 for a neuron without weights or gradient.") { $0.out },
+        .json("in", "The cluster of each in-neuron, likewise.") { $0.in },
+        .json("singularValues", "Falling, the trivial one first; empty where the method needs none.") { $0.singularValues },
+    ]
 
     init(_ layer: ModelAnalysis.Layer) {
         self.layer = layer.clustering.layer

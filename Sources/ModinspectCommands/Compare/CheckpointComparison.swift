@@ -91,7 +91,7 @@ struct CheckpointComparison {
                 let analysis = try ModelAnalysis(WeightGraph(layers, named: a), labels: labels, threads: threads) {
                     progress(part + 0.45 * $0)
                 }
-                guard let sweep = analysis.sweeps.first else { throw ModularityError.noLayers }
+                guard let sweep = analysis.sweeps.first else { throw Problem.noLayers }
                 return sweep
             }
         }

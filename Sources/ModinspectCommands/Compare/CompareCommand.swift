@@ -85,7 +85,7 @@ struct CompareCommand: FileCommand {
         for (path, options) in zip([a, b], options) {
             let input = try run.attempt(
                 path, { try ComparedInput(path: path, options: options) },
-                failed: { sources.append(.failed(FailedCheckpoint(path: path, line: $0))) })
+                failed: { sources.append(.failed(FailedCheckpoint(path: path, $0))) })
             guard let input else { continue }
             inputs.append(input)
             sources.append(.ok(CheckpointSource(path: path, sha256: nil)))

@@ -2,7 +2,7 @@ import Checkpoints
 import Modularity
 
 /// What `compare` found, as one json document.
-struct CompareReport: Encodable {
+struct CompareReport: HeadedReport {
     static let schema = "modinspect.compare/2"
 
     /// What is compared.
@@ -32,17 +32,15 @@ struct CompareReport: Encodable {
         let clusters: String?
     }
 
-    private enum CodingKeys: String, CodingKey { case layers, mean, onlyInA, onlyInB, differing }
+    var head: Setting { setting }
 
-    func encode(to encoder: any Encoder) throws {
-        try setting.encode(to: encoder)
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(layers, forKey: .layers)
-        try container.encode(mean, forKey: .mean)
-        try container.encode(onlyInA, forKey: .onlyInA)
-        try container.encode(onlyInB, forKey: .onlyInB)
-        try container.encode(differing, forKey: .differing)
-    }
+    static let members: [Column<CompareReport>] = [
+        .json("layers", "Those of both, in the order of A.") { $0.layers },
+        .json("mean", "The means over them.") { $0.mean },
+        .json("onlyInA", "The layers that B lacks.") { $0.onlyInA },
+        .json("onlyInB", "The layers that A lacks.") { $0.onlyInB },
+        .json("differing", "The layers of different shapes.") { $0.differing },
+    ]
 
     /// The layers, then their mean.
     var rows: [ComparedLayer] { layers + [mean] }

@@ -50,14 +50,8 @@ struct EvalCommand: FileCommand {
         let (seed, data) = (computation.seed, self.data.data)
         let report = CheckpointReport<EvaluatedCheckpoint>(
             format: format, header: EvalTable.header, rows: EvalTable.rows, failedRow: EvalTable.row, text: EvalTable.text,
-            lines: {
-                let line = Provenanced(EvalReport.schema, seed: seed, EvalLine(data: data, checkpoint: $0))
-                return try ReportEncoder.bytes(of: line, isIndented: false)
-            },
-            document: {
-                let document = Provenanced(EvalReport.schema, seed: seed, EvalReport(data: data, checkpoints: $0))
-                return try ReportEncoder.bytes(of: document, isIndented: true)
-            })
+            lines: { [Provenanced(EvalReport.schema, seed: seed, EvalLine(data: data, checkpoint: $0))] },
+            document: { Provenanced(EvalReport.schema, seed: seed, EvalReport(data: data, checkpoints: $0)) })
         try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report, to: stream) { try evaluate($0) }
     }
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Evaluation
 import Networks
+import Text
 import Training
 
 struct FinetuneCommand: FileCommand {
@@ -60,7 +61,7 @@ struct FinetuneCommand: FileCommand {
         let target = try output.target()
         let file = state.path(for: output.output).map(RunStateFile.init)
         if let file, file.exists, !state.resume, !output.force {
-            throw LocatedError(description: "\(file.path): an unfinished run exists; --resume continues it, --force restarts")
+            throw Problem("an unfinished run exists", path: file.path, hint: "--resume continues it, --force restarts")
         }
         let ending = try CheckpointRun.locating(checkpoint) {
             let model = try LoadedModel(source.open(checkpoint, output.diagnostics), architecture: architecture.architecture)

@@ -3,7 +3,7 @@ import Glibc
 import Training
 
 /// The first line of a run's log: what the run is.
-struct FinetuneRun: Encodable {
+struct FinetuneRun: ColumnRow {
     static let schema = "modinspect.finetune/1"
 
     /// The data as the user named it.
@@ -20,10 +20,21 @@ struct FinetuneRun: Encodable {
     let lambda: Double
     /// The layers that the clusterability is the mean of.
     let layers: [String]
+
+    static let columns: [Column<FinetuneRun>] = [
+        .text("data", "As it was given.") { $0.data },
+        .whole("samples", "The samples of the data.") { $0.samples },
+        .whole("batch", "The samples of a batch.") { $0.batch },
+        .whole("leftOut", "The samples that each epoch leaves out: batch norm cannot be trained on a last batch of one.") { $0.leftOut },
+        .whole("steps", "Of the whole run.") { $0.steps },
+        .whole("parameters", "The numbers that are trained.") { $0.parameters },
+        .number("lambda", "The weight of the clusterability term.") { $0.lambda },
+        .json("layers", "The names of the layers whose clusterability is trained.") { $0.layers },
+    ]
 }
 
 /// A line of a run's log: one step. Losses, accuracy and clusterability are those before the step changed the weights.
-struct FinetuneStep: Encodable {
+struct FinetuneStep: ColumnRow {
     /// Counted from 1.
     let step: Int
     /// Counted from 1.
@@ -46,8 +57,32 @@ struct FinetuneStep: Encodable {
     let evaluation: Found?
     let `guard`: Found?
 
+    static let columns: [Column<FinetuneStep>] = own + found("evaluation") { $0.evaluation } + found("guard") { $0.guard }
+
+    private static let own: [Column<FinetuneStep>] = [
+        .whole("step", "From 1 on.") { $0.step },
+        .whole("epoch", "From 1 on.") { $0.epoch },
+        .number("loss", "The cross-entropy minus lambda times the clusterability.") { $0.loss },
+        .number("crossEntropy", "The mean over the answers of the step's batches, in nats.") { $0.crossEntropy },
+        .number("accuracy", "The share of right answers.") { $0.accuracy },
+        .number("clusterability", "The mean over the layers; missing before the term begins.") { $0.clusterability },
+        .json("layers", "The clusterability of each layer in the order of the first line.") { $0.layers },
+        .number("learningRate", "The learning rate of the step.") { $0.learningRate },
+        .number("gradientNorm", "Before it was clipped.") { $0.gradientNorm },
+        .number("samplesPerSecond", "Since the line before. This and the next depend on the machine.") { $0.samplesPerSecond },
+        .number("tokensPerSecond", "Missing for samples of numbers.") { $0.tokensPerSecond },
+    ]
+
+    private static func found(_ key: String, _ found: @escaping @Sendable (FinetuneStep) -> Found?) -> [Column<FinetuneStep>] {
+        [
+            .number(key + ".loss", "With the weights after the step.") { found($0)?.loss },
+            .number(key + ".accuracy", "Likewise.") { found($0)?.accuracy },
+            .number(key + ".perplexity", "exp(loss) of running text.") { found($0)?.perplexity },
+        ]
+    }
+
     /// What an evaluation found.
-    struct Found: Encodable {
+    struct Found: Sendable {
         let loss: Double?
         let accuracy: Double?
         /// exp(loss), of running text.

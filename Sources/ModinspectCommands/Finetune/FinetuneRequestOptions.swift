@@ -4,7 +4,7 @@ import Datasets
 import Networks
 import Training
 
-extension KeptWeights: ExpressibleByArgument {}
+extension KeptWeights: Choice {}
 
 extension FinetuneCommand {
     /// The options as a request to the library.

@@ -84,7 +84,7 @@ final class FinetuneSession {
                     try note(step)
                 },
                 save: { [unowned self] in try save() }, shouldStop: { StopSignals.haveCome })
-        } catch var error as Problem {
+        } catch var error as Problem where !error.isOfOutput {
             try log?.flush()
             guard let file, file.exists, let kept = try? file.state() else { throw error }
             error.hint = .words("the state after step \(kept.step) is kept in \(file.path)")

@@ -29,8 +29,18 @@ struct GraphHead: Encodable {
 }
 
 /// One edge, as every format of lines names its parts.
-enum EdgeColumns {
-    static let names = ["layer", "in", "out", "weight"]
+struct GraphEdge: ColumnRow {
+    let layer: String
+    let `in`: Int
+    let out: Int
+    let weight: Double
+
+    static let columns: [Column<GraphEdge>] = [
+        .text("layer", "The tensor's name.") { $0.layer },
+        .whole("in", "The in-neuron, from 0.") { $0.in },
+        .whole("out", "The out-neuron, from 0.") { $0.out },
+        .number("weight", "The weight between them; null in json where it is infinite.") { $0.weight },
+    ]
 }
 
 /// Writes the edges of one layer after the other in a format of lines.
@@ -44,7 +54,7 @@ struct GraphLinesWriter {
     /// What comes before the first layer.
     func begin(provenance: Provenanced<GraphHead>?) throws {
         switch format {
-        case .tsv: try stream.write(TSV.row(EdgeColumns.names))
+        case .tsv: try stream.write(GraphEdge.columns.header())
         case .jsonl: if let provenance { try stream.write(try ReportEncoder.bytes(of: provenance, isIndented: false)) }
         case .dot: try stream.write("digraph weights {\n")
         case .graphml:
@@ -87,13 +97,18 @@ struct GraphLinesWriter {
     private func template(_ layer: Layer, place: Int) -> EdgeTemplate {
         switch format {
         case .tsv: EdgeTemplate(TSV.escaped(layer.name) + "\t", "\t", "\t", "\n")
-        case .jsonl: EdgeTemplate("{\"layer\":\(JSONText.string(layer.name)),\"in\":", ",\"out\":", ",\"weight\":", "}\n")
+        case .jsonl: jsonTemplate(layer)
         case .dot:
             EdgeTemplate("  \"\(Self.dot(layer.name))/in/", "\" -> \"\(Self.dot(layer.name))/out/", "\" [weight=\"", "\"];\n")
         case .graphml:
             EdgeTemplate("<edge source=\"\(place).in.", "\" target=\"\(place).out.", "\"><data key=\"weight\">", "</data></edge>\n")
         case .npz: preconditionFailure("npz has no lines")
         }
+    }
+
+    private func jsonTemplate(_ layer: Layer) -> EdgeTemplate {
+        let keys = GraphEdge.columns.map { "\(JSONText.string($0.name)):" }
+        return EdgeTemplate("{\(keys[0])\(JSONText.string(layer.name)),\(keys[1])", ",\(keys[2])", ",\(keys[3])", "}\n")
     }
 
     private func writeNodes(_ layer: Layer, place: Int) throws {

@@ -32,12 +32,8 @@ struct InfoCommand: FileCommand {
         let stream = try output.resultStream()
         let report = CheckpointReport<CheckpointInfo>(
             format: format, header: InfoText.header, rows: InfoText.rows, failedRow: InfoText.row, text: InfoText.text,
-            lines: {
-                try ReportEncoder.bytes(of: Provenanced(InfoReport.schema, seed: nil, Keyed("checkpoint", $0)), isIndented: false)
-            },
-            document: {
-                try ReportEncoder.bytes(of: Provenanced(InfoReport.schema, seed: nil, InfoReport(checkpoints: $0)), isIndented: true)
-            })
+            lines: { [Provenanced(InfoReport.schema, seed: nil, Keyed("checkpoint", $0))] },
+            document: { Provenanced(InfoReport.schema, seed: nil, InfoReport(checkpoints: $0)) })
         try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report, to: stream) { try inspect($0) }
     }
 

@@ -24,7 +24,7 @@ struct CheckpointInfo: Encodable {
     let base: BaseSource?
     let family: String
     /// What showed the family: the configuration, the tensors' names, or their shapes.
-    let familySource: String
+    let familySource: LayerCatalog.FamilySource
     /// The elements of all tensors of real numbers that are no masks or tables, tied ones counted once.
     let parameters: Int
     /// Those that take part in the answer for one token; nil where all do.
@@ -124,7 +124,7 @@ extension CheckpointInfo {
         self.base = base
         activeParameters = ActiveParameters(checkpoint, catalog)?.count
         family = catalog.family.name
-        familySource = catalog.familySource.rawValue
+        familySource = catalog.familySource
         let scan = PickleScan(checkpoint.sources + (checkpoint.base?.sources ?? []))
         globals = scan.globals.map { GlobalInfo(global: $0.name, member: $0.member, foreign: $0.isForeign) }
         unscanned = scan.hidden.map { UnscannedInfo(member: $0.member, reason: $0.problem.what) }

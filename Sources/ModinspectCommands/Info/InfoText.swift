@@ -125,9 +125,9 @@ enum InfoText {
 
     private static func family(_ info: CheckpointInfo) -> String {
         switch info.familySource {
-        case "configuration": "\(info.family), by its configuration"
-        case "names": "\(info.family), by the tensors' names"
-        default: info.family == "chain" ? "chain, by the tensors' shapes" : info.family
+        case .configuration: "\(info.family), by its configuration"
+        case .names: "\(info.family), by the tensors' names"
+        case .shapes: info.family == "chain" ? "chain, by the tensors' shapes" : info.family
         }
     }
 }

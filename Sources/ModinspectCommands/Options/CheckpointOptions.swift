@@ -66,7 +66,7 @@ extension Diagnostics {
     func noteUnreadable(_ checkpoint: Checkpoint) {
         let tensors = checkpoint.unreadable
         guard !tensors.isEmpty else { return }
-        let list = Self.listed(tensors.map { "'\($0.name)'" + ($0.dtype.map { " (\($0))" } ?? "") })
+        let list = tensors.map { "'\($0.name)'" + ($0.dtype.map { " (\($0))" } ?? "") }.listed(atMost: 3)
         note("\(checkpoint.path): left out \(ByteText.counted(tensors.count, "tensor")) that cannot be read: \(list)")
     }
 

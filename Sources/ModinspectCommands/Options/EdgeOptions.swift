@@ -3,19 +3,16 @@ import ArgumentParser
 import Circuits
 import Interventions
 
-extension EdgeGranularity: ExpressibleByArgument {}
-extension EdgeAblation: ExpressibleByArgument {}
-extension EdgeSelection: ExpressibleByArgument {}
+extension EdgeGranularity: Choice {}
+extension EdgeAblation: Choice {}
+extension EdgeSelection: Choice {}
 
 /// How circuits of edges are looked for.
 struct EdgeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "edges: the nodes of the graph; component without this option, neuron for plain chains.",
-            discussion: """
-                component: attention heads and whole MLPs; neuron: each neuron of an MLP or of a hidden layer; cluster: the clusters of \
-                --clusters, layers without any whole.
-                """))
+            discussion: EdgeGranularity.list))
     var granularity: EdgeGranularity?
 
     @Option(
@@ -28,14 +25,13 @@ struct EdgeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "edges: the number that an edge is asked about; logit-diff without this option, kl with acdc.",
-            discussion: "logit-diff: answers minus wrong answers; kl: from the clean run; prob: of the answers; loss: of the answers."))
+            discussion: BehaviourMetric.list))
     var metric: BehaviourMetric?
 
     @Option(
         help: ArgumentHelp(
             "edges: what an edge outside the circuit carries.",
-            discussion:
-                "corrupted: the source's value on the pair's corrupted sample; zero; mean: its mean over the clean samples and positions."))
+            discussion: EdgeAblation.list))
     var ablation = EdgeAblation.corrupted
 
     @Option(help: ArgumentHelp("eap-ig: the runs over which the gradient is averaged; 5 without this option.", valueName: "n"))
@@ -60,8 +56,7 @@ struct EdgeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "edges: how edges enter a circuit.",
-            discussion: "top: by the size of their scores; greedy: from the output back, the largest that leads into what is there already."
-        ))
+            discussion: EdgeSelection.list))
     var selection: EdgeSelection?
 
     /// The options that were given, for methods to which they do not apply.

@@ -33,7 +33,8 @@ struct LayerOptions<Default: DefaultLayers>: ParsableArguments, LayerChoice {
         help: ArgumentHelp(
             "The weight matrices to take, by tensor name with *, ? and [...]; all for every matrix, !GLOB to leave some out.",
             discussion: """
-                Repeatable, and a comma separates several. Prefixes such as module. and model. may be left out. Without this option: \
+                Repeatable, and a comma separates several. Prefixes such as module. and model. may be left out, and an ending \
+                that only one layer has is enough, such as fc2.weight. Without this option: \
                 \(Default.words)
                 """,
             valueName: "glob"))

@@ -1,18 +1,18 @@
 import ArgumentParser
 import Training
 
-extension Optimizer.Rule: ExpressibleByArgument {}
-extension LearningRate.Decay: ExpressibleByArgument {}
+extension Optimizer.Rule: Choice {}
+extension LearningRate.Decay: Choice {}
 
 /// How weights are changed, and how often.
 struct OptimizationOptions: ParsableArguments {
-    @Option(help: "The optimiser, as PyTorch defines it.")
+    @Option(help: ArgumentHelp("The optimiser, as PyTorch defines it.", discussion: Optimizer.Rule.list))
     var optimizer = Optimizer.Rule.adam
 
     @Option(name: .customLong("lr"), help: ArgumentHelp("The largest learning rate.", valueName: "x"))
     var learningRate = 1e-3
 
-    @Option(help: "How the learning rate changes: cosine and linear fall to 0 after the last step.")
+    @Option(help: ArgumentHelp("How the learning rate changes.", discussion: LearningRate.Decay.list))
     var schedule = LearningRate.Decay.constant
 
     @Option(

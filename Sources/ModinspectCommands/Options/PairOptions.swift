@@ -5,21 +5,26 @@ import Text
 
 /// Where clean and corrupted samples come from.
 struct PairOptions: ParsableArguments {
-    enum Source: String, ExpressibleByArgument, CaseIterable {
+    enum Source: String, Choice {
         /// The data are prompt pairs.
         case file
         /// The data are samples with a class each, from which pairs are drawn.
         case byClass = "by-class"
+
+        /// What the value means, in a sentence, for help and manual.
+        var documentation: String {
+            switch self {
+            case .file: "The data are pairs."
+            case .byClass: "Each sample is a clean one, its corrupted counterpart one of another class, drawn under the seed."
+            }
+        }
     }
 
     @Option(
         name: .customLong("pairs"),
         help: ArgumentHelp(
             "Where the pairs come from.",
-            discussion: """
-                file: the data are pairs, JSON with prompts or CSV with clean and corrupted; by-class: each sample of the data is a \
-                clean one, and its corrupted counterpart a sample of another class, drawn under the seed.
-                """))
+            discussion: Source.list))
     var source = Source.file
 
     /// The pairs of a path as a library takes them.

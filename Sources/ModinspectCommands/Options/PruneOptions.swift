@@ -1,18 +1,14 @@
 import ArgumentParser
 import Circuits
 
-extension WeightCircuitRequest.Objective: ExpressibleByArgument {}
+extension WeightCircuitRequest.Objective: Choice {}
 
 /// How circuits of weights are looked for.
 struct PruneOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "prune: what a circuit has to keep; kl without this option.",
-            discussion: """
-                kl: the mean divergence from the intact model's output distribution over all samples stays within the tolerance; for a \
-                label, of its two outcomes, this label and another one. label-loss: the mean loss on the label's samples does not rise \
-                above the intact model's, other samples aside.
-                """))
+            discussion: WeightCircuitRequest.Objective.list))
     var objective: WeightCircuitRequest.Objective?
 
     @Option(

@@ -39,7 +39,7 @@ struct WatchingOptions: ParsableArguments {
         transform: { try TrainingGoal($0) })
     var goals: [TrainingGoal] = []
 
-    @Option(help: "Which weights are written: the last, or those with the lowest loss on --eval's data.")
+    @Option(help: ArgumentHelp("Which weights are written.", discussion: KeptWeights.list))
     var keep = KeptWeights.last
 
     @Option(

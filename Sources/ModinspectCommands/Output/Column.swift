@@ -44,7 +44,7 @@ struct Column<Row>: Sendable {
         Column(key, documentation, isInTables: false) { .json(value($0)) }
     }
 
-    private init(_ key: String, _ documentation: String, isInTables: Bool = true, _ value: @escaping @Sendable (Row) -> ColumnValue) {
+    fileprivate init(_ key: String, _ documentation: String, isInTables: Bool = true, _ value: @escaping @Sendable (Row) -> ColumnValue) {
         path = key.split(separator: ".").map(String.init)
         self.documentation = documentation
         self.isInTables = isInTables
@@ -62,6 +62,11 @@ struct Column<Row>: Sendable {
     }
 
     func value(of row: Row) -> ColumnValue { get(row) }
+
+    /// The column of a row that has this one's row under `key`.
+    func within<Outer>(_ key: String, _ inner: @escaping @Sendable (Outer) -> Row) -> Column<Outer> {
+        Column<Outer>(([key] + path).joined(separator: "."), documentation, isInTables: isInTables) { [get] in get(inner($0)) }
+    }
 }
 
 /// A value of a column; nil where it is missing or undefined.
@@ -204,4 +209,18 @@ protocol ColumnRow: Encodable, Sendable {
 
 extension ColumnRow {
     func encode(to encoder: any Encoder) throws { try Self.columns.encode(self, to: encoder) }
+}
+
+/// A json document: what it begins with, then members of its own, which are declared once.
+protocol HeadedReport: Encodable {
+    associatedtype Head: Encodable
+    var head: Head { get }
+    static var members: [Column<Self>] { get }
+}
+
+extension HeadedReport {
+    func encode(to encoder: any Encoder) throws {
+        try head.encode(to: encoder)
+        try Self.members.encode(self, to: encoder)
+    }
 }

@@ -35,15 +35,10 @@ struct Diagnostics: Sendable {
         var line = "\(path): \(thing) '\(first.name)': \(first.text)"
         let others = remarks.dropFirst()
         if !others.isEmpty {
-            line += "; likewise \(others.count) other" + (others.count == 1 ? ": " : "s: ") + listed(others.map { "'\($0.name)'" })
+            line +=
+                "; likewise \(others.count) other" + (others.count == 1 ? ": " : "s: ") + others.map { "'\($0.name)'" }.listed(atMost: 3)
         }
         return line
-    }
-
-    /// The first few words, and how many more there are: `a, b, c and 4 more`.
-    static func listed(_ words: [String], limit: Int = 3) -> String {
-        let shown = words.prefix(limit).joined(separator: ", ")
-        return words.count > limit ? shown + " and \(words.count - limit) more" : shown
     }
 
     /// Something that was found or chosen on the way; put together only where it is said.

@@ -59,7 +59,7 @@ enum OptionNames {
 
     /// An error in one line, with the options that its settings and hints stand for.
     static func line(of error: any Error) -> String {
-        guard let error = error as? any ProblemConvertible else { return "\(error)" }
-        return error.asProblem.line(naming: name, hint: words)
+        guard let problem = error as? Problem else { return "\(error)" }
+        return problem.line(naming: name, hint: words)
     }
 }

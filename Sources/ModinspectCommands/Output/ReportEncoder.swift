@@ -11,6 +11,21 @@ struct ReportEncoder {
         return text.bytes
     }
 
+    /// Writes the same to `stream`, a piece at a time.
+    static func write(_ report: some Encodable, isIndented: Bool, to stream: ResultStream) throws {
+        var text = ByteText()
+        func drain(_ text: inout ByteText) throws {
+            guard text.bytes.count >= pieceLength else { return }
+            try stream.write(text.bytes)
+            text.removeAll()
+        }
+        try value(report, path: []).write(to: &text, isIndented: isIndented, drain: drain)
+        text.append("\n")
+        try stream.write(text.bytes)
+    }
+
+    private static let pieceLength = 1 << 15
+
     fileprivate static func value(_ value: some Encodable, path: [any CodingKey]) throws -> JSONTree {
         switch value {
         case let text as String: return .literal(JSONText.string(text))
@@ -20,6 +35,7 @@ struct ReportEncoder {
         case let flag as Bool: return .literal(flag ? "true" : "false")
         case let numbers as [Int32]: return .numbers(integers(numbers))
         case let numbers as [Int]: return .numbers(integers(numbers))
+        case let rows as any RowList: return .rows(rows.count) { try rows.tree(at: $0, path: path) }
         default:
             let target = Target()
             try value.encode(to: ValueEncoder(target: target, codingPath: path))
@@ -37,6 +53,16 @@ struct ReportEncoder {
         text.append("]")
         return text.bytes
     }
+}
+
+/// The rows of a table: each is encoded when it is written.
+private protocol RowList {
+    var count: Int { get }
+    func tree(at place: Int, path: [any CodingKey]) throws -> JSONTree
+}
+
+extension Array: RowList where Element: ColumnRow {
+    fileprivate func tree(at place: Int, path: [any CodingKey]) throws -> JSONTree { try ReportEncoder.value(self[place], path: path) }
 }
 
 /// Where a value's encoding is gathered: the standard library's containers are values that are never closed.

@@ -41,7 +41,7 @@ struct TextTable {
         }
         if total <= width || widths.isEmpty { return text(Array(alignments.indices), indent: indent) }
         if let table = cut(firstTo: widths[0] - (total - width)) { return table.text(Array(alignments.indices), indent: indent) }
-        if alignments[0] == .left, total - widths[0] <= width { return textWithOwnLines(indent: indent) }
+        if alignments[0] == .left, total - widths[0] <= width { return textWithOwnLines(indent: indent, width: width) }
         return parts(widths, indent: indent, width: width)
     }
 
@@ -56,12 +56,13 @@ struct TextTable {
         return Set(table.rows.map { $0[0] }).count == Set(rows.map { $0[0] }).count ? table : nil
     }
 
-    /// The names of the first column on lines of their own, the other columns below them.
-    private func textWithOwnLines(indent: Int) -> String {
+    /// The names of the first column on lines of their own, the other columns below them. A name that is longer than a line loses its middle.
+    private func textWithOwnLines(indent: Int, width: Int) -> String {
         let others = Array(alignments.indices.dropFirst())
         let lines = text(others, indent: indent + 2).split(separator: "\n", omittingEmptySubsequences: false)
         var text = ""
-        for (row, line) in zip(rows, lines) {
+        let table = cut(firstTo: width - indent) ?? self
+        for (row, line) in zip(table.rows, lines) {
             if !row[0].isEmpty { text += String(repeating: " ", count: indent) + row[0] + "\n" }
             text += line + "\n"
         }

@@ -1,5 +1,4 @@
 import Archives
-import FoundationEssentials
 import Glibc
 import Text
 
@@ -31,7 +30,7 @@ final class TrainingLog {
         if let step, isFile, status.st_size > 0 { try Self.cut(path, after: step) }
         let isKept = step != nil && isFile
         descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND | (isKept ? 0 : O_TRUNC), 0o666)
-        guard descriptor >= 0 else { throw OutputError.failed(destination: path, what: "open", code: errno) }
+        guard descriptor >= 0 else { throw Destination.failure(Problem(cannot: "open", path: path, code: errno)) }
         isEmpty = !isKept || lseek(descriptor, 0, SEEK_END) == 0
     }
 
@@ -42,9 +41,6 @@ final class TrainingLog {
 
     /// Leaves the first line and those of steps up to `step`.
     private static func cut(_ path: String, after step: Int) throws {
-        struct Line: Decodable {
-            var step: Int?
-        }
         let content: ByteRegion
         do {
             content = try ByteRegion.contents(path: path)
@@ -56,7 +52,8 @@ final class TrainingLog {
             while let end = bytes[start...].firstIndex(of: 10) {
                 let line = bytes[start...end]
                 start = end + 1
-                guard let found = try? JSONDecoder().decode(Line.self, from: Data(line)), found.step.map({ $0 <= step }) ?? kept.isEmpty
+                // The first line has no step.
+                guard let found = try? Self.step(UnsafeRawBufferPointer(rebasing: line)), found.map({ $0 <= step }) ?? kept.isEmpty
                 else { break }
                 kept += line
             }
@@ -66,6 +63,17 @@ final class TrainingLog {
         let destination = try Destination(path: path)
         try kept.withUnsafeBytes { try destination.write($0) }
         try destination.finish()
+    }
+
+    /// The step that a line is of; nil where it names none.
+    private static func step(_ line: UnsafeRawBufferPointer) throws -> Int?? {
+        try JSONCursor.reading(line) { cursor in
+            var step: Int?
+            try cursor.readMembers { cursor, key in
+                if key.elementsEqual("step".utf8), !cursor.takeNull() { step = try cursor.readInteger() } else { try cursor.skip() }
+            }
+            return .some(step)
+        }
     }
 
     /// Adds a line.
@@ -82,7 +90,7 @@ final class TrainingLog {
         if isClosed { return }
         do {
             try gathered.bytes.withUnsafeBytes { try Destination.write($0, to: descriptor, name: name) }
-        } catch OutputError.closedPipe {
+        } catch is ClosedPipe {
             // Nobody reads it any more; the run is worth going on with.
             isClosed = true
         }

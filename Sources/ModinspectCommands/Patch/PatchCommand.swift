@@ -5,12 +5,12 @@ import Interventions
 import Networks
 import Text
 
-extension PatchSites.Granularity: ExpressibleByArgument {}
-extension PatchedPlaces: ExpressibleByArgument {}
+extension PatchSites.Granularity: Choice {}
+extension PatchedPlaces: Choice {}
 
 struct PatchCommand: FileCommand {
     /// Which run is patched.
-    enum Direction: String, ExpressibleByArgument, CaseIterable {
+    enum Direction: String, Choice {
         case denoise, noise, both
 
         var directions: [ActivationPatching.Direction] {
@@ -18,6 +18,15 @@ struct PatchCommand: FileCommand {
             case .denoise: [.denoise]
             case .noise: [.noise]
             case .both: [.denoise, .noise]
+            }
+        }
+
+        /// What the value means, in a sentence, for help and manual.
+        var documentation: String {
+            switch self {
+            case .denoise: "The corrupted one, with clean activations: what restores the behaviour."
+            case .noise: "The clean one, with corrupted activations: what breaks it."
+            case .both: "One after the other."
             }
         }
     }
@@ -53,7 +62,7 @@ struct PatchCommand: FileCommand {
     @Option(
         help: ArgumentHelp(
             "How sites are cut into parts.",
-            discussion: "auto: attention's sites by head, others whole; site: all whole; head; neuron (of images, channel)."))
+            discussion: PatchSites.Granularity.list))
     var granularity = PatchSites.Granularity.auto
 
     @Option(
@@ -63,7 +72,7 @@ struct PatchCommand: FileCommand {
         completion: .file())
     var clusterFile: String?
 
-    @Option(name: .customLong("by"), help: "Patch all positions at once, or one after the other.")
+    @Option(name: .customLong("by"), help: ArgumentHelp("Which positions a patch replaces.", discussion: PatchedPlaces.list))
     var places = PatchedPlaces.all
 
     @Option(
@@ -76,7 +85,7 @@ struct PatchCommand: FileCommand {
     @Option(
         help: ArgumentHelp(
             "Which run is patched.",
-            discussion: "denoise: the corrupted one, with clean activations; noise: the clean one, with corrupted activations; both."))
+            discussion: Direction.list))
     var direction = Direction.denoise
 
     @Flag(
@@ -205,7 +214,7 @@ struct PatchCommand: FileCommand {
         case .tsv:
             try stream.write(table.header)
             for row in baselines + report.patches { try stream.write(table.row(row)) }
-        case .json: try stream.write(try ReportEncoder.bytes(of: report, isIndented: true))
+        case .json: try ReportEncoder.write(report, isIndented: true, to: stream)
         case .jsonl:
             for row in baselines + report.patches {
                 try stream.write(try ReportEncoder.bytes(of: Joined(provenance, row), isIndented: false))

@@ -18,23 +18,19 @@ struct PatchSetting: Encodable {
 }
 
 /// What `patch` found, as one json document.
-struct PatchReport: Encodable {
+struct PatchReport: HeadedReport {
     let provenance: Provenanced<PatchSetting>
     let pairs: Int
     let metrics: [PatchedMetric]
     let patches: [PatchRow]
 
-    private enum CodingKeys: String, CodingKey {
-        case pairs, metrics, patches
-    }
+    var head: Provenanced<PatchSetting> { provenance }
 
-    func encode(to encoder: any Encoder) throws {
-        try provenance.encode(to: encoder)
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(pairs, forKey: .pairs)
-        try container.encode(metrics, forKey: .metrics)
-        try container.encode(patches, forKey: .patches)
-    }
+    static let members: [Column<PatchReport>] = [
+        .json("pairs", "How many there are.") { $0.pairs },
+        .json("metrics", "Their means without a patch.") { $0.metrics },
+        .json("patches", "What each patch did.") { $0.patches },
+    ]
 }
 
 /// A metric's means over the pairs without a patch.

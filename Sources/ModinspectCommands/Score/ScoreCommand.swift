@@ -74,11 +74,8 @@ struct ScoreCommand: FileCommand {
         return CheckpointReport(
             format: format, header: ScoreTable.header(hasNull: hasNull), rows: { ScoreTable.rows($0, hasNull: hasNull) },
             failedRow: { ScoreTable.row($0, hasNull: hasNull) }, text: { ScoreTable.text($0, hasNull: hasNull) },
-            lines: { try ScoreReport.lines(setting, seed: seed, $0) },
-            document: {
-                let document = ScoreReport(setting: setting, checkpoints: $0)
-                return try ReportEncoder.bytes(of: Provenanced(ScoreReport.schema, seed: seed, document), isIndented: true)
-            })
+            lines: { ScoreReport.lines(setting, seed: seed, $0) },
+            document: { Provenanced(ScoreReport.schema, seed: seed, ScoreReport(setting: setting, checkpoints: $0)) })
     }
 
     private func score(_ path: String, given: ClusterFile?) throws -> ScoredCheckpoint {

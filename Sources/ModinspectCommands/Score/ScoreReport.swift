@@ -1,19 +1,17 @@
 import Modularity
 
 /// What `score` found in several checkpoints, as one json document.
-struct ScoreReport: Encodable {
+struct ScoreReport: HeadedReport {
     static let schema = "modinspect.score/2"
 
     let setting: ScoreSetting
     let checkpoints: [CheckpointResult<ScoredCheckpoint>]
 
-    private enum CodingKeys: String, CodingKey { case checkpoints }
+    var head: ScoreSetting { setting }
 
-    func encode(to encoder: any Encoder) throws {
-        try setting.encode(to: encoder)
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(checkpoints, forKey: .checkpoints)
-    }
+    static let members: [Column<ScoreReport>] = [
+        .json("checkpoints", "In the order of the arguments.") { $0.checkpoints }
+    ]
 }
 
 /// What every json document and line says of how it was scored.
@@ -105,16 +103,14 @@ struct ScoredLayer: ColumnRow {
 
 extension ScoreReport {
     /// A checkpoint's lines of jsonl: one for each row, or one for its failure.
-    static func lines(_ setting: ScoreSetting, seed: UInt64, _ result: CheckpointResult<ScoredCheckpoint>) throws -> [UInt8] {
+    static func lines(_ setting: ScoreSetting, seed: UInt64, _ result: CheckpointResult<ScoredCheckpoint>) -> [any Encodable] {
         switch result {
         case .failed(let failure):
-            let line = Provenanced(schema, seed: seed, Joined(setting, Keyed("checkpoint", failure)))
-            return try ReportEncoder.bytes(of: line, isIndented: false)
+            return [Provenanced(schema, seed: seed, Joined(setting, Keyed("checkpoint", failure)))]
         case .ok(let scored):
             let source = CheckpointSource(path: scored.path, sha256: scored.sha256, base: scored.base)
-            return try scored.results.flatMap(\.rows).flatMap { row in
-                let line = Provenanced(schema, seed: seed, Joined(setting, Joined(Keyed("checkpoint", source), row)))
-                return try ReportEncoder.bytes(of: line, isIndented: false)
+            return scored.results.flatMap(\.rows).map { row in
+                Provenanced(schema, seed: seed, Joined(setting, Joined(Keyed("checkpoint", source), row)))
             }
         }
     }

@@ -12,9 +12,9 @@ struct CheckpointReport<Found: Encodable> {
     /// One checkpoint for eyes.
     let text: (Found) -> String
     /// One checkpoint's lines of jsonl.
-    let lines: (CheckpointResult<Found>) throws -> [UInt8]
+    let lines: (CheckpointResult<Found>) -> [any Encodable]
     /// The json document of all.
-    let document: ([CheckpointResult<Found>]) throws -> [UInt8]
+    let document: ([CheckpointResult<Found>]) -> any Encodable
 }
 
 /// The results of several checkpoints on their way out. What is done when a signal comes is written before the process ends.
@@ -42,7 +42,7 @@ final class CheckpointReportWriter<Found: Encodable>: @unchecked Sendable {
             case .json:
                 results.append(result)
                 return
-            case .jsonl: try stream.write(try report.lines(result))
+            case .jsonl: for line in report.lines(result) { try ReportEncoder.write(line, isIndented: false, to: stream) }
             case .tsv:
                 if count == 1 { try stream.write(report.header) }
                 switch result {
@@ -74,7 +74,7 @@ final class CheckpointReportWriter<Found: Encodable>: @unchecked Sendable {
     private func complete() throws {
         guard count > 0, !isComplete else { return }
         isComplete = true
-        if report.format == .json { try stream.write(try report.document(results)) }
+        if report.format == .json { try ReportEncoder.write(report.document(results), isIndented: true, to: stream) }
         try stream.finish()
     }
 }
@@ -99,8 +99,8 @@ extension CheckpointRun {
         for path in paths {
             if let found = try attempt(
                 path, { try body(path) },
-                failed: { line in
-                    if inputs.mayBeSeveral { try writer.add(.failed(FailedCheckpoint(path: path, line: line))) }
+                failed: { problem in
+                    if inputs.mayBeSeveral { try writer.add(.failed(FailedCheckpoint(path: path, problem))) }
                 })
             {
                 try writer.add(.ok(found))

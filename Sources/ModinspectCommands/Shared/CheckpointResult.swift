@@ -20,7 +20,7 @@ enum CheckpointStatus: String {
 
 /// A checkpoint that gave no result, as `{"path", "error"}`.
 struct FailedCheckpoint: Encodable {
-    /// The parts of a message.
+    /// The parts of a problem.
     struct Reason: Encodable, Equatable {
         let what: String
         let expected: String?
@@ -29,43 +29,22 @@ struct FailedCheckpoint: Encodable {
 
     let path: String
     let error: Reason
+    /// The message without the path.
+    private let message: String
 
-    /// - Parameter line: the message, `PATH: what, expected X, found Y`.
-    init(path: String, line: String) {
+    private enum CodingKeys: CodingKey { case path, error }
+
+    init(path: String, _ problem: Problem) {
         self.path = path
-        let opening = path.singleLine + ": "
-        error = Reason(line: line.hasPrefix(opening) ? line.dropFirst(opening.count) : line[...])
+        var problem = problem
+        // The path has a place of its own; a member of the archive or another file belongs to the message.
+        if problem.path == path, problem.member == nil { problem.path = nil }
+        message = OptionNames.line(of: problem)
+        var subject = problem
+        (subject.expected, subject.found, subject.hint) = (nil, nil, nil)
+        error = Reason(what: OptionNames.line(of: subject), expected: problem.expected, found: problem.found)
     }
 
     /// The failure for eyes.
-    var text: String {
-        var text = error.what
-        if let expected = error.expected { text += ", expected " + expected }
-        if let found = error.found { text += ", found " + found }
-        return path.singleLine + "\n  failed: " + text.singleLine + "\n"
-    }
-}
-
-extension FailedCheckpoint.Reason {
-    /// - Parameter line: `what, expected X, found Y`; the latter two may be missing.
-    init(line: Substring) {
-        var rest = line
-        var found: String?
-        if let range = rest.lastRange(of: ", found ") {
-            found = String(rest[range.upperBound...])
-            rest = rest[..<range.lowerBound]
-        }
-        var expected: String?
-        if let range = rest.firstRange(of: ", expected ") {
-            expected = String(rest[range.upperBound...])
-            rest = rest[..<range.lowerBound]
-        }
-        self.init(what: String(rest), expected: expected, found: found)
-    }
-}
-
-extension Substring {
-    fileprivate func lastRange(of part: String) -> Range<Index>? {
-        ranges(of: part).last
-    }
+    var text: String { "\(path.singleLine)\n  failed: \(message)\n" }
 }

@@ -19,36 +19,35 @@ final class CheckpointRun {
 
     /// What `body` returns, or nil where it fails, which is reported; wrong usage and what keeps the result from being written are thrown.
     @discardableResult
-    func attempt<Result>(_ path: String, _ body: () throws -> Result, failed: (String) throws -> Void) throws -> Result? {
+    func attempt<Result>(_ path: String, _ body: () throws -> Result, failed: (Problem) throws -> Void) throws -> Result? {
         do {
             return try diagnostics.timing("\(path): done", body)
-        } catch let error as OutputError {
-            throw error
-        } catch let error as ValidationError {
+        } catch let error where Self.endsEverything(error) {
             throw error
         } catch {
-            let line = OptionNames.line(of: Self.located(error, path))
-            diagnostics.failure(line)
+            let problem = Problem(error).at(path: path)
+            diagnostics.failure(OptionNames.line(of: problem))
             failures += 1
-            try failed(line)
+            try failed(problem)
             return nil
         }
     }
 
-    /// An error with the checkpoint's path; those that are about weights alone do not know the checkpoint that the weights are from.
-    private static func located(_ error: any Error, _ path: String) -> any Error {
-        if let error = error as? any ProblemConvertible { return error.asProblem.at(path: path) }
-        return LocatedError(description: "\(path): \(error)")
+    /// Whether no other checkpoint is tried: wrong usage, and where the result cannot be written.
+    private static func endsEverything(_ error: any Error) -> Bool {
+        error is ClosedPipe || error is ValidationError || (error as? Problem)?.isOfOutput == true
     }
 
     /// What `body` returns. What it throws becomes an error that names the checkpoint, but where the result cannot be written.
     static func locating<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
         do {
             return try body()
-        } catch let error as OutputError {
+        } catch let error as ClosedPipe {
+            throw error
+        } catch let error as Problem where error.isOfOutput {
             throw error
         } catch {
-            throw located(error, path)
+            throw Problem(error).at(path: path)
         }
     }
 
@@ -60,9 +59,4 @@ final class CheckpointRun {
         if count > 1 { diagnostics.failure("\(failures) of \(count) checkpoints failed") }
         throw ExitCode(1)
     }
-}
-
-/// An error in one line that names the checkpoint.
-struct LocatedError: Error, CustomStringConvertible {
-    let description: String
 }

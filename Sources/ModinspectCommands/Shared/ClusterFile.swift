@@ -11,13 +11,31 @@ struct ClusterFile {
         let name: String
         /// The number of clusters that the file states, if it does.
         var clusterCount: Int?
-        var out = Side()
-        var `in` = Side()
+        var out = Side.rows([])
+        var `in` = Side.rows([])
     }
 
-    /// The labels of one side by neuron, in the file's order.
-    struct Side {
-        var neurons: [(index: Int, label: Int)] = []
+    /// The labels of one side.
+    enum Side {
+        /// One for each neuron.
+        case labels([Int])
+        /// By neuron, in the file's order.
+        case rows([(index: Int, label: Int)])
+
+        var count: Int {
+            switch self {
+            case .labels(let labels): labels.count
+            case .rows(let rows): rows.count
+            }
+        }
+
+        /// Adds a row; labels for all neurons take none.
+        mutating func append(_ index: Int, _ label: Int) {
+            guard case .rows(var rows) = self else { return }
+            self = .rows([])
+            rows.append((index, label))
+            self = .rows(rows)
+        }
     }
 
     /// The largest label: measures take memory for the square of the number of clusters.
@@ -91,8 +109,8 @@ struct ClusterFile {
     func clusterings() throws(Problem) -> [LayerClustering] {
         var clusterings: [LayerClustering] = []
         for layer in layers {
-            let out = try labels(layer.out, side: "out", count: layer.out.neurons.count, layer: layer.name)
-            let input = try labels(layer.in, side: "in", count: layer.in.neurons.count, layer: layer.name)
+            let out = try labels(layer.out, side: "out", count: layer.out.count, layer: layer.name)
+            let input = try labels(layer.in, side: "in", count: layer.in.count, layer: layer.name)
             let used = max(out.clusterCount, input.clusterCount)
             clusterings.append(
                 LayerClustering(layer: layer.name, clusterCount: max(layer.clusterCount ?? used, used), outLabels: out, inLabels: input))
@@ -104,9 +122,7 @@ struct ClusterFile {
         func failure(_ problem: String, expected: String? = nil, found: String? = nil) -> Problem {
             Problem(file: path, layer: layer, problem: problem, expected: expected, found: found)
         }
-        // Memory grows with what the file names, not with the neurons that the checkpoint claims.
-        var seen: Set<Int> = []
-        for (index, label) in side.neurons {
+        func check(_ index: Int, _ label: Int) throws(Problem) {
             guard index >= 0, index < count else {
                 throw failure("has no \(name)-neuron \(index)", expected: "\(count) neurons from 0 to \(count - 1)")
             }
@@ -114,14 +130,30 @@ struct ClusterFile {
                 throw failure(
                     "has an impossible cluster for \(name)-neuron \(index)", expected: "-1 to \(Self.largestLabel)", found: "\(label)")
             }
-            guard seen.insert(index).inserted else { throw failure("names \(name)-neuron \(index) twice") }
         }
-        guard seen.count == count else {
-            let missing = (0..<count).first { !seen.contains($0) } ?? 0
-            throw failure("leaves out \(name)-neuron \(missing)", expected: "\(count) neurons", found: "\(seen.count)")
+        func leavesOut(_ index: Int, found: Int) -> Problem {
+            failure("leaves out \(name)-neuron \(index)", expected: "\(count) neurons", found: "\(found)")
         }
-        var values = [Int](repeating: 0, count: count)
-        for (index, label) in side.neurons { values[index] = label }
-        return Labels(values)
+        switch side {
+        case .labels(let labels):
+            for (index, label) in labels.enumerated() { try check(index, label) }
+            guard labels.count == count else { throw leavesOut(labels.count, found: labels.count) }
+            return Labels(labels)
+        case .rows(let rows):
+            // Memory grows with what the file names, not with the neurons that the checkpoint claims.
+            var seen = [Bool](repeating: false, count: min(count, rows.count + 1))
+            var values = [Int](repeating: 0, count: seen.count)
+            var distant: Set<Int> = []
+            for (index, label) in rows {
+                try check(index, label)
+                let isFirst = index < seen.count ? !seen[index] : distant.insert(index).inserted
+                guard isFirst else { throw failure("names \(name)-neuron \(index) twice") }
+                guard index < seen.count else { continue }
+                seen[index] = true
+                values[index] = label
+            }
+            if let missing = seen.firstIndex(of: false) { throw leavesOut(missing, found: rows.count) }
+            return Labels(values)
+        }
     }
 }

@@ -1,79 +1,45 @@
 import Archives
-import FoundationEssentials
 import Text
 
 /// Clusters as `cluster` writes them in json, one document, and in jsonl, one line a layer.
 enum ClusterJSON {
-    private struct Document: Decodable {
-        let schema: String?
-        let layers: [Entry]?
-    }
-
-    private struct Line: Decodable {
-        let schema: String?
-    }
-
-    private struct Entry: Decodable {
-        let layer: String
-        let k: Int?
-        let out: [Int]
-        let `in`: [Int]
-    }
-
-    /// The layers in the file's order.
+    /// The layers in the file's order, in memory for their labels alone.
     static func layers(_ content: ByteRegion, path: String) throws -> [ClusterFile.Layer] {
-        let data = content.withUnsafeBytes { Data($0) }
-        let entries: [Entry]
-        // A document is one value; several lines that are values of their own are not.
-        if let document = try? JSONDecoder().decode(Document.self, from: data), let layers = document.layers {
-            try check(document.schema, path)
-            entries = layers
-        } else {
-            entries = try lines(data, path: path)
-        }
-        return try entries.map { entry in
-            if let k = entry.k, !(0...ClusterCounts.largest).contains(k) {
+        var layers: [ClusterFile.Layer] = []
+        try JSONResults.forEach(
+            in: content, path: path, problem: "holds no clusters", expected: "the json, jsonl or tsv of modinspect cluster",
+            checking: { schema in
+                if let schema, schema != ClusterSetting.schema {
+                    throw Problem(file: path, problem: "has another schema", expected: ClusterSetting.schema, found: "'\(schema)'")
+                }
+            },
+            document: "layers", { cursor in layers.append(try layer(&cursor)) })
+        for layer in layers {
+            if let k = layer.clusterCount, !(0...ClusterCounts.largest).contains(k) {
                 throw Problem(
-                    file: path, layer: entry.layer, problem: "has an impossible number of clusters",
-                    expected: "0 to \(ClusterCounts.largest)",
-                    found: "\(k)")
-            }
-            var layer = ClusterFile.Layer(name: entry.layer, clusterCount: entry.k)
-            layer.out.neurons = entry.out.enumerated().map { ($0, $1) }
-            layer.in.neurons = entry.in.enumerated().map { ($0, $1) }
-            return layer
-        }
-    }
-
-    private static func lines(_ data: Data, path: String) throws -> [Entry] {
-        var entries: [Entry] = []
-        for (place, line) in data.split(separator: 10, omittingEmptySubsequences: false).enumerated() {
-            if line.allSatisfy({ [32, 9, 13].contains($0) }) { continue }
-            do {
-                try check(try JSONDecoder().decode(Line.self, from: Data(line)).schema, path)
-                entries.append(try JSONDecoder().decode(Entry.self, from: Data(line)))
-            } catch let error as Problem {
-                throw error
-            } catch {
-                throw Problem(
-                    file: path, problem: "line \(place + 1) holds no clusters",
-                    expected: "the json, jsonl or tsv of modinspect cluster", found: words(error))
+                    file: path, layer: layer.name, problem: "has an impossible number of clusters",
+                    expected: "0 to \(ClusterCounts.largest)", found: "\(k)")
             }
         }
-        return entries
+        return layers
     }
 
-    private static func check(_ schema: String?, _ path: String) throws(Problem) {
-        if let schema, schema != ClusterSetting.schema {
-            throw Problem(file: path, problem: "has another schema", expected: ClusterSetting.schema, found: "'\(schema)'")
+    private static func layer(_ cursor: inout JSONCursor) throws -> ClusterFile.Layer {
+        var name: String?
+        var count: Int?
+        var (out, input): ([Int]?, [Int]?)
+        try cursor.readObject { cursor, key in
+            switch key {
+            case "layer": name = try cursor.readText()
+            case "k": count = cursor.takeNull() ? nil : try cursor.readInteger()
+            case "out": out = try cursor.readIntegers()
+            case "in": input = try cursor.readIntegers()
+            default: try cursor.skip()
+            }
         }
-    }
-
-    private static func words(_ error: any Error) -> String {
-        switch error {
-        case DecodingError.keyNotFound(let key, _): "no \"\(key.stringValue)\""
-        case DecodingError.typeMismatch(_, let context): "another type at " + context.codingPath.map(\.stringValue).joined(separator: ".")
-        default: "text that is no such JSON"
-        }
+        var layer = ClusterFile.Layer(name: try JSONResults.member(name, "layer"), clusterCount: count)
+        layer.out = .labels(try JSONResults.member(out, "out"))
+        layer.in = .labels(try JSONResults.member(input, "in"))
+        return layer
     }
 }

@@ -1,9 +1,24 @@
 import Archives
 import Text
 
+/// A neuron and its cluster.
+struct ClusteredNeuron: ColumnRow {
+    let layer: String
+    let side: String
+    let index: Int
+    let cluster: Int
+
+    static let columns: [Column<ClusteredNeuron>] = [
+        .text("layer", "The tensor's name.") { $0.layer },
+        .text("side", "`out` or `in`.") { $0.side },
+        .whole("index", "The neuron, from 0.") { $0.index },
+        .whole("cluster", "Its cluster, from 0, or -1 for none.") { $0.cluster },
+    ]
+}
+
 /// Clusters as rows: `layer  side  index  cluster`, in any order.
 enum ClusterTSV {
-    static let header = "layer\tside\tindex\tcluster"
+    static let header = String(ClusteredNeuron.columns.header().dropLast())
 
     /// The layers in the order of their first rows.
     static func layers(_ content: ByteRegion, path: String) throws -> [ClusterFile.Layer] {
@@ -22,7 +37,7 @@ enum ClusterTSV {
                     guard bytes[start..<stop].elementsEqual(header.utf8) else {
                         throw Problem(
                             file: path, problem: "the first line is no header of clusters",
-                            expected: "layer, side, index, cluster between tabs",
+                            expected: ClusteredNeuron.columns.map(\.name).joined(separator: ", ") + " between tabs",
                             found: "'\(String(decoding: bytes[start..<min(stop, start + 60)], as: UTF8.self))'")
                     }
                     continue
@@ -49,9 +64,9 @@ enum ClusterTSV {
                     throw Problem(file: path, problem: "line \(number) has an index or a cluster that is no whole number")
                 }
                 if bytes[fields[1]].elementsEqual("out".utf8) {
-                    layers[place].out.neurons.append((index, label))
+                    layers[place].out.append(index, label)
                 } else if bytes[fields[1]].elementsEqual("in".utf8) {
-                    layers[place].in.neurons.append((index, label))
+                    layers[place].in.append(index, label)
                 } else {
                     throw Problem(
                         file: path, problem: "line \(number) has an unknown side", expected: "out or in",

@@ -57,7 +57,7 @@ struct FileUse {
 
     /// Checks that every file has one use, and that every output can be written.
     ///
-    /// - Throws: `ValidationError` for standard streams and files with two uses of which one is an output; ``OutputError`` for an output that
+    /// - Throws: `ValidationError` for standard streams and files with two uses of which one is an output; ``Problem`` for an output that
     ///   cannot be written.
     func check() throws {
         try checkStreams()
@@ -110,14 +110,14 @@ struct FileUse {
 
 extension FileUse.Named {
     /// Finds out now what would otherwise be found out after all the work.
-    fileprivate func checkCanBeWritten() throws(OutputError) {
+    fileprivate func checkCanBeWritten() throws {
         var status = stat()
         let isThere = stat(path, &status) == 0
         let kind = status.st_mode & S_IFMT
         switch way {
         case .checkpoint: return
         case .appended where isThere && kind != S_IFDIR, .replaced where isThere && kind != S_IFREG && kind != S_IFDIR:
-            guard access(path, W_OK) == 0 else { throw .failed(destination: path, what: "write", code: errno) }
+            guard access(path, W_OK) == 0 else { throw Destination.failure(Problem(cannot: "write", path: path, code: errno)) }
         case .appended, .replaced:
             if let target = try? AtomicFile.followingLinks(path) { Temporary.sweep(AtomicFile.directory(of: target)) }
             // Never finished, it leaves nothing behind.

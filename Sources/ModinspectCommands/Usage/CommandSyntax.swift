@@ -1,21 +1,14 @@
 import ArgumentParser
-import Foundation
+import Text
 
 /// The options and arguments of a subcommand, as the parser knows them.
 struct CommandSyntax {
     /// One option or argument.
-    struct Argument: Decodable {
-        struct Name: Decodable {
-            let kind: String
-            let name: String
-        }
-
-        let names: [Name]?
-        let valueName: String?
-        let allValues: [String]?
-
+    struct Argument {
         /// `--format`, `-k`.
-        var spellings: [String] { (names ?? []).map { ($0.kind == "long" ? "--" : "-") + $0.name } }
+        var spellings: [String] = []
+        var valueName: String?
+        var allValues: [String]?
     }
 
     let arguments: [Argument]
@@ -24,12 +17,46 @@ struct CommandSyntax {
     var options: [String] { arguments.flatMap(\.spellings).filter { $0.hasPrefix("--") } }
 
     init(_ command: any ParsableCommand.Type) {
-        struct Description: Decodable {
-            struct Command: Decodable { let arguments: [Argument]? }
-            let command: Command
+        var description = command._dumpHelp()
+        arguments = description.withUTF8 { (try? JSONCursor.reading(UnsafeRawBufferPointer($0), Self.arguments)) ?? [] }
+    }
+
+    /// The arguments of the command that the parser's description is of.
+    private static func arguments(_ cursor: inout JSONCursor) throws -> [Argument] {
+        var found: [Argument] = []
+        try cursor.readObject { cursor, key in
+            guard key == "command" else { return try cursor.skip() }
+            try cursor.readObject { cursor, key in
+                guard key == "arguments" else { return try cursor.skip() }
+                try cursor.readList { cursor in found.append(try argument(&cursor)) }
+            }
         }
-        let description = try? JSONDecoder().decode(Description.self, from: Data(command._dumpHelp().utf8))
-        arguments = description?.command.arguments ?? []
+        return found
+    }
+
+    private static func argument(_ cursor: inout JSONCursor) throws -> Argument {
+        var argument = Argument()
+        try cursor.readObject { cursor, key in
+            switch key {
+            case "names": try cursor.readList { cursor in argument.spellings.append(try spelling(&cursor)) }
+            case "valueName": argument.valueName = try cursor.readText()
+            case "allValues": argument.allValues = try cursor.readTexts()
+            default: try cursor.skip()
+            }
+        }
+        return argument
+    }
+
+    private static func spelling(_ cursor: inout JSONCursor) throws -> String {
+        var (kind, name) = ("", "")
+        try cursor.readObject { cursor, key in
+            switch key {
+            case "kind": kind = try cursor.readText()
+            case "name": name = try cursor.readText()
+            default: try cursor.skip()
+            }
+        }
+        return (kind == "long" ? "--" : "-") + name
     }
 
     /// The option of a name such as `--format`.

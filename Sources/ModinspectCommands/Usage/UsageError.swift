@@ -1,5 +1,6 @@
-import Text
 import ArgumentParser
+import Foundation
+import Text
 
 /// Wrong usage in one line: the subcommand, what is wrong, and the nearest word where there is one.
 struct UsageError {

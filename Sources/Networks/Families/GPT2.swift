@@ -7,7 +7,7 @@ import Text
 enum GPT2 {
     static let family = RunnableFamily(
         .gpt2, modelTypes: ["gpt2"], mlpWidth: MLPWidthSetting("n_inner", standard: 4, of: ["n_embd", "hidden_size"]),
-        description: description)
+        blueprint: blueprint, description: description)
 
     private static func description(_ source: FamilySource) throws(Problem) -> TransformerDescription {
         let (settings, names, checkpoint) = (source.settings, source.names, source.checkpoint)

@@ -9,6 +9,8 @@ package struct RunnableFamily: Sendable {
     package let modelTypes: [String]
     /// The settings that narrowing the MLPs has to change; nil where none say how wide they are.
     let mlpWidth: MLPWidthSetting?
+    /// The initial weights of a model by its configuration, or nil for a family whose models cannot be begun.
+    private(set) var blueprint: (@Sendable (Configuration) throws(Problem) -> Blueprint)?
     private let build: @Sendable (FamilySource) throws(Problem) -> Network
 
     /// A family whose networks are built in a way of its own.
@@ -25,6 +27,7 @@ package struct RunnableFamily: Sendable {
     /// A family whose networks are described as data.
     init(
         _ family: ModelFamily, modelTypes: [String], mlpWidth: MLPWidthSetting? = nil,
+        blueprint: (@Sendable (Configuration) throws(Problem) -> Blueprint)? = nil,
         description: @escaping @Sendable (FamilySource) throws(Problem) -> TransformerDescription
     ) {
         self.init(family, modelTypes: modelTypes, mlpWidth: mlpWidth) { source throws(Problem) in
@@ -38,6 +41,7 @@ package struct RunnableFamily: Sendable {
             return try TransformerBuilder.network(
                 of: description, names: source.names, checkpoint: source.checkpoint, catalog: source.catalog)
         }
+        self.blueprint = blueprint
     }
 
     /// The network of a checkpoint of the family.

@@ -2,54 +2,22 @@ import Archives
 import Text
 
 extension Blueprint {
-    /// A GPT-2 of the sizes that a `config.json` states.
+    /// The initial weights of a language model of the sizes that a `config.json` states, as its family begins them.
     ///
-    /// As transformers does: matrices and tables are normal with deviation `initializer_range` (0.02), those that write into the residual stream
-    /// with that over sqrt(2 n_layer); norms are 1 and 0, biases 0. The output matrix is the embedding's unless the settings deny it.
-    ///
-    /// - Throws: ``Problem`` for settings that are missing or absurd, and for other families.
-    package static func languageModel(_ configuration: ByteRegion) throws(Problem) -> Blueprint {
+    /// - Throws: ``Problem`` for settings that are missing or absurd, and for families whose models cannot be begun.
+    package static func languageModel(
+        _ configuration: ByteRegion, families: TransformerFamilies = .standard
+    ) throws(Problem) -> Blueprint {
         let settings = try Configuration(configuration)
-        let family = try settings.text("model_type")
-        guard family == "gpt2" else {
+        let type = try settings.text("model_type")
+        let known = families.families.filter { $0.blueprint != nil }
+        guard let make = known.first(where: { family in type.map(family.modelTypes.contains) ?? false })?.blueprint else {
             throw Problem(
-                "cannot be begun", subject: "config.json: 'model_type'", expected: "gpt2", found: family.map { "'\($0)'" } ?? "nothing")
+                "cannot be begun", subject: "config.json: 'model_type'", expected: Hint.list(known.flatMap(\.modelTypes)),
+                found: type.map { "'\($0)'" } ?? "nothing")
         }
-        let width = try settings.requiredSize("n_embd", "hidden_size")
-        let heads = try settings.requiredSize("n_head", "num_attention_heads")
-        _ = try HeadSizes.dimension(settings, width: width, heads: heads, names: ("n_head", "n_embd"))
-        let blocks = try settings.requiredSize("n_layer", "num_hidden_layers")
-        guard blocks <= 10_000 else { throw settings.problem("is too large", "n_layer", expected: "at most 10000") }
-        let tokens = try settings.requiredSize("vocab_size")
-        let positions = try settings.requiredSize("n_positions", "max_position_embeddings")
-        let inner = try settings.size("n_inner") ?? 4 * width
-        let range = try settings.number("initializer_range") ?? 0.02
-        let matrix = InitialDistribution.normal(deviation: range)
-        let residual = InitialDistribution.normal(deviation: range / Double(2 * blocks).squareRoot())
-
-        var blueprint = Blueprint()
+        var blueprint = try make(settings)
         blueprint.configuration = configuration
-        func norm(_ name: String) throws(Problem) {
-            try blueprint.add(name + ".weight", [width], .constant(1))
-            try blueprint.add(name + ".bias", [width], .constant(0))
-        }
-        func linear(_ name: String, _ input: Int, _ output: Int, _ weights: InitialDistribution) throws(Problem) {
-            try blueprint.add(name + ".weight", [input, output], weights)
-            try blueprint.add(name + ".bias", [output], .constant(0))
-        }
-        try blueprint.add("transformer.wte.weight", [tokens, width], matrix)
-        try blueprint.add("transformer.wpe.weight", [positions, width], matrix)
-        for block in 0..<blocks {
-            let name = "transformer.h.\(block)."
-            try norm(name + "ln_1")
-            try linear(name + "attn.c_attn", width, 3 * width, matrix)
-            try linear(name + "attn.c_proj", width, width, residual)
-            try norm(name + "ln_2")
-            try linear(name + "mlp.c_fc", width, inner, matrix)
-            try linear(name + "mlp.c_proj", inner, width, residual)
-        }
-        try norm("transformer.ln_f")
-        if try settings.flag("tie_word_embeddings") == false { try blueprint.add("lm_head.weight", [tokens, width], matrix) }
         return blueprint
     }
 }

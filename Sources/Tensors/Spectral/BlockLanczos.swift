@@ -1,3 +1,5 @@
+import Text
+
 /// The leading eigenpairs of a symmetric operator that is known by its products alone.
 ///
 /// Block Lanczos with full reorthogonalisation and thick restarts. A block as wide as the number of wanted pairs finds
@@ -23,7 +25,7 @@ struct BlockLanczos<Scalar: BLASScalar> {
     ///     operator costs more than computing with it.
     ///   - tolerance: of the residual, relative to the largest eigenvalue; above the rounding of `Scalar`.
     ///   - apply: multiplies the operator with a block.
-    /// - Throws: ``NumericsError`` where the residual stops falling above the tolerance; what `apply` throws.
+    /// - Throws: ``Problem`` where the residual stops falling above the tolerance; what `apply` throws.
     init(
         size: Int, count: Int, width: Int = 4, tolerance: Double, generator: inout SeededGenerator, apply: Product
     ) throws {
@@ -55,7 +57,7 @@ struct BlockLanczos<Scalar: BLASScalar> {
                 checksWithoutProgress += 1
                 if checksWithoutProgress >= 12 {
                     guard best <= 100 * tolerance else {
-                        throw NumericsError(problem: "the eigensolver stopped at a residual of \(best), expected \(tolerance)")
+                        throw Problem("the eigensolver stopped at a residual of \(best), expected \(tolerance)")
                     }
                     values = pairs.values
                     vectors = basis.vectors(of: pairs)

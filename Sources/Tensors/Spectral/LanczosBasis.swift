@@ -1,4 +1,5 @@
 import Glibc
+import Text
 
 func logarithm(_ x: Double) -> Double { log(x) }
 
@@ -139,7 +140,7 @@ struct LanczosBasis<Scalar: BLASScalar> {
     }
 
     /// The leading eigenpairs of the projection.
-    func ritzPairs(count: Int) throws(NumericsError) -> Pairs {
+    func ritzPairs(count: Int) throws(Problem) -> Pairs {
         var matrix = [Double](repeating: 0, count: dimension * dimension)
         for i in 0..<dimension {
             for j in 0..<dimension { matrix[i * dimension + j] = projection[i * capacity + j] }

@@ -1,4 +1,5 @@
 import COpenBLAS
+import Text
 
 /// The `count` largest eigenvalues of a symmetric matrix, falling, and their vectors, by LAPACK's dsyevr.
 struct SymmetricEigen {
@@ -10,8 +11,8 @@ struct SymmetricEigen {
     /// - Parameters:
     ///   - matrix: [n, n] of which the upper triangle (row-major) is read.
     ///   - count: how many pairs, at most n.
-    /// - Throws: ``NumericsError`` where LAPACK does not converge.
-    init(matrix: [Double], n: Int, count: Int) throws(NumericsError) {
+    /// - Throws: ``Problem`` where LAPACK does not converge.
+    init(matrix: [Double], n: Int, count: Int) throws(Problem) {
         precondition(matrix.count == n * n && count <= n, "\(matrix.count) elements, \(n) rows, \(count) pairs")
         guard count > 0 else {
             values = []
@@ -29,15 +30,9 @@ struct SymmetricEigen {
             LAPACK_COL_MAJOR, CChar(UInt8(ascii: "V")), CChar(UInt8(ascii: "I")), CChar(UInt8(ascii: "L")), Int32(n), &a,
             Int32(n), 0, 0, Int32(n - count + 1), Int32(n), 0, &found, &w, &z, Int32(n), &support)
         guard status == 0, found == count else {
-            throw NumericsError(problem: "LAPACK's dsyevr failed with status \(status)")
+            throw Problem("LAPACK's dsyevr failed with status \(status)")
         }
         values = (0..<count).map { w[count - 1 - $0] }
         vectors = (0..<count).flatMap { z[(count - 1 - $0) * n..<(count - $0) * n] }
     }
-}
-
-/// A numerical routine that did not reach its result.
-package struct NumericsError: Error, Sendable, CustomStringConvertible {
-    package let problem: String
-    package var description: String { problem }
 }

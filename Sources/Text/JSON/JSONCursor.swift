@@ -9,6 +9,10 @@ package struct JSONCursor {
     private var depth = 0
     private var remainingValues = Self.maximumValueCount
 
+    static let isNotJSON = "is not JSON"
+    /// The bytes that are behind the cursor.
+    var passed: Slice<UnsafeBufferPointer<UInt8>> { bytes[..<position] }
+
     /// The deepest nesting that is read.
     package static let maximumDepth = 64
     /// The most values that ``value()`` reads from one text.
@@ -208,6 +212,26 @@ package struct JSONCursor {
         return number
     }
 
+    /// Reads a whole number of at most 18 digits without a fraction or an exponent; nil, and nothing is consumed, for everything else.
+    mutating func readPlainInteger() -> Int? {
+        skipSpace()
+        let start = position
+        let isNegative = takeByte(UInt8(ascii: "-"))
+        let first = position
+        var number = 0
+        while position < bytes.count, isDigit(bytes[position]), position - first < 18 {
+            number = number * 10 + Int(bytes[position] - 0x30)
+            position += 1
+        }
+        let hasLeadingZero = position - first > 1 && bytes[first] == UInt8(ascii: "0")
+        let goesOn = position < bytes.count && (isDigit(bytes[position]) || [0x2E, 0x65, 0x45].contains(bytes[position]))
+        guard position > first, !hasLeadingZero, !goesOn else {
+            position = start
+            return nil
+        }
+        return isNegative ? -number : number
+    }
+
     /// Reads a list of whole numbers of 0 or more.
     package mutating func readCounts() throws -> [Int] {
         var counts: [Int] = []
@@ -215,7 +239,7 @@ package struct JSONCursor {
         return counts
     }
 
-    private mutating func readNumber() throws -> JSONValue {
+    mutating func readNumber() throws -> JSONValue {
         skipSpace()
         let start = position
         _ = takeByte(UInt8(ascii: "-"))
@@ -265,13 +289,13 @@ package struct JSONCursor {
         return true
     }
 
-    private mutating func takeWord(_ word: String) -> Bool {
+    mutating func takeWord(_ word: String) -> Bool {
         guard bytes[position...].starts(with: word.utf8) else { return false }
         position += word.utf8.count
         return true
     }
 
-    private func unexpected(_ expected: String) -> Problem {
+    func unexpected(_ expected: String) -> Problem {
         let found = position < bytes.count ? "byte \(position)" : "the end of the file"
         return Problem(
             "is not \(kind)", expected: expected, found: found + (position < bytes.count ? " (\(shown))" : ""))

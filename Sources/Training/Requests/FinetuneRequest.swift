@@ -9,6 +9,14 @@ package enum KeptWeights: String, Sendable, CaseIterable {
     case last
     /// Those with the lowest loss in an evaluation.
     case best
+
+    /// What the value means, in a sentence, for help and manual.
+    package var documentation: String {
+        switch self {
+        case .last: "Those after the last step."
+        case .best: "Those with the lowest loss in an evaluation."
+        }
+    }
 }
 
 /// What `finetune` asks of a model: the data, the clusters to train for, how weights change, what is watched, when it ends.

@@ -1,0 +1,54 @@
+import Archives
+import Text
+
+/// Reads what this program wrote before in JSON, one document or a line a part, from front to back.
+enum JSONResults {
+    /// The longest text that is read. What is kept of it takes a few times its length.
+    static let maximumLength = 1 << 28
+
+    /// Calls `part` before each part: the elements of the list `document` of an object that has one, and every other object as a whole.
+    ///
+    /// - Parameters:
+    ///   - problem: what is wrong with a file whose parts are others.
+    ///   - expected: what such a file should be.
+    ///   - check: is given each object's schema before its parts are read.
+    static func forEach(
+        in content: ByteRegion, path: String, problem: String, expected: String, checking check: (String?) throws -> Void,
+        document: String, _ part: (inout JSONCursor) throws -> Void
+    ) throws {
+        guard content.count <= maximumLength else {
+            throw Problem(file: path, problem: "is too long", expected: "at most \(maximumLength) bytes", found: "\(content.count)")
+        }
+        try content.withUnsafeBytes { bytes in
+            var cursor = JSONCursor(bytes.bindMemory(to: UInt8.self))
+            func reading<Value>(_ body: () throws -> Value) throws -> Value {
+                do {
+                    return try body()
+                } catch {
+                    let reason = Problem(error)
+                    // A part that is JSON and says what cannot be has a message of its own.
+                    guard reason.path == nil else { throw reason }
+                    throw Problem(
+                        file: path, problem: "line \(cursor.line) \(problem)", expected: reason.expected ?? expected,
+                        found: reason.found ?? reason.what)
+                }
+            }
+            while cursor.peek() != nil {
+                let schema = try reading { try cursor.string(under: "schema") }
+                try check(schema)
+                try reading {
+                    guard try cursor.hasMember(document) else { return try part(&cursor) }
+                    try cursor.readMembers { cursor, key in
+                        if key.elementsEqual(document.utf8) { try cursor.readList(part) } else { try cursor.skip() }
+                    }
+                }
+            }
+        }
+    }
+
+    /// A member that a part must have.
+    static func member<Value>(_ value: Value?, _ name: String) throws -> Value {
+        guard let value else { throw Problem("no \"\(name)\"") }
+        return value
+    }
+}
