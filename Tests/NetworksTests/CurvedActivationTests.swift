@@ -24,14 +24,14 @@ struct CurvedActivationTests {
     @Test(arguments: elements) func gradientsAreDifferences(text: String) throws {
         // Kinks, which lie at 0, 2, 2.5, 3, 6 and their opposites, are not met.
         let kinks: [Float] = [0, 0.5, 2, 2.5, 3, 6]
-        let numbers = OperationCheck.random([3, 7], 1, 2).elements.map { x in
+        let numbers = OperationCheck.random([3, 7], seed: 1, scale: 2).elements.map { x in
             kinks.contains { abs(abs(x) - $0) < 0.05 } ? x + 0.11 : x
         }
         try OperationCheck(operation: try operation(text), inputs: [Tensor(shape: [3, 7], numbers)]).expectDifferencesAgree()
     }
 
     @Test(arguments: elements) func bitsDoNotDependOnTheNumberOfThreads(text: String) throws {
-        try OperationCheck(operation: try operation(text), inputs: [OperationCheck.random([3, 9_001], 1, 2)]).expectThreadsAgree()
+        try OperationCheck(operation: try operation(text), inputs: [OperationCheck.random([3, 9_001], seed: 1, scale: 2)]).expectThreadsAgree()
     }
 
     @Test func valuesByHand() throws {
