@@ -108,7 +108,11 @@ package struct CheckpointDraft: Sendable {
             return Tensor(record, dtype: dtype)
         }
         files = checkpoint.companions
-        if let configuration = checkpoint.configuration { files[Companions.configuration] = configuration }
+        // Codes become numbers: what said how they were stored would be wrong of them.
+        let isDecoded = checkpoint.tensors.contains { $0.encoding != nil }
+        if let configuration = checkpoint.configuration {
+            files[Companions.configuration] = isDecoded ? EncodingSettings.decoded(configuration) : configuration
+        }
     }
 
     /// What the draft would be read as once it is written: its tensors without their numbers, and its files.
@@ -140,7 +144,7 @@ package struct CheckpointDraft: Sendable {
     }
 
     /// Whether a model's settings tie its output matrix to its embedding, which they do unless they deny it.
-    private static func tiesEmbeddings(_ configuration: ByteRegion?) -> Bool {
+    static func tiesEmbeddings(_ configuration: ByteRegion?) -> Bool {
         guard let configuration, configuration.count <= 1 << 22 else { return false }
         return configuration.withUnsafeBytes { JSONCursor.member("tie_word_embeddings", of: $0) }?.flag ?? true
     }

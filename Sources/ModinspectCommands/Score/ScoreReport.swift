@@ -30,6 +30,8 @@ struct ScoreSetting: Encodable {
 struct ScoredCheckpoint: Encodable {
     let path: String
     let sha256: String?
+    /// The model that an adapter was merged with; nil for any other checkpoint.
+    let base: BaseSource?
     /// One for each number of clusters that was asked for.
     let results: [ScoredSweep]
 }
@@ -106,7 +108,7 @@ extension ScoreReport {
         case .failed(let failure):
             return [Provenanced(schema, seed: seed, Joined(setting, Keyed("checkpoint", failure)))]
         case .ok(let scored):
-            let source = CheckpointSource(path: scored.path, sha256: scored.sha256)
+            let source = CheckpointSource(path: scored.path, sha256: scored.sha256, base: scored.base)
             return scored.results.flatMap(\.rows).map { row in
                 Provenanced(schema, seed: seed, Joined(setting, Joined(Keyed("checkpoint", source), row)))
             }
