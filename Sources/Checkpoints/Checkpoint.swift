@@ -86,7 +86,6 @@ package struct Checkpoint: Sendable {
         self.container = container
         self.member = member
         self.key = model.key.isEmpty ? nil : model.key
-        unreadable = model.unreadable
         // A file beside the weights is what somebody put there: it goes before what the weight file carries.
         let companions = weights.companions.merging(companions) { _, beside in beside }
         stored = model.tensors
@@ -96,9 +95,21 @@ package struct Checkpoint: Sendable {
             fileName: MemberPath.baseName(member ?? path),
             path: weightPath)
         base = nil
-        let tensors =
-            try adapter.map { try $0.tensors() }
-            ?? EncodedTensors(model.tensors, configuration: companions[Companions.configuration]).tensors
+        let tensors: [TensorRecord]
+        if let adapter {
+            tensors = try adapter.tensors()
+            unreadable = model.unreadable
+        } else {
+            let encoded: EncodedTensors
+            do throws(Problem) {
+                encoded = try EncodedTensors(
+                    model.tensors, configuration: companions[Companions.configuration], missing: model.unreadable.map(\.name))
+            } catch {
+                throw error.at(path: weightPath)
+            }
+            tensors = encoded.tensors
+            unreadable = model.unreadable.filter { !encoded.replaced.contains($0.name) } + encoded.unreadable(path: weightPath)
+        }
         self.tensors = tensors
         keepsOrder = weights.keepsOrder
         configuration = companions[Companions.configuration]
@@ -111,7 +122,7 @@ package struct Checkpoint: Sendable {
             throw Problem(path: weightPath, tensor: tensor.name, problem: "appears twice")
         }
         var unreadableNames: Set<String> = []
-        for tensor in model.unreadable where places[tensor.name] != nil || !unreadableNames.insert(tensor.name).inserted {
+        for tensor in unreadable where places[tensor.name] != nil || !unreadableNames.insert(tensor.name).inserted {
             throw Problem(path: weightPath, tensor: tensor.name, problem: "appears twice")
         }
         self.places = places

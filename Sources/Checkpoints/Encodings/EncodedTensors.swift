@@ -1,14 +1,216 @@
 import Archives
+import Text
 
 /// The tensors that a model means, found among those that its file stores.
 struct EncodedTensors {
+    /// A weight that cannot be put together.
+    struct Failure {
+        let name: String
+        /// The tensor that holds the codes.
+        let stored: TensorRecord
+        let problem: Problem
+    }
+
     /// The decoded tensors in the places of their codes, and all that are stored as they are. Scales and other companions are not among them.
     let tensors: [TensorRecord]
+    let failures: [Failure]
+    /// The names of all that belongs to weights that were found.
+    let replaced: Set<String>
 
     /// - Parameters:
     ///   - stored: the tensors of the file.
     ///   - configuration: the bytes of the model's `config.json`.
-    init(_ stored: [TensorRecord], configuration: ByteRegion?) {
-        tensors = stored
+    ///   - missing: the names of tensors of the file that cannot be read.
+    /// - Throws: ``Problem`` where the configuration says a scheme of which the file has no tensor.
+    init(_ stored: [TensorRecord], configuration: ByteRegion?, missing: [String] = []) throws(Problem) {
+        let settings = EncodingSettings(configuration)
+        var replaced: [String: TensorRecord] = [:]
+        var left: Set<String> = []
+        var failures: [Failure] = []
+        for module in Self.modules(stored, settings, missing) {
+            let found = Self.decode(module)
+            for weight in found.weights {
+                left.formUnion(weight.parts.lazy.map(module.path))
+                replaced[module.path(weight.codes)] = weight.record
+            }
+            left.formUnion(found.parts)
+            failures += found.failures
+        }
+        guard !left.isEmpty else {
+            try Self.check(settings, stored)
+            tensors = stored
+            self.failures = []
+            self.replaced = []
+            return
+        }
+        tensors = stored.compactMap { record in replaced[record.name] ?? (left.contains(record.name) ? nil : record) }
+        self.failures = failures
+        self.replaced = left
+    }
+
+    /// The weights that cannot be put together, as tensors of the file at `path`.
+    func unreadable(path: String) -> [UnreadableTensor] {
+        failures.map {
+            UnreadableTensor(
+                name: $0.name, dtype: $0.stored.dtype.rawValue, shape: $0.stored.shape, bytes: $0.stored.bytes, problem: $0.problem,
+                path: path)
+        }
+    }
+
+    /// A configuration that says a scheme, and a file that holds nothing of it, contradict each other.
+    private static func check(_ settings: EncodingSettings, _ stored: [TensorRecord]) throws(Problem) {
+        guard let method = settings.method, let scheme = EncodingScheme.all.first(where: { $0.methods.contains(method) }) else { return }
+        if method == "compressed-tensors" || method == "modelopt", settings["config_groups"]?.members.isEmpty ?? true { return }
+        throw Problem(
+            "config.json and the tensors contradict each other", expected: "weights of \(scheme.name), as \(settings.member ?? "") says",
+            found: "none among \(stored.count) tensors")
+    }
+
+    // MARK: - Modules
+
+    /// What stands behind the name of a weight where it is not a name of its own.
+    private static let suffixes = [
+        ".absmax", ".quant_map", ".nested_absmax", ".nested_quant_map", ".quant_state.bitsandbytes__nf4", ".quant_state.bitsandbytes__fp4",
+        "._data", "._scale",
+    ]
+
+    /// The modules of which a tensor may belong to a scheme, in the file's order.
+    private static func modules(_ stored: [TensorRecord], _ settings: EncodingSettings, _ missing: [String]) -> [EncodedModule] {
+        var order: [String] = []
+        var members: [String: [String: TensorRecord]] = [:]
+        let splits = stored.map { split($0.name) }
+        let missing = missing.map(split)
+        for (module, member) in splits + missing where isTelling(member) && members[module] == nil {
+            order.append(module)
+            members[module] = [:]
+        }
+        if settings.method == "fp8" || settings.method == "fbgemm_fp8" || isRefused(settings.method) {
+            for ((module, _), record) in zip(splits, stored) where record.dtype.isCode && members[module] == nil {
+                order.append(module)
+                members[module] = [:]
+            }
+        }
+        guard !order.isEmpty else { return [] }
+        for ((module, member), record) in zip(splits, stored) { members[module]?[member] = record }
+        var unreadable: [String: Set<String>] = [:]
+        for (module, member) in missing { unreadable[module, default: []].insert(member) }
+        return order.map {
+            EncodedModule(name: $0, members: members[$0] ?? [:], settings: settings, unreadable: unreadable[$0] ?? [])
+        }
+    }
+
+    private static func split(_ name: String) -> (module: String, member: String) {
+        var bare = name[...]
+        if let suffix = suffixes.first(where: { name.hasSuffix($0) }) { bare = bare.dropLast(suffix.count) }
+        guard let dot = bare.lastIndex(of: ".") else { return ("", name) }
+        return (String(bare[..<dot]), String(name[name.index(after: dot)...]))
+    }
+
+    /// Whether a member can be one of a scheme's.
+    private static func isTelling(_ member: String) -> Bool {
+        if EncodingScheme.refusedMembers[member] != nil { return true }
+        switch member {
+        case "qweight", "weight_packed", "scales", "SCB", "weight_scale_2": return true
+        default:
+            return member.hasSuffix("_scale") || member.hasSuffix("_scale_inv") || member.hasSuffix(".absmax")
+                || member.hasSuffix("_blocks")
+        }
+    }
+
+    private static func isRefused(_ method: String?) -> Bool {
+        guard let method else { return false }
+        return EncodingScheme.refusedMethods[method] != nil || !EncodingScheme.all.contains { $0.methods.contains(method) }
+    }
+
+    // MARK: - Weights
+
+    private struct Found {
+        var weights: [DecodedWeight] = []
+        var failures: [Failure] = []
+        /// What is no tensor of its own because a weight needs it that cannot be read.
+        var parts: [String] = []
+    }
+
+    private static func decode(_ module: EncodedModule) -> Found {
+        var found = Found()
+        if let name = refusal(module) {
+            let problem = Problem("is stored by \(name), which is not decoded")
+            found.failures = module.members.sorted { $0.key < $1.key }.filter { $0.key != "bias" }.map {
+                Failure(name: module.path($0.key), stored: $0.value, problem: problem)
+            }
+            found.parts = found.failures.map(\.name)
+            return found
+        }
+        for scheme in EncodingScheme.all {
+            let codes = scheme.codes(module).filter { code in !found.weights.contains { $0.parts.contains(code) } }
+            for code in codes {
+                do throws(Problem) {
+                    try agree(scheme, module)
+                    found.weights.append(try scheme.decode(module, code))
+                } catch {
+                    guard let stored = module[code] else { continue }
+                    let name = meant(code)
+                    found.failures.append(Failure(name: module.path(name), stored: stored, problem: error))
+                    found.parts += module.members.keys.filter { belongs($0, to: name) || $0 == code }.map(module.path)
+                }
+            }
+            if !codes.isEmpty { break }
+        }
+        return found
+    }
+
+    /// The scheme that is not decoded and that the module shows.
+    private static func refusal(_ module: EncodedModule) -> String? {
+        let method = module.settings.method
+        if let method, method.hasSuffix("auto-round") {
+            let format = module.settings["packing_format"]?.text ?? ""
+            if format.contains("auto_gptq") || format.contains("awq") { return nil }
+        }
+        let isCoded = module.members.contains { $0.value.dtype.isCode || isTelling($0.key) }
+        if let method, isRefused(method), isCoded { return EncodingScheme.refusedMethods[method] ?? method.quotedInMessage }
+        guard method == nil else { return nil }
+        return module.members.keys.sorted().lazy.compactMap { EncodingScheme.refusedMembers[$0] }.first
+    }
+
+    /// The configuration and the names must say the same.
+    private static func agree(_ scheme: EncodingScheme, _ module: EncodedModule) throws(Problem) {
+        guard let method = module.settings.method else {
+            guard scheme.isSelfContained else {
+                throw Problem(
+                    "is stored as codes of \(scheme.name), whose settings are missing", expected: "quantization_config in config.json",
+                    found: "none")
+            }
+            return
+        }
+        let isRounded = method.hasSuffix("auto-round") && (scheme.name == "GPTQ" || scheme.name == "AWQ")
+        guard isRounded || scheme.methods.contains(method) else {
+            throw Problem(
+                "config.json and the names of its parts contradict each other",
+                expected: "\(method), as \(module.settings.member ?? "") says",
+                found: "the parts of \(scheme.name)")
+        }
+    }
+
+    /// The name of the weight whose codes a member holds.
+    private static func meant(_ code: String) -> String {
+        if code.hasSuffix("_blocks") { return String(code.dropLast(7)) }
+        return code == "qweight" || code == "weight_packed" ? "weight" : code
+    }
+
+    /// Whether a member is a part of a weight.
+    private static func belongs(_ member: String, to weight: String) -> Bool {
+        if member == weight || member.hasPrefix(weight + "_") || member.hasPrefix(weight + ".") { return true }
+        guard weight == "weight" else { return false }
+        return ["qweight", "qzeros", "scales", "biases", "g_idx", "SCB"].contains(member) || EncodingScheme.activationParts.contains(member)
+    }
+}
+
+extension DType {
+    /// Whether a tensor of the type can hold codes.
+    var isCode: Bool {
+        switch self {
+        case .i8, .u8, .i32, .u32, .i16, .u16, .f8e4m3fn, .f8e5m2, .f8e4m3fnuz, .f8e5m2fnuz: true
+        default: false
+        }
     }
 }

@@ -108,7 +108,11 @@ package struct CheckpointDraft: Sendable {
             return Tensor(record, dtype: dtype)
         }
         files = checkpoint.companions
-        if let configuration = checkpoint.configuration { files[Companions.configuration] = configuration }
+        // Codes become numbers: what said how they were stored would be wrong of them.
+        let isDecoded = checkpoint.tensors.contains { $0.encoding != nil }
+        if let configuration = checkpoint.configuration {
+            files[Companions.configuration] = isDecoded ? EncodingSettings.decoded(configuration) : configuration
+        }
     }
 
     /// What the draft would be read as once it is written: its tensors without their numbers, and its files.

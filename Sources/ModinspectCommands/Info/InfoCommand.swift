@@ -47,15 +47,15 @@ struct InfoCommand: FileCommand {
         // A file without weight matrices can be looked at all the same; a pattern that matches nothing is a mistake.
         let scored =
             layers.patterns.isEmpty && (catalog.layers.isEmpty || !catalog.unreadable.isEmpty)
-            ? catalog.defaultLayers : try layers.select(from: catalog, path: checkpoint.path, output.diagnostics)
+            ? catalog.defaultLayers : try layers.select(from: catalog, path: checkpoint.path, output.diagnostics, notesLeftOut: false)
         let hash = format.hasProvenance ? source.sha256(of: checkpoint, output) : nil
         let base = source.base(of: checkpoint, output, isHashed: format.hasProvenance)
         let progress = output.progressBar(
             "info", total: checkpoint.tensors.reduce(0) { $0 &+ $1.storedByteCount }, unit: "bytes")
         defer { progress.finish() }
         let info = try CheckpointInfo(
-            checkpoint, catalog: catalog, scored: scored, architecture: architecture.architecture, sha256: hash, base: base,
-            progress: progress)
+            checkpoint, catalog: catalog, scored: scored, isDefault: layers.patterns.isEmpty, architecture: architecture.architecture,
+            sha256: hash, base: base, progress: progress)
         warn(info)
         return info
     }

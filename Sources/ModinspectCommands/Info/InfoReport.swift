@@ -73,10 +73,16 @@ struct TensorInfo: ColumnRow {
     let `in`: Int?
     /// Whether `score` takes it when no layers are named.
     let scored: Bool
+    /// The names of the weight matrices that it holds, each a layer: of a mixture's experts in one tensor one for each.
+    let layers: [String]
+    /// Why `score` takes none of them when no layers are named; nil where it takes some.
+    let leftOut: LeftOut?
     /// The elements that are not a number.
     let nan: Int
     /// The infinite elements.
     let infinite: Int
+    /// How its elements are stored where they are computed from several tensors.
+    let encoding: String?
 
     static let columns: [Column<TensorInfo>] = [
         .text("tensor", "The tensor's name.") { $0.name },
@@ -88,6 +94,12 @@ struct TensorInfo: ColumnRow {
         .flag("scored", "Whether `score` takes it when no layers are named.") { $0.scored },
         .whole("nan", "The elements that are not a number.") { $0.nan },
         .whole("infinite", "The infinite elements.") { $0.infinite },
+        .whole("layers", "The number of layers in it: of the experts of a mixture in one tensor one for each.") { $0.layers.count },
+        .text("leftOut", "Why it is not scored, such as `embedding`; see below.") { $0.leftOut?.rawValue },
+        .json("layerNames", "The names of its layers, where there are several.") { $0.layers.count > 1 ? $0.layers : nil },
+        .json("encoding", "How its elements are stored where they are computed from codes, such as `GPTQ, 4 bits, groups of 128`.") {
+            $0.encoding
+        },
     ]
 }
 
@@ -96,11 +108,12 @@ extension CheckpointInfo {
     ///
     /// - Parameters:
     ///   - scored: the layers that `score` would take.
+    ///   - isDefault: whether it would take them because none were named.
     ///   - given: the architecture of a plain chain, where the user says it.
     ///   - progress: counts the tensors' bytes.
     init(
-        _ checkpoint: Checkpoint, catalog: LayerCatalog, scored: [Layer], architecture given: Architecture?, sha256: String?,
-        base: BaseSource?, progress: Progress
+        _ checkpoint: Checkpoint, catalog: LayerCatalog, scored: [Layer], isDefault: Bool, architecture given: Architecture?,
+        sha256: String?, base: BaseSource?, progress: Progress
     ) throws {
         path = checkpoint.path
         self.sha256 = sha256
@@ -120,8 +133,9 @@ extension CheckpointInfo {
         tied = checkpoint.tensors.tied
         unreadable = checkpoint.unreadable.map(UnreadableInfo.init)
         let repeated = Set(tied.flatMap { $0.dropFirst() })
-        let scoredNames = Set(scored.map(\.name))
-        let layers = Dictionary(catalog.layers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let scoredNames = Set(scored.map(\.tensorName))
+        let layers = Dictionary(grouping: catalog.layers, by: \.tensorName)
+        let first = Dictionary(scored.map { ($0.tensorName, $0) }, uniquingKeysWith: { first, _ in first })
 
         (architecture, architectureSource, sites, runProblem) = try Self.sites(of: checkpoint, catalog, architecture: given)
 
@@ -135,10 +149,13 @@ extension CheckpointInfo {
             let special = NonFiniteCount(tensor)
             tensor.discardPages()
             progress.advance(by: tensor.storedByteCount)
+            let own = layers[tensor.name] ?? []
+            let shown = first[tensor.name] ?? own.first
             return TensorInfo(
                 name: tensor.name, dtype: tensor.dtype.rawValue, shape: tensor.shape, bytes: tensor.storedByteCount,
-                out: layers[tensor.name]?.outNeurons, in: layers[tensor.name]?.inNeurons, scored: scoredNames.contains(tensor.name),
-                nan: special.nan, infinite: special.infinite)
+                out: shown?.outNeurons, in: shown?.inNeurons, scored: scoredNames.contains(tensor.name), layers: own.map(\.name),
+                leftOut: catalog.leftOut(tensor, chosen: scoredNames, isDefault: isDefault), nan: special.nan, infinite: special.infinite,
+                encoding: tensor.encoding)
         }
         // An adapter by itself is what it stores, not what it changes.
         let isAlone = checkpoint.adapter != nil && checkpoint.base == nil

@@ -1,4 +1,5 @@
 import Archives
+import Checkpoints
 import Text
 
 /// The report of `info` for eyes, and as rows.
@@ -41,15 +42,20 @@ enum InfoText {
             "\(ByteText.grouped(info.parameters)) in \(info.tensors.count) \(info.tensors.count == 1 ? "tensor" : "tensors"), \(ByteText.size(info.bytes))"
                 + (info.unreadable.isEmpty ? "" : "; \(ByteText.counted(info.unreadable.count, "tensor")) cannot be read")
         )
+        for (encoding, count) in encodings(info) { line("encoding", "\(encoding) (\(count) \(count == 1 ? "tensor" : "tensors"))") }
         if let active = info.activeParameters { line("active", ByteText.grouped(active) + " for each token") }
         if !info.metadata.isEmpty { line("metadata", metadata(info.metadata)) }
+        let leftOut = Dictionary(grouping: info.tensors.compactMap(\.leftOut), by: { $0 })
+        let reasons = LeftOut.allCases.filter { $0 != .vector }.compactMap { reason in leftOut[reason].map { reason.counted($0.count) } }
+        if !reasons.isEmpty { line("left out", reasons.joined(separator: ", ")) }
         if !info.globals.isEmpty { line("globals", globals(info)) }
         for group in info.tied { line("tied", group.joined(separator: " = ")) }
         line("runs", info.runProblem.map { "no: " + $0 } ?? info.architecture.map { "as " + $0 } ?? "as \(info.family)")
         text += "\n"
 
         let hasSpecial = info.tensors.contains { $0.nan + $0.infinite > 0 }
-        let columns = TensorInfo.columns.filter { hasSpecial || !["nan", "infinite"].contains($0.name) }
+        let hidden = ["layers", "left_out"] + (hasSpecial ? [] : ["nan", "infinite"])
+        let columns = TensorInfo.columns.filter { !hidden.contains($0.name) }
         if !info.tensors.isEmpty { text += columns.table(info.tensors).text(indent: 2) }
         return text + unreadable(info) + sites(info)
     }
@@ -77,6 +83,19 @@ enum InfoText {
         return ByteText.counted(info.globals.count, "name") + " in pickles, "
             + (foreign.isEmpty
                 ? "those that tensors and plain data need" : "\(foreign.count) beyond tensors and plain data: \(names.listed())")
+    }
+
+    /// How weights are stored that are no numbers of the file, and how many are stored so, in the order of the first of each.
+    private static func encodings(_ info: CheckpointInfo) -> [(encoding: String, count: Int)] {
+        var counts: [(encoding: String, count: Int)] = []
+        for encoding in info.tensors.compactMap(\.encoding) {
+            if let place = counts.firstIndex(where: { $0.encoding == encoding }) {
+                counts[place].count += 1
+            } else {
+                counts.append((encoding, 1))
+            }
+        }
+        return counts
     }
 
     /// The sites, blocks that differ in a number alone in one line: `blocks.0-11.hook_mlp_out`.

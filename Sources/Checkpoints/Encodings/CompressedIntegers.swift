@@ -1,0 +1,99 @@
+import Text
+
+extension EncodingScheme {
+    /// compressed-tensors, pack-quantized: `weight_packed` i32 rows of codes without gaps, `weight_scale`, `weight_shape`, zero points packed
+    /// down the out-neurons where it is asymmetric, `weight_g_idx`.
+    ///
+    /// Source: compressed-tensors' `PackedQuantizationCompressor.decompress`.
+    static let compressedIntegers = EncodingScheme(
+        name: "compressed-tensors", methods: ["compressed-tensors"],
+        codes: { module in
+            guard let packed = module["weight_packed"], packed.dtype == .i32 || packed.dtype == .u32 else { return [] }
+            return ["weight_packed"]
+        }, isSelfContained: false,
+        decode: { (module, _) throws(Problem) in
+            let codes = try module.part("weight_packed", [.i32, .u32])
+            let shapeRecord = try module.part("weight_shape", [.i64, .i32])
+            guard shapeRecord.elementCount == codes.shape.count, codes.shape.count >= 2 else {
+                throw Problem("'weight_shape' has another shape", expected: "[\(codes.shape.count)]", found: "\(shapeRecord.shape)")
+            }
+            let shape = shapeRecord.doubles().map { Int(exactly: $0) ?? 0 }
+            guard shape.dropLast().elementsEqual(codes.shape.dropLast()), let columns = shape.last, columns > 0 else {
+                throw Problem("'weight_shape' is of another weight", expected: "\(codes.shape.dropLast()) rows", found: "\(shape)")
+            }
+            let width = codes.shape.last ?? 0
+            let rows = codes.elementCount / width
+            let arguments = try compressedArguments(module.settings) { bits in
+                let (product, overflow) = columns.multipliedReportingOverflow(by: bits)
+                return !overflow && width == (product - 1) / 32 + 1
+            }
+            guard (1...8).contains(arguments.bits) else {
+                throw Problem("num_bits in config.json", expected: "1 to 8", found: "\(arguments.bits)")
+            }
+            guard columns <= Int.max / 8, width == (columns * arguments.bits - 1) / 32 + 1 else {
+                throw Problem(
+                    "'weight_packed' has another shape", expected: "words for \(columns) codes of \(arguments.bits) bits a row",
+                    found: "\(codes.shape)")
+            }
+            let scale = try module.part("weight_scale", DType.scales)
+            let groups = scale.shape.last ?? 1
+            guard scale.elementCount == rows * groups, columns % groups == 0 || arguments.groupSize != nil else {
+                throw Problem("'weight_scale' has another shape", expected: "[\(rows), groups]", found: "\(scale.shape)")
+            }
+            let size = groups == 1 ? columns : arguments.groupSize ?? columns / groups
+            guard size >= 1, (columns - 1) / size + 1 == groups else {
+                throw Problem("'weight_scale' has another shape", expected: "groups of \(size) of \(columns)", found: "\(scale.shape)")
+            }
+            var zeros: PackedRows.Zeros?
+            if !arguments.isSymmetric {
+                let bits = arguments.bits
+                guard codes.shape.count == 2 else { throw Problem("zero points of stacked weights are not read") }
+                let record = try module.part("weight_zero_point", [.i32, .u32], shape: [(rows * bits - 1) / 32 + 1, groups])
+                zeros = .init(record: record, bits: bits, groups: groups)
+            }
+            let groupOfColumn = try module.groups("weight_g_idx", columns: columns, groupSize: size, count: groups)
+            let parts = ["weight_packed", "weight_scale", "weight_zero_point", "weight_g_idx", "weight_shape"]
+            let values = PackedRows(
+                summary: "compressed-tensors, \(arguments.bits) bits, \(groupText(size, of: columns))",
+                stored: parts.compactMap { module[$0] },
+                columns: columns, codes: codes, rowBytes: width * 4, bits: arguments.bits, groupSize: size, groups: groups,
+                scale: .number(scale), meaning: .offset(zero: Float(1 << (arguments.bits - 1)), zeros: zeros), groupOfColumn: groupOfColumn)
+            return try DecodedWeight(
+                module, "weight", shape: shape, codes: "weight_packed", parts: parts + activationParts, values)
+        })
+
+    /// What compressed-tensors and ModelOpt keep of activations.
+    static let activationParts = [
+        "input_scale", "input_zero_point", "input_global_scale", "output_scale", "output_zero_point", "activation_scale",
+        "input_scale_ub",
+    ]
+
+    struct CompressedArguments: Equatable {
+        let bits: Int
+        let isSymmetric: Bool
+        let groupSize: Int?
+    }
+
+    /// How the weights are quantised; where `config.json` has several groups of modules, the one that fits.
+    private static func compressedArguments(
+        _ settings: EncodingSettings, _ fits: (Int) -> Bool
+    ) throws(Problem) -> CompressedArguments {
+        var found: [CompressedArguments] = []
+        for group in settings["config_groups"]?.members ?? [] {
+            guard let weights = group.value[member: "weights"], let bits = weights[member: "num_bits"]?.wholeNumber else { continue }
+            let size = weights[member: "group_size"]?.wholeNumber
+            if let size, size == 0 || size < -1 { throw Problem("group_size in config.json", expected: "at least 1", found: "\(size)") }
+            let arguments = CompressedArguments(
+                bits: bits, isSymmetric: weights[member: "symmetric"]?.flag ?? true, groupSize: size == -1 ? nil : size)
+            if !found.contains(arguments) { found.append(arguments) }
+        }
+        if found.count > 1 { found = found.filter { (1...8).contains($0.bits) && fits($0.bits) } }
+        guard let first = found.first else {
+            throw Problem("config_groups in config.json", expected: "weights with num_bits", found: "none that fits")
+        }
+        guard found.count == 1 else {
+            throw Problem("config_groups in config.json", expected: "one group that fits", found: "\(found.count)")
+        }
+        return first
+    }
+}

@@ -1,0 +1,80 @@
+import Text
+
+/// The tensors of one module, whose names differ behind its own name alone: codes, scales and whatever else belongs to a weight.
+struct EncodedModule: Sendable {
+    /// `model.layers.0.mlp.up_proj`; empty at the top level.
+    let name: String
+    /// By what follows the module's name: `qweight`, `weight.absmax`.
+    let members: [String: TensorRecord]
+    let settings: EncodingSettings
+    /// The members that the file names and that cannot be read.
+    var unreadable: Set<String> = []
+
+    /// Whether the file names a member.
+    func names(_ member: String) -> Bool { members[member] != nil || unreadable.contains(member) }
+
+    subscript(name: String) -> TensorRecord? { members[name] }
+
+    /// The full name of a member.
+    func path(_ member: String) -> String { name.isEmpty ? member : name + "." + member }
+
+    /// A member that the weight needs.
+    ///
+    /// - Parameters:
+    ///   - dtypes: those it may have.
+    ///   - shape: the one it must have; nil for any.
+    /// - Throws: ``Problem`` that names the member, where it is missing or another.
+    func part(_ member: String, _ dtypes: [DType], shape: [Int]? = nil) throws(Problem) -> TensorRecord {
+        if unreadable.contains(member) { throw Problem("a part cannot be read", expected: "'\(path(member))'") }
+        guard let record = members[member] else { throw Problem("a part is missing", expected: "'\(path(member))'") }
+        guard dtypes.contains(record.dtype) else {
+            throw Problem(
+                "'\(member)' is of another type", expected: dtypes.map(\.rawValue).joined(separator: " or "), found: record.dtype.rawValue)
+        }
+        if let shape, record.shape != shape {
+            throw Problem("'\(member)' has another shape", expected: "\(shape)", found: "\(record.shape)")
+        }
+        guard record.elementCount > 0 else { throw Problem("'\(member)' is empty", found: "\(record.shape)") }
+        guard record.derived == nil, record.strides == nil, !record.isNegated else {
+            throw Problem("'\(member)' is a view", expected: "elements that lie side by side")
+        }
+        return record
+    }
+
+    /// The group of every column as its member says it, or nil where that is none or says what follows from the size of the groups.
+    func groups(_ member: String, columns: Int, groupSize: Int, count: Int) throws(Problem) -> [Int32]? {
+        guard members[member] != nil else { return nil }
+        let record = try part(member, [.i32, .i64], shape: [columns])
+        let groups = record.doubles()
+        guard let wrong = groups.first(where: { !($0 >= 0 && $0 < Double(count)) }) else {
+            let isRegular = groups.enumerated().allSatisfy { Double($0 / groupSize) == $1 }
+            return isRegular ? nil : groups.map { Int32($0) }
+        }
+        throw Problem("'\(member)' names no group", expected: "0 to \(count - 1)", found: "\(Int(exactly: wrong) ?? -1)")
+    }
+}
+
+/// A weight that was put together.
+struct DecodedWeight {
+    let record: TensorRecord
+    /// The member whose place in the file's order it takes.
+    let codes: String
+    /// The members that belong to it and are no tensors of their own.
+    let parts: [String]
+
+    init(
+        _ module: EncodedModule, _ member: String, shape: [Int], codes: String, parts: [String], _ values: any DerivedValues
+    ) throws(Problem) {
+        record = try TensorRecord(name: module.path(member), shape: shape, values: values)
+        self.codes = codes
+        self.parts = parts.filter { module[$0] != nil }
+    }
+}
+
+extension DType {
+    /// The types in which scales are stored.
+    static let scales: [DType] = [.f32, .f16, .bf16]
+}
+
+/// `groups of 128`.
+func groupText(_ size: Int, of columns: Int) -> String { size >= columns ? "one group" : "groups of \(size)" }

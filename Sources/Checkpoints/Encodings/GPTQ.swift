@@ -1,0 +1,97 @@
+import Text
+
+extension EncodingScheme {
+    /// GPTQ: `qweight` i32 packed down the in-neurons, `scales` and packed `qzeros` by group, `g_idx` the group of each in-neuron.
+    ///
+    /// Source: gptqmodel's `dequantize_weight`. The first version stores zero points less one, and so says no `checkpoint_format`.
+    static let gptq = EncodingScheme(
+        name: "GPTQ", methods: ["gptq"], codes: { $0["qweight"] != nil && $0.packing != .awq ? ["qweight"] : [] }, isSelfContained: false,
+        decode: { (module, _) throws(Problem) in
+            let settings = module.settings
+            let shift = try zeroShift(settings)
+            let codes = try module.part("qweight", [.i32, .u32])
+            guard codes.shape.count == 2 else {
+                throw Problem("'qweight' has another shape", expected: "a matrix", found: "\(codes.shape)")
+            }
+            let (words, rows) = (codes.shape[0], codes.shape[1])
+            let bits = try bits(module, words: words)
+            guard words * 32 % bits == 0, bits != 3 || words % 3 == 0 else {
+                throw Problem("'qweight' has another shape", expected: "whole words of codes of \(bits) bits", found: "\(codes.shape)")
+            }
+            let columns = words * 32 / bits
+            let size = try groupSize(settings.integer("group_size"), columns: columns)
+            let groups = (columns - 1) / size + 1
+            guard rows * bits % 32 == 0 else {
+                throw Problem("'qweight' has another shape", expected: "out-neurons that fill words of zero points", found: "\(rows)")
+            }
+            let scales = try module.part("scales", DType.scales, shape: [groups, rows])
+            let zeros = try module.part("qzeros", [.i32, .u32], shape: [groups, rows * bits / 32])
+            let groupOfColumn = try module.groups("g_idx", columns: columns, groupSize: size, count: groups)
+            var parts = [codes, scales, zeros]
+            if let index = module["g_idx"] { parts.append(index) }
+            let values = PackedColumns(
+                summary: "GPTQ, \(bits) bits, \(groupText(size, of: columns))" + (groupOfColumn == nil ? "" : ", by activation order"),
+                stored: parts, columns: columns, rows: rows, order: .columns, bits: bits, codes: codes, scales: scales, zeros: zeros,
+                zeroShift: shift, groups: groups, groupSize: size, groupOfColumn: groupOfColumn)
+            return try DecodedWeight(
+                module, "weight", shape: [rows, columns], codes: "qweight", parts: ["qweight", "scales", "qzeros", "g_idx"], values)
+        })
+
+    /// What is added to a stored zero point.
+    private static func zeroShift(_ settings: EncodingSettings) throws(Problem) -> Int {
+        if settings["is_marlin_format"]?.flag == true {
+            throw Problem("is stored as GPTQ for Marlin, which is not read", expected: "gptq or gptq_v2")
+        }
+        if let type = settings["pack_dtype"]?.text, type != "int32" {
+            throw Problem("GPTQ codes in other words", expected: "int32", found: type.quotedInMessage)
+        }
+        switch settings["checkpoint_format"]?.text {
+        case nil, "gptq": return 1
+        case "gptq_v2": return 0
+        case let format?:
+            throw Problem("is stored in a form of GPTQ that is not read", expected: "gptq or gptq_v2", found: format.quotedInMessage)
+        }
+    }
+
+    private static func bits(_ module: EncodedModule, words: Int) throws(Problem) -> Int {
+        let stated = module.settings.integer("bits", "w_bit")
+        // Single modules may have bits of their own, which the number of in-neurons tells.
+        if !(module.settings["dynamic"]?.members.isEmpty ?? true), let columns = module["g_idx"]?.elementCount, columns > 0,
+            words * 32 % columns == 0
+        {
+            let bits = words * 32 / columns
+            if [2, 3, 4, 8].contains(bits) { return bits }
+        }
+        guard let stated, [2, 3, 4, 8].contains(stated) else {
+            throw Problem("bits of GPTQ codes in config.json", expected: "2, 3, 4 or 8", found: stated.map(String.init) ?? "none")
+        }
+        return stated
+    }
+
+    /// The in-neurons that share a scale: -1 says all.
+    static func groupSize(_ stated: Int?, columns: Int) throws(Problem) -> Int {
+        guard let stated, stated == -1 || stated >= 1 else {
+            throw Problem("group_size in config.json", expected: "-1 or at least 1", found: stated.map(String.init) ?? "none")
+        }
+        return stated == -1 ? columns : stated
+    }
+}
+
+extension EncodedModule {
+    enum Packing { case gptq, awq }
+
+    /// Which of the two schemes that call their codes `qweight` a module is of.
+    var packing: Packing {
+        switch settings.method {
+        case "awq": return .awq
+        case "gptq": return .gptq
+        case let method? where method.hasSuffix("auto-round"):
+            return settings["packing_format"]?.text?.contains("awq") == true ? .awq : .gptq
+        default:
+            guard let codes = self["qweight"]?.shape, let scales = self["scales"]?.shape, codes.count == 2, scales.count == 2 else {
+                return .gptq
+            }
+            return codes[1] == scales[1] ? .gptq : .awq
+        }
+    }
+}

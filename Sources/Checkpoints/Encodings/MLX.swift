@@ -1,0 +1,44 @@
+import Text
+
+extension EncodingScheme {
+    /// MLX: `weight` u32 rows of codes without gaps, `scales` and `biases` by group; in its mode mxfp4 numbers of four bits and powers of two.
+    ///
+    /// Source: `mlx.core.dequantize`. `config.json` may give modules sizes of their own.
+    static let mlx = EncodingScheme(
+        name: "MLX", methods: ["mlx"], codes: { $0["scales"] != nil && $0["weight"]?.dtype == .u32 ? ["weight"] : [] },
+        isSelfContained: false,
+        decode: { (module, _) throws(Problem) in
+            let own = module.settings[module.name]
+            func setting(_ name: String) -> JSONValue? { own?[member: name] ?? module.settings[name] }
+            let mode = setting("mode")?.text ?? "affine"
+            guard mode == "affine" || mode == "mxfp4" else {
+                throw Problem("is stored by MLX in a mode that is not read", expected: "affine or mxfp4", found: mode.quotedInMessage)
+            }
+            guard let bits = setting("bits")?.wholeNumber, mode == "mxfp4" ? bits == 4 : [2, 3, 4, 5, 6, 8].contains(bits) else {
+                throw Problem("bits in config.json", expected: "2, 3, 4, 5, 6 or 8", found: setting("bits")?.kind ?? "none")
+            }
+            guard let size = setting("group_size")?.wholeNumber, size >= 1 else {
+                throw Problem("group_size in config.json", expected: "at least 1", found: setting("group_size")?.kind ?? "none")
+            }
+            let codes = try module.part("weight", [.u32])
+            let leading = Array(codes.shape.dropLast())
+            guard let width = codes.shape.last, !leading.isEmpty, width * 32 % bits == 0, width * 32 / bits % size == 0 else {
+                throw Problem(
+                    "'weight' has another shape", expected: "words of whole groups of \(size) codes of \(bits) bits",
+                    found: "\(codes.shape)")
+            }
+            let columns = width * 32 / bits
+            let groups = columns / size
+            let isTable = mode == "mxfp4"
+            let scales = try module.part("scales", isTable ? [.u8] : DType.scales, shape: leading + [groups])
+            let meaning: PackedRows.Meaning =
+                isTable ? .table(e2m1) : .bias(try module.part("biases", [scales.dtype], shape: leading + [groups]))
+            let parts = ["weight", "scales", "biases"]
+            let values = PackedRows(
+                summary: "MLX\(isTable ? " mxfp4" : ""), \(bits) bits, groups of \(size)", stored: parts.compactMap { module[$0] },
+                columns: columns,
+                codes: codes, rowBytes: width * 4, bits: bits, groupSize: size, groups: groups,
+                scale: isTable ? .exponent(scales) : .number(scales), meaning: meaning)
+            return try DecodedWeight(module, "weight", shape: leading + [columns], codes: "weight", parts: parts, values)
+        })
+}

@@ -1,0 +1,55 @@
+import Tensors
+
+/// The numbers of a tensor whose rows are decoded a segment at a time. Leading dimensions count as rows.
+protocol RowDecoder: DerivedValues {
+    var columns: Int { get }
+
+    /// Decodes the columns `columns` of the rows `rows`; row i of them goes to `target + i * stride`. At most ``RowDecoding/segment`` columns.
+    func decode(rows: Range<Int>, columns: Range<Int>, _ target: UnsafeMutablePointer<Float>, stride: Int)
+}
+
+enum RowDecoding {
+    /// The columns that are decoded at once, so that no row is too long for the memory that decoding takes; a multiple of every unit of codes.
+    static let segment = 4096
+    /// The rows that are decoded at once.
+    static let band = 32
+}
+
+extension RowDecoder {
+    func fill(_ target: UnsafeMutableBufferPointer<Float>, elements: Range<Int>) {
+        guard let base = target.baseAddress, columns > 0 else { return }
+        var position = elements.lowerBound
+        while position < elements.upperBound {
+            let place = base + (position - elements.lowerBound)
+            let (row, column) = position.quotientAndRemainder(dividingBy: columns)
+            let rest = elements.upperBound - position
+            let whole = column == 0 ? rest / columns : 0
+            if whole > 0 {
+                decodeBand(row..<row + min(whole, RowDecoding.band), 0..<columns, place)
+                position += min(whole, RowDecoding.band) * columns
+            } else {
+                let count = min(columns - column, rest)
+                decodeBand(row..<row + 1, column..<column + count, place)
+                position += count
+            }
+        }
+    }
+
+    private func decodeBand(_ rows: Range<Int>, _ range: Range<Int>, _ target: UnsafeMutablePointer<Float>) {
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: RowDecoding.segment) {
+            let end = min(start + RowDecoding.segment, range.upperBound)
+            decode(rows: rows, columns: start..<end, target + (start - range.lowerBound), stride: columns)
+        }
+    }
+}
+
+/// Numbers that belong to groups of codes, read in single precision.
+extension TensorRecord {
+    /// Calls `body` with the elements `range`.
+    func withFloats<Result>(_ range: Range<Int>, _ body: (UnsafePointer<Float>) -> Result) -> Result {
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: max(range.count, 1)) { values in
+            fill(UnsafeMutableBufferPointer(rebasing: values[..<range.count]), elements: range)
+            return body(UnsafePointer(values.baseAddress!))
+        }
+    }
+}

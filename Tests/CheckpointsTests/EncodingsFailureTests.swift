@@ -1,0 +1,181 @@
+import Archives
+import Testing
+
+@testable import Checkpoints
+
+@Suite struct EncodingsFailureTests {
+    static let up = "model.layers.0.mlp.up_proj."
+
+    /// Why the one weight of a changed fixture cannot be read.
+    private func problem(_ fixture: String, _ change: (inout EncodedFile) -> Void) throws -> String {
+        var file = try EncodedFile(fixture: fixture)
+        change(&file)
+        let checkpoint = try file.checkpoint()
+        for tensor in checkpoint.tensors { _ = tensor.floats() }
+        #expect(!checkpoint.tensors.contains { $0.name.hasPrefix(Self.up) && !$0.name.hasSuffix("bias") })
+        #expect(checkpoint.unreadable.count == 1)
+        return checkpoint.unreadable.first.map { "\($0.problem)" } ?? ""
+    }
+
+    private let weight = "m.safetensors: tensor 'model.layers.0.mlp.up_proj.weight': "
+
+    @Test func aMissingPartIsNamed() throws {
+        #expect(
+            try problem("gptq-4") { $0.tensors[Self.up + "scales"] = nil }
+                == weight + "a part is missing, expected 'model.layers.0.mlp.up_proj.scales'")
+        #expect(
+            try problem("fp8-scale") {
+                $0.tensors = $0.tensors.filter { $0.key == Self.up + "weight" }
+                $0.configuration = #"{"quantization_config": {"quant_method": "fp8"}}"#
+            } == weight + "a part is missing, expected 'model.layers.0.mlp.up_proj.weight_scale_inv'")
+    }
+
+    @Test func groupsOutsideTheScalesAreRefused() throws {
+        let text = try problem("gptq-order") {
+            $0.tensors[Self.up + "g_idx"] = (.i32, [64], EncodedFile.integers([Int32](repeating: 4, count: 64)))
+        }
+        #expect(text == weight + "'g_idx' names no group, expected 0 to 3, found 4")
+        let negative = try problem("gptq-order") {
+            $0.tensors[Self.up + "g_idx"] = (.i32, [64], EncodedFile.integers([Int32](repeating: -2, count: 64)))
+        }
+        #expect(negative == weight + "'g_idx' names no group, expected 0 to 3, found -2")
+    }
+
+    @Test func scalesOfAnotherShapeAreRefused() throws {
+        let text = try problem("gptq-4") { $0.tensors[Self.up + "scales"] = (.f16, [2, 40], [UInt8](repeating: 0, count: 160)) }
+        #expect(text == weight + "'scales' has another shape, expected [3, 40], found [2, 40]")
+        let block = try problem("fp8-scale") { $0.tensors[Self.up + "weight_scale"] = (.f32, [5], [UInt8](repeating: 0, count: 20)) }
+        #expect(block.hasPrefix(weight + "'weight_scale' has another shape, expected [1, 1], [6] or [6, 1], found [5]"))
+    }
+
+    @Test func scalesOfAnotherTypeAreRefused() throws {
+        let text = try problem("awq") { $0.tensors[Self.up + "scales"] = (.i16, [3, 40], [UInt8](repeating: 0, count: 240)) }
+        #expect(text == weight + "'scales' is of another type, expected f32 or f16 or bf16, found i16")
+    }
+
+    @Test(arguments: ["0", "-3", "\"x\""]) func badSizesOfGroupsAreRefused(size: String) throws {
+        let text = try problem("gptq-4") {
+            $0.configuration = #"{"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": \#(size)}}"#
+        }
+        #expect(text.hasPrefix(weight + "group_size in config.json, expected -1 or at least 1, found "))
+    }
+
+    @Test(arguments: ["0", "5", "-4", "64"]) func badNumbersOfBitsAreRefused(bits: String) throws {
+        let text = try problem("gptq-4") {
+            $0.configuration = #"{"quantization_config": {"quant_method": "gptq", "bits": \#(bits), "group_size": 24}}"#
+        }
+        #expect(text == weight + "bits of GPTQ codes in config.json, expected 2, 3, 4 or 8, found \(bits)")
+    }
+
+    @Test func blocksOfNoLengthAreRefused() throws {
+        let text = try problem("fp8-scale") {
+            $0.tensors = $0.tensors.filter { $0.key == Self.up + "weight" }
+            $0.tensors[Self.up + "weight_scale_inv"] = (.f32, [1, 1], EncodedFile.floats([1]))
+            $0.configuration = #"{"quantization_config": {"quant_method": "fp8", "weight_block_size": [0, 128]}}"#
+        }
+        #expect(text == weight + #"weight_block_size in config.json, expected two numbers of at least 1, found ["0", "128"]"#)
+        let state = #"{"blocksize": 0, "shape": [7, 37]}"#
+        let nested = try problem("bnb-nf4") {
+            $0.tensors[Self.up + "weight.quant_state.bitsandbytes__nf4"] = (.u8, [state.utf8.count], Array(state.utf8))
+        }
+        #expect(
+            nested == weight + "blocksize of 'weight.quant_state.bitsandbytes__nf4', expected at least 1, found 0")
+    }
+
+    @Test(arguments: ["[9223372036854775807, 9]", "[-7, -37]", "[]", "7", "[7, 38, 5]"]) func absurdShapesAreRefused(shape: String) throws {
+        let state = #"{"blocksize": 64, "shape": \#(shape)}"#
+        let text = try problem("bnb-nf4") {
+            $0.tensors[Self.up + "weight.quant_state.bitsandbytes__nf4"] = (.u8, [state.utf8.count], Array(state.utf8))
+        }
+        #expect(text.hasPrefix(weight + "'weight.quant_state.bitsandbytes__nf4' says another shape, expected one of 260 numbers"))
+    }
+
+    @Test func formsThatAreNotReadAreRefusedByName() throws {
+        let gemv = try problem("awq") {
+            $0.configuration = #"{"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 32, "version": "GEMV"}}"#
+        }
+        #expect(gemv == weight + "is stored as AWQ for gemv, which is not read, expected gemm")
+        let marlin = try problem("gptq-4") {
+            $0.configuration =
+                #"{"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 24, "checkpoint_format": "marlin"}}"#
+        }
+        #expect(marlin == weight + "is stored in a form of GPTQ that is not read, expected gptq or gptq_v2, found 'marlin'")
+    }
+
+    @Test func aConfigurationOfAnotherSchemeIsAContradiction() throws {
+        let text = try problem("mlx-mxfp4") {
+            $0.configuration = #"{"quantization_config": {"quant_method": "bitsandbytes"}}"#
+        }
+        #expect(
+            text == weight
+                + "config.json and the names of its parts contradict each other, expected bitsandbytes, as quantization_config says, found the parts of MLX"
+        )
+    }
+
+    @Test func aConfigurationWithoutWeightsOfItsSchemeIsAContradiction() throws {
+        let file = EncodedFile(
+            tensors: ["w.weight": (.f32, [1, 1], EncodedFile.floats([1]))],
+            configuration: #"{"quantization_config": {"quant_method": "gptq"}}"#)
+        var text = ""
+        do { _ = try file.checkpoint() } catch { text = "\(error)" }
+        #expect(
+            text
+                == "m.safetensors: config.json and the tensors contradict each other, expected weights of GPTQ, as quantization_config says, "
+                + "found none among 1 tensors")
+    }
+
+    @Test func codesWithoutAConfigurationAreRefusedWhereTheyDoNotSayAll() throws {
+        let text = try problem("gptq-4") { $0.configuration = nil }
+        #expect(
+            text == weight
+                + "is stored as codes of GPTQ, whose settings are missing, expected quantization_config in config.json, found none")
+    }
+
+    @Test(arguments: [("hqq", "HQQ"), ("torchao", "torchao"), ("quark", "Quark"), ("newest", "'newest'")])
+    func schemesThatAreNotDecodedAreRefusedByName(method: String, name: String) throws {
+        let file = EncodedFile(
+            tensors: [
+                "a.weight": (.u8, [2, 2], [1, 2, 3, 4]), "a.scales": (.f32, [1], EncodedFile.floats([1])),
+                "norm.weight": (.f32, [2], EncodedFile.floats([1, 2])),
+            ], configuration: #"{"quantization_config": {"quant_method": "\#(method)"}}"#)
+        let checkpoint = try file.checkpoint()
+        #expect(checkpoint.tensors.map(\.name) == ["norm.weight"])
+        #expect(
+            Set(checkpoint.unreadable.map { "\($0.problem)" }) == [
+                "m.safetensors: tensor 'a.scales': is stored by \(name), which is not decoded",
+                "m.safetensors: tensor 'a.weight': is stored by \(name), which is not decoded",
+            ])
+    }
+
+    @Test func otherTensorsOfTheFileAreRead() throws {
+        var file = try EncodedFile(fixture: "gptq-4")
+        file.tensors[Self.up + "qzeros"] = nil
+        let checkpoint = try file.checkpoint()
+        #expect(Set(checkpoint.tensors.map(\.name)) == ["model.layers.0.mlp.up_proj.bias", "model.norm.weight"])
+    }
+
+    /// Every byte of every part replaced, and every shape changed: an answer or a line, never a trap.
+    @Test(arguments: EncodingsTests.names) func damagedPartsEndInALine(name: String) throws {
+        var generator = SplitMix(state: 11)
+        let whole = try EncodedFile(fixture: name)
+        for _ in 0..<60 {
+            var file = whole
+            guard let key = file.tensors.keys.sorted().randomElement(using: &generator), var content = file.tensors[key] else { continue }
+            switch Int.random(in: 0..<4, using: &generator) {
+            case 0:
+                for _ in 0..<8 where !content.2.isEmpty {
+                    content.2[Int.random(in: 0..<content.2.count, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
+                }
+                file.tensors[key] = content
+            case 1: file.tensors[key] = (content.0, content.1 + [1], content.2)
+            case 2: file.tensors[key] = (content.0, [content.1.reduce(1, *)], content.2)
+            default: file.tensors[key] = (.u8, [content.2.count], content.2)
+            }
+            do {
+                for tensor in try file.checkpoint().tensors { _ = tensor.floats() }
+            } catch {
+                #expect(!"\(error)".contains("\n"))
+            }
+        }
+    }
+}
