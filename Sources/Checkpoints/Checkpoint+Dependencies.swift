@@ -9,7 +9,7 @@ extension Checkpoint {
     /// What a part depends on; nil where there is none.
     package subscript(dependency part: Part) -> Dependency? {
         switch part {
-        case .weights: .content(sources)
+        case .weights: .content(sources + (base?.sources ?? []))
         case .member: Dependency.setting(member)
         case .key: Dependency.setting(key)
         case .companions:

@@ -28,6 +28,10 @@ package struct Checkpoint: Sendable {
     package let foreignGlobals: [String]
     /// What the weight file says of itself beside its tensors, in its order.
     package let metadata: [MetadataEntry]
+    /// What this checkpoint changes of another one; nil for a model of its own.
+    package let adapter: Adapter?
+    /// The model that the adapter was merged with; nil where it was with none.
+    package let base: Base?
     /// The bytes that were given: an archive whole, of a directory the weight files in natural order of their names.
     package let sources: [ByteRegion]
 
@@ -76,7 +80,7 @@ package struct Checkpoint: Sendable {
         path: String, container: String, member: String?, weights: WeightFile, key: String?, weightPath: String,
         companions: [String: ByteRegion], sources: [ByteRegion]
     ) throws {
-        let model = try weights.model(key: key, path: weightPath)
+        let model = try weights.splittingAdapters().model(key: key, path: weightPath)
         guard !model.tensors.isEmpty || !model.unreadable.isEmpty else { throw Problem(path: weightPath, problem: "holds no tensors") }
         self.path = path
         self.container = container
@@ -86,21 +90,32 @@ package struct Checkpoint: Sendable {
         let companions = weights.companions.merging(companions) { _, beside in beside }
         stored = model.tensors
         module = model.module
-        let encoded: EncodedTensors
-        do throws(Problem) {
-            encoded = try EncodedTensors(
-                model.tensors, configuration: companions[Companions.configuration], missing: model.unreadable.map(\.name))
-        } catch {
-            throw error.at(path: weightPath)
+        adapter = try Adapter(
+            model.tensors, unreadable: model.unreadable, configuration: companions[AdapterConfiguration.fileName],
+            fileName: MemberPath.baseName(member ?? path),
+            path: weightPath)
+        base = nil
+        let tensors: [TensorRecord]
+        if let adapter {
+            tensors = try adapter.tensors()
+            unreadable = model.unreadable
+        } else {
+            let encoded: EncodedTensors
+            do throws(Problem) {
+                encoded = try EncodedTensors(
+                    model.tensors, configuration: companions[Companions.configuration], missing: model.unreadable.map(\.name))
+            } catch {
+                throw error.at(path: weightPath)
+            }
+            // A decoded weight has a name of its own, which may belong elsewhere among the others.
+            let isOrdered = weights.keepsOrder || encoded.replaced.isEmpty
+            tensors = isOrdered ? encoded.tensors : encoded.tensors.sorted { $0.name.precedesNaturally($1.name) }
+            unreadable = model.unreadable.filter { !encoded.replaced.contains($0.name) } + encoded.unreadable(path: weightPath)
         }
-        // A decoded weight has a name of its own, which may belong elsewhere among the others.
-        let isOrdered = weights.keepsOrder || encoded.replaced.isEmpty
-        let tensors = isOrdered ? encoded.tensors : encoded.tensors.sorted { $0.name.precedesNaturally($1.name) }
-        unreadable = model.unreadable.filter { !encoded.replaced.contains($0.name) } + encoded.unreadable(path: weightPath)
         self.tensors = tensors
         keepsOrder = weights.keepsOrder
         configuration = companions[Companions.configuration]
-        self.companions = companions.filter { $0.key != Companions.configuration }
+        self.companions = companions.filter { ![Companions.configuration, AdapterConfiguration.fileName].contains($0.key) }
         foreignGlobals = weights.foreignGlobals
         metadata = weights.metadata
         self.sources = sources
@@ -113,5 +128,38 @@ package struct Checkpoint: Sendable {
             throw Problem(path: weightPath, tensor: tensor.name, problem: "appears twice")
         }
         self.places = places
+    }
+
+    /// An adapter with the model that it was merged with.
+    init(merged adapter: Checkpoint, with base: Checkpoint, tensors: [TensorRecord], configuration: ByteRegion?) {
+        path = adapter.path
+        container = adapter.container
+        member = adapter.member
+        key = adapter.key
+        self.tensors = tensors
+        stored = base.stored + adapter.stored
+        unreadable = base.unreadable
+        module = base.module
+        metadata = adapter.metadata
+        keepsOrder = base.keepsOrder
+        self.configuration = configuration
+        // The tokenizer is the base's; what the base lacks the adapter may have.
+        companions = base.companions.isEmpty ? adapter.companions : base.companions
+        foreignGlobals = base.foreignGlobals + adapter.foreignGlobals.filter { !base.foreignGlobals.contains($0) }
+        self.adapter = adapter.adapter
+        self.base = Base(path: base.path, container: base.container, sources: base.sources)
+        sources = adapter.sources
+        places = Dictionary(tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Why nothing can be asked of the weights; nil where something can.
+    package var refusal: Problem? { base == nil ? adapter?.refusal?.at(path: path) : nil }
+
+    /// Why the checkpoint does not run by itself: an adapter needs the model that it changes.
+    package var runRefusal: Problem? {
+        guard base == nil, let adapter else { return nil }
+        return refusal
+            ?? Problem(
+                "is an adapter, which runs with the model that it changes", path: path, hint: .giveBase(adapter.configuration?.baseModel))
     }
 }

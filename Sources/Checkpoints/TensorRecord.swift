@@ -105,6 +105,13 @@ package struct TensorRecord: Sendable {
         return record
     }
 
+    /// The same tensor under another name.
+    func renamed(_ name: String) -> TensorRecord {
+        var record = TensorRecord(name: name, dtype: dtype, shape: shape, strides: strides, bytes: bytes, derived: derived)
+        record.isNegated = isNegated
+        return record
+    }
+
     /// The number of elements.
     package var elementCount: Int { shape.reduce(1, *) }
 

@@ -30,7 +30,7 @@ package struct WeightFile: Sendable {
     /// The format's name as users know it, such as `safetensors` or `PyTorch zip`.
     package let format: String
     /// Every candidate model; formats without nesting have one.
-    package let models: [Model]
+    package internal(set) var models: [Model]
     /// Whether the order of the tensors is the order in which the model defines them.
     package let keepsOrder: Bool
     /// The globals that a loader of the format would have to import or call, beyond those that tensors and plain data need.

@@ -12,8 +12,9 @@ package struct LoadedModel: Sendable {
     package let source: Chain.Source?
 
     /// - Parameter catalog: the checkpoint's, where it was made before.
-    /// - Throws: ``Problem`` that names the checkpoint.
+    /// - Throws: ``Problem`` that names the checkpoint; an adapter without its base model is one.
     package init(_ checkpoint: Checkpoint, architecture given: Architecture? = nil, catalog known: LayerCatalog? = nil) throws {
+        if let refusal = checkpoint.runRefusal { throw refusal }
         self.checkpoint = checkpoint
         catalog = known ?? LayerCatalog(checkpoint)
         do throws(Problem) {

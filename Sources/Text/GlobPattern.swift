@@ -14,7 +14,9 @@ package struct GlobPattern: Sendable {
     private let elements: [Element]
 
     /// Any text is a pattern.
-    package init(_ text: String) {
+    ///
+    /// - Parameter readsSets: whether `[` begins a set; else it stands for itself.
+    package init(_ text: String, readsSets: Bool = true) {
         self.text = text
         var elements: [Element] = []
         let scalars = Array(text.unicodeScalars)
@@ -28,7 +30,7 @@ package struct GlobPattern: Sendable {
                 elements.append(.anyOne)
                 i += 1
             case "[":
-                if let (set, next) = Self.set(scalars, at: i) {
+                if readsSets, let (set, next) = Self.set(scalars, at: i) {
                     elements.append(set)
                     i = next
                 } else {

@@ -17,6 +17,8 @@ package enum Hint: Sendable, Equatable {
     case describeChain
     /// An architecture for a chain that reads images can be given.
     case describeImages
+    /// The model that an adapter changes can be given; its name where the adapter says it.
+    case giveBase(String?)
     /// A layer can be left out.
     case leaveOutLayer(String)
 
@@ -57,6 +59,7 @@ extension Hint: CustomStringConvertible {
         case .describeChain: "an architecture 'fc1,relu,fc2' describes a plain chain of its modules"
         case .describeImages:
             "an architecture 'conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2' names modules and what lies between them"
+        case .giveBase(let name): "its base model\(name.map { " " + $0.quotedInMessage } ?? "") is given beside it"
         case .leaveOutLayer(let name): "'\(name)' can be left out"
         case .setContext(let length, let cut): "a context length\(length.map { " of \($0)" } ?? "") cuts \(cut)"
         case .giveLabels: "labels are given in a file of their own"

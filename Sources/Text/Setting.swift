@@ -2,6 +2,7 @@
 /// each of these.
 package enum Setting: Sendable, Equatable, CaseIterable {
     case architecture
+    case base
     case batchSize
     case context
     case epochs
@@ -24,6 +25,7 @@ extension Setting: CustomStringConvertible {
     package var description: String {
         switch self {
         case .architecture: "the architecture"
+        case .base: "the base model"
         case .batchSize: "the samples of a batch"
         case .context: "the context length"
         case .epochs: "the number of epochs"

@@ -116,13 +116,59 @@ import Text
         #expect(try sides(model, "token_embedding.weight") == [3, 5])
     }
 
-    @Test func stacksOfExpertsAreNoMatrices() throws {
+    @Test func llamaCppsExpertsAreLayersEach() throws {
         let model = try catalog([
             ("blk.0.ffn_up_exps.weight", [2, 3, 4]), ("blk.0.ffn_up.weight", [3, 4]), ("token_embd.weight", [5, 4]),
+            ("blk.0.ffn_gate_inp.weight", [2, 4]), ("blk.0.ffn_gate_exps.weight", [2, 3, 4]),
         ])
         #expect(model.family == .gguf)
-        #expect(model["blk.0.ffn_up_exps.weight"] == nil)
-        #expect(throws: Problem.self) { try model.select(["blk.0.ffn_up_exps.weight"]) }
+        let experts = (0..<2).map { "blk.0.ffn_up_exps.weight[\($0)]" }
+        #expect(Set(try model.select([]).map(\.name)) == Set(experts + ["blk.0.ffn_up.weight"]))
+        #expect(try sides(model, experts[1]) == [3, 4])
+    }
+
+    @Test func aLinearLayerNamedAsAnEmbeddingIsKnownByTheChain() throws {
+        let model = try catalog([
+            ("bond_embedding.weight", [16, 8]), ("fc1.weight", [12, 16]), ("fc1.bias", [12]), ("fc2.weight", [4, 12]), ("fc2.bias", [4]),
+        ])
+        #expect(model.family == .chain)
+        #expect(model.layers.map { [$0.inNeurons, $0.outNeurons] } == [[8, 16], [16, 12], [12, 4]])
+        #expect(try model.select([]).map(\.name) == ["fc1.weight"])
+        // A table that the chain reads as one stays a table.
+        let table = try catalog([("embedding.weight", [16, 8]), ("fc1.weight", [12, 8]), ("fc2.weight", [4, 12])])
+        #expect(table.layers.map { [$0.inNeurons, $0.outNeurons] } == [[16, 8], [8, 12], [12, 4]])
+    }
+
+    @Test func arraysWithoutPyTorchsNamesMayBeInOut() throws {
+        let model = try catalog([("W1", [5, 8]), ("W2", [8, 6]), ("W3", [6, 3])])
+        #expect(model.family == .chain)
+        #expect(
+            model.layers.map { [$0.name] + ["\($0.inNeurons)", "\($0.outNeurons)"] } == [
+                ["W1", "5", "8"], ["W2", "8", "6"], ["W3", "6", "3"],
+            ])
+        let biased = try catalog([("W1", [5, 8]), ("b1", [8]), ("W2", [8, 6]), ("b2", [6]), ("x", [3, 9])])
+        #expect(try sides(biased, "W1") == [8, 5])
+    }
+
+    @Test func sparseAutoencodersAreReadAsTheirBiasesSay() throws {
+        let sae = try catalog([("W_dec", [16, 4]), ("W_enc", [4, 16]), ("b_dec", [4]), ("b_enc", [16])])
+        #expect(try sides(sae, "W_enc") == [16, 4])
+        #expect(try sides(sae, "W_dec") == [4, 16])
+        // EleutherAI: a linear encoder, and W_dec [latents, d].
+        let eleuther = try catalog([("W_dec", [16, 4]), ("b_dec", [4]), ("encoder.bias", [16]), ("encoder.weight", [16, 4])])
+        #expect(try sides(eleuther, "encoder.weight") == [16, 4])
+        #expect(try sides(eleuther, "W_dec") == [4, 16])
+        // OpenAI: two linear layers.
+        let openAI = try catalog([("encoder.weight", [16, 4]), ("decoder.weight", [4, 16]), ("latent_bias", [16]), ("pre_bias", [4])])
+        #expect(try sides(openAI, "encoder.weight") == [16, 4])
+        #expect(try sides(openAI, "decoder.weight") == [4, 16])
+    }
+
+    @Test func transposedConvolutionsAreKnownByTheirBias() throws {
+        let model = try catalog([("up.weight", [3, 2, 2]), ("up.bias", [2]), ("a.weight", [9, 7])])
+        #expect(try sides(model, "up.weight") == [2, 3])
+        // Elements [in, out, kernel]: out 0 of in 1 is 4, 5.
+        #expect(abs(try #require(model["up.weight"]).weights()[0, 1] - Double(41).squareRoot()) < 1e-9)
     }
 
     @Test(arguments: [

@@ -133,6 +133,28 @@ struct RealLibraryTests {
         }
     }
 
+    /// Shards joined, half precision widened: the libraries compute from it what they compute from the original.
+    @Test(arguments: ["gpt2-tiny", "pythia-tiny", "llama-tiny"]) func aConvertedLanguageModelLoadsAndComputesTheSame(name: String) throws {
+        try TemporaryFolder.with { folder in
+            for dtype in [[], ["--dtype", "f32"]] {
+                try expectLoadable(.transformer, in: folder, same: Fixtures.path(name)) {
+                    try BuiltCommand.run(["convert", Fixtures.path(name), "--quiet", "--force", "-o", $0] + dtype)
+                }
+            }
+        }
+    }
+
+    /// Names, types, settings and what is tied of merged adapters are such that the library finds every tensor and no other.
+    @Test(arguments: [("patterns", "llama"), ("untied", "llama-tied"), ("tied", "llama-tied"), ("conv1d", "gpt2")])
+    func aMergedAdapterLoads(name: String, base: String) throws {
+        try TemporaryFolder.with { folder in
+            try expectLoadable(.transformer, in: folder) {
+                try BuiltCommand.run(
+                    "convert", Fixtures.path("adapters/\(name)"), "--base", Fixtures.path("transformers/\(base)"), "--quiet", "-o", $0)
+            }
+        }
+    }
+
     /// New numbers for every tensor, in every type, as training leaves them.
     @Test(arguments: ["gpt2-tiny", "pythia-tiny", "llama-tiny"]) func aChangedLanguageModelLoads(name: String) throws {
         try TemporaryFolder.with { folder in

@@ -31,10 +31,20 @@ import Testing
         [command, "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--method", "gradient", "--data", Fixtures.path("models/mnist-mlp.npz")]
     }
 
+    private static func merged(_ command: String) -> [String] {
+        [command, "--quiet", Fixtures.path("adapters/patterns"), "--base", Fixtures.path("transformers/llama")]
+    }
+
     private static let runs: [(schema: String, arguments: [[String]])] = [
-        ("modinspect.info/2", [["info", Fixtures.path("mlp.tar"), Fixtures.path("unreadable/sidecars.pt"), Fixtures.path("unreadable/types.safetensors"), "absent"]]),
+        (
+            "modinspect.info/2",
+            [
+                ["info", Fixtures.path("mlp.tar"), Fixtures.path("unreadable/sidecars.pt"), Fixtures.path("unreadable/types.safetensors"), "absent"],
+                merged("info"),
+            ]
+        ),
         ("modinspect.cluster/1", [["cluster", Fixtures.path("mlp.tar")], gradient("cluster")]),
-        ("modinspect.score/2", [["score", Fixtures.path("mlp.tar"), "absent", "--null", "2"], gradient("score")]),
+        ("modinspect.score/2", [["score", Fixtures.path("mlp.tar"), "absent", "--null", "2"], gradient("score"), merged("score")]),
         (
             "modinspect.compare/2",
             [
@@ -45,7 +55,10 @@ import Testing
         ),
         (
             "modinspect.eval/1",
-            [["eval", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "absent", "--data", Fixtures.path("models/mnist-mlp.npz")]]
+            [
+                ["eval", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "absent", "--data", Fixtures.path("models/mnist-mlp.npz")],
+                merged("eval") + ["--data", Fixtures.path("adapters/tokens.npy")],
+            ]
         ),
         (
             "modinspect.ablate/2",

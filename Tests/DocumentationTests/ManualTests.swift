@@ -5,7 +5,7 @@ import Testing
 @Suite struct ManualTests {
     private static let subcommands = [
         "info", "graph", "cluster", "score", "compare", "eval", "ablate", "patch", "circuit", "init", "finetune", "permute",
-        "extract",
+        "extract", "convert",
     ]
 
     @Test func everySubcommandHasAPage() throws {

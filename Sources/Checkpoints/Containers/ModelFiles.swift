@@ -1,9 +1,10 @@
 /// What the names of files say about their part in a model's folder.
 enum ModelFiles {
     /// The names under which Hugging Face's libraries look for a model, the first that is there counts.
-    private static let standardNames = [
-        "model.safetensors.index.json", "model.safetensors", "pytorch_model.bin.index.json", "pytorch_model.bin",
-    ]
+    private static let standardNames =
+        [
+            "model.safetensors.index.json", "model.safetensors", "pytorch_model.bin.index.json", "pytorch_model.bin",
+        ] + Adapter.weightNames
 
     private static let weightExtensions = WeightFormat.allCases.flatMap(\.endings)
 
@@ -68,7 +69,7 @@ enum Companions {
 
     static let names: Set<String> = [
         configuration, "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json",
-        "merges.txt", "tokenizer.model", "modinspect.json",
+        "merges.txt", "tokenizer.model", "modinspect.json", AdapterConfiguration.fileName,
     ]
 
     /// The files that a safetensors header can carry where there is no place beside it.

@@ -1,52 +1,51 @@
 extension ModelFamily {
     package static let gpt2 = ModelFamily(
         "gpt2", summary: "GPT-2, GPT-1 and nanoGPT", modelTypes: ["gpt2", "openai-gpt", "imagegpt"], prefixes: ["transformer."],
-        mlpInputs: ["c_fc"],
+        mlpInputs: [.gpt2],
         isRecognized: { $0.hasBlocks(of: "c_attn") || $0.hasBlocks(of: "c_fc") && $0.has("ln_1") })
 
     package static let gptBigCode = ModelFamily(
-        "gpt_bigcode", summary: "StarCoder: GPT-2's names with linear layers", prefixes: ["transformer."], mlpInputs: ["c_fc"])
+        "gpt_bigcode", summary: "StarCoder: GPT-2's names with linear layers", prefixes: ["transformer."], mlpInputs: [.gpt2])
 
     package static let gptNeo = ModelFamily(
-        "gpt_neo", summary: "GPT-Neo", prefixes: ["transformer."], mlpInputs: ["c_fc"],
+        "gpt_neo", summary: "GPT-Neo", prefixes: ["transformer."], mlpInputs: [.gpt2],
         isRecognized: { names in names.hasBlocks(of: "c_fc") && names.contains { $0.contains(".attn.attention.") } })
 
     package static let gptj = ModelFamily(
-        "gptj", summary: "GPT-J and CodeGen", modelTypes: ["gptj", "codegen"], prefixes: ["transformer."], mlpInputs: ["fc_in"],
+        "gptj", summary: "GPT-J and CodeGen", modelTypes: ["gptj", "codegen"], prefixes: ["transformer."], mlpInputs: [.gptj],
         isRecognized: { $0.hasBlocks(of: "fc_in") })
 
     package static let gptNeox = ModelFamily(
-        "gpt_neox", summary: "GPT-NeoX and Pythia", prefixes: ["gpt_neox."], mlpInputs: ["dense_h_to_4h"],
+        "gpt_neox", summary: "GPT-NeoX and Pythia", prefixes: ["gpt_neox."], mlpInputs: [.megatron],
         isRecognized: { names in
             names.hasBlocks(of: "dense_h_to_4h")
                 && (names.has("embed_in") || names.has("attention") || names.contains { $0.contains("gpt_neox.") })
         })
 
     package static let llama = ModelFamily(
-        "llama", summary: "Llama and the models that share its names", prefixes: ["model."], mlpInputs: ["up_proj", "w3"],
-        fusedMLPInputs: ["gate_up_proj"], isRecognized: hasGatedMLPs)
+        "llama", summary: "Llama and the models that share its names", prefixes: ["model."], mlpInputs: [.gated, .numberedGated, .gateUp],
+        isRecognized: hasGatedMLPs)
 
     package static let mistral = ModelFamily(
         "mistral", summary: "Mistral and Mixtral", modelTypes: ["mistral", "mixtral", "ministral", "mistral3"], prefixes: ["model."],
-        mlpInputs: ["up_proj", "w3"])
+        mlpInputs: [.gated, .numberedGated, .gateUp])
 
     package static let qwen2 = ModelFamily(
         "qwen2", summary: "Qwen 2 and later", modelTypes: ["qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "qwen2_vl"], prefixes: ["model."],
-        mlpInputs: ["up_proj"],
+        mlpInputs: [.gated, .gateUp],
         isRecognized: { names in hasGatedMLPs(names) && names.contains { $0.hasSuffix("self_attn.q_proj.bias") } })
 
     package static let gemma = ModelFamily(
         "gemma", summary: "Gemma", modelTypes: ["gemma", "gemma2", "gemma3", "gemma3_text", "gemma3n"], prefixes: ["model."],
-        mlpInputs: ["up_proj"],
+        mlpInputs: [.gated, .gateUp],
         isRecognized: { hasGatedMLPs($0) && $0.has("pre_feedforward_layernorm") })
 
     package static let opt = ModelFamily(
-        "opt", summary: "OPT", prefixes: ["model."], mlpInputs: ["fc1"],
+        "opt", summary: "OPT", prefixes: ["model."], mlpInputs: [.fc1],
         isRecognized: { $0.hasBlocks(of: "fc1") && $0.has("self_attn") })
 
     package static let phi = ModelFamily(
-        "phi", summary: "Phi", modelTypes: ["phi", "phi3", "phimoe"], prefixes: ["model."], mlpInputs: ["fc1"],
-        fusedMLPInputs: ["gate_up_proj"],
+        "phi", summary: "Phi", modelTypes: ["phi", "phi3", "phimoe"], prefixes: ["model."], mlpInputs: [.fc1, .gateUp],
         isRecognized: { $0.hasBlocks(of: "fc1") && $0.has("self_attn") && $0.has("mlp") })
 
     package static let bert = ModelFamily(
@@ -55,27 +54,38 @@ extension ModelFamily {
             "bert", "roberta", "xlm-roberta", "camembert", "distilbert", "electra", "albert", "deberta", "deberta-v2", "vit", "deit",
             "beit",
         ],
-        mlpInputs: ["intermediate.dense", "lin1"],
+        mlpInputs: [.bert, .lin1],
         isRecognized: { $0.containsInBlocks { $0.module.suffix(2).elementsEqual(["intermediate", "dense"]) } })
 
     package static let transformer = ModelFamily(
         "transformer", summary: "other transformers whose MLP input matrices are known by name",
         modelTypes: [
             "bloom", "falcon", "mpt", "t5", "mt5", "bart", "mbart", "whisper", "starcoder2", "olmo", "olmo2", "deepseek_v2", "deepseek_v3",
-            "stablelm", "cohere", "granite", "clip", "gpt_oss",
+            "stablelm", "cohere", "granite", "clip", "gpt_oss", "dbrx", "glm", "glm4", "chatglm", "modernbert", "convnext", "convnextv2",
+            "swin",
+            "dinov2", "siglip", "rwkv",
         ],
-        mlpInputs: ["linear1", "wi", "wi_1", "fc1", "c_fc", "dense_h_to_4h", "up_proj"],
+        mlpInputs: [.linear1, .t5, .gatedT5, .fc1, .gpt2, .megatron, .gated, .gateUp] + MLPNames.others,
         isRecognized: { names in
             names.hasBlocks(of: "dense_h_to_4h") || names.hasBlocks(of: "c_fc") || names.has("DenseReluDense")
-                || ["lin1", "linear1"].contains { names.hasBlocks(of: $0) } && ["attention", "self_attn"].contains { names.has($0) }
-                || names.hasBlocks(of: "fc1") && names.has("attn")
+                || names.hasAttention && (["fc1", "lin1", "linear1"].contains { names.hasBlocks(of: $0) } || names.hasMLPs(allMLPs))
+                || names.hasMLPs(mlpsWithoutAttention)
         })
 
     package static let gguf = ModelFamily(
-        "gguf", summary: "llama.cpp files: blk.N.ffn_up.weight", modelTypes: [], mlpInputs: ["ffn_up"],
+        "gguf", summary: "llama.cpp files: blk.N.ffn_up.weight", modelTypes: [], mlpInputs: MLPNames.llamaCpp,
         isRecognized: { names in
             names.has("blk") && (names.hasBlocks(of: "ffn_up") || names.hasBlocks(of: "ffn_down") || names.has("token_embd"))
         })
+
+    private static let allMLPs: [MLPNames] =
+        [.gpt2, .gptj, .megatron, .gated, .numberedGated, .gateUp, .fc1, .bert, .lin1, .linear1, .t5, .gatedT5] + MLPNames.others
+
+    /// MLPs of blocks that mix their places by something else than attention.
+    private static let mlpsWithoutAttention =
+        MLPNames.others.filter {
+            ["pwconv1", "block.3", "mlp_tokens.fc1", "mlp_channels.fc1", "feed_forward.key", "ffn.key"].contains($0.input)
+        } + [MLPNames("mlp.fc1", "mlp.fc2")]
 
     package static let chain = ModelFamily(
         "chain", summary: "plain chains of linear and convolution layers, each one's output the next one's input", modelTypes: [],

@@ -3,13 +3,11 @@ package struct ModelFamilies: Sendable {
     /// In the order in which they are asked whether they recognise a checkpoint's names.
     package let families: [ModelFamily]
 
-    private let mlpInputs: ModuleEndings
-    private let fusedMLPInputs: ModuleEndings
+    private let mlps: MLPEndings
 
     package init(_ families: [ModelFamily]) {
         self.families = families
-        mlpInputs = ModuleEndings(families.flatMap(\.mlpInputs))
-        fusedMLPInputs = ModuleEndings(families.flatMap(\.fusedMLPInputs))
+        mlps = MLPEndings(families.flatMap(\.mlpInputs))
     }
 
     /// The families of this program.
@@ -27,16 +25,21 @@ package struct ModelFamilies: Sendable {
     /// The family that the names and shapes alone show; nil where they are no transformer's.
     func family(of names: TensorNames) -> ModelFamily? { families.first { $0.isRecognized?(names) ?? false } }
 
-    /// Whether a tensor is the MLP input matrix of a block, by the modules that any of the families calls so.
-    func isMLPInput(_ name: TensorName) -> Bool {
-        guard name.last == "weight" || name.last == "W_in", name.isNumbered else { return false }
-        return mlpInputs.match(name.module)
-    }
-
-    /// Whether a tensor is the gate and the MLP input matrix of a block in one, looked for where no other is found.
-    func isFusedMLPInput(_ name: TensorName) -> Bool {
-        guard name.last == "weight", name.isNumbered else { return false }
-        return fusedMLPInputs.match(name.module)
+    /// The names of the MLP whose input matrix a tensor is, by the modules that any of the families calls so and by what lies beside it;
+    /// nil for another tensor. Of several names the longest counts.
+    func mlpNames(of name: TensorName, _ index: TensorIndex) -> MLPNames? {
+        guard name.isNumbered else { return nil }
+        return mlps.matches(name.module).first { names in
+            func has(_ other: String) -> Bool {
+                TensorIndex.sibling(of: name, replacing: names.input, with: other).map { index.shape(of: $0) != nil } ?? false
+            }
+            switch names.evidence {
+            case .none: return true
+            case .output: return names.output.map(has) ?? false
+            case .sibling(let other): return has(other)
+            case .without(let other): return !has(other)
+            }
+        }
     }
 
     /// What may stand in front of a tensor's own name: what training wrappers put there, then what the families' base models do.
@@ -47,19 +50,21 @@ package struct ModelFamilies: Sendable {
     }
 }
 
-/// Dotted ends of modules' names, found by their last part.
-private struct ModuleEndings: Sendable {
-    private var endings: [Substring: [[Substring]]] = [:]
+/// The names of MLPs, found by the last part of their input's.
+private struct MLPEndings: Sendable {
+    private var endings: [Substring: [(parts: [Substring], names: MLPNames)]] = [:]
 
-    init(_ names: [String]) {
-        for name in Set(names) {
-            let parts = name.split(separator: ".")
-            if let last = parts.last { endings[last, default: []].append(parts) }
+    init(_ all: [MLPNames]) {
+        // Names alone come after those that say more.
+        for names in Set(all).sorted(by: { ($0.output ?? "") > ($1.output ?? "") }) {
+            let parts = names.input.split(separator: ".")
+            if let last = parts.last { endings[last, default: []].append((parts, names)) }
         }
+        for key in endings.keys { endings[key]?.sort { $0.parts.count > $1.parts.count } }
     }
 
-    func match(_ module: ArraySlice<Substring>) -> Bool {
-        guard let last = module.last, let candidates = endings[last] else { return false }
-        return candidates.contains { module.suffix($0.count).elementsEqual($0) }
+    func matches(_ module: ArraySlice<Substring>) -> [MLPNames] {
+        guard let last = module.last, let candidates = endings[last] else { return [] }
+        return candidates.filter { module.suffix($0.parts.count).elementsEqual($0.parts) }.map(\.names)
     }
 }

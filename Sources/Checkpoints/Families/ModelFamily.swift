@@ -25,11 +25,8 @@ package struct ModelFamily: Sendable {
     package let modelTypes: [String]
     /// What the family's checkpoints put in front of the names of the model's body, each with its point.
     package let prefixes: [String]
-    /// The modules that are the MLP input matrix of a block, by the end of their names: `c_fc`, `intermediate.dense`. Of a gated MLP the
-    /// matrix that is multiplied with the gate, not the gate.
-    package let mlpInputs: [String]
-    /// The modules that are the gate and the MLP input matrix in one, looked for where no other is found.
-    package let fusedMLPInputs: [String]
+    /// The names of the MLPs' matrices, of which the input is the default choice.
+    package let mlpInputs: [MLPNames]
     /// The layers that are taken where none are named.
     package let defaultLayers: DefaultLayers
     let isRecognized: Recognition?
@@ -39,15 +36,14 @@ package struct ModelFamily: Sendable {
     ///   - modelTypes: nil for the name alone.
     ///   - layout: asked before the rules that hold for all families.
     package init(
-        _ name: String, summary: String, modelTypes: [String]? = nil, prefixes: [String] = [], mlpInputs: [String] = [],
-        fusedMLPInputs: [String] = [], defaultLayers: DefaultLayers = .mlpInputs, layout: Layout? = nil, isRecognized: Recognition? = nil
+        _ name: String, summary: String, modelTypes: [String]? = nil, prefixes: [String] = [], mlpInputs: [MLPNames] = [],
+        defaultLayers: DefaultLayers = .mlpInputs, layout: Layout? = nil, isRecognized: Recognition? = nil
     ) {
         self.name = name
         self.summary = summary
         self.modelTypes = modelTypes ?? [name]
         self.prefixes = prefixes
         self.mlpInputs = mlpInputs
-        self.fusedMLPInputs = fusedMLPInputs
         self.defaultLayers = defaultLayers
         self.layout = layout
         self.isRecognized = isRecognized

@@ -1,6 +1,6 @@
 extension ModelFamily {
     package static let grokking = ModelFamily(
-        "grokking", summary: "the Grokking repository's transformers, known by their names", mlpInputs: ["W_in"],
+        "grokking", summary: "the Grokking repository's transformers, known by their names", mlpInputs: [.hooked],
         layout: { name, shape in
             // W_E is [d_model, vocab], heads are [head, d_head, d_model], W_O, W_in and W_out are [out, in].
             switch (name.last, shape.count) {
@@ -12,7 +12,7 @@ extension ModelFamily {
         isRecognized: { hasHookNames($0) && keepsOutIn($0) })
 
     package static let transformerLens = ModelFamily(
-        "transformer_lens", summary: "TransformerLens state dicts", mlpInputs: ["W_in"],
+        "transformer_lens", summary: "TransformerLens state dicts", mlpInputs: [.hooked],
         layout: { name, shape in
             // All weights are [in, out], of heads [head, d_model, d_head], W_O [head, d_head, d_model].
             switch (name.last, shape.count) {

@@ -1,16 +1,14 @@
 /// The names and shapes of a checkpoint's tensors, as a family's recognition asks for them.
 package struct TensorNames: Sendable {
-    private let names: [TensorName]
-    private let shapes: [[Int]]
+    private let index: TensorIndex
     private let parts: Set<Substring>
     private let numberedModules: Set<Substring>
 
-    init(_ names: [TensorName], shapes: [[Int]]) {
-        self.names = names
-        self.shapes = shapes
+    init(_ index: TensorIndex) {
+        self.index = index
         var parts: Set<Substring> = []
         var numberedModules: Set<Substring> = []
-        for name in names {
+        for name in index.names {
             parts.formUnion(name.parts)
             if name.isNumbered { numberedModules.insert(name.moduleName) }
         }
@@ -25,11 +23,32 @@ package struct TensorNames: Sendable {
     package func hasBlocks(of module: String) -> Bool { numberedModules.contains(module[...]) }
 
     /// Whether a name of a stack of blocks satisfies a condition.
-    func containsInBlocks(_ condition: (TensorName) -> Bool) -> Bool { names.contains { $0.isNumbered && condition($0) } }
+    func containsInBlocks(_ condition: (TensorName) -> Bool) -> Bool { index.names.contains { $0.isNumbered && condition($0) } }
+
+    /// Whether a stack of blocks has the input and the output matrix of one of these MLPs.
+    func hasMLPs(_ all: [MLPNames]) -> Bool {
+        all.contains { names in
+            guard let output = names.output, let last = names.input.split(separator: ".").last, numberedModules.contains(last) else {
+                return false
+            }
+            let ending = names.input.split(separator: ".")
+            return containsInBlocks { name in
+                name.module.suffix(ending.count).elementsEqual(ending)
+                    && TensorIndex.sibling(of: name, replacing: names.input, with: output).map { index.shape(of: $0) != nil } ?? false
+            }
+        }
+    }
+
+    /// Whether a module is named as an attention.
+    var hasAttention: Bool {
+        parts.contains { part in
+            part.utf8.count < 64 && ["attn", "attention"].contains { part.lowercased().contains($0) }
+        }
+    }
 
     /// Whether a full name satisfies a condition.
-    package func contains(_ condition: (String) -> Bool) -> Bool { names.contains { condition($0.full) } }
+    package func contains(_ condition: (String) -> Bool) -> Bool { index.names.contains { condition($0.full) } }
 
     /// The shape of the first tensor whose last name this is.
-    package func shape(of last: String) -> [Int]? { zip(names, shapes).first { $0.0.last == last }?.1 }
+    package func shape(of last: String) -> [Int]? { zip(index.names, index.shapes).first { $0.0.last == last }?.1 }
 }

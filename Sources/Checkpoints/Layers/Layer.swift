@@ -2,23 +2,32 @@ import Archives
 import Tensors
 import Text
 
-/// A tensor of a checkpoint as a weight matrix [out, in]. Nothing is read before it is asked for.
+/// A tensor of a checkpoint, or a part of one, as a weight matrix [out, in]. Nothing is read before it is asked for.
 package struct Layer: Sendable {
-    /// The tensor's own name.
+    /// The tensor's own name; of a part the name followed by what part it is: `mlp.experts.gate_up_proj[3][up]`.
     package let name: String
-    /// Where the weights are stored.
+    /// The name of the tensor that holds the weights.
+    package let tensorName: String
+    /// Where the weights are stored: the tensor, or the view of it that is the part.
     package let tensor: TensorRecord
-    /// How the stored elements make the matrix.
+    /// How the elements make the matrix.
     package let layout: MatrixLayout
     /// The place among the weight matrices of the checkpoint, in the catalog's order: random choices depend on it, not on the name.
     package let place: Int
 
-    init(tensor: TensorRecord, layout: MatrixLayout, place: Int = 0) {
+    init(tensor: TensorRecord, of tensorName: String? = nil, layout: MatrixLayout, place: Int = 0) {
         name = tensor.name
+        self.tensorName = tensorName ?? tensor.name
         self.place = place
         self.tensor = tensor
         self.layout = layout
     }
+
+    /// The same layer in another place.
+    func at(_ place: Int) -> Layer { Layer(tensor: tensor, of: tensorName, layout: layout, place: place) }
+
+    /// Whether the layer is one of several in its tensor.
+    package var isPart: Bool { name != tensorName }
 
     /// The number of rows of the matrix.
     package var outNeurons: Int { layout.rows }
@@ -33,7 +42,7 @@ package struct Layer: Sendable {
     /// The layer with every element of a convolution's kernels as a weight of its own, [out, in * kernel]; any other layer as it is.
     package var unfolded: Layer {
         guard case .convolution(let out, let input, let kernel) = layout else { return self }
-        return Layer(tensor: tensor, layout: .asStored(out: out, in: input * kernel), place: place)
+        return Layer(tensor: tensor, of: tensorName, layout: .asStored(out: out, in: input * kernel), place: place)
     }
 
     /// Whether the matrix is read in single precision because that holds every weight.

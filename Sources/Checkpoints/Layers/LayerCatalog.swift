@@ -17,8 +17,8 @@ package struct LayerCatalog: Sendable {
     package let family: ModelFamily
     /// What showed the family.
     package let familySource: FamilySource
-    /// Every tensor that can be read as a weight matrix: in chain order for a plain chain, else in the file's order where that is the
-    /// model's, else by name with numbers compared as numbers.
+    /// Every weight matrix that can be named: in chain order for a plain chain, else in the file's order where that is the
+    /// model's, else by name with numbers compared as numbers. Experts in one tensor, and gate and input in one, are layers each.
     package let layers: [Layer]
     /// The tensors that the checkpoint names and that cannot be read.
     package let unreadable: [UnreadableTensor]
@@ -26,10 +26,10 @@ package struct LayerCatalog: Sendable {
     let unreadableDefaults: [UnreadableTensor]
     /// The names of every tensor of the checkpoint, in the order of ``layers`` as far as that goes.
     let names: [TensorName]
-    /// The place of each layer by its tensor's name.
+    /// Why a tensor is no layer, or none for a default choice, by its name.
+    private let reasons: [String: LeftOut]
+    /// The place of each layer by its name.
     private let places: [String: Int]
-    /// The tensors that the pattern `all` leaves out: masks, tables and integers.
-    private let bufferNames: Set<String>
     private let mlpInputNames: Set<String>
 
     /// What the tensors of a checkpoint are, by their names and shapes and its configuration.
@@ -51,66 +51,53 @@ package struct LayerCatalog: Sendable {
     ) {
         let ordered = keepsOrder || tensors.isInNaturalOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) }
         let names = ordered.map { TensorName($0.name) }
-        let shapes = ordered.map(\.shape)
-
-        let configured = configuration.flatMap(Self.modelType).flatMap(families.family(modelType:))
         // A tensor that cannot be read tells the family by its name all the same.
-        let named = families.family(
-            of: TensorNames(names + unreadable.map { TensorName($0.name) }, shapes: shapes + unreadable.map { $0.shape ?? [] }))
-        let known = configured ?? named
-        let rules = OrientationRules(family: known ?? .unknown, names: names, shapes: shapes)
+        let index = TensorIndex(
+            names: names + unreadable.map { TensorName($0.name) }, shapes: ordered.map(\.shape) + unreadable.map { $0.shape ?? [] })
+        let configured = configuration.flatMap(Self.modelType).flatMap(families.family(modelType:))
+        let known = configured ?? families.family(of: TensorNames(index))
 
-        var buffers: Set<String> = []
-        var layers: [Layer] = []
-        for (tensor, name) in zip(ordered, names) {
-            if isBuffer(name) || !tensor.dtype.isFloatingPoint { buffers.insert(tensor.name) }
-            if let layout = rules.layout(of: name, shape: tensor.shape) { layers.append(Layer(tensor: tensor, layout: layout)) }
-        }
-
+        var found = FoundLayers(tensors: ordered, index: index, family: known ?? .unknown, families: families)
         if let known {
             family = known
             familySource = configured != nil ? .configuration : .names
         } else {
-            let matrices = layers.filter { !buffers.contains($0.name) }
-            let order = keepsOrder ? Array(matrices.indices) : ChainOrder.order(of: matrices.map(\.layout))
-            let chain = order.map { matrices[$0] }
             // A chain with a missing link may follow shape by shape by chance.
-            let isChain = !chain.isEmpty && !unreadable.contains(where: \.mayBeMatrix) && ChainOrder.isChain(chain.map(\.layout))
-            family = isChain ? .chain : .unknown
+            family = !unreadable.contains(where: \.mayBeMatrix) && found.makeChain(keepsOrder: keepsOrder) ? .chain : .unknown
             familySource = .shapes
-            if isChain { layers = chain + layers.filter { buffers.contains($0.name) } }
         }
+        found.leaveOutSingleNeurons()
+        let reasons = found.reasons
+        func isMatrix(_ layer: Layer) -> Bool { reasons[layer.tensorName]?.isMatrix ?? true }
         // Masks and tables that one file has and another has not move nobody.
-        var place = (matrix: 0, buffer: layers.count { !buffers.contains($0.name) })
-        self.layers = layers.map { layer in
-            let own = buffers.contains(layer.name) ? place.buffer : place.matrix
-            if buffers.contains(layer.name) { place.buffer += 1 } else { place.matrix += 1 }
-            return Layer(tensor: layer.tensor, layout: layer.layout, place: own)
+        var place = (matrix: 0, other: found.layers.count(where: isMatrix))
+        layers = found.layers.map { layer in
+            let own = isMatrix(layer) ? place.matrix : place.other
+            if isMatrix(layer) { place.matrix += 1 } else { place.other += 1 }
+            return layer.at(own)
         }
         places = Dictionary(layers.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.names = names
+        self.reasons = reasons
+        mlpInputNames = found.mlpInputs
         self.unreadable = unreadable
         if case .mlpInputs = family.defaultLayers {
-            unreadableDefaults = unreadable.filter { $0.mayBeMatrix && families.isMLPInput(TensorName($0.name)) }
+            unreadableDefaults = unreadable.filter { $0.mayBeMatrix && families.mlpNames(of: TensorName($0.name), index) != nil }
         } else {
             unreadableDefaults = []
         }
-        bufferNames = buffers
-
-        let readable = Set(layers.lazy.map(\.name)).subtracting(buffers)
-        var inputs = Set(names.lazy.filter { readable.contains($0.full) && families.isMLPInput($0) }.map(\.full))
-        if inputs.isEmpty {
-            inputs = Set(names.lazy.filter { readable.contains($0.full) && families.isFusedMLPInput($0) }.map(\.full))
-        }
-        mlpInputNames = inputs
     }
 
     /// Every floating-point weight matrix without masks and tables: what the pattern `all` takes.
-    package var weightMatrices: [Layer] { layers.filter { !bufferNames.contains($0.name) } }
+    package var weightMatrices: [Layer] { layers.filter { reasons[$0.tensorName]?.isMatrix ?? true } }
+
+    /// The layers that are taken where none are named.
+    package var defaultLayers: [Layer] { defaultChoice.layers }
 
     /// The layers that are taken where none are named: the MLP input matrix of every block of a transformer; of a plain chain every
-    /// weight except the first and the last; where that leaves none, and for models of unknown structure, all weight matrices.
-    package var defaultLayers: [Layer] {
+    /// weight except the first and the last; where that leaves none, and for models of unknown structure, all weight matrices. Tables,
+    /// routers, depthwise convolutions and matrices of one row or column are left out unless there is nothing else.
+    package var defaultChoice: (layers: [Layer], leftOut: [(reason: LeftOut, count: Int)]) {
         let matrices = weightMatrices
         let chosen: [Layer]
         switch family.defaultLayers {
@@ -118,20 +105,42 @@ package struct LayerCatalog: Sendable {
         case .innerLayers: chosen = Array(matrices.dropFirst().dropLast())
         case .all: chosen = matrices
         }
-        return chosen.isEmpty ? matrices : chosen
+        for candidates in [chosen, matrices] {
+            let kept = candidates.filter { reasons[$0.tensorName] == nil }
+            guard !kept.isEmpty else { continue }
+            let counts = Dictionary(grouping: candidates.compactMap { reasons[$0.tensorName] }, by: { $0 }).mapValues(\.count)
+            return (kept, LeftOut.allCases.compactMap { reason in counts[reason].map { (reason, $0) } })
+        }
+        return (matrices, [])
     }
 
-    /// The layer that a tensor's own name names, or nil where there is none.
+    /// Why a tensor holds none of the layers that were chosen; nil where it does.
+    ///
+    /// - Parameters:
+    ///   - chosen: the names of the tensors of the layers that were taken.
+    ///   - isDefault: whether they were taken because none were named.
+    package func leftOut(_ tensor: TensorRecord, chosen: Set<String>, isDefault: Bool) -> LeftOut? {
+        if chosen.contains(tensor.name) { return nil }
+        if let reason = reasons[tensor.name] { return reason }
+        guard isDefault else { return .notNamed }
+        switch family.defaultLayers {
+        case .mlpInputs: return .notMLPInput
+        case .innerLayers: return .chainEnd
+        case .all: return .notNamed
+        }
+    }
+
+    /// The layer of this name, or nil where there is none.
     package subscript(name: String) -> Layer? { places[name].map { layers[$0] } }
 
     /// Whether the model has learned the tensor's values: real numbers, no mask, table or running mean.
     package func isParameter(_ tensor: TensorRecord) -> Bool {
         guard tensor.dtype.isFloatingPoint else { return false }
-        guard bufferNames.contains(tensor.name) else { return true }
+        let name = TensorName(tensor.name)
+        switch TensorRoles.buffer(name) {
+        case nil: return true
         // A causal mask may be called bias; so is every bias, in one dimension or, by heads, in two.
-        switch TensorName(tensor.name).last {
-        case "bias": return tensor.shape.count < 2
-        case "b_Q", "b_K", "b_V": return true
+        case .bias: return name.last != "bias" || tensor.shape.count < 2
         default: return false
         }
     }

@@ -4,8 +4,9 @@ import Text
 extension LayerCatalog {
     /// The layers that `patterns` name, in the model's order.
     ///
-    /// A pattern is matched against a tensor's name and against the name without the prefixes of training wrappers and base models; where
-    /// none matches, it may be what one name ends in, such as `fc2.weight`. `all` stands
+    /// A pattern is matched against a layer's name and against the name without the prefixes of training wrappers and base models; where
+    /// none matches, it may be what one name ends in, such as `fc2.weight`. The name of a tensor that holds several layers takes them all;
+    /// `[` and `]` may stand for themselves, so that a layer's name is a pattern. `all` stands
     /// for every weight matrix; a pattern after `!` takes layers away again. No patterns: ``defaultLayers``. Patterns that only
     /// take away do so from ``weightMatrices``.
     ///
@@ -36,13 +37,20 @@ extension LayerCatalog {
     private func matches(_ pattern: String) throws(Problem) -> [String] {
         if pattern == "all" { return weightMatrices.map(\.name) }
         let glob = GlobPattern(pattern)
-        let found = layers.filter { layer in TensorName.withoutPrefixes(layer.name).contains { glob.matches($0) } }
+        let literal = pattern.contains("[") ? GlobPattern(pattern, readsSets: false) : nil
+        let found = layers.filter { layer in
+            TensorName.withoutPrefixes(layer.name).contains { glob.matches($0) || layer.isPart && literal?.matches($0) ?? false }
+                || layer.isPart && TensorName.withoutPrefixes(layer.tensorName).contains { glob.matches($0) }
+        }
         if !found.isEmpty { return found.map(\.name) }
         if let bad = unreadable.first(where: { TensorName.withoutPrefixes($0.name).contains { glob.matches($0) } }) {
             throw bad.pathless
         }
-        let ending = layers.filter { TensorName.endings($0.name).contains(pattern[...]) }
-        if ending.count == 1 { return [ending[0].name] }
+        let ending = layers.filter { layer in
+            TensorName.endings(layer.name).contains(pattern[...])
+                || layer.isPart && TensorName.endings(layer.tensorName).contains(pattern[...])
+        }
+        if ending.count == 1 || Set(ending.map(\.tensorName)).count == 1 { return ending.map(\.name) }
         if ending.count > 1 {
             throw Problem(
                 "'\(pattern)' is the ending of \(ending.count) layers; '*.\(pattern)' takes all, the first are "

@@ -144,7 +144,7 @@ package struct CheckpointDraft: Sendable {
     }
 
     /// Whether a model's settings tie its output matrix to its embedding, which they do unless they deny it.
-    private static func tiesEmbeddings(_ configuration: ByteRegion?) -> Bool {
+    static func tiesEmbeddings(_ configuration: ByteRegion?) -> Bool {
         guard let configuration, configuration.count <= 1 << 22 else { return false }
         return configuration.withUnsafeBytes { JSONCursor.member("tie_word_embeddings", of: $0) }?.flag ?? true
     }

@@ -61,7 +61,7 @@ struct AblateCommand: FileCommand {
 
     var fileUse: FileUse {
         FileUse(
-            reading: [("the checkpoint", checkpoint), ("--clusters", clusters.path)] + data.inputs,
+            reading: [("the checkpoint", checkpoint), ("--clusters", clusters.path)] + source.inputs + data.inputs,
             writing: [("--output", output.path)])
     }
 
@@ -132,8 +132,9 @@ struct AblateCommand: FileCommand {
     private func write(_ result: AblationResult, _ model: LoadedModel, samples: Int, to stream: ResultStream) throws {
         let format = chosenFormat
         let hash = format.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil
+        let base = source.base(of: model.checkpoint, output, isHashed: format.hasProvenance)
         let provenance = Provenanced(
-            AblationSetting.schema, seed: computation.seed, checkpoint: CheckpointSource(model, sha256: hash),
+            AblationSetting.schema, seed: computation.seed, checkpoint: CheckpointSource(model, sha256: hash, base: base),
             AblationSetting(data: data.data, clusters: clusters.path, reading: reading.rawValue, fill: fill.rawValue))
         let report = AblateReport(
             provenance: provenance, samples: samples, answers: result.intact.total.count, intact: AblatedOutcome(result.intact),

@@ -30,6 +30,7 @@ extension CircuitCommand {
         let result = try prepared.run { progress.set(fraction: $0) }
         progress.finish()
         let hash = chosenFormat == .json || chosenFormat == .jsonl ? source.sha256(of: model.checkpoint, output) : nil
+        let base = source.base(of: model.checkpoint, output, isHashed: chosenFormat == .json || chosenFormat == .jsonl)
         let report = EdgeReport(
             EdgeReport.Origin(
                 data: data, method: method.rawValue, clusters: edges.clusterFile,
@@ -39,7 +40,7 @@ extension CircuitCommand {
         describe(report, path: path)
         output.diagnostics.note("\(path): the scores took \(ByteText.fixed(result.seconds, digits: 3)) s")
         let head = Provenanced(
-            EdgeReport.schema, seed: computation.seed, checkpoint: CheckpointSource(model, sha256: hash), report)
+            EdgeReport.schema, seed: computation.seed, checkpoint: CheckpointSource(model, sha256: hash, base: base), report)
         try write(head, prepared.search, to: stream)
     }
 

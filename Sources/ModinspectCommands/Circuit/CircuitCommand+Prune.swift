@@ -26,7 +26,8 @@ extension CircuitCommand {
             provenance: Provenanced(
                 CircuitSetting.schema, seed: computation.seed,
                 checkpoint: CheckpointSource(
-                    model, sha256: chosenFormat.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil),
+                    model, sha256: chosenFormat.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil,
+                    base: source.base(of: model.checkpoint, output, isHashed: chosenFormat.hasProvenance)),
                 CircuitSetting(
                     data: data, eval: heldOut.data, method: CircuitMethod.prune.rawValue, objective: prune.chosenObjective.rawValue,
                     tolerance: prune.chosenTolerance, precision: result.precision.rawValue)),

@@ -109,6 +109,7 @@ struct CircuitCommand: FileCommand {
     var fileUse: FileUse {
         FileUse(
             reading: files.map { (isComparison ? "the circuit" : "the checkpoint", $0) }
+                + source.inputs
                 + [
                     ("--data", data), ("--labels", samples.labels), ("--clusters", edges.clusterFile), ("--eval", heldOut.data),
                     ("--eval-labels", heldOut.labels),

@@ -31,7 +31,7 @@ struct ClusterCommand: FileCommand {
     @OptionGroup var output: OutputOptions
 
     var fileUse: FileUse {
-        FileUse(reading: [("the checkpoint", checkpoint)] + gradient.inputs, writing: [("--output", output.path)])
+        FileUse(reading: [("the checkpoint", checkpoint)] + source.inputs + gradient.inputs, writing: [("--output", output.path)])
     }
 
     func validate() throws {
@@ -80,7 +80,8 @@ struct ClusterCommand: FileCommand {
         case .json, .jsonl:
             let hash = source.sha256(of: opened, output)
             let head = Provenanced(
-                ClusterSetting.schema, seed: computation.seed, checkpoint: CheckpointSource(path: opened.path, sha256: hash),
+                ClusterSetting.schema, seed: computation.seed,
+                checkpoint: CheckpointSource(path: opened.path, sha256: hash, base: source.base(of: opened, output)),
                 ClusterSetting(
                     method: clustering.methodName, data: gradient.data, batch: gradient.reportedBatch, networkNcut: sweep.networkCut))
             if format == .json {

@@ -57,7 +57,7 @@ struct CompareCommand: FileCommand {
     @OptionGroup var output: OutputOptions
 
     var fileUse: FileUse {
-        FileUse(reading: [("A", a), ("B", b), ("--clusters", clusterFile)], writing: [("--output", output.path)])
+        FileUse(reading: [("A", a), ("B", b), ("--clusters", clusterFile)] + source.inputs, writing: [("--output", output.path)])
     }
 
     func validate() throws {
@@ -90,6 +90,7 @@ struct CompareCommand: FileCommand {
             inputs.append(input)
             sources.append(.ok(CheckpointSource(path: path, sha256: nil)))
         }
+        if inputs.count == 2 { inputs = try merged(inputs) }
         guard inputs.count == 2 else {
             try write(CompareReport(failed: sources), to: stream)
             return try run.end()
@@ -107,11 +108,30 @@ struct CompareCommand: FileCommand {
         try write(report, to: stream)
     }
 
+    /// The inputs with adapters merged: into the base model that is given, else an adapter into the model that it is compared with. Two adapters
+    /// without a base model are compared as the changes that they are.
+    private func merged(_ inputs: [ComparedInput]) throws -> [ComparedInput] {
+        guard case .checkpoint(let first) = inputs[0], case .checkpoint(let second) = inputs[1] else { return inputs }
+        let checkpoints = [first, second]
+        let adapters = checkpoints.count { $0.adapter != nil }
+        if source.base != nil {
+            // With neither of them an adapter the first one says what is wrong.
+            return try checkpoints.map { .checkpoint(try $0.adapter == nil && adapters > 0 ? $0 : source.merged($0)) }
+        }
+        if adapters == 1 {
+            return try [(first, second), (second, first)].map { own, other in
+                .checkpoint(try own.adapter == nil ? own : own.merged(into: other))
+            }
+        }
+        for checkpoint in checkpoints { if let refusal = checkpoint.refusal { throw refusal } }
+        return inputs
+    }
+
     /// Everything that is about weights is wrong usage with files of clusters.
     private func refuseOptionsOfCheckpoints() throws {
         let isGiven =
             clustering.isGiven || clusterFile != nil || top != nil || !layers.patterns.isEmpty
-            || [source.member, source.key, memberInB, keyInB].contains { $0 != nil }
+            || [source.member, source.key, source.base, memberInB, keyInB].contains { $0 != nil }
         if isGiven {
             throw ValidationError("\(a): is a file of clusters, with which only --format, --output, --quiet, --progress and --no-sha256 go")
         }
@@ -143,7 +163,9 @@ struct CompareCommand: FileCommand {
                 largestChanges: changes[place].largest.map { ComparedWeight($0, kernel: comparison.a[place].kernelShape) })
         }
         let inputs = [first, second].map { checkpoint in
-            CheckpointSource(path: checkpoint.path, sha256: format.hasProvenance ? source.sha256(of: checkpoint, output) : nil)
+            CheckpointSource(
+                path: checkpoint.path, sha256: format.hasProvenance ? source.sha256(of: checkpoint, output) : nil,
+                base: source.base(of: checkpoint, output, isHashed: format.hasProvenance))
         }
         return CompareReport(
             setting: CompareReport.Setting(

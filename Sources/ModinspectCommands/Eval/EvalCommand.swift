@@ -36,7 +36,7 @@ struct EvalCommand: FileCommand {
 
     var fileUse: FileUse {
         FileUse(
-            reading: inputs.files + data.inputs,
+            reading: inputs.files + source.inputs + data.inputs,
             writing: [("--logits", logits), ("--output", output.path)])
     }
 
@@ -80,6 +80,7 @@ struct EvalCommand: FileCommand {
         output.diagnostics.describe(outcome, path: path)
         let isRunningText = if case .nextToken = dataset.targets { true } else { false }
         let hash = format.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil
-        return EvaluatedCheckpoint(model, sha256: hash, samples: dataset.count, isRunningText: isRunningText, outcome)
+        let base = source.base(of: model.checkpoint, output, isHashed: format.hasProvenance)
+        return EvaluatedCheckpoint(model, sha256: hash, base: base, samples: dataset.count, isRunningText: isRunningText, outcome)
     }
 }

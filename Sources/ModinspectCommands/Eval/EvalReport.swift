@@ -21,6 +21,8 @@ struct EvalLine: Encodable {
 struct EvaluatedCheckpoint: Encodable {
     let path: String
     let sha256: String?
+    /// The model that an adapter was merged with; nil for any other checkpoint.
+    let base: BaseSource?
     let family: String
     /// The architecture of a plain chain; nil for transformers.
     let architecture: String?
@@ -68,9 +70,10 @@ extension Outcome {
 }
 
 extension EvaluatedCheckpoint {
-    init(_ model: LoadedModel, sha256: String?, samples: Int, isRunningText: Bool, _ outcome: Outcome) {
+    init(_ model: LoadedModel, sha256: String?, base: BaseSource?, samples: Int, isRunningText: Bool, _ outcome: Outcome) {
         path = model.checkpoint.path
         self.sha256 = sha256
+        self.base = base
         family = model.catalog.family.name
         architecture = model.architecture?.description
         architectureSource = model.source?.rawValue

@@ -31,7 +31,7 @@ struct FinetuneCommand: FileCommand {
     @Option(
         help: ArgumentHelp(
             "The type of all floating-point tensors of OUT; the types that they have without this option.", valueName: "type"),
-        transform: { try Self.dtype($0) })
+        transform: { try CheckpointOutputOptions.dtype($0) })
     var dtype: DType?
 
     @OptionGroup var architecture: ArchitectureOptions
@@ -39,17 +39,11 @@ struct FinetuneCommand: FileCommand {
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: CheckpointOutputOptions
 
-    private static func dtype(_ text: String) throws -> DType {
-        guard let type = DType(rawValue: text), CheckpointDraft.roundedTypes.contains(type) else {
-            throw ValidationError(
-                "--dtype takes one of " + CheckpointDraft.roundedTypes.map(\.rawValue).joined(separator: ", ") + ", found '\(text)'")
-        }
-        return type
-    }
-
     var fileUse: FileUse {
         var use = FileUse(
-            reading: [("the checkpoint", checkpoint)] + data.inputs + watching.inputs + [("--clusters", clusterability.clusterFile)],
+            reading: [("the checkpoint", checkpoint)] + source.inputs + data.inputs + watching.inputs + [
+                ("--clusters", clusterability.clusterFile)
+            ],
             writing: [(state.path == nil ? "the run's state" : "--state", state.path(for: output.output))])
         use.write("--log", watching.log, .appended)
         use.write("--output", output.output, .checkpoint)

@@ -34,7 +34,7 @@ struct GraphCommand: FileCommand {
     @OptionGroup var output: OutputOptions
 
     var fileUse: FileUse {
-        FileUse(reading: [("the checkpoint", checkpoint)], writing: [("--output", output.path)])
+        FileUse(reading: [("the checkpoint", checkpoint)] + source.inputs, writing: [("--output", output.path)])
     }
 
     func validate() throws {
@@ -74,7 +74,9 @@ struct GraphCommand: FileCommand {
         let writer = GraphLinesWriter(format: format, stream: stream, rule: rule, isAbsolute: absolute)
         let hash = format == .jsonl ? source.sha256(of: opened, output) : nil
         let provenance = Provenanced(
-            GraphHead.schema, seed: nil, checkpoint: CheckpointSource(path: opened.path, sha256: hash), GraphHead())
+            GraphHead.schema, seed: nil,
+            checkpoint: CheckpointSource(
+                path: opened.path, sha256: hash, base: source.base(of: opened, output, isHashed: format == .jsonl)), GraphHead())
         try writer.begin(provenance: format == .jsonl ? provenance : nil)
         var undefined: [(String, Int)] = []
         for (place, layer) in chosen.enumerated() {

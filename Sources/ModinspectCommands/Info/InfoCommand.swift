@@ -25,7 +25,7 @@ struct InfoCommand: FileCommand {
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var output: OutputOptions
 
-    var fileUse: FileUse { FileUse(reading: inputs.files, writing: [("--output", output.path)]) }
+    var fileUse: FileUse { FileUse(reading: inputs.files + source.inputs, writing: [("--output", output.path)]) }
 
     func run() throws {
         // Opened first: a result that can go nowhere is not worth computing.
@@ -42,18 +42,20 @@ struct InfoCommand: FileCommand {
     }
 
     private func inspect(_ path: String) throws -> CheckpointInfo {
-        let checkpoint = try source.open(path, output.diagnostics, listsUnreadable: true)
+        let checkpoint = try source.open(path, output.diagnostics, isDescribed: true)
         let catalog = LayerCatalog(checkpoint)
         // A file without weight matrices can be looked at all the same; a pattern that matches nothing is a mistake.
         let scored =
             layers.patterns.isEmpty && (catalog.layers.isEmpty || !catalog.unreadable.isEmpty)
-            ? catalog.defaultLayers : try layers.select(from: catalog, path: checkpoint.path, output.diagnostics)
+            ? catalog.defaultLayers : try layers.select(from: catalog, path: checkpoint.path, output.diagnostics, notesLeftOut: false)
         let hash = format.hasProvenance ? source.sha256(of: checkpoint, output) : nil
+        let base = source.base(of: checkpoint, output, isHashed: format.hasProvenance)
         let progress = output.progressBar(
             "info", total: checkpoint.tensors.reduce(0) { $0 &+ $1.storedByteCount }, unit: "bytes")
         defer { progress.finish() }
         let info = try CheckpointInfo(
-            checkpoint, catalog: catalog, scored: scored, architecture: architecture.architecture, sha256: hash, progress: progress)
+            checkpoint, catalog: catalog, scored: scored, isDefault: layers.patterns.isEmpty, architecture: architecture.architecture,
+            sha256: hash, base: base, progress: progress)
         warn(info)
         return info
     }

@@ -18,11 +18,17 @@ struct CheckpointInfo: Encodable {
     let member: String?
     /// Where the weights are nested in a training file.
     let key: String?
+    /// What an adapter is; nil for a model of its own.
+    let adapter: AdapterInfo?
+    /// The model that an adapter was merged with; nil where it was with none.
+    let base: BaseSource?
     let family: String
     /// What showed the family: the configuration, the tensors' names, or their shapes.
     let familySource: String
     /// The elements of all tensors of real numbers that are no masks or tables, tied ones counted once.
     let parameters: Int
+    /// Those that take part in the answer for one token; nil where all do.
+    let activeParameters: Int?
     let bytes: Int
     let tensors: [TensorInfo]
     /// The tensors that the file names and that cannot be read.
@@ -67,6 +73,10 @@ struct TensorInfo: ColumnRow {
     let `in`: Int?
     /// Whether `score` takes it when no layers are named.
     let scored: Bool
+    /// The names of the weight matrices that it holds, each a layer: of a mixture's experts in one tensor one for each.
+    let layers: [String]
+    /// Why `score` takes none of them when no layers are named; nil where it takes some.
+    let leftOut: LeftOut?
     /// The elements that are not a number.
     let nan: Int
     /// The infinite elements.
@@ -84,6 +94,9 @@ struct TensorInfo: ColumnRow {
         .flag("scored", "Whether `score` takes it when no layers are named.") { $0.scored },
         .whole("nan", "The elements that are not a number.") { $0.nan },
         .whole("infinite", "The infinite elements.") { $0.infinite },
+        .whole("layers", "The number of layers in it: of the experts of a mixture in one tensor one for each.") { $0.layers.count },
+        .text("leftOut", "Why it is not scored, such as `embedding`; see below.") { $0.leftOut?.rawValue },
+        .json("layerNames", "The names of its layers, where there are several.") { $0.layers.count > 1 ? $0.layers : nil },
         .json("encoding", "How its elements are stored where they are computed from codes, such as `GPTQ, 4 bits, groups of 128`.") {
             $0.encoding
         },
@@ -95,20 +108,24 @@ extension CheckpointInfo {
     ///
     /// - Parameters:
     ///   - scored: the layers that `score` would take.
+    ///   - isDefault: whether it would take them because none were named.
     ///   - given: the architecture of a plain chain, where the user says it.
     ///   - progress: counts the tensors' bytes.
     init(
-        _ checkpoint: Checkpoint, catalog: LayerCatalog, scored: [Layer], architecture given: Architecture?, sha256: String?,
-        progress: Progress
+        _ checkpoint: Checkpoint, catalog: LayerCatalog, scored: [Layer], isDefault: Bool, architecture given: Architecture?,
+        sha256: String?, base: BaseSource?, progress: Progress
     ) throws {
         path = checkpoint.path
         self.sha256 = sha256
         container = checkpoint.container
         member = checkpoint.member
         key = checkpoint.key
+        adapter = checkpoint.adapter.map { AdapterInfo($0, checkpoint) }
+        self.base = base
+        activeParameters = ActiveParameters(checkpoint, catalog)?.count
         family = catalog.family.name
         familySource = catalog.familySource.rawValue
-        let scan = PickleScan(checkpoint.sources)
+        let scan = PickleScan(checkpoint.sources + (checkpoint.base?.sources ?? []))
         globals = scan.globals.map { GlobalInfo(global: $0.name, member: $0.member, foreign: $0.isForeign) }
         unscanned = scan.hidden.map { UnscannedInfo(member: $0.member, reason: $0.problem.what) }
         foreignGlobals = Set(checkpoint.foreignGlobals + scan.globals.filter(\.isForeign).map(\.name)).sorted()
@@ -116,8 +133,9 @@ extension CheckpointInfo {
         tied = checkpoint.tensors.tied
         unreadable = checkpoint.unreadable.map(UnreadableInfo.init)
         let repeated = Set(tied.flatMap { $0.dropFirst() })
-        let scoredNames = Set(scored.map(\.name))
-        let layers = Dictionary(catalog.layers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let scoredNames = Set(scored.map(\.tensorName))
+        let layers = Dictionary(grouping: catalog.layers, by: \.tensorName)
+        let first = Dictionary(scored.map { ($0.tensorName, $0) }, uniquingKeysWith: { first, _ in first })
 
         (architecture, architectureSource, sites, runProblem) = try Self.sites(of: checkpoint, catalog, architecture: given)
 
@@ -131,13 +149,19 @@ extension CheckpointInfo {
             let special = NonFiniteCount(tensor)
             tensor.discardPages()
             progress.advance(by: tensor.storedByteCount)
+            let own = layers[tensor.name] ?? []
+            let shown = first[tensor.name] ?? own.first
             return TensorInfo(
                 name: tensor.name, dtype: tensor.dtype.rawValue, shape: tensor.shape, bytes: tensor.storedByteCount,
-                out: layers[tensor.name]?.outNeurons, in: layers[tensor.name]?.inNeurons, scored: scoredNames.contains(tensor.name),
-                nan: special.nan, infinite: special.infinite, encoding: tensor.encoding)
+                out: shown?.outNeurons, in: shown?.inNeurons, scored: scoredNames.contains(tensor.name), layers: own.map(\.name),
+                leftOut: catalog.leftOut(tensor, chosen: scoredNames, isDefault: isDefault), nan: special.nan, infinite: special.infinite,
+                encoding: tensor.encoding)
         }
-        self.parameters = parameters
-        self.bytes = bytes
+        // An adapter by itself is what it stores, not what it changes.
+        let isAlone = checkpoint.adapter != nil && checkpoint.base == nil
+        self.parameters =
+            isAlone ? checkpoint.stored.reduce(0) { $0.addingReportingOverflow($1.elementCount).partialValue } : parameters
+        self.bytes = isAlone ? checkpoint.stored.reduce(0) { $0.addingReportingOverflow($1.bytes.count).partialValue } : bytes
     }
 
     /// The sites of the checkpoint's network, or why it has none. An architecture that was given must fit.

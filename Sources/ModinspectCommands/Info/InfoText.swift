@@ -1,4 +1,5 @@
 import Archives
+import Checkpoints
 import Text
 
 /// The report of `info` for eyes, and as rows.
@@ -30,6 +31,11 @@ enum InfoText {
         line("container", info.container)
         if let member = info.member { line("member", member) }
         if let key = info.key, !key.isEmpty { line("key", key) }
+        if let adapter = info.adapter {
+            line("adapter", adapter.text)
+            line("base", info.base?.path ?? adapter.baseModel.map { "not given, '\($0)'" } ?? "not given")
+            if let problem = adapter.problem { line("not read", problem) }
+        }
         line("family", family(info))
         line(
             "parameters",
@@ -37,14 +43,19 @@ enum InfoText {
                 + (info.unreadable.isEmpty ? "" : "; \(ByteText.counted(info.unreadable.count, "tensor")) cannot be read")
         )
         for (encoding, count) in encodings(info) { line("encoding", "\(encoding) (\(count) \(count == 1 ? "tensor" : "tensors"))") }
+        if let active = info.activeParameters { line("active", ByteText.grouped(active) + " for each token") }
         if !info.metadata.isEmpty { line("metadata", metadata(info.metadata)) }
+        let leftOut = Dictionary(grouping: info.tensors.compactMap(\.leftOut), by: { $0 })
+        let reasons = LeftOut.allCases.filter { $0 != .vector }.compactMap { reason in leftOut[reason].map { reason.counted($0.count) } }
+        if !reasons.isEmpty { line("left out", reasons.joined(separator: ", ")) }
         if !info.globals.isEmpty { line("globals", globals(info)) }
         for group in info.tied { line("tied", group.joined(separator: " = ")) }
         line("runs", info.runProblem.map { "no: " + $0 } ?? info.architecture.map { "as " + $0 } ?? "as \(info.family)")
         text += "\n"
 
         let hasSpecial = info.tensors.contains { $0.nan + $0.infinite > 0 }
-        let columns = TensorInfo.columns.filter { hasSpecial || !["nan", "infinite"].contains($0.name) }
+        let hidden = ["layers", "left_out"] + (hasSpecial ? [] : ["nan", "infinite"])
+        let columns = TensorInfo.columns.filter { !hidden.contains($0.name) }
         if !info.tensors.isEmpty { text += columns.table(info.tensors).text(indent: 2) }
         return text + unreadable(info) + sites(info)
     }

@@ -12,21 +12,41 @@ struct CheckpointOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Where the weights are nested in a training file, such as model or state.net.", valueName: "a.b"))
     var key: String?
 
+    @Option(
+        help: ArgumentHelp("The model that an adapter changes: what is read is the two merged.", valueName: "checkpoint"),
+        completion: .file())
+    var base: String?
+
     @Flag(
         name: .customLong("no-sha256"),
         help: "Leave the checkpoint's SHA-256 out of json and jsonl, which then says null: hashing reads the whole file.")
     var omitsHash = false
 
-    /// Opens the checkpoint that the argument names; `-` is an archive on standard input.
+    /// The files that the options name.
+    var inputs: [(argument: String, path: String?)] { [("--base", base)] }
+
+    /// Opens the checkpoint that the argument names, merged with its base model where there is one; `-` is an archive on standard input.
     ///
-    /// - Parameter listsUnreadable: whether the result names the tensors that cannot be read; else a note counts them.
-    func open(_ path: String, _ diagnostics: Diagnostics, listsUnreadable: Bool = false) throws -> Checkpoint {
+    /// - Parameter isDescribed: whether the result names what cannot be read: without that a note counts tensors, and an adapter is an error.
+    func open(_ path: String, _ diagnostics: Diagnostics, isDescribed: Bool = false) throws -> Checkpoint {
         let checkpoint = try diagnostics.timing("\(path): opened") {
-            try Checkpoint.open(path, options: Checkpoint.Options(member: member, key: key))
+            try merged(Checkpoint.open(path, options: Checkpoint.Options(member: member, key: key)))
         }
+        if !isDescribed, let refusal = checkpoint.refusal { throw refusal }
         diagnostics.describe(checkpoint)
-        if !listsUnreadable { diagnostics.noteUnreadable(checkpoint) }
+        if !isDescribed { diagnostics.noteUnreadable(checkpoint) }
         return checkpoint
+    }
+
+    /// An adapter merged with its base model where that is given; without it any checkpoint as it is.
+    func merged(_ checkpoint: Checkpoint) throws -> Checkpoint {
+        guard let base else { return checkpoint }
+        return try checkpoint.merged(into: Checkpoint.open(base))
+    }
+
+    /// The base model of a merged adapter for a report, with its hash unless the options leave it out.
+    func base(of checkpoint: Checkpoint, _ output: OutputOptions, isHashed: Bool = true) -> BaseSource? {
+        checkpoint.base.map { BaseSource(path: $0.path, sha256: isHashed ? sha256(of: $0.sources, output) : nil) }
     }
 
     /// The checkpoint's hash for a report; nil where the options leave it out.
@@ -55,6 +75,6 @@ extension Diagnostics {
         detail(
             "\(checkpoint.path): \(checkpoint.container)"
                 + (checkpoint.member.map { ", member \($0)" } ?? "") + (checkpoint.key.map { ", key \($0)" } ?? "")
-                + ", \(ByteText.counted(checkpoint.tensors.count, "tensor"))")
+                + ", \(ByteText.counted(checkpoint.tensors.count, "tensor"))" + (checkpoint.base.map { ", merged with \($0.path)" } ?? ""))
     }
 }

@@ -3,6 +3,7 @@ import ArgumentParser
 import Checkpoints
 import Datasets
 import Glibc
+import Text
 
 /// Where a checkpoint is written; shared by the subcommands that make one.
 struct CheckpointOutputOptions: ParsableArguments {
@@ -26,6 +27,15 @@ struct CheckpointOutputOptions: ParsableArguments {
         if output.isEmpty { throw ValidationError("--output needs a name, or -") }
     }
 
+    /// A type that numbers can be rounded to, as an option gives it.
+    static func dtype(_ text: String) throws -> DType {
+        guard let type = DType(rawValue: text), CheckpointDraft.roundedTypes.contains(type) else {
+            throw ValidationError(
+                "--dtype takes one of " + CheckpointDraft.roundedTypes.map(\.rawValue).joined(separator: ", ") + ", found '\(text)'")
+        }
+        return type
+    }
+
     var diagnostics: Diagnostics { remarks.diagnostics }
 
     /// A bar that is shown where the options and the terminal ask for one.
@@ -37,10 +47,15 @@ struct CheckpointOutputOptions: ParsableArguments {
 
     /// The checkpoint that another was made of, with its hash where the options leave it in.
     func parent(_ checkpoint: Checkpoint, _ source: CheckpointOptions) -> CheckpointSource {
-        if source.omitsHash { return CheckpointSource(path: checkpoint.path, sha256: nil) }
-        let progress = progressBar("sha256", total: checkpoint.sources.reduce(0) { $0 &+ $1.count }, unit: "bytes")
-        defer { progress.finish() }
-        return CheckpointSource(path: checkpoint.path, sha256: ByteRegion.sha256(of: checkpoint.sources) { progress.advance(by: $0) })
+        func hash(_ sources: [ByteRegion]) -> String? {
+            if source.omitsHash { return nil }
+            let progress = progressBar("sha256", total: sources.reduce(0) { $0 &+ $1.count }, unit: "bytes")
+            defer { progress.finish() }
+            return ByteRegion.sha256(of: sources) { progress.advance(by: $0) }
+        }
+        return CheckpointSource(
+            path: checkpoint.path, sha256: hash(checkpoint.sources),
+            base: checkpoint.base.map { BaseSource(path: $0.path, sha256: hash($0.sources)) })
     }
 
     /// Where the checkpoint will go, checked before anything is computed.
@@ -59,9 +74,15 @@ enum CheckpointTarget {
     case file(CheckpointWriter)
 
     /// Writes the draft with a note of where it comes from.
-    func write(_ draft: CheckpointDraft, record: ArchiveRecord) throws {
+    ///
+    /// - Parameter earlier: the note that it came with, whose clusters are still right.
+    func write(_ draft: CheckpointDraft, record: ArchiveRecord, keeping earlier: ByteRegion? = nil) throws {
         var draft = draft
-        draft.files["modinspect.json"] = ByteRegion(copying: try ReportEncoder.bytes(of: record, isIndented: true))
+        var note = try ReportEncoder.bytes(of: record, isIndented: true)
+        if let earlier, let clusters = JSONMembers(earlier.withUnsafeBytes { Array($0) })?.value(of: "clusters") {
+            note = JSONMembers(note)?.setting("clusters", to: clusters) ?? note
+        }
+        draft.files["modinspect.json"] = ByteRegion(copying: note)
         switch self {
         case .file(let writer): try writer.write(draft)
         case .standardOutput:

@@ -12,7 +12,8 @@ protocol DefaultLayers {
 enum ModelLayers: DefaultLayers {
     static let words =
         "for a transformer the MLP input matrix of every block; for a plain chain of layers every weight except the first "
-        + "and the last; where that leaves none, all."
+        + "and the last; where that leaves none, all. Tables, routers, depthwise convolutions and matrices of one row or column are "
+        + "left out unless there is nothing else."
 }
 
 /// Those of the file of clusters that the command needs.
@@ -74,16 +75,23 @@ protocol LayerChoice {
 
 extension LayerChoice {
     /// The layers of a checkpoint that the options name.
-    func select(from catalog: LayerCatalog, path: String, _ diagnostics: Diagnostics? = nil) throws -> [Layer] {
+    func select(from catalog: LayerCatalog, path: String, _ diagnostics: Diagnostics? = nil, notesLeftOut: Bool = true) throws -> [Layer] {
         let chosen = try catalog.layers(matching: patterns, path: path)
-        diagnostics?.describe(chosen, of: catalog, path: path, isByDefault: patterns.isEmpty)
+        diagnostics?.describe(chosen, of: catalog, path: path, isByDefault: patterns.isEmpty, notesLeftOut: notesLeftOut)
         return chosen
     }
 }
 
 extension Diagnostics {
     /// Which layers of a checkpoint were taken, in detail.
-    func describe(_ chosen: [Layer], of catalog: LayerCatalog, path: String, isByDefault: Bool) {
+    ///
+    /// What a default choice leaves out besides is a note; `info` says it in its result.
+    func describe(_ chosen: [Layer], of catalog: LayerCatalog, path: String, isByDefault: Bool, notesLeftOut: Bool = true) {
+        let choice = catalog.defaultChoice
+        if isByDefault, notesLeftOut, !choice.leftOut.isEmpty, chosen.map(\.name) == choice.layers.map(\.name) {
+            let counts = choice.leftOut.map { $0.reason.counted($0.count) }
+            note("\(path): left out by default: \(counts.joined(separator: ", ")); --layers takes them by name")
+        }
         let count = "\(chosen.count) of \(ByteText.counted(catalog.layers.count, "weight tensor"))"
         detail(
             "\(path): family \(catalog.family.name), by its \(catalog.familySource.rawValue); took \(count) "

@@ -5,6 +5,7 @@ enum OptionNames {
     static func name(of setting: Setting) -> String {
         switch setting {
         case .architecture: "--arch"
+        case .base: "--base"
         case .batchSize: "--batch"
         case .context: "--context"
         case .epochs: "--epochs"
@@ -30,6 +31,7 @@ enum OptionNames {
         case .describeChain: "--arch 'fc1,relu,fc2' describes a plain chain of its modules"
         case .describeImages:
             "--arch 'conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2' would name modules and what lies between them"
+        case .giveBase(let name): "--base CHECKPOINT gives its base model\(name.map { ", " + $0.quotedInMessage } ?? "")"
         case .leaveOutLayer(let name): "--layers '!\(name)' leaves it out"
         case .setContext(let length, let cut): "--context \(length.map(String.init) ?? "T") cuts \(cut)"
         case .giveLabels: "labels are given with --labels"

@@ -104,7 +104,7 @@ struct PatchCommand: FileCommand {
 
     var fileUse: FileUse {
         FileUse(
-            reading: [("the checkpoint", checkpoint), ("--clusters", clusterFile)] + data.inputs,
+            reading: [("the checkpoint", checkpoint), ("--clusters", clusterFile)] + source.inputs + data.inputs,
             writing: [("--output", output.path)])
     }
 
@@ -188,8 +188,9 @@ struct PatchCommand: FileCommand {
 
     private func write(_ result: PatchingResult, _ model: LoadedModel, to stream: ResultStream) throws {
         let hash = format.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil
+        let base = source.base(of: model.checkpoint, output, isHashed: format.hasProvenance)
         let provenance = Provenanced(
-            PatchSetting.schema, seed: computation.seed, checkpoint: CheckpointSource(model, sha256: hash),
+            PatchSetting.schema, seed: computation.seed, checkpoint: CheckpointSource(model, sha256: hash, base: base),
             PatchSetting(
                 data: data.data, pairing: pairs.source.rawValue, clusters: clusterFile, method: isApproximate ? "attribution" : "exact",
                 by: places.rawValue))

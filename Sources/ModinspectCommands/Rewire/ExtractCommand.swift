@@ -32,7 +32,7 @@ struct ExtractCommand: FileCommand {
     @OptionGroup var output: CheckpointOutputOptions
 
     var fileUse: FileUse {
-        var use = FileUse(reading: [("the checkpoint", checkpoint), ("--clusters", clusters.path)], writing: [])
+        var use = FileUse(reading: [("the checkpoint", checkpoint), ("--clusters", clusters.path)] + source.inputs, writing: [])
         use.write("--output", output.output, .checkpoint)
         return use
     }

@@ -23,16 +23,8 @@ struct NarrowedConfiguration {
                 "config.json gives all blocks one width", expected: "as many neurons in each of \(sizes.blocks) blocks",
                 found: widths.map(String.init).listed())
         }
-        var bytes = Array(text.utf8)
-        let values = JSONMembers.values(of: sizes.key, in: bytes)
-        guard !values.isEmpty else {
-            // A setting that is not written down follows from others; written down it goes before these.
-            guard let brace = bytes.firstIndex(of: UInt8(ascii: "{")) else { return ByteRegion(copying: bytes) }
-            let isFirst = bytes[(brace + 1)...].first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) } == UInt8(ascii: "}")
-            bytes.insert(contentsOf: "\n  \"\(sizes.key)\": \(width)\(isFirst ? "" : ",")".utf8, at: brace + 1)
-            return ByteRegion(copying: bytes)
-        }
-        for range in values.reversed() { bytes.replaceSubrange(range, with: "\(width)".utf8) }
-        return ByteRegion(copying: bytes)
+        // A setting that is not written down follows from others; written down it goes before these.
+        let bytes = Array(text.utf8)
+        return ByteRegion(copying: JSONMembers(bytes)?.setting(sizes.key, to: "\(width)") ?? bytes)
     }
 }

@@ -34,7 +34,8 @@ struct PermuteCommand: FileCommand {
 
     var fileUse: FileUse {
         var use = FileUse(
-            reading: [("the checkpoint", checkpoint), ("--clusters", clusters.path)], writing: [("--new-clusters", newClusters)])
+            reading: [("the checkpoint", checkpoint), ("--clusters", clusters.path)] + source.inputs,
+            writing: [("--new-clusters", newClusters)])
         use.write("--output", output.output, .checkpoint)
         return use
     }

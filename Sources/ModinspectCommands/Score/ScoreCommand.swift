@@ -42,7 +42,7 @@ struct ScoreCommand: FileCommand {
 
     var fileUse: FileUse {
         FileUse(
-            reading: inputs.files + [("--clusters", clusterFile)] + gradient.inputs,
+            reading: inputs.files + source.inputs + [("--clusters", clusterFile)] + gradient.inputs,
             writing: [("--output", output.path)])
     }
 
@@ -100,7 +100,8 @@ struct ScoreCommand: FileCommand {
         progress.finish()
         for sweep in analysis.sweeps { output.diagnostics.describe(sweep, method: clustering.method, path: opened.path) }
         let hash = format.hasProvenance ? source.sha256(of: opened, output) : nil
-        return ScoredCheckpoint(path: opened.path, sha256: hash, results: analysis.sweeps.map(ScoredSweep.init))
+        let base = source.base(of: opened, output, isHashed: format.hasProvenance)
+        return ScoredCheckpoint(path: opened.path, sha256: hash, base: base, results: analysis.sweeps.map(ScoredSweep.init))
     }
 
     private var setting: ScoreSetting {

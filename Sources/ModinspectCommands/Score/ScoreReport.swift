@@ -32,6 +32,8 @@ struct ScoreSetting: Encodable {
 struct ScoredCheckpoint: Encodable {
     let path: String
     let sha256: String?
+    /// The model that an adapter was merged with; nil for any other checkpoint.
+    let base: BaseSource?
     /// One for each number of clusters that was asked for.
     let results: [ScoredSweep]
 }
@@ -109,7 +111,7 @@ extension ScoreReport {
             let line = Provenanced(schema, seed: seed, Joined(setting, Keyed("checkpoint", failure)))
             return try ReportEncoder.bytes(of: line, isIndented: false)
         case .ok(let scored):
-            let source = CheckpointSource(path: scored.path, sha256: scored.sha256)
+            let source = CheckpointSource(path: scored.path, sha256: scored.sha256, base: scored.base)
             return try scored.results.flatMap(\.rows).flatMap { row in
                 let line = Provenanced(schema, seed: seed, Joined(setting, Joined(Keyed("checkpoint", source), row)))
                 return try ReportEncoder.bytes(of: line, isIndented: false)

@@ -70,23 +70,33 @@ struct CheckpointSource: Encodable {
     let path: String
     /// Of the bytes that the checkpoint is read from, in hexadecimal; nil where hashing was not asked for.
     let sha256: String?
+    /// The model that an adapter was merged with; nil for any other checkpoint.
+    var base: BaseSource?
     /// nil where nothing was run.
     var run: ArchitectureSource?
 
-    private enum CodingKeys: String, CodingKey { case path, sha256 }
+    private enum CodingKeys: String, CodingKey { case path, sha256, base }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(path, forKey: .path)
         try container.encodeIfPresent(sha256, forKey: .sha256)
+        if let base { try container.encode(base, forKey: .base) }
         try run?.encode(to: encoder)
     }
 }
 
 extension CheckpointSource {
-    init(_ model: LoadedModel, sha256: String?) {
-        self.init(path: model.checkpoint.path, sha256: sha256, run: ArchitectureSource(model))
+    init(_ model: LoadedModel, sha256: String?, base: BaseSource?) {
+        self.init(path: model.checkpoint.path, sha256: sha256, base: base, run: ArchitectureSource(model))
     }
+}
+
+/// The model that an adapter was merged with.
+struct BaseSource: Encodable {
+    let path: String
+    /// As of ``CheckpointSource``.
+    let sha256: String?
 }
 
 /// What was run of a checkpoint and how that is known.

@@ -13,7 +13,7 @@ enum SavedArchitecture {
         if module.className == SavedModule.program {
             throw Problem("is an exported program whose operations are no plain sequence", hint: .describeChain)
         }
-        guard isSequential(module) || Self.elements[shortName(module)] != nil else {
+        guard isSequential(module) || classes.contains(shortName(module)) else {
             throw Problem(
                 "is a module with a forward function of its own, which the file does not tell", found: module.className.quotedInMessage,
                 hint: .describeChain)
@@ -90,86 +90,79 @@ enum SavedArchitecture {
             for child in module.children { try append(child, to: &elements) }
             return
         }
-        guard let make = Self.elements[shortName(module)] else {
+        let kind = shortName(module)
+        guard classes.contains(kind) else {
             let isOwn = !module.className.hasPrefix("torch.")
             throw Problem(
                 isOwn ? "has a forward function of its own, which the file does not tell" : "is of a class that no chain has",
                 subject: subject,
-                expected: isOwn ? nil : "one of \(Self.elements.keys.sorted().joined(separator: ", "))",
+                expected: isOwn ? nil : "one of \(classes.sorted().joined(separator: ", "))",
                 found: module.className.quotedInMessage,
                 hint: .describeChain)
         }
         do throws(Problem) {
-            elements.append(try make(SavedSettings(module)))
+            elements.append(try element(kind, SavedSettings(module)))
         } catch {
             throw subject.map { error.about($0) } ?? error
         }
     }
 
-    private typealias Make = @Sendable (SavedSettings) throws(Problem) -> Architecture.Element
+    /// The classes of PyTorch that a chain has.
+    private static let classes: Set<String> = Set(plain.keys).union([
+        "Linear", "Conv2d", "BatchNorm1d", "BatchNorm2d", "LayerNorm", "GELU", "Flatten", "MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d",
+        "LeakyReLU", "ELU", "CELU", "Softplus", "Hardtanh", "Softmax",
+    ])
 
-    /// What each class of PyTorch is in a chain.
-    private static let elements: [String: Make] = {
-        var elements: [String: Make] = [
-            "Linear": { saved throws(Problem) in .init(saved.name) },
-            "Conv2d": { saved throws(Problem) in try saved.convolution() },
-            "LayerNorm": { saved throws(Problem) in
-                try saved.require("elementwise_affine", .boolean(true))
-                return .init(saved.name, [try saved.real("eps", named: "eps")])
-            },
-            "GELU": { saved throws(Problem) in
-                let kind = try saved.text("approximate")
-                return .init("gelu", kind == "none" ? [] : [.init("approximate", kind)])
-            },
-            "Flatten": { saved throws(Problem) in
-                try saved.require("start_dim", .integer(1))
-                try saved.require("end_dim", .integer(-1))
-                return .init("flatten")
-            },
-            "MaxPool2d": { saved throws(Problem) in
-                try saved.require("return_indices", .boolean(false))
-                return .init("maxpool", try saved.window() + [try saved.pair("dilation", named: "dilation")])
-            },
-            "AvgPool2d": { saved throws(Problem) in
-                try saved.require("divisor_override", SavedModule.Setting.none)
-                let counts = try saved.flag("count_include_pad")
-                return .init("avgpool", try saved.window() + [.init("count_include_pad", "\(counts)")])
-            },
-            "AdaptiveAvgPool2d": { saved throws(Problem) in .init("adaptiveavgpool", [try saved.pair("output_size", named: nil)]) },
-            "LeakyReLU": { saved throws(Problem) in .init("leakyrelu", [try saved.real("negative_slope", named: nil)]) },
-            "ELU": { saved throws(Problem) in .init("elu", [try saved.real("alpha", named: nil)]) },
-            "CELU": { saved throws(Problem) in .init("celu", [try saved.real("alpha", named: nil)]) },
-            "Softplus": { saved throws(Problem) in
-                .init("softplus", [try saved.real("beta", named: "beta"), try saved.real("threshold", named: "threshold")])
-            },
-            "Hardtanh": { saved throws(Problem) in
-                .init("hardtanh", [try saved.real("min_val", named: "min"), try saved.real("max_val", named: "max")])
-            },
-            "Softmax": { saved throws(Problem) in
-                guard case .integer(let dimension)? = saved["dim"], dimension == 1 || dimension == -1 else {
-                    throw Problem("takes the softmax over another dimension than the last one")
-                }
-                return .init("softmax")
-            },
-        ]
-        for name in ["BatchNorm1d", "BatchNorm2d"] {
-            elements[name] = { saved throws(Problem) in
-                try saved.require("track_running_stats", .boolean(true))
-                var settings = [try saved.real("eps", named: "eps")]
-                if saved["momentum"] != nil, saved["momentum"] != SavedModule.Setting.none {
-                    settings.append(try saved.real("momentum", named: "momentum"))
-                }
-                return .init(saved.name, settings)
+    /// The classes without settings that count, and what a chain calls them.
+    private static let plain = [
+        "ReLU": "relu", "SiLU": "silu", "Tanh": "tanh", "Sigmoid": "sigmoid", "SELU": "selu", "ReLU6": "relu6", "Hardswish": "hardswish",
+        "Hardsigmoid": "hardsigmoid", "Mish": "mish", "Softsign": "softsign", "LogSigmoid": "logsigmoid", "Identity": "identity",
+        "Dropout": "dropout", "Dropout1d": "dropout", "Dropout2d": "dropout", "AlphaDropout": "dropout",
+    ]
+
+    /// What a module of one of the classes is in a chain.
+    private static func element(_ name: String, _ saved: SavedSettings) throws(Problem) -> Architecture.Element {
+        switch name {
+        case "Conv2d": return try saved.convolution()
+        case "BatchNorm1d", "BatchNorm2d":
+            try saved.require("track_running_stats", .boolean(true))
+            var settings = [try saved.real("eps", named: "eps")]
+            if let momentum = saved["momentum"], momentum != SavedModule.Setting.none {
+                settings.append(try saved.real("momentum", named: "momentum"))
             }
+            return .init(saved.name, settings)
+        case "LayerNorm":
+            try saved.require("elementwise_affine", .boolean(true))
+            return .init(saved.name, [try saved.real("eps", named: "eps")])
+        case "GELU":
+            let kind = try saved.text("approximate")
+            return .init("gelu", kind == "none" ? [] : [.init("approximate", kind)])
+        case "Flatten":
+            try saved.require("start_dim", .integer(1))
+            try saved.require("end_dim", .integer(-1))
+            return .init("flatten")
+        case "MaxPool2d":
+            try saved.require("return_indices", .boolean(false))
+            return .init("maxpool", try saved.window() + [try saved.pair("dilation", named: "dilation")])
+        case "AvgPool2d":
+            try saved.require("divisor_override", SavedModule.Setting.none)
+            let counts = try saved.flag("count_include_pad")
+            return .init("avgpool", try saved.window() + [.init("count_include_pad", "\(counts)")])
+        case "AdaptiveAvgPool2d": return .init("adaptiveavgpool", [try saved.pair("output_size", named: nil)])
+        case "LeakyReLU": return .init("leakyrelu", [try saved.real("negative_slope", named: nil)])
+        case "ELU", "CELU": return .init(name.lowercased(), [try saved.real("alpha", named: nil)])
+        case "Softplus":
+            return .init("softplus", [try saved.real("beta", named: "beta"), try saved.real("threshold", named: "threshold")])
+        case "Hardtanh":
+            return .init("hardtanh", [try saved.real("min_val", named: "min"), try saved.real("max_val", named: "max")])
+        case "Softmax":
+            guard case .integer(let dimension)? = saved["dim"], dimension == 1 || dimension == -1 else {
+                throw Problem("takes the softmax over another dimension than the last one")
+            }
+            return .init("softmax")
+        default: return .init(plain[name] ?? saved.name)
         }
-        let plain = [
-            "ReLU": "relu", "SiLU": "silu", "Tanh": "tanh", "Sigmoid": "sigmoid", "SELU": "selu", "ReLU6": "relu6",
-            "Hardswish": "hardswish", "Hardsigmoid": "hardsigmoid", "Mish": "mish", "Softsign": "softsign", "LogSigmoid": "logsigmoid",
-            "Identity": "identity", "Dropout": "dropout", "Dropout1d": "dropout", "Dropout2d": "dropout", "AlphaDropout": "dropout",
-        ]
-        for (name, element) in plain { elements[name] = { saved throws(Problem) in .init(element) } }
-        return elements
-    }()
+    }
 }
 
 /// The settings of one saved module, in the words of an architecture.

@@ -1,0 +1,243 @@
+import Archives
+import Text
+
+extension Checkpoint {
+    /// The model that an adapter was merged with.
+    package struct Base: Sendable {
+        package let path: String
+        package let container: String
+        /// The bytes that were given; see ``Checkpoint/sources``.
+        package let sources: [ByteRegion]
+    }
+
+    /// The base model with this adapter's changes: its names, settings and tokenizer, every changed weight computed where it is asked for.
+    ///
+    /// - Throws: ``Problem`` where this is no adapter, the other is one, or the two do not fit.
+    package func merged(into base: Checkpoint) throws -> Checkpoint {
+        guard let adapter, self.base == nil else {
+            throw Problem(
+                "goes with adapters, which change another model", path: path, setting: .base, expected: "an adapter", found: "a model")
+        }
+        guard base.adapter == nil else {
+            throw Problem(
+                "is an adapter itself", path: base.path, setting: .base, expected: "the model that the adapter changes", found: "an adapter"
+            )
+        }
+        if let problem = adapter.problem { throw problem }
+        let merging = try AdapterMerging(adapter, base: base, path: path)
+        return Checkpoint(merged: self, with: base, tensors: merging.tensors, configuration: merging.configuration)
+    }
+}
+
+/// The tensors of a base model under an adapter's changes.
+private struct AdapterMerging {
+    private(set) var tensors: [TensorRecord]
+    /// The settings of the merged model: the base's, but for a tie that the adapter has undone.
+    private(set) var configuration: ByteRegion?
+
+    private let base: Checkpoint
+    private let settings: AdapterConfiguration
+    private let catalog: LayerCatalog
+    /// The base's name of each name that the adapter uses.
+    private let names: [String: String]
+    /// The changed tensors by the base's names.
+    private var merged: [String: TensorRecord] = [:]
+    /// Those among them that a change was added to.
+    private var changed: Set<String> = []
+    /// The tensors that the base does not have, in the adapter's order.
+    private var added: [TensorRecord] = []
+    private var failures: [Problem] = []
+
+    init(_ adapter: Adapter, base: Checkpoint, path: String) throws {
+        guard let settings = adapter.configuration else { throw Problem("has no settings", path: path) }
+        self.base = base
+        self.settings = settings
+        catalog = LayerCatalog(base)
+        tensors = base.tensors
+        configuration = base.configuration
+        let wanted =
+            adapter.changes.map(\.name) + adapter.changes.filter { $0.bias != nil }.map { $0.module + ".bias" } + adapter.whole.map(\.name)
+        let unique = Array(Set(wanted)).sorted()
+        let partners = NamePairing(unique, base.tensors.map(\.name)).partners
+        names = Dictionary(
+            uniqueKeysWithValues: zip(unique, partners).compactMap { name, place in place.map { (name, base.tensors[$0].name) } })
+
+        for record in adapter.whole { attempt(record.name) { try $0.replace(record) } }
+        for change in adapter.changes {
+            attempt(change.name) { try $0.apply(change) }
+            if let bias = change.bias { attempt(change.module + ".bias") { try $0.apply(bias, of: change) } }
+        }
+        if let first = failures.first {
+            var problem = first
+            problem.path = path
+            let count = adapter.changes.count + adapter.whole.count
+            problem.what += " of the base model \(base.path)"
+            if failures.count > 1 { problem.found = (problem.found ?? "none") + "; \(failures.count) of \(count) changes do not fit" }
+            throw problem
+        }
+        finish()
+    }
+
+    private mutating func attempt(_ name: String, _ body: (inout AdapterMerging) throws -> Void) {
+        do {
+            try body(&self)
+        } catch {
+            failures.append((error as? Problem ?? Problem("\(error)")).about("tensor '\(name)'"))
+        }
+    }
+
+    /// What the base has under a name of the adapter's, with what was changed of it before.
+    private func current(_ name: String) -> TensorRecord? {
+        guard let own = names[name] ?? tiedTable(name) else { return nil }
+        return merged[own] ?? base[own]
+    }
+
+    /// The table of embeddings that is the output matrix too, where the base stores it once.
+    private func tiedTable(_ name: String) -> String? {
+        guard CheckpointDraft.isOutputMatrix(name), CheckpointDraft.tiesEmbeddings(base.configuration) else { return nil }
+        let tables = base.tensors.filter { record in
+            record.shape.count == 2 && ["embed_tokens", "wte", "embed_in", "word_embeddings"].contains(TensorName(record.name).moduleName)
+        }
+        return tables.count == 1 ? tables[0].name : nil
+    }
+
+    private mutating func replace(_ record: TensorRecord) throws(Problem) {
+        guard let own = names[record.name] else {
+            // A layer of a task, or an output matrix that was one with the embedding.
+            let isSaved = settings.savedModules.contains { module in
+                ("." + record.name).contains("." + module + ".")
+            }
+            guard isSaved else { throw Problem("is no tensor", found: "none of this name") }
+            if CheckpointDraft.isOutputMatrix(record.name) { configuration = Self.untied(configuration) }
+            added.append(record)
+            return
+        }
+        guard let stored = base[own] else { return }
+        guard stored.shape == record.shape else {
+            throw Problem("does not fit the tensor", expected: shapeWords(stored.shape), found: shapeWords(record.shape))
+        }
+        if CheckpointDraft.isOutputMatrix(record.name), CheckpointDraft.tiesEmbeddings(configuration) {
+            configuration = Self.untied(configuration)
+        }
+        merged[own] = record.renamed(own)
+    }
+
+    private mutating func apply(_ bias: TensorRecord, of change: AdapterChange) throws(Problem) {
+        guard let stored = current(change.module + ".bias") else { throw Problem("is no tensor", found: "a change of it, 'lora_bias'") }
+        guard stored.elementCount == bias.elementCount else {
+            throw Problem("does not fit the tensor", expected: shapeWords(stored.shape), found: shapeWords(bias.shape))
+        }
+        let values = MergedBias(base: stored, change: bias, scale: change.scale, summary: "LoRA, a bias")
+        merged[stored.name] = try TensorRecord(
+            name: stored.name, dtype: MergedValues.dtype(of: stored), shape: stored.shape, values: values)
+    }
+
+    private mutating func apply(_ change: AdapterChange) throws(Problem) {
+        guard let stored = current(change.name) else {
+            if let problem = base.problem(ofTensor: change.name) { throw problem }
+            if try applyToSingleExperts(change) { return }
+            throw Problem("is no tensor", found: "a change \(shapeWords(change.shape)) of it")
+        }
+        guard stored.dtype.isFloatingPoint else { throw Problem("is no tensor of numbers", found: stored.dtype.rawValue) }
+        let isTransposed = try isTransposed(change, stored)
+        // The table of embeddings keeps a length for each column, a layer stored [in, out] as well.
+        merged[stored.name] = try record(
+            stored, products: change.products(isTransposed: isTransposed), magnitudes: change.magnitudes,
+            axis: isTransposed ? .columns : .rows, change)
+        changed.insert(stored.name)
+    }
+
+    private func record(
+        _ stored: TensorRecord, products: [LowRankProduct], magnitudes: TensorRecord? = nil, axis: MergedValues.Axis = .rows,
+        _ change: AdapterChange
+    ) throws(Problem) -> TensorRecord {
+        let summary = [stored.encoding, change.summary].compactMap { $0 }.joined(separator: " + ")
+        return try TensorRecord(
+            name: stored.name, dtype: MergedValues.dtype(of: stored), shape: stored.shape,
+            values: MergedValues(stored, products: products, magnitudes: magnitudes, axis: axis, summary: summary))
+    }
+
+    /// Whether the base stores the changed weight with its inputs first.
+    private func isTransposed(_ change: AdapterChange, _ stored: TensorRecord) throws(Problem) -> Bool {
+        let shape = change.shape
+        let turned = change.a.shape.count == 2 ? Array(shape.dropLast(2) + [shape[shape.count - 1], shape[shape.count - 2]]) : nil
+        let fits = (straight: stored.shape == shape, turned: stored.shape == turned)
+        if case .embedding = change.target {
+            guard fits.turned else {
+                throw Problem(
+                    "does not fit the tensor", expected: shapeWords(stored.shape), found: "a change \(shapeWords(turned ?? shape))")
+            }
+            return true
+        }
+        switch fits {
+        case (true, false): return false
+        case (false, true): return true
+        case (true, true):
+            if case .experts = change.target { return false }
+            // Of a square matrix the shape says nothing: GPT-2's layers are known by their names, others by the adapter's settings.
+            if AdapterChange.isConv1D(stored.name), let layer = catalog[stored.name] {
+                if case .transposed = layer.layout { return true }
+                return false
+            }
+            return settings.isFanInFirst
+        case (false, false):
+            throw Problem("does not fit the tensor", expected: shapeWords(stored.shape), found: "a change \(shapeWords(shape))")
+        }
+    }
+
+    /// The names of single experts' matrices by the name of the parameter that holds them together: the parts of its rows, in their order.
+    private static let expertParts: [String: [[String]]] = [
+        "gate_up_proj": [["gate_proj", "up_proj"], ["w1", "w3"]], "down_proj": [["down_proj"], ["w2"]],
+    ]
+
+    /// Changes experts that the base stores one by one where the adapter has them in one parameter.
+    ///
+    /// - Returns: false where the base has none.
+    private mutating func applyToSingleExperts(_ change: AdapterChange) throws(Problem) -> Bool {
+        guard case .experts(let count) = change.target, let point = change.name.lastIndex(of: "."),
+            let names = Self.expertParts[String(change.name[change.name.index(after: point)...])]
+        else { return false }
+        for parts in names {
+            let first = "\(change.module).0.\(parts[0]).weight"
+            guard base[first] != nil else { continue }
+            for expert in 0..<count {
+                var row = 0
+                for part in parts {
+                    let name = "\(change.module).\(expert).\(part).weight"
+                    let height = change.outputs / parts.count
+                    guard let stored = base[name] else { throw Problem("is no tensor", subject: "tensor '\(name)'") }
+                    guard stored.shape == [height, change.inputs], height * parts.count == change.outputs else {
+                        throw Problem(
+                            "does not fit the tensor", subject: "tensor '\(name)'", expected: shapeWords(stored.shape),
+                            found: "a change \(shapeWords([height, change.inputs]))")
+                    }
+                    merged[name] = try record(stored, products: [change.product(expert: expert, outputs: row..<row + height)], change)
+                    row += height
+                }
+            }
+            if base["\(change.module).\(count).\(parts[0]).weight"] != nil {
+                throw Problem("does not fit the experts", expected: "more than \(count) of them", found: "\(count)")
+            }
+            return true
+        }
+        return false
+    }
+
+    /// Puts the changed tensors in the places of the base's. Tensors that are the same bytes stay the same.
+    private mutating func finish() {
+        for group in base.tensors.tied {
+            // A layer that is kept whole is one of its own from then on.
+            guard let source = group.first(where: changed.contains), let value = merged[source] else { continue }
+            for name in group where merged[name] == nil { merged[name] = value.renamed(name) }
+        }
+        tensors = base.tensors.map { merged[$0.name] ?? $0 } + added
+        if !base.keepsOrder { tensors.sort { $0.name.precedesNaturally($1.name) } }
+    }
+
+    /// The settings with the output matrix no longer tied to the embedding.
+    private static func untied(_ configuration: ByteRegion?) -> ByteRegion? {
+        guard let configuration else { return nil }
+        guard let members = JSONMembers(configuration.withUnsafeBytes { Array($0) }) else { return configuration }
+        return ByteRegion(copying: members.setting("tie_word_embeddings", to: "false"))
+    }
+}

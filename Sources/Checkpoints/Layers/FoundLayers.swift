@@ -1,0 +1,137 @@
+/// The layers in a checkpoint's tensors, and why the other tensors are none.
+struct FoundLayers {
+    private(set) var layers: [Layer] = []
+    /// Why a tensor is no layer, or none for a default choice, by its name.
+    private(set) var reasons: [String: LeftOut] = [:]
+    /// The names of the layers that are the MLP input matrix of a block.
+    private(set) var mlpInputs: Set<String> = []
+
+    private let index: TensorIndex
+    private let rules: OrientationRules
+
+    /// A file can claim any number of experts for a few bytes: further stacks are not taken apart.
+    private static let mostParts = 1 << 20
+
+    init(tensors: [TensorRecord], index: TensorIndex, family: ModelFamily, families: ModelFamilies) {
+        self.index = index
+        rules = OrientationRules(family: family, index: index)
+        let (roles, parts) = (TensorRoles(index), TensorParts(index, families: families))
+        for (tensor, name) in zip(tensors, index.names) {
+            if let reason = roles.leftOut(name, shape: tensor.shape, dtype: tensor.dtype) {
+                // A table of more than two dimensions has no rows to look up.
+                let isLayer = reason.isLayer && (tensor.shape.count == 2 || [.mask, .table, .statistics, .integers].contains(reason))
+                reasons[tensor.name] = reason
+                if !isLayer || tensor.shape.count < 2 { continue }
+            } else if let experts = parts.experts(of: name, shape: tensor.shape) {
+                if layers.count + experts.count <= Self.mostParts { add(experts, of: tensor) } else { reasons[tensor.name] = .tooLarge }
+                continue
+            }
+            add(tensor, name, parts, families)
+        }
+    }
+
+    private mutating func add(_ tensor: TensorRecord, _ name: TensorName, _ parts: TensorParts, _ families: ModelFamilies) {
+        var tensor = tensor
+        var shape = tensor.shape
+        if rules.isTransposedConvolution(name, shape: shape) {
+            tensor = tensor.sliced(tensor.name, [], order: [1, 0] + Array(2..<shape.count))
+            shape = tensor.shape
+        }
+        let layout = rules.layout(of: name, shape: shape)
+        guard layout.rows <= OrientationRules.largestSide, layout.columns <= OrientationRules.largestSide else {
+            reasons[tensor.name] = .tooLarge
+            return
+        }
+        guard reasons[tensor.name] == nil, let names = families.mlpNames(of: name, index) else {
+            layers.append(Layer(tensor: tensor, layout: layout))
+            return
+        }
+        if let halves = parts.halves(of: name, shape: shape, layout: layout, names: names, outputColumns: outputColumns(names, name)) {
+            add(halves, of: tensor)
+        } else {
+            mlpInputs.insert(tensor.name)
+            layers.append(Layer(tensor: tensor, layout: layout))
+        }
+    }
+
+    private mutating func add(_ parts: [TensorParts.Part], of tensor: TensorRecord) {
+        for part in parts {
+            let layer = Layer(tensor: tensor.sliced(tensor.name + part.suffix, part.slices), of: tensor.name, layout: part.layout)
+            if layer.outNeurons > OrientationRules.largestSide || layer.inNeurons > OrientationRules.largestSide {
+                reasons[tensor.name] = .tooLarge
+                return
+            }
+            if part.isInput { mlpInputs.insert(layer.name) }
+            layers.append(layer)
+        }
+    }
+
+    /// The inputs of an MLP's output matrix; nil where there is none.
+    private func outputColumns(_ names: MLPNames, _ name: TensorName) -> Int? {
+        guard let output = names.output, let other = TensorIndex.sibling(of: name, replacing: names.input, with: output),
+            let shape = index.shape(of: other), shape.count >= 2, !shape.contains(0)
+        else { return nil }
+        return rules.layout(of: TensorName(other), shape: shape).columns
+    }
+
+    /// Brings the matrices into the order of a plain chain, if they are one.
+    ///
+    /// Shapes that chain beat names: where the matrices do not follow each other, those that are named as tables are read as linear layers,
+    /// then arrays that are not named as PyTorch names weights as [in, out].
+    mutating func makeChain(keepsOrder: Bool) -> Bool {
+        let matrices = layers.indices.filter { reasons[layers[$0].tensorName]?.isMatrix ?? true }
+        guard !matrices.isEmpty, !matrices.contains(where: { layers[$0].isPart }) else { return false }
+        let others = layers.indices.filter { !matrices.contains($0) }.map { layers[$0] }
+        let readings = Reading.allCases.map { reading in
+            matrices.map { Layer(tensor: layers[$0].tensor, layout: layout(of: layers[$0], reading)) }
+        }
+        var chain = readings.first { ChainOrder.isChain($0.map(\.layout)) }
+        if chain == nil, !keepsOrder {
+            for reading in readings.prefix(2) where chain == nil {
+                let sorted = ChainOrder.order(of: reading.map(\.layout)).map { reading[$0] }
+                if ChainOrder.isChain(sorted.map(\.layout)) { chain = sorted }
+            }
+        }
+        guard let chain else { return false }
+        for layer in chain where [.embedding, .positions].contains(reasons[layer.name]) {
+            if case .asStored = layer.layout { reasons[layer.name] = nil }
+        }
+        layers = chain + others
+        return true
+    }
+
+    /// How matrices are read that nothing but their shapes tells anything of.
+    private enum Reading: CaseIterable {
+        /// As their names say.
+        case named
+        /// Those that are named as tables as linear layers.
+        case linear
+        /// Those that are not named as PyTorch names weights as [in, out].
+        case transposed
+    }
+
+    private func layout(of layer: Layer, _ reading: Reading) -> MatrixLayout {
+        let name = TensorName(layer.name)
+        switch reading {
+        case .named: return layer.layout
+        case .linear: return rules.layout(of: name, shape: layer.tensor.shape, readsTables: false)
+        case .transposed:
+            guard case .asStored(let out, let input) = layer.layout, layer.tensor.shape.count == 2, name.last != "weight",
+                index.biasShape(of: name) == nil
+            else { return layer.layout }
+            return .transposed(blocks: 1, in: out, out: input)
+        }
+    }
+
+    /// Finds the matrices of one row or column, whose clusterability is 1, and the convolutions that read one channel.
+    mutating func leaveOutSingleNeurons() {
+        for layer in layers where !layer.isPart && reasons[layer.tensorName] == nil {
+            let shape = layer.tensor.shape
+            if shape.count > 2, shape[0] > 1, shape[1] == 1, case .convolution = layer.layout {
+                reasons[layer.name] = .depthwise
+            } else if layer.outNeurons == 1 || layer.inNeurons == 1 {
+                reasons[layer.name] = .oneNeuron
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+/// Why a tensor is not among the layers that a choice took.
+package enum LeftOut: String, CaseIterable, Sendable {
+    /// Its numbers are integers or truth values.
+    case integers
+    /// It has no elements.
+    case empty
+    /// It has fewer than two dimensions of more than one element: a bias, a norm's weights, a list.
+    case vector
+    /// It claims more neurons than any layer has.
+    case tooLarge
+    /// A bias of several dimensions, such as the biases of all experts.
+    case bias
+    /// The weights or biases of a norm, whatever their dimensions.
+    case norm
+    /// A factor for each channel, head or place, such as a layer scale.
+    case scale
+    /// One factor of a weight that weight norm keeps apart.
+    case factor
+    /// A learned token, query or state that joins the inputs.
+    case token
+    /// A causal or padding mask.
+    case mask
+    /// A table that is not learned: rotary angles, indices of positions.
+    case table
+    /// Means and variances gathered in training.
+    case statistics
+    /// The fixed basis of a spectrogram or of a filter bank.
+    case basis
+    /// A table of tokens or of other entries that are looked up.
+    case embedding
+    /// A table of learned positions.
+    case positions
+    /// A table of biases by distance.
+    case relativePositions
+    /// The router of a mixture of experts.
+    case router
+    /// A convolution whose filters read one channel each.
+    case depthwise
+    /// A matrix of one row or one column, whose clusterability is always 1.
+    case oneNeuron
+    /// A matrix of a transformer that is not the MLP input matrix of a block.
+    case notMLPInput
+    /// The first or the last matrix of a plain chain.
+    case chainEnd
+    /// The layers were named, and this one was not.
+    case notNamed
+
+    /// Whether the tensor can still be named as a layer.
+    var isLayer: Bool {
+        switch self {
+        case .empty, .vector, .tooLarge, .bias, .norm, .scale, .factor, .token: false
+        default: isMatrix || [.integers, .mask, .table, .statistics, .basis].contains(self)
+        }
+    }
+
+    /// Whether the pattern `all` takes the tensor: it is a weight matrix, but not one for the default choice.
+    var isMatrix: Bool {
+        switch self {
+        case .embedding, .positions, .relativePositions, .router, .depthwise, .oneNeuron, .notMLPInput, .chainEnd, .notNamed: true
+        case .integers, .empty, .vector, .tooLarge, .bias, .norm, .scale, .factor, .token, .mask, .table, .statistics, .basis: false
+        }
+    }
+
+    /// Whether a default choice that takes every matrix would take the tensor if it were not for this reason: what a note counts.
+    package var isNoted: Bool {
+        switch self {
+        case .embedding, .positions, .relativePositions, .router, .depthwise, .oneNeuron: true
+        default: false
+        }
+    }
+
+    /// What it is, for a note: `2 embeddings`.
+    package func counted(_ count: Int) -> String {
+        let (one, many) =
+            switch self {
+            case .integers: ("tensor of integers", "tensors of integers")
+            case .empty: ("empty tensor", "empty tensors")
+            case .vector: ("vector", "vectors")
+            case .tooLarge: ("tensor that is too large", "tensors that are too large")
+            case .bias: ("bias", "biases")
+            case .norm: ("norm", "norms")
+            case .scale: ("scale", "scales")
+            case .factor: ("factor of a weight", "factors of weights")
+            case .token: ("token", "tokens")
+            case .mask: ("mask", "masks")
+            case .table: ("fixed table", "fixed tables")
+            case .statistics: ("running statistic", "running statistics")
+            case .basis: ("fixed basis", "fixed bases")
+            case .embedding: ("embedding", "embeddings")
+            case .positions: ("position table", "position tables")
+            case .relativePositions: ("table of relative positions", "tables of relative positions")
+            case .router: ("router", "routers")
+            case .depthwise: ("depthwise convolution", "depthwise convolutions")
+            case .oneNeuron: ("matrix of one row or column", "matrices of one row or column")
+            case .notMLPInput: ("matrix that is no MLP input", "matrices that are no MLP inputs")
+            case .chainEnd: ("end of the chain", "ends of the chain")
+            case .notNamed: ("layer that was not named", "layers that were not named")
+            }
+        return "\(count) \(count == 1 ? one : many)"
+    }
+}

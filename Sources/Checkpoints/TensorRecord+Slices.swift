@@ -1,0 +1,185 @@
+import Archives
+
+extension TensorRecord {
+    /// What is taken of one dimension.
+    package enum Slice: Sendable, Equatable {
+        /// Every place.
+        case all
+        /// One place; the dimension is not in the result.
+        case place(Int)
+        /// `count` places from `first` on, `step` apart.
+        case places(first: Int, step: Int, count: Int)
+    }
+
+    /// A part of the tensor as a tensor of its own, which reads nothing before it is asked for.
+    ///
+    /// - Parameters:
+    ///   - name: what the part is called.
+    ///   - slices: what to take of each dimension; fewer than dimensions leave the last ones whole. Places lie inside the tensor.
+    ///   - order: the dimensions of the result by their places in the tensor after the slices; nil for the same order.
+    package func sliced(_ name: String, _ slices: [Slice], order: [Int]? = nil) -> TensorRecord {
+        var view = ElementView(shape: shape)
+        view.take(slices)
+        if let order { view.reorder(order) }
+        return viewed(name, view)
+    }
+
+    private func viewed(_ name: String, _ view: ElementView) -> TensorRecord {
+        if derived == nil, dtype.elementsPerBlock == 1 {
+            // Strides of the storage instead of those of the elements.
+            let own = strides ?? ElementView(shape: shape).steps
+            let steps = view.origins.enumerated().map { place, axis in own[axis] * view.factors[place] }
+            let offset = view.firsts.enumerated().reduce(0) { $0 + $1.element * own[$1.offset] }
+            guard
+                let record = try? TensorRecord(
+                    name: name, dtype: dtype, shape: view.shape, strides: steps, offset: offset, storage: bytes)
+            else { preconditionFailure("a slice \(view) of \(shape)") }
+            return isNegated ? record.negated() : record
+        }
+        if derived == nil, view.isContiguous, view.offset % dtype.elementsPerBlock == 0,
+            let size = try? Self.byteCount(dtype: dtype, shape: view.shape),
+            let part = bytes.slice(offset: view.offset / dtype.elementsPerBlock * dtype.bytesPerBlock, count: size),
+            let record = try? TensorRecord(name: name, dtype: dtype, shape: view.shape, bytes: part)
+        {
+            return record
+        }
+        // Blocks that are cut, and numbers that are computed: picked from what the whole gives.
+        let type = derived == nil ? .f32 : dtype
+        guard let record = try? TensorRecord(name: name, dtype: type, shape: view.shape, values: SlicedValues(whole: self, view: view))
+        else {
+            preconditionFailure("a slice \(view) of \(shape)")
+        }
+        return record
+    }
+}
+
+/// The numbers of a part of a tensor whose elements are computed.
+private struct SlicedValues: DerivedValues {
+    let whole: TensorRecord
+    let view: ElementView
+
+    var summary: String { whole.encoding ?? "a part of \(whole.dtype.rawValue)" }
+    var stored: [TensorRecord] { [whole] }
+    var selection: [Int] { [view.offset] + view.shape + view.steps }
+
+    func fill(_ target: UnsafeMutableBufferPointer<Float>, elements: Range<Int>) {
+        pick(target, elements) { whole.fill($0, elements: $1) }
+    }
+
+    func fill(_ target: UnsafeMutableBufferPointer<Double>, elements: Range<Int>) {
+        pick(target, elements) { whole.fill($0, elements: $1) }
+    }
+
+    /// Reads run by run along the last dimension; where its neighbours do not lie side by side, what lies between is read too.
+    private func pick<Scalar: BitwiseCopyable & BinaryFloatingPoint>(
+        _ target: UnsafeMutableBufferPointer<Scalar>, _ elements: Range<Int>,
+        _ read: (UnsafeMutableBufferPointer<Scalar>, Range<Int>) -> Void
+    ) {
+        guard !elements.isEmpty else { return }
+        if view.isContiguous {
+            read(target, view.offset + elements.lowerBound..<view.offset + elements.upperBound)
+            return
+        }
+        let length = view.shape.last ?? 1
+        let step = view.steps.last ?? 1
+        let limit = step == 1 ? length : max(1, (1 << 14) / step)
+        withUnsafeTemporaryAllocation(of: Scalar.self, capacity: step == 1 ? 1 : limit * step) { spare in
+            var element = elements.lowerBound
+            while element < elements.upperBound {
+                let column = element % length
+                let count = min(length - column, elements.upperBound - element, limit)
+                let first = start(ofRow: element / length) + column * step
+                let part = UnsafeMutableBufferPointer(rebasing: target[(element - elements.lowerBound)...].prefix(count))
+                if step == 1 {
+                    read(part, first..<first + count)
+                } else {
+                    let span = (count - 1) * step + 1
+                    read(UnsafeMutableBufferPointer(rebasing: spare[..<span]), first..<first + span)
+                    for i in 0..<count { part[i] = spare[i * step] }
+                }
+                element += count
+            }
+        }
+    }
+
+    /// The first element of a row, counted over all dimensions but the last.
+    private func start(ofRow row: Int) -> Int {
+        var rest = row
+        var place = view.offset
+        for axis in view.shape.indices.dropLast().reversed() {
+            place += rest % view.shape[axis] * view.steps[axis]
+            rest /= view.shape[axis]
+        }
+        return place
+    }
+}
+
+/// Places of a tensor's elements, counted in row-major order of the whole tensor.
+struct ElementView: Sendable {
+    private(set) var shape: [Int]
+    /// The distance of neighbours along each dimension.
+    private(set) var steps: [Int]
+    /// The first element.
+    private(set) var offset = 0
+    /// For each dimension of the whole the place where the view begins.
+    private(set) var firsts: [Int]
+    /// The whole's dimension that each dimension is taken from.
+    private(set) var origins: [Int]
+    /// The distance of neighbours in places of that dimension.
+    private(set) var factors: [Int]
+
+    init(shape: [Int]) {
+        self.shape = shape
+        var steps = [Int](repeating: 1, count: shape.count)
+        for axis in shape.indices.dropLast().reversed() { steps[axis] = steps[axis + 1] * shape[axis + 1] }
+        self.steps = steps
+        firsts = Array(repeating: 0, count: shape.count)
+        origins = Array(shape.indices)
+        factors = Array(repeating: 1, count: shape.count)
+    }
+
+    mutating func take(_ slices: [TensorRecord.Slice]) {
+        precondition(slices.count <= shape.count, "\(slices.count) slices of \(shape)")
+        var kept: [Int] = []
+        for axis in shape.indices {
+            switch axis < slices.count ? slices[axis] : .all {
+            case .all: kept.append(axis)
+            case .place(let place):
+                precondition(place >= 0 && place < shape[axis], "place \(place) of \(shape[axis])")
+                firsts[axis] = place
+                offset += place * steps[axis]
+            case .places(let first, let step, let count):
+                precondition(
+                    first >= 0 && step > 0 && count > 0 && first + (count - 1) * step < shape[axis], "places \(first), \(step), \(count)")
+                firsts[axis] = first
+                offset += first * steps[axis]
+                steps[axis] *= step
+                factors[axis] = step
+                shape[axis] = count
+                kept.append(axis)
+            }
+        }
+        shape = kept.map { shape[$0] }
+        steps = kept.map { steps[$0] }
+        factors = kept.map { factors[$0] }
+        origins = kept
+    }
+
+    mutating func reorder(_ order: [Int]) {
+        precondition(order.sorted().elementsEqual(shape.indices), "order \(order) of \(shape)")
+        shape = order.map { shape[$0] }
+        steps = order.map { steps[$0] }
+        factors = order.map { factors[$0] }
+        origins = order.map { origins[$0] }
+    }
+
+    /// Whether the elements lie side by side in the view's own order.
+    var isContiguous: Bool {
+        var expected = 1
+        for (length, step) in zip(shape, steps).reversed() where length != 1 {
+            if step != expected { return false }
+            expected *= length
+        }
+        return true
+    }
+}

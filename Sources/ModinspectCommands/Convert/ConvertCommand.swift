@@ -1,0 +1,64 @@
+import Archives
+import ArgumentParser
+import Checkpoints
+import Networks
+import Text
+
+struct ConvertCommand: FileCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "convert",
+        abstract: "Writes the same model as safetensors, a tar or a directory.",
+        usage: "modinspect convert [<options>] -o <out> <checkpoint>",
+        discussion: """
+            Whatever the checkpoint is read from, what is written is one safetensors file with its config.json and tokenizer: shards are joined, \
+            quantised weights decoded, an adapter merged with its base model. Names stay as they are. Tensors that a model ties are written once.
+
+            config.json loses what it says of the quantisation, and its type of weights becomes the one that is written.
+            """)
+
+    @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
+    var checkpoint: String
+
+    @Option(
+        help: ArgumentHelp(
+            "The type of all floating-point tensors of OUT; without this option their own, and f32 where they are decoded.",
+            valueName: "type"),
+        transform: { try CheckpointOutputOptions.dtype($0) })
+    var dtype: DType?
+
+    @OptionGroup var architecture: ArchitectureOptions
+    @OptionGroup var source: CheckpointOptions
+    @OptionGroup var output: CheckpointOutputOptions
+
+    var fileUse: FileUse {
+        var use = FileUse(reading: [("the checkpoint", checkpoint)] + source.inputs, writing: [])
+        use.write("--output", output.output, .checkpoint)
+        return use
+    }
+
+    func run() throws {
+        let target = try output.target()
+        try CheckpointRun.locating(checkpoint) {
+            let opened = try source.open(checkpoint, output.diagnostics)
+            if let refusal = opened.runRefusal ?? opened.unreadable.first?.problem { throw refusal }
+            var draft = CheckpointDraft(opened, dtype: dtype)
+            if let configuration = opened.configuration {
+                draft.files["config.json"] = ConvertedConfiguration(configuration).text(for: draft)
+            }
+            let record = ArchiveRecord(architecture: try described(opened), seed: nil, parent: output.parent(opened, source))
+            try target.write(draft, record: record, keeping: opened.companions["modinspect.json"])
+        }
+    }
+
+    /// The architecture of a plain chain that was given, or that the archive keeps.
+    private func described(_ opened: Checkpoint) throws -> Architecture? {
+        guard architecture.architecture != nil || opened.companions["modinspect.json"] != nil else { return nil }
+        do {
+            return try LoadedModel(opened, architecture: architecture.architecture).architecture
+        } catch {
+            // What was written here once can be written again whether it runs or not.
+            if architecture.architecture != nil { throw error }
+            return nil
+        }
+    }
+}
