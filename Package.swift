@@ -120,3 +120,11 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// The fuzzer's program has no main of its own, so it is built only where it is asked for; see Tests/Fuzzing/README.md.
+if Context.environment["MODINSPECT_FUZZING"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzzing", dependencies: ["Archives", "Checkpoints", "Datasets", "ModinspectCommands", "Networks", "Tensors", "Text"],
+            path: "Tests/Fuzzing", exclude: ["README.md", "run.sh"]))
+}

@@ -92,7 +92,7 @@ import Testing
         ("--data x --labels y -o /dev/full", 1, "modinspect: /dev/full: cannot write: no space left on device"),
         ("--data x --labels y --logits /dev/full", 1, "modinspect: /dev/full: cannot write: no space left on device"),
         ("--data x --labels y --logits no/l.npy", 1, "modinspect: no/l.npy: cannot write: no such file or directory"),
-        ("--data x --labels y >&-", 1, "modinspect: standard output: cannot write: Bad file descriptor"),
+        ("--data x --labels y >&-", 1, "modinspect: standard output: cannot write: bad file descriptor"),
         ("--data missing", 1, "modinspect: missing: no such file or directory"),
         ("--data /dev/null", 1, "modinspect: /dev/null: is a device, expected a regular file"),
         ("--data .", 1, "modinspect: .: is a directory, expected a regular file"),

@@ -3,7 +3,7 @@ import Testing
 
 /// What takes long by its nature says so before it begins, so that nobody takes silence for a hang.
 @Suite struct LongRunTests {
-    /// What a command says of it: the command is ended as soon as it has said so, or by itself.
+    /// What a command says of it: the command is ended as soon as it has said so, or by itself. The runner of the tests blocks the gentler signals.
     private func announcement(_ command: String) throws -> String {
         try TemporaryFolder.with { folder in
             let result = try BuiltCommand.shell(
@@ -14,7 +14,7 @@ import Testing
                 mkfifo notes
                 "$M" $2 > result 2> notes & process=$!
                 grep -m 1 'takes a while' notes
-                kill $process 2> /dev/null
+                kill -KILL $process 2> /dev/null
                 wait $process 2> /dev/null
                 """, folder, command)
             return result.text

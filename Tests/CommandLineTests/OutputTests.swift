@@ -14,7 +14,7 @@ import Testing
     @Test func aClosedStandardOutputIsStatus1AndTouchesNoFile() throws {
         let result = try BuiltCommand.shell("\"$M\" score \"$1\" >&-", checkpoint)
         #expect(result.status == 1)
-        #expect(result.errors == "modinspect: standard output: cannot write: Bad file descriptor\n")
+        #expect(result.errors == "modinspect: standard output: cannot write: bad file descriptor\n")
     }
 
     @Test func aNameThatIsNotUTF8IsNeverAnotherFile() throws {

@@ -1,6 +1,6 @@
 import Text
 
-/// What `circuit --compare` asks: how far the circuits of several files consist of the same parts.
+/// Asks how far the circuits of several files consist of the same parts.
 package struct CircuitComparisonRequest: Sendable {
     package let files: [CircuitCollection]
 

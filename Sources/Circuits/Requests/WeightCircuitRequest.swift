@@ -5,7 +5,7 @@ import Networks
 import Scoring
 import Text
 
-/// What `circuit --method prune` asks of a model: the weights that it cannot do without, judged by other data than they are found with.
+/// Asks for the weights that a model cannot do without, judged by other data than they are found with.
 package struct WeightCircuitRequest {
     /// What a circuit has to keep.
     package enum Objective: String, Sendable, CaseIterable {

@@ -23,8 +23,12 @@ extension JSONCursor {
 
     /// Reads a whole number, which may be written as `2.0`.
     package mutating func readInteger(in range: ClosedRange<Int> = Int.min...Int.max) throws -> Int {
-        if let number = readPlainInteger(), range.contains(number) { return number }
+        _ = peek()
         let ahead = self
+        if let number = readPlainInteger() {
+            if range.contains(number) { return number }
+            self = ahead
+        }
         switch try readNumber() {
         case .integer(let number) where range.contains(number): return number
         case .number(let number):
