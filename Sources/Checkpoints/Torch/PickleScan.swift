@@ -108,7 +108,10 @@ package struct PickleScan: Sendable {
         while position < region.count, pickleCount < Self.pickleLimit {
             let found = PickleReader.globals(region, at: position)
             let counts = isNamed || isPickle || !isFirst
-            guard found.globals.isEmpty ? found.end != nil && counts : found.end != nil || counts else { break }
+            let isFinished = found.end != nil
+            guard found.globals.isEmpty ? isFinished && counts : counts || isFinished && found.globals.allSatisfy(Self.isPlausible) else {
+                break
+            }
             pickleCount += 1
             add(found.globals, member)
             guard let end = found.end else {
@@ -138,6 +141,16 @@ package struct PickleScan: Sendable {
             let name = NamedGlobal(
                 name: global.qualifiedName.singleLine, member: member, isForeign: !PickleGlobals.isFamiliar(global))
             if seen.insert(name).inserted { globals.append(name) }
+        }
+    }
+
+    /// Whether a global can be one that Python imports: random bytes that end as a pickle does seldom spell a name.
+    private static func isPlausible(_ global: Pickle.Global) -> Bool {
+        [global.module, global.name].allSatisfy { name in
+            !name.isEmpty
+                && name.unicodeScalars.allSatisfy { scalar in
+                    scalar.properties.isXIDContinue || scalar == "." || scalar == "_"
+                }
         }
     }
 
