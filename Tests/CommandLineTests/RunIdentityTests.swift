@@ -6,7 +6,7 @@ import Testing
 @Suite struct RunIdentityTests {
     /// A run that is begun, and of which one option at a time is changed.
     private enum Base: CaseIterable {
-        case plain, momentum, tokens, members
+        case plain, momentum, tokens, members, adapter
 
         var options: [(name: String, value: String?)] {
             let common: [(name: String, value: String?)] = [
@@ -21,6 +21,11 @@ import Testing
                 case .momentum: samples + [(name: "--optimizer", value: "sgd"), (name: "--momentum", value: "0.9")]
                 case .tokens:
                     [(name: "--data", value: "tokens.bin"), (name: "--context", value: "8"), (name: "--token-type", value: "uint16")]
+                case .adapter:
+                    [
+                        (name: "--data", value: Fixtures.path("adapters/tokens.npy")),
+                        (name: "--base", value: Fixtures.path("transformers/gpt2")),
+                    ]
                 case .members: samples + [(name: "--member", value: "a/model.safetensors")]
                 }
             return common + own
@@ -32,6 +37,7 @@ import Testing
             case .momentum: "a/model.safetensors"
             case .tokens: Fixtures.path("gpt2-tiny")
             case .members: "models.tar"
+            case .adapter: Fixtures.path("adapters/conv1d")
             }
         }
     }
@@ -62,6 +68,7 @@ import Testing
         "--eval": Change(value: "x2"), "--eval-labels": Change(value: "y2"), "--eval-every": Change(value: "7"),
         "--eval-limit": Change(value: "5"), "--until": Change(value: "accuracy=1"), "--keep": Change(value: "best"),
         "--arch": Change(value: "fc1,tanh,fc2,relu,fc3"), "--key": Change(value: "ema"),
+        "--base": Change(base: .adapter, value: "other-base"),
         "--member": Change(base: .members, value: "b/model.safetensors"), "--seed": Change(value: "1"),
     ]
 
@@ -112,8 +119,9 @@ import Testing
         let made = try BuiltCommand.shell(
             """
             cd "$1" && "$M" init mlp:6-8-8-3 -o a --quiet && "$M" init mlp:6-8-8-3 --seed 1 -o b --quiet && tar cf models.tar a b &&
-            "$M" cluster a -k 2 --method contiguous -o clusters --quiet
-            """, folder)
+            "$M" cluster a -k 2 --method contiguous -o clusters --quiet &&
+            "$M" convert "$2" --dtype f64 -o other-base --quiet
+            """, folder, Fixtures.path("transformers/gpt2"))
         try #require(made.status == 0, "\(made.errors)")
     }
 
