@@ -3,13 +3,14 @@ import Archives
 extension Checkpoint {
     /// What a model follows from.
     package enum Part: CaseIterable, Sendable {
-        case weights, member, key, companions
+        case weights, base, member, key, companions
     }
 
     /// What a part depends on; nil where there is none.
     package subscript(dependency part: Part) -> Dependency? {
         switch part {
-        case .weights: .content(sources + (base?.sources ?? []))
+        case .weights: .content(sources)
+        case .base: base.map { .content($0.sources) }
         case .member: Dependency.setting(member)
         case .key: Dependency.setting(key)
         case .companions:

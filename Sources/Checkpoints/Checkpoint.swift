@@ -28,6 +28,8 @@ package struct Checkpoint: Sendable {
     package let foreignGlobals: [String]
     /// What the weight file says of itself beside its tensors, in its order.
     package let metadata: [MetadataEntry]
+    /// How far the training had come that wrote it; nil where no file says so.
+    package let training: TrainingProgress?
     /// What this checkpoint changes of another one; nil for a model of its own.
     package let adapter: Adapter?
     /// The model that the adapter was merged with; nil where it was with none.
@@ -58,6 +60,9 @@ package struct Checkpoint: Sendable {
             self.key = key
         }
     }
+
+    /// Whether a file that begins with `head`, ``ByteRegion/headLength`` bytes or all that there are, can be a checkpoint.
+    package static func isRecognised(_ head: [UInt8]) -> Bool { CheckpointOpener.isKnown(head) }
 
     /// Opens what is at `path`, or standard input where that is `-`. The kind is found from the content.
     ///
@@ -115,7 +120,11 @@ package struct Checkpoint: Sendable {
         self.tensors = tensors
         keepsOrder = weights.keepsOrder
         configuration = companions[Companions.configuration]
-        self.companions = companions.filter { ![Companions.configuration, AdapterConfiguration.fileName].contains($0.key) }
+        let readHere = [Companions.configuration, AdapterConfiguration.fileName, TrainingProgress.fileName]
+        self.companions = companions.filter { !readHere.contains($0.key) }
+        training =
+            weights.training ?? companions[TrainingProgress.fileName].flatMap { TrainingProgress(trainerState: $0) }
+            ?? TrainingProgress(weights.metadata)
         foreignGlobals = weights.foreignGlobals
         metadata = weights.metadata
         self.sources = sources
@@ -141,6 +150,7 @@ package struct Checkpoint: Sendable {
         unreadable = base.unreadable
         module = base.module
         metadata = adapter.metadata
+        training = adapter.training
         keepsOrder = base.keepsOrder
         self.configuration = configuration
         // The tokenizer is the base's; what the base lacks the adapter may have.

@@ -8,8 +8,7 @@ struct CheckpointOpener {
     let options: Checkpoint.Options
 
     func open() throws -> Checkpoint {
-        var status = stat()
-        if path != "-", stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+        if path != "-", FilePath.isDirectory(path) {
             return try openContainer(DirectoryContainer(path: path))
         }
         let region: ByteRegion
@@ -22,7 +21,7 @@ struct CheckpointOpener {
     }
 
     /// Whether what begins with `head` can be a checkpoint: what cannot is refused by ``open(_:)`` too.
-    private static func isKnown(_ head: [UInt8]) -> Bool {
+    static func isKnown(_ head: [UInt8]) -> Bool {
         ArchiveFormat(head: Array(head.prefix(512))) != nil || WeightFormat(head: Array(head.prefix(ContainerFile.headLength))) != nil
     }
 

@@ -42,6 +42,9 @@ package struct WeightFile: Sendable {
     /// What the file says of itself beside its tensors, in its order.
     package let metadata: [MetadataEntry]
 
+    /// How far the training had come, as the file says.
+    var training: TrainingProgress?
+
     /// Which part of a split model the file is; nil for a whole one.
     let part: SplitPart?
 
@@ -65,8 +68,10 @@ package struct WeightFile: Sendable {
             model.module = module
             return model
         }
-        return WeightFile(
+        var file = WeightFile(
             format: format, models: models, keepsOrder: keepsOrder, foreignGlobals: foreignGlobals, companions: companions,
             metadata: metadata, part: part)
+        file.training = training
+        return file
     }
 }

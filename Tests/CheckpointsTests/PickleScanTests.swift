@@ -1,4 +1,5 @@
 import Archives
+import FoundationEssentials
 import TestSupport
 import Testing
 
@@ -44,6 +45,21 @@ struct PickleScanTests {
         let names = Set(try scan("arrays.npz").globals.map(\.member))
         #expect(names == ["objects.npy"])
         #expect(try scan("objects.npy").globals.contains { $0.name.hasSuffix("multiarray._reconstruct") })
+    }
+
+    /// Parts of torch.distributed.checkpoint are one zip file behind the other.
+    @Test func partsOfADistributedCheckpointAreSearched() throws {
+        for name in ["dcp", "dcp-two", "dcp-four"] {
+            let scan = PickleScan(try Checkpoint.open(ContainerFixtures.path(name)).sources)
+            #expect(scan.hidden.isEmpty && foreign(scan).isEmpty, "\(name): \(scan.hidden) \(foreign(scan))")
+            #expect(scan.globals.contains { $0.member?.hasSuffix("data.pkl") == true })
+        }
+        let model = Array(try Data(contentsOf: URL(fileURLWithPath: ContainerFixtures.path("plain.pt"))))
+        let hook = Array(try Data(contentsOf: URL(fileURLWithPath: TorchFixtures.root + "/fixtures/unreadable/sidecars.pt")))
+        let both = PickleScan([ByteRegion(copying: model + hook)])
+        #expect(both.hidden.count == PickleScan([ByteRegion(copying: hook)]).hidden.count)
+        #expect(foreign(both).contains { $0.hasPrefix("os.system in ") })
+        #expect(PickleScan([ByteRegion(copying: model + hook.dropLast())]).hidden.map { $0.member } == [""])
     }
 
     @Test func numbersAreNoPickles() {

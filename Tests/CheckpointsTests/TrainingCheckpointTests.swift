@@ -23,6 +23,28 @@ struct TrainingCheckpointTests {
         #expect(checkpoint.foreignGlobals.isEmpty)
     }
 
+    @Test func theTrainingsStepIsFound() throws {
+        let deepSpeed = try Checkpoint.open(ContainerFixtures.path("deepspeed-1-2")).training
+        #expect(deepSpeed?.step == 7 && deepSpeed?.epoch == nil)
+        #expect(try Checkpoint.open(ContainerFixtures.path("plain.pt")).training == nil)
+        // As the Trainer of transformers writes it.
+        let folder = FileManager.default.temporaryDirectory.path + "/trainer-\(UInt64.random(in: 0 ... .max))"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try FileManager.default.copyItem(
+            atPath: TorchFixtures.root + "/fixtures/mlp.safetensors", toPath: folder + "/model.safetensors")
+        func step(_ state: String) throws -> TrainingProgress? {
+            try Data(state.utf8).write(to: URL(fileURLWithPath: folder + "/trainer_state.json"))
+            return try Checkpoint.open(folder).training
+        }
+        let state = try step(#"{"best_metric": null, "epoch": 2.5, "global_step": 1250, "log_history": [{"epoch": 1.0, "step": 10}]}"#)
+        #expect(state?.step == 1250 && state?.epoch == 2.5)
+        #expect(try Checkpoint.open(folder).companions["trainer_state.json"] == nil)
+        for damaged in ["", "[1]", #"{"global_step": -1}"#, #"{"global_step": "many", "epoch": null}"#] {
+            #expect(try step(damaged) == nil)
+        }
+    }
+
     @Test func aDescriptionStandsForItsFolder() throws {
         let checkpoint = try Checkpoint.open(ContainerFixtures.path("dcp-flat/.metadata"))
         #expect(checkpoint.tensors.count == 4)

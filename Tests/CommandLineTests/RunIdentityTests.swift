@@ -23,8 +23,8 @@ import Testing
                     [(name: "--data", value: "tokens.bin"), (name: "--context", value: "8"), (name: "--token-type", value: "uint16")]
                 case .adapter:
                     [
-                        (name: "--data", value: "tokens.bin"), (name: "--context", value: "8"),
-                        (name: "--base", value: Fixtures.path("transformers/llama")),
+                        (name: "--data", value: Fixtures.path("adapters/tokens.npy")),
+                        (name: "--base", value: Fixtures.path("transformers/gpt2")),
                     ]
                 case .members: samples + [(name: "--member", value: "a/model.safetensors")]
                 }
@@ -37,7 +37,7 @@ import Testing
             case .momentum: "a/model.safetensors"
             case .tokens: Fixtures.path("gpt2-tiny")
             case .members: "models.tar"
-            case .adapter: Fixtures.path("adapters/patterns")
+            case .adapter: Fixtures.path("adapters/conv1d")
             }
         }
     }
@@ -68,8 +68,8 @@ import Testing
         "--eval": Change(value: "x2"), "--eval-labels": Change(value: "y2"), "--eval-every": Change(value: "7"),
         "--eval-limit": Change(value: "5"), "--until": Change(value: "accuracy=1"), "--keep": Change(value: "best"),
         "--arch": Change(value: "fc1,tanh,fc2,relu,fc3"), "--key": Change(value: "ema"),
-        "--member": Change(base: .members, value: "b/model.safetensors"),
-        "--base": Change(base: .adapter, value: "rounded", named: "CHECKPOINT"), "--seed": Change(value: "1"),
+        "--base": Change(base: .adapter, value: "other-base"),
+        "--member": Change(base: .members, value: "b/model.safetensors"), "--seed": Change(value: "1"),
     ]
 
     /// What decides no number of the run.
@@ -120,8 +120,8 @@ import Testing
             """
             cd "$1" && "$M" init mlp:6-8-8-3 -o a --quiet && "$M" init mlp:6-8-8-3 --seed 1 -o b --quiet && tar cf models.tar a b &&
             "$M" cluster a -k 2 --method contiguous -o clusters --quiet &&
-            "$M" convert "$2" -o rounded --dtype f16 --quiet
-            """, folder, Fixtures.path("transformers/llama"))
+            "$M" convert "$2" --dtype f64 -o other-base --quiet
+            """, folder, Fixtures.path("transformers/gpt2"))
         try #require(made.status == 0, "\(made.errors)")
     }
 

@@ -41,7 +41,7 @@ import Testing
             [
                 [
                     "info", Fixtures.path("mlp.tar"), Fixtures.path("unreadable/sidecars.pt"),
-                    Fixtures.path("unreadable/types.safetensors"), "absent",
+                    Fixtures.path("unreadable/types.safetensors"), Fixtures.path("training.pth"), "absent",
                 ], merged("info"),
             ]
         ),

@@ -31,8 +31,8 @@ struct CurvedActivationTests {
     }
 
     @Test(arguments: elements) func bitsDoNotDependOnTheNumberOfThreads(text: String) throws {
-        try OperationCheck(operation: try operation(text), inputs: [OperationCheck.random([3, 9_001], seed: 1, scale: 2)])
-            .expectThreadsAgree()
+        let numbers = OperationCheck.random([3, 9_001], seed: 1, scale: 2)
+        try OperationCheck(operation: try operation(text), inputs: [numbers]).expectThreadsAgree()
     }
 
     @Test func valuesByHand() throws {

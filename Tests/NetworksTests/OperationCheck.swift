@@ -33,7 +33,7 @@ struct OperationCheck {
             pass(shared.reshaped(first.shape), shared, scratch, threads)
             let apart = output.copied()
             pass(first, apart, scratch, threads)
-            #expect(shared.elements == apart.elements)
+            #expect(zip(shared.elements, apart.elements).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN })
             return apart
         }
         operation.forward(

@@ -70,6 +70,7 @@ enum Companions {
     static let names: Set<String> = [
         configuration, "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json",
         "merges.txt", "tokenizer.model", "modinspect.json", AdapterConfiguration.fileName,
+        TrainingProgress.fileName,
     ]
 
     /// The files that a safetensors header can carry where there is no place beside it.

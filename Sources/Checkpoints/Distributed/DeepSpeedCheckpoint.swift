@@ -110,9 +110,11 @@ struct DeepSpeedCheckpoint {
         // Groups of parameters lie one behind the other; the module's own dictionary, where it is there, has the model's order.
         let isOrdered = tensors.allSatisfy { order[$0.name] != nil }
         if isOrdered { tensors.sort { (order[$0.name] ?? 0) < (order[$1.name] ?? 0) } }
-        return WeightFile(
+        var file = WeightFile(
             format: "DeepSpeed ZeRO checkpoint", models: [.init(key: "", tensors: tensors)],
             keepsOrder: isOrdered || first.groups.count == 1, foreignGlobals: first.foreignGlobals)
+        file.training = first.training
+        return file
     }
 
     /// The parameters that are not trained: whole in stages 1 and 2, in stage 3 one part in each process's description.
@@ -253,6 +255,7 @@ struct DeepSpeedState {
     /// Names of parameters that are others too.
     let shared: [(String, String)]
     let foreignGlobals: [String]
+    let training: TrainingProgress?
 
     private static let rankLimit = 64
 
@@ -282,6 +285,7 @@ struct DeepSpeedState {
             pickle.text(member.value).map { (member.key, $0) }
         }
         foreignGlobals = WeightFile.foreignGlobals(of: [pickle])
+        training = TrainingProgress(pickle)
     }
 
     private static func shapes(_ value: PickleValue, _ pickle: Pickle, _ path: String) throws(Problem) -> [(String, [Int])] {

@@ -46,6 +46,16 @@ enum PickleGlobals {
             "torch.per_tensor_symmetric", "torch.per_channel_symmetric", "torch.strided", "torch.sparse_coo", "torch.sparse_csr",
             "ml_dtypes.bfloat16",
         ]
+        // Plain data of the descriptions that torch.distributed.checkpoint writes.
+        for name in [
+            "Metadata", "TensorStorageMetadata", "TensorProperties", "_MEM_FORMAT_ENCODING", "ChunkStorageMetadata", "MetadataIndex",
+            "StorageMeta", "BytesStorageMetadata",
+        ] { names.insert("torch.distributed.checkpoint.metadata." + name) }
+        names.insert("torch.distributed.checkpoint.filesystem._StorageInfo")
+        for name in ["PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath"] {
+            names.insert("pathlib." + name)
+            names.insert("pathlib._local." + name)
+        }
         for name in rebuildFunctions { names.insert("torch._utils." + name) }
         for name in ["_reconstruct", "scalar"] {
             names.insert("numpy.core.multiarray." + name)

@@ -187,7 +187,11 @@ extension PickleReader {
     }
 
     private mutating func line() throws(Problem) -> String {
-        try lineBytes().withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+        // Python refuses such a line as well: numbers that look like the opcode of a global name nothing.
+        guard let text = try lineBytes().withUnsafeBytes({ String(validating: $0, as: UTF8.self) }) else {
+            throw failure("a line is not UTF-8")
+        }
+        return text
     }
 
     private func memoIndex(_ line: String) throws(Problem) -> Int {

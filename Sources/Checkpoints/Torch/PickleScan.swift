@@ -55,13 +55,17 @@ package struct PickleScan: Sendable {
     }
 
     private mutating func scanZip(_ region: ByteRegion, _ member: String?, _ depth: Int) {
-        let directory: ZipDirectory
         do throws(Problem) {
-            guard let found = try ZipDirectory(region) else { return }
-            directory = found
+            guard let directory = try ZipDirectory(region) else { return }
+            scanEntries(of: directory, in: region, member, depth)
         } catch {
-            return hide(member ?? "", error)
+            // A part of a distributed checkpoint is one zip file behind the other.
+            guard let parts = ZipDirectory.sequence(in: region) else { return hide(member ?? "", error) }
+            for part in parts { scanEntries(of: part.directory, in: part.region, member, depth) }
         }
+    }
+
+    private mutating func scanEntries(of directory: ZipDirectory, in region: ByteRegion, _ member: String?, _ depth: Int) {
         let files = directory.entries.filter { !$0.isDirectory }
         let unpacked = directory.inflateEach(Set(files.filter { $0.region == nil && $0.problem == nil }.map(\.name)), from: region)
         for entry in files {

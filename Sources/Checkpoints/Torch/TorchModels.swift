@@ -34,6 +34,7 @@ extension WeightFile {
             models.append(model)
         }
         self.init(format: format, models: models, keepsOrder: true, foreignGlobals: foreign)
+        training = TrainingProgress(pickle)
     }
 
     /// The names that a loader of the pickles would have to import or call, beyond those that tensors and plain data need.

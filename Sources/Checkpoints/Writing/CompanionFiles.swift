@@ -8,6 +8,7 @@ extension CheckpointDraft {
     package static func files(beside path: String) throws -> [String: ByteRegion] {
         var files = try CheckpointOpener(path: path, options: .init()).neighbours()
         files["modinspect.json"] = nil
+        files[TrainingProgress.fileName] = nil
         return files
     }
 }

@@ -1,6 +1,5 @@
 import Archives
 import Checkpoints
-import Glibc
 
 /// What `compare` was given, as its content tells.
 enum ComparedInput {
@@ -10,8 +9,7 @@ enum ComparedInput {
 
     /// Reads a path, or standard input for `-`: once, so that pipes can be compared too.
     init(path: String, options: Checkpoint.Options) throws {
-        var status = stat()
-        if path != "-", stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+        if path != "-", FilePath.isDirectory(path) {
             self = .checkpoint(try Checkpoint.open(path, options: options))
             return
         }
@@ -31,11 +29,7 @@ enum ComparedInput {
     /// Whether the bytes are the table of `cluster` or JSON. A safetensors file can begin with a `{` too, as a number; the index of a
     /// sharded model is the one JSON that is a checkpoint, and known by its name.
     private static func isClusters(_ content: ByteRegion, path: String) -> Bool {
-        content.withUnsafeBytes { bytes in
-            if bytes.starts(with: ClusterTSV.header.utf8) { return true }
-            guard !bytes.prefix(8).contains(0), !path.hasSuffix(".index.json") else { return false }
-            return bytes.first { ![32, 9, 10, 13].contains($0) } == UInt8(ascii: "{")
-        }
+        ClusterFile.isText(content.bytes(0..<min(content.count, ByteRegion.headLength)) ?? []) && !path.hasSuffix(".index.json")
     }
 
     /// What it is, for a message.

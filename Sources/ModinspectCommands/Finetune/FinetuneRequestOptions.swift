@@ -42,6 +42,7 @@ extension FinetuneCommand {
     private static func option(_ part: RunPart) -> String {
         switch part {
         case .checkpoint(.weights): "CHECKPOINT"
+        case .checkpoint(.base): "--base"
         case .checkpoint(.member): "--member"
         case .checkpoint(.key): "--key"
         case .checkpoint(.companions): "config.json or the tokenizer"

@@ -35,6 +35,18 @@ struct UnscannedInfo: Encodable {
     let reason: String
 }
 
+/// How far a training had come.
+struct TrainingInfo: Encodable {
+    let step: Int?
+    let epoch: Double?
+
+    /// `step 500, epoch 2.5`.
+    var text: String {
+        [step.map { "step " + ByteText.grouped($0) }, epoch.map { "epoch " + (Int(exactly: $0).map(String.init) ?? "\($0)") }]
+            .compactMap { $0 }.joined(separator: ", ")
+    }
+}
+
 /// Something that a file says of itself.
 struct MetadataInfo: Encodable {
     let key: String

@@ -43,6 +43,8 @@ struct CheckpointInfo: Encodable {
     let unscanned: [UnscannedInfo]
     /// What the file says of itself beside its tensors.
     let metadata: [MetadataInfo]
+    /// How far the training had come that wrote it; nil where no file says so.
+    let training: TrainingInfo?
     /// The architecture of a plain chain that runs; nil for transformers.
     let architecture: String?
     /// Whether the architecture was `given`, kept in the `archive`, named by the `file`, or `assumed`; nil for transformers.
@@ -130,6 +132,7 @@ extension CheckpointInfo {
         unscanned = scan.hidden.map { UnscannedInfo(member: $0.member, reason: $0.problem.what) }
         foreignGlobals = Set(checkpoint.foreignGlobals + scan.globals.filter(\.isForeign).map(\.name)).sorted()
         metadata = checkpoint.metadata.map(MetadataInfo.init)
+        training = checkpoint.training.map { TrainingInfo(step: $0.step, epoch: $0.epoch) }
         tied = checkpoint.tensors.tied
         unreadable = checkpoint.unreadable.map(UnreadableInfo.init)
         let repeated = Set(tied.flatMap { $0.dropFirst() })

@@ -44,6 +44,7 @@ enum InfoText {
         )
         for (encoding, count) in encodings(info) { line("encoding", "\(encoding) (\(count) \(count == 1 ? "tensor" : "tensors"))") }
         if let active = info.activeParameters { line("active", ByteText.grouped(active) + " for each token") }
+        if let training = info.training { line("training", training.text) }
         if !info.metadata.isEmpty { line("metadata", metadata(info.metadata)) }
         let leftOut = Dictionary(grouping: info.tensors.compactMap(\.leftOut), by: { $0 })
         let reasons = LeftOut.allCases.filter { $0 != .vector }.compactMap { reason in leftOut[reason].map { reason.counted($0.count) } }

@@ -44,8 +44,12 @@ struct ClusterFile {
     let path: String
     let layers: [Layer]
 
-    /// Reads the file, or standard input for `-`; its first character tells TSV from JSON.
+    /// Reads the file, or standard input for `-`: rows, JSON, or a checkpoint with clusters of its own, as its beginning tells.
     init(path: String) throws {
+        if path != "-", FilePath.isDirectory(path) {
+            try self.init(checkpoint: Checkpoint.open(path))
+            return
+        }
         let region: ByteRegion
         do {
             region =
@@ -54,12 +58,34 @@ struct ClusterFile {
         } catch {
             throw Problem(file: path, problem: "\(error)")
         }
-        try self.init(path: path, content: region)
+        let head = region.bytes(0..<min(region.count, ByteRegion.headLength)) ?? []
+        if !Self.isText(head), Checkpoint.isRecognised(head) {
+            try self.init(checkpoint: Checkpoint.open(region, path: path))
+        } else {
+            try self.init(path: path, content: region)
+        }
     }
 
-    /// Whether what begins with `head` can be clusters: an object in JSON, or the header of rows.
-    private static func isKnown(_ head: [UInt8]) -> Bool {
-        head.first { ![32, 9, 10, 13].contains($0) } == UInt8(ascii: "{") || head.starts(with: ClusterTSV.header.utf8)
+    /// Whether what begins with `head` can hold clusters.
+    private static func isKnown(_ head: [UInt8]) -> Bool { isText(head) || Checkpoint.isRecognised(head) }
+
+    /// Whether what begins with `head` can be clusters as `cluster` writes them: an object in JSON, or the header of rows. A safetensors file
+    /// can begin with a `{` too, as a number.
+    static func isText(_ head: [UInt8]) -> Bool {
+        if head.starts(with: ClusterTSV.header.utf8) { return true }
+        return !head.prefix(8).contains(0) && head.first { ![32, 9, 10, 13].contains($0) } == UInt8(ascii: "{")
+    }
+
+    /// The clusters that a checkpoint was trained for, which lie in it.
+    private init(checkpoint: Checkpoint) throws {
+        guard let note = checkpoint.companions["modinspect.json"] else {
+            throw Problem(
+                file: checkpoint.path, problem: "is a checkpoint without clusters of its own",
+                expected: "the tsv, json or jsonl of modinspect cluster, or a checkpoint that finetune wrote")
+        }
+        path = checkpoint.path
+        layers = try ClusterJSON.archived(note, path: checkpoint.path)
+        try checkNames()
     }
 
     /// - Parameter content: what the file holds.
@@ -72,6 +98,10 @@ struct ClusterFile {
         } else {
             layers = try ClusterTSV.layers(content, path: path)
         }
+        try checkNames()
+    }
+
+    private func checkNames() throws {
         var names: Set<String> = []
         for layer in layers where !names.insert(layer.name).inserted {
             throw Problem(file: path, layer: layer.name, problem: "has its clusters twice")

@@ -24,6 +24,32 @@ enum ClusterJSON {
         return layers
     }
 
+    /// The layers in the note of a checkpoint; none where it was trained without clusters.
+    static func archived(_ note: ByteRegion, path: String) throws -> [ClusterFile.Layer] {
+        guard note.count <= JSONResults.maximumLength else {
+            throw Problem(
+                file: path, problem: "modinspect.json is too long", expected: "at most \(JSONResults.maximumLength) bytes",
+                found: "\(note.count)")
+        }
+        var layers: [ClusterFile.Layer] = []
+        do {
+            try note.withUnsafeBytes { bytes in
+                var cursor = JSONCursor(bytes.bindMemory(to: UInt8.self))
+                try cursor.readObject { cursor, key in
+                    guard key == "clusters" else { return try cursor.skip() }
+                    layers = []
+                    if !cursor.takeNull() { try cursor.readList { cursor in layers.append(try layer(&cursor)) } }
+                }
+                try cursor.readEnd()
+            }
+        } catch {
+            let reason = Problem(error)
+            throw Problem(
+                file: path, problem: "modinspect.json is damaged", expected: reason.expected, found: reason.found ?? reason.what)
+        }
+        return layers
+    }
+
     private static func layer(_ cursor: inout JSONCursor) throws -> ClusterFile.Layer {
         var name: String?
         var count: Int?

@@ -52,7 +52,7 @@ package struct TransformerFamilies: Sendable {
         guard let family = families.first(where: { $0.modelTypes.contains(modelType) }) else {
             throw settings.problem("models of this kind cannot be run", "model_type", expected: known)
         }
-        try Self.checkWhatElseIsSaid(settings)
+        try Self.checkWhatElseIsSaid(settings, isDecoded: checkpoint.tensors.contains { $0.encoding != nil })
         return (family, settings)
     }
 
@@ -71,10 +71,11 @@ package struct TransformerFamilies: Sendable {
             hint: "the number of heads cannot be seen from the tensors")
     }
 
-    /// Refuses what would be run as something else: quantised weights, models that answer with other things than tokens.
-    private static func checkWhatElseIsSaid(_ settings: Configuration) throws(Problem) {
-        if settings.hasValue("quantization_config") {
-            throw Problem("quantised weights cannot be run", subject: "config.json: 'quantization_config'", expected: "none")
+    /// Refuses what would be run as something else: quantised weights that are not decoded, models that answer with other things than tokens.
+    private static func checkWhatElseIsSaid(_ settings: Configuration, isDecoded: Bool) throws(Problem) {
+        if settings.hasValue("quantization_config"), !isDecoded {
+            throw Problem(
+                "quantised weights cannot be run", subject: "config.json: 'quantization_config'", expected: "none")
         }
         guard let architecture = try settings.texts("architectures")?.first else { return }
         guard ["LMHeadModel", "ForCausalLM", "Model"].contains(where: architecture.hasSuffix) else {

@@ -59,7 +59,7 @@ package enum ScalarCurve: Sendable, Equatable {
         case .softplus(let beta, let threshold): return beta * x > threshold ? 1 : Self.sigmoid(beta * x)
         case .hardtanh(let low, let high): return x > low && x < high ? 1 : 0
         case .hardsigmoid: return x > -3 && x < 3 ? 1 / 6 : 0
-        case .hardswish: return x < -3 ? 0 : x <= 3 ? x / 3 + 0.5 : 1
+        case .hardswish: return x <= -3 ? 0 : x < 3 ? x / 3 + 0.5 : 1
         case .mish:
             let t = tanh(Self.smoothRectifier(x))
             return t + x * (1 - t * t) * Self.sigmoid(x)

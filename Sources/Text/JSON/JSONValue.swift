@@ -34,6 +34,15 @@ package enum JSONValue: Sendable, Equatable {
     /// The text of a string; nil for anything else.
     package var text: String? { if case .string(let text) = self { text } else { nil } }
 
+    /// The number, whole or not; nil for anything else.
+    package var real: Double? {
+        switch self {
+        case .integer(let value): Double(value)
+        case .number(let value): value
+        default: nil
+        }
+    }
+
     /// Whether it is true or false; nil for anything else.
     package var flag: Bool? { if case .bool(let flag) = self { flag } else { nil } }
 }
