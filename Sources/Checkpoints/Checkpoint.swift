@@ -18,6 +18,8 @@ package struct Checkpoint: Sendable {
     package let stored: [TensorRecord]
     /// The tensors that the file names and that cannot be read; their names are none of those of ``tensors``.
     package let unreadable: [UnreadableTensor]
+    /// Whether weights are stored as codes and were decoded.
+    package let isDecoded: Bool
     /// Whether the order of the tensors is the order in which the model defines them.
     package let keepsOrder: Bool
     /// The bytes of the model's `config.json`.
@@ -104,24 +106,25 @@ package struct Checkpoint: Sendable {
         if let adapter {
             tensors = try adapter.tensors()
             unreadable = model.unreadable
+            isDecoded = false
         } else {
             let encoded: EncodedTensors
             do throws(Problem) {
                 encoded = try EncodedTensors(
-                    model.tensors, configuration: companions[Companions.configuration], missing: model.unreadable.map(\.name))
+                    model.tensors, settings: EncodingSettings(companions), missing: model.unreadable.map(\.name))
             } catch {
                 throw error.at(path: weightPath)
             }
             // A decoded weight has a name of its own, which may belong elsewhere among the others.
             let isOrdered = weights.keepsOrder || encoded.replaced.isEmpty
             tensors = isOrdered ? encoded.tensors : encoded.tensors.sorted { $0.name.precedesNaturally($1.name) }
+            isDecoded = encoded.hasDecoded
             unreadable = model.unreadable.filter { !encoded.replaced.contains($0.name) } + encoded.unreadable(path: weightPath)
         }
         self.tensors = tensors
         keepsOrder = weights.keepsOrder
         configuration = companions[Companions.configuration]
-        let readHere = [Companions.configuration, AdapterConfiguration.fileName, TrainingProgress.fileName]
-        self.companions = companions.filter { !readHere.contains($0.key) }
+        self.companions = companions.filter { !Companions.isRead($0.key) }
         training =
             weights.training ?? companions[TrainingProgress.fileName].flatMap { TrainingProgress(trainerState: $0) }
             ?? TrainingProgress(weights.metadata)
@@ -148,6 +151,7 @@ package struct Checkpoint: Sendable {
         self.tensors = tensors
         stored = base.stored + adapter.stored
         unreadable = base.unreadable
+        isDecoded = base.isDecoded
         module = base.module
         metadata = adapter.metadata
         training = adapter.training

@@ -70,7 +70,11 @@ private struct SlicedValues: DerivedValues {
         pick(target, elements) { whole.fill($0, elements: $1) }
     }
 
-    /// Reads run by run along the last dimension; where its neighbours do not lie side by side, what lies between is read too.
+    /// The elements that are read at once where those that are wanted lie among others.
+    private static var pieceLength: Int { 1 << 17 }
+
+    /// Reads run by run along the last dimension; where its neighbours do not lie side by side, what lies between is read too, and several
+    /// rows at once, because what computes them may be slow by the row.
     private func pick<Scalar: BitwiseCopyable & BinaryFloatingPoint>(
         _ target: UnsafeMutableBufferPointer<Scalar>, _ elements: Range<Int>,
         _ read: (UnsafeMutableBufferPointer<Scalar>, Range<Int>) -> Void
@@ -82,11 +86,28 @@ private struct SlicedValues: DerivedValues {
         }
         let length = view.shape.last ?? 1
         let step = view.steps.last ?? 1
-        let limit = step == 1 ? length : max(1, (1 << 14) / step)
-        withUnsafeTemporaryAllocation(of: Scalar.self, capacity: step == 1 ? 1 : limit * step) { spare in
+        let limit = step == 1 ? length : max(1, Self.pieceLength / step)
+        let rowStep = view.shape.count >= 2 ? view.steps[view.shape.count - 2] : 0
+        let rowCount = view.shape.count >= 2 ? view.shape[view.shape.count - 2] : 1
+        let span = (length - 1) * step + 1
+        let isDense = step > 1 && rowStep >= span && rowStep <= 2 * span && Self.pieceLength / rowStep >= 2
+        withUnsafeTemporaryAllocation(of: Scalar.self, capacity: step == 1 ? 1 : max(limit * step, Self.pieceLength)) { spare in
             var element = elements.lowerBound
             while element < elements.upperBound {
                 let column = element % length
+                let rows = min(
+                    (elements.upperBound - element) / length, rowCount - element / length % rowCount, Self.pieceLength / max(rowStep, 1))
+                if isDense, column == 0, rows >= 2 {
+                    let first = start(ofRow: element / length)
+                    let whole = (rows - 1) * rowStep + span
+                    read(UnsafeMutableBufferPointer(rebasing: spare[..<whole]), first..<first + whole)
+                    for row in 0..<rows {
+                        let place = element - elements.lowerBound + row * length
+                        for i in 0..<length { target[place + i] = spare[row * rowStep + i * step] }
+                    }
+                    element += rows * length
+                    continue
+                }
                 let count = min(length - column, elements.upperBound - element, limit)
                 let first = start(ofRow: element / length) + column * step
                 let part = UnsafeMutableBufferPointer(rebasing: target[(element - elements.lowerBound)...].prefix(count))

@@ -154,6 +154,24 @@ import Testing
         #expect(Set(checkpoint.tensors.map(\.name)) == ["model.layers.0.mlp.up_proj.bias", "model.norm.weight"])
     }
 
+    @Test func aWeightThatIsStoredTwiceIsNoneAndSinksNoOther() throws {
+        let text = try problem("gptq-4") { $0.tensors[Self.up + "weight"] = (.f32, [1, 1], EncodedFile.floats([1])) }
+        #expect(text == weight + "is stored twice, expected 'weight' or 'qweight', found both")
+        var file = try EncodedFile(fixture: "gptq-4")
+        file.tensors[Self.up + "weight"] = (.f32, [1, 1], EncodedFile.floats([1]))
+        let checkpoint = try file.checkpoint()
+        #expect(Set(checkpoint.tensors.map(\.name)) == ["model.layers.0.mlp.up_proj.bias", "model.norm.weight"])
+        let stacked = try EncodedFile(fixture: "mxfp4")
+        for name in stacked.tensors.keys where name.hasSuffix("_blocks") {
+            var doubled = stacked
+            let weight = String(name.dropLast(7))
+            doubled.tensors[weight] = (.f32, [1], EncodedFile.floats([1]))
+            let checkpoint = try doubled.checkpoint()
+            #expect(checkpoint[weight] == nil)
+            #expect(checkpoint.unreadable.map(\.name) == [weight])
+        }
+    }
+
     /// Every byte of every part replaced, and every shape changed: an answer or a line, never a trap.
     @Test(arguments: EncodingsTests.names) func damagedPartsEndInALine(name: String) throws {
         var generator = SplitMix(state: 11)

@@ -34,6 +34,9 @@ struct FamiliesRefusalTests {
         #expect(
             try answer("llama", ["quantization_config": ["quant_method": "fp8"]])?.hasSuffix(
                 "expected weights of FP8, as quantization_config says, found none among 35 tensors") == true)
+        // Plain weights that the model rounds when it runs.
+        let rounded = try answer("llama", ["quantization_config": ["quant_method": "bitnet"]])
+        #expect(rounded?.contains("'quantization_config': the model quantises its weights when it runs, which is not done here") == true)
     }
 
     @Test(arguments: ["dynamic", "yarn", "longrope", "su", "proportional"])

@@ -71,7 +71,14 @@ enum Companions {
         configuration, "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json",
         "merges.txt", "tokenizer.model", "modinspect.json", AdapterConfiguration.fileName,
         TrainingProgress.fileName,
+        "quantize_config.json", "quant_config.json",
     ]
+
+    /// Whether a file of this name is read where the model is opened, and is no file of the model as it is meant.
+    static func isRead(_ baseName: String) -> Bool {
+        [configuration, AdapterConfiguration.fileName, TrainingProgress.fileName].contains(baseName)
+            || EncodingSettings.filesBeside[baseName] != nil
+    }
 
     /// The files that a safetensors header can carry where there is no place beside it.
     static let inHeader = [configuration, "modinspect.json"]

@@ -11,7 +11,7 @@ extension EncodingScheme {
             let version = settings["version"]?.text?.lowercased() ?? "gemm"
             guard version == "gemm" else { throw Problem("is stored as AWQ for \(version), which is not read", expected: "gemm") }
             let bits = settings.integer("bits", "w_bit") ?? 4
-            guard bits == 4 else { throw Problem("bits of AWQ codes in config.json", expected: "4", found: "\(bits)") }
+            guard bits == 4 else { throw Problem("bits of AWQ codes in \(settings.fileName)", expected: "4", found: "\(bits)") }
             let codes = try module.part("qweight", [.i32, .u32])
             guard codes.shape.count == 2 else {
                 throw Problem("'qweight' has another shape", expected: "a matrix", found: "\(codes.shape)")

@@ -16,6 +16,20 @@ struct BlockLookup: DerivedValues {
     let blockSize: Int
     let magnitudes: Magnitudes
 
+    var isCertainlyFinite: Bool {
+        let largest: Float
+        switch magnitudes {
+        case .stored(let record): largest = record.largestMagnitude
+        case .nested(_, let table, let outer, _, let offset): largest = Self.largest(table) * outer.largestMagnitude + offset.magnitude
+        }
+        return (Self.largest(table) * largest).isFinite
+    }
+
+    /// Infinite where one number is not finite.
+    private static func largest(_ table: [Float]) -> Float {
+        table.allSatisfy(\.isFinite) ? table.lazy.map(\.magnitude).max() ?? 0 : .infinity
+    }
+
     func fill(_ target: UnsafeMutableBufferPointer<Float>, elements: Range<Int>) {
         guard let output = target.baseAddress else { return }
         let length = 1 << 12
@@ -35,24 +49,35 @@ struct BlockLookup: DerivedValues {
     }
 
     private func decode(_ codes: UnsafeMutablePointer<UInt8>, _ range: Range<Int>, _ target: UnsafeMutablePointer<Float>) {
-        var place = range.lowerBound
-        while place < range.upperBound {
-            let block = place / blockSize
-            let end = min((block + 1) * blockSize, range.upperBound)
-            table.withUnsafeBufferPointer {
-                PackedCodes.lookUp(
-                    codes + place, table: $0.baseAddress!, scale: magnitude(block), target + (place - range.lowerBound), end - place)
+        let blocks = range.lowerBound / blockSize..<(range.upperBound - 1) / blockSize + 1
+        withMagnitudes(blocks) { magnitudes in
+            table.withUnsafeBufferPointer { table in
+                for block in blocks {
+                    let start = max(block * blockSize, range.lowerBound)
+                    let end = min((block + 1) * blockSize, range.upperBound)
+                    PackedCodes.lookUp(
+                        codes + start, table: table.baseAddress!, scale: magnitudes[block - blocks.lowerBound],
+                        target + (start - range.lowerBound), end - start)
+                }
             }
-            place = end
         }
     }
 
-    private func magnitude(_ block: Int) -> Float {
+    private func withMagnitudes(_ blocks: Range<Int>, _ body: (UnsafePointer<Float>) -> Void) {
         switch magnitudes {
-        case .stored(let record): return record.withFloats(block..<block + 1) { $0[0] }
+        case .stored(let record): record.withFloats(blocks, body)
         case .nested(let record, let table, let outer, let blockSize, let offset):
-            let code = record.withFloats(block..<block + 1) { Int($0[0]) }
-            return table[code] * outer.withFloats(block / blockSize..<block / blockSize + 1) { $0[0] } + offset
+            let first = blocks.lowerBound / blockSize
+            outer.withFloats(first..<(blocks.upperBound - 1) / blockSize + 1) { scales in
+                withUnsafeTemporaryAllocation(of: Float.self, capacity: blocks.count) { target in
+                    record.bytes.withUnsafeBytes { codes in
+                        for (i, block) in blocks.enumerated() {
+                            target[i] = table[Int(codes[block])] * scales[block / blockSize - first] + offset
+                        }
+                    }
+                    body(UnsafePointer(target.baseAddress!))
+                }
+            }
         }
     }
 }

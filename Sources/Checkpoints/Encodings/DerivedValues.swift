@@ -15,6 +15,9 @@ package protocol DerivedValues: Sendable {
     /// What else tells these numbers from others made of the same tensors, such as the place of a slice.
     var selection: [Int] { get }
 
+    /// Whether what is stored beside the codes shows that no number is infinite or not a number. False where only the numbers can tell.
+    var isCertainlyFinite: Bool { get }
+
     /// Writes a run of the numbers. May be called from several threads at once.
     ///
     /// - Parameters:
@@ -28,6 +31,8 @@ package protocol DerivedValues: Sendable {
 
 extension DerivedValues {
     package var selection: [Int] { [] }
+
+    package var isCertainlyFinite: Bool { false }
 
     package func fill(_ target: UnsafeMutableBufferPointer<Double>, elements: Range<Int>) {
         let length = min(1 << 12, elements.count)

@@ -16,14 +16,15 @@ struct EncodedTensors {
     let failures: [Failure]
     /// The names of all that belongs to weights that were found.
     let replaced: Set<String>
+    /// Whether a weight was put together.
+    let hasDecoded: Bool
 
     /// - Parameters:
     ///   - stored: the tensors of the file.
-    ///   - configuration: the bytes of the model's `config.json`.
+    ///   - settings: what the model's files say of how its weights are stored.
     ///   - missing: the names of tensors of the file that cannot be read.
     /// - Throws: ``Problem`` where the configuration says a scheme of which the file has no tensor.
-    init(_ stored: [TensorRecord], configuration: ByteRegion?, missing: [String] = []) throws(Problem) {
-        let settings = EncodingSettings(configuration)
+    init(_ stored: [TensorRecord], settings: EncodingSettings, missing: [String] = []) throws(Problem) {
         var replaced: [String: TensorRecord] = [:]
         var left: Set<String> = []
         var failures: [Failure] = []
@@ -41,11 +42,13 @@ struct EncodedTensors {
             tensors = stored
             self.failures = []
             self.replaced = []
+            hasDecoded = false
             return
         }
         tensors = stored.compactMap { record in replaced[record.name] ?? (left.contains(record.name) ? nil : record) }
         self.failures = failures
         self.replaced = left
+        hasDecoded = !replaced.isEmpty
     }
 
     /// The weights that cannot be put together, as tensors of the file at `path`.
@@ -59,7 +62,9 @@ struct EncodedTensors {
 
     /// A configuration that says a scheme, and a file that holds nothing of it, contradict each other.
     private static func check(_ settings: EncodingSettings, _ stored: [TensorRecord]) throws(Problem) {
-        guard let method = settings.method, let scheme = EncodingScheme.all.first(where: { $0.methods.contains(method) }) else { return }
+        guard settings.isInConfiguration, let method = settings.method,
+            let scheme = EncodingScheme.all.first(where: { $0.methods.contains(method) })
+        else { return }
         if method == "compressed-tensors" || method == "modelopt", settings["config_groups"]?.members.isEmpty ?? true { return }
         throw Problem(
             "config.json and the tensors contradict each other", expected: "weights of \(scheme.name), as \(settings.member ?? "") says",
@@ -146,12 +151,17 @@ struct EncodedTensors {
             for code in codes {
                 do throws(Problem) {
                     try agree(scheme, module)
-                    found.weights.append(try scheme.decode(module, code))
+                    let weight = try scheme.decode(module, code)
+                    let name = meant(code)
+                    guard !module.names(name) || weight.parts.contains(name) else {
+                        throw Problem("is stored twice", expected: "'\(name)' or '\(code)'", found: "both")
+                    }
+                    found.weights.append(weight)
                 } catch {
                     guard let stored = module[code] else { continue }
                     let name = meant(code)
                     found.failures.append(Failure(name: module.path(name), stored: stored, problem: error))
-                    found.parts += module.members.keys.filter { belongs($0, to: name) || $0 == code }.map(module.path)
+                    found.parts += module.members.keys.filter { belongs($0, to: name) || $0 == code }.map(module.path) + [module.path(name)]
                 }
             }
             if !codes.isEmpty { break }
@@ -185,7 +195,7 @@ struct EncodedTensors {
         let isRounded = method.hasSuffix("auto-round") && (scheme.name == "GPTQ" || scheme.name == "AWQ")
         guard isRounded || scheme.methods.contains(method) else {
             throw Problem(
-                "config.json and the names of its parts contradict each other",
+                "\(module.settings.fileName) and the names of its parts contradict each other",
                 expected: "\(method), as \(module.settings.member ?? "") says",
                 found: "the parts of \(scheme.name)")
         }

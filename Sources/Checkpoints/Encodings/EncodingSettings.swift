@@ -3,11 +3,50 @@ import Text
 
 /// What a model's `config.json` says of how its weights are stored.
 struct EncodingSettings: Sendable {
-    /// The member of `config.json` that says it; nil where none does.
+    /// The member of `config.json` that says it, or the file beside it; nil where none does.
     let member: String?
+    /// The file that says it.
+    let fileName: String
     private let values: JSONValue?
+    /// What the file is of, where it does not say so itself.
+    private let impliedMethod: String?
+
+    /// The files in which libraries kept the settings before `config.json` had them, by the method that they are of.
+    static let filesBeside = ["quantize_config.json": "gptq", "quant_config.json": "awq"]
+
+    /// Whether `config.json` itself says it, and so that the weights are stored so.
+    var isInConfiguration: Bool { impliedMethod == nil }
+
+    /// - Parameter files: the files that belong to a model, by name. `config.json` goes before those of ``filesBeside``.
+    init(_ files: [String: ByteRegion]) {
+        let own = EncodingSettings(files[Companions.configuration])
+        guard own.member == nil else {
+            self = own
+            return
+        }
+        for (name, method) in Self.filesBeside.sorted(by: { $0.key > $1.key }) {
+            guard let file = files[name], file.count <= 1 << 20 else { continue }
+            let value = file.withUnsafeBytes { bytes in
+                var cursor = JSONCursor(bytes.bindMemory(to: UInt8.self))
+                return try? cursor.value()
+            }
+            guard let value, !value.members.isEmpty else { continue }
+            self = EncodingSettings(member: name, fileName: name, values: value, impliedMethod: method)
+            return
+        }
+        self = own
+    }
+
+    private init(member: String?, fileName: String, values: JSONValue?, impliedMethod: String?) {
+        self.member = member
+        self.fileName = fileName
+        self.values = values
+        self.impliedMethod = impliedMethod
+    }
 
     init(_ configuration: ByteRegion?) {
+        fileName = Companions.configuration
+        impliedMethod = nil
         guard let configuration, configuration.count <= 1 << 24 else {
             (member, values) = (nil, nil)
             return
@@ -29,7 +68,7 @@ struct EncodingSettings: Sendable {
     /// The method's name as the configuration words it.
     var method: String? {
         guard let member else { return nil }
-        return self["quant_method"]?.text?.lowercased() ?? (member == "quantization" ? "mlx" : nil)
+        return self["quant_method"]?.text?.lowercased() ?? impliedMethod ?? (member == "quantization" ? "mlx" : nil)
     }
 
     subscript(name: String) -> JSONValue? { values?[member: name] }

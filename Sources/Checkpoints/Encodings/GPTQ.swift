@@ -63,7 +63,8 @@ extension EncodingScheme {
             if [2, 3, 4, 8].contains(bits) { return bits }
         }
         guard let stated, [2, 3, 4, 8].contains(stated) else {
-            throw Problem("bits of GPTQ codes in config.json", expected: "2, 3, 4 or 8", found: stated.map(String.init) ?? "none")
+            throw Problem(
+                "bits of GPTQ codes in \(module.settings.fileName)", expected: "2, 3, 4 or 8", found: stated.map(String.init) ?? "none")
         }
         return stated
     }

@@ -29,6 +29,8 @@ struct PackedColumns: RowDecoder {
     /// The group of each in-neuron where it does not follow from ``groupSize``; checked.
     let groupOfColumn: [Int32]?
 
+    var isCertainlyFinite: Bool { (scales.largestMagnitude * 256).isFinite }
+
     func decode(rows: Range<Int>, columns range: Range<Int>, _ target: UnsafeMutablePointer<Float>, stride: Int) {
         // Whole units of codes: 32 places hold whole words of every number of bits.
         let start = range.lowerBound / 32 * 32

@@ -59,6 +59,21 @@ struct PackedRows: RowDecoder {
     /// The group of each column where it does not follow from ``groupSize``; checked.
     var groupOfColumn: [Int32]? = nil
 
+    var isCertainlyFinite: Bool {
+        let largest: Float
+        switch scale {
+        case .number(let record): largest = record.largestMagnitude
+        case .divided(let record, let number): largest = record.largestMagnitude / number.magnitude
+        case .multiplied(let record, let number): largest = record.largestMagnitude * number.magnitude
+        case .exponent(let record): largest = Self.powers[Int(record.largestMagnitude)]
+        }
+        switch meaning {
+        case .offset: return (largest * 256).isFinite
+        case .bias(let record): return (largest * 256 + record.largestMagnitude).isFinite
+        case .table(let table): return (largest * (table.lazy.map(\.magnitude).max() ?? 0)).isFinite
+        }
+    }
+
     func decode(rows: Range<Int>, columns range: Range<Int>, _ target: UnsafeMutablePointer<Float>, stride: Int) {
         let first = range.lowerBound / 8
         let eights = (range.upperBound + 7) / 8 - first
@@ -82,12 +97,19 @@ struct PackedRows: RowDecoder {
 
     private func readScales(row: Int, _ range: Range<Int>, _ target: UnsafeMutablePointer<Float>) {
         let elements = row * groups + range.lowerBound..<row * groups + range.upperBound
+        if case .exponent(let record) = scale {
+            Self.powers.withUnsafeBufferPointer { powers in
+                record.bytes.withUnsafeBytes { bytes in
+                    for (i, element) in elements.enumerated() { target[i] = powers[Int(bytes[element])] }
+                }
+            }
+            return
+        }
         scale.record.fill(UnsafeMutableBufferPointer(start: target, count: range.count), elements: elements)
         switch scale {
-        case .number: break
+        case .number, .exponent: break
         case .divided(_, let number): for i in 0..<range.count { target[i] /= number }
         case .multiplied(_, let number): for i in 0..<range.count { target[i] *= number }
-        case .exponent: for i in 0..<range.count { target[i] = Self.powers[Int(target[i])] }
         }
     }
 

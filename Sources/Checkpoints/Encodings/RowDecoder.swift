@@ -45,6 +45,37 @@ extension RowDecoder {
 
 /// Numbers that belong to groups of codes, read in single precision.
 extension TensorRecord {
+    /// The largest magnitude of the elements; infinite where one is not finite.
+    var largestMagnitude: Float {
+        let length = 1 << 12
+        return withUnsafeTemporaryAllocation(of: Float.self, capacity: length) { piece in
+            var largest: Float = 0
+            for start in stride(from: 0, to: elementCount, by: length) {
+                let part = UnsafeMutableBufferPointer(rebasing: piece[..<min(length, elementCount - start)])
+                fill(part, elements: start..<start + part.count)
+                for value in part where !(value.magnitude <= largest) { largest = value.isFinite ? value.magnitude : .infinity }
+            }
+            return largest
+        }
+    }
+
+    /// The largest magnitude that the codes of a type can stand for; nil where there are codes among the elements that are no finite number.
+    var boundOfCodes: Float? {
+        let exponent: UInt8
+        switch dtype {
+        case .i8, .u8: return 256
+        case .f8e4m3fn: exponent = 0x7F
+        case .f8e5m2: exponent = 0x7C
+        default: return nil
+        }
+        let isFinite = bytes.withUnsafeBytes { bytes in
+            var special = 0
+            for byte in bytes { special &+= byte & exponent == exponent ? 1 : 0 }
+            return special == 0
+        }
+        return isFinite ? (dtype == .f8e4m3fn ? 448 : 57344) : nil
+    }
+
     /// Calls `body` with the elements `range`.
     func withFloats<Result>(_ range: Range<Int>, _ body: (UnsafePointer<Float>) -> Result) -> Result {
         withUnsafeTemporaryAllocation(of: Float.self, capacity: max(range.count, 1)) { values in

@@ -18,6 +18,11 @@ struct ScaledBlocks: RowDecoder {
     /// Integers of the scales' shape that are subtracted from the stored number.
     var zeros: TensorRecord? = nil
 
+    var isCertainlyFinite: Bool {
+        guard let bound = codes.boundOfCodes, (bound + (zeros?.largestMagnitude ?? 0)).isFinite else { return false }
+        return ((bound + (zeros?.largestMagnitude ?? 0)) * scales.largestMagnitude).isFinite
+    }
+
     func decode(rows: Range<Int>, columns range: Range<Int>, _ target: UnsafeMutablePointer<Float>, stride: Int) {
         let perRow = (columns - 1) / blockColumns + 1
         let perMatrix = (matrixRows - 1) / blockRows + 1

@@ -7,6 +7,7 @@ struct TransposedRows: DerivedValues {
     var summary: String { rows.summary }
     var stored: [TensorRecord] { rows.stored }
     var selection: [Int] { [rowCount] }
+    var isCertainlyFinite: Bool { rows.isCertainlyFinite }
 
     func fill(_ target: UnsafeMutableBufferPointer<Float>, elements: Range<Int>) {
         // Element (m, c, r) of the result is element (m, r, c) of what is stored.

@@ -7,7 +7,7 @@ package struct NonFiniteCount: Sendable, Equatable {
 
     /// Counts the elements of a tensor; of a view that repeats its storage, those of the storage.
     package init(_ tensor: TensorRecord) {
-        guard tensor.dtype.isFloatingPoint else { return }
+        guard tensor.dtype.isFloatingPoint, tensor.derived?.isCertainlyFinite != true else { return }
         let stored = tensor.storedElementCount
         switch tensor.dtype {
         case .f64, .f32, .f16, .bf16:

@@ -52,7 +52,7 @@ package struct TransformerFamilies: Sendable {
         guard let family = families.first(where: { $0.modelTypes.contains(modelType) }) else {
             throw settings.problem("models of this kind cannot be run", "model_type", expected: known)
         }
-        try Self.checkWhatElseIsSaid(settings, isDecoded: checkpoint.tensors.contains { $0.encoding != nil })
+        try Self.checkWhatElseIsSaid(settings, checkpoint)
         return (family, settings)
     }
 
@@ -71,11 +71,13 @@ package struct TransformerFamilies: Sendable {
             hint: "the number of heads cannot be seen from the tensors")
     }
 
-    /// Refuses what would be run as something else: quantised weights that are not decoded, models that answer with other things than tokens.
-    private static func checkWhatElseIsSaid(_ settings: Configuration, isDecoded: Bool) throws(Problem) {
-        if settings.hasValue("quantization_config"), !isDecoded {
+    /// Refuses what would be run as something else: weights that are quantised while the model runs, models that answer with other things
+    /// than tokens. Weights that are stored quantised were decoded when the checkpoint was opened, or cannot be read.
+    private static func checkWhatElseIsSaid(_ settings: Configuration, _ checkpoint: Checkpoint) throws(Problem) {
+        if settings.hasValue("quantization_config"), !checkpoint.isDecoded {
             throw Problem(
-                "quantised weights cannot be run", subject: "config.json: 'quantization_config'", expected: "none")
+                "the model quantises its weights when it runs, which is not done here", subject: "config.json: 'quantization_config'",
+                expected: "weights that are stored quantised", found: "none among \(checkpoint.tensors.count) tensors")
         }
         guard let architecture = try settings.texts("architectures")?.first else { return }
         guard ["LMHeadModel", "ForCausalLM", "Model"].contains(where: architecture.hasSuffix) else {

@@ -1,0 +1,105 @@
+import Archives
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Checkpoints
+
+/// What says how weights are stored, and what follows from it.
+@Suite struct EncodingsSettingsTests {
+    static let up = "model.layers.0.mlp.up_proj."
+
+    private func weight(_ file: EncodedFile) throws -> [Float] {
+        try #require(try file.checkpoint()[Self.up + "weight"]).floats()
+    }
+
+    /// AutoGPTQ adds 1 to a stored zero point and keeps its bits: all ones are 0, as the second version stores it.
+    @Test(arguments: [2, 3, 4]) func aZeroPointOfAllOnesIsZero(bits: Int) throws {
+        var file = try EncodedFile(fixture: "gptq-\(bits)")
+        let zeros = try #require(file.tensors[Self.up + "qzeros"])
+        let size = ["2": 16, "3": 32, "4": 24]["\(bits)"] ?? 0
+        func settings(_ format: String) -> String {
+            #"{"quantization_config": {"quant_method": "gptq", "bits": \#(bits), "group_size": \#(size), "checkpoint_format": "\#(format)"}}"#
+        }
+        file.tensors[Self.up + "qzeros"] = (zeros.0, zeros.1, [UInt8](repeating: 0xFF, count: zeros.2.count))
+        file.configuration = settings("gptq")
+        let first = try weight(file)
+        file.tensors[Self.up + "qzeros"] = (zeros.0, zeros.1, [UInt8](repeating: 0, count: zeros.2.count))
+        file.configuration = settings("gptq_v2")
+        #expect(try first == weight(file))
+        #expect(first.min() == 0 && first.contains { $0 > 0 })
+    }
+
+    @Test func aFileBesideTheConfigurationSaysIt() throws {
+        for (name, fixture, text) in [
+            ("quantize_config.json", "gptq-4", #"{"bits": 4, "group_size": 24, "desc_act": false, "sym": false}"#),
+            ("quant_config.json", "awq", #"{"zero_point": true, "q_group_size": 32, "w_bit": 4, "version": "GEMM"}"#),
+        ] {
+            try TemporaryFolder.with { folder in
+                var file = try EncodedFile(fixture: fixture)
+                let expected = try weight(file)
+                file.configuration = #"{"model_type": "llama"}"#
+                try file.write(folder + "/model.safetensors")
+                try ByteRegion(copying: Array(text.utf8)).write(folder + "/" + name)
+                let checkpoint = try Checkpoint.open(folder)
+                #expect(checkpoint[Self.up + "weight"]?.floats() == expected)
+                #expect(checkpoint.isDecoded)
+                // The model as it is meant has no such file.
+                #expect(checkpoint.companions[name] == nil)
+            }
+        }
+    }
+
+    @Test func aFileBesidePlainWeightsSaysNothing() throws {
+        try TemporaryFolder.with { folder in
+            let file = EncodedFile(tensors: ["w.weight": (.f32, [1, 1], EncodedFile.floats([1]))])
+            try file.write(folder + "/model.safetensors")
+            try ByteRegion(copying: Array(#"{"bits": 4, "group_size": 24}"#.utf8)).write(folder + "/quantize_config.json")
+            let checkpoint = try Checkpoint.open(folder)
+            #expect(checkpoint.tensors.map(\.name) == ["w.weight"])
+            #expect(!checkpoint.isDecoded)
+        }
+    }
+
+    @Test(arguments: EncodingsTests.names) func finiteScalesShowThatAllIsFinite(name: String) throws {
+        let checkpoint = try Checkpoint.open(EncodingsTests.folder + name + ".safetensors")
+        for tensor in checkpoint.tensors {
+            guard let derived = tensor.derived else { continue }
+            let strange = tensor.floats().count { !$0.isFinite }
+            #expect(strange == 0)
+            #expect(derived.isCertainlyFinite, "\(tensor.name)")
+        }
+    }
+
+    @Test func weightsThatAreNoNumbersAreCounted() throws {
+        var gptq = try EncodedFile(fixture: "gptq-4")
+        var scales = try #require(gptq.tensors[Self.up + "scales"])
+        // The first scale is NaN: the 24 weights of its group are.
+        scales.2.replaceSubrange(0..<2, with: [0x00, 0x7E])
+        gptq.tensors[Self.up + "scales"] = scales
+        #expect(try NonFiniteCount(#require(gptq.checkpoint()[Self.up + "weight"])).nan == 24)
+        var codes = try EncodedFile(fixture: "fp8-scale")
+        var weight = try #require(codes.tensors[Self.up + "weight"])
+        weight.2[5] = 0xFF
+        codes.tensors[Self.up + "weight"] = weight
+        #expect(try NonFiniteCount(#require(codes.checkpoint()[Self.up + "weight"])).nan == 1)
+    }
+}
+
+extension EncodedFile {
+    func write(_ path: String) throws {
+        let drafts = tensors.sorted { $0.key < $1.key }.map { name, content in
+            CheckpointDraft.Tensor(name: name, dtype: content.0, shape: content.1) { ByteRegion(copying: content.2) }
+        }
+        var bytes: [UInt8] = []
+        let metadata = configuration.map { ["config.json": $0] } ?? [:]
+        try SafetensorsWriter(drafts, metadata: metadata, path: "out").write { bytes += Array($0) }
+        try ByteRegion(copying: bytes).write(path)
+    }
+}
+
+extension ByteRegion {
+    fileprivate func write(_ path: String) throws {
+        try Data(bytes(0..<count) ?? []).write(to: URL(fileURLWithPath: path))
+    }
+}
