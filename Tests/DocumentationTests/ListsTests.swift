@@ -72,8 +72,10 @@ import Training
     }
 
     @Test func everyFamilyThatRunsIsNamedWhereTheManualSaysWhatRuns() throws {
-        let page = try Document("man/modinspect-eval.1").lines.joined(separator: " ")
-        for type in TransformerFamilies.standard.modelTypes { #expect(page.contains(type), "\(type)") }
+        for path in ["man/modinspect-eval.1", "README.md"] {
+            let page = try Document(path).lines.joined(separator: " ")
+            for type in TransformerFamilies.standard.modelTypes { #expect(page.contains(type), "\(path): \(type)") }
+        }
     }
 
     /// For each kind of row the schema, what stands before its keys on the page of formats, and its columns' keys.

@@ -1,4 +1,5 @@
 import Foundation
+import Networks
 import TestSupport
 import Testing
 
@@ -24,6 +25,12 @@ import Testing
             let item = try #require(items.first { Set($0.flags) == Set(argument.flags) }, "\(argument.flags)")
             if argument.kind == "option" {
                 #expect(Set(item.values) == Set([argument.valueName].compactMap { $0 }), "\(argument.flags)")
+            }
+            if argument.flags == ["--arch"] {
+                for operation in Architecture.operationNames {
+                    let name = String(operation.prefix { $0 != "(" })
+                    #expect(item.words.contains(name), "\(argument.flags): \(name)")
+                }
             }
             for value in argument.allValues ?? [] { #expect(item.words.contains(value), "\(argument.flags): \(value)") }
             if let value = argument.defaultValue {

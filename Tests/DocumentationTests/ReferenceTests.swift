@@ -17,6 +17,13 @@ import Testing
         #expect(Set(files.map { "man/" + $0 }) == Set(Self.pages))
     }
 
+    @Test func everyScriptOfTheFixturesIsListed() throws {
+        let lines = try Document("Tests/README.md").lines
+        for script in try FileManager.default.contentsOfDirectory(atPath: Document.root + "/fixtures") where script.hasSuffix(".py") {
+            #expect(lines.contains { $0.hasPrefix("| `") && $0.contains(script) }, "\(script)")
+        }
+    }
+
     @Test func theReadmeHasAtMost200Lines() throws {
         #expect(try Document("README.md").lines.count <= 200)
     }

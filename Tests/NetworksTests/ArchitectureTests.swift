@@ -21,6 +21,11 @@ struct ArchitectureTests {
         #expect(throws: Problem.self) { try Architecture(text) }
     }
 
+    @Test(arguments: ChainOperations.names) func every_operation_that_is_listed_can_be_built(name: String) throws {
+        let text = name.split(separator: "(").first.map { name.hasSuffix(")") ? $0 + "(2)" : $0 } ?? ""
+        #expect(try ChainOperations.operation(try Architecture(String(text)).elements[0]) != nil)
+    }
+
     private func message(_ text: String, file: String = "models/cifar-cnn.pt") throws -> String {
         let checkpoint = try Checkpoint.open(Fixtures.path(file))
         let error = #expect(throws: Problem.self) { try Chain.network(of: checkpoint, Architecture(text)) }

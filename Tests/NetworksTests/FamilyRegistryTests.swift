@@ -14,6 +14,10 @@ struct FamilyRegistryTests {
         }
     }
 
+    @Test func everyModelTypeThatRunsIsComparedWithTheLibrary() {
+        for type in TransformerFamilies.standard.modelTypes { #expect(FamilyFixture.models.contains(type), "\(type)") }
+    }
+
     @Test func namesAndModelTypesBelongToOneFamily() {
         let families = ModelFamilies.standard.families
         #expect(Set(families.map(\.name)).count == families.count)

@@ -81,7 +81,8 @@ struct FoundLayers {
     mutating func makeChain(keepsOrder: Bool) -> Bool {
         let matrices = layers.indices.filter { reasons[layers[$0].tensorName]?.isMatrix ?? true }
         guard !matrices.isEmpty, !matrices.contains(where: { layers[$0].isPart }) else { return false }
-        let others = layers.indices.filter { !matrices.contains($0) }.map { layers[$0] }
+        let chained = Set(matrices)
+        let others = layers.indices.filter { !chained.contains($0) }.map { layers[$0] }
         let readings = Reading.allCases.map { reading in
             matrices.map { Layer(tensor: layers[$0].tensor, layout: layout(of: layers[$0], reading)) }
         }

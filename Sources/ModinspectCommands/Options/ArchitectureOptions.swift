@@ -9,9 +9,8 @@ struct ArchitectureOptions: ParsableArguments {
             "The modules of a plain chain and what lies between them, in order: conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2.",
             discussion: """
                 Needed for a chain with other than linear layers, unless the file keeps its modules whole; between linear layers \
-                alone ReLU is assumed. Modules are named as in the state dict. Without parameters: relu, gelu, gelu_tanh, silu, \
-                tanh, sigmoid, leakyrelu, elu, celu, selu, softplus, relu6, hardtanh, hardsigmoid, hardswish, mish, softsign, \
-                logsigmoid, softmax, maxpool, avgpool, adaptiveavgpool, flatten, dropout, identity.
+                alone ReLU is assumed. Modules are named as in the state dict. Without parameters: \
+                \(Architecture.operationNames.joined(separator: ", ")).
                 """, valueName: "list"),
         transform: { try OptionNames.parsing($0, Architecture.init) })
     var architecture: Architecture?

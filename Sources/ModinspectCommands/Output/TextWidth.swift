@@ -48,8 +48,9 @@ enum LabelledLine {
         guard TextWidth.of(value) > room else { return [value] }
         var lines: [String] = []
         var rest = Substring(value)
-        while rest.count > room {
-            let line = rest.prefix(room)
+        // Counting all that is left for every line would take the square of its length.
+        while let limit = rest.index(rest.startIndex, offsetBy: room, limitedBy: rest.endIndex), limit < rest.endIndex {
+            let line = rest[..<limit]
             let end = line.lastIndex { $0 == " " || $0 == "," } ?? line.index(before: line.endIndex)
             let piece = rest[...end]
             lines.append(String(piece.last == " " ? piece.dropLast() : piece))

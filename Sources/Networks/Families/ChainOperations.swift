@@ -105,3 +105,8 @@ enum ChainOperations {
         LayerNorm(epsilon: try settings.real("eps", default: 1e-5))
     }
 }
+
+extension Architecture {
+    /// The operations without parameters that may stand in a chain, with what is said in parentheses.
+    package static var operationNames: [String] { ChainOperations.names }
+}
