@@ -93,7 +93,8 @@ let package = Package(
         .testTarget(
             name: "TrainingTests",
             dependencies: [
-                "Training", "Evaluation", "Scoring", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport", "Text",
+                "Training", "Interventions", "Evaluation", "Scoring", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors",
+                "TestSupport", "Text",
             ]),
         .testTarget(
             name: "CircuitsTests",

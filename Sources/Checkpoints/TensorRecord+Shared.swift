@@ -3,14 +3,14 @@ import Tensors
 import Text
 
 extension TensorRecord {
-    /// All elements in row-major order as a tensor of `shape`: the file's own bytes where they are aligned single-precision numbers, which
-    /// nobody may then write, else a copy.
+    /// All elements in row-major order as a tensor of `shape`: the file's own bytes where they are aligned single-precision numbers, else a
+    /// copy. Either way they can only be read: that nobody writes a mapped page is a matter of the type.
     package func sharedFloats(shape: [Int]) -> Tensor {
         precondition(shape.reduce(1, *) == elementCount, "\(shape) for \(self.shape)")
         if dtype == .f32, derived == nil, strides == nil, !isNegated, elementCount > 0, let shared = sharedBytes(shape: shape) {
             return shared
         }
-        let tensor = Tensor(uninitialized: shape)
+        let tensor = MutableTensor(uninitialized: shape)
         tensor.withMutableElements { fill($0, elements: 0..<elementCount) }
         discardPages()
         return tensor
@@ -52,8 +52,7 @@ extension TensorRecord {
         return bytes.withUnsafeBytes { raw in
             guard let base = raw.baseAddress, UInt(bitPattern: base) % UInt(MemoryLayout<Float>.alignment) == 0 else { return nil }
             // The region is immutable memory that the owner keeps in place.
-            let storage = TensorStorage(reading: base.assumingMemoryBound(to: Float.self), count: elementCount, owner: owner)
-            return Tensor(storage: storage, shape: shape)
+            return Tensor(reading: base.assumingMemoryBound(to: Float.self), owner: owner, shape: shape)
         }
         #else
         return nil

@@ -41,7 +41,7 @@ package struct Evaluator: Sendable {
             compute: { worker, place in
                 let run = try worker.run(place, request: RunRequest(recorded: [reading.node]))
                 guard let values = run[reading.node] else { preconditionFailure("no output") }
-                let kept = keepsLogits ? Tensor(uninitialized: reading.shape(of: values)) : nil
+                let kept = keepsLogits ? MutableTensor(uninitialized: reading.shape(of: values)) : nil
                 return (
                     answers: try batches.answers(
                         place, from: values, by: reading, parameters: parameters, keeping: kept, team: worker.team), logits: kept

@@ -103,7 +103,7 @@ package struct SampleBatches: Sendable {
     package func batch(of samples: [Int]) -> Batch {
         switch dataset.inputs {
         case .values(let values):
-            let tensor = Tensor(uninitialized: [samples.count] + (sampleShape ?? values.shape))
+            let tensor = MutableTensor(uninitialized: [samples.count] + (sampleShape ?? values.shape))
             tensor.withMutableElements { values.fill($0, samples: samples) }
             return .values(tensor)
         case .tokens(let tokens):

@@ -50,7 +50,7 @@ package struct ScoreReading: Sendable {
     ///   - isWanted: whether the scores of these rows are needed where they are not kept.
     ///   - body: gets the rows and their scores [rows, width], which hold until it returns.
     package func forEachTile(
-        _ values: Tensor, parameters: ParameterValues, keeping kept: Tensor? = nil, team: Team, isWanted: (Range<Int>) -> Bool,
+        _ values: Tensor, parameters: ParameterValues, keeping kept: MutableTensor? = nil, team: Team, isWanted: (Range<Int>) -> Bool,
         _ body: (Range<Int>, Tensor) -> Void
     ) {
         let width = network.outputWidth
@@ -63,12 +63,13 @@ package struct ScoreReading: Sendable {
         let weights = last.parameters.map { parameters[$0] }
         let inputs = values.reshaped([values.rows, values.width])
         let target = kept?.reshaped([values.rows, width])
-        let tile = target == nil ? Tensor(uninitialized: [min(tileRows, values.rows), width]) : nil
+        let tile = target == nil ? MutableTensor(uninitialized: [min(tileRows, values.rows), width]) : nil
         for start in stride(from: 0, to: values.rows, by: tileRows) {
             let rows = start..<min(values.rows, start + tileRows)
             guard kept != nil || isWanted(rows), let scores = target?[rows] ?? tile?[0..<rows.count] else { continue }
             last.operation.forward(
-                ForwardPass(inputs: [inputs[rows]], parameters: weights, output: scores, scratch: Tensor(uninitialized: [0]), team: team))
+                ForwardPass(
+                    inputs: [inputs[rows]], parameters: weights, output: scores, scratch: MutableTensor(uninitialized: [0]), team: team))
             body(rows, scores)
         }
     }
@@ -83,7 +84,7 @@ extension SampleBatches {
     ///   - kept: where all scores are written, in their shape, where they are wanted.
     /// - Throws: ``Problem`` where the output is no table of scores.
     package func answers(
-        _ place: Int, from values: Tensor, by reading: ScoreReading, parameters: ParameterValues? = nil, keeping kept: Tensor? = nil,
+        _ place: Int, from values: Tensor, by reading: ScoreReading, parameters: ParameterValues? = nil, keeping kept: MutableTensor? = nil,
         team: Team
     ) throws -> Answers {
         let shape = reading.shape(of: values)

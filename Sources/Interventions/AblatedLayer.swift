@@ -75,7 +75,7 @@ package struct AblatedLayer: Sendable {
     /// - Parameters:
     ///   - keepsRow: whether an out-neuron's weights stay.
     ///   - keepsColumn: whether an in-neuron's weights stay.
-    func writeMasked(_ weight: Tensor, to target: Tensor, keepsRow: [Bool], keepsColumn: [Bool]) {
+    func writeMasked(_ weight: Tensor, to target: MutableTensor, keepsRow: [Bool], keepsColumn: [Bool]) {
         let (blocks, first, second, inner): (Int, Int, Int, Int)
         switch layer.layout {
         case .asStored(let out, let input): (blocks, first, second, inner) = (1, out, input, 1)

@@ -17,7 +17,7 @@ final class AblationWorker {
     private let resampled: BatchWorker
     private let changedArena = Arena()
     private var changed: (shape: BatchShape, executors: [Executor])?
-    private let masked: [Tensor]
+    private let masked: [MutableTensor]
     /// Where the intact run's scores are read.
     private let reading: ScoreReading
     /// Where those of the runs with each layer changed are.
@@ -49,7 +49,7 @@ final class AblationWorker {
         intactRequest = RunRequest(recorded: recorded)
         intact = BatchWorker(batches, team: team)
         resampled = BatchWorker(batches, team: team)
-        masked = ablation.reading == .weights ? plans.map { Tensor(uninitialized: network.values[$0.layer.parameter].shape) } : []
+        masked = ablation.reading == .weights ? plans.map { MutableTensor(uninitialized: network.values[$0.layer.parameter].shape) } : []
     }
 
     private func executors(_ shape: BatchShape) throws -> [Executor] {

@@ -11,7 +11,7 @@ package final class Executor {
     let plan: RunPlan
     let team: Team
     private let arena: Arena
-    private lazy var memory = StepMemory(plan, arena.storage())
+    private lazy var memory = StepMemory(plan, arena.memory())
     private(set) var values: [NodeID: Tensor] = [:]
     private(set) var lastRun: (batch: Batch, parameters: ParameterValues, interventions: [Intervention])?
 
@@ -99,33 +99,31 @@ package final class Executor {
 /// Memory that executors which run one after the other share: as large as the largest needs, made when the first one runs.
 package final class Arena {
     private var size = 0
-    private var made: TensorStorage?
+    private var made: MutableTensor?
 
     package init() {}
 
     func reserve(_ count: Int) { size = max(size, count) }
 
     /// The memory; made anew where an executor that came later needs more.
-    func storage() -> TensorStorage {
+    func memory() -> MutableTensor {
         if let made, made.count >= size { return made }
-        let storage = TensorStorage(uninitialized: size)
-        made = storage
-        return storage
+        let memory = MutableTensor(uninitialized: [size])
+        made = memory
+        return memory
     }
 }
 
 /// The tensors of a plan's steps in an arena.
 private struct StepMemory {
-    let outputs: [Tensor]
-    let raws: [Tensor]
-    let scratch: [Tensor]
+    let outputs: [MutableTensor]
+    let raws: [MutableTensor]
+    let scratch: [MutableTensor]
 
-    init(_ plan: RunPlan, _ arena: TensorStorage) {
-        outputs = plan.steps.map { Tensor(storage: arena, offset: $0.output, shape: $0.shape) }
-        raws = zip(plan.steps, outputs).map { step, output in
-            step.raw.map { Tensor(storage: arena, offset: $0, shape: step.shape) } ?? output
-        }
-        scratch = plan.steps.map { Tensor(storage: arena, offset: $0.scratch.count > 0 ? $0.scratch.offset : 0, shape: [$0.scratch.count]) }
+    init(_ plan: RunPlan, _ arena: MutableTensor) {
+        outputs = plan.steps.map { arena.view(at: $0.output, shape: $0.shape) }
+        raws = zip(plan.steps, outputs).map { step, output in step.raw.map { arena.view(at: $0, shape: step.shape) } ?? output }
+        scratch = plan.steps.map { arena.view(at: $0.scratch.count > 0 ? $0.scratch.offset : 0, shape: [$0.scratch.count]) }
     }
 }
 

@@ -5,19 +5,19 @@ package final class Gradients {
     private let executor: Executor
     private let wanted: GradientRequest
     private let seeds: [NodeID]
-    private let arena: TensorStorage
+    private let arena: MutableTensor
     /// The nodes whose gradients are computed.
-    private let nodeGradients: [NodeID: Tensor]
+    private let nodeGradients: [NodeID: MutableTensor]
     /// Steps in the order of the pass, with the gradients that begin there.
     private let passes: [Pass]
-    private let parameterGradients: [ParameterID: Tensor]
+    private let parameterGradients: [ParameterID: MutableTensor]
     /// Those that no step adds to.
-    private let untouched: [Tensor]
+    private let untouched: [MutableTensor]
 
     /// The way back through one step.
     private struct Pass {
         let step: Int
-        let scratch: Tensor
+        let scratch: MutableTensor
         /// Whether each input's gradient begins here.
         let inputTargets: [Product.Target]
         /// Whether each parameter's gradient is touched here first.
@@ -27,7 +27,7 @@ package final class Gradients {
     /// - Parameters:
     ///   - seeds: the nodes at which the pass begins, recorded by the request.
     ///   - memory: where the gradients of parameters are added; in memory of its own for those that it leaves out.
-    package init(_ executor: Executor, seeds: [NodeID], memory: [ParameterID: Tensor] = [:]) {
+    package init(_ executor: Executor, seeds: [NodeID], memory: [ParameterID: MutableTensor] = [:]) {
         guard let wanted = executor.request.gradients else { preconditionFailure("the executor's request asks for no gradients") }
         self.executor = executor
         self.wanted = wanted
@@ -70,19 +70,19 @@ package final class Gradients {
             passes.append((index, inputs, parameters, (scratch, needed)))
             if !wanted.nodes.contains(step.node), let place = places[step.node] { planner.release(place, step.shape.reduce(1, *)) }
         }
-        let arena = TensorStorage(uninitialized: planner.size)
+        let arena = MutableTensor(uninitialized: [planner.size])
         self.arena = arena
         nodeGradients = places.reduce(into: [:]) { result, entry in
-            result[entry.key] = Tensor(storage: arena, offset: entry.value, shape: shapes[entry.key.index])
+            result[entry.key] = arena.view(at: entry.value, shape: shapes[entry.key.index])
         }
         self.passes = passes.map {
             Pass(
-                step: $0.step, scratch: Tensor(storage: arena, offset: $0.scratch.0, shape: [$0.scratch.1]), inputTargets: $0.inputs,
+                step: $0.step, scratch: arena.view(at: $0.scratch.0, shape: [$0.scratch.1]), inputTargets: $0.inputs,
                 parameterTargets: $0.parameters)
         }
-        let parameterGradients: [ParameterID: Tensor] = wanted.parameters.reduce(into: [:]) { result, parameter in
+        let parameterGradients: [ParameterID: MutableTensor] = wanted.parameters.reduce(into: [:]) { result, parameter in
             let shape = executor.network.parameters[parameter.index].shape
-            result[parameter] = memory[parameter]?.reshaped(shape) ?? Tensor.zeros(shape)
+            result[parameter] = memory[parameter]?.reshaped(shape) ?? MutableTensor.zeros(shape)
         }
         self.parameterGradients = parameterGradients
         untouched = wanted.parameters.subtracting(touched).compactMap { parameterGradients[$0] }
@@ -90,7 +90,7 @@ package final class Gradients {
 
     /// Where the gradient at a seed's output lies: who writes it there and hands it to ``backward(_:into:)`` saves the copy. Nil where nothing
     /// that is wanted lies upstream.
-    package func memory(ofSeed seed: NodeID) -> Tensor? { seeds.contains(seed) ? nodeGradients[seed] : nil }
+    package func memory(ofSeed seed: NodeID) -> MutableTensor? { seeds.contains(seed) ? nodeGradients[seed] : nil }
 
     /// Sets the parameters' gradients to zero; otherwise each pass adds to them.
     package func clearParameters() {

@@ -79,7 +79,7 @@ extension Intervention {
     /// Writes the replacement into the node's output.
     ///
     /// The change is summed in Double in the order of the elements.
-    func apply(to output: Tensor) -> InterventionChange {
+    func apply(to output: MutableTensor) -> InterventionChange {
         let shape = NeuronPlaces(output.shape)
         let ranges = places(in: output.shape)
         var change = InterventionChange()

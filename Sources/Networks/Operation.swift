@@ -126,22 +126,22 @@ package struct TokenBatch: Sendable {
     }
 }
 
-/// What a forward rule works on.
+/// What a forward rule works on: what it reads is a ``Tensor``, what it writes a ``MutableTensor``.
 package struct ForwardPass: Sendable {
     package let inputs: [Tensor]
     package let parameters: [Tensor]
     /// Not initialised, or the first input's memory where the operation works in place.
-    package let output: Tensor
+    package let output: MutableTensor
     /// Not initialised.
-    package let scratch: Tensor
+    package let scratch: MutableTensor
     /// The tokens of the batch; nil in networks of numbers.
     package let tokens: TokenBatch?
     package let mode: RunMode
     package let team: Team
 
     package init(
-        inputs: [Tensor], parameters: [Tensor], output: Tensor, scratch: Tensor, tokens: TokenBatch? = nil, mode: RunMode = .inference,
-        team: Team
+        inputs: [Tensor], parameters: [Tensor], output: MutableTensor, scratch: MutableTensor, tokens: TokenBatch? = nil,
+        mode: RunMode = .inference, team: Team
     ) {
         self.inputs = inputs
         self.parameters = parameters
@@ -153,7 +153,7 @@ package struct ForwardPass: Sendable {
     }
 }
 
-/// What a backward rule works on.
+/// What a backward rule works on: what it reads is a ``Tensor``, what it writes a ``MutableTensor``.
 package struct BackwardPass: Sendable {
     package let inputs: [Tensor]
     package let parameters: [Tensor]
@@ -161,22 +161,22 @@ package struct BackwardPass: Sendable {
     /// The gradient with respect to the output, in its shape.
     package let outputGradient: Tensor
     /// Where the inputs' gradients are added; nil where nobody asks for them.
-    package let inputGradients: [Tensor?]
+    package let inputGradients: [MutableTensor?]
     /// Where the parameters' gradients are added; nil where nobody asks for them.
-    package let parameterGradients: [Tensor?]
+    package let parameterGradients: [MutableTensor?]
     /// Whether each input's and each parameter's gradient is added to or, holding nothing yet, overwritten.
     package let inputTargets: [Product.Target]
     package let parameterTargets: [Product.Target]
     /// Not initialised.
-    package let scratch: Tensor
+    package let scratch: MutableTensor
     package let tokens: TokenBatch?
     package let mode: RunMode
     package let team: Team
 
     package init(
-        inputs: [Tensor], parameters: [Tensor], output: Tensor, outputGradient: Tensor, inputGradients: [Tensor?],
-        parameterGradients: [Tensor?], inputTargets: [Product.Target]? = nil, parameterTargets: [Product.Target]? = nil, scratch: Tensor,
-        tokens: TokenBatch? = nil, mode: RunMode = .inference, team: Team
+        inputs: [Tensor], parameters: [Tensor], output: Tensor, outputGradient: Tensor, inputGradients: [MutableTensor?],
+        parameterGradients: [MutableTensor?], inputTargets: [Product.Target]? = nil, parameterTargets: [Product.Target]? = nil,
+        scratch: MutableTensor, tokens: TokenBatch? = nil, mode: RunMode = .inference, team: Team
     ) {
         self.inputs = inputs
         self.parameters = parameters

@@ -6,12 +6,12 @@ struct BestWeights {
     var step: Int
     var loss: Double
     /// In the order of the run's own memory.
-    var tensors: [Tensor]
+    var tensors: [MutableTensor]
 }
 
 extension Trainer {
     /// What the weights and statistics lie in.
-    private var keptMemory: [Tensor] { [weights] + measured }
+    private var keptMemory: [MutableTensor] { [weights] + measured }
 
     /// The step that was best and its loss; nil before ``keepIfBest(loss:)``.
     package var bestStep: (step: Int, loss: Double)? { best.map { ($0.step, $0.loss) } }

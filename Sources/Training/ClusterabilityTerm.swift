@@ -60,7 +60,8 @@ package struct ClusterabilityTerm: Sendable {
     }
 
     /// Adds the term's gradient to the gradients of its layers, as far as they have any.
-    func addGradient(_ sums: [LabelledSquares.Sums], _ parameters: ParameterValues, to gradients: [ParameterID: Tensor], team: Team) {
+    func addGradient(_ sums: [LabelledSquares.Sums], _ parameters: ParameterValues, to gradients: [ParameterID: MutableTensor], team: Team)
+    {
         guard lambda != 0 else { return }
         for (member, sums) in zip(members, sums) {
             guard let gradient = gradients[member.parameter], let share = sums.share else { continue }

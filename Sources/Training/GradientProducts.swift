@@ -8,9 +8,9 @@ import Tensors
 struct GradientProducts {
     let layout: MatrixLayout
     /// [out, out].
-    let out: Tensor
+    let out: MutableTensor
     /// [in, in].
-    let input: Tensor
+    let input: MutableTensor
 
     init(_ layout: MatrixLayout) {
         self.layout = layout
@@ -60,7 +60,7 @@ struct GradientProducts {
     }
 
     /// sum += a b, [n, inner] times [inner, n].
-    private func add(_ a: Product.Factor, _ b: Product.Factor, inner: Int, to sum: Tensor, team: Team) {
+    private func add(_ a: Product.Factor, _ b: Product.Factor, inner: Int, to sum: MutableTensor, team: Team) {
         Product.multiply(a, b, rows: sum.width, inner: inner, columns: sum.width, into: .init(sum), .add, team: team)
     }
 }

@@ -24,11 +24,14 @@ struct RunningStatistics: Sendable {
 
     /// Takes a training batch into the statistics.
     ///
-    /// - Parameter batchesBefore: those that were taken in before.
-    func update(_ parameters: ParameterValues, with run: RecordedRun, batchesBefore: Int, team: Team) {
-        for follower in followers {
+    /// - Parameters:
+    ///   - measured: where the statistics lie, in the order of ``parameters``.
+    ///   - batchesBefore: those that were taken in before.
+    func update(_ measured: [MutableTensor], with run: RecordedRun, batchesBefore: Int, team: Team) {
+        precondition(measured.count == 2 * followers.count, "\(measured.count) tensors for \(followers.count) norms")
+        for (place, follower) in followers.enumerated() {
             guard let input = run[follower.input] else { continue }
-            let (mean, variance) = (parameters[follower.mean], parameters[follower.variance])
+            let (mean, variance) = (measured[2 * place], measured[2 * place + 1])
             let new = follower.norm.updatedStatistics(
                 input: input, mean: mean, variance: variance, batchesBefore: batchesBefore, team: team)
             mean.copy(from: new.mean)

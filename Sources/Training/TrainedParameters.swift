@@ -63,12 +63,10 @@ struct ParameterLayout: Sendable {
     }
 
     /// Memory for all parameters, filled with zeros.
-    func zeros() -> Tensor { Tensor.zeros([size]) }
+    func zeros() -> MutableTensor { .zeros([size]) }
 
     /// The parameters in such memory.
-    func tensors(in memory: Tensor) -> [ParameterID: Tensor] {
-        places.reduce(into: [:]) { found, place in
-            found[place.parameter] = Tensor(storage: memory.storage, offset: memory.offset + place.offset, shape: place.shape)
-        }
+    func tensors(in memory: MutableTensor) -> [ParameterID: MutableTensor] {
+        places.reduce(into: [:]) { found, place in found[place.parameter] = memory.view(at: place.offset, shape: place.shape) }
     }
 }

@@ -57,13 +57,13 @@ package final class Trainer {
     private let statistics: RunningStatistics
     private let team: Team
     private let lanes: [TrainingLane]
-    let weights: Tensor
+    let weights: MutableTensor
     /// What the optimiser keeps of each weight.
-    let moments: [Tensor]
-    /// What the running statistics lie in.
-    let measured: [Tensor]
+    let moments: [MutableTensor]
+    /// What the running statistics lie in, in the order of ``RunningStatistics/parameters``.
+    let measured: [MutableTensor]
     var best: BestWeights?
-    private let gradientPlaces: [ParameterID: Tensor]
+    private let gradientPlaces: [ParameterID: MutableTensor]
     private var epochSamples: (epoch: Int, samples: [Int])?
 
     /// - Parameter batches: the data, which must have answers.
@@ -100,7 +100,7 @@ package final class Trainer {
             place.copy(from: network.values[parameter])
             parameters[parameter] = place
         }
-        // What is followed is written: the checkpoint's own numbers may be pages of a file.
+        // What is followed is written.
         measured = statistics.parameters.map { parameter in
             let copy = network.values[parameter].copied()
             parameters[parameter] = copy
@@ -201,7 +201,7 @@ package final class Trainer {
         results.withUnsafeMutableBufferPointer { results in
             // Every lane and every result is touched by one piece.
             nonisolated(unsafe) let (results, lanes) = (results, lanes)
-            let (samples, parameters, statistics, team) = (samples, parameters, statistics, team)
+            let (samples, parameters, statistics, measured, team) = (samples, parameters, statistics, measured, team)
             let batchesBefore = order.batchCount(beforeStep: step)
             let laneTeam = lanes.count > 1 ? Team(size: 1) : team
             @Sendable func run(lane index: Int) throws -> TrainingLane.Answers {
@@ -216,7 +216,7 @@ package final class Trainer {
                     sum.correct += answers.correct
                     sum.count += answers.count
                     if statistics.areMeasured {
-                        statistics.update(parameters, with: recorded, batchesBefore: batchesBefore + place, team: laneTeam)
+                        statistics.update(measured, with: recorded, batchesBefore: batchesBefore + place, team: laneTeam)
                     }
                 }
                 return sum

@@ -8,14 +8,14 @@ import Text
 /// A lane is in one thread's hands at a time.
 final class TrainingLane {
     /// The gradients side by side, as ``ParameterLayout`` places them.
-    let gradients: Tensor
+    let gradients: MutableTensor
     private let network: Network
     private let request: RunRequest
-    private let places: [ParameterID: Tensor]
+    private let places: [ParameterID: MutableTensor]
     private let team: Team
     private let arena = Arena()
     /// By shape; a run has few.
-    private var passes: [BatchShape: (executor: Executor, gradients: Gradients, seed: Tensor)] = [:]
+    private var passes: [BatchShape: (executor: Executor, gradients: Gradients, seed: MutableTensor)] = [:]
     /// Whether the next chunk's gradients replace what is there.
     private var isClear = true
 
@@ -65,7 +65,7 @@ final class TrainingLane {
         return (answers, recorded)
     }
 
-    private func pass(for shape: BatchShape) throws -> (executor: Executor, gradients: Gradients, seed: Tensor) {
+    private func pass(for shape: BatchShape) throws -> (executor: Executor, gradients: Gradients, seed: MutableTensor) {
         if let known = passes[shape] { return known }
         if passes.count >= Self.mostShapes { passes.removeAll() }
         let executor = try Executor(network, batch: shape, request: request, team: team, arena: arena)

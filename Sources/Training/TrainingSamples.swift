@@ -28,7 +28,7 @@ struct TrainingSamples: Sendable {
     /// The network's input for samples of one shape.
     func batch(of samples: ArraySlice<Int>, team: Team) -> Batch {
         guard let values else { return batches.batch(of: Array(samples)) }
-        let target = Tensor(uninitialized: [samples.count] + values.shape.dropFirst())
+        let target = MutableTensor(uninitialized: [samples.count] + values.shape.dropFirst())
         let width = values.count / values.shape[0]
         TableRows.gather(
             values.reshaped([values.shape[0], width]), .rows, into: target, team: team, entry: { samples[samples.startIndex + $0] })

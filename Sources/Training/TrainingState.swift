@@ -104,13 +104,15 @@ package struct TrainingState {
 }
 
 extension Trainer {
-    private var stateTensors: [(name: String, tensor: Tensor)] {
+    private var stateTensors: [(name: String, tensor: MutableTensor)] {
         [("weights", weights)] + moments.enumerated().map { ("moments.\($0.offset)", $0.element) }
             + measured.enumerated().map { ("statistics.\($0.offset)", $0.element) }
     }
 
     /// Where the best weights lie, by name; of the run's own shapes whether there are any or not.
-    private var bestNames: [(name: String, like: Tensor)] { ([weights] + measured).enumerated().map { ("best.\($0.offset)", $0.element) } }
+    private var bestNames: [(name: String, shape: [Int])] {
+        ([weights] + measured).enumerated().map { ("best.\($0.offset)", $0.element.shape) }
+    }
 
     private var parameterNames: [String] { trained.parameters.map { network.parameters[$0.index].name } }
 
@@ -125,7 +127,7 @@ extension Trainer {
             record: .init(
                 step: step, options: options, parameters: parameterNames, lambda: term?.lambda, bestStep: best?.step, bestLoss: best?.loss,
                 clusters: clusters, notes: notes),
-            tensors: stateTensors + zip(bestNames, best?.tensors ?? []).map { ($0.name, $1) })
+            tensors: stateTensors.map { ($0.name, $0.tensor) } + zip(bestNames, best?.tensors ?? []).map { ($0.name, $1) })
     }
 
     /// Goes on from a state.
@@ -139,13 +141,13 @@ extension Trainer {
         }
         let stored = Dictionary(state.tensors.map { ($0.name, $0.tensor) }, uniquingKeysWith: { first, _ in first })
         let bestTensors = state.record.bestStep == nil ? [] : bestNames
-        for (name, tensor) in stateTensors + bestTensors.map({ ($0.name, $0.like) }) {
+        for (name, shape) in stateTensors.map({ ($0.name, $0.tensor.shape) }) + bestTensors {
             guard let found = stored[name] else {
                 throw Problem("the state is of another optimiser or a damaged one", expected: "a tensor '\(name)'")
             }
-            guard found.shape == tensor.shape else {
+            guard found.shape == shape else {
                 throw Problem(
-                    "the state is of another model", subject: "tensor '\(name)'", expected: "\(tensor.count) numbers",
+                    "the state is of another model", subject: "tensor '\(name)'", expected: "\(shape.reduce(1, *)) numbers",
                     found: "\(found.count)")
             }
         }

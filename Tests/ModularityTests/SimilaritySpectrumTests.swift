@@ -10,7 +10,7 @@ extension SimilaritySpectrum {
         let (rows, columns) = (weights.rows, weights.columns)
         let elements = (0..<rows * columns).map { Float(weights[$0 / columns, $0 % columns]) }
         let matrix = Tensor(shape: [rows, columns], elements.map { $0.isFinite ? $0 : 0 })
-        let (out, input, team) = (Tensor.zeros([rows, rows]), Tensor.zeros([columns, columns]), Team(size: 1))
+        let (out, input, team) = (MutableTensor.zeros([rows, rows]), MutableTensor.zeros([columns, columns]), Team(size: 1))
         Product.multiply(.init(matrix), .init(matrix, .transposed), rows: rows, inner: columns, columns: rows, into: .init(out), team: team)
         Product.multiply(
             .init(matrix, .transposed), .init(matrix), rows: columns, inner: rows, columns: columns, into: .init(input), team: team)

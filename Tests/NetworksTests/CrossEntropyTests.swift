@@ -13,7 +13,7 @@ struct CrossEntropyTests {
         let rows = CrossEntropy.forward(logits, targets: [0, -1], team: Team(size: 1))
         #expect(abs(rows.losses[0] - log(4)) < 1e-7 && rows.losses[1] == 0)
         #expect(rows.predictions == [1, 0] && rows.counted == 1 && abs((rows.mean ?? 0) - log(4)) < 1e-7)
-        let gradient = Tensor(uninitialized: [2, 2])
+        let gradient = MutableTensor(uninitialized: [2, 2])
         CrossEntropy.backward(logits, targets: [0, -1], weight: 2, into: gradient, team: Team(size: 1))
         #expect(zip(gradient.elements, [-1.5, 1.5, 0, 0]).allSatisfy { abs($0 - $1) < 5e-7 })
         #expect(CrossEntropy.forward(logits, targets: [-1, -1], team: Team(size: 1)).mean == nil)
@@ -34,7 +34,7 @@ struct CrossEntropyTests {
                 #expect(abs(found - expected) <= 5e-7 * max(1, abs(expected)))
             }
             #expect(rows.predictions == (try numbers("best").map { Int32($0) }))
-            let apart = Tensor(uninitialized: logits.shape)
+            let apart = MutableTensor(uninitialized: logits.shape)
             CrossEntropy.backward(logits, targets: targets, weight: 0.25, into: apart, team: team)
             let within = logits.copied()
             CrossEntropy.backward(within, targets: targets, weight: 0.25, into: within, team: team)

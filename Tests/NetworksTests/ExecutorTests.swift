@@ -83,7 +83,7 @@ struct ExecutorTests {
             small.network, batch: small.batch().shape, request: RunRequest(recorded: [small.output]), team: Team(size: 1))
         let first = executor.run(small.batch())[small.output]?.elements
         guard case .values(let x) = small.batch() else { return }
-        _ = executor.run(.values(Tensor.zeros(x.shape)))
+        _ = executor.run(.values(MutableTensor.zeros(x.shape)))
         #expect(executor.run(small.batch())[small.output]?.elements == first)
     }
 
@@ -139,7 +139,7 @@ struct ExecutorTests {
         let executor = try Executor(small.network, batch: batch.shape, request: request, team: Team(size: 1))
         #expect(executor.plan.steps.map(\.node) == [small.b, small.sum, small.output])
         var values = small.network.values
-        values[ParameterID(1)] = Tensor.zeros([5, 5])
+        values[ParameterID(1)] = MutableTensor.zeros([5, 5])
         guard case .values(let x) = batch else { return }
         let found = try #require(executor.run(batch, parameters: values, base: base)[small.output])
         expectClose(small.rows(found), small.apply(2, small.rows(x)))

@@ -22,10 +22,10 @@ struct OperationCheck {
 
     func forward(threads: Int = 1) throws -> Tensor {
         let shape = try operation.outputShape(inputs: inputs.map(\.shape), parameters: parameters.map(\.shape), batch: batch)
-        let output = Tensor(uninitialized: shape)
+        let output = MutableTensor(uninitialized: shape)
         // What an operation forgets to write shows.
         output.fill(.nan)
-        let scratch = Tensor(uninitialized: [operation.forwardScratch(inputs: inputs.map(\.shape), output: shape, team: threads)])
+        let scratch = MutableTensor(uninitialized: [operation.forwardScratch(inputs: inputs.map(\.shape), output: shape, team: threads)])
         scratch.fill(.nan)
         if operation.worksInPlace, let first = inputs.first, first.count == output.count {
             // In place and beside each other are the same.
@@ -43,7 +43,7 @@ struct OperationCheck {
         return output
     }
 
-    private func pass(_ first: Tensor, _ output: Tensor, _ scratch: Tensor, _ threads: Int) {
+    private func pass(_ first: Tensor, _ output: MutableTensor, _ scratch: MutableTensor, _ threads: Int) {
         operation.forward(
             ForwardPass(
                 inputs: [first] + inputs.dropFirst(), parameters: parameters, output: output, scratch: scratch, tokens: tokens, mode: mode,
@@ -61,9 +61,11 @@ struct OperationCheck {
         let readsInputs = reading.contains(.inputs) || ofParameters && !parameters.isEmpty && reading.contains(.inputsForParameters)
         if !readsInputs { inputs = inputs.map { Tensor(shape: $0.shape, [Float](repeating: .nan, count: $0.count)) } }
         if !reading.contains(.output) { output = Tensor(shape: output.shape, [Float](repeating: .nan, count: output.count)) }
-        let inputGradients = inputs.map { Tensor(shape: $0.shape, [Float](repeating: start, count: $0.count)) }
-        let parameterGradients = parameters.map { Tensor(shape: $0.shape, [Float](repeating: start, count: $0.count)) }
-        let scratch = Tensor(uninitialized: [operation.backwardScratch(inputs: inputs.map(\.shape), output: output.shape, team: threads)])
+        let inputGradients = inputs.map { MutableTensor(shape: $0.shape, [Float](repeating: start, count: $0.count)) }
+        let parameterGradients = parameters.map { MutableTensor(shape: $0.shape, [Float](repeating: start, count: $0.count)) }
+        let scratch = MutableTensor(uninitialized: [
+            operation.backwardScratch(inputs: inputs.map(\.shape), output: output.shape, team: threads)
+        ])
         scratch.fill(.nan)
         operation.backward(
             BackwardPass(
@@ -80,8 +82,8 @@ struct OperationCheck {
         let shape = try forward().shape
         var generator = SeededGenerator(seed: 7)
         let weights = Tensor(shape: shape, (0..<shape.reduce(1, *)).map { _ in Float(generator.normal()) })
-        func objective() throws -> Double {
-            zip(try forward().elements, weights.elements).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+        func objective(_ check: OperationCheck) throws -> Double {
+            zip(try check.forward().elements, weights.elements).reduce(0) { $0 + Double($1.0) * Double($1.1) }
         }
         let gradients = try backward(weights)
         let added = try backward(weights, start: 1)
@@ -101,13 +103,17 @@ struct OperationCheck {
         ] {
             for (index, tensor) in tensors.enumerated() where !(name == "parameter" && constants.contains(index)) {
                 let scale = Double(found[index].elements.map(abs).max() ?? 0) + 1e-3
+                // The tensor's copy stands in its place and is moved.
+                let moved = tensor.copied()
+                var check = self
+                if name == "input" { check.inputs[index] = moved } else { check.parameters[index] = moved }
                 for place in 0..<tensor.count {
                     let old = tensor.elements[place]
-                    tensor.withMutableElements { $0[place] = old + step }
-                    let above = try objective()
-                    tensor.withMutableElements { $0[place] = old - step }
-                    let below = try objective()
-                    tensor.withMutableElements { $0[place] = old }
+                    moved.withMutableElements { $0[place] = old + step }
+                    let above = try objective(check)
+                    moved.withMutableElements { $0[place] = old - step }
+                    let below = try objective(check)
+                    moved.withMutableElements { $0[place] = old }
                     let difference = (above - below) / (2 * Double(step))
                     let gradient = Double(found[index].elements[place])
                     #expect(
@@ -181,8 +187,8 @@ struct OperationCheck {
     }
 
     /// Normal numbers under a seed.
-    static func random(_ shape: [Int], seed: UInt64, scale: Double = 1) -> Tensor {
+    static func random(_ shape: [Int], seed: UInt64, scale: Double = 1) -> MutableTensor {
         var generator = SeededGenerator(seed: seed)
-        return Tensor(shape: shape, (0..<shape.reduce(1, *)).map { _ in Float(generator.normal() * scale) })
+        return MutableTensor(shape: shape, (0..<shape.reduce(1, *)).map { _ in Float(generator.normal() * scale) })
     }
 }

@@ -33,7 +33,7 @@ struct ActivationFunctionTests {
     func values_are_right_to_the_last_bits_into_the_tails(function: ActivationFunction) {
         let places = Self.places
         let source = Tensor(shape: [places.count], places)
-        let target = Tensor(uninitialized: [places.count])
+        let target = MutableTensor(uninitialized: [places.count])
         function.apply(to: source, into: target, team: Team(size: 1))
         check(target.elements, function, "chosen")
     }
@@ -65,7 +65,7 @@ struct ActivationFunctionTests {
         let places = Self.places
         let source = Tensor(shape: [places.count], places)
         let ones = Tensor(shape: [places.count], [Float](repeating: 1, count: places.count))
-        let slope = Tensor.zeros([places.count])
+        let slope = MutableTensor.zeros([places.count])
         function.addGradient(at: source, outputGradient: ones, to: slope, team: Team(size: 1))
         for (x, found) in zip(places, slope.elements) where x != 0 || function != .relu {
             let (x, h) = (Double(x), 1e-4)
@@ -79,7 +79,7 @@ struct ActivationFunctionTests {
 
     @Test func infinity_and_nan_stay_what_they_are() {
         let source = Tensor(shape: [3], [.infinity, -.infinity, .nan])
-        let target = Tensor(uninitialized: [3])
+        let target = MutableTensor(uninitialized: [3])
         let expected: [ActivationFunction: (Float, Float?)] = [
             .relu: (.infinity, 0), .gelu: (.infinity, nil), .geluTanh: (.infinity, nil), .silu: (.infinity, nil), .tanh: (1, -1),
             .sigmoid: (1, 0),

@@ -3,9 +3,9 @@ import Testing
 @testable import Tensors
 
 struct ProductTests {
-    private func random(_ shape: [Int], _ seed: UInt64) -> Tensor {
+    private func random(_ shape: [Int], _ seed: UInt64) -> MutableTensor {
         var generator = SeededGenerator(seed: seed)
-        return Tensor(shape: shape, (0..<shape.reduce(1, *)).map { _ in Float(generator.normal()) })
+        return MutableTensor(shape: shape, (0..<shape.reduce(1, *)).map { _ in Float(generator.normal()) })
     }
 
     /// Sizes with one tile and with many, with ends that fill none.
@@ -53,14 +53,14 @@ struct ProductTests {
         // Columns 1 and 2 of the rows of a, times columns 0 and 2 of the identity.
         let a = Tensor(shape: [2, 4], [1, 2, 3, 4, 5, 6, 7, 8])
         let b = Tensor(shape: [2, 2], [1, 0, 0, 10])
-        let c = Tensor.zeros([2, 3])
+        let c = MutableTensor.zeros([2, 3])
         Product.multiply(
             .init(a, offset: 1), .init(b), rows: 2, inner: 2, columns: 2, into: .init(c, offset: 1), team: Team(size: 1))
         #expect(c.elements == [0, 2, 30, 0, 6, 70])
     }
 
     @Test func columns_are_summed() {
-        let sums = Tensor(shape: [3], [1, 0, 0])
+        let sums = MutableTensor(shape: [3], [1, 0, 0])
         Product.addColumnSums(of: Tensor(shape: [2, 3], [1, 2, 3, 4, 5, 6]), to: sums, team: Team(size: 1))
         #expect(sums.elements == [6, 7, 9])
     }

@@ -22,7 +22,7 @@ struct RowFunctionTests {
     @Test(arguments: widths)
     func softmax_is_right_for_every_width(width: Int) {
         let x = normal([2, width], 1, scale: 3)
-        let y = Tensor(uninitialized: [2, width])
+        let y = MutableTensor(uninitialized: [2, width])
         RowSoftmax.apply(to: x, into: y, team: team)
         for row in 0..<2 {
             let values = x[row..<row + 1].elements.map(Double.init)
@@ -38,13 +38,13 @@ struct RowFunctionTests {
 
     @Test func a_vocabulary_of_equal_logits_is_uniform() {
         let width = 128_256
-        let x = Tensor(shape: [1, width], [Float](repeating: 0.1, count: width))
+        let x = MutableTensor(shape: [1, width], [Float](repeating: 0.1, count: width))
         RowSoftmax.apply(to: x, into: x, team: team)
         #expect(x.elements.allSatisfy { abs($0 * Float(width) - 1) < 2e-7 })
     }
 
     @Test func forbidden_places_get_exactly_nothing() {
-        let x = Tensor(shape: [1, 20], (0..<20).map { $0 % 3 == 0 ? Float($0) * 1e4 : -.infinity })
+        let x = MutableTensor(shape: [1, 20], (0..<20).map { $0 % 3 == 0 ? Float($0) * 1e4 : -.infinity })
         RowSoftmax.apply(to: x, into: x, team: team)
         #expect(x.elements == (0..<20).map { $0 == 18 ? 1 : 0 })
     }
@@ -53,7 +53,7 @@ struct RowFunctionTests {
     func norms_are_right_for_every_width(width: Int) {
         let x = normal([3, width], 2, scale: 2, shift: 5)
         let (weight, bias) = (normal([width], 3), normal([width], 4))
-        let y = Tensor(uninitialized: [3, width])
+        let y = MutableTensor(uninitialized: [3, width])
         func reference(_ body: ([Double]) -> [Double]) -> [Double] {
             (0..<3).flatMap { body(x[$0..<$0 + 1].elements.map(Double.init)) }
         }
@@ -82,7 +82,7 @@ struct RowFunctionTests {
         // 4096 numbers around 30000 with a deviation of 0.1: the rounding of a mean in single precision is 1% of that.
         let width = 4096
         let x = normal([1, width], 5, scale: 0.1, shift: 30_000)
-        let y = Tensor(uninitialized: [1, width])
+        let y = MutableTensor(uninitialized: [1, width])
         Normalization.apply(.layer, epsilon: 0, to: x, weight: nil, bias: nil, into: y, team: team)
         let values = x.elements.map(Double.init)
         let mean = values.reduce(0, +) / Double(width)
@@ -94,7 +94,7 @@ struct RowFunctionTests {
         var numbers = normal([3, 40], 6).elements
         numbers[45] = .nan
         let x = Tensor(shape: [3, 40], numbers)
-        let y = Tensor(uninitialized: [3, 40])
+        let y = MutableTensor(uninitialized: [3, 40])
         let ones = Tensor(shape: [40], [Float](repeating: 1, count: 40))
         for body in [
             { RowSoftmax.apply(to: x, into: y, team: team) },

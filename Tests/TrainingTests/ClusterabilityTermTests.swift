@@ -43,7 +43,7 @@ struct ClusterabilityTermTests {
         let share = try #require(sums.share)
         #expect(abs(share - clusterability(wide, layout, out, input)) < 1e-6)
 
-        let gradient = Tensor.zeros([count])
+        let gradient = MutableTensor.zeros([count])
         squares.addMultiples(
             of: weights, inside: Float(2 * (1 - share) / sums.total), outside: Float(-2 * share / sums.total), to: gradient,
             team: Team(size: 2))
@@ -74,11 +74,11 @@ struct ClusterabilityTermTests {
         let term = try ClusterabilityTerm(lambda: 20, layers: run.layers, network: run.network)
         var parameters = run.network.values
         let first = try #require(run.network.parameter(named: "fc2.weight"))
-        parameters[first] = Tensor.zeros([32, 32])
+        parameters[first] = MutableTensor.zeros([32, 32])
         let team = Team(size: 1)
         let found = term.clusterability(parameters, team: team)
         #expect(found[0] == nil && found[1] != nil)
-        let gradient = Tensor.zeros([32, 32])
+        let gradient = MutableTensor.zeros([32, 32])
         term.addGradient(term.sums(parameters, team: team), parameters, to: [first: gradient], team: team)
         #expect(gradient.elements.allSatisfy { $0 == 0 })
         #expect(abs(term.loss(term.sums(parameters, team: team)) + 10 * (found[1] ?? 0)) < 1e-12)

@@ -12,7 +12,7 @@ enum Channels {
     }
 
     /// Copies channels `from` of each of `copies` repetitions of `source` to the channels of `target` from `start` on.
-    static func copy(_ from: [Int], of source: Tensor, to target: Tensor, at start: Int = 0, copies: Int = 1) {
+    static func copy(_ from: [Int], of source: Tensor, to target: MutableTensor, at start: Int = 0, copies: Int = 1) {
         let whole = NeuronPlaces(source.shape)
         let part = NeuronPlaces(target.shape)
         precondition(part.outer == whole.outer * copies && part.inner == whole.inner, "\(copies) times \(source.shape) to \(target.shape)")
@@ -37,7 +37,7 @@ enum Channels {
     }
 
     /// Copies all channels of `source` to the channels `to` of `target`.
-    static func spread(_ source: Tensor, to channels: [Int], of target: Tensor) {
+    static func spread(_ source: Tensor, to channels: [Int], of target: MutableTensor) {
         let part = NeuronPlaces(source.shape)
         let whole = NeuronPlaces(target.shape)
         precondition(
@@ -57,10 +57,10 @@ enum Channels {
     }
 
     /// Copies all channels of `source`, [samples, 1, ...], to the channels `to` of the last positions of `target`, [samples, length, width].
-    static func spread(_ source: Tensor, to channels: [Int], ofLastPositionsOf target: Tensor) {
+    static func spread(_ source: Tensor, to channels: [Int], ofLastPositionsOf target: MutableTensor) {
         let (length, width) = (target.shape[1], target.shape[2])
         for sample in 0..<target.shape[0] {
-            let row = Tensor(storage: target.storage, offset: target.offset + ((sample + 1) * length - 1) * width, shape: [1, 1, width])
+            let row = target.view(at: ((sample + 1) * length - 1) * width, shape: [1, 1, width])
             spread(source[sample..<sample + 1], to: channels, of: row)
         }
     }

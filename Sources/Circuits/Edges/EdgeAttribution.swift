@@ -116,10 +116,10 @@ package struct EdgeAttribution: Sendable {
         let (matrix, spare) = memory.tensors(readers: rows.count, elements: elements)
         let alone = Team(size: 1)
         team.forEachInLanes(rows.count) { index, lane in
-            let slot = Tensor(storage: matrix.storage, offset: index * elements, shape: shape)
+            let slot = matrix.view(at: index * elements, shape: shape)
             write(rows[index], slopes, to: slot, spare: spare[lane].reshaped(shape), team: alone)
         }
-        let products = Tensor(uninitialized: [pairs.count, rows.count * visible])
+        let products = MutableTensor(uninitialized: [pairs.count, rows.count * visible])
         team.forEach(pairs.count) { sample in
             Product.multiply(
                 .init(matrix, offset: sample * size, stride: elements),
@@ -143,7 +143,7 @@ package struct EdgeAttribution: Sendable {
     /// The gradient with respect to what a reader reads.
     ///
     /// - Parameter spare: memory of the stream's shape.
-    private func write(_ row: Row, _ slopes: Slopes, to slot: Tensor, spare: Tensor, team: Team) {
+    private func write(_ row: Row, _ slopes: Slopes, to slot: MutableTensor, spare: MutableTensor, team: Team) {
         let stage = row.stage
         if stage.isOutput { return slot.copy(from: slopes.end) }
         guard let stream = slopes.run[stage.stream] else { preconditionFailure("no stream") }
@@ -154,8 +154,10 @@ package struct EdgeAttribution: Sendable {
             guard let gradient = slopes.targets[target.node] else { continue }
             var part = gradient
             if slice.channels.count < NeuronPlaces(gradient.shape).neurons {
-                part = Tensor(uninitialized: Channels.shape(gradient.shape, channels: slice.channels.count, samples: gradient.shape[0]))
-                Channels.copy(Array(target.channels[slice.channels]), of: gradient, to: part)
+                let chosen = MutableTensor(
+                    uninitialized: Channels.shape(gradient.shape, channels: slice.channels.count, samples: gradient.shape[0]))
+                Channels.copy(Array(target.channels[slice.channels]), of: gradient, to: chosen)
+                part = chosen
             }
             // Layers are linear: where the gradient is taken makes no difference.
             slice.operation.addGradient(part, at: stream, output: part, slice.parameters, to: inner, team: team)
@@ -168,19 +170,19 @@ package struct EdgeAttribution: Sendable {
 
 /// Where gradients of readers lie, chunk after chunk and stage after stage: new memory for each costs as much as what is computed in it.
 private struct SlopeMemory {
-    private var slopes = TensorStorage(uninitialized: 0)
-    private var spare = TensorStorage(uninitialized: 0)
+    private var slopes = MutableTensor(uninitialized: [0])
+    private var spare = MutableTensor(uninitialized: [0])
     private let lanes: Int
 
     init(lanes: Int) { self.lanes = lanes }
 
     /// For `readers` gradients of so many elements, and one more for each lane.
-    mutating func tensors(readers: Int, elements: Int) -> (slopes: Tensor, spare: [Tensor]) {
-        if slopes.count < readers * elements { slopes = TensorStorage(uninitialized: readers * elements) }
-        if spare.count < lanes * elements { spare = TensorStorage(uninitialized: lanes * elements) }
+    mutating func tensors(readers: Int, elements: Int) -> (slopes: MutableTensor, spare: [MutableTensor]) {
+        if slopes.count < readers * elements { slopes = MutableTensor(uninitialized: [readers * elements]) }
+        if spare.count < lanes * elements { spare = MutableTensor(uninitialized: [lanes * elements]) }
         return (
-            Tensor(storage: slopes, shape: [readers, elements]),
-            (0..<lanes).map { Tensor(storage: spare, offset: $0 * elements, shape: [elements]) }
+            slopes.view(at: 0, shape: [readers, elements]),
+            (0..<lanes).map { spare.view(at: $0 * elements, shape: [elements]) }
         )
     }
 }
@@ -188,7 +190,7 @@ private struct SlopeMemory {
 extension Tensor {
     /// This plus `share` of the way to another tensor.
     func blended(with other: Tensor, share: Float) -> Tensor {
-        let result = Tensor(uninitialized: shape)
+        let result = MutableTensor(uninitialized: shape)
         withElements { a in
             other.withElements { b in
                 result.withMutableElements { target in

@@ -36,9 +36,9 @@ struct EdgeEmissions: Sendable {
 
     /// What each source adds to its stream, by space [sources, samples, ...]: a head's output through its part of the output matrix,
     /// a neuron's through its column. Biases are no source's.
-    func contributions(_ graph: EdgeGraph, team: Team) -> [Tensor] {
+    func contributions(_ graph: EdgeGraph, team: Team) -> [MutableTensor] {
         let spaces = graph.spaces.enumerated().map { space, sources in
-            Tensor(uninitialized: [sources.count] + streamShape(graph, space: space))
+            MutableTensor(uninitialized: [sources.count] + streamShape(graph, space: space))
         }
         spaces[0][0..<1].copy(from: input)
         for (stage, emission) in zip(graph.stages, stages) {
@@ -50,9 +50,10 @@ struct EdgeEmissions: Sendable {
                     if let emitted = source.emitted {
                         if case .channels = source.writing {
                         } else {
-                            part = Tensor(
+                            let chosen = MutableTensor(
                                 uninitialized: Channels.shape(emission.shape, channels: emitted.count, samples: emission.shape[0]))
-                            Channels.copy(emitted, of: emission, to: part)
+                            Channels.copy(emitted, of: emission, to: chosen)
+                            part = chosen
                         }
                     }
                     source.write(part, isWholeEmission: true, to: slot.reshaped(Array(slot.shape.dropFirst())), team: team)
@@ -74,7 +75,7 @@ extension EdgeUnit.Source {
     /// - Parameters:
     ///   - part: the source's channels of the emission; all of them where the writing is by channels and `isWholeEmission`.
     ///   - target: in the stream's shape.
-    func write(_ part: Tensor, isWholeEmission: Bool, to target: Tensor, team: Team) {
+    func write(_ part: Tensor, isWholeEmission: Bool, to target: MutableTensor, team: Team) {
         switch writing {
         case .output: target.copy(from: part)
         case .product(_, let weight):
@@ -89,7 +90,7 @@ extension EdgeUnit.Source {
                 Channels.spread(part.reshaped([samples, channels.count, inner, 1]), to: channels, of: whole)
                 return
             }
-            let chosen = Tensor(uninitialized: [samples, channels.count, inner, 1])
+            let chosen = MutableTensor(uninitialized: [samples, channels.count, inner, 1])
             Channels.copy(channels, of: part.reshaped([samples, width, inner, 1]), to: chosen)
             Channels.spread(chosen, to: channels, of: whole)
         }
@@ -100,7 +101,7 @@ extension Tensor {
     /// This minus a tensor of as many elements.
     func minus(_ other: Tensor) -> Tensor {
         precondition(other.count == count, "\(shape) and \(other.shape)")
-        let result = Tensor(uninitialized: shape)
+        let result = MutableTensor(uninitialized: shape)
         withElements { a in
             other.withElements { b in
                 result.withMutableElements { target in
@@ -113,9 +114,9 @@ extension Tensor {
     }
 
     /// `copies` of the tensor, one behind the other along the first dimension.
-    func repeated(_ copies: Int) -> Tensor {
-        let result = Tensor(uninitialized: [copies * (shape.first ?? 1)] + shape.dropFirst())
-        for copy in 0..<copies { Tensor(storage: result.storage, offset: result.offset + copy * count, shape: shape).copy(from: self) }
+    func repeated(_ copies: Int) -> MutableTensor {
+        let result = MutableTensor(uninitialized: [copies * (shape.first ?? 1)] + shape.dropFirst())
+        for copy in 0..<copies { result.view(at: copy * count, shape: shape).copy(from: self) }
         return result
     }
 }

@@ -97,7 +97,7 @@ package struct EdgeExperiment: Sendable {
     func ablated(like clean: EdgeEmissions) -> EdgeEmissions? {
         switch ablation {
         case .corrupted: nil
-        case .zero: clean.map { Tensor.zeros($0.shape) }
+        case .zero: clean.map { MutableTensor.zeros($0.shape) }
         case .mean: means.map { clean.combined(with: $0) { EdgeMeans.spread($1, like: $0) } }
         }
     }
@@ -108,7 +108,7 @@ package struct EdgeExperiment: Sendable {
         case .corrupted: return nil
         case .mean: return EdgeMeans.spread(meanStreams[stage], like: stream)
         case .zero:
-            let result = Tensor.zeros(stream.shape)
+            let result = MutableTensor.zeros(stream.shape)
             if let constant = graph.stages[stage].constant { Product.repeatRow(constant, into: result, team: Team(size: 1)) }
             return result
         }
@@ -152,7 +152,7 @@ struct EdgeMeans {
 
     /// A mean in every row of a tensor of that shape.
     static func spread(_ mean: Tensor, like value: Tensor) -> Tensor {
-        let result = Tensor(uninitialized: value.shape)
+        let result = MutableTensor(uninitialized: value.shape)
         Product.repeatRow(mean.reshaped([mean.count]), into: result, team: Team(size: 1))
         return result
     }

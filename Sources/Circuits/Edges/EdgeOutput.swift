@@ -27,7 +27,7 @@ struct EdgeOutput: Sendable {
     func trace(_ stream: Tensor, team: Team) -> Trace {
         let rows = stream.shape.count == 3 ? stream.lastPositions.reshaped([stream.shape[0], stream.shape[2]]) : stream
         let normalized = stage.norm.map { $0.apply([rows], team: team) } ?? rows
-        var values = [slice.operation.applied(to: [normalized], slice.parameters, team: team)]
+        var values: [Tensor] = [slice.operation.applied(to: [normalized], slice.parameters, team: team)]
         for step in stage.units[0].steps { values.append(step.apply([values[values.count - 1]], team: team)) }
         return Trace(rows: rows, normalized: normalized, values: values)
     }
@@ -39,16 +39,16 @@ struct EdgeOutput: Sendable {
     func gradient(_ gradient: Tensor, of trace: Trace, shape: [Int], team: Team) -> Tensor {
         var current = gradient
         for (place, step) in stage.units[0].steps.enumerated().reversed() {
-            let before = Tensor.zeros(trace.values[place].shape)
+            let before = MutableTensor.zeros(trace.values[place].shape)
             step.operation.addGradient(
                 current, at: trace.values[place], output: trace.values[place + 1], step.parameters, to: before, team: team)
             current = before
         }
-        let normalized = Tensor.zeros(trace.normalized.shape)
+        let normalized = MutableTensor.zeros(trace.normalized.shape)
         slice.operation.addGradient(current, at: trace.normalized, output: trace.values[0], slice.parameters, to: normalized, team: team)
         current = normalized
         if let norm = stage.norm {
-            let rows = Tensor.zeros(trace.rows.shape)
+            let rows = MutableTensor.zeros(trace.rows.shape)
             norm.operation.addGradient(current, at: trace.rows, output: trace.normalized, norm.parameters, to: rows, team: team)
             current = rows
         }
@@ -59,12 +59,11 @@ struct EdgeOutput: Sendable {
 
 extension Tensor {
     /// Of sequences [samples, length, width] the last position, [samples, 1, width].
-    var lastPositions: Tensor {
+    var lastPositions: MutableTensor {
         let (samples, length, width) = (shape[0], shape[1], shape[2])
-        let rows = Tensor(uninitialized: [samples, 1, width])
+        let rows = MutableTensor(uninitialized: [samples, 1, width])
         for sample in 0..<samples {
-            rows[sample..<sample + 1].copy(
-                from: Tensor(storage: storage, offset: offset + ((sample + 1) * length - 1) * width, shape: [width]))
+            rows[sample..<sample + 1].copy(from: view(at: ((sample + 1) * length - 1) * width, shape: [width]))
         }
         return rows
     }
@@ -72,10 +71,9 @@ extension Tensor {
     /// Sequences [samples, length, width] of zeros whose last position these are.
     func spreadToLastPositions(length: Int) -> Tensor {
         let (samples, width) = (shape[0], shape[2])
-        let sequences = Tensor.zeros([samples, length, width])
+        let sequences = MutableTensor.zeros([samples, length, width])
         for sample in 0..<samples {
-            Tensor(storage: sequences.storage, offset: sequences.offset + ((sample + 1) * length - 1) * width, shape: [1, width])
-                .copy(from: self[sample..<sample + 1])
+            sequences.view(at: ((sample + 1) * length - 1) * width, shape: [1, width]).copy(from: self[sample..<sample + 1])
         }
         return sequences
     }

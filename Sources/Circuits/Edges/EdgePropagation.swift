@@ -97,7 +97,7 @@ struct EdgePropagation {
         // An MLP or a neuron of which the last position alone matters is computed there alone.
         let isAlone = unit.readers.count == 1 && reads[unit.readers[0].reader]?.isAtEnd == true
         let runner = StageRun(stage: graph.stages[place], team: team)
-        let made = runner.output(unit, inputs: { reads[$0]?.tensor }, targets: isAlone ? [:] : state.targets, copies: copies)
+        let made = runner.output(unit, inputs: { reads[$0]?.tensor }, targets: { isAlone ? nil : state.targets[$0] }, copies: copies)
         var output = Values(tensor: made.output, isAtEnd: isAlone)
         if !isAlone, unit.sources.allSatisfy({ state.ends.sources[$0.source] }) { output = output.end }
         for source in unit.sources where members.contains(where: { graph.readers[$0.reader].writes.contains(source.source) }) {
@@ -106,7 +106,7 @@ struct EdgePropagation {
             let difference = part.minus(source.emitted(from: emission, like: part).repeated(copies))
             var shape = state.streamShape(ofSpaceWith: source.source, samples: state.recording.pairs * copies)
             if output.isAtEnd { shape[1] = 1 }
-            let change = Tensor(uninitialized: shape)
+            let change = MutableTensor(uninitialized: shape)
             source.write(difference, isWholeEmission: false, to: change, team: team)
             changed[source.source] = Values(tensor: change, isAtEnd: output.isAtEnd)
         }

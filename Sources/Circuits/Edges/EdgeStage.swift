@@ -89,12 +89,12 @@ struct UnitStep: Sendable {
 
 extension Networks.Operation {
     /// The output for inputs that are known to fit, in memory of its own.
-    func applied(to inputs: [Tensor], _ parameters: [Tensor], team: Team) -> Tensor {
+    func applied(to inputs: [Tensor], _ parameters: [Tensor], team: Team) -> MutableTensor {
         let shapes = inputs.map(\.shape)
         do throws(Problem) {
             let shape = try outputShape(inputs: shapes, parameters: parameters.map(\.shape), batch: .values(shapes[0]))
-            let output = Tensor(uninitialized: shape)
-            let scratch = Tensor(uninitialized: [forwardScratch(inputs: shapes, output: shape, team: team.size)])
+            let output = MutableTensor(uninitialized: shape)
+            let scratch = MutableTensor(uninitialized: [forwardScratch(inputs: shapes, output: shape, team: team.size)])
             forward(ForwardPass(inputs: inputs, parameters: parameters, output: output, scratch: scratch, team: team))
             return output
         } catch {
@@ -103,8 +103,10 @@ extension Networks.Operation {
     }
 
     /// Adds to `gradient` what the output's gradient gives the only input.
-    func addGradient(_ outputGradient: Tensor, at input: Tensor, output: Tensor, _ parameters: [Tensor], to gradient: Tensor, team: Team) {
-        let scratch = Tensor(uninitialized: [backwardScratch(inputs: [input.shape], output: output.shape, team: team.size)])
+    func addGradient(
+        _ outputGradient: Tensor, at input: Tensor, output: Tensor, _ parameters: [Tensor], to gradient: MutableTensor, team: Team
+    ) {
+        let scratch = MutableTensor(uninitialized: [backwardScratch(inputs: [input.shape], output: output.shape, team: team.size)])
         backward(
             BackwardPass(
                 inputs: [input], parameters: parameters, output: output, outputGradient: outputGradient, inputGradients: [gradient],

@@ -9,10 +9,10 @@ struct EdgeState: Sendable {
     let recording: EdgeRecording
     private(set) var kept: EdgeSet
     /// For each space the sources as the run has them minus ablated, [sources, samples, ...].
-    private(set) var differences: [Tensor]
+    private(set) var differences: [MutableTensor]
     /// The stages' emissions in this run.
-    private(set) var emissions: [Tensor]
-    private(set) var targets: [NodeID: Tensor]
+    private(set) var emissions: [MutableTensor]
+    private(set) var targets: [NodeID: MutableTensor]
     private(set) var logits: Tensor
     /// For each stage its readers by what they read: those of one class have the same edges.
     private(set) var classes: [[[Int]]]
@@ -48,10 +48,10 @@ struct EdgeState: Sendable {
         self.recording = recording
         self.kept = kept
         differences = graph.spaces.enumerated().map { space, sources in
-            Tensor(uninitialized: [sources.count] + recording.clean.streamShape(graph, space: space))
+            MutableTensor(uninitialized: [sources.count] + recording.clean.streamShape(graph, space: space))
         }
         differences[0][0..<1].copy(from: recording.clean.input.minus(recording.ablated.input))
-        emissions = recording.ablated.stages
+        emissions = recording.clean.stages.map { MutableTensor(uninitialized: $0.shape) }
         targets = [:]
         logits = recording.cleanLogits
         classes = []
@@ -100,7 +100,6 @@ struct EdgeState: Sendable {
                 for source in unit.sources { difference(of: source.source).fill(0) }
             }
         }
-        emissions[place] = Tensor(uninitialized: recording.clean.stages[place].shape)
         var start = 0
         while start < needed.count {
             var end = start
@@ -121,7 +120,7 @@ struct EdgeState: Sendable {
                     inputs: { reader in
                         let index = at[classOf[reader]!]!
                         return normalized[index * samples..<(index + 1) * samples]
-                    }, targets: [:], copies: 1)
+                    }, targets: { _ in nil }, copies: 1)
                 for (target, value) in made.targets { keep(target, value) }
                 write(unit, made.output, stage: place, team: team)
             }
@@ -132,7 +131,7 @@ struct EdgeState: Sendable {
     private mutating func keep(_ target: EdgeUnit.Target, _ value: Tensor) {
         let whole =
             targets[target.node]
-            ?? Tensor(uninitialized: Channels.shape(value.shape, channels: width(target.node), samples: value.shape[0]))
+            ?? MutableTensor(uninitialized: Channels.shape(value.shape, channels: width(target.node), samples: value.shape[0]))
         Channels.spread(value, to: target.channels, of: whole)
         targets[target.node] = whole
     }
@@ -155,7 +154,7 @@ struct EdgeState: Sendable {
                 continue
             }
             Channels.spread(part, to: source.emitted ?? Array(0..<part.width), ofLastPositionsOf: emission)
-            let written = Tensor(uninitialized: [difference.shape[0], 1, difference.width])
+            let written = MutableTensor(uninitialized: [difference.shape[0], 1, difference.width])
             source.write(change, isWholeEmission: false, to: written, team: team)
             Channels.spread(written, to: Array(0..<difference.width), ofLastPositionsOf: difference)
         }
@@ -165,7 +164,7 @@ struct EdgeState: Sendable {
     func isChanged(_ source: Int) -> Bool { difference(of: source).withElements { $0.contains { $0 != 0 } } }
 
     /// A source's place in ``differences``, [samples, ...].
-    private func difference(of source: Int) -> Tensor {
+    private func difference(of source: Int) -> MutableTensor {
         let place = graph.place(of: source)
         let slot = differences[place.space][place.index..<place.index + 1]
         return slot.reshaped(Array(slot.shape.dropFirst()))
@@ -184,7 +183,7 @@ struct EdgeState: Sendable {
     /// - Parameter rows: for each the weight of each source's difference.
     func inputs(_ rows: [[Float]], _ stage: EdgeStage, _ place: Int, team: Team) -> Tensor {
         let base = recording.ablatedStreams[place]
-        let result = Tensor(uninitialized: [rows.count, base.count])
+        let result = MutableTensor(uninitialized: [rows.count, base.count])
         Product.repeatRow(base.reshaped([base.count]), into: result, team: team)
         let weights = Tensor(shape: [rows.count, stage.visible], rows.flatMap { $0 })
         Product.multiply(
@@ -199,7 +198,7 @@ struct EdgeState: Sendable {
         let stream = recording.ablatedStreams[place]
         let base = stream.lastPositions
         let (length, width) = (stream.shape[1], stream.shape[2])
-        let result = Tensor(uninitialized: [rows.count, base.count])
+        let result = MutableTensor(uninitialized: [rows.count, base.count])
         Product.repeatRow(base.reshaped([base.count]), into: result, team: team)
         let weights = Tensor(shape: [rows.count, stage.visible], rows.flatMap { $0 })
         for sample in 0..<recording.pairs {
@@ -301,7 +300,7 @@ extension EdgeUnit.Source {
     /// The source's channels of its unit's output.
     func part(of output: Tensor) -> Tensor {
         guard case .product(let channels, _) = writing, channels.count < output.width else { return output }
-        let part = Tensor(uninitialized: Channels.shape(output.shape, channels: channels.count, samples: output.shape[0]))
+        let part = MutableTensor(uninitialized: Channels.shape(output.shape, channels: channels.count, samples: output.shape[0]))
         Channels.copy(Array(channels), of: output, to: part)
         return part
     }
@@ -312,17 +311,17 @@ extension EdgeUnit.Source {
         let samples = emission.shape[0]
         if case .channels(let channels, let width) = writing {
             let inner = emission.count / max(samples * width, 1)
-            let chosen = Tensor(uninitialized: [samples, channels.count, inner, 1])
+            let chosen = MutableTensor(uninitialized: [samples, channels.count, inner, 1])
             Channels.copy(channels, of: emission.reshaped([samples, width, inner, 1]), to: chosen)
             return chosen.reshaped([samples] + part.shape.dropFirst())
         }
-        let chosen = Tensor(uninitialized: Channels.shape(emission.shape, channels: emitted.count, samples: samples))
+        let chosen = MutableTensor(uninitialized: Channels.shape(emission.shape, channels: emitted.count, samples: samples))
         Channels.copy(emitted, of: emission, to: chosen)
         return chosen
     }
 
     /// Writes the source's channels into a stage's emission.
-    func keep(_ part: Tensor, in emission: Tensor) {
+    func keep(_ part: Tensor, in emission: MutableTensor) {
         guard let emitted else { return emission.copy(from: part) }
         let samples = emission.shape[0]
         if case .channels(let channels, let width) = writing {

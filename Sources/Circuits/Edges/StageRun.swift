@@ -17,17 +17,17 @@ struct StageRun {
     ///     position alone, [samples, 1, ...].
     ///   - targets: what the readers made before, for fewer samples: `copies` of them are taken of readers without an input.
     func output(
-        _ unit: EdgeUnit, inputs: (Int) -> Tensor?, targets: [NodeID: Tensor], copies: Int
+        _ unit: EdgeUnit, inputs: (Int) -> Tensor?, targets: (NodeID) -> Tensor?, copies: Int
     ) -> (output: Tensor, targets: [(target: EdgeUnit.Target, value: Tensor)]) {
         var values: [NodeID: Tensor] = [:]
-        var made: [Int: Tensor] = [:]
+        var made: [Int: MutableTensor] = [:]
         for reader in unit.readers {
             let input = inputs(reader.reader)
             for slice in reader.slices {
                 guard let input else { continue }
                 let part = slice.operation.applied(to: [input], slice.parameters, team: team)
                 let target = unit.targets[slice.target]
-                let known = targets[target.node]
+                let known = targets(target.node)
                 let isAtEnd = known.map { part.shape.count == 3 && part.shape[1] < $0.shape[1] } ?? false
                 if !isAtEnd, slice.channels.count == target.channels.count {
                     made[slice.target] = part
@@ -52,14 +52,14 @@ struct StageRun {
     }
 
     /// What a unit's readers made before, repeated; not initialised where nothing is known and `part` says the shape.
-    private func base(_ target: EdgeUnit.Target, _ targets: [NodeID: Tensor], like part: Tensor?, copies: Int) -> Tensor {
-        if let known = targets[target.node] {
+    private func base(_ target: EdgeUnit.Target, _ targets: (NodeID) -> Tensor?, like part: Tensor?, copies: Int) -> MutableTensor {
+        if let known = targets(target.node) {
             let samples = known.shape[0] * copies
-            let value = Tensor(uninitialized: Channels.shape(known.shape, channels: target.channels.count, samples: samples))
+            let value = MutableTensor(uninitialized: Channels.shape(known.shape, channels: target.channels.count, samples: samples))
             Channels.copy(target.channels, of: known, to: value, copies: copies)
             return value
         }
         guard let part else { preconditionFailure("a reader without an input") }
-        return Tensor(uninitialized: Channels.shape(part.shape, channels: target.channels.count, samples: part.shape[0]))
+        return MutableTensor(uninitialized: Channels.shape(part.shape, channels: target.channels.count, samples: part.shape[0]))
     }
 }

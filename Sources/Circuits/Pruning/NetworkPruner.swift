@@ -97,7 +97,7 @@ final class NetworkPruner {
     }
 
     private func prune(
-        _ weights: Tensor, _ parameter: ParameterID, _ values: ParameterValues, _ runs: [(batch: Batch, run: RecordedRun)],
+        _ weights: MutableTensor, _ parameter: ParameterID, _ values: ParameterValues, _ runs: [(batch: Batch, run: RecordedRun)],
         progress: (Int) -> Void
     ) throws {
         var losses = try losses(parameter, values, runs)

@@ -70,7 +70,7 @@ package enum BehaviourMetric: String, Sendable, CaseIterable {
     /// - Parameters: as of ``values(_:_:clean:)``.
     package func gradient(_ logits: Tensor, _ answers: PairAnswers, clean: Tensor? = nil) -> Tensor {
         check(logits, answers, clean)
-        let gradient = Tensor.zeros([logits.rows, logits.width])
+        let gradient = MutableTensor.zeros([logits.rows, logits.width])
         let width = logits.width
         gradient.withMutableElements { target in
             logits.withElements { elements in

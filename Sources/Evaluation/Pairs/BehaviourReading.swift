@@ -25,15 +25,18 @@ package struct BehaviourReading: Sendable {
     ///   - parameters: those of the run; the network's own where nil.
     package func logits(_ values: Tensor, parameters: ParameterValues? = nil, team: Team) -> Tensor {
         let samples = values.shape[0]
-        let rows = Tensor(uninitialized: [samples, values.width])
+        let rows = MutableTensor(uninitialized: [samples, values.width])
         let length = values.rows / max(samples, 1)
-        for sample in 0..<samples { rows.row(sample).copy(from: values.row((sample + 1) * length - 1)) }
+        for sample in 0..<samples {
+            rows[sample..<sample + 1].copy(from: values.view(at: ((sample + 1) * length - 1) * values.width, shape: [values.width]))
+        }
         guard let last else { return rows }
         let parameters = parameters ?? network.values
-        let logits = Tensor(uninitialized: [samples, network.outputWidth])
+        let logits = MutableTensor(uninitialized: [samples, network.outputWidth])
         last.operation.forward(
             ForwardPass(
-                inputs: [rows], parameters: last.parameters.map { parameters[$0] }, output: logits, scratch: Tensor(uninitialized: [0]),
+                inputs: [rows], parameters: last.parameters.map { parameters[$0] }, output: logits,
+                scratch: MutableTensor(uninitialized: [0]),
                 team: team))
         return logits
     }
@@ -49,21 +52,19 @@ package struct BehaviourReading: Sendable {
         var rows = gradient
         if let last {
             let parameters = parameters ?? network.values
-            rows = Tensor.zeros([samples, shape.last ?? 1])
+            let inputGradient = MutableTensor.zeros([samples, shape.last ?? 1])
             last.operation.backward(
                 BackwardPass(
-                    inputs: [rows], parameters: last.parameters.map { parameters[$0] }, output: gradient, outputGradient: gradient,
-                    inputGradients: [rows], parameterGradients: last.parameters.map { _ in nil }, scratch: Tensor(uninitialized: [0]),
-                    team: team))
+                    inputs: [inputGradient], parameters: last.parameters.map { parameters[$0] }, output: gradient, outputGradient: gradient,
+                    inputGradients: [inputGradient], parameterGradients: last.parameters.map { _ in nil },
+                    scratch: MutableTensor(uninitialized: [0]), team: team))
+            rows = inputGradient
         }
-        let seed = Tensor.zeros(shape)
+        let seed = MutableTensor.zeros(shape)
         let length = seed.rows / max(samples, 1)
-        for sample in 0..<samples { seed.row((sample + 1) * length - 1).copy(from: rows.row(sample)) }
+        for sample in 0..<samples {
+            seed.view(at: ((sample + 1) * length - 1) * seed.width, shape: [seed.width]).copy(from: rows[sample..<sample + 1])
+        }
         return seed
     }
-}
-
-extension Tensor {
-    /// One row of the last dimension.
-    fileprivate func row(_ place: Int) -> Tensor { Tensor(storage: storage, offset: offset + place * width, shape: [width]) }
 }

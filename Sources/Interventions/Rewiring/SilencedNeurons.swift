@@ -32,7 +32,9 @@ struct SilencedNeurons {
         count = flow.count
         guard !removed.isEmpty else { return }
         var outputs: [NodeID: Output] = [:]
-        for producer in flow.producers { outputs[producer] = silenced.contains(producer) ? .constants(.zeros([flow.count])) : .varying }
+        for producer in flow.producers {
+            outputs[producer] = silenced.contains(producer) ? .constants(MutableTensor.zeros([flow.count])) : .varying
+        }
         for (place, node) in network.nodes.enumerated() where outputs[NodeID(place)] == nil {
             let inputs = node.inputs.compactMap { outputs[$0] }
             guard let input = inputs.first else { continue }
@@ -52,7 +54,7 @@ struct SilencedNeurons {
                 site: node.site, "looks at all neurons at once: removing some changes the others", found: node.operation.name)
         case .multiplies:
             // Nothing times anything is nothing.
-            for case .constants(let factor) in inputs where !says(factor) { return .constants(.zeros([count])) }
+            for case .constants(let factor) in inputs where !says(factor) { return .constants(MutableTensor.zeros([count])) }
             guard inputs.count == 2, case .constants(let a) = inputs[0], case .constants(let b) = inputs[1], a.count == b.count else {
                 return .varying
             }
@@ -76,10 +78,10 @@ struct SilencedNeurons {
 
     /// What an operation that keeps the shape makes of numbers.
     private func made(by operation: any Networks.Operation, of input: Tensor, _ parameters: [Tensor], scratch: Int) -> Tensor {
-        let output = Tensor(uninitialized: input.shape)
+        let output = MutableTensor(uninitialized: input.shape)
         operation.forward(
             ForwardPass(
-                inputs: [input], parameters: parameters, output: output, scratch: Tensor(uninitialized: [scratch]), team: team))
+                inputs: [input], parameters: parameters, output: output, scratch: MutableTensor(uninitialized: [scratch]), team: team))
         return output
     }
 

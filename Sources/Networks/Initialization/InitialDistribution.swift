@@ -20,7 +20,7 @@ package enum InitialDistribution: Sendable, Equatable {
     ///
     /// - Parameter generator: the stream of this tensor.
     package func tensor(shape: [Int], generator: inout SeededGenerator) -> Tensor {
-        let tensor = Tensor(uninitialized: shape)
+        let tensor = MutableTensor(uninitialized: shape)
         tensor.withMutableElements { elements in
             switch self {
             case .constant(let value): elements.update(repeating: value)

@@ -58,13 +58,13 @@ package struct BatchNorm: LayerOperation {
     package func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { 2 * inputs[0][1] }
 
     private func statistics(
-        _ input: Tensor, _ parameters: [Tensor], _ scratch: Tensor, _ mode: RunMode, _ team: Team
+        _ input: Tensor, _ parameters: [Tensor], _ scratch: MutableTensor, _ mode: RunMode, _ team: Team
     ) -> (mean: Tensor, variance: Tensor) {
         let stored = parameters.suffix(2)
         guard mode == .training else { return (stored[stored.startIndex], stored[stored.startIndex + 1]) }
         let channels = input.shape[1]
-        let mean = Tensor(storage: scratch.storage, offset: scratch.offset, shape: [channels])
-        let variance = Tensor(storage: scratch.storage, offset: scratch.offset + channels, shape: [channels])
+        let mean = scratch.view(at: 0, shape: [channels])
+        let variance = scratch.view(at: channels, shape: [channels])
         ChannelStatistics.measure(input, mean: mean, variance: variance, team: team)
         return (mean, variance)
     }
@@ -97,8 +97,8 @@ package struct BatchNorm: LayerOperation {
     package func updatedStatistics(
         input: Tensor, mean: Tensor, variance: Tensor, batchesBefore: Int = 0, team: Team = Team(size: 1)
     ) -> (mean: Tensor, variance: Tensor) {
-        let batchMean = Tensor(uninitialized: mean.shape)
-        let batchVariance = Tensor(uninitialized: variance.shape)
+        let batchMean = MutableTensor(uninitialized: mean.shape)
+        let batchVariance = MutableTensor(uninitialized: variance.shape)
         ChannelStatistics.measure(input, mean: batchMean, variance: batchVariance, team: team)
         let share = momentum ?? 1 / Float(batchesBefore + 1)
         let count = mean.count == 0 ? 0 : input.count / mean.count

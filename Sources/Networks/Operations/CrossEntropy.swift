@@ -26,7 +26,7 @@ package enum CrossEntropy {
     /// gradient = (softmax - one-hot) * weight, 0 for rows that do not count: the gradient of weight times the sum of the losses.
     ///
     /// - Parameter gradient: of the logits' shape; may be their memory.
-    package static func backward(_ logits: Tensor, targets: [Int32], weight: Float, into gradient: Tensor, team: Team) {
+    package static func backward(_ logits: Tensor, targets: [Int32], weight: Float, into gradient: MutableTensor, team: Team) {
         RowCrossEntropy.writeGradient(logits, targets: targets, weight: weight, into: gradient, team: team)
     }
 }

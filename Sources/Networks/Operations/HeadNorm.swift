@@ -41,7 +41,9 @@ package struct HeadNorm: Operation {
     }
 
     /// The vectors of the heads as rows of their own.
-    private func heads(_ tensor: Tensor) -> Tensor { tensor.reshaped([tensor.count / headDimension, headDimension]) }
+    private func heads(_ tensor: Tensor) -> Tensor { tensor.reshaped(rows(tensor)) }
+    private func heads(_ tensor: MutableTensor) -> MutableTensor { tensor.reshaped(rows(tensor)) }
+    private func rows(_ tensor: Tensor) -> [Int] { [tensor.count / headDimension, headDimension] }
 
     package func forward(_ pass: ForwardPass) {
         Normalization.apply(
@@ -57,7 +59,8 @@ package struct HeadNorm: Operation {
     package func backward(_ pass: BackwardPass) {
         Normalization.addGradients(
             kind, epsilon: epsilon, at: heads(pass.inputs[0]), weight: pass.parameters[0],
-            outputGradient: heads(pass.outputGradient), to: pass.inputGradients[0].map(heads), weightGradient: pass.parameterGradients[0],
+            outputGradient: heads(pass.outputGradient), to: pass.inputGradients[0].map { heads($0) },
+            weightGradient: pass.parameterGradients[0],
             biasGradient: pass.parameterGradients.dropFirst().first ?? nil, scratch: pass.scratch, team: pass.team)
     }
 }

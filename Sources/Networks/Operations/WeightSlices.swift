@@ -6,7 +6,7 @@ package enum WeightSlices {
     package static func entries(_ rows: [Int], of tensor: Tensor) -> Tensor {
         let length = tensor.shape.first ?? 1
         let step = length == 0 ? 0 : tensor.count / length
-        let part = Tensor(uninitialized: [rows.count] + tensor.shape.dropFirst())
+        let part = MutableTensor(uninitialized: [rows.count] + tensor.shape.dropFirst())
         tensor.withElements { source in
             part.withMutableElements { target in
                 for (place, row) in rows.enumerated() {
@@ -20,7 +20,7 @@ package enum WeightSlices {
     /// The entries `columns` of the last dimension of a matrix, each as a row.
     static func columnsAsRows(_ columns: [Int], of matrix: Tensor) -> Tensor {
         let (rows, width) = (matrix.rows, matrix.width)
-        let part = Tensor(uninitialized: [columns.count, rows])
+        let part = MutableTensor(uninitialized: [columns.count, rows])
         matrix.withElements { source in
             part.withMutableElements { target in
                 for row in 0..<rows {
@@ -34,7 +34,7 @@ package enum WeightSlices {
     /// The entries `columns` of the last dimension of a matrix.
     static func columns(_ columns: [Int], of matrix: Tensor) -> Tensor {
         let (rows, width) = (matrix.rows, matrix.width)
-        let part = Tensor(uninitialized: [rows, columns.count])
+        let part = MutableTensor(uninitialized: [rows, columns.count])
         matrix.withElements { source in
             part.withMutableElements { target in
                 for row in 0..<rows {

@@ -30,18 +30,18 @@ package enum ActivationFunction: String, Sendable, CaseIterable {
     private static let near = 1 << 11
 
     /// target = f(source), element by element; both may be the same memory. Relative error below 6e-7.
-    package func apply(to source: Tensor, into target: Tensor, team: Team) {
+    package func apply(to source: Tensor, into target: MutableTensor, team: Team) {
         precondition(source.count == target.count, "\(source.shape) into \(target.shape)")
         team.forEach(target.count, step: Elementwise.piece) { range in
-            let x = UnsafePointer(source.pointer + range.lowerBound)
-            let y = target.pointer + range.lowerBound
+            let x = source.pointer + range.lowerBound
+            let y = target.mutablePointer + range.lowerBound
             Elementwise.isWide ? KernelsV3.activate(code, x, y, range.count) : Kernels.activate(code, x, y, range.count)
         }
     }
 
     /// gradient = or += f'(source) * outputGradient, element by element.
     package func addGradient(
-        at source: Tensor, outputGradient: Tensor, to gradient: Tensor, _ target: Product.Target = .add, team: Team
+        at source: Tensor, outputGradient: Tensor, to gradient: MutableTensor, _ target: Product.Target = .add, team: Team
     ) {
         precondition(
             source.count == gradient.count && outputGradient.count == gradient.count,
@@ -51,7 +51,7 @@ package enum ActivationFunction: String, Sendable, CaseIterable {
             for first in stride(from: range.lowerBound, to: range.upperBound, by: Self.near) {
                 let count = min(Self.near, range.upperBound - first)
                 let (x, dy, dx) = (
-                    UnsafePointer(source.pointer + first), UnsafePointer(outputGradient.pointer + first), gradient.pointer + first
+                    source.pointer + first, outputGradient.pointer + first, gradient.mutablePointer + first
                 )
                 if target == .overwrite { dx.update(repeating: 0, count: count) }
                 Elementwise.isWide
@@ -63,21 +63,21 @@ package enum ActivationFunction: String, Sendable, CaseIterable {
 
 extension Elementwise {
     /// target = a * b, element by element; target may be a.
-    package static func multiply(_ a: Tensor, _ b: Tensor, into target: Tensor, team: Team) {
+    package static func multiply(_ a: Tensor, _ b: Tensor, into target: MutableTensor, team: Team) {
         precondition(a.count == target.count && b.count == target.count, "\(a.shape), \(b.shape) into \(target.shape)")
         team.forEach(target.count, step: piece) { range in
-            let (x, y) = (UnsafePointer(a.pointer + range.lowerBound), UnsafePointer(b.pointer + range.lowerBound))
-            let z = target.pointer + range.lowerBound
+            let (x, y) = (a.pointer + range.lowerBound, b.pointer + range.lowerBound)
+            let z = target.mutablePointer + range.lowerBound
             isWide ? KernelsV3.multiply(x, y, z, range.count) : Kernels.multiply(x, y, z, range.count)
         }
     }
 
     /// target += a * b, element by element.
-    package static func addProduct(_ a: Tensor, _ b: Tensor, to target: Tensor, team: Team) {
+    package static func addProduct(_ a: Tensor, _ b: Tensor, to target: MutableTensor, team: Team) {
         precondition(a.count == target.count && b.count == target.count, "\(a.shape), \(b.shape) to \(target.shape)")
         team.forEach(target.count, step: piece) { range in
-            let (x, y) = (UnsafePointer(a.pointer + range.lowerBound), UnsafePointer(b.pointer + range.lowerBound))
-            let z = target.pointer + range.lowerBound
+            let (x, y) = (a.pointer + range.lowerBound, b.pointer + range.lowerBound)
+            let z = target.mutablePointer + range.lowerBound
             isWide ? KernelsV3.addProduct(x, y, z, range.count) : Kernels.addProduct(x, y, z, range.count)
         }
     }

@@ -4,7 +4,8 @@
 package enum AttentionProducts {
     /// scores [samples, heads, length, length] = scale q k^T, minus infinity where the mask forbids.
     package static func scores(
-        _ queries: Tensor, _ keys: Tensor, _ shape: AttentionShape, scale: Float, mask: AttentionMask, into scores: Tensor, team: Team
+        _ queries: Tensor, _ keys: Tensor, _ shape: AttentionShape, scale: Float, mask: AttentionMask, into scores: MutableTensor,
+        team: Team
     ) {
         shape.checkQueries(queries)
         shape.checkKeys(keys)
@@ -12,7 +13,7 @@ package enum AttentionProducts {
         let length = shape.length
         forEachTile(shape, team) { sample, head, rows, _ in
             let seen = shape.keys(of: rows, mask)
-            let target = scores.pointer + shape.pattern(sample, head, rows.lowerBound)
+            let target = scores.mutablePointer + shape.pattern(sample, head, rows.lowerBound)
             Float.gemm(
                 .no, .yes, m: rows.count, n: seen.count, k: shape.headDimension, alpha: scale,
                 queries.pointer + shape.query(sample, head, rows.lowerBound), shape.width,
@@ -30,7 +31,7 @@ package enum AttentionProducts {
     /// dq += scale ds k, dk += scale ds^T q, where the ds of forbidden places count as 0.
     package static func addScoresGradient(
         _ scoresGradient: Tensor, _ queries: Tensor, _ keys: Tensor, _ shape: AttentionShape, scale: Float, mask: AttentionMask,
-        toQueries queryGradient: Tensor?, toKeys keyGradient: Tensor?, scratch: Tensor, team: Team
+        toQueries queryGradient: MutableTensor?, toKeys keyGradient: MutableTensor?, scratch: MutableTensor, team: Team
     ) {
         shape.checkQueries(queries, queryGradient)
         shape.checkKeys(keys, keyGradient)
@@ -38,7 +39,7 @@ package enum AttentionProducts {
         precondition(scratch.count >= scoresGradientScratch(shape, team: team.size), "scratch \(scratch.count)")
         let length = shape.length
         forEachKeyHead(shape, team) { sample, heads, lane in
-            let tile = scratch.pointer + lane * shape.tileSize
+            let tile = scratch.mutablePointer + lane * shape.tileSize
             for head in heads {
                 for part in 0..<shape.tiles {
                     let rows = shape.rows(ofTile: part)
@@ -54,12 +55,12 @@ package enum AttentionProducts {
                     if let gradient = queryGradient {
                         Float.gemm(
                             .no, .no, m: rows.count, n: shape.headDimension, k: seen.count, alpha: scale, tile, seen.count,
-                            keys.pointer + key, shape.keyWidth, beta: 1, gradient.pointer + query, shape.width)
+                            keys.pointer + key, shape.keyWidth, beta: 1, gradient.mutablePointer + query, shape.width)
                     }
                     if let gradient = keyGradient {
                         Float.gemm(
                             .yes, .no, m: seen.count, n: shape.headDimension, k: rows.count, alpha: scale, tile, seen.count,
-                            queries.pointer + query, shape.width, beta: 1, gradient.pointer + key, shape.keyWidth)
+                            queries.pointer + query, shape.width, beta: 1, gradient.mutablePointer + key, shape.keyWidth)
                     }
                 }
             }
@@ -67,7 +68,7 @@ package enum AttentionProducts {
     }
 
     /// output = pattern v, the heads side by side.
-    package static func values(_ pattern: Tensor, _ values: Tensor, _ shape: AttentionShape, into output: Tensor, team: Team) {
+    package static func values(_ pattern: Tensor, _ values: Tensor, _ shape: AttentionShape, into output: MutableTensor, team: Team) {
         shape.checkPatterns(pattern)
         shape.checkKeys(values)
         shape.checkQueries(output)
@@ -75,14 +76,14 @@ package enum AttentionProducts {
             Float.gemm(
                 .no, .no, m: rows.count, n: shape.headDimension, k: shape.length, alpha: 1,
                 pattern.pointer + shape.pattern(sample, head, rows.lowerBound), shape.length, values.pointer + shape.key(sample, head, 0),
-                shape.keyWidth, beta: 0, output.pointer + shape.query(sample, head, rows.lowerBound), shape.width)
+                shape.keyWidth, beta: 0, output.mutablePointer + shape.query(sample, head, rows.lowerBound), shape.width)
         }
     }
 
     /// dpattern += dz v^T, dv += pattern^T dz.
     package static func addValuesGradient(
-        _ outputGradient: Tensor, _ pattern: Tensor, _ values: Tensor, _ shape: AttentionShape, toPattern patternGradient: Tensor?,
-        toValues valueGradient: Tensor?, team: Team
+        _ outputGradient: Tensor, _ pattern: Tensor, _ values: Tensor, _ shape: AttentionShape, toPattern patternGradient: MutableTensor?,
+        toValues valueGradient: MutableTensor?, team: Team
     ) {
         shape.checkQueries(outputGradient)
         shape.checkPatterns(pattern, patternGradient)
@@ -93,7 +94,7 @@ package enum AttentionProducts {
                     .no, .yes, m: rows.count, n: shape.length, k: shape.headDimension, alpha: 1,
                     outputGradient.pointer + shape.query(sample, head, rows.lowerBound), shape.width,
                     values.pointer + shape.key(sample, head, 0), shape.keyWidth, beta: 1,
-                    gradient.pointer + shape.pattern(sample, head, rows.lowerBound), shape.length)
+                    gradient.mutablePointer + shape.pattern(sample, head, rows.lowerBound), shape.length)
             }
         }
         if let gradient = valueGradient {
@@ -103,7 +104,7 @@ package enum AttentionProducts {
                         .yes, .no, m: shape.length, n: shape.headDimension, k: shape.length, alpha: 1,
                         pattern.pointer + shape.pattern(sample, head, 0), shape.length,
                         outputGradient.pointer + shape.query(sample, head, 0), shape.width, beta: 1,
-                        gradient.pointer + shape.key(sample, head, 0), shape.keyWidth)
+                        gradient.mutablePointer + shape.key(sample, head, 0), shape.keyWidth)
                 }
             }
         }

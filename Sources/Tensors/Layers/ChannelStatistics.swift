@@ -43,18 +43,18 @@ package enum ChannelStatistics {
     }
 
     /// sums [channels] += the sums of the values.
-    package static func addSums(of values: Tensor, to sums: Tensor, team: Team) {
+    package static func addSums(of values: Tensor, to sums: MutableTensor, team: Team) {
         let planes = Planes(values)
         precondition(sums.count == planes.channels, "\(sums.shape) for \(values.shape)")
         forEachChannel(planes, team) { channel in
             var total = 0.0
             planes.forEach(channel) { total += sum(values.pointer + $0, planes.places) }
-            sums.pointer[channel] += Float(total)
+            sums.mutablePointer[channel] += Float(total)
         }
     }
 
     /// The mean of each channel and its biased variance, the mean of (x - mean)^2.
-    package static func measure(_ values: Tensor, mean: Tensor, variance: Tensor, team: Team) {
+    package static func measure(_ values: Tensor, mean: MutableTensor, variance: MutableTensor, team: Team) {
         let planes = Planes(values)
         precondition(mean.count == planes.channels && variance.count == planes.channels, "\(mean.shape) for \(values.shape)")
         forEachChannel(planes, team) { channel in
@@ -64,22 +64,23 @@ package enum ChannelStatistics {
             let center = Float(exact)
             var squares = 0.0
             planes.forEach(channel) {
-                let x = UnsafePointer(values.pointer + $0)
+                let x = values.pointer + $0
                 squares +=
                     Elementwise.isWide
                     ? KernelsV3.sumOfSquares(x, around: center, planes.places) : Kernels.sumOfSquares(x, around: center, planes.places)
             }
             // The mean was rounded before the squares were taken around it.
             let shift = exact - Double(center)
-            mean.pointer[channel] = center
+            mean.mutablePointer[channel] = center
             let spread = squares / Double(max(planes.count, 1)) - shift * shift
-            variance.pointer[channel] = spread < 0 ? 0 : Float(spread)
+            variance.mutablePointer[channel] = spread < 0 ? 0 : Float(spread)
         }
     }
 
     /// output = (x - mean) / root(variance + epsilon) * weight + bias, weight 1 and bias 0 where nil.
     package static func normalize(
-        _ values: Tensor, mean: Tensor, variance: Tensor, epsilon: Float, weight: Tensor?, bias: Tensor?, into output: Tensor, team: Team
+        _ values: Tensor, mean: Tensor, variance: Tensor, epsilon: Float, weight: Tensor?, bias: Tensor?, into output: MutableTensor,
+        team: Team
     ) {
         let planes = Planes(values)
         precondition(
@@ -89,7 +90,7 @@ package enum ChannelStatistics {
             let scale = (weight?.pointer[channel] ?? 1) / (variance.pointer[channel] + epsilon).squareRoot()
             let shift = (bias?.pointer[channel] ?? 0) - mean.pointer[channel] * scale
             planes.forEach(channel) {
-                let (x, y) = (UnsafePointer(values.pointer + $0), output.pointer + $0)
+                let (x, y) = (values.pointer + $0, output.mutablePointer + $0)
                 Elementwise.isWide
                     ? KernelsV3.scaleAndShift(x, scale, shift, y, planes.places) : Kernels.scaleAndShift(x, scale, shift, y, planes.places)
             }
@@ -110,7 +111,7 @@ package enum ChannelStatistics {
     /// weight / root * (dy - the mean of dy - n * the mean of dy n) where they are measured.
     package static func addNormalizationGradients(
         _ values: Tensor, mean: Tensor, variance: Tensor, epsilon: Float, _ source: Source, weight: Tensor?, outputGradient: Tensor,
-        valueGradient: Tensor?, weightGradient: Tensor?, biasGradient: Tensor?, team: Team
+        valueGradient: MutableTensor?, weightGradient: MutableTensor?, biasGradient: MutableTensor?, team: Team
     ) {
         let planes = Planes(values)
         precondition(
@@ -129,15 +130,15 @@ package enum ChannelStatistics {
                     product += products(values.pointer + $0, center, outputGradient.pointer + $0, planes.places)
                 }
             }
-            biasGradient?.pointer[channel] += Float(total)
-            weightGradient?.pointer[channel] += Float(product) * inverse
+            biasGradient?.mutablePointer[channel] += Float(total)
+            weightGradient?.mutablePointer[channel] += Float(product) * inverse
             guard let valueGradient else { return }
             let count = Double(max(planes.count, 1))
             let shift = source == .measured ? -scale * Float(total / count) : 0
             let slope = source == .measured ? -scale * inverse * inverse * Float(product / count) : 0
             planes.forEach(channel) {
                 let (x, dy, dx) = (
-                    UnsafePointer(values.pointer + $0), UnsafePointer(outputGradient.pointer + $0), valueGradient.pointer + $0
+                    values.pointer + $0, outputGradient.pointer + $0, valueGradient.mutablePointer + $0
                 )
                 Elementwise.isWide
                     ? KernelsV3.addLinear(dy, scale, x, center, slope, shift, dx, planes.places)

@@ -9,7 +9,8 @@ package enum Correlation {
 
     /// output [samples, filters, ...] = the images under each filter + bias.
     package static func forward(
-        _ shape: ConvolutionShape, _ images: Tensor, filters: Tensor, bias: Tensor?, into output: Tensor, scratch: Tensor, team: Team
+        _ shape: ConvolutionShape, _ images: Tensor, filters: Tensor, bias: Tensor?, into output: MutableTensor, scratch: MutableTensor,
+        team: Team
     ) {
         check(shape, images, filters, output)
         let pass = Pass(shape)
@@ -18,13 +19,13 @@ package enum Correlation {
         let (groupFilters, taps) = (shape.groupFilters, shape.taps)
         for group in 0..<shape.groups {
             let block = weights + group * pass.rows * taps
-            let source = UnsafePointer(filters.pointer + group * groupFilters * taps)
+            let source = filters.pointer + group * groupFilters * taps
             FilterBlocks.write(rows: groupFilters, taps: taps, to: block) { row, tap in source[row &* taps &+ tap] }
             let starts = pass.starts(scratch) + group * pass.rows
             starts.update(repeating: 0, count: pass.rows)
             if let bias { starts.update(from: bias.pointer + group * groupFilters, count: groupFilters) }
         }
-        pass.run(images.pointer, into: output.pointer, .overwrite, scratch, team)
+        pass.run(images.pointer, into: output.mutablePointer, .overwrite, scratch, team)
     }
 
     /// The elements of scratch memory that ``addImageGradient(_:_:filters:to:scratch:team:)`` needs.
@@ -35,20 +36,20 @@ package enum Correlation {
 
     /// gradient [samples, channels, ...] = or += what the outputs' gradient gives the images.
     package static func addImageGradient(
-        _ shape: ConvolutionShape, _ outputGradient: Tensor, filters: Tensor, to gradient: Tensor, _ target: Product.Target = .add,
-        scratch: Tensor,
+        _ shape: ConvolutionShape, _ outputGradient: Tensor, filters: Tensor, to gradient: MutableTensor, _ target: Product.Target = .add,
+        scratch: MutableTensor,
         team: Team
     ) {
         check(shape, gradient, filters, outputGradient)
         precondition(scratch.count >= imageGradientScratch(shape), "\(scratch.count) elements of scratch")
         guard let mirrored = mirrored(shape) else {
             if target == .overwrite { gradient.fill(0) }
-            return FoldedGradient(shape).run(outputGradient.pointer, filters.pointer, into: gradient.pointer, scratch, team)
+            return FoldedGradient(shape).run(outputGradient.pointer, filters.pointer, into: gradient.mutablePointer, scratch, team)
         }
         let pass = Pass(mirrored)
         let (kernel, groupFilters) = (shape.kernel, shape.groupFilters)
         for group in 0..<shape.groups {
-            let source = UnsafePointer(filters.pointer + group * groupFilters * shape.taps)
+            let source = filters.pointer + group * groupFilters * shape.taps
             // The filters turned round, and outputs and channels in each other's places.
             FilterBlocks.write(
                 rows: shape.groupChannels, taps: mirrored.taps, to: pass.weights(scratch) + group * pass.rows * mirrored.taps
@@ -59,7 +60,7 @@ package enum Correlation {
             }
         }
         if target == .overwrite { pass.starts(scratch).update(repeating: 0, count: shape.groups * pass.rows) }
-        pass.run(outputGradient.pointer, into: gradient.pointer, target, scratch, team)
+        pass.run(outputGradient.pointer, into: gradient.mutablePointer, target, scratch, team)
     }
 
     /// The convolution of the output's gradient that gives the images' gradient; nil where windows leave places out.
@@ -135,16 +136,17 @@ private struct Pass {
 
     var scratch: Int { offsets + filters + startCount + places * layout.prepared }
 
-    func weights(_ scratch: Tensor) -> UnsafeMutablePointer<Float> { scratch.pointer + offsets }
-    func starts(_ scratch: Tensor) -> UnsafeMutablePointer<Float> { scratch.pointer + offsets + filters }
+    func weights(_ scratch: MutableTensor) -> UnsafeMutablePointer<Float> { scratch.mutablePointer + offsets }
+    func starts(_ scratch: MutableTensor) -> UnsafeMutablePointer<Float> { scratch.mutablePointer + offsets + filters }
 
     /// Runs the kernel for every sample and group; the weights, and unless it adds the starts, have been written.
     func run(
-        _ images: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, _ target: Product.Target, _ scratch: Tensor, _ team: Team
+        _ images: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, _ target: Product.Target, _ scratch: MutableTensor,
+        _ team: Team
     ) {
-        let table = UnsafeMutableRawPointer(scratch.pointer).bindMemory(to: Int32.self, capacity: shape.taps)
+        let table = UnsafeMutableRawPointer(scratch.mutablePointer).bindMemory(to: Int32.self, capacity: shape.taps)
         layout.writeOffsets(table)
-        let work = SharedPointers((UnsafeMutablePointer(mutating: images), output, table))
+        let work = SharedPointers((images, output, table))
         team.forEach(places) { place in
             let (images, output, table) = work.pointers
             let room = starts(scratch) + startCount + place * layout.prepared
@@ -190,12 +192,12 @@ private struct FoldedGradient {
 
     func run(
         _ outputGradient: UnsafePointer<Float>, _ weights: UnsafePointer<Float>, into gradient: UnsafeMutablePointer<Float>,
-        _ scratch: Tensor, _ team: Team
+        _ scratch: MutableTensor, _ team: Team
     ) {
         let (taps, groupFilters) = (shape.taps, shape.groupFilters)
-        let table = UnsafeMutableRawPointer(scratch.pointer).bindMemory(to: Int32.self, capacity: groupFilters)
+        let table = UnsafeMutableRawPointer(scratch.mutablePointer).bindMemory(to: Int32.self, capacity: groupFilters)
         layout.writeOffsets(table)
-        let blocks = scratch.pointer + offsets
+        let blocks = scratch.mutablePointer + offsets
         for group in 0..<shape.groups {
             let source = weights + group * groupFilters * taps
             FilterBlocks.write(rows: taps, taps: groupFilters, to: blocks + group * rows * groupFilters) { tap, filter in
@@ -204,7 +206,7 @@ private struct FoldedGradient {
         }
         let zeros = blocks + filters
         zeros.update(repeating: 0, count: rows)
-        let work = SharedPointers((UnsafeMutablePointer(mutating: outputGradient), gradient, table, blocks, zeros))
+        let work = SharedPointers((outputGradient, gradient, table, blocks, zeros))
         team.forEach(places) { place in
             let (outputGradient, gradient, table, blocks, zeros) = work.pointers
             let room = zeros + starts + place * (layout.prepared + tapGradients)

@@ -8,11 +8,12 @@ extension Correlation {
 
     /// gradient [filters, channels / groups, ...] += what the outputs' gradient gives the filters, summed in the order of the samples.
     package static func addFilterGradient(
-        _ shape: ConvolutionShape, _ images: Tensor, _ outputGradient: Tensor, to gradient: Tensor, scratch: Tensor, team: Team
+        _ shape: ConvolutionShape, _ images: Tensor, _ outputGradient: Tensor, to gradient: MutableTensor, scratch: MutableTensor,
+        team: Team
     ) {
         check(shape, images, gradient, outputGradient)
         precondition(scratch.count >= filterGradientScratch(shape), "\(scratch.count) elements of scratch")
-        FilterGradient(shape).run(images.pointer, outputGradient.pointer, into: gradient.pointer, scratch, team)
+        FilterGradient(shape).run(images.pointer, outputGradient.pointer, into: gradient.mutablePointer, scratch, team)
     }
 
     /// The kernel for this CPU; its meaning stands beside its source.
@@ -58,17 +59,17 @@ private struct FilterGradient {
 
     func run(
         _ images: UnsafePointer<Float>, _ outputGradient: UnsafePointer<Float>, into gradient: UnsafeMutablePointer<Float>,
-        _ scratch: Tensor, _ team: Team
+        _ scratch: MutableTensor, _ team: Team
     ) {
-        let table = UnsafeMutableRawPointer(scratch.pointer).bindMemory(to: Int32.self, capacity: shape.taps)
+        let table = UnsafeMutableRawPointer(scratch.mutablePointer).bindMemory(to: Int32.self, capacity: shape.taps)
         layout.writeOffsets(table)
-        let copies = scratch.pointer + offsets
+        let copies = scratch.mutablePointer + offsets
         let outputSample = shape.filters * shape.outputPlane
         for first in stride(from: 0, to: shape.samples, by: run) {
             let samples = min(run, shape.samples - first)
             let here = (
-                images: UnsafeMutablePointer(mutating: images) + first * shape.channels * shape.inputPlane,
-                gradients: UnsafeMutablePointer(mutating: outputGradient) + first * outputSample, copies: copies
+                images: images + first * shape.channels * shape.inputPlane,
+                gradients: outputGradient + first * outputSample, copies: copies
             )
             let work = SharedPointers(here)
             if layout.prepared + spread > 0 {
@@ -81,8 +82,8 @@ private struct FilterGradient {
                 }
             }
             add(
-                samples, layout.prepared > 0 ? UnsafePointer(copies) : UnsafePointer(here.images), table,
-                spread > 0 ? UnsafePointer(copies + run * layout.prepared) : UnsafePointer(here.gradients), gradient, team)
+                samples, layout.prepared > 0 ? UnsafePointer(copies) : here.images, table,
+                spread > 0 ? UnsafePointer(copies + run * layout.prepared) : here.gradients, gradient, team)
         }
     }
 

@@ -12,13 +12,13 @@ package enum FusedAttention {
     /// the rows of the product, which are shorter, are divided by their sums.
     package static func apply(
         _ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ shape: AttentionShape, scale: Float, mask: AttentionMask,
-        into output: Tensor, scratch: Tensor, team: Team
+        into output: MutableTensor, scratch: MutableTensor, team: Team
     ) {
         shape.checkQueries(queries, output)
         shape.checkKeys(keys, values)
         precondition(scratch.count >= self.scratch(shape, team: team.size), "scratch \(scratch.count)")
         AttentionProducts.forEachTile(shape, team) { sample, head, rows, lane in
-            let tile = scratch.pointer + lane * shape.tileSize
+            let tile = scratch.mutablePointer + lane * shape.tileSize
             let seen = shape.keys(of: rows, mask)
             let query = shape.query(sample, head, rows.lowerBound)
             let key = shape.key(sample, head, seen.lowerBound)
@@ -31,9 +31,9 @@ package enum FusedAttention {
                 }
                 Float.gemm(
                     .no, .no, m: rows.count, n: shape.headDimension, k: seen.count, alpha: 1, tile, seen.count, values.pointer + key,
-                    shape.keyWidth, beta: 0, output.pointer + query, shape.width)
+                    shape.keyWidth, beta: 0, output.mutablePointer + query, shape.width)
                 for index in 0..<rows.count {
-                    RowSoftmax.scale(output.pointer + query + index * shape.width, shape.headDimension, by: inverses[index])
+                    RowSoftmax.scale(output.mutablePointer + query + index * shape.width, shape.headDimension, by: inverses[index])
                 }
             }
         }
@@ -47,15 +47,16 @@ package enum FusedAttention {
     /// With the pattern p and dp = dz v^T: dv += p^T dz, ds = p (dp - sum p dp), dq += scale ds k, dk += scale ds^T q.
     package static func addGradients(
         _ outputGradient: Tensor, _ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ shape: AttentionShape, scale: Float,
-        mask: AttentionMask, toQueries queryGradient: Tensor?, toKeys keyGradient: Tensor?, toValues valueGradient: Tensor?,
-        scratch: Tensor, team: Team
+        mask: AttentionMask, toQueries queryGradient: MutableTensor?, toKeys keyGradient: MutableTensor?,
+        toValues valueGradient: MutableTensor?,
+        scratch: MutableTensor, team: Team
     ) {
         shape.checkQueries(queries, outputGradient, queryGradient)
         shape.checkKeys(keys, values, keyGradient, valueGradient)
         precondition(scratch.count >= gradientScratch(shape, team: team.size), "scratch \(scratch.count)")
         let (width, keyWidth, dimension) = (shape.width, shape.keyWidth, shape.headDimension)
         AttentionProducts.forEachKeyHead(shape, team) { sample, heads, lane in
-            let tile = scratch.pointer + lane * 2 * shape.tileSize
+            let tile = scratch.mutablePointer + lane * 2 * shape.tileSize
             let change = tile + shape.tileSize
             for head in heads {
                 for part in 0..<shape.tiles {
@@ -74,7 +75,8 @@ package enum FusedAttention {
                     }
                     if let gradient = valueGradient {
                         Float.gemm(
-                            .yes, .no, m: n, n: dimension, k: m, alpha: 1, tile, n, dz, width, beta: 1, gradient.pointer + key, keyWidth)
+                            .yes, .no, m: n, n: dimension, k: m, alpha: 1, tile, n, dz, width, beta: 1, gradient.mutablePointer + key,
+                            keyWidth)
                     }
                     if queryGradient == nil && keyGradient == nil { continue }
                     Float.gemm(.no, .yes, m: m, n: n, k: dimension, alpha: 1, dz, width, values.pointer + key, keyWidth, beta: 0, change, n)
@@ -82,12 +84,12 @@ package enum FusedAttention {
                     if let gradient = queryGradient {
                         Float.gemm(
                             .no, .no, m: m, n: dimension, k: n, alpha: 1, change, n, keys.pointer + key, keyWidth, beta: 1,
-                            gradient.pointer + query, width)
+                            gradient.mutablePointer + query, width)
                     }
                     if let gradient = keyGradient {
                         Float.gemm(
                             .yes, .no, m: n, n: dimension, k: m, alpha: 1, change, n, queries.pointer + query, width, beta: 1,
-                            gradient.pointer + key, keyWidth)
+                            gradient.mutablePointer + key, keyWidth)
                     }
                 }
             }

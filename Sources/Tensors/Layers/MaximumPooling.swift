@@ -74,13 +74,13 @@ extension Pooling {
     }
 
     /// output = the largest number of each window, not a number where one is not; minus infinity for windows without a place.
-    package static func maxima(_ images: Tensor, rows: WindowAxis, columns: WindowAxis, into output: Tensor, team: Team) {
+    package static func maxima(_ images: Tensor, rows: WindowAxis, columns: WindowAxis, into output: MutableTensor, team: Team) {
         let sizes = check(images, output, .ignoringPadding(rows), .ignoringPadding(columns))
         let areSquares = areSquares(rows, columns)
         forEachPlane(sizes.planes, sizes.input, sizes.output, team) { first, target in
-            let plane = UnsafePointer(images.pointer + first)
+            let plane = images.pointer + first
             for row in 0..<rows.count {
-                let out = output.pointer + (target + row * columns.count)
+                let out = output.mutablePointer + (target + row * columns.count)
                 if areSquares {
                     let top = plane + 2 * row * columns.length
                     let bottom = top + columns.length
@@ -107,18 +107,18 @@ extension Pooling {
 
     /// gradient = or += each window's gradient at the place of its largest number.
     package static func addMaximumGradient(
-        _ images: Tensor, _ outputGradient: Tensor, rows: WindowAxis, columns: WindowAxis, to gradient: Tensor,
+        _ images: Tensor, _ outputGradient: Tensor, rows: WindowAxis, columns: WindowAxis, to gradient: MutableTensor,
         _ overwriting: Product.Target = .add, team: Team
     ) {
         let sizes = check(images, outputGradient, .ignoringPadding(rows), .ignoringPadding(columns))
         precondition(gradient.count == images.count, "\(gradient.shape) for \(images.shape)")
         let areSquares = areSquares(rows, columns)
         forEachPlane(sizes.planes, sizes.input, sizes.output, team) { first, source in
-            let plane = UnsafePointer(images.pointer + first)
-            let target = gradient.pointer + first
+            let plane = images.pointer + first
+            let target = gradient.mutablePointer + first
             if overwriting == .overwrite { target.update(repeating: 0, count: sizes.input) }
             for row in 0..<rows.count {
-                let given = UnsafePointer(outputGradient.pointer + (source + row * columns.count))
+                let given = outputGradient.pointer + (source + row * columns.count)
                 if areSquares {
                     let top = 2 * row * columns.length
                     let bottom = top + columns.length

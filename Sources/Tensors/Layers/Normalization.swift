@@ -17,14 +17,14 @@ package enum Normalization {
     ///   - weight: [width]; none for a layer norm without one.
     ///   - bias: [width]; layer norms only.
     package static func apply(
-        _ kind: Kind, epsilon: Float, to source: Tensor, weight: Tensor?, bias: Tensor?, into target: Tensor, team: Team
+        _ kind: Kind, epsilon: Float, to source: Tensor, weight: Tensor?, bias: Tensor?, into target: MutableTensor, team: Team
     ) {
         let width = source.width
         precondition(source.count == target.count && fits(weight, width) && fits(bias, width), "\(source.shape) into \(target.shape)")
         team.forEach(source.rows, step: RowSoftmax.step(width)) { rows in
             for row in rows {
-                let x = UnsafePointer(source.pointer + row * width)
-                let y = target.pointer + row * width
+                let x = source.pointer + row * width
+                let y = target.mutablePointer + row * width
                 let (w, b) = (reading(weight), reading(bias))
                 switch kind {
                 case .layer:
@@ -46,8 +46,8 @@ package enum Normalization {
     ///
     /// The parameters' gradients are summed in up to 32 pieces of the rows, which are then added in their order.
     package static func addGradients(
-        _ kind: Kind, epsilon: Float, at source: Tensor, weight: Tensor?, outputGradient: Tensor, to gradient: Tensor?,
-        weightGradient: Tensor?, biasGradient: Tensor?, scratch: Tensor, team: Team
+        _ kind: Kind, epsilon: Float, at source: Tensor, weight: Tensor?, outputGradient: Tensor, to gradient: MutableTensor?,
+        weightGradient: MutableTensor?, biasGradient: MutableTensor?, scratch: MutableTensor, team: Team
     ) {
         let (rows, width) = (source.rows, source.width)
         let pieces = pieces(rows: rows)
@@ -58,15 +58,15 @@ package enum Normalization {
         guard rows > 0 else { return }
         let step = (rows + pieces - 1) / pieces
         team.forEach(pieces) { piece in
-            let sums = scratch.pointer + piece * 2 * width
+            let sums = scratch.mutablePointer + piece * 2 * width
             sums.update(repeating: 0, count: 2 * width)
             let weightSums = weightGradient == nil ? nil : sums
             let biasSums = biasGradient == nil ? nil : sums + width
             let last = min(rows, (piece + 1) * step)
             for row in min(piece * step, last)..<last {
-                let x = UnsafePointer(source.pointer + row * width)
-                let dy = UnsafePointer(outputGradient.pointer + row * width)
-                let dx = gradient.map { $0.pointer + row * width }
+                let x = source.pointer + row * width
+                let dy = outputGradient.pointer + row * width
+                let dx = gradient.map { $0.mutablePointer + row * width }
                 let w = reading(weight)
                 switch kind {
                 case .layer:
@@ -84,8 +84,9 @@ package enum Normalization {
         for (target, place) in [(weightGradient, 0), (biasGradient, width)] {
             guard let target else { continue }
             for piece in 0..<pieces {
-                let sums = UnsafePointer(scratch.pointer + piece * 2 * width + place)
-                Elementwise.isWide ? KernelsV3.addInPlace(sums, target.pointer, width) : Kernels.addInPlace(sums, target.pointer, width)
+                let sums = UnsafePointer(scratch.mutablePointer + piece * 2 * width + place)
+                Elementwise.isWide
+                    ? KernelsV3.addInPlace(sums, target.mutablePointer, width) : Kernels.addInPlace(sums, target.mutablePointer, width)
             }
         }
     }
@@ -95,5 +96,5 @@ package enum Normalization {
 
     private static func fits(_ parameter: Tensor?, _ width: Int) -> Bool { parameter.map { $0.count == width } ?? true }
 
-    private static func reading(_ tensor: Tensor?) -> UnsafePointer<Float>? { tensor.map { UnsafePointer($0.pointer) } }
+    private static func reading(_ tensor: Tensor?) -> UnsafePointer<Float>? { tensor?.pointer }
 }

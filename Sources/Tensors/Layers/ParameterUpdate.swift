@@ -50,7 +50,9 @@ package enum ParameterUpdate {
     private static let share = 1 << 13
 
     /// weights, mean and squares are changed; all have the same number of elements.
-    package static func step(_ adam: Adam, weights: Tensor, gradients: Tensor, mean: Tensor, squares: Tensor, team: Team) {
+    package static func step(
+        _ adam: Adam, weights: MutableTensor, gradients: Tensor, mean: MutableTensor, squares: MutableTensor, team: Team
+    ) {
         precondition(
             weights.count == gradients.count && weights.count == mean.count && weights.count == squares.count,
             "\(weights.count) weights, \(gradients.count), \(mean.count) and \(squares.count) of the others")
@@ -61,12 +63,13 @@ package enum ParameterUpdate {
         team.forEach(weights.count, step: share) { range in
             let place = range.lowerBound
             (Elementwise.isWide ? KernelsV3.adamStep : Kernels.adamStep)(
-                weights.pointer + place, gradients.pointer + place, mean.pointer + place, squares.pointer + place, range.count, numbers)
+                weights.mutablePointer + place, gradients.pointer + place, mean.mutablePointer + place, squares.mutablePointer + place,
+                range.count, numbers)
         }
     }
 
     /// weights and sums are changed; all have the same number of elements.
-    package static func step(_ momentum: Momentum, weights: Tensor, gradients: Tensor, sums: Tensor, team: Team) {
+    package static func step(_ momentum: Momentum, weights: MutableTensor, gradients: Tensor, sums: MutableTensor, team: Team) {
         precondition(
             weights.count == gradients.count && weights.count == sums.count,
             "\(weights.count) weights, \(gradients.count) and \(sums.count) of the others")
@@ -76,7 +79,7 @@ package enum ParameterUpdate {
         team.forEach(weights.count, step: share) { range in
             let place = range.lowerBound
             (Elementwise.isWide ? KernelsV3.momentumStep : Kernels.momentumStep)(
-                weights.pointer + place, gradients.pointer + place, sums.pointer + place, range.count, numbers)
+                weights.mutablePointer + place, gradients.pointer + place, sums.mutablePointer + place, range.count, numbers)
         }
     }
 

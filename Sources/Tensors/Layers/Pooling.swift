@@ -67,12 +67,12 @@ package enum Pooling {
     }
 
     /// output = the mean of each window; zero for windows without a place.
-    package static func means(_ images: Tensor, rows: Means, columns: Means, into output: Tensor, team: Team) {
+    package static func means(_ images: Tensor, rows: Means, columns: Means, into output: MutableTensor, team: Team) {
         let sizes = check(images, output, rows, columns)
         let width = columns.length
         forEachPlane(sizes.planes, sizes.input, sizes.output, team) { first, target in
-            let plane = UnsafePointer(images.pointer + first)
-            var next = output.pointer + target
+            let plane = images.pointer + first
+            var next = output.mutablePointer + target
             for row in 0..<rows.count {
                 let down = rows.window(row)
                 for column in 0..<columns.count {
@@ -95,12 +95,12 @@ package enum Pooling {
     }
 
     /// gradient += the share of each window's gradient that each of its places has.
-    package static func addMeanGradient(_ outputGradient: Tensor, rows: Means, columns: Means, to gradient: Tensor, team: Team) {
+    package static func addMeanGradient(_ outputGradient: Tensor, rows: Means, columns: Means, to gradient: MutableTensor, team: Team) {
         let sizes = check(gradient, outputGradient, rows, columns)
         let width = columns.length
         forEachPlane(sizes.planes, sizes.input, sizes.output, team) { first, source in
-            let plane = gradient.pointer + first
-            var next = UnsafePointer(outputGradient.pointer + source)
+            let plane = gradient.mutablePointer + first
+            var next = outputGradient.pointer + source
             for row in 0..<rows.count {
                 let down = rows.window(row)
                 for column in 0..<columns.count {

@@ -32,14 +32,14 @@ package struct Rotation: Sendable {
     /// Writes the cosines and the sines of the angles position * frequency, times `scale`: [length, 2, rotated / 2].
     ///
     /// The angle is rounded to single precision, as the models' own libraries round it; cosine and sine are exact beyond that.
-    package func writeTable(frequencies: [Float], scale: Float, length: Int, into table: Tensor, team: Team) {
+    package func writeTable(frequencies: [Float], scale: Float, length: Int, into table: MutableTensor, team: Team) {
         precondition(
             frequencies.count == half && table.count >= tableSize(length: length), "\(frequencies.count) frequencies for \(rotated)")
         frequencies.withUnsafeBufferPointer { frequencies in
             nonisolated(unsafe) let frequencies = frequencies
             team.forEach(length, step: 16) { positions in
                 for position in positions {
-                    let row = table.pointer + position * rotated
+                    let row = table.mutablePointer + position * rotated
                     for i in 0..<half {
                         let angle = Double(Float(position) * frequencies[i])
                         row[i] = Float(cos(angle)) * scale
@@ -51,9 +51,9 @@ package struct Rotation: Sendable {
     }
 
     /// target = the turned heads of `source` [samples, length, heads * headDimension]; both may be the same memory.
-    package func apply(to source: Tensor, table: Tensor, length: Int, into target: Tensor, team: Team) {
+    package func apply(to source: Tensor, table: Tensor, length: Int, into target: MutableTensor, team: Team) {
         forEachHead(source, target, length, team) { x, y, position in
-            let c = UnsafePointer(table.pointer + position * rotated)
+            let c = table.pointer + position * rotated
             let s = c + half
             switch pairing {
             case .halves: Elementwise.isWide ? KernelsV3.rotateHalves(x, c, s, half, y) : Kernels.rotateHalves(x, c, s, half, y)
@@ -65,9 +65,9 @@ package struct Rotation: Sendable {
     }
 
     /// gradient += `outputGradient` with its heads turned back.
-    package func addGradient(_ outputGradient: Tensor, table: Tensor, length: Int, to gradient: Tensor, team: Team) {
+    package func addGradient(_ outputGradient: Tensor, table: Tensor, length: Int, to gradient: MutableTensor, team: Team) {
         forEachHead(outputGradient, gradient, length, team) { dy, dx, position in
-            let c = UnsafePointer(table.pointer + position * rotated)
+            let c = table.pointer + position * rotated
             let s = c + half
             switch pairing {
             case .halves:
@@ -82,7 +82,7 @@ package struct Rotation: Sendable {
     }
 
     private func forEachHead(
-        _ source: Tensor, _ target: Tensor, _ length: Int, _ team: Team,
+        _ source: Tensor, _ target: MutableTensor, _ length: Int, _ team: Team,
         _ body: @Sendable (UnsafePointer<Float>, UnsafeMutablePointer<Float>, Int) -> Void
     ) {
         let width = source.width
@@ -92,7 +92,7 @@ package struct Rotation: Sendable {
         team.forEach(source.rows, step: RowSoftmax.step(width)) { rows in
             for row in rows {
                 for head in stride(from: row * width, to: (row + 1) * width, by: headDimension) {
-                    body(UnsafePointer(source.pointer + head), target.pointer + head, row % length)
+                    body(source.pointer + head, target.mutablePointer + head, row % length)
                 }
             }
         }

@@ -20,7 +20,7 @@ package enum RowCrossEntropy {
                 nonisolated(unsafe) let (losses, best) = (losses, best)
                 team.forEach(rows, step: RowSoftmax.step(classes)) { range in
                     for row in range {
-                        let x = UnsafePointer(logits.pointer + row * classes)
+                        let x = logits.pointer + row * classes
                         let largest = RowSoftmax.maximum(x, classes)
                         best[row] = Int32(truncatingIfNeeded: firstIndex(of: largest, x, classes))
                         if targets[row] >= 0 {
@@ -35,18 +35,18 @@ package enum RowCrossEntropy {
     }
 
     /// gradient = (softmax - one-hot) * weight row by row: that of weight times the sum of the losses. Rows without a target get 0.
-    package static func writeGradient(_ logits: Tensor, targets: [Int32], weight: Float, into gradient: Tensor, team: Team) {
+    package static func writeGradient(_ logits: Tensor, targets: [Int32], weight: Float, into gradient: MutableTensor, team: Team) {
         let (rows, classes) = (logits.rows, logits.width)
         check(targets, rows, classes)
         precondition(gradient.count == logits.count, "\(gradient.shape) for \(logits.shape)")
         team.forEach(rows, step: RowSoftmax.step(classes)) { range in
             for row in range {
-                let target = gradient.pointer + row * classes
+                let target = gradient.mutablePointer + row * classes
                 guard targets[row] >= 0 else {
                     target.update(repeating: 0, count: classes)
                     continue
                 }
-                let sum = RowSoftmax.exponentials(UnsafePointer(logits.pointer + row * classes), classes, into: target)
+                let sum = RowSoftmax.exponentials(logits.pointer + row * classes, classes, into: target)
                 RowSoftmax.scale(target, classes, by: Float(Double(weight) / sum))
                 target[Int(targets[row])] -= weight
             }

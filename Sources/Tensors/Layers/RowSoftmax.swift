@@ -4,30 +4,30 @@ import KernelsV3
 /// Softmax over the rows of a tensor: its last dimension.
 package enum RowSoftmax {
     /// target = softmax of each row of `source`; both may be the same memory. Minus infinity gets exactly 0.
-    package static func apply(to source: Tensor, into target: Tensor, team: Team) {
+    package static func apply(to source: Tensor, into target: MutableTensor, team: Team) {
         precondition(source.count == target.count && source.width == target.width, "\(source.shape) into \(target.shape)")
         let width = target.width
         team.forEach(target.rows, step: step(width)) { rows in
             for row in rows {
-                let y = target.pointer + row * width
-                let sum = exponentials(UnsafePointer(source.pointer + row * width), width, into: y)
+                let y = target.mutablePointer + row * width
+                let sum = exponentials(source.pointer + row * width, width, into: y)
                 scale(y, width, by: Float(1 / sum))
             }
         }
     }
 
     /// gradient += p * (dp - sum(p dp)) row by row, for a softmax p and the gradient dp at it.
-    package static func addGradient(of softmax: Tensor, outputGradient: Tensor, to gradient: Tensor, team: Team) {
+    package static func addGradient(of softmax: Tensor, outputGradient: Tensor, to gradient: MutableTensor, team: Team) {
         precondition(
             softmax.count == gradient.count && outputGradient.count == gradient.count,
             "\(softmax.shape), \(outputGradient.shape) to \(gradient.shape)")
         let width = softmax.width
         team.forEach(softmax.rows, step: step(width)) { rows in
             for row in rows {
-                let p = UnsafePointer(softmax.pointer + row * width)
-                let dp = UnsafePointer(outputGradient.pointer + row * width)
+                let p = softmax.pointer + row * width
+                let dp = outputGradient.pointer + row * width
                 let mean = Float(product(p, dp, width))
-                let dx = gradient.pointer + row * width
+                let dx = gradient.mutablePointer + row * width
                 Elementwise.isWide
                     ? KernelsV3.addSoftmaxGradient(p, dp, width, mean, dx) : Kernels.addSoftmaxGradient(p, dp, width, mean, dx)
             }

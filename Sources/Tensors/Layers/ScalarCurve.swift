@@ -76,24 +76,26 @@ package enum ScalarCurve: Sendable, Equatable {
     }
 
     /// target = f(source), element by element; both may be the same memory.
-    package func apply(to source: Tensor, into target: Tensor, team: Team) {
+    package func apply(to source: Tensor, into target: MutableTensor, team: Team) {
         precondition(source.count == target.count, "\(source.shape) into \(target.shape)")
         team.forEach(target.count, step: Elementwise.piece) { range in
-            for i in range { target.pointer[i] = Float(value(Double(source.pointer[i]))) }
+            let (x, y) = (source.pointer, target.mutablePointer)
+            for i in range { y[i] = Float(value(Double(x[i]))) }
         }
     }
 
     /// gradient = or += f'(source) * outputGradient, element by element.
     package func addGradient(
-        at source: Tensor, outputGradient: Tensor, to gradient: Tensor, _ target: Product.Target = .add, team: Team
+        at source: Tensor, outputGradient: Tensor, to gradient: MutableTensor, _ target: Product.Target = .add, team: Team
     ) {
         precondition(
             source.count == gradient.count && outputGradient.count == gradient.count,
             "\(source.shape), \(outputGradient.shape) to \(gradient.shape)")
         team.forEach(gradient.count, step: Elementwise.piece) { range in
+            let (x, dy, dx) = (source.pointer, outputGradient.pointer, gradient.mutablePointer)
             for i in range {
-                let change = Float(slope(Double(source.pointer[i]))) * outputGradient.pointer[i]
-                gradient.pointer[i] = target == .overwrite ? change : gradient.pointer[i] + change
+                let change = Float(slope(Double(x[i]))) * dy[i]
+                dx[i] = target == .overwrite ? change : dx[i] + change
             }
         }
     }

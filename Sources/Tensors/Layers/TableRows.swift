@@ -17,7 +17,7 @@ package enum TableRows {
     ///
     /// - Parameter entry: below the table's number of entries for each row.
     package static func gather(
-        _ table: Tensor, _ layout: Layout, scale: Float = 1, into target: Tensor, team: Team, entry: @Sendable (Int) -> Int
+        _ table: Tensor, _ layout: Layout, scale: Float = 1, into target: MutableTensor, team: Team, entry: @Sendable (Int) -> Int
     ) {
         let (entries, width) = sizes(table.shape, layout)
         guard width > 0 else { return }
@@ -26,7 +26,7 @@ package enum TableRows {
             for row in rows {
                 let entry = entry(row)
                 precondition(entry >= 0 && entry < entries, "entry \(entry) of \(entries)")
-                let y = target.pointer + row * width
+                let y = target.mutablePointer + row * width
                 switch layout {
                 case .rows:
                     let x = table.pointer + entry * width
@@ -41,7 +41,7 @@ package enum TableRows {
 
     /// Entry entries(r) of the table's gradient += scale * row r of `outputGradient`, in the order of the rows.
     package static func scatterAdd(
-        _ outputGradient: Tensor, scale: Float = 1, toEntriesOf gradient: Tensor, _ layout: Layout, team: Team,
+        _ outputGradient: Tensor, scale: Float = 1, toEntriesOf gradient: MutableTensor, _ layout: Layout, team: Team,
         entry: @Sendable (Int) -> Int
     ) {
         let (entries, width) = sizes(gradient.shape, layout)
@@ -56,10 +56,10 @@ package enum TableRows {
                 let dy = outputGradient.pointer + row * width
                 switch layout {
                 case .rows:
-                    let dx = gradient.pointer + entry * width
+                    let dx = gradient.mutablePointer + entry * width
                     for i in columns { dx[i] += scale * dy[i] }
                 case .columns:
-                    let dx = gradient.pointer + entry
+                    let dx = gradient.mutablePointer + entry
                     for i in columns { dx[i * entries] += scale * dy[i] }
                 }
             }

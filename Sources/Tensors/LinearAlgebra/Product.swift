@@ -8,7 +8,7 @@ package enum Product {
         case transposed
     }
 
-    /// A matrix inside a tensor.
+    /// A matrix inside a tensor, as a product reads it.
     package struct Factor: Sendable {
         let tensor: Tensor
         let offset: Int
@@ -35,10 +35,34 @@ package enum Product {
 
         /// The element where the part from (row, column) on begins.
         func pointer(row: Int, column: Int) -> UnsafePointer<Float> {
-            UnsafePointer(tensor.pointer + offset + (layout == .straight ? row * stride + column : column * stride + row))
+            tensor.pointer + offset + (layout == .straight ? row * stride + column : column * stride + row)
         }
 
         var flag: BLAS.Transpose { layout == .straight ? .no : .yes }
+    }
+
+    /// A matrix inside a tensor, as a product writes it: row after row.
+    package struct Output: Sendable {
+        private let tensor: MutableTensor
+        private let offset: Int
+        let stride: Int
+
+        /// - Parameters:
+        ///   - offset: the matrix's first element, counted from the tensor's first.
+        ///   - stride: the distance between rows; the tensor's width where nil.
+        package init(_ tensor: MutableTensor, offset: Int = 0, stride: Int? = nil) {
+            self.tensor = tensor
+            self.offset = offset
+            self.stride = stride ?? tensor.width
+        }
+
+        /// Checks that a matrix of the given size lies inside the tensor.
+        func check(rows: Int, columns: Int) {
+            Factor(tensor, offset: offset, stride: stride).check(rows: rows, columns: columns)
+        }
+
+        /// The element where the part from (row, column) on begins.
+        func pointer(row: Int, column: Int) -> UnsafeMutablePointer<Float> { tensor.mutablePointer + offset + row * stride + column }
     }
 
     /// What happens to the elements that the target holds.
@@ -51,10 +75,9 @@ package enum Product {
     ///
     /// Tiles run on the team. The bits depend on the shapes alone.
     package static func multiply(
-        _ a: Factor, _ b: Factor, rows: Int, inner: Int, columns: Int, scale: Float = 1, into c: Factor, _ target: Target = .overwrite,
+        _ a: Factor, _ b: Factor, rows: Int, inner: Int, columns: Int, scale: Float = 1, into c: Output, _ target: Target = .overwrite,
         team: Team
     ) {
-        precondition(c.layout == .straight, "a target is not transposed")
         a.check(rows: rows, columns: inner)
         b.check(rows: inner, columns: columns)
         c.check(rows: rows, columns: columns)
@@ -62,7 +85,7 @@ package enum Product {
         let tiles = ProductTiles(rows: rows, inner: inner, columns: columns)
         team.forEach(tiles.count) { tile in
             let (row, column, height, width) = tiles[tile]
-            let start = UnsafeMutablePointer(mutating: c.pointer(row: row, column: column))
+            let start = c.pointer(row: row, column: column)
             // The library's own way to set a target to zero is slower than a product of few terms.
             if target == .overwrite {
                 for line in 0..<height { (start + line * c.stride).update(repeating: 0, count: width) }
@@ -74,24 +97,24 @@ package enum Product {
     }
 
     /// Copies `row` into each row of `target`, [rows, width].
-    package static func repeatRow(_ row: Tensor, into target: Tensor, team: Team) {
+    package static func repeatRow(_ row: Tensor, into target: MutableTensor, team: Team) {
         let width = row.count
         guard width > 0 else { return }
         precondition(target.count % width == 0, "\(target.shape) of rows of \(width)")
         team.forEach(target.count / width, step: max(1, (1 << 16) / width)) { rows in
-            for index in rows { (target.pointer + index * width).update(from: row.pointer, count: width) }
+            for index in rows { (target.mutablePointer + index * width).update(from: row.pointer, count: width) }
         }
     }
 
     /// sums [width] = or += the sums of the columns of `matrix`, [rows, width], added in the order of the rows.
-    package static func addColumnSums(of matrix: Tensor, to sums: Tensor, _ target: Target = .add, team: Team) {
+    package static func addColumnSums(of matrix: Tensor, to sums: MutableTensor, _ target: Target = .add, team: Team) {
         if target == .overwrite { sums.fill(0) }
         let width = sums.count
         guard width > 0 else { return }
         precondition(matrix.count % width == 0, "\(matrix.shape) of rows of \(width)")
         let rows = matrix.count / width
         team.forEach(width, step: 256) { columns in
-            let target = sums.pointer
+            let target = sums.mutablePointer
             for row in 0..<rows {
                 let source = matrix.pointer + row * width
                 for column in columns { target[column] += source[column] }

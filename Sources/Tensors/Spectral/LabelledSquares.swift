@@ -68,7 +68,7 @@ package struct LabelledSquares: Sendable {
     }
 
     /// Adds weight * `inside` or weight * `outside` to the gradient of every element.
-    package func addMultiples(of weights: Tensor, inside: Float, outside: Float, to gradient: Tensor, team: Team) {
+    package func addMultiples(of weights: Tensor, inside: Float, outside: Float, to gradient: MutableTensor, team: Team) {
         precondition(
             weights.count == count && gradient.count == count, "\(weights.shape) and \(gradient.shape) for \(rowLabels.count) x \(width)")
         team.forEach(rowLabels.count, step: step) { rows in
@@ -77,7 +77,7 @@ package struct LabelledSquares: Sendable {
                 for row in rows {
                     (Elementwise.isWide ? KernelsV3.addLabelledMultiples : Kernels.addLabelledMultiples)(
                         weights.pointer + row * width, first + row / rowsPerBlock * width, rowLabels[row], inside, outside,
-                        gradient.pointer + row * width, width)
+                        gradient.mutablePointer + row * width, width)
                 }
             }
         }
