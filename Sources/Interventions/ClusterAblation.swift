@@ -21,7 +21,7 @@ package struct ClusterAblation: Sendable {
         }
     }
 
-    /// What is put in an output's place.
+    /// What replaces an output that is switched off.
     package enum Fill: String, Sendable, CaseIterable {
         case zero
         /// The neuron's mean over the data and all positions.

@@ -19,10 +19,10 @@ package enum ClusteringMethod: String, Sendable, CaseIterable {
         switch self {
         case .cocluster: "One k-means on both sides' scaled singular vectors."
         case .bsgc:
-            "k-means on each side's singular vectors; the sides' clusters are then paired by the exact assignment that puts most squared weight inside clusters."
-        case .contiguous: "Blocks of neighbouring neurons, the same share of each side."
+            "k-means on each side's singular vectors; the clusters of the two sides are then paired by the exact assignment that puts the most squared weight inside clusters."
+        case .contiguous: "Blocks of neighbouring neurons, equal shares of each side."
         case .gradient:
-            "Each side by the similarity of its neurons' gradients on the given data; the sides' clusters are then paired as bsgc pairs them."
+            "Each side by the similarity of its neurons' gradients on the given data; the clusters of the two sides are then paired as in bsgc."
         case .network: "One clustering of the neurons of all layers together."
         }
     }

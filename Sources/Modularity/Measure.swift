@@ -32,10 +32,10 @@ package enum Measure: String, Sendable, CaseIterable {
     package var documentation: String {
         switch self {
         case .clusterability: "The share of the squared weight that connects neurons of the same cluster."
-        case .chance: "What clusterability would be if the clusters knew nothing of the weights."
+        case .chance: "The clusterability expected of clusters that are independent of the weights."
         case .adjusted:
-            "The difference between clusterability and chance over its largest possible value: 0 for no structure and 1 for disjoint blocks."
-        case .ncut: "The share of each cluster's weight that leaves it, summed."
+            "The difference between clusterability and chance divided by its largest possible value: 0 for no structure and 1 for disjoint blocks."
+        case .ncut: "The sum over the clusters of the share of a cluster's weight that leaves it."
         case .modularity: "The difference between clusterability and chance."
         }
     }

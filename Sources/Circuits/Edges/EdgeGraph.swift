@@ -16,8 +16,8 @@ package enum EdgeGranularity: String, Sendable, CaseIterable {
     package var documentation: String {
         switch self {
         case .component: "Attention heads and whole MLPs."
-        case .cluster: "The clusters of a file; layers without any stay whole."
-        case .neuron: "Each neuron of an MLP or of a hidden layer, of an image layer each channel."
+        case .cluster: "The clusters in a file; layers without clusters stay whole."
+        case .neuron: "Each neuron of an MLP or a hidden layer; each channel of an image layer."
         }
     }
 }

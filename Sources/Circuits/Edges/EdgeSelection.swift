@@ -1,6 +1,6 @@
 /// In which order edges enter a circuit.
 package enum EdgeSelection: String, Sendable, CaseIterable {
-    /// By the size of their scores.
+    /// The edges with the largest scores.
     case top
     /// From the output backwards: the edge of the largest score among those that lead into what the circuit already has.
     case greedy
@@ -8,8 +8,8 @@ package enum EdgeSelection: String, Sendable, CaseIterable {
     /// What the value means, in a sentence, for help and manual.
     package var documentation: String {
         switch self {
-        case .top: "By the size of their scores."
-        case .greedy: "From the output back, the largest of those that lead into what is there already."
+        case .top: "The edges with the largest scores."
+        case .greedy: "From the output back, always the largest edge that leads into a node already reached."
         }
     }
 }

@@ -12,7 +12,7 @@ package enum PatchedPlaces: String, Sendable, CaseIterable {
     package var documentation: String {
         switch self {
         case .all: "All positions at once."
-        case .position: "One position after the other, counted from the first token; of a pattern, the position that attends."
+        case .position: "Each position separately, counted from the first token; for a pattern, the position that attends."
         }
     }
 }

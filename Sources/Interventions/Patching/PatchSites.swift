@@ -14,10 +14,10 @@ package struct PatchSites: Sendable {
         /// What the value means, in a sentence, for help and manual.
         package var documentation: String {
             switch self {
-            case .auto: "Attention's sites by head, neurons by neuron, all others whole."
-            case .site: "All whole."
+            case .auto: "Attention sites by head, neurons by neuron, all others whole."
+            case .site: "Every site whole."
             case .head: "By head; a site without heads is an error."
-            case .neuron: "By neuron of the last dimension; of images by channel."
+            case .neuron: "By neuron of the last dimension; images by channel."
             }
         }
     }

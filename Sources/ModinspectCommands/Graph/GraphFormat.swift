@@ -9,11 +9,11 @@ enum GraphFormat: String, Choice {
     var documentation: String {
         switch self {
         case .tsv: "A row for each edge: layer, in, out, weight."
-        case .jsonl: "A first line with the checkpoint's path and SHA-256, then one edge a line."
+        case .jsonl: "A first line with the checkpoint's path and SHA-256, then one edge per line."
         case .dot: "The language of Graphviz."
         case .graphml: "XML with a node for every neuron of either side of a layer."
         case .npz:
-            "LAYER/data, LAYER/indices, LAYER/indptr and LAYER/shape, from which scipy.sparse.csr_matrix makes the layer with out-neurons as rows."
+            "LAYER/data, LAYER/indices, LAYER/indptr and LAYER/shape, from which scipy.sparse.csr_matrix builds the layer, with out-neurons as rows."
         }
     }
 

@@ -9,10 +9,10 @@ struct InfoCommand: FileCommand {
         abstract: "Shows what a checkpoint holds and which layers score would take.",
         usage: "modinspect info [<options>] <checkpoints> ...",
         discussion: """
-            For each checkpoint: its container, the model's family, the number of parameters, and for each tensor its type, shape, bytes, \
-            the [out, in] matrix that it is read as, and whether score takes it. Weights that are NaN or infinite are counted. Tensors \
-            that cannot be read are listed with the reason, and so are the names of code that loading a pickle in Python would import or \
-            call; here nothing of it is executed.
+            For each checkpoint, shows its container, the model's family, the number of parameters, and for each tensor its type, shape, \
+            bytes, the [out, in] matrix that it is read as, and whether score takes it. NaN and infinite weights are counted. Tensors \
+            that cannot be read are listed with the reason, and a warning names code that loading a pickle in Python would import or \
+            call; nothing in a pickle is ever executed here.
             """)
 
     @OptionGroup var inputs: CheckpointListOptions

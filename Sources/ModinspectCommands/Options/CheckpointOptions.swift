@@ -6,20 +6,20 @@ import Datasets
 
 /// Which of several models in a checkpoint is meant, and whether the file is hashed.
 struct CheckpointOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The model to take from an archive that holds several.", valueName: "path"))
+    @Option(help: ArgumentHelp("The model to read from an archive that holds several.", valueName: "path"))
     var member: String?
 
-    @Option(help: ArgumentHelp("Where the weights are nested in a training file, such as model or state.net.", valueName: "a.b"))
+    @Option(help: ArgumentHelp("Where the weights are nested in a training file, for example model or state.net.", valueName: "a.b"))
     var key: String?
 
     @Option(
-        help: ArgumentHelp("The model that an adapter changes: what is read is the two merged.", valueName: "checkpoint"),
+        help: ArgumentHelp("The base model to merge an adapter into.", valueName: "checkpoint"),
         completion: .file())
     var base: String?
 
     @Flag(
         name: .customLong("no-sha256"),
-        help: "Leave the checkpoint's SHA-256 out of json and jsonl, which then says null: hashing reads the whole file.")
+        help: "Do not compute the checkpoint's SHA-256, which reads the whole file; json and jsonl then give it as null.")
     var omitsHash = false
 
     /// The files that the options name.

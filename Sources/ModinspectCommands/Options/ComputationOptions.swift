@@ -3,10 +3,10 @@ import Glibc
 
 /// What fixes a computation's random choices and bounds its use of the machine.
 struct ComputationOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Fixes every random choice.", valueName: "n"), transform: { try Seed.number($0) })
+    @Option(help: ArgumentHelp("The seed of every random choice.", valueName: "n"), transform: { try Seed.number($0) })
     var seed: UInt64 = 0
 
-    @Option(help: ArgumentHelp("The most cores to use; the result does not depend on it.", valueName: "n"))
+    @Option(help: ArgumentHelp("The maximum number of cores to use; the result does not depend on it.", valueName: "n"))
     var threads: Int?
 
     mutating func validate() throws {

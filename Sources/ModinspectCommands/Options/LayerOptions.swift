@@ -11,9 +11,9 @@ protocol DefaultLayers {
 /// Those that the model's kind suggests.
 enum ModelLayers: DefaultLayers {
     static let words =
-        "for a transformer the MLP input matrix of every block; for a plain chain of layers every weight except the first "
-        + "and the last; where that leaves none, all. Tables, routers, depthwise convolutions and matrices of one row or column are "
-        + "left out unless there is nothing else."
+        "the MLP input matrix of every block of a transformer, or every weight of a plain chain of layers except the first and the "
+        + "last (all of them if none are left). Tables, routers, depthwise convolutions and matrices of one row or column are left "
+        + "out unless there is nothing else."
 }
 
 /// Those of the file of clusters that the command needs.
@@ -23,7 +23,7 @@ enum FileLayers: DefaultLayers {
 
 /// Those of a file of clusters where there is one.
 enum FileOrModelLayers: DefaultLayers {
-    static let words = "with --clusters the layers of its file; else " + ModelLayers.words
+    static let words = "with --clusters, the layers in its file; otherwise, " + ModelLayers.words
 }
 
 /// Which weight matrices of a checkpoint are meant.
@@ -31,11 +31,10 @@ struct LayerOptions<Default: DefaultLayers>: ParsableArguments, LayerChoice {
     @Option(
         name: .customLong("layers"),
         help: ArgumentHelp(
-            "The weight matrices to take, by tensor name with *, ? and [...]; all for every matrix, !GLOB to leave some out.",
+            "The weight matrices to use, by tensor name with *, ? and [...]; all for every matrix, !GLOB to exclude some.",
             discussion: """
-                Repeatable, and a comma separates several. Prefixes such as module. and model. may be left out, and an ending \
-                that only one layer has is enough, such as fc2.weight. Without this option: \
-                \(Default.words)
+                Repeatable; several globs can be separated by commas. Prefixes such as module. and model. may be left out, and the end \
+                of a name, such as fc2.weight, is enough if only one layer has it. Without this option: \(Default.words)
                 """,
             valueName: "glob"))
     var lists: [String] = []

@@ -35,7 +35,7 @@ enum ReportFormat: String, Choice {
 
     var documentation: String {
         switch self {
-        case .text: "Tables for eyes, rounded."
+        case .text: "Rounded tables for people to read."
         case .tsv: "A header line, then a row a line between tabs."
         case .json: "One document for all checkpoints."
         case .jsonl: "A line of JSON for each row or checkpoint."

@@ -15,7 +15,7 @@ struct PairOptions: ParsableArguments {
         var documentation: String {
             switch self {
             case .file: "The data are pairs."
-            case .byClass: "Each sample is a clean one, its corrupted counterpart one of another class, drawn under the seed."
+            case .byClass: "Each sample is a clean one; its corrupted counterpart is a random sample of another class."
             }
         }
     }

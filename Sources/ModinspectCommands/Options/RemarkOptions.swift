@@ -3,7 +3,7 @@ import Glibc
 
 /// What a command says beside its result.
 struct RemarkOptions: ParsableArguments {
-    @Flag(name: .shortAndLong, help: "Keep notes and progress off standard error.")
+    @Flag(name: .shortAndLong, help: "Do not write notes or progress to standard error.")
     var quiet = false
 
     @Flag(name: .shortAndLong, help: "Report on standard error what was found and chosen, and how long each step took.")

@@ -25,7 +25,7 @@ package struct TrainingPlan: Sendable {
     /// The norm to which longer gradients are scaled down.
     package var largestNorm: Double?
     package var batch = Batch.standard
-    /// The batches whose gradients are averaged in one step.
+    /// The number of batches whose gradients are averaged for one step.
     package var accumulation = 1
     package var length = Length.epochs(1)
 
