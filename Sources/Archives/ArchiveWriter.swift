@@ -99,7 +99,7 @@ package final class ArchiveWriter {
 
     private func checkComplete() throws {
         guard missing == 0 else {
-            throw Problem("a member was left incomplete", member: member, found: "\(missing) bytes fewer than announced")
+            throw Problem("a member was left incomplete", member: member, found: "\(missing) bytes fewer than declared")
         }
     }
 

@@ -142,7 +142,8 @@ private struct EndRecord {
         let (end, overflow) = offset.addingReportingOverflow(size)
         guard !overflow, end <= UInt64(limit), let entryCount = Int(exactly: count) else {
             throw Problem(
-                "the zip directory leaves the file", expected: "\(size) bytes before \(limit)", found: "an offset of \(offset)")
+                "the zip directory extends past the end of the file", expected: "\(size) bytes before \(limit)",
+                found: "an offset of \(offset)")
         }
         self.entryCount = entryCount
         directorySize = Int(size)
@@ -263,7 +264,8 @@ private struct CentralHeader {
             let size = Int(exactly: contentSize)
         else {
             throw Problem(
-                "leaves the zip file", member: name, expected: "at most \(max(contents.count - start, 0)) bytes", found: "\(compressedSize)"
+                "extends past the end of the zip file", member: name, expected: "at most \(max(contents.count - start, 0)) bytes",
+                found: "\(compressedSize)"
             )
         }
         let isStored = method == 0

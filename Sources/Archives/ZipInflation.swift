@@ -27,7 +27,7 @@ extension ZipDirectory {
 
     private func inflateTogether(_ names: Set<String>, from region: ByteRegion) throws(Problem) -> [String: ByteRegion] {
         let sizes = Dictionary(entries.map { ($0.name, $0.size) }) { first, _ in first }
-        guard let reader = try ArchiveReader(region) else { throw Problem("is no zip file") }
+        guard let reader = try ArchiveReader(region) else { throw Problem("is not a zip file") }
         var contents: [String: ByteRegion] = [:]
         while contents.count < names.count, let member = try reader.next() {
             guard names.contains(member.name), member.kind == .file else { continue }
@@ -94,7 +94,7 @@ extension ZipDirectory {
     /// - Throws: ``Problem`` where the zip file is damaged.
     package func heads(of names: Set<String>, count: Int, from region: ByteRegion) throws(Problem) -> [String: [UInt8]] {
         guard !names.isEmpty else { return [:] }
-        guard let reader = try ArchiveReader(region) else { throw Problem("is no zip file") }
+        guard let reader = try ArchiveReader(region) else { throw Problem("is not a zip file") }
         var heads: [String: [UInt8]] = [:]
         while heads.count < names.count, let member = try reader.next() {
             if names.contains(member.name), member.kind == .file { heads[member.name] = try reader.head(count) }
@@ -112,7 +112,7 @@ extension ZipDirectory.Entry {
     package func inflateAlone() throws(Problem) -> ByteRegion {
         if let region { return region }
         guard let count = UInt32(exactly: stored.count), let size32 = UInt32(exactly: size), count < .max, size32 < .max else {
-            throw Problem("is marked as encrypted and too large to look at", member: name)
+            throw Problem("is marked as encrypted and too large to check", member: name)
         }
         // The version that reads it, no flags, deflated, no time.
         let common = Self.little(UInt16(20)) + Self.little(UInt16(0)) + Self.little(UInt16(8)) + Self.little(UInt32(0))

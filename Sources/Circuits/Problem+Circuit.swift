@@ -9,6 +9,6 @@ extension Problem {
     /// A number that is none.
     static func notFinite(_ what: String, _ value: Double, where culprits: String) -> Problem {
         Problem(
-            "\(what) is no number: \(culprits) are not finite", expected: "a finite number", found: value.isNaN ? "nan" : "\(value)")
+            "\(what) is not a number: \(culprits) are not finite", expected: "a finite number", found: value.isNaN ? "nan" : "\(value)")
     }
 }

@@ -158,7 +158,8 @@ struct ArrayData {
         let list = try StoredIntegers.targets(targets.record, array: targets.array, path: targets.path)
         guard list.count == count else {
             throw Problem(
-                path: targets.path, array: targets.array, problem: "not as many labels as samples", expected: "\(count)",
+                path: targets.path, array: targets.array, problem: "the number of labels differs from the number of samples",
+                expected: "\(count)",
                 found: "\(list.count)")
         }
         return list
@@ -192,7 +193,7 @@ private struct NPZMembers {
     init(_ file: DataFile) throws {
         self.file = file
         do throws(Problem) {
-            guard let directory = try ZipDirectory(file.content) else { throw Problem("is no zip file") }
+            guard let directory = try ZipDirectory(file.content) else { throw Problem("is not a zip file") }
             self.directory = directory
         } catch {
             throw error.at(path: file.path)

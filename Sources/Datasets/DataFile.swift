@@ -44,7 +44,7 @@ struct DataFile {
             return
         }
         do {
-            guard let reader = try ArchiveReader(region) else { throw Problem("is no archive") }
+            guard let reader = try ArchiveReader(region) else { throw Problem("is not an archive") }
             guard reader.isSingleFile else {
                 throw Problem("is an archive", expected: "one file of data", found: reader.label)
             }
@@ -108,7 +108,7 @@ struct DataFile {
     func text() throws -> String {
         let text = content.withUnsafeBytes { String(validating: $0, as: UTF8.self) }
         if let text { return text }
-        throw Problem(path: path, problem: "not a text in UTF-8", expected: "a character", found: "a bad byte at \(firstBadByte())")
+        throw Problem(path: path, problem: "not UTF-8 text", expected: "a character", found: "a bad byte at \(firstBadByte())")
     }
 
     private func firstBadByte() -> Int {

@@ -87,7 +87,7 @@ package struct DatasetSource: Sendable {
             }
             return try Dataset.windows(of: tokenize(text), context: context, name: path)
         case .pairs:
-            throw Problem(path: path, problem: "prompt pairs are no samples", expected: "npz, npy, IDX, CIFAR, token ids or .txt")
+            throw Problem(path: path, problem: "prompt pairs are not samples", expected: "npz, npy, IDX, CIFAR, token ids or .txt")
         }
     }
 

@@ -15,7 +15,7 @@ enum PromptPairsCSV {
         for (place, name) in header.enumerated() {
             guard let column = Column(rawValue: name.trimmed) else { continue }
             guard places.updateValue(place, forKey: column) == nil else {
-                throw Problem(path: path, problem: "the column '\(name)' is there twice")
+                throw Problem(path: path, problem: "the column '\(name)' appears twice")
             }
         }
         guard let clean = places[.clean], let corrupted = places[.corrupted], let correct = places[.correct] else {
@@ -29,7 +29,7 @@ enum PromptPairsCSV {
         while let row = try rows.next() {
             guard row.fields.count == header.count else {
                 throw Problem(
-                    path: path, problem: "line \(row.line) has not as many fields as the header", expected: "\(header.count)",
+                    path: path, problem: "line \(row.line) does not have as many fields as the header", expected: "\(header.count)",
                     found: "\(row.fields.count)")
             }
             func answers(_ column: Column, _ place: Int) throws -> [PromptPairs.Piece] {
@@ -147,7 +147,7 @@ private struct CSVRows {
             }
         }
         if let byte = peek, !Self.isEnd(byte) {
-            throw Problem(path: path, problem: "text behind the closing quotes in line \(line)", expected: "a comma or the line's end")
+            throw Problem(path: path, problem: "text after the closing quotes in line \(line)", expected: "a comma or the line's end")
         }
         return String(decoding: content, as: UTF8.self)
     }

@@ -50,7 +50,7 @@ enum PromptPairsJSON {
 
     /// A text or a list of token ids.
     private static func prompt(_ cursor: inout JSONCursor, place: String) throws -> PromptPairs.Piece {
-        try expecting("a text or a list of token ids", place) {
+        try expecting("a string or a list of token ids", place) {
             if cursor.peek() == UInt8(ascii: "\"") { return .text(try cursor.readText()) }
             var ids: [Int32] = []
             try cursor.readList { cursor in ids.append(try id(&cursor)) }

@@ -36,7 +36,8 @@ enum StoredIntegers {
                 }
                 let sample = start + offset
                 guard value == value.rounded() else {
-                    throw refusal("the label of sample \(sample) is no whole number", expected: "a class of at least 0", found: "\(value)")
+                    throw refusal(
+                        "the label of sample \(sample) is not a whole number", expected: "a class of at least 0", found: "\(value)")
                 }
                 throw refusal(
                     value < 0 ? "the label of sample \(sample) is negative" : "the label of sample \(sample) is too large",

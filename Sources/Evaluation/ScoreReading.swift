@@ -89,7 +89,7 @@ extension SampleBatches {
         let shape = reading.shape(of: values)
         guard shape.count == 2 || shape.count == 3 else {
             throw Problem(
-                dataset.name, "the model's output is no table of scores", expected: "samples x classes",
+                dataset.name, "the model's output is not a table of scores", expected: "samples x classes",
                 found: shape.map(String.init).joined(separator: "x"))
         }
         let targets = targets(place, outputShape: shape)

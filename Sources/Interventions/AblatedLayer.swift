@@ -38,7 +38,7 @@ package struct AblatedLayer: Sendable {
         self.node = node
         guard clustering.outLabels.count == layer.outNeurons, clustering.inLabels.count == layer.inNeurons else {
             throw Problem(
-                layer: layer.name, "the clusters are another layer's",
+                layer: layer.name, "the clusters belong to another layer",
                 expected: "\(layer.outNeurons) out- and \(layer.inNeurons) in-neurons",
                 found: "\(clustering.outLabels.count) and \(clustering.inLabels.count)")
         }

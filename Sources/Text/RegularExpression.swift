@@ -185,7 +185,7 @@ private struct ExpressionParser {
         }
         // Whether as many or as few as possible are tried first changes nothing about whether all of a text matches.
         _ = take("?")
-        if let next = peek, "*+?".unicodeScalars.contains(next) { throw wrong("one quantifier behind a part") }
+        if let next = peek, "*+?".unicodeScalars.contains(next) { throw wrong("one quantifier after a part") }
         return tree
     }
 
@@ -237,7 +237,7 @@ private struct ExpressionParser {
     }
 
     private mutating func escape() throws(Problem) -> ScalarSet {
-        guard let scalar = peek else { throw wrong("a character behind '\\'") }
+        guard let scalar = peek else { throw wrong("a character after '\\'") }
         position += 1
         if let set = ScalarSet.named(scalar) { return set }
         switch scalar {

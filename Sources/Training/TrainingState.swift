@@ -85,13 +85,13 @@ package struct TrainingState {
     /// - Throws: ``Problem`` for a file that is another one.
     package init(_ checkpoint: Checkpoint) throws {
         guard let stored = checkpoint[Self.recordName], stored.dtype == .u8, stored.bytes.count <= 1 << 28 else {
-            throw Problem("is no state of a training run")
+            throw Problem("is not the state of a training run")
         }
         guard let record = try? stored.bytes.withUnsafeBytes({ try JSONCursor.reading($0, Record.read) }) else {
             throw Problem("is a damaged state of a training run")
         }
         guard record.version == 1 else {
-            throw Problem("is the state of another version", expected: "1", found: "\(record.version)")
+            throw Problem("was saved by another version", expected: "1", found: "\(record.version)")
         }
         guard record.step >= 0, record.clusters.allSatisfy({ ($0.out + $0.in).allSatisfy { (-1..<1 << 20).contains($0) } }) else {
             throw Problem("is a damaged state of a training run")
@@ -153,7 +153,7 @@ extension Trainer {
         if let lambda = state.record.lambda {
             let layers = try state.record.clusters.map { clusters -> (layer: Layer, clustering: LayerClustering) in
                 guard let found = layer(clusters.layer) else {
-                    throw Problem("the state has clusters of a layer that the model has not", found: "'\(clusters.layer)'")
+                    throw Problem("the state has clusters of a layer that the model does not have", found: "'\(clusters.layer)'")
                 }
                 return (
                     found,

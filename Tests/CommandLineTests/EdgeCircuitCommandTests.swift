@@ -78,11 +78,11 @@ import Testing
                 "circuit", folder + "/nan.safetensors", "--data", Fixtures.path("models/induction.pairs.json"), "--method", method)
             #expect(result.status == 1 && result.output.isEmpty)
             #expect(
-                result.errors.contains("of the clean run is no number: weights, data or activations are not finite"), "\(result.errors)")
+                result.errors.contains("of the clean run is not a number: weights, data or activations are not finite"), "\(result.errors)")
             let patch = try BuiltCommand.run(
                 "patch", folder + "/nan.safetensors", "--data", Fixtures.path("models/induction.pairs.json"), "--metric", "kl", "--sites",
                 "heads")
-            #expect(patch.errors.contains("kl is no number") && patch.text.contains("clean nan, corrupted nan\n"))
+            #expect(patch.errors.contains("kl is not a number") && patch.text.contains("clean nan, corrupted nan\n"))
         }
     }
 

@@ -147,7 +147,7 @@ import Testing
         ("MLP.pt --data MLP.npz --pairs by-class --by position --clusters MLP.clusters.tsv", "site 'fc2' has no positions"),
         (
             "MLP.pt --data MLP.npz --pairs by-class --clusters last.tsv",
-            "site 'fc4' is the model's output, behind which nothing is left to run"
+            "site 'fc4' is the model's output, after which nothing is left to run"
         ),
         ("MLP.pt --data pairs.json", "the model reads numbers"),
         ("MODEL/gpt2 --data pairs.json --context 4", "pairs.json: --context does not apply to prompt pairs"),

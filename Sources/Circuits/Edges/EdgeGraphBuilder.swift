@@ -138,7 +138,7 @@ struct EdgeGraphBuilder {
     func mixes(_ id: NodeID) -> Problem {
         let node = network.nodes[id.index]
         return Problem(
-            "site '\(node.site)': \(node.operation.name) mixes the neurons of a layer, which then are no nodes of a graph",
+            "site '\(node.site)': \(node.operation.name) mixes the neurons of a layer, which therefore cannot be nodes of a graph",
             expected: "operations that work on each neuron alone between two layers")
     }
 

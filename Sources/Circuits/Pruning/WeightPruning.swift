@@ -88,7 +88,7 @@ package struct WeightPruning: Sendable {
         let present = Set(labels.map(Int.init))
         for case let label? in objectives.map(\.label) where !present.contains(label) {
             throw Problem(
-                batches.dataset.name, "no sample that the circuit may look at has the label \(label)",
+                batches.dataset.name, "no sample available to the circuit has the label \(label)",
                 found: "labels \(Self.words(Set(labels).sorted()))")
         }
         let held = try HeldOutData(heldOut, targets: try Self.labels(of: heldOut), labels: objectives.compactMap(\.label))

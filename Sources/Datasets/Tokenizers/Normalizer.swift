@@ -42,7 +42,7 @@ struct Normalizer: Sendable {
         }
     }
 
-    private static let tooLong = Problem("the normalizer makes a text a hundred times as long")
+    private static let tooLong = Problem("the normalizer makes the text a hundred times longer")
 
     /// A text on its way through the steps.
     struct Text {

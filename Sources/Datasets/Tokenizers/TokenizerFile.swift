@@ -21,10 +21,10 @@ struct TokenizerFile {
         try cursor.readObject { cursor, name in
             switch name {
             case "version", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder":
-                guard sections[name] == nil else { throw Problem("the part '\(name)' is there twice") }
+                guard sections[name] == nil else { throw Problem("the part '\(name)' appears twice") }
                 sections[name] = JSONSection(value: try cursor.value(), place: name)
             case "model":
-                guard model == nil else { throw Problem("the part 'model' is there twice") }
+                guard model == nil else { throw Problem("the part 'model' appears twice") }
                 model = try ModelReader(&cursor)
             default: try cursor.skip()
             }

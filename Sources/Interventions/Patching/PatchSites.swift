@@ -147,7 +147,7 @@ package struct PatchSites: Sendable {
     }
 
     private func isOutput(_ site: String) -> Problem {
-        Problem("site '\(site)' is the model's output, behind which nothing is left to run")
+        Problem("site '\(site)' is the model's output, after which nothing is left to run")
     }
 
     private func matches(_ pattern: String, _ granularity: Granularity) throws -> [PatchedPart] {

@@ -72,7 +72,7 @@ package struct NeuronFlow: Sendable {
         let node = network.nodes[id.index]
         let (weights, neurons) = try Self.produced(id, in: network)
         guard neurons == count else {
-            throw Problem(site: node.site, "joins a layer of another width", expected: "\(count) neurons", found: "\(neurons)")
+            throw Problem(site: node.site, "joins a layer of a different width", expected: "\(count) neurons", found: "\(neurons)")
         }
         producers.append(id)
         axes.append(Axis(parameter: node.parameters[0], dimension: weights.outDimension, places: 1))
@@ -135,7 +135,7 @@ package struct NeuronFlow: Sendable {
         case .elementwise, .perChannel: if let input = node.inputs.first { try joinProducer(of: input, reader: reader) }
         case .produces, .multiplies, .windows, .mixes, .adds, .flattens, .fixed:
             throw Problem(
-                site: reader, "multiplies its neurons with what is no layer", found: "\(node.operation.name) '\(node.site)'")
+                site: reader, "multiplies its neurons with something other than a layer", found: "\(node.operation.name) '\(node.site)'")
         }
     }
 

@@ -49,7 +49,7 @@ struct SilencedNeurons {
         switch rule {
         case .mixes:
             throw Problem(
-                site: node.site, "looks at all neurons at once: removing some changes the others", found: node.operation.name)
+                site: node.site, "mixes all neurons: removing some changes the others", found: node.operation.name)
         case .multiplies:
             // Nothing times anything is nothing.
             for case .constants(let factor) in inputs where !says(factor) { return .constants(.zeros([count])) }

@@ -39,9 +39,9 @@ final class FinetuneSession {
                     throw error.at(path: file.path)
                 }
                 kept = run.step
-                diagnostics.note("\(file.path): going on after step \(run.step) of \(steps)")
+                diagnostics.note("\(file.path): resuming after step \(run.step) of \(steps)")
             } else {
-                diagnostics.note("\(file.path): no run was saved, beginning with the first step")
+                diagnostics.note("\(file.path): no saved run exists; starting from the beginning")
             }
         }
         guard let path = command.watching.log else { return }

@@ -40,9 +40,9 @@ struct ThresholdOptions: ParsableArguments {
     func note(to diagnostics: Diagnostics) {
         switch measure.direction {
         case .higherIsBetter where most != nil && least == nil:
-            diagnostics.note("of \(measure.rawValue) more is better; --fail-over fails what is better")
+            diagnostics.note("higher is better for \(measure.rawValue); --fail-over rejects better values")
         case .lowerIsBetter where least != nil && most == nil:
-            diagnostics.note("of \(measure.rawValue) less is better; --fail-under fails what is better")
+            diagnostics.note("lower is better for \(measure.rawValue); --fail-under rejects better values")
         default: break
         }
     }

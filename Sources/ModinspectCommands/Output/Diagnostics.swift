@@ -24,7 +24,7 @@ struct Diagnostics: Sendable {
     ///
     /// - Parameter share: how much work it is, in terms of what takes some seconds.
     func announce(_ work: String, share: Double) {
-        if share >= 1 { note("\(work); this takes a while: --limit takes fewer samples, --progress shows how far it is") }
+        if share >= 1 { note("\(work); this takes a while; --limit uses fewer samples, --progress shows progress") }
     }
 
     /// Remarks of one kind about several things in one line: the first in full, then how many others there are and the first of them.

@@ -171,7 +171,7 @@ struct PatchCommand: FileCommand {
         }
         for (metric, scale) in zip(metrics, result.scales) where !scale.moves {
             guard scale.clean.isFinite, scale.corrupted.isFinite else {
-                output.diagnostics.warning("\(path): \(metric.rawValue) is no number: weights, data or activations are not finite")
+                output.diagnostics.warning("\(path): \(metric.rawValue) is not a number: weights, data or activations are not finite")
                 continue
             }
             output.diagnostics.warning(

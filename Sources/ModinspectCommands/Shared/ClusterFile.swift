@@ -117,7 +117,7 @@ struct ClusterFile {
         let partners = NamePairing(layers.map(\.name), catalog.layers.map(\.name)).partners
         for (layer, partner) in zip(layers, partners) {
             guard let weights = partner.map({ catalog.layers[$0] }) else {
-                throw Problem(file: path, layer: layer.name, problem: "is no weight matrix of the checkpoint")
+                throw Problem(file: path, layer: layer.name, problem: "is not a weight matrix of the checkpoint")
             }
             let out = try labels(layer.out, side: "out", count: weights.outNeurons, layer: layer.name)
             let input = try labels(layer.in, side: "in", count: weights.inNeurons, layer: layer.name)

@@ -96,7 +96,7 @@ struct SettingsReader {
     private mutating func value(_ name: String, isPositional: Bool) throws(Problem) -> String? {
         var found: String?
         for (place, setting) in element.settings.enumerated() where setting.name == name {
-            guard found == nil else { throw failure("setting '\(name)' is there twice") }
+            guard found == nil else { throw failure("setting '\(name)' appears twice") }
             taken.insert(place)
             found = setting.value
         }

@@ -31,7 +31,7 @@ struct CheckpointNames: Sendable {
     func fullName(_ name: String) throws(Problem) -> String {
         guard let full = fullNames[name[...]] else { return prefix + name }
         if let second = secondNames[name[...]] {
-            throw Problem("is there a second time", subject: "tensor '\(full)'", expected: "one '\(name)'", found: "'\(second)'")
+            throw Problem("appears twice", subject: "tensor '\(full)'", expected: "one '\(name)'", found: "'\(second)'")
         }
         return full
     }

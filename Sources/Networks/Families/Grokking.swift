@@ -69,7 +69,7 @@ enum Grokking {
         let unknown = names.parts(ofBlocks: blockName).filter { $0.block < blocks && !known.contains($0.part) }
         guard let first = unknown.map({ "\(blockName).\($0.block).\($0.part)" }).min() else { return }
         throw Problem(
-            "is no part of these models", subject: "tensor '\(try names.fullName(first))'",
+            "is not a part of these models", subject: "tensor '\(try names.fullName(first))'",
             expected: "\(known.sorted().joined(separator: ", "))")
     }
 }

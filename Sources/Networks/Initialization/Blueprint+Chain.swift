@@ -7,7 +7,7 @@ extension Blueprint {
     package static func perceptron(_ sizes: String) throws(Problem) -> Blueprint {
         let parts = sizes.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
         guard parts.count >= 2, parts.count <= 1000, parts.allSatisfy({ (1...Configuration.largestSize).contains($0) }) else {
-            throw Problem("is no list of sizes", subject: "mlp", expected: "such as mlp:784-64-64-10", found: "'\(sizes)'")
+            throw Problem("is not a list of sizes", subject: "mlp", expected: "such as mlp:784-64-64-10", found: "'\(sizes)'")
         }
         var elements: [Architecture.Element] = []
         for (place, size) in parts.dropFirst().enumerated() {

@@ -13,7 +13,7 @@ extension Blueprint {
         let known = families.families.filter { $0.blueprint != nil }
         guard let make = known.first(where: { family in type.map(family.modelTypes.contains) ?? false })?.blueprint else {
             throw Problem(
-                "cannot be begun", subject: "config.json: 'model_type'", expected: Hint.list(known.flatMap(\.modelTypes)),
+                "cannot be initialised", subject: "config.json: 'model_type'", expected: Hint.list(known.flatMap(\.modelTypes)),
                 found: type.map { "'\($0)'" } ?? "nothing")
         }
         var blueprint = try make(settings)

@@ -32,7 +32,7 @@ package struct Blueprint: Sendable {
     /// - Throws: ``Problem`` for a name that is used twice and for absurd sizes.
     mutating func add(_ name: String, _ shape: [Int], _ distribution: InitialDistribution, dtype: DType = .f32) throws(Problem) {
         let subject = "tensor '\(name)'"
-        guard names.insert(name).inserted else { throw Problem("is there twice", subject: subject) }
+        guard names.insert(name).inserted else { throw Problem("appears twice", subject: subject) }
         var size = 1
         for length in shape {
             let (product, overflow) = size.multipliedReportingOverflow(by: length)

@@ -44,7 +44,7 @@ package struct Linear: LayerOperation {
         let (input, output) = sizes(parameters[0])
         guard inputs[0].count >= 2, inputs[0].last == input else {
             throw Problem(
-                "the layer reads another width", expected: "\(input) numbers",
+                "the layer reads a different width", expected: "\(input) numbers",
                 found: inputs[0].dropFirst().map(String.init).joined(separator: "x"))
         }
         return inputs[0].dropLast() + [output]

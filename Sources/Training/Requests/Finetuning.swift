@@ -89,7 +89,7 @@ package final class Finetuning {
         let differences = state.differences(from: try options.get())
         guard differences.isEmpty else {
             let words = differences.map { name, kept, given in "\(name) was \(kept ?? "not given") and is \(given ?? "not given")" }
-            throw Problem("the run was begun with other options: " + words.joined(separator: ", "))
+            throw Problem("the run was started with other options: " + words.joined(separator: ", "))
         }
         try trainer.restore(state) { request.model.catalog[$0] }
     }
