@@ -19,7 +19,7 @@ package final class AtomicFile {
     private var isFinished = false
 
     /// - Parameters:
-    ///   - target: the file's path, which is no symbolic link.
+    ///   - target: the file's path, which is not a symbolic link.
     ///   - mode: the permissions of a file that is replaced; nil for those of a new file.
     package init(replacing target: String, mode: UInt32? = nil) throws(Problem) {
         self.target = target

@@ -18,7 +18,7 @@ package struct FileIdentity: Hashable, Sendable {
         self.name = name
     }
 
-    /// - Returns: nil where neither the file nor its folder exists, and for what is neither a regular file nor a directory.
+    /// - Returns: nil if neither the file nor its folder exists, and for what is neither a regular file nor a directory.
     package init?(path: String) {
         guard let target = try? AtomicFile.followingLinks(Self.withoutTrailingSlashes(path)) else { return nil }
         var status = stat()

@@ -16,7 +16,7 @@ package struct ZipDirectory: Sendable {
         package let compressedSize: Int
         /// Whether the content is stored as it is.
         package let isStored: Bool
-        /// The content in place, without any particular alignment; nil where it is compressed or cannot be read.
+        /// The content in place, without any particular alignment; nil if it is compressed or cannot be read.
         package let region: ByteRegion?
         /// Whether one of the entry's headers calls it encrypted although the other one or its sizes show that it is not.
         package let isFlaggedEncrypted: Bool
@@ -34,11 +34,11 @@ package struct ZipDirectory: Sendable {
     /// The members in the directory's order; names are unique.
     package let entries: [Entry]
 
-    /// Reads the directory of the zip file whose bytes are `region`; nil where the bytes do not begin as a zip file does.
+    /// Reads the directory of the zip file whose bytes are `region`; nil if the bytes do not begin as a zip file does.
     ///
     /// A member that is encrypted is listed without a content.
     ///
-    /// - Throws: ``Problem`` where the directory is missing or damaged, where members overlap, leave the file, share a
+    /// - Throws: ``Problem`` if the directory is missing or damaged, if members overlap, leave the file, share a
     ///   name, or are spread over several disks.
     package init?(_ region: ByteRegion) throws(Problem) {
         let first = region.integer(at: 0, as: UInt32.self)

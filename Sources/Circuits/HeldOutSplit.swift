@@ -6,7 +6,7 @@ package struct HeldOutSplit: Sendable, Equatable {
     package let found: [Int]
     package let judged: [Int]
 
-    /// - Parameter share: of the samples that are judged by, rounded; one sample at least stays in each part where there are two.
+    /// - Parameter share: of the samples that are judged by, rounded; one sample at least stays in each part if there are two.
     package init(count: Int, share: Double, seed: UInt64) {
         var order = Array(0..<count)
         var generator = SeededGenerator(seed: seed, purpose: "held-out samples")

@@ -1,7 +1,7 @@
 import Text
 
 extension Problem {
-    /// - Parameter subject: a layer, an option or a data set; nil where it is the whole model.
+    /// - Parameter subject: a layer, an option or a data set; nil if it is the whole model.
     init(_ subject: String?, _ what: String, expected: String? = nil, found: String? = nil, hint: Hint? = nil) {
         self.init(what, subject: subject, expected: expected, found: found, hint: hint)
     }

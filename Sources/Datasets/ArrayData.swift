@@ -59,7 +59,7 @@ struct ArrayData {
 
     /// Takes the answers from a file of their own.
     ///
-    /// - Throws: ``Problem`` where there are some already, or the file holds none.
+    /// - Throws: ``Problem`` if there are some already, or the file holds none.
     mutating func readTargets(from labelsPath: String) throws {
         if let targets {
             throw Problem(
@@ -83,7 +83,7 @@ struct ArrayData {
 
     /// Samples and answers together.
     ///
-    /// - Throws: ``Problem`` where they do not fit one another or the options.
+    /// - Throws: ``Problem`` if they do not fit one another or the options.
     func dataset(normalization: Normalization?, context: Int?) throws -> Dataset {
         guard !samples.shape.contains(0) else {
             throw refusal("holds no samples", expected: "no dimension of 0", found: "\(samples.shape)")
@@ -184,7 +184,7 @@ struct ArrayData {
     }
 }
 
-/// The arrays of an `.npz`, none read before it is asked for.
+/// The arrays of an `.npz`, none read before it is requested.
 private struct NPZMembers {
     private let file: DataFile
     private let directory: ZipDirectory
@@ -209,7 +209,7 @@ private struct NPZMembers {
         return names.listed()
     }
 
-    /// The one of `names` that is there, nil where none is.
+    /// The one of `names` that exists, nil if none is.
     func name(among names: [String]) throws -> String? {
         let present = names.filter { entries[$0] != nil }
         guard present.count < 2 else {
@@ -220,7 +220,7 @@ private struct NPZMembers {
         return present.first
     }
 
-    /// The arrays called `names`, which are there.
+    /// The arrays called `names`, which must exist.
     func records(_ names: [String]) throws -> [TensorRecord] {
         let chosen = names.compactMap { entries[$0] }
         let unpacked: [String: ByteRegion]

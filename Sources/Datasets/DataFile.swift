@@ -4,7 +4,7 @@ import Text
 
 /// The bytes of a data file, unpacked where it is one compressed file, and what they are.
 struct DataFile {
-    /// The kinds of data, told by the content where it can tell.
+    /// The kinds of data, recognised by content where possible.
     enum Kind: Sendable {
         case npz, npy, idx, text
         /// Clean and corrupted prompts.
@@ -23,7 +23,7 @@ struct DataFile {
 
     /// Reads the file at `path`, or standard input where that is `-`.
     ///
-    /// - Throws: ``Problem`` where it cannot be read, is empty, or is an archive of files.
+    /// - Throws: ``Problem`` if it cannot be read, is empty, or is an archive of files.
     init(path: String) throws {
         let region: ByteRegion
         do {
@@ -76,7 +76,7 @@ struct DataFile {
     /// token ids; without, a CIFAR batch, whose records must fit the size and whose labels their classes. `.txt` is text. Prompt
     /// pairs begin with a brace or a bracket, or the name ends in `.json` or `.csv`.
     ///
-    /// - Throws: ``Problem`` where it is none of these.
+    /// - Throws: ``Problem`` if it is none of these.
     func kind(context: Int?) throws -> Kind {
         let head = content.bytes(0..<min(content.count, 64)) ?? []
         let isBinary = baseName.hasSuffix(".bin")

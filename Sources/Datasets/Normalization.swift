@@ -20,7 +20,7 @@ package struct Normalization: Sendable, Equatable {
 
     /// Reads `MEAN,STD`, or the means of all channels and then their standard deviations: `M1,M2,M3,S1,S2,S3`.
     ///
-    /// - Throws: ``Problem`` where the numbers are no pairs, not finite, or a deviation is not positive.
+    /// - Throws: ``Problem`` if the numbers are not pairs, not finite, or a deviation is not positive.
     package init(_ text: String) throws {
         func refusal(_ problem: String, expected: String, found: String) -> Problem {
             Problem(problem, setting: .normalization, expected: expected, found: found)

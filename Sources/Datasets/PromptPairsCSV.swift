@@ -57,7 +57,7 @@ enum PromptPairsCSV {
         return pairs
     }
 
-    /// The numbers of a list as Python prints it, nil where the text is none.
+    /// The numbers of a list as Python prints it, nil if the text is none.
     private static func list(_ text: String) -> [Int32]? {
         let text = text.trimmed
         guard text.hasPrefix("["), text.hasSuffix("]"), text.utf8.count >= 2 else { return nil }
@@ -81,7 +81,7 @@ extension String {
 }
 
 /// The rows of a text with comma-separated values (RFC 4180): quoted fields may hold commas, line ends and doubled quotes.
-/// Lines may end in LF alone; empty ones are passed over.
+/// Lines may end in LF only; empty ones are skipped.
 private struct CSVRows {
     struct Row {
         let fields: [String]

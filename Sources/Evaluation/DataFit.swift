@@ -83,7 +83,7 @@ package struct DataFit {
             found: "\(network.outputWidth) outputs, labels up to \(largest.value)")
     }
 
-    /// A model may read more tokens than it scores: those are no answers.
+    /// A model may read more tokens than it scores: those are not answers.
     private static func checkNextTokens(_ network: Network, _ dataset: Dataset) throws(Problem) {
         guard case .nextToken = dataset.targets, case .tokens(let tokens) = dataset.inputs,
             case .tokens(let vocabulary, _) = network.input, vocabulary > network.outputWidth

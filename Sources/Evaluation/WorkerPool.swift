@@ -11,7 +11,7 @@ package final class WorkerPool<Worker>: Sendable {
 
     package init() {}
 
-    /// One that is idle; nil where a new one must be made.
+    /// One that is idle; nil if a new one must be made.
     package func take() -> Worker? {
         let box = idle.withLock { Box(worker: $0.workers.popLast()) }
         return box.worker

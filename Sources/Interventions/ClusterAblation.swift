@@ -95,7 +95,7 @@ package struct AblationResult: Sendable {
             squaredOutput > 0 ? (change.squaredChange / squaredOutput).squareRoot() : nil
         }
 
-        /// Whether the intervention changed no activation at all, which makes its outcome no result.
+        /// Whether the intervention changed no activation; its measures are then undefined.
         package var movedNothing: Bool { change.changed == 0 }
     }
 

@@ -1,13 +1,13 @@
 /// The measures of how far a layer's weights stay inside its clusters: the one list that reports, tables, thresholds, help and manual read.
 ///
 /// With W [out, in], u the labels of the out-neurons and v those of the in-neurons. A neuron in no cluster counts in the totals and never
-/// as inside. Every measure is nil where it is undefined: all of them for a matrix of zeros.
+/// as inside. Every measure is nil if it is undefined: all of them for a matrix of zeros.
 package enum Measure: String, Sendable, CaseIterable {
     /// C = sum_ij W_ij^2 [u_i = v_j] / sum_ij W_ij^2.
     case clusterability
     /// sum_c r_c s_c with r_c (s_c) the share of sum W^2 in the rows (columns) of cluster c.
     case chance
-    /// (C - chance) / (1 - chance); nil where one cluster holds everything.
+    /// (C - chance) / (1 - chance); nil if one cluster holds everything.
     case adjusted
     /// sum_c (vol(c) - within(c)) / vol(c) on the bipartite graph of |W|; at most the number of clusters.
     case ncut
@@ -40,7 +40,7 @@ package enum Measure: String, Sendable, CaseIterable {
         }
     }
 
-    /// The measure of a layer from the sums over its blocks; nil where it is undefined.
+    /// The measure of a layer from the sums over its blocks; nil if it is undefined.
     func value(of sums: LabelledSums) -> Double? {
         guard sums.total > 0 else { return nil }
         switch self {

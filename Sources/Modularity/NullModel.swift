@@ -4,11 +4,11 @@ import Tensors
 package struct NullModel: Sendable, Equatable {
     /// The number of permutations.
     package let samples: Int
-    /// The mean of the scores of the permuted weights; nil where none is defined.
+    /// The mean of the scores of the permuted weights; nil if none is defined.
     package let mean: Double?
     /// Their standard deviation, with n - 1 below; nil for fewer than two.
     package let standardDeviation: Double?
-    /// (observed - mean) / standard deviation; nil where that is 0 or undefined.
+    /// (observed - mean) / standard deviation; nil if that is 0 or undefined.
     package let z: Double?
     /// (1 + #{null >= observed}) / (N + 1).
     package let p: Double?

@@ -16,7 +16,7 @@ package final class Executor {
     private(set) var lastRun: (batch: Batch, parameters: ParameterValues, interventions: [Intervention])?
 
     /// - Parameter arena: where the values lie; one that is shared holds the values of the executor that ran last.
-    /// - Throws: ``Problem`` where the batch does not fit the network.
+    /// - Throws: ``Problem`` if the batch does not fit the network.
     package init(
         _ network: Network, batch: BatchShape, request: RunRequest, team: Team, arena: Arena = Arena()
     ) throws(Problem) {
@@ -105,7 +105,7 @@ package final class Arena {
 
     func reserve(_ count: Int) { size = max(size, count) }
 
-    /// The memory; made anew where an executor that came later needs more.
+    /// The memory; made again if an executor that came later needs more.
     func storage() -> TensorStorage {
         if let made, made.count >= size { return made }
         let storage = TensorStorage(uninitialized: size)

@@ -88,7 +88,7 @@ package final class Gradients {
         untouched = wanted.parameters.subtracting(touched).compactMap { parameterGradients[$0] }
     }
 
-    /// Where the gradient at a seed's output lies: who writes it there and hands it to ``backward(_:into:)`` saves the copy. Nil where nothing
+    /// Where the gradient at a seed's output lies: who writes it there and hands it to ``backward(_:into:)`` saves the copy. Nil if nothing
     /// that is wanted lies upstream.
     package func memory(ofSeed seed: NodeID) -> Tensor? { seeds.contains(seed) ? nodeGradients[seed] : nil }
 

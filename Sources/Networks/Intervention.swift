@@ -148,7 +148,7 @@ package struct NeuronPlaces: Sendable {
     /// The product of the dimensions before the neurons.
     package let outer: Int
     package let neurons: Int
-    /// The product of the dimensions behind the neurons.
+    /// The product of the dimensions after the neurons.
     package let inner: Int
 
     package init(_ shape: [Int]) {

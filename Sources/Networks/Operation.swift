@@ -15,7 +15,7 @@ package protocol Operation: Sendable {
     ///   - inputs: the shapes of the inputs, the batch first.
     ///   - parameters: the shapes of the parameters.
     ///   - batch: what the network is given, for operations that have no inputs.
-    /// - Throws: ``Problem`` where they do not go together.
+    /// - Throws: ``Problem`` if they do not go together.
     func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int]
 
     /// The elements of scratch memory that ``forward(_:)`` needs.
@@ -41,7 +41,7 @@ package protocol Operation: Sendable {
     /// - Parameters:
     ///   - neurons: of the output, in the order in which they are wanted; of attention patterns heads.
     ///   - parameters: the whole ones.
-    /// - Returns: nil where those neurons cannot be made without others, or not by one operation.
+    /// - Returns: nil if those neurons cannot be made without others, or not by one operation.
     func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation?
 
     /// Writes every element of the output.
@@ -65,9 +65,9 @@ package struct GradientReading: OptionSet, Sendable {
 
     package init(rawValue: Int) { self.rawValue = rawValue }
 
-    /// The inputs, whatever gradients are asked for.
+    /// The inputs, whatever gradients are requested.
     package static let inputs = GradientReading(rawValue: 1)
-    /// The inputs where gradients of parameters are asked for.
+    /// The inputs if gradients of parameters are requested.
     package static let inputsForParameters = GradientReading(rawValue: 2)
     package static let output = GradientReading(rawValue: 4)
 }
@@ -160,9 +160,9 @@ package struct BackwardPass: Sendable {
     package let output: Tensor
     /// The gradient with respect to the output, in its shape.
     package let outputGradient: Tensor
-    /// Where the inputs' gradients are added; nil where nobody asks for them.
+    /// Where the inputs' gradients are added; nil if they are not needed.
     package let inputGradients: [Tensor?]
-    /// Where the parameters' gradients are added; nil where nobody asks for them.
+    /// Where the parameters' gradients are added; nil if they are not needed.
     package let parameterGradients: [Tensor?]
     /// Whether each input's and each parameter's gradient is added to or, holding nothing yet, overwritten.
     package let inputTargets: [Product.Target]

@@ -81,7 +81,7 @@ struct RunPlan {
                     places[input] = nil
                 }
             }
-            // A value that nobody reads: an intervention's site behind which nothing is asked for.
+            // A value that nobody reads: an intervention's site after which nothing is requested.
             if lastUse[planned.node] == nil, !kept.contains(planned.node) {
                 planner.release(place, count)
                 places[planned.node] = nil

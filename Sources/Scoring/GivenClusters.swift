@@ -34,7 +34,7 @@ package struct GivenClusters: Sendable {
 }
 
 extension LayerCatalog {
-    /// The layers that `patterns` name, or the ``defaultLayers`` where there are none.
+    /// The layers that `patterns` name, or the ``defaultLayers`` if there are none.
     ///
     /// - Throws: ``Problem`` that names the checkpoint.
     package func layers(matching patterns: [String], path: String) throws -> [Layer] {

@@ -26,7 +26,7 @@ package struct ScoreRequest {
     /// - Parameters:
     ///   - path: the checkpoint's.
     ///   - patterns: of the layers' names; none for the layers that have given clusters, else for those that the model's kind suggests.
-    /// - Throws: ``Problem`` where a pattern names no layer.
+    /// - Throws: ``Problem`` if a pattern names no layer.
     package init(_ catalog: LayerCatalog, path: String, patterns: [String] = [], clusters: Clusters) throws {
         if case .given(let given) = clusters, patterns.isEmpty {
             layers = try given.layers(matching: [], of: catalog, path: path)

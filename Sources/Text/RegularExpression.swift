@@ -6,7 +6,7 @@ package struct RegularExpression: Sendable {
     /// One step of the machine.
     private enum Step: Sendable {
         case scalar(ScalarSet)
-        /// Goes on at both places.
+        /// Continues at both places.
         case split(Int, Int)
         case start, end, accept
     }
@@ -17,7 +17,7 @@ package struct RegularExpression: Sendable {
 
     private static let maximumSteps = 4096
 
-    /// - Throws: ``Problem`` for what is no expression, and for what is not read: references, looking around, flags.
+    /// - Throws: ``Problem`` for text that is not an expression, and for what is not read: references, looking around, flags.
     package init(_ text: String) throws(Problem) {
         var parser = ExpressionParser(text)
         let tree = try parser.expression()
@@ -183,13 +183,13 @@ private struct ExpressionParser {
         } else {
             return part
         }
-        // Whether as many or as few as possible are tried first changes nothing about whether all of a text matches.
+        // Whether the longest or the shortest match is tried first changes nothing about whether all of a text matches.
         _ = take("?")
         if let next = peek, "*+?".unicodeScalars.contains(next) { throw wrong("one quantifier after a part") }
         return tree
     }
 
-    /// `{m}`, `{m,}`, `{,n}` or `{m,n}` at the cursor; anything else is a brace that stands for itself.
+    /// `{m}`, `{m,}`, `{,n}` or `{m,n}` at the cursor; anything else is a brace that matches itself.
     private func counts() -> (least: Int, most: Int?, end: Int)? {
         guard let close = scalars[position...].firstIndex(of: "}") else { return nil }
         let inside = String(String.UnicodeScalarView(scalars[position + 1..<close]))

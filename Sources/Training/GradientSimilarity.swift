@@ -15,7 +15,7 @@ import Text
 /// The entry point for whoever clusters by gradients: ``spectra(count:seed:progress:)`` of the weights as they are goes into
 /// ``ClusteringOptions/spectra``, and ``ModelAnalysis`` of the same weights gives the clusters.
 package struct GradientSimilarity {
-    /// The samples of a batch where nobody says otherwise.
+    /// The default number of samples in a batch.
     package static let defaultBatchSize = 64
 
     private let samples: TrainingSamples
@@ -37,7 +37,7 @@ package struct GradientSimilarity {
     ///   - data: the samples, which must have answers; in batches of `batchSize`, whatever their own.
     ///   - layers: each read by the network.
     ///   - parameters: the weights; the network's own where nil.
-    /// - Throws: ``Problem`` where the data has no answers, the network does not read a layer, or the memory does not suffice.
+    /// - Throws: ``Problem`` if the data has no answers, the network does not read a layer, or the memory does not suffice.
     package init(
         _ data: SampleBatches, batchSize: Int = defaultBatchSize, layers: [Layer], parameters: ParameterValues? = nil, threads: Int
     ) throws {

@@ -16,7 +16,7 @@ final class TrainingLane {
     private let arena = Arena()
     /// By shape; a run has few.
     private var passes: [BatchShape: (executor: Executor, gradients: Gradients, seed: Tensor)] = [:]
-    /// Whether the next chunk's gradients replace what is there.
+    /// Whether the next chunk's gradients replace the current ones.
     private var isClear = true
 
     private static let mostShapes = 8

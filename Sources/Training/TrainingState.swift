@@ -10,7 +10,7 @@ import Text
 /// Which samples a step takes follows from the seed and the step. It is kept as a safetensors file of float32 tensors, with the rest as JSON in
 /// the bytes of a tensor.
 package struct TrainingState {
-    /// What is no tensor.
+    /// Values that are not tensors.
     struct Record: Encodable, Equatable {
         struct Clusters: Encodable, Equatable {
             var layer: String
@@ -44,7 +44,7 @@ package struct TrainingState {
     /// What the caller keeps beside the run.
     package var notes: [String: String] { record.notes }
 
-    /// The names of the options that differ, with the run's own values and the others; nil where an option was not given.
+    /// The names of the options that differ, with the run's own values and the others; nil if an option was not given.
     package func differences(from other: [String: String]) -> [(name: String, kept: String?, given: String?)] {
         Set(options.keys).union(other.keys).sorted().filter { options[$0] != other[$0] }.map { ($0, options[$0], other[$0]) }
     }
@@ -116,7 +116,7 @@ extension Trainer {
 
     /// The run as it is now. Its tensors are the run's own and change with the next step.
     ///
-    /// - Parameter options: what the run was told, by name, to be compared when it goes on.
+    /// - Parameter options: what the run was told, by name, to be compared when the run is resumed.
     package func state(options: [String: String], notes: [String: String] = [:]) -> TrainingState {
         let clusters = (term?.clusterings ?? []).map {
             TrainingState.Record.Clusters(layer: $0.layer, count: $0.clusterCount, out: $0.outLabels.values, in: $0.inLabels.values)

@@ -9,7 +9,7 @@ package struct CircuitMeasures: Sendable {
     package let metric: Double
     /// KL of the circuit's answers from the clean run's in nats, the mean over the pairs.
     package let divergence: Double
-    /// The share of pairs whose highest logit is one of their answers; nil where a pair has none.
+    /// The share of pairs whose highest logit is one of their answers; nil if a pair has none.
     package let accuracy: Double?
     /// The answers by class, where pairs are samples with a class each.
     package let outcome: Outcome?
@@ -25,7 +25,7 @@ package struct CircuitFaithfulness: Sendable {
     /// The run without edges; with corrupted sources the model on the corrupted samples.
     package let none: CircuitMeasures
 
-    /// - Throws: what running the model does, ``Problem`` where the metric is no number.
+    /// - Throws: what running the model does, ``Problem`` if the metric is not a number.
     package init(_ experiment: EdgeExperiment) throws {
         self.experiment = experiment
         let measured = try Self.measure([experiment.graph.whole, experiment.graph.empty], experiment)
@@ -39,7 +39,7 @@ package struct CircuitFaithfulness: Sendable {
     /// The metric's length between the two runs.
     package var scale: BehaviourScale { BehaviourScale(clean: whole.metric, corrupted: none.metric) }
 
-    /// nil where the metric does not move between the two runs.
+    /// nil if the metric does not move between the two runs.
     package func faithfulness(_ measures: CircuitMeasures) -> Double? {
         // Zero without a sign.
         scale.normalized(measures.metric).map { $0 + 0 }
@@ -116,7 +116,7 @@ package struct FaithfulnessLadder: Sendable {
         /// Those of them that lead from the input to the output.
         package let edges: Int
         package let measures: CircuitMeasures
-        /// nil where the metric does not move.
+        /// nil if the metric does not move.
         package let faithfulness: Double?
     }
 
@@ -163,7 +163,7 @@ package struct FaithfulnessLadder: Sendable {
     }
 
     /// The smallest number of edges of an order whose circuit is as faithful as wanted, found by halving between two steps of the ladder; nil
-    /// where no step reaches it. Faithfulness need not grow with every edge: a smaller circuit that reaches it may be passed over.
+    /// where no step reaches it. Faithfulness need not grow with every edge: a smaller circuit that reaches it may be missed.
     package func smallest(_ wanted: Double, _ faithfulness: CircuitFaithfulness, order: [Int]) throws -> Int? {
         guard let place = steps.firstIndex(where: { ($0.faithfulness ?? -.infinity) >= wanted }) else { return nil }
         var low = place > 0 ? steps[place - 1].chosen : 0

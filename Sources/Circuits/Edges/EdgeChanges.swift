@@ -8,7 +8,7 @@ struct EdgeChanges: Sendable {
     var outputs: [(unit: EdgeUnit, stage: Int, value: Tensor)] = []
     /// What readers made of their inputs, where a unit has others beside them.
     var targets: [(target: EdgeUnit.Target, value: Tensor)] = []
-    /// nil where the output is the same.
+    /// nil if the output is the same.
     var logits: Tensor?
 
     /// One of `count` variants.

@@ -35,7 +35,7 @@ struct EdgeEmissions: Sendable {
     }
 
     /// What each source adds to its stream, by space [sources, samples, ...]: a head's output through its part of the output matrix,
-    /// a neuron's through its column. Biases are no source's.
+    /// a neuron's through its column. Biases belong to no source.
     func contributions(_ graph: EdgeGraph, team: Team) -> [Tensor] {
         let spaces = graph.spaces.enumerated().map { space, sources in
             Tensor(uninitialized: [sources.count] + streamShape(graph, space: space))
@@ -112,7 +112,7 @@ extension Tensor {
         return result
     }
 
-    /// `copies` of the tensor, one behind the other along the first dimension.
+    /// `copies` of the tensor, one after the other along the first dimension.
     func repeated(_ copies: Int) -> Tensor {
         let result = Tensor(uninitialized: [copies * (shape.first ?? 1)] + shape.dropFirst())
         for copy in 0..<copies { Tensor(storage: result.storage, offset: result.offset + copy * count, shape: shape).copy(from: self) }

@@ -49,7 +49,8 @@ package struct EdgeReader: Sendable, Equatable {
 /// A transformer's nodes are those of EAP and EAP-IG (Syed et al. 2023, Hanna et al. 2024): the sum of the embeddings as one source, each
 /// head with inputs of its own for query, key and value, each MLP, the logits. A reader's norm is a part of the reader. What no head
 /// writes, the bias of an attention's output, is a constant of the stream that no edge carries; the same holds for the output's bias of an
-/// MLP that is cut into neurons or clusters. A norm behind the output, inside the branch, takes all heads together: what they write cannot be
+/// MLP that is cut into neurons or clusters. A norm after the output, inside the branch, takes all heads together: what they write
+/// cannot be
 /// told apart, so that such an attention is one source, `a0`, with the readers of all heads; such an MLP cannot be cut. Where attention and MLP of a block read the same stream there is no edge between them. In a
 /// plain chain, layer by layer, the neurons or clusters of the hidden layers are the nodes between one input and one output.
 package struct EdgeGraph: Sendable {

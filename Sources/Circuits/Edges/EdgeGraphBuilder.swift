@@ -86,7 +86,7 @@ struct EdgeGraphBuilder {
     /// - Parameters:
     ///   - channels: those that are computed of a layer's; nil for all.
     ///   - width: the number of the layer's channels.
-    /// - Throws: ``Problem`` where an operation mixes channels and not all are computed.
+    /// - Throws: ``Problem`` if an operation mixes channels and not all are computed.
     func steps(from known: Set<NodeID>, to output: NodeID, channels: [Int]? = nil, of width: Int = 1) throws(Problem) -> [UnitStep] {
         var found: Set<NodeID> = []
         var waiting = known.contains(output) ? [] : [output]
@@ -125,7 +125,7 @@ struct EdgeGraphBuilder {
         return part
     }
 
-    /// A node on some neurons alone; nil where it reads others for them.
+    /// A node on some neurons alone; nil if it reads others for them.
     private func restricted(_ id: NodeID, to neurons: [Int]) -> UnitStep? {
         let node = network.nodes[id.index]
         guard let part = node.operation.restricted(to: neurons, parameters: node.parameters.map { network.values[$0] }),

@@ -52,7 +52,7 @@ struct EdgeRecording: Sendable {
         answers = batches.answers(place)
     }
 
-    /// The nodes that readers write, but for the output's.
+    /// The nodes that readers write, except for the output's.
     static func targets(_ graph: EdgeGraph) -> [NodeID] {
         var seen: Set<NodeID> = []
         return graph.stages.filter { !$0.isOutput }.flatMap { $0.units.flatMap { $0.targets.map(\.node) } }.filter {

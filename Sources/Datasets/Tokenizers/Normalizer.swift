@@ -53,7 +53,7 @@ struct Normalizer: Sendable {
 
     /// Applies all steps to `text`.
     ///
-    /// - Throws: ``Problem`` where a pattern takes too many steps, or the text grows beyond reason.
+    /// - Throws: ``Problem`` if a pattern takes too many steps, or the text grows beyond reason.
     func apply(to text: inout Text, _ patterns: PatternList, _ matcher: inout PatternMatcher) throws {
         let maximum = text.bytes.count * 100 + 1_000_000
         for step in steps {

@@ -7,7 +7,7 @@ struct TokenizerFile {
 
     static let maximumLength = 200_000_000
 
-    /// Reads the file; sections that say nothing about the tokens of a text (`truncation`, `padding`) are passed over.
+    /// Reads the file; sections that say nothing about the tokens of a text (`truncation`, `padding`) are skipped.
     init(_ bytes: UnsafeBufferPointer<UInt8>) throws {
         guard bytes.count <= Self.maximumLength else {
             throw Problem("the tokenizer is too long", expected: "at most \(Self.maximumLength) bytes", found: "\(bytes.count)")
@@ -36,7 +36,7 @@ struct TokenizerFile {
         if let version = sections["version"], try version.string() != "1.0" { throw version.mismatch("'1.0'") }
     }
 
-    /// The part `name`; null where there is none.
+    /// The part `name`; null if there is none.
     subscript(_ name: String) -> JSONSection { sections[name] ?? JSONSection(value: .null, place: name) }
 }
 

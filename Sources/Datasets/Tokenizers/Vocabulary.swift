@@ -11,7 +11,7 @@ struct Vocabulary: Sendable {
 
     /// Adds a token.
     ///
-    /// - Throws: ``Problem`` where the token or the id is there already.
+    /// - Throws: ``Problem`` if the token or the id already exists.
     mutating func insert(_ token: [UInt8], id: Int32) throws {
         let (index, isNew) = strings.insert(token)
         let name = { String(decoding: token, as: UTF8.self).quotedInMessage }

@@ -2,7 +2,7 @@ import Glibc
 import Tensors
 import Text
 
-/// A number that says of one pair how much of a behaviour a run shows, read off the logits behind the last position.
+/// A number that says of one pair how much of a behaviour a run shows, read off the logits at the last position.
 ///
 /// All are computed in double precision and hold for logits of any size.
 package enum BehaviourMetric: String, Sendable, CaseIterable {

@@ -85,19 +85,19 @@ package struct PatchingResult: Sendable {
     package struct Row: Sendable {
         package let direction: ActivationPatching.Direction
         package let part: PatchedPart
-        /// The place in the sequence; nil where all are patched at once.
+        /// The place in the sequence; nil if all are patched at once.
         package let position: Int?
         /// The pairs that have the position.
         package let pairs: Int
         /// What the patch did to the activations that it replaced.
         package let change: InterventionChange
-        /// For each metric what it became; nil where the patch changed nothing.
+        /// For each metric what it became; nil if the patch changed nothing.
         package let measures: [Measure]?
 
-        /// Whether the patch changed no activation at all, which makes it no result.
+        /// Whether the patch changed no activation; its measures are then undefined.
         package var movedNothing: Bool { change.changed == 0 }
 
-        /// The root of the summed squared changes over that of the replaced activations; nil where those were zeros.
+        /// The root of the summed squared changes over that of the replaced activations; nil if those were zeros.
         package var relativeChange: Double? {
             change.squaredBefore > 0 ? (change.squaredChange / change.squaredBefore).squareRoot() : nil
         }
@@ -108,16 +108,17 @@ package struct PatchingResult: Sendable {
         package let value: Double
         /// The value minus that of the run that was patched.
         package let effect: Double
-        /// Between the corrupted run, 0, and the clean run, 1; nil where the metric does not tell them apart.
+        /// Between the corrupted run, 0, and the clean run, 1; nil if the metric does not tell them apart.
         package let normalized: Double?
     }
 
-    /// Of each direction the `count` rows whose first metric moved most, in the order of their effect; those that moved nothing are left out.
+    /// The `count` rows of each direction whose first metric moved most, in the order of their effect; those that moved nothing are left
+    /// out.
     package func strongest(_ count: Int) -> [Row] {
         var places: [ActivationPatching.Direction: [(effect: Double, place: Int)]] = [:]
         for (place, row) in rows.enumerated() {
             guard let effect = row.measures?.first?.effect else { continue }
-            // What is no number comes last.
+            // NaN comes last.
             places[row.direction, default: []].append((effect.isNaN ? -1 : abs(effect), place))
         }
         return ActivationPatching.Direction.allCases.flatMap { direction in

@@ -25,7 +25,7 @@ package struct AblationRequest {
 
     /// Reads the data and finds the layers.
     ///
-    /// - Throws: ``Problem`` where clusters, data and model do not fit each other, or the data has no answers.
+    /// - Throws: ``Problem`` if clusters, data and model do not fit each other, or the data has no answers.
     package func prepared() throws -> Prepared {
         let ablated = try model.ablatedLayers(clusters, matching: layers)
         let batches = try model.batches(data, batchSize: batchSize)

@@ -34,14 +34,15 @@ package struct NeuronFlow: Sendable {
 
     /// The flow of the layer that `node` computes.
     ///
-    /// - Throws: ``Problem`` where the order or number of the neurons is fixed by something else.
+    /// - Throws: ``Problem`` if the order or number of the neurons is fixed by something else.
     package init(from node: NodeID, in network: Network) throws(Problem) {
         self.network = network
         count = try Self.produced(node, in: network).count
         try addProducer(node)
     }
 
-    /// The layer whose out-neurons are the in-neurons of the layer that `node` computes; nil where they are the model's inputs or a sum of several layers.
+    /// The layer whose out-neurons are the in-neurons of the layer that `node` computes; nil if they are the model's inputs or a sum of
+    /// several layers.
     package static func producer(before node: NodeID, in network: Network) -> NodeID? {
         var current = network.nodes[node.index].inputs.first
         while let id = current {
@@ -80,7 +81,7 @@ package struct NeuronFlow: Sendable {
         try carry(id, weights.form == .images ? .image : .flat)
     }
 
-    /// The neurons lie in the output of `id`: goes on to all that reads it.
+    /// The neurons lie in the output of `id`: follows everything that reads it.
     private mutating func carry(_ id: NodeID, _ form: Form) throws(Problem) {
         guard forms[id] == nil else { return }
         forms[id] = form
@@ -127,7 +128,7 @@ package struct NeuronFlow: Sendable {
         try carry(id, form)
     }
 
-    /// The layer behind the other factor of a product.
+    /// The layer after the other factor of a product.
     private mutating func joinProducer(of id: NodeID, reader: String) throws(Problem) {
         let node = network.nodes[id.index]
         switch node.operation.neurons {

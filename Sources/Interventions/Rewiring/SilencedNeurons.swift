@@ -25,7 +25,7 @@ struct SilencedNeurons {
     /// - Parameters:
     ///   - silenced: the layers of the flow whose outputs are 0.
     ///   - removed: the neurons that are switched off.
-    /// - Throws: ``Problem`` where what they say depends on the data or on the place, or has no bias to go to.
+    /// - Throws: ``Problem`` if what they say depends on the data or on the place, or has no bias to go to.
     init(_ flow: NeuronFlow, silenced: Set<NodeID>, removed: [Int], in network: Network) throws(Problem) {
         self.network = network
         self.removed = removed
@@ -113,7 +113,7 @@ struct SilencedNeurons {
         let weight = network.values[node.parameters[0]]
         let shape = weight.shape
         let (out, input) = (shape[weights.outDimension], shape[inDimension])
-        // The elements of a kernel lie behind both.
+        // The elements of a kernel lie after both.
         let kernel = shape[2...].reduce(1, *)
         func stride(_ dimension: Int) -> Int { shape[(dimension + 1)...].reduce(1, *) }
         let strides = (out: stride(weights.outDimension), input: stride(inDimension))

@@ -94,7 +94,7 @@ struct EdgeReport: Encodable {
 
 /// How a circuit behaves alone.
 struct MeasuredCircuit: Encodable {
-    /// The edges that were chosen, some of which may lead nowhere; nil where none were.
+    /// The edges that were chosen, some of which may lead nowhere; nil if none were.
     let chosen: Int?
     /// Those of them that lead from the input to the output.
     let size: Int
@@ -158,7 +158,7 @@ struct ScoredEdge: ColumnRow {
         .text("target", "The reader.") { $0.target },
         .number("score", "The score, by the method.") { $0.score },
         .flag("kept", "Whether the circuit has the edge.") { $0.kept },
-        .number("returned", "The share of resampled circuits that have it; undefined without any.") { $0.returned },
+        .number("returned", "The share of resampled circuits that contain it; undefined without any.") { $0.returned },
     ]
 }
 

@@ -28,7 +28,7 @@ final class FinetuneSession {
         if let line = Diagnostics.gathered(command.checkpoint, "tensor", untrained) { diagnostics.warning(line) }
     }
 
-    /// Goes on from what was saved where that is asked for, and opens the log.
+    /// Resumes from the saved state if that is requested, and opens the log.
     func prepare() throws {
         var kept: Int?
         if command.state.resume, let file {

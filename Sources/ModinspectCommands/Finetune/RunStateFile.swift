@@ -10,7 +10,7 @@ struct RunStateFile {
 
     var exists: Bool { access(path, F_OK) == 0 }
 
-    /// The state that is kept; nil where there is none.
+    /// The state that is kept; nil if there is none.
     ///
     /// - Throws: ``Problem`` for a file that is something else.
     func state() throws -> TrainingState? {

@@ -39,7 +39,7 @@ struct GraphEdge: ColumnRow {
         .text("layer", "The tensor's name.") { $0.layer },
         .whole("in", "The in-neuron, from 0.") { $0.in },
         .whole("out", "The out-neuron, from 0.") { $0.out },
-        .number("weight", "The weight between them; null in json where it is infinite.") { $0.weight },
+        .number("weight", "The weight between them; null in json if it is infinite.") { $0.weight },
     ]
 }
 

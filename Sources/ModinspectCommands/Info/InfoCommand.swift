@@ -40,7 +40,7 @@ struct InfoCommand: FileCommand {
     private func inspect(_ path: String) throws -> CheckpointInfo {
         let checkpoint = try source.open(path, output.diagnostics, isDescribed: true)
         let catalog = LayerCatalog(checkpoint)
-        // A file without weight matrices can be looked at all the same; a pattern that matches nothing is a mistake.
+        // A file without weight matrices can be inspected anyway; a pattern that matches nothing is a mistake.
         let scored =
             layers.patterns.isEmpty && (catalog.layers.isEmpty || !catalog.unreadable.isEmpty)
             ? catalog.defaultLayers : try layers.select(from: catalog, path: checkpoint.path, output.diagnostics, notesLeftOut: false)

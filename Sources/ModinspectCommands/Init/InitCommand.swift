@@ -82,7 +82,7 @@ struct InitCommand: FileCommand {
         try target.write(blueprint.draft(seed: seed, files: files), record: record)
     }
 
-    /// The model that the argument spells out; nil where it is the path of a file.
+    /// The model that the argument spells out; nil if it is the path of a file.
     private func writtenBlueprint() throws -> Blueprint? {
         let parts = spec.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         switch parts[0] {

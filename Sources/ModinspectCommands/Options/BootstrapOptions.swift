@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// How often circuits are looked for again.
+/// How often the search for circuits is repeated.
 struct BootstrapOptions: ParsableArguments {
     @Option(
         name: .customLong("bootstrap"),

@@ -13,7 +13,7 @@ struct ComputationOptions: ParsableArguments {
         if let threads, !(1...4096).contains(threads) { throw ValidationError("--threads must be between 1 and 4096") }
     }
 
-    /// The cores to use: those that were asked for, or all that are online.
+    /// The cores to use: those that were requested, or all that are online.
     var threadCount: Int { threads ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 }
 

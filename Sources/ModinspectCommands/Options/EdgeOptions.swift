@@ -7,7 +7,7 @@ extension EdgeGranularity: Choice {}
 extension EdgeAblation: Choice {}
 extension EdgeSelection: Choice {}
 
-/// How circuits of edges are looked for.
+/// How circuits of edges are found.
 struct EdgeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -103,7 +103,7 @@ struct EdgeOptions: ParsableArguments {
         }
     }
 
-    /// How large a circuit is wanted; nil where that was not said.
+    /// The requested size of the circuit; nil if not given.
     func size(_ method: CircuitMethod) -> EdgeCircuitSize? {
         if method == .acdc { return nil }
         if let edges { return .edges(edges) }

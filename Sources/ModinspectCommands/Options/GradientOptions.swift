@@ -32,7 +32,7 @@ struct GradientOptions: ParsableArguments {
     /// The files that the options name.
     var inputs: [(argument: String, path: String?)] { [("--data", data), ("--labels", samples.labels)] }
 
-    /// The samples of a batch; nil where there is no data.
+    /// The samples of a batch; nil if there is no data.
     var reportedBatch: Int? { data == nil ? nil : batchSize ?? GradientSimilarity.defaultBatchSize }
 
     /// The first of the options that was given.

@@ -21,7 +21,7 @@ enum FileLayers: DefaultLayers {
     static let words = "every layer in the file of --clusters."
 }
 
-/// Those of a file of clusters where there is one.
+/// Those of a file of clusters if there is one.
 enum FileOrModelLayers: DefaultLayers {
     static let words = "with --clusters, the layers in its file; otherwise, " + ModelLayers.words
 }
@@ -68,7 +68,7 @@ enum GlobList {
     }
 }
 
-/// Weight matrices that are chosen by patterns, or by default where there are none.
+/// Weight matrices that are chosen by patterns, or by default if there are none.
 protocol LayerChoice {
     var patterns: [String] { get }
 }

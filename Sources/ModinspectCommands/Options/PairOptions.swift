@@ -29,7 +29,7 @@ struct PairOptions: ParsableArguments {
 
     /// The pairs of a path as a library takes them.
     ///
-    /// - Throws: ``Problem`` for options of samples, where pairs come from a file.
+    /// - Throws: ``Problem`` for options of samples, if pairs come from a file.
     func values(_ path: String, _ samples: SampleOptions, seed: UInt64) throws -> PairSource {
         switch source {
         case .byClass: return .byClass(samples.source(path, seed: seed), seed: seed)

@@ -3,7 +3,7 @@ import Circuits
 
 extension WeightCircuitRequest.Objective: Choice {}
 
-/// How circuits of weights are looked for.
+/// How circuits of weights are found.
 struct PruneOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -61,7 +61,7 @@ struct PruneOptions: ParsableArguments {
     var chosenObjective: WeightCircuitRequest.Objective { objective ?? .kl }
     var chosenTolerance: Double { tolerance ?? chosenObjective.standardTolerance }
 
-    /// The circuits that are looked for.
+    /// The circuits to find.
     var subjects: WeightCircuitRequest.Subjects { isPerLabel ? .everyLabel : labels.isEmpty ? .wholeModel : .labels(labels) }
 
     /// The options that were given, for methods to which they do not apply.

@@ -93,7 +93,7 @@ struct TrainingGoal {
     }
 }
 
-/// How a run that was cut off goes on.
+/// How an interrupted run is resumed.
 struct RunStateOptions: ParsableArguments {
     @Option(
         name: .customLong("save-every"),
@@ -115,7 +115,7 @@ struct RunStateOptions: ParsableArguments {
         if path == "-" || path == "" { throw ValidationError("--state needs the name of a file") }
     }
 
-    /// The file that the state of a run to `output` is kept in; nil where a run to standard output names none.
+    /// The file that the state of a run to `output` is kept in; nil if a run to standard output names none.
     func path(for output: String) -> String? {
         if let path { return path }
         if output == "-" { return nil }

@@ -164,7 +164,7 @@ struct PatchCommand: FileCommand {
     /// The most patches that a warning names.
     private static let mostNames = 3
 
-    /// Says what is no result, and why.
+    /// Reports interventions that had no effect, and why.
     private func describe(_ result: PatchingResult, lengths: Set<Int>, path: String) {
         if places == .position, let least = lengths.min(), let most = lengths.max(), least < most {
             output.diagnostics.note("\(path): the prompts have \(least) to \(most) tokens: positions are counted from the first token")

@@ -9,7 +9,7 @@ struct CheckpointReport<Found: Encodable> {
     let rows: (Found) -> String
     /// The row of a checkpoint that failed.
     let failedRow: (FailedCheckpoint) -> String
-    /// One checkpoint for eyes.
+    /// One checkpoint as text.
     let text: (Found) -> String
     /// One checkpoint's lines of jsonl.
     let lines: (CheckpointResult<Found>) -> [any Encodable]
@@ -25,7 +25,7 @@ final class CheckpointReportWriter<Found: Encodable>: @unchecked Sendable {
     private let lock = Mutex(())
     private var results: [CheckpointResult<Found>] = []
     private var count = 0
-    /// Whether the result is complete: nothing is written behind its end.
+    /// Whether the result is complete: nothing is written after its end.
     private var isComplete = false
 
     init(_ report: CheckpointReport<Found>, to stream: ResultStream) {

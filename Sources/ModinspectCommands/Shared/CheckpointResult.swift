@@ -45,6 +45,6 @@ struct FailedCheckpoint: Encodable {
         error = Reason(what: OptionNames.line(of: subject), expected: problem.expected, found: problem.found)
     }
 
-    /// The failure for eyes.
+    /// The failure as text.
     var text: String { "\(path.singleLine)\n  failed: \(message)\n" }
 }

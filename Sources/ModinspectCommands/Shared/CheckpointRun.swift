@@ -17,7 +17,7 @@ final class CheckpointRun {
         for path in paths { try attempt(path, { try body(path) }, failed: { _ in }) }
     }
 
-    /// What `body` returns, or nil where it fails, which is reported; wrong usage and what keeps the result from being written are thrown.
+    /// What `body` returns, or nil if it fails, which is reported; wrong usage and what keeps the result from being written are thrown.
     @discardableResult
     func attempt<Result>(_ path: String, _ body: () throws -> Result, failed: (Problem) throws -> Void) throws -> Result? {
         do {

@@ -44,7 +44,7 @@ struct ClusterFile {
     let path: String
     let layers: [Layer]
 
-    /// Reads the file, or standard input for `-`: rows, JSON, or a checkpoint with clusters of its own, as its beginning tells.
+    /// Reads the file, or standard input for `-`: rows, JSON, or a checkpoint with clusters of its own, as determined by its beginning.
     init(path: String) throws {
         if path != "-", FilePath.isDirectory(path) {
             try self.init(checkpoint: Checkpoint.open(path))

@@ -21,7 +21,7 @@ extension Diagnostics {
         }
     }
 
-    /// Warns of an outcome that scores which are no numbers have spoilt; class 0 is then the answer, as the first of equals.
+    /// Warns of an outcome that NaN scores have spoilt; class 0 is then the answer, as the first of equals.
     func describe(_ outcome: Outcome, path: String) {
         guard let loss = outcome.loss, loss.isNaN else { return }
         warning(

@@ -6,7 +6,7 @@ struct Provenanced<Result: Encodable>: Encodable {
     /// The name and version of the format of the result.
     let schema: String
     let version = modinspectVersion
-    /// nil where nothing is random.
+    /// nil if nothing is random.
     let seed: UInt64?
     /// The checkpoint, of results that have one.
     let checkpoint: CheckpointSource?
@@ -68,11 +68,11 @@ struct Keyed<Value: Encodable>: Encodable {
 /// Which checkpoint a result comes from, and what was run of it.
 struct CheckpointSource: Encodable {
     let path: String
-    /// Of the bytes that the checkpoint is read from, in hexadecimal; nil where hashing was not asked for.
+    /// Of the bytes that the checkpoint is read from, in hexadecimal; nil if hashing was not requested.
     let sha256: String?
     /// The model that an adapter was merged with; nil for any other checkpoint.
     var base: BaseSource?
-    /// nil where nothing was run.
+    /// nil if nothing was run.
     var run: ArchitectureSource?
 
     private enum CodingKeys: String, CodingKey { case path, sha256, base }

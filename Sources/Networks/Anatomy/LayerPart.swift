@@ -24,7 +24,7 @@ package struct LayerPart: Sendable {
 package protocol LayerOperation: Operation {
     var kind: LayerPart.Kind { get }
 
-    /// What the layer does to the features of a sample; nil where a run in another precision cannot follow it.
+    /// What the layer does to the features of a sample; nil if a run in another precision cannot follow it.
     ///
     /// - Parameters:
     ///   - input: the shape of what it reads, the samples first.

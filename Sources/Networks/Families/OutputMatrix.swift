@@ -55,7 +55,7 @@ struct OutputMatrix {
         try table(embeddingName, checkpoint, layout: description.embedding.layout == .rows ? .outIn : .inOut)
     }
 
-    /// The matrix behind the logits.
+    /// The matrix that produces the logits.
     func matrix(_ checkpoint: Checkpoint) throws(Problem) -> Table {
         try table(matrixName, checkpoint, layout: description.output.layout)
     }

@@ -5,7 +5,7 @@ import Text
 enum SavedArchitecture {
     /// The chain that a saved module is.
     ///
-    /// - Throws: ``Problem`` where a module computes in a way that the file does not tell, or in one that no chain has.
+    /// - Throws: ``Problem`` if a module computes in a way that the file does not tell, or in one that no chain has.
     static func architecture(of module: SavedModule) throws(Problem) -> Architecture {
         if module.className == SavedModule.graph {
             throw Problem("is an ONNX graph, whose operations are not run", hint: .describeChain)

@@ -20,7 +20,7 @@ struct TransformerDescription: Sendable {
         case rootMeanSquare(epsilon: Float, offset: Float)
     }
 
-    /// What tells positions apart.
+    /// How positions are distinguished.
     enum Positions: Sendable {
         case none
         /// A table of `count` rows, added to the tokens' embeddings.
@@ -48,7 +48,7 @@ struct TransformerDescription: Sendable {
     var output: OutputDescription
 }
 
-/// The matrix behind the logits.
+/// The matrix that produces the logits.
 struct OutputDescription: Sendable {
     /// Whether the table of embeddings is the output matrix too.
     enum Tie: Sendable {
@@ -58,7 +58,7 @@ struct OutputDescription: Sendable {
         case none
     }
 
-    /// The names that the matrix goes by, the first that is there counts.
+    /// The possible names of the matrix; the first that exists is used.
     var names: [String]
     var layout = Linear.Layout.outIn
     var tie: Tie
@@ -101,14 +101,14 @@ struct AttentionDescription: Sendable {
     var keyHeads: Int
     var headDimension: Int
     var scale: Scale
-    /// How many positions are seen, the own one among them, and in which blocks; nil where all before are.
+    /// How many positions are seen, the own one among them, and in which blocks; nil if all before are.
     var window: (length: Int, blocks: WindowedBlocks)?
     var norm: NormTensors?
     var projections: Projections
-    /// nil where queries and keys are read as they are made.
+    /// nil if queries and keys are read as they are made.
     var headNorms: HeadNormsDescription?
     var output: LinearTensors
-    /// The norm behind the output, inside the branch; nil where there is none.
+    /// The norm after the output, inside the branch; nil if there is none.
     var outputNorm: NormTensors?
 
     /// The factor of a block's products.
@@ -142,7 +142,7 @@ struct MLPDescription: Sendable {
     var gate: LinearTensors?
     var input: LinearTensors
     var output: LinearTensors
-    /// The norm behind the output, inside the branch; nil where there is none.
+    /// The norm after the output, inside the branch; nil if there is none.
     var outputNorm: NormTensors?
 }
 

@@ -4,7 +4,7 @@ import Text
 extension Blueprint {
     /// The initial weights of a language model of the sizes that a `config.json` states, as its family begins them.
     ///
-    /// - Throws: ``Problem`` for settings that are missing or absurd, and for families whose models cannot be begun.
+    /// - Throws: ``Problem`` for settings that are missing or absurd, and for families whose models cannot be initialised.
     package static func languageModel(
         _ configuration: ByteRegion, families: TransformerFamilies = .standard
     ) throws(Problem) -> Blueprint {

@@ -25,7 +25,7 @@ package struct Blueprint: Sendable {
 
     package init() {}
 
-    /// More weights than these are no model to begin on this machine.
+    /// A model with more weights than this is refused.
     private static let largestTensor = 1 << 30
     private static let largestModel = 1 << 32
 

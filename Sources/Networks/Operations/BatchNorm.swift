@@ -92,7 +92,7 @@ package struct BatchNorm: LayerOperation {
     ///
     /// - Parameters:
     ///   - input: what the layer read.
-    ///   - batchesBefore: the batches that the stored statistics are the mean of; read where there is no momentum.
+    ///   - batchesBefore: the batches that the stored statistics are the mean of; read if there is no momentum.
     /// - Returns: new tensors. A batch of one value a channel has no unbiased variance; the stored one stays.
     package func updatedStatistics(
         input: Tensor, mean: Tensor, variance: Tensor, batchesBefore: Int = 0, team: Team = Team(size: 1)

@@ -5,7 +5,7 @@ import Text
 ///
 /// y[n, o, i, j] = b[o] + the sum over c, k, l of W[o, c, k, l] x[n, g + c, i stride - padding + k dilation, j stride - padding +
 /// l dilation], where g is the first channel of o's group and the padding is zero (PyTorch's `Conv2d`). Parameters: the weight,
-/// then the bias where there is one.
+/// then the bias if there is one.
 package struct Convolution: LayerOperation {
     package let stride: (Int, Int)
     package let padding: (Int, Int)

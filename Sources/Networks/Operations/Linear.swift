@@ -3,7 +3,7 @@ import Text
 
 /// y = x W^T + b over the last dimension: x [..., in], W [out, in], b [out], y [..., out].
 ///
-/// Parameters: the weight, then the bias where there is one.
+/// Parameters: the weight, then the bias if there is one.
 package struct Linear: LayerOperation {
     /// How the weight lies in the file.
     package enum Layout: Sendable {

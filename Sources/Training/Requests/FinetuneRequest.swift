@@ -45,7 +45,7 @@ package struct FinetuneRequest {
     package var evaluationInterval: Int?
     /// The steps after which the state is saved; only when the run is stopped where nil.
     package var savingInterval: Int?
-    /// The mean clusterability at which the run ends; where an accuracy is wanted too, both must be there.
+    /// The mean clusterability at which the run ends; if a goal for accuracy is given too, both must be reached.
     package var wantedClusterability: Double?
     /// The accuracy in an evaluation at which the run ends.
     package var wantedAccuracy: Double?
@@ -63,7 +63,7 @@ package struct FinetuneRequest {
 
     /// Reads the data and makes the run.
     ///
-    /// - Throws: ``Problem`` where model, data, clusters and settings do not fit each other, or the memory does not suffice.
+    /// - Throws: ``Problem`` if model, data, clusters and settings do not fit each other, or the memory does not suffice.
     package func prepared() throws -> Finetuning { try Finetuning(self) }
 
     /// Data in batches, with answers to learn from.

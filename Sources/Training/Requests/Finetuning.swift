@@ -11,7 +11,7 @@ package final class Finetuning {
         package let report: Trainer.Report
         /// The epoch that the step belongs to, counted from 1.
         package let epoch: Int
-        /// nil where no evaluation was made.
+        /// nil if no evaluation was made.
         package let evaluation: TrainingRun.Evaluation?
     }
 
@@ -98,9 +98,9 @@ package final class Finetuning {
     ///
     /// - Parameters:
     ///   - observe: told of every step.
-    ///   - save: keeps the ``state()``; called every so many steps, and where the run is stopped.
+    ///   - save: keeps the ``state()``; called at intervals, and when the run is stopped.
     ///   - shouldStop: asked before every step.
-    /// - Throws: ``Problem`` where a step fails, whatever the closures throw.
+    /// - Throws: ``Problem`` if a step fails, whatever the closures throw.
     package func run(
         observe: @escaping (Step) throws -> Void = { _ in }, save: @escaping () throws -> Void = {},
         shouldStop: @escaping () -> Bool = { false }
@@ -127,7 +127,7 @@ package final class Finetuning {
         package let clusterings: [LayerClustering]?
         /// The mean over the layers; nil without a term, and where every matrix is zero.
         package let clusterability: Double?
-        /// In the evaluation of these weights; nil where there was none.
+        /// In the evaluation of these weights; nil if there was none.
         package let accuracy: Double?
     }
 

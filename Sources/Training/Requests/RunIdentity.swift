@@ -20,7 +20,7 @@ package enum RunPart: Hashable, Sendable {
     case keptWeights
 }
 
-/// What decides the numbers of a run, part by part in words: a run goes on only where all of it is as it was.
+/// What decides the numbers of a run, part by part in words: a run is resumed only if all of it is unchanged.
 ///
 /// It is made of what the parts of the run say that they depend on.
 struct RunIdentity {

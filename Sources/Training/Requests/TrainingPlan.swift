@@ -37,7 +37,7 @@ package struct TrainingPlan: Sendable {
     ///   - count: the samples of the data.
     ///   - isRunningText: whether they are windows of text.
     ///   - smallest: the fewest samples of a batch; see ``BatchOrder/smallestBatch``.
-    /// - Throws: ``Problem`` where there are not as many, or batches of fewer were asked for.
+    /// - Throws: ``Problem`` if there are not as many, or batches of fewer were requested.
     package func order(count: Int, isRunningText: Bool, smallest: Int, seed: UInt64) throws(Problem) -> BatchOrder {
         let size: Int?
         switch batch {
