@@ -112,7 +112,8 @@ import Testing
     @Test func anEmptyCircuitIsSaid() throws {
         let result = try BuiltCommand.run(Self.induction + ["--method", "exact", "--edges", "1"])
         #expect(
-            result.status == 0 && result.errors.contains("the circuit is empty: what was chosen, 1 edge, leads nowhere"), "\(result.errors)"
+            result.status == 0 && result.errors.contains("the circuit is empty: the selected edges (1 edge) lead nowhere"),
+            "\(result.errors)"
         )
     }
 

@@ -160,7 +160,7 @@ import Testing
                 kill -\(name) $p; wait $p; echo $?
                 """, Self.model, folder)
             #expect(run.text == (name == "INT" ? "130\n" : "143\n"), "\(run.text) \(run.errors)")
-            #expect(run.errors.contains("stopped after step") && run.errors.contains("--resume goes on from \(folder)/out.tar.state"))
+            #expect(run.errors.contains("stopped after step") && run.errors.contains("--resume continues from \(folder)/out.tar.state"))
             let left = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
             #expect(left == ["log", "out.tar.state"])
         }

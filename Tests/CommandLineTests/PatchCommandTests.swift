@@ -104,13 +104,14 @@ import Testing
         #expect(result.status == 0)
         #expect(result.rows.dropFirst(3).map { Array($0[6...]) } == [[String]](repeating: ["0", "0", "0", "nan", "nan", "nan"], count: 2))
         #expect(
-            result.errors.hasSuffix("gpt2: 2 of 2 patches changed no activation, no result: hook_pos_embed\n"), "\(result.errors)")
+            result.errors.hasSuffix("gpt2: 2 of 2 patches had no effect; their measures are undefined: hook_pos_embed\n"),
+            "\(result.errors)")
     }
 
     @Test func aMetricThatDoesNotMoveIsSaid() throws {
         let same = #"{"prompts": [{"clean": [1, 2, 3], "corrupt": [1, 2, 3], "answers": [4], "wrong_answers": [5]}]}"#
         let result = try Self.patch("MODEL/gpt2 --data same.json --sites resid --format jsonl", files: ["same.json": same])
-        #expect(result.status == 0 && result.errors.contains("logit-diff does not tell the clean runs from the corrupted ones, "))
+        #expect(result.status == 0 && result.errors.contains("logit-diff does not distinguish the clean from the corrupted runs, "))
         for line in result.text.split(separator: "\n") {
             let row = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
             let measure = try #require((row["measures"] as? [[String: Any]])?.first)

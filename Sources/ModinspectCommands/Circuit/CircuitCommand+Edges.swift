@@ -52,10 +52,11 @@ extension CircuitCommand {
         if let faithfulness = measured.faithfulness, faithfulness > Self.overshoot {
             output.diagnostics.warning(
                 "\(path): the circuit moves the metric further than the whole model, faithfulness \(ByteText.rounded(faithfulness)): edges outside "
-                    + "it work against it; the ladder tells of other sizes")
+                    + "it work against it; the ladder shows other sizes")
         }
         if measured.size == 0, let chosen = measured.chosen, chosen > 0, report.moving > 0 {
-            output.diagnostics.warning("\(path): the circuit is empty: what was chosen, \(ByteText.counted(chosen, "edge")), leads nowhere")
+            output.diagnostics.warning(
+                "\(path): the circuit is empty: the selected edges (\(ByteText.counted(chosen, "edge"))) lead nowhere")
         }
         if report.moving == 0 {
             output.diagnostics.warning("\(path): no edge moves the metric: the circuit is meaningless")

@@ -133,7 +133,8 @@ struct CompareCommand: FileCommand {
             clustering.isGiven || clusterFile != nil || top != nil || !layers.patterns.isEmpty
             || [source.member, source.key, source.base, memberInB, keyInB].contains { $0 != nil }
         if isGiven {
-            throw ValidationError("\(a): is a file of clusters, with which only --format, --output, --quiet, --progress and --no-sha256 go")
+            throw ValidationError(
+                "\(a): is a file of clusters, with which only --format, --output, --quiet, --progress and --no-sha256 can be used")
         }
     }
 

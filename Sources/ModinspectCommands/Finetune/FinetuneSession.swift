@@ -24,7 +24,7 @@ final class FinetuneSession {
             diagnostics.warning(
                 "\(command.checkpoint): batch norm cannot be trained on a batch of 1 sample: each epoch leaves out its last batch")
         }
-        let untrained = run.untrainedLayers.map { (name: $0.name, text: "is not trained, its clusterability stays as it is") }
+        let untrained = run.untrainedLayers.map { (name: $0.name, text: "is not trained; its clusterability does not change") }
         if let line = Diagnostics.gathered(command.checkpoint, "tensor", untrained) { diagnostics.warning(line) }
     }
 
@@ -68,7 +68,7 @@ final class FinetuneSession {
         if ending == .stopped {
             let words = "stopped after step \(run.step) of \(steps)"
             diagnostics.failure(
-                "\(command.checkpoint): " + words + (file.map { "; --resume goes on from \($0.path)" } ?? ", nothing is saved"))
+                "\(command.checkpoint): " + words + (file.map { "; --resume continues from \($0.path)" } ?? ", nothing is saved"))
             return ending
         }
         try write(target)
@@ -130,7 +130,7 @@ final class FinetuneSession {
             }
         } catch {
             if let file, (try? save()) != nil {
-                diagnostics.failure("\(command.checkpoint): all steps are made and saved; --resume goes on from \(file.path)")
+                diagnostics.failure("\(command.checkpoint): all steps are done and saved; --resume continues from \(file.path)")
             }
             throw error
         }

@@ -43,7 +43,7 @@ struct GraphCommand: FileCommand {
         if let threshold, !(threshold >= 0 && threshold.isFinite) { throw ValidationError("--threshold must be at least 0") }
         if top != nil, threshold != nil { throw ValidationError("--top cannot be combined with --threshold") }
         if format.isBinary, output.output == nil, isatty(STDOUT_FILENO) == 1 {
-            throw ValidationError("\(format.rawValue) is not for a terminal; redirect it or name a file with -o")
+            throw ValidationError("\(format.rawValue) cannot be written to a terminal; redirect it or use -o FILE")
         }
     }
 

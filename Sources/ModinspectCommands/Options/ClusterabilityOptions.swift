@@ -23,7 +23,7 @@ struct ClusterabilityOptions: ParsableArguments {
         help: ArgumentHelp(
             "How clusters are found without a file of clusters.",
             discussion: """
-                contiguous: blocks of neighbouring neurons; others as cluster has them. Without this option: cocluster.
+                contiguous: blocks of neighbouring neurons; others as in modinspect cluster. Without this option: cocluster.
                 """))
     var method: ClusteringMethod?
 

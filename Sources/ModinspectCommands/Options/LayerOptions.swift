@@ -90,11 +90,11 @@ extension Diagnostics {
         let choice = catalog.defaultChoice
         if isByDefault, notesLeftOut, !choice.leftOut.isEmpty, chosen.map(\.name) == choice.layers.map(\.name) {
             let counts = choice.leftOut.map { $0.reason.counted($0.count) }
-            note("\(path): left out by default: \(counts.joined(separator: ", ")); --layers takes them by name")
+            note("\(path): left out by default: \(counts.joined(separator: ", ")); --layers selects them by name")
         }
         let count = "\(chosen.count) of \(ByteText.counted(catalog.layers.count, "weight tensor"))"
         detail(
-            "\(path): family \(catalog.family.name), by its \(catalog.familySource.rawValue); took \(count) "
+            "\(path): family \(catalog.family.name), by its \(catalog.familySource.rawValue); selected \(count) "
                 + (isByDefault ? "by default: " : "by --layers: ") + chosen.map(\.name).joined(separator: ", "))
     }
 }

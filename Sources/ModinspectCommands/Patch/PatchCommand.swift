@@ -175,13 +175,13 @@ struct PatchCommand: FileCommand {
                 continue
             }
             output.diagnostics.warning(
-                "\(path): \(metric.rawValue) does not tell the clean runs from the corrupted ones, \(ByteText.rounded(scale.clean)) and "
+                "\(path): \(metric.rawValue) does not distinguish the clean from the corrupted runs, \(ByteText.rounded(scale.clean)) and "
                     + "\(ByteText.rounded(scale.corrupted)): nothing is normalised")
         }
         let lost = result.rows.count { $0.measures?.contains { !$0.value.isFinite } ?? false }
         if lost > 0, result.scales.allSatisfy({ $0.clean.isFinite && $0.corrupted.isFinite }) {
             output.diagnostics.warning(
-                "\(path): \(lost) of \(result.rows.count) patches give no number: activations or gradients are not finite")
+                "\(path): \(lost) of \(result.rows.count) patches have no numeric result: activations or gradients are not finite")
         }
         let idle = result.rows.filter(\.movedNothing)
         guard !idle.isEmpty else { return }
@@ -191,7 +191,7 @@ struct PatchCommand: FileCommand {
             if !names.contains(name) { names.append(name) }
         }
         output.diagnostics.warning(
-            "\(path): \(idle.count) of \(result.rows.count) patches changed no activation, no result: "
+            "\(path): \(idle.count) of \(result.rows.count) patches had no effect; their measures are undefined: "
                 + names.prefix(Self.mostNames).joined(separator: ", ") + (names.count > Self.mostNames ? ", ..." : ""))
     }
 

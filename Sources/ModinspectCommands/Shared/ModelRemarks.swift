@@ -38,7 +38,7 @@ extension Diagnostics {
             note("\(path): -k auto chose " + counts.listed())
         }
         let undefined = sweep.layers.filter { $0.measures.clusterability == nil }.map {
-            (name: $0.clustering.layer, text: "all weights are 0, the score is undefined and not part of the mean")
+            (name: $0.clustering.layer, text: "all weights are 0; the score is undefined and left out of the mean")
         }
         if let line = Self.gathered(path, "tensor", undefined) { note(line) }
         guard sweep.requested != nil else { return }
