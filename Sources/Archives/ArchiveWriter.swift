@@ -4,7 +4,7 @@ import Text
 /// Writes an archive into a sink, member by member. The same members give the same bytes: times, owners and
 /// permissions are fixed.
 ///
-/// Call ``begin(name:size:)``, then ``write(_:)`` until the announced size is reached, for each member; then ``finish()``.
+/// Call ``begin(name:size:)``, then ``write(_:)`` until the declared size is reached, for each member; then ``finish()``.
 package final class ArchiveWriter {
     package enum Format: Sendable {
         /// The plain tar of POSIX, with extended headers only if a name or a size needs them.

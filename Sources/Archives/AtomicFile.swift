@@ -3,8 +3,8 @@ import Text
 
 /// A regular file that appears complete or not at all.
 ///
-/// It is written without a name, or under a hidden one where the file system knows no nameless files, and takes the place of the
-/// old file in one step when it is complete. What is never finished leaves nothing behind.
+/// It is written without a name, or under a hidden name if the file system does not support nameless files, and replaces the
+/// old file in one step when it is complete. A file that is never finished leaves nothing behind.
 package final class AtomicFile {
     private enum Kind {
         /// A file without a name in the target's directory.

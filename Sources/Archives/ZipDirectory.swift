@@ -2,7 +2,7 @@ import Text
 
 /// The members of a zip file as its central directory names them, read without touching their data.
 ///
-/// The central directory is what is trusted; every local header is checked against it, since writers that stream (PyTorch among
+/// The central directory is trusted; every local header is checked against it, since writers that stream (PyTorch among
 /// them) leave the sizes there at zero. Checksums are not verified: stored members are used in place, and reading all of
 /// their bytes is what mapping them avoids.
 package struct ZipDirectory: Sendable {

@@ -1,6 +1,6 @@
 import Tensors
 
-/// Samples in two parts, drawn under a seed: those that circuits are found with, and those that they are judged by.
+/// A seeded random split of samples: those that circuits are found with, and those that they are judged on.
 package struct HeldOutSplit: Sendable, Equatable {
     /// In ascending order.
     package let found: [Int]

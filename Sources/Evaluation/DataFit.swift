@@ -10,7 +10,7 @@ extension Problem {
     }
 }
 
-/// Whether a network can be given a data set, found out before anything runs.
+/// Whether a network can run on a data set, checked before anything runs.
 package struct DataFit {
     /// The shape of a sample of numbers as the network reads it; nil for tokens.
     package let sampleShape: [Int]?

@@ -4,7 +4,7 @@ import Networks
 import Tensors
 import Text
 
-/// A data set cut into batches that a network takes: consecutive samples of one shape.
+/// A data set in batches for a network: consecutive samples of the same shape.
 package struct SampleBatches: Sendable {
     package let network: Network
     package let dataset: Dataset

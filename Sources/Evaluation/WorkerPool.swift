@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What threads use one at a time, kept while nobody uses it.
+/// A pool of objects, each used by one thread at a time and kept while idle.
 package final class WorkerPool<Worker>: Sendable {
     /// A worker is in one thread's hands only, between being taken and being given back.
     private struct Idle: @unchecked Sendable {

@@ -61,7 +61,7 @@ package struct ClusterAblation: Sendable {
     }
 }
 
-/// What an ablation found.
+/// The result of an ablation.
 package struct AblationResult: Sendable {
     /// The model as it is.
     package internal(set) var intact: Outcome

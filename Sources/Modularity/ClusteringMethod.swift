@@ -1,4 +1,4 @@
-/// How the neurons of a layer are put into clusters: the one list that options, help and manual read.
+/// How the neurons of a layer are put into clusters: the single list from which options, help and manual are made.
 package enum ClusteringMethod: String, Sendable, CaseIterable {
     /// Spectral co-clustering (Dhillon 2001): labels of both sides agree by construction.
     case cocluster
@@ -62,7 +62,7 @@ package enum LayerCoupling: Sendable {
     case chained
 }
 
-/// What to cluster by.
+/// The settings of a clustering.
 package struct ClusteringOptions: Sendable {
     package var method: ClusteringMethod
     package var alignment: SideAlignment

@@ -1,4 +1,4 @@
-/// The measures of how far a layer's weights stay inside its clusters: the one list that reports, tables, thresholds, help and manual read.
+/// The measures of how far a layer's weights stay inside its clusters: the single list for reports, tables, thresholds, help and manual.
 ///
 /// With W [out, in], u the labels of the out-neurons and v those of the in-neurons. A neuron in no cluster counts in the totals and never
 /// as inside. Every measure is nil if it is undefined: all of them for a matrix of zeros.

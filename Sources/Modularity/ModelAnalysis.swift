@@ -9,7 +9,7 @@ package enum LabelSource: Sendable {
     case given([String: LayerClustering])
 }
 
-/// The clusters and measures of all layers of a model, for each number of clusters asked for, with their null models.
+/// The clusters and measures of all layers of a model, for each requested number of clusters, with their null models.
 package struct ModelAnalysis: Sendable {
     /// One layer's result for one number of clusters.
     package struct Layer: Sendable {

@@ -1,6 +1,6 @@
 import Tensors
 
-/// What a score means beside the scores of the same weights in random places (Filan et al., arXiv 2103.03386).
+/// The meaning of a score compared with the scores of the same weights shuffled (Filan et al., arXiv 2103.03386).
 package struct NullModel: Sendable, Equatable {
     /// The number of permutations.
     package let samples: Int

@@ -1,9 +1,10 @@
 import Tensors
 
-/// What spectral clustering needs of the similarities of a layer's neurons: the leading eigenpairs of both sides' normalised graphs.
+/// The part of the similarities of a layer's neurons that spectral clustering needs: the leading eigenpairs of both sides' normalised
+/// graphs.
 ///
-/// The method `gradient` (Golechha et al., arXiv 2502.02470): with G = dL/dW of one batch, scaled to unit Frobenius norm, the out-neurons are
-/// similar by S = sum G G^T, the in-neurons by sum G^T G, summed over batches. Each side is clustered separately: the k leading
+/// The method `gradient` (Golechha et al., arXiv 2502.02470): with G = dL/dW of one batch, scaled to unit Frobenius norm, the out-neurons
+/// are similar by S = sum G G^T, the in-neurons by sum G^T G, summed over batches. Each side is clustered separately: the k leading
 /// eigenvectors of
 /// D^-1/2 |S| D^-1/2, rows scaled to unit length, k-means (Ng, Jordan and Weiss 2001); a neuron without any gradient is in no cluster.
 package struct SimilaritySpectrum: Sendable {

@@ -2,7 +2,7 @@ import Checkpoints
 import Modularity
 import Text
 
-/// Clusters of a checkpoint's layers that somebody gives, by the layers' names.
+/// Clusters given for a checkpoint's layers, by the layers' names.
 package struct GivenClusters: Sendable {
     /// What problems name them by: the file that they are from.
     package let name: String

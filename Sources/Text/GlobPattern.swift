@@ -1,4 +1,4 @@
-/// A shell pattern over whole names: `*` is any run of characters, `?` any one, `[abc]`, `[a-z]` and `[!a-z]` one of a set.
+/// A shell pattern for whole names: `*` matches any characters, `?` any one, and `[abc]`, `[a-z]` and `[!a-z]` one of a set.
 ///
 /// Dots are characters like any other. A `[` without its `]` matches itself.
 package struct GlobPattern: Sendable {

@@ -1,7 +1,8 @@
-/// A regular expression over a whole text, in Python's spelling: what settings of Python programs match names with.
+/// A regular expression over a whole text, in Python's syntax: Python programs use these in settings to match names.
 ///
-/// Literals, `.`, classes, `\d \w \s` and their opposites, groups, alternatives, `* + ? {m,n}`, `^` and `$`. A match takes time in the product
-/// of the lengths of text and expression, whatever the expression (K. Thompson, Regular expression search algorithm, 1968).
+/// Literals, `.`, classes, `\d \w \s` and their opposites, groups, alternatives, `* + ? {m,n}`, `^` and `$`. Matching takes time
+/// proportional to the product of the lengths of text and expression, whatever the expression (K. Thompson, Regular expression search
+/// algorithm, 1968).
 package struct RegularExpression: Sendable {
     /// One step of the machine.
     private enum Step: Sendable {

@@ -6,11 +6,12 @@ import Networks
 import Tensors
 import Text
 
-/// How alike the neurons of layers are by their gradients on data, for ``ClusteringMethod/gradient`` (Golechha et al., arXiv 2502.02470).
+/// The similarity of the neurons of layers by their gradients on data, for ``ClusteringMethod/gradient`` (Golechha et al., arXiv
+/// 2502.02470).
 ///
-/// With G = dL/dW of one batch, L the mean cross-entropy over the batch's answers, and G scaled to unit Frobenius norm: the similarity of the
-/// out-neurons is sum G G^T, that of the in-neurons sum G^T G, summed over the batches in the order in which the samples are stored. Batch norm
-/// reads its running statistics, as when a model is evaluated. A batch whose gradient is zero adds nothing.
+/// With G = dL/dW of one batch, L the mean cross-entropy over the batch's answers, and G scaled to unit Frobenius norm: the similarity of
+/// the out-neurons is sum G G^T, that of the in-neurons sum G^T G, summed over the batches in the order in which the samples are stored.
+/// Batch norm reads its running statistics, as when a model is evaluated. A batch whose gradient is zero adds nothing.
 ///
 /// The entry point for whoever clusters by gradients: ``spectra(count:seed:progress:)`` of the weights as they are goes into
 /// ``ClusteringOptions/spectra``, and ``ModelAnalysis`` of the same weights gives the clusters.

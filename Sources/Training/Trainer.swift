@@ -4,7 +4,7 @@ import Networks
 import Tensors
 import Text
 
-/// Changes a network's weights step by step so that the loss falls: cross-entropy minus lambda times the mean clusterability.
+/// Trains a network's weights step by step to minimise the loss: cross-entropy minus lambda times the mean clusterability.
 ///
 /// The numbers depend on the network, the data and the settings, never on the number of threads. Operations that training libraries
 /// switch on only while they train and that draw random numbers (dropout) are left out.

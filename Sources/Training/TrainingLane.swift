@@ -5,7 +5,7 @@ import Text
 
 /// One sum of gradients: the chunks that belong to it run one after the other, each adding its own.
 ///
-/// A lane is in one thread's hands at a time.
+/// A lane is used by one thread at a time.
 final class TrainingLane {
     /// The gradients side by side, as ``ParameterLayout`` places them.
     let gradients: Tensor

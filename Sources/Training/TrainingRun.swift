@@ -2,7 +2,7 @@ import Evaluation
 import Networks
 import Text
 
-/// A run from the step where its trainer is to its end: evaluations, saved states, and when to stop.
+/// A run from the current step of its trainer to the end: evaluations, saved states, and when to stop.
 package struct TrainingRun {
     /// Which steps do what. Steps are counted from 1.
     package struct Plan: Sendable, Equatable {

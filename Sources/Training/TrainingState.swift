@@ -5,9 +5,9 @@ import Modularity
 import Tensors
 import Text
 
-/// All that a run needs to go on where it was: weights, the optimiser's memory, statistics, the step, the clusters.
+/// Everything that a run needs to resume: weights, the optimiser's memory, statistics, the step, the clusters.
 ///
-/// Which samples a step takes follows from the seed and the step. It is kept as a safetensors file of float32 tensors, with the rest as JSON in
+/// The samples of a step follow from the seed and the step. It is kept as a safetensors file of float32 tensors, with the rest as JSON in
 /// the bytes of a tensor.
 package struct TrainingState {
     /// Values that are not tensors.

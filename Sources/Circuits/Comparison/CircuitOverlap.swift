@@ -1,4 +1,4 @@
-/// How far circuits consist of the same parts.
+/// The overlap of circuits.
 package struct CircuitOverlap: Sendable, Equatable {
     /// Two circuits side by side.
     package struct Pair: Sendable, Equatable {

@@ -3,7 +3,7 @@ import Interventions
 import Tensors
 import Text
 
-/// How a circuit behaves alone: every edge outside it carries the ablated source.
+/// The behaviour of a circuit run alone: every edge outside it carries the ablated source.
 package struct CircuitMeasures: Sendable {
     /// The metric, the mean over the pairs.
     package let metric: Double
@@ -25,7 +25,7 @@ package struct CircuitFaithfulness: Sendable {
     /// The run without edges; with corrupted sources the model on the corrupted samples.
     package let none: CircuitMeasures
 
-    /// - Throws: what running the model does, ``Problem`` if the metric is not a number.
+    /// - Throws: what running the model throws, ``Problem`` if the metric is not a number.
     package init(_ experiment: EdgeExperiment) throws {
         self.experiment = experiment
         let measured = try Self.measure([experiment.graph.whole, experiment.graph.empty], experiment)
@@ -108,7 +108,7 @@ package struct CircuitFaithfulness: Sendable {
     }
 }
 
-/// Circuits of more and more edges.
+/// Circuits with increasing numbers of edges.
 package struct FaithfulnessLadder: Sendable {
     package struct Step: Sendable {
         /// The edges that were chosen.
@@ -162,8 +162,8 @@ package struct FaithfulnessLadder: Sendable {
         return area
     }
 
-    /// The smallest number of edges of an order whose circuit is as faithful as wanted, found by halving between two steps of the ladder; nil
-    /// where no step reaches it. Faithfulness need not grow with every edge: a smaller circuit that reaches it may be missed.
+    /// The smallest number of edges of an order whose circuit is as faithful as wanted, found by halving between two steps of the ladder;
+    /// nil where no step reaches it. Faithfulness need not grow with every edge: a smaller circuit that reaches it may be missed.
     package func smallest(_ wanted: Double, _ faithfulness: CircuitFaithfulness, order: [Int]) throws -> Int? {
         guard let place = steps.firstIndex(where: { ($0.faithfulness ?? -.infinity) >= wanted }) else { return nil }
         var low = place > 0 ? steps[place - 1].chosen : 0

@@ -1,7 +1,7 @@
 import Interventions
 import Tensors
 
-/// A search of ``CircuitDiscovery`` in its course: the circuit so far, and what it gives on each batch of pairs.
+/// A running search of ``CircuitDiscovery``: the circuit so far, and its results on each batch of pairs.
 struct DiscoverySearch {
     private let discovery: CircuitDiscovery
     private var states: [EdgeState]

@@ -1,6 +1,6 @@
 import Tensors
 
-/// What is other in a run, or in several variants of it side by side, than in the run that it starts from.
+/// The differences of a run, or of several variants of it side by side, from the run that it starts from.
 ///
 /// [variants * samples, ...] each; of what matters at the last positions alone it may be [variants * samples, 1, width].
 struct EdgeChanges: Sendable {

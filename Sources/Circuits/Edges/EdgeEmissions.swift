@@ -1,7 +1,7 @@
 import Networks
 import Tensors
 
-/// What the parts of a network gave in a run, before it is written into the streams: the input, then each stage's emission.
+/// The outputs of the parts of a network in a run, before they are written into the streams: the input, then each stage's emission.
 ///
 /// [samples, ...] each. Contributions of sources are linear in them, so that differences of runs are taken here.
 struct EdgeEmissions: Sendable {

@@ -4,7 +4,7 @@ import Networks
 import Tensors
 import Text
 
-/// What a source gives where an edge is not in the circuit.
+/// What an edge outside the circuit carries.
 package enum EdgeAblation: String, Sendable, CaseIterable {
     /// Its value on the corrupted sample of the pair.
     case corrupted
@@ -23,7 +23,7 @@ package enum EdgeAblation: String, Sendable, CaseIterable {
     }
 }
 
-/// A graph whose edges are asked about: on which pairs, by which number, and what an edge outside carries.
+/// An experiment on the edges of a graph: the pairs, the metric, and what an edge outside the circuit carries.
 package struct EdgeExperiment: Sendable {
     package let graph: EdgeGraph
     package let batches: PairBatches
@@ -115,7 +115,7 @@ package struct EdgeExperiment: Sendable {
     }
 }
 
-/// Means of recorded outputs over samples and positions: of sequences one row, of other samples one sample.
+/// Means of recorded outputs over samples and positions: one row for sequences, one sample for other inputs.
 struct EdgeMeans {
     private let graph: EdgeGraph
     private var sums: [NodeID: [Double]] = [:]

@@ -3,7 +3,7 @@ import Networks
 import Tensors
 import Text
 
-/// How finely a network is cut into nodes.
+/// How finely a network is divided into nodes.
 package enum EdgeGranularity: String, Sendable, CaseIterable {
     /// Attention heads and whole MLPs.
     case component
@@ -51,8 +51,9 @@ package struct EdgeReader: Sendable, Equatable {
 /// writes, the bias of an attention's output, is a constant of the stream that no edge carries; the same holds for the output's bias of an
 /// MLP that is cut into neurons or clusters. A norm after the output, inside the branch, takes all heads together: what they write
 /// cannot be
-/// told apart, so that such an attention is one source, `a0`, with the readers of all heads; such an MLP cannot be cut. Where attention and MLP of a block read the same stream there is no edge between them. In a
-/// plain chain, layer by layer, the neurons or clusters of the hidden layers are the nodes between one input and one output.
+/// told apart, so that such an attention is one source, `a0`, with the readers of all heads; such an MLP cannot be cut. Where attention
+/// and MLP of a block read the same stream there is no edge between them. In a plain chain, layer by layer, the neurons or clusters of the
+/// hidden layers are the nodes between one input and one output.
 package struct EdgeGraph: Sendable {
     package let network: Network
     package let granularity: EdgeGranularity

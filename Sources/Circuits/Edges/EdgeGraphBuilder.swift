@@ -2,7 +2,7 @@ import Networks
 import Tensors
 import Text
 
-/// Puts an edge graph together, stage after stage.
+/// Builds an edge graph, stage by stage.
 struct EdgeGraphBuilder {
     let network: Network
     private var sources: [EdgeSource] = []
@@ -167,7 +167,7 @@ struct EdgeGraphBuilder {
     }
 }
 
-/// Neurons of one layer that are one node.
+/// Neurons of one layer that form one node.
 package struct NeuronGroup: Sendable, Equatable {
     /// `n17`, `c1`.
     package let name: String

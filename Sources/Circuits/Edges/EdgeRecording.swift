@@ -3,7 +3,7 @@ import Interventions
 import Networks
 import Tensors
 
-/// What the clean and the corrupted run of one batch of pairs say, from which every question about edges starts.
+/// The recorded clean and corrupted runs of one batch of pairs, from which all computations about edges start.
 struct EdgeRecording: Sendable {
     let place: Int
     /// Of the clean run.

@@ -1,6 +1,6 @@
 import Tensors
 
-/// For each edge by how much the metric moves where the edge is taken out: what is computed, or what an approximation says.
+/// How far the metric moves without each edge, computed exactly or estimated.
 package struct EdgeScores: Sendable {
     /// The mean over the pairs, by edge.
     package let means: [Double]

@@ -18,7 +18,7 @@ package enum EdgeMethod: Sendable, Equatable {
     var keepsBatches: Bool { if case .discovery = self { true } else { false } }
 }
 
-/// How large a circuit is made of scores.
+/// The size of the circuit that is selected by scores.
 package enum EdgeCircuitSize: Sendable, Equatable {
     /// The first edges of the order.
     case edges(Int)
@@ -30,7 +30,7 @@ package enum EdgeCircuitSize: Sendable, Equatable {
     case found
 }
 
-/// A circuit of edges from beginning to end: scores, choice, faithfulness, resampling.
+/// The whole search for a circuit of edges: scores, selection, faithfulness, resampling.
 package struct EdgeSearch: Sendable {
     package let experiment: EdgeExperiment
     package let method: EdgeMethod
@@ -165,8 +165,8 @@ package struct EdgeSearch: Sendable {
         }
     }
 
-    /// How many edges of an order come before the first whose score is smaller. An order from the output back need not fall: its edges beyond
-    /// the first small one are left out.
+    /// How many edges of an order come before the first whose score is smaller. An order from the output back need not fall: its edges
+    /// beyond the first small one are left out.
     private static func count(_ scores: [Double], _ order: [Int], _ threshold: Double) -> Int {
         order.firstIndex { abs(scores[$0]) < threshold } ?? order.count
     }

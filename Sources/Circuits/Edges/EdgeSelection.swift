@@ -1,4 +1,4 @@
-/// In which order edges enter a circuit.
+/// How edges are selected for a circuit.
 package enum EdgeSelection: String, Sendable, CaseIterable {
     /// The edges with the largest scores.
     case top
@@ -64,8 +64,8 @@ extension EdgeGraph {
 
     /// The edges of a circuit without those that lead nowhere: dropping them changes nothing.
     ///
-    /// What stays lies on a way to the output. With corrupted sources it also comes from the input: what no edge leads to gives its value on the
-    /// corrupted sample in any case. With other sources it gives what its biases make, which an edge may carry on.
+    /// What stays lies on a way to the output. With corrupted sources it also comes from the input: what no edge leads to gives its value
+    /// on the corrupted sample in any case. With other sources it gives what its biases make, which an edge may carry on.
     package func connected(_ kept: EdgeSet, _ ablation: EdgeAblation = .corrupted) -> EdgeSet {
         precondition(kept.count == edgeCount, "\(kept.count) of \(edgeCount) edges")
         var isFed = [Bool](repeating: ablation != .corrupted, count: sources.count)

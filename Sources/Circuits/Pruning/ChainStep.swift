@@ -34,7 +34,7 @@ struct ChainStep: Sendable {
     }
 }
 
-/// A plain chain of layers in double precision; nil for networks that are none, or have layers that are not known here.
+/// A plain chain of layers in double precision; nil for networks that are not chains, or that have unknown layers.
 struct DoubleChain: Sendable {
     let steps: [ChainStep]
     let inFeatures: Int

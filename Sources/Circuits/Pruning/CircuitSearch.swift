@@ -4,7 +4,7 @@ import Networks
 import Tensors
 import Text
 
-/// What the searches for several circuits of one model share.
+/// Shared state of the searches for several circuits of one model.
 struct CircuitSearch: Sendable {
     let network: Network
     private let batches: SampleBatches

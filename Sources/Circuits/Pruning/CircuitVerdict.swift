@@ -3,7 +3,7 @@ import Evaluation
 import Networks
 import Tensors
 
-/// How a circuit that is run alone answers data that it was not found with, beside the intact model.
+/// The results of a circuit run alone on data that was not used to find it, and those of the intact model.
 package struct CircuitVerdict: Sendable {
     package let outcome: Outcome
     /// The mean divergence of the softmax of the scores from the intact model's, in nats.

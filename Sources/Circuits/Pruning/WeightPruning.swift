@@ -6,11 +6,11 @@ import Synchronization
 import Tensors
 import Text
 
-/// The search for circuits of weights: every weight without which the model does as well is left out.
+/// The search for circuits of weights, which removes every weight that the objective does not need.
 ///
-/// From the last weight matrix to the first, row by row, each weight is set to zero where the objective allows it, else restored
-/// (Golechha et al., arXiv 2502.02470: the effective circuit size). Biases stay. Circuits are searched for in parallel; nothing depends on
-/// how many at a time.
+/// From the last weight matrix to the first, row by row, each weight is set to zero, and restored if the objective is violated
+/// (Golechha et al., arXiv 2502.02470: the effective circuit size). Biases are kept. Circuits are searched for in parallel; the result
+/// does not depend on how many at a time.
 package struct WeightPruning: Sendable {
     package var objectives: [WeightObjective]
     /// By how much the mean loss may rise, or what the mean divergence may be, in nats.

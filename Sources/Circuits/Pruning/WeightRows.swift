@@ -1,6 +1,6 @@
 import Tensors
 
-/// The rows of one weight matrix, turned to one after the other, whose weights are tried without.
+/// The rows of one weight matrix, visited one after the other, whose weights are removed on trial.
 protocol WeightRows: AnyObject {
     /// The sum of the losses as things stand.
     var total: Double { get }

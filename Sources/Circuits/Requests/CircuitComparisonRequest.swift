@@ -1,6 +1,6 @@
 import Text
 
-/// Asks how far the circuits of several files consist of the same parts.
+/// A request for the overlap of the circuits in several files.
 package struct CircuitComparisonRequest: Sendable {
     package let files: [CircuitCollection]
 

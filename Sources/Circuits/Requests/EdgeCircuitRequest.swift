@@ -15,7 +15,7 @@ extension EdgeMethod {
     package var standardSize: EdgeCircuitSize { if case .discovery = self { .found } else { .faithfulness(0.9) } }
 }
 
-/// Asks for the circuit of edges that carries a behaviour.
+/// A request for the circuit of edges that carries a behaviour.
 package struct EdgeCircuitRequest {
     package let model: LoadedModel
     package let pairs: PairSource

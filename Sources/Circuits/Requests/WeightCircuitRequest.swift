@@ -5,7 +5,7 @@ import Networks
 import Scoring
 import Text
 
-/// Asks for the weights that a model cannot do without, judged by other data than they are found with.
+/// A request for the weights that a model needs, judged on held-out data.
 package struct WeightCircuitRequest {
     /// What a circuit has to keep.
     package enum Objective: String, Sendable, CaseIterable {

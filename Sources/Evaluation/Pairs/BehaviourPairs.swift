@@ -2,7 +2,7 @@ import Datasets
 import Tensors
 import Text
 
-/// What a behaviour is measured on: clean samples, their corrupted counterparts, and the answers that tell the two apart.
+/// The data that a behaviour is measured on: clean samples, their corrupted counterparts, and the answers that distinguish them.
 ///
 /// Language models read two prompts of one length, all others two samples. Answers are read at the last position.
 package struct BehaviourPairs: Sendable {

@@ -3,8 +3,8 @@ import Tensors
 
 /// Where a run's answers are read: the logits at the last position of each sample.
 ///
-/// Of a language model only the last position's logits are made, so that neither they nor their gradient take memory for a vocabulary at
-/// every position.
+/// Only the last position's logits of a language model are computed, so that neither they nor their gradient take memory for a vocabulary
+/// at every position.
 package struct BehaviourReading: Sendable {
     package let network: Network
     /// The node that a run records, and at which a backward pass begins.

@@ -1,4 +1,4 @@
-/// The metric's mean over the pairs for the clean and for the corrupted run, between which a patched run lies.
+/// The mean of the metric over the pairs for the clean and for the corrupted run, the ends of the scale for a patched run.
 package struct BehaviourScale: Sendable, Equatable {
     package let clean: Double
     package let corrupted: Double

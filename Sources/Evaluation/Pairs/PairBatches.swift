@@ -2,7 +2,7 @@ import Datasets
 import Networks
 import Text
 
-/// Pairs cut into batches that a network takes: pairs of one length, in their order.
+/// Pairs in batches for a network: pairs of the same length, in their order.
 package struct PairBatches: Sendable {
     package let network: Network
     package let pairs: BehaviourPairs

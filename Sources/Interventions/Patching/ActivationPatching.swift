@@ -1,7 +1,7 @@
 import Evaluation
 import Networks
 
-/// At which places of a sequence a patch replaces activations.
+/// The positions of a sequence at which a patch replaces activations.
 package enum PatchedPlaces: String, Sendable, CaseIterable {
     /// At all places at once.
     case all
@@ -17,7 +17,7 @@ package enum PatchedPlaces: String, Sendable, CaseIterable {
     }
 }
 
-/// Activation patching: a run on one sample of each pair gets a part of its activations from the run on the other.
+/// Activation patching: a run on one sample of each pair takes part of its activations from the run on the other.
 ///
 /// Sources: Vig et al., arXiv 2004.12265, Meng et al., arXiv 2202.05262 (causal tracing); Nanda's attribution patching; the words for the
 /// directions are those of Heimersheim and Nanda, arXiv 2404.15255.
@@ -72,7 +72,7 @@ package struct ActivationPatching: Sendable {
     }
 }
 
-/// What patching found.
+/// The result of patching.
 package struct PatchingResult: Sendable {
     /// The number of pairs.
     package let pairs: Int

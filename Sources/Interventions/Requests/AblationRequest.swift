@@ -4,7 +4,7 @@ import Networks
 import Scoring
 import Text
 
-/// What `ablate` asks of a model: clusters to switch off and on, and the data on which that is felt.
+/// The request of `ablate`: clusters to switch off and on, and the data to measure the effect on.
 package struct AblationRequest {
     package let model: LoadedModel
     package let clusters: GivenClusters

@@ -2,7 +2,7 @@ import Evaluation
 import Networks
 import Scoring
 
-/// What `patch` asks of a model: which parts of its activations to exchange between the runs of which pairs.
+/// The request of `patch`: the parts of the activations to exchange, and the pairs between whose runs they are exchanged.
 package struct PatchRequest {
     /// What is patched.
     package enum Parts {

@@ -3,11 +3,11 @@ import Modularity
 import Networks
 import Text
 
-/// One cluster over all clustered layers as a model of its own: the neurons of the other clusters are gone.
+/// One cluster of all clustered layers as a separate model, without the neurons of the other clusters.
 ///
-/// It computes what the model computes with the others' outputs set to 0 before the nonlinearity, in all those layers at once: what these go on
-/// saying after a sigmoid or a batch norm goes into the biases of the layers that read them, see ``SilencedNeurons``. Neurons in no
-/// cluster stay.
+/// It computes what the model computes with the others' outputs set to 0 before the nonlinearity, in all those layers at once: the
+/// constants that these still produce after a sigmoid or a batch norm are added to the biases of the layers that read them, see
+/// ``SilencedNeurons``. Neurons in no cluster stay.
 package struct ClusterExtraction: Sendable {
     package private(set) var rewiring: Rewiring
     /// For each layer how many neurons stay, in the layers' order.

@@ -2,7 +2,7 @@ import Archives
 import Networks
 import Text
 
-/// Which parameters the neurons of a layer run through: its own rows, what works on its output neuron by neuron, and the columns of
+/// The parameters that belong to the neurons of a layer: its own rows, what works on its output neuron by neuron, and the columns of
 /// the layers that read it.
 ///
 /// Found by walking the network from the layer to its readers, through elementwise operations, norms, pools and flattening. Where a product

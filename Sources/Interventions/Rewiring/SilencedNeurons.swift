@@ -2,11 +2,11 @@ import Networks
 import Tensors
 import Text
 
-/// What neurons that are switched off go on saying: numbers that do not depend on the data, which the biases of their readers can take up.
+/// The outputs of neurons that are switched off: constants that do not depend on the data and can be added to the biases of their readers.
 ///
 /// A neuron of output 0 stays 0 through relu, gelu, silu, tanh and pools. Sigmoid makes 1/2 of it and batch norm makes
-/// bias - mean / root(variance + epsilon) * weight; a layer that reads such a number c adds W c to its bias in all places alike, unless zeros are
-/// padded around the image.
+/// bias - mean / root(variance + epsilon) * weight; a layer that reads such a number c adds W c to its bias in all places alike, unless
+/// zeros are padded around the image.
 struct SilencedNeurons {
     /// What to add to a bias, element by element.
     private(set) var additions: [ParameterID: [Double]] = [:]

@@ -1,4 +1,4 @@
-/// The members of a JSON text's outer object and where they lie, so that one can be changed and all else stays as it was written.
+/// The members of a JSON text's outer object and their positions, so that one can be changed without touching the rest of the text.
 package struct JSONMembers {
     /// A member's name, and where its key and its value lie.
     private struct Member {

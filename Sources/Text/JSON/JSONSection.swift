@@ -1,4 +1,4 @@
-/// A value with its place in the file, which messages name: `pre_tokenizer.pretokenizers.1`.
+/// A value with its path in the file, which messages give: `pre_tokenizer.pretokenizers.1`.
 package struct JSONSection: Sendable {
     package let value: JSONValue
     package let place: String

@@ -4,7 +4,7 @@ import Modularity
 import Networks
 import Text
 
-/// A run that a ``FinetuneRequest`` asked for, from its data and settings to the weights that it ends with.
+/// The run of a ``FinetuneRequest``, from its data and settings to its final weights.
 package final class Finetuning {
     /// What is told of every step.
     package struct Step {
@@ -131,7 +131,8 @@ package final class Finetuning {
         package let accuracy: Double?
     }
 
-    /// Hands the checkpoint that the run ends with to `body`: the last weights, or the best. Whatever `body` throws, the run can be saved then.
+    /// Hands the checkpoint that the run ends with to `body`: the last weights, or the best. Whatever `body` throws, the run can be saved
+    /// then.
     ///
     /// - Parameter dtype: of all floating-point tensors; nil for the types that they have.
     package func withResult(dtype: DType? = nil, _ body: (CheckpointDraft, Outcome) throws -> Void) throws {

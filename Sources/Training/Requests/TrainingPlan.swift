@@ -1,6 +1,6 @@
 import Text
 
-/// How weights are changed and for how long, before the data says how many samples and steps that is.
+/// How and for how long weights are trained, before the data determines the number of samples and steps.
 package struct TrainingPlan: Sendable {
     /// The samples of a batch.
     package enum Batch: Sendable {
