@@ -2,7 +2,7 @@ import Archives
 import Checkpoints
 import Text
 
-/// The bytes of a data file, unpacked where it is one compressed file, and what they are.
+/// The bytes of a data file, unpacked if it is a single compressed file, and their kind.
 struct DataFile {
     /// The kinds of data, recognised by content where possible.
     enum Kind: Sendable {

@@ -1,6 +1,6 @@
 /// Samples with their answers: a fixed, ordered collection that is read one batch at a time.
 package struct Dataset: Sendable {
-    /// What a network is given.
+    /// The input of a network.
     package enum Inputs: Sendable {
         /// Numbers, an array of the same shape for each sample.
         case values(SampleValues)

@@ -1,7 +1,7 @@
 import Archives
 import Text
 
-/// Where samples are and how they are to be read: everything that the command line can say of them.
+/// The location of samples and how to read them: everything that the command line can specify.
 ///
 /// | kind | recognised by | samples | answers |
 /// |---|---|---|---|

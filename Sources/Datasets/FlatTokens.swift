@@ -12,7 +12,7 @@ package enum TokenWidth: String, Sendable, CaseIterable {
     var dtype: DType { self == .uint16 ? .u16 : .u32 }
 }
 
-/// One long run of token ids, which is cut into windows.
+/// A long sequence of token ids, which is cut into windows.
 struct FlatTokens {
     private let record: TensorRecord
     private let array: String?
@@ -52,7 +52,7 @@ struct FlatTokens {
     }
 }
 
-/// A run of token ids cut into windows that do not overlap. The last one may be shorter; a single id that is left over is dropped,
+/// A sequence of token ids cut into windows that do not overlap. The last one may be shorter; a single id that is left over is dropped,
 /// since it predicts nothing.
 struct TokenWindows {
     let length: Int

@@ -1,6 +1,6 @@
 import Text
 
-/// What is subtracted from values and what they are then divided by, channel by channel.
+/// The mean that is subtracted from values and the deviation that divides them, for each channel.
 package struct Normalization: Sendable, Equatable {
     /// One for all channels, or one for each.
     package let means: [Float]

@@ -1,7 +1,7 @@
 import Archives
 import Text
 
-/// Clean prompts with their corrupted counterparts and the answers that tell them apart, as text or as token ids.
+/// Clean prompts with their corrupted counterparts and the answers that distinguish them, as text or as token ids.
 package struct PromptPairs: Sendable {
     /// A prompt, or an answer of one token.
     package enum Piece: Sendable, Equatable {
@@ -79,7 +79,7 @@ package struct PromptPairs: Sendable {
     }
 }
 
-/// Prompt pairs as token ids: the two prompts of a pair have one length.
+/// Prompt pairs as token ids: the two prompts of a pair have the same length.
 package struct TokenPairs: Sendable {
     package let name: String
     package let clean: TokenSequences

@@ -1,6 +1,6 @@
 import Text
 
-/// Prompt pairs as EAP-IG's data sets have them: a header with `clean`, `corrupted`, `correct_idx` and `incorrect_idx` among its columns.
+/// Prompt pairs in the format of EAP-IG's data sets: a header with `clean`, `corrupted`, `correct_idx` and `incorrect_idx` among its columns.
 enum PromptPairsCSV {
     private enum Column: String, CaseIterable {
         case clean, corrupted

@@ -1,6 +1,6 @@
 import Text
 
-/// Prompt pairs as auto-circuit's data sets have them: `{"prompts": [{"clean", "corrupt", "answers", "wrong_answers"}]}`.
+/// Prompt pairs in the format of auto-circuit's data sets: `{"prompts": [{"clean", "corrupt", "answers", "wrong_answers"}]}`.
 enum PromptPairsJSON {
     static func read(_ text: String, path: String) throws -> [PromptPairs.Pair] {
         var text = text

@@ -99,7 +99,7 @@ package struct AblationResult: Sendable {
         package var movedNothing: Bool { change.changed == 0 }
     }
 
-    /// The same intervention on random sets of as many neurons.
+    /// The same intervention on random sets of the same number of neurons.
     package struct Control: Sendable, Equatable {
         package let samples: Int
         package let accuracy: Comparison

@@ -1,6 +1,6 @@
 import Tensors
 
-/// The backward pass of an executor whose request asks for gradients, in memory of its own.
+/// The backward pass of an executor whose request includes gradients, in separate memory.
 package final class Gradients {
     private let executor: Executor
     private let wanted: GradientRequest

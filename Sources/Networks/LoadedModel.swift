@@ -1,7 +1,7 @@
 import Checkpoints
 import Text
 
-/// A checkpoint that runs: its network, and how that became known.
+/// A checkpoint that can be run: its network, and where the architecture comes from.
 package struct LoadedModel: Sendable {
     package let checkpoint: Checkpoint
     package let catalog: LayerCatalog

@@ -1,7 +1,7 @@
 import Checkpoints
 import Text
 
-/// Puts a network together from a checkpoint's tensors, a node at a time.
+/// Builds a network from a checkpoint's tensors, node by node.
 package struct NetworkBuilder {
     private let checkpoint: Checkpoint
     private var nodes: [Node] = []

@@ -59,7 +59,7 @@ extension Operation {
     package var gradientReading: GradientReading { [.inputs, .output] }
 }
 
-/// The values of a run that a backward rule needs: the others' memory is free for the nodes downstream.
+/// The values of a run that a backward rule needs; the memory of the others can be reused by nodes downstream.
 package struct GradientReading: OptionSet, Sendable {
     package let rawValue: Int
 
@@ -80,7 +80,7 @@ package enum RunMode: Sendable {
     case training
 }
 
-/// What a network is given, without its numbers.
+/// The shape and kind of a network's input, without the numbers.
 package enum BatchShape: Sendable, Hashable {
     /// Numbers, [samples] + the shape of one.
     case values([Int])
@@ -96,7 +96,7 @@ package enum BatchShape: Sendable, Hashable {
     }
 }
 
-/// What a network is given.
+/// The input of a network.
 package enum Batch: Sendable {
     /// Numbers, [samples] + the shape of one.
     case values(Tensor)
@@ -111,7 +111,7 @@ package enum Batch: Sendable {
     }
 }
 
-/// Token ids of sequences of one length. They have been checked against the vocabulary by the time a network sees them.
+/// Token ids of sequences of one length. They are checked against the vocabulary before a network sees them.
 package struct TokenBatch: Sendable {
     /// [samples, length], row after row.
     package let ids: [Int32]
@@ -126,7 +126,7 @@ package struct TokenBatch: Sendable {
     }
 }
 
-/// What a forward rule works on.
+/// The arguments of a forward rule.
 package struct ForwardPass: Sendable {
     package let inputs: [Tensor]
     package let parameters: [Tensor]
@@ -153,7 +153,7 @@ package struct ForwardPass: Sendable {
     }
 }
 
-/// What a backward rule works on.
+/// The arguments of a backward rule.
 package struct BackwardPass: Sendable {
     package let inputs: [Tensor]
     package let parameters: [Tensor]

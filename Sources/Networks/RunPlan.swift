@@ -1,7 +1,7 @@
 import Tensors
 import Text
 
-/// The steps of a run for one shape of batch and the places of their values in one arena, by liveness.
+/// The steps of a run for one shape of batch, and the offsets of their values in one arena, by liveness.
 struct RunPlan {
     /// Where a value is.
     enum Place {

@@ -2,7 +2,7 @@ import Archives
 import Text
 
 extension Checkpoint {
-    /// The model that an adapter was merged with.
+    /// The model that an adapter was merged into.
     package struct Base: Sendable {
         package let path: String
         package let container: String

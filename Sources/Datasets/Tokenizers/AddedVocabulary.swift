@@ -1,6 +1,6 @@
 import Text
 
-/// The file's list of added tokens: their ids, and where in a text they are looked for.
+/// The file's list of added tokens: their ids, and where in a text they are matched.
 struct AddedVocabulary: Sendable {
     /// Found in the text as it comes.
     private(set) var raw = AddedTokens()

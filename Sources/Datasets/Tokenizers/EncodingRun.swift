@@ -1,6 +1,6 @@
 import Text
 
-/// The encoding of one text: its words, and the tokens of those that came before.
+/// The encoding of one text: its words, and the tokens of the words so far.
 struct EncodingRun {
     private let model: TokenModel
     private let steps: [PreTokenizer.Step]

@@ -2,7 +2,7 @@ import Archives
 import Synchronization
 import Text
 
-/// A checkpoint's tokenizer, read when the first text comes: data that is not text needs none.
+/// A checkpoint's tokenizer, read when it is first needed: data that is not text needs none.
 package final class LazyTokenizer: Sendable {
     private let file: ByteRegion
     private let path: String

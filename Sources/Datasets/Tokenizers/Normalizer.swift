@@ -2,7 +2,7 @@ import Text
 
 @_spi(_Unicode) import Swift
 
-/// What happens to a text before it is split: composition, case, replacements.
+/// The transformations of a text before it is split: composition, case, replacements.
 struct Normalizer: Sendable {
     enum Step: Sendable {
         /// Canonical composition.

@@ -1,6 +1,6 @@
 import Text
 
-/// How tokens become text again.
+/// How tokens are decoded to text.
 struct TokenDecoder: Sendable {
     enum Step: Sendable {
         /// Characters stand for bytes; all tokens become one text.

@@ -1,6 +1,6 @@
 import Text
 
-/// What makes tokens of words.
+/// The model that turns words into tokens.
 enum TokenModel: Sendable {
     case bytePair(BytePairModel)
     /// A word is a token as a whole, or the unknown one.

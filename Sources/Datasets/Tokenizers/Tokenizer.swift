@@ -1,7 +1,7 @@
 import Archives
 import Text
 
-/// A checkpoint's own tokenizer: text to token ids and back, as its `tokenizer.json` says.
+/// A checkpoint's own tokenizer: text to token ids and back, as defined by its `tokenizer.json`.
 ///
 /// The ids are those of the `tokenizers` package's `encode(text).ids`, with truncation and padding off. Read are byte-level BPE
 /// (GPT-2, GPT-NeoX, Llama 3, Qwen2), SentencePiece-style BPE with byte fallback (Llama 2, Mistral, Gemma) and WordLevel; what else

@@ -1,7 +1,7 @@
 import Evaluation
 import Interventions
 
-/// What an ablation was, at the head of every json document and line.
+/// The settings of an ablation, at the head of every json document and line.
 struct AblationSetting: Encodable {
     static let schema = "modinspect.ablate/2"
 
@@ -13,7 +13,7 @@ struct AblationSetting: Encodable {
     let fill: String
 }
 
-/// What `ablate` found, as one json document.
+/// The result of `ablate`, as one json document.
 struct AblateReport: HeadedReport {
     let provenance: Provenanced<AblationSetting>
     let samples: Int
@@ -139,7 +139,7 @@ struct AblatedRow: ColumnRow {
     }
 }
 
-/// The same intervention on random sets of as many neurons.
+/// The same intervention on random sets of the same number of neurons.
 struct AblatedControl: Sendable {
     let samples: Int
     let accuracy: Comparison
@@ -190,7 +190,7 @@ struct AblatedAnswer: ColumnRow {
     ]
 }
 
-/// What every line of answers says first.
+/// The first members of every line of answers.
 struct AnswerHead: Encodable {
     let schema = AblationSetting.schema
 }

@@ -3,7 +3,7 @@ import Checkpoints
 import Circuits
 import Text
 
-/// Circuits that were written before: the json or jsonl of `circuit`, or the npz of its masks.
+/// Circuits that were written earlier: the json or jsonl of `circuit`, or the npz of its masks.
 struct CircuitFile {
     typealias Circuit = CircuitCollection.Circuit
 

@@ -1,6 +1,6 @@
 import Circuits
 
-/// What a search for circuits was, at the head of every json document and line.
+/// The settings of a search for circuits, at the head of every json document and line.
 struct CircuitSetting: Encodable {
     static let schema = "modinspect.circuit/1"
 
@@ -15,7 +15,7 @@ struct CircuitSetting: Encodable {
     let precision: String?
 }
 
-/// What `circuit` found, as one json document.
+/// The result of `circuit`, as one json document.
 struct CircuitReport: HeadedReport {
     let provenance: Provenanced<CircuitSetting>
     /// The samples that circuits are found with.
@@ -130,7 +130,7 @@ struct PrunedCircuit: ColumnRow {
     }
 }
 
-/// How a circuit that is run alone answers held-out data.
+/// The results of a circuit run alone on held-out data.
 struct JudgedCircuit: ColumnRow {
     let samples: Int
     let accuracy: Double?
@@ -172,7 +172,7 @@ struct JudgedCircuit: ColumnRow {
     }
 }
 
-/// The same of random masks that keep as many weights of each layer.
+/// The same for random masks that keep the same number of weights in each layer.
 struct JudgedControl: Sendable {
     let masks: Int
     let accuracy: Double?

@@ -92,7 +92,7 @@ struct EdgeReport: Encodable {
     var kept: [ScoredEdge] { circuits[0].edges }
 }
 
-/// How a circuit behaves alone.
+/// The behaviour of a circuit run alone.
 struct MeasuredCircuit: Encodable {
     /// The edges that were chosen, some of which may lead nowhere; nil if none were.
     let chosen: Int?
@@ -115,7 +115,7 @@ struct MeasuredCircuit: Encodable {
     }
 }
 
-/// How the clean samples of one class are answered.
+/// The accuracy on the clean samples of one class.
 struct AnsweredClass: Encodable {
     let label: Int
     let pairs: Int
@@ -162,7 +162,7 @@ struct ScoredEdge: ColumnRow {
     ]
 }
 
-/// A circuit as a line of jsonl, after what the search was.
+/// A circuit as a line of jsonl, after the settings of the search.
 struct EdgeLine: Encodable {
     private let report: EdgeReport
     private let circuit: EdgeCircuit

@@ -14,7 +14,7 @@ struct ClusterSetting: Encodable {
     let networkNcut: Double?
 }
 
-/// One layer's clusters and what they are worth.
+/// One layer's clusters and their scores.
 struct ClusteredLayer: ColumnRow {
     let layer: String
     /// The requested number of clusters.

@@ -1,7 +1,7 @@
 import Checkpoints
 import Modularity
 
-/// What `compare` found, as one json document.
+/// The result of `compare`, as one json document.
 struct CompareReport: HeadedReport {
     static let schema = "modinspect.compare/2"
 
@@ -213,7 +213,7 @@ extension ComparedLayer {
     }
 }
 
-/// What a line of jsonl says of a layer; nothing where A or B could not be read.
+/// The layer of a line of jsonl; empty if A or B could not be read.
 struct CompareRow: Encodable {
     let layer: ComparedLayer?
 

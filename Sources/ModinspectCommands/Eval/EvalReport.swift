@@ -2,7 +2,7 @@ import Evaluation
 import Glibc
 import Networks
 
-/// What `eval` found in several checkpoints, as one json document.
+/// The result of `eval` for several checkpoints, as one json document.
 struct EvalReport: Encodable {
     static let schema = "modinspect.eval/1"
 

@@ -2,7 +2,7 @@ import Checkpoints
 import Text
 import Training
 
-/// What is written beside a run of `finetune`: its log, its state, its bar, and in the end the checkpoint.
+/// The outputs of a run of `finetune`: its log, its state, its progress bar, and finally the checkpoint.
 final class FinetuneSession {
     private let command: FinetuneCommand
     private let run: Finetuning

@@ -4,7 +4,7 @@ import Glibc
 import Text
 import Training
 
-/// The file in which a run that is not over waits to go on.
+/// The file that holds the state of an unfinished run.
 struct RunStateFile {
     let path: String
 

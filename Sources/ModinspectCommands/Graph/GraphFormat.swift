@@ -21,7 +21,7 @@ enum GraphFormat: String, Choice {
     var isBinary: Bool { self == .npz }
 }
 
-/// What the first line of jsonl says beside the checkpoint: nothing.
+/// The first line of jsonl has no members besides the checkpoint.
 struct GraphHead: Encodable {
     static let schema = "modinspect.graph/1"
 

@@ -1,7 +1,7 @@
 import Checkpoints
 import Text
 
-/// What an adapter is, as its settings and its tensors say.
+/// The description of an adapter, from its settings and its tensors.
 struct AdapterInfo: Encodable {
     /// PEFT's name of the method.
     let type: String

@@ -35,7 +35,7 @@ struct UnscannedInfo: Encodable {
     let reason: String
 }
 
-/// How far a training had come.
+/// The progress of a training run.
 struct TrainingInfo: Encodable {
     let step: Int?
     let epoch: Double?
@@ -47,7 +47,7 @@ struct TrainingInfo: Encodable {
     }
 }
 
-/// Something that a file says of itself.
+/// An entry of a file's metadata.
 struct MetadataInfo: Encodable {
     let key: String
     let value: EncodableJSON

@@ -2,14 +2,14 @@ import Checkpoints
 import Networks
 import Text
 
-/// What `info` says of several checkpoints, as one json document.
+/// The result of `info` for several checkpoints, as one json document.
 struct InfoReport: Encodable {
     static let schema = "modinspect.info/2"
 
     let checkpoints: [CheckpointResult<CheckpointInfo>]
 }
 
-/// What a checkpoint is.
+/// The description of a checkpoint.
 struct CheckpointInfo: Encodable {
     let path: String
     let sha256: String?
@@ -63,7 +63,7 @@ struct SiteInfo: Encodable {
     let neurons: Int
 }
 
-/// What a tensor is.
+/// The description of a tensor.
 struct TensorInfo: ColumnRow {
     let name: String
     let dtype: String

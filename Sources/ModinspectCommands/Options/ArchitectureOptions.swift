@@ -1,7 +1,7 @@
 import ArgumentParser
 import Networks
 
-/// How the layers of a plain chain are connected, where the checkpoint does not tell.
+/// The connections between the layers of a plain chain, for checkpoints that do not record them.
 struct ArchitectureOptions: ParsableArguments {
     @Option(
         name: .customLong("arch"),

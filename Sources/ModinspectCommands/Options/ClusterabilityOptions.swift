@@ -1,7 +1,7 @@
 import ArgumentParser
 import Modularity
 
-/// The term that draws a model's weights into clusters.
+/// The term that trains a model's weights towards clusters.
 struct ClusterabilityOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Glibc
 
-/// What fixes a computation's random choices and bounds its use of the machine.
+/// The seed of a computation and the limit of its threads.
 struct ComputationOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The seed of every random choice.", valueName: "n"), transform: { try Seed.number($0) })
     var seed: UInt64 = 0

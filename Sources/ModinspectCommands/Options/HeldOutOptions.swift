@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// The data that results are judged by, apart from those that they were found with.
+/// The data that results are judged on, separate from those used to find them.
 struct HeldOutOptions: ParsableArguments {
     @Option(
         name: .customLong("eval"),

@@ -3,7 +3,7 @@ import ArgumentParser
 import Checkpoints
 import Scoring
 
-/// Which weight matrices are taken where none are named, in words.
+/// The weight matrices that are selected by default, in words.
 protocol DefaultLayers {
     static var words: String { get }
 }

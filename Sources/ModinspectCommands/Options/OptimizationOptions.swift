@@ -111,7 +111,7 @@ struct OptimizationOptions: ParsableArguments {
     }
 }
 
-/// The shares of the old in Adam's two running means, as `--betas 0.9,0.999` gives them.
+/// The decay rates of Adam's two running means, as `--betas 0.9,0.999` gives them.
 struct AdamShares {
     let first: Double
     let second: Double

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Glibc
 
-/// What a command says beside its result.
+/// The options for notes and progress.
 struct RemarkOptions: ParsableArguments {
     @Flag(name: .shortAndLong, help: "Do not write notes or progress to standard error.")
     var quiet = false

@@ -2,7 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Training
 
-/// What is looked at while a model is trained, and when it ends.
+/// The evaluations during training, and the goals that end it.
 struct WatchingOptions: ParsableArguments {
     @Option(
         name: .customLong("eval"), help: ArgumentHelp("Data to evaluate the model on during the run.", valueName: "data"),
@@ -75,7 +75,7 @@ struct WatchingOptions: ParsableArguments {
     func goal(_ measure: TrainingGoal.Measure) -> Double? { goals.first { $0.measure == measure }?.value }
 }
 
-/// What ends a run, as `--until clusterability=0.95` gives it.
+/// A goal that ends a run, as given by `--until clusterability=0.95`.
 struct TrainingGoal {
     enum Measure: String, CaseIterable {
         case clusterability, accuracy

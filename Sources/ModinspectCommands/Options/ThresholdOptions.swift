@@ -2,7 +2,7 @@ import ArgumentParser
 import Modularity
 import Text
 
-/// What a score must keep to.
+/// The limits for a score.
 struct ThresholdOptions: ParsableArguments {
     @Option(
         name: .customLong("fail-under"), parsing: .unconditional,

@@ -1,6 +1,6 @@
 import Text
 
-/// The options' names, which nothing below the commands knows: what settings are called on the command line, and how hints are worded.
+/// The names of the options, which only the commands know: the option of each setting, and the wording of hints.
 enum OptionNames {
     static func name(of setting: Setting) -> String {
         switch setting {

@@ -1,7 +1,7 @@
 import Text
 import Glibc
 
-/// The columns that a line of text may take.
+/// The width of a line of text, in columns.
 enum TextWidth {
     /// Of the result: `COLUMNS` where the environment says it, else the terminal's, else 80.
     static var columns: Int {
@@ -30,7 +30,7 @@ enum TextWidth {
     }
 }
 
-/// A line that says what a value is, such as `  data        mnist.npz, 10,000 samples`.
+/// A line with a label and a value, such as `  data        mnist.npz, 10,000 samples`.
 enum LabelledLine {
     /// The label, padded to `padding`, and the value; what does not fit continues below the value, broken at spaces and after commas.
     static func text(_ label: String, _ value: String, padding: Int, width: Int = TextWidth.columns) -> String {

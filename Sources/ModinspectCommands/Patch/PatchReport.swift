@@ -1,7 +1,7 @@
 import Evaluation
 import Interventions
 
-/// What a patching was, at the head of every json document and line.
+/// The settings of a patching run, at the head of every json document and line.
 struct PatchSetting: Encodable {
     static let schema = "modinspect.patch/1"
 
@@ -17,7 +17,7 @@ struct PatchSetting: Encodable {
     let by: String
 }
 
-/// What `patch` found, as one json document.
+/// The result of `patch`, as one json document.
 struct PatchReport: HeadedReport {
     let provenance: Provenanced<PatchSetting>
     let pairs: Int
@@ -121,7 +121,7 @@ struct PatchRow: ColumnRow {
     }
 }
 
-/// What a metric became.
+/// The value of a metric under a patch.
 struct PatchMeasure: Encodable, Sendable {
     let metric: String
     let value: Double?

@@ -1,6 +1,6 @@
 import Modularity
 
-/// What `score` found in several checkpoints, as one json document.
+/// The result of `score` for several checkpoints, as one json document.
 struct ScoreReport: HeadedReport {
     static let schema = "modinspect.score/2"
 
@@ -14,7 +14,7 @@ struct ScoreReport: HeadedReport {
     ]
 }
 
-/// What every json document and line says of how it was scored.
+/// The settings of scoring in every json document and line.
 struct ScoreSetting: Encodable {
     /// How the clusters were found; nil if they were given.
     let method: String?

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// How what was found in several checkpoints is written, one after the other.
+/// How the results of several checkpoints are written, one after the other.
 struct CheckpointReport<Found: Encodable> {
     let format: ReportFormat
     /// The header line of tsv.
@@ -17,7 +17,7 @@ struct CheckpointReport<Found: Encodable> {
     let document: ([CheckpointResult<Found>]) -> any Encodable
 }
 
-/// The results of several checkpoints on their way out. What is done when a signal comes is written before the process ends.
+/// The output of the results of several checkpoints. If a signal arrives, finished results are written before the process ends.
 final class CheckpointReportWriter<Found: Encodable>: @unchecked Sendable {
     private let report: CheckpointReport<Found>
     private let stream: ResultStream

@@ -5,7 +5,7 @@ import Datasets
 import Modularity
 import Text
 
-/// The way through several checkpoints: a bad one is reported and skipped, and the exit status remembers it.
+/// Processes several checkpoints: a failing one is reported and skipped, and the exit status reflects it.
 final class CheckpointRun {
     let diagnostics: Diagnostics
     private var failures = 0

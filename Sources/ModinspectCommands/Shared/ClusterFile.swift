@@ -4,7 +4,7 @@ import Modularity
 import Scoring
 import Text
 
-/// Clusters that were written before, by `cluster` or by hand.
+/// Clusters that were written earlier, by `cluster` or by hand.
 struct ClusterFile {
     /// One layer's labels as the file has them.
     struct Layer {

@@ -4,7 +4,7 @@ import Checkpoints
 import Glibc
 import Text
 
-/// A subcommand that says which files it reads and writes, so that no output is one of its inputs or another output.
+/// A subcommand that declares which files it reads and writes, so that no output is one of its inputs or another output.
 protocol FileCommand: ParsableCommand {
     var fileUse: FileUse { get }
 }

@@ -1,4 +1,4 @@
-/// A command line as a person writes it, spelt out for the parser.
+/// A command line as a person writes it, normalised for the parser.
 ///
 /// The parser takes `-k4` for four flags and `-1` after `--seed` for another option. Both are written with `=` before it sees them.
 enum ArgumentLine {

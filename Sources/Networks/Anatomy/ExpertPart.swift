@@ -1,4 +1,4 @@
-/// A mixture of experts in the place of a block's MLP: a router that chooses, for each position, which MLPs work on it.
+/// A mixture of experts in place of a block's MLP: a router selects, for each position, the MLPs that process it.
 package struct ExpertPart: Sendable {
     package let reading: Stream.Reader
     /// The layer that gives each expert a score.

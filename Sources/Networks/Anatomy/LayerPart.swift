@@ -20,7 +20,7 @@ package struct LayerPart: Sendable {
     package var kind: Kind { operation.kind }
 }
 
-/// An operation that may stand in a plain chain.
+/// An operation that can be part of a plain chain.
 package protocol LayerOperation: Operation {
     var kind: LayerPart.Kind { get }
 

@@ -1,4 +1,4 @@
-/// A residual stream: a sum that parts of a model read, and to which they add what they make.
+/// A residual stream: a sum that parts of a model read and to which they add their outputs.
 ///
 /// It has a new state each time something is added; a state may also be there to give the stream a name of its own where a block begins.
 package struct Stream: Sendable {

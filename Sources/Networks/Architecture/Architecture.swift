@@ -80,7 +80,7 @@ package struct Architecture: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// Reads the settings of one element, each at most once, and refuses what is left.
+/// Reads the settings of one element, each at most once, and refuses unknown ones.
 struct SettingsReader {
     private let element: Architecture.Element
     private var taken: Set<Int> = []

@@ -1,7 +1,7 @@
 import Tensors
 import Text
 
-/// What may stand in a chain beside its modules, and the settings of modules.
+/// The operations of a chain other than its modules, and the settings of modules.
 enum ChainOperations {
     /// The operations without parameters.
     static let names =

@@ -51,7 +51,7 @@ package struct RunnableFamily: Sendable {
     func network(_ source: FamilySource) throws(Problem) -> Network { try build(source) }
 }
 
-/// What a family builds a network from.
+/// The input from which a family builds a network.
 package struct FamilySource: Sendable {
     /// The settings of `config.json`; none for a family whose tensors alone say all.
     let settings: Configuration

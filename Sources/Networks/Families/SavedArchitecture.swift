@@ -1,7 +1,7 @@
 import Checkpoints
 import Text
 
-/// The architecture that a file of whole modules says: modules of `Sequential`, nested ones too, run one after the other.
+/// The architecture in a file of whole modules: modules in `Sequential`, also nested, run one after the other.
 enum SavedArchitecture {
     /// The chain that a saved module is.
     ///

@@ -1,7 +1,7 @@
 import Checkpoints
 import Text
 
-/// Makes the network of any ``TransformerDescription`` from a checkpoint's tensors.
+/// Builds the network of any ``TransformerDescription`` from a checkpoint's tensors.
 ///
 /// The sites are TransformerLens's hooks. `hook_q`, `hook_k` and `hook_v` are [samples, length, heads * head dimension], before
 /// norms of heads and rotary positions. `hook_normalized` is a norm's whole output, where TransformerLens's comes before its weight

@@ -1,7 +1,7 @@
 import Tensors
 
-/// A decoder-only transformer as data: what its family and its settings say, with the names of its tensors. ``TransformerBuilder``
-/// makes the network of any of them.
+/// A decoder-only transformer as data: the properties given by its family and its settings, with the names of its tensors.
+/// ``TransformerBuilder`` makes the network of any of them.
 struct TransformerDescription: Sendable {
     /// How the parts of a block read the residual stream.
     enum ResidualOrder: Sendable {
@@ -64,7 +64,7 @@ struct OutputDescription: Sendable {
     var tie: Tie
 }
 
-/// Attention with its reader's norm and its tensors, which are named inside the block.
+/// Attention with its reader's norm and its tensors, whose names are relative to the block.
 struct AttentionDescription: Sendable {
     /// Where queries, keys and values come from.
     enum Projections: Sendable {
@@ -132,7 +132,7 @@ struct AttentionDescription: Sendable {
     }
 }
 
-/// The MLP of a block with its reader's norm and its tensors, which are named inside the block.
+/// The MLP of a block with its reader's norm and its tensors, whose names are relative to the block.
 struct MLPDescription: Sendable {
     /// The number of its neurons.
     var width: Int
@@ -146,7 +146,7 @@ struct MLPDescription: Sendable {
     var outputNorm: NormTensors?
 }
 
-/// Norms of each head's queries and keys, before rotary positions. Their tensors have the width of a head and are named inside the block.
+/// Norms of each head's queries and keys, before rotary positions. Their tensors have the width of a head and names relative to the block.
 struct HeadNormsDescription: Sendable {
     var kind: HeadNorm.Kind
     var epsilon: Float
@@ -154,7 +154,7 @@ struct HeadNormsDescription: Sendable {
     var key: NormTensors
 }
 
-/// Rotary positions: the first elements of each head's query and key are turned.
+/// Rotary positions: the first elements of each head's query and key are rotated.
 struct RotaryDescription: Sendable {
     /// The number of elements of a head that are turned.
     var rotated: Int

@@ -1,6 +1,6 @@
 import Text
 
-/// The sizes of a Grokking repository's transformer; the repository's own where nothing else is said.
+/// The sizes of a Grokking repository's transformer; by default those of the repository.
 package struct ModularAdditionSizes: Sendable, Equatable {
     package var width = 128
     package var heads = 4

@@ -3,7 +3,7 @@ import Checkpoints
 import Tensors
 import Text
 
-/// A model that is not there yet: the names, shapes and initial distributions of its tensors.
+/// A model to be created: the names, shapes and initial distributions of its tensors.
 package struct Blueprint: Sendable {
     /// One parameter.
     package struct Parameter: Sendable, Equatable {
