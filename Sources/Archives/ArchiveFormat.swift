@@ -1,9 +1,9 @@
-/// The archive formats and compressions that are read, told by the first bytes.
+/// The archive formats and compressions that are read, recognised by the first bytes.
 package enum ArchiveFormat: String, Sendable {
     case tar, zip
     case gzip, zstandard, xz, bzip2
 
-    /// The format of `region`, or nil where it is none of them. A compressed file need not hold a tar.
+    /// The format of `region`, or nil if it is none of them. A compressed file need not hold a tar.
     package init?(_ region: ByteRegion) {
         self.init(head: region.bytes(0..<min(region.count, 512)) ?? [])
     }

@@ -4,7 +4,7 @@ import Text
 /// Reads the members of a tar (plain or compressed) or zip archive one after the other, or the one content of a compressed file.
 ///
 /// Members are names and bytes: nothing is ever written under a member's name. Members of an uncompressed tar are used in place;
-/// others are spooled when they are asked for, and only then. Links and special files have no content.
+/// others are spooled when they are requested, and only then. Links and special files have no content.
 /// An archive that unpacks to more than 1 GiB and to more than 200 times its own size is refused, skipped members included.
 package final class ArchiveReader {
     /// What an archive says about one member.
@@ -45,10 +45,10 @@ package final class ArchiveReader {
     private static let maximumMembers = 100_000
     private static let maximumNameLength = 4096
 
-    /// Opens the archive whose bytes are `region`; nil where they are no archive and not compressed.
+    /// Opens the archive whose bytes are `region`; nil if it is neither an archive nor compressed.
     ///
     /// - Parameter unpackedLimit: the bytes up to which any archive may unpack, whatever its own size.
-    /// - Throws: ``Problem`` where the beginning is damaged.
+    /// - Throws: ``Problem`` if the beginning is damaged.
     package init?(_ region: ByteRegion, unpackedLimit: Int = 1 << 30) throws(Problem) {
         guard let format = ArchiveFormat(region) else { return nil }
         let (scaled, overflow) = region.count.multipliedReportingOverflow(by: 200)
@@ -69,7 +69,7 @@ package final class ArchiveReader {
 
     /// The next member, or nil at the archive's end.
     ///
-    /// - Throws: ``Problem`` where the archive is damaged, truncated, or unpacks to too much.
+    /// - Throws: ``Problem`` if the archive is damaged, truncated, or unpacks to too much.
     package func next() throws(Problem) -> Member? {
         try skip()
         current = try withUTF8Names { () throws(Problem) in
@@ -91,7 +91,7 @@ package final class ArchiveReader {
 
     /// The content of the current member, which must be a file; in place where it can be, spooled otherwise.
     ///
-    /// - Throws: ``Problem`` where it is damaged, or shorter or longer than declared.
+    /// - Throws: ``Problem`` if it is damaged, or shorter or longer than declared.
     package func content() throws(Problem) -> ByteRegion {
         guard let member = current, member.kind == .file else { throw Problem("has no content", member: current?.name) }
         if let size = member.size, size > limit {
@@ -198,7 +198,7 @@ package final class ArchiveReader {
             case ARCHIVE_EOF:
                 return nil
             case ARCHIVE_OK:
-                // An empty piece without an address is no end: the end says so itself.
+                // An empty piece without an address is not an end: the end says so itself.
                 guard let pointer, size > 0 else {
                     retries += 1
                     guard retries < 1000 else { throw Problem("the archive yields nothing", member: current?.name) }

@@ -4,10 +4,10 @@ import Text
 /// Writes an archive into a sink, member by member. The same members give the same bytes: times, owners and
 /// permissions are fixed.
 ///
-/// Call ``begin(name:size:)``, then ``write(_:)`` until the announced size is reached, for each member; then ``finish()``.
+/// Call ``begin(name:size:)``, then ``write(_:)`` until the declared size is reached, for each member; then ``finish()``.
 package final class ArchiveWriter {
     package enum Format: Sendable {
-        /// The plain tar of POSIX, with extended headers only where a name or a size needs them.
+        /// The plain tar of POSIX, with extended headers only if a name or a size needs them.
         case tar
         /// A zip whose members are stored uncompressed, with 64-bit sizes where they are needed.
         case zip
@@ -69,7 +69,7 @@ package final class ArchiveWriter {
         try check(try withUTF8Names { () in archive_write_header(handle, entry) })
     }
 
-    /// Adds the next bytes of the member that was begun.
+    /// Adds the next bytes of the current member.
     package func write(_ bytes: UnsafeRawBufferPointer) throws {
         precondition(bytes.count <= missing, "\(bytes.count) bytes for a member that lacks \(missing)")
         var rest = bytes
@@ -99,7 +99,7 @@ package final class ArchiveWriter {
 
     private func checkComplete() throws {
         guard missing == 0 else {
-            throw Problem("a member was left incomplete", member: member, found: "\(missing) bytes fewer than announced")
+            throw Problem("a member was left incomplete", member: member, found: "\(missing) bytes fewer than declared")
         }
     }
 

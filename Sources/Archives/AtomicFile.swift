@@ -3,8 +3,8 @@ import Text
 
 /// A regular file that appears complete or not at all.
 ///
-/// It is written without a name, or under a hidden one where the file system knows no nameless files, and takes the place of the
-/// old file in one step when it is complete. What is never finished leaves nothing behind.
+/// It is written without a name, or under a hidden name if the file system does not support nameless files, and replaces the
+/// old file in one step when it is complete. A file that is never finished leaves nothing behind.
 package final class AtomicFile {
     private enum Kind {
         /// A file without a name in the target's directory.
@@ -19,7 +19,7 @@ package final class AtomicFile {
     private var isFinished = false
 
     /// - Parameters:
-    ///   - target: the file's path, which is no symbolic link.
+    ///   - target: the file's path, which is not a symbolic link.
     ///   - mode: the permissions of a file that is replaced; nil for those of a new file.
     package init(replacing target: String, mode: UInt32? = nil) throws(Problem) {
         self.target = target

@@ -73,7 +73,7 @@ package struct ByteRegion: Sendable {
         storage.isMapped ? withUnsafeBytes { ByteRegion(copying: $0) } : self
     }
 
-    /// The `count` bytes from `offset` on, or nil where they do not all lie inside this region.
+    /// The `count` bytes from `offset` on, or nil if they do not all lie inside this region.
     package func slice(offset: Int, count: Int) -> ByteRegion? {
         guard offset >= 0, count >= 0, offset <= self.count, count <= self.count - offset else { return nil }
         return ByteRegion(storage: storage, offset: self.offset + offset, count: count)
@@ -84,13 +84,13 @@ package struct ByteRegion: Sendable {
         try body(UnsafeRawBufferPointer(start: storage.base + offset, count: count))
     }
 
-    /// The bytes `range` of this region as an array, or nil where they do not all lie inside it.
+    /// The bytes `range` of this region as an array, or nil if they do not all lie inside it.
     package func bytes(_ range: Range<Int>) -> [UInt8]? {
         guard let part = slice(offset: range.lowerBound, count: range.count) else { return nil }
         return part.withUnsafeBytes { [UInt8]($0) }
     }
 
-    /// The little-endian integer at `offset`, or nil where it does not lie inside this region.
+    /// The little-endian integer at `offset`, or nil if it does not lie inside this region.
     package func integer<Integer: FixedWidthInteger & BitwiseCopyable>(at offset: Int, as type: Integer.Type) -> Integer? {
         let size = MemoryLayout<Integer>.size
         guard offset >= 0, size <= count, offset <= count - size else { return nil }

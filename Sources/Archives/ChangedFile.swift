@@ -1,7 +1,7 @@
 import CProcess
 import Text
 
-/// What happens where a file is no longer what it was when it was checked.
+/// What happens if a file has changed since it was checked.
 package enum ChangedFile {
     /// Says so in one line on standard error, and ends the process with status 1.
     ///

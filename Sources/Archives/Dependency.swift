@@ -1,6 +1,6 @@
-/// One thing that a result follows from, as the part that reads it states it.
+/// One thing that a result depends on, as stated by the part that reads it.
 ///
-/// Two runs have the same result where all of their parts depend on the same. Whoever keeps results compares words as they are, and bytes
+/// Two runs have the same result if all of their parts have the same dependencies. Words are compared as they are, and bytes
 /// by their hash.
 package enum Dependency: Sendable {
     /// A setting, in words that differ where it does.

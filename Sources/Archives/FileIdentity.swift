@@ -1,8 +1,9 @@
 import Glibc
 
-/// Which file or directory a path names, whatever the path: links, hard links and other ways to write it lead to the same identity.
+/// The identity of the file or directory that a path names: links, hard links and other spellings of the path give the same identity.
 ///
-/// A file that does not exist yet is told by its folder and its name. Pipes and devices have none: they can be named any number of times.
+/// A file that does not exist yet is identified by its folder and its name. Pipes and devices have none: they can be named any number of
+/// times.
 package struct FileIdentity: Hashable, Sendable {
     private let device: UInt64
     private let inode: UInt64
@@ -18,7 +19,7 @@ package struct FileIdentity: Hashable, Sendable {
         self.name = name
     }
 
-    /// - Returns: nil where neither the file nor its folder exists, and for what is neither a regular file nor a directory.
+    /// - Returns: nil if neither the file nor its folder exists, and for what is neither a regular file nor a directory.
     package init?(path: String) {
         guard let target = try? AtomicFile.followingLinks(Self.withoutTrailingSlashes(path)) else { return nil }
         var status = stat()

@@ -7,7 +7,7 @@ extension ByteRegion {
     ///
     /// Where the file is cut short while it is mapped, whoever touches a missing page ends the process with a line that names the file.
     ///
-    /// - Throws: ``Problem`` where the file cannot be opened, is empty, or is not a regular file.
+    /// - Throws: ``Problem`` if the file cannot be opened, is empty, or is not a regular file.
     package static func mapping(path: String) throws(Problem) -> ByteRegion {
         // Without O_NONBLOCK opening a FIFO waits for a writer that may never come.
         let descriptor = retryingInterrupts { open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) }
@@ -26,7 +26,7 @@ extension ByteRegion {
         return try mapping(descriptor: descriptor, count: Int(status.st_size), name: path)
     }
 
-    /// Of ``contents(path:limit:isKnown:)`` files of at most so many bytes are read at once.
+    /// The largest file that ``contents(path:limit:isKnown:)`` reads at once, in bytes.
     private static let largestContent = 1 << 26
 
     /// The bytes of the file at `path`, of a pipe too, such as a shell's `<(command)`: spooled up to `limit` bytes.
@@ -34,7 +34,7 @@ extension ByteRegion {
     /// They are in memory, where nobody can change them, unless they are many.
     ///
     /// - Parameter isKnown: see ``standardInput(limit:isKnown:)``.
-    /// - Throws: ``Problem`` where it cannot be opened, is empty, or is neither a regular file nor a pipe.
+    /// - Throws: ``Problem`` if it cannot be opened, is empty, or is neither a regular file nor a pipe.
     package static func contents(
         path: String, limit: Int = 1 << 30, isKnown: ([UInt8]) -> Bool = { _ in true }
     ) throws(Problem) -> ByteRegion {
@@ -49,7 +49,7 @@ extension ByteRegion {
         return try reading(descriptor: descriptor, limit: limit, name: "the pipe", isKnown: isKnown)
     }
 
-    /// Files of at most so many bytes are read rather than mapped: that takes no longer, and nobody can change what was read.
+    /// Files of at most this many bytes are read instead of mapped: that is as fast, and the content cannot change afterwards.
     static let largestRead = 1 << 16
 
     /// Maps the first `count` bytes of an open file, which may be closed afterwards, or reads them where they are few.
@@ -87,8 +87,8 @@ extension ByteRegion {
     /// - Parameters:
     ///   - limit: the most bytes that are taken from a pipe.
     ///   - isKnown: whether a file that begins with these bytes, ``headLength`` of them or all that there are, can be of any use. Where not,
-    ///     only those are returned, so that what goes on without end is refused by its beginning. Whoever says so must refuse them.
-    /// - Throws: ``Problem`` where nothing arrives, more than `limit` bytes arrive, or standard input is a terminal.
+    ///     only those are returned, so that endless input is refused by its beginning. Whoever says so must refuse them.
+    /// - Throws: ``Problem`` if nothing arrives, more than `limit` bytes arrive, or standard input is a terminal.
     package static func standardInput(
         limit: Int = 64 << 30, isKnown: ([UInt8]) -> Bool = { _ in true }
     ) throws(Problem) -> ByteRegion {

@@ -1,15 +1,15 @@
 import Glibc
 import Text
 
-/// The memory that the members spooled from one source may take together.
+/// The memory shared by all members spooled from one source.
 final class SpoolMemory {
     var remaining: Int
 
     init(limit: Int = 64 << 20) { remaining = limit }
 }
 
-/// Collects bytes whose number is not trusted: in memory while the shared allowance lasts, in a nameless temporary file
-/// (in `$TMPDIR`, or `/tmp`) beyond it. Memory grows with what has arrived, not with what was announced.
+/// Collects bytes whose count is not trusted: in memory while the shared allowance lasts, in a nameless temporary file
+/// (in `$TMPDIR`, or `/tmp`) beyond it. Memory grows with what has arrived, not with what was declared.
 final class Spool {
     private(set) var count = 0
     private let memory: SpoolMemory

@@ -101,8 +101,8 @@ package final class Temporary {
 extension Temporary {
     /// Puts the temporary directory in the place of a full one, which is removed.
     ///
-    /// The old directory or the new one is there at any moment, where the file system can exchange two names; elsewhere the old one is kept under
-    /// a name from which ``restore(_:)`` brings it back.
+    /// The old directory or the new one exists at every moment if the file system can exchange two names; elsewhere the old one is kept
+    /// under a name from which ``restore(_:)`` brings it back.
     package func replaceDirectory(_ target: String) throws(Problem) {
         if cprocess_exchange(path, target) == 0 {
             Self.removeDirectory(path)
@@ -175,7 +175,7 @@ extension Temporary {
         return rest.count == 6 && rest.allSatisfy { digits.contains($0) || isLetter($0) }
     }
 
-    /// A lock on a file or directory that nobody owns, to be closed; nil where somebody does.
+    /// A lock on a file or directory that nobody owns, to be closed; nil if somebody does.
     private static func lockLeftover(_ path: String) -> Int32? {
         let lock = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
         guard lock >= 0 else { return nil }

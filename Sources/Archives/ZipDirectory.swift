@@ -2,7 +2,7 @@ import Text
 
 /// The members of a zip file as its central directory names them, read without touching their data.
 ///
-/// The central directory is what is trusted; every local header is checked against it, since writers that stream (PyTorch among
+/// The central directory is trusted; every local header is checked against it, since writers that stream (PyTorch among
 /// them) leave the sizes there at zero. Checksums are not verified: stored members are used in place, and reading all of
 /// their bytes is what mapping them avoids.
 package struct ZipDirectory: Sendable {
@@ -16,7 +16,7 @@ package struct ZipDirectory: Sendable {
         package let compressedSize: Int
         /// Whether the content is stored as it is.
         package let isStored: Bool
-        /// The content in place, without any particular alignment; nil where it is compressed or cannot be read.
+        /// The content in place, without any particular alignment; nil if it is compressed or cannot be read.
         package let region: ByteRegion?
         /// Whether one of the entry's headers calls it encrypted although the other one or its sizes show that it is not.
         package let isFlaggedEncrypted: Bool
@@ -34,11 +34,11 @@ package struct ZipDirectory: Sendable {
     /// The members in the directory's order; names are unique.
     package let entries: [Entry]
 
-    /// Reads the directory of the zip file whose bytes are `region`; nil where the bytes do not begin as a zip file does.
+    /// Reads the directory of the zip file whose bytes are `region`; nil if the bytes do not begin as a zip file does.
     ///
     /// A member that is encrypted is listed without a content.
     ///
-    /// - Throws: ``Problem`` where the directory is missing or damaged, where members overlap, leave the file, share a
+    /// - Throws: ``Problem`` if the directory is missing or damaged, if members overlap, leave the file, share a
     ///   name, or are spread over several disks.
     package init?(_ region: ByteRegion) throws(Problem) {
         let first = region.integer(at: 0, as: UInt32.self)
@@ -142,7 +142,8 @@ private struct EndRecord {
         let (end, overflow) = offset.addingReportingOverflow(size)
         guard !overflow, end <= UInt64(limit), let entryCount = Int(exactly: count) else {
             throw Problem(
-                "the zip directory leaves the file", expected: "\(size) bytes before \(limit)", found: "an offset of \(offset)")
+                "the zip directory extends past the end of the file", expected: "\(size) bytes before \(limit)",
+                found: "an offset of \(offset)")
         }
         self.entryCount = entryCount
         directorySize = Int(size)
@@ -263,7 +264,8 @@ private struct CentralHeader {
             let size = Int(exactly: contentSize)
         else {
             throw Problem(
-                "leaves the zip file", member: name, expected: "at most \(max(contents.count - start, 0)) bytes", found: "\(compressedSize)"
+                "extends past the end of the zip file", member: name, expected: "at most \(max(contents.count - start, 0)) bytes",
+                found: "\(compressedSize)"
             )
         }
         let isStored = method == 0

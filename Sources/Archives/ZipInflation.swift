@@ -9,7 +9,7 @@ extension ZipDirectory {
     /// - Parameters:
     ///   - names: the members, all of them in this directory.
     ///   - region: the bytes of the whole zip file.
-    /// - Throws: ``Problem`` where a member is damaged, is not of the size that the directory says, or unpacks to too much.
+    /// - Throws: ``Problem`` if a member is damaged, is not of the size that the directory says, or unpacks to too much.
     package func inflate(_ names: Set<String>, from region: ByteRegion) throws(Problem) -> [String: ByteRegion] {
         var contents: [String: ByteRegion] = [:]
         var names = names
@@ -27,7 +27,7 @@ extension ZipDirectory {
 
     private func inflateTogether(_ names: Set<String>, from region: ByteRegion) throws(Problem) -> [String: ByteRegion] {
         let sizes = Dictionary(entries.map { ($0.name, $0.size) }) { first, _ in first }
-        guard let reader = try ArchiveReader(region) else { throw Problem("is no zip file") }
+        guard let reader = try ArchiveReader(region) else { throw Problem("is not a zip file") }
         var contents: [String: ByteRegion] = [:]
         while contents.count < names.count, let member = try reader.next() {
             guard names.contains(member.name), member.kind == .file else { continue }
@@ -45,7 +45,7 @@ extension ZipDirectory {
         return contents
     }
 
-    /// The contents of compressed members, each by itself: one that is damaged takes no other with it.
+    /// The contents of compressed members, each independent of the others: one that is damaged does not affect the rest.
     ///
     /// - Parameters as of ``inflate(_:from:)``.
     package func inflateEach(_ names: Set<String>, from region: ByteRegion) -> [String: Result<ByteRegion, Problem>] {
@@ -86,15 +86,15 @@ extension ZipDirectory {
         return contents
     }
 
-    /// How many damaged members are passed over.
+    /// How many damaged members may be skipped.
     private static let restartLimit = 16
 
     /// The first bytes of compressed members, at most `count` of each.
     ///
-    /// - Throws: ``Problem`` where the zip file is damaged.
+    /// - Throws: ``Problem`` if the zip file is damaged.
     package func heads(of names: Set<String>, count: Int, from region: ByteRegion) throws(Problem) -> [String: [UInt8]] {
         guard !names.isEmpty else { return [:] }
-        guard let reader = try ArchiveReader(region) else { throw Problem("is no zip file") }
+        guard let reader = try ArchiveReader(region) else { throw Problem("is not a zip file") }
         var heads: [String: [UInt8]] = [:]
         while heads.count < names.count, let member = try reader.next() {
             if names.contains(member.name), member.kind == .file { heads[member.name] = try reader.head(count) }
@@ -108,11 +108,11 @@ extension ZipDirectory.Entry {
     ///
     /// Its bytes are put into a zip file of their own, so that its checksum is verified like that of any other.
     ///
-    /// - Throws: ``Problem`` where the member is damaged or of another size.
+    /// - Throws: ``Problem`` if the member is damaged or of another size.
     package func inflateAlone() throws(Problem) -> ByteRegion {
         if let region { return region }
         guard let count = UInt32(exactly: stored.count), let size32 = UInt32(exactly: size), count < .max, size32 < .max else {
-            throw Problem("is marked as encrypted and too large to look at", member: name)
+            throw Problem("is marked as encrypted and too large to check", member: name)
         }
         // The version that reads it, no flags, deflated, no time.
         let common = Self.little(UInt16(20)) + Self.little(UInt16(0)) + Self.little(UInt16(8)) + Self.little(UInt32(0))

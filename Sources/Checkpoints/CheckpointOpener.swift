@@ -48,7 +48,7 @@ struct CheckpointOpener {
         let single: ByteRegion
         let label: String
         do {
-            guard let reader = try ArchiveReader(region) else { throw Problem("is no archive") }
+            guard let reader = try ArchiveReader(region) else { throw Problem("is not an archive") }
             guard reader.isSingleFile else {
                 return try openContainer(
                     ArchiveContainer(reader, region: region, path: path, member: options.member.map(MemberPath.trimmed)))

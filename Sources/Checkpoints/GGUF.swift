@@ -14,7 +14,7 @@ enum GGUF {
     /// - Parameter path: the file, for messages.
     /// - Throws: ``Problem`` for damaged and big-endian files and other versions.
     static func read(_ region: ByteRegion, path: String) throws(Problem) -> WeightFile {
-        guard isGGUF(region) else { throw Problem(path: path, problem: "no GGUF file", expected: "the letters GGUF") }
+        guard isGGUF(region) else { throw Problem(path: path, problem: "not a GGUF file", expected: "the letters GGUF") }
         var header = GGUFHeader(region, path: path)
         let tensors = try header.readTensors()
         return WeightFile(
@@ -80,7 +80,7 @@ private struct GGUFHeader {
         guard !descriptions.isEmpty || part != nil else { throw Problem(path: path, problem: "no tensors") }
         try checkNames(descriptions)
         let (rounded, overflow) = reader.position.addingReportingOverflow(alignment - 1)
-        guard !overflow else { throw Problem(path: path, problem: "the header leaves the file") }
+        guard !overflow else { throw Problem(path: path, problem: "the header extends past the end of the file") }
         return records(descriptions, dataStart: rounded / alignment * alignment)
     }
 
@@ -100,7 +100,7 @@ private struct GGUFHeader {
             guard !overflow, let bytes = region.slice(offset: start, count: place.count) else {
                 return unreadable(
                     Problem(
-                        "its data leave the file", expected: "\(place.count) bytes at \(place.lowerBound)",
+                        "its data extend past the end of the file", expected: "\(place.count) bytes at \(place.lowerBound)",
                         found: "\(max(region.count - dataStart, 0)) bytes of data"))
             }
             do throws(Problem) {
@@ -185,7 +185,7 @@ extension GGUFHeader {
         let start = reader.position
         if key == "general.alignment" {
             guard type == 4 else {
-                throw Problem(path: path, problem: "'general.alignment' is no 32-bit integer", found: "type \(type)")
+                throw Problem(path: path, problem: "'general.alignment' is not a 32-bit integer", found: "type \(type)")
             }
             let value: UInt32 = try number("the alignment")
             guard value.nonzeroBitCount == 1, value <= 1 << 24 else {
@@ -253,7 +253,7 @@ extension GGUFHeader {
             }
             let (end, overflow) = offset.addingReportingOverflow(byteCount)
             guard !overflow else {
-                throw Problem("its data leave the file", expected: "\(byteCount) bytes at \(offset)", found: "an overflow")
+                throw Problem("its data extend past the end of the file", expected: "\(byteCount) bytes at \(offset)", found: "an overflow")
             }
             description.place = offset..<end
         } catch {

@@ -23,10 +23,10 @@ struct Impostor {
             hint = "the download was probably refused or redirected"
         } else if text.hasPrefix("<?xml") {
             let isOpenVINO = text.contains("<net ")
-            problem = isOpenVINO ? "is an OpenVINO model, which is not supported" : "is an XML text, not the weights"
+            problem = isOpenVINO ? "is an OpenVINO model, which is not supported" : "is an XML file, not the weights"
             hint = isOpenVINO ? "use the ONNX or PyTorch file that it was made from" : nil
         } else if head.count >= 8, head.allSatisfy({ ($0 >= 0x20 && $0 < 0x7F) || [9, 10, 13].contains($0) }) {
-            problem = "is a text, not the weights"
+            problem = "is a text file, not the weights"
             hint = nil
         } else {
             return nil
@@ -48,7 +48,7 @@ struct Impostor {
         }
         if ["lmgg", "fmgg", "tjgg", "algg"].contains(where: { begins(Array($0.utf8)) }) {
             return Impostor(
-                problem: "is a GGML file of before GGUF, which is not supported",
+                problem: "is a GGML file from before GGUF, which is not supported",
                 hint: "convert it with llama.cpp's convert_llama_ggml_to_gguf.py")
         }
         return nil
@@ -121,7 +121,7 @@ struct Impostor {
     /// What a file is by its name, for formats that do not begin with bytes of their own.
     static func name(_ baseName: String) -> Impostor? {
         if baseName.hasSuffix(DistributedCheckpoint.partEnding) {
-            return Impostor(problem: "is one file of a distributed checkpoint", hint: "give the folder that it lies in")
+            return Impostor(problem: "is one file of a distributed checkpoint", hint: "give the directory that contains it")
         }
         return folders.first { $0.isPart(baseName) }.map { Impostor(problem: $0.problem, hint: $0.hint) }
     }

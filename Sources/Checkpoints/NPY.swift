@@ -50,7 +50,7 @@ package enum NPY {
             guard present == size, let data = region.slice(offset: header.dataOffset, count: present) else {
                 throw Problem(
                     path: path, tensor: name,
-                    problem: present < size ? "the data are truncated" : "more data than the shape takes", expected: "\(size) bytes",
+                    problem: present < size ? "the data are truncated" : "more data than the shape needs", expected: "\(size) bytes",
                     found: "\(present)")
             }
             guard header.isFortranOrder else {

@@ -16,7 +16,7 @@ struct NPYHeader {
     init(_ region: ByteRegion) throws(Problem) {
         var reader = ByteReader(region)
         guard let magic = reader.take(Self.magic.count), magic.bytes(0..<magic.count) == Self.magic else {
-            throw Problem(problem: "is no .npy file")
+            throw Problem(problem: "is not an .npy file")
         }
         guard let major = reader.integer(UInt8.self), reader.integer(UInt8.self) != nil else {
             throw Problem(problem: "the file is truncated", expected: "a version")

@@ -77,7 +77,7 @@ package struct TensorRecord: Sendable {
             let bytes = storage.slice(offset: offset * width, count: span * width)
         else {
             throw Problem(
-                problem: "the view leaves its storage", expected: "at most \(storage.count / width) elements",
+                problem: "the view extends past the end of its storage", expected: "at most \(storage.count / width) elements",
                 found: overflow ? "an overflow" : "\(last)")
         }
         self.name = name

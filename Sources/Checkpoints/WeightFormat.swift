@@ -101,7 +101,7 @@ enum WeightFormat: CaseIterable {
     /// The directory of the zip file in `region`, with errors that name the file.
     static func zipDirectory(_ region: ByteRegion, path: String) throws -> ZipDirectory {
         do throws(Problem) {
-            guard let directory = try ZipDirectory(region) else { throw Problem("is no zip file") }
+            guard let directory = try ZipDirectory(region) else { throw Problem("is not a zip file") }
             return directory
         } catch {
             throw error.at(path: path)

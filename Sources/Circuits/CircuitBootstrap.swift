@@ -1,6 +1,6 @@
 import Tensors
 
-/// How a circuit fares when what it was found with is drawn again, with replacement.
+/// How a circuit changes if the data it was found with is resampled with replacement.
 package struct CircuitBootstrap: Sendable {
     package let resamples: Int
     /// For each part, an edge or a weight, in how many of the circuits it is.

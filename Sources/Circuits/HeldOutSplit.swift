@@ -1,12 +1,12 @@
 import Tensors
 
-/// Samples in two parts, drawn under a seed: those that circuits are found with, and those that they are judged by.
+/// A seeded random split of samples: those that circuits are found with, and those that they are judged on.
 package struct HeldOutSplit: Sendable, Equatable {
     /// In ascending order.
     package let found: [Int]
     package let judged: [Int]
 
-    /// - Parameter share: of the samples that are judged by, rounded; one sample at least stays in each part where there are two.
+    /// - Parameter share: of the samples that are judged by, rounded; one sample at least stays in each part if there are two.
     package init(count: Int, share: Double, seed: UInt64) {
         var order = Array(0..<count)
         var generator = SeededGenerator(seed: seed, purpose: "held-out samples")

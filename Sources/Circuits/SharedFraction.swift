@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A sum of shares of work that several threads add to.
+/// The finished share of a job, to which several threads add.
 final class SharedFraction: Sendable {
     private let sum = Mutex(0.0)
 

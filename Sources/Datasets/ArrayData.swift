@@ -59,7 +59,7 @@ struct ArrayData {
 
     /// Takes the answers from a file of their own.
     ///
-    /// - Throws: ``Problem`` where there are some already, or the file holds none.
+    /// - Throws: ``Problem`` if there are some already, or the file holds none.
     mutating func readTargets(from labelsPath: String) throws {
         if let targets {
             throw Problem(
@@ -83,7 +83,7 @@ struct ArrayData {
 
     /// Samples and answers together.
     ///
-    /// - Throws: ``Problem`` where they do not fit one another or the options.
+    /// - Throws: ``Problem`` if they do not fit one another or the options.
     func dataset(normalization: Normalization?, context: Int?) throws -> Dataset {
         guard !samples.shape.contains(0) else {
             throw refusal("holds no samples", expected: "no dimension of 0", found: "\(samples.shape)")
@@ -158,7 +158,8 @@ struct ArrayData {
         let list = try StoredIntegers.targets(targets.record, array: targets.array, path: targets.path)
         guard list.count == count else {
             throw Problem(
-                path: targets.path, array: targets.array, problem: "not as many labels as samples", expected: "\(count)",
+                path: targets.path, array: targets.array, problem: "the number of labels differs from the number of samples",
+                expected: "\(count)",
                 found: "\(list.count)")
         }
         return list
@@ -183,7 +184,7 @@ struct ArrayData {
     }
 }
 
-/// The arrays of an `.npz`, none read before it is asked for.
+/// The arrays of an `.npz`, none read before it is requested.
 private struct NPZMembers {
     private let file: DataFile
     private let directory: ZipDirectory
@@ -192,7 +193,7 @@ private struct NPZMembers {
     init(_ file: DataFile) throws {
         self.file = file
         do throws(Problem) {
-            guard let directory = try ZipDirectory(file.content) else { throw Problem("is no zip file") }
+            guard let directory = try ZipDirectory(file.content) else { throw Problem("is not a zip file") }
             self.directory = directory
         } catch {
             throw error.at(path: file.path)
@@ -208,7 +209,7 @@ private struct NPZMembers {
         return names.listed()
     }
 
-    /// The one of `names` that is there, nil where none is.
+    /// The one of `names` that exists, nil if none is.
     func name(among names: [String]) throws -> String? {
         let present = names.filter { entries[$0] != nil }
         guard present.count < 2 else {
@@ -219,7 +220,7 @@ private struct NPZMembers {
         return present.first
     }
 
-    /// The arrays called `names`, which are there.
+    /// The arrays called `names`, which must exist.
     func records(_ names: [String]) throws -> [TensorRecord] {
         let chosen = names.compactMap { entries[$0] }
         let unpacked: [String: ByteRegion]

@@ -17,7 +17,7 @@ struct CIFARBatch: Sendable {
     private let pictures: TensorRecord
     let labels: [Int32]
 
-    /// The batch in `content`; nil where the bytes are none.
+    /// The batch in `content`; nil if the bytes are none.
     init?(_ content: ByteRegion) {
         for classes in Self.layouts {
             let size = classes.count + Self.pictureSize

@@ -1,7 +1,7 @@
 import Archives
 import Crypto
 
-/// SHA-256, as checkpoints, data and states are told by it.
+/// SHA-256, which identifies checkpoints, data and states.
 package struct ContentDigest {
     private var hash = SHA256()
 

@@ -2,9 +2,9 @@ import Archives
 import Checkpoints
 import Text
 
-/// The bytes of a data file, unpacked where it is one compressed file, and what they are.
+/// The bytes of a data file, unpacked if it is a single compressed file, and their kind.
 struct DataFile {
-    /// The kinds of data, told by the content where it can tell.
+    /// The kinds of data, recognised by content where possible.
     enum Kind: Sendable {
         case npz, npy, idx, text
         /// Clean and corrupted prompts.
@@ -23,7 +23,7 @@ struct DataFile {
 
     /// Reads the file at `path`, or standard input where that is `-`.
     ///
-    /// - Throws: ``Problem`` where it cannot be read, is empty, or is an archive of files.
+    /// - Throws: ``Problem`` if it cannot be read, is empty, or is an archive of files.
     init(path: String) throws {
         let region: ByteRegion
         do {
@@ -44,7 +44,7 @@ struct DataFile {
             return
         }
         do {
-            guard let reader = try ArchiveReader(region) else { throw Problem("is no archive") }
+            guard let reader = try ArchiveReader(region) else { throw Problem("is not an archive") }
             guard reader.isSingleFile else {
                 throw Problem("is an archive", expected: "one file of data", found: reader.label)
             }
@@ -76,7 +76,7 @@ struct DataFile {
     /// token ids; without, a CIFAR batch, whose records must fit the size and whose labels their classes. `.txt` is text. Prompt
     /// pairs begin with a brace or a bracket, or the name ends in `.json` or `.csv`.
     ///
-    /// - Throws: ``Problem`` where it is none of these.
+    /// - Throws: ``Problem`` if it is none of these.
     func kind(context: Int?) throws -> Kind {
         let head = content.bytes(0..<min(content.count, 64)) ?? []
         let isBinary = baseName.hasSuffix(".bin")
@@ -108,7 +108,7 @@ struct DataFile {
     func text() throws -> String {
         let text = content.withUnsafeBytes { String(validating: $0, as: UTF8.self) }
         if let text { return text }
-        throw Problem(path: path, problem: "not a text in UTF-8", expected: "a character", found: "a bad byte at \(firstBadByte())")
+        throw Problem(path: path, problem: "not UTF-8 text", expected: "a character", found: "a bad byte at \(firstBadByte())")
     }
 
     private func firstBadByte() -> Int {

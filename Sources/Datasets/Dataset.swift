@@ -1,6 +1,6 @@
-/// Samples with their answers: a fixed, ordered collection that is read a batch at a time.
+/// Samples with their answers: a fixed, ordered collection that is read one batch at a time.
 package struct Dataset: Sendable {
-    /// What a network is given.
+    /// The input of a network.
     package enum Inputs: Sendable {
         /// Numbers, an array of the same shape for each sample.
         case values(SampleValues)
@@ -48,7 +48,7 @@ package struct Dataset: Sendable {
         }
     }
 
-    /// The largest label or answer, none of which is negative; nil where there are none. Costs a pass over them.
+    /// The largest label or answer, none of which is negative; nil if there are none. Costs a pass over them.
     package var largestTarget: LargestTarget? {
         switch targets {
         case .labels(let list), .answers(let list):
@@ -59,7 +59,7 @@ package struct Dataset: Sendable {
         }
     }
 
-    /// The number of classes that the labels tell of, the largest label plus 1; nil where the targets are no labels.
+    /// The number of classes that the labels tell of, the largest label plus 1; nil if the targets are not labels.
     package var classCount: Int? {
         guard case .labels = targets else { return nil }
         return largestTarget.map { Int($0.value) + 1 }

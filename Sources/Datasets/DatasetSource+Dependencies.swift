@@ -6,7 +6,7 @@ extension DatasetSource {
         case data, labels, normalization, context, tokenWidth, trainFraction, limit
     }
 
-    /// What a part depends on; nil where nothing was given.
+    /// What a part depends on; nil if nothing was given.
     package subscript(dependency part: Part) -> Dependency? {
         switch part {
         case .data: .file(path)
@@ -21,7 +21,8 @@ extension DatasetSource {
 }
 
 extension Dataset {
-    /// Hands on everything that a run can see of the samples, piece by piece: what data that cannot be read twice, such as a pipe, are told by.
+    /// Hands on everything that a run can see of the samples, piece by piece: this identifies data that cannot be read twice, such as a
+    /// pipe.
     package func forEachPiece(_ body: (UnsafeRawBufferPointer) throws -> Void) rethrows {
         switch inputs {
         case .values(let values):

@@ -1,9 +1,9 @@
 import Archives
 import Text
 
-/// Where samples are and how they are to be read: everything that the command line can say of them.
+/// The location of samples and how to read them: everything that the command line can specify.
 ///
-/// | kind | told by | samples | answers |
+/// | kind | recognised by | samples | answers |
 /// |---|---|---|---|
 /// | `.npz` | a zip file | `x`, `X` or `images` | `y`, `Y` or `labels` |
 /// | `.npy` | its magic bytes | the array | a file of labels |
@@ -14,7 +14,7 @@ import Text
 /// | modular addition | `modadd:P` | `a b P` | (a + b) mod P |
 ///
 /// Bytes are divided by 255. Integers of one or two dimensions are token ids: in an `.npz`, and in an `.npy` with labels, those of 16 bits or
-/// more; in an `.npy` alone all. One dimension is flat. Each file may be compressed by itself with gzip, xz, zstd or bzip2.
+/// more; in an `.npy` alone all. One dimension is flat. Each file may be compressed separately with gzip, xz, zstd or bzip2.
 package struct DatasetSource: Sendable {
     /// A file, `-` for standard input, or `modadd:P`, `modadd:P:train`, `modadd:P:test`.
     package var path: String
@@ -30,9 +30,9 @@ package struct DatasetSource: Sendable {
     package var trainFraction: Double
     /// Decides the parts of modular addition.
     package var seed: UInt64
-    /// Take the first samples only, so many; all where nil.
+    /// Use only this number of samples from the beginning; all if nil.
     package var limit: Int?
-    /// Turns text into token ids; nil where the checkpoint brought no tokenizer.
+    /// Turns text into token ids; nil if the checkpoint brought no tokenizer.
     package var tokenize: (@Sendable (String) throws -> [Int32])?
 
     package init(
@@ -50,9 +50,9 @@ package struct DatasetSource: Sendable {
         self.tokenize = tokenize
     }
 
-    /// Opens the data. Values of uncompressed files stay in the file until they are asked for.
+    /// Opens the data. Values of uncompressed files stay in the file until they are requested.
     ///
-    /// - Throws: ``Problem`` where it cannot be read, is damaged, or does not fit the options; what ``tokenize`` throws.
+    /// - Throws: ``Problem`` if it cannot be read, is damaged, or does not fit the options; what ``tokenize`` throws.
     package func open() throws -> Dataset {
         let all = try openAll()
         guard let limit, limit < all.count else { return all }
@@ -87,7 +87,7 @@ package struct DatasetSource: Sendable {
             }
             return try Dataset.windows(of: tokenize(text), context: context, name: path)
         case .pairs:
-            throw Problem(path: path, problem: "prompt pairs are no samples", expected: "npz, npy, IDX, CIFAR, token ids or .txt")
+            throw Problem(path: path, problem: "prompt pairs are not samples", expected: "npz, npy, IDX, CIFAR, token ids or .txt")
         }
     }
 

@@ -12,7 +12,7 @@ package enum TokenWidth: String, Sendable, CaseIterable {
     var dtype: DType { self == .uint16 ? .u16 : .u32 }
 }
 
-/// One long run of token ids, which is cut into windows.
+/// A long sequence of token ids, which is cut into windows.
 struct FlatTokens {
     private let record: TensorRecord
     private let array: String?
@@ -27,7 +27,7 @@ struct FlatTokens {
 
     /// The whole of a file.
     ///
-    /// - Throws: ``Problem`` where its size is no multiple of an id's.
+    /// - Throws: ``Problem`` if its size is not a multiple of an id's.
     init(_ file: DataFile, width: TokenWidth) throws {
         let size = width.dtype.bytesPerBlock
         guard file.content.count % size == 0 else {
@@ -52,14 +52,14 @@ struct FlatTokens {
     }
 }
 
-/// A run of token ids cut into windows that do not overlap. The last one may be shorter; a single id that is left over is dropped,
+/// A sequence of token ids cut into windows that do not overlap. The last one may be shorter; a single id that is left over is dropped,
 /// since it predicts nothing.
 struct TokenWindows {
     let length: Int
     /// The ids that are used.
     let total: Int
 
-    /// - Throws: ``Problem`` where there is no context length, or a window would have fewer than 2 ids.
+    /// - Throws: ``Problem`` if there is no context length, or a window would have fewer than 2 ids.
     init(count: Int, context: Int?, array: String? = nil, path: String) throws {
         guard let context else {
             throw Problem(
@@ -85,7 +85,7 @@ extension Dataset {
     ///   - ids: none negative.
     ///   - context: nil is an error that asks for one.
     ///   - name: what the user wrote, which errors begin with.
-    /// - Throws: ``Problem`` where the context is missing, or a window would have fewer than 2 ids.
+    /// - Throws: ``Problem`` if the context is missing, or a window would have fewer than 2 ids.
     package static func windows(of ids: [Int32], context: Int?, name: String) throws -> Dataset {
         let windows = try TokenWindows(count: ids.count, context: context, path: name)
         if let place = ids.firstIndex(where: { $0 < 0 }) {

@@ -13,10 +13,10 @@ enum IDX {
 
     /// The array in `content`. Bytes are used in place, wider elements are copied in the order of this machine.
     ///
-    /// - Throws: ``Problem`` where the header is cut, or the elements are fewer or more than it says.
+    /// - Throws: ``Problem`` if the header is cut, or the elements are fewer or more than it says.
     static func read(_ content: ByteRegion, path: String) throws -> TensorRecord {
         guard let head = content.bytes(0..<4), isRecognised(head), let dtype = types[head[2]] else {
-            throw Problem(path: path, problem: "is no IDX file")
+            throw Problem(path: path, problem: "is not an IDX file")
         }
         let dimensions = Int(head[3])
         var shape: [Int] = []

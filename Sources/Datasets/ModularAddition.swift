@@ -16,9 +16,9 @@ struct ModularAddition {
     /// The pairs stay below 2^24.
     private static let moduli = 2...4096
 
-    /// Reads `modadd:P`, `modadd:P:train` or `modadd:P:test`; nil where `name` does not begin so.
+    /// Reads `modadd:P`, `modadd:P:train` or `modadd:P:test`; nil if `name` does not begin so.
     ///
-    /// - Throws: ``Problem`` where what follows is something else.
+    /// - Throws: ``Problem`` if what follows is something else.
     init?(_ name: String) throws {
         guard name.hasPrefix(Self.prefix) else { return nil }
         self.name = name
@@ -45,7 +45,7 @@ struct ModularAddition {
     ///
     /// The train part is the first `trainFraction` P^2 pairs, rounded down, of a random order, and the test part is the others.
     ///
-    /// - Throws: ``Problem`` where the part would be empty.
+    /// - Throws: ``Problem`` if the part would be empty.
     func dataset(trainFraction: Double, seed: UInt64) throws -> Dataset {
         let pairs = try chosenPairs(trainFraction: trainFraction, seed: seed)
         var tokens: [Int32] = []

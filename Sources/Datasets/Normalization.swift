@@ -1,6 +1,6 @@
 import Text
 
-/// What is subtracted from values and what they are then divided by, channel by channel.
+/// The mean that is subtracted from values and the deviation that divides them, for each channel.
 package struct Normalization: Sendable, Equatable {
     /// One for all channels, or one for each.
     package let means: [Float]
@@ -20,7 +20,7 @@ package struct Normalization: Sendable, Equatable {
 
     /// Reads `MEAN,STD`, or the means of all channels and then their standard deviations: `M1,M2,M3,S1,S2,S3`.
     ///
-    /// - Throws: ``Problem`` where the numbers are no pairs, not finite, or a deviation is not positive.
+    /// - Throws: ``Problem`` if the numbers are not pairs, not finite, or a deviation is not positive.
     package init(_ text: String) throws {
         func refusal(_ problem: String, expected: String, found: String) -> Problem {
             Problem(problem, setting: .normalization, expected: expected, found: found)

@@ -1,7 +1,7 @@
 import Archives
 import Text
 
-/// Clean prompts with their corrupted counterparts and the answers that tell them apart, as text or as token ids.
+/// Clean prompts with their corrupted counterparts and the answers that distinguish them, as text or as token ids.
 package struct PromptPairs: Sendable {
     /// A prompt, or an answer of one token.
     package enum Piece: Sendable, Equatable {
@@ -52,7 +52,7 @@ package struct PromptPairs: Sendable {
     /// prompt is a text or a list of token ids, an answer a text or a token id. CSV has a header with the columns `clean`, `corrupted`,
     /// `correct_idx` and `incorrect_idx` among others; the last two hold a token id or a list `[1, 2]`. Wrong answers may be missing in both.
     ///
-    /// - Throws: ``Problem`` where it cannot be read or is something else.
+    /// - Throws: ``Problem`` if it cannot be read or is something else.
     package static func open(_ path: String) throws -> PromptPairs { try read(DataFile(path: path)) }
 
     private static let maximumSize = 1 << 28
@@ -79,7 +79,7 @@ package struct PromptPairs: Sendable {
     }
 }
 
-/// Prompt pairs as token ids: the two prompts of a pair have one length.
+/// Prompt pairs as token ids: the two prompts of a pair have the same length.
 package struct TokenPairs: Sendable {
     package let name: String
     package let clean: TokenSequences
@@ -91,7 +91,7 @@ package struct TokenPairs: Sendable {
 
     package var count: Int { answers.count }
 
-    /// The largest id among prompts and answers; 0 where there are none.
+    /// The largest id among prompts and answers; 0 if there are none.
     package var largestToken: Int32 {
         let prompts = [clean, corrupted].compactMap { $0.largestToken()?.value }
         return (prompts + answers.joined() + wrongAnswers.joined()).max() ?? 0
@@ -105,10 +105,10 @@ extension PromptPairs {
     /// The pairs as token ids.
     ///
     /// - Parameters:
-    ///   - prompt: the ids of a prompt's text; nil where there is no tokenizer.
-    ///   - answer: the ids of an answer's text, without any that a tokenizer puts before a prompt; nil where there is no tokenizer.
+    ///   - prompt: the ids of a prompt's text; nil if there is no tokenizer.
+    ///   - answer: the ids of an answer's text, without any that a tokenizer puts before a prompt; nil if there is no tokenizer.
     ///   - spelling: the text of one token, by which an answer of several shows its split.
-    /// - Throws: ``Problem`` where a prompt is empty, the prompts of a pair differ in length, an answer is not one token, or text
+    /// - Throws: ``Problem`` if a prompt is empty, the prompts of a pair differ in length, an answer is not one token, or text
     ///   meets no tokenizer; what the closures throw.
     package func tokenized(
         prompt: ((String) throws -> [Int32])?, answer: ((String) throws -> [Int32])?, spelling: ((Int32) throws -> String?)? = nil

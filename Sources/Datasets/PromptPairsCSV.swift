@@ -1,6 +1,6 @@
 import Text
 
-/// Prompt pairs as EAP-IG's data sets have them: a header with `clean`, `corrupted`, `correct_idx` and `incorrect_idx` among its columns.
+/// Prompt pairs in the format of EAP-IG's data sets: a header with `clean`, `corrupted`, `correct_idx` and `incorrect_idx` among its columns.
 enum PromptPairsCSV {
     private enum Column: String, CaseIterable {
         case clean, corrupted
@@ -15,7 +15,7 @@ enum PromptPairsCSV {
         for (place, name) in header.enumerated() {
             guard let column = Column(rawValue: name.trimmed) else { continue }
             guard places.updateValue(place, forKey: column) == nil else {
-                throw Problem(path: path, problem: "the column '\(name)' is there twice")
+                throw Problem(path: path, problem: "the column '\(name)' appears twice")
             }
         }
         guard let clean = places[.clean], let corrupted = places[.corrupted], let correct = places[.correct] else {
@@ -29,7 +29,7 @@ enum PromptPairsCSV {
         while let row = try rows.next() {
             guard row.fields.count == header.count else {
                 throw Problem(
-                    path: path, problem: "line \(row.line) has not as many fields as the header", expected: "\(header.count)",
+                    path: path, problem: "line \(row.line) does not have as many fields as the header", expected: "\(header.count)",
                     found: "\(row.fields.count)")
             }
             func answers(_ column: Column, _ place: Int) throws -> [PromptPairs.Piece] {
@@ -57,7 +57,7 @@ enum PromptPairsCSV {
         return pairs
     }
 
-    /// The numbers of a list as Python prints it, nil where the text is none.
+    /// The numbers of a list as Python prints it, nil if the text is none.
     private static func list(_ text: String) -> [Int32]? {
         let text = text.trimmed
         guard text.hasPrefix("["), text.hasSuffix("]"), text.utf8.count >= 2 else { return nil }
@@ -81,7 +81,7 @@ extension String {
 }
 
 /// The rows of a text with comma-separated values (RFC 4180): quoted fields may hold commas, line ends and doubled quotes.
-/// Lines may end in LF alone; empty ones are passed over.
+/// Lines may end in LF only; empty ones are skipped.
 private struct CSVRows {
     struct Row {
         let fields: [String]
@@ -147,7 +147,7 @@ private struct CSVRows {
             }
         }
         if let byte = peek, !Self.isEnd(byte) {
-            throw Problem(path: path, problem: "text behind the closing quotes in line \(line)", expected: "a comma or the line's end")
+            throw Problem(path: path, problem: "text after the closing quotes in line \(line)", expected: "a comma or the line's end")
         }
         return String(decoding: content, as: UTF8.self)
     }

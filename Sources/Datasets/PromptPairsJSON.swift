@@ -1,6 +1,6 @@
 import Text
 
-/// Prompt pairs as auto-circuit's data sets have them: `{"prompts": [{"clean", "corrupt", "answers", "wrong_answers"}]}`.
+/// Prompt pairs in the format of auto-circuit's data sets: `{"prompts": [{"clean", "corrupt", "answers", "wrong_answers"}]}`.
 enum PromptPairsJSON {
     static func read(_ text: String, path: String) throws -> [PromptPairs.Pair] {
         var text = text
@@ -50,7 +50,7 @@ enum PromptPairsJSON {
 
     /// A text or a list of token ids.
     private static func prompt(_ cursor: inout JSONCursor, place: String) throws -> PromptPairs.Piece {
-        try expecting("a text or a list of token ids", place) {
+        try expecting("a string or a list of token ids", place) {
             if cursor.peek() == UInt8(ascii: "\"") { return .text(try cursor.readText()) }
             var ids: [Int32] = []
             try cursor.readList { cursor in ids.append(try id(&cursor)) }

@@ -1,6 +1,6 @@
 import Checkpoints
 
-/// Numbers, an array for each sample, which stay as they are stored until a batch asks for them.
+/// Numbers, an array for each sample, which are kept in their stored form until a batch needs them.
 package struct SampleValues: Sendable {
     /// What stored numbers stand for.
     enum Scale: Sendable {

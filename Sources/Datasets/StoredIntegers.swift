@@ -36,7 +36,8 @@ enum StoredIntegers {
                 }
                 let sample = start + offset
                 guard value == value.rounded() else {
-                    throw refusal("the label of sample \(sample) is no whole number", expected: "a class of at least 0", found: "\(value)")
+                    throw refusal(
+                        "the label of sample \(sample) is not a whole number", expected: "a class of at least 0", found: "\(value)")
                 }
                 throw refusal(
                     value < 0 ? "the label of sample \(sample) is negative" : "the label of sample \(sample) is too large",
@@ -49,7 +50,7 @@ enum StoredIntegers {
     /// Makes sure that every element of `record` is a token id.
     ///
     /// - Parameter length: the ids of a sample, by which an error says where the first bad one is.
-    /// - Throws: ``Problem`` where one is negative or beyond 32 bits.
+    /// - Throws: ``Problem`` if one is negative or beyond 32 bits.
     static func checkTokens(_ record: TensorRecord, length: Int, array: String?, path: String) throws {
         if record.dtype == .u16 || record.dtype == .u8 { return }
         try forEachPiece(of: record) { start, piece in

@@ -1,6 +1,6 @@
 import Checkpoints
 
-/// Sequences of token ids, none negative. Ids of files stay as they are stored until a sample is asked for.
+/// Sequences of token ids, none negative. Ids of files stay as they are stored until a sample is requested.
 package struct TokenSequences: Sendable {
     /// The largest id and where it is first.
     package struct LargestToken: Sendable, Equatable {
@@ -70,7 +70,7 @@ package struct TokenSequences: Sendable {
     /// The number of ids in a sample.
     package func length(of sample: Int) -> Int { place(of: sample).count }
 
-    /// The number of ids in the longest sample; 0 where there are none.
+    /// The number of ids in the longest sample; 0 if there are none.
     package var maximumLength: Int { (0..<count).reduce(0) { max($0, length(of: $1)) } }
 
     /// The ids of a sample. The slice's indices mean nothing: count from its `startIndex`.
@@ -92,7 +92,7 @@ package struct TokenSequences: Sendable {
         }
     }
 
-    /// The largest id with the first sample and position that has it; nil where there are no ids. Costs a pass over all.
+    /// The largest id with the first sample and position that has it; nil if there are no ids. Costs a pass over all.
     package func largestToken() -> LargestToken? {
         var largest: LargestToken?
         for sample in 0..<count {

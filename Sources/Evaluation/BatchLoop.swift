@@ -1,8 +1,8 @@
 import Tensors
 
-/// Goes through batches on several threads and hands on the results in the order of the batches.
+/// Processes batches on several threads and delivers the results in the order of the batches.
 ///
-/// Where there are fewer batches than threads, each batch gets a team of several.
+/// If there are fewer batches than threads, each batch gets a team of several threads.
 package struct BatchLoop: Sendable {
     package let count: Int
     package let threads: Int

@@ -10,7 +10,7 @@ extension Problem {
     }
 }
 
-/// Whether a network can be given a data set, found out before anything runs.
+/// Whether a network can run on a data set, checked before anything runs.
 package struct DataFit {
     /// The shape of a sample of numbers as the network reads it; nil for tokens.
     package let sampleShape: [Int]?
@@ -68,7 +68,7 @@ package struct DataFit {
         let shape = shapes[network.output.index].dropFirst()
         guard shape.count == 1 || shape.count == 2, shape.last == network.outputWidth else {
             throw Problem(
-                name, "the model's output is no table of scores", expected: "\(network.outputWidth) scores a sample",
+                name, "the model's output is not a table of scores", expected: "\(network.outputWidth) scores a sample",
                 found: shape.map(String.init).joined(separator: "x"))
         }
     }
@@ -79,11 +79,11 @@ package struct DataFit {
             let largest = dataset.largestTarget, Int(largest.value) + 1 < network.outputWidth / 2
         else { return }
         throw Problem(
-            name, "the model has as many outputs as inputs and is no model of these classes", expected: "one output for each class",
+            name, "the model has as many outputs as inputs and is not a model of these classes", expected: "one output for each class",
             found: "\(network.outputWidth) outputs, labels up to \(largest.value)")
     }
 
-    /// A model may read more tokens than it scores: those are no answers.
+    /// A model may read more tokens than it scores: those are not answers.
     private static func checkNextTokens(_ network: Network, _ dataset: Dataset) throws(Problem) {
         guard case .nextToken = dataset.targets, case .tokens(let tokens) = dataset.inputs,
             case .tokens(let vocabulary, _) = network.input, vocabulary > network.outputWidth

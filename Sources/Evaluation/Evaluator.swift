@@ -57,7 +57,7 @@ package struct Evaluator: Sendable {
     }
 }
 
-/// One thread's executors, made when a batch of a new shape comes and kept as long as the shape stays.
+/// One thread's executors, created for a new shape of batches and kept while the shape stays the same.
 package final class BatchWorker {
     package let batches: SampleBatches
     package let team: Team

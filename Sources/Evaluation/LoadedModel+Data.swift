@@ -3,7 +3,7 @@ import Datasets
 import Networks
 
 extension LoadedModel {
-    /// The tokenizer beside the weights; nil where there is none.
+    /// The tokenizer beside the weights; nil if there is none.
     package var tokenizer: LazyTokenizer? {
         checkpoint.companions["tokenizer.json"].map { LazyTokenizer($0, path: checkpoint.path + "/tokenizer.json") }
     }
@@ -29,7 +29,7 @@ extension LoadedModel {
 
     /// The data in batches that the network takes.
     ///
-    /// - Throws: ``Problem`` where the model does not fit into memory, ``Problem`` where the data does not fit the model.
+    /// - Throws: ``Problem`` if the model does not fit into memory, ``Problem`` where the data does not fit the model.
     package func batches(_ source: DatasetSource, batchSize: Int?) throws -> SampleBatches {
         try checkParameters()
         return try SampleBatches(dataset(source), for: network, batchSize: batchSize)

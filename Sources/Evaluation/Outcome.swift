@@ -1,4 +1,4 @@
-/// How well a model answers: sums over the answers that were asked for.
+/// How well a model answers: sums over the answers that were requested.
 package struct Outcome: Sendable {
     /// The same for the answers of one class.
     package struct Class: Sendable, Equatable {
@@ -9,15 +9,15 @@ package struct Outcome: Sendable {
 
         package init() {}
 
-        /// The share of right answers; nil where none was asked for.
+        /// The share of right answers; nil if none was requested.
         package var accuracy: Double? { count > 0 ? Double(correct) / Double(count) : nil }
-        /// The mean loss in nats; nil where none was asked for.
+        /// The mean loss in nats; nil if none was requested.
         package var meanLoss: Double? { count > 0 ? loss / Double(count) : nil }
     }
 
     /// All answers.
     package private(set) var total = Class()
-    /// By the class of the right answer; empty where classes are tokens of a text.
+    /// By the class of the right answer; empty if classes are tokens of a text.
     package private(set) var classes: [Class]
 
     /// - Parameter classCount: the number of classes; 0 where answers are not counted by class.

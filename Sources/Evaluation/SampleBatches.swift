@@ -4,7 +4,7 @@ import Networks
 import Tensors
 import Text
 
-/// A data set cut into batches that a network takes: consecutive samples of one shape.
+/// A data set in batches for a network: consecutive samples of the same shape.
 package struct SampleBatches: Sendable {
     package let network: Network
     package let dataset: Dataset
@@ -20,7 +20,7 @@ package struct SampleBatches: Sendable {
     /// - Parameters:
     ///   - batchSize: the samples of a batch; chosen by the memory that a run takes where nil.
     ///   - request: what a run will compute, by which its memory is measured; its output alone where nil.
-    /// - Throws: ``Problem`` where the data does not fit the network.
+    /// - Throws: ``Problem`` if the data does not fit the network.
     package init(_ dataset: Dataset, for network: Network, batchSize: Int? = nil, request: RunRequest? = nil) throws {
         let request = request ?? RunRequest(recorded: [network.output])
         self.network = network
@@ -50,9 +50,9 @@ package struct SampleBatches: Sendable {
         self.ranges = ranges
     }
 
-    /// The wanted size, else so many samples that the values of a run keep within the budget.
+    /// The requested size, or as many samples as keep the values of a run within the budget.
     ///
-    /// - Throws: ``Problem`` where a run does not fit into memory.
+    /// - Throws: ``Problem`` if a run does not fit into memory.
     private static func size(_ network: Network, sampleShape: [Int]?, length: Int, wanted: Int?, request: RunRequest, data: String) throws
         -> Int
     {

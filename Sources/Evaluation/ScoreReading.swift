@@ -11,7 +11,7 @@ package struct ScoreReading: Sendable {
     package let network: Network
     /// The node that a run records for its scores to be read.
     package let node: NodeID
-    /// The rows of scores that are made at a time; nil where the recorded values are the scores.
+    /// The rows of scores that are made at a time; nil if the recorded values are the scores.
     private let tileRows: Int?
 
     /// The elements of a tile.
@@ -41,12 +41,12 @@ package struct ScoreReading: Sendable {
         tileRows == nil ? values.shape : values.shape.dropLast() + [network.outputWidth]
     }
 
-    /// Calls `body` with the scores of all rows that are asked for, tile by tile in their order.
+    /// Calls `body` with the scores of all rows that are requested, tile by tile in their order.
     ///
     /// - Parameters:
     ///   - values: what the run recorded at ``node``.
     ///   - parameters: those of the run.
-    ///   - kept: where all scores are written, in their shape; nil where they are needed in `body` alone.
+    ///   - kept: where all scores are written, in their shape; nil if they are needed in `body` alone.
     ///   - isWanted: whether the scores of these rows are needed where they are not kept.
     ///   - body: gets the rows and their scores [rows, width], which hold until it returns.
     package func forEachTile(
@@ -82,7 +82,7 @@ extension SampleBatches {
     ///   - values: what the run recorded at the reading's node.
     ///   - parameters: those of the run; the network's own where nil.
     ///   - kept: where all scores are written, in their shape, where they are wanted.
-    /// - Throws: ``Problem`` where the output is no table of scores.
+    /// - Throws: ``Problem`` if the output is not a table of scores.
     package func answers(
         _ place: Int, from values: Tensor, by reading: ScoreReading, parameters: ParameterValues? = nil, keeping kept: MutableTensor? = nil,
         team: Team
@@ -90,7 +90,7 @@ extension SampleBatches {
         let shape = reading.shape(of: values)
         guard shape.count == 2 || shape.count == 3 else {
             throw Problem(
-                dataset.name, "the model's output is no table of scores", expected: "samples x classes",
+                dataset.name, "the model's output is not a table of scores", expected: "samples x classes",
                 found: shape.map(String.init).joined(separator: "x"))
         }
         let targets = targets(place, outputShape: shape)

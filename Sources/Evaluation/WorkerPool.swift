@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What threads use one at a time, kept while nobody uses it.
+/// A pool of objects, each used by one thread at a time and kept while idle.
 package final class WorkerPool<Worker>: Sendable {
     /// A worker is in one thread's hands only, between being taken and being given back.
     private struct Idle: @unchecked Sendable {
@@ -11,7 +11,7 @@ package final class WorkerPool<Worker>: Sendable {
 
     package init() {}
 
-    /// One that is idle; nil where a new one must be made.
+    /// One that is idle; nil if a new one must be made.
     package func take() -> Worker? {
         let box = idle.withLock { Box(worker: $0.workers.popLast()) }
         return box.worker

@@ -8,14 +8,14 @@ import Text
 /// A layer whose clusters are switched: where it is in the network, and which neurons are in which cluster.
 package struct AblatedLayer: Sendable {
     package let layer: Layer
-    /// The node whose output the layer's out-neurons are, before the nonlinearity where there is one.
+    /// The node whose output the layer's out-neurons are, before the nonlinearity if there is one.
     package let node: NodeID
     package let parameter: ParameterID
     package let clustering: LayerClustering
     /// Neurons without weights, which are in no cluster and stay as they are.
     package let isolatedCount: Int
 
-    /// - Throws: ``Problem`` where the network does not read the layer as a matrix of neurons, or the clusters do not partition it.
+    /// - Throws: ``Problem`` if the network does not read the layer as a matrix of neurons, or the clusters do not partition it.
     package init(_ layer: Layer, in network: Network, clustering: LayerClustering) throws {
         self.layer = layer
         self.clustering = clustering
@@ -38,7 +38,7 @@ package struct AblatedLayer: Sendable {
         self.node = node
         guard clustering.outLabels.count == layer.outNeurons, clustering.inLabels.count == layer.inNeurons else {
             throw Problem(
-                layer: layer.name, "the clusters are another layer's",
+                layer: layer.name, "the clusters belong to another layer",
                 expected: "\(layer.outNeurons) out- and \(layer.inNeurons) in-neurons",
                 found: "\(clustering.outLabels.count) and \(clustering.inLabels.count)")
         }

@@ -97,7 +97,7 @@ extension Tensor {
     var squaredSum: Double { withElements { $0.reduce(0.0) { $0 + Double($1) * Double($1) } } }
 }
 
-/// What the interventions on one batch gave.
+/// The results of the interventions on one batch.
 struct AblatedBatch: Sendable {
     struct Item: Sendable {
         let outcome: Outcome

@@ -2,7 +2,7 @@ import Evaluation
 import Networks
 import Tensors
 
-/// One thread's part of an ablation: the intact run of a batch and the changed runs that begin from it.
+/// One thread's part of an ablation: the intact run of a batch and the changed runs that start from it.
 final class AblationWorker {
     private let plans: [AblationPlan]
     private let ablation: ClusterAblation

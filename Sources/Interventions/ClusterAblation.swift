@@ -21,7 +21,7 @@ package struct ClusterAblation: Sendable {
         }
     }
 
-    /// What is put in an output's place.
+    /// What replaces an output that is switched off.
     package enum Fill: String, Sendable, CaseIterable {
         case zero
         /// The neuron's mean over the data and all positions.
@@ -61,7 +61,7 @@ package struct ClusterAblation: Sendable {
     }
 }
 
-/// What an ablation found.
+/// The result of an ablation.
 package struct AblationResult: Sendable {
     /// The model as it is.
     package internal(set) var intact: Outcome
@@ -95,11 +95,11 @@ package struct AblationResult: Sendable {
             squaredOutput > 0 ? (change.squaredChange / squaredOutput).squareRoot() : nil
         }
 
-        /// Whether the intervention changed no activation at all, which makes its outcome no result.
+        /// Whether the intervention changed no activation; its measures are then undefined.
         package var movedNothing: Bool { change.changed == 0 }
     }
 
-    /// The same intervention on random sets of as many neurons.
+    /// The same intervention on random sets of the same number of neurons.
     package struct Control: Sendable, Equatable {
         package let samples: Int
         package let accuracy: Comparison

@@ -1,7 +1,7 @@
 import Datasets
 import Tensors
 
-/// For each sample another one of the same shape whose activations take its place: one turn of a cycle through all samples in random order.
+/// For each sample, another of the same shape whose activations replace its own: the next one in a random cycle through all samples.
 package struct ResampledPartners: Sendable {
     /// The partner of each sample; itself where no other has its length.
     package let partners: [Int]

@@ -1,8 +1,8 @@
 import CProcess
 
-/// The words of the command line behind the program's name, as `main` receives them.
+/// The words of the command line after the program's name, as `main` receives them.
 ///
-/// Swift's own list of arguments comes from /proc, and is empty where that is not mounted.
+/// Swift's own list of arguments comes from /proc, and is empty if that is not mounted.
 enum ProcessArguments {
     /// The words; nil stands for one that is not UTF-8, which no string can keep.
     static var words: [(text: String?, shown: String)] {

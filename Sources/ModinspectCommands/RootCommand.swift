@@ -6,14 +6,15 @@ struct RootCommand: ParsableCommand {
         commandName: "modinspect",
         abstract: "Reads saved neural networks and measures how modular they are.",
         discussion: """
-            A CHECKPOINT is a safetensors file or its index, a PyTorch file, an npz, npy or GGUF file, a Hugging Face model \
-            directory, an archive (tar, tar.gz, tar.zst, tar.xz, zip) of any of these, or - for an archive on standard input. \
-            What it is shows from its content. Nothing in a file is ever executed.
+            A CHECKPOINT is a safetensors file or its index, a PyTorch file, an npz, npy, GGUF, ONNX or Flax msgpack file, a Hugging \
+            Face model directory, a distributed checkpoint of PyTorch or DeepSpeed, an archive (tar, tar.gz, tar.zst, tar.xz, zip) of \
+            any of these, or - for an archive on standard input. The format is recognised by content. Nothing in a file is ever \
+            executed.
 
-            Weight matrices are spoken of as [out, in]: out-neurons are rows, in-neurons columns.
+            Weight matrices are written [out, in]: rows are out-neurons and columns are in-neurons.
 
-            Results go to standard output, everything else to standard error. The exit status is 0 when all is done, 1 when \
-            something failed, 3 when a threshold was not met, 64 for wrong usage.
+            Results go to standard output, everything else to standard error. The exit status is 0 if the result is complete, 1 if \
+            something failed, 3 if a threshold was not met, and 64 for wrong usage.
             """,
         version: modinspectVersion, subcommands: all)
 

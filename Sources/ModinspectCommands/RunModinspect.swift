@@ -46,7 +46,7 @@ package func runModinspect(_ arguments: [String]) -> Int32 {
     }
 }
 
-/// Writes what was asked for in place of a command's result.
+/// Writes what was requested in place of a command's result.
 private func writeAnswer(_ text: String) -> Int32 {
     do {
         let stream = ResultStream(try Destination(path: nil))

@@ -3,7 +3,7 @@ import Text
 
 /// The leading singular triplets of a layer's normalised weights D_U^-1/2 |W| D_V^-1/2, the known first one included.
 package struct BipartiteSpectrum: Sendable {
-    /// Falling; the first is 1. Empty for a matrix of zeros.
+    /// In descending order; the first is 1. Empty for a matrix of zeros.
     package let values: [Double]
     /// The degrees of the layer's neurons.
     let sums: AbsoluteSums
@@ -88,8 +88,8 @@ package enum Eigengap {
 
     /// The k in ``candidates`` with the largest sigma_k / sigma_{k+1}, the smallest on ties.
     ///
-    /// - Parameter values: falling, the trivial one first. Values below 10^-6 count as that: what follows them is rounding.
-    /// - Returns: nil where there are too few values for any choice.
+    /// - Parameter values: in descending order, the trivial one first. Values below 10^-6 count as that: what follows them is rounding.
+    /// - Returns: nil if there are too few values for any choice.
     package static func clusterCount(_ values: [Double]) -> Int? {
         var best: (count: Int, ratio: Double)?
         for count in candidates where count < values.count {

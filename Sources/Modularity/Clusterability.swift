@@ -1,7 +1,7 @@
 import Tensors
 
 /// How far a layer's weights stay inside given clusters (Golechha et al., arXiv 2502.02470; Filan et al., arXiv 2103.03386): every
-/// ``Measure``, nil where it is undefined.
+/// ``Measure``, nil if it is undefined.
 package struct Clusterability: Sendable, Equatable {
     private let values: [Double?]
 

@@ -1,17 +1,17 @@
 import Glibc
 
-/// How far two clusterings of the same neurons agree, whatever they call their clusters.
+/// How far two clusterings of the same neurons agree, however the clusters are numbered.
 ///
-/// A neuron that is in no cluster of either clustering is left out. Every measure is nil where no neuron is left, and 1 where both
+/// A neuron that is in no cluster of either clustering is left out. Every measure is nil if no neuron is left, and 1 if both
 /// put all neurons into one cluster. The definitions are scikit-learn's (`adjusted_rand_score`, `normalized_mutual_info_score`).
 package struct ClusteringAgreement: Sendable, Equatable {
-    /// The neurons that both clusterings have in a cluster.
+    /// The neurons that are in a cluster in both clusterings.
     package let neuronCount: Int
-    /// The neurons that at least one of them has in none.
+    /// The neurons that are in no cluster in at least one of them.
     package let unclusteredCount: Int
     /// The Rand index adjusted for chance (Hubert and Arabie 1985): 1 for equal clusterings, about 0 for unrelated ones, negative below.
     package let adjustedRand: Double?
-    /// The mutual information over the arithmetic mean of the two entropies: from 0 for unrelated clusterings to 1 for equal ones.
+    /// The mutual information divided by the arithmetic mean of the two entropies: from 0 for unrelated clusterings to 1 for equal ones.
     package let normalizedMutualInformation: Double?
     /// The share of neurons whose clusters correspond under the best one-to-one matching of the clusters.
     package let matched: Double?
@@ -51,7 +51,7 @@ private struct ContingencyTable {
     let total: Int
 
     init(_ first: Labels, _ second: Labels) {
-        // Clusters without neurons play no part: the table has those that occur.
+        // Clusters without neurons do not count: the table has those that occur.
         let kept = zip(first.values, second.values).filter { $0 != Labels.none && $1 != Labels.none }
         func places(_ labels: [Int]) -> [Int: Int] {
             Dictionary(uniqueKeysWithValues: Set(labels).sorted().enumerated().map { ($1, $0) })
@@ -93,7 +93,7 @@ private struct ContingencyTable {
             let expected = Double(rowTotals[cell.row]) * Double(columnTotals[cell.column])
             return sum + Double(cell.count) / n * log(Double(cell.count) * n / expected)
         }
-        // Independent clusterings give 0 but for rounding.
+        // Independent clusterings give 0 except for rounding.
         guard information > 1e-15 else { return 0 }
         func entropy(_ totals: [Int]) -> Double { totals.reduce(0.0) { $0 - Double($1) / n * log(Double($1) / n) } }
         return min(1, information / ((entropy(rowTotals) + entropy(columnTotals)) / 2))

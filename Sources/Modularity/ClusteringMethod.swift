@@ -1,4 +1,4 @@
-/// How the neurons of a layer are put into clusters: the one list that options, help and manual read.
+/// How the neurons of a layer are put into clusters: the single list from which options, help and manual are made.
 package enum ClusteringMethod: String, Sendable, CaseIterable {
     /// Spectral co-clustering (Dhillon 2001): labels of both sides agree by construction.
     case cocluster
@@ -19,10 +19,10 @@ package enum ClusteringMethod: String, Sendable, CaseIterable {
         switch self {
         case .cocluster: "One k-means on both sides' scaled singular vectors."
         case .bsgc:
-            "k-means on each side's singular vectors; the sides' clusters are then paired by the exact assignment that puts most squared weight inside clusters."
-        case .contiguous: "Blocks of neighbouring neurons, the same share of each side."
+            "k-means on each side's singular vectors; the clusters of the two sides are then paired by the exact assignment that puts the most squared weight inside clusters."
+        case .contiguous: "Blocks of neighbouring neurons, equal shares of each side."
         case .gradient:
-            "Each side by the similarity of its neurons' gradients on the given data; the sides' clusters are then paired as bsgc pairs them."
+            "Each side by the similarity of its neurons' gradients on the given data; the clusters of the two sides are then paired as in bsgc."
         case .network: "One clustering of the neurons of all layers together."
         }
     }
@@ -31,7 +31,7 @@ package enum ClusteringMethod: String, Sendable, CaseIterable {
     enum Numbering: Sendable {
         /// Both sides are clustered together.
         case shared
-        /// Each side is clustered by itself, and the clusters are paired afterwards.
+        /// Each side is clustered separately, and the clusters are paired afterwards.
         case paired
         /// The order of the neurons gives the numbers.
         case ordered
@@ -56,13 +56,13 @@ package enum SideAlignment: Sendable {
 
 /// Where the clusters of a layer's in-neurons come from.
 package enum LayerCoupling: Sendable {
-    /// Every layer is clustered by itself.
+    /// Every layer is clustered separately.
     case independent
     /// The in-neurons of a layer keep the labels they have as out-neurons of the layer before.
     case chained
 }
 
-/// What to cluster by.
+/// The settings of a clustering.
 package struct ClusteringOptions: Sendable {
     package var method: ClusteringMethod
     package var alignment: SideAlignment
@@ -86,7 +86,7 @@ package struct ClusteringOptions: Sendable {
     }
 }
 
-/// How many clusters to look for.
+/// The number of clusters to find.
 package enum ClusterCount: Sendable, Equatable {
     case fixed(Int)
     /// By the largest relative gap between singular values.
@@ -97,11 +97,11 @@ package enum ClusterCount: Sendable, Equatable {
 package struct LayerClustering: Sendable {
     /// The tensor's name.
     package let layer: String
-    /// The number of clusters looked for; fewer may have neurons.
+    /// The requested number of clusters; some may be empty.
     package let clusterCount: Int
     package let outLabels: Labels
     package let inLabels: Labels
-    /// The singular values behind the clusters, the trivial 1 first; empty where the method needs none. For the
+    /// The singular values from which the clusters were found, the trivial 1 first; empty if the method needs none. For the
     /// network method these are the eigenvalues of the whole graph's normalised adjacency, for the gradient method the geometric means of
     /// the two sides' eigenvalues.
     package let singularValues: [Double]

@@ -1,6 +1,6 @@
 /// The clusters of one side of a layer: a number of at least 0 for each neuron, or ``Labels/none`` for one that is in no cluster.
 package struct Labels: Sendable, Equatable {
-    /// What a neuron without a cluster is labelled: one without weights, which no method can place.
+    /// The label of a neuron without a cluster: one without weights, which no method can place.
     package static let none = -1
 
     package let values: [Int]
@@ -38,7 +38,7 @@ package struct Labels: Sendable, Equatable {
         return Labels((0..<count).map { min($0 / size, clusters - 1) })
     }
 
-    /// New names 0, 1, ... for clusters in the order in which `sides` first show them.
+    /// New names 0, 1, ... for clusters in the order of their first occurrence in `sides`.
     static func namesByAppearance(_ sides: Labels..., clusters: Int) -> [Int] {
         var names = [Int](repeating: -1, count: clusters)
         var next = 0

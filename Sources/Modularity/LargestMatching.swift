@@ -1,7 +1,9 @@
-/// The largest sum of counts over pairs of rows and columns of which no two share a row or a column, exact, for tables that are mostly zeros.
+/// The largest sum of counts over pairs of rows and columns of which no two share a row or a column, exact, for tables that are mostly
+/// zeros.
 ///
-/// Rows enter one by one, each by the shortest augmenting path over the reduced costs (Edmonds and Karp 1972; Jonker and Volgenant 1987), found
-/// by Dijkstra's algorithm over the cells that are there: O(rows * cells * log cells) at worst. A row may stay alone, which counts nothing.
+/// Rows enter one by one, each by the shortest augmenting path over the reduced costs (Edmonds and Karp 1972; Jonker and Volgenant 1987),
+/// found by Dijkstra's algorithm over the existing cells: O(rows * cells * log cells) at worst. A row may stay unmatched, which counts as
+/// 0.
 struct LargestMatching {
     /// One cell of the table.
     struct Cell {

@@ -1,7 +1,7 @@
 import Tensors
 import Text
 
-/// Clusters single layers by the methods that look at one weight matrix at a time.
+/// Clusters single layers by the methods that use one weight matrix at a time.
 struct LayerClusterer: Sendable {
     let options: ClusteringOptions
     let threads: Int
@@ -15,7 +15,7 @@ struct LayerClusterer: Sendable {
         case weights(BipartiteSpectrum)
         case similarities(SimilaritySpectrum)
 
-        /// The singular or eigenvalues, falling, the trivial one first.
+        /// The singular or eigenvalues, in descending order, the trivial one first.
         var values: [Double] {
             switch self {
             case .order: []

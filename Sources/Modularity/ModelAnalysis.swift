@@ -9,27 +9,27 @@ package enum LabelSource: Sendable {
     case given([String: LayerClustering])
 }
 
-/// The clusters and measures of all layers of a model, for each number of clusters asked for, with their null models.
+/// The clusters and measures of all layers of a model, for each requested number of clusters, with their null models.
 package struct ModelAnalysis: Sendable {
     /// One layer's result for one number of clusters.
     package struct Layer: Sendable {
         package let clustering: LayerClustering
         package let measures: Clusterability
-        /// Nil where none was asked for.
+        /// Nil if none was requested.
         package let null: NullModel?
     }
 
     /// All layers for one number of clusters.
     package struct Sweep: Sendable {
-        /// What was asked for; nil for given labels.
+        /// What was requested; nil for given labels.
         package let requested: ClusterCount?
         package let layers: [Layer]
         /// The n-cut of the whole network's graph, for the network method.
         package let networkCut: Double?
-        /// The null model of the mean clusterability; nil where none was asked for.
+        /// The null model of the mean clusterability; nil if none was requested.
         package let null: NullModel?
 
-        /// The mean of a measure over the layers where it is defined; nil where it is for none.
+        /// The mean of a measure over the layers where it is defined; nil if it is for none.
         package func mean(_ measure: (Clusterability) -> Double?) -> Double? {
             let values = layers.compactMap { measure($0.measures) }
             return values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
@@ -44,7 +44,7 @@ package struct ModelAnalysis: Sendable {
     /// - Parameters:
     ///   - nullSamples: how many permutations of each layer's weights to score, 0 for none.
     ///   - threads: bounds the cores used; changes nothing else.
-    ///   - progress: called now and then with the fraction that is done, from any thread.
+    ///   - progress: called occasionally with the fraction that is done, from any thread.
     /// - Throws: ``Problem``, what reading weights throws.
     package init(
         _ graph: WeightGraph, labels: LabelSource, nullSamples: Int = 0, threads: Int,
@@ -192,7 +192,7 @@ struct AnalysisRunner: Sendable {
     ) throws -> [[ModelAnalysis.Layer]] {
         var results: [[ModelAnalysis.Layer]] = []
         var previous: [LayerClustering]?
-        // The first layer settles the number of clusters for those behind it.
+        // The first layer determines the number of clusters for those after it.
         var counts = counts
         for (index, layer) in graph.layers.enumerated() {
             let weights = try self.weights(layer, repetition)

@@ -19,7 +19,7 @@ package struct NetworkClusterer: Sendable {
     }
 
     /// - Parameter layers: in order, each fed by the one before.
-    /// - Throws: ``Problem`` where the layers do not follow each other or have weights that are not finite.
+    /// - Throws: ``Problem`` if the layers do not follow each other or have weights that are not finite.
     func cluster(_ layers: [(name: String, weights: WeightMatrix)], counts: [ClusterCount]) throws -> [Result] {
         guard !layers.isEmpty else { throw Problem.noLayers }
         var fanOuts: [Int] = [1]

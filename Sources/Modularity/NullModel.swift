@@ -1,14 +1,14 @@
 import Tensors
 
-/// What a score means beside the scores of the same weights in random places (Filan et al., arXiv 2103.03386).
+/// The meaning of a score compared with the scores of the same weights shuffled (Filan et al., arXiv 2103.03386).
 package struct NullModel: Sendable, Equatable {
     /// The number of permutations.
     package let samples: Int
-    /// The mean of the scores of the permuted weights; nil where none is defined.
+    /// The mean of the scores of the permuted weights; nil if none is defined.
     package let mean: Double?
     /// Their standard deviation, with n - 1 below; nil for fewer than two.
     package let standardDeviation: Double?
-    /// (observed - mean) / standard deviation; nil where that is 0 or undefined.
+    /// (observed - mean) / standard deviation; nil if that is 0 or undefined.
     package let z: Double?
     /// (1 + #{null >= observed}) / (N + 1).
     package let p: Double?

@@ -41,5 +41,5 @@ extension Problem {
     }
 
     /// No layer to look at.
-    package static let noLayers = Problem("no weight matrix to look at")
+    package static let noLayers = Problem("no weight matrix to process")
 }

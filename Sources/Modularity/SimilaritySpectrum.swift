@@ -1,14 +1,16 @@
 import Tensors
 
-/// What spectral clustering needs of the similarities of a layer's neurons: the leading eigenpairs of both sides' normalised graphs.
+/// The part of the similarities of a layer's neurons that spectral clustering needs: the leading eigenpairs of both sides' normalised
+/// graphs.
 ///
-/// The method `gradient` (Golechha et al., arXiv 2502.02470): with G = dL/dW of one batch, scaled to unit Frobenius norm, the out-neurons are
-/// similar by S = sum G G^T, the in-neurons by sum G^T G, summed over batches. Each side is clustered by itself: the k leading eigenvectors of
+/// The method `gradient` (Golechha et al., arXiv 2502.02470): with G = dL/dW of one batch, scaled to unit Frobenius norm, the out-neurons
+/// are similar by S = sum G G^T, the in-neurons by sum G^T G, summed over batches. Each side is clustered separately: the k leading
+/// eigenvectors of
 /// D^-1/2 |S| D^-1/2, rows scaled to unit length, k-means (Ng, Jordan and Weiss 2001); a neuron without any gradient is in no cluster.
 package struct SimilaritySpectrum: Sendable {
     /// One side's eigenpairs.
     struct Side: Sendable {
-        /// Falling; the first is 1.
+        /// In descending order; the first is 1.
         let values: [Double]
         /// One array of all neurons' coordinates for each value.
         let vectors: [[Double]]
@@ -44,14 +46,15 @@ package struct SimilaritySpectrum: Sendable {
     ///   - input: of the in-neurons, [in, in].
     ///   - place: of the layer among the model's weight matrices, for its random numbers.
     ///   - count: how many pairs; ``ClusterCount/spectrumSize`` says what a number of clusters needs.
-    /// - Throws: ``Problem`` where the iteration does not converge.
+    /// - Throws: ``Problem`` if the iteration does not converge.
     package init(out: Tensor, in input: Tensor, place: Int, count: Int, seed: UInt64, threads: Int) throws {
         func generator(_ side: String) -> SeededGenerator { SeededGenerator(seed: seed, purpose: "similarity \(side)", layer: place) }
         self.out = try Side(out, count: count, generator: generator("out"), threads: threads)
         self.input = try Side(input, count: count, generator: generator("in"), threads: threads)
     }
 
-    /// The geometric means of the two sides' eigenvalues, falling, the trivial 1 first: their gaps are those of both sides together.
+    /// The geometric means of the two sides' eigenvalues, in descending order, the trivial 1 first: their gaps are those of both sides
+    /// together.
     package var values: [Double] { zip(out.values, input.values).map { (max($0, 0) * max($1, 0)).squareRoot() } }
 }
 

@@ -11,15 +11,15 @@ package struct WeightChange: Sendable, Equatable {
 
         var magnitude: Double { abs(after - before) }
 
-        /// Larger changes first, of equal ones the first in row-major order.
+        /// Larger changes first; ties in row-major order.
         static func precedes(_ one: Entry, _ other: Entry) -> Bool {
             (-one.magnitude, one.row, one.column) < (-other.magnitude, other.row, other.column)
         }
     }
 
-    /// ||V - W|| / ||W|| in Frobenius norms; nil where W is zero.
+    /// ||V - W|| / ||W|| in Frobenius norms; nil if W is zero.
     package let relativeNorm: Double?
-    /// The weights that changed most by |V_ij - W_ij|, falling; weights that stayed the same are none of them.
+    /// The weights that changed most by |V_ij - W_ij|, in descending order; unchanged weights are not included.
     package let largest: [Entry]
 }
 
@@ -103,7 +103,7 @@ package struct WeightChangeSum: Sendable {
             let entry = WeightChange.Entry(row: row, column: column, before: old[column].wide, after: new[column].wide)
             guard entry.magnitude > threshold else { continue }
             entries.append(entry)
-            // Sorting now and then costs less than keeping order all the time.
+            // Sorting occasionally costs less than keeping order all the time.
             guard entries.count >= max(2 * limit, 64) else { continue }
             entries.sort(by: WeightChange.Entry.precedes)
             entries.removeLast(entries.count - limit)
@@ -122,7 +122,7 @@ private struct SquareSum {
     ///
     /// - Parameters:
     ///   - plain: their sum as computed, which may have overflowed or underflowed.
-    ///   - pairs: the numbers whose differences these are, looked at only then.
+    ///   - pairs: the numbers whose differences these are, read only then.
     mutating func add(_ plain: Double, of pairs: () -> [(Double, Double)]) {
         if plain > 1e-280, plain.isFinite { return add(plain, exponent: 0) }
         let pairs = pairs()

@@ -3,9 +3,9 @@ import Text
 
 /// The weight graph of a model: neurons as nodes, and for each layer the edges |W_ij| from its in-neurons to its out-neurons.
 ///
-/// Weights are loaded a layer at a time and not kept: a graph needs memory for the layers being looked at, not for the model.
+/// Weights are loaded one layer at a time and not kept: a graph needs memory for the layers in use, not for the model.
 package struct WeightGraph: Sendable {
-    /// One layer's weights, [out, in], read when they are asked for.
+    /// One layer's weights, [out, in], read when they are requested.
     package struct Layer: Sendable {
         /// The name of the tensor.
         package let name: String
@@ -47,7 +47,7 @@ package struct WeightGraph: Sendable {
     /// How many in-neurons of `next` each out-neuron of `layer` feeds: 1 where the layers follow each other directly,
     /// more where the channels of a convolution are flattened into a linear layer, channel by channel.
     ///
-    /// - Throws: ``Problem`` where the layers cannot follow each other.
+    /// - Throws: ``Problem`` if the layers cannot follow each other.
     package static func fanOut(from layer: Layer, to next: Layer) throws(Problem) -> Int {
         guard layer.rows > 0, next.columns % layer.rows == 0, next.columns >= layer.rows else {
             throw .brokenChain(layer: next.name, columns: next.columns, previous: layer.name, rows: layer.rows)

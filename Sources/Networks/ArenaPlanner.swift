@@ -1,4 +1,4 @@
-/// Places for values of limited lifetime in one block of memory: first come, first served, into the tightest gap that fits.
+/// Allocates values of limited lifetime in one block of memory, in order, each in the tightest gap that fits.
 struct ArenaPlanner {
     /// The elements that the block must have.
     private(set) var size = 0

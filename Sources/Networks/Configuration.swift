@@ -1,7 +1,7 @@
 import Archives
 import Text
 
-/// The settings of a model's `config.json`. A setting may go by several names; the first that is there and not null counts.
+/// The settings of a model's `config.json`. A setting may have several names; the first that is present and not null is used.
 struct Configuration: Sendable {
     private let values: [String: ConfigurationValue]
     /// The names of the sections around these settings, each followed by a point.
@@ -32,7 +32,7 @@ struct Configuration: Sendable {
     /// Whether a setting is written down and not null.
     func hasValue(_ name: String) -> Bool { first(of: [name]) != nil }
 
-    /// A size: a whole number from 1 to ``largestSize``. nil where it is absent or null.
+    /// A size: a whole number from 1 to ``largestSize``. nil if it is absent or null.
     func size(_ names: String...) throws(Problem) -> Int? { try size(names) }
 
     /// A size that the model cannot be built without.
@@ -51,7 +51,7 @@ struct Configuration: Sendable {
         throw wrong(name, value, expected: Self.sizeWords)
     }
 
-    /// A number, finite in single precision and not negative. nil where it is absent or null.
+    /// A number, finite in single precision and not negative. nil if it is absent or null.
     func number(_ names: String...) throws(Problem) -> Double? { try number(names) }
 
     func number(_ names: [String]) throws(Problem) -> Double? {
@@ -60,7 +60,7 @@ struct Configuration: Sendable {
         throw wrong(name, value, expected: "a number from 0")
     }
 
-    /// A number above 0 and finite in single precision. nil where it is absent or null.
+    /// A number above 0 and finite in single precision. nil if it is absent or null.
     func positiveNumber(_ names: [String]) throws(Problem) -> Double? {
         guard let (name, value) = first(of: names) else { return nil }
         if case .number(let number) = value, Float(number) > 0, Float(number).isFinite { return number }
@@ -73,35 +73,35 @@ struct Configuration: Sendable {
         throw Problem("is missing", subject: Self.subject(path + name), expected: "a number above 0")
     }
 
-    /// True or false. nil where it is absent or null.
+    /// True or false. nil if it is absent or null.
     func flag(_ name: String) throws(Problem) -> Bool? {
         guard let (name, value) = first(of: [name]) else { return nil }
         if case .flag(let flag) = value { return flag }
         throw wrong(name, value, expected: "true or false")
     }
 
-    /// A word. nil where it is absent or null.
+    /// A word. nil if it is absent or null.
     func text(_ names: String...) throws(Problem) -> String? {
         guard let (name, value) = first(of: names) else { return nil }
         if case .text(let text) = value { return text }
         throw wrong(name, value, expected: "a string")
     }
 
-    /// A list of words. nil where it is absent or null.
+    /// A list of words. nil if it is absent or null.
     func texts(_ name: String) throws(Problem) -> [String]? {
         guard let (name, value) = first(of: [name]) else { return nil }
         if case .texts(let texts) = value { return texts }
         throw wrong(name, value, expected: "a list of strings")
     }
 
-    /// The settings inside an object. nil where it is absent, null or empty.
+    /// The settings inside an object. nil if it is absent, null or empty.
     func section(_ name: String) throws(Problem) -> Configuration? {
         guard let (name, value) = first(of: [name]) else { return nil }
         guard case .section(let values) = value else { throw wrong(name, value, expected: "an object") }
         return values.isEmpty ? nil : Configuration(values, path: path + name + ".")
     }
 
-    /// An error about a setting that is there.
+    /// An error about a setting that is present.
     func problem(_ what: String, _ name: String, expected: String? = nil, hint: Hint? = nil) -> Problem {
         Problem(what, subject: Self.subject(path + name), expected: expected, found: values[name]?.words, hint: hint)
     }

@@ -73,7 +73,7 @@ extension ConfigurationValue {
         }
     }
 
-    /// The whole of a JSON text; nil where it is none.
+    /// The whole of a JSON text; nil if it is none.
     init?(_ bytes: UnsafeRawBufferPointer) {
         guard String(validating: bytes, as: UTF8.self) != nil else { return nil }
         var cursor = JSONCursor(bytes.bindMemory(to: UInt8.self))

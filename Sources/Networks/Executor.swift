@@ -1,7 +1,7 @@
 import Tensors
 import Text
 
-/// Runs a network on batches of one shape, again and again in the same memory.
+/// Runs a network on batches of one shape, reusing the same memory.
 ///
 /// The values of a run lie in the executor's arena: the next run overwrites them. One executor serves one caller at a time.
 package final class Executor {
@@ -16,7 +16,7 @@ package final class Executor {
     private(set) var lastRun: (batch: Batch, parameters: ParameterValues, interventions: [Intervention])?
 
     /// - Parameter arena: where the values lie; one that is shared holds the values of the executor that ran last.
-    /// - Throws: ``Problem`` where the batch does not fit the network.
+    /// - Throws: ``Problem`` if the batch does not fit the network.
     package init(
         _ network: Network, batch: BatchShape, request: RunRequest, team: Team, arena: Arena = Arena()
     ) throws(Problem) {
@@ -96,7 +96,7 @@ package final class Executor {
     func rawOutput(ofStep index: Int) -> Tensor { memory.raws[index] }
 }
 
-/// Memory that executors which run one after the other share: as large as the largest needs, made when the first one runs.
+/// Memory shared by executors that run one after the other: as large as the largest needs, allocated when the first one runs.
 package final class Arena {
     private var size = 0
     private var made: MutableTensor?
@@ -105,7 +105,7 @@ package final class Arena {
 
     func reserve(_ count: Int) { size = max(size, count) }
 
-    /// The memory; made anew where an executor that came later needs more.
+    /// The memory; made again if an executor that came later needs more.
     func memory() -> MutableTensor {
         if let made, made.count >= size { return made }
         let memory = MutableTensor(uninitialized: [size])
@@ -127,7 +127,7 @@ private struct StepMemory {
     }
 }
 
-/// What a run recorded. The tensors belong to the executor and hold until its next run; copy what must live longer.
+/// What a run recorded. The tensors belong to the executor and are valid until its next run; copy what must live longer.
 package struct RecordedRun: Sendable {
     private let values: [NodeID: Tensor]
     /// What each intervention changed, in their order.

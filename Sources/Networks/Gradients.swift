@@ -1,6 +1,6 @@
 import Tensors
 
-/// The backward pass of an executor whose request asks for gradients, in memory of its own.
+/// The backward pass of an executor whose request includes gradients, in separate memory.
 package final class Gradients {
     private let executor: Executor
     private let wanted: GradientRequest
@@ -88,7 +88,7 @@ package final class Gradients {
         untouched = wanted.parameters.subtracting(touched).compactMap { parameterGradients[$0] }
     }
 
-    /// Where the gradient at a seed's output lies: who writes it there and hands it to ``backward(_:into:)`` saves the copy. Nil where nothing
+    /// Where the gradient at a seed's output lies: who writes it there and hands it to ``backward(_:into:)`` saves the copy. Nil if nothing
     /// that is wanted lies upstream.
     package func memory(ofSeed seed: NodeID) -> MutableTensor? { seeds.contains(seed) ? nodeGradients[seed] : nil }
 

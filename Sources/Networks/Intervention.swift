@@ -1,6 +1,6 @@
 import Tensors
 
-/// A change to the output of one node in one run: which neurons at which positions, and what is put there.
+/// A change to the output of one node in one run: the neurons, the positions, and the replacement.
 ///
 /// The neurons of an output are its last dimension; of an output of four dimensions (images, attention patterns) its second:
 /// channels, heads. A value that is passed to a run; nothing stays behind.
@@ -29,7 +29,7 @@ package struct Intervention: Sendable {
     }
 }
 
-/// By how much an intervention moved the output it changed.
+/// How far an intervention moved the output that it changed.
 package struct InterventionChange: Sendable, Equatable {
     /// The elements that it wrote.
     package var elements = 0
@@ -148,7 +148,7 @@ package struct NeuronPlaces: Sendable {
     /// The product of the dimensions before the neurons.
     package let outer: Int
     package let neurons: Int
-    /// The product of the dimensions behind the neurons.
+    /// The product of the dimensions after the neurons.
     package let inner: Int
 
     package init(_ shape: [Int]) {

@@ -1,7 +1,7 @@
 import Checkpoints
 import Text
 
-/// A checkpoint that runs: its network, and how that became known.
+/// A checkpoint that can be run: its network, and where the architecture comes from.
 package struct LoadedModel: Sendable {
     package let checkpoint: Checkpoint
     package let catalog: LayerCatalog
@@ -24,7 +24,7 @@ package struct LoadedModel: Sendable {
                 source = nil
                 return
             }
-            // Whether a layer has a bias is told by its tensors: one that cannot be read is not one that is not there.
+            // Whether a layer has a bias is determined by its tensors: one that cannot be read is not a missing one.
             if let tensor = checkpoint.unreadable.first { throw tensor.problem }
             let (architecture, source) = try Chain.architecture(of: checkpoint, catalog: catalog, given: given)
             network = try Chain.network(of: checkpoint, architecture)
@@ -35,7 +35,7 @@ package struct LoadedModel: Sendable {
         }
     }
 
-    /// - Throws: ``Problem`` where the parameters do not fit into memory, or single precision cannot hold one.
+    /// - Throws: ``Problem`` if the parameters do not fit into memory, or single precision cannot hold one.
     package func checkParameters() throws {
         do {
             try network.values.check()

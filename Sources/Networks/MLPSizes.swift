@@ -1,7 +1,7 @@
 import Archives
 import Text
 
-/// What a model's settings say of its MLPs.
+/// The settings of a model's MLPs.
 package struct MLPSizes: Sendable, Equatable {
     /// The setting that holds the width.
     package let key: String

@@ -5,7 +5,7 @@ extension Network {
     ///
     /// A network of flat samples takes images flattened, one of images with a single channel takes them without it.
     ///
-    /// - Throws: ``Problem`` where they do not fit.
+    /// - Throws: ``Problem`` if they do not fit.
     package func sampleShape(for given: [Int]) throws(Problem) -> [Int] {
         guard case .values(let wanted) = input else {
             throw Problem(

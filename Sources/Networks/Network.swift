@@ -33,7 +33,7 @@ package struct Node: Sendable {
     }
 }
 
-/// A tensor of numbers that the model has learned, as the operations read it.
+/// A tensor of learned numbers, as read by the operations.
 package struct Parameter: Sendable {
     /// The tensor's name in the checkpoint.
     package let name: String

@@ -1,7 +1,7 @@
 import Checkpoints
 import Text
 
-/// Puts a network together from a checkpoint's tensors, a node at a time.
+/// Builds a network from a checkpoint's tensors, node by node.
 package struct NetworkBuilder {
     private let checkpoint: Checkpoint
     private var nodes: [Node] = []
@@ -20,7 +20,7 @@ package struct NetworkBuilder {
     ///
     /// - Parameters:
     ///   - stored: the shape that the tensor must have in the file; `shape` where nil.
-    /// - Throws: ``Problem`` where it is missing, has another shape, or is not made of numbers.
+    /// - Throws: ``Problem`` if it is missing, has another shape, or is not made of numbers.
     package mutating func parameter(_ name: String, shape: [Int], stored: [Int]? = nil) throws(Problem) -> ParameterID {
         let subject = "tensor '\(name)'"
         guard let record = checkpoint[name] else {

@@ -15,7 +15,7 @@ package protocol Operation: Sendable {
     ///   - inputs: the shapes of the inputs, the batch first.
     ///   - parameters: the shapes of the parameters.
     ///   - batch: what the network is given, for operations that have no inputs.
-    /// - Throws: ``Problem`` where they do not go together.
+    /// - Throws: ``Problem`` if they do not go together.
     func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int]
 
     /// The elements of scratch memory that ``forward(_:)`` needs.
@@ -41,7 +41,7 @@ package protocol Operation: Sendable {
     /// - Parameters:
     ///   - neurons: of the output, in the order in which they are wanted; of attention patterns heads.
     ///   - parameters: the whole ones.
-    /// - Returns: nil where those neurons cannot be made without others, or not by one operation.
+    /// - Returns: nil if those neurons cannot be made without others, or not by one operation.
     func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation?
 
     /// Writes every element of the output.
@@ -59,15 +59,15 @@ extension Operation {
     package var gradientReading: GradientReading { [.inputs, .output] }
 }
 
-/// The values of a run that a backward rule needs: the others' memory is free for the nodes downstream.
+/// The values of a run that a backward rule needs; the memory of the others can be reused by nodes downstream.
 package struct GradientReading: OptionSet, Sendable {
     package let rawValue: Int
 
     package init(rawValue: Int) { self.rawValue = rawValue }
 
-    /// The inputs, whatever gradients are asked for.
+    /// The inputs, whatever gradients are requested.
     package static let inputs = GradientReading(rawValue: 1)
-    /// The inputs where gradients of parameters are asked for.
+    /// The inputs if gradients of parameters are requested.
     package static let inputsForParameters = GradientReading(rawValue: 2)
     package static let output = GradientReading(rawValue: 4)
 }
@@ -80,7 +80,7 @@ package enum RunMode: Sendable {
     case training
 }
 
-/// What a network is given, without its numbers.
+/// The shape and kind of a network's input, without the numbers.
 package enum BatchShape: Sendable, Hashable {
     /// Numbers, [samples] + the shape of one.
     case values([Int])
@@ -96,7 +96,7 @@ package enum BatchShape: Sendable, Hashable {
     }
 }
 
-/// What a network is given.
+/// The input of a network.
 package enum Batch: Sendable {
     /// Numbers, [samples] + the shape of one.
     case values(Tensor)
@@ -111,7 +111,7 @@ package enum Batch: Sendable {
     }
 }
 
-/// Token ids of sequences of one length. They have been checked against the vocabulary by the time a network sees them.
+/// Token ids of sequences of one length. They are checked against the vocabulary before a network sees them.
 package struct TokenBatch: Sendable {
     /// [samples, length], row after row.
     package let ids: [Int32]
@@ -126,7 +126,7 @@ package struct TokenBatch: Sendable {
     }
 }
 
-/// What a forward rule works on: what it reads is a ``Tensor``, what it writes a ``MutableTensor``.
+/// The arguments of a forward rule: it reads each ``Tensor`` and writes each ``MutableTensor``.
 package struct ForwardPass: Sendable {
     package let inputs: [Tensor]
     package let parameters: [Tensor]
@@ -153,16 +153,16 @@ package struct ForwardPass: Sendable {
     }
 }
 
-/// What a backward rule works on: what it reads is a ``Tensor``, what it writes a ``MutableTensor``.
+/// The arguments of a backward rule: it reads each ``Tensor`` and writes each ``MutableTensor``.
 package struct BackwardPass: Sendable {
     package let inputs: [Tensor]
     package let parameters: [Tensor]
     package let output: Tensor
     /// The gradient with respect to the output, in its shape.
     package let outputGradient: Tensor
-    /// Where the inputs' gradients are added; nil where nobody asks for them.
+    /// Where the inputs' gradients are added; nil if they are not needed.
     package let inputGradients: [MutableTensor?]
-    /// Where the parameters' gradients are added; nil where nobody asks for them.
+    /// Where the parameters' gradients are added; nil if they are not needed.
     package let parameterGradients: [MutableTensor?]
     /// Whether each input's and each parameter's gradient is added to or, holding nothing yet, overwritten.
     package let inputTargets: [Product.Target]

@@ -32,7 +32,7 @@ package struct ParameterValues: Sendable {
 
     /// Makes sure that the parameters can be read.
     ///
-    /// - Throws: ``Problem`` where they do not fit into the machine's memory, or single precision cannot hold a number of one.
+    /// - Throws: ``Problem`` if they do not fit into the machine's memory, or single precision cannot hold a number of one.
     package func check() throws(Problem) {
         let limit = PhysicalMemory.byteCount
         let bytes = store.byteCount

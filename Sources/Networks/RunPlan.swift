@@ -1,7 +1,7 @@
 import Tensors
 import Text
 
-/// The steps of a run for one shape of batch and the places of their values in one arena, by liveness.
+/// The steps of a run for one shape of batch, and the offsets of their values in one arena, by liveness.
 struct RunPlan {
     /// Where a value is.
     enum Place {
@@ -81,7 +81,7 @@ struct RunPlan {
                     places[input] = nil
                 }
             }
-            // A value that nobody reads: an intervention's site behind which nothing is asked for.
+            // A value that nobody reads: an intervention's site after which nothing is requested.
             if lastUse[planned.node] == nil, !kept.contains(planned.node) {
                 planner.release(place, count)
                 places[planned.node] = nil

@@ -1,4 +1,4 @@
-/// What a run computes, from what, and what of it is kept.
+/// What a run computes, from which inputs, and which values it keeps.
 package struct RunRequest: Sendable {
     /// The nodes whose outputs the caller reads.
     package var recorded: Set<NodeID>
@@ -15,7 +15,7 @@ package struct RunRequest: Sendable {
     package init(recorded: Set<NodeID>) { self.recorded = recorded }
 }
 
-/// What gradients a backward pass gives.
+/// The gradients that a backward pass computes.
 package struct GradientRequest: Sendable {
     /// Of which parameters.
     package var parameters: Set<ParameterID>

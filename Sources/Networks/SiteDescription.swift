@@ -13,7 +13,7 @@ package struct SiteDescription: Sendable, Equatable {
 extension Network {
     /// All sites in the order in which a run comes to them.
     ///
-    /// - Throws: ``Problem`` where shapes do not go together for any batch.
+    /// - Throws: ``Problem`` if shapes do not go together for any batch.
     package func siteDescriptions() throws(Problem) -> [SiteDescription] {
         let shapes = try shapes(for: exampleBatch)
         return zip(nodes, shapes).map { node, shape in

@@ -2,7 +2,7 @@ import Checkpoints
 import Modularity
 import Text
 
-/// Clusters of a checkpoint's layers that somebody gives, by the layers' names.
+/// Clusters given for a checkpoint's layers, by the layers' names.
 package struct GivenClusters: Sendable {
     /// What problems name them by: the file that they are from.
     package let name: String
@@ -34,7 +34,7 @@ package struct GivenClusters: Sendable {
 }
 
 extension LayerCatalog {
-    /// The layers that `patterns` name, or the ``defaultLayers`` where there are none.
+    /// The layers that `patterns` name, or the ``defaultLayers`` if there are none.
     ///
     /// - Throws: ``Problem`` that names the checkpoint.
     package func layers(matching patterns: [String], path: String) throws -> [Layer] {

@@ -1,9 +1,9 @@
 import Checkpoints
 import Modularity
 
-/// What `score` and `cluster` ask of a checkpoint: which layers, whose clusters, how many numbers of clusters, how large a null model.
+/// The request of `score` and `cluster`: the layers, the source of their clusters, the numbers of clusters, the size of the null model.
 ///
-/// Nothing runs here but linear algebra. What the gradient method looks at comes from outside, through ``spectra``.
+/// Only linear algebra runs here. The input of the gradient method comes from outside, through ``spectra``.
 package struct ScoreRequest {
     /// Where the clusters come from.
     package enum Clusters {
@@ -19,14 +19,14 @@ package struct ScoreRequest {
     package var nullSamples = 0
     /// Bounds the cores used; changes nothing else.
     package var threads = 1
-    /// What the gradient method clusters the layers by, asked for before the clustering begins: for layers, and the pairs of eigenvalues and
-    /// vectors wanted of each.
+    /// What the gradient method clusters the layers by, asked for before the clustering begins: for layers, and the pairs of eigenvalues
+    /// and vectors wanted of each.
     package var spectra: (([Layer], Int) throws -> [String: SimilaritySpectrum])?
 
     /// - Parameters:
     ///   - path: the checkpoint's.
     ///   - patterns: of the layers' names; none for the layers that have given clusters, else for those that the model's kind suggests.
-    /// - Throws: ``Problem`` where a pattern names no layer.
+    /// - Throws: ``Problem`` if a pattern names no layer.
     package init(_ catalog: LayerCatalog, path: String, patterns: [String] = [], clusters: Clusters) throws {
         if case .given(let given) = clusters, patterns.isEmpty {
             layers = try given.layers(matching: [], of: catalog, path: path)

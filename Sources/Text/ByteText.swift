@@ -1,6 +1,6 @@
 import Glibc
 
-/// A byte buffer for building text, for rows by the million.
+/// A byte buffer for building text, for millions of rows.
 package struct ByteText {
     package private(set) var bytes: [UInt8] = []
 
@@ -42,7 +42,7 @@ package struct ByteText {
         return value.isNaN ? "nan" : value.description
     }
 
-    /// For eyes: four decimals, or two significant digits where those would show nothing.
+    /// For display: four decimals, or two significant digits where those would show nothing.
     package static func rounded(_ value: Double) -> String {
         guard value.isFinite else { return value.isNaN ? "nan" : value < 0 ? "-inf" : "inf" }
         let magnitude = abs(value)
@@ -50,7 +50,7 @@ package struct ByteText {
         return magnitude < 1e9 ? formatted("%.4f", value) : formatted("%.4g", value)
     }
 
-    /// For eyes: a fixed number of decimals.
+    /// For display: a fixed number of decimals.
     package static func fixed(_ value: Double, digits: Int) -> String { formatted("%.\(digits)f", value) }
 
     private static func formatted(_ format: String, _ value: Double) -> String {
@@ -59,7 +59,7 @@ package struct ByteText {
         return String(decoding: text.prefix(Int(count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// A count with its thousands apart, for eyes: `124,439,808`.
+    /// A count with its thousands apart, for display: `124,439,808`.
     package static func grouped(_ value: Int) -> String {
         let digits = Array(String(value.magnitude))
         var text = value < 0 ? "-" : ""
@@ -70,10 +70,10 @@ package struct ByteText {
         return text
     }
 
-    /// A count of things, for eyes: `1 pair`, `2 pairs`.
+    /// A count of things, for display: `1 pair`, `2 pairs`.
     package static func counted(_ value: Int, _ thing: String) -> String { grouped(value) + " " + thing + (value == 1 ? "" : "s") }
 
-    /// A number of bytes in a unit that suits it, for eyes: `497.8 MB`.
+    /// A number of bytes in a unit that suits it, for display: `497.8 MB`.
     package static func size(_ bytes: Int) -> String {
         var value = Double(bytes)
         for unit in ["bytes", "kB", "MB", "GB"] {

@@ -2,8 +2,8 @@ extension GlobPattern {
     /// The names that take the fewest edits to become the pattern, for the message that nothing matches it; wild cards cost nothing.
     ///
     /// - Parameters:
-    ///   - names: what is compared, and what it stands for; of many the first 5000.
-    ///   - count: how many are wanted.
+    ///   - names: what is compared, and what it stands for; at most the first 5000.
+    ///   - count: how many to return.
     package func nearest(in names: [(compared: String, name: String)], count: Int = 3) -> [String] {
         let wanted = Array(text.utf8.prefix(200))
         let ranked = names.prefix(5000).enumerated().map { place, name in

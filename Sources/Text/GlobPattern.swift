@@ -1,6 +1,6 @@
-/// A shell pattern over whole names: `*` is any run of characters, `?` any one, `[abc]`, `[a-z]` and `[!a-z]` one of a set.
+/// A shell pattern for whole names: `*` matches any characters, `?` any one, and `[abc]`, `[a-z]` and `[!a-z]` one of a set.
 ///
-/// Dots are characters like any other. A `[` without its `]` stands for itself.
+/// Dots are characters like any other. A `[` without its `]` matches itself.
 package struct GlobPattern: Sendable {
     private enum Element: Sendable {
         case anyRun
@@ -15,7 +15,7 @@ package struct GlobPattern: Sendable {
 
     /// Any text is a pattern.
     ///
-    /// - Parameter readsSets: whether `[` begins a set; else it stands for itself.
+    /// - Parameter readsSets: whether `[` begins a set; else it matches itself.
     package init(_ text: String, readsSets: Bool = true) {
         self.text = text
         var elements: [Element] = []

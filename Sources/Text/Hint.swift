@@ -1,4 +1,4 @@
-/// What a user can do about a problem. Libraries know no options: a hint that needs one is a case of its own, which the command line
+/// What a user can do about a problem. Libraries know no options: a hint that needs one is a separate case, which the command line
 /// puts into words.
 package enum Hint: Sendable, Equatable {
     /// Advice that names no option.
@@ -23,23 +23,23 @@ package enum Hint: Sendable, Equatable {
     case leaveOutLayer(String)
 
     // Data.
-    /// A context length cuts tokens: nil where any length will do. `cut` says what is cut, and into what.
+    /// A context length cuts tokens: nil if any length will do. `cut` says what is cut, and into what.
     case setContext(Int?, cut: String)
-    /// Labels can be given in a file of their own.
+    /// Labels can be given in a separate file.
     case giveLabels
-    /// Answers, where data has none, can be given in a file of their own.
+    /// Answers, if the data has none, can be given in a separate file.
     case giveAnswers
-    /// Other data can be brought to judge a result by.
+    /// Other data can be given to judge a result on.
     case giveHeldOutData
     /// Pairs can be drawn from samples with classes.
     case drawPairsByClass
-    /// These metrics do without what is missing.
+    /// These metrics do not need what is missing.
     case useMetrics([String])
 
     // Limits.
     case useSmallerBatch
     case useFewerPairs
-    /// A number of edges can be asked for.
+    /// A number of edges can be requested.
     case giveEdgeCount
     /// The graph can be cut into fewer parts.
     case useCoarserParts
@@ -48,7 +48,7 @@ package enum Hint: Sendable, Equatable {
 }
 
 extension Hint: CustomStringConvertible {
-    /// The hint for somebody who has no command line.
+    /// The hint for a caller without a command line.
     package var description: String {
         switch self {
         case .words(let text): text

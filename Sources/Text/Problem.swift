@@ -1,12 +1,12 @@
-/// What went wrong, as a value: every target's errors are problems, and the line that a person reads is composed here alone.
+/// An error as a value: the errors of all targets are problems, and the line that a person reads is composed only here.
 ///
 /// Its description is one line: `PATH: subject: what, expected X, found Y; hint`. A part that is nil is left out.
 package struct Problem: Error, Sendable, Equatable {
-    /// The file. nil where only the caller knows it.
+    /// The file. nil if only the caller knows it.
     package var path: String?
     /// The member of the archive at ``path``.
     package var member: String?
-    /// The choice of the user that the problem is about.
+    /// The setting that the problem is about.
     package var setting: Setting?
     /// What the problem is about, in words: `tensor 'fc1.weight'`, `site 'fc2'`, `step 12`.
     package var subject: String?
@@ -34,24 +34,24 @@ package struct Problem: Error, Sendable, Equatable {
         self.hint = hint
     }
 
-    /// The same with the file first, as the line has it.
+    /// The same with the file first, as in the line.
     package init(
         path: String? = nil, problem: String, expected: String? = nil, found: String? = nil, hint: Hint? = nil
     ) {
         self.init(problem, path: path, expected: expected, found: found, hint: hint)
     }
 
-    /// The same problem of the file at `path`; a path that it has already is more exact and stays.
+    /// The same problem of the file at `path`; an existing path is more precise and is kept.
     package func at(path: String) -> Problem {
         var problem = self
         problem.path = self.path ?? path
         return problem
     }
 
-    /// Any error as a problem; what is none yet becomes one of the same words.
+    /// Any error as a problem; another error becomes a problem with the same text.
     package init(_ error: any Error) { self = error as? Problem ?? Problem("\(error)") }
 
-    /// The same problem of `subject`; a subject that it has already is more exact and stays.
+    /// The same problem of `subject`; an existing subject is more precise and is kept.
     package func about(_ subject: String) -> Problem {
         var problem = self
         problem.subject = self.subject ?? subject

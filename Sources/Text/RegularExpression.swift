@@ -1,12 +1,13 @@
-/// A regular expression over a whole text, in Python's spelling: what settings of Python programs match names with.
+/// A regular expression over a whole text, in Python's syntax: Python programs use these in settings to match names.
 ///
-/// Literals, `.`, classes, `\d \w \s` and their opposites, groups, alternatives, `* + ? {m,n}`, `^` and `$`. A match takes time in the product
-/// of the lengths of text and expression, whatever the expression (K. Thompson, Regular expression search algorithm, 1968).
+/// Literals, `.`, classes, `\d \w \s` and their opposites, groups, alternatives, `* + ? {m,n}`, `^` and `$`. Matching takes time
+/// proportional to the product of the lengths of text and expression, whatever the expression (K. Thompson, Regular expression search
+/// algorithm, 1968).
 package struct RegularExpression: Sendable {
     /// One step of the machine.
     private enum Step: Sendable {
         case scalar(ScalarSet)
-        /// Goes on at both places.
+        /// Continues at both places.
         case split(Int, Int)
         case start, end, accept
     }
@@ -17,7 +18,7 @@ package struct RegularExpression: Sendable {
 
     private static let maximumSteps = 4096
 
-    /// - Throws: ``Problem`` for what is no expression, and for what is not read: references, looking around, flags.
+    /// - Throws: ``Problem`` for text that is not an expression, and for what is not read: references, looking around, flags.
     package init(_ text: String) throws(Problem) {
         var parser = ExpressionParser(text)
         let tree = try parser.expression()
@@ -183,13 +184,13 @@ private struct ExpressionParser {
         } else {
             return part
         }
-        // Whether as many or as few as possible are tried first changes nothing about whether all of a text matches.
+        // Whether the longest or the shortest match is tried first changes nothing about whether all of a text matches.
         _ = take("?")
-        if let next = peek, "*+?".unicodeScalars.contains(next) { throw wrong("one quantifier behind a part") }
+        if let next = peek, "*+?".unicodeScalars.contains(next) { throw wrong("one quantifier after a part") }
         return tree
     }
 
-    /// `{m}`, `{m,}`, `{,n}` or `{m,n}` at the cursor; anything else is a brace that stands for itself.
+    /// `{m}`, `{m,}`, `{,n}` or `{m,n}` at the cursor; anything else is a brace that matches itself.
     private func counts() -> (least: Int, most: Int?, end: Int)? {
         guard let close = scalars[position...].firstIndex(of: "}") else { return nil }
         let inside = String(String.UnicodeScalarView(scalars[position + 1..<close]))
@@ -237,7 +238,7 @@ private struct ExpressionParser {
     }
 
     private mutating func escape() throws(Problem) -> ScalarSet {
-        guard let scalar = peek else { throw wrong("a character behind '\\'") }
+        guard let scalar = peek else { throw wrong("a character after '\\'") }
         position += 1
         if let set = ScalarSet.named(scalar) { return set }
         switch scalar {

@@ -1,4 +1,4 @@
-/// What a user can choose about a run, where a problem is about the choice itself. Libraries know no options: the command line has a name for
+/// A setting of a run, for problems that are about the setting itself. Libraries know no options: the command line has a name for
 /// each of these.
 package enum Setting: Sendable, Equatable, CaseIterable {
     case architecture
@@ -21,7 +21,7 @@ package enum Setting: Sendable, Equatable, CaseIterable {
 }
 
 extension Setting: CustomStringConvertible {
-    /// The setting for somebody who has no command line.
+    /// The setting for a caller without a command line.
     package var description: String {
         switch self {
         case .architecture: "the architecture"

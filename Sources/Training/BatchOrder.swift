@@ -1,6 +1,6 @@
 import Tensors
 
-/// Which samples each step of a run takes.
+/// The samples that each step of a run uses.
 package struct BatchOrder: Sendable, Equatable {
     package enum Arrangement: Sendable, Equatable {
         /// A new random order in every epoch.

@@ -1,7 +1,7 @@
 import Networks
 import Tensors
 
-/// How a batch is cut into chunks that run by themselves, and into how many sums their gradients go.
+/// How a batch is divided into chunks that run separately, and into how many sums their gradients are added.
 ///
 /// Both follow from the network and the batch alone, never from the machine: so do the bits of the sums.
 struct ChunkPlan: Sendable, Equatable {

@@ -4,10 +4,10 @@ import Networks
 import Tensors
 import Text
 
-/// What training adds to the cross-entropy: -lambda * the mean over the layers of C (Golechha et al., arXiv 2502.02470).
+/// The term that training adds to the cross-entropy: -lambda * the mean of C over the layers (Golechha et al., arXiv 2502.02470).
 ///
-/// With W [out, in] and the labels u and v, C = sum W_ij^2 [u_i = v_j] / sum W_ij^2, and so dC/dW_ij = 2 W_ij ([u_i = v_j] - C) / sum W^2. A
-/// convolution's matrix is the norms of its kernels: each element of a kernel has the gradient of that formula with its own weight.
+/// With W [out, in] and the labels u and v, C = sum W_ij^2 [u_i = v_j] / sum W_ij^2, and so dC/dW_ij = 2 W_ij ([u_i = v_j] - C) / sum W^2.
+/// A convolution's matrix is the norms of its kernels: each element of a kernel has the gradient of that formula with its own weight.
 package struct ClusterabilityTerm: Sendable {
     /// One layer with its clusters, in the order of the tensor's elements.
     struct Member: Sendable {

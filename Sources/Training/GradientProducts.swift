@@ -1,10 +1,10 @@
 import Checkpoints
 import Tensors
 
-/// Sums of the products of a layer's gradients with themselves: how alike the out-neurons are, and the in-neurons.
+/// Sums of the products of a layer's gradients with themselves: the similarities of the out-neurons and of the in-neurons.
 ///
-/// With G [out, in] the gradient in the orientation of the layer's matrix, S_out = sum G G^T and S_in = sum G^T G. The gradient of a convolution is
-/// [out, in, kernel]; both products sum over the kernel's elements too: S_out[i, j] = sum_{c, e} G[i, c, e] G[j, c, e].
+/// With G [out, in] the gradient in the orientation of the layer's matrix, S_out = sum G G^T and S_in = sum G^T G. The gradient of a
+/// convolution is [out, in, kernel]; both products sum over the kernel's elements too: S_out[i, j] = sum_{c, e} G[i, c, e] G[j, c, e].
 struct GradientProducts {
     let layout: MatrixLayout
     /// [out, out].

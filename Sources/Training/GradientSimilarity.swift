@@ -6,16 +6,17 @@ import Networks
 import Tensors
 import Text
 
-/// How alike the neurons of layers are by their gradients on data, for ``ClusteringMethod/gradient`` (Golechha et al., arXiv 2502.02470).
+/// The similarity of the neurons of layers by their gradients on data, for ``ClusteringMethod/gradient`` (Golechha et al., arXiv
+/// 2502.02470).
 ///
-/// With G = dL/dW of one batch, L the mean cross-entropy over the batch's answers, and G scaled to unit Frobenius norm: the similarity of the
-/// out-neurons is sum G G^T, that of the in-neurons sum G^T G, summed over the batches in the order in which the samples are stored. Batch norm
-/// reads its running statistics, as when a model is evaluated. A batch whose gradient is zero adds nothing.
+/// With G = dL/dW of one batch, L the mean cross-entropy over the batch's answers, and G scaled to unit Frobenius norm: the similarity of
+/// the out-neurons is sum G G^T, that of the in-neurons sum G^T G, summed over the batches in the order in which the samples are stored.
+/// Batch norm reads its running statistics, as when a model is evaluated. A batch whose gradient is zero adds nothing.
 ///
 /// The entry point for whoever clusters by gradients: ``spectra(count:seed:progress:)`` of the weights as they are goes into
 /// ``ClusteringOptions/spectra``, and ``ModelAnalysis`` of the same weights gives the clusters.
 package struct GradientSimilarity {
-    /// The samples of a batch where nobody says otherwise.
+    /// The default number of samples in a batch.
     package static let defaultBatchSize = 64
 
     private let samples: TrainingSamples
@@ -37,7 +38,7 @@ package struct GradientSimilarity {
     ///   - data: the samples, which must have answers; in batches of `batchSize`, whatever their own.
     ///   - layers: each read by the network.
     ///   - parameters: the weights; the network's own where nil.
-    /// - Throws: ``Problem`` where the data has no answers, the network does not read a layer, or the memory does not suffice.
+    /// - Throws: ``Problem`` if the data has no answers, the network does not read a layer, or the memory does not suffice.
     package init(
         _ data: SampleBatches, batchSize: Int = defaultBatchSize, layers: [Layer], parameters: ParameterValues? = nil, threads: Int
     ) throws {

@@ -6,15 +6,15 @@ package struct LearningRate: Sendable, Equatable {
         case constant
         /// Half a cosine down to 0 after the last step (PyTorch's `CosineAnnealingLR`).
         case cosine
-        /// A line down to 0 after the last step.
+        /// It falls linearly to 0 after the last step.
         case linear
 
         /// What the value means, in a sentence, for help and manual.
         package var documentation: String {
             switch self {
-            case .constant: "It stays what it is."
-            case .cosine: "Half a cosine down to 0 after the last step."
-            case .linear: "A line down to 0 after the last step."
+            case .constant: "It stays the same."
+            case .cosine: "It falls to 0 after the last step along half a cosine."
+            case .linear: "It falls linearly to 0 after the last step."
             }
         }
     }

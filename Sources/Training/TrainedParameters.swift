@@ -41,7 +41,7 @@ package struct TrainedParameters: Sendable, Equatable {
     }
 }
 
-/// Where the trained parameters lie side by side, so that a step of an optimiser is one pass.
+/// The layout of the trained parameters in one buffer, so that a step of an optimiser is one pass.
 struct ParameterLayout: Sendable {
     private let places: [(parameter: ParameterID, offset: Int, shape: [Int])]
     /// The number of elements, those between parameters among them.

@@ -4,7 +4,7 @@ import Networks
 import Tensors
 import Text
 
-/// Changes a network's weights step by step so that the loss falls: cross-entropy minus lambda times the mean clusterability.
+/// Trains a network's weights step by step to minimise the loss: cross-entropy minus lambda times the mean clusterability.
 ///
 /// The numbers depend on the network, the data and the settings, never on the number of threads. Operations that training libraries
 /// switch on only while they train and that draw random numbers (dropout) are left out.
@@ -67,7 +67,7 @@ package final class Trainer {
     private var epochSamples: (epoch: Int, samples: [Int])?
 
     /// - Parameter batches: the data, which must have answers.
-    /// - Throws: ``Problem`` where the data or the memory does not suffice.
+    /// - Throws: ``Problem`` if the data or the memory does not suffice.
     package init(
         _ batches: SampleBatches, trained: TrainedParameters, order: BatchOrder, settings: Settings, term: ClusterabilityTerm? = nil,
         threads: Int
@@ -121,7 +121,7 @@ package final class Trainer {
         gradientPlaces = layout.tensors(in: lanes[0].gradients)
     }
 
-    /// - Throws: ``Problem`` where weights, gradients and moments do not fit into the machine's memory.
+    /// - Throws: ``Problem`` if weights, gradients and moments do not fit into the machine's memory.
     private static func checkMemory(copies: Int, of size: Int) throws {
         let (bytes, overflow) = size.multipliedReportingOverflow(by: copies * MemoryLayout<Float>.size)
         let limit = PhysicalMemory.byteCount
@@ -168,7 +168,7 @@ package final class Trainer {
 
     /// Makes one step.
     ///
-    /// - Throws: ``Problem`` where the loss or the gradient is not finite: the weights are then those before the step, but for
+    /// - Throws: ``Problem`` if the loss or the gradient is not finite: the weights are then those before the step, but for
     ///   the running statistics of batch norm.
     package func makeStep() throws -> Report {
         let chunks = try chunks()

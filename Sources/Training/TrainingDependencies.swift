@@ -6,7 +6,7 @@ extension Trainer.Settings {
         case optimizer, rate, decay, rateWarmup, weightDecay, betas, epsilon, momentum, momentumKind, largestNorm
     }
 
-    /// What a part depends on; nil where the optimiser does not read it.
+    /// What a part depends on; nil if the optimiser does not read it.
     package subscript(dependency part: Part) -> Dependency? {
         let isAdam = optimizer.rule != .sgd
         return switch part {

@@ -5,7 +5,7 @@ import Text
 
 /// One sum of gradients: the chunks that belong to it run one after the other, each adding its own.
 ///
-/// A lane is in one thread's hands at a time.
+/// A lane is used by one thread at a time.
 final class TrainingLane {
     /// The gradients side by side, as ``ParameterLayout`` places them.
     let gradients: MutableTensor
@@ -16,7 +16,7 @@ final class TrainingLane {
     private let arena = Arena()
     /// By shape; a run has few.
     private var passes: [BatchShape: (executor: Executor, gradients: Gradients, seed: MutableTensor)] = [:]
-    /// Whether the next chunk's gradients replace what is there.
+    /// Whether the next chunk's gradients replace the current ones.
     private var isClear = true
 
     private static let mostShapes = 8

@@ -2,7 +2,7 @@ import Evaluation
 import Networks
 import Text
 
-/// A run from the step where its trainer is to its end: evaluations, saved states, and when to stop.
+/// A run from the current step of its trainer to the end: evaluations, saved states, and when to stop.
 package struct TrainingRun {
     /// Which steps do what. Steps are counted from 1.
     package struct Plan: Sendable, Equatable {
@@ -16,7 +16,7 @@ package struct TrainingRun {
         package var savingInterval: Int?
         /// The mean clusterability at which the run ends.
         package var wantedClusterability: Double?
-        /// The accuracy in an evaluation at which the run ends; where a clusterability is wanted too, both must be there.
+        /// The accuracy in an evaluation at which the run ends; if a goal for clusterability is given too, both must be reached.
         package var wantedAccuracy: Double?
 
         package init(steps: Int) { self.steps = steps }
@@ -25,9 +25,9 @@ package struct TrainingRun {
     /// How a run ended.
     package enum Ending: Sendable, Equatable {
         case complete
-        /// What was wanted is there.
+        /// The goal is reached.
         case reached
-        /// Somebody asked for an end; the state is saved.
+        /// A stop was requested; the state is saved.
         case stopped
     }
 
@@ -44,7 +44,7 @@ package struct TrainingRun {
     }
 
     package let plan: Plan
-    /// Makes the clusterability term after the warm-up, from the weights as they are then; nil where there is none or it is there already.
+    /// Makes the clusterability term after the warm-up, from the weights as they are then; nil if there is none or it already exists.
     package var makeTerm: (() throws -> ClusterabilityTerm)?
     /// Evaluates the weights as they are.
     package var evaluate: (() throws -> Evaluation?)?
@@ -58,7 +58,7 @@ package struct TrainingRun {
 
     /// Makes the steps that are left.
     ///
-    /// - Throws: ``Problem`` where a step fails, whatever the closures throw.
+    /// - Throws: ``Problem`` if a step fails, whatever the closures throw.
     package func run(_ trainer: Trainer) throws -> Ending {
         while trainer.step < plan.steps {
             if shouldStop() {

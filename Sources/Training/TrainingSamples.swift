@@ -6,7 +6,8 @@ import Tensors
 /// The samples of a run, ready to be taken in any order.
 struct TrainingSamples: Sendable {
     let batches: SampleBatches
-    /// All samples as the network reads them, [samples] + shape, where they take little memory: reading them anew in every epoch costs more.
+    /// All samples as the network reads them, [samples] + shape, where they take little memory: reading them again in every epoch costs
+    /// more.
     private let values: Tensor?
 
     /// The elements that are kept.

@@ -5,12 +5,12 @@ import Modularity
 import Tensors
 import Text
 
-/// All that a run needs to go on where it was: weights, the optimiser's memory, statistics, the step, the clusters.
+/// Everything that a run needs to resume: weights, the optimiser's memory, statistics, the step, the clusters.
 ///
-/// Which samples a step takes follows from the seed and the step. It is kept as a safetensors file of float32 tensors, with the rest as JSON in
+/// The samples of a step follow from the seed and the step. It is kept as a safetensors file of float32 tensors, with the rest as JSON in
 /// the bytes of a tensor.
 package struct TrainingState {
-    /// What is no tensor.
+    /// Values that are not tensors.
     struct Record: Encodable, Equatable {
         struct Clusters: Encodable, Equatable {
             var layer: String
@@ -44,7 +44,7 @@ package struct TrainingState {
     /// What the caller keeps beside the run.
     package var notes: [String: String] { record.notes }
 
-    /// The names of the options that differ, with the run's own values and the others; nil where an option was not given.
+    /// The names of the options that differ, with the run's own values and the others; nil if an option was not given.
     package func differences(from other: [String: String]) -> [(name: String, kept: String?, given: String?)] {
         Set(options.keys).union(other.keys).sorted().filter { options[$0] != other[$0] }.map { ($0, options[$0], other[$0]) }
     }
@@ -85,13 +85,13 @@ package struct TrainingState {
     /// - Throws: ``Problem`` for a file that is another one.
     package init(_ checkpoint: Checkpoint) throws {
         guard let stored = checkpoint[Self.recordName], stored.dtype == .u8, stored.bytes.count <= 1 << 28 else {
-            throw Problem("is no state of a training run")
+            throw Problem("is not the state of a training run")
         }
         guard let record = try? stored.bytes.withUnsafeBytes({ try JSONCursor.reading($0, Record.read) }) else {
             throw Problem("is a damaged state of a training run")
         }
         guard record.version == 1 else {
-            throw Problem("is the state of another version", expected: "1", found: "\(record.version)")
+            throw Problem("was saved by another version", expected: "1", found: "\(record.version)")
         }
         guard record.step >= 0, record.clusters.allSatisfy({ ($0.out + $0.in).allSatisfy { (-1..<1 << 20).contains($0) } }) else {
             throw Problem("is a damaged state of a training run")
@@ -118,7 +118,7 @@ extension Trainer {
 
     /// The run as it is now. Its tensors are the run's own and change with the next step.
     ///
-    /// - Parameter options: what the run was told, by name, to be compared when it goes on.
+    /// - Parameter options: what the run was told, by name, to be compared when the run is resumed.
     package func state(options: [String: String], notes: [String: String] = [:]) -> TrainingState {
         let clusters = (term?.clusterings ?? []).map {
             TrainingState.Record.Clusters(layer: $0.layer, count: $0.clusterCount, out: $0.outLabels.values, in: $0.inLabels.values)
@@ -155,7 +155,7 @@ extension Trainer {
         if let lambda = state.record.lambda {
             let layers = try state.record.clusters.map { clusters -> (layer: Layer, clustering: LayerClustering) in
                 guard let found = layer(clusters.layer) else {
-                    throw Problem("the state has clusters of a layer that the model has not", found: "'\(clusters.layer)'")
+                    throw Problem("the state has clusters of a layer that the model does not have", found: "'\(clusters.layer)'")
                 }
                 return (
                     found,

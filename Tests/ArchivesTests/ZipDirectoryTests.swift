@@ -105,7 +105,7 @@ import Testing
         #expect(Builder(offsetOfSecond: 100_000).problem()?.contains("no local header") == true)
         #expect(Builder(entryCount: 1000).problem()?.contains("too small for its entries") == true)
         #expect(Builder(entryCount: 3).problem() != nil)
-        #expect(Builder(directoryOffset: 1_000_000).problem()?.contains("leaves the file") == true)
+        #expect(Builder(directoryOffset: 1_000_000).problem()?.contains("extends past the end of the file") == true)
         #expect(Builder(localName: "x").problem()?.contains("local header differs") == true)
         #expect(Builder(localSizes: 7).problem()?.contains("expected 3 bytes, found 7") == true)
     }

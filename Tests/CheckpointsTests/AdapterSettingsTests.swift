@@ -103,7 +103,7 @@ import Testing
     }
 
     private static let misfits: [(tensors: [(String, [Int])], words: String)] = [
-        ([("base_model.model.m.lora_A.weight", [2, 3])], "half of its change is missing"),
+        ([("base_model.model.m.lora_A.weight", [2, 3])], "one of the two factors of its change is missing"),
         ([("m.lora_A.weight", [2, 3]), ("m.lora_B.weight", [4, 3])], "do not fit"),
         ([("m.lora_A.weight", [2]), ("m.lora_B.weight", [4])], "do not fit"),
         ([("m.lora_A.weight", [2, 0]), ("m.lora_B.weight", [4, 2])], "do not fit"),

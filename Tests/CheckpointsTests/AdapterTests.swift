@@ -158,7 +158,7 @@ extension Checkpoint {
         let patterns = try AdapterFixture("patterns").adapter
         let missing = problem { try patterns.merged(into: AdapterFixture("conv1d").base) }
         #expect(
-            missing?.contains("tensor 'model.layers.0.mlp.down_proj.bias': is no tensor of the base model") == true, "\(missing ?? "")")
+            missing?.contains("tensor 'model.layers.0.mlp.down_proj.bias': is not a tensor of the base model") == true, "\(missing ?? "")")
         #expect(
             missing?.hasSuffix("found none of this name; 12 of 12 changes do not fit") == true, "\(missing ?? "")")
         let size = problem { try AdapterFixture("bf16").adapter.merged(into: AdapterFixture("patterns").base) }

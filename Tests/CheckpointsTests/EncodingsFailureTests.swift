@@ -43,9 +43,9 @@ import Testing
 
     @Test func scalesOfAnotherShapeAreRefused() throws {
         let text = try problem("gptq-4") { $0.tensors[Self.up + "scales"] = (.f16, [2, 40], [UInt8](repeating: 0, count: 160)) }
-        #expect(text == weight + "'scales' has another shape, expected [3, 40], found [2, 40]")
+        #expect(text == weight + "'scales' has the wrong shape, expected [3, 40], found [2, 40]")
         let block = try problem("fp8-scale") { $0.tensors[Self.up + "weight_scale"] = (.f32, [5], [UInt8](repeating: 0, count: 20)) }
-        #expect(block.hasPrefix(weight + "'weight_scale' has another shape, expected [1, 1], [6] or [6, 1], found [5]"))
+        #expect(block.hasPrefix(weight + "'weight_scale' has the wrong shape, expected [1, 1], [6] or [6, 1], found [5]"))
     }
 
     @Test func scalesOfAnotherTypeAreRefused() throws {
@@ -87,7 +87,7 @@ import Testing
         let text = try problem("bnb-nf4") {
             $0.tensors[Self.up + "weight.quant_state.bitsandbytes__nf4"] = (.u8, [state.utf8.count], Array(state.utf8))
         }
-        #expect(text.hasPrefix(weight + "'weight.quant_state.bitsandbytes__nf4' says another shape, expected one of 260 numbers"))
+        #expect(text.hasPrefix(weight + "'weight.quant_state.bitsandbytes__nf4' gives a different shape, expected one of 260 numbers"))
     }
 
     @Test func formsThatAreNotReadAreRefusedByName() throws {

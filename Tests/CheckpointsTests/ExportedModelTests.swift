@@ -152,10 +152,10 @@ struct ExportedModelTests {
         #expect(reading(key + array([3], "int8", [1, 0xFF])).contains("wrong number of bytes, expected 3, found 2"))
         #expect(reading(key + array([2], "object", [1, 2])).contains("elements of type 'object' are not supported"))
         #expect(reading(key + array([0xFF], "int8", [])).contains("no number of at least 0"))
-        #expect(reading([0x81, 0xC0, 0x01]).contains("a key that is no text"))
+        #expect(reading([0x81, 0xC0, 0x01]).contains("a key that is not a text"))
         #expect(reading([0xDF, 0xFF, 0xFF, 0xFF, 0xFF, 0xA1]).contains("is damaged as MessagePack"))
         #expect(reading([0x81, 0xA1, 0x77, 0xC6, 0xFF, 0xFF, 0xFF, 0xFF]).contains("of which 0 are left"))
         #expect(reading(key + [0x01]).contains("holds no arrays"))
-        #expect(reading(key + array([1], "int8", [1]) + [0]).contains("1 bytes behind the value"))
+        #expect(reading(key + array([1], "int8", [1]) + [0]).contains("1 bytes after the value"))
     }
 }

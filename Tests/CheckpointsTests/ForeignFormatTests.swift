@@ -13,9 +13,9 @@ struct ForeignFormatTests {
             ([0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A, 0, 0], "is a Keras model or another HDF5 file"),
             ([0x1C, 0, 0, 0] + Array("TFL3".utf8), "is a TensorFlow Lite model"),
             (Array("ftrt".utf8) + [0, 0, 0, 0], "is a TensorRT engine"),
-            (Array("lmgg".utf8) + [0, 0, 0, 0], "is a GGML file of before GGUF"),
+            (Array("lmgg".utf8) + [0, 0, 0, 0], "is a GGML file from before GGUF"),
             (Array("<?xml version=\"1.0\"?>\n<net name=\"m\" version=\"11\">".utf8), "is an OpenVINO model"),
-            (Array("<?xml version=\"1.0\"?>\n<svg>".utf8), "is an XML text, not the weights"),
+            (Array("<?xml version=\"1.0\"?>\n<svg>".utf8), "is an XML file, not the weights"),
         ] as [([UInt8], String)])
     func filesAreToldByTheirFirstBytes(bytes: [UInt8], message: String) {
         let problem = problem { try openCheckpoint(bytes, path: "model.bin") }

@@ -99,7 +99,7 @@ import Text
         #expect(try model.select(["all", "!a.fc1.weight"]).map(\.name) == ["net.b.fc1.weight", "net.b.fc2.weight"])
         #expect { try model.select(["fc1.weight"]) } throws: {
             "\($0)"
-                == "'fc1.weight' is the ending of 2 layers; '*.fc1.weight' takes all, the first are 'net.a.fc1.weight', 'net.b.fc1.weight'"
+                == "'fc1.weight' matches the end of 2 layer names; '*.fc1.weight' selects all, the first are 'net.a.fc1.weight', 'net.b.fc1.weight'"
         }
         // A part of a module's name is no ending, and what all weights are called says nothing.
         for pattern in ["c2.weight", "weight"] { #expect(throws: Problem.self) { try model.select([pattern]) } }
@@ -117,7 +117,7 @@ import Text
         #expect {
             try model.select(["fc2.wieght"])
         } throws: { "\($0)".hasPrefix("no layer matches 'fc2.wieght'; the nearest are 'fc2.weight', 'fc1.weight'") }
-        #expect { try model.select(["fc1.bias"]) } throws: { "\($0)" == "tensor 'fc1.bias' is no weight matrix" }
+        #expect { try model.select(["fc1.bias"]) } throws: { "\($0)" == "tensor 'fc1.bias' is not a weight matrix" }
     }
 
     @Test func tiedTensorsAreTheSameBytes() throws {

@@ -124,6 +124,6 @@ struct TensorMetadataTests {
         }
         #expect(problem(moved("float32")) == nil)
         #expect(problem(moved("bfloat16")) == nil)
-        #expect(problem(moved("int8")) == "file: tensor 'w': would be converted as it is read, expected elements of f32, found i8")
+        #expect(problem(moved("int8")) == "file: tensor 'w': would be converted while it is read, expected elements of f32, found i8")
     }
 }

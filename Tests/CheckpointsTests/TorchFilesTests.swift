@@ -160,7 +160,7 @@ struct TorchFilesTests {
 
     @Test func oldTarFilesAreRefusedByName() {
         let error = TorchLegacy.tarRefusal(memberNames: ["sys_info", "pickle", "tensors", "storages"], path: "old.pth")
-        #expect(error?.description.hasPrefix("old.pth: PyTorch's tar format of before 0.1.10 is not supported") == true)
+        #expect(error?.description.hasPrefix("old.pth: PyTorch's tar format from before 0.1.10 is not supported") == true)
         #expect(TorchLegacy.tarRefusal(memberNames: ["model.safetensors"], path: "m.tar") == nil)
     }
 }

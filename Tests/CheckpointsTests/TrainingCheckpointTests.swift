@@ -128,9 +128,9 @@ struct TrainingCheckpointTests {
         #expect(assembled([(left, [0, 0]), (left, [0, 0]), (right, [0, 1])]) == "[1.0, 20.0, 21.0, 3.0, 40.0, 41.0]")
         #expect(assembled([(left, [0, 1]), (right, [0, 1])]).contains("overlap"))
         #expect(assembled([(right, [0, 1])]).contains("do not fill it, expected 6 elements, found 4"))
-        #expect(assembled([(right, [0, 2]), (left, [0, 0])]).contains("leaves it"))
-        #expect(assembled([(right, [0, .max]), (left, [0, 0])]).contains("leaves it"))
-        #expect(assembled([(right, [0, -1])]).contains("leaves it"))
+        #expect(assembled([(right, [0, 2]), (left, [0, 0])]).contains("extends past its bounds"))
+        #expect(assembled([(right, [0, .max]), (left, [0, 0])]).contains("extends past its bounds"))
+        #expect(assembled([(right, [0, -1])]).contains("extends past its bounds"))
         #expect(assembled([], [.max, 2]).contains("overflow"))
     }
 }

@@ -198,7 +198,7 @@ import Testing
             #expect { try CheckpointWriter(path: "") } throws: { _ in true }
             let twice = CheckpointDraft(tensors: try draft().tensors + draft().tensors)
             #expect { try CheckpointWriter(path: folder + "/m.tar").write(twice) } throws: {
-                "\($0)".contains("tensor 'z.half': is there twice")
+                "\($0)".contains("tensor 'z.half': appears twice")
             }
             #expect(names(folder).isEmpty)
         }

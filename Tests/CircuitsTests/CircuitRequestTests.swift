@@ -108,14 +108,15 @@ import Text
     @Test func circuitsOfOtherModelsAreRefused() throws {
         let a = Self.weights("a.json", [[0]])
         #expect(
-            throws: Problem("tensor 'fc.weight': has another shape than in a.json", path: "standard input", expected: "2x3", found: "3x2")
+            throws: Problem(
+                "tensor 'fc.weight': has a different shape than in a.json", path: "standard input", expected: "2x3", found: "3x2")
         ) {
             try CircuitComparisonRequest([a, Self.weights("-", [[0]], shape: [3, 2])]).run()
         }
         func edges(_ path: String, of count: Int) -> CircuitCollection {
             CircuitCollection(path: path, [.init(label: nil, kind: .edges, groups: [("a -> b", [0])], available: count)])
         }
-        #expect(throws: Problem("holds circuits of another kind", path: "b.json", expected: "weights as a.json")) {
+        #expect(throws: Problem("holds circuits of a different kind", path: "b.json", expected: "weights as a.json")) {
             try CircuitComparisonRequest([a, edges("b.json", of: 4)]).run()
         }
         #expect(throws: Problem("holds circuits of another graph than b.json", path: "c.json", expected: "4 edges", found: "5")) {

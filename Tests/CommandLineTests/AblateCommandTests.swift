@@ -110,7 +110,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("other", "c: layer 'other.weight' is no weight matrix of the checkpoint"),
+        ("other", "c: layer 'other.weight' is not a weight matrix of the checkpoint"),
         ("short", "c: layer 'fc2.weight' leaves out out-neuron 2, expected 3 neurons, found 2"),
         ("long", "c: layer 'fc2.weight' has no out-neuron 3, expected 3 neurons from 0 to 2"),
         ("twice", "c: layer 'fc2.weight' names in-neuron 2 twice"),

@@ -117,7 +117,7 @@ import Testing
         #expect(changes.status == 0, "\(changes.errors)")
         let neither = try BuiltCommand.run(["compare", Self.llama, Self.llama, "--base", Self.llama] + layers)
         #expect(neither.status == 1)
-        #expect(neither.errors.contains("--base: goes with adapters"), "\(neither.errors)")
+        #expect(neither.errors.contains("--base: applies only to adapters"), "\(neither.errors)")
     }
 
     @Test func aBaseForWhatIsNoAdapterIsAnError() throws {
@@ -125,7 +125,7 @@ import Testing
         #expect(result.status == 1)
         #expect(
             result.errors
-                == "modinspect: \(Self.llama): --base: goes with adapters, which change another model, expected an adapter, found a model\n"
+                == "modinspect: \(Self.llama): --base: applies only to adapters, expected an adapter, found a model\n"
         )
     }
 

@@ -38,8 +38,8 @@ import Testing
             "conv,maxpool(1000000),flatten,fc",
             "site 'conv.maxpool': the kernel is larger than the padded image, expected at most 6x6, found 1000000x1000000"
         ),
-        ("conv,fc", "site 'fc': the layer reads another width, expected 8 numbers, found 2x6x6"),
-        ("conv,flatten,fc", "site 'fc': the layer reads another width, expected 8 numbers, found 72"),
+        ("conv,fc", "site 'fc': the layer reads a different width, expected 8 numbers, found 2x6x6"),
+        ("conv,flatten,fc", "site 'fc': the layer reads a different width, expected 8 numbers, found 72"),
         (
             "conv(padding=100000),adaptiveavgpool(2),flatten,fc",
             "site 'conv': images too large to be computed, expected at most 268435456 numbers a sample, "
@@ -77,7 +77,7 @@ import Testing
             #expect(result.status == 1)
             #expect(
                 result.errors
-                    == "modinspect: conv.safetensors: pictures: the model's output is no table of scores, expected 3 scores a sample, found \(found)\n"
+                    == "modinspect: conv.safetensors: pictures: the model's output is not a table of scores, expected 3 scores a sample, found \(found)\n"
             )
         }
     }

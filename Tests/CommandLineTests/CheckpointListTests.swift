@@ -181,8 +181,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("--fail-under 1 --measure ncut", "of ncut less is better; --fail-under fails what is better"),
-        ("--fail-over 1 --measure adjusted", "of adjusted more is better; --fail-over fails what is better"),
+        ("--fail-under 1 --measure ncut", "lower is better for ncut; --fail-under rejects better values"),
+        ("--fail-over 1 --measure adjusted", "higher is better for adjusted; --fail-over rejects better values"),
     ])
     func aLimitOnTheBetterSideIsNoted(options: String, note: String) throws {
         let result = try BuiltCommand.shell("\"$M\" score \"$1\" " + options, Self.checkpoint)

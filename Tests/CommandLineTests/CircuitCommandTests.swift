@@ -114,7 +114,7 @@ import Testing
     @Test(arguments: [
         (["--label", "12"], 1, "has the label 12, found labels 0 1 2 3 4 5 6 7 8 9"),
         (["--layers", "fc9"], 1, "no layer matches 'fc9'; the nearest are"),
-        (["--layers", "fc1.bias"], 1, "tensor 'fc1.bias' is no weight matrix"),
+        (["--layers", "fc1.bias"], 1, "tensor 'fc1.bias' is not a weight matrix"),
         (["--objective", "label-loss"], 64, "--objective label-loss needs --label or --per-label"),
         (["--label", "1", "--per-label"], 64, "--label cannot be combined with --per-label"),
         (["--tolerance", "-1"], 64, "--tolerance"),
@@ -207,7 +207,7 @@ import Testing
             let result = try BuiltCommand.run("circuit", "--compare", folder + "/a.json", folder + "/b.json")
             #expect(
                 result.status == 1
-                    && result.errors.contains("tensor 'w': has another shape than in \(folder)/a.json, expected 2x3, found 3x2"))
+                    && result.errors.contains("tensor 'w': has a different shape than in \(folder)/a.json, expected 2x3, found 3x2"))
         }
     }
 
@@ -219,7 +219,7 @@ import Testing
         #expect(rows[1] == [edges + ":0", edges + ":1", "2", "2", "1", "3", "\(1.0 / 3)", "ok"])
         let mixed = try BuiltCommand.run("circuit", "--compare", edges, Fixtures.path("circuits/masks.npz"))
         #expect(mixed.status == 1 || mixed.status == 64)
-        #expect(mixed.errors.contains("holds circuits of another kind, expected edges"), "\(mixed.errors)")
+        #expect(mixed.errors.contains("holds circuits of a different kind, expected edges"), "\(mixed.errors)")
     }
 
     @Test(arguments: [

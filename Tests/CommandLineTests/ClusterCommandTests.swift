@@ -40,16 +40,16 @@ import Testing
     }
 
     @Test(arguments: [
-        ("layer\tside\tindex\tcluster\nnope\tout\t0\t0\n", "layer 'nope' is no weight matrix"),
+        ("layer\tside\tindex\tcluster\nnope\tout\t0\t0\n", "layer 'nope' is not a weight matrix"),
         ("layer\tside\tindex\tcluster\nfc2.weight\tout\t0\t0\n", "leaves out out-neuron 1"),
         ("layer\tside\tindex\tcluster\nfc2.weight\tout\t0\t0\nfc2.weight\tout\t0\t1\n", "names out-neuron 0 twice"),
         ("layer\tside\tindex\tcluster\nfc2.weight\tout\t48\t0\n", "has no out-neuron 48"),
         ("layer\tside\tindex\tcluster\nfc2.weight\tout\t0\t9999999999\n", "impossible cluster"),
         ("layer\tside\tindex\tcluster\nfc2.weight\tup\t0\t0\n", "line 2 has an unknown side"),
-        ("layer\tside\tindex\tcluster\nfc2.weight\tout\t0\n", "line 2 is no row of clusters"),
+        ("layer\tside\tindex\tcluster\nfc2.weight\tout\t0\n", "line 2 is not a row of a file of clusters"),
         ("layer\tside\tindex\tcluster\nfc2.weight\tout\tx\t0\n", "line 2 has an index"),
-        ("layer\tside\tindex\tcluster\n", "has no clusters"), ("", "is empty"), ("a\tb\n", "the first line is no header"),
-        ("{\"schema\": \"modinspect.score/2\", \"layers\": []}", "has another schema"), ("{\"x\": 1}", "line 1 holds no clusters"),
+        ("layer\tside\tindex\tcluster\n", "has no clusters"), ("", "is empty"), ("a\tb\n", "the first line is not a header"),
+        ("{\"schema\": \"modinspect.score/2\", \"layers\": []}", "has a different schema"), ("{\"x\": 1}", "line 1 holds no clusters"),
         ("{\"layers\": [{\"layer\": \"fc2.weight\", \"out\": [0], \"in\": [0]}]}", "leaves out out-neuron 1"),
     ])
     func badClusterFilesAreOneLine(content: String, problem: String) throws {

@@ -78,11 +78,11 @@ import Testing
                 "circuit", folder + "/nan.safetensors", "--data", Fixtures.path("models/induction.pairs.json"), "--method", method)
             #expect(result.status == 1 && result.output.isEmpty)
             #expect(
-                result.errors.contains("of the clean run is no number: weights, data or activations are not finite"), "\(result.errors)")
+                result.errors.contains("of the clean run is not a number: weights, data or activations are not finite"), "\(result.errors)")
             let patch = try BuiltCommand.run(
                 "patch", folder + "/nan.safetensors", "--data", Fixtures.path("models/induction.pairs.json"), "--metric", "kl", "--sites",
                 "heads")
-            #expect(patch.errors.contains("kl is no number") && patch.text.contains("clean nan, corrupted nan\n"))
+            #expect(patch.errors.contains("kl is not a number") && patch.text.contains("clean nan, corrupted nan\n"))
         }
     }
 
@@ -112,7 +112,8 @@ import Testing
     @Test func anEmptyCircuitIsSaid() throws {
         let result = try BuiltCommand.run(Self.induction + ["--method", "exact", "--edges", "1"])
         #expect(
-            result.status == 0 && result.errors.contains("the circuit is empty: what was chosen, 1 edge, leads nowhere"), "\(result.errors)"
+            result.status == 0 && result.errors.contains("the circuit is empty: the selected edges (1 edge) lead nowhere"),
+            "\(result.errors)"
         )
     }
 

@@ -160,7 +160,7 @@ import Testing
                 kill -\(name) $p; wait $p; echo $?
                 """, Self.model, folder)
             #expect(run.text == (name == "INT" ? "130\n" : "143\n"), "\(run.text) \(run.errors)")
-            #expect(run.errors.contains("stopped after step") && run.errors.contains("--resume goes on from \(folder)/out.tar.state"))
+            #expect(run.errors.contains("stopped after step") && run.errors.contains("--resume continues from \(folder)/out.tar.state"))
             let left = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
             #expect(left == ["log", "out.tar.state"])
         }
@@ -187,11 +187,11 @@ import Testing
             #expect(other.status == 1)
             #expect(
                 other.errors.split(separator: "\n").last
-                    == "modinspect: \(out).state: the run was begun with other options: --clip was not given and is 2.0, --epochs or --steps was 3000 steps and is 9 steps, --lr was 0.001 and is 0.1"
+                    == "modinspect: \(out).state: the run was started with other options: --clip was not given and is 2.0, --epochs or --steps was 3000 steps and is 9 steps, --lr was 0.001 and is 0.1"
             )
             #expect(try Self.bytes(out + ".state") == state)
             let end = try BuiltCommand.run(options + ["--steps", "3000", "--resume"])
-            #expect(end.status == 0 && end.errors.contains("going on after step "), "\(end.errors)")
+            #expect(end.status == 0 && end.errors.contains("resuming after step "), "\(end.errors)")
         }
     }
 
@@ -260,7 +260,7 @@ import Testing
             ["--data", images, "--clusters", Fixtures.path("mlp.clusters.tsv")],
             "layer 'fc2.weight' has no out-neuron 32, expected 32 neurons"
         ),
-        (["--data", images, "--clusters", Fixtures.path("cnn.clusters.tsv")], "is no weight matrix of the checkpoint"),
+        (["--data", images, "--clusters", Fixtures.path("cnn.clusters.tsv")], "is not a weight matrix of the checkpoint"),
         (["--data", Fixtures.path("data/bad-empty.npz")], "bad-empty.npz: "),
         (["--data", Fixtures.path("data/tokens-i4.npy")], "the model reads numbers"),
         (["--data", "modadd:7"], "the model reads numbers"),

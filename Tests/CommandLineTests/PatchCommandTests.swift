@@ -104,13 +104,14 @@ import Testing
         #expect(result.status == 0)
         #expect(result.rows.dropFirst(3).map { Array($0[6...]) } == [[String]](repeating: ["0", "0", "0", "nan", "nan", "nan"], count: 2))
         #expect(
-            result.errors.hasSuffix("gpt2: 2 of 2 patches changed no activation, no result: hook_pos_embed\n"), "\(result.errors)")
+            result.errors.hasSuffix("gpt2: 2 of 2 patches had no effect; their measures are undefined: hook_pos_embed\n"),
+            "\(result.errors)")
     }
 
     @Test func aMetricThatDoesNotMoveIsSaid() throws {
         let same = #"{"prompts": [{"clean": [1, 2, 3], "corrupt": [1, 2, 3], "answers": [4], "wrong_answers": [5]}]}"#
         let result = try Self.patch("MODEL/gpt2 --data same.json --sites resid --format jsonl", files: ["same.json": same])
-        #expect(result.status == 0 && result.errors.contains("logit-diff does not tell the clean runs from the corrupted ones, "))
+        #expect(result.status == 0 && result.errors.contains("logit-diff does not distinguish the clean from the corrupted runs, "))
         for line in result.text.split(separator: "\n") {
             let row = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
             let measure = try #require((row["measures"] as? [[String: Any]])?.first)
@@ -147,7 +148,7 @@ import Testing
         ("MLP.pt --data MLP.npz --pairs by-class --by position --clusters MLP.clusters.tsv", "site 'fc2' has no positions"),
         (
             "MLP.pt --data MLP.npz --pairs by-class --clusters last.tsv",
-            "site 'fc4' is the model's output, behind which nothing is left to run"
+            "site 'fc4' is the model's output, after which nothing is left to run"
         ),
         ("MLP.pt --data pairs.json", "the model reads numbers"),
         ("MODEL/gpt2 --data pairs.json --context 4", "pairs.json: --context does not apply to prompt pairs"),

@@ -145,7 +145,7 @@ import Testing
                     let result = try BuiltCommand.shell("cd \"$1\"; \"$M\" \(words(base, options)) --resume --quiet", folder)
                     let name = change.named ?? option
                     #expect(
-                        result.status == 1 && result.errors.contains("the run was begun with other options: ")
+                        result.status == 1 && result.errors.contains("the run was started with other options: ")
                             && result.errors.contains(" \(name) was "), "\(option): \(result.errors)")
                 }
                 guard base == .plain else { continue }
@@ -157,7 +157,7 @@ import Testing
                     cd "$1"; "$M" \(words(base, options)) --resume 2> err & p=$!
                     until grep -q 'going on after step' err; do kill -0 $p 2> err2 || break; sleep 0.02; done; kill -9 $p; wait $p 2> err2; cat err >&2
                     """, folder)
-                #expect(goesOn.errors.contains("going on after step"), "\(goesOn.errors)")
+                #expect(goesOn.errors.contains("resuming after step"), "\(goesOn.errors)")
                 // A file that is another one now.
                 let other = try BuiltCommand.shell(
                     "cd \"$1\"; cp y y.old; cp y2 y; \"$M\" \(words(base, base.options)) --resume --quiet; s=$?; cp y.old y; exit $s",

@@ -96,7 +96,7 @@ import Testing
         #expect(result.status == 0)
         #expect(result.output == (try BuiltCommand.run("score", Self.checkpoint)).output)
         #expect(result.errors.contains("mlp.tar: tar, "))
-        #expect(result.errors.contains("took 2 of 4 weight tensors by default: fc2.weight, fc3.weight\n"))
+        #expect(result.errors.contains("selected 2 of 4 weight tensors by default: fc2.weight, fc3.weight\n"))
         #expect(result.errors.contains("mlp.tar: done: ") && result.errors.hasSuffix(" s\n"))
     }
 }

@@ -29,10 +29,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("bad-fraction.npz", "array 'y': the label of sample 2 is no whole number, expected a class of at least 0, found 0.5"),
-        ("bad-nan.npz", "the label of sample 3 is no whole number"), ("bad-negative.npz", "the label of sample 2 is negative"),
+        ("bad-fraction.npz", "array 'y': the label of sample 2 is not a whole number, expected a class of at least 0, found 0.5"),
+        ("bad-nan.npz", "the label of sample 3 is not a whole number"), ("bad-negative.npz", "the label of sample 2 is negative"),
         ("bad-large.npz", "the label of sample 1 is too large, expected 0 to 2147483647, found 2147483648"),
-        ("bad-count.npz", "array 'y': not as many labels as samples, expected 4, found 5"),
+        ("bad-count.npz", "array 'y': the number of labels differs from the number of samples, expected 4, found 5"),
         ("bad-shape.npz", "labels of the wrong shape, expected [N] or [N, 1], found [4, 2]"),
         ("bad-empty.npz", "array 'x': holds no samples, expected no dimension of 0, found [0, 28, 28]"),
         ("bad-names.npz", "no samples, expected an array x, X or images, found data, target"),

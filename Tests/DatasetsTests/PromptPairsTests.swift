@@ -67,7 +67,7 @@ import Text
     }
 
     @Test func pairsAreNoSamples() {
-        #expect(problem { try DataFixtures.source("pairs.json").open() }?.contains("prompt pairs are no samples") == true)
+        #expect(problem { try DataFixtures.source("pairs.json").open() }?.contains("prompt pairs are not samples") == true)
         #expect(Self.text { try PromptPairs.open(DataFixtures.path("bytes.npz")) }?.contains("no prompt pairs") == true)
     }
 
@@ -89,7 +89,7 @@ import Text
         ("{\"prompts\": [{}]}", "no 'clean' at 'prompts.0'"),
         (
             "{\"prompts\": [{\"clean\": 1, \"corrupt\": \"\", \"answers\": []}]}",
-            "at 'prompts.0.clean', expected a text or a list of token ids"
+            "at 'prompts.0.clean', expected a string or a list of token ids"
         ),
         ("{\"prompts\": [{\"clean\": [-1], \"corrupt\": \"\", \"answers\": []}]}", "at 'prompts.0.clean'"),
         ("{\"prompts\": [{\"clean\": [4294967296], \"corrupt\": \"\", \"answers\": []}]}", "at 'prompts.0.clean'"),
@@ -131,9 +131,9 @@ import Text
 
     @Test(arguments: [
         ("clean,corrupted\na,b\n", "no column 'correct_idx' in the CSV header"),
-        ("clean,clean,corrupted,correct_idx\n", "the column 'clean' is there twice"),
+        ("clean,clean,corrupted,correct_idx\n", "the column 'clean' appears twice"),
         ("clean,corrupted,correct_idx\n", "holds no prompt pairs"), ("\n\n", "no column 'clean'"),
-        ("clean,corrupted,correct_idx\na,b\n", "line 2 has not as many fields as the header, expected 3, found 2"),
+        ("clean,corrupted,correct_idx\na,b\n", "line 2 does not have as many fields as the header, expected 3, found 2"),
         ("clean,corrupted,correct_idx\n\"a\nb\",c,1\na,b,1,\n", "line 4 has not as many fields"),
         ("clean,corrupted,correct_idx\na,b,c\n", "line 2 has no token id as correct_idx"),
         ("clean,corrupted,correct_idx\na,b,-1\n", "line 2 has no token id"),
@@ -141,7 +141,7 @@ import Text
         ("clean,corrupted,correct_idx\na,b,\"[1, ]\"\n", "line 2 has no token id"),
         ("clean,corrupted,correct_idx\n\"[1,-2]\",b,1\n", "line 2 has a negative token id"),
         ("clean,corrupted,correct_idx\n\"a,b,1\n", "the quotes in line 2 are never closed"),
-        ("clean,corrupted,correct_idx\n\"a\"x,b,1\n", "text behind the closing quotes in line 2"),
+        ("clean,corrupted,correct_idx\n\"a\"x,b,1\n", "text after the closing quotes in line 2"),
     ])
     func refusesCSV(_ content: String, because words: String) {
         let text = Self.text { try Self.read(content, path: "p.csv") }

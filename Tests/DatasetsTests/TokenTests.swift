@@ -97,7 +97,7 @@ import Testing
 
     @Test func textThatIsNoUTF8IsRefusedAtItsByte() {
         let text = problem { try DataFixtures.source("bad-text.txt").open() }
-        #expect(text?.hasSuffix("not a text in UTF-8, expected a character, found a bad byte at 7") == true, "\(text ?? "")")
+        #expect(text?.hasSuffix("not UTF-8 text, expected a character, found a bad byte at 7") == true, "\(text ?? "")")
         #expect(problem { try openDataset([0x61, 0xED, 0xA0, 0x80], path: "a.txt", context: 2) }?.contains("byte at 1") == true)
         #expect(problem { try openDataset([0x61, 0x62, 0xF0, 0x9F], path: "a.txt", context: 2) }?.contains("byte at 2") == true)
         #expect(problem { try openDataset([0x61, 0x62], path: "A.TXT", context: 2) } == nil)

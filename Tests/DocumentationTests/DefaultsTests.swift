@@ -92,6 +92,6 @@ import Testing
     @Test(arguments: ["ablate", "permute", "extract"]) func layersAreThoseOfTheFileOfClusters(command: String) throws {
         let help = try BuiltCommand.shell("COLUMNS=200 \"$M\" \(command) --help").text.split(whereSeparator: \.isWhitespace).joined(
             separator: " ")
-        #expect(help.contains("Without this option: every layer in the file of --clusters.") && !help.contains("for a transformer"))
+        #expect(help.contains("Without this option: every layer in the file of --clusters.") && !help.contains("of a transformer"))
     }
 }

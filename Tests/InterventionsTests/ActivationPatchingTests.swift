@@ -167,7 +167,7 @@ struct PatchSitesTests {
         ),
         ("transformers/gpt2", "blocks.0.hook_mlp_ou", "no site matches 'blocks.0.hook_mlp_ou'; the nearest are 'blocks.0.hook_mlp_out'"),
         ("transformers/gpt2", "blocks.0.mlp.hook_post.64", "site 'blocks.0.mlp.hook_post' has no neuron 64, expected 0 to 63"),
-        ("transformers/gpt2", "unembed", "site 'unembed' is the model's output, behind which nothing is left to run"),
+        ("transformers/gpt2", "unembed", "site 'unembed' is the model's output, after which nothing is left to run"),
         ("transformers/gpt_neox", "!resid", "the choice of sites: leaves no site"), ("mnist-mlp", "heads", "the model has no 'heads'"),
     ])
     func what_is_not_there_is_said(model: String, pattern: String, message: String) throws {

@@ -46,7 +46,7 @@ struct ArchitectureTests {
     @Test(arguments: [
         ("conv1(padding=-1)", "a number from 0 to 1048576"), ("conv1(stride=0)", "a number from 1 to 1048576"),
         ("conv1(pad=1)", "has no setting 'pad=1'"),
-        ("conv1(padding=1,padding=2)", "is there twice"), ("conv1,maxpool", "needs 'kernel'"), ("conv1,maxpool(2x2x2)", "a number or HxW"),
+        ("conv1(padding=1,padding=2)", "appears twice"), ("conv1,maxpool", "needs 'kernel'"), ("conv1,maxpool(2x2x2)", "a number or HxW"),
         ("conv1,gelu(fast)", "none or tanh"), ("conv1,relu(1)", "has no setting '1'"), ("conv1,bn1(eps=x)", "a number of at least 0"),
         ("conv1(padding=99999999999999999999)", "a number from 0 to 1048576"),
     ])
@@ -59,7 +59,7 @@ struct ArchitectureTests {
         let text = "conv1,bn1,relu,conv2,relu,flatten,fc1,relu,fc2,relu,fc3"
         let network = try Chain.network(of: checkpoint, Architecture(text))
         let error = #expect(throws: Problem.self) { try network.shapes(for: .values([1, 3, 32, 32])) }
-        #expect("\(try #require(error))" == "site 'fc1': the layer reads another width, expected 256 numbers, found 12544")
+        #expect("\(try #require(error))" == "site 'fc1': the layer reads a different width, expected 256 numbers, found 12544")
     }
 
     @Test func sites_are_named_after_modules() throws {

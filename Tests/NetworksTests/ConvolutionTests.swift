@@ -93,7 +93,7 @@ struct ConvolutionTests {
         ([2, 3, 8, 8], [4, 3, 3, 3], Convolution(groups: 2), "the groups do not divide the channels"),
         ([2, 3, 8, 8], [4, 3, 3, 3], Convolution(groups: 0), "the groups do not divide the channels"),
         ([2, 3, 8, 8], [4, 3, 3, 3], Convolution(groups: -3), "the groups do not divide the channels"),
-        ([2, 3, 8, 8], [4, 2, 3, 3], Convolution(), "the layer reads another number of channels"),
+        ([2, 3, 8, 8], [4, 2, 3, 3], Convolution(), "the layer reads a different number of channels"),
         ([2, 0, 8, 8], [4, 0, 3, 3], Convolution(), "the filters have another shape"),
         ([2, 3, 0, 8], [4, 3, 1, 1], Convolution(), "images without places"),
         ([2, 24], [4, 3, 3, 3], Convolution(), "the layer reads images"),

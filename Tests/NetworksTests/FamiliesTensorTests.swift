@@ -104,7 +104,7 @@ struct FamiliesTensorTests {
                 tensors.append(("module.transformer.ln_f.weight", norm.shape, norm.values))
             }
         }
-        #expect(said?.contains("is there a second time, expected one 'ln_f.weight'") == true)
+        #expect(said?.contains("appears twice, expected one 'ln_f.weight'") == true)
     }
 
     @Test func tables_of_another_rank_are_refused() throws {
@@ -134,7 +134,7 @@ struct FamiliesTensorTests {
 
     @Test func a_grokking_model_with_further_parts_is_refused() throws {
         let said = problem { _ = try changed("grokking") { $0.append(("blocks.0.ln1.w_ln", [16], [Float](repeating: 1, count: 16))) } }
-        #expect(said?.hasPrefix("tensor 'blocks.0.ln1.w_ln': is no part of these models, expected attn.IGNORE, attn.W_K") == true)
+        #expect(said?.hasPrefix("tensor 'blocks.0.ln1.w_ln': is not a part of these models, expected attn.IGNORE, attn.W_K") == true)
     }
 
     @Test func a_grokking_model_whose_tensors_do_not_fit_is_refused() throws {

@@ -54,10 +54,10 @@ struct HeadNormTests {
 
     @Test func rowsThatAreNoHeadsAreRefused() {
         let norm = HeadNorm(headDimension: 4, kind: .layer, epsilon: 0)
-        #expect(throws: Problem("the rows are no heads side by side", expected: "heads of 4", found: "2x7")) {
+        #expect(throws: Problem("the rows are not heads side by side", expected: "heads of 4", found: "2x7")) {
             try norm.outputShape(inputs: [[2, 7]], parameters: [[4]], batch: .values([2, 7]))
         }
-        #expect(throws: Problem("the norm reads another width", expected: "8 numbers", found: "4")) {
+        #expect(throws: Problem("the norm reads a different width", expected: "8 numbers", found: "4")) {
             try norm.outputShape(inputs: [[2, 8]], parameters: [[8]], batch: .values([2, 8]))
         }
     }

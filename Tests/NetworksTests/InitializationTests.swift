@@ -80,7 +80,7 @@ import Text
     @Test(arguments: [
         ("3x32:conv1(16,3),relu", "cnn: 'conv1(16,3)': cannot read this shape, expected images with channels in 1 groups, found 3x32"),
         ("3x8x8:fc1(10)", "cnn: 'fc1(10)': cannot read this shape, expected a flatten before it, found 3x8x8"),
-        ("3x8x8:conv1(16)", "cnn: 'conv1(16)': needs 'kernel'"), ("8:fc1(4),fc1(4)", "tensor 'fc1.weight': is there twice"),
+        ("3x8x8:conv1(16)", "cnn: 'conv1(16)': needs 'kernel'"), ("8:fc1(4),fc1(4)", "tensor 'fc1.weight': appears twice"),
         ("8:fc1(1048576),fc2(1048576)", "tensor 'fc2.weight': is too large, expected at most 1073741824 weights, found 1048576x1048576"),
         ("0x8:fc1(4)", "cnn: has no shape of a sample, expected such as cnn:3x32x32:conv1(16,3),relu,flatten,fc1(10), found '0x8:fc1(4)'"),
     ]) func whatDoesNotGoTogetherIsNamed(text: String, message: String) {
@@ -126,7 +126,7 @@ import Text
         #expect(shapes["transformer.h.0.ln_1.weight"]?.distribution == .constant(1))
         #expect(shapes["lm_head.weight"] == nil)
         #expect { try Blueprint.languageModel(ByteRegion(copying: #"{"model_type": "bert"}"#.utf8)) } throws: {
-            "\($0)" == "config.json: 'model_type': cannot be begun, expected gpt2, found 'bert'"
+            "\($0)" == "config.json: 'model_type': cannot be initialised, expected gpt2, found 'bert'"
         }
     }
 }

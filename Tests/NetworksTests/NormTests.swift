@@ -78,7 +78,7 @@ struct NormTests {
 
     @Test func parameters_of_another_width_are_refused() {
         for operation in [LayerNorm(epsilon: 0), RMSNorm(epsilon: 0)] as [any Operation] {
-            #expect(throws: Problem("the norm reads another width", expected: "8 numbers", found: "7")) {
+            #expect(throws: Problem("the norm reads a different width", expected: "8 numbers", found: "7")) {
                 try operation.outputShape(inputs: [[2, 7]], parameters: [[8]], batch: .values([2, 7]))
             }
         }

@@ -130,7 +130,7 @@ import Training
         request.training.learningRate = 0.5
         request.lambda = 3
         let other = try request.prepared()
-        #expect(throws: Problem("the run was begun with other options: lambda was 20.0 and is 3.0, the rate was 0.001 and is 0.5")) {
+        #expect(throws: Problem("the run was started with other options: lambda was 20.0 and is 3.0, the rate was 0.001 and is 0.5")) {
             try other.restore(state)
         }
     }

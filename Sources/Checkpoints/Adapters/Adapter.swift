@@ -100,7 +100,7 @@ private struct AdapterParts {
         for tensor in tensors {
             let name = AdapterTensorName(tensor.name)
             guard tensor.dtype.isFloatingPoint else {
-                problem = problem ?? Problem("is no tensor of numbers", subject: "tensor '\(tensor.name)'", found: tensor.dtype.rawValue)
+                problem = problem ?? Problem("is not a tensor of numbers", subject: "tensor '\(tensor.name)'", found: tensor.dtype.rawValue)
                 continue
             }
             if name.role == .whole {
@@ -140,7 +140,9 @@ private struct AdapterParts {
         let parts = parts[place] ?? [:]
         let isEmbedding = parts[.embeddingA] != nil || parts[.embeddingB] != nil
         guard let a = parts[isEmbedding ? .embeddingA : .a], let b = parts[isEmbedding ? .embeddingB : .b] else {
-            throw Problem("half of its change is missing", expected: "A and B", found: (parts[.a] ?? parts[.b] ?? parts.values.first)?.name)
+            throw Problem(
+                "one of the two factors of its change is missing", expected: "A and B",
+                found: (parts[.a] ?? parts[.b] ?? parts.values.first)?.name)
         }
         let parameter = try parameter(of: place, settings)
         // The name that patterns of ranks and scales are matched with.
@@ -196,7 +198,7 @@ private struct AdapterParts {
         }
         let count = places.count { $0.module == place.module }
         guard count == names.count, place.nesting < names.count else {
-            throw Problem("the changes of its parameters are not all there", expected: "\(names.count)", found: "\(count)")
+            throw Problem("some changes of its parameters are missing", expected: "\(names.count)", found: "\(count)")
         }
         return names[names.count - 1 - place.nesting]
     }

@@ -138,7 +138,7 @@ package struct AdapterConfiguration: Sendable {
 
     private static func rank(_ value: Double, _ name: String) throws(Problem) -> Int {
         guard let rank = Int(exactly: value), (1...maximumRank).contains(rank) else {
-            throw Problem("'\(name)' is no rank", expected: "a whole number from 1", found: "\(value)")
+            throw Problem("'\(name)' is not a rank", expected: "a whole number from 1", found: "\(value)")
         }
         return rank
     }

@@ -2,7 +2,7 @@ import Archives
 import Text
 
 extension Checkpoint {
-    /// The model that an adapter was merged with.
+    /// The model that an adapter was merged into.
     package struct Base: Sendable {
         package let path: String
         package let container: String
@@ -16,7 +16,7 @@ extension Checkpoint {
     package func merged(into base: Checkpoint) throws -> Checkpoint {
         guard let adapter, self.base == nil else {
             throw Problem(
-                "goes with adapters, which change another model", path: path, setting: .base, expected: "an adapter", found: "a model")
+                "applies only to adapters", path: path, setting: .base, expected: "an adapter", found: "a model")
         }
         guard base.adapter == nil else {
             throw Problem(
@@ -107,7 +107,7 @@ private struct AdapterMerging {
             let isSaved = settings.savedModules.contains { module in
                 ("." + record.name).contains("." + module + ".")
             }
-            guard isSaved else { throw Problem("is no tensor", found: "none of this name") }
+            guard isSaved else { throw Problem("is not a tensor", found: "none of this name") }
             if CheckpointDraft.isOutputMatrix(record.name) { configuration = Self.untied(configuration) }
             added.append(record)
             return
@@ -123,7 +123,7 @@ private struct AdapterMerging {
     }
 
     private mutating func apply(_ bias: TensorRecord, of change: AdapterChange) throws(Problem) {
-        guard let stored = current(change.module + ".bias") else { throw Problem("is no tensor", found: "a change of it, 'lora_bias'") }
+        guard let stored = current(change.module + ".bias") else { throw Problem("is not a tensor", found: "a change of it, 'lora_bias'") }
         guard stored.elementCount == bias.elementCount else {
             throw Problem("does not fit the tensor", expected: shapeWords(stored.shape), found: shapeWords(bias.shape))
         }
@@ -136,9 +136,9 @@ private struct AdapterMerging {
         guard let stored = current(change.name) else {
             if let problem = base.problem(ofTensor: change.name) { throw problem }
             if try applyToSingleExperts(change) { return }
-            throw Problem("is no tensor", found: "a change \(shapeWords(change.shape)) of it")
+            throw Problem("is not a tensor", found: "a change \(shapeWords(change.shape)) of it")
         }
-        guard stored.dtype.isFloatingPoint else { throw Problem("is no tensor of numbers", found: stored.dtype.rawValue) }
+        guard stored.dtype.isFloatingPoint else { throw Problem("is not a tensor of numbers", found: stored.dtype.rawValue) }
         let isTransposed = try isTransposed(change, stored)
         // The table of embeddings keeps a length for each column, a layer stored [in, out] as well.
         merged[stored.name] = try record(
@@ -205,7 +205,7 @@ private struct AdapterMerging {
                 for part in parts {
                     let name = "\(change.module).\(expert).\(part).weight"
                     let height = change.outputs / parts.count
-                    guard let stored = base[name] else { throw Problem("is no tensor", subject: "tensor '\(name)'") }
+                    guard let stored = base[name] else { throw Problem("is not a tensor", subject: "tensor '\(name)'") }
                     guard stored.shape == [height, change.inputs], height * parts.count == change.outputs else {
                         throw Problem(
                             "does not fit the tensor", subject: "tensor '\(name)'", expected: shapeWords(stored.shape),

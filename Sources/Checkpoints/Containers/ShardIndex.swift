@@ -61,13 +61,13 @@ struct ShardIndex {
             for global in file.foreignGlobals where !globals.contains(global) { globals.append(global) }
             for tensor in model.tensors where weightMap[tensor.name] ?? shard == shard {
                 if let other = owners.updateValue(shard, forKey: tensor.name) {
-                    throw Problem(path: path, tensor: tensor.name, problem: "is in two shards", found: "\(other) and \(shard)")
+                    throw Problem(path: path, tensor: tensor.name, problem: "appears in two shards", found: "\(other) and \(shard)")
                 }
                 tensors.append(tensor)
             }
             for tensor in model.unreadable where weightMap[tensor.name] ?? shard == shard {
                 if let other = owners.updateValue(shard, forKey: tensor.name) {
-                    throw Problem(path: path, tensor: tensor.name, problem: "is in two shards", found: "\(other) and \(shard)")
+                    throw Problem(path: path, tensor: tensor.name, problem: "appears in two shards", found: "\(other) and \(shard)")
                 }
                 unreadable.append(tensor)
             }

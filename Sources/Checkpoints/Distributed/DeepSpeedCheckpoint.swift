@@ -69,7 +69,7 @@ struct DeepSpeedCheckpoint {
             let found = pickle.integer(counts) ?? pickle.sequence(counts)?.compactMap { pickle.integer($0) }.max()
             guard found == count else {
                 throw Problem(
-                    path: path, problem: "another number of processes wrote this checkpoint",
+                    path: path, problem: "this checkpoint was written by a different number of processes",
                     expected: "\(found ?? 0) files of optimiser states",
                     found: "\(count)")
             }
@@ -81,7 +81,7 @@ struct DeepSpeedCheckpoint {
         var groups: [TensorRecord] = []
         for (place, value) in values.enumerated() {
             guard let record = try file.record(value, name: "group \(place)") else {
-                throw Problem(path: path, problem: "group \(place) of the flat weights is no tensor")
+                throw Problem(path: path, problem: "group \(place) of the flat weights is not a tensor")
             }
             groups.append(record)
         }
@@ -150,7 +150,7 @@ struct DeepSpeedCheckpoint {
     private func stage2(_ first: DeepSpeedState) throws(Problem) -> [TensorRecord] {
         guard first.groups.count == partitions[0].groups.count else {
             throw Problem(
-                "the optimiser has another number of groups than the model", expected: "\(first.groups.count)",
+                "the optimiser and the model have different numbers of groups", expected: "\(first.groups.count)",
                 found: "\(partitions[0].groups.count)")
         }
         var tensors: [TensorRecord] = []
@@ -262,7 +262,7 @@ struct DeepSpeedState {
     init(_ file: TorchFile, path: String) throws(Problem) {
         let pickle = file.pickle
         guard let module = file["module"], let members = pickle.members(module), let shapes = file["param_shapes"] else {
-            throw Problem(path: path, problem: "is no description of a model by ZeRO", expected: "'module' and 'param_shapes'")
+            throw Problem(path: path, problem: "is not a description of a model by ZeRO", expected: "'module' and 'param_shapes'")
         }
         moduleNames = members.map(\.key)
         let bufferNames = Set((file["buffer_names"].flatMap { pickle.sequence($0) } ?? []).compactMap { pickle.text($0) })
@@ -290,7 +290,7 @@ struct DeepSpeedState {
 
     private static func shapes(_ value: PickleValue, _ pickle: Pickle, _ path: String) throws(Problem) -> [(String, [Int])] {
         if case .none = value { return [] }
-        guard let members = pickle.members(value) else { throw Problem(path: path, problem: "its parameters' shapes are no dictionary") }
+        guard let members = pickle.members(value) else { throw Problem(path: path, problem: "its parameters' shapes are not a dictionary") }
         var shapes: [(String, [Int])] = []
         for member in members {
             guard let shape = pickle.integers(member.value, limit: rankLimit) else {

@@ -73,7 +73,7 @@ struct DistributedCheckpoint {
             let record = try record(of: part, at: place)
             guard record.shape == part.sizes else {
                 throw Problem(
-                    "has a part of another shape in '\(place.file)'", expected: "\(part.sizes)", found: "\(record.shape)")
+                    "has a part of the wrong shape in '\(place.file)'", expected: "\(part.sizes)", found: "\(record.shape)")
             }
             blocks.append(.init(record: record, offsets: part.offsets))
         }
@@ -92,7 +92,7 @@ struct DistributedCheckpoint {
         }
         let saved = try TorchFile(bytes, path: displayPath(place.file))
         guard let record = try saved.record(saved.pickle.root, name: "tensor") else {
-            throw Problem("has a part in '\(place.file)' that is no tensor")
+            throw Problem("has a part in '\(place.file)' that is not a tensor")
         }
         return record
     }

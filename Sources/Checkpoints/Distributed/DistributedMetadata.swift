@@ -54,7 +54,7 @@ struct DistributedMetadata {
         guard let root = pickle.object(pickle.root), pickle.callableName(root.callable) == Self.module + "metadata.Metadata",
             let listing = pickle.member("state_dict_metadata", of: pickle.root), let entries = pickle.members(listing),
             case .dictionary(let storage)? = pickle.member("storage_data", of: pickle.root)
-        else { throw Problem(path: path, problem: "is no description of a distributed checkpoint") }
+        else { throw Problem(path: path, problem: "is not a description of a distributed checkpoint") }
         let paths = Self.paths(pickle)
         var tensors: [Tensor] = []
         for entry in entries where entry.hasTextKey {

@@ -207,7 +207,8 @@ extension TensorRecord {
                 })
             else {
                 throw Problem(
-                    problem: "has a part that leaves it", expected: "parts of \(shape)", found: "\(block.record.shape) at \(block.offsets)")
+                    problem: "has a part that extends past its bounds", expected: "parts of \(shape)",
+                    found: "\(block.record.shape) at \(block.offsets)")
             }
         }
         for (place, block) in blocks.enumerated() {

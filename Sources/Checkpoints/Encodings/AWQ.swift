@@ -14,7 +14,7 @@ extension EncodingScheme {
             guard bits == 4 else { throw Problem("bits of AWQ codes in \(settings.fileName)", expected: "4", found: "\(bits)") }
             let codes = try module.part("qweight", [.i32, .u32])
             guard codes.shape.count == 2 else {
-                throw Problem("'qweight' has another shape", expected: "a matrix", found: "\(codes.shape)")
+                throw Problem("'qweight' has the wrong shape", expected: "a matrix", found: "\(codes.shape)")
             }
             let (columns, rows) = (codes.shape[0], codes.shape[1] * 8)
             let size = try groupSize(settings.integer("group_size", "q_group_size"), columns: columns)

@@ -23,7 +23,7 @@ extension EncodingScheme {
                 shape.allSatisfy({ $0 >= 1 }), let count = product(shape), (count + 1) / 2 == codes.elementCount
             else {
                 throw Problem(
-                    "'\(stateName)' says another shape", expected: "one of \(codes.elementCount * 2) numbers",
+                    "'\(stateName)' gives a different shape", expected: "one of \(codes.elementCount * 2) numbers",
                     found: "\(state[member: "shape"]?.elements.map(\.kind) ?? [])")
             }
             let blockSize = try size(state, "blocksize", stateName)
@@ -62,7 +62,9 @@ extension EncodingScheme {
         isSelfContained: true,
         decode: { (module, _) throws(Problem) in
             let codes = try module.part("weight", [.i8])
-            guard codes.shape.count == 2 else { throw Problem("'weight' has another shape", expected: "a matrix", found: "\(codes.shape)") }
+            guard codes.shape.count == 2 else {
+                throw Problem("'weight' has the wrong shape", expected: "a matrix", found: "\(codes.shape)")
+            }
             if let format = module["weight_format"], format.doubles() != [0] {
                 throw Problem("is stored by bitsandbytes in the order of a device, which is not read", expected: "row")
             }

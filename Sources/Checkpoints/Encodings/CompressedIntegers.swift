@@ -15,7 +15,7 @@ extension EncodingScheme {
             let codes = try module.part("weight_packed", [.i32, .u32])
             let shapeRecord = try module.part("weight_shape", [.i64, .i32])
             guard shapeRecord.elementCount == codes.shape.count, codes.shape.count >= 2 else {
-                throw Problem("'weight_shape' has another shape", expected: "[\(codes.shape.count)]", found: "\(shapeRecord.shape)")
+                throw Problem("'weight_shape' has the wrong shape", expected: "[\(codes.shape.count)]", found: "\(shapeRecord.shape)")
             }
             let shape = shapeRecord.doubles().map { Int(exactly: $0) ?? 0 }
             guard shape.dropLast().elementsEqual(codes.shape.dropLast()), let columns = shape.last, columns > 0 else {
@@ -32,17 +32,17 @@ extension EncodingScheme {
             }
             guard columns <= Int.max / 8, width == (columns * arguments.bits - 1) / 32 + 1 else {
                 throw Problem(
-                    "'weight_packed' has another shape", expected: "words for \(columns) codes of \(arguments.bits) bits a row",
+                    "'weight_packed' has the wrong shape", expected: "words for \(columns) codes of \(arguments.bits) bits a row",
                     found: "\(codes.shape)")
             }
             let scale = try module.part("weight_scale", DType.scales)
             let groups = scale.shape.last ?? 1
             guard scale.elementCount == rows * groups, columns % groups == 0 || arguments.groupSize != nil else {
-                throw Problem("'weight_scale' has another shape", expected: "[\(rows), groups]", found: "\(scale.shape)")
+                throw Problem("'weight_scale' has the wrong shape", expected: "[\(rows), groups]", found: "\(scale.shape)")
             }
             let size = groups == 1 ? columns : arguments.groupSize ?? columns / groups
             guard size >= 1, (columns - 1) / size + 1 == groups else {
-                throw Problem("'weight_scale' has another shape", expected: "groups of \(size) of \(columns)", found: "\(scale.shape)")
+                throw Problem("'weight_scale' has the wrong shape", expected: "groups of \(size) of \(columns)", found: "\(scale.shape)")
             }
             var zeros: PackedRows.Zeros?
             if !arguments.isSymmetric {

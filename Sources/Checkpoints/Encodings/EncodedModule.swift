@@ -32,7 +32,7 @@ struct EncodedModule: Sendable {
                 "'\(member)' is of another type", expected: dtypes.map(\.rawValue).joined(separator: " or "), found: record.dtype.rawValue)
         }
         if let shape, record.shape != shape {
-            throw Problem("'\(member)' has another shape", expected: "\(shape)", found: "\(record.shape)")
+            throw Problem("'\(member)' has the wrong shape", expected: "\(shape)", found: "\(record.shape)")
         }
         guard record.elementCount > 0 else { throw Problem("'\(member)' is empty", found: "\(record.shape)") }
         guard record.derived == nil, record.strides == nil, !record.isNegated else {

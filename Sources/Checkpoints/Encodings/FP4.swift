@@ -18,7 +18,7 @@ extension EncodingScheme {
         decode: { (module, member) throws(Problem) in
             let codes = try module.part(member, [.u8])
             guard codes.shape.count >= 2, let width = codes.shape.last else {
-                throw Problem("'\(member)' has another shape", expected: "a matrix", found: "\(codes.shape)")
+                throw Problem("'\(member)' has the wrong shape", expected: "a matrix", found: "\(codes.shape)")
             }
             let columns = width * 2
             let leading = Array(codes.shape.dropLast())
@@ -33,7 +33,7 @@ extension EncodingScheme {
             } else {
                 let number = try module.part(global, [.f32])
                 guard number.elementCount == 1 else {
-                    throw Problem("'\(global)' has another shape", expected: "[1]", found: "\(number.shape)")
+                    throw Problem("'\(global)' has the wrong shape", expected: "[1]", found: "\(number.shape)")
                 }
                 let value = number.floats()[0]
                 meaning = member == "weight" ? .multiplied(scale, by: value) : .divided(scale, by: value)
@@ -60,7 +60,7 @@ extension EncodingScheme {
             let codes = try module.part(member, [.u8])
             let shape = codes.shape
             guard shape.count == 4, shape[3] == 16 else {
-                throw Problem("'\(member)' has another shape", expected: "[experts, out, in / 32, 16]", found: "\(shape)")
+                throw Problem("'\(member)' has the wrong shape", expected: "[experts, out, in / 32, 16]", found: "\(shape)")
             }
             let scale = try module.part(name + "_scales", [.u8], shape: Array(shape.dropLast()))
             let columns = shape[2] * 32

@@ -11,18 +11,18 @@ extension EncodingScheme {
             let shift = try zeroShift(settings)
             let codes = try module.part("qweight", [.i32, .u32])
             guard codes.shape.count == 2 else {
-                throw Problem("'qweight' has another shape", expected: "a matrix", found: "\(codes.shape)")
+                throw Problem("'qweight' has the wrong shape", expected: "a matrix", found: "\(codes.shape)")
             }
             let (words, rows) = (codes.shape[0], codes.shape[1])
             let bits = try bits(module, words: words)
             guard words * 32 % bits == 0, bits != 3 || words % 3 == 0 else {
-                throw Problem("'qweight' has another shape", expected: "whole words of codes of \(bits) bits", found: "\(codes.shape)")
+                throw Problem("'qweight' has the wrong shape", expected: "whole words of codes of \(bits) bits", found: "\(codes.shape)")
             }
             let columns = words * 32 / bits
             let size = try groupSize(settings.integer("group_size"), columns: columns)
             let groups = (columns - 1) / size + 1
             guard rows * bits % 32 == 0 else {
-                throw Problem("'qweight' has another shape", expected: "out-neurons that fill words of zero points", found: "\(rows)")
+                throw Problem("'qweight' has the wrong shape", expected: "out-neurons that fill words of zero points", found: "\(rows)")
             }
             let scales = try module.part("scales", DType.scales, shape: [groups, rows])
             let zeros = try module.part("qzeros", [.i32, .u32], shape: [groups, rows * bits / 32])
@@ -43,7 +43,7 @@ extension EncodingScheme {
             throw Problem("is stored as GPTQ for Marlin, which is not read", expected: "gptq or gptq_v2")
         }
         if let type = settings["pack_dtype"]?.text, type != "int32" {
-            throw Problem("GPTQ codes in other words", expected: "int32", found: type.quotedInMessage)
+            throw Problem("GPTQ codes have the wrong type", expected: "int32", found: type.quotedInMessage)
         }
         switch settings["checkpoint_format"]?.text {
         case nil, "gptq": return 1

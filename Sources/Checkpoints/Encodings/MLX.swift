@@ -24,7 +24,7 @@ extension EncodingScheme {
             let leading = Array(codes.shape.dropLast())
             guard let width = codes.shape.last, !leading.isEmpty, width * 32 % bits == 0, width * 32 / bits % size == 0 else {
                 throw Problem(
-                    "'weight' has another shape", expected: "words of whole groups of \(size) codes of \(bits) bits",
+                    "'weight' has the wrong shape", expected: "words of whole groups of \(size) codes of \(bits) bits",
                     found: "\(codes.shape)")
             }
             let columns = width * 32 / bits

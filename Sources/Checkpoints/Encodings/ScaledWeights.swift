@@ -19,7 +19,7 @@ extension EncodingScheme {
         decode: { (module, member) throws(Problem) in
             let codes = try module.part(member, [.f8e4m3fn, .f8e5m2, .i8])
             guard codes.shape.count >= 2, let columns = codes.shape.last else {
-                throw Problem("'\(member)' has another shape", expected: "a matrix", found: "\(codes.shape)")
+                throw Problem("'\(member)' has the wrong shape", expected: "a matrix", found: "\(codes.shape)")
             }
             let matrixRows = codes.shape[codes.shape.count - 2]
             let leading = Array(codes.shape.dropLast(2))
@@ -43,7 +43,7 @@ extension EncodingScheme {
                 layout = (1, columns / groups, "groups of \(columns / groups)")
             } else {
                 throw Problem(
-                    "'\(name)' has another shape", expected: "\(grid)" + (isInverse ? "" : ", [\(matrixRows)] or [\(matrixRows), 1]"),
+                    "'\(name)' has the wrong shape", expected: "\(grid)" + (isInverse ? "" : ", [\(matrixRows)] or [\(matrixRows), 1]"),
                     found: "\(scales.shape)")
             }
             let zeroName = member + "_zero_point"

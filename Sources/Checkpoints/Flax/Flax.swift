@@ -120,7 +120,7 @@ private struct FlaxArray {
         else { throw Problem("is packed in an unknown way", expected: "a shape, a type and bytes") }
         var shape: [Int] = []
         for size in sizes {
-            guard let length = size.integer, length >= 0 else { throw Problem("has a dimension that is no number of at least 0") }
+            guard let length = size.integer, length >= 0 else { throw Problem("has a dimension that is not a number of at least 0") }
             shape.append(length)
         }
         self.shape = shape

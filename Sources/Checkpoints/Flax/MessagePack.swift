@@ -30,7 +30,7 @@ struct MessagePackReader {
     static func read(_ region: ByteRegion) throws(Problem) -> MessagePackValue {
         var reader = MessagePackReader(reader: ByteReader(region))
         let value = try reader.value(depth: 0)
-        guard reader.reader.remaining == 0 else { throw reader.failure("\(reader.reader.remaining) bytes behind the value") }
+        guard reader.reader.remaining == 0 else { throw reader.failure("\(reader.reader.remaining) bytes after the value") }
         return value
     }
 
@@ -120,7 +120,7 @@ struct MessagePackReader {
             switch try value(depth: depth + 1) {
             case .text(let text): key = text
             case .integer(let number): key = String(number)
-            default: throw failure("a key that is no text")
+            default: throw failure("a key that is not a text")
             }
             members.append((key, try value(depth: depth + 1)))
         }

@@ -53,12 +53,12 @@ extension LayerCatalog {
         if ending.count == 1 || Set(ending.map(\.tensorName)).count == 1 { return ending.map(\.name) }
         if ending.count > 1 {
             throw Problem(
-                "'\(pattern)' is the ending of \(ending.count) layers; '*.\(pattern)' takes all, the first are "
+                "'\(pattern)' matches the end of \(ending.count) layer names; '*.\(pattern)' selects all, the first are "
                     + ending.prefix(3).map { "'\($0.name)'" }.joined(separator: ", "))
         }
         if let bad = unreadable.first(where: { TensorName.endings($0.name).contains(pattern[...]) }) { throw bad.pathless }
         if let other = names.first(where: { name in TensorName.withoutPrefixes(name.full).contains { glob.matches($0) } }) {
-            throw Problem("tensor '\(other.full)' is no weight matrix")
+            throw Problem("tensor '\(other.full)' is not a weight matrix")
         }
         throw Problem("no layer matches '\(pattern)'", hint: .nearest(nearestNames(to: pattern)))
     }

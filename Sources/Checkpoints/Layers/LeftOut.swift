@@ -92,7 +92,7 @@ package enum LeftOut: String, CaseIterable, Sendable {
             case .router: ("router", "routers")
             case .depthwise: ("depthwise convolution", "depthwise convolutions")
             case .oneNeuron: ("matrix of one row or column", "matrices of one row or column")
-            case .notMLPInput: ("matrix that is no MLP input", "matrices that are no MLP inputs")
+            case .notMLPInput: ("matrix that is not a MLP input", "matrices that are not MLP inputs")
             case .chainEnd: ("end of the chain", "ends of the chain")
             case .notNamed: ("layer that was not named", "layers that were not named")
             }

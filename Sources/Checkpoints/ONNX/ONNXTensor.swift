@@ -74,7 +74,7 @@ struct ONNXTensor {
             let offset = try number("offset") ?? 0
             let length = try number("length") ?? max(file.count - offset, 0)
             guard length == size else {
-                throw Problem("has another number of bytes in '\(location)'", expected: "\(size)", found: "\(length)")
+                throw Problem("has the wrong number of bytes in '\(location)'", expected: "\(size)", found: "\(length)")
             }
             guard let bytes = file.slice(offset: offset, count: length) else {
                 throw Problem(
@@ -99,7 +99,7 @@ struct ONNXTensor {
     private func number(_ key: String) throws(Problem) -> Int? {
         guard let text = external[key] else { return nil }
         guard let number = Int(text), number >= 0 else {
-            throw Problem("the \(key) of its elements is no number of at least 0", found: "'\(text)'")
+            throw Problem("the \(key) of its elements is not a number of at least 0", found: "'\(text)'")
         }
         return number
     }
@@ -117,7 +117,7 @@ struct ONNXTensor {
             case .bytes(let region): copy += region.bytes(0..<region.count) ?? []
             case .fixed32(let bits) where width == 4: withUnsafeBytes(of: bits.littleEndian) { copy += $0 }
             case .fixed64(let bits) where width == 8: withUnsafeBytes(of: bits.littleEndian) { copy += $0 }
-            default: throw Problem("has elements of another kind than its type says")
+            default: throw Problem("has elements that do not match its type")
             }
         }
         guard copy.count == size else { throw Self.wrongCount(size / width, copy.count / width) }

@@ -97,7 +97,7 @@ extension ProtobufReader.Value {
                 guard integers.count < limit else { throw Problem("has too many numbers", expected: "at most \(limit)") }
                 integers.append(Int64(bitPattern: value))
             }
-        default: throw Problem("has numbers of another kind than integers")
+        default: throw Problem("has numbers that are not integers")
         }
         guard integers.count <= limit else { throw Problem("has too many numbers", expected: "at most \(limit)") }
     }

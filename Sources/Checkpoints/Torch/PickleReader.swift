@@ -68,7 +68,7 @@ struct PickleReader {
             guard version <= 5 else { throw failure("protocol \(version) is not known, expected 0 to 5") }
         case .frame:
             let length: UInt64 = try number("a frame's length")
-            guard length <= UInt64(reader.remaining) else { throw failure("a frame of \(length) bytes leaves the file") }
+            guard length <= UInt64(reader.remaining) else { throw failure("a frame of \(length) bytes extends past the end of the file") }
         case .stop: break
         case .mark:
             try count()
@@ -160,13 +160,13 @@ extension PickleReader {
 
     private mutating func wideLength() throws(Problem) -> Int {
         let length: UInt64 = try number("a length")
-        guard let count = Int(exactly: length) else { throw failure("a length of \(length) bytes leaves the file") }
+        guard let count = Int(exactly: length) else { throw failure("a length of \(length) bytes extends past the end of the file") }
         return count
     }
 
     private mutating func take(_ count: Int) throws(Problem) -> ByteRegion {
         guard let region = reader.take(count) else {
-            throw failure("a length of \(count) bytes leaves the file, \(reader.remaining) remain")
+            throw failure("a length of \(count) bytes extends past the end of the file, \(reader.remaining) remain")
         }
         return region
     }
@@ -195,7 +195,7 @@ extension PickleReader {
     }
 
     private func memoIndex(_ line: String) throws(Problem) -> Int {
-        guard let index = Int(line), index >= 0 else { throw failure("a memo index is no number") }
+        guard let index = Int(line), index >= 0 else { throw failure("a memo index is not a number") }
         return index
     }
 }
@@ -304,7 +304,7 @@ extension PickleReader {
         switch try top() {
         case .list(let index): pickle.lists[index].append(contentsOf: items)
         case .object(let index): pickle.objects[index].appended.append(contentsOf: items)
-        default: throw failure("values are appended to what is no list")
+        default: throw failure("values are appended to something other than a list")
         }
     }
 
@@ -313,7 +313,7 @@ extension PickleReader {
         switch try top() {
         case .dictionary(let index): pickle.dictionaries[index].append(contentsOf: items)
         case .object(let index): pickle.objects[index].items.append(contentsOf: items)
-        default: throw failure("items are set on what is no dictionary")
+        default: throw failure("items are set on something other than a dictionary")
         }
     }
 

@@ -30,7 +30,7 @@ enum TorchExport {
     ///
     /// - Throws: ``Problem`` where the members that hold them are damaged or missing.
     static func read(_ directory: ZipDirectory, region: ByteRegion, path: String) throws(Problem) -> WeightFile {
-        guard let folder = folder(directory) else { throw Problem(path: path, problem: "is no exported program") }
+        guard let folder = folder(directory) else { throw Problem(path: path, problem: "is not an exported program") }
         let members = TorchMembers(directory, region: region, folder: folder)
         do throws(Problem) {
             try members.checkByteOrder()
@@ -90,7 +90,7 @@ enum TorchExport {
         guard let meta = weight.meta else { throw Problem("has no description") }
         guard let dtype = dtypes[meta.dtype] else { throw Problem("elements of PyTorch's type \(meta.dtype) are not supported") }
         guard let shape = meta.shape, let strides = meta.strideValues, let offset = meta.offset else {
-            throw Problem("has sizes that are no numbers")
+            throw Problem("has sizes that are not numbers")
         }
         let count = try TensorRecord.byteCount(dtype: dtype, shape: shape)
         guard count <= max(bytes.count, 1 << 24) else { throw Problem("an expanded view with too many elements") }

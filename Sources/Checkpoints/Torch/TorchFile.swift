@@ -14,7 +14,7 @@ struct TorchFile {
         self.path = path
         do throws(Problem) {
             if let directory = try ZipDirectory(region) {
-                guard let folder = TorchZip.folder(directory) else { throw Problem(problem: "no PyTorch file") }
+                guard let folder = TorchZip.folder(directory) else { throw Problem(problem: "not a PyTorch file") }
                 let members = TorchMembers(directory, region: region, folder: folder)
                 try members.checkByteOrder()
                 pickle = try members.pickle("data.pkl")

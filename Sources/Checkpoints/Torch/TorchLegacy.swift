@@ -76,7 +76,7 @@ enum TorchLegacy {
     static func tarRefusal(memberNames: some Sequence<String>, path: String) -> Problem? {
         guard Set(["sys_info", "pickle", "tensors", "storages"]).isSubset(of: memberNames) else { return nil }
         return Problem(
-            path: path, problem: "PyTorch's tar format of before 0.1.10 is not supported",
+            path: path, problem: "PyTorch's tar format from before 0.1.10 is not supported",
             hint: "load and save it again with a newer PyTorch")
     }
 }

@@ -51,7 +51,7 @@ struct TorchLegacyStream {
         }
         pickle = try next("the object")
         let keyList = try next("the list of storages")
-        guard let keys = keyList.sequence(keyList.root) else { throw Problem(problem: "the list of storages is no list") }
+        guard let keys = keyList.sequence(keyList.root) else { throw Problem(problem: "the list of storages is not a list") }
         let widths = pickle.storageWidths()
         var storages: [String: ByteRegion] = [:]
         var damaged: [String: Problem] = [:]
@@ -71,7 +71,7 @@ struct TorchLegacyStream {
             let (size, overflow) = Int(count).multipliedReportingOverflow(by: width)
             guard !overflow, let bytes = reader.take(size) else {
                 damaged[key] = Problem(
-                    problem: "storage '\(key)' leaves the file", expected: "\(count) elements of \(width) bytes",
+                    problem: "storage '\(key)' extends past the end of the file", expected: "\(count) elements of \(width) bytes",
                     found: "\(reader.remaining) bytes")
                 continue
             }
@@ -94,7 +94,7 @@ struct TorchLegacyStream {
         guard let bytes = storages[key] else { throw Problem(problem: "its storage '\(key)' is not in the file") }
         guard bytes.count == byteCount else {
             throw Problem(
-                problem: "its storage '\(key)' has another size", expected: "\(byteCount) bytes", found: "\(bytes.count)")
+                problem: "its storage '\(key)' has the wrong size", expected: "\(byteCount) bytes", found: "\(bytes.count)")
         }
         return bytes
     }

@@ -48,7 +48,7 @@ final class TorchTensors {
             // PyTorch itself widens what numpy lacks: narrowing it again changes nothing.
             guard dtype == record.dtype || (record.dtype == .f32 && [.f16, .bf16].contains(dtype)) else {
                 throw Problem(
-                    problem: "would be converted as it is read", expected: "elements of \(record.dtype.rawValue)", found: dtype.rawValue)
+                    problem: "would be converted while it is read", expected: "elements of \(record.dtype.rawValue)", found: dtype.rawValue)
             }
             return record
         }
@@ -59,8 +59,8 @@ final class TorchTensors {
         let dtype = try dtype(of: storage, named: view.dtype)
         guard let shape = pickle.integers(view.size, limit: Self.rankLimit),
             let strides = pickle.integers(view.stride, limit: Self.rankLimit)
-        else { throw Problem(problem: "its shape or strides are no integers") }
-        guard let offset = pickle.integer(view.offset) else { throw Problem(problem: "its offset is no integer") }
+        else { throw Problem(problem: "its shape or strides are not integers") }
+        guard let offset = pickle.integer(view.offset) else { throw Problem(problem: "its offset is not an integer") }
         let record = try TensorRecord(
             name: name, dtype: dtype, shape: shape, strides: strides, offset: offset, storage: storage.bytes)
         // An expanded view takes no bytes of the file, but whoever asks for its elements needs memory for all of them.
@@ -126,7 +126,7 @@ extension TorchTensors {
             }
             throw Problem(problem: "made by \(name), which is not executed")
         }
-        guard case .persistent(let index) = value else { throw Problem(problem: "its storage is no storage") }
+        guard case .persistent(let index) = value else { throw Problem(problem: "its storage is invalid") }
         return try Self.storage(pickle.persistentIdentifiers[index], in: pickle, lookUp)
     }
 
@@ -161,7 +161,7 @@ extension TorchTensors {
         let (size, overflow2) = length.multipliedReportingOverflow(by: type.width)
         guard !overflow1, !overflow2, let part = bytes.slice(offset: start, count: size) else {
             throw Problem(
-                problem: "its storage is a view that leaves another", expected: "at most \(count) elements",
+                problem: "its storage is a view that extends past the end of another", expected: "at most \(count) elements",
                 found: "\(length) from \(offset)")
         }
         return Storage(type: type, bytes: part)
@@ -177,7 +177,7 @@ extension TorchTensors {
             throw Problem(problem: "its embedded storage cannot be read: \(error.what)")
         }
         guard case .persistent(let place) = stream.pickle.root else {
-            throw Problem(problem: "its embedded storage is no storage")
+            throw Problem(problem: "its embedded storage is invalid")
         }
         let storage = try Self.storage(stream.pickle.persistentIdentifiers[place], in: stream.pickle, stream.storage)
         embedded[index] = storage
@@ -201,7 +201,7 @@ extension TorchTensors {
         let shape: [Int]
         if let value = array.shape {
             guard let sizes = pickle.integers(value, limit: Self.rankLimit) else {
-                throw Problem(problem: "its shape is no tuple of integers")
+                throw Problem(problem: "its shape is not a tuple of integers")
             }
             shape = sizes
         } else {
@@ -227,14 +227,14 @@ extension TorchTensors {
     private func arrayBytes(_ value: PickleValue, count: Int) throws(Problem) -> ByteRegion {
         if let bytes = pickle.bytes(value) { return bytes }
         if let text = pickle.text(value) { return try latin1(text, count: count) }
-        guard let object = pickle.object(value) else { throw Problem(problem: "its data are no bytes") }
+        guard let object = pickle.object(value) else { throw Problem(problem: "its data are not bytes") }
         let name = pickle.callableName(object.callable)
         let arguments = pickle.tuple(object.arguments)
         guard name == "_codecs.encode" || PickleGlobals.byteTypes.contains(name), let first = arguments?.first else {
             throw Problem(problem: "made by \(name), which is not executed")
         }
         if let bytes = pickle.bytes(first) { return bytes }
-        guard let text = pickle.text(first) else { throw Problem(problem: "its data are no bytes") }
+        guard let text = pickle.text(first) else { throw Problem(problem: "its data are not bytes") }
         let codec = arguments?.dropFirst().first.flatMap { pickle.text($0) }
         guard codec == "latin1" || codec == "latin-1" else { throw Problem(problem: "its data are text in an unknown code") }
         return try latin1(text, count: count)
@@ -247,7 +247,7 @@ extension TorchTensors {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(min(count, text.utf8.count))
         for scalar in text.unicodeScalars {
-            guard let byte = UInt8(exactly: scalar.value) else { throw Problem(problem: "its data are no bytes") }
+            guard let byte = UInt8(exactly: scalar.value) else { throw Problem(problem: "its data are not bytes") }
             bytes.append(byte)
         }
         return ByteRegion(copying: bytes)

@@ -14,7 +14,7 @@ enum TorchZip {
     /// - Throws: ``Problem`` for damaged and big-endian files, for tensors that are not read, and where there are none.
     static func read(_ directory: ZipDirectory, region: ByteRegion, path: String) throws(Problem) -> WeightFile {
         guard let folder = folder(directory) else {
-            throw Problem(path: path, problem: "no PyTorch file", expected: "FOLDER/data.pkl in the zip file")
+            throw Problem(path: path, problem: "not a PyTorch file", expected: "FOLDER/data.pkl in the zip file")
         }
         let members = TorchMembers(directory, region: region, folder: folder)
         do throws(Problem) {
@@ -139,7 +139,7 @@ struct TorchMembers {
             }
             guard entry.size == byteCount else {
                 throw Problem(
-                    problem: "its storage '\(folder)\(key)' has another size", expected: "\(byteCount) bytes", found: "\(entry.size)")
+                    problem: "its storage '\(folder)\(key)' has the wrong size", expected: "\(byteCount) bytes", found: "\(entry.size)")
             }
             if let region = entry.region { return region }
             return try compressed.contents(folder + key)

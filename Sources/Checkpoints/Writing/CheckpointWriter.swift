@@ -56,7 +56,7 @@ package struct CheckpointWriter: Sendable {
         } else {
             kind = .directory
         }
-        guard !path.isEmpty else { throw Problem(path: path, problem: "is no name for a checkpoint") }
+        guard !path.isEmpty else { throw Problem(path: path, problem: "is not a valid name for a checkpoint") }
         if exists { try checkExisting(isDirectory: isDirectory, isFile: status.st_mode & S_IFMT == S_IFREG) }
         let folder = AtomicFile.directory(of: target)
         do {

@@ -20,7 +20,7 @@ struct SafetensorsWriter {
         for tensor in tensors {
             guard tensor.name != Self.metadataName, sizes[tensor.name] == nil else {
                 throw Problem(
-                    path: path, tensor: tensor.name, problem: sizes[tensor.name] == nil ? "cannot have this name" : "is there twice")
+                    path: path, tensor: tensor.name, problem: sizes[tensor.name] == nil ? "cannot have this name" : "appears twice")
             }
             guard Safetensors.typeName(tensor.dtype) != nil else {
                 throw Problem(path: path, tensor: tensor.name, problem: "the format lacks its type", found: tensor.dtype.rawValue)

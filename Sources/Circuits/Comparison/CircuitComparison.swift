@@ -14,7 +14,7 @@ package struct CircuitComparison: Sendable {
     }
 
     package struct Circuit: Sendable {
-        /// The file, and the label where there is one.
+        /// The file, and the label if there is one.
         package let name: String
         package let path: String
         package let label: Int?
@@ -60,7 +60,7 @@ package struct CircuitComparison: Sendable {
         overlap = CircuitOverlap(all)
     }
 
-    /// The mean; nil where there is nothing or something is unknown.
+    /// The mean; nil if there is nothing or something is unknown.
     private static func mean(_ values: [Double?]) -> Double? {
         let known = values.compactMap { $0 }
         return known.isEmpty || known.count < values.count ? nil : known.reduce(0, +) / Double(known.count)

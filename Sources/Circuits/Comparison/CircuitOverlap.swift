@@ -1,4 +1,4 @@
-/// How far circuits consist of the same parts.
+/// The overlap of circuits.
 package struct CircuitOverlap: Sendable, Equatable {
     /// Two circuits side by side.
     package struct Pair: Sendable, Equatable {
@@ -10,13 +10,13 @@ package struct CircuitOverlap: Sendable, Equatable {
         /// The parts of either.
         package let union: Int
 
-        /// Intersection over union; nil where both are empty.
+        /// Intersection over union; nil if both are empty.
         package var ratio: Double? { union > 0 ? Double(shared) / Double(union) : nil }
     }
 
     /// The number of parts of each circuit.
     package let sizes: [Int]
-    /// Every pair, the first circuit with all others, then the second with those behind it, and so on.
+    /// Every pair, the first circuit with all others, then the second with those after it, and so on.
     package let pairs: [Pair]
     /// The parts that every circuit has.
     package let sharedByAll: Int

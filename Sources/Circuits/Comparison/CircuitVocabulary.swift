@@ -1,4 +1,4 @@
-/// Numbers for the parts that circuits are made of, so that circuits of one kind can be compared as sets of numbers.
+/// Numbers the parts of circuits, so that circuits of one kind can be compared as sets of numbers.
 ///
 /// A part is an element of a named group: a weight is an element of its tensor, an edge the only element of a group named after its ends.
 package struct CircuitVocabulary: Sendable {

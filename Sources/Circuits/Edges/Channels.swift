@@ -1,7 +1,7 @@
 import Networks
 import Tensors
 
-/// Channels of outputs: the last dimension, of images the second.
+/// The channels of outputs: the last dimension, or the second for images.
 enum Channels {
     /// The output's shape with another number of channels, and of samples.
     static func shape(_ shape: [Int], channels: Int, samples: Int) -> [Int] {
@@ -56,7 +56,8 @@ enum Channels {
         }
     }
 
-    /// Copies all channels of `source`, [samples, 1, ...], to the channels `to` of the last positions of `target`, [samples, length, width].
+    /// Copies all channels of `source`, [samples, 1, ...], to the channels `to` of the last positions of `target`, [samples, length,
+    /// width].
     static func spread(_ source: Tensor, to channels: [Int], ofLastPositionsOf target: MutableTensor) {
         let (length, width) = (target.shape[1], target.shape[2])
         for sample in 0..<target.shape[0] {

@@ -5,12 +5,12 @@ import Tensors
 /// Automatic circuit discovery (ACDC; Conmy et al. 2023, arXiv 2304.14997, algorithm 1).
 ///
 /// Beginning with all edges, the readers are visited from the output to the input, the sources of a reader from the last to the first. An
-/// edge's source is replaced by its ablated value in the run of the circuit as it then is; where the metric is hurt by less than the threshold
-/// the edge is gone for good. KL and loss are hurt by what they gain, logit difference and probability by what they lose.
+/// edge's source is replaced by its ablated value in the run of the current circuit; if the metric is hurt by less than the threshold,
+/// the edge is gone for good. KL and loss are hurt by a rise, logit difference and probability by a fall.
 ///
-/// What lies downstream is computed along the circuit's edges alone, so that a reader whose node nothing reads any more costs nothing. Edges
-/// in sequence are tried together in one batch on a guess of their decisions: those that the same sources got at the reader of this kind before.
-/// The batch counts up to the first decision that is another.
+/// What lies downstream is computed along the circuit's edges alone, so that a reader whose node nothing reads any more costs nothing.
+/// Edges in sequence are tried together in one batch on a guess of their decisions: those that the same sources got at the reader of this
+/// kind before. The batch counts up to the first decision that is another.
 package struct CircuitDiscovery: Sendable {
     package let experiment: EdgeExperiment
     package let threshold: Double

@@ -3,13 +3,13 @@ import Interventions
 import Tensors
 import Text
 
-/// How a circuit behaves alone: every edge outside it carries the ablated source.
+/// The behaviour of a circuit run alone: every edge outside it carries the ablated source.
 package struct CircuitMeasures: Sendable {
     /// The metric, the mean over the pairs.
     package let metric: Double
     /// KL of the circuit's answers from the clean run's in nats, the mean over the pairs.
     package let divergence: Double
-    /// The share of pairs whose highest logit is one of their answers; nil where a pair has none.
+    /// The share of pairs whose highest logit is one of their answers; nil if a pair has none.
     package let accuracy: Double?
     /// The answers by class, where pairs are samples with a class each.
     package let outcome: Outcome?
@@ -25,7 +25,7 @@ package struct CircuitFaithfulness: Sendable {
     /// The run without edges; with corrupted sources the model on the corrupted samples.
     package let none: CircuitMeasures
 
-    /// - Throws: what running the model does, ``Problem`` where the metric is no number.
+    /// - Throws: what running the model throws, ``Problem`` if the metric is not a number.
     package init(_ experiment: EdgeExperiment) throws {
         self.experiment = experiment
         let measured = try Self.measure([experiment.graph.whole, experiment.graph.empty], experiment)
@@ -39,7 +39,7 @@ package struct CircuitFaithfulness: Sendable {
     /// The metric's length between the two runs.
     package var scale: BehaviourScale { BehaviourScale(clean: whole.metric, corrupted: none.metric) }
 
-    /// nil where the metric does not move between the two runs.
+    /// nil if the metric does not move between the two runs.
     package func faithfulness(_ measures: CircuitMeasures) -> Double? {
         // Zero without a sign.
         scale.normalized(measures.metric).map { $0 + 0 }
@@ -108,7 +108,7 @@ package struct CircuitFaithfulness: Sendable {
     }
 }
 
-/// Circuits of more and more edges.
+/// Circuits with increasing numbers of edges.
 package struct FaithfulnessLadder: Sendable {
     package struct Step: Sendable {
         /// The edges that were chosen.
@@ -116,7 +116,7 @@ package struct FaithfulnessLadder: Sendable {
         /// Those of them that lead from the input to the output.
         package let edges: Int
         package let measures: CircuitMeasures
-        /// nil where the metric does not move.
+        /// nil if the metric does not move.
         package let faithfulness: Double?
     }
 
@@ -162,8 +162,8 @@ package struct FaithfulnessLadder: Sendable {
         return area
     }
 
-    /// The smallest number of edges of an order whose circuit is as faithful as wanted, found by halving between two steps of the ladder; nil
-    /// where no step reaches it. Faithfulness need not grow with every edge: a smaller circuit that reaches it may be passed over.
+    /// The smallest number of edges of an order whose circuit is as faithful as wanted, found by halving between two steps of the ladder;
+    /// nil where no step reaches it. Faithfulness need not grow with every edge: a smaller circuit that reaches it may be missed.
     package func smallest(_ wanted: Double, _ faithfulness: CircuitFaithfulness, order: [Int]) throws -> Int? {
         guard let place = steps.firstIndex(where: { ($0.faithfulness ?? -.infinity) >= wanted }) else { return nil }
         var low = place > 0 ? steps[place - 1].chosen : 0

@@ -1,7 +1,7 @@
 import Interventions
 import Tensors
 
-/// A search of ``CircuitDiscovery`` in its course: the circuit so far, and what it gives on each batch of pairs.
+/// A running search of ``CircuitDiscovery``: the circuit so far, and its results on each batch of pairs.
 struct DiscoverySearch {
     private let discovery: CircuitDiscovery
     private var states: [EdgeState]
@@ -55,7 +55,7 @@ struct DiscoverySearch {
         return states.allSatisfy { state in writes.allSatisfy { state.ends.sources[$0] } } ? 1 : 0.25
     }
 
-    /// Changes all states, side by side where there are enough of them.
+    /// Changes all states, side by side if there are enough of them.
     private mutating func update(_ body: @Sendable (_ state: inout EdgeState, _ place: Int, _ team: Team) -> Void) {
         guard states.count >= team.size else {
             for place in states.indices { body(&states[place], place, team) }

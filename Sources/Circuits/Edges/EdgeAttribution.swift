@@ -176,7 +176,7 @@ private struct SlopeMemory {
 
     init(lanes: Int) { self.lanes = lanes }
 
-    /// For `readers` gradients of so many elements, and one more for each lane.
+    /// For `readers` gradients of this many elements, and one more for each lane.
     mutating func tensors(readers: Int, elements: Int) -> (slopes: MutableTensor, spare: [MutableTensor]) {
         if slopes.count < readers * elements { slopes = MutableTensor(uninitialized: [readers * elements]) }
         if spare.count < lanes * elements { spare = MutableTensor(uninitialized: [lanes * elements]) }

@@ -1,6 +1,6 @@
 import Tensors
 
-/// What is other in a run, or in several variants of it side by side, than in the run that it starts from.
+/// The differences of a run, or of several variants of it side by side, from the run that it starts from.
 ///
 /// [variants * samples, ...] each; of what matters at the last positions alone it may be [variants * samples, 1, width].
 struct EdgeChanges: Sendable {
@@ -8,7 +8,7 @@ struct EdgeChanges: Sendable {
     var outputs: [(unit: EdgeUnit, stage: Int, value: Tensor)] = []
     /// What readers made of their inputs, where a unit has others beside them.
     var targets: [(target: EdgeUnit.Target, value: Tensor)] = []
-    /// nil where the output is the same.
+    /// nil if the output is the same.
     var logits: Tensor?
 
     /// One of `count` variants.

@@ -1,7 +1,7 @@
 import Networks
 import Tensors
 
-/// What the parts of a network gave in a run, before it is written into the streams: the input, then each stage's emission.
+/// The outputs of the parts of a network in a run, before they are written into the streams: the input, then each stage's emission.
 ///
 /// [samples, ...] each. Contributions of sources are linear in them, so that differences of runs are taken here.
 struct EdgeEmissions: Sendable {
@@ -35,7 +35,7 @@ struct EdgeEmissions: Sendable {
     }
 
     /// What each source adds to its stream, by space [sources, samples, ...]: a head's output through its part of the output matrix,
-    /// a neuron's through its column. Biases are no source's.
+    /// a neuron's through its column. Biases belong to no source.
     func contributions(_ graph: EdgeGraph, team: Team) -> [MutableTensor] {
         let spaces = graph.spaces.enumerated().map { space, sources in
             MutableTensor(uninitialized: [sources.count] + streamShape(graph, space: space))
@@ -113,7 +113,7 @@ extension Tensor {
         return result
     }
 
-    /// `copies` of the tensor, one behind the other along the first dimension.
+    /// `copies` of the tensor, one after the other along the first dimension.
     func repeated(_ copies: Int) -> MutableTensor {
         let result = MutableTensor(uninitialized: [copies * (shape.first ?? 1)] + shape.dropFirst())
         for copy in 0..<copies { result.view(at: copy * count, shape: shape).copy(from: self) }

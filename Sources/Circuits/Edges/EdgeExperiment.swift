@@ -4,7 +4,7 @@ import Networks
 import Tensors
 import Text
 
-/// What a source gives where an edge is not in the circuit.
+/// What an edge outside the circuit carries.
 package enum EdgeAblation: String, Sendable, CaseIterable {
     /// Its value on the corrupted sample of the pair.
     case corrupted
@@ -23,7 +23,7 @@ package enum EdgeAblation: String, Sendable, CaseIterable {
     }
 }
 
-/// A graph whose edges are asked about: on which pairs, by which number, and what an edge outside carries.
+/// An experiment on the edges of a graph: the pairs, the metric, and what an edge outside the circuit carries.
 package struct EdgeExperiment: Sendable {
     package let graph: EdgeGraph
     package let batches: PairBatches
@@ -35,7 +35,7 @@ package struct EdgeExperiment: Sendable {
     /// The mean of each stage's stream.
     private let meanStreams: [Tensor]
 
-    /// The elements that a batch's sources may take where nobody says how many pairs a batch has: more would not be faster.
+    /// The elements that a batch's sources may take if nobody says how many pairs a batch has: more would not be faster.
     private static let budget = 1 << 24
     /// The rows of a product, one for each position of each sample, that a batch should have.
     private static let fewestRows = 64
@@ -45,7 +45,7 @@ package struct EdgeExperiment: Sendable {
     /// The pairs of a batch whose sources keep within a budget.
     ///
     /// - Parameter wanted: what the user asked for.
-    /// - Throws: ``Problem`` where a pair does not fit the network, or what the sources give does not fit into memory.
+    /// - Throws: ``Problem`` if a pair does not fit the network, or what the sources give does not fit into memory.
     package static func batchSize(_ graph: EdgeGraph, pairs: BehaviourPairs, wanted: Int?, for method: EdgeMethod) throws -> Int {
         try PairBatches.check(pairs, graph.network)
         let longest = (0..<pairs.count).map(pairs.length(of:)).max() ?? 1
@@ -71,7 +71,7 @@ package struct EdgeExperiment: Sendable {
         return chosen
     }
 
-    /// - Throws: ``Problem`` where pairs lack the answers that the metric reads.
+    /// - Throws: ``Problem`` if pairs lack the answers that the metric reads.
     package init(_ graph: EdgeGraph, _ batches: PairBatches, metric: BehaviourMetric, ablation: EdgeAblation, threads: Int) throws {
         try metric.check(batches.pairs)
         self.graph = graph
@@ -102,7 +102,7 @@ package struct EdgeExperiment: Sendable {
         }
     }
 
-    /// What a stage reads where all sources are ablated, in the shape of its stream; nil where the corrupted run says it.
+    /// What a stage reads where all sources are ablated, in the shape of its stream; nil if it is that of the corrupted run.
     func ablatedStream(_ stage: Int, like stream: Tensor) -> Tensor? {
         switch ablation {
         case .corrupted: return nil
@@ -115,7 +115,7 @@ package struct EdgeExperiment: Sendable {
     }
 }
 
-/// Means of recorded outputs over samples and positions: of sequences one row, of other samples one sample.
+/// Means of recorded outputs over samples and positions: one row for sequences, one sample for other inputs.
 struct EdgeMeans {
     private let graph: EdgeGraph
     private var sums: [NodeID: [Double]] = [:]

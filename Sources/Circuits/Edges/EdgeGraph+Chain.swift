@@ -5,7 +5,7 @@ import Text
 extension EdgeGraph {
     /// The graph of a plain chain: one input, the groups of every hidden layer, one output.
     ///
-    /// - Parameter groups: of a hidden layer's neurons by its node; nil where every neuron is a node.
+    /// - Parameter groups: of a hidden layer's neurons by its node; nil if every neuron is a node.
     static func chain(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]]?) throws(Problem)
         -> EdgeGraph
     {
@@ -53,7 +53,7 @@ extension EdgeGraph {
     /// The graph of a network.
     ///
     /// - Parameter groups: for ``EdgeGranularity/cluster``, the groups of each layer that is cut, by the node whose output its neurons are.
-    /// - Throws: ``Problem`` where the network cannot be cut so.
+    /// - Throws: ``Problem`` if the network cannot be cut so.
     package init(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]] = [:]) throws(Problem) {
         if granularity == .cluster, groups.isEmpty { throw Problem("no layer of the network has clusters") }
         if case .tokens = network.input {

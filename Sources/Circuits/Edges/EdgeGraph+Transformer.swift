@@ -82,7 +82,7 @@ private struct TransformerEdges {
         let sizes = attention.heads
         let (group, dimension) = (sizes.heads / sizes.keyHeads, sizes.headDimension)
         guard attention.norms.isEmpty else {
-            // A norm behind the output takes all heads together: they write as one.
+            // A norm after the output takes all heads together: they write as one.
             var unit = try heads(0..<sizes.keyHeads, of: attention, block)
             unit.steps += try builder.steps(from: [attention.mixed], to: attention.written)
             unit.output = attention.written
@@ -144,7 +144,7 @@ private struct TransformerEdges {
     mutating func addMLP(_ block: Int, _ mlp: MLPPart, groups: [NeuronGroup]?) throws(Problem) {
         let layers = mlp.layers
         let width = builder.width(of: layers[0])
-        // A layer of one cluster behind which a norm takes all neurons together stays whole.
+        // A layer of one cluster after which a norm takes all neurons together stays whole.
         if let groups, mlp.norms.isEmpty || groups.count > 1 {
             if let norm = mlp.norms.first { throw builder.mixes(norm) }
             let (rows, bias) = try outputWeights(mlp.output)

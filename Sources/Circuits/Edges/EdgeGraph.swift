@@ -3,7 +3,7 @@ import Networks
 import Tensors
 import Text
 
-/// How finely a network is cut into nodes.
+/// How finely a network is divided into nodes.
 package enum EdgeGranularity: String, Sendable, CaseIterable {
     /// Attention heads and whole MLPs.
     case component
@@ -16,8 +16,8 @@ package enum EdgeGranularity: String, Sendable, CaseIterable {
     package var documentation: String {
         switch self {
         case .component: "Attention heads and whole MLPs."
-        case .cluster: "The clusters of a file; layers without any stay whole."
-        case .neuron: "Each neuron of an MLP or of a hidden layer, of an image layer each channel."
+        case .cluster: "The clusters in a file; layers without clusters stay whole."
+        case .neuron: "Each neuron of an MLP or a hidden layer; each channel of an image layer."
         }
     }
 }
@@ -49,9 +49,11 @@ package struct EdgeReader: Sendable, Equatable {
 /// A transformer's nodes are those of EAP and EAP-IG (Syed et al. 2023, Hanna et al. 2024): the sum of the embeddings as one source, each
 /// head with inputs of its own for query, key and value, each MLP, the logits. A reader's norm is a part of the reader. What no head
 /// writes, the bias of an attention's output, is a constant of the stream that no edge carries; the same holds for the output's bias of an
-/// MLP that is cut into neurons or clusters. A norm behind the output, inside the branch, takes all heads together: what they write cannot be
-/// told apart, so that such an attention is one source, `a0`, with the readers of all heads; such an MLP cannot be cut. Where attention and MLP of a block read the same stream there is no edge between them. In a
-/// plain chain, layer by layer, the neurons or clusters of the hidden layers are the nodes between one input and one output.
+/// MLP that is cut into neurons or clusters. A norm after the output, inside the branch, takes all heads together: what they write
+/// cannot be
+/// told apart, so that such an attention is one source, `a0`, with the readers of all heads; such an MLP cannot be cut. Where attention
+/// and MLP of a block read the same stream there is no edge between them. In a plain chain, layer by layer, the neurons or clusters of the
+/// hidden layers are the nodes between one input and one output.
 package struct EdgeGraph: Sendable {
     package let network: Network
     package let granularity: EdgeGranularity

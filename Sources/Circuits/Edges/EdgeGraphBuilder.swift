@@ -2,7 +2,7 @@ import Networks
 import Tensors
 import Text
 
-/// Puts an edge graph together, stage after stage.
+/// Builds an edge graph, stage by stage.
 struct EdgeGraphBuilder {
     let network: Network
     private var sources: [EdgeSource] = []
@@ -86,7 +86,7 @@ struct EdgeGraphBuilder {
     /// - Parameters:
     ///   - channels: those that are computed of a layer's; nil for all.
     ///   - width: the number of the layer's channels.
-    /// - Throws: ``Problem`` where an operation mixes channels and not all are computed.
+    /// - Throws: ``Problem`` if an operation mixes channels and not all are computed.
     func steps(from known: Set<NodeID>, to output: NodeID, channels: [Int]? = nil, of width: Int = 1) throws(Problem) -> [UnitStep] {
         var found: Set<NodeID> = []
         var waiting = known.contains(output) ? [] : [output]
@@ -125,7 +125,7 @@ struct EdgeGraphBuilder {
         return part
     }
 
-    /// A node on some neurons alone; nil where it reads others for them.
+    /// A node on some neurons alone; nil if it reads others for them.
     private func restricted(_ id: NodeID, to neurons: [Int]) -> UnitStep? {
         let node = network.nodes[id.index]
         guard let part = node.operation.restricted(to: neurons, parameters: node.parameters.map { network.values[$0] }),
@@ -138,7 +138,7 @@ struct EdgeGraphBuilder {
     func mixes(_ id: NodeID) -> Problem {
         let node = network.nodes[id.index]
         return Problem(
-            "site '\(node.site)': \(node.operation.name) mixes the neurons of a layer, which then are no nodes of a graph",
+            "site '\(node.site)': \(node.operation.name) mixes the neurons of a layer, which therefore cannot be nodes of a graph",
             expected: "operations that work on each neuron alone between two layers")
     }
 
@@ -167,7 +167,7 @@ struct EdgeGraphBuilder {
     }
 }
 
-/// Neurons of one layer that are one node.
+/// Neurons of one layer that form one node.
 package struct NeuronGroup: Sendable, Equatable {
     /// `n17`, `c1`.
     package let name: String

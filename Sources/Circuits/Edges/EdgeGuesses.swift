@@ -1,5 +1,5 @@
-/// Guesses of what becomes of edges: what became of those from the same sources at the last reader of the same kind (queries, keys, values,
-/// MLPs and neurons), or what became of the last edge; whichever was wrong less often with the reader's edges so far.
+/// Guesses the decisions about edges: the decision about those from the same sources at the last reader of the same kind (queries, keys,
+/// values, MLPs and neurons), or what became of the last edge; whichever was wrong less often with the reader's edges so far.
 struct EdgeGuesses {
     /// The first source of the present reader, and its kind.
     private var first = 0
@@ -31,8 +31,8 @@ struct EdgeGuesses {
 
     private func isRemoved(_ place: Int) -> Bool { errors.known <= errors.last ? known(place) ?? last : last }
 
-    /// How many edges to try together: w that makes overhead / w + errorRate w / 2 the least, what an edge costs beside itself where half of
-    /// the w are in vain after a wrong guess.
+    /// How many edges to try together: w that makes overhead / w + errorRate w / 2 the least, what an edge costs beside itself where half
+    /// of the w are in vain after a wrong guess.
     ///
     /// - Parameter overhead: what it costs to begin, in units of an edge.
     func width(overhead: Double) -> Int {

@@ -1,7 +1,7 @@
 import Networks
 import Tensors
 
-/// The last reader: from the stream to the logits behind the last position, and back.
+/// The last reader: from the stream to the logits at the last position, and back.
 struct EdgeOutput: Sendable {
     private let stage: EdgeStage
     private let slice: EdgeUnit.ReaderSlice
@@ -18,7 +18,7 @@ struct EdgeOutput: Sendable {
     struct Trace {
         let rows: Tensor
         let normalized: Tensor
-        /// What each of the steps behind the last layer gave, the layer's own output first.
+        /// What each of the steps after the last layer gave, the layer's own output first.
         let values: [Tensor]
         /// [samples, classes].
         var logits: Tensor { values[values.count - 1] }
@@ -32,7 +32,7 @@ struct EdgeOutput: Sendable {
         return Trace(rows: rows, normalized: normalized, values: values)
     }
 
-    /// The logits behind the last position, [samples, classes].
+    /// The logits at the last position, [samples, classes].
     func logits(_ stream: Tensor, team: Team) -> Tensor { trace(stream, team: team).logits }
 
     /// The gradient with respect to the stream, in its shape: 0 but at the last positions.

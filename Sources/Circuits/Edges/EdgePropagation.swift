@@ -3,7 +3,7 @@ import Tensors
 
 /// Runs that differ from a state's run in the edges of one reader: what lies downstream of it, along the circuit's edges alone.
 struct EdgePropagation {
-    /// Prepared for the readers behind the stage where the runs begin.
+    /// Prepared for the readers after the stage where the runs begin.
     let state: EdgeState
     let team: Team
 
@@ -88,7 +88,7 @@ struct EdgePropagation {
 
     /// Runs a unit of which some readers read something else.
     ///
-    /// - Returns: its output and what those readers made; nil where none does.
+    /// - Returns: its output and what those readers made; nil if none does.
     private func run(
         _ unit: EdgeUnit, _ place: Int, _ reads: [Int: Values], copies: Int, into changed: inout [Int: Values]
     ) -> (output: Tensor, targets: [(target: EdgeUnit.Target, value: Tensor)])? {

@@ -3,7 +3,7 @@ import Interventions
 import Networks
 import Tensors
 
-/// What the clean and the corrupted run of one batch of pairs say, from which every question about edges starts.
+/// The recorded clean and corrupted runs of one batch of pairs, from which all computations about edges start.
 struct EdgeRecording: Sendable {
     let place: Int
     /// Of the clean run.
@@ -52,7 +52,7 @@ struct EdgeRecording: Sendable {
         answers = batches.answers(place)
     }
 
-    /// The nodes that readers write, but for the output's.
+    /// The nodes that readers write, except for the output's.
     static func targets(_ graph: EdgeGraph) -> [NodeID] {
         var seen: Set<NodeID> = []
         return graph.stages.filter { !$0.isOutput }.flatMap { $0.units.flatMap { $0.targets.map(\.node) } }.filter {

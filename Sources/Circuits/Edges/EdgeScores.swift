@@ -1,10 +1,10 @@
 import Tensors
 
-/// For each edge by how much the metric moves where the edge is taken out: what is computed, or what an approximation says.
+/// How far the metric moves without each edge, computed exactly or estimated.
 package struct EdgeScores: Sendable {
     /// The mean over the pairs, by edge.
     package let means: [Double]
-    /// For each pair the score of each edge, where they were asked for.
+    /// For each pair the score of each edge, if they were requested.
     package let byPair: [[Float]]?
 
     init(means: [Double], byPair: [[Float]]? = nil) {
@@ -12,7 +12,7 @@ package struct EdgeScores: Sendable {
         self.byPair = byPair
     }
 
-    /// The means over pairs that may come more than once or not at all; nil where the pairs' own scores were not kept.
+    /// The means over pairs that may come more than once or not at all; nil if the pairs' own scores were not kept.
     package func mean(over pairs: [Int]) -> [Double]? {
         guard let byPair, !pairs.isEmpty else { return nil }
         var sums = [Double](repeating: 0, count: means.count)

@@ -6,7 +6,7 @@ import Text
 package enum EdgeMethod: Sendable, Equatable {
     /// Every edge patched alone.
     case exact
-    /// Attribution with the gradient averaged over so many steps; with one step the clean run's.
+    /// Attribution with the gradient averaged over this many steps; with one step the clean run's.
     case attribution(steps: Int)
     /// Edge after edge taken out where that hurts less than the threshold.
     case discovery(threshold: Double)
@@ -18,7 +18,7 @@ package enum EdgeMethod: Sendable, Equatable {
     var keepsBatches: Bool { if case .discovery = self { true } else { false } }
 }
 
-/// How large a circuit is made of scores.
+/// The size of the circuit that is selected by scores.
 package enum EdgeCircuitSize: Sendable, Equatable {
     /// The first edges of the order.
     case edges(Int)
@@ -30,7 +30,7 @@ package enum EdgeCircuitSize: Sendable, Equatable {
     case found
 }
 
-/// A circuit of edges from beginning to end: scores, choice, faithfulness, resampling.
+/// The whole search for a circuit of edges: scores, selection, faithfulness, resampling.
 package struct EdgeSearch: Sendable {
     package let experiment: EdgeExperiment
     package let method: EdgeMethod
@@ -59,7 +59,7 @@ package struct EdgeSearch: Sendable {
         package let whole: CircuitMeasures
         package let none: CircuitMeasures
         package let circuit: CircuitMeasures
-        /// nil where the metric does not move between the runs with all edges and with none.
+        /// nil if the metric does not move between the runs with all edges and with none.
         package let faithfulness: Double?
         package let ladder: FaithfulnessLadder
         package let area: Double?
@@ -69,7 +69,7 @@ package struct EdgeSearch: Sendable {
     }
 
     /// - Parameter progress: called with shares of the work that add up to 1 at most.
-    /// - Throws: ``Problem`` where no circuit is as faithful as wanted.
+    /// - Throws: ``Problem`` if no circuit is as faithful as wanted.
     package func run(progress: @escaping (Double) -> Void = { _ in }) throws -> Result {
         let graph = experiment.graph
         let pairs = experiment.batches.pairs.count
@@ -136,7 +136,7 @@ package struct EdgeSearch: Sendable {
         }
     }
 
-    /// Scores that are no numbers have no order.
+    /// NaN scores have no order.
     private func check(_ scores: [Double]) throws {
         guard let edge = scores.firstIndex(where: { !$0.isFinite }) else { return }
         throw Problem.notFinite(
@@ -165,8 +165,8 @@ package struct EdgeSearch: Sendable {
         }
     }
 
-    /// How many edges of an order come before the first whose score is smaller. An order from the output back need not fall: its edges beyond
-    /// the first small one are left out.
+    /// How many edges of an order come before the first whose score is smaller. An order from the output back need not fall: its edges
+    /// beyond the first small one are left out.
     private static func count(_ scores: [Double], _ order: [Int], _ threshold: Double) -> Int {
         order.firstIndex { abs(scores[$0]) < threshold } ?? order.count
     }

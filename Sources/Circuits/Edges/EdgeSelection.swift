@@ -1,6 +1,6 @@
-/// In which order edges enter a circuit.
+/// How edges are selected for a circuit.
 package enum EdgeSelection: String, Sendable, CaseIterable {
-    /// By the size of their scores.
+    /// The edges with the largest scores.
     case top
     /// From the output backwards: the edge of the largest score among those that lead into what the circuit already has.
     case greedy
@@ -8,8 +8,8 @@ package enum EdgeSelection: String, Sendable, CaseIterable {
     /// What the value means, in a sentence, for help and manual.
     package var documentation: String {
         switch self {
-        case .top: "By the size of their scores."
-        case .greedy: "From the output back, the largest of those that lead into what is there already."
+        case .top: "The edges with the largest scores."
+        case .greedy: "From the output back, always the largest edge that leads into a node already reached."
         }
     }
 }
@@ -64,8 +64,8 @@ extension EdgeGraph {
 
     /// The edges of a circuit without those that lead nowhere: dropping them changes nothing.
     ///
-    /// What stays lies on a way to the output. With corrupted sources it also comes from the input: what no edge leads to gives its value on the
-    /// corrupted sample in any case. With other sources it gives what its biases make, which an edge may carry on.
+    /// What stays lies on a way to the output. With corrupted sources it also comes from the input: what no edge leads to gives its value
+    /// on the corrupted sample in any case. With other sources it gives what its biases make, which an edge may carry on.
     package func connected(_ kept: EdgeSet, _ ablation: EdgeAblation = .corrupted) -> EdgeSet {
         precondition(kept.count == edgeCount, "\(kept.count) of \(edgeCount) edges")
         var isFed = [Bool](repeating: ablation != .corrupted, count: sources.count)

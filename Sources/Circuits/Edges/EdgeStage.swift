@@ -2,7 +2,7 @@ import Networks
 import Tensors
 import Text
 
-/// Readers that a run comes to at one time: all heads of a block's attention, the parts of an MLP, a layer of a chain, the output.
+/// Readers that a run reaches together: all heads of a block's attention, the parts of an MLP, a layer of a chain, the output.
 struct EdgeStage: Sendable {
     let readers: Range<Int>
     /// The space whose sources are read, and how many of them, from its first on.
@@ -21,7 +21,7 @@ struct EdgeStage: Sendable {
     let isOutput: Bool
 }
 
-/// Readers and sources between which something is computed that concerns no others: a key head with its heads, a neuron, an MLP.
+/// Readers and sources that are computed independently of all others: a key head with its heads, a neuron, an MLP.
 struct EdgeUnit: Sendable {
     /// A part of a reader's matrices: what it makes of the normalised input.
     struct ReaderSlice: Sendable {

@@ -178,7 +178,7 @@ struct EdgeState: Sendable {
         [samples] + recording.clean.streamShape(graph, space: stage.space).dropFirst()
     }
 
-    /// What readers of a stage read, [rows * samples, ...] as rows behind each other.
+    /// What readers of a stage read, [rows * samples, ...] as consecutive rows.
     ///
     /// - Parameter rows: for each the weight of each source's difference.
     func inputs(_ rows: [[Float]], _ stage: EdgeStage, _ place: Int, team: Team) -> Tensor {
@@ -211,7 +211,7 @@ struct EdgeState: Sendable {
         return result.reshaped([rows.count * recording.pairs, 1, width])
     }
 
-    /// What is other in variants of this run in which one reader has other edges. What lies behind the reader's stage is prepared.
+    /// What is other in variants of this run in which one reader has other edges. What lies after the reader's stage is prepared.
     ///
     /// - Parameters:
     ///   - rows: for each variant the weights of the reader's sources.
@@ -266,7 +266,7 @@ struct EdgeState: Sendable {
         }
     }
 
-    /// Finds what matters at the last positions alone, and makes what the readers behind a stage read: variants of readers of that stage
+    /// Finds what matters at the last positions alone, and makes what the readers after a stage read: variants of readers of that stage
     /// start from it.
     mutating func prepare(behind first: Int, team: Team) {
         ends = EdgeEnds(graph, kept, isSequence: recording.isSequence)

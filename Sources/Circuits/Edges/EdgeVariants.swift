@@ -14,7 +14,7 @@ struct EdgeVariants: Sendable {
     func portion(_ reader: Int, in state: EdgeState) -> Int {
         let graph = experiment.graph
         let first = graph.readers[reader].writes.first ?? graph.sources.count
-        // What may change: what the reader reads, the sources that its node writes and those behind it, and the logits.
+        // What may change: what the reader reads, the sources that its node writes and those after it, and the logits.
         let read = state.recording.streams[graph.readers[reader].stage].count
         let elements = zip(graph.spaces, state.differences).reduce(read + state.logits.count) { sum, space in
             let behind = max(0, space.0.upperBound - max(space.0.lowerBound, first))
@@ -23,7 +23,7 @@ struct EdgeVariants: Sendable {
         return max(1, min(Self.largest, Self.budget / max(elements, 1)))
     }
 
-    /// The metric of each variant for each pair of a batch; nil where the output does not depend on the reader.
+    /// The metric of each variant for each pair of a batch; nil if the output does not depend on the reader.
     ///
     /// - Parameter rows: for each variant the weights of the reader's sources.
     func values(of reader: Int, rows: [[Float]], in state: EdgeState, team: Team) -> [[Double]]? {

@@ -6,7 +6,7 @@ struct StageRun {
     let stage: EdgeStage
     let team: Team
 
-    /// What a reader reads, behind the norm.
+    /// What a reader reads, after the norm.
     func normalized(_ input: Tensor) -> Tensor { stage.norm.map { $0.apply([input], team: team) } ?? input }
 
     /// The output of a unit, and what the readers that have an input made of it.

@@ -3,7 +3,7 @@ import Evaluation
 import Networks
 import Tensors
 
-/// What the intact model gives to each of its layers with weights, for all samples that circuits are looked for with.
+/// The inputs of each layer with weights in the intact model, for all samples that circuits are found with.
 ///
 /// Memory: 8 bytes for each sample and each in-neuron of the layers that are pruned.
 struct ChainInputs: Sendable {

@@ -1,6 +1,6 @@
 import Tensors
 
-/// Leaves weights of a plain chain out, one after the other, as long as the losses stay within a limit.
+/// Prunes the weights of a plain chain one by one, as long as the losses stay within a limit.
 ///
 /// From the last weight matrix to the first, row by row, each weight in the order of its tensor. All is computed in double precision, each
 /// decision from the losses that the samples would have.

@@ -17,7 +17,7 @@ struct ChainStep: Sendable {
     let operation: Operation
     /// Of linear layers and convolutions.
     let weight: ParameterID?
-    /// One for each row of the weight; empty where there is none.
+    /// One for each row of the weight; empty if there is none.
     let bias: [Double]
     let inFeatures: Int
     let outFeatures: Int
@@ -34,7 +34,7 @@ struct ChainStep: Sendable {
     }
 }
 
-/// A plain chain of layers in double precision; nil for networks that are none, or have layers that are not known here.
+/// A plain chain of layers in double precision; nil for networks that are not chains, or that have unknown layers.
 struct DoubleChain: Sendable {
     let steps: [ChainStep]
     let inFeatures: Int
@@ -81,7 +81,7 @@ struct DoubleChain: Sendable {
     /// The places of the steps with weights.
     var weighted: [Int] { steps.indices.filter { steps[$0].isWeighted } }
 
-    /// The next step with weights behind a step; the number of steps where there is none.
+    /// The next step with weights after a step; the number of steps if there is none.
     func next(after step: Int) -> Int { steps.indices.first { $0 > step && steps[$0].isWeighted } ?? steps.count }
 }
 

@@ -4,7 +4,7 @@ import Networks
 import Tensors
 import Text
 
-/// What the searches for several circuits of one model share.
+/// Shared state of the searches for several circuits of one model.
 struct CircuitSearch: Sendable {
     let network: Network
     private let batches: SampleBatches
@@ -51,8 +51,8 @@ struct CircuitSearch: Sendable {
 
     var precision: WeightPruning.Precision { if case .chain = way { .double } else { .single } }
 
-    /// - Parameter drawn: for each sample the one of its class that stands in its place; nil where it stands itself.
-    /// - Throws: ``Problem`` where the intact model's losses are no numbers.
+    /// - Parameter drawn: for each sample the one of its class that stands in its place; nil if it stands itself.
+    /// - Throws: ``Problem`` if the intact model's losses are not numbers.
     func circuit(_ objective: WeightObjective, drawn: [Int]? = nil, team: Team, progress: (Int) -> Void) throws -> Found {
         var samples = objective.samples(of: labels)
         if let drawn { samples = samples.map { drawn[$0] }.sorted() }

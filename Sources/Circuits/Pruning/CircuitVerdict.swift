@@ -3,22 +3,22 @@ import Evaluation
 import Networks
 import Tensors
 
-/// How a circuit that is run alone answers data that it was not found with, beside the intact model.
+/// The results of a circuit run alone on data that was not used to find it, and those of the intact model.
 package struct CircuitVerdict: Sendable {
     package let outcome: Outcome
     /// The mean divergence of the softmax of the scores from the intact model's, in nats.
     package let divergence: Double
     /// The same of "this label" and "another one"; nil for circuits of the whole model.
     package let labelDivergence: Double?
-    /// The share of the label's samples that are answered with it, nil where there are none.
+    /// The share of the label's samples that are answered with it, nil if there are none.
     package let recall: Double?
-    /// The share of other samples that are answered with the label, nil where there are none.
+    /// The share of other samples that are answered with the label, nil if there are none.
     package let falseAlarms: Double?
     /// The class that is answered most often, the first of equals, and the share of the samples that it answers.
     package let commonAnswer: Int
     package let commonShare: Double
 
-    /// An answer given to so many samples is one that does not look at them.
+    /// If this many samples get the same answer, it does not depend on them.
     package static let constantShare = 0.99
 
     /// Whether nearly all samples get the same answer, although it is not the right one for nearly all.
@@ -80,11 +80,11 @@ package struct CircuitVerdict: Sendable {
 }
 
 extension Double {
-    /// 0 for what rounding has made negative; what is no number stays none.
+    /// 0 for what rounding has made negative; NaN stays NaN.
     var atLeastZero: Double { self < 0 ? 0 : self }
 }
 
-/// Data that circuits are judged by.
+/// Data that circuits are judged on.
 struct HeldOutData: Sendable {
     let scores: SampleScores
     let targets: [Int32]

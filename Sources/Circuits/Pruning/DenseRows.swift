@@ -71,7 +71,7 @@ private final class DenseBlock: @unchecked Sendable {
     private let next: Int
     private let weights: ChainWeights
     private let inputs: FeatureTable
-    /// What the next layer with weights adds up to; the scores where there is none.
+    /// What the next layer with weights adds up to; the scores if there is none.
     private var values: FeatureTable
     private var newValues: FeatureTable
     private var row = 0

@@ -2,7 +2,7 @@ import Evaluation
 import Networks
 import Tensors
 
-/// The scores that a network gives to samples, one row for each: of sequences those at the last position.
+/// The scores of samples, one row for each; for sequences, those at the last position.
 struct SampleScores {
     let batches: SampleBatches
     /// Samples of one shape, as many as one run takes.
@@ -48,7 +48,7 @@ struct SampleScores {
     }
 }
 
-/// Leaves weights of any network out, one after the other, as long as the losses stay within a limit; see ``ChainPruner``.
+/// Prunes the weights of any network one by one, as long as the losses stay within a limit; see ``ChainPruner``.
 ///
 /// For every weight, what lies downstream of it runs again in single precision; the losses are added up in double precision.
 final class NetworkPruner {

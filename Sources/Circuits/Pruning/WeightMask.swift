@@ -1,4 +1,4 @@
-/// Which weights of some tensors are kept. Those that were zero before are no weights.
+/// Which weights of some tensors are kept. Those that were zero before do not count.
 package struct WeightMask: Sendable, Equatable {
     /// One tensor's part.
     package struct Layer: Sendable, Equatable {
@@ -30,12 +30,12 @@ package struct WeightMask: Sendable, Equatable {
 
     package init(layers: [Layer]) { self.layers = layers }
 
-    /// Whether each weight is kept, layer after layer.
+    /// Whether each weight is kept, layer by layer.
     var isKept: [Bool] { layers.flatMap(\.isKept) }
 
     package var keptCount: Int { layers.reduce(0) { $0 + $1.keptCount } }
     package var weightCount: Int { layers.reduce(0) { $0 + $1.weightCount } }
 
-    /// The effective circuit size: kept weights over all weights; nil where there are none.
+    /// The effective circuit size: kept weights over all weights; nil if there are none.
     package var effectiveSize: Double? { weightCount > 0 ? Double(keptCount) / Double(weightCount) : nil }
 }

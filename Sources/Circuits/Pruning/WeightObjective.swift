@@ -1,6 +1,6 @@
 import Tensors
 
-/// What a circuit of weights has to keep.
+/// What a circuit of weights must preserve.
 package enum WeightObjective: Sendable, Equatable {
     /// The mean loss on the samples of one label does not rise above the intact model's by more than the tolerance.
     case labelLoss(label: Int)

@@ -6,18 +6,18 @@ import Synchronization
 import Tensors
 import Text
 
-/// The search for circuits of weights: every weight without which the model does as well is left out.
+/// The search for circuits of weights, which removes every weight that the objective does not need.
 ///
-/// From the last weight matrix to the first, row by row, each weight is set to zero where the objective allows it, else restored
-/// (Golechha et al., arXiv 2502.02470: the effective circuit size). Biases stay. Circuits are looked for side by side; nothing depends on
-/// how many at a time.
+/// From the last weight matrix to the first, row by row, each weight is set to zero, and restored if the objective is violated
+/// (Golechha et al., arXiv 2502.02470: the effective circuit size). Biases are kept. Circuits are searched for in parallel; the result
+/// does not depend on how many at a time.
 package struct WeightPruning: Sendable {
     package var objectives: [WeightObjective]
     /// By how much the mean loss may rise, or what the mean divergence may be, in nats.
     package var tolerance: Double
     /// The random masks that each circuit is compared with.
     package var controls: Int
-    /// How often each circuit is looked for again with samples drawn anew, as many of each class as there are.
+    /// How often the search for each circuit is repeated on resampled data, as many of each class as there are.
     package var resamples: Int
     package var seed: UInt64
 
@@ -33,7 +33,7 @@ package struct WeightPruning: Sendable {
     package struct Result: Sendable {
         /// How decisions were computed.
         package let precision: Precision
-        /// The intact model on the data that circuits are judged by.
+        /// The intact model on the data that circuits are judged on.
         package let intact: CircuitVerdict
         /// In the order of the objectives.
         package let circuits: [Circuit]
@@ -58,7 +58,7 @@ package struct WeightPruning: Sendable {
         package let verdict: CircuitVerdict
         /// Random masks that keep as many weights of each layer.
         package let controls: [CircuitVerdict]
-        /// nil where no samples were drawn anew. Its parts are the weights, layer after layer.
+        /// nil if nothing was resampled. Its parts are the weights, layer by layer.
         package fileprivate(set) var bootstrap: CircuitBootstrap?
 
         /// For each kept weight of a layer of the mask the share of the resampled circuits that have it; nil without any.
@@ -73,7 +73,7 @@ package struct WeightPruning: Sendable {
     ///
     /// - Parameters:
     ///   - layers: the weight matrices that are pruned, in the model's order.
-    ///   - batches: the samples that circuits are looked for with.
+    ///   - batches: the samples that circuits are found with.
     ///   - heldOut: those that they are judged by.
     ///   - progress: called with the share of the work that was done since it was called last, from any thread.
     /// - Throws: ``Problem`` for layers that the network does not read and labels that no sample has.
@@ -88,7 +88,7 @@ package struct WeightPruning: Sendable {
         let present = Set(labels.map(Int.init))
         for case let label? in objectives.map(\.label) where !present.contains(label) {
             throw Problem(
-                batches.dataset.name, "no sample that the circuit may look at has the label \(label)",
+                batches.dataset.name, "no sample available to the circuit has the label \(label)",
                 found: "labels \(Self.words(Set(labels).sorted()))")
         }
         let held = try HeldOutData(heldOut, targets: try Self.labels(of: heldOut), labels: objectives.compactMap(\.label))

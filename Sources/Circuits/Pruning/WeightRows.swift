@@ -1,6 +1,6 @@
 import Tensors
 
-/// The rows of one weight matrix, turned to one after the other, whose weights are tried without.
+/// The rows of one weight matrix, visited one after the other, whose weights are removed on trial.
 protocol WeightRows: AnyObject {
     /// The sum of the losses as things stand.
     var total: Double { get }
@@ -24,7 +24,7 @@ final class LineRows: WeightRows {
     private let sums: FeatureTable
     private let lines: LossLines
 
-    /// Nil where the layer is no linear one or its tail is not made of straight pieces.
+    /// Nil if the layer is not a linear one or its tail is not made of straight pieces.
     init?(_ chain: DoubleChain, _ place: Int, weights: ChainWeights, inputs: FeatureTable, target: LossTarget) {
         let next = chain.next(after: place)
         guard case .linear = chain.steps[place].operation, let tail = chain.tail(from: next, weights),
@@ -66,7 +66,7 @@ final class LineRows: WeightRows {
 }
 
 extension DoubleChain {
-    /// The tail behind the sums of the step `next`, or behind the scores where that is the end; nil where it is not made of straight
+    /// The tail after the sums of the step `next`, or after the scores where that is the end; nil if it is not made of straight
     /// pieces.
     func tail(from next: Int, _ weights: ChainWeights) -> PiecewiseTail? {
         guard next < steps.count else { return PiecewiseTail(width: steps[steps.count - 1].outFeatures, steps: []) }

@@ -1,6 +1,6 @@
 import Text
 
-/// Asks how far the circuits of several files consist of the same parts.
+/// A request for the overlap of the circuits in several files.
 package struct CircuitComparisonRequest: Sendable {
     package let files: [CircuitCollection]
 
@@ -14,7 +14,7 @@ package struct CircuitComparisonRequest: Sendable {
         if let first = files.first, let kind = first.circuits.first?.kind,
             let other = files.first(where: { $0.circuits.contains { $0.kind != kind } })
         {
-            throw Problem("holds circuits of another kind", path: other.path, expected: "\(kind.rawValue) as \(first.path)")
+            throw Problem("holds circuits of a different kind", path: other.path, expected: "\(kind.rawValue) as \(first.path)")
         }
         try checkShapes()
         let total = files.reduce(0) { $0 + $1.circuits.count }
@@ -44,7 +44,7 @@ package struct CircuitComparisonRequest: Sendable {
                 }
                 if other.shape != shape {
                     throw Problem(
-                        "tensor '\(name)': has another shape than in \(other.path)", path: file.name, expected: Self.words(other.shape),
+                        "tensor '\(name)': has a different shape than in \(other.path)", path: file.name, expected: Self.words(other.shape),
                         found: Self.words(shape))
                 }
             }

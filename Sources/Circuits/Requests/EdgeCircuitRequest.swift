@@ -4,18 +4,18 @@ import Networks
 import Scoring
 
 extension EdgeMethod {
-    /// The runs over which the gradient is averaged, and what an edge must be worth to discovery, where nobody says otherwise.
+    /// The runs over which the gradient is averaged, and what an edge must be worth to discovery, by default.
     package static let standardSteps = 5
     package static let standardThreshold = 0.01
 
-    /// The metric that edges are asked about where nobody says otherwise.
+    /// The default metric of edges.
     package var standardMetric: BehaviourMetric { if case .discovery = self { .divergence } else { .logitDifference } }
 
-    /// How large a circuit becomes where nobody says otherwise.
+    /// The default size of a circuit.
     package var standardSize: EdgeCircuitSize { if case .discovery = self { .found } else { .faithfulness(0.9) } }
 }
 
-/// Asks for the circuit of edges that carries a behaviour.
+/// A request for the circuit of edges that carries a behaviour.
 package struct EdgeCircuitRequest {
     package let model: LoadedModel
     package let pairs: PairSource
@@ -30,7 +30,7 @@ package struct EdgeCircuitRequest {
     /// ``EdgeMethod/standardSize`` where nil.
     package var size: EdgeCircuitSize?
     package var selection = EdgeSelection.top
-    /// How often the circuit is looked for again with pairs drawn anew.
+    /// How often the search for the circuit is repeated on resampled pairs.
     package var resamples = 0
     /// The pairs that run at once; chosen by memory where nil.
     package var batchSize: Int?
@@ -46,7 +46,7 @@ package struct EdgeCircuitRequest {
 
     /// Reads the pairs and cuts the network.
     ///
-    /// - Throws: ``Problem`` where the pairs, the clusters or the memory do not suffice.
+    /// - Throws: ``Problem`` if the pairs, the clusters or the memory do not suffice.
     package func prepared() throws -> Prepared {
         try model.checkParameters()
         let behaviour = try model.behaviourPairs(pairs)
@@ -60,7 +60,7 @@ package struct EdgeCircuitRequest {
         return Prepared(search: search, outside: outside)
     }
 
-    /// The graph, and the sites whose clusters are no nodes of it.
+    /// The graph, and the sites whose clusters are not nodes of it.
     private func cutGraph() throws -> (graph: EdgeGraph, outside: [String]) {
         let isChain = if case .values = model.network.input { true } else { false }
         let granularity = granularity ?? (isChain ? .neuron : .component)
@@ -76,13 +76,13 @@ package struct EdgeCircuitRequest {
     /// A request with everything that it reads read.
     package struct Prepared: Sendable {
         package let search: EdgeSearch
-        /// The sites of layers whose clusters are no nodes of the graph, in the network's order.
+        /// The sites of layers whose clusters are not nodes of the graph, in the network's order.
         package let outside: [String]
 
         package var graph: EdgeGraph { search.experiment.graph }
 
         /// - Parameter progress: called with the fraction that is done, from any thread.
-        /// - Throws: ``Problem`` where no circuit is as faithful as wanted.
+        /// - Throws: ``Problem`` if no circuit is as faithful as wanted.
         package func run(progress: @escaping @Sendable (Double) -> Void = { _ in }) throws -> EdgeSearch.Result {
             let done = SharedFraction()
             let result = try search.run { progress(done.add($0)) }

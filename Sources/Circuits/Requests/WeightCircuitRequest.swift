@@ -5,7 +5,7 @@ import Networks
 import Scoring
 import Text
 
-/// Asks for the weights that a model cannot do without, judged by other data than they are found with.
+/// A request for the weights that a model needs, judged on held-out data.
 package struct WeightCircuitRequest {
     /// What a circuit has to keep.
     package enum Objective: String, Sendable, CaseIterable {
@@ -22,7 +22,7 @@ package struct WeightCircuitRequest {
             }
         }
 
-        /// The mean divergence, or rise of the mean loss, that is allowed where nobody says otherwise, in nats.
+        /// The mean divergence, or rise of the mean loss, that is allowed by default, in nats.
         package var standardTolerance: Double {
             switch self {
             case .kl: 0.01
@@ -31,7 +31,7 @@ package struct WeightCircuitRequest {
         }
     }
 
-    /// Whose circuits are looked for.
+    /// The circuits to find.
     package enum Subjects: Sendable {
         case wholeModel
         case labels([Int])
@@ -58,7 +58,7 @@ package struct WeightCircuitRequest {
     package var tolerance: Double?
     /// The random masks that each circuit is compared with.
     package var controls = 3
-    /// How often each circuit is looked for again with samples drawn anew.
+    /// How often the search for each circuit is repeated on resampled data.
     package var resamples = 0
     /// The samples that run at once; chosen by memory where nil.
     package var batchSize: Int?
@@ -73,7 +73,7 @@ package struct WeightCircuitRequest {
 
     /// Reads the data and finds the layers.
     ///
-    /// - Throws: ``Problem`` where data and model do not fit each other, or the data has no labels.
+    /// - Throws: ``Problem`` if data and model do not fit each other, or the data has no labels.
     package func prepared() throws -> Prepared {
         let layers = try prunedLayers()
         try model.checkParameters()
@@ -92,7 +92,7 @@ package struct WeightCircuitRequest {
         return try model.catalog.layers(matching: layers, path: model.checkpoint.path)
     }
 
-    /// The data that circuits are looked for with, and those that they are judged by.
+    /// The data that circuits are found with, and those that they are judged on.
     private func parts() throws -> (found: Dataset, judged: Dataset) {
         let all = try model.dataset(data)
         switch heldOut {
@@ -110,7 +110,7 @@ package struct WeightCircuitRequest {
         }
     }
 
-    /// What is looked for in data with the given labels: one circuit for each.
+    /// The circuits to find in data with the given labels: one circuit for each.
     private func objectives(labels present: [Int32]) -> [WeightObjective] {
         let chosen: [Int] =
             switch subjects {
@@ -127,9 +127,9 @@ package struct WeightCircuitRequest {
     /// A request with everything that it reads read.
     package struct Prepared {
         package let layers: [Layer]
-        /// The samples that circuits are looked for with.
+        /// The samples that circuits are found with.
         package let batches: SampleBatches
-        /// Those that they are judged by.
+        /// Those that they are judged on.
         package let judged: SampleBatches
         package let pruning: WeightPruning
         let threads: Int

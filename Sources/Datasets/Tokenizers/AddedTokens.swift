@@ -59,7 +59,7 @@ struct AddedTokens: Sendable {
 
     /// Cuts `text` into tokens and what lies between them; of tokens that start in the same place the longest counts.
     ///
-    /// - Throws: ``Problem`` where the tokens almost match nearly everywhere, so that the search takes absurdly long.
+    /// - Throws: ``Problem`` if the tokens almost match nearly everywhere, so that the search takes absurdly long.
     func segments(of text: UnsafeBufferPointer<UInt8>) throws -> [Segment] {
         var segments: [Segment] = []
         var remainingSteps = text.count * Self.stepsPerByte + 1_000_000

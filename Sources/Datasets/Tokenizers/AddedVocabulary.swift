@@ -1,6 +1,6 @@
 import Text
 
-/// The file's list of added tokens: their ids, and where in a text they are looked for.
+/// The file's list of added tokens: their ids, and where in a text they are matched.
 struct AddedVocabulary: Sendable {
     /// Found in the text as it comes.
     private(set) var raw = AddedTokens()
@@ -33,7 +33,7 @@ struct AddedVocabulary: Sendable {
                 throw Problem("the added token \(content.quotedInMessage) would share the id \(id) with \(name)")
             }
             guard contents.insert(Array(content.utf8)).isNew else {
-                throw Problem("the added token \(content.quotedInMessage) is there twice")
+                throw Problem("the added token \(content.quotedInMessage) appears twice")
             }
             numberOfId[id] = ids.count
             ids.append(id)

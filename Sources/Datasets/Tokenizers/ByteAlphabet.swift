@@ -18,7 +18,7 @@ enum ByteAlphabet {
 
     private static let bytes: [Unicode.Scalar: UInt8] = Dictionary(uniqueKeysWithValues: zip(scalars, UInt8.min...UInt8.max))
 
-    /// The bytes that the characters of `text` stand for, or nil where one stands for none.
+    /// The bytes that the characters of `text` stand for, or nil if one stands for none.
     static func bytes(of text: [UInt8]) -> [UInt8]? {
         var result: [UInt8] = []
         for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {

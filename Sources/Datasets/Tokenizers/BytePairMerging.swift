@@ -1,4 +1,4 @@
-/// Merges neighbouring tokens as byte-pair encoding does: always the pair of the lowest rank, of equal ones the leftmost.
+/// Merges neighbouring tokens as byte-pair encoding does: always the pair with the lowest rank, the leftmost if there are several.
 ///
 /// A short word is searched for its best pair each time; a long one, up to a whole text, keeps its pairs in a heap, which
 /// takes n log n steps. Keeps its memory from word to word.

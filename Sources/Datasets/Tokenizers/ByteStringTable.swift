@@ -1,6 +1,6 @@
 /// Distinct strings of bytes, numbered from 0 in the order in which they come.
 ///
-/// Unlike a dictionary of `String` it tells apart what Unicode holds for equivalent, and its keys need no allocation each.
+/// Unlike a dictionary of `String` it distinguishes keys that Unicode treats as equivalent, and its keys need no allocation each.
 struct ByteStringTable: Sendable {
     private var bytes: [UInt8] = []
     /// Where string i ends and string i + 1 starts.
@@ -22,7 +22,7 @@ struct ByteStringTable: Sendable {
         for index in slots.indices { slots[index] = 0 }
     }
 
-    /// The number of the string, or nil where it is not in the table.
+    /// The number of the string, or nil if it is not in the table.
     func index(of key: UnsafeBufferPointer<UInt8>) -> Int? {
         let entry = slots[slot(of: key, hash: Self.hash(key))]
         return entry == 0 ? nil : Int(entry & 0xFFFF_FFFF) - 1
@@ -85,7 +85,7 @@ struct ByteStringTable: Sendable {
         }
     }
 
-    /// The standard library's hash, which is seeded anew in every process: no file can aim at its collisions.
+    /// The standard library's hash, which is reseeded in every process: no file can aim at its collisions.
     private static func hash(_ key: UnsafeBufferPointer<UInt8>) -> UInt64 {
         var hasher = Hasher()
         hasher.combine(bytes: UnsafeRawBufferPointer(key))

@@ -1,6 +1,6 @@
 import Text
 
-/// The encoding of one text: its words, and the tokens of those that came before.
+/// The encoding of one text: its words, and the tokens of the words so far.
 struct EncodingRun {
     private let model: TokenModel
     private let steps: [PreTokenizer.Step]
@@ -122,7 +122,7 @@ struct EncodingRun {
     }
 
     private mutating func encode(_ word: UnsafeBufferPointer<UInt8>, _ model: BytePairModel) throws {
-        guard word.count <= Int(Int32.max) else { throw Problem("a stretch of the text is longer than 2 GB") }
+        guard word.count <= Int(Int32.max) else { throw Problem("a word of the text is longer than 2 GB") }
         if model.cutsTexts { return try encodeParts(of: word, model) }
         if appendRemembered(word) { return }
         let start = tokens.count

@@ -2,7 +2,7 @@ import Archives
 import Synchronization
 import Text
 
-/// A checkpoint's tokenizer, read when the first text comes: data that is no text needs none.
+/// A checkpoint's tokenizer, read when it is first needed: data that is not text needs none.
 package final class LazyTokenizer: Sendable {
     private let file: ByteRegion
     private let path: String
@@ -23,7 +23,7 @@ package final class LazyTokenizer: Sendable {
     /// - Throws: ``Problem`` for a tokenizer that cannot be read.
     package func encodePrompt(_ text: String) throws -> [Int32] { try made().encode(text, addingSpecialTokens: .byTemplate) }
 
-    /// The text of one token; nil where there is none.
+    /// The text of one token; nil if there is none.
     package func text(of token: Int32) throws -> String? { try made().text(of: token) }
 
     private func made() throws -> Tokenizer {

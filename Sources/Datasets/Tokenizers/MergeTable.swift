@@ -18,13 +18,13 @@ struct MergeTable: Sendable {
     init() {
         keys = Array(repeating: Self.free, count: 16)
         merges = Array(repeating: Merge(rank: 0, token: 0), count: 16)
-        // Drawn anew in every process, so that no file can aim at collisions.
+        // Drawn again in every process, so that no file can aim at collisions.
         var hasher = Hasher()
         hasher.combine(0)
         seed = UInt64(bitPattern: Int64(hasher.finalize()))
     }
 
-    /// What the pair becomes, or nil where it is not merged.
+    /// What the pair becomes, or nil if it is not merged.
     @inline(__always)
     func merge(_ left: Int32, _ right: Int32) -> Merge? {
         let slot = slot(of: Self.key(left, right))

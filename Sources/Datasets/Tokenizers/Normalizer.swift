@@ -2,7 +2,7 @@ import Text
 
 @_spi(_Unicode) import Swift
 
-/// What happens to a text before it is split: composition, case, replacements.
+/// The transformations of a text before it is split: composition, case, replacements.
 struct Normalizer: Sendable {
     enum Step: Sendable {
         /// Canonical composition.
@@ -42,7 +42,7 @@ struct Normalizer: Sendable {
         }
     }
 
-    private static let tooLong = Problem("the normalizer makes a text a hundred times as long")
+    private static let tooLong = Problem("the normalizer makes the text a hundred times longer")
 
     /// A text on its way through the steps.
     struct Text {
@@ -53,7 +53,7 @@ struct Normalizer: Sendable {
 
     /// Applies all steps to `text`.
     ///
-    /// - Throws: ``Problem`` where a pattern takes too many steps, or the text grows beyond reason.
+    /// - Throws: ``Problem`` if a pattern takes too many steps, or the text grows beyond reason.
     func apply(to text: inout Text, _ patterns: PatternList, _ matcher: inout PatternMatcher) throws {
         let maximum = text.bytes.count * 100 + 1_000_000
         for step in steps {

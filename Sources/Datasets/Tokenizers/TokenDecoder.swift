@@ -1,6 +1,6 @@
 import Text
 
-/// How tokens become text again.
+/// How tokens are decoded to text.
 struct TokenDecoder: Sendable {
     enum Step: Sendable {
         /// Characters stand for bytes; all tokens become one text.
@@ -8,7 +8,7 @@ struct TokenDecoder: Sendable {
         /// `<0x0A>` stands for a byte.
         case byteFallback
         case replace(pattern: Int, content: [UInt8])
-        /// Removes a character from each token's ends, at most so many times.
+        /// Removes a character from each token's ends, at most this many times.
         case strip(character: [UInt8], start: Int, end: Int)
         /// All tokens become one text.
         case fuse

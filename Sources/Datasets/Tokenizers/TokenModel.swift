@@ -1,6 +1,6 @@
 import Text
 
-/// What makes tokens of words.
+/// The model that turns words into tokens.
 enum TokenModel: Sendable {
     case bytePair(BytePairModel)
     /// A word is a token as a whole, or the unknown one.
@@ -30,7 +30,7 @@ struct BytePairModel: Sendable {
     let vocabulary: Vocabulary
     let merges: MergeTable
     let settings: Settings
-    /// The id of each scalar of the basic plane, -1 where it is no token.
+    /// The id of each scalar of the basic plane, -1 where it is not a token.
     private let basicPlane: [Int32]
     /// The ids of the tokens `<0x00>` to `<0xFF>`, -1 where one is missing.
     let byteTokens: [Int32]
@@ -39,7 +39,7 @@ struct BytePairModel: Sendable {
     private let joints: MergeTable?
 
     /// - Parameter pairs: what is merged, the first first.
-    /// - Throws: ``Problem`` where a merge's part or result is not in the vocabulary.
+    /// - Throws: ``Problem`` if a merge's part or result is not in the vocabulary.
     init(vocabulary: Vocabulary, pairs: MergeList, settings: Settings) throws {
         self.vocabulary = vocabulary
         self.settings = settings
@@ -93,7 +93,7 @@ struct BytePairModel: Sendable {
     @inline(__always)
     func canJoin(_ left: Int32, _ right: Int32) -> Bool { joints?.merge(left, right) != nil }
 
-    /// The id of the scalar at `position` of `word`, whose value is `scalar`; nil where it is no token.
+    /// The id of the scalar at `position` of `word`, whose value is `scalar`; nil if it is not a token.
     @inline(__always)
     private func id(_ scalar: UInt32, _ length: Int, at position: Int, in word: UnsafeBufferPointer<UInt8>) -> Int32? {
         if scalar < 0x10000 {
@@ -105,7 +105,7 @@ struct BytePairModel: Sendable {
 
     /// Appends the tokens of the word's characters, before any merge.
     ///
-    /// - Throws: ``Problem`` where an unknown token is needed and the vocabulary has none of its name.
+    /// - Throws: ``Problem`` if an unknown token is needed and the vocabulary has none of its name.
     func appendCharacters(of word: UnsafeBufferPointer<UInt8>, to tokens: inout [Int32]) throws {
         var position = 0
         var pendingUnknown: Int32?
@@ -148,7 +148,7 @@ struct MergeList {
 
     /// Adds a pair.
     ///
-    /// - Throws: ``Problem`` where a part is empty.
+    /// - Throws: ``Problem`` if a part is empty.
     mutating func append(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>) throws {
         guard !left.isEmpty, !right.isEmpty, ends.count < Int(Int32.max) else {
             throw Problem("merge \(ends.count + 1) is not a pair of tokens")

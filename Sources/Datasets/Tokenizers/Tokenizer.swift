@@ -1,13 +1,13 @@
 import Archives
 import Text
 
-/// A checkpoint's own tokenizer: text to token ids and back, as its `tokenizer.json` says.
+/// A checkpoint's own tokenizer: text to token ids and back, as defined by its `tokenizer.json`.
 ///
 /// The ids are those of the `tokenizers` package's `encode(text).ids`, with truncation and padding off. Read are byte-level BPE
 /// (GPT-2, GPT-NeoX, Llama 3, Qwen2), SentencePiece-style BPE with byte fallback (Llama 2, Mistral, Gemma) and WordLevel; what else
 /// a file asks for is refused by name. One tokenizer may be used by several threads at once.
 package struct Tokenizer: Sendable {
-    /// Whether the special tokens that the tokenizer puts around a text are there.
+    /// Whether the special tokens that the tokenizer puts around a text are included.
     package enum SpecialTokens: Sendable {
         /// The text's own tokens and nothing else.
         case never
@@ -29,7 +29,7 @@ package struct Tokenizer: Sendable {
     /// - Parameters:
     ///   - json: the file's bytes.
     ///   - path: how errors name the file.
-    /// - Throws: ``Problem`` where the file is damaged, or asks for what is not read.
+    /// - Throws: ``Problem`` if the file is damaged, or asks for what is not read.
     package init(_ json: ByteRegion, path: String) throws {
         do {
             let file = try json.inMemory.withUnsafeBytes { try TokenizerFile($0.bindMemory(to: UInt8.self)) }
@@ -54,7 +54,7 @@ package struct Tokenizer: Sendable {
 
     /// The token ids of `text`.
     ///
-    /// - Throws: ``Problem`` where the text holds what the vocabulary has no token for, not even an unknown one although
+    /// - Throws: ``Problem`` if the text holds what the vocabulary has no token for, not even an unknown one although
     ///   one is named, or where a pattern of the tokenizer takes absurdly many steps on it.
     package func encode(_ text: String, addingSpecialTokens specialTokens: SpecialTokens) throws -> [Int32] {
         do {
@@ -102,19 +102,19 @@ package struct Tokenizer: Sendable {
 
     // MARK: - Tokens to text
 
-    /// The text of `tokens`, special ones included; ids that are no token are passed over.
+    /// The text of `tokens`, special ones included; ids that are not tokens are skipped.
     package func decode(_ tokens: [Int32]) -> String {
         decoder.text(of: tokens.compactMap { added.form(of: $0) ?? model.vocabulary.token($0) }, .wholeText, patterns)
     }
 
-    /// What `token` stands for in a text, the space before a word included; nil where the id is no token.
+    /// What `token` stands for in a text, the space before a word included; nil if the id is not a token.
     ///
     /// A token that is only part of a character gives U+FFFD.
     package func text(of token: Int32) -> String? {
         bytes(of: token).map { decoder.text(of: [$0], .oneToken, patterns) }
     }
 
-    /// The token as the vocabulary writes it (`Ġthe`, `▁the`, `<0x0A>`); nil where the id is no token.
+    /// The token as the vocabulary writes it (`Ġthe`, `▁the`, `<0x0A>`); nil if the id is not a token.
     package func entry(of token: Int32) -> String? {
         bytes(of: token).map { String(decoding: $0, as: UTF8.self) }
     }

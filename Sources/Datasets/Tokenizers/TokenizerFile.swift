@@ -7,7 +7,7 @@ struct TokenizerFile {
 
     static let maximumLength = 200_000_000
 
-    /// Reads the file; sections that say nothing about the tokens of a text (`truncation`, `padding`) are passed over.
+    /// Reads the file; sections that say nothing about the tokens of a text (`truncation`, `padding`) are skipped.
     init(_ bytes: UnsafeBufferPointer<UInt8>) throws {
         guard bytes.count <= Self.maximumLength else {
             throw Problem("the tokenizer is too long", expected: "at most \(Self.maximumLength) bytes", found: "\(bytes.count)")
@@ -21,10 +21,10 @@ struct TokenizerFile {
         try cursor.readObject { cursor, name in
             switch name {
             case "version", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder":
-                guard sections[name] == nil else { throw Problem("the part '\(name)' is there twice") }
+                guard sections[name] == nil else { throw Problem("the part '\(name)' appears twice") }
                 sections[name] = JSONSection(value: try cursor.value(), place: name)
             case "model":
-                guard model == nil else { throw Problem("the part 'model' is there twice") }
+                guard model == nil else { throw Problem("the part 'model' appears twice") }
                 model = try ModelReader(&cursor)
             default: try cursor.skip()
             }
@@ -36,7 +36,7 @@ struct TokenizerFile {
         if let version = sections["version"], try version.string() != "1.0" { throw version.mismatch("'1.0'") }
     }
 
-    /// The part `name`; null where there is none.
+    /// The part `name`; null if there is none.
     subscript(_ name: String) -> JSONSection { sections[name] ?? JSONSection(value: .null, place: name) }
 }
 

@@ -11,11 +11,11 @@ struct Vocabulary: Sendable {
 
     /// Adds a token.
     ///
-    /// - Throws: ``Problem`` where the token or the id is there already.
+    /// - Throws: ``Problem`` if the token or the id already exists.
     mutating func insert(_ token: [UInt8], id: Int32) throws {
         let (index, isNew) = strings.insert(token)
         let name = { String(decoding: token, as: UTF8.self).quotedInMessage }
-        guard isNew else { throw Problem("the token \(name()) is twice in the vocabulary") }
+        guard isNew else { throw Problem("the token \(name()) appears twice in the vocabulary") }
         if let other = stringOfId.updateValue(Int32(index), forKey: id) {
             throw Problem("the tokens \(strings.text(Int(other)).quotedInMessage) and \(name()) share the id \(id)")
         }

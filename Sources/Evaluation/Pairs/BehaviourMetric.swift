@@ -2,12 +2,12 @@ import Glibc
 import Tensors
 import Text
 
-/// A number that says of one pair how much of a behaviour a run shows, read off the logits behind the last position.
+/// How strongly a run shows a behaviour on one pair, as a number computed from the logits at the last position.
 ///
-/// All are computed in double precision and hold for logits of any size.
+/// All are computed in double precision and are valid for logits of any size.
 package enum BehaviourMetric: String, Sendable, CaseIterable {
-    /// The mean logit of the answers minus the mean logit of the wrong answers: `batch_answer_diffs` of auto-circuit, and with one of each the
-    /// logit difference of EAP-IG's data sets.
+    /// The mean logit of the answers minus the mean logit of the wrong answers: `batch_answer_diffs` of auto-circuit, and with one of each
+    /// the logit difference of EAP-IG's data sets.
     case logitDifference = "logit-diff"
     /// sum_i p_i (log p_i - log q_i) in nats, p the clean run's distribution, q the run's: KL(p || q) as in ACDC and EAP-IG.
     case divergence = "kl"

@@ -2,9 +2,9 @@ import Datasets
 import Tensors
 import Text
 
-/// What a behaviour is measured on: clean samples, their corrupted counterparts, and the answers that tell the two apart.
+/// The data that a behaviour is measured on: clean samples, their corrupted counterparts, and the answers that distinguish them.
 ///
-/// Language models read two prompts of one length, all others two samples. Answers are read behind the last position.
+/// Language models read two prompts of one length, all others two samples. Answers are read at the last position.
 package struct BehaviourPairs: Sendable {
     /// What the user wrote.
     package let name: String
@@ -50,7 +50,7 @@ package struct BehaviourPairs: Sendable {
     /// The counterpart is drawn under the seed from all samples of other classes that are as long. The clean sample's class is the answer,
     /// the counterpart's the wrong answer.
     ///
-    /// - Throws: ``Problem`` where the samples have no class each, or one has no counterpart.
+    /// - Throws: ``Problem`` if the samples have no class each, or one has no counterpart.
     package init(byClass dataset: Dataset, seed: UInt64) throws(Problem) {
         let classes: [Int32]
         switch dataset.targets {
@@ -115,7 +115,7 @@ private struct ClassGroup {
         self.ranges = ranges
     }
 
-    /// Any sample of another class, all with the same chance; nil where there is none.
+    /// Any sample of another class, all with the same chance; nil if there is none.
     func partner(ofClass own: Int32, _ generator: inout SeededGenerator) -> Int? {
         let range = ranges[own] ?? 0..<0
         guard samples.count > range.count else { return nil }

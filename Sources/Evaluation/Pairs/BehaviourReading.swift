@@ -1,15 +1,15 @@
 import Networks
 import Tensors
 
-/// Where a run's answers are read: the logits behind the last position of each sample.
+/// Where a run's answers are read: the logits at the last position of each sample.
 ///
-/// Of a language model only the last position's logits are made, so that neither they nor their gradient take memory for a vocabulary at
-/// every position.
+/// Only the last position's logits of a language model are computed, so that neither they nor their gradient take memory for a vocabulary
+/// at every position.
 package struct BehaviourReading: Sendable {
     package let network: Network
     /// The node that a run records, and at which a backward pass begins.
     package let node: NodeID
-    /// The layer behind it that gives the logits; nil where the recorded values are the logits.
+    /// The layer after it that gives the logits; nil if the recorded values are the logits.
     private let last: Node?
 
     package init(_ network: Network) {

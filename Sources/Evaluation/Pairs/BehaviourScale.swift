@@ -1,4 +1,4 @@
-/// The metric's mean over the pairs for the clean and for the corrupted run, between which a patched run lies.
+/// The mean of the metric over the pairs for the clean and for the corrupted run, the ends of the scale for a patched run.
 package struct BehaviourScale: Sendable, Equatable {
     package let clean: Double
     package let corrupted: Double
@@ -13,6 +13,6 @@ package struct BehaviourScale: Sendable, Equatable {
         abs(clean - corrupted) > max(1e-6 * max(abs(clean), abs(corrupted)), 1e-12)
     }
 
-    /// Where a value lies between the corrupted run, 0, and the clean run, 1; nil where the two do not differ.
+    /// Where a value lies between the corrupted run, 0, and the clean run, 1; nil if the two do not differ.
     package func normalized(_ value: Double) -> Double? { moves ? (value - corrupted) / (clean - corrupted) : nil }
 }

@@ -2,7 +2,7 @@ import Datasets
 import Networks
 import Text
 
-/// Pairs cut into batches that a network takes: pairs of one length, in their order.
+/// Pairs in batches for a network: pairs of the same length, in their order.
 package struct PairBatches: Sendable {
     package let network: Network
     package let pairs: BehaviourPairs
@@ -14,7 +14,7 @@ package struct PairBatches: Sendable {
     /// - Parameters:
     ///   - batchSize: the pairs of a batch; chosen by the memory that a run takes where nil.
     ///   - request: what a run will keep, by which its memory is measured.
-    /// - Throws: ``Problem`` where a pair does not fit the network.
+    /// - Throws: ``Problem`` if a pair does not fit the network.
     package init(_ pairs: BehaviourPairs, for network: Network, batchSize: Int? = nil, request: RunRequest? = nil) throws {
         self.network = network
         self.pairs = pairs

@@ -1,7 +1,7 @@
 import Evaluation
 import Networks
 
-/// At which places of a sequence a patch replaces activations.
+/// The positions of a sequence at which a patch replaces activations.
 package enum PatchedPlaces: String, Sendable, CaseIterable {
     /// At all places at once.
     case all
@@ -12,12 +12,12 @@ package enum PatchedPlaces: String, Sendable, CaseIterable {
     package var documentation: String {
         switch self {
         case .all: "All positions at once."
-        case .position: "One position after the other, counted from the first token; of a pattern, the position that attends."
+        case .position: "Each position separately, counted from the first token; for a pattern, the position that attends."
         }
     }
 }
 
-/// Activation patching: a run on one sample of each pair gets a part of its activations from the run on the other.
+/// Activation patching: a run on one sample of each pair takes part of its activations from the run on the other.
 ///
 /// Sources: Vig et al., arXiv 2004.12265, Meng et al., arXiv 2202.05262 (causal tracing); Nanda's attribution patching; the words for the
 /// directions are those of Heimersheim and Nanda, arXiv 2404.15255.
@@ -72,7 +72,7 @@ package struct ActivationPatching: Sendable {
     }
 }
 
-/// What patching found.
+/// The result of patching.
 package struct PatchingResult: Sendable {
     /// The number of pairs.
     package let pairs: Int
@@ -85,19 +85,19 @@ package struct PatchingResult: Sendable {
     package struct Row: Sendable {
         package let direction: ActivationPatching.Direction
         package let part: PatchedPart
-        /// The place in the sequence; nil where all are patched at once.
+        /// The place in the sequence; nil if all are patched at once.
         package let position: Int?
         /// The pairs that have the position.
         package let pairs: Int
         /// What the patch did to the activations that it replaced.
         package let change: InterventionChange
-        /// For each metric what it became; nil where the patch changed nothing.
+        /// For each metric what it became; nil if the patch changed nothing.
         package let measures: [Measure]?
 
-        /// Whether the patch changed no activation at all, which makes it no result.
+        /// Whether the patch changed no activation; its measures are then undefined.
         package var movedNothing: Bool { change.changed == 0 }
 
-        /// The root of the summed squared changes over that of the replaced activations; nil where those were zeros.
+        /// The root of the summed squared changes over that of the replaced activations; nil if those were zeros.
         package var relativeChange: Double? {
             change.squaredBefore > 0 ? (change.squaredChange / change.squaredBefore).squareRoot() : nil
         }
@@ -108,16 +108,17 @@ package struct PatchingResult: Sendable {
         package let value: Double
         /// The value minus that of the run that was patched.
         package let effect: Double
-        /// Between the corrupted run, 0, and the clean run, 1; nil where the metric does not tell them apart.
+        /// Between the corrupted run, 0, and the clean run, 1; nil if the metric does not tell them apart.
         package let normalized: Double?
     }
 
-    /// Of each direction the `count` rows whose first metric moved most, in the order of their effect; those that moved nothing are left out.
+    /// The `count` rows of each direction whose first metric moved most, in the order of their effect; those that moved nothing are left
+    /// out.
     package func strongest(_ count: Int) -> [Row] {
         var places: [ActivationPatching.Direction: [(effect: Double, place: Int)]] = [:]
         for (place, row) in rows.enumerated() {
             guard let effect = row.measures?.first?.effect else { continue }
-            // What is no number comes last.
+            // NaN comes last.
             places[row.direction, default: []].append((effect.isNaN ? -1 : abs(effect), place))
         }
         return ActivationPatching.Direction.allCases.flatMap { direction in

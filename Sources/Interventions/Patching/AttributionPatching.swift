@@ -2,7 +2,7 @@ import Evaluation
 import Networks
 import Tensors
 
-/// Attribution patching: what a patch would do to a metric to first order, m(a) + (a' - a) . dm/da, a the activations of the run that is
+/// Attribution patching: the first-order effect of a patch on a metric, m(a) + (a' - a) . dm/da, a the activations of the run that is
 /// patched and a' those that it gets.
 struct AttributionPatching {
     private let patching: ActivationPatching

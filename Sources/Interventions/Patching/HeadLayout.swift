@@ -10,14 +10,14 @@ struct HeadLayout: Sendable, Equatable {
 
     func neurons(of head: Int) -> [Int] { Array(head * width..<(head + 1) * width) }
 
-    /// What a message says of the heads that there are.
+    /// How a message lists the existing heads.
     var words: String {
         let range = "0 to \(count - 1)"
         return count < queryHeads ? "\(range): \(queryHeads / count) of the \(queryHeads) query heads share each key head" : range
     }
 
-    /// The layouts of all nodes that have heads: queries, keys and values, before and behind what is done to each head, scores, patterns, and
-    /// what the heads read.
+    /// The layouts of all nodes that have heads: queries, keys and values, before and after what is done to each head, scores, patterns,
+    /// and what the heads read.
     static func layouts(of network: Network) -> [NodeID: HeadLayout] {
         var layouts: [NodeID: HeadLayout] = [:]
         for attention in network.anatomy.blocks.compactMap(\.attention) {

@@ -2,7 +2,7 @@ import Evaluation
 import Networks
 import Tensors
 
-/// The clean and the corrupted run of one batch of pairs, which patches take from and begin at.
+/// The clean and the corrupted run of one batch of pairs, from which patches start and take activations.
 struct PairRuns {
     let clean: RecordedRun
     let corrupted: RecordedRun

@@ -14,24 +14,24 @@ package struct PatchSites: Sendable {
         /// What the value means, in a sentence, for help and manual.
         package var documentation: String {
             switch self {
-            case .auto: "Attention's sites by head, neurons by neuron, all others whole."
-            case .site: "All whole."
+            case .auto: "Attention sites by head, neurons by neuron, all others whole."
+            case .site: "Every site whole."
             case .head: "By head; a site without heads is an error."
-            case .neuron: "By neuron of the last dimension; of images by channel."
+            case .neuron: "By neuron of the last dimension; images by channel."
             }
         }
     }
 
     /// Names for the sites of all blocks.
     package enum Kind: String, Sendable, CaseIterable {
-        /// The residual stream before, between and behind the parts of each block.
+        /// The residual stream before, between and after the parts of each block.
         case resid
         case attnOut = "attn_out"
         case mlpOut = "mlp_out"
         /// What each head reads, before the output matrix.
         case heads
         case q, k, v, pattern
-        /// The neurons of MLPs and chains, behind the nonlinearity.
+        /// The neurons of MLPs and chains, after the nonlinearity.
         case neurons
 
         /// The nodes of a block that the kind names.
@@ -64,7 +64,7 @@ package struct PatchSites: Sendable {
     private let output: String
     private let isSequential: Bool
 
-    /// - Throws: ``Problem`` where shapes do not go together for any batch.
+    /// - Throws: ``Problem`` if shapes do not go together for any batch.
     package init(_ network: Network) throws(Problem) {
         let shapes = try network.shapes(for: network.exampleBatch)
         let layouts = HeadLayout.layouts(of: network)
@@ -92,7 +92,7 @@ package struct PatchSites: Sendable {
     /// What is patched where the user names nothing.
     ///
     /// Of a transformer the heads and the MLPs; by position the residual stream before each block, and what attention and MLPs write. Of a chain
-    /// the neurons behind its nonlinearities: its layers as a whole carry everything.
+    /// the neurons after its nonlinearities: its layers as a whole carry everything.
     package func parts(by places: PatchedPlaces, granularity: Granularity = .auto) throws -> [PatchedPart] {
         guard isSequential else { return try parts([Kind.neurons.rawValue], granularity: granularity, by: places) }
         let nodes = Set(
@@ -107,8 +107,8 @@ package struct PatchSites: Sendable {
 
     /// The parts that `patterns` name, in the network's order.
     ///
-    /// A pattern is a ``Kind``, or a glob of site names, with or without `hook_`; behind a dot it may end in the number of one head, or of one
-    /// neuron where neurons are patched. A pattern after `!` takes parts away again.
+    /// A pattern is a ``Kind``, or a glob of site names, with or without `hook_`; after a dot it may end in the number of one head, or
+    /// of one neuron where neurons are patched. A pattern after `!` takes parts away again.
     ///
     /// - Throws: ``Problem`` for a pattern that matches nothing, with the nearest names.
     package func parts(_ patterns: [String], granularity: Granularity, by places: PatchedPlaces) throws -> [PatchedPart] {
@@ -135,7 +135,7 @@ package struct PatchSites: Sendable {
 
     /// Checks parts that were made without names, such as clusters.
     ///
-    /// - Throws: ``Problem`` where a part is the network's output, or has no positions and each position is to be patched.
+    /// - Throws: ``Problem`` if a part is the network's output, or has no positions and each position is to be patched.
     package func check(_ parts: [PatchedPart], by places: PatchedPlaces) throws {
         let known = Dictionary(uniqueKeysWithValues: entries.map { ($0.node, $0) })
         for part in parts {
@@ -147,7 +147,7 @@ package struct PatchSites: Sendable {
     }
 
     private func isOutput(_ site: String) -> Problem {
-        Problem("site '\(site)' is the model's output, behind which nothing is left to run")
+        Problem("site '\(site)' is the model's output, after which nothing is left to run")
     }
 
     private func matches(_ pattern: String, _ granularity: Granularity) throws -> [PatchedPart] {
@@ -170,7 +170,7 @@ package struct PatchSites: Sendable {
         return GlobPattern(pattern).nearest(in: kinds + entries.map { (isShort ? Network.shortened($0.site) : $0.site, $0.site) })
     }
 
-    /// The parts of a pattern that ends in `.NUMBER`, or in a glob of numbers; nil where what lies before it is no site.
+    /// The parts of a pattern that ends in `.NUMBER`, or in a glob of numbers; nil if what lies before it is not a site.
     private func numbered(_ pattern: String, _ granularity: Granularity) throws -> [PatchedPart]? {
         guard let dot = pattern.lastIndex(of: ".") else { return nil }
         let (front, number) = (GlobPattern(String(pattern[..<dot])), String(pattern[pattern.index(after: dot)...]))

@@ -12,7 +12,7 @@ struct Patch: Sendable {
     let row: Int
 }
 
-/// What one patch of one batch gave.
+/// The result of one patch on one batch.
 struct PatchedBatch: Sendable {
     let row: Int
     /// For each metric the sum over the batch's pairs.

@@ -30,7 +30,7 @@ package struct PatchedPart: Sendable, Equatable {
         self.neurons = neurons
     }
 
-    /// The site, and behind a dot the head, neuron or cluster.
+    /// The site, and after a dot the head, neuron or cluster.
     package var name: String { index.map { "\(site).\($0)" } ?? site }
 
     /// The clusters of layers, each at the node whose outputs are the layer's out-neurons; those without a neuron are left out.

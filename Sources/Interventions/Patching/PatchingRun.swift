@@ -81,7 +81,7 @@ extension ActivationPatching {
     }
 }
 
-/// One thread's patched runs, each begun from the recorded run.
+/// One thread's patched runs, each started from the recorded run.
 final class PatchWorker {
     private let network: Network
     private let reading: BehaviourReading

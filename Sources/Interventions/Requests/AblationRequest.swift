@@ -4,7 +4,7 @@ import Networks
 import Scoring
 import Text
 
-/// What `ablate` asks of a model: clusters to switch off and on, and the data on which that is felt.
+/// The request of `ablate`: clusters to switch off and on, and the data to measure the effect on.
 package struct AblationRequest {
     package let model: LoadedModel
     package let clusters: GivenClusters
@@ -25,7 +25,7 @@ package struct AblationRequest {
 
     /// Reads the data and finds the layers.
     ///
-    /// - Throws: ``Problem`` where clusters, data and model do not fit each other, or the data has no answers.
+    /// - Throws: ``Problem`` if clusters, data and model do not fit each other, or the data has no answers.
     package func prepared() throws -> Prepared {
         let ablated = try model.ablatedLayers(clusters, matching: layers)
         let batches = try model.batches(data, batchSize: batchSize)

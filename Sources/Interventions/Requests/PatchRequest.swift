@@ -2,13 +2,13 @@ import Evaluation
 import Networks
 import Scoring
 
-/// What `patch` asks of a model: which parts of its activations to exchange between the runs of which pairs.
+/// The request of `patch`: the parts of the activations to exchange, and the pairs between whose runs they are exchanged.
 package struct PatchRequest {
     /// What is patched.
     package enum Parts {
-        /// Sites by kinds or patterns of names, cut into parts; those that the model's kind suggests where there are no patterns.
+        /// Sites by kinds or patterns of names, cut into parts; those that the model's kind suggests if there are no patterns.
         case sites([String] = [], PatchSites.Granularity = .auto)
-        /// The clusters of the layers that the patterns name, of all layers where there are none.
+        /// The clusters of the layers that the patterns name, of all layers if there are none.
         case clusters(GivenClusters, layers: [String] = [])
     }
 
@@ -28,7 +28,7 @@ package struct PatchRequest {
 
     /// Finds the parts and reads the pairs.
     ///
-    /// - Throws: ``Problem`` where parts, pairs and metrics do not fit the model.
+    /// - Throws: ``Problem`` if parts, pairs and metrics do not fit the model.
     package func prepared() throws -> Prepared {
         let chosen = try chosenParts()
         try model.checkParameters()

@@ -3,10 +3,11 @@ import Modularity
 import Networks
 import Text
 
-/// One cluster over all clustered layers as a model of its own: the neurons of the other clusters are gone.
+/// One cluster of all clustered layers as a separate model, without the neurons of the other clusters.
 ///
-/// It computes what the model computes with the others' outputs set to 0 before the nonlinearity, in all those layers at once: what these go on
-/// saying behind a sigmoid or a batch norm goes into the biases of the layers that read them, see ``SilencedNeurons``. Neurons in no cluster stay.
+/// It computes what the model computes with the others' outputs set to 0 before the nonlinearity, in all those layers at once: the
+/// constants that these still produce after a sigmoid or a batch norm are added to the biases of the layers that read them, see
+/// ``SilencedNeurons``. Neurons in no cluster stay.
 package struct ClusterExtraction: Sendable {
     package private(set) var rewiring: Rewiring
     /// For each layer how many neurons stay, in the layers' order.
@@ -14,8 +15,8 @@ package struct ClusterExtraction: Sendable {
     /// The neurons that stay in each group of layers that are multiplied with one another.
     package private(set) var widths: [Int] = []
 
-    /// - Throws: ``Problem`` where what a neuron of output 0 says cannot go into a bias, where a layer would have no neurons left, and where something
-    ///   else fixes the layer's width.
+    /// - Throws: ``Problem`` if what a neuron of output 0 says cannot go into a bias, if a layer would have no neurons left, and
+    /// where something else fixes the layer's width.
     package init(_ checkpoint: Checkpoint, network: Network, layers: [AblatedLayer], cluster: Int) throws(Problem) {
         rewiring = Rewiring(checkpoint, network: network)
         var done: [NodeID: [Int]] = [:]

@@ -15,7 +15,7 @@ package struct ClusterOrder: Sendable {
     /// Orders the out-neurons of each layer by its clusters; then the in-neurons of each by its clusters, where these are another layer's
     /// out-neurons and that has no clusters of its own. Neurons of one cluster keep their order; those in none come last.
     ///
-    /// - Throws: ``Problem`` where something else fixes the order of a layer's neurons.
+    /// - Throws: ``Problem`` if something else fixes the order of a layer's neurons.
     package init(_ checkpoint: Checkpoint, network: Network, layers: [AblatedLayer]) throws(Problem) {
         rewiring = Rewiring(checkpoint, network: network)
         var orders: [NodeID: [Int]] = [:]
@@ -69,7 +69,7 @@ package struct ClusterOrder: Sendable {
         return labels.values.indices.sorted { (rank($0), $0) < (rank($1), $1) }
     }
 
-    /// The order of neurons that have several places each; nil where the places of one are in different clusters.
+    /// The order of neurons that have several places each; nil if the places of one are in different clusters.
     private static func order(_ labels: Labels, places: Int) -> [Int]? {
         guard places > 0, labels.count % places == 0 else { return nil }
         var firsts: [Int] = []

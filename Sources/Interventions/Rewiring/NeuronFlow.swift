@@ -2,7 +2,7 @@ import Archives
 import Networks
 import Text
 
-/// Which parameters the neurons of a layer run through: its own rows, what works on its output neuron by neuron, and the columns of
+/// The parameters that belong to the neurons of a layer: its own rows, what works on its output neuron by neuron, and the columns of
 /// the layers that read it.
 ///
 /// Found by walking the network from the layer to its readers, through elementwise operations, norms, pools and flattening. Where a product
@@ -34,14 +34,15 @@ package struct NeuronFlow: Sendable {
 
     /// The flow of the layer that `node` computes.
     ///
-    /// - Throws: ``Problem`` where the order or number of the neurons is fixed by something else.
+    /// - Throws: ``Problem`` if the order or number of the neurons is fixed by something else.
     package init(from node: NodeID, in network: Network) throws(Problem) {
         self.network = network
         count = try Self.produced(node, in: network).count
         try addProducer(node)
     }
 
-    /// The layer whose out-neurons are the in-neurons of the layer that `node` computes; nil where they are the model's inputs or a sum of several layers.
+    /// The layer whose out-neurons are the in-neurons of the layer that `node` computes; nil if they are the model's inputs or a sum of
+    /// several layers.
     package static func producer(before node: NodeID, in network: Network) -> NodeID? {
         var current = network.nodes[node.index].inputs.first
         while let id = current {
@@ -72,7 +73,7 @@ package struct NeuronFlow: Sendable {
         let node = network.nodes[id.index]
         let (weights, neurons) = try Self.produced(id, in: network)
         guard neurons == count else {
-            throw Problem(site: node.site, "joins a layer of another width", expected: "\(count) neurons", found: "\(neurons)")
+            throw Problem(site: node.site, "joins a layer of a different width", expected: "\(count) neurons", found: "\(neurons)")
         }
         producers.append(id)
         axes.append(Axis(parameter: node.parameters[0], dimension: weights.outDimension, places: 1))
@@ -80,7 +81,7 @@ package struct NeuronFlow: Sendable {
         try carry(id, weights.form == .images ? .image : .flat)
     }
 
-    /// The neurons lie in the output of `id`: goes on to all that reads it.
+    /// The neurons lie in the output of `id`: follows everything that reads it.
     private mutating func carry(_ id: NodeID, _ form: Form) throws(Problem) {
         guard forms[id] == nil else { return }
         forms[id] = form
@@ -127,7 +128,7 @@ package struct NeuronFlow: Sendable {
         try carry(id, form)
     }
 
-    /// The layer behind the other factor of a product.
+    /// The layer after the other factor of a product.
     private mutating func joinProducer(of id: NodeID, reader: String) throws(Problem) {
         let node = network.nodes[id.index]
         switch node.operation.neurons {
@@ -135,7 +136,7 @@ package struct NeuronFlow: Sendable {
         case .elementwise, .perChannel: if let input = node.inputs.first { try joinProducer(of: input, reader: reader) }
         case .produces, .multiplies, .windows, .mixes, .adds, .flattens, .fixed:
             throw Problem(
-                site: reader, "multiplies its neurons with what is no layer", found: "\(node.operation.name) '\(node.site)'")
+                site: reader, "multiplies its neurons with something other than a layer", found: "\(node.operation.name) '\(node.site)'")
         }
     }
 

@@ -4,7 +4,7 @@ import Networks
 import Tensors
 import Text
 
-/// A checkpoint with neurons moved or removed: for dimensions of its tensors, which places are taken and in what order.
+/// A checkpoint with neurons moved or removed: for dimensions of its tensors, the indices to keep and their order.
 package struct Rewiring: Sendable {
     private let checkpoint: Checkpoint
     private let network: Network

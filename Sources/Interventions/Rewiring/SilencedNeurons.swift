@@ -2,11 +2,11 @@ import Networks
 import Tensors
 import Text
 
-/// What neurons that are switched off go on saying: numbers that do not depend on the data, which the biases of their readers can take up.
+/// The outputs of neurons that are switched off: constants that do not depend on the data and can be added to the biases of their readers.
 ///
 /// A neuron of output 0 stays 0 through relu, gelu, silu, tanh and pools. Sigmoid makes 1/2 of it and batch norm makes
-/// bias - mean / root(variance + epsilon) * weight; a layer that reads such a number c adds W c to its bias in all places alike, unless zeros are
-/// padded around the image.
+/// bias - mean / root(variance + epsilon) * weight; a layer that reads such a number c adds W c to its bias in all places alike, unless
+/// zeros are padded around the image.
 struct SilencedNeurons {
     /// What to add to a bias, element by element.
     private(set) var additions: [ParameterID: [Double]] = [:]
@@ -25,7 +25,7 @@ struct SilencedNeurons {
     /// - Parameters:
     ///   - silenced: the layers of the flow whose outputs are 0.
     ///   - removed: the neurons that are switched off.
-    /// - Throws: ``Problem`` where what they say depends on the data or on the place, or has no bias to go to.
+    /// - Throws: ``Problem`` if what they say depends on the data or on the place, or has no bias to go to.
     init(_ flow: NeuronFlow, silenced: Set<NodeID>, removed: [Int], in network: Network) throws(Problem) {
         self.network = network
         self.removed = removed
@@ -51,7 +51,7 @@ struct SilencedNeurons {
         switch rule {
         case .mixes:
             throw Problem(
-                site: node.site, "looks at all neurons at once: removing some changes the others", found: node.operation.name)
+                site: node.site, "mixes all neurons: removing some changes the others", found: node.operation.name)
         case .multiplies:
             // Nothing times anything is nothing.
             for case .constants(let factor) in inputs where !says(factor) { return .constants(MutableTensor.zeros([count])) }
@@ -115,7 +115,7 @@ struct SilencedNeurons {
         let weight = network.values[node.parameters[0]]
         let shape = weight.shape
         let (out, input) = (shape[weights.outDimension], shape[inDimension])
-        // The elements of a kernel lie behind both.
+        // The elements of a kernel lie after both.
         let kernel = shape[2...].reduce(1, *)
         func stride(_ dimension: Int) -> Int { shape[(dimension + 1)...].reduce(1, *) }
         let strides = (out: stride(weights.outDimension), input: stride(inDimension))

@@ -12,11 +12,11 @@ struct AblateCommand: FileCommand {
         abstract: "Switches clusters off and on and reports which classes or samples suffer.",
         usage: "modinspect ablate --clusters <file> --data <data> [...] <checkpoint>",
         discussion: """
-            Each cluster of each layer in the file is switched off while the rest stays (off), and left alone while the rest is \
-            switched off (on). The first row is the model as it is. Every intervention says how many neurons it switched and by how \
-            much the layer's output moved; one that moved nothing is no result, and its measures are undefined.
+            Each cluster of each layer in the file is switched off while the rest stays on (off), and stays on while the rest is \
+            switched off (on). The first row is the unchanged model. For each intervention the report gives the number of switched \
+            neurons and how far the layer's output moved; if it had no effect, its measures are undefined.
 
-            Also counted: how many answers that the intact model gets right become wrong under exactly 0, 1, ..., k of a layer's \
+            The report also counts how many of the intact model's right answers become wrong under exactly 0, 1, ..., k of a layer's \
             interventions.
             """)
 
@@ -36,7 +36,7 @@ struct AblateCommand: FileCommand {
 
     @Option(
         help: ArgumentHelp(
-            "What is put in an output's place.",
+            "What replaces an output that is switched off.",
             discussion: ClusterAblation.Fill.list))
     var fill = ClusterAblation.Fill.zero
 
@@ -49,7 +49,7 @@ struct AblateCommand: FileCommand {
     @Flag(name: .customLong("per-sample"), help: "Write one row for each answer under each intervention (tsv, jsonl).")
     var isPerSample = false
 
-    @Flag(name: .customLong("dependence"), help: "Write the counts of answers by how many interventions spoil them, as a table (tsv).")
+    @Flag(name: .customLong("dependence"), help: "Write a table of how many answers are spoiled by how many interventions (tsv).")
     var isDependence = false
 
     @OptionGroup var data: DataOptions

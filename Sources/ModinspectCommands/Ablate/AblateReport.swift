@@ -1,7 +1,7 @@
 import Evaluation
 import Interventions
 
-/// What an ablation was, at the head of every json document and line.
+/// The settings of an ablation, at the head of every json document and line.
 struct AblationSetting: Encodable {
     static let schema = "modinspect.ablate/2"
 
@@ -13,7 +13,7 @@ struct AblationSetting: Encodable {
     let fill: String
 }
 
-/// What `ablate` found, as one json document.
+/// The result of `ablate`, as one json document.
 struct AblateReport: HeadedReport {
     let provenance: Provenanced<AblationSetting>
     let samples: Int
@@ -24,9 +24,9 @@ struct AblateReport: HeadedReport {
     var head: Provenanced<AblationSetting> { provenance }
 
     static let members: [Column<AblateReport>] = [
-        .json("samples", "How many there are.") { $0.samples },
-        .json("answers", "The answers that were asked for.") { $0.answers },
-        .json("intact", "The model as it is.") { $0.intact },
+        .json("samples", "The number of them.") { $0.samples },
+        .json("answers", "The number of answers.") { $0.answers },
+        .json("intact", "The unchanged model.") { $0.intact },
         .json("layers", "The layers whose clusters were switched.") { $0.layers },
     ]
 }
@@ -75,7 +75,7 @@ struct AblatedRow: ColumnRow {
     let cluster: Int?
     /// The out-neurons that were switched.
     let neurons: Int
-    /// Whether the layer's output changed at all; where it did not, the outcome is no result and left out.
+    /// Whether the layer's output changed at all; where it did not, there is no outcome.
     let moved: Bool
     /// The root of the summed squared changes of the layer's output over that of the output.
     let relativeChange: Double?
@@ -90,22 +90,24 @@ struct AblatedRow: ColumnRow {
         .text("layer", "The layer whose clusters were switched; missing for the intact model.") { $0.layer },
         .text("intervention", "`intact`, `off` or `on`.") { $0.intervention },
         .whole("cluster", "The cluster; missing for the intact model.") { $0.cluster },
-        .whole("neurons", "The out-neurons that were switched.") { $0.neurons },
-        .flag("moved", "Whether the layer's output changed at all; where it did not, the outcome is no result and left out.") { $0.moved },
-        .number("relativeChange", "The root of the summed squared changes of the layer's output over that of the output.") {
+        .whole("neurons", "The number of switched out-neurons.") { $0.neurons },
+        .flag("moved", "Whether the layer's output changed; if it did not, the measures are undefined.") { $0.moved },
+        .number("relativeChange", "The norm of the change of the layer's output divided by the norm of the output.") {
             $0.relativeChange
         },
         .number("meanChange", "The mean absolute change of an activation that was switched.") { $0.meanChange },
         .number("accuracy", "The share of right answers.") { $0.accuracy },
         .number("loss", "The mean cross-entropy in nats.") { $0.loss },
         .json("classes", "By the class of the right answer.") { $0.classes },
-        .json("control.samples", "The random sets of as many neurons.") { $0.control?.samples },
+        .json("control.samples", "The number of random sets of the same number of neurons.") { $0.control?.samples },
         .number("control.accuracy.mean", "The mean accuracy under them.") { $0.control?.accuracy.mean },
         .number("control.accuracy.sd", "Its standard deviation.") { $0.control?.accuracy.standardDeviation },
-        .number("control.accuracy.p", "The share of sets that change as much.") { $0.control?.accuracy.p },
-        .number("control.loss.mean", "The same of the loss.") { $0.control?.loss.mean },
-        .number("control.loss.sd", "The same of the loss.") { $0.control?.loss.standardDeviation },
-        .number("control.loss.p", "The same of the loss.") { $0.control?.loss.p },
+        .number("control.accuracy.p", "The share of sets that do at least as much harm, or answer at least as well.") {
+            $0.control?.accuracy.p
+        },
+        .number("control.loss.mean", "The same for the loss.") { $0.control?.loss.mean },
+        .number("control.loss.sd", "The same for the loss.") { $0.control?.loss.standardDeviation },
+        .number("control.loss.p", "The same for the loss.") { $0.control?.loss.p },
     ]
 
     init(layer: String, _ row: AblationResult.Row) {
@@ -137,7 +139,7 @@ struct AblatedRow: ColumnRow {
     }
 }
 
-/// The same intervention on random sets of as many neurons.
+/// The same intervention on random sets of the same number of neurons.
 struct AblatedControl: Sendable {
     let samples: Int
     let accuracy: Comparison
@@ -177,7 +179,7 @@ struct AblatedAnswer: ColumnRow {
 
     static let columns: [Column<AblatedAnswer>] = [
         .whole("sample", "The sample, from 0.") { $0.sample },
-        .whole("position", "The place in the sequence at which the answer is given.") { $0.position },
+        .whole("position", "The position in the sequence at which the answer is given.") { $0.position },
         .whole("target", "The right answer.") { Int($0.target) },
         .text("layer", "The layer whose clusters were switched; missing for the intact model.") { $0.layer },
         .text("intervention", "`intact`, `off` or `on`.") { $0.intervention },
@@ -188,7 +190,7 @@ struct AblatedAnswer: ColumnRow {
     ]
 }
 
-/// What every line of answers says first.
+/// The first members of every line of answers.
 struct AnswerHead: Encodable {
     let schema = AblationSetting.schema
 }

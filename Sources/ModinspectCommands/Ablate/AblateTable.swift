@@ -1,10 +1,10 @@
 import Archives
 import Text
 
-/// The outcome of `ablate` for eyes, and as rows.
+/// The outcome of `ablate` as text and as rows.
 struct AblateTable {
     let hasControl: Bool
-    /// The classes that have a column: those that answers are counted by, where there are few enough.
+    /// The classes that have a column: those that answers are counted by, if there are few enough.
     let classes: [Int]
 
     /// More classes than this have no columns.

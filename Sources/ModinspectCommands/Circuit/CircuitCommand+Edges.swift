@@ -22,7 +22,7 @@ extension CircuitCommand {
         let prepared = try request.prepared()
         if !prepared.outside.isEmpty {
             output.diagnostics.note(
-                "\(model.checkpoint.path): the clusters of \(prepared.outside.map { "'\($0)'" }.listed(atMost: 3)) are no nodes of the graph"
+                "\(model.checkpoint.path): the clusters of \(prepared.outside.map { "'\($0)'" }.listed(atMost: 3)) are not nodes of the graph"
             )
         }
         let progress = output.progressBar("circuit", total: 1000, unit: "")
@@ -52,13 +52,14 @@ extension CircuitCommand {
         if let faithfulness = measured.faithfulness, faithfulness > Self.overshoot {
             output.diagnostics.warning(
                 "\(path): the circuit moves the metric further than the whole model, faithfulness \(ByteText.rounded(faithfulness)): edges outside "
-                    + "it work against it; the ladder tells of other sizes")
+                    + "it work against it; the ladder shows other sizes")
         }
         if measured.size == 0, let chosen = measured.chosen, chosen > 0, report.moving > 0 {
-            output.diagnostics.warning("\(path): the circuit is empty: what was chosen, \(ByteText.counted(chosen, "edge")), leads nowhere")
+            output.diagnostics.warning(
+                "\(path): the circuit is empty: the selected edges (\(ByteText.counted(chosen, "edge"))) lead nowhere")
         }
         if report.moving == 0 {
-            output.diagnostics.warning("\(path): no edge moves the metric: the circuit says nothing")
+            output.diagnostics.warning("\(path): no edge moves the metric: the circuit is meaningless")
         } else if measured.faithfulness == nil {
             output.diagnostics.warning(
                 "\(path): the metric does not move between the clean and the ablated run: \(ByteText.shortest(report.clean.value)) and "

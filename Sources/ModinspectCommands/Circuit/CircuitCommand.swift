@@ -2,7 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Circuits
 
-/// How circuits are looked for.
+/// How circuits are found.
 enum CircuitMethod: String, Choice {
     case prune, acdc, eap
     case eapIG = "eap-ig"
@@ -11,11 +11,11 @@ enum CircuitMethod: String, Choice {
     var documentation: String {
         switch self {
         case .prune:
-            "Weights: from the last matrix to the first, row by row, each is set to zero where the objective allows it, else restored."
-        case .acdc: "Edges: edge after edge is taken out for good where that hurts little."
-        case .eap: "Edges: the change of an edge times the gradient, two forward passes and one backward for all edges."
-        case .eapIG: "Edges: as eap, with the gradient averaged on the way from the corrupted input to the clean one."
-        case .exact: "Edges: every edge is patched alone."
+            "Weights: from the last matrix to the first, row by row, each is set to zero, and restored if the objective is violated."
+        case .acdc: "Edges: one after another, edges are removed for good if that hurts little."
+        case .eap: "Edges: the change of each edge times the gradient, from two forward passes and one backward pass."
+        case .eapIG: "Edges: like eap, with the gradient averaged along the path from the corrupted input to the clean one."
+        case .exact: "Edges: each edge is patched on its own."
         }
     }
 }
@@ -44,7 +44,7 @@ enum CircuitFormat: String, Choice {
 struct CircuitCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "circuit",
-        abstract: "Looks for the parts of a model that carry its answers, or compares circuits.",
+        abstract: "Finds the parts of a model that carry its answers, or compares circuits.",
         usage: """
             modinspect circuit --method <method> --data <data> [...] <checkpoint>
             modinspect circuit --compare [...] <circuits> ...
@@ -52,23 +52,24 @@ struct CircuitCommand: FileCommand {
         discussion: """
             \(CircuitMethod.list)
 
-            What pruning leaves is the circuit; its effective size is the share of the weights that were not zero before. Biases stay. \
-            It is judged by data that it was not found with, beside random masks that keep as many weights of each layer; a circuit that \
-            gives nearly all of them the same answer is degenerate, and a warning says so.
+            prune finds circuits of weights: those that remain. The effective size of a circuit is its share of the weights that were \
+            not zero before. Biases are kept. The circuit is run alone on held-out data and compared with random masks that keep the \
+            same number of weights in each layer; a warning is given if it is degenerate, that is, if it gives nearly all samples the \
+            same answer.
 
-            Edges lie between heads (with inputs of their own for query, key and value), MLPs, embeddings and output, or between \
-            neurons or clusters, and are found by pairs of a clean and a corrupted sample. A circuit is judged by running it with every \
-            other edge corrupted, along a ladder of sizes; edges that lead nowhere are dropped.
+            The other methods find circuits of edges between heads (with separate inputs for query, key and value), MLPs, embeddings and \
+            output, or between neurons or clusters, using pairs of a clean and a corrupted sample. Circuits of several sizes are run \
+            alone, with every other edge corrupted; edges that lead nowhere are dropped.
 
-            --compare: circuits that were written before (json, or npz of --masks): their sizes, and the overlap, intersection over \
-            union, of every pair.
+            --compare reads circuits that were written earlier (json, or the npz of --masks) and reports their sizes and the overlap \
+            (intersection over union) of every pair.
             """)
 
     @Argument(
-        help: "The checkpoint, or - for an archive on standard input; with --compare files of circuits.", completion: .file())
+        help: "The checkpoint, or - for an archive on standard input; with --compare, files of circuits.", completion: .file())
     var files: [String]
 
-    @Option(help: "How circuits are looked for.")
+    @Option(help: "How circuits are found.")
     var method: CircuitMethod?
 
     @Flag(name: .customLong("compare"), help: "Compare the circuits in the files.")
@@ -81,7 +82,7 @@ struct CircuitCommand: FileCommand {
         completion: .file())
     var data: String?
 
-    @Option(help: "The format of the result; text without this option, tsv with --kept; dot draws edges.")
+    @Option(help: "The format of the result; text without this option, tsv with --kept; dot draws a circuit of edges.")
     var format: CircuitFormat?
 
     @Flag(name: .customLong("kept"), help: "Write one row for each part that a circuit keeps (tsv).")
@@ -96,7 +97,7 @@ struct CircuitCommand: FileCommand {
 
     @Option(
         name: .customLong("batch"),
-        help: ArgumentHelp("The samples that run at once; chosen by memory without this option.", valueName: "n"))
+        help: ArgumentHelp("The number of samples to run at once; chosen by memory without this option.", valueName: "n"))
     var batchSize: Int?
 
     @OptionGroup var architecture: ArchitectureOptions

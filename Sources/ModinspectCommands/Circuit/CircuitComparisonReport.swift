@@ -19,7 +19,7 @@ struct CircuitComparisonReport: Encodable {
         let sha256: String?
         let circuits: Int
         let meanKept: Double
-        /// The mean share of the parts that are kept, where the file tells how many there are.
+        /// The mean share of the parts that are kept, if the file records how many there are.
         let meanSize: Double?
         /// The mean overlap of its pairs; nil for a single circuit.
         let meanOverlap: Double?
@@ -28,7 +28,7 @@ struct CircuitComparisonReport: Encodable {
     }
 
     struct Circuit: Encodable {
-        /// The file, and the label where there is one.
+        /// The file, and the label if there is one.
         let name: String
         let path: String
         let label: Int?
@@ -69,16 +69,16 @@ struct ComparedPair: ColumnRow {
     let keptInB: Int
     let shared: Int
     let union: Int
-    /// Intersection over union; nil where both are empty.
+    /// Intersection over union; nil if both are empty.
     let overlap: Double?
 
     static let columns: [Column<ComparedPair>] = [
-        .text("a", "The one.") { $0.a },
-        .text("b", "The other.") { $0.b },
-        .whole("keptA", "The parts that the one keeps.") { $0.keptInA },
-        .whole("keptB", "The parts that the other keeps.") { $0.keptInB },
-        .whole("shared", "Those that both keep.") { $0.shared },
-        .whole("union", "Those that either keeps.") { $0.union },
-        .number("overlap", "Intersection over union; undefined where both are empty.") { $0.overlap },
+        .text("a", "The first circuit.") { $0.a },
+        .text("b", "The second circuit.") { $0.b },
+        .whole("keptA", "The number of parts that the first keeps.") { $0.keptInA },
+        .whole("keptB", "The number of parts that the second keeps.") { $0.keptInB },
+        .whole("shared", "The number of parts that both keep.") { $0.shared },
+        .whole("union", "The number of parts that either keeps.") { $0.union },
+        .number("overlap", "Intersection over union; undefined if both are empty.") { $0.overlap },
     ]
 }

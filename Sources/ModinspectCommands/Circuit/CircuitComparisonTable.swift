@@ -1,7 +1,7 @@
 import Archives
 import Text
 
-/// How far circuits agree, for eyes and as rows.
+/// How far circuits agree, as text and as rows.
 enum CircuitComparisonTable {
     static var header: String { ComparedPair.columns.header(before: ["status"]) }
 

@@ -3,7 +3,7 @@ import Checkpoints
 import Circuits
 import Text
 
-/// Circuits that were written before: the json or jsonl of `circuit`, or the npz of its masks.
+/// Circuits that were written earlier: the json or jsonl of `circuit`, or the npz of its masks.
 struct CircuitFile {
     typealias Circuit = CircuitCollection.Circuit
 
@@ -43,7 +43,7 @@ struct CircuitFile {
         for tensor in try Checkpoint.open(content, path: path).tensors {
             guard [.bool, .u8, .i8].contains(tensor.dtype) else {
                 throw Problem(
-                    file: path, problem: "array '\(tensor.name)' is no mask", expected: "bool, u8 or i8", found: tensor.dtype.rawValue)
+                    file: path, problem: "array '\(tensor.name)' is not a mask", expected: "bool, u8 or i8", found: tensor.dtype.rawValue)
             }
             let parts = tensor.name.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             let folder = parts.count == 2 ? parts[0] : ""

@@ -12,7 +12,7 @@ enum CircuitJSON {
             checking: { schema in
                 guard schema == CircuitSetting.schema || schema == EdgeReport.schema else {
                     throw Problem(
-                        file: path, problem: "holds something else than circuits", expected: CircuitSetting.schema, found: schema)
+                        file: path, problem: "does not hold circuits", expected: CircuitSetting.schema, found: schema)
                 }
             },
             document: "circuits", { cursor in circuits.append(try circuit(&cursor, place: circuits.count, path: path)) })

@@ -1,12 +1,12 @@
 import Circuits
 
-/// What a search for circuits was, at the head of every json document and line.
+/// The settings of a search for circuits, at the head of every json document and line.
 struct CircuitSetting: Encodable {
     static let schema = "modinspect.circuit/1"
 
     /// The data as the user named it.
     let data: String
-    /// The data that circuits are judged by; nil where that is a part of ``data``.
+    /// The data that circuits are judged on; nil if that is a part of ``data``.
     let eval: String?
     let method: String
     let objective: String?
@@ -15,19 +15,19 @@ struct CircuitSetting: Encodable {
     let precision: String?
 }
 
-/// What `circuit` found, as one json document.
+/// The result of `circuit`, as one json document.
 struct CircuitReport: HeadedReport {
     let provenance: Provenanced<CircuitSetting>
-    /// The samples that circuits are looked for with.
+    /// The samples that circuits are found with.
     let samples: Int
-    /// The intact model on the data that circuits are judged by.
+    /// The intact model on the data that circuits are judged on.
     let heldOut: JudgedCircuit
     let circuits: [PrunedCircuit]
 
     var head: Provenanced<CircuitSetting> { provenance }
 
     static let members: [Column<CircuitReport>] = [
-        .json("samples", "Those that circuits are looked for with.") { $0.samples },
+        .json("samples", "The number of samples used in the search.") { $0.samples },
         .json("intact", "The intact model on the held-out data.") { $0.heldOut },
         .json("circuits", "In the order of the labels; one for the whole model without labels.") { $0.circuits },
     ]
@@ -35,7 +35,7 @@ struct CircuitReport: HeadedReport {
 
 /// One circuit of weights.
 struct PrunedCircuit: ColumnRow {
-    /// nil where it is the whole model's.
+    /// nil if it is the whole model's.
     let label: Int?
     /// The samples that the objective looked at.
     let samples: Int
@@ -51,7 +51,7 @@ struct PrunedCircuit: ColumnRow {
     let degenerate: Bool
     let heldOut: JudgedCircuit
     let control: JudgedControl?
-    /// nil where no samples were drawn anew.
+    /// nil if nothing was resampled.
     let bootstrap: ResampledCircuit?
     let layers: [KeptLayer]
 
@@ -68,24 +68,24 @@ struct PrunedCircuit: ColumnRow {
         static let columns: [Column<KeptLayer>] = [
             .text("layer", "The tensor's name.") { $0.layer },
             .shape("shape", "The tensor's own.") { $0.shape },
-            .whole("kept", "The weights that the circuit keeps.") { $0.kept },
-            .whole("weights", "Those that are not zero in the intact model.") { $0.weights },
-            .json("places", "The places of the kept weights in the tensor, counted from 0 with the last dimension fastest.") { $0.places },
-            .json("returned", "For each of them the share of the circuits of resampled samples that have it.") { $0.returned },
+            .whole("kept", "The number of weights that the circuit keeps.") { $0.kept },
+            .whole("weights", "The number of weights that are not zero in the intact model.") { $0.weights },
+            .json("places", "The indices of the kept weights in the flattened (row-major) tensor.") { $0.places },
+            .json("returned", "For each of them, the share of the circuits found on resampled data that contain it.") { $0.returned },
         ]
     }
 
     static let columns: [Column<PrunedCircuit>] = found + judged + compared
 
     private static let found: [Column<PrunedCircuit>] = [
-        .whole("label", "The label that the circuit is for; missing where it is the whole model's.") { $0.label },
-        .whole("samples", "Those that the objective looked at.") { $0.samples },
-        .whole("kept", "The weights that the circuit keeps.") { $0.kept },
-        .whole("weights", "Those that are not zero in the intact model.") { $0.weights },
+        .whole("label", "The label that the circuit is for; missing for the whole model.") { $0.label },
+        .whole("samples", "The number of samples that the objective depends on.") { $0.samples },
+        .whole("kept", "The number of weights that the circuit keeps.") { $0.kept },
+        .whole("weights", "The number of weights that are not zero in the intact model.") { $0.weights },
         .number("size", "The effective circuit size, kept / weights.") { $0.size },
-        .number("intactLoss", "The objective's mean over its samples, of the intact model.") { $0.intactLoss },
-        .number("loss", "The same of the circuit.") { $0.loss },
-        .flag("degenerate", "Whether at least 99% of the held-out samples get the same answer, which is right for fewer.") {
+        .number("intactLoss", "The mean of the objective over its samples, for the intact model.") { $0.intactLoss },
+        .number("loss", "The same for the circuit.") { $0.loss },
+        .flag("degenerate", "Whether at least 99% of the held-out samples get the same answer although it is right for fewer.") {
             $0.degenerate
         },
     ]
@@ -95,15 +95,19 @@ struct PrunedCircuit: ColumnRow {
     }
 
     private static let compared: [Column<PrunedCircuit>] = [
-        .json("control.masks", "The random masks that keep as many weights of each layer; missing without any.") { $0.control?.masks },
-        .number("control.accuracy", "The mean over them of what the circuit has under held_out.") { $0.control?.accuracy },
+        .json("control.masks", "The number of random masks with the same number of weights in each layer; missing without any.") {
+            $0.control?.masks
+        },
+        .number("control.accuracy", "The mean over the masks of the value under held_out.") { $0.control?.accuracy },
         .number("control.divergence", "Likewise.") { $0.control?.divergence },
         .number("control.labelDivergence", "Likewise.") { $0.control?.labelDivergence },
         .number("control.recall", "Likewise.") { $0.control?.recall },
         .number("control.falseAlarms", "Likewise.") { $0.control?.falseAlarms },
-        .json("bootstrap.resamples", "How often samples were drawn anew; missing where none were.") { $0.bootstrap?.resamples },
-        .number("bootstrap.overlap", "The mean intersection over union of their circuits with the circuit.") { $0.bootstrap?.overlap },
-        .json("layers", "What is kept of each layer.") { $0.layers },
+        .json("bootstrap.resamples", "The number of resamplings; missing if there are none.") { $0.bootstrap?.resamples },
+        .number("bootstrap.overlap", "The mean intersection over union of the circuit with the circuits found on resampled data.") {
+            $0.bootstrap?.overlap
+        },
+        .json("layers", "The kept weights of each layer.") { $0.layers },
     ]
 
     init(_ circuit: WeightPruning.Circuit) {
@@ -126,7 +130,7 @@ struct PrunedCircuit: ColumnRow {
     }
 }
 
-/// How a circuit that is run alone answers held-out data.
+/// The results of a circuit run alone on held-out data.
 struct JudgedCircuit: ColumnRow {
     let samples: Int
     let accuracy: Double?
@@ -140,17 +144,17 @@ struct JudgedCircuit: ColumnRow {
     let classes: [EvaluatedClass]
 
     static let columns: [Column<JudgedCircuit>] = [
-        .json("samples", "The samples that it is judged by.") { $0.samples },
+        .json("samples", "The number of samples that it is judged on.") { $0.samples },
         .number("accuracy", "The share of right answers.") { $0.accuracy },
         .json("loss", "The mean cross-entropy in nats.") { $0.loss },
         .number("divergence", "The mean of KL(intact || circuit) over the samples, in nats.") { $0.divergence },
-        .number("labelDivergence", "The same of the two outcomes, the label and another one; missing without a label.") {
+        .number("labelDivergence", "The same for the two outcomes, the label and any other; missing without a label.") {
             $0.labelDivergence
         },
         .number("recall", "The share of the label's samples that are answered with it.") { $0.recall },
         .number("falseAlarms", "The share of other samples that are answered with the label.") { $0.falseAlarms },
-        .whole("commonAnswer", "The class that is answered most often, the first of equals.") { $0.commonAnswer },
-        .number("commonShare", "The share of the samples that it answers.") { $0.commonShare },
+        .whole("commonAnswer", "The class that is answered most often, the first if several are.") { $0.commonAnswer },
+        .number("commonShare", "The share of the samples that get this answer.") { $0.commonShare },
         .json("classes", "The classes, as those of eval.") { $0.classes },
     ]
 
@@ -168,7 +172,7 @@ struct JudgedCircuit: ColumnRow {
     }
 }
 
-/// The same of random masks that keep as many weights of each layer.
+/// The same for random masks that keep the same number of weights in each layer.
 struct JudgedControl: Sendable {
     let masks: Int
     let accuracy: Double?

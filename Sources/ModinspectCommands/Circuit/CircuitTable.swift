@@ -2,9 +2,9 @@ import Archives
 import Circuits
 import Text
 
-/// Circuits of weights for eyes, and as rows.
+/// Circuits of weights as text and as rows.
 struct CircuitTable {
-    /// The classes that have a column: where there are few enough.
+    /// The classes that have a column: if there are few enough.
     private let classes: [Int]
     private let layers: [String]
     private let hasLabels: Bool

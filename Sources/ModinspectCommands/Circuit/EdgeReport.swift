@@ -92,9 +92,9 @@ struct EdgeReport: Encodable {
     var kept: [ScoredEdge] { circuits[0].edges }
 }
 
-/// How a circuit behaves alone.
+/// The behaviour of a circuit run alone.
 struct MeasuredCircuit: Encodable {
-    /// The edges that were chosen, some of which may lead nowhere; nil where none were.
+    /// The edges that were chosen, some of which may lead nowhere; nil if none were.
     let chosen: Int?
     /// Those of them that lead from the input to the output.
     let size: Int
@@ -115,7 +115,7 @@ struct MeasuredCircuit: Encodable {
     }
 }
 
-/// How the clean samples of one class are answered.
+/// The accuracy on the clean samples of one class.
 struct AnsweredClass: Encodable {
     let label: Int
     let pairs: Int
@@ -158,11 +158,11 @@ struct ScoredEdge: ColumnRow {
         .text("target", "The reader.") { $0.target },
         .number("score", "The score, by the method.") { $0.score },
         .flag("kept", "Whether the circuit has the edge.") { $0.kept },
-        .number("returned", "The share of resampled circuits that have it; undefined without any.") { $0.returned },
+        .number("returned", "The share of resampled circuits that contain it; undefined without any.") { $0.returned },
     ]
 }
 
-/// A circuit as a line of jsonl, after what the search was.
+/// A circuit as a line of jsonl, after the settings of the search.
 struct EdgeLine: Encodable {
     private let report: EdgeReport
     private let circuit: EdgeCircuit

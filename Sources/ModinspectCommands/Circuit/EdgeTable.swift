@@ -1,7 +1,7 @@
 import Archives
 import Text
 
-/// A circuit of edges for eyes, and as rows.
+/// A circuit of edges as text and as rows.
 struct EdgeTable {
     private let report: EdgeReport
     private let path: String

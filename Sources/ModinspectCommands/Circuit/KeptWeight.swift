@@ -7,10 +7,10 @@ struct KeptWeight: ColumnRow {
     let returned: Double?
 
     static let columns: [Column<KeptWeight>] = [
-        .whole("label", "The label that the circuit is for; missing where it is the whole model's.") { $0.label },
+        .whole("label", "The label that the circuit is for; missing for the whole model.") { $0.label },
         .text("layer", "The tensor's name.") { $0.layer },
-        .whole("row", "The index of the tensor's first dimension.") { $0.row },
-        .whole("element", "The place within it.") { $0.element },
-        .number("returned", "The share of the circuits of resampled samples that have it.") { $0.returned },
+        .whole("row", "The index in the tensor's first dimension.") { $0.row },
+        .whole("element", "The index within the row.") { $0.element },
+        .number("returned", "The share of the circuits found on resampled data that contain it.") { $0.returned },
     ]
 }

@@ -1,6 +1,6 @@
 import Circuits
 
-/// What became of a circuit with other pairs or samples.
+/// The results of the search on resampled pairs or samples.
 struct ResampledCircuit: Encodable, Sendable {
     let resamples: Int
     /// The mean intersection over union with the circuit.

@@ -9,9 +9,9 @@ struct ClusterCommand: FileCommand {
         commandName: "cluster",
         abstract: "Puts the neurons of each layer into clusters.",
         discussion: """
-            Of every chosen weight matrix both sides are clustered: its out-neurons (rows) and its in-neurons (columns), so that most of \
-            the squared weight connects neurons of the same cluster. Neurons without weights are in no cluster, which is written -1; with \
-            --method gradient those without a gradient.
+            Clusters both sides of every selected weight matrix, its out-neurons (rows) and its in-neurons (columns), so that most of \
+            the squared weight connects neurons of the same cluster. Neurons without weights, or with --method gradient without a \
+            gradient, are in no cluster, which is written as -1.
 
             tsv (the default) has a row for each neuron: layer, side (out or in), index, cluster. It can be piped into commands that \
             take --clusters.

@@ -14,10 +14,10 @@ struct ClusterSetting: Encodable {
     let networkNcut: Double?
 }
 
-/// One layer's clusters and what they are worth.
+/// One layer's clusters and their scores.
 struct ClusteredLayer: ColumnRow {
     let layer: String
-    /// The number of clusters looked for.
+    /// The requested number of clusters.
     let k: Int
     let clusterability: Double?
     /// The cluster of every out-neuron, -1 for one without weights or gradient.
@@ -29,11 +29,11 @@ struct ClusteredLayer: ColumnRow {
 
     static let columns: [Column<ClusteredLayer>] = [
         .text("layer", "The tensor's name.") { $0.layer },
-        .whole("k", "The number of clusters looked for; some may be empty.") { $0.k },
+        .whole("k", "The requested number of clusters; some may be empty.") { $0.k },
         .number("clusterability", "The share of squared weight inside clusters; missing for a layer of zeros.") { $0.clusterability },
         .json("out", "The cluster of each out-neuron, from 0, or -1 for a neuron without weights or gradient.") { $0.out },
         .json("in", "The cluster of each in-neuron, likewise.") { $0.in },
-        .json("singularValues", "Falling, the trivial one first; empty where the method needs none.") { $0.singularValues },
+        .json("singularValues", "In descending order, the trivial one first; empty if the method needs none.") { $0.singularValues },
     ]
 
     init(_ layer: ModelAnalysis.Layer) {
@@ -60,7 +60,7 @@ struct ClusteredLayer: ColumnRow {
         }
     }
 
-    /// The layer for eyes: its score, and the sizes of its clusters on both sides.
+    /// The layer as text: its score, and the sizes of its clusters on both sides.
     func text() -> String {
         let score = clusterability.map(ByteText.rounded) ?? "nan"
         let facts = "\(out.count) x \(self.in.count)  k = \(k)  clusterability \(score)\n"

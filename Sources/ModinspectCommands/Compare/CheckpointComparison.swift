@@ -9,7 +9,7 @@ struct CheckpointComparison {
     /// The layers of A and B that are compared, in the same order.
     let a: [Layer]
     let b: [Layer]
-    /// Given clusters by the names in A; nil where they are to be found.
+    /// Given clusters by the names in A; nil if they are to be found.
     let given: [String: LayerClustering]?
 
     private let pathA: String

@@ -10,21 +10,21 @@ struct CompareCommand: FileCommand {
         abstract: "Compares two checkpoints, or two files of clusters.",
         usage: "modinspect compare [<options>] <a> <b>",
         discussion: """
-            Of two checkpoints, for each chosen layer that both have in the same shape: the scores in each; how far the clusters found in \
-            each agree, for out- and in-neurons; how far the weights moved from A to B, and where most. Names are the same if they \
-            differ only in prefixes such as module. and model.
+            For two checkpoints, reports for each selected layer that both have in the same shape: the scores in each; how far the \
+            clusters found in each agree, for out-neurons and in-neurons; how far the weights moved from A to B, and which moved most. \
+            Names may differ in prefixes such as module. and model.
 
-            Of two files of clusters: how far they agree, and the sizes of the clusters.
+            For two files of clusters, reports how far they agree and the sizes of the clusters.
 
             ari: the adjusted Rand index. nmi: the normalised mutual information. matched: the share of neurons in corresponding \
-            clusters, under the best matching of A's clusters with B's. All are 1 for the same clusters, whatever they are called. \
-            Neurons that either has in no cluster (-1) are left out. change: the norm of B - A over that of A.
+            clusters, under the best matching of A's clusters with B's. All are 1 for the same clusters, however they are numbered. \
+            Neurons that are in no cluster (-1) in A or B are left out. relative_change: the norm of B - A divided by that of A.
             """)
 
     @Argument(help: "A checkpoint or a file of clusters: the state before; - is standard input.", completion: .file())
     var a: String
 
-    @Argument(help: "Another one of the same kind: the state after.", completion: .file())
+    @Argument(help: "Another of the same kind: the state after.", completion: .file())
     var b: String
 
     @Option(help: "The format of the result.")
@@ -33,7 +33,7 @@ struct CompareCommand: FileCommand {
     @Option(
         name: .customLong("clusters"),
         help: ArgumentHelp(
-            "Score both checkpoints by the clusters in FILE, the tsv, json or jsonl of modinspect cluster; - is standard input.",
+            "Score both checkpoints with the clusters in FILE, the tsv, json or jsonl of modinspect cluster; - is standard input.",
             valueName: "file"),
         completion: .file())
     var clusterFile: String?
@@ -41,13 +41,13 @@ struct CompareCommand: FileCommand {
     @Option(
         name: .customLong("top"),
         help: ArgumentHelp(
-            "List the N largest changes of each layer's weights; tsv then has these only. Without this option: 1.", valueName: "n"))
+            "List the N largest changes of each layer's weights; tsv then has only these. Without this option: 1.", valueName: "n"))
     var top: Int?
 
-    @Option(name: .customLong("member-b"), help: ArgumentHelp("The --member of B if it differs.", valueName: "path"))
+    @Option(name: .customLong("member-b"), help: ArgumentHelp("The --member of B, if different.", valueName: "path"))
     var memberInB: String?
 
-    @Option(name: .customLong("key-b"), help: ArgumentHelp("The --key of B if it differs.", valueName: "a.b"))
+    @Option(name: .customLong("key-b"), help: ArgumentHelp("The --key of B, if different.", valueName: "a.b"))
     var keyInB: String?
 
     @OptionGroup var clustering: ClusteringOptionGroup
@@ -133,7 +133,8 @@ struct CompareCommand: FileCommand {
             clustering.isGiven || clusterFile != nil || top != nil || !layers.patterns.isEmpty
             || [source.member, source.key, source.base, memberInB, keyInB].contains { $0 != nil }
         if isGiven {
-            throw ValidationError("\(a): is a file of clusters, with which only --format, --output, --quiet, --progress and --no-sha256 go")
+            throw ValidationError(
+                "\(a): is a file of clusters, with which only --format, --output, --quiet, --progress and --no-sha256 can be used")
         }
     }
 

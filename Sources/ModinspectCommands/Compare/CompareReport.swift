@@ -1,7 +1,7 @@
 import Checkpoints
 import Modularity
 
-/// What `compare` found, as one json document.
+/// The result of `compare`, as one json document.
 struct CompareReport: HeadedReport {
     static let schema = "modinspect.compare/2"
 
@@ -26,7 +26,7 @@ struct CompareReport: HeadedReport {
         let kind: Kind
         /// A, then B.
         let inputs: [CheckpointResult<CheckpointSource>]
-        /// How the clusters were found; nil where they were given.
+        /// How the clusters were found; nil if they were given.
         let method: String?
         /// The file of clusters that were given for both checkpoints.
         let clusters: String?
@@ -35,7 +35,7 @@ struct CompareReport: HeadedReport {
     var head: Setting { setting }
 
     static let members: [Column<CompareReport>] = [
-        .json("layers", "Those of both, in the order of A.") { $0.layers },
+        .json("layers", "The layers of both, in the order of A.") { $0.layers },
         .json("mean", "The means over them.") { $0.mean },
         .json("onlyInA", "The layers that B lacks.") { $0.onlyInA },
         .json("onlyInB", "The layers that A lacks.") { $0.onlyInB },
@@ -70,7 +70,7 @@ struct ComparedLayer: ColumnRow {
     let out: ComparedSide
     /// How far those of the in-neurons do.
     let `in`: ComparedSide
-    /// ||B - A|| / ||A|| in Frobenius norms; nil where A is zero, and for files of clusters.
+    /// ||B - A|| / ||A|| in Frobenius norms; nil if A is zero, and for files of clusters.
     let relativeChange: Double?
     /// Falling; nil for the means and for files of clusters.
     let largestChanges: [ComparedWeight]?
@@ -84,10 +84,10 @@ struct ComparedLayer: ColumnRow {
     private static let scores: [Column<ComparedLayer>] = clusterColumns("a") { $0.a } + clusterColumns("b") { $0.b }
     private static let agreement: [Column<ComparedLayer>] = sideColumns("out") { $0.out } + sideColumns("in") { $0.in }
     private static let changes: [Column<ComparedLayer>] = [
-        .number("relativeChange", "The Frobenius norm of B - A over that of A; undefined where A is zero, and for files of clusters.") {
+        .number("relativeChange", "The Frobenius norm of B - A divided by that of A; undefined if A is zero, and for files of clusters.") {
             $0.relativeChange
         },
-        .json("largestChanges", "The weights that changed most, falling; null for the means and for files of clusters.") {
+        .json("largestChanges", "The weights that changed most, in descending order; null for the means and for files of clusters.") {
             $0.largestChanges
         },
     ]
@@ -118,7 +118,7 @@ struct ComparedClusters: Sendable {
     /// The measures that are compared.
     static let measures: [Measure] = [.clusterability, .adjusted, .ncut]
 
-    /// The number looked for.
+    /// The requested number.
     var k: Int?
     /// In the order of ``measures``.
     var scores: [Double?] = ComparedClusters.measures.map { _ in nil }
@@ -213,7 +213,7 @@ extension ComparedLayer {
     }
 }
 
-/// What a line of jsonl says of a layer; nothing where A or B could not be read.
+/// The layer of a line of jsonl; empty if A or B could not be read.
 struct CompareRow: Encodable {
     let layer: ComparedLayer?
 

@@ -1,7 +1,7 @@
 import Archives
 import Text
 
-/// A comparison for eyes, and as rows.
+/// A comparison as text and as rows.
 enum CompareTable {
     /// The rows of tsv: two checkpoints with a row a layer, two files of clusters with a row for each of its sides, or the changed weights.
     enum Rows {

@@ -1,7 +1,7 @@
 import Archives
 import Checkpoints
 
-/// What `compare` was given, as its content tells.
+/// What `compare` was given, as determined by its content.
 enum ComparedInput {
     case checkpoint(Checkpoint)
     /// Clusters, and the bytes that they were read from.

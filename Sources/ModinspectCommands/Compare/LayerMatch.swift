@@ -1,13 +1,13 @@
 import Checkpoints
 
-/// Which layers of two models can be compared: those of the same name, but for the prefixes of training wrappers, and the same shape.
+/// Which layers of two models can be compared: those of the same name, except for the prefixes of training wrappers, and the same shape.
 struct LayerMatch {
     /// A layer of one model.
     struct Candidate {
         let name: String
         /// [out, in], and for a convolution the lengths of its kernel.
         let shape: [Int]
-        /// Whether it was asked for. A layer is compared where it was asked for in either model.
+        /// Whether it was requested. A layer is compared if it was requested in either model.
         let isChosen: Bool
 
         var description: String { "'\(name)' " + LayerMatch.text(shape) }

@@ -10,10 +10,10 @@ struct ConvertCommand: FileCommand {
         abstract: "Writes the same model as safetensors, a tar or a directory.",
         usage: "modinspect convert [<options>] -o <out> <checkpoint>",
         discussion: """
-            Whatever the checkpoint is read from, what is written is one safetensors file with its config.json and tokenizer: shards are joined, \
-            quantised weights decoded, an adapter merged with its base model. Names stay as they are. Tensors that a model ties are written once.
+            Writes any checkpoint as one safetensors file with its config.json and tokenizer: shards are joined, quantised weights are \
+            decoded, and an adapter is merged with its base model. Names do not change. Tied tensors are written once.
 
-            config.json loses what it says of the quantisation, and its type of weights becomes the one that is written.
+            The quantisation settings of config.json are removed, and the type of the weights in it is set to the one that is written.
             """)
 
     @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
@@ -21,7 +21,7 @@ struct ConvertCommand: FileCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The type of all floating-point tensors of OUT; without this option their own, and f32 where they are decoded.",
+            "The type of all floating-point tensors of OUT; without this option unchanged, or f32 for decoded weights.",
             valueName: "type"),
         transform: { try CheckpointOutputOptions.dtype($0) })
     var dtype: DType?

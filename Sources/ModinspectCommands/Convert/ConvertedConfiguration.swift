@@ -2,7 +2,7 @@ import Archives
 import Checkpoints
 import Text
 
-/// A `config.json` for weights that are stored in another way than those that it came with.
+/// A `config.json` for weights that are stored differently from those that it came with.
 struct ConvertedConfiguration {
     private let configuration: ByteRegion
 

@@ -10,9 +10,9 @@ struct EvalCommand: FileCommand {
         abstract: "Runs models on data: loss, accuracy, accuracy by class, perplexity.",
         usage: "modinspect eval --data <data> [<options>] <checkpoints> ...",
         discussion: """
-            loss: the mean cross-entropy in nats over the answers; accuracy: the share of them where the right one has the highest \
-            score. Of samples with labels the answers are the labels; of text and token ids each next token, and perplexity is \
-            exp(loss); of modular addition the last position's.
+            loss: the mean cross-entropy in nats over the answers. accuracy: the share of answers for which the right class or token has \
+            the highest score. perplexity: exp(loss), for text and token ids. The answers are the labels for samples that have labels, \
+            each next token for text and token ids, and the sum at the last position for modular addition.
             """)
 
     @OptionGroup var inputs: CheckpointListOptions

@@ -2,7 +2,7 @@ import Evaluation
 import Glibc
 import Networks
 
-/// What `eval` found in several checkpoints, as one json document.
+/// The result of `eval` for several checkpoints, as one json document.
 struct EvalReport: Encodable {
     static let schema = "modinspect.eval/1"
 
@@ -29,7 +29,7 @@ struct EvaluatedCheckpoint: Encodable {
     /// Whether the architecture was `given`, kept in the `archive`, named by the `file`, or `assumed`; nil for transformers.
     let architectureSource: String?
     let samples: Int
-    /// The answers that were asked for: one a sample, or one a token.
+    /// The answers that were requested: one a sample, or one a token.
     let answers: Int
     let correct: Int
     let accuracy: Double?
@@ -51,9 +51,9 @@ struct EvaluatedClass: ColumnRow {
 
     static let columns: [Column<EvaluatedClass>] = [
         .whole("label", "The class; in tsv `all` for the row of all answers.") { $0.label },
-        .whole("count", "The answers that were asked for.") { $0.count },
-        .whole("correct", "Those that are right.") { $0.correct },
-        .number("accuracy", "Their share.") { $0.accuracy },
+        .whole("count", "The number of answers.") { $0.count },
+        .whole("correct", "The number of right answers.") { $0.correct },
+        .number("accuracy", "The share of right answers.") { $0.accuracy },
         .number("loss", "The mean cross-entropy in nats.") { $0.loss },
     ]
 }

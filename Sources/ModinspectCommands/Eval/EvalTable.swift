@@ -1,7 +1,7 @@
 import Archives
 import Text
 
-/// The outcome of `eval` for eyes, and as rows.
+/// The outcome of `eval` as text and as rows.
 enum EvalTable {
     private static var columns: [String] { ["checkpoint"] + EvaluatedClass.columns.map(\.name) + ["perplexity", "status"] }
 

@@ -11,12 +11,13 @@ struct FinetuneCommand: FileCommand {
         abstract: "Trains a model so that it falls into clusters that can be studied alone.",
         usage: "modinspect finetune --data <data> -o <out> [<options>] <checkpoint>",
         discussion: """
-            The loss is the cross-entropy minus lambda times the mean clusterability of the chosen layers (Golechha et al., \
-            arXiv 2502.02470). The clusters are those of --clusters, or are found by --method in the weights after --warmup steps, and \
-            stay as they are.
+            The loss is the cross-entropy minus lambda times the mean clusterability of the selected layers (Golechha et al., arXiv \
+            2502.02470). The clusters are read from --clusters, or found by --method in the weights after --warmup steps, and do not \
+            change after that.
 
-            OUT holds the trained weights in the checkpoint's own types, with its config.json and tokenizer. A run that is interrupted \
-            saves its state; the same command with --resume goes on, to the same bits. Dropout is left out.
+            OUT holds the trained weights in the checkpoint's own types, with its config.json and tokenizer. An interrupted run saves \
+            its state, and the same command with --resume continues it, with the same bits as an uninterrupted run. Dropout is not \
+            applied.
             """)
 
     @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
@@ -31,7 +32,7 @@ struct FinetuneCommand: FileCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The type of all floating-point tensors of OUT; the types that they have without this option.", valueName: "type"),
+            "The type of all floating-point tensors of OUT; unchanged without this option.", valueName: "type"),
         transform: { try CheckpointOutputOptions.dtype($0) })
     var dtype: DType?
 

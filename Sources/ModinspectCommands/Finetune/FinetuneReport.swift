@@ -22,12 +22,14 @@ struct FinetuneRun: ColumnRow {
     let layers: [String]
 
     static let columns: [Column<FinetuneRun>] = [
-        .text("data", "As it was given.") { $0.data },
-        .whole("samples", "The samples of the data.") { $0.samples },
-        .whole("batch", "The samples of a batch.") { $0.batch },
-        .whole("leftOut", "The samples that each epoch leaves out: batch norm cannot be trained on a last batch of one.") { $0.leftOut },
-        .whole("steps", "Of the whole run.") { $0.steps },
-        .whole("parameters", "The numbers that are trained.") { $0.parameters },
+        .text("data", "As given on the command line.") { $0.data },
+        .whole("samples", "The number of samples.") { $0.samples },
+        .whole("batch", "The number of samples in a batch.") { $0.batch },
+        .whole("leftOut", "The number of samples that each epoch leaves out: batch norm cannot be trained on a last batch of one sample.") {
+            $0.leftOut
+        },
+        .whole("steps", "The number of steps in the whole run.") { $0.steps },
+        .whole("parameters", "The number of trained parameters.") { $0.parameters },
         .number("lambda", "The weight of the clusterability term.") { $0.lambda },
         .json("layers", "The names of the layers whose clusterability is trained.") { $0.layers },
     ]
@@ -53,24 +55,24 @@ struct FinetuneStep: ColumnRow {
     let samplesPerSecond: Double
     /// Nil for samples of numbers.
     let tokensPerSecond: Double?
-    /// With the weights after the step; nil where none was made.
+    /// With the weights after the step; nil if none was made.
     let evaluation: Found?
     let `guard`: Found?
 
     static let columns: [Column<FinetuneStep>] = own + found("evaluation") { $0.evaluation } + found("guard") { $0.guard }
 
     private static let own: [Column<FinetuneStep>] = [
-        .whole("step", "From 1 on.") { $0.step },
-        .whole("epoch", "From 1 on.") { $0.epoch },
+        .whole("step", "Counted from 1.") { $0.step },
+        .whole("epoch", "Counted from 1.") { $0.epoch },
         .number("loss", "The cross-entropy minus lambda times the clusterability.") { $0.loss },
         .number("crossEntropy", "The mean over the answers of the step's batches, in nats.") { $0.crossEntropy },
         .number("accuracy", "The share of right answers.") { $0.accuracy },
         .number("clusterability", "The mean over the layers; missing before the term begins.") { $0.clusterability },
         .json("layers", "The clusterability of each layer in the order of the first line.") { $0.layers },
         .number("learningRate", "The learning rate of the step.") { $0.learningRate },
-        .number("gradientNorm", "Before it was clipped.") { $0.gradientNorm },
-        .number("samplesPerSecond", "Since the line before. This and the next depend on the machine.") { $0.samplesPerSecond },
-        .number("tokensPerSecond", "Missing for samples of numbers.") { $0.tokensPerSecond },
+        .number("gradientNorm", "Before clipping.") { $0.gradientNorm },
+        .number("samplesPerSecond", "Since the previous line. This and the next depend on the machine.") { $0.samplesPerSecond },
+        .number("tokensPerSecond", "Missing unless the samples are sequences of tokens.") { $0.tokensPerSecond },
     ]
 
     private static func found(_ key: String, _ found: @escaping @Sendable (FinetuneStep) -> Found?) -> [Column<FinetuneStep>] {
@@ -113,7 +115,7 @@ struct FinetuneStep: ColumnRow {
 }
 
 extension Trainer.Report {
-    /// The mean over the layers where it is defined; nil where it is for none.
+    /// The mean over the layers where it is defined; nil if it is for none.
     var meanClusterability: Double? {
         let defined = clusterability.compactMap { $0 }
         return defined.isEmpty ? nil : defined.reduce(0, +) / Double(defined.count)

@@ -2,7 +2,7 @@ import Checkpoints
 import Text
 import Training
 
-/// What is written beside a run of `finetune`: its log, its state, its bar, and in the end the checkpoint.
+/// The outputs of a run of `finetune`: its log, its state, its progress bar, and finally the checkpoint.
 final class FinetuneSession {
     private let command: FinetuneCommand
     private let run: Finetuning
@@ -24,11 +24,11 @@ final class FinetuneSession {
             diagnostics.warning(
                 "\(command.checkpoint): batch norm cannot be trained on a batch of 1 sample: each epoch leaves out its last batch")
         }
-        let untrained = run.untrainedLayers.map { (name: $0.name, text: "is not trained, its clusterability stays as it is") }
+        let untrained = run.untrainedLayers.map { (name: $0.name, text: "is not trained; its clusterability does not change") }
         if let line = Diagnostics.gathered(command.checkpoint, "tensor", untrained) { diagnostics.warning(line) }
     }
 
-    /// Goes on from what was saved where that is asked for, and opens the log.
+    /// Resumes from the saved state if that is requested, and opens the log.
     func prepare() throws {
         var kept: Int?
         if command.state.resume, let file {
@@ -39,9 +39,9 @@ final class FinetuneSession {
                     throw error.at(path: file.path)
                 }
                 kept = run.step
-                diagnostics.note("\(file.path): going on after step \(run.step) of \(steps)")
+                diagnostics.note("\(file.path): resuming after step \(run.step) of \(steps)")
             } else {
-                diagnostics.note("\(file.path): no run was saved, beginning with the first step")
+                diagnostics.note("\(file.path): no saved run exists; starting from the beginning")
             }
         }
         guard let path = command.watching.log else { return }
@@ -68,7 +68,7 @@ final class FinetuneSession {
         if ending == .stopped {
             let words = "stopped after step \(run.step) of \(steps)"
             diagnostics.failure(
-                "\(command.checkpoint): " + words + (file.map { "; --resume goes on from \($0.path)" } ?? ", nothing is saved"))
+                "\(command.checkpoint): " + words + (file.map { "; --resume continues from \($0.path)" } ?? ", nothing is saved"))
             return ending
         }
         try write(target)
@@ -130,7 +130,7 @@ final class FinetuneSession {
             }
         } catch {
             if let file, (try? save()) != nil {
-                diagnostics.failure("\(command.checkpoint): all steps are made and saved; --resume goes on from \(file.path)")
+                diagnostics.failure("\(command.checkpoint): all steps are done and saved; --resume continues from \(file.path)")
             }
             throw error
         }

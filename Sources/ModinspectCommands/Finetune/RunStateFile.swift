@@ -4,13 +4,13 @@ import Glibc
 import Text
 import Training
 
-/// The file in which a run that is not over waits to go on.
+/// The file that holds the state of an unfinished run.
 struct RunStateFile {
     let path: String
 
     var exists: Bool { access(path, F_OK) == 0 }
 
-    /// The state that is kept; nil where there is none.
+    /// The state that is kept; nil if there is none.
     ///
     /// - Throws: ``Problem`` for a file that is something else.
     func state() throws -> TrainingState? {

@@ -9,7 +9,7 @@ private let received = Atomic<Int32>(0)
 struct StopSignals {
     private static let signals = [SIGINT, SIGTERM, SIGHUP]
 
-    /// From now on the first signal is remembered, but for one that was ignored already, as in a shell's background.
+    /// From now on the first signal is remembered, except for one that was ignored already, as in a shell's background.
     static func watch() {
         for signal in signals {
             var action = sigaction()

@@ -17,7 +17,7 @@ struct EdgeTemplate {
     var count: Int { beforeIn.count + beforeOut.count + beforeWeight.count + end.count }
 }
 
-/// What stands for a weight that is infinite.
+/// The text for an infinite weight.
 enum InfinityText: String {
     case word = "inf"
     /// JSON has no infinity.
@@ -26,7 +26,7 @@ enum InfinityText: String {
     case xml = "INF"
 }
 
-/// Writes rows of edges as lines, many million a second.
+/// Writes rows of edges as lines, many millions per second.
 final class EdgeLines {
     private let stream: ResultStream
     private let isAbsolute: Bool

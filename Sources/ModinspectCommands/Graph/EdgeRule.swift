@@ -18,7 +18,7 @@ enum EdgeRule: Sendable, Equatable {
     }
 }
 
-/// The pass over a layer's weights that yields its edges, a row at a time, in memory that depends neither on the layer nor on the graph.
+/// The pass over a layer's weights that yields its edges, one row at a time, in memory that depends neither on the layer nor on the graph.
 struct LayerEdges {
     let layer: Layer
     private let cut: Cut

@@ -8,8 +8,9 @@ struct GraphCommand: FileCommand {
         abstract: "Writes the weight graph as a list of edges.",
         usage: "modinspect graph [<options>] <checkpoint>",
         discussion: """
-            Every weight that is not zero is an edge from an in-neuron to an out-neuron of its layer. The weights are written as they are \
-            stored, those of a convolution as the norm over its kernel. Layers larger than memory are no problem: nothing is kept.
+            Every weight that is not zero is an edge from an in-neuron to an out-neuron of its layer. The weights are written as they \
+            are stored, except that those of a convolution are the norms of its kernels. The graph is not kept in memory, so layers may \
+            be larger than memory.
 
             \(GraphFormat.list)
             """)
@@ -17,13 +18,13 @@ struct GraphCommand: FileCommand {
     @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
     var checkpoint: String
 
-    @Option(help: ArgumentHelp("Of every layer only this share of its edges, the largest by magnitude.", valueName: "fraction"))
+    @Option(help: ArgumentHelp("Write only this share of each layer's edges, the largest by magnitude.", valueName: "fraction"))
     var top: Double?
 
-    @Option(help: ArgumentHelp("Only the edges whose magnitude is at least this.", valueName: "x"))
+    @Option(help: ArgumentHelp("Write only edges with at least this magnitude.", valueName: "x"))
     var threshold: Double?
 
-    @Flag(help: "Write magnitudes in place of signed weights.")
+    @Flag(help: "Write magnitudes instead of signed weights.")
     var absolute = false
 
     @Option(help: "The format of the result.")
@@ -42,7 +43,7 @@ struct GraphCommand: FileCommand {
         if let threshold, !(threshold >= 0 && threshold.isFinite) { throw ValidationError("--threshold must be at least 0") }
         if top != nil, threshold != nil { throw ValidationError("--top cannot be combined with --threshold") }
         if format.isBinary, output.output == nil, isatty(STDOUT_FILENO) == 1 {
-            throw ValidationError("\(format.rawValue) is not for a terminal; redirect it or name a file with -o")
+            throw ValidationError("\(format.rawValue) cannot be written to a terminal; redirect it or use -o FILE")
         }
     }
 

@@ -9,11 +9,11 @@ enum GraphFormat: String, Choice {
     var documentation: String {
         switch self {
         case .tsv: "A row for each edge: layer, in, out, weight."
-        case .jsonl: "A first line with the checkpoint's path and SHA-256, then one edge a line."
+        case .jsonl: "A first line with the checkpoint's path and SHA-256, then one edge per line."
         case .dot: "The language of Graphviz."
         case .graphml: "XML with a node for every neuron of either side of a layer."
         case .npz:
-            "LAYER/data, LAYER/indices, LAYER/indptr and LAYER/shape, from which scipy.sparse.csr_matrix makes the layer with out-neurons as rows."
+            "LAYER/data, LAYER/indices, LAYER/indptr and LAYER/shape, from which scipy.sparse.csr_matrix builds the layer, with out-neurons as rows."
         }
     }
 
@@ -21,7 +21,7 @@ enum GraphFormat: String, Choice {
     var isBinary: Bool { self == .npz }
 }
 
-/// What the first line of jsonl says beside the checkpoint: nothing.
+/// The first line of jsonl has no members besides the checkpoint.
 struct GraphHead: Encodable {
     static let schema = "modinspect.graph/1"
 
@@ -39,7 +39,7 @@ struct GraphEdge: ColumnRow {
         .text("layer", "The tensor's name.") { $0.layer },
         .whole("in", "The in-neuron, from 0.") { $0.in },
         .whole("out", "The out-neuron, from 0.") { $0.out },
-        .number("weight", "The weight between them; null in json where it is infinite.") { $0.weight },
+        .number("weight", "The weight between them; null in json if it is infinite.") { $0.weight },
     ]
 }
 

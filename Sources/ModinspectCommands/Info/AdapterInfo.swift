@@ -1,7 +1,7 @@
 import Checkpoints
 import Text
 
-/// What an adapter is, as its settings and its tensors say.
+/// The description of an adapter, from its settings and its tensors.
 struct AdapterInfo: Encodable {
     /// PEFT's name of the method.
     let type: String
@@ -23,7 +23,7 @@ struct AdapterInfo: Encodable {
     let whole: [String]
     /// The model that the adapter was trained on, in its maker's words.
     let baseModel: String?
-    /// Why the changes are not known; nil where they are.
+    /// Why the changes are not known; nil if they are.
     let problem: String?
 
     init(_ adapter: Adapter, _ checkpoint: Checkpoint) {

@@ -4,9 +4,9 @@ import Text
 /// A tensor that cannot be read.
 struct UnreadableInfo: Encodable {
     let tensor: String
-    /// As the file words it; nil where it does not say.
+    /// As the file words it; nil if it does not say.
     let dtype: String?
-    /// nil where the file does not say.
+    /// nil if the file does not say.
     let shape: [Int]?
     /// Why it cannot be read.
     let reason: String
@@ -28,14 +28,14 @@ struct GlobalInfo: Encodable {
     let foreign: Bool
 }
 
-/// A member in which pickles could not be looked for, or a pickle that is damaged.
+/// A member that could not be searched for pickles, or a pickle that is damaged.
 struct UnscannedInfo: Encodable {
     /// Empty for the file itself.
     let member: String
     let reason: String
 }
 
-/// How far a training had come.
+/// The progress of a training run.
 struct TrainingInfo: Encodable {
     let step: Int?
     let epoch: Double?
@@ -47,7 +47,7 @@ struct TrainingInfo: Encodable {
     }
 }
 
-/// Something that a file says of itself.
+/// An entry of a file's metadata.
 struct MetadataInfo: Encodable {
     let key: String
     let value: EncodableJSON
@@ -57,7 +57,7 @@ struct MetadataInfo: Encodable {
         value = EncodableJSON(value: entry.value)
     }
 
-    /// The entry for eyes; nil for a list.
+    /// The entry as text; nil for a list.
     var line: String? {
         switch value.value {
         case .string(let text): "\(key) = \(text.count > 60 ? text.prefix(60) + "..." : text)"

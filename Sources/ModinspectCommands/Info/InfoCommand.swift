@@ -9,10 +9,10 @@ struct InfoCommand: FileCommand {
         abstract: "Shows what a checkpoint holds and which layers score would take.",
         usage: "modinspect info [<options>] <checkpoints> ...",
         discussion: """
-            For each checkpoint: its container, the model's family, the number of parameters, and for each tensor its type, shape, bytes, \
-            the [out, in] matrix that it is read as, and whether score takes it. Weights that are NaN or infinite are counted. Tensors \
-            that cannot be read are listed with the reason, and so are the names of code that loading a pickle in Python would import or \
-            call; here nothing of it is executed.
+            For each checkpoint, shows its container, the model's family, the number of parameters, and for each tensor its type, shape, \
+            bytes, the [out, in] matrix that it is read as, and whether score takes it. NaN and infinite weights are counted. Tensors \
+            that cannot be read are listed with the reason, and a warning names code that loading a pickle in Python would import or \
+            call; nothing in a pickle is ever executed here.
             """)
 
     @OptionGroup var inputs: CheckpointListOptions
@@ -40,7 +40,7 @@ struct InfoCommand: FileCommand {
     private func inspect(_ path: String) throws -> CheckpointInfo {
         let checkpoint = try source.open(path, output.diagnostics, isDescribed: true)
         let catalog = LayerCatalog(checkpoint)
-        // A file without weight matrices can be looked at all the same; a pattern that matches nothing is a mistake.
+        // A file without weight matrices can be inspected anyway; a pattern that matches nothing is a mistake.
         let scored =
             layers.patterns.isEmpty && (catalog.layers.isEmpty || !catalog.unreadable.isEmpty)
             ? catalog.defaultLayers : try layers.select(from: catalog, path: checkpoint.path, output.diagnostics, notesLeftOut: false)

@@ -2,14 +2,14 @@ import Checkpoints
 import Networks
 import Text
 
-/// What `info` says of several checkpoints, as one json document.
+/// The result of `info` for several checkpoints, as one json document.
 struct InfoReport: Encodable {
     static let schema = "modinspect.info/2"
 
     let checkpoints: [CheckpointResult<CheckpointInfo>]
 }
 
-/// What a checkpoint is.
+/// The description of a checkpoint.
 struct CheckpointInfo: Encodable {
     let path: String
     let sha256: String?
@@ -20,14 +20,14 @@ struct CheckpointInfo: Encodable {
     let key: String?
     /// What an adapter is; nil for a model of its own.
     let adapter: AdapterInfo?
-    /// The model that an adapter was merged with; nil where it was with none.
+    /// The model that an adapter was merged into, or nil.
     let base: BaseSource?
     let family: String
     /// What showed the family: the configuration, the tensors' names, or their shapes.
     let familySource: LayerCatalog.FamilySource
-    /// The elements of all tensors of real numbers that are no masks or tables, tied ones counted once.
+    /// The elements of all tensors of real numbers that are not masks or tables, tied ones counted once.
     let parameters: Int
-    /// Those that take part in the answer for one token; nil where all do.
+    /// Those that take part in the answer for one token; nil if all do.
     let activeParameters: Int?
     let bytes: Int
     let tensors: [TensorInfo]
@@ -39,17 +39,17 @@ struct CheckpointInfo: Encodable {
     let foreignGlobals: [String]
     /// Every global of every pickle in the file.
     let globals: [GlobalInfo]
-    /// The members in which pickles could not be looked for.
+    /// The members that could not be searched for pickles.
     let unscanned: [UnscannedInfo]
     /// What the file says of itself beside its tensors.
     let metadata: [MetadataInfo]
-    /// How far the training had come that wrote it; nil where no file says so.
+    /// The progress of the training run that wrote it; nil if no file records it.
     let training: TrainingInfo?
     /// The architecture of a plain chain that runs; nil for transformers.
     let architecture: String?
     /// Whether the architecture was `given`, kept in the `archive`, named by the `file`, or `assumed`; nil for transformers.
     let architectureSource: String?
-    /// Where a run can be recorded and changed, in the order of the run; empty where the checkpoint does not run.
+    /// Where a run can be recorded and changed, in the order of the run; empty if the checkpoint does not run.
     let sites: [SiteInfo]
     /// Why the checkpoint does not run.
     let runProblem: String?
@@ -63,7 +63,7 @@ struct SiteInfo: Encodable {
     let neurons: Int
 }
 
-/// What a tensor is.
+/// The description of a tensor.
 struct TensorInfo: ColumnRow {
     let name: String
     let dtype: String
@@ -77,7 +77,7 @@ struct TensorInfo: ColumnRow {
     let scored: Bool
     /// The names of the weight matrices that it holds, each a layer: of a mixture's experts in one tensor one for each.
     let layers: [String]
-    /// Why `score` takes none of them when no layers are named; nil where it takes some.
+    /// Why `score` takes none of them when no layers are named; nil if it takes some.
     let leftOut: LeftOut?
     /// The elements that are not a number.
     let nan: Int
@@ -90,16 +90,16 @@ struct TensorInfo: ColumnRow {
         .text("tensor", "The tensor's name.") { $0.name },
         .text("dtype", "The type of its elements, such as `f32`.") { $0.dtype },
         .shape("shape", "Its dimensions.") { $0.shape },
-        .whole("bytes", "The bytes that it takes in the file.") { $0.bytes },
-        .whole("out", "The out-neurons of the weight matrix that it is; missing where it is none.") { $0.out },
-        .whole("in", "The in-neurons of it.") { $0.in },
-        .flag("scored", "Whether `score` takes it when no layers are named.") { $0.scored },
-        .whole("nan", "The elements that are not a number.") { $0.nan },
-        .whole("infinite", "The infinite elements.") { $0.infinite },
-        .whole("layers", "The number of layers in it: of the experts of a mixture in one tensor one for each.") { $0.layers.count },
+        .whole("bytes", "The number of bytes in the file.") { $0.bytes },
+        .whole("out", "The number of out-neurons of the matrix; missing if the tensor is not a matrix.") { $0.out },
+        .whole("in", "The number of in-neurons of the matrix.") { $0.in },
+        .flag("scored", "Whether `score` selects it with the given layers.") { $0.scored },
+        .whole("nan", "The number of NaN elements.") { $0.nan },
+        .whole("infinite", "The number of infinite elements.") { $0.infinite },
+        .whole("layers", "The number of layers in it, such as one for each expert of a mixture.") { $0.layers.count },
         .text("leftOut", "Why it is not scored, such as `embedding`; see below.") { $0.leftOut?.rawValue },
-        .json("layerNames", "The names of its layers, where there are several.") { $0.layers.count > 1 ? $0.layers : nil },
-        .json("encoding", "How its elements are stored where they are computed from codes, such as `GPTQ, 4 bits, groups of 128`.") {
+        .json("layerNames", "The names of its layers, if it has several.") { $0.layers.count > 1 ? $0.layers : nil },
+        .json("encoding", "How a quantised weight is stored, such as `GPTQ, 4 bits, groups of 128`.") {
             $0.encoding
         },
     ]

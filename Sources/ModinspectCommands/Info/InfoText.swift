@@ -2,7 +2,7 @@ import Archives
 import Checkpoints
 import Text
 
-/// The report of `info` for eyes, and as rows.
+/// The report of `info` as text and as rows.
 enum InfoText {
     static var header: String { TensorInfo.columns.header(after: ["checkpoint"], before: ["status"]) }
 
@@ -86,7 +86,7 @@ enum InfoText {
                 ? "those that tensors and plain data need" : "\(foreign.count) beyond tensors and plain data: \(names.listed())")
     }
 
-    /// How weights are stored that are no numbers of the file, and how many are stored so, in the order of the first of each.
+    /// The encodings of quantised weights, and how many weights have each, in the order of the first of each.
     private static func encodings(_ info: CheckpointInfo) -> [(encoding: String, count: Int)] {
         var counts: [(encoding: String, count: Int)] = []
         for encoding in info.tensors.compactMap(\.encoding) {

@@ -13,30 +13,33 @@ struct InitCommand: FileCommand {
         discussion: """
             A SPEC is one of
               mlp:784-64-64-10: linear layers fc1, fc2, ... with ReLU between them;
-              cnn:3x32x32:conv1(16,3,padding=1),relu,maxpool(2),flatten,fc1(10): the shape of a sample, then a chain as --arch has it, \
-            with channels and kernel of convolutions and the outputs of linear layers;
+              cnn:3x32x32:conv1(16,3,padding=1),relu,maxpool(2),flatten,fc1(10): the shape of a sample, then a chain in the syntax of \
+            --arch, with the channels and kernels of convolutions and the outputs of linear layers;
               modadd:113: the Grokking repository's transformer for addition modulo 113;
-              the path of a GPT-2's config.json, whose neighbours, the tokenizer's files, are carried along.
+              the path of a GPT-2 config.json; tokenizer files in the same directory are copied.
 
-            The weights are drawn as PyTorch, that repository and transformers draw them. The same seed gives the same bytes.
+            The weights are initialised as in PyTorch, that repository and transformers. The same seed gives the same bytes.
             """)
 
-    @Argument(help: "What to make: mlp:SIZES, cnn:SHAPE:CHAIN, modadd:P, or a config.json.", completion: .file())
+    @Argument(help: "What to create: mlp:SIZES, cnn:SHAPE:CHAIN, modadd:P, or a config.json.", completion: .file())
     var spec: String
 
-    @Option(name: .customLong("d-model"), help: ArgumentHelp("The width of modadd's residual stream; 128 without it.", valueName: "n"))
+    @Option(
+        name: .customLong("d-model"), help: ArgumentHelp("The width of modadd's residual stream; 128 without this option.", valueName: "n"))
     var width: Int?
 
-    @Option(name: .customLong("heads"), help: ArgumentHelp("The heads of modadd's attention; 4 without it.", valueName: "n"))
+    @Option(
+        name: .customLong("heads"), help: ArgumentHelp("The number of attention heads of modadd; 4 without this option.", valueName: "n"))
     var heads: Int?
 
-    @Option(name: .customLong("d-mlp"), help: ArgumentHelp("The neurons of modadd's MLP; 512 without it.", valueName: "n"))
+    @Option(
+        name: .customLong("d-mlp"), help: ArgumentHelp("The number of neurons in modadd's MLP; 512 without this option.", valueName: "n"))
     var neurons: Int?
 
-    @Option(name: .customLong("layers"), help: ArgumentHelp("The blocks of modadd; 1 without it.", valueName: "n"))
+    @Option(name: .customLong("layers"), help: ArgumentHelp("The number of blocks of modadd; 1 without this option.", valueName: "n"))
     var blocks: Int?
 
-    @Option(help: ArgumentHelp("Fixes every random choice.", valueName: "n"), transform: { try Seed.number($0) })
+    @Option(help: ArgumentHelp("The seed of every random choice.", valueName: "n"), transform: { try Seed.number($0) })
     var seed: UInt64 = 0
 
     @OptionGroup var output: CheckpointOutputOptions
@@ -79,7 +82,7 @@ struct InitCommand: FileCommand {
         try target.write(blueprint.draft(seed: seed, files: files), record: record)
     }
 
-    /// The model that the argument spells out; nil where it is the path of a file.
+    /// The model that the argument spells out; nil if it is the path of a file.
     private func writtenBlueprint() throws -> Blueprint? {
         let parts = spec.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         switch parts[0] {

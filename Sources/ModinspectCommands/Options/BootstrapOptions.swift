@@ -1,12 +1,12 @@
 import ArgumentParser
 
-/// How often circuits are looked for again.
+/// How often the search for circuits is repeated.
 struct BootstrapOptions: ParsableArguments {
     @Option(
         name: .customLong("bootstrap"),
         help: ArgumentHelp(
-            "Look for the circuit again with samples or pairs drawn anew, N times, and count how often each part returns.",
-            discussion: "Samples are drawn within their class, so that every class stays as large as it is.", valueName: "n"))
+            "Repeat the search N times on resampled data, and count how often each part returns.",
+            discussion: "Samples are drawn within their class, so that the sizes of the classes do not change.", valueName: "n"))
     var resamples = 0
 
     mutating func validate() throws {

@@ -40,7 +40,7 @@ struct CheckpointListOptions: ParsableArguments {
 
     /// The paths of all checkpoints.
     ///
-    /// - Throws: ``Problem`` where the list cannot be read.
+    /// - Throws: ``Problem`` if the list cannot be read.
     func paths() throws -> [String] {
         guard let listFile else { return checkpoints }
         return try list.paths { try checkpoints + listed(in: listFile) }

@@ -6,26 +6,26 @@ import Datasets
 
 /// Which of several models in a checkpoint is meant, and whether the file is hashed.
 struct CheckpointOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The model to take from an archive that holds several.", valueName: "path"))
+    @Option(help: ArgumentHelp("The model to read from an archive that holds several.", valueName: "path"))
     var member: String?
 
-    @Option(help: ArgumentHelp("Where the weights are nested in a training file, such as model or state.net.", valueName: "a.b"))
+    @Option(help: ArgumentHelp("Where the weights are nested in a training file, for example model or state.net.", valueName: "a.b"))
     var key: String?
 
     @Option(
-        help: ArgumentHelp("The model that an adapter changes: what is read is the two merged.", valueName: "checkpoint"),
+        help: ArgumentHelp("The base model to merge an adapter into.", valueName: "checkpoint"),
         completion: .file())
     var base: String?
 
     @Flag(
         name: .customLong("no-sha256"),
-        help: "Leave the checkpoint's SHA-256 out of json and jsonl, which then says null: hashing reads the whole file.")
+        help: "Do not compute the checkpoint's SHA-256, which reads the whole file; json and jsonl then give it as null.")
     var omitsHash = false
 
     /// The files that the options name.
     var inputs: [(argument: String, path: String?)] { [("--base", base)] }
 
-    /// Opens the checkpoint that the argument names, merged with its base model where there is one; `-` is an archive on standard input.
+    /// Opens the checkpoint that the argument names, merged with its base model if there is one; `-` is an archive on standard input.
     ///
     /// - Parameter isDescribed: whether the result names what cannot be read: without that a note counts tensors, and an adapter is an error.
     func open(_ path: String, _ diagnostics: Diagnostics, isDescribed: Bool = false) throws -> Checkpoint {
@@ -49,10 +49,10 @@ struct CheckpointOptions: ParsableArguments {
         checkpoint.base.map { BaseSource(path: $0.path, sha256: isHashed ? sha256(of: $0.sources, output) : nil) }
     }
 
-    /// The checkpoint's hash for a report; nil where the options leave it out.
+    /// The checkpoint's hash for a report; nil if the options leave it out.
     func sha256(of checkpoint: Checkpoint, _ output: OutputOptions) -> String? { sha256(of: checkpoint.sources, output) }
 
-    /// The hash of files one after the other; nil where the options leave it out.
+    /// The hash of files one after the other; nil if the options leave it out.
     func sha256(of sources: [ByteRegion], _ output: OutputOptions) -> String? {
         if omitsHash { return nil }
         let progress = output.progressBar("sha256", total: sources.reduce(0) { $0 &+ $1.count }, unit: "bytes")

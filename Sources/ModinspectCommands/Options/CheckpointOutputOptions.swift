@@ -61,7 +61,7 @@ struct CheckpointOutputOptions: ParsableArguments {
     /// Where the checkpoint will go, checked before anything is computed.
     func target() throws -> CheckpointTarget {
         if output == "-" {
-            guard isatty(STDOUT_FILENO) == 0 else { throw ValidationError("a checkpoint is not for a terminal; -o names a file") }
+            guard isatty(STDOUT_FILENO) == 0 else { throw ValidationError("a checkpoint cannot be written to a terminal; use -o FILE") }
             return .standardOutput
         }
         return .file(try CheckpointWriter(path: output, existing: force ? .replaced : .refused))

@@ -1,11 +1,11 @@
 import ArgumentParser
 import Modularity
 
-/// The term that draws a model's weights into clusters.
+/// The term that trains a model's weights towards clusters.
 struct ClusterabilityOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "What the mean clusterability counts in the loss: 20 without this option, 40 for a language model; 0 only watches it.",
+            "The weight of the mean clusterability in the loss; 20 without this option, 40 for a language model; 0 only reports it.",
             valueName: "x"))
     var lambda: Double?
 
@@ -16,14 +16,14 @@ struct ClusterabilityOptions: ParsableArguments {
         completion: .file())
     var clusterFile: String?
 
-    @Option(help: ArgumentHelp("The steps before clusters are found and the term begins.", valueName: "n"))
+    @Option(help: ArgumentHelp("The number of steps before the clusters are found and the term begins.", valueName: "n"))
     var warmup = 0
 
     @Option(
         help: ArgumentHelp(
-            "How clusters are found where no file gives them.",
+            "How clusters are found without a file of clusters.",
             discussion: """
-                contiguous: blocks of neighbouring neurons; others as cluster has them. Without this option: cocluster.
+                contiguous: blocks of neighbouring neurons; others as in modinspect cluster. Without this option: cocluster.
                 """))
     var method: ClusteringMethod?
 

@@ -6,9 +6,9 @@ struct ClusteringOptionGroup: ParsableArguments {
     @Option(
         name: .customShort("k"),
         help: ArgumentHelp(
-            "The number of clusters, or auto; score also takes a range 2-14 and a list 2,4,8.",
+            "The number of clusters, or auto; score also takes a range (2-14) or a list (2,4,8).",
             discussion: """
-                auto takes the number from 2 to 16 with the largest gap between the singular values behind it (gradient: the \
+                auto takes the number from 2 to 16 that is followed by the largest gap in the singular values (with gradient, in the \
                 eigenvalues of both sides). Without this option: 4.
                 """, valueName: "n"))
     var counts: ClusterCounts?
@@ -19,10 +19,13 @@ struct ClusteringOptionGroup: ParsableArguments {
             discussion: "\(ClusteringMethod.list) Without this option: \(ClusteringMethod.standard.rawValue)."))
     var method: ClusteringMethod?
 
-    @Flag(name: .customLong("no-align"), help: "With bsgc and gradient: leave the two sides' clusters unpaired, as in published figures.")
+    @Flag(
+        name: .customLong("no-align"), help: "With bsgc and gradient: do not pair the clusters of the two sides, as in published figures.")
     var leavesUnaligned = false
 
-    @Flag(name: .customLong("chain"), help: "A layer's in-neurons keep the clusters they have as out-neurons of the layer before.")
+    @Flag(
+        name: .customLong("chain"), help: "The in-neurons of a layer keep the clusters that they have as out-neurons of the previous layer."
+    )
     var isChained = false
 
     mutating func validate() throws {

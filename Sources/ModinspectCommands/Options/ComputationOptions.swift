@@ -1,19 +1,19 @@
 import ArgumentParser
 import Glibc
 
-/// What fixes a computation's random choices and bounds its use of the machine.
+/// The seed of a computation and the limit of its threads.
 struct ComputationOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Fixes every random choice.", valueName: "n"), transform: { try Seed.number($0) })
+    @Option(help: ArgumentHelp("The seed of every random choice.", valueName: "n"), transform: { try Seed.number($0) })
     var seed: UInt64 = 0
 
-    @Option(help: ArgumentHelp("The most cores to use; the result does not depend on it.", valueName: "n"))
+    @Option(help: ArgumentHelp("The maximum number of cores to use; the result does not depend on it.", valueName: "n"))
     var threads: Int?
 
     mutating func validate() throws {
         if let threads, !(1...4096).contains(threads) { throw ValidationError("--threads must be between 1 and 4096") }
     }
 
-    /// The cores to use: those that were asked for, or all that are online.
+    /// The cores to use: those that were requested, or all that are online.
     var threadCount: Int { threads ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 }
 

@@ -10,7 +10,7 @@ struct DataOptions: ParsableArguments {
 
     @Option(
         name: .customLong("batch"),
-        help: ArgumentHelp("The samples that run at once; chosen by memory without this option.", valueName: "n"))
+        help: ArgumentHelp("The number of samples to run at once; chosen by memory without this option.", valueName: "n"))
     var batchSize: Int?
 
     /// The data as the user named it.
@@ -34,7 +34,7 @@ struct DataOptions: ParsableArguments {
 struct DataSourceOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The data: npz with x and y, IDX, CIFAR-10 binary, token ids (npy, bin), text (txt), or modadd:P[:train|:test]; of patch also prompt pairs (JSON, CSV).",
+            "The data: npz with x and y, IDX, CIFAR-10 binary, token ids (npy, bin), text (txt), or modadd:P[:train|:test]; for patch, also prompt pairs (JSON, CSV).",
             valueName: "data"),
         completion: .file())
     var data: String
@@ -52,12 +52,14 @@ struct DataSourceOptions: ParsableArguments {
 
 /// How samples are made of the data, and which are taken.
 struct SampleOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The labels of data that has none of its own: IDX, npy, npz.", valueName: "file"), completion: .file())
+    @Option(
+        help: ArgumentHelp("A file with the labels of data that has none of its own: IDX, npy or npz.", valueName: "file"),
+        completion: .file())
     var labels: String?
 
     @Option(
         help: ArgumentHelp(
-            "Subtract MEAN and divide by STD after bytes were divided by 255; for channels all means, then all deviations.",
+            "Subtract MEAN and divide by STD, after bytes have been divided by 255; with several channels, all means, then all deviations.",
             valueName: "mean,std"),
         transform: { try OptionNames.parsing($0, Normalization.init) })
     var normalize: Normalization?
@@ -72,7 +74,7 @@ struct SampleOptions: ParsableArguments {
         name: .customLong("train-fraction"), help: ArgumentHelp("The share of modular addition's pairs in modadd:P:train.", valueName: "x"))
     var trainFraction = 0.3
 
-    @Option(help: ArgumentHelp("Take the first N samples only.", valueName: "n"))
+    @Option(help: ArgumentHelp("Use only the first N samples.", valueName: "n"))
     var limit: Int?
 
     mutating func validate() throws {

@@ -7,7 +7,7 @@ extension EdgeGranularity: Choice {}
 extension EdgeAblation: Choice {}
 extension EdgeSelection: Choice {}
 
-/// How circuits of edges are looked for.
+/// How circuits of edges are found.
 struct EdgeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -24,7 +24,7 @@ struct EdgeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "edges: the number that an edge is asked about; logit-diff without this option, kl with acdc.",
+            "edges: the metric whose change scores an edge; logit-diff without this option, kl with acdc.",
             discussion: BehaviourMetric.list))
     var metric: BehaviourMetric?
 
@@ -34,28 +34,28 @@ struct EdgeOptions: ParsableArguments {
             discussion: EdgeAblation.list))
     var ablation = EdgeAblation.corrupted
 
-    @Option(help: ArgumentHelp("eap-ig: the runs over which the gradient is averaged; 5 without this option.", valueName: "n"))
+    @Option(help: ArgumentHelp("eap-ig: the number of runs over which the gradient is averaged; 5 without this option.", valueName: "n"))
     var steps: Int?
 
-    @Option(help: ArgumentHelp("edges: keep the N edges of the largest scores.", valueName: "n"))
+    @Option(help: ArgumentHelp("edges: keep the N edges with the largest scores.", valueName: "n"))
     var edges: Int?
 
     @Option(
         help: ArgumentHelp(
-            "edges: keep edges whose score is at least X; acdc: whose loss hurts the metric by X or more, 0.01 without this option.",
+            "edges: keep edges whose score is at least X; acdc: edges whose removal hurts the metric by at least X, 0.01 without this option.",
             valueName: "x"))
     var threshold: Double?
 
     @Option(
         name: .customLong("target-faithfulness"),
         help: ArgumentHelp(
-            "edges: keep as few edges of the largest scores as are that faithful; 0.9 where neither --edges nor --threshold is given.",
+            "edges: keep the fewest top-scoring edges that are this faithful; 0.9 without --edges and --threshold.",
             valueName: "f"))
     var target: Double?
 
     @Option(
         help: ArgumentHelp(
-            "edges: how edges enter a circuit.",
+            "edges: how edges are selected for the circuit.",
             discussion: EdgeSelection.list))
     var selection: EdgeSelection?
 
@@ -103,7 +103,7 @@ struct EdgeOptions: ParsableArguments {
         }
     }
 
-    /// How large a circuit is wanted; nil where that was not said.
+    /// The requested size of the circuit; nil if not given.
     func size(_ method: CircuitMethod) -> EdgeCircuitSize? {
         if method == .acdc { return nil }
         if let edges { return .edges(edges) }

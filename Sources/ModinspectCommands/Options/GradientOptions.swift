@@ -9,9 +9,9 @@ import Training
 struct GradientOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "With --method gradient: the data, as of modinspect eval.",
+            "With --method gradient: the data, as for modinspect eval.",
             discussion: """
-                With it go --labels, --normalize, --context, --token-type, --train-fraction, --limit, --arch and --batch.
+                It can be combined with --labels, --normalize, --context, --token-type, --train-fraction, --limit, --arch and --batch.
                 """,
             valueName: "data"),
         completion: .file())
@@ -19,7 +19,8 @@ struct GradientOptions: ParsableArguments {
 
     @OptionGroup var samples: SampleOptions
 
-    @Option(name: .customLong("batch"), help: ArgumentHelp("The samples of each gradient: 64 without this option.", valueName: "n"))
+    @Option(
+        name: .customLong("batch"), help: ArgumentHelp("The number of samples for each gradient; 64 without this option.", valueName: "n"))
     var batchSize: Int?
 
     @OptionGroup var architecture: ArchitectureOptions
@@ -31,7 +32,7 @@ struct GradientOptions: ParsableArguments {
     /// The files that the options name.
     var inputs: [(argument: String, path: String?)] { [("--data", data), ("--labels", samples.labels)] }
 
-    /// The samples of a batch; nil where there is no data.
+    /// The samples of a batch; nil if there is no data.
     var reportedBatch: Int? { data == nil ? nil : batchSize ?? GradientSimilarity.defaultBatchSize }
 
     /// The first of the options that was given.

@@ -1,22 +1,23 @@
 import ArgumentParser
 
-/// The data that results are judged by, apart from those that they were found with.
+/// The data that results are judged on, separate from those used to find them.
 struct HeldOutOptions: ParsableArguments {
     @Option(
         name: .customLong("eval"),
-        help: ArgumentHelp("Judge circuits by this data, read as --data is; without it by a part of --data.", valueName: "data"),
+        help: ArgumentHelp("Judge circuits on this data, read like --data; without this option on part of --data.", valueName: "data"),
         completion: .file())
     var data: String?
 
     @Option(
-        name: .customLong("eval-labels"), help: ArgumentHelp("The labels of --eval where it has none of its own.", valueName: "file"),
+        name: .customLong("eval-labels"),
+        help: ArgumentHelp("A file with the labels of --eval if it has none of its own.", valueName: "file"),
         completion: .file())
     var labels: String?
 
     @Option(
         name: .customLong("held-out"),
         help: ArgumentHelp(
-            "The share of --data that circuits are judged by, drawn under the seed; 0.5 without this option.", valueName: "x"))
+            "The share of --data that circuits are judged on, a random selection; 0.5 without this option.", valueName: "x"))
     var share: Double?
 
     mutating func validate() throws {

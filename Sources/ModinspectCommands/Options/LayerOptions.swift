@@ -3,7 +3,7 @@ import ArgumentParser
 import Checkpoints
 import Scoring
 
-/// Which weight matrices are taken where none are named, in words.
+/// The weight matrices that are selected by default, in words.
 protocol DefaultLayers {
     static var words: String { get }
 }
@@ -11,9 +11,9 @@ protocol DefaultLayers {
 /// Those that the model's kind suggests.
 enum ModelLayers: DefaultLayers {
     static let words =
-        "for a transformer the MLP input matrix of every block; for a plain chain of layers every weight except the first "
-        + "and the last; where that leaves none, all. Tables, routers, depthwise convolutions and matrices of one row or column are "
-        + "left out unless there is nothing else."
+        "the MLP input matrix of every block of a transformer, or every weight of a plain chain of layers except the first and the "
+        + "last (all of them if none are left). Tables, routers, depthwise convolutions and matrices of one row or column are left "
+        + "out unless there is nothing else."
 }
 
 /// Those of the file of clusters that the command needs.
@@ -21,9 +21,9 @@ enum FileLayers: DefaultLayers {
     static let words = "every layer in the file of --clusters."
 }
 
-/// Those of a file of clusters where there is one.
+/// Those of a file of clusters if there is one.
 enum FileOrModelLayers: DefaultLayers {
-    static let words = "with --clusters the layers of its file; else " + ModelLayers.words
+    static let words = "with --clusters, the layers in its file; otherwise, " + ModelLayers.words
 }
 
 /// Which weight matrices of a checkpoint are meant.
@@ -31,11 +31,10 @@ struct LayerOptions<Default: DefaultLayers>: ParsableArguments, LayerChoice {
     @Option(
         name: .customLong("layers"),
         help: ArgumentHelp(
-            "The weight matrices to take, by tensor name with *, ? and [...]; all for every matrix, !GLOB to leave some out.",
+            "The weight matrices to use, by tensor name with *, ? and [...]; all for every matrix, !GLOB to exclude some.",
             discussion: """
-                Repeatable, and a comma separates several. Prefixes such as module. and model. may be left out, and an ending \
-                that only one layer has is enough, such as fc2.weight. Without this option: \
-                \(Default.words)
+                Repeatable; several globs can be separated by commas. Prefixes such as module. and model. may be left out, and the end \
+                of a name, such as fc2.weight, is enough if only one layer has it. Without this option: \(Default.words)
                 """,
             valueName: "glob"))
     var lists: [String] = []
@@ -69,7 +68,7 @@ enum GlobList {
     }
 }
 
-/// Weight matrices that are chosen by patterns, or by default where there are none.
+/// Weight matrices that are chosen by patterns, or by default if there are none.
 protocol LayerChoice {
     var patterns: [String] { get }
 }
@@ -91,11 +90,11 @@ extension Diagnostics {
         let choice = catalog.defaultChoice
         if isByDefault, notesLeftOut, !choice.leftOut.isEmpty, chosen.map(\.name) == choice.layers.map(\.name) {
             let counts = choice.leftOut.map { $0.reason.counted($0.count) }
-            note("\(path): left out by default: \(counts.joined(separator: ", ")); --layers takes them by name")
+            note("\(path): left out by default: \(counts.joined(separator: ", ")); --layers selects them by name")
         }
         let count = "\(chosen.count) of \(ByteText.counted(catalog.layers.count, "weight tensor"))"
         detail(
-            "\(path): family \(catalog.family.name), by its \(catalog.familySource.rawValue); took \(count) "
+            "\(path): family \(catalog.family.name), by its \(catalog.familySource.rawValue); selected \(count) "
                 + (isByDefault ? "by default: " : "by --layers: ") + chosen.map(\.name).joined(separator: ", "))
     }
 }

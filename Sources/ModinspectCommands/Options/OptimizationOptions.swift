@@ -17,7 +17,7 @@ struct OptimizationOptions: ParsableArguments {
 
     @Option(
         name: .customLong("lr-warmup"),
-        help: ArgumentHelp("The steps in which the learning rate rises to its largest.", valueName: "n"))
+        help: ArgumentHelp("The number of steps over which the learning rate rises to its largest value.", valueName: "n"))
     var rateWarmup = 0
 
     @Option(
@@ -25,18 +25,18 @@ struct OptimizationOptions: ParsableArguments {
         help: ArgumentHelp("How fast weights shrink: 0.01 with adamw without this option, else 0.", valueName: "x"))
     var weightDecay: Double?
 
-    @Option(help: ArgumentHelp("The share of its past that sgd's step keeps.", valueName: "x"))
+    @Option(help: ArgumentHelp("The momentum of sgd.", valueName: "x"))
     var momentum: Double?
 
     @Flag(help: "With sgd: Nesterov's momentum.")
     var nesterov = false
 
     @Option(
-        help: ArgumentHelp("The shares of the past in Adam's running means: 0.9,0.999 without this option.", valueName: "b1,b2"),
+        help: ArgumentHelp("The decay rates of Adam's running means; 0.9,0.999 without this option.", valueName: "b1,b2"),
         transform: { try AdamShares($0) })
     var betas: AdamShares?
 
-    @Option(help: ArgumentHelp("What Adam adds to its denominator: 1e-8 without this option.", valueName: "x"))
+    @Option(help: ArgumentHelp("The constant that Adam adds to its denominator; 1e-8 without this option.", valueName: "x"))
     var eps: Double?
 
     @Option(help: ArgumentHelp("Scale the gradient down to this norm if it is longer.", valueName: "norm"))
@@ -44,16 +44,16 @@ struct OptimizationOptions: ParsableArguments {
 
     @Option(
         name: [.customLong("batch"), .customLong("batch-size")],
-        help: ArgumentHelp("The samples of a batch: 64 without this option, 8 windows of running text.", valueName: "n"))
+        help: ArgumentHelp("The number of samples in a batch; without this option 64, or 8 windows of running text.", valueName: "n"))
     var batchSize: Int?
 
-    @Flag(name: .customLong("full-batch"), help: "Every batch is the whole data.")
+    @Flag(name: .customLong("full-batch"), help: "Use all samples as one batch.")
     var takesWholeData = false
 
-    @Option(help: ArgumentHelp("The batches whose gradients are averaged in one step.", valueName: "n"))
+    @Option(help: ArgumentHelp("The number of batches whose gradients are averaged for one step.", valueName: "n"))
     var accumulate = 1
 
-    @Option(help: ArgumentHelp("How many passes to make over the data: once without this option.", valueName: "n"))
+    @Option(help: ArgumentHelp("The number of passes over the data; 1 without this option.", valueName: "n"))
     var epochs: Int?
 
     @Option(help: ArgumentHelp("The number of steps, in place of --epochs.", valueName: "n"))
@@ -61,12 +61,12 @@ struct OptimizationOptions: ParsableArguments {
 
     @Option(
         name: .customLong("freeze"),
-        help: ArgumentHelp("Keep these parameters unchanged, by tensor name with *, ? and [...]; repeatable.", valueName: "glob"))
+        help: ArgumentHelp("Do not train these parameters, by tensor name with *, ? and [...]; repeatable.", valueName: "glob"))
     var frozen: [String] = []
 
     @Option(
         name: .customLong("only"),
-        help: ArgumentHelp("Change only these parameters, by tensor name with *, ? and [...]; repeatable.", valueName: "glob"))
+        help: ArgumentHelp("Train only these parameters, by tensor name with *, ? and [...]; repeatable.", valueName: "glob"))
     var only: [String] = []
 
     mutating func validate() throws {
@@ -111,7 +111,7 @@ struct OptimizationOptions: ParsableArguments {
     }
 }
 
-/// The shares of the old in Adam's two running means, as `--betas 0.9,0.999` gives them.
+/// The decay rates of Adam's two running means, as `--betas 0.9,0.999` gives them.
 struct AdamShares {
     let first: Double
     let second: Double

@@ -35,10 +35,10 @@ enum ReportFormat: String, Choice {
 
     var documentation: String {
         switch self {
-        case .text: "Tables for eyes, rounded."
-        case .tsv: "A header line, then a row a line between tabs."
+        case .text: "Rounded tables for people to read."
+        case .tsv: "A header line, then one row per line, with tabs between the columns."
         case .json: "One document for all checkpoints."
-        case .jsonl: "A line of JSON for each row or checkpoint."
+        case .jsonl: "One line of JSON for each row or checkpoint."
         }
     }
 

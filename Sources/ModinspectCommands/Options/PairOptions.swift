@@ -15,7 +15,7 @@ struct PairOptions: ParsableArguments {
         var documentation: String {
             switch self {
             case .file: "The data are pairs."
-            case .byClass: "Each sample is a clean one, its corrupted counterpart one of another class, drawn under the seed."
+            case .byClass: "Each sample is a clean one; its corrupted counterpart is a random sample of another class."
             }
         }
     }
@@ -29,7 +29,7 @@ struct PairOptions: ParsableArguments {
 
     /// The pairs of a path as a library takes them.
     ///
-    /// - Throws: ``Problem`` for options of samples, where pairs come from a file.
+    /// - Throws: ``Problem`` for options of samples, if pairs come from a file.
     func values(_ path: String, _ samples: SampleOptions, seed: UInt64) throws -> PairSource {
         switch source {
         case .byClass: return .byClass(samples.source(path, seed: seed), seed: seed)

@@ -3,33 +3,33 @@ import Circuits
 
 extension WeightCircuitRequest.Objective: Choice {}
 
-/// How circuits of weights are looked for.
+/// How circuits of weights are found.
 struct PruneOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "prune: what a circuit has to keep; kl without this option.",
+            "prune: what a circuit must preserve; kl without this option.",
             discussion: WeightCircuitRequest.Objective.list))
     var objective: WeightCircuitRequest.Objective?
 
     @Option(
         help: ArgumentHelp(
-            "prune: the mean divergence, or rise of the mean loss, that is allowed, in nats; 0.01 without this option, 0 with label-loss.",
+            "prune: the allowed mean divergence, or rise of the mean loss, in nats; 0.01 without this option, 0 with label-loss.",
             valueName: "x"))
     var tolerance: Double?
 
-    @Option(name: .customLong("label"), help: ArgumentHelp("prune: look for this label's circuit (repeatable).", valueName: "n"))
+    @Option(name: .customLong("label"), help: ArgumentHelp("prune: find the circuit of this label (repeatable).", valueName: "n"))
     var labels: [Int] = []
 
-    @Flag(name: .customLong("per-label"), help: "prune: look for a circuit for each label of the data.")
+    @Flag(name: .customLong("per-label"), help: "prune: find a circuit for each label of the data.")
     var isPerLabel = false
 
     @Option(
         name: .customLong("layers"),
         help: ArgumentHelp(
-            "prune: the weight matrices to prune, by tensor name with *, ? and [...]; all for every matrix, !GLOB to leave some out.",
+            "prune: the weight matrices to prune, by tensor name with *, ? and [...]; all for every matrix, !GLOB to exclude some.",
             discussion: """
-                Repeatable, and a comma separates several. Without this option: every weight matrix of a plain chain; of a transformer \
-                the MLP input matrix of every block.
+                Repeatable; several globs can be separated by commas. Without this option: every weight matrix of a plain chain, or \
+                the MLP input matrix of every block of a transformer.
                 """,
             valueName: "glob"))
     var lists: [String] = []
@@ -37,7 +37,8 @@ struct PruneOptions: ParsableArguments {
     @Option(
         name: .customLong("control"),
         help: ArgumentHelp(
-            "prune: compare with N random masks that keep as many weights of each layer; 3 without this option.", valueName: "n"))
+            "prune: compare with N random masks that keep the same number of weights in each layer; 3 without this option.", valueName: "n")
+    )
     var controls: Int?
 
     @Option(
@@ -60,7 +61,7 @@ struct PruneOptions: ParsableArguments {
     var chosenObjective: WeightCircuitRequest.Objective { objective ?? .kl }
     var chosenTolerance: Double { tolerance ?? chosenObjective.standardTolerance }
 
-    /// The circuits that are looked for.
+    /// The circuits to find.
     var subjects: WeightCircuitRequest.Subjects { isPerLabel ? .everyLabel : labels.isEmpty ? .wholeModel : .labels(labels) }
 
     /// The options that were given, for methods to which they do not apply.

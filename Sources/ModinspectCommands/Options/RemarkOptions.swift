@@ -1,9 +1,9 @@
 import ArgumentParser
 import Glibc
 
-/// What a command says beside its result.
+/// The options for notes and progress.
 struct RemarkOptions: ParsableArguments {
-    @Flag(name: .shortAndLong, help: "Keep notes and progress off standard error.")
+    @Flag(name: .shortAndLong, help: "Do not write notes or progress to standard error.")
     var quiet = false
 
     @Flag(name: .shortAndLong, help: "Report on standard error what was found and chosen, and how long each step took.")

@@ -2,7 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Training
 
-/// What is looked at while a model is trained, and when it ends.
+/// The evaluations during training, and the goals that end it.
 struct WatchingOptions: ParsableArguments {
     @Option(
         name: .customLong("eval"), help: ArgumentHelp("Data to evaluate the model on during the run.", valueName: "data"),
@@ -15,7 +15,7 @@ struct WatchingOptions: ParsableArguments {
     @Option(
         name: .customLong("guard"),
         help: ArgumentHelp(
-            "Data of another kind, evaluated beside --eval's: what the model loses elsewhere.", valueName: "data"),
+            "Data of another kind, evaluated along with --eval's, to show what the model loses elsewhere.", valueName: "data"),
         completion: .file())
     var guarding: String?
 
@@ -25,21 +25,22 @@ struct WatchingOptions: ParsableArguments {
     @Option(
         name: .customLong("eval-every"),
         help: ArgumentHelp(
-            "The steps between evaluations: without this option an epoch, or a hundredth of the run where that is longer.", valueName: "n"))
+            "The number of steps between evaluations; without this option one epoch, or a hundredth of the run if that is longer.",
+            valueName: "n"))
     var interval: Int?
 
-    @Option(name: .customLong("eval-limit"), help: ArgumentHelp("Take the first N samples of --eval and --guard only.", valueName: "n"))
+    @Option(name: .customLong("eval-limit"), help: ArgumentHelp("Use only the first N samples of --eval and --guard.", valueName: "n"))
     var limit: Int?
 
     @Option(
         name: .customLong("until"),
         help: ArgumentHelp(
-            "End the run early, when clusterability=X or, on --eval's data, accuracy=X is reached; both where both are given.",
+            "End the run early when clusterability=X or, on --eval's data, accuracy=X is reached; if both are given, when both are.",
             valueName: "goal"),
         transform: { try TrainingGoal($0) })
     var goals: [TrainingGoal] = []
 
-    @Option(help: ArgumentHelp("Which weights are written.", discussion: KeptWeights.list))
+    @Option(help: ArgumentHelp("Which weights to write.", discussion: KeptWeights.list))
     var keep = KeptWeights.last
 
     @Option(
@@ -47,7 +48,7 @@ struct WatchingOptions: ParsableArguments {
         help: ArgumentHelp("Write a line of JSON for each step to FILE; - is standard output.", valueName: "file"), completion: .file())
     var log: String?
 
-    @Option(name: .customLong("log-every"), help: ArgumentHelp("The steps between lines of the log.", valueName: "n"))
+    @Option(name: .customLong("log-every"), help: ArgumentHelp("The number of steps between lines of the log.", valueName: "n"))
     var logInterval = 1
 
     /// The files that the options name.
@@ -74,7 +75,7 @@ struct WatchingOptions: ParsableArguments {
     func goal(_ measure: TrainingGoal.Measure) -> Double? { goals.first { $0.measure == measure }?.value }
 }
 
-/// What ends a run, as `--until clusterability=0.95` gives it.
+/// A goal that ends a run, as given by `--until clusterability=0.95`.
 struct TrainingGoal {
     enum Measure: String, CaseIterable {
         case clusterability, accuracy
@@ -92,21 +93,21 @@ struct TrainingGoal {
     }
 }
 
-/// How a run that was cut off goes on.
+/// How an interrupted run is resumed.
 struct RunStateOptions: ParsableArguments {
     @Option(
         name: .customLong("save-every"),
-        help: ArgumentHelp("Save the run's whole state after every N steps.", valueName: "n"))
+        help: ArgumentHelp("Save the complete state of the run after every N steps.", valueName: "n"))
     var interval: Int?
 
     @Option(
         name: .customLong("state"),
         help: ArgumentHelp(
-            "Where the state of an unfinished run is kept; OUT with .state behind it without this option.", valueName: "file"),
+            "Where to keep the state of an unfinished run; OUT.state without this option.", valueName: "file"),
         completion: .file())
     var path: String?
 
-    @Flag(help: "Resume from the saved state, with the same bits as a run without interruption; start anew if there is none.")
+    @Flag(help: "Resume from the saved state, with the same bits as an uninterrupted run; start from the beginning if there is none.")
     var resume = false
 
     mutating func validate() throws {
@@ -114,7 +115,7 @@ struct RunStateOptions: ParsableArguments {
         if path == "-" || path == "" { throw ValidationError("--state needs the name of a file") }
     }
 
-    /// The file that the state of a run to `output` is kept in; nil where a run to standard output names none.
+    /// The file that the state of a run to `output` is kept in; nil if a run to standard output names none.
     func path(for output: String) -> String? {
         if let path { return path }
         if output == "-" { return nil }

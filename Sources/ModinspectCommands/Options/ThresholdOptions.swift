@@ -2,26 +2,26 @@ import ArgumentParser
 import Modularity
 import Text
 
-/// What a score must keep to.
+/// The limits for a score.
 struct ThresholdOptions: ParsableArguments {
     @Option(
         name: .customLong("fail-under"), parsing: .unconditional,
-        help: ArgumentHelp("Exit with status 3 where the mean of --measure is below X or undefined.", valueName: "x"))
+        help: ArgumentHelp("Exit with status 3 if the mean of --measure is below X or undefined.", valueName: "x"))
     var least: Double?
 
     @Option(
         name: .customLong("fail-over"), parsing: .unconditional,
-        help: ArgumentHelp("Exit with status 3 where the mean of --measure is above X or undefined.", valueName: "x"))
+        help: ArgumentHelp("Exit with status 3 if the mean of --measure is above X or undefined.", valueName: "x"))
     var most: Double?
 
-    @Flag(name: .customLong("per-layer"), help: "Hold every layer to --fail-under and --fail-over, not the mean.")
+    @Flag(name: .customLong("per-layer"), help: "Apply --fail-under and --fail-over to every layer instead of the mean.")
     var isPerLayer = false
 
     @Option(
         help: ArgumentHelp(
-            "The measure that --fail-under and --fail-over look at.",
+            "The measure that --fail-under and --fail-over apply to.",
             discussion: """
-                Of clusterability, adjusted and modularity more is better, of ncut and chance less.
+                Higher is better for clusterability, adjusted and modularity; lower is better for ncut and chance.
                 """))
     var measure = Measure.clusterability
 
@@ -40,9 +40,9 @@ struct ThresholdOptions: ParsableArguments {
     func note(to diagnostics: Diagnostics) {
         switch measure.direction {
         case .higherIsBetter where most != nil && least == nil:
-            diagnostics.note("of \(measure.rawValue) more is better; --fail-over fails what is better")
+            diagnostics.note("higher is better for \(measure.rawValue); --fail-over rejects better values")
         case .lowerIsBetter where least != nil && most == nil:
-            diagnostics.note("of \(measure.rawValue) less is better; --fail-under fails what is better")
+            diagnostics.note("lower is better for \(measure.rawValue); --fail-under rejects better values")
         default: break
         }
     }

@@ -1,2 +1,2 @@
-/// The reader of a pipe has gone: the command ends, and that is success.
+/// The reader of a pipe has closed it: the command ends successfully.
 struct ClosedPipe: Error {}

@@ -69,7 +69,7 @@ struct Column<Row>: Sendable {
     }
 }
 
-/// A value of a column; nil where it is missing or undefined.
+/// A value of a column; nil if it is missing or undefined.
 enum ColumnValue {
     case text(String?)
     case whole(Int?)
@@ -93,7 +93,7 @@ enum ColumnValue {
         }
     }
 
-    /// For eyes: rounded, `-` for what is missing.
+    /// For display: rounded, `-` for what is missing.
     var text: String {
         switch self {
         case .text(let text): text ?? "-"
@@ -166,7 +166,7 @@ extension Array {
         }
     }
 
-    /// A table for eyes.
+    /// A table as text.
     func table<Row>(_ rows: [Row]) -> TextTable where Element == Column<Row> {
         let columns = filter(\.isInTables)
         let alignments = columns.map { column in rows.first.map { column.value(of: $0).alignment } ?? .left }

@@ -24,12 +24,12 @@ struct Diagnostics: Sendable {
     ///
     /// - Parameter share: how much work it is, in terms of what takes some seconds.
     func announce(_ work: String, share: Double) {
-        if share >= 1 { note("\(work); this takes a while: --limit takes fewer samples, --progress shows how far it is") }
+        if share >= 1 { note("\(work); this takes a while; --limit uses fewer samples, --progress shows progress") }
     }
 
     /// Remarks of one kind about several things in one line: the first in full, then how many others there are and the first of them.
     ///
-    /// - Returns: nil where there are none.
+    /// - Returns: nil if there are none.
     static func gathered(_ path: String, _ thing: String, _ remarks: [(name: String, text: String)]) -> String? {
         guard let first = remarks.first else { return nil }
         var line = "\(path): \(thing) '\(first.name)': \(first.text)"
@@ -41,7 +41,7 @@ struct Diagnostics: Sendable {
         return line
     }
 
-    /// Something that was found or chosen on the way; put together only where it is said.
+    /// Something that was found or chosen on the way; the text is built only if it is written.
     func detail(_ text: @autoclosure () -> String) {
         if isVerbose { Self.write("modinspect: " + text()) }
     }

@@ -4,7 +4,7 @@ import Synchronization
 /// The pipe that a handler of signals writes into, -1 before there is one: a handler can reach nothing but what is global.
 private let pipeEnd = Atomic<Int32>(-1)
 
-/// What is still written when SIGINT, SIGTERM or SIGHUP ends a command that has a part of its result already.
+/// Writes the finished part of a result when SIGINT, SIGTERM or SIGHUP ends a command.
 enum Interruption {
     private static let signals = [SIGINT, SIGTERM, SIGHUP]
 

@@ -3,7 +3,7 @@ import Evaluation
 import Networks
 import Tensors
 
-/// Writes the scores of all samples as one numpy array, batch after batch.
+/// Writes the scores of all samples as one numpy array, batch by batch.
 ///
 /// Sequences of different lengths have no common shape: their rows are then written one under the other, [positions, vocabulary].
 final class LogitsWriter {

@@ -1,6 +1,6 @@
 import Text
 
-/// The options' names, which nothing below the commands knows: what settings are called on the command line, and how hints are worded.
+/// The names of the options, which only the commands know: the option of each setting, and the wording of hints.
 enum OptionNames {
     static func name(of setting: Setting) -> String {
         switch setting {
@@ -40,7 +40,7 @@ enum OptionNames {
         case .drawPairsByClass: "--pairs by-class draws pairs from samples with a class each"
         case .useMetrics(let names): "--metric \(Hint.list(names)) \(names.count == 1 ? "needs" : "need") none"
         case .useSmallerBatch: "--batch with a smaller number"
-        case .useFewerPairs: "--limit takes fewer pairs"
+        case .useFewerPairs: "--limit uses fewer pairs"
         case .giveEdgeCount: "--edges N takes a number of edges"
         case .useCoarserParts: "--granularity cluster, or component for transformers, has fewer"
         case .usePartsOfChain: "--granularity neuron, or cluster with --clusters, cuts its layers"

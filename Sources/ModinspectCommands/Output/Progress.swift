@@ -9,7 +9,7 @@ final class Progress: Sendable {
         var shown = 0.0
         var isDrawn = false
         var isFinished = false
-        /// What is said behind the bar.
+        /// The text after the bar.
         var remark = ""
     }
 
@@ -103,7 +103,7 @@ final class Progress: Sendable {
         if !unit.isEmpty { parts.append("\(amount(rate))/s") }
         if !isLast { parts.append("\(time) left") }
         if !state.remark.isEmpty { parts.append(state.remark) }
-        // A line that goes on in the next row could not be drawn over.
+        // A line that wraps to the next row could not be drawn over.
         while parts.count > 1, parts.reduce(-2, { $0 + TextWidth.of($1) + 2 }) > columns { parts.removeLast() }
         let line = parts.joined(separator: ", ")
         Self.write(isTerminal ? "\r\(line)\u{1B}[K" : line + "\n")

@@ -11,7 +11,7 @@ struct ReportEncoder {
         return text.bytes
     }
 
-    /// Writes the same to `stream`, a piece at a time.
+    /// Writes the same to `stream`, one piece at a time.
     static func write(_ report: some Encodable, isIndented: Bool, to stream: ResultStream) throws {
         var text = ByteText()
         func drain(_ text: inout ByteText) throws {

@@ -1,4 +1,4 @@
-/// The result on its way out: text and numbers gathered in a buffer and written in large pieces.
+/// The output stream of a result: text and numbers are collected in a buffer and written in large pieces.
 final class ResultStream {
     private let destination: Destination
     private let buffer: UnsafeMutableRawBufferPointer

@@ -18,7 +18,7 @@ enum TSV {
         return text
     }
 
-    /// The field that ``escaped(_:)`` wrote; what is no escape stays as it is.
+    /// The field that ``escaped(_:)`` wrote; anything that is not an escape is kept.
     static func unescaped(_ field: some StringProtocol) -> String {
         guard field.utf8.contains(UInt8(ascii: "\\")) else { return String(field) }
         var text = String.UnicodeScalarView()

@@ -1,7 +1,7 @@
 import Archives
 import Text
 
-/// Aligned columns for eyes, no wider than the terminal.
+/// Aligned columns for display, no wider than the terminal.
 struct TextTable {
     enum Alignment { case left, right }
 
@@ -48,7 +48,7 @@ struct TextTable {
     /// The fewest columns that a name is cut to.
     private static let shortestName = 16
 
-    /// The table with the names of the first column cut to a width; nil where they would become too short, or the same.
+    /// The table with the names of the first column cut to a width; nil if they would become too short, or the same.
     private func cut(firstTo width: Int) -> TextTable? {
         guard alignments[0] == .left, width >= Self.shortestName else { return nil }
         var table = self

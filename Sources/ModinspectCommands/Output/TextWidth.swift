@@ -1,7 +1,7 @@
 import Text
 import Glibc
 
-/// The columns that a line of text may take.
+/// The width of a line of text, in columns.
 enum TextWidth {
     /// Of the result: `COLUMNS` where the environment says it, else the terminal's, else 80.
     static var columns: Int {
@@ -12,7 +12,7 @@ enum TextWidth {
     /// Narrower than this nothing is laid out.
     static let least = 40
 
-    /// The columns of the terminal that the descriptor is; nil where it is none.
+    /// The columns of the terminal that the descriptor is; nil if it is none.
     static func terminal(_ descriptor: Int32) -> Int? {
         var size = winsize()
         guard isatty(descriptor) == 1, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
@@ -30,9 +30,9 @@ enum TextWidth {
     }
 }
 
-/// A line that says what a value is, such as `  data        mnist.npz, 10,000 samples`.
+/// A line with a label and a value, such as `  data        mnist.npz, 10,000 samples`.
 enum LabelledLine {
-    /// The label, padded to `padding`, and the value; what does not fit goes on below the value, broken at spaces and behind commas.
+    /// The label, padded to `padding`, and the value; what does not fit continues below the value, broken at spaces and after commas.
     static func text(_ label: String, _ value: String, padding: Int, width: Int = TextWidth.columns) -> String {
         let room = max(16, width - 2 - padding)
         var text = ""

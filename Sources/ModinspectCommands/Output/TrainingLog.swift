@@ -4,7 +4,7 @@ import Text
 
 /// The log of a run, a line for each step, which can be followed while it grows.
 ///
-/// A run that goes on keeps the lines of the steps that its state has and drops those that came after.
+/// A resumed run keeps the lines of the steps that its state has and drops those that came after.
 final class TrainingLog {
     private let name: String
     private let descriptor: Int32
@@ -17,7 +17,7 @@ final class TrainingLog {
 
     /// - Parameters:
     ///   - path: a file, or `-` for standard output.
-    ///   - step: the last step whose line is kept; nil to begin anew.
+    ///   - step: the last step whose line is kept; nil to start from the beginning.
     init(_ path: String, after step: Int?) throws {
         if path == "-" {
             (name, descriptor) = (Destination.standardOutput, STDOUT_FILENO)
@@ -65,7 +65,7 @@ final class TrainingLog {
         try destination.finish()
     }
 
-    /// The step that a line is of; nil where it names none.
+    /// The step that a line is of; nil if it names none.
     private static func step(_ line: UnsafeRawBufferPointer) throws -> Int?? {
         try JSONCursor.reading(line) { cursor in
             var step: Int?
@@ -91,7 +91,7 @@ final class TrainingLog {
         do {
             try gathered.bytes.withUnsafeBytes { try Destination.write($0, to: descriptor, name: name) }
         } catch is ClosedPipe {
-            // Nobody reads it any more; the run is worth going on with.
+            // Nobody reads it any more; the run is worth continuing.
             isClosed = true
         }
     }

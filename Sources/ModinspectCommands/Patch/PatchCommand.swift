@@ -24,8 +24,8 @@ struct PatchCommand: FileCommand {
         /// What the value means, in a sentence, for help and manual.
         var documentation: String {
             switch self {
-            case .denoise: "The corrupted one, with clean activations: what restores the behaviour."
-            case .noise: "The clean one, with corrupted activations: what breaks it."
+            case .denoise: "The corrupted run, with clean activations: shows what restores the behaviour."
+            case .noise: "The clean run, with corrupted activations: shows what breaks it."
             case .both: "One after the other."
             }
         }
@@ -37,11 +37,11 @@ struct PatchCommand: FileCommand {
         usage: "modinspect patch --data <data> [...] <checkpoint>",
         discussion: """
             The data are pairs of a clean and a corrupted sample that call for different answers. Each patch runs the model on one of \
-            them, with one part of its activations taken from the run on the other, and says what became of the metric: raw, by how \
-            much it moved, and normalised between the corrupted run (0) and the clean run (1).
+            the two, with part of its activations taken from the run on the other, and reports a metric: its value, how far it moved, \
+            and the value normalised between the corrupted run (0) and the clean run (1).
 
-            A patch that changed no activation is no result, and its measures are undefined. A metric that is the same in both runs \
-            cannot be normalised, which a warning says.
+            If a patch changed no activation, its measures are undefined. If a metric is the same in both runs, it cannot be normalised, \
+            and a warning is given.
             """)
 
     @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
@@ -50,18 +50,18 @@ struct PatchCommand: FileCommand {
     @Option(
         name: .customLong("sites"),
         help: ArgumentHelp(
-            "The sites to patch: kinds, or names with *, ? and [...]; !GLOB leaves some out.",
+            "The sites to patch: kinds, or names with *, ? and [...]; !GLOB excludes some.",
             discussion: """
-                Kinds: resid, attn_out, mlp_out, heads, q, k, v, pattern, neurons. A name may be written without hook_, and end in \
-                the number of one head or neuron: blocks.0.attn.z.3. Repeatable, and a comma separates several. Without this option: \
-                of a transformer the heads and the MLPs, or by position the residual stream before each block and what attention and \
-                MLPs write; of a chain the neurons behind its nonlinearities.
+                Kinds: resid, attn_out, mlp_out, heads, q, k, v, pattern, neurons. A name may be written without hook_, and end in the \
+                number of one head or neuron: blocks.0.attn.z.3. Repeatable; several sites can be separated by commas. Without this \
+                option: heads and mlp_out in a transformer; the residual stream before each block, attn_out and mlp_out with --by \
+                position; neurons in a chain.
                 """, valueName: "sites"))
     var siteLists: [String] = []
 
     @Option(
         help: ArgumentHelp(
-            "How sites are cut into parts.",
+            "How sites are divided into parts.",
             discussion: PatchSites.Granularity.list))
     var granularity = PatchSites.Granularity.auto
 
@@ -95,7 +95,7 @@ struct PatchCommand: FileCommand {
 
     @Option(
         name: .customLong("top"),
-        help: ArgumentHelp("Only the N patches of each direction that move the first metric most, strongest first.", valueName: "n"))
+        help: ArgumentHelp("Report only the N patches of each direction that move the first metric most, strongest first.", valueName: "n"))
     var count: Int?
 
     @Option(help: "The format of the result.")
@@ -164,24 +164,24 @@ struct PatchCommand: FileCommand {
     /// The most patches that a warning names.
     private static let mostNames = 3
 
-    /// Says what is no result, and why.
+    /// Reports interventions that had no effect, and why.
     private func describe(_ result: PatchingResult, lengths: Set<Int>, path: String) {
         if places == .position, let least = lengths.min(), let most = lengths.max(), least < most {
             output.diagnostics.note("\(path): the prompts have \(least) to \(most) tokens: positions are counted from the first token")
         }
         for (metric, scale) in zip(metrics, result.scales) where !scale.moves {
             guard scale.clean.isFinite, scale.corrupted.isFinite else {
-                output.diagnostics.warning("\(path): \(metric.rawValue) is no number: weights, data or activations are not finite")
+                output.diagnostics.warning("\(path): \(metric.rawValue) is not a number: weights, data or activations are not finite")
                 continue
             }
             output.diagnostics.warning(
-                "\(path): \(metric.rawValue) does not tell the clean runs from the corrupted ones, \(ByteText.rounded(scale.clean)) and "
+                "\(path): \(metric.rawValue) does not distinguish the clean from the corrupted runs, \(ByteText.rounded(scale.clean)) and "
                     + "\(ByteText.rounded(scale.corrupted)): nothing is normalised")
         }
         let lost = result.rows.count { $0.measures?.contains { !$0.value.isFinite } ?? false }
         if lost > 0, result.scales.allSatisfy({ $0.clean.isFinite && $0.corrupted.isFinite }) {
             output.diagnostics.warning(
-                "\(path): \(lost) of \(result.rows.count) patches give no number: activations or gradients are not finite")
+                "\(path): \(lost) of \(result.rows.count) patches have no numeric result: activations or gradients are not finite")
         }
         let idle = result.rows.filter(\.movedNothing)
         guard !idle.isEmpty else { return }
@@ -191,7 +191,7 @@ struct PatchCommand: FileCommand {
             if !names.contains(name) { names.append(name) }
         }
         output.diagnostics.warning(
-            "\(path): \(idle.count) of \(result.rows.count) patches changed no activation, no result: "
+            "\(path): \(idle.count) of \(result.rows.count) patches had no effect; their measures are undefined: "
                 + names.prefix(Self.mostNames).joined(separator: ", ") + (names.count > Self.mostNames ? ", ..." : ""))
     }
 

@@ -1,7 +1,7 @@
 import Evaluation
 import Interventions
 
-/// What a patching was, at the head of every json document and line.
+/// The settings of a patching run, at the head of every json document and line.
 struct PatchSetting: Encodable {
     static let schema = "modinspect.patch/1"
 
@@ -17,7 +17,7 @@ struct PatchSetting: Encodable {
     let by: String
 }
 
-/// What `patch` found, as one json document.
+/// The result of `patch`, as one json document.
 struct PatchReport: HeadedReport {
     let provenance: Provenanced<PatchSetting>
     let pairs: Int
@@ -27,9 +27,9 @@ struct PatchReport: HeadedReport {
     var head: Provenanced<PatchSetting> { provenance }
 
     static let members: [Column<PatchReport>] = [
-        .json("pairs", "How many there are.") { $0.pairs },
+        .json("pairs", "The number of them.") { $0.pairs },
         .json("metrics", "Their means without a patch.") { $0.metrics },
-        .json("patches", "What each patch did.") { $0.patches },
+        .json("patches", "The effect of each patch.") { $0.patches },
     ]
 }
 
@@ -57,11 +57,11 @@ struct PatchRow: ColumnRow {
     /// `site`, `head`, `neuron` or `cluster`.
     let unit: String?
     let index: Int?
-    /// nil where all positions were patched at once.
+    /// nil if all positions were patched at once.
     let position: Int?
     /// The pairs that have the position.
     let pairs: Int
-    /// Whether any activation changed; where none did, there are no measures.
+    /// Whether any activation changed; if none did, the measures are undefined.
     let moved: Bool
     /// The root of the summed squared changes of what was patched over that of its activations.
     let relativeChange: Double?
@@ -73,15 +73,15 @@ struct PatchRow: ColumnRow {
         .text("direction", "`denoise` or `noise`; `clean` or `corrupted` for a run without a patch.") { $0.direction },
         .text("site", "What was patched; missing for a run without a patch.") { $0.site },
         .text("unit", "`site`, `head`, `neuron` or `cluster`.") { $0.unit },
-        .whole("index", "Of the head, neuron or cluster.") { $0.index },
-        .whole("position", "Missing where all positions were patched at once.") { $0.position },
-        .whole("pairs", "The pairs that have the position.") { $0.pairs },
-        .flag("moved", "Whether any activation changed; where none did, there are no measures.") { $0.moved },
-        .number("relativeChange", "The root of the summed squared changes of what was patched over that of its activations.") {
+        .whole("index", "The number of the head, neuron or cluster.") { $0.index },
+        .whole("position", "Missing if all positions were patched at once.") { $0.position },
+        .whole("pairs", "The number of pairs that have the position.") { $0.pairs },
+        .flag("moved", "Whether any activation changed; if none did, the measures are undefined.") { $0.moved },
+        .number("relativeChange", "The norm of the change divided by the norm of the activations that were replaced.") {
             $0.relativeChange
         },
         .number("meanChange", "The mean absolute change of an activation that was patched.") { $0.meanChange },
-        .json("measures", "What each metric became; in tsv columns named by the metrics.") { $0.measures },
+        .json("measures", "The value of each metric; in tsv, columns named by the metrics.") { $0.measures },
     ]
 
     init(_ row: PatchingResult.Row, metrics: [BehaviourMetric]) {
@@ -121,7 +121,7 @@ struct PatchRow: ColumnRow {
     }
 }
 
-/// What a metric became.
+/// The value of a metric under a patch.
 struct PatchMeasure: Encodable, Sendable {
     let metric: String
     let value: Double?

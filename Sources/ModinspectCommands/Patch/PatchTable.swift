@@ -1,7 +1,7 @@
 import Archives
 import Text
 
-/// The outcome of `patch` for eyes, and as rows.
+/// The outcome of `patch` as text and as rows.
 struct PatchTable {
     private let report: PatchReport
 

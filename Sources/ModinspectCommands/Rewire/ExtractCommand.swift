@@ -9,13 +9,13 @@ struct ExtractCommand: FileCommand {
         abstract: "Cuts one cluster out as a smaller checkpoint of its own.",
         usage: "modinspect extract --clusters <file> --cluster <i> -o <out> <checkpoint>",
         discussion: """
-            In every layer of the file the neurons of the other clusters are removed, with their biases and norms and the columns of the layers \
-            that read them. What remains computes what the model does with the other clusters switched off in all these layers at once, as \
-            ablate's on with --fill zero does in one.
+            Removes the neurons of all other clusters from every layer in the file, with their biases and norms and the columns of the \
+            layers that read them. The result computes what the model computes with the other clusters switched off in all these layers \
+            at once; ablate's on with --fill zero does this in one layer.
 
-            What a neuron that is switched off goes on saying behind sigmoid or batch norm is added to the biases of the layers that read it. \
-            Refused where that cannot be: behind layer norm, with zero padding, without a bias; and where a residual stream, attention or the \
-            model's answers fix the number of neurons.
+            The constant that a switched-off neuron still produces after a sigmoid or a batch norm is added to the biases of the layers \
+            that read it. It is an error if that is impossible (after a layer norm, with zero padding, without a bias), or if a residual \
+            stream, attention or the model's answers fix the number of neurons.
             """)
 
     @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())

@@ -16,7 +16,7 @@ struct NarrowedConfiguration {
     }
 
     /// - Parameter widths: the neurons that each changed MLP has left.
-    /// - Throws: ``Problem`` where the blocks would differ.
+    /// - Throws: ``Problem`` if the blocks would differ.
     func narrowed(to widths: [Int]) throws -> ByteRegion {
         guard let width = widths.first, widths.allSatisfy({ $0 == width }), widths.count == sizes.blocks || width == sizes.width else {
             throw Problem(

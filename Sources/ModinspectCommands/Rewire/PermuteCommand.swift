@@ -10,11 +10,12 @@ struct PermuteCommand: FileCommand {
         abstract: "Puts neurons into the order of their clusters; the function stays the same.",
         usage: "modinspect permute --clusters <file> [<options>] -o <out> <checkpoint>",
         discussion: """
-            The out-neurons of each layer in the file are put into the order of their clusters, and everything that follows them: biases, \
-            norms, the other factor of gated MLPs, the columns of the layers that read them, through convolutions, pools and flattening. \
-            The in-neurons follow their clusters where they are the out-neurons of a layer that has no clusters of its own in the file.
+            The out-neurons of each layer in the file are sorted by cluster, together with everything that depends on their order: \
+            biases, norms, the other factor of gated MLPs, and the columns of the layers that read them, through convolutions, pooling \
+            and flattening. The in-neurons are sorted by cluster if they are the out-neurons of a layer that has no clusters of its own \
+            in the file.
 
-            Layers that write into a residual stream, attention, and the last layer are refused: something else fixes their order.
+            Layers that write into a residual stream, attention, and the last layer are refused, because their order is fixed.
             """)
 
     @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())

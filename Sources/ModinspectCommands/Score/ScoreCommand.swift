@@ -11,8 +11,8 @@ struct ScoreCommand: FileCommand {
         discussion: """
             \(Measure.list)
 
-            Clusters are found as by modinspect cluster, or read with --clusters. Because they are chosen to fit the weights, noise \
-            does not score 0: --null compares with the same weights in random places.
+            Clusters are found as by modinspect cluster, or read with --clusters. Because clusters are chosen to fit the weights, even \
+            random weights score above 0; --null compares with the same weights after shuffling them.
             """)
 
     @OptionGroup var inputs: CheckpointListOptions

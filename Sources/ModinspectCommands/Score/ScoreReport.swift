@@ -1,6 +1,6 @@
 import Modularity
 
-/// What `score` found in several checkpoints, as one json document.
+/// The result of `score` for several checkpoints, as one json document.
 struct ScoreReport: HeadedReport {
     static let schema = "modinspect.score/2"
 
@@ -14,9 +14,9 @@ struct ScoreReport: HeadedReport {
     ]
 }
 
-/// What every json document and line says of how it was scored.
+/// The settings of scoring in every json document and line.
 struct ScoreSetting: Encodable {
-    /// How the clusters were found; nil where they were given.
+    /// How the clusters were found; nil if they were given.
     let method: String?
     /// The data of the gradients; nil for methods that read none.
     let data: String?
@@ -32,13 +32,13 @@ struct ScoredCheckpoint: Encodable {
     let sha256: String?
     /// The model that an adapter was merged with; nil for any other checkpoint.
     let base: BaseSource?
-    /// One for each number of clusters that was asked for.
+    /// One for each number of clusters that was requested.
     let results: [ScoredSweep]
 }
 
 /// The scores of all layers for one number of clusters.
 struct ScoredSweep: Encodable {
-    /// The number of clusters, or nil where it differs between layers.
+    /// The number of clusters, or nil if it differs between layers.
     let k: Int?
     let layers: [ScoredLayer]
     /// The mean of each measure over the layers where it is defined.
@@ -75,7 +75,7 @@ struct ScoredLayer: ColumnRow {
     let k: Int?
     /// In the order of ``Measure/allCases``.
     let measures: [Double?]
-    /// What clusterability is when the layer's weights are in random places; nil where that was not asked for.
+    /// The clusterability of the layer with its weights shuffled; nil if it was not requested.
     let null: NullModel?
 
     subscript(measure: Measure) -> Double? { zip(Measure.allCases, measures).first { $0.0 == measure }?.1 }
@@ -84,20 +84,20 @@ struct ScoredLayer: ColumnRow {
 
     private static let names: [Column<ScoredLayer>] = [
         .text("layer", "The tensor's name; `mean` for the mean over the layers, `network` for the graph of all layers.") { $0.layer },
-        .whole("k", "The number of clusters; missing where it differs between layers.") { $0.k },
+        .whole("k", "The number of clusters; missing if it differs between layers.") { $0.k },
     ]
     private static let scores: [Column<ScoredLayer>] = Measure.allCases.map { measure in
         .number(measure.rawValue, measure.documentation) { $0[measure] }
     }
     private static let nullModel: [Column<ScoredLayer>] = [
-        .json("null.samples", "The permutations whose score is defined.") { $0.null?.samples },
+        .json("null.samples", "The number of permutations whose score is defined.") { $0.null?.samples },
         .number("null.mean", "The mean clusterability of the permuted weights.") { $0.null?.mean },
         .number("null.sd", "Its standard deviation.") { $0.null?.standardDeviation },
         .number("null.z", "How many of these the score lies above the mean.") { $0.null?.z },
-        .number("null.p", "The share of permutations that score as high.") { $0.null?.p },
+        .number("null.p", "The share of permutations that score at least as high.") { $0.null?.p },
     ]
 
-    /// The columns of tables: those of the null model where it was asked for.
+    /// The columns of tables: those of the null model if it was requested.
     static func columns(hasNull: Bool) -> [Column<ScoredLayer>] { columns.filter { hasNull || $0.path[0] != "null" } }
 }
 

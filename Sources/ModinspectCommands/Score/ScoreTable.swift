@@ -2,9 +2,9 @@ import Archives
 import Modularity
 import Text
 
-/// The scores for eyes, and as rows.
+/// The scores as text and as rows.
 enum ScoreTable {
-    /// The header of the rows; the null model's columns are there where it was asked for.
+    /// The header of the rows; the null model's columns are included if it was requested.
     static func header(hasNull: Bool) -> String {
         ScoredLayer.columns(hasNull: hasNull).header(after: ["checkpoint"], before: ["status"])
     }

@@ -1,7 +1,7 @@
 import Evaluation
 import Interventions
 
-/// Writes every answer under every intervention, sample after sample: first the intact model's, then the layers' interventions.
+/// Writes every answer under every intervention, sample by sample: first the intact model's, then the layers' interventions.
 struct AnswerWriter {
     private let stream: ResultStream
     private let format: ReportFormat

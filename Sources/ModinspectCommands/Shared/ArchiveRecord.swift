@@ -1,7 +1,7 @@
 import Modularity
 import Networks
 
-/// What `modinspect.json` says of a checkpoint that was written here.
+/// The content of `modinspect.json` in a checkpoint that was written by this program.
 struct ArchiveRecord: Encodable {
     let schema = "modinspect.checkpoint/1"
     /// Of a plain chain, in the words of --arch.

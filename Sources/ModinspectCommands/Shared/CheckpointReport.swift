@@ -1,6 +1,6 @@
 import Synchronization
 
-/// How what was found in several checkpoints is written, one after the other.
+/// How the results of several checkpoints are written, one after the other.
 struct CheckpointReport<Found: Encodable> {
     let format: ReportFormat
     /// The header line of tsv.
@@ -9,7 +9,7 @@ struct CheckpointReport<Found: Encodable> {
     let rows: (Found) -> String
     /// The row of a checkpoint that failed.
     let failedRow: (FailedCheckpoint) -> String
-    /// One checkpoint for eyes.
+    /// One checkpoint as text.
     let text: (Found) -> String
     /// One checkpoint's lines of jsonl.
     let lines: (CheckpointResult<Found>) -> [any Encodable]
@@ -17,7 +17,7 @@ struct CheckpointReport<Found: Encodable> {
     let document: ([CheckpointResult<Found>]) -> any Encodable
 }
 
-/// The results of several checkpoints on their way out. What is done when a signal comes is written before the process ends.
+/// The output of the results of several checkpoints. If a signal arrives, finished results are written before the process ends.
 final class CheckpointReportWriter<Found: Encodable>: @unchecked Sendable {
     private let report: CheckpointReport<Found>
     private let stream: ResultStream
@@ -25,7 +25,7 @@ final class CheckpointReportWriter<Found: Encodable>: @unchecked Sendable {
     private let lock = Mutex(())
     private var results: [CheckpointResult<Found>] = []
     private var count = 0
-    /// Whether the result is complete: nothing is written behind its end.
+    /// Whether the result is complete: nothing is written after its end.
     private var isComplete = false
 
     init(_ report: CheckpointReport<Found>, to stream: ResultStream) {

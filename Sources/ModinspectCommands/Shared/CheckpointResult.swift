@@ -1,6 +1,6 @@
 import Text
 
-/// A checkpoint's part of a result: what was found, or why there is nothing.
+/// A checkpoint's part of a result: a value or an error.
 enum CheckpointResult<Found: Encodable>: Encodable {
     case ok(Found)
     case failed(FailedCheckpoint)
@@ -18,7 +18,7 @@ enum CheckpointStatus: String {
     case ok, failed
 }
 
-/// A checkpoint that gave no result, as `{"path", "error"}`.
+/// A checkpoint that failed, as `{"path", "error"}`.
 struct FailedCheckpoint: Encodable {
     /// The parts of a problem.
     struct Reason: Encodable, Equatable {
@@ -45,6 +45,6 @@ struct FailedCheckpoint: Encodable {
         error = Reason(what: OptionNames.line(of: subject), expected: problem.expected, found: problem.found)
     }
 
-    /// The failure for eyes.
+    /// The failure as text.
     var text: String { "\(path.singleLine)\n  failed: \(message)\n" }
 }

@@ -5,7 +5,7 @@ import Datasets
 import Modularity
 import Text
 
-/// The way through several checkpoints: a bad one is reported and skipped, and the exit status remembers it.
+/// Processes several checkpoints: a failing one is reported and skipped, and the exit status reflects it.
 final class CheckpointRun {
     let diagnostics: Diagnostics
     private var failures = 0
@@ -17,7 +17,7 @@ final class CheckpointRun {
         for path in paths { try attempt(path, { try body(path) }, failed: { _ in }) }
     }
 
-    /// What `body` returns, or nil where it fails, which is reported; wrong usage and what keeps the result from being written are thrown.
+    /// What `body` returns, or nil if it fails, which is reported; wrong usage and what keeps the result from being written are thrown.
     @discardableResult
     func attempt<Result>(_ path: String, _ body: () throws -> Result, failed: (Problem) throws -> Void) throws -> Result? {
         do {

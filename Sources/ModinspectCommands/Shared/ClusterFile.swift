@@ -4,7 +4,7 @@ import Modularity
 import Scoring
 import Text
 
-/// Clusters that were written before, by `cluster` or by hand.
+/// Clusters that were written earlier, by `cluster` or by hand.
 struct ClusterFile {
     /// One layer's labels as the file has them.
     struct Layer {
@@ -44,7 +44,7 @@ struct ClusterFile {
     let path: String
     let layers: [Layer]
 
-    /// Reads the file, or standard input for `-`: rows, JSON, or a checkpoint with clusters of its own, as its beginning tells.
+    /// Reads the file, or standard input for `-`: rows, JSON, or a checkpoint with clusters of its own, as determined by its beginning.
     init(path: String) throws {
         if path != "-", FilePath.isDirectory(path) {
             try self.init(checkpoint: Checkpoint.open(path))
@@ -117,7 +117,7 @@ struct ClusterFile {
         let partners = NamePairing(layers.map(\.name), catalog.layers.map(\.name)).partners
         for (layer, partner) in zip(layers, partners) {
             guard let weights = partner.map({ catalog.layers[$0] }) else {
-                throw Problem(file: path, layer: layer.name, problem: "is no weight matrix of the checkpoint")
+                throw Problem(file: path, layer: layer.name, problem: "is not a weight matrix of the checkpoint")
             }
             let out = try labels(layer.out, side: "out", count: weights.outNeurons, layer: layer.name)
             let input = try labels(layer.in, side: "in", count: weights.inNeurons, layer: layer.name)

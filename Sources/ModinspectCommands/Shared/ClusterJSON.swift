@@ -10,7 +10,7 @@ enum ClusterJSON {
             in: content, path: path, problem: "holds no clusters", expected: "the json, jsonl or tsv of modinspect cluster",
             checking: { schema in
                 if let schema, schema != ClusterSetting.schema {
-                    throw Problem(file: path, problem: "has another schema", expected: ClusterSetting.schema, found: "'\(schema)'")
+                    throw Problem(file: path, problem: "has a different schema", expected: ClusterSetting.schema, found: "'\(schema)'")
                 }
             },
             document: "layers", { cursor in layers.append(try layer(&cursor)) })

@@ -36,7 +36,7 @@ enum ClusterTSV {
                 if number == 1 {
                     guard bytes[start..<stop].elementsEqual(header.utf8) else {
                         throw Problem(
-                            file: path, problem: "the first line is no header of clusters",
+                            file: path, problem: "the first line is not the header of a file of clusters",
                             expected: ClusteredNeuron.columns.map(\.name).joined(separator: ", ") + " between tabs",
                             found: "'\(String(decoding: bytes[start..<min(stop, start + 60)], as: UTF8.self))'")
                     }
@@ -46,7 +46,8 @@ enum ClusterTSV {
                 let fields = fields(bytes, start..<stop)
                 guard fields.count == 4 else {
                     throw Problem(
-                        file: path, problem: "line \(number) is no row of clusters", expected: "4 fields", found: "\(fields.count)")
+                        file: path, problem: "line \(number) is not a row of a file of clusters", expected: "4 fields",
+                        found: "\(fields.count)")
                 }
                 let place: Int
                 if let last = lastName, bytes[last.bytes].elementsEqual(bytes[fields[0]]) {
@@ -61,7 +62,7 @@ enum ClusterTSV {
                     lastName = (fields[0], place)
                 }
                 guard let index = integer(bytes[fields[2]]), index >= 0, let label = integer(bytes[fields[3]]) else {
-                    throw Problem(file: path, problem: "line \(number) has an index or a cluster that is no whole number")
+                    throw Problem(file: path, problem: "line \(number) has an index or a cluster that is not a whole number")
                 }
                 if bytes[fields[1]].elementsEqual("out".utf8) {
                     layers[place].out.append(index, label)

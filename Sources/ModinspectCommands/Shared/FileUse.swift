@@ -4,7 +4,7 @@ import Checkpoints
 import Glibc
 import Text
 
-/// A subcommand that says which files it reads and writes, so that no output is one of its inputs or another output.
+/// A subcommand that declares which files it reads and writes, so that no output is one of its inputs or another output.
 protocol FileCommand: ParsableCommand {
     var fileUse: FileUse { get }
 }
@@ -80,7 +80,7 @@ struct FileUse {
                 throw ValidationError("\(other.argument) and \(output.argument) name the same file, \(output.path)".singleLine)
             }
             for other in outputs where other.path != "-" && FileIdentity.folders(of: other.path).contains(identity) {
-                throw ValidationError("\(other.argument) lies in the directory that \(output.argument) writes, \(output.path)".singleLine)
+                throw ValidationError("\(other.argument) is inside the directory that \(output.argument) writes, \(output.path)".singleLine)
             }
         }
     }

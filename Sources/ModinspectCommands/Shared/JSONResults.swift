@@ -1,7 +1,7 @@
 import Archives
 import Text
 
-/// Reads what this program wrote before in JSON, one document or a line a part, from front to back.
+/// Reads JSON that this program wrote, one document or one line per part, from front to back.
 enum JSONResults {
     /// The longest text that is read. What is kept of it takes a few times its length.
     static let maximumLength = 1 << 28

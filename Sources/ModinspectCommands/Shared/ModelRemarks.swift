@@ -21,7 +21,7 @@ extension Diagnostics {
         }
     }
 
-    /// Warns of an outcome that scores which are no numbers have spoilt; class 0 is then the answer, as the first of equals.
+    /// Warns of an outcome that NaN scores have spoilt; class 0 is then the answer, as the first of equals.
     func describe(_ outcome: Outcome, path: String) {
         guard let loss = outcome.loss, loss.isNaN else { return }
         warning(
@@ -38,7 +38,7 @@ extension Diagnostics {
             note("\(path): -k auto chose " + counts.listed())
         }
         let undefined = sweep.layers.filter { $0.measures.clusterability == nil }.map {
-            (name: $0.clustering.layer, text: "all weights are 0, the score is undefined and not part of the mean")
+            (name: $0.clustering.layer, text: "all weights are 0; the score is undefined and left out of the mean")
         }
         if let line = Self.gathered(path, "tensor", undefined) { note(line) }
         guard sweep.requested != nil else { return }

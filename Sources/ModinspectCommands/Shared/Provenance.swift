@@ -1,12 +1,12 @@
 import Networks
 
-/// A result with what every json document and line begins with: the one head of all reports.
+/// A result with the common head of every json document and line.
 @dynamicMemberLookup
 struct Provenanced<Result: Encodable>: Encodable {
     /// The name and version of the format of the result.
     let schema: String
     let version = modinspectVersion
-    /// nil where nothing is random.
+    /// nil if nothing is random.
     let seed: UInt64?
     /// The checkpoint, of results that have one.
     let checkpoint: CheckpointSource?
@@ -65,14 +65,14 @@ struct Keyed<Value: Encodable>: Encodable {
     }
 }
 
-/// Which checkpoint a result comes from, and what was run of it.
+/// The checkpoint that a result comes from, and the network that was run.
 struct CheckpointSource: Encodable {
     let path: String
-    /// Of the bytes that the checkpoint is read from, in hexadecimal; nil where hashing was not asked for.
+    /// Of the bytes that the checkpoint is read from, in hexadecimal; nil if hashing was not requested.
     let sha256: String?
     /// The model that an adapter was merged with; nil for any other checkpoint.
     var base: BaseSource?
-    /// nil where nothing was run.
+    /// nil if nothing was run.
     var run: ArchitectureSource?
 
     private enum CodingKeys: String, CodingKey { case path, sha256, base }
@@ -92,14 +92,14 @@ extension CheckpointSource {
     }
 }
 
-/// The model that an adapter was merged with.
+/// The model that an adapter was merged into.
 struct BaseSource: Encodable {
     let path: String
     /// As of ``CheckpointSource``.
     let sha256: String?
 }
 
-/// What was run of a checkpoint and how that is known.
+/// The network that was run, and where its architecture comes from.
 struct ArchitectureSource: Encodable {
     /// The architecture of a plain chain; nil for transformers.
     let architecture: String?

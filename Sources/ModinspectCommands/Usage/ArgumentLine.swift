@@ -1,6 +1,6 @@
-/// A command line as a person writes it, spelt out for the parser.
+/// A command line as a person writes it, normalised for the parser.
 ///
-/// The parser takes `-k4` for four flags and `-1` behind `--seed` for another option. Both are written with `=` before it sees them.
+/// The parser takes `-k4` for four flags and `-1` after `--seed` for another option. Both are written with `=` before it sees them.
 enum ArgumentLine {
     /// The letters of options that take a value.
     private static let valued: Set<Character> = ["k", "o"]

@@ -1,9 +1,9 @@
 /// The known word that a misspelt one was probably meant to be.
 enum NearestWord {
-    /// - Returns: the word of `known` that differs least from `word`; nil where all differ too much for a typing mistake.
+    /// - Returns: the word of `known` that differs least from `word`; nil if all differ too much for a typing mistake.
     static func nearest(to word: String, in known: [String]) -> String? {
         let letters = Array(word.lowercased().unicodeScalars)
-        // A long line of arguments is no misspelling, and the table grows with the square of the length.
+        // A long line of arguments is not a misspelling, and the table grows with the square of the length.
         guard !letters.isEmpty, letters.count <= 64 else { return nil }
         let ranked = known.compactMap { candidate -> (word: String, distance: Int)? in
             let target = Array(candidate.lowercased().unicodeScalars)

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import Text
 
-/// Wrong usage in one line: the subcommand, what is wrong, and the nearest word where there is one.
+/// Wrong usage in one line: the subcommand, what is wrong, and the nearest word if there is one.
 struct UsageError {
     let message: String
 
@@ -33,7 +33,7 @@ struct UsageError {
         message = names[place] + ": " + Self.sentence(text, syntax, command: command)
     }
 
-    /// Wrong usage of a word that is no subcommand; nil where the command line names one, or none.
+    /// Wrong usage of a word that is not a subcommand; nil if the command line names one, or none.
     init?(helpOf arguments: [String]) {
         let names = RootCommand.configuration.subcommands.map { RootCommand.name(of: $0) } + ["help"]
         guard arguments.first == "help", let word = arguments.dropFirst().first(where: { !$0.hasPrefix("-") }), !names.contains(word)

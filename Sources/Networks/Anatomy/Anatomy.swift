@@ -1,4 +1,4 @@
-/// What a family's builder knows of the network that it built: which nodes are which part of a model.
+/// The anatomy of a network as known to the family's builder: which nodes form which part of the model.
 ///
 /// Whoever asks about structure (which heads there are, where a block writes, what lies between two layers) asks here. Site names are for
 /// people; no code outside the families finds a node by spelling one.

@@ -4,7 +4,7 @@ package struct AttentionPart: Sendable {
     package struct Projection: Sendable {
         /// The linear layer whose product holds them, maybe beside others.
         package let layer: NodeID
-        /// Where they lie in the layer's output; nil where they are all of it.
+        /// Where they lie in the layer's output; nil if they are all of it.
         package let slice: Slice?
         /// The node whose output they are, the heads side by side, before any of the steps.
         package let node: NodeID
@@ -32,7 +32,7 @@ package struct AttentionPart: Sendable {
     package let mixed: NodeID
     /// The linear layer behind ``mixed``.
     package let output: NodeID
-    /// Norms behind the output, inside the branch: they take all heads together.
+    /// Norms after the output, inside the branch: they take all heads together.
     package let norms: [NodeID]
 
     /// What is added to the stream.

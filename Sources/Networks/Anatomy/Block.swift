@@ -2,7 +2,7 @@
 package struct Block: Sendable {
     /// The state of the stream where the block begins.
     package let before: NodeID
-    /// The state between the block's parts; nil where they read the same state or there is one part alone.
+    /// The state between the block's parts; nil if they read the same state or there is one part alone.
     package let middle: NodeID?
     /// The state where the block ends.
     package let after: NodeID

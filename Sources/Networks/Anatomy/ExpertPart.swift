@@ -1,4 +1,4 @@
-/// A mixture of experts in the place of a block's MLP: a router that chooses, for each position, which MLPs work on it.
+/// A mixture of experts in place of a block's MLP: a router selects, for each position, the MLPs that process it.
 package struct ExpertPart: Sendable {
     package let reading: Stream.Reader
     /// The layer that gives each expert a score.
@@ -7,11 +7,11 @@ package struct ExpertPart: Sendable {
     package let choice: NodeID
     /// In the order of the router's scores. What an expert writes is its output before the router's weight.
     package let experts: [MLPPart]
-    /// The MLP that works on every position; nil where there is none.
+    /// The MLP that works on every position; nil if there is none.
     package let shared: MLPPart?
     /// The experts' outputs by their weights, with the shared one's.
     package let output: NodeID
-    /// Norms behind the output, inside the branch.
+    /// Norms after the output, inside the branch.
     package let norms: [NodeID]
 
     /// What is added to the stream.

@@ -20,11 +20,11 @@ package struct LayerPart: Sendable {
     package var kind: Kind { operation.kind }
 }
 
-/// An operation that may stand in a plain chain.
+/// An operation that can be part of a plain chain.
 package protocol LayerOperation: Operation {
     var kind: LayerPart.Kind { get }
 
-    /// What the layer does to the features of a sample; nil where a run in another precision cannot follow it.
+    /// What the layer does to the features of a sample; nil if a run in another precision cannot follow it.
     ///
     /// - Parameters:
     ///   - input: the shape of what it reads, the samples first.

@@ -5,11 +5,11 @@ package struct MLPPart: Sendable {
     package let gate: NodeID?
     /// The layer that makes the neurons; of gated MLPs the one without the activation.
     package let input: NodeID
-    /// The neurons behind the activation, and behind the product of gated MLPs.
+    /// The neurons after the activation, and after the product of gated MLPs.
     package let post: NodeID
     /// The layer that reads ``post``.
     package let output: NodeID
-    /// Norms behind the output, inside the branch: they take all neurons together.
+    /// Norms after the output, inside the branch: they take all neurons together.
     package let norms: [NodeID]
 
     /// The layers that read the stream: the gate before the input.

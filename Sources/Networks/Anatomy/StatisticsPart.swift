@@ -1,4 +1,4 @@
-/// A batch norm with the statistics that it measures while a network trains.
+/// A batch norm with the statistics that it collects during training.
 package struct StatisticsPart: Sendable {
     package let norm: BatchNorm
     /// What the norm reads.

@@ -40,7 +40,7 @@ package struct Architecture: Sendable, Equatable, CustomStringConvertible {
 
     package var description: String { elements.map(\.description).joined(separator: ",") }
 
-    /// - Throws: ``Problem`` for a text that is no such list.
+    /// - Throws: ``Problem`` for text that is not such a list.
     package init(_ text: String) throws(Problem) {
         func failure(_ problem: String, found: Substring? = nil) -> Problem {
             Problem(problem, setting: .architecture, found: found.map { "'\($0)'" })
@@ -80,7 +80,7 @@ package struct Architecture: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// Reads the settings of one element, each at most once, and refuses what is left.
+/// Reads the settings of one element, each at most once, and refuses unknown ones.
 struct SettingsReader {
     private let element: Architecture.Element
     private var taken: Set<Int> = []
@@ -96,7 +96,7 @@ struct SettingsReader {
     private mutating func value(_ name: String, isPositional: Bool) throws(Problem) -> String? {
         var found: String?
         for (place, setting) in element.settings.enumerated() where setting.name == name {
-            guard found == nil else { throw failure("setting '\(name)' is there twice") }
+            guard found == nil else { throw failure("setting '\(name)' appears twice") }
             taken.insert(place)
             found = setting.value
         }
@@ -108,7 +108,7 @@ struct SettingsReader {
         return found
     }
 
-    /// Whole numbers bound what a shape can be; more than this is no setting of a layer.
+    /// Whole numbers bound what a shape can be; more than this is not a setting of a layer.
     private static let largest = 1 << 20
 
     mutating func integer(

@@ -57,7 +57,7 @@ package enum Chain {
 
     /// The network of a chain.
     ///
-    /// - Throws: ``Problem`` for an element that is no module of the checkpoint, and for a module that no element names.
+    /// - Throws: ``Problem`` for an element that is not a module of the checkpoint, and for a module that no element names.
     package static func network(of checkpoint: Checkpoint, _ architecture: Architecture) throws(Problem) -> Network {
         var builder = ChainBuilder(checkpoint)
         for element in architecture.elements { try builder.add(element) }
@@ -200,7 +200,7 @@ private struct LeadingPart {
     private var readsImages = false
     private var isFlattened = false
 
-    /// Passes an operation, or a norm of so many channels.
+    /// Passes an operation, or a norm of this many channels.
     mutating func pass(_ operation: any Operation, channels norm: Int? = nil) {
         if isFlattened { return }
         switch operation {

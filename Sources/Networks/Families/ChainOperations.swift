@@ -1,7 +1,7 @@
 import Tensors
 import Text
 
-/// What may stand in a chain beside its modules, and the settings of modules.
+/// The operations of a chain other than its modules, and the settings of modules.
 enum ChainOperations {
     /// The operations without parameters.
     static let names =
@@ -13,7 +13,7 @@ enum ChainOperations {
 
     private static func name(_ function: Activation.Function) -> String { function.rawValue }
 
-    /// The operation that an element names; nil where it names none.
+    /// The operation that an element names; nil if it names none.
     static func operation(_ element: Architecture.Element) throws(Problem) -> (any LayerOperation)? {
         var settings = SettingsReader(element)
         let operation: any LayerOperation

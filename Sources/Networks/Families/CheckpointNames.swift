@@ -9,7 +9,7 @@ struct CheckpointNames: Sendable {
     private var prefix = ""
 
     init(_ checkpoint: Checkpoint) {
-        // A tensor that cannot be read is there: the builder says why it cannot when it is needed.
+        // A tensor that cannot be read still exists: the builder says why it cannot when it is needed.
         for name in checkpoint.tensors.map(\.name) + checkpoint.unreadable.map(\.name) {
             let bare = TensorName(name).bare
             if fullNames[bare] == nil {
@@ -27,11 +27,11 @@ struct CheckpointNames: Sendable {
 
     /// The name in the checkpoint; for a tensor that is missing the one it would have.
     ///
-    /// - Throws: ``Problem`` where two tensors go by the name.
+    /// - Throws: ``Problem`` if two tensors go by the name.
     func fullName(_ name: String) throws(Problem) -> String {
         guard let full = fullNames[name[...]] else { return prefix + name }
         if let second = secondNames[name[...]] {
-            throw Problem("is there a second time", subject: "tensor '\(full)'", expected: "one '\(name)'", found: "'\(second)'")
+            throw Problem("appears twice", subject: "tensor '\(full)'", expected: "one '\(name)'", found: "'\(second)'")
         }
         return full
     }

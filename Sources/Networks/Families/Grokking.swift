@@ -61,7 +61,7 @@ enum Grokking {
         return shape
     }
 
-    /// There are no settings that could speak of norms: what is stored beyond the known parts would be left out in silence.
+    /// There are no settings for norms: what is stored beyond the known parts would be left out in silence.
     private static func checkParts(blocks: Int, _ blockName: String, hasMLP: Bool, _ names: CheckpointNames) throws(Problem) {
         let attention: Set<Substring> = ["attn.W_Q", "attn.W_K", "attn.W_V", "attn.W_O", "attn.mask", "attn.IGNORE"]
         let mlp: Set<Substring> = ["mlp.W_in", "mlp.b_in", "mlp.W_out", "mlp.b_out"]
@@ -69,7 +69,7 @@ enum Grokking {
         let unknown = names.parts(ofBlocks: blockName).filter { $0.block < blocks && !known.contains($0.part) }
         guard let first = unknown.map({ "\(blockName).\($0.block).\($0.part)" }).min() else { return }
         throw Problem(
-            "is no part of these models", subject: "tensor '\(try names.fullName(first))'",
+            "is not a part of these models", subject: "tensor '\(try names.fullName(first))'",
             expected: "\(known.sorted().joined(separator: ", "))")
     }
 }

@@ -22,18 +22,18 @@ enum Llama {
         var inputBias = false
         var outputBias = false
         var mlpBias = false
-        /// The number of heads of keys where the settings do not speak of it; nil for as many as heads.
+        /// The number of heads of keys if the settings do not give it; nil for as many as heads.
         var standardKeyHeads: Int?
-        /// The width of a head where the settings do not speak of it; nil for its part of the model's width.
+        /// The width of a head if the settings do not give it; nil for its part of the model's width.
         var standardHeadDimension: Int?
         var window: (length: Int, blocks: AttentionDescription.WindowedBlocks)?
         /// What is added to the weights of norms.
         var normOffset: Float = 0
-        /// nil where the settings name it as Llama's do.
+        /// nil if the settings name it as Llama's do.
         var activation: Activation.Function?
         /// Whether embeddings are multiplied with the root of the width.
         var embeddingScale: EmbeddingScale = .none
-        /// What holds where the settings do not speak of it.
+        /// What holds if the settings do not give it.
         var standardTie = OutputDescription.Tie.none
     }
 

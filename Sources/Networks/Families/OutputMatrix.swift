@@ -1,7 +1,7 @@
 import Checkpoints
 import Text
 
-/// Which tensors give the embeddings and the logits of a transformer, by what is stored and what the settings say is tied.
+/// The tensors of the embeddings and the logits of a transformer, according to what is stored and which tensors the settings tie.
 ///
 /// Source: transformers' `PreTrainedModel.tie_weights`: tied weights of which one is stored share it; where both are stored with
 /// different numbers they are not tied.
@@ -55,7 +55,7 @@ struct OutputMatrix {
         try table(embeddingName, checkpoint, layout: description.embedding.layout == .rows ? .outIn : .inOut)
     }
 
-    /// The matrix behind the logits.
+    /// The matrix that produces the logits.
     func matrix(_ checkpoint: Checkpoint) throws(Problem) -> Table {
         try table(matrixName, checkpoint, layout: description.output.layout)
     }

@@ -1,7 +1,7 @@
 import Glibc
 import Text
 
-/// The names by which a family's settings speak of rotary positions.
+/// The names of a family's settings for rotary positions.
 struct RotaryNames {
     /// The base of the frequencies outside a section.
     var base = ["rope_theta"]

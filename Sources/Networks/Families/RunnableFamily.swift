@@ -7,9 +7,9 @@ package struct RunnableFamily: Sendable {
     package let family: ModelFamily
     /// The values of `model_type` that run, some or all of the family's; empty for a family whose tensors alone say all.
     package let modelTypes: [String]
-    /// The settings that narrowing the MLPs has to change; nil where none say how wide they are.
+    /// The settings that narrowing the MLPs has to change; nil if none say how wide they are.
     let mlpWidth: MLPWidthSetting?
-    /// The initial weights of a model by its configuration, or nil for a family whose models cannot be begun.
+    /// The initial weights of a model by its configuration, or nil for a family whose models cannot be initialised.
     private(set) var blueprint: (@Sendable (Configuration) throws(Problem) -> Blueprint)?
     private let build: @Sendable (FamilySource) throws(Problem) -> Network
 
@@ -51,7 +51,7 @@ package struct RunnableFamily: Sendable {
     func network(_ source: FamilySource) throws(Problem) -> Network { try build(source) }
 }
 
-/// What a family builds a network from.
+/// The input from which a family builds a network.
 package struct FamilySource: Sendable {
     /// The settings of `config.json`; none for a family whose tensors alone say all.
     let settings: Configuration
@@ -63,7 +63,7 @@ package struct FamilySource: Sendable {
 /// The setting that says how wide the MLPs of a family are.
 package struct MLPWidthSetting: Sendable {
     let key: String
-    /// The width where the setting is not written down, as a multiple of the model's width; nil where it must be.
+    /// The width where the setting is not written down, as a multiple of the model's width; nil if it must be.
     var standard: (multiple: Int, of: [String])?
 
     package init(_ key: String) { self.key = key }

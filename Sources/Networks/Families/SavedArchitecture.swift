@@ -1,17 +1,17 @@
 import Checkpoints
 import Text
 
-/// The architecture that a file of whole modules says: modules of `Sequential`, nested ones too, run one after the other.
+/// The architecture in a file of whole modules: modules in `Sequential`, also nested, run one after the other.
 enum SavedArchitecture {
     /// The chain that a saved module is.
     ///
-    /// - Throws: ``Problem`` where a module computes in a way that the file does not tell, or in one that no chain has.
+    /// - Throws: ``Problem`` if a module computes in a way that the file does not tell, or in one that no chain has.
     static func architecture(of module: SavedModule) throws(Problem) -> Architecture {
         if module.className == SavedModule.graph {
             throw Problem("is an ONNX graph, whose operations are not run", hint: .describeChain)
         }
         if module.className == SavedModule.program {
-            throw Problem("is an exported program whose operations are no plain sequence", hint: .describeChain)
+            throw Problem("is an exported program whose operations are not a plain sequence", hint: .describeChain)
         }
         guard isSequential(module) || classes.contains(shortName(module)) else {
             throw Problem(
@@ -157,7 +157,7 @@ enum SavedArchitecture {
             return .init("hardtanh", [try saved.real("min_val", named: "min"), try saved.real("max_val", named: "max")])
         case "Softmax":
             guard case .integer(let dimension)? = saved["dim"], dimension == 1 || dimension == -1 else {
-                throw Problem("takes the softmax over another dimension than the last one")
+                throw Problem("applies softmax to a dimension other than the last")
             }
             return .init("softmax")
         default: return .init(plain[name] ?? saved.name)
@@ -194,7 +194,7 @@ private struct SavedSettings: Sendable {
     }
 
     func text(_ key: String) throws(Problem) -> String {
-        guard case .text(let text)? = module.settings[key] else { throw failure(key, expected: "a text") }
+        guard case .text(let text)? = module.settings[key] else { throw failure(key, expected: "a string") }
         return text
     }
 

@@ -1,12 +1,12 @@
 import Checkpoints
 import Text
 
-/// Makes the network of any ``TransformerDescription`` from a checkpoint's tensors.
+/// Builds the network of any ``TransformerDescription`` from a checkpoint's tensors.
 ///
 /// The sites are TransformerLens's hooks. `hook_q`, `hook_k` and `hook_v` are [samples, length, heads * head dimension], before
 /// norms of heads and rotary positions. `hook_normalized` is a norm's whole output, where TransformerLens's comes before its weight
-/// and bias. `hook_attn_out` and `hook_mlp_out` are what is added to the stream, behind a norm inside the branch. Sites without a hook
-/// of TransformerLens: `attn.qkv`, one product that queries, keys and values are cut from; `mlp.gate`, a gate behind its activation;
+/// and bias. `hook_attn_out` and `hook_mlp_out` are what is added to the stream, after a norm inside the branch. Sites without a hook
+/// of TransformerLens: `attn.qkv`, one product that queries, keys and values are cut from; `mlp.gate`, a gate after its activation;
 /// `attn.out` and `mlp.out`, what a norm inside the branch reads; `unembed`, the logits.
 struct TransformerBuilder {
     private let description: TransformerDescription
@@ -129,7 +129,8 @@ struct TransformerBuilder {
         return AttentionPart.Projection(layer: projection.layer, slice: projection.slice, node: projection.node, steps: steps)
     }
 
-    /// What a part adds to the stream: a linear layer, and behind it a norm where the family has one inside the branch. What is added has the
+    /// What a part adds to the stream: a linear layer, and after it a norm where the family has one inside the branch. What is added has
+    /// the
     /// hook's site; the layer has one of its own where it is not what is added.
     private mutating func written(
         _ hook: String, _ site: String, _ layer: LinearTensors, _ norm: NormTensors?, of input: NodeID, from inputs: Int
@@ -203,7 +204,7 @@ struct TransformerBuilder {
         return builder.add(site, Linear(layout: tensors.layout), [input], parameters: parameters)
     }
 
-    /// A norm of the stream's width; nil where the model has none.
+    /// A norm of the stream's width; nil if the model has none.
     private mutating func norm(_ site: String, _ tensors: NormTensors?, of input: NodeID) throws(Problem) -> NodeID? {
         guard let tensors else { return nil }
         let parameters = try parameters(of: tensors, width: description.width)

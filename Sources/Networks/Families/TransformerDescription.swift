@@ -1,7 +1,7 @@
 import Tensors
 
-/// A decoder-only transformer as data: what its family and its settings say, with the names of its tensors. ``TransformerBuilder``
-/// makes the network of any of them.
+/// A decoder-only transformer as data: the properties given by its family and its settings, with the names of its tensors.
+/// ``TransformerBuilder`` makes the network of any of them.
 struct TransformerDescription: Sendable {
     /// How the parts of a block read the residual stream.
     enum ResidualOrder: Sendable {
@@ -20,7 +20,7 @@ struct TransformerDescription: Sendable {
         case rootMeanSquare(epsilon: Float, offset: Float)
     }
 
-    /// What tells positions apart.
+    /// How positions are distinguished.
     enum Positions: Sendable {
         case none
         /// A table of `count` rows, added to the tokens' embeddings.
@@ -48,7 +48,7 @@ struct TransformerDescription: Sendable {
     var output: OutputDescription
 }
 
-/// The matrix behind the logits.
+/// The matrix that produces the logits.
 struct OutputDescription: Sendable {
     /// Whether the table of embeddings is the output matrix too.
     enum Tie: Sendable {
@@ -58,13 +58,13 @@ struct OutputDescription: Sendable {
         case none
     }
 
-    /// The names that the matrix goes by, the first that is there counts.
+    /// The possible names of the matrix; the first that exists is used.
     var names: [String]
     var layout = Linear.Layout.outIn
     var tie: Tie
 }
 
-/// Attention with its reader's norm and its tensors, which are named inside the block.
+/// Attention with its reader's norm and its tensors, whose names are relative to the block.
 struct AttentionDescription: Sendable {
     /// Where queries, keys and values come from.
     enum Projections: Sendable {
@@ -101,14 +101,14 @@ struct AttentionDescription: Sendable {
     var keyHeads: Int
     var headDimension: Int
     var scale: Scale
-    /// How many positions are seen, the own one among them, and in which blocks; nil where all before are.
+    /// How many positions are seen, the own one among them, and in which blocks; nil if all before are.
     var window: (length: Int, blocks: WindowedBlocks)?
     var norm: NormTensors?
     var projections: Projections
-    /// nil where queries and keys are read as they are made.
+    /// nil if queries and keys are read as they are made.
     var headNorms: HeadNormsDescription?
     var output: LinearTensors
-    /// The norm behind the output, inside the branch; nil where there is none.
+    /// The norm after the output, inside the branch; nil if there is none.
     var outputNorm: NormTensors?
 
     /// The factor of a block's products.
@@ -132,7 +132,7 @@ struct AttentionDescription: Sendable {
     }
 }
 
-/// The MLP of a block with its reader's norm and its tensors, which are named inside the block.
+/// The MLP of a block with its reader's norm and its tensors, whose names are relative to the block.
 struct MLPDescription: Sendable {
     /// The number of its neurons.
     var width: Int
@@ -142,11 +142,11 @@ struct MLPDescription: Sendable {
     var gate: LinearTensors?
     var input: LinearTensors
     var output: LinearTensors
-    /// The norm behind the output, inside the branch; nil where there is none.
+    /// The norm after the output, inside the branch; nil if there is none.
     var outputNorm: NormTensors?
 }
 
-/// Norms of each head's queries and keys, before rotary positions. Their tensors have the width of a head and are named inside the block.
+/// Norms of each head's queries and keys, before rotary positions. Their tensors have the width of a head and names relative to the block.
 struct HeadNormsDescription: Sendable {
     var kind: HeadNorm.Kind
     var epsilon: Float
@@ -154,7 +154,7 @@ struct HeadNormsDescription: Sendable {
     var key: NormTensors
 }
 
-/// Rotary positions: the first elements of each head's query and key are turned.
+/// Rotary positions: the first elements of each head's query and key are rotated.
 struct RotaryDescription: Sendable {
     /// The number of elements of a head that are turned.
     var rotated: Int

@@ -25,7 +25,7 @@ package struct TransformerFamilies: Sendable {
 
     /// The network of a transformer, its parameters read from the checkpoint.
     ///
-    /// - Returns: nil where neither the configuration nor the names are a transformer's.
+    /// - Returns: nil if neither the configuration nor the names are a transformer's.
     /// - Throws: ``Problem`` for a transformer of another family, settings that are missing, out of range or cannot be run, and
     ///   tensors that are missing or have another shape.
     package static func network(

@@ -3,11 +3,11 @@ import Text
 extension Blueprint {
     /// A multilayer perceptron: `784-64-64-10` has the linear layers fc1, fc2 and fc3 with ReLU between them.
     ///
-    /// - Throws: ``Problem`` for a text that is no such list of sizes.
+    /// - Throws: ``Problem`` for text that is not such a list of sizes.
     package static func perceptron(_ sizes: String) throws(Problem) -> Blueprint {
         let parts = sizes.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
         guard parts.count >= 2, parts.count <= 1000, parts.allSatisfy({ (1...Configuration.largestSize).contains($0) }) else {
-            throw Problem("is no list of sizes", subject: "mlp", expected: "such as mlp:784-64-64-10", found: "'\(sizes)'")
+            throw Problem("is not a list of sizes", subject: "mlp", expected: "such as mlp:784-64-64-10", found: "'\(sizes)'")
         }
         var elements: [Architecture.Element] = []
         for (place, size) in parts.dropFirst().enumerated() {
@@ -22,7 +22,7 @@ extension Blueprint {
     /// The shape of a sample, then the chain as in an ``Architecture`` with the sizes of its modules: a convolution's channels and kernel, a
     /// linear layer's outputs. What a module reads follows from what lies before it.
     ///
-    /// - Throws: ``Problem`` for what is no such text, and where shapes do not go together.
+    /// - Throws: ``Problem`` for text that is not such a description, and where shapes do not go together.
     package static func convolutional(_ text: String) throws(Problem) -> Blueprint {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         let shape = (parts.first ?? "").split(separator: "x", omittingEmptySubsequences: false).map { Int($0) ?? 0 }

@@ -4,7 +4,7 @@ import Text
 extension Blueprint {
     /// The initial weights of a language model of the sizes that a `config.json` states, as its family begins them.
     ///
-    /// - Throws: ``Problem`` for settings that are missing or absurd, and for families whose models cannot be begun.
+    /// - Throws: ``Problem`` for settings that are missing or absurd, and for families whose models cannot be initialised.
     package static func languageModel(
         _ configuration: ByteRegion, families: TransformerFamilies = .standard
     ) throws(Problem) -> Blueprint {
@@ -13,7 +13,7 @@ extension Blueprint {
         let known = families.families.filter { $0.blueprint != nil }
         guard let make = known.first(where: { family in type.map(family.modelTypes.contains) ?? false })?.blueprint else {
             throw Problem(
-                "cannot be begun", subject: "config.json: 'model_type'", expected: Hint.list(known.flatMap(\.modelTypes)),
+                "cannot be initialised", subject: "config.json: 'model_type'", expected: Hint.list(known.flatMap(\.modelTypes)),
                 found: type.map { "'\($0)'" } ?? "nothing")
         }
         var blueprint = try make(settings)

@@ -1,6 +1,6 @@
 import Text
 
-/// The sizes of a Grokking repository's transformer; the repository's own where nothing else is said.
+/// The sizes of a Grokking repository's transformer; by default those of the repository.
 package struct ModularAdditionSizes: Sendable, Equatable {
     package var width = 128
     package var heads = 4
@@ -15,7 +15,7 @@ extension Blueprint {
     ///
     /// All matrices are normal with deviation 1 / sqrt(width), W_U with 1 / sqrt(tokens); biases are 0, as in that repository.
     ///
-    /// - Throws: ``Problem`` where the heads do not divide the width, and for absurd sizes.
+    /// - Throws: ``Problem`` if the heads do not divide the width, and for absurd sizes.
     package static func modularAddition(modulus: Int, _ sizes: ModularAdditionSizes) throws(Problem) -> Blueprint {
         let all: [(name: String?, setting: Setting?, size: Int, least: Int)] = [
             ("the modulus", nil, modulus, 2), (nil, .width, sizes.width, 1), (nil, .headCount, sizes.heads, 1),

@@ -3,7 +3,7 @@ import Checkpoints
 import Tensors
 import Text
 
-/// A model that is not there yet: the names, shapes and initial distributions of its tensors.
+/// A model to be created: the names, shapes and initial distributions of its tensors.
 package struct Blueprint: Sendable {
     /// One parameter.
     package struct Parameter: Sendable, Equatable {
@@ -25,14 +25,14 @@ package struct Blueprint: Sendable {
 
     package init() {}
 
-    /// More weights than these are no model to begin on this machine.
+    /// A model with more weights than this is refused.
     private static let largestTensor = 1 << 30
     private static let largestModel = 1 << 32
 
     /// - Throws: ``Problem`` for a name that is used twice and for absurd sizes.
     mutating func add(_ name: String, _ shape: [Int], _ distribution: InitialDistribution, dtype: DType = .f32) throws(Problem) {
         let subject = "tensor '\(name)'"
-        guard names.insert(name).inserted else { throw Problem("is there twice", subject: subject) }
+        guard names.insert(name).inserted else { throw Problem("appears twice", subject: subject) }
         var size = 1
         for length in shape {
             let (product, overflow) = size.multipliedReportingOverflow(by: length)

@@ -1,7 +1,7 @@
 import Tensors
 import Text
 
-/// Means that make images of one size of all: [B, C, H, W] becomes [B, C, h, w] (PyTorch's `AdaptiveAvgPool2d`).
+/// Means that bring images to a fixed size: [B, C, H, W] becomes [B, C, h, w] (PyTorch's `AdaptiveAvgPool2d`).
 ///
 /// Window i of h covers the rows floor(i H / h) ..< ceil((i + 1) H / h); columns alike.
 package struct AdaptiveAveragePool: LayerOperation {

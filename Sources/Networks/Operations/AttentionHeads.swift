@@ -3,13 +3,13 @@ import Text
 
 /// The heads of an attention: how many there are of queries and of keys, and how long their vectors are.
 ///
-/// Consecutive heads share a key head where there are fewer of those (grouped-query attention).
+/// Consecutive heads share a key head if there are fewer of those (grouped-query attention).
 package struct AttentionHeads: Sendable, Hashable {
     package let heads: Int
     package let keyHeads: Int
     package let headDimension: Int
 
-    /// The heads whose vectors, `headDimension` elements each, the neurons are; nil where they are not whole heads.
+    /// The heads whose vectors, `headDimension` elements each, the neurons are; nil if they are not whole heads.
     static func whole(_ neurons: [Int], headDimension: Int) -> [Int]? {
         guard headDimension > 0, neurons.count % headDimension == 0 else { return nil }
         let heads = stride(from: 0, to: neurons.count, by: headDimension).map { neurons[$0] / headDimension }
@@ -28,7 +28,7 @@ package struct AttentionHeads: Sendable, Hashable {
         let keys: [Int]
     }
 
-    /// The heads of these numbers with the key heads that they share; nil where they do not share them evenly.
+    /// The heads of these numbers with the key heads that they share; nil if they do not share them evenly.
     func part(_ chosen: [Int]) -> Part? {
         let group = max(1, heads / max(1, keyHeads))
         var members: [(key: Int, count: Int)] = []
@@ -47,7 +47,7 @@ package struct AttentionHeads: Sendable, Hashable {
 
     /// The length of a row of queries.
     ///
-    /// - Throws: ``Problem`` where the numbers make no heads.
+    /// - Throws: ``Problem`` if the numbers make no heads.
     func width() throws(Problem) -> Int {
         let (width, overflows) = heads.multipliedReportingOverflow(by: headDimension)
         guard heads > 0, keyHeads > 0, headDimension > 0, !overflows, heads % keyHeads == 0 else {

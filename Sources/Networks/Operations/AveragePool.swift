@@ -5,7 +5,7 @@ import Text
 package struct AveragePool: LayerOperation {
     /// Whether the places of the padding count in a mean.
     package enum Padding: String, Sendable {
-        /// They count as zeros, but for those beyond the padding, which windows rounded up reach.
+        /// They count as zeros, except for those beyond the padding, which windows rounded up reach.
         case counted
         /// They do not count.
         case ignored

@@ -37,7 +37,7 @@ package struct BatchNorm: LayerOperation {
                 "batch norm without running statistics", expected: "2 or 4 parameters", found: "\(parameters.count)")
         }
         for parameter in parameters where parameter != [inputs[0][1]] {
-            throw Problem("the layer reads another number of channels", expected: words(parameter), found: "\(inputs[0][1])")
+            throw Problem("the layer reads a different number of channels", expected: words(parameter), found: "\(inputs[0][1])")
         }
         return inputs[0]
     }
@@ -92,7 +92,7 @@ package struct BatchNorm: LayerOperation {
     ///
     /// - Parameters:
     ///   - input: what the layer read.
-    ///   - batchesBefore: the batches that the stored statistics are the mean of; read where there is no momentum.
+    ///   - batchesBefore: the batches that the stored statistics are the mean of; read if there is no momentum.
     /// - Returns: new tensors. A batch of one value a channel has no unbiased variance; the stored one stays.
     package func updatedStatistics(
         input: Tensor, mean: Tensor, variance: Tensor, batchesBefore: Int = 0, team: Team = Team(size: 1)

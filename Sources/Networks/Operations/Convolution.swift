@@ -5,7 +5,7 @@ import Text
 ///
 /// y[n, o, i, j] = b[o] + the sum over c, k, l of W[o, c, k, l] x[n, g + c, i stride - padding + k dilation, j stride - padding +
 /// l dilation], where g is the first channel of o's group and the padding is zero (PyTorch's `Conv2d`). Parameters: the weight,
-/// then the bias where there is one.
+/// then the bias if there is one.
 package struct Convolution: LayerOperation {
     package let stride: (Int, Int)
     package let padding: (Int, Int)
@@ -37,7 +37,7 @@ package struct Convolution: LayerOperation {
         guard channels / groups == weight[1] else {
             let wanted = weight[1].multipliedReportingOverflow(by: groups)
             throw Problem(
-                "the layer reads another number of channels",
+                "the layer reads a different number of channels",
                 expected: wanted.overflow ? "\(groups) groups of \(weight[1])" : "\(wanted.partialValue)", found: "\(channels)")
         }
         let (rows, columns) = try ImageWindows(
@@ -77,7 +77,7 @@ package struct Convolution: LayerOperation {
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         let shape = try sizes(input: inputs[0], weight: parameters[0])
         if parameters.count > 1, parameters[1] != [shape.filters] {
-            throw Problem("the bias has another shape", expected: "\(shape.filters)", found: words(parameters[1]))
+            throw Problem("the bias has the wrong shape", expected: "\(shape.filters)", found: words(parameters[1]))
         }
         return [shape.samples, shape.filters, shape.rows.count, shape.columns.count]
     }

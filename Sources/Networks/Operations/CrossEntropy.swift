@@ -4,14 +4,14 @@ import Tensors
 package enum CrossEntropy {
     /// What the rows of logits say.
     package struct Rows: Sendable, Equatable {
-        /// For each row log(sum e^logits) - logits[target], computed in double precision; 0 where there is no target.
+        /// For each row log(sum e^logits) - logits[target], computed in double precision; 0 if there is no target.
         package let losses: [Double]
         /// For each row the class of its largest logit, the first of equals.
         package let predictions: [Int32]
         /// The rows that have a target.
         package let counted: Int
 
-        /// The mean loss of the rows that have a target; nil where none has.
+        /// The mean loss of the rows that have a target; nil if none has.
         package var mean: Double? { counted > 0 ? losses.reduce(0, +) / Double(counted) : nil }
     }
 

@@ -32,10 +32,10 @@ package struct HeadNorm: Operation {
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         let input = inputs[0]
         guard headDimension > 0, let width = input.last, width % headDimension == 0 else {
-            throw Problem("the rows are no heads side by side", expected: "heads of \(headDimension)", found: words(input))
+            throw Problem("the rows are not heads side by side", expected: "heads of \(headDimension)", found: words(input))
         }
         if let other = parameters.first(where: { $0 != [headDimension] }) {
-            throw Problem("the norm reads another width", expected: "\(words(other)) numbers", found: "\(headDimension)")
+            throw Problem("the norm reads a different width", expected: "\(words(other)) numbers", found: "\(headDimension)")
         }
         return input
     }

@@ -95,5 +95,5 @@ package struct RMSNorm: Operation {
 private func checkWidth(of input: [Int], _ parameters: [[Int]]) throws(Problem) {
     let width = input.last ?? 1
     guard let other = parameters.first(where: { $0 != [width] }) else { return }
-    throw Problem("the norm reads another width", expected: "\(words(other)) numbers", found: "\(width)")
+    throw Problem("the norm reads a different width", expected: "\(words(other)) numbers", found: "\(width)")
 }

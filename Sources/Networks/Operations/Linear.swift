@@ -3,7 +3,7 @@ import Text
 
 /// y = x W^T + b over the last dimension: x [..., in], W [out, in], b [out], y [..., out].
 ///
-/// Parameters: the weight, then the bias where there is one.
+/// Parameters: the weight, then the bias if there is one.
 package struct Linear: LayerOperation {
     /// How the weight lies in the file.
     package enum Layout: Sendable {
@@ -44,7 +44,7 @@ package struct Linear: LayerOperation {
         let (input, output) = sizes(parameters[0])
         guard inputs[0].count >= 2, inputs[0].last == input else {
             throw Problem(
-                "the layer reads another width", expected: "\(input) numbers",
+                "the layer reads a different width", expected: "\(input) numbers",
                 found: inputs[0].dropFirst().map(String.init).joined(separator: "x"))
         }
         return inputs[0].dropLast() + [output]

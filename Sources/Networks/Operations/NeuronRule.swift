@@ -1,6 +1,6 @@
 import Tensors
 
-/// How the neurons of an operation's output follow from those of its inputs: what happens to them when the neurons of an input change
+/// How the neurons of an operation's output depend on those of its inputs: what happens to them if the neurons of an input change
 /// places or are removed.
 ///
 /// The neurons of an output are its last dimension, of images its channels.
@@ -27,7 +27,7 @@ package enum NeuronRule: Sendable, Equatable {
     case fixed
 }
 
-/// The weights that make neurons: where these lie in the first parameter. A second parameter, the bias, has a number for each neuron.
+/// The weights that produce neurons, and their position in the first parameter. A second parameter, the bias, has a number for each neuron.
 package struct NeuronWeights: Sendable, Equatable {
     /// What the neurons are.
     package enum Form: Sendable {

@@ -44,7 +44,7 @@ package struct Rotary: Operation {
                 found: "\(rotated) and \(frequencies.count)")
         }
         guard headDimension > 0, input.count == 3, input[2] % headDimension == 0 else {
-            throw Problem("the rows are no heads side by side", expected: "heads of \(headDimension)", found: words(input))
+            throw Problem("the rows are not heads side by side", expected: "heads of \(headDimension)", found: words(input))
         }
         return input
     }

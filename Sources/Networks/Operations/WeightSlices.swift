@@ -1,6 +1,6 @@
 import Tensors
 
-/// Parts of layers' weights as weights of their own, so that a part of a layer is computed by the layer's own operation.
+/// Parts of layers' weights as separate weights, so that a part of a layer is computed by the layer's own operation.
 package enum WeightSlices {
     /// The entries `rows` of the first dimension: filters, biases, rows of a matrix [out, in].
     package static func entries(_ rows: [Int], of tensor: Tensor) -> Tensor {

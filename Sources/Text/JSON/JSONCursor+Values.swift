@@ -1,4 +1,4 @@
-/// What was looked for has been found, and the rest need not be read.
+/// Thrown when the value has been found, so that the rest is not read.
 private struct Found: Error {}
 
 /// Values of a known kind, read without a tree.
@@ -67,7 +67,7 @@ extension JSONCursor {
         return texts
     }
 
-    /// Reads an object of strings; of a name that appears twice the last one counts.
+    /// Reads an object of strings; if a name appears twice, the last one counts.
     package mutating func readTextMembers() throws -> [String: String] {
         var texts: [String: String] = [:]
         try readMembers { cursor, name in texts[try Self.text(name)] = try cursor.readText() }
@@ -87,7 +87,7 @@ extension JSONCursor {
         return count
     }
 
-    /// The first string under `name` in the object that comes next, which is not consumed; nil where it has none.
+    /// The first string under `name` in the object that comes next, which is not consumed; nil if it has none.
     package func string(under name: String) throws -> String? {
         try lookingAhead(for: name) { cursor in cursor.peek() == UInt8(ascii: "\"") ? try cursor.readText() : nil } ?? nil
     }
@@ -95,7 +95,7 @@ extension JSONCursor {
     /// Whether the object that comes next, which is not consumed, has a member `name`.
     package func hasMember(_ name: String) throws -> Bool { try lookingAhead(for: name) { _ in true } ?? false }
 
-    /// What `read` makes of the first member `name` of the object that comes next; what lies behind it is not looked at.
+    /// What `read` makes of the first member `name` of the object that comes next; what follows is not read.
     private func lookingAhead<Value>(for name: String, _ read: (inout JSONCursor) throws -> Value) throws -> Value? {
         var ahead = self
         var value: Value?
@@ -114,7 +114,7 @@ extension JSONCursor {
 
     // MARK: - Whole texts
 
-    /// What `read` makes of the text that `bytes` are, behind which nothing may follow.
+    /// What `read` makes of the whole text in `bytes`; nothing may follow it.
     package static func reading<Value>(
         _ bytes: UnsafeRawBufferPointer, _ read: (inout JSONCursor) throws -> Value
     ) throws(Problem) -> Value {

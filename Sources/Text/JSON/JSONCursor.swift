@@ -1,6 +1,6 @@
 /// Reads JSON text from front to back, so that a list of many megabytes never becomes a tree of values.
 ///
-/// Strings keep their exact bytes: a general decoder's dictionaries take keys that Unicode holds for equivalent as one, and
+/// Strings keep their exact bytes: a general decoder's dictionaries take keys that Unicode treats as equivalent as one, and
 /// vocabularies list such tokens side by side. The text must be valid UTF-8.
 package struct JSONCursor {
     private let bytes: UnsafeBufferPointer<UInt8>
@@ -10,7 +10,7 @@ package struct JSONCursor {
     private var remainingValues = Self.maximumValueCount
 
     static let isNotJSON = "is not JSON"
-    /// The bytes that are behind the cursor.
+    /// The bytes before the cursor.
     var passed: Slice<UnsafeBufferPointer<UInt8>> { bytes[..<position] }
 
     /// The deepest nesting that is read.
@@ -26,7 +26,7 @@ package struct JSONCursor {
         self.kind = kind
     }
 
-    /// The value of the member `name` of the object that is the whole text; nil where there is none, or where the text is no object.
+    /// The value of the member `name` of the object that is the whole text; nil if there is none, or if the text is not an object.
     package static func member(_ name: String, of bytes: UnsafeRawBufferPointer) -> JSONValue? {
         var cursor = JSONCursor(bytes.bindMemory(to: UInt8.self))
         var found: JSONValue?
@@ -43,12 +43,12 @@ package struct JSONCursor {
 
     // MARK: - Structure
 
-    /// Reads an object; `member` is called behind each key and reads its value.
+    /// Reads an object; `member` is called after each key and reads its value.
     package mutating func readObject(_ member: (inout JSONCursor, String) throws -> Void) throws {
         try readMembers { cursor, key in try member(&cursor, String(decoding: key, as: UTF8.self)) }
     }
 
-    /// Reads an object whose keys are data; `member` is called behind each key's bytes and reads its value.
+    /// Reads an object whose keys are data; `member` is called after each key's bytes and reads its value.
     package mutating func readMembers(_ member: (inout JSONCursor, [UInt8]) throws -> Void) throws {
         try enter(UInt8(ascii: "{"), "an object")
         defer { depth -= 1 }

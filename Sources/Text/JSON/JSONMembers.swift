@@ -1,4 +1,4 @@
-/// The members of a JSON text's outer object and where they lie, so that one can be changed and all else stays as it was written.
+/// The members of a JSON text's outer object and their positions, so that one can be changed without touching the rest of the text.
 package struct JSONMembers {
     /// A member's name, and where its key and its value lie.
     private struct Member {
@@ -10,7 +10,7 @@ package struct JSONMembers {
     package let text: [UInt8]
     private let members: [Member]
 
-    /// - Returns: nil for what is no JSON object.
+    /// - Returns: nil for text that is not a JSON object.
     package init?(_ text: [UInt8]) {
         let isObject = text.withUnsafeBufferPointer { bytes in
             var cursor = JSONCursor(bytes)
@@ -40,7 +40,7 @@ package struct JSONMembers {
         return bytes
     }
 
-    /// The text of the last member of the name; nil where there is none.
+    /// The text of the last member of the name; nil if there is none.
     package func value(of name: String) -> String? {
         members.last { $0.name == name }.map { String(decoding: text[$0.value], as: UTF8.self) }
     }
@@ -53,18 +53,18 @@ package struct JSONMembers {
         var bytes = text
         let lastKept = members.lastIndex { $0.name != name }
         if let last = members.indices.last, last > lastKept ?? -1 {
-            // Those at the end go with the comma before them.
+            // Those at the end are removed with the comma before them.
             let start = lastKept.map { members[$0].value.upperBound } ?? members[0].start
             bytes.removeSubrange(start..<members[last].value.upperBound)
         }
-        // The others go with the comma behind them.
+        // The others are removed with the comma after them.
         for place in (0..<(lastKept ?? 0)).reversed() where members[place].name == name {
             bytes.removeSubrange(members[place].start..<members[place + 1].start)
         }
         return bytes
     }
 
-    /// The members of the outer object of valid JSON; objects inside it are passed over.
+    /// The members of the outer object of valid JSON; objects inside it are skipped.
     private static func members(of text: [UInt8]) -> [Member] {
         var found: [Member] = []
         var depth = 0

@@ -1,4 +1,4 @@
-/// A value with its place in the file, which messages name: `pre_tokenizer.pretokenizers.1`.
+/// A value with its path in the file, which messages give: `pre_tokenizer.pretokenizers.1`.
 package struct JSONSection: Sendable {
     package let value: JSONValue
     package let place: String
@@ -8,7 +8,7 @@ package struct JSONSection: Sendable {
         self.place = place
     }
 
-    /// The member `name`; null where there is none.
+    /// The member `name`; null if there is none.
     package subscript(_ name: String) -> JSONSection {
         var found = JSONValue.null
         if case .object(let members) = value, let member = members.last(where: { $0.name == name }) { found = member.value }
@@ -27,7 +27,7 @@ package struct JSONSection: Sendable {
         return text
     }
 
-    /// The truth value, `absent` where the file has none; without `absent` it must be there.
+    /// The truth value, `absent` where the file has none; without `absent` it is required.
     package func bool(absent: Bool? = nil) throws -> Bool {
         if isNull, let absent { return absent }
         guard case .bool(let flag) = value else { throw mismatch("true or false") }

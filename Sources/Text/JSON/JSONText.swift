@@ -1,4 +1,4 @@
-/// JSON as it is written: numbers with every digit they need, `null` for what JSON has no number for.
+/// JSON text: numbers with every digit they need, and `null` for values that JSON cannot represent.
 package enum JSONText {
     /// A string in quotation marks.
     package static func string(_ value: String) -> String {

@@ -1,17 +1,17 @@
-/// JSON on its way out, whose objects keep the order in which their members were declared.
+/// JSON to be written, whose objects keep the order in which their members were declared.
 package indirect enum JSONTree {
     /// Text that is JSON already.
     case literal(String)
     case array([JSONTree])
-    /// Objects by the thousand, each made when it is written: their number, and what makes one.
+    /// Many objects, each made when it is written: their number, and what makes one.
     case rows(Int, (Int) throws -> JSONTree)
-    /// Numbers by the thousand, which are kept as bytes.
+    /// Many numbers, kept as bytes.
     case numbers([UInt8])
     case object([(String, JSONTree)])
 
     /// Writes the value on one line, or with objects and arrays of them broken into lines.
     ///
-    /// - Parameter drain: is given the text behind each element of an array, and may hand it on and empty it.
+    /// - Parameter drain: called with the text after each element of an array; it may consume and clear the text.
     package func write(
         to text: inout ByteText, isIndented: Bool, depth: Int = 0, drain: (inout ByteText) throws -> Void = { _ in }
     ) throws {

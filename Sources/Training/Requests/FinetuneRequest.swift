@@ -4,7 +4,7 @@ import Modularity
 import Networks
 import Text
 
-/// The weights that a run ends with.
+/// The final weights of a run.
 package enum KeptWeights: String, Sendable, CaseIterable {
     case last
     /// Those with the lowest loss in an evaluation.
@@ -19,9 +19,9 @@ package enum KeptWeights: String, Sendable, CaseIterable {
     }
 }
 
-/// What `finetune` asks of a model: the data, the clusters to train for, how weights change, what is watched, when it ends.
+/// The request of `finetune`: the data, the clusters to train for, the optimisation, the evaluations, and the end of the run.
 ///
-/// ``prepared()`` reads the data and makes the run, which can go on from a saved state.
+/// ``prepared()`` reads the data and makes the run, which can resume from a saved state.
 package struct FinetuneRequest {
     package let model: LoadedModel
     package var data: DatasetSource
@@ -30,7 +30,8 @@ package struct FinetuneRequest {
     /// Data of another kind, evaluated beside it.
     package var guarded: DatasetSource?
     package var clusters = ClusteredTerm.Clusters.found(.cocluster, .fixed(4))
-    /// Patterns of the layers that the term is the mean of. None: those that have given clusters, else those that the model's kind suggests.
+    /// Patterns of the layers that the term is the mean of. None: those that have given clusters, else those that the model's kind
+    /// suggests.
     package var layers: [String] = []
     /// What the mean clusterability counts in the loss; 20 where nil, 40 for running text.
     package var lambda: Double?
@@ -45,7 +46,7 @@ package struct FinetuneRequest {
     package var evaluationInterval: Int?
     /// The steps after which the state is saved; only when the run is stopped where nil.
     package var savingInterval: Int?
-    /// The mean clusterability at which the run ends; where an accuracy is wanted too, both must be there.
+    /// The mean clusterability at which the run ends; if a goal for accuracy is given too, both must be reached.
     package var wantedClusterability: Double?
     /// The accuracy in an evaluation at which the run ends.
     package var wantedAccuracy: Double?
@@ -63,7 +64,7 @@ package struct FinetuneRequest {
 
     /// Reads the data and makes the run.
     ///
-    /// - Throws: ``Problem`` where model, data, clusters and settings do not fit each other, or the memory does not suffice.
+    /// - Throws: ``Problem`` if model, data, clusters and settings do not fit each other, or the memory does not suffice.
     package func prepared() throws -> Finetuning { try Finetuning(self) }
 
     /// Data in batches, with answers to learn from.

@@ -4,14 +4,14 @@ import Modularity
 import Networks
 import Text
 
-/// A run that a ``FinetuneRequest`` asked for, from its data and settings to the weights that it ends with.
+/// The run of a ``FinetuneRequest``, from its data and settings to its final weights.
 package final class Finetuning {
     /// What is told of every step.
     package struct Step {
         package let report: Trainer.Report
         /// The epoch that the step belongs to, counted from 1.
         package let epoch: Int
-        /// nil where no evaluation was made.
+        /// nil if no evaluation was made.
         package let evaluation: TrainingRun.Evaluation?
     }
 
@@ -89,7 +89,7 @@ package final class Finetuning {
         let differences = state.differences(from: try options.get())
         guard differences.isEmpty else {
             let words = differences.map { name, kept, given in "\(name) was \(kept ?? "not given") and is \(given ?? "not given")" }
-            throw Problem("the run was begun with other options: " + words.joined(separator: ", "))
+            throw Problem("the run was started with other options: " + words.joined(separator: ", "))
         }
         try trainer.restore(state) { request.model.catalog[$0] }
     }
@@ -98,9 +98,9 @@ package final class Finetuning {
     ///
     /// - Parameters:
     ///   - observe: told of every step.
-    ///   - save: keeps the ``state()``; called every so many steps, and where the run is stopped.
+    ///   - save: keeps the ``state()``; called at intervals, and when the run is stopped.
     ///   - shouldStop: asked before every step.
-    /// - Throws: ``Problem`` where a step fails, whatever the closures throw.
+    /// - Throws: ``Problem`` if a step fails, whatever the closures throw.
     package func run(
         observe: @escaping (Step) throws -> Void = { _ in }, save: @escaping () throws -> Void = {},
         shouldStop: @escaping () -> Bool = { false }
@@ -127,11 +127,12 @@ package final class Finetuning {
         package let clusterings: [LayerClustering]?
         /// The mean over the layers; nil without a term, and where every matrix is zero.
         package let clusterability: Double?
-        /// In the evaluation of these weights; nil where there was none.
+        /// In the evaluation of these weights; nil if there was none.
         package let accuracy: Double?
     }
 
-    /// Hands the checkpoint that the run ends with to `body`: the last weights, or the best. Whatever `body` throws, the run can be saved then.
+    /// Hands the checkpoint that the run ends with to `body`: the last weights, or the best. Whatever `body` throws, the run can be saved
+    /// then.
     ///
     /// - Parameter dtype: of all floating-point tensors; nil for the types that they have.
     package func withResult(dtype: DType? = nil, _ body: (CheckpointDraft, Outcome) throws -> Void) throws {

@@ -3,7 +3,7 @@ import Checkpoints
 import Datasets
 import Glibc
 
-/// One of the things that decide a run's numbers.
+/// One of the inputs that determine a run's numbers.
 package enum RunPart: Hashable, Sendable {
     case checkpoint(Checkpoint.Part)
     case architecture
@@ -20,9 +20,9 @@ package enum RunPart: Hashable, Sendable {
     case keptWeights
 }
 
-/// What decides the numbers of a run, part by part in words: a run goes on only where all of it is as it was.
+/// The inputs that determine the numbers of a run, described part by part: a run is resumed only if all of it is unchanged.
 ///
-/// It is made of what the parts of the run say that they depend on.
+/// It consists of the dependencies that the parts of the run declare.
 struct RunIdentity {
     private(set) var words: [RunPart: String] = [:]
 

@@ -4,7 +4,7 @@ import Evaluation
 import Modularity
 import Networks
 
-/// What ``ClusteringMethod/gradient`` clusters by: a model, the data that its gradients are taken on, and the samples of a batch.
+/// The input of ``ClusteringMethod/gradient``: a model, the data that its gradients are taken on, and the samples of a batch.
 package struct SimilarityRequest {
     package let model: LoadedModel
     package let data: DatasetSource
@@ -23,7 +23,7 @@ package struct SimilarityRequest {
     /// - Parameters:
     ///   - count: the pairs of eigenvalues and vectors that are wanted of each.
     ///   - progress: called with the fraction that is done.
-    /// - Throws: ``Problem`` where the model or the data does not suffice.
+    /// - Throws: ``Problem`` if the model or the data does not suffice.
     package func spectra(
         of layers: [Layer], count: Int, progress: (Double) -> Void = { _ in }
     ) throws -> [String: SimilaritySpectrum] {

@@ -1,6 +1,6 @@
 import Text
 
-/// How weights are changed and for how long, before the data says how many samples and steps that is.
+/// How and for how long weights are trained, before the data determines the number of samples and steps.
 package struct TrainingPlan: Sendable {
     /// The samples of a batch.
     package enum Batch: Sendable {
@@ -25,7 +25,7 @@ package struct TrainingPlan: Sendable {
     /// The norm to which longer gradients are scaled down.
     package var largestNorm: Double?
     package var batch = Batch.standard
-    /// The batches whose gradients are averaged in one step.
+    /// The number of batches whose gradients are averaged for one step.
     package var accumulation = 1
     package var length = Length.epochs(1)
 
@@ -37,7 +37,7 @@ package struct TrainingPlan: Sendable {
     ///   - count: the samples of the data.
     ///   - isRunningText: whether they are windows of text.
     ///   - smallest: the fewest samples of a batch; see ``BatchOrder/smallestBatch``.
-    /// - Throws: ``Problem`` where there are not as many, or batches of fewer were asked for.
+    /// - Throws: ``Problem`` if there are not as many, or batches of fewer were requested.
     package func order(count: Int, isRunningText: Bool, smallest: Int, seed: UInt64) throws(Problem) -> BatchOrder {
         let size: Int?
         switch batch {

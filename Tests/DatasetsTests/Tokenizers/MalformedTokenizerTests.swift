@@ -43,7 +43,7 @@ import Text
         ),
         (model(#""vocab": {"a": "0"}, "merges": []"#), "t.json: the token 'a' has no valid id, expected 0 to 2147483647, found '0'"),
         (model(#""vocab": {"a": 0, "b": 0}, "merges": []"#), "t.json: the tokens 'a' and 'b' share the id 0"),
-        (model(#""vocab": {"a": 0, "a": 1}, "merges": []"#), "t.json: the token 'a' is twice in the vocabulary"),
+        (model(#""vocab": {"a": 0, "a": 1}, "merges": []"#), "t.json: the token 'a' appears twice in the vocabulary"),
         (model(#""vocab": {"a": 0}, "merges": ["a b"]"#), "t.json: merge 1 needs the token 'b', which is not in the vocabulary"),
         (
             model(#""vocab": {"a": 0, "b": 1}, "merges": [["a", "b"]]"#),
@@ -165,7 +165,7 @@ import Text
         let grow = #"{"type": "Replace", "pattern": {"Regex": "a"}, "content": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#
         #expect(
             try problem(#""normalizer": {"type": "Sequence", "normalizers": [\#(grow), \#(grow), \#(grow), \#(grow)]}"#, words)
-                == "t.json: the normalizer makes a text a hundred times as long")
+                == "t.json: the normalizer makes the text a hundred times longer")
         let flags = #""single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true"#
         #expect(
             try problem(

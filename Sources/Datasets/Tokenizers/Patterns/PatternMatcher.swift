@@ -44,12 +44,12 @@ struct PatternMatcher {
         if !overflows { remainingSteps = sum }
     }
 
-    /// The next match of `program` in `text`, leftmost first; nil behind the last.
+    /// The next match of `program` in `text`, leftmost first; nil after the last.
     ///
-    /// An empty match directly behind another match does not count.
+    /// An empty match directly after another match does not count.
     ///
     /// - Parameter number: the pattern's place among those that the matcher was made for.
-    /// - Throws: ``Problem`` where the pattern needs absurdly many steps.
+    /// - Throws: ``Problem`` if the pattern needs absurdly many steps.
     mutating func next(
         _ program: PatternProgram, number: Int, in text: UnsafeBufferPointer<UInt8>, _ search: inout Search
     ) throws -> Range<Int>? {
@@ -140,7 +140,7 @@ struct PatternMatcher {
         }
     }
 
-    /// Where a run of members of the class ends, and the shortest end that has the minimum of them; -1 where there are too few.
+    /// Where a run of members of the class ends, and the shortest end that has the minimum of them; -1 if there are too few.
     @inline(__always)
     private mutating func runEnd(
         _ reference: PatternProgram.ClassReference, _ minimum: Int, _ maximum: Int, _ program: PatternProgram, _ firstClass: Int,

@@ -24,7 +24,7 @@ struct PatternProgram: Sendable {
         /// Goes on at the first place, and at the second where that fails.
         case split(Int, Int)
         case jump(Int)
-        /// The instructions up to `end` must match here, or must not; goes on at `end` in the same place.
+        /// The instructions up to `end` must match here, or must not; continues at `end` in the same place.
         case lookahead(isNegative: Bool, end: Int)
         /// The instructions up to `end` match once and for all.
         case atomic(end: Int)

@@ -127,7 +127,7 @@ extension UInt32 {
         "Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co", "Cn",
     ]
 
-    /// The bits of general categories by their short names, of one or two letters; nil where one is not known.
+    /// The bits of general categories by their short names, of one or two letters; nil if one is not known.
     static func categories(_ names: String...) -> UInt32? {
         var bits: UInt32 = 0
         for name in names {
