@@ -48,7 +48,7 @@ import Testing
         ("layer\tside\tindex\tcluster\nfc2.weight\tup\t0\t0\n", "line 2 has an unknown side"),
         ("layer\tside\tindex\tcluster\nfc2.weight\tout\t0\n", "line 2 is not a row of a file of clusters"),
         ("layer\tside\tindex\tcluster\nfc2.weight\tout\tx\t0\n", "line 2 has an index"),
-        ("layer\tside\tindex\tcluster\n", "has no clusters"), ("", "is empty"), ("a\tb\n", "the first line is not a header"),
+        ("layer\tside\tindex\tcluster\n", "has no clusters"), ("", "is empty"), ("a\tb\n", "the first line is not the header"),
         ("{\"schema\": \"modinspect.score/2\", \"layers\": []}", "has a different schema"), ("{\"x\": 1}", "line 1 holds no clusters"),
         ("{\"layers\": [{\"layer\": \"fc2.weight\", \"out\": [0], \"in\": [0]}]}", "leaves out out-neuron 1"),
     ])

@@ -134,7 +134,7 @@ import Text
         ("clean,clean,corrupted,correct_idx\n", "the column 'clean' appears twice"),
         ("clean,corrupted,correct_idx\n", "holds no prompt pairs"), ("\n\n", "no column 'clean'"),
         ("clean,corrupted,correct_idx\na,b\n", "line 2 does not have as many fields as the header, expected 3, found 2"),
-        ("clean,corrupted,correct_idx\n\"a\nb\",c,1\na,b,1,\n", "line 4 has not as many fields"),
+        ("clean,corrupted,correct_idx\n\"a\nb\",c,1\na,b,1,\n", "line 4 does not have as many fields"),
         ("clean,corrupted,correct_idx\na,b,c\n", "line 2 has no token id as correct_idx"),
         ("clean,corrupted,correct_idx\na,b,-1\n", "line 2 has no token id"),
         ("clean,corrupted,correct_idx\na,b,\n", "line 2 has no token id"),

@@ -94,10 +94,10 @@ struct ConvolutionTests {
         ([2, 3, 8, 8], [4, 3, 3, 3], Convolution(groups: 0), "the groups do not divide the channels"),
         ([2, 3, 8, 8], [4, 3, 3, 3], Convolution(groups: -3), "the groups do not divide the channels"),
         ([2, 3, 8, 8], [4, 2, 3, 3], Convolution(), "the layer reads a different number of channels"),
-        ([2, 0, 8, 8], [4, 0, 3, 3], Convolution(), "the filters have another shape"),
+        ([2, 0, 8, 8], [4, 0, 3, 3], Convolution(), "the filters have the wrong shape"),
         ([2, 3, 0, 8], [4, 3, 1, 1], Convolution(), "images without places"),
         ([2, 24], [4, 3, 3, 3], Convolution(), "the layer reads images"),
-        ([2, 3, 8, 8], [4, 27], Convolution(), "the filters have another shape"),
+        ([2, 3, 8, 8], [4, 27], Convolution(), "the filters have the wrong shape"),
         ([2, 3, 8, 8], [4, 3, 3, 3], Convolution(padding: (1 << 30, 1 << 30)), "images too large to be computed"),
     ])
     func settings_that_do_not_fit_are_refused(input: [Int], weight: [Int], operation: Convolution, problem: String) {

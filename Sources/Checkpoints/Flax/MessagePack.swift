@@ -120,7 +120,7 @@ struct MessagePackReader {
             switch try value(depth: depth + 1) {
             case .text(let text): key = text
             case .integer(let number): key = String(number)
-            default: throw failure("a key that is not a text")
+            default: throw failure("a key that is not a string")
             }
             members.append((key, try value(depth: depth + 1)))
         }

@@ -28,7 +28,7 @@ package struct Convolution: LayerOperation {
         let (samples, channels, size) = try Problem.images(input)
         guard weight.count == 4, weight[0] > 0, weight[1] > 0 else {
             throw Problem(
-                "the filters have another shape", expected: "filters x channels x rows x columns", found: words(weight))
+                "the filters have the wrong shape", expected: "filters x channels x rows x columns", found: words(weight))
         }
         guard groups > 0, weight[0] % groups == 0, channels % groups == 0 else {
             throw Problem(
