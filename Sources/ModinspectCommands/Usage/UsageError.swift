@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import Text
 
 /// Wrong usage in one line: the subcommand, what is wrong, and the nearest word if there is one.
@@ -72,7 +71,7 @@ struct UsageError {
         }
         if let argument = quoted(text, after: "Unexpected argument '") { return "unexpected argument '\(argument)'" }
         if let option = quoted(text, after: "The option '") {
-            let value = text.range(of: "but '").map { text[$0.upperBound...].prefix { $0 != "'" } }
+            let value = text.firstRange(of: "but '").map { text[$0.upperBound...].prefix { $0 != "'" } }
             return "\(option) takes no value" + (value.map { ", found '\($0)'" } ?? "")
         }
         if let sentence = invalidValue(text, syntax) { return sentence }
@@ -87,7 +86,7 @@ struct UsageError {
         guard text.hasPrefix(opening) else { return nil }
         let rest = text.dropFirst(opening.count)
         // A suggestion follows on the same line: what is quoted ends at the first mark that is not inside a word.
-        let end = rest.range(of: "'. ") ?? rest.range(of: "' does not take") ?? rest.range(of: "'\n")
+        let end = rest.firstRange(of: "'. ") ?? rest.firstRange(of: "' does not take") ?? rest.firstRange(of: "'\n")
         if let end { return String(rest[..<end.lowerBound]).singleLine }
         return (rest.hasSuffix("'") ? String(rest.dropLast()) : String(rest)).singleLine
     }
@@ -95,7 +94,7 @@ struct UsageError {
     private static func invalidValue(_ text: String, _ syntax: CommandSyntax) -> String? {
         let opening = "The value '"
         let middle = "' is invalid for '"
-        guard text.hasPrefix(opening), let range = text.range(of: middle) else { return nil }
+        guard text.hasPrefix(opening), let range = text.firstRange(of: middle) else { return nil }
         let value = String(text[..<range.lowerBound].dropFirst(opening.count))
         let label = text[range.upperBound...].prefix { $0 != "'" }
         let name = label.prefix { $0 != " " }
