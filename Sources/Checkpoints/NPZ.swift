@@ -21,7 +21,7 @@ enum NPZ {
         let tensors = files.map { entry -> ReadTensor in
             let name = String(entry.name.dropLast(suffix.count))
             do {
-                let content = try entry.problem.map { .failure($0) } ?? entry.region.map { .success($0) } ?? unpacked[entry.name]
+                let content = entry.problem.map { .failure($0) } ?? entry.region.map { .success($0) } ?? unpacked[entry.name]
                 guard let bytes = try content?.get() else { throw Problem("has no content", member: entry.name) }
                 return NPY.tensor(bytes, name: name, path: path)
             } catch {

@@ -2,6 +2,7 @@ import Archives
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 @testable import Checkpoints
 
@@ -49,6 +50,12 @@ import Testing
     @Test func scalesByTheRootOfTheRank() throws {
         let settings = try settings(#"{"peft_type": "LORA", "r": 16, "lora_alpha": 8, "use_rslora": true}"#)
         #expect(try settings.scale(of: "m", rank: 16) == 2)
+    }
+
+    @Test func scalesBeyondSinglePrecisionAreErrors() throws {
+        let settings = try settings(#"{"peft_type": "LORA", "r": 2, "lora_alpha": 1e300}"#)
+        let problem = #expect(throws: Problem.self) { try settings.scale(of: "m", rank: 2) }
+        #expect(problem?.description.contains("'lora_alpha' is too large, expected a scale of single precision, found 1e+300") == true)
     }
 
     @Test func theChangeIsTheProductByHand() throws {

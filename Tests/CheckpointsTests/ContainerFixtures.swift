@@ -6,22 +6,7 @@ import Testing
 @testable import Checkpoints
 
 /// The files of fixtures/containers and what the libraries that wrote them read from them.
-struct ContainerFixtures: Decodable {
-    struct Tensor: Decodable {
-        let name: String
-        let dtype: String
-        let shape: [Int]
-        let values: [Double]
-    }
-    struct Model: Decodable {
-        let key: String
-        let tensors: [Tensor]
-    }
-    struct File: Decodable {
-        let format: String
-        let models: [Model]
-    }
-
+enum ContainerFixtures {
     static func path(_ name: String) -> String { TorchFixtures.root + "/fixtures/containers/" + name }
 
     static func bytes(_ name: String) throws -> [UInt8] {
@@ -30,8 +15,8 @@ struct ContainerFixtures: Decodable {
     }
 
     /// What every file holds.
-    static func load() throws -> [String: File] {
-        try JSONDecoder().decode([String: File].self, from: Data(bytes("expected.json")))
+    static func load() throws -> [String: TorchFixtures.File] {
+        try JSONDecoder().decode([String: TorchFixtures.File].self, from: Data(bytes("expected.json")))
     }
 
     /// Compares the models of a fixture with what the library read.
@@ -62,5 +47,28 @@ struct ContainerFixtures: Decodable {
     /// What opening the bytes throws; nil where every model can be read.
     static func problem(_ bytes: [UInt8]) -> String? {
         CheckpointsTests.problem { try openCheckpoint(bytes) }
+    }
+
+    /// Calls `body` with copies of the bytes in which one to three bits are flipped.
+    static func flippingBits(of bytes: [UInt8], rounds: Int, seed: UInt64, _ body: ([UInt8]) throws -> Void) rethrows {
+        var generator = SplitMix(state: seed)
+        for _ in 0..<rounds {
+            var damaged = bytes
+            for _ in 0..<Int.random(in: 1...3, using: &generator) {
+                damaged[Int.random(in: 0..<bytes.count, using: &generator)] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
+            }
+            try body(damaged)
+        }
+    }
+
+    /// Opens the fixture with flipped bits, which is an error of one line or can be read.
+    static func checkFlippedBits(_ name: String, rounds: Int, seed: UInt64) throws {
+        var failures = 0
+        flippingBits(of: try bytes(name), rounds: rounds, seed: seed) { damaged in
+            guard let problem = problem(damaged) else { return }
+            failures += 1
+            #expect(!problem.contains("\n"))
+        }
+        #expect(failures > 10)
     }
 }

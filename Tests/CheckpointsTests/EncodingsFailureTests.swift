@@ -30,6 +30,28 @@ import Testing
             } == weight + "a part is missing, expected 'model.layers.0.mlp.up_proj.weight_scale_inv'")
     }
 
+    /// What the configuration says of all weights holds of one whose scales are missing too: its codes are no weights.
+    @Test(arguments: [("modelopt-nvfp4", "weight_scale_2"), ("mlx", "scales"), ("fp8-scale", "weight_scale")])
+    func codesWithoutTheirScalesAreNoWeights(_ fixture: String, _ part: String) throws {
+        #expect(
+            try problem(fixture) { $0.tensors[Self.up + part] = nil }.hasPrefix(
+                weight + "is stored as codes without their scales, expected the parts of "))
+    }
+
+    @Test func groupsOutOfOrderNeedTheirIndex() throws {
+        #expect(
+            try problem("gptq-order") { $0.tensors[Self.up + "g_idx"] = nil }
+                == weight
+                + "a part is missing, without which the groups have no order, expected 'model.layers.0.mlp.up_proj.g_idx', as 'desc_act' says"
+        )
+    }
+
+    @Test func oneScaleForEachRowIsNoScaleForEachGroup() throws {
+        #expect(
+            try problem("ct-8") { $0.tensors[Self.up + "weight_scale"] = (.f32, [5, 1], EncodedFile.floats([1, 1, 1, 1, 1])) }
+                == weight + "'weight_scale' has another shape, expected groups of 8 of 24, found [5, 1]")
+    }
+
     @Test func groupsOutsideTheScalesAreRefused() throws {
         let text = try problem("gptq-order") {
             $0.tensors[Self.up + "g_idx"] = (.i32, [64], EncodedFile.integers([Int32](repeating: 4, count: 64)))

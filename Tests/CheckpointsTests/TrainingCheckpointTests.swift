@@ -9,7 +9,7 @@ import Text
 /// Checkpoints that training spreads over files: PyTorch's distributed ones and DeepSpeed's.
 struct TrainingCheckpointTests {
     static let folders = [
-        "dcp", "dcp-flat", "dcp-two", "dcp-four", "deepspeed-1-2", "deepspeed-2-3", "deepspeed-3-2", "deepspeed-3-3",
+        "dcp", "dcp-flat", "dcp-two", "dcp-four", "fsdp-1", "fsdp-2", "deepspeed-1-2", "deepspeed-2-3", "deepspeed-3-2", "deepspeed-3-3",
     ]
 
     @Test(arguments: folders) func holdsWhatItsLibraryReads(_ name: String) throws {
@@ -71,6 +71,99 @@ struct TrainingCheckpointTests {
         #expect(problem?.contains("expected 2 files of optimiser states, found 1") == true, "\(problem ?? "read")")
     }
 
+    /// The bytes with `new` in the place of `old`, where that comes first behind `mark`.
+    private func replacing(_ old: [UInt8], with new: [UInt8], behind mark: String, in bytes: [UInt8]) -> [UInt8] {
+        guard let start = bytes.firstRange(of: Array(mark.utf8))?.upperBound, let place = bytes[start...].firstRange(of: old) else {
+            Issue.record("no \(old) behind \(mark)")
+            return bytes
+        }
+        return bytes[..<place.lowerBound] + new + bytes[place.upperBound...]
+    }
+
+    @Test func theProcessesAreNumberedFromZero() throws {
+        let copy = FileManager.default.temporaryDirectory.path + "/containers-ranks-\(UInt64.random(in: 0 ... .max))"
+        try FileManager.default.copyItem(atPath: ContainerFixtures.path("deepspeed-3-2"), toPath: copy)
+        defer { try? FileManager.default.removeItem(atPath: copy) }
+        let folder = copy + "/global_step7/"
+        try FileManager.default.moveItem(
+            atPath: folder + "zero_pp_rank_1_mp_rank_00_optim_states.pt", toPath: folder + "zero_pp_rank_7_mp_rank_00_optim_states.pt")
+        let problem = problem { try Checkpoint.open(copy) }
+        #expect(problem?.contains("expected the optimiser states of process 1, found process 7") == true, "\(problem ?? "read")")
+    }
+
+    @Test(arguments: [("deepspeed-2-3", "bf16_", 2, 3, "stage 1 or 2"), ("deepspeed-3-2", "", 3, 1, "stage 3")])
+    func theStageAgreesWithTheWeights(_ name: String, _ prefix: String, _ stage: UInt8, _ other: UInt8, _ expected: String) throws {
+        let problem = try changed(name, "global_step7/\(prefix)zero_pp_rank_1_mp_rank_00_optim_states.pt") { bytes in
+            replacing([0x4B, stage], with: [0x4B, other], behind: "zero_stage", in: bytes)
+        }
+        #expect(problem?.contains("expected \(expected), found stage \(other)") == true, "\(problem ?? "read")")
+    }
+
+    /// The last process's part of ten elements says that it has nine; without what fills it up it has seven.
+    @Test(arguments: [UInt8(9), 7]) func partsAreOfOneLengthButForTheFilling(_ length: UInt8) throws {
+        let problem = try changed("deepspeed-2-3", "global_step7/bf16_zero_pp_rank_2_mp_rank_00_optim_states.pt") { bytes in
+            replacing([0x4B, 10, 0x85], with: [0x4B, length, 0x85], behind: "single_partition_of_fp32_groups", in: bytes)
+        }
+        if length == 7 {
+            #expect(problem == nil)
+        } else {
+            #expect(problem?.contains("parts of different lengths, expected 10 elements, found 9") == true, "\(problem ?? "read")")
+        }
+    }
+
+    @Test func shapesAgreeWithTheModule() throws {
+        let problem = try changed("deepspeed-1-2", "global_step7/mp_rank_00_model_states.pt") { bytes in
+            replacing([0x4B, 3, 0x4B, 5, 0x86], with: [0x4B, 5, 0x4B, 3, 0x86], behind: "param_shapes", in: bytes)
+        }
+        #expect(problem?.contains("tensor 'fc1.weight'") == true && problem?.contains("expected [3, 5], found [5, 3]") == true)
+    }
+
+    @Test(arguments: [
+        ("deepspeed-1-2", "mp_rank_00_model_states.pt", "another shape than its description, expected [2, 3], found [5, 3]"),
+        ("deepspeed-3-2", "zero_pp_rank_0_mp_rank_00_model_states.pt", "a part of another length, expected 3 elements, found 8"),
+    ]) func frozenPartsHaveTheLengthsOfTheirShapes(_ name: String, _ file: String, _ expected: String) throws {
+        let problem = try changed(name, "global_step7/" + file) { bytes in
+            replacing([0x4B, 5, 0x4B, 3, 0x86], with: [0x4B, 2, 0x4B, 3, 0x86], behind: "frozen_param_shapes", in: bytes)
+        }
+        #expect(problem?.contains("tensor 'embed.weight'") == true && problem?.contains(expected) == true, "\(problem ?? "read")")
+    }
+
+    @Test func theLatestStepIsThere() throws {
+        let problem = try changed("deepspeed-1-2", "latest") { _ in Array("global_step9\n".utf8) }
+        #expect(problem?.contains("expected the checkpoint in 'global_step9', found global_step7") == true, "\(problem ?? "read")")
+        // A step that is asked for is read whichever is the latest.
+        let copy = FileManager.default.temporaryDirectory.path + "/containers-latest-\(UInt64.random(in: 0 ... .max))"
+        try FileManager.default.copyItem(atPath: ContainerFixtures.path("deepspeed-1-2"), toPath: copy)
+        defer { try? FileManager.default.removeItem(atPath: copy) }
+        try Data("global_step9".utf8).write(to: URL(fileURLWithPath: copy + "/latest"))
+        #expect(try Checkpoint.open(copy, options: .init(member: "global_step7")).tensors.count == 8)
+    }
+
+    /// `TensorStorageMetadata` of one weight with a size that no number holds, and a file without bytes.
+    @Test func oneBadTensorOfADistributedCheckpointSinksNoOther() throws {
+        let whole = try Checkpoint.open(ContainerFixtures.path("dcp-two"))
+        let bytes = try ContainerFixtures.bytes("dcp-two/.metadata")
+        let first = try ContainerFixtures.bytes("dcp-two/__0_0.distcp")
+        let index = ContainerFile(name: ".metadata", size: bytes.count, head: [])
+        let files = [
+            index, ContainerFile(name: "__0_0.distcp", size: first.count, head: []), ContainerFile(name: "__1_0.distcp", size: 0, head: []),
+        ]
+        let container = MemoryContainer(files: files, bytes: [".metadata": bytes, "__0_0.distcp": first], refusesOthers: true)
+        let (weights, _) = try DistributedCheckpoint.read(container, index: index, guardedRegion(bytes))
+        let model = try #require(weights.models.first)
+        #expect(model.unreadable.map(\.name).sorted() == whole.tensors.map(\.name).sorted())
+        #expect(model.unreadable.allSatisfy { "\($0.problem)".contains("found a file of 0 bytes") })
+
+        // The shape of the first weight, (5, 7), as the pickle has it; a text is no number.
+        let damaged = replacing([0x4B, 5, 0x4B, 7, 0x86], with: [0x4E, 0x4B, 7, 0x86], behind: "TensorStorageMetadata", in: bytes)
+        let metadata = try DistributedMetadata(guardedRegion(unframed(damaged)), path: "m")
+        #expect(metadata.tensors.filter { $0.problem != nil }.map(\.name) == ["model.rows.weight"])
+        #expect(metadata.tensors.count == whole.tensors.count + 1)
+    }
+
+    /// A pickle of protocol 4 without its frame, whose length is no longer right.
+    private func unframed(_ bytes: [UInt8]) -> [UInt8] { bytes[2] == 0x95 ? Array(bytes[..<2] + bytes[11...]) : bytes }
+
     @Test func tensorParallelSlicesAreRefused() throws {
         let copy = FileManager.default.temporaryDirectory.path + "/containers-slices-\(UInt64.random(in: 0 ... .max))"
         try FileManager.default.copyItem(atPath: ContainerFixtures.path("deepspeed-1-2"), toPath: copy)
@@ -97,14 +190,9 @@ struct TrainingCheckpointTests {
         let files = [
             ContainerFile(name: ".metadata", size: bytes.count, head: []), ContainerFile(name: "__0_0.distcp", size: part.count, head: []),
         ]
-        var generator = SplitMix(state: 8)
-        for _ in 0..<300 {
-            var damaged = bytes
-            for _ in 0..<Int.random(in: 1...3, using: &generator) {
-                damaged[Int.random(in: 0..<bytes.count, using: &generator)] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
-            }
+        ContainerFixtures.flippingBits(of: bytes, rounds: 300, seed: 8) { damaged in
             let container = MemoryContainer(files: files, bytes: [".metadata": damaged, "__0_0.distcp": part])
-            guard let (weights, _) = try? DistributedCheckpoint.read(container, index: files[0], guardedRegion(damaged)) else { continue }
+            guard let (weights, _) = try? DistributedCheckpoint.read(container, index: files[0], guardedRegion(damaged)) else { return }
             for tensor in weights.models.flatMap(\.tensors) { _ = tensor.doubles() }
         }
     }
@@ -141,9 +229,12 @@ struct MemoryContainer: Container {
     let label = "memory"
     let files: [ContainerFile]
     let bytes: [String: [UInt8]]
+    /// Whether asking for a file that has no bytes here is an error, as it is of an empty one on disk.
+    var refusesOthers = false
 
     func contents(of names: Set<String>) throws -> [String: ByteRegion] {
-        bytes.filter { names.contains($0.key) }.mapValues { ByteRegion(copying: $0) }
+        if refusesOthers, let other = names.first(where: { bytes[$0] == nil }) { throw Problem(path: other, problem: "the file is empty") }
+        return bytes.filter { names.contains($0.key) }.mapValues { ByteRegion(copying: $0) }
     }
 
     func sources(of weights: [ByteRegion]) -> [ByteRegion] { weights }

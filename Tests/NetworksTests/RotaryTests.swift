@@ -1,3 +1,4 @@
+import Archives
 import Tensors
 import Testing
 import Text
@@ -16,6 +17,29 @@ struct RotaryTests {
             let expected: [Float] = [1, 2, 9, -2, 1, 9]
             #expect(zip(try check.forward().elements, expected).allSatisfy { abs($0 - $1) < 2e-7 })
         }
+    }
+
+    /// The angles are `inv_freq` of transformers 5.24's StableLmRotaryEmbedding and LlamaRotaryEmbedding.
+    @Test func the_family_says_whether_a_part_of_each_head_turns() throws {
+        func described(_ section: String, head: Int, _ turned: RotaryNames.Turned) throws -> RotaryDescription {
+            let settings = try Configuration(ByteRegion(copying: #"{"rope_parameters": {"rope_theta": 100.0\#(section)}}"#.utf8))
+            return try RotaryDescription(settings, headDimension: head, names: RotaryNames(turned: turned))
+        }
+        func agree(_ frequencies: [Float], _ expected: [Float]) -> Bool {
+            frequencies.count == expected.count && zip(frequencies, expected).allSatisfy { abs($0 - $1) <= 2e-7 * $1 }
+        }
+        let part = RotaryNames.Turned.part(["partial_rotary_factor"], standard: 0.25)
+        let half = #", "partial_rotary_factor": 0.5"#
+        let standard = try described("", head: 40, part)
+        #expect(standard.rotated == 10)
+        #expect(agree(standard.frequencies, [1.0, 0.3981070, 0.15848932, 0.06309573, 0.025118863]))
+        let given = try described(half, head: 24, part)
+        #expect(given.rotated == 12)
+        #expect(agree(given.frequencies, [1.0, 0.4641589, 0.21544345, 0.1, 0.046415884, 0.02154435]))
+        let whole = try described(half, head: 8, .whole)
+        #expect(whole.rotated == 8)
+        #expect(agree(whole.frequencies, [1.0, 0.31622776, 0.1, 0.031622775]))
+        #expect(throws: Problem.self) { try described(half + #", "rope_type": "linear", "factor": 2.0"#, head: 8, .whole) }
     }
 
     @Test func pairs_are_halves_or_neighbours() throws {

@@ -110,7 +110,12 @@ package struct AdapterConfiguration: Sendable {
         guard let alpha = Self.first(alphaPatterns, module)?.value ?? alpha else {
             throw Problem("has no 'lora_alpha'", subject: Self.fileName, expected: "the scale of the changes")
         }
-        return Float(alpha / (isRankStabilized ? Double(rank).squareRoot() : Double(rank)))
+        let scale = Float(alpha / (isRankStabilized ? Double(rank).squareRoot() : Double(rank)))
+        guard scale.isFinite else {
+            throw Problem(
+                "'lora_alpha' is too large", subject: Self.fileName, expected: "a scale of single precision", found: "\(alpha)")
+        }
+        return scale
     }
 
     /// The pattern whose whole expression is the end of the module's name behind a point, or all of it; the first counts.
@@ -138,7 +143,7 @@ package struct AdapterConfiguration: Sendable {
 
     private static func rank(_ value: Double, _ name: String) throws(Problem) -> Int {
         guard let rank = Int(exactly: value), (1...maximumRank).contains(rank) else {
-            throw Problem("'\(name)' is not a rank", expected: "a whole number from 1", found: "\(value)")
+            throw Problem("'\(name)' is not a rank", expected: "a whole number from 1 to \(maximumRank)", found: ByteText.shortest(value))
         }
         return rank
     }

@@ -29,7 +29,7 @@ struct ModelChoice {
             }
         }
         let found = try Self.withoutShards(files.filter(ModelFiles.isCandidate), container)
-        let candidates = Self.withoutExports(try Self.withoutProcesses(found, container))
+        let candidates = Self.withoutExports(try Self.withoutProcesses(found, container, isChosen: member != nil))
         let best = Self.preferred(Self.withoutParts(candidates))
         guard let file = best.first else {
             if let (file, impostor) = Impostor.folder(files) { throw impostor.error(path: container.displayPath(file.name)) }
@@ -65,7 +65,11 @@ struct ModelChoice {
     }
 
     /// `candidates` without what each process of a training wrote beside the first one's, and without the steps before the latest.
-    private static func withoutProcesses(_ candidates: [ContainerFile], _ container: some Container) throws -> [ContainerFile] {
+    ///
+    /// - Parameter isChosen: whether the candidates are those of a folder that was asked for, whatever step is the latest.
+    private static func withoutProcesses(
+        _ candidates: [ContainerFile], _ container: some Container, isChosen: Bool
+    ) throws -> [ContainerFile] {
         let files = container.files
         let folders = Set(files.lazy.filter { $0.baseName.hasSuffix(DeepSpeedCheckpoint.optimizerEnding) }.map(\.folder))
         let descriptions = candidates.filter { $0.baseName.hasSuffix(DeepSpeedCheckpoint.modelEnding) && folders.contains($0.folder) }
@@ -80,7 +84,14 @@ struct ModelChoice {
             guard let bytes = contents[tag.name]?.bytes(0..<min(contents[tag.name]?.count ?? 0, 256)) else { continue }
             let name = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).first.map(String.init) ?? ""
             let folder = MemberPath.join(tag.folder, name)
-            guard described.contains(folder) else { continue }
+            guard described.contains(folder) else {
+                if isChosen { continue }
+                let steps = described.filter { MemberPath.folder($0) == tag.folder }.sorted { $0.precedesNaturally($1) }
+                throw Problem(
+                    path: container.displayPath(tag.name), problem: "names a step that is not there",
+                    expected: "the checkpoint in \(name.quotedInMessage)", found: MemberList(steps.map(MemberPath.baseName)).text,
+                    hint: .pickMember)
+            }
             for file in descriptions where file.folder != folder && MemberPath.folder(file.folder) == tag.folder {
                 dropped.insert(file.name)
             }

@@ -38,6 +38,12 @@ struct DeepSpeedCheckpoint {
         }
         let modelFiles = beside.filter { $0.baseName.hasSuffix(modelEnding) }
         let optimizerFiles = beside.filter { $0.baseName.hasSuffix(optimizerEnding) }
+        for (process, file) in optimizerFiles.enumerated() {
+            guard let rank = rank(file.baseName), rank != process else { continue }
+            throw Problem(
+                path: container.displayPath(file.name), problem: "the file of a process before this one is missing",
+                expected: "the optimiser states of process \(process)", found: "process \(rank)")
+        }
         let contents = try container.contents(of: Set((modelFiles + optimizerFiles).map(\.name)))
         func open(_ file: ContainerFile) throws(Problem) -> TorchFile {
             let path = container.displayPath(file.name)
@@ -59,6 +65,12 @@ struct DeepSpeedCheckpoint {
         return (file, (modelFiles + optimizerFiles).compactMap { contents[$0.name] })
     }
 
+    /// The number of the process that wrote a file, as its name says it.
+    private static func rank(_ baseName: String) -> Int? {
+        guard let mark = baseName.firstRange(of: "zero_pp_rank_") else { return nil }
+        return Int(baseName[mark.upperBound...].prefix { $0.isASCII && $0.isNumber })
+    }
+
     private static func partition(_ file: TorchFile, of count: Int, path: String) throws(Problem) -> Partition {
         let pickle = file.pickle
         guard let state = file["optimizer_state_dict"], let members = pickle.members(state) else {
@@ -66,17 +78,29 @@ struct DeepSpeedCheckpoint {
         }
         func member(_ name: String) -> PickleValue? { members.first { $0.key == name }?.value }
         if let counts = member("partition_count") {
-            let found = pickle.integer(counts) ?? pickle.sequence(counts)?.compactMap { pickle.integer($0) }.max()
+            guard let found = pickle.integer(counts) ?? pickle.sequence(counts)?.compactMap({ pickle.integer($0) }).max() else {
+                throw Problem(path: path, problem: "'partition_count' is no number of processes", expected: "\(count)")
+            }
             guard found == count else {
                 throw Problem(
                     path: path, problem: "this checkpoint was written by a different number of processes",
-                    expected: "\(found ?? 0) files of optimiser states",
+                    expected: "\(found) files of optimiser states",
                     found: "\(count)")
             }
         }
         let flat = member("fp32_flat_groups")
         guard let list = flat ?? member("single_partition_of_fp32_groups"), let values = pickle.sequence(list) else {
             throw Problem(path: path, problem: "holds no weights of single precision", expected: "the states of ZeRO's stages 1 to 3")
+        }
+        // DeepSpeed's own enumeration, or its number.
+        let stage = member("zero_stage").flatMap { value in
+            pickle.integer(value) ?? pickle.object(value).flatMap { pickle.sequence($0.arguments)?.first }.flatMap { pickle.integer($0) }
+        }
+        let expected = flat == nil ? 1...2 : 3...3
+        if let stage, !expected.contains(stage) {
+            throw Problem(
+                path: path, problem: "the stage of ZeRO and the weights contradict each other",
+                expected: flat == nil ? "stage 1 or 2" : "stage 3", found: "stage \(stage)")
         }
         var groups: [TensorRecord] = []
         for (place, value) in values.enumerated() {
@@ -127,6 +151,15 @@ struct DeepSpeedCheckpoint {
                     throw Problem("is frozen and misses parts", expected: "\(states.count)", found: "\(parts.count)")
                 }
                 let count = try TensorRecord.byteCount(dtype: .u8, shape: shape)
+                if partitions[0].isStage3 {
+                    let part = Self.part(of: count, among: parts.count)
+                    if let other = parts.first(where: { $0.elementCount != part }) {
+                        throw Problem(
+                            "is frozen and has a part of another length", expected: "\(part) elements", found: "\(other.elementCount)")
+                    }
+                } else if parts[0].shape != shape {
+                    throw Problem("is frozen and has another shape than its description", expected: "\(shape)", found: "\(parts[0].shape)")
+                }
                 let holders = partitions[0].isStage3 ? parts : [parts[0]]
                 tensors.append(try .joined(name: name, shape: shape, runs: Self.first(count, of: holders), summary: summary))
             } catch {
@@ -156,6 +189,7 @@ struct DeepSpeedCheckpoint {
         var tensors: [TensorRecord] = []
         for (place, group) in first.groups.enumerated() {
             let parts = partitions.map { $0.groups[place] }
+            try checkLengths(of: parts, group, first)
             let available = try Self.sum(parts.map(\.elementCount))
             let flat = Flat(parts)
             var offset = 0
@@ -174,6 +208,35 @@ struct DeepSpeedCheckpoint {
         return tensors
     }
 
+    /// All processes hold parts of one length. What fills up the last ones may have been left out.
+    private func checkLengths(
+        of parts: [TensorRecord], _ group: [(String, [Int])], _ first: DeepSpeedState
+    ) throws(Problem) {
+        var counts: [Int] = []
+        for (name, shape) in group {
+            if let other = first.moduleShapes[name], other != shape {
+                throw Problem(
+                    "the module and the description of the weights have different shapes", subject: "tensor '\(name)'",
+                    expected: "\(other)", found: "\(shape)")
+            }
+            counts.append(try TensorRecord.byteCount(dtype: .u8, shape: shape))
+        }
+        let length = parts[0].elementCount
+        var rest = try Self.sum(counts)
+        for part in parts {
+            guard part.elementCount == length || part.elementCount == min(length, rest) else {
+                throw Problem(
+                    "the processes hold parts of different lengths", expected: "\(length) elements", found: "\(part.elementCount)")
+            }
+            rest = max(0, rest - length)
+        }
+    }
+
+    /// The elements that each of several processes holds of a tensor in stage 3.
+    private static func part(of count: Int, among processes: Int) -> Int {
+        count / processes + (count.isMultiple(of: processes) ? 0 : 1)
+    }
+
     private func stage3(_ first: DeepSpeedState) throws(Problem) -> [TensorRecord] {
         let flats = partitions.map { Flat($0.groups) }
         let available = try partitions.map { partition throws(Problem) in try Self.sum(partition.groups.map(\.elementCount)) }
@@ -182,7 +245,7 @@ struct DeepSpeedCheckpoint {
         var offset = 0
         for (name, shape) in first.groups.joined() {
             let count = try TensorRecord.byteCount(dtype: .u8, shape: shape)
-            let part = count / partitions.count + (count.isMultiple(of: partitions.count) ? 0 : 1)
+            let part = Self.part(of: count, among: partitions.count)
             guard part <= available[0] - offset else { throw Self.shortage(name, part, available[0] - offset) }
             var runs: [JoinedValues.Run] = []
             for (process, flat) in flats.enumerated() where count > process * part {
@@ -247,6 +310,8 @@ struct DeepSpeedCheckpoint {
 struct DeepSpeedState {
     /// The names in the module's own dictionary.
     let moduleNames: [String]
+    /// The shapes of the module's own tensors, which are empty in stage 3.
+    let moduleShapes: [String: [Int]]
     let buffers: [TensorRecord]
     /// Every group's parameters with their shapes.
     let groups: [[(String, [Int])]]
@@ -265,6 +330,12 @@ struct DeepSpeedState {
             throw Problem(path: path, problem: "is not a description of a model by ZeRO", expected: "'module' and 'param_shapes'")
         }
         moduleNames = members.map(\.key)
+        var shapesOfModule: [String: [Int]] = [:]
+        for member in members {
+            // A tensor that cannot be read says nothing.
+            if let record = try? file.record(member.value, name: member.key) { shapesOfModule[member.key] = record.shape }
+        }
+        moduleShapes = shapesOfModule
         let bufferNames = Set((file["buffer_names"].flatMap { pickle.sequence($0) } ?? []).compactMap { pickle.text($0) })
         var buffers: [TensorRecord] = []
         for member in members where bufferNames.contains(member.key) {

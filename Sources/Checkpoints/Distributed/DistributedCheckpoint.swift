@@ -21,9 +21,12 @@ struct DistributedCheckpoint {
         let metadata = try DistributedMetadata(bytes, path: container.displayPath(index.name))
         let present = Set(container.files.map(\.name))
         let names = metadata.files.filter { !$0.contains("/") && present.contains(MemberPath.join(index.folder, $0)) }
-        let contents = try container.contents(of: Set(names.map { MemberPath.join(index.folder, $0) }))
+        // A file that is empty lacks the parts that are said to be in it, and no others.
+        let empty = Set(container.files.lazy.filter { $0.size == 0 }.map(\.name))
+        let paths = names.map { MemberPath.join(index.folder, $0) }
+        let contents = try container.contents(of: Set(paths.filter { !empty.contains($0) }))
         var files: [String: ByteRegion] = [:]
-        for name in names { files[name] = contents[MemberPath.join(index.folder, name)] }
+        for (name, path) in zip(names, paths) { files[name] = empty.contains(path) ? ByteRegion(copying: []) : contents[path] }
         let checkpoint = DistributedCheckpoint(metadata: metadata, files: files) {
             container.displayPath(MemberPath.join(index.folder, $0))
         }
@@ -49,6 +52,7 @@ struct DistributedCheckpoint {
             for entry in candidate.entries {
                 guard let tensor = tree.place(entry.value).map({ metadata.tensors[$0] }) else { continue }
                 do throws(Problem) {
+                    if let problem = tensor.problem { throw problem }
                     tensors.append(try record(tensor, name: entry.name, budget: &rest))
                 } catch {
                     unreadable.append(UnreadableTensor(name: entry.name, shape: tensor.shape, problem: error, path: path))
@@ -68,9 +72,12 @@ struct DistributedCheckpoint {
             guard let place = metadata.place(of: part, name: tensor.name) else {
                 throw Problem("has a part that no file holds", found: "a part at \(part.offsets)")
             }
-            guard place.length >= 0, place.length <= budget else { throw Problem("shares its parts with too many others") }
-            budget -= place.length
-            let record = try record(of: part, at: place)
+            let bytes = try bytes(at: place)
+            guard bytes.count <= budget else {
+                throw Problem("shares its parts with too many others", expected: "at most \(budget) bytes", found: "\(bytes.count)")
+            }
+            budget -= bytes.count
+            let record = try record(bytes, of: place)
             guard record.shape == part.sizes else {
                 throw Problem(
                     "has a part of the wrong shape in '\(place.file)'", expected: "\(part.sizes)", found: "\(record.shape)")
@@ -81,8 +88,7 @@ struct DistributedCheckpoint {
             name: name, shape: tensor.shape, blocks: blocks, summary: "\(tensor.parts.count) parts of a distributed checkpoint")
     }
 
-    /// The tensor that `torch.save` wrote at a place of a file.
-    private func record(of part: DistributedMetadata.Part, at place: DistributedMetadata.Place) throws(Problem) -> TensorRecord {
+    private func bytes(at place: DistributedMetadata.Place) throws(Problem) -> ByteRegion {
         guard let file = files[place.file] else { throw Problem("has a part in a file that is missing", expected: "'\(place.file)'") }
         guard !place.isTransformed else { throw Problem("has a part that an extension has transformed, which is not supported") }
         guard let bytes = file.slice(offset: place.offset, count: place.length) else {
@@ -90,6 +96,11 @@ struct DistributedCheckpoint {
                 "has a part that leaves '\(place.file)'", expected: "\(place.length) bytes from \(place.offset)",
                 found: "a file of \(file.count) bytes")
         }
+        return bytes
+    }
+
+    /// The tensor that `torch.save` wrote at a place of a file.
+    private func record(_ bytes: ByteRegion, of place: DistributedMetadata.Place) throws(Problem) -> TensorRecord {
         let saved = try TorchFile(bytes, path: displayPath(place.file))
         guard let record = try saved.record(saved.pickle.root, name: "tensor") else {
             throw Problem("has a part in '\(place.file)' that is not a tensor")

@@ -10,6 +10,8 @@ struct DistributedMetadata {
         let path: [String]
         let shape: [Int]
         let parts: [Part]
+        /// Why its description cannot be read; nil where it can.
+        var problem: Problem?
     }
 
     struct Part: Hashable {
@@ -61,10 +63,11 @@ struct DistributedMetadata {
             guard let object = pickle.object(entry.value), pickle.callableName(object.callable).hasSuffix(".TensorStorageMetadata") else {
                 continue
             }
+            let tensorPath = paths[entry.key] ?? [entry.key]
             do throws(Problem) {
-                tensors.append(try Self.tensor(entry, pickle, path: paths[entry.key] ?? [entry.key]))
+                tensors.append(try Self.tensor(entry, pickle, path: tensorPath))
             } catch {
-                throw error.at(path: path).about("tensor '\(entry.key)'")
+                tensors.append(Tensor(name: entry.key, path: tensorPath, shape: [], parts: [], problem: error))
             }
         }
         self.tensors = tensors

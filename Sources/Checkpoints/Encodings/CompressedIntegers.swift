@@ -40,7 +40,7 @@ extension EncodingScheme {
             guard scale.elementCount == rows * groups, columns % groups == 0 || arguments.groupSize != nil else {
                 throw Problem("'weight_scale' has the wrong shape", expected: "[\(rows), groups]", found: "\(scale.shape)")
             }
-            let size = groups == 1 ? columns : arguments.groupSize ?? columns / groups
+            let size = arguments.groupSize ?? columns / groups
             guard size >= 1, (columns - 1) / size + 1 == groups else {
                 throw Problem("'weight_scale' has the wrong shape", expected: "groups of \(size) of \(columns)", found: "\(scale.shape)")
             }

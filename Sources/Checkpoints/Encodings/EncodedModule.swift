@@ -43,7 +43,7 @@ struct EncodedModule: Sendable {
 
     /// The group of every column as its member says it, or nil where that is none or says what follows from the size of the groups.
     func groups(_ member: String, columns: Int, groupSize: Int, count: Int) throws(Problem) -> [Int32]? {
-        guard members[member] != nil else { return nil }
+        guard names(member) else { return nil }
         let record = try part(member, [.i32, .i64], shape: [columns])
         let groups = record.doubles()
         guard let wrong = groups.first(where: { !($0 >= 0 && $0 < Double(count)) }) else {

@@ -37,8 +37,11 @@ struct EncodedTensors {
             left.formUnion(found.parts)
             failures += found.failures
         }
+        if left.isEmpty { try Self.check(settings, stored) }
+        let bare = Self.bareCodes(stored, settings).filter { !left.contains($0.name) && replaced[$0.name] == nil }
+        failures += bare
+        left.formUnion(Self.parts(of: bare, stored))
         guard !left.isEmpty else {
-            try Self.check(settings, stored)
             tensors = stored
             self.failures = []
             self.replaced = []
@@ -69,6 +72,30 @@ struct EncodedTensors {
         throw Problem(
             "config.json and the tensors contradict each other", expected: "weights of \(scheme.name), as \(settings.member ?? "") says",
             found: "none among \(stored.count) tensors")
+    }
+
+    /// The weights whose type says that they are codes where `config.json` says a scheme. Those that no scheme has taken lack their scales.
+    private static func bareCodes(_ stored: [TensorRecord], _ settings: EncodingSettings) -> [Failure] {
+        guard let method = settings.method, let scheme = EncodingScheme.all.first(where: { $0.methods.contains(method) }) else { return [] }
+        let problem = Problem(
+            "is stored as codes without their scales",
+            expected: "the parts of \(scheme.name), as \(settings.member ?? "") in \(settings.fileName) says")
+        return stored.compactMap { record in
+            guard record.dtype.isCode, record.shape.count >= 2, codeNames.contains(split(record.name).member) else { return nil }
+            return Failure(name: record.name, stored: record, problem: problem)
+        }
+    }
+
+    private static let codeNames: Set = ["weight", "qweight", "weight_packed"]
+
+    /// The names of all that is stored of weights that lack a part.
+    private static func parts(of bare: [Failure], _ stored: [TensorRecord]) -> [String] {
+        guard !bare.isEmpty else { return [] }
+        let modules = Set(bare.map { split($0.name).module })
+        return stored.map(\.name).filter { name in
+            let (module, member) = split(name)
+            return modules.contains(module) && belongs(member, to: "weight")
+        }
     }
 
     // MARK: - Modules

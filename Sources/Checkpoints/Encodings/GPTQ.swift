@@ -27,6 +27,10 @@ extension EncodingScheme {
             let scales = try module.part("scales", DType.scales, shape: [groups, rows])
             let zeros = try module.part("qzeros", [.i32, .u32], shape: [groups, rows * bits / 32])
             let groupOfColumn = try module.groups("g_idx", columns: columns, groupSize: size, count: groups)
+            if groups > 1, settings["desc_act"]?.flag == true, !module.names("g_idx") {
+                throw Problem(
+                    "a part is missing, without which the groups have no order", expected: "'\(module.path("g_idx"))', as 'desc_act' says")
+            }
             var parts = [codes, scales, zeros]
             if let index = module["g_idx"] { parts.append(index) }
             let values = PackedColumns(

@@ -48,7 +48,7 @@ extension EncodingScheme {
             }
             let zeroName = member + "_zero_point"
             var zeros: TensorRecord?
-            if module[zeroName] != nil { zeros = try module.part(zeroName, [.i8, .i32, .f8e4m3fn], shape: scales.shape) }
+            if module.names(zeroName) { zeros = try module.part(zeroName, [.i8, .i32, .f8e4m3fn], shape: scales.shape) }
             let parts = [member, name, zeroName]
             let values = ScaledBlocks(
                 summary: "\(codes.dtype == .i8 ? "compressed-tensors int8" : "FP8"), 8 bits, \(layout.text)",

@@ -1,5 +1,4 @@
 import Archives
-import FoundationEssentials
 import Text
 
 /// Programs that `torch.export.save` writes: a zip file with the graph as JSON and the weights beside it, in the layout of PyTorch 2.8 and
@@ -58,28 +57,22 @@ enum TorchExport {
     private static let format = "PyTorch export"
 
     private static func listed(_ listing: ByteRegion, _ members: TorchMembers, _ path: String) throws(Problem) -> WeightFile {
-        guard listing.count <= 1 << 26 else { throw Problem("'\(weightListing)' is too long", found: "\(listing.count) bytes") }
-        let content: Listing
-        do {
-            content = try listing.withUnsafeBytes { try JSONDecoder().decode(Listing.self, from: Data($0)) }
-        } catch {
-            throw Problem("'\(weightListing)' is not valid", expected: "the description of each weight in JSON")
-        }
         var tensors: [TensorRecord] = []
         var unreadable: [UnreadableTensor] = []
-        for (name, weight) in content.config.sorted(by: { $0.key.precedesNaturally($1.key) }) {
+        for (name, weight) in try weights(listing) {
             do throws(Problem) {
                 tensors.append(try record(name, weight, members, path))
             } catch {
-                unreadable.append(UnreadableTensor(name: name, shape: weight.meta?.shape, problem: error, path: path))
+                unreadable.append(UnreadableTensor(name: name, shape: weight.shape, problem: error, path: path))
             }
         }
         return WeightFile(format: format, models: [.init(key: "", tensors: tensors, unreadable: unreadable)], keepsOrder: false)
     }
 
     private static func record(_ name: String, _ weight: Weight, _ members: TorchMembers, _ path: String) throws(Problem) -> TensorRecord {
-        let member = "data/weights/" + weight.file
-        guard !weight.file.contains("/"), let bytes = try members.contents(member) else {
+        guard let file = weight.file else { throw Problem("has no file in the listing", expected: "'path_name'") }
+        let member = "data/weights/" + file
+        guard !file.contains("/"), let bytes = try members.contents(member) else {
             throw Problem("its bytes are not in the file", expected: "member \(member.quotedInMessage)")
         }
         if weight.isPickled {
@@ -87,9 +80,9 @@ enum TorchExport {
             guard let record = try file.record(file.pickle.root, name: name) else { throw Problem("its pickle holds no tensor") }
             return record
         }
-        guard let meta = weight.meta else { throw Problem("has no description") }
-        guard let dtype = dtypes[meta.dtype] else { throw Problem("elements of PyTorch's type \(meta.dtype) are not supported") }
-        guard let shape = meta.shape, let strides = meta.strideValues, let offset = meta.offset else {
+        guard let type = weight.dtype else { throw Problem("has no description") }
+        guard let dtype = dtypes[type] else { throw Problem("elements of PyTorch's type \(type) are not supported") }
+        guard let shape = weight.shape, let strides = weight.strides, let offset = weight.offset else {
             throw Problem("has sizes that are not numbers")
         }
         let count = try TensorRecord.byteCount(dtype: dtype, shape: shape)
@@ -103,47 +96,56 @@ enum TorchExport {
         30: .f8e5m2, 31: .f8e4m3fnuz, 32: .f8e5m2fnuz, 34: .u32, 35: .u64,
     ]
 
-    private struct Listing: Decodable {
-        let config: [String: Weight]
+    /// The weights of a listing in natural order of their names.
+    ///
+    /// - Throws: ``Problem`` for what is no listing.
+    static func weights(_ listing: ByteRegion) throws(Problem) -> [(name: String, weight: Weight)] {
+        guard listing.count <= 1 << 26 else {
+            throw Problem("'\(weightListing)' is too long", expected: "at most \(1 << 26) bytes", found: "\(listing.count)")
+        }
+        do {
+            return try listing.withUnsafeBytes { try JSONCursor.reading($0, readWeights) }.sorted { $0.name.precedesNaturally($1.name) }
+        } catch {
+            throw Problem(error).invalidating("'\(weightListing)'")
+        }
     }
 
-    private struct Weight: Decodable {
-        let file: String
+    /// Reads the listing; of a name that appears twice the last one counts.
+    private static func readWeights(_ cursor: inout JSONCursor) throws -> [(name: String, weight: Weight)] {
+        var weights: [String: Weight]?
+        try cursor.readObject { cursor, member in
+            guard member == "config" else { return try cursor.skip() }
+            var found: [String: Weight] = [:]
+            try cursor.readMembers { cursor, name in found[try JSONCursor.text(name)] = Weight(try cursor.value()) }
+            weights = found
+        }
+        guard let weights else { throw Problem("has no weights", expected: "'config'") }
+        return weights.map { ($0.key, $0.value) }
+    }
+
+    /// What the listing says of a weight; nil is what it does not say, and sizes that are computed have no number.
+    struct Weight {
+        let file: String?
         let isPickled: Bool
-        let meta: Meta?
+        let dtype: Int?
+        let shape: [Int]?
+        let strides: [Int]?
+        let offset: Int?
 
-        enum CodingKeys: String, CodingKey {
-            case file = "path_name"
-            case isPickled = "use_pickle"
-            case meta = "tensor_meta"
-        }
-    }
-
-    /// What the program says of a tensor; sizes that are computed have no number.
-    private struct Meta: Decodable {
-        struct Number: Decodable {
-            let value: Int?
-
-            enum CodingKeys: String, CodingKey { case value = "as_int" }
+        init(_ listed: JSONValue) {
+            file = listed[member: "path_name"]?.text
+            isPickled = listed[member: "use_pickle"]?.flag ?? false
+            let meta = listed[member: "tensor_meta"]
+            dtype = meta?[member: "dtype"]?.wholeNumber
+            shape = Self.numbers(meta?[member: "sizes"])
+            strides = Self.numbers(meta?[member: "strides"])
+            offset = meta?[member: "storage_offset"]?[member: "as_int"]?.wholeNumber
         }
 
-        let dtype: Int
-        let sizes: [Number]
-        let strides: [Number]
-        let storageOffset: Number
-
-        enum CodingKeys: String, CodingKey {
-            case dtype, sizes, strides
-            case storageOffset = "storage_offset"
-        }
-
-        var shape: [Int]? { Self.values(sizes) }
-        var strideValues: [Int]? { Self.values(strides) }
-        var offset: Int? { storageOffset.value }
-
-        private static func values(_ numbers: [Number]) -> [Int]? {
-            let values = numbers.compactMap(\.value)
-            return values.count == numbers.count ? values : nil
+        private static func numbers(_ list: JSONValue?) -> [Int]? {
+            guard case .list(let elements)? = list else { return nil }
+            let numbers = elements.compactMap { $0[member: "as_int"]?.wholeNumber }
+            return numbers.count == elements.count ? numbers : nil
         }
     }
 }

@@ -1,18 +1,20 @@
 import Archives
-import FoundationEssentials
 import Text
 
 /// The operations of an exported program, where they are a plain sequence: each reads what the one before it has made.
-struct TorchExportGraph: Decodable {
+struct TorchExportGraph {
     private let nodes: [Node]
     private let parameters: [String: String]
     private let userInputs: Set<String>
     private let outputs: [String]
 
+    /// The operations of a program that are read; a plain sequence has far fewer.
+    private static let nodeLimit = 1 << 16
+
     /// Reads the program in a member's JSON; nil where it is of another form.
     init?(_ program: ByteRegion) {
         guard program.count <= 1 << 26,
-            let graph = try? program.withUnsafeBytes({ try JSONDecoder().decode(TorchExportGraph.self, from: Data($0)) })
+            let graph = try? program.withUnsafeBytes({ try JSONCursor.reading($0) { cursor in try TorchExportGraph(&cursor) } })
         else { return nil }
         self = graph
     }
@@ -93,118 +95,164 @@ struct TorchExportGraph: Decodable {
 
     // MARK: - JSON
 
-    private struct Node: Decodable {
-        let target: String
-        let inputs: [Input]
-        let outputs: [String]
+    private init(_ cursor: inout JSONCursor) throws {
+        var nodes: [Node]?
+        var outputs: [String]?
+        var parameters: [String: String] = [:]
+        var userInputs: Set<String> = []
+        try cursor.readMember("graph_module") { cursor in
+            try cursor.readObject { cursor, name in
+                switch name {
+                case "graph":
+                    try cursor.readObject { cursor, name in
+                        switch name {
+                        case "nodes": nodes = try Self.nodes(&cursor)
+                        case "outputs": outputs = try Argument.names(&cursor)
+                        default: try cursor.skip()
+                        }
+                    }
+                case "signature":
+                    try cursor.readMember("input_specs") { cursor in
+                        try cursor.readList { cursor in try Self.readInput(&cursor, &parameters, &userInputs) }
+                    }
+                default: try cursor.skip()
+                }
+            }
+        }
+        guard let nodes, let outputs else { throw Problem("is no program", expected: "a graph with nodes and outputs") }
+        self.nodes = nodes
+        self.outputs = outputs
+        self.parameters = parameters
+        self.userInputs = userInputs
+    }
 
-        enum CodingKeys: String, CodingKey { case target, inputs, outputs }
+    private static func nodes(_ cursor: inout JSONCursor) throws -> [Node] {
+        var nodes: [Node] = []
+        try cursor.readList { cursor in
+            nodes.append(try Node(&cursor))
+            guard nodes.count <= nodeLimit else { throw Problem("too many operations", expected: "at most \(nodeLimit)") }
+        }
+        return nodes
+    }
 
-        init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: CodingKeys.self)
-            target = try container.decode(String.self, forKey: .target)
-            inputs = try container.decode([Input].self, forKey: .inputs)
-            outputs = try container.decode([Argument].self, forKey: .outputs).map { $0.tensor ?? "" }
+    /// Reads what the program's inputs are: a parameter and its name in the model, or what the user gives.
+    private static func readInput(
+        _ cursor: inout JSONCursor, _ parameters: inout [String: String], _ userInputs: inout Set<String>
+    ) throws {
+        try cursor.readObject { cursor, kind in
+            guard kind == "parameter" || kind == "user_input" else { return try cursor.skip() }
+            var argument = Argument()
+            var name: String?
+            try cursor.readObject { cursor, member in
+                switch member {
+                case "arg" where kind == "parameter": argument.tensor = try Argument.name(&cursor)
+                case "arg": argument = try Argument(&cursor)
+                case "parameter_name": name = try cursor.readText()
+                default: try cursor.skip()
+                }
+            }
+            guard let tensor = argument.tensor else { return }
+            if kind == "user_input" { userInputs.insert(tensor) } else { parameters[tensor] = name }
         }
     }
 
-    private struct Input: Decodable {
-        let name: String
-        let value: Argument
+    private struct Node {
+        let target: String
+        let inputs: [(name: String, value: Argument)]
+        let outputs: [String]
 
-        enum CodingKeys: String, CodingKey {
-            case name
-            case value = "arg"
+        init(_ cursor: inout JSONCursor) throws {
+            var target: String?
+            var inputs: [(name: String, value: Argument)] = []
+            var outputs: [String] = []
+            try cursor.readObject { cursor, member in
+                switch member {
+                case "target": target = try cursor.readText()
+                case "inputs": try cursor.readList { cursor in inputs.append(try Self.input(&cursor)) }
+                case "outputs": outputs = try Argument.names(&cursor)
+                default: try cursor.skip()
+                }
+            }
+            guard let target else { throw Problem("an operation has no name", expected: "'target'") }
+            self.target = target
+            self.inputs = inputs
+            self.outputs = outputs
+        }
+
+        private static func input(_ cursor: inout JSONCursor) throws -> (name: String, value: Argument) {
+            var name = ""
+            var value = Argument()
+            try cursor.readObject { cursor, member in
+                switch member {
+                case "name": name = try cursor.readText()
+                case "arg": value = try Argument(&cursor)
+                default: try cursor.skip()
+                }
+            }
+            return (name, value)
         }
     }
 
     /// A tensor's name or a plain value; others are neither.
-    private struct Argument: Decodable {
-        struct Name: Decodable { let name: String }
+    private struct Argument {
+        var tensor: String?
+        var setting: SavedModule.Setting?
 
-        let tensor: String?
-        let setting: SavedModule.Setting?
+        init() {}
 
-        enum CodingKeys: String, CodingKey {
-            case tensor = "as_tensor"
-            case integer = "as_int"
-            case integers = "as_ints"
-            case real = "as_float"
-            case flag = "as_bool"
-            case text = "as_string"
-        }
-
-        init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: CodingKeys.self)
-            tensor = try? container.decode(Name.self, forKey: .tensor).name
-            if let number = try? container.decode(Int.self, forKey: .integer) {
-                setting = .integer(number)
-            } else if let numbers = try? container.decode([Int].self, forKey: .integers) {
-                setting = .integers(numbers)
-            } else if let number = try? container.decode(Double.self, forKey: .real) {
-                setting = .real(number)
-            } else if let flag = try? container.decode(Bool.self, forKey: .flag) {
-                setting = .boolean(flag)
-            } else {
-                setting = (try? container.decode(String.self, forKey: .text)).map { .text($0) }
+        init(_ cursor: inout JSONCursor) throws {
+            guard cursor.peek() == UInt8(ascii: "{") else {
+                try cursor.skip()
+                return
             }
-        }
-    }
-
-    private struct Program: Decodable {
-        struct Graph: Decodable {
-            let nodes: [Node]
-            let outputs: [Argument]
-        }
-        struct Specification: Decodable {
-            struct Parameter: Decodable {
-                let argument: Argument.Name
-                let name: String
-
-                enum CodingKeys: String, CodingKey {
-                    case argument = "arg"
-                    case name = "parameter_name"
+            try cursor.readObject { cursor, kind in
+                switch kind {
+                case "as_tensor": tensor = try Self.name(&cursor)
+                case "as_int", "as_ints", "as_float", "as_bool", "as_string": setting = Self.setting(kind, try cursor.value())
+                default: try cursor.skip()
                 }
             }
-            struct UserInput: Decodable {
-                let argument: Argument
+        }
 
-                enum CodingKeys: String, CodingKey { case argument = "arg" }
+        /// The tensors' names in a list of arguments; empty for those that are none.
+        static func names(_ cursor: inout JSONCursor) throws -> [String] {
+            var names: [String] = []
+            try cursor.readList { cursor in names.append(try Argument(&cursor).tensor ?? "") }
+            return names
+        }
+
+        /// The name in a tensor's description.
+        static func name(_ cursor: inout JSONCursor) throws -> String? {
+            guard cursor.peek() == UInt8(ascii: "{") else {
+                try cursor.skip()
+                return nil
             }
-            let parameter: Parameter?
-            let input: UserInput?
+            var name: String?
+            try cursor.readMember("name") { cursor in name = try cursor.readText() }
+            return name
+        }
 
-            enum CodingKeys: String, CodingKey {
-                case parameter
-                case input = "user_input"
+        private static func setting(_ kind: String, _ value: JSONValue) -> SavedModule.Setting? {
+            switch kind {
+            case "as_int": return value.wholeNumber.map { .integer($0) }
+            case "as_float": return value.real.map { .real($0) }
+            case "as_bool": return value.flag.map { .boolean($0) }
+            case "as_string": return value.text.map { .text($0) }
+            default:
+                guard case .list(let elements) = value else { return nil }
+                let numbers = elements.compactMap(\.wholeNumber)
+                return numbers.count == elements.count ? .integers(numbers) : nil
             }
         }
-        struct Signature: Decodable {
-            let inputs: [Specification]
-
-            enum CodingKeys: String, CodingKey { case inputs = "input_specs" }
-        }
-        struct Module: Decodable {
-            let graph: Graph
-            let signature: Signature
-        }
-        let module: Module
-
-        enum CodingKeys: String, CodingKey { case module = "graph_module" }
     }
+}
 
-    init(from decoder: any Decoder) throws {
-        let program = try Program(from: decoder)
-        nodes = program.module.graph.nodes
-        outputs = program.module.graph.outputs.map { $0.tensor ?? "" }
-        var parameters: [String: String] = [:]
-        var userInputs: Set<String> = []
-        for specification in program.module.signature.inputs {
-            if let parameter = specification.parameter { parameters[parameter.argument.name] = parameter.name }
-            if let name = specification.input?.argument.tensor { userInputs.insert(name) }
+extension JSONCursor {
+    /// Reads the object that comes next: `read` the members called `name`, and nothing of the others.
+    fileprivate mutating func readMember(_ name: String, _ read: (inout JSONCursor) throws -> Void) throws {
+        try readObject { cursor, member in
+            if member == name { try read(&cursor) } else { try cursor.skip() }
         }
-        self.parameters = parameters
-        self.userInputs = userInputs
     }
 }
 

@@ -71,7 +71,7 @@ struct InitCommand: FileCommand {
         let blueprint: Blueprint
         do {
             blueprint = try Blueprint.languageModel(try ByteRegion.contents(path: spec))
-        } catch let error as Problem {
+        } catch {
             throw error.at(path: spec)
         }
         try write(blueprint, files: try CheckpointDraft.files(beside: spec), to: target)

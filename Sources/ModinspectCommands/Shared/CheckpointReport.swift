@@ -84,7 +84,7 @@ extension CheckpointRun {
     /// be several, and the others are still processed. The last line on standard error then counts the failures.
     ///
     /// - Throws: the exit status 1 where one has failed, and what keeps the result from being written.
-    func report<Found: Encodable>(
+    func report<Found: Encodable & SendableMetatype>(
         _ inputs: CheckpointListOptions, _ report: CheckpointReport<Found>, to stream: ResultStream, _ body: (String) throws -> Found
     ) throws {
         let paths = try inputs.paths()

@@ -17,7 +17,8 @@ enum GPTNeoX {
         let isBiased = try settings.flag("attention_bias") ?? true
         let rotary = try RotaryDescription(
             settings, headDimension: dimension,
-            names: RotaryNames(base: ["rotary_emb_base", "rope_theta"], fraction: (["rotary_pct", "partial_rotary_factor"], 0.25)))
+            names: RotaryNames(
+                base: ["rotary_emb_base", "rope_theta"], turned: .part(["rotary_pct", "partial_rotary_factor"], standard: 0.25)))
 
         return TransformerDescription(
             width: width, blocks: try settings.requiredSize("num_hidden_layers"), blockName: "layers",

@@ -67,7 +67,7 @@ enum Llama {
         return TransformerDescription(
             width: width, blocks: try settings.requiredSize("num_hidden_layers"), blockName: "layers",
             norm: .rootMeanSquare(epsilon: Float(try settings.number("rms_norm_eps") ?? 1e-6), offset: differences.normOffset),
-            positions: .rotary(try RotaryDescription(settings, headDimension: dimension)),
+            positions: .rotary(try RotaryDescription(settings, headDimension: dimension, names: RotaryNames(turned: .whole))),
             embeddingScale: differences.embeddingScale == .rootOfWidth ? Float(Double(width).squareRoot()) : 1,
             attention: AttentionDescription(
                 heads: heads, keyHeads: keyHeads, headDimension: dimension, scale: .constant(Float(1 / Double(dimension).squareRoot())),

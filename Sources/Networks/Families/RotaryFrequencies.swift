@@ -5,8 +5,17 @@ import Text
 struct RotaryNames {
     /// The base of the frequencies outside a section.
     var base = ["rope_theta"]
-    /// The part of each head that is turned, outside a section, and what it is where nothing is said; nil in families that turn all of it.
-    var fraction: (names: [String], standard: Double)?
+    var turned: Turned
+
+    /// How much of each head is turned. Every family says it: transformers' models of some read `partial_rotary_factor`, those of others
+    /// do not, and nothing in the file tells them apart.
+    enum Turned {
+        /// All of it. The default positions of these families pass over a part that the settings name.
+        case whole
+        /// The part of which a section speaks as `partial_rotary_factor`, and the settings outside one by these names; the standard one
+        /// where nothing is said.
+        case part([String], standard: Double)
+    }
 }
 
 extension RotaryDescription {
@@ -18,7 +27,7 @@ extension RotaryDescription {
     /// Every step is in single precision, in the order of transformers' `modeling_rope_utils.py`.
     ///
     /// - Throws: ``Problem`` for types other than default, linear and llama3, which are refused by name.
-    init(_ settings: Configuration, headDimension: Int, names: RotaryNames = RotaryNames()) throws(Problem) {
+    init(_ settings: Configuration, headDimension: Int, names: RotaryNames) throws(Problem) {
         let section = try Self.section(settings)
         let kind = try section.text("rope_type", "type") ?? "default"
         guard ["default", "linear", "llama3"].contains(kind) else {
@@ -28,15 +37,19 @@ extension RotaryDescription {
         var base = try section.positiveNumber(["rope_theta"])
         if base == nil { base = try settings.positiveNumber(names.base) }
         var part = try section.number("partial_rotary_factor")
-        if part == nil { part = try settings.number(names.fraction?.names ?? ["partial_rotary_factor"]) }
-
         var turned = headDimension
-        if let standard = names.fraction?.standard {
+        switch names.turned {
+        case .part(let outside, let standard):
+            if part == nil { part = try settings.number(outside) }
             let part = part ?? standard
             guard part <= 1 else { throw Self.wrongPart("cannot be used", part, expected: "a part from 0 to 1") }
             turned = Int(Double(headDimension) * part)
-        } else if let part, part != 1, kind != "default" {
-            throw Self.wrongPart("heads are turned in part", part, expected: "1 in this family")
+        case .whole:
+            if part == nil { part = try settings.number("partial_rotary_factor") }
+            // transformers computes too few angles for whole heads there, and fails.
+            if let part, part != 1, kind != "default" {
+                throw Self.wrongPart("heads are turned in part", part, expected: "1 in this family")
+            }
         }
         let pairs = (turned + 1) / 2
         guard headDimension <= Self.largestHead, pairs * 2 <= headDimension else {
