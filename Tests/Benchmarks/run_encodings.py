@@ -3,10 +3,10 @@
 
     run_encodings.py MODINSPECT [--folder FOLDER] [--repeats N] [NAME...]
 
-Writes one matrix of 11008 x 4096 in each encoding into FOLDER (once, needs numpy), and prints for each the time of `score -k 4` and its
-ratio to bf16's, how many gigabytes of float32 are decoded a second, the time of `info`, and the peak memory of `score`. Decoding is what the
-processor's time of `convert` is longer than with bf16, whose numbers are widened at the speed of memory. The codes are random; the scales
-give the weights the spread of a trained model's.
+Writes one matrix of 11008 x 4096 in each encoding into FOLDER (once, needs numpy), and prints for each the time that `score -k 4` takes of the
+processors, its wall clock, the ratio of the former to bf16's, how many gigabytes of float32 one core decodes a second, the processors' time
+of `info`, and the peak memory of `score`. Decoding is what `convert` takes of the processors beyond what it takes with bf16, whose numbers
+are widened at the speed of memory. The codes are random; the scales give the weights the spread of a trained model's.
 """
 
 import argparse
@@ -158,6 +158,22 @@ def run(command):
     return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6
 
 
+def print_table(measured):
+    """The least wall clock and the least time of the processor; only the latter holds on a machine that has other work to do."""
+    result = ROWS * COLUMNS * 4 / 1e9
+    base = None
+    print(f"{'':14} {'score -k 4':>11} {'wall':>7} {'to bf16':>8} {'convert':>8} {'decoded':>11} {'info':>8} {'peak':>8}")
+    for name, (score, convert, info) in measured.items():
+        wall, processor = (min(run[place] for run in score) for place in (0, 1))
+        copied = min(processor for _, processor, _ in convert)
+        base = base or (processor, copied)
+        # What decoding costs beyond copying: bf16 is copied at the speed of memory.
+        extra = copied - base[1]
+        speed = f"{result / extra:6.2f} GB/s" if extra > 0.002 * result else "as bf16"
+        print(f"{name:14} {processor:9.3f} s {wall:5.2f} s {processor / base[0]:8.2f} {copied:6.2f} s {speed:>11} "
+              f"{min(t for _, t, _ in info):6.3f} s {max(m for _, _, m in score):5.0f} MB", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("modinspect")
@@ -176,26 +192,19 @@ def main():
                 os._exit(0)
             if os.wait()[1] != 0:
                 sys.exit(f"run_encodings.py: {name} could not be written")
-    result = ROWS * COLUMNS * 4 / 1e9
-    base = None
-    print(f"{'':14} {'score -k 4':>10} {'to bf16':>8} {'convert':>8} {'decoded':>11} {'info':>8} {'peak':>8}")
-    for name in names:
-        file = next((arguments.folder / name).glob("model.*"))
-        path = file if file.suffix == ".gguf" else file.parent
-        score, convert, info = [], [], []
-        for _ in range(arguments.repeats):
+    measured = {name: ([], [], []) for name in names}
+    # One encoding after the other, round by round, so that a machine that is busy for a while slows all of them.
+    for _ in range(arguments.repeats):
+        for name in names:
+            file = next((arguments.folder / name).glob("model.*"))
+            path = file if file.suffix == ".gguf" else file.parent
+            score, convert, info = measured[name]
             score.append(run([arguments.modinspect, "score", path, "-k", "4", "--format", "json"]))
             convert.append(
                 run([arguments.modinspect, "convert", path, "-o", arguments.folder / "out.safetensors", "--dtype", "f32", "--force"]))
-            info.append(run([arguments.modinspect, "info", path, "--format", "json"]))
-        seconds = min(time for time, _, _ in score)
-        base = base or (seconds, min(processor for _, processor, _ in convert))
-        # What decoding costs beyond copying: bf16 is copied at the speed of memory.
-        extra = min(processor for _, processor, _ in convert) - base[1]
-        speed = f"{result / extra:6.2f} GB/s" if extra > 0.002 * result else "as bf16"
-        print(f"{name:14} {seconds:8.3f} s {seconds / base[0]:8.2f} {min(t for t, _, _ in convert):6.2f} s {speed:>11} "
-              f"{min(t for t, _, _ in info):6.3f} s {max(m for _, _, m in score):5.0f} MB", flush=True)
+            info.append(run([arguments.modinspect, "info", path, "--format", "json", "--no-sha256"]))
     (arguments.folder / "out.safetensors").unlink(missing_ok=True)
+    print_table(measured)
 
 
 if __name__ == "__main__":
