@@ -62,11 +62,14 @@ struct CheckpointOptions: ParsableArguments {
 }
 
 extension Diagnostics {
-    /// Counts the tensors that cannot be read: no result is of them.
+    /// Counts the tensors that cannot be read: no result is of them. Where they are all that there is, whoever asks for one gets an error that
+    /// says more.
     func noteUnreadable(_ checkpoint: Checkpoint) {
         let tensors = checkpoint.unreadable
-        guard !tensors.isEmpty else { return }
-        let list = tensors.map { "'\($0.name)'" + ($0.dtype.map { " (\($0))" } ?? "") }.listed(atMost: 3)
+        guard !tensors.isEmpty, !checkpoint.tensors.isEmpty else { return }
+        let list = tensors.prefix(4).map { tensor in
+            "'\(tensor.name.shortened(to: String.longestNameInMessage))'" + (tensor.dtype.map { " (\($0.shortenedForMessage()))" } ?? "")
+        }.listed(of: tensors.count, atMost: 3)
         note("\(checkpoint.path): left out \(ByteText.counted(tensors.count, "tensor")) that cannot be read: \(list)")
     }
 
