@@ -33,8 +33,10 @@ struct CompareCommand: FileCommand {
     @Option(
         name: .customLong("clusters"),
         help: ArgumentHelp(
-            "Score both checkpoints by the clusters in FILE, the tsv, json or jsonl of modinspect cluster; - is standard input.",
-            valueName: "file"),
+            """
+            Score both checkpoints by the clusters in FILE, the tsv, json or jsonl of modinspect cluster, \
+            or a checkpoint that finetune wrote; - is standard input.
+            """, valueName: "file"),
         completion: .file())
     var clusterFile: String?
 

@@ -23,7 +23,10 @@ struct ScoreCommand: FileCommand {
     @Option(
         name: .customLong("clusters"),
         help: ArgumentHelp(
-            "Score the clusters in FILE, the tsv, json or jsonl of modinspect cluster; - is standard input.", valueName: "file"),
+            """
+            Score the clusters in FILE, the tsv, json or jsonl of modinspect cluster, \
+            or a checkpoint that finetune wrote; - is standard input.
+            """, valueName: "file"),
         completion: .file())
     var clusterFile: String?
 
