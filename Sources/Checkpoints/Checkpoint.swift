@@ -161,7 +161,7 @@ package struct Checkpoint: Sendable {
         companions = base.companions.isEmpty ? adapter.companions : base.companions
         foreignGlobals = base.foreignGlobals + adapter.foreignGlobals.filter { !base.foreignGlobals.contains($0) }
         self.adapter = adapter.adapter
-        self.base = Base(path: base.path, container: base.container, sources: base.sources)
+        self.base = Base(path: base.path, container: base.container, member: base.member, key: base.key, sources: base.sources)
         sources = adapter.sources
         places = Dictionary(tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     }

@@ -133,7 +133,7 @@ struct CompareCommand: FileCommand {
     private func refuseOptionsOfCheckpoints() throws {
         let isGiven =
             clustering.isGiven || clusterFile != nil || top != nil || !layers.patterns.isEmpty
-            || [source.member, source.key, source.base, memberInB, keyInB].contains { $0 != nil }
+            || [source.member, source.key, source.base, source.baseMember, source.baseKey, memberInB, keyInB].contains { $0 != nil }
         if isGiven {
             throw ValidationError("\(a): is a file of clusters, with which only --format, --output, --quiet, --progress and --no-sha256 go")
         }

@@ -17,10 +17,22 @@ struct CheckpointOptions: ParsableArguments {
         completion: .file())
     var base: String?
 
+    @Option(name: .customLong("base-member"), help: ArgumentHelp("The --member of the base model.", valueName: "path"))
+    var baseMember: String?
+
+    @Option(name: .customLong("base-key"), help: ArgumentHelp("The --key of the base model.", valueName: "a.b"))
+    var baseKey: String?
+
     @Flag(
         name: .customLong("no-sha256"),
         help: "Leave the checkpoint's SHA-256 out of json and jsonl, which then says null: hashing reads the whole file.")
     var omitsHash = false
+
+    func validate() throws {
+        if base == nil, baseMember != nil || baseKey != nil {
+            throw ValidationError("\(baseMember != nil ? "--base-member" : "--base-key") needs --base")
+        }
+    }
 
     /// The files that the options name.
     var inputs: [(argument: String, path: String?)] { [("--base", base)] }
@@ -41,7 +53,18 @@ struct CheckpointOptions: ParsableArguments {
     /// An adapter merged with its base model where that is given; without it any checkpoint as it is.
     func merged(_ checkpoint: Checkpoint) throws -> Checkpoint {
         guard let base else { return checkpoint }
-        return try checkpoint.merged(into: Checkpoint.open(base))
+        let model: Checkpoint
+        do {
+            model = try Checkpoint.open(base, options: Checkpoint.Options(member: baseMember, key: baseKey))
+        } catch var problem as Problem {
+            switch problem.hint {
+            case .pickMember: problem.hint = .pickBaseMember
+            case .pickKey: problem.hint = .pickBaseKey
+            default: break
+            }
+            throw problem
+        }
+        return try checkpoint.merged(into: model)
     }
 
     /// The base model of a merged adapter for a report, with its hash unless the options leave it out.
