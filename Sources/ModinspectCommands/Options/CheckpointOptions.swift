@@ -46,6 +46,7 @@ struct CheckpointOptions: ParsableArguments {
         }
         if !isDescribed, let refusal = checkpoint.refusal { throw refusal }
         diagnostics.describe(checkpoint)
+        for assumption in checkpoint.assumptions { diagnostics.note("\(path): \(assumption)") }
         if !isDescribed { diagnostics.noteUnreadable(checkpoint) }
         return checkpoint
     }
