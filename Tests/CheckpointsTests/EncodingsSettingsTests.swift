@@ -51,7 +51,9 @@ import Testing
     }
 
     /// Without settings the shapes say as much: zero points of 8, stored less one in the first version, 7 and 8 in all bits of a word.
-    @Test(arguments: [("gptq-4", 1, 0x77), ("gptq-4", 2, 0x88), ("gptq-8", 1, 0x7F), ("gptq-8", 2, 0x80), ("gptq-order", 2, 0x88), ("gptq-2", 1, 0x55)])
+    @Test(arguments: [
+        ("gptq-4", 1, 0x77), ("gptq-4", 2, 0x88), ("gptq-8", 1, 0x7F), ("gptq-8", 2, 0x80), ("gptq-order", 2, 0x88), ("gptq-2", 1, 0x55),
+    ])
     func theShapesOfGPTQSayItWhereZeroPointsAreInTheMiddle(name: String, version: Int, zero: UInt8) throws {
         var file = try EncodedFile(fixture: name)
         let zeros = try #require(file.tensors[Self.up + "qzeros"])

@@ -81,7 +81,9 @@ extension EncodingSettings {
             return EncodingSettings(
                 assumed: "mlx", [("bits", mode.bits), ("group_size", mode.groupSize)], [("mode", mode.rawValue)])
         }
-        let pairs = [2, 3, 4, 5, 6, 8].flatMap { bits in [32, 64, 128].map { (bits: bits, size: $0) } }.filter { $0.bits * $0.size == product }
+        let pairs = [2, 3, 4, 5, 6, 8].flatMap { bits in [32, 64, 128].map { (bits: bits, size: $0) } }.filter {
+            $0.bits * $0.size == product
+        }
         guard pairs.count == 1 else {
             let found = pairs.map { "\($0.bits) bits in groups of \($0.size)" }.joined(separator: " or ")
             throw missing("MLX", expected: expected, found: found.isEmpty ? "none" : found)

@@ -62,7 +62,8 @@ struct EncodedTensors {
         hasDecoded = !replaced.isEmpty
         assumptions = assumed.map { summary, name, count in
             let others = count == 1 ? "" : " and \(ByteText.counted(count - 1, "other"))"
-            return "no config.json says how '\(name)'\(others) \(count == 1 ? "is" : "are") stored, read as \(summary), by the shapes of its parts"
+            return
+                "no config.json says how '\(name)'\(others) \(count == 1 ? "is" : "are") stored, read as \(summary), by the shapes of its parts"
         }
     }
 

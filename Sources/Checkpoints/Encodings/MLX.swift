@@ -20,7 +20,8 @@ extension EncodingScheme {
             guard !module.names("global_scale") else { throw Problem("is stored by MLX with a global scale, which is not read") }
             guard let bits = setting("bits")?.wholeNumber, mode.map({ bits == $0.bits }) ?? [2, 3, 4, 5, 6, 8].contains(bits) else {
                 throw Problem(
-                    "bits in config.json", expected: mode.map { "\($0.bits)" } ?? "2, 3, 4, 5, 6 or 8", found: setting("bits")?.kind ?? "none")
+                    "bits in config.json", expected: mode.map { "\($0.bits)" } ?? "2, 3, 4, 5, 6 or 8",
+                    found: setting("bits")?.kind ?? "none")
             }
             guard let size = setting("group_size")?.wholeNumber, mode.map({ size == $0.groupSize }) ?? (size >= 1) else {
                 throw Problem(
@@ -45,7 +46,8 @@ extension EncodingScheme {
             }
             let parts = ["weight", "scales", "biases"]
             let values = PackedRows(
-                summary: "MLX\(mode.map { " " + $0.rawValue } ?? ""), \(bits) bits, groups of \(size)", stored: parts.compactMap { module[$0] },
+                summary: "MLX\(mode.map { " " + $0.rawValue } ?? ""), \(bits) bits, groups of \(size)",
+                stored: parts.compactMap { module[$0] },
                 columns: columns,
                 codes: codes, rowBytes: width * 4, bits: bits, groupSize: size, groups: groups,
                 scale: mode?.scale(scales) ?? .number(scales), meaning: meaning)
