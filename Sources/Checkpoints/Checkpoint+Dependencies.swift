@@ -3,7 +3,7 @@ import Archives
 extension Checkpoint {
     /// What a model follows from.
     package enum Part: CaseIterable, Sendable {
-        case weights, base, member, key, companions
+        case weights, base, baseMember, baseKey, member, key, companions
     }
 
     /// What a part depends on; nil where there is none.
@@ -11,6 +11,8 @@ extension Checkpoint {
         switch part {
         case .weights: .content(sources)
         case .base: base.map { .content($0.sources) }
+        case .baseMember: Dependency.setting(base?.member)
+        case .baseKey: Dependency.setting(base?.key)
         case .member: Dependency.setting(member)
         case .key: Dependency.setting(key)
         case .companions:

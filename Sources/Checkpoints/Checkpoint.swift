@@ -20,6 +20,8 @@ package struct Checkpoint: Sendable {
     package let unreadable: [UnreadableTensor]
     /// Whether weights are stored as codes and were decoded.
     package let isDecoded: Bool
+    /// How weights are taken to be stored of which no file says it, in words.
+    package let assumptions: [String]
     /// Whether the order of the tensors is the order in which the model defines them.
     package let keepsOrder: Bool
     /// The bytes of the model's `config.json`.
@@ -107,6 +109,7 @@ package struct Checkpoint: Sendable {
             tensors = try adapter.tensors()
             unreadable = model.unreadable
             isDecoded = false
+            assumptions = []
         } else {
             let encoded: EncodedTensors
             do throws(Problem) {
@@ -119,6 +122,7 @@ package struct Checkpoint: Sendable {
             let isOrdered = weights.keepsOrder || encoded.replaced.isEmpty
             tensors = isOrdered ? encoded.tensors : encoded.tensors.sorted { $0.name.precedesNaturally($1.name) }
             isDecoded = encoded.hasDecoded
+            assumptions = encoded.assumptions
             unreadable = model.unreadable.filter { !encoded.replaced.contains($0.name) } + encoded.unreadable(path: weightPath)
         }
         self.tensors = tensors
@@ -152,6 +156,7 @@ package struct Checkpoint: Sendable {
         stored = base.stored + adapter.stored
         unreadable = base.unreadable
         isDecoded = base.isDecoded
+        assumptions = base.assumptions
         module = base.module
         metadata = adapter.metadata
         training = adapter.training
@@ -161,7 +166,7 @@ package struct Checkpoint: Sendable {
         companions = base.companions.isEmpty ? adapter.companions : base.companions
         foreignGlobals = base.foreignGlobals + adapter.foreignGlobals.filter { !base.foreignGlobals.contains($0) }
         self.adapter = adapter.adapter
-        self.base = Base(path: base.path, container: base.container, sources: base.sources)
+        self.base = Base(path: base.path, container: base.container, member: base.member, key: base.key, sources: base.sources)
         sources = adapter.sources
         places = Dictionary(tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     }

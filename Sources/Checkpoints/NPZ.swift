@@ -17,9 +17,14 @@ enum NPZ {
     /// Members that are damaged or hold something else than numbers cannot be read; the others can.
     static func read(_ directory: ZipDirectory, region: ByteRegion, path: String) -> WeightFile {
         let files = directory.entries.filter { !$0.isDirectory }
-        let unpacked = directory.inflateEach(Set(files.filter { $0.region == nil && $0.problem == nil }.map(\.name)), from: region)
+        let compressed = Set(files.filter { $0.region == nil && $0.problem == nil }.map(\.name))
+        // What does not begin as an array is not unpacked: a member of a megabyte can be a gigabyte of nothing.
+        let heads = (try? directory.heads(of: compressed, count: NPYHeader.magic.count, from: region)) ?? [:]
+        let others = heads.filter { !NPY.isRecognised($0.value) }
+        let unpacked = directory.inflateEach(compressed.subtracting(others.keys), from: region)
         let tensors = files.map { entry -> ReadTensor in
             let name = String(entry.name.dropLast(suffix.count))
+            if let head = others[entry.name] { return NPY.tensor(ByteRegion(copying: head), name: name, path: path) }
             do {
                 let content = entry.problem.map { .failure($0) } ?? entry.region.map { .success($0) } ?? unpacked[entry.name]
                 guard let bytes = try content?.get() else { throw Problem("has no content", member: entry.name) }

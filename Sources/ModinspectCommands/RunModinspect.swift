@@ -1,5 +1,7 @@
 import ArgumentParser
+import CProcess
 import Glibc
+import Tensors
 
 /// Runs the command that the process's arguments name.
 ///
@@ -23,6 +25,7 @@ package func runModinspect(_ arguments: [String]) -> Int32 {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
     occupyClosedDescriptors()
+    if let allowance = PhysicalMemory.allowance { cprocess_limit_memory(allowance) }
     if let error = UsageError(helpOf: arguments) { return fail(error) }
     do {
         var command = try RootCommand.parseAsRoot(ArgumentLine.spelledOut(arguments))

@@ -11,6 +11,10 @@ package enum Hint: Sendable, Equatable {
     case pickMember
     /// One of several models can be picked by its key in the file.
     case pickKey
+    /// The base model of an adapter is one of several in an archive.
+    case pickBaseMember
+    /// The base model of an adapter is one of several in a file.
+    case pickBaseKey
     /// What exists can be replaced.
     case replaceExisting
     /// An architecture for a plain chain of modules can be given.
@@ -55,6 +59,8 @@ extension Hint: CustomStringConvertible {
         case .nearest(let names): "the nearest are " + names.map { "'\($0)'" }.joined(separator: ", ")
         case .pickMember: "a member picks one"
         case .pickKey: "a key picks one"
+        case .pickBaseMember: "a member of the base model picks one"
+        case .pickBaseKey: "a key of the base model picks one"
         case .replaceExisting: "it can be replaced"
         case .describeChain: "an architecture 'fc1,relu,fc2' describes a plain chain of its modules"
         case .describeImages:

@@ -74,7 +74,7 @@ extension Problem: CustomStringConvertible {
 
     /// The description, with settings and hints in the words that the caller has for them.
     package func line(naming name: (Setting) -> String = \.description, hint words: (Hint) -> String = \.description) -> String {
-        summary(naming: name) + (hint.map { "; " + words($0).singleLine } ?? "")
+        summary(naming: name) + (hint.map { "; " + words($0).shortenedForMessage().singleLine } ?? "")
     }
 
     private func summary(naming name: (Setting) -> String) -> String {
@@ -85,10 +85,10 @@ extension Problem: CustomStringConvertible {
             text += "member '\(member)': "
         }
         if let setting { text += name(setting) + ": " }
-        if let subject { text += subject + ": " }
-        text += what
-        if let expected { text += ", expected \(expected)" }
-        if let found { text += ", found \(found)" }
+        if let subject { text += subject.shortenedForMessage() + ": " }
+        text += what.shortenedForMessage()
+        if let expected { text += ", expected \(expected.shortenedForMessage())" }
+        if let found { text += ", found \(found.shortenedForMessage())" }
         return text.singleLine
     }
 }

@@ -147,10 +147,37 @@ import Testing
     }
 
     @Test func codesWithoutAConfigurationAreRefusedWhereTheyDoNotSayAll() throws {
+        // Zero points that are not all the same mean other numbers in each of the two versions.
         let text = try problem("gptq-4") { $0.configuration = nil }
         #expect(
             text == weight
-                + "is stored as codes of GPTQ, whose settings are missing, expected quantization_config in config.json, found none")
+                + "is stored as codes of GPTQ, whose settings are missing, expected quantization_config in config.json with checkpoint_format, "
+                + "which says what zero points mean, found none")
+        let groups = try problem("gptq-4") {
+            $0.configuration = nil
+            $0.tensors[Self.up + "g_idx"] = nil
+        }
+        #expect(groups.contains("expected quantization_config in config.json, found no 'g_idx', which would say the groups"), "\(groups)")
+        let shape = try problem("awq") {
+            $0.configuration = nil
+            $0.tensors[Self.up + "scales"] = (.f16, [96, 40], [UInt8](repeating: 0, count: 7680))
+        }
+        #expect(shape.hasSuffix("expected quantization_config in config.json, found [96, 5] codes with [96, 40] scales"), "\(shape)")
+    }
+
+    @Test func aModeOfMLXHasItsBitsAndGroups() throws {
+        for (mode, bits, size, text) in [
+            ("nvfp4", 8, 16, "bits in config.json, expected 4, found 8"), ("mxfp8", 4, 32, "bits in config.json, expected 8, found 4"),
+            ("nvfp4", 4, 32, "group_size in config.json, expected 16, found 32"),
+            ("int4", 4, 32, "is stored by MLX in a mode that is not read, expected affine, mxfp4, nvfp4 or mxfp8, found 'int4'"),
+        ] {
+            let found = try problem("mlx-nvfp4") {
+                $0.configuration = #"{"quantization": {"mode": "\#(mode)", "bits": \#(bits), "group_size": \#(size)}}"#
+            }
+            #expect(found == weight + text)
+        }
+        let scaled = try problem("mlx-nvfp4") { $0.tensors[Self.up + "global_scale"] = (.f32, [1], EncodedFile.floats([2])) }
+        #expect(scaled.hasPrefix(weight + "is stored by MLX with a global scale"), "\(scaled)")
     }
 
     @Test(arguments: [("hqq", "HQQ"), ("torchao", "torchao"), ("quark", "Quark"), ("newest", "'newest'")])

@@ -50,6 +50,61 @@ import Testing
         }
     }
 
+    /// Without settings the shapes say as much: zero points of 8, stored less one in the first version, 7 and 8 in all bits of a word.
+    @Test(arguments: [
+        ("gptq-4", 1, 0x77), ("gptq-4", 2, 0x88), ("gptq-8", 1, 0x7F), ("gptq-8", 2, 0x80), ("gptq-order", 2, 0x88), ("gptq-2", 1, 0x55),
+    ])
+    func theShapesOfGPTQSayItWhereZeroPointsAreInTheMiddle(name: String, version: Int, zero: UInt8) throws {
+        var file = try EncodedFile(fixture: name)
+        let zeros = try #require(file.tensors[Self.up + "qzeros"])
+        file.tensors[Self.up + "qzeros"] = (zeros.0, zeros.1, [UInt8](repeating: zero, count: zeros.2.count))
+        let (bits, size) = try #require(["gptq-2": (2, 16), "gptq-4": (4, 24), "gptq-8": (8, 12), "gptq-order": (4, 16)][name])
+        let format = version == 1 ? "gptq" : "gptq_v2"
+        file.configuration =
+            #"{"quantization_config": {"quant_method": "gptq", "bits": \#(bits), "group_size": \#(size), "checkpoint_format": "\#(format)"}}"#
+        let said = try file.checkpoint()
+        #expect(said.assumptions == [])
+        let expected = try #require(said[Self.up + "weight"])
+        for configuration in [nil, #"{"model_type": "llama"}"#] {
+            file.configuration = configuration
+            let checkpoint = try file.checkpoint()
+            let found = try #require(checkpoint[Self.up + "weight"], "\(checkpoint.unreadable.map(\.reason))")
+            #expect(found.floats() == expected.floats())
+            #expect(found.encoding == expected.encoding)
+            #expect(
+                checkpoint.assumptions == [
+                    "no config.json says how 'model.layers.0.mlp.up_proj.weight' is stored, read as \(found.encoding ?? ""), by the shapes of its parts"
+                ])
+        }
+    }
+
+    @Test(arguments: ["awq", "mlx-mxfp4", "mlx-nvfp4", "mlx-mxfp8"]) func shapesThatLeaveNoChoiceSayIt(name: String) throws {
+        var file = try EncodedFile(fixture: name)
+        file.configuration = nil
+        let checkpoint = try file.checkpoint()
+        let expected = try Checkpoint.open(EncodingsTests.folder + name + ".npz")
+        #expect(checkpoint.assumptions.count == 1 && checkpoint.unreadable.isEmpty, "\(checkpoint.unreadable.map(\.reason))")
+        for wanted in expected.tensors {
+            #expect(checkpoint[wanted.name]?.floats().map(\.bitPattern) == wanted.floats().map(\.bitPattern), "\(wanted.name)")
+        }
+    }
+
+    /// The words of a group say bits times size: 2 in 32 and 5 in 32 fit alone, all others with another pair.
+    @Test func shapesOfMLXSayItWhereOnePairFits() throws {
+        var file = try EncodedFile(fixture: "mlx")
+        file.configuration = nil
+        let checkpoint = try file.checkpoint()
+        let expected = try Checkpoint.open(EncodingsTests.folder + "mlx.npz")
+        func name(_ layer: Int) -> String { "model.layers.\(layer).mlp.up_proj.weight" }
+        for layer in [0, 3] { #expect(checkpoint[name(layer)]?.floats() == expected[name(layer)]?.floats()) }
+        #expect(Set(checkpoint.unreadable.map(\.name)) == Set([1, 2, 4, 5].map(name)))
+        #expect(
+            checkpoint.unreadable.first { $0.name == name(2) }?.reason
+                == "is stored as codes of MLX, whose settings are missing, expected quantization in config.json, with bits and group_size, "
+                + "found 2 bits in groups of 128 or 4 bits in groups of 64 or 8 bits in groups of 32")
+        #expect(checkpoint.tensors.allSatisfy { !$0.name.hasSuffix("scales") && !$0.name.hasSuffix("biases") })
+    }
+
     @Test func aFileBesidePlainWeightsSaysNothing() throws {
         try TemporaryFolder.with { folder in
             let file = EncodedFile(tensors: ["w.weight": (.f32, [1, 1], EncodedFile.floats([1]))])

@@ -47,6 +47,30 @@ import Testing
         }
     }
 
+    @Test func theBaseModelIsPickedByMemberAndKey() throws {
+        let adapter = Self.adapter("conv1d")
+        func scores(_ base: String, _ options: [String] = []) throws -> String {
+            let result = try BuiltCommand.run(["score", adapter, "--base", base, "--format", "tsv", "--quiet", "-k", "2"] + options)
+            #expect(result.status == 0, "\(options): \(result.errors)")
+            return result.text
+        }
+        let gpt2 = Fixtures.path("transformers/gpt2")
+        let expected = try scores(gpt2)
+        #expect(try scores(Fixtures.path("two-bases"), ["--base-key", "model"]) == expected)
+        #expect(try scores(Fixtures.path("two-bases"), ["--base-key", "ema"]) != expected)
+        try TemporaryFolder.with { folder in
+            let made = try BuiltCommand.shell("cd \"$1\" && cp -r \"$2\" a && cp -r \"$2\" b && tar cf both.tar a b", folder, gpt2)
+            #expect(made.status == 0, "\(made.errors)")
+            #expect(try scores(folder + "/both.tar", ["--base-member", "b/model.safetensors"]) == expected)
+            let neither = try BuiltCommand.run("score", adapter, "--base", folder + "/both.tar")
+            #expect(neither.status == 1 && neither.errors.contains("--base-member PATH picks one"), "\(neither.errors)")
+        }
+        let neither = try BuiltCommand.run("score", adapter, "--base", Fixtures.path("two-bases"))
+        #expect(neither.status == 1 && neither.errors.contains("--base-key KEY picks one"), "\(neither.errors)")
+        let alone = try BuiltCommand.run("score", gpt2, "--base-key", "model")
+        #expect(alone.status == 64 && alone.errors.contains("--base-key needs --base"), "\(alone.errors)")
+    }
+
     @Test func infoSaysWhatAnAdapterIs() throws {
         let text = Self.unwrapped(try BuiltCommand.run("info", Self.adapter("patterns")).text)
         #expect(

@@ -87,6 +87,28 @@ import Testing
         }
     }
 
+    @Test func emptyClustersAreKept() throws {
+        try TemporaryFolder.with { folder in
+            let (given, out) = (folder + "/given.json", folder + "/out.tar")
+            #expect(try BuiltCommand.run("cluster", Self.model, "-k", "3", "--format", "json", "-o", given).status == 0)
+            // Two clusters more, in which no neuron is.
+            let five = try String(contentsOfFile: given, encoding: .utf8).replacing("\"k\" : 3", with: "\"k\" : 5").replacing(
+                "\"k\": 3", with: "\"k\": 5")
+            try five.write(toFile: given, atomically: true, encoding: .utf8)
+            let run = try BuiltCommand.run(
+                ["finetune", Self.model, "-o", out, "--steps", "1", "--clusters", given, "--quiet"] + Self.options)
+            #expect(run.status == 0, "\(run.errors)")
+            let note = try BuiltCommand.shell("tar xOf \"$1\" modinspect.json", out).text
+            let recorded = try #require(try JSONSerialization.jsonObject(with: Data(note.utf8)) as? [String: Any])
+            let layers = try #require(recorded["clusters"] as? [[String: Any]])
+            #expect(layers.count == 2 && layers.allSatisfy { $0["k"] as? Int == 5 })
+            let scored = try BuiltCommand.run("score", Self.model, "--clusters", out, "--format", "tsv")
+            #expect(scored.status == 0, "\(scored.errors)")
+            let place = try #require(scored.rows[0].firstIndex(of: "k"))
+            #expect(scored.rows[1][place] == "5")
+        }
+    }
+
     /// With no steps behind it and none that moves the weights, the method finds what `cluster` finds.
     @Test(arguments: ["cocluster", "bsgc", "contiguous", "network", "gradient"]) func methodsAreThoseOfCluster(method: String) throws {
         try TemporaryFolder.with { folder in

@@ -6,7 +6,7 @@ import Testing
 @Suite struct RunIdentityTests {
     /// A run that is begun, and of which one option at a time is changed.
     private enum Base: CaseIterable {
-        case plain, momentum, tokens, members, adapter
+        case plain, momentum, tokens, members, adapter, adapterOfMember, adapterOfFile
 
         var options: [(name: String, value: String?)] {
             let common: [(name: String, value: String?)] = [
@@ -26,6 +26,16 @@ import Testing
                         (name: "--data", value: Fixtures.path("adapters/tokens.npy")),
                         (name: "--base", value: Fixtures.path("transformers/gpt2")),
                     ]
+                case .adapterOfMember:
+                    [
+                        (name: "--data", value: Fixtures.path("adapters/tokens.npy")), (name: "--base", value: "bases.tar"),
+                        (name: "--base-member", value: "first/model.safetensors"),
+                    ]
+                case .adapterOfFile:
+                    [
+                        (name: "--data", value: Fixtures.path("adapters/tokens.npy")), (name: "--base", value: Fixtures.path("two-bases")),
+                        (name: "--base-key", value: "model"),
+                    ]
                 case .members: samples + [(name: "--member", value: "a/model.safetensors")]
                 }
             return common + own
@@ -37,7 +47,7 @@ import Testing
             case .momentum: "a/model.safetensors"
             case .tokens: Fixtures.path("gpt2-tiny")
             case .members: "models.tar"
-            case .adapter: Fixtures.path("adapters/conv1d")
+            case .adapter, .adapterOfMember, .adapterOfFile: Fixtures.path("adapters/conv1d")
             }
         }
     }
@@ -69,6 +79,8 @@ import Testing
         "--eval-limit": Change(value: "5"), "--until": Change(value: "accuracy=1"), "--keep": Change(value: "best"),
         "--arch": Change(value: "fc1,tanh,fc2,relu,fc3"), "--key": Change(value: "ema"),
         "--base": Change(base: .adapter, value: "other-base"),
+        "--base-member": Change(base: .adapterOfMember, value: "other-base/model.safetensors"),
+        "--base-key": Change(base: .adapterOfFile, value: "ema"),
         "--member": Change(base: .members, value: "b/model.safetensors"), "--seed": Change(value: "1"),
     ]
 
@@ -120,7 +132,7 @@ import Testing
             """
             cd "$1" && "$M" init mlp:6-8-8-3 -o a --quiet && "$M" init mlp:6-8-8-3 --seed 1 -o b --quiet && tar cf models.tar a b &&
             "$M" cluster a -k 2 --method contiguous -o clusters --quiet &&
-            "$M" convert "$2" --dtype f64 -o other-base --quiet
+            "$M" convert "$2" --dtype f64 -o other-base --quiet && cp -r "$2" first && tar cf bases.tar first other-base
             """, folder, Fixtures.path("transformers/gpt2"))
         try #require(made.status == 0, "\(made.errors)")
     }

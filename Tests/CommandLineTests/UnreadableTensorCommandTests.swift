@@ -37,6 +37,8 @@ import Testing
         #expect(asked.status == 1 && asked.errors.contains("tensor 'coo': a sparse tensor"))
         let nothing = try BuiltCommand.run("score", Fixtures.path("unreadable/only-sparse.pt"), "-k", "2")
         #expect(nothing.status == 1 && nothing.errors.contains("tensor 'only': a sparse tensor"))
+        // One cause, one line.
+        #expect(nothing.errors.split(separator: "\n").count == 1, "\(nothing.errors)")
         // A chain whose biases may be what cannot be read does not run.
         let run = try info("unreadable/types.safetensors")
         #expect((run["runProblem"] as? String)?.contains("are not supported") == true)

@@ -34,4 +34,25 @@ import Text
         #expect("\(Problem("is damaged", member: "b"))" == "member 'b': is damaged")
         #expect("\(Problem("is damaged", member: "b").at(path: "a.tar"))" == "a.tar!b: is damaged")
     }
+
+    @Test func longNamesLoseTheirMiddle() {
+        let name = String(repeating: "a", count: 5_000_000) + ".weight"
+        let line = "\(Problem("is odd", path: "x", subject: "tensor '\(name)'", expected: name, found: "it's '\(name)' and \(name)"))"
+        #expect(line.count < 1200)
+        #expect(line.hasPrefix("x: tensor 'aaaa") && line.contains("a...a") && line.contains("a.weight': is odd, expected aaaa"))
+        #expect(line.hasSuffix("a.weight"))
+        // What a file system could hold is not touched, and neither is a path.
+        let short = String(repeating: "b", count: 256)
+        #expect("\(Problem("'\(short)' is odd"))" == "'\(short)' is odd")
+        let path = String(repeating: "directory/", count: 400)
+        #expect("\(Problem("is odd", path: path))" == path + ": is odd")
+    }
+
+    @Test func namesOfManyBytesKeepTheirEnds() {
+        #expect("abcdefghijklmnopqrst".shortened(to: 12) == "abcdef...rst")
+        #expect("abcdefghijkl".shortened(to: 12) == "abcdefghijkl")
+        #expect("ééééééé".shortened(to: 7) == "ééééééé")
+        let words = String(repeating: "word ", count: 1_000_000)
+        #expect(words.shortenedForMessage().count == 2048)
+    }
 }

@@ -39,7 +39,11 @@ _Noreturn void cprocess_stop(const char *line);
 void *cprocess_mapped(const void *start, size_t count, const char *path);
 void cprocess_unmapped(void *entry);
 
-/// Ends the process by `cprocess_stop`, since so many bytes are not to be had.
-_Noreturn void cprocess_out_of_memory(size_t byte_count);
+/// Says how many bytes the process's own pages may take together: an allocation that would go beyond it ends the process by
+/// `cprocess_out_of_memory`; in C libraries, one of 4 MB or more fails. It is looked at every 4 MB. Without this call nothing is counted.
+void cprocess_limit_memory(size_t byte_count);
+
+/// Ends the process by `cprocess_stop`, since so many bytes are not to be had; `left` is what a limit leaves, SIZE_MAX where there is none.
+_Noreturn void cprocess_out_of_memory(size_t byte_count, size_t left);
 
 #endif

@@ -6,6 +6,8 @@ extension Checkpoint {
     package struct Base: Sendable {
         package let path: String
         package let container: String
+        /// The archive's member that holds the weights, and where the model is nested in its file; see ``Checkpoint``.
+        package let member, key: String?
         /// The bytes that were given; see ``Checkpoint/sources``.
         package let sources: [ByteRegion]
     }

@@ -27,5 +27,5 @@ extension EncodingScheme {
                 groupOfColumn: nil)
             return try DecodedWeight(
                 module, "weight", shape: [rows, columns], codes: "qweight", parts: ["qweight", "scales", "qzeros", "g_idx"], values)
-        })
+        }, assumed: { (module) throws(Problem) in try EncodingSettings.assumedAWQ(module) })
 }

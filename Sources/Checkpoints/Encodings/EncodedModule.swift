@@ -6,7 +6,7 @@ struct EncodedModule: Sendable {
     let name: String
     /// By what follows the module's name: `qweight`, `weight.absmax`.
     let members: [String: TensorRecord]
-    let settings: EncodingSettings
+    var settings: EncodingSettings
     /// The members that the file names and that cannot be read.
     var unreadable: Set<String> = []
 

@@ -18,6 +18,8 @@ struct EncodedTensors {
     let replaced: Set<String>
     /// Whether a weight was put together.
     let hasDecoded: Bool
+    /// How weights are taken to be stored of which no file says it, in words; one for each way.
+    let assumptions: [String]
 
     /// - Parameters:
     ///   - stored: the tensors of the file.
@@ -28,11 +30,19 @@ struct EncodedTensors {
         var replaced: [String: TensorRecord] = [:]
         var left: Set<String> = []
         var failures: [Failure] = []
+        var assumed: [(summary: String, name: String, count: Int)] = []
         for module in Self.modules(stored, settings, missing) {
             let found = Self.decode(module)
             for weight in found.weights {
                 left.formUnion(weight.parts.lazy.map(module.path))
                 replaced[module.path(weight.codes)] = weight.record
+                guard found.isAssumed else { continue }
+                let summary = weight.record.encoding ?? ""
+                if let place = assumed.firstIndex(where: { $0.summary == summary }) {
+                    assumed[place].count += 1
+                } else {
+                    assumed.append((summary, weight.record.name, 1))
+                }
             }
             left.formUnion(found.parts)
             failures += found.failures
@@ -46,12 +56,18 @@ struct EncodedTensors {
             self.failures = []
             self.replaced = []
             hasDecoded = false
+            assumptions = []
             return
         }
         tensors = stored.compactMap { record in replaced[record.name] ?? (left.contains(record.name) ? nil : record) }
         self.failures = failures
         self.replaced = left
         hasDecoded = !replaced.isEmpty
+        assumptions = assumed.map { summary, name, count in
+            let others = count == 1 ? "" : " and \(ByteText.counted(count - 1, "other"))"
+            return
+                "no config.json says how '\(name)'\(others) \(count == 1 ? "is" : "are") stored, read as \(summary), by the shapes of its parts"
+        }
     }
 
     /// The weights that cannot be put together, as tensors of the file at `path`.
@@ -159,6 +175,8 @@ struct EncodedTensors {
     private struct Found {
         var weights: [DecodedWeight] = []
         var failures: [Failure] = []
+        /// Whether the settings are those that follow from the shapes.
+        var isAssumed = false
         /// What is no tensor of its own because a weight needs it that cannot be read.
         var parts: [String] = []
     }
@@ -178,7 +196,12 @@ struct EncodedTensors {
             for code in codes {
                 do throws(Problem) {
                     try agree(scheme, module)
-                    let weight = try scheme.decode(module, code)
+                    var settled = module
+                    if module.settings.method == nil, let assumed = scheme.assumed {
+                        settled.settings = try assumed(module)
+                        found.isAssumed = true
+                    }
+                    let weight = try scheme.decode(settled, code)
                     let name = meant(code)
                     guard !module.names(name) || weight.parts.contains(name) else {
                         throw Problem("is stored twice", expected: "'\(name)' or '\(code)'", found: "both")
@@ -212,7 +235,7 @@ struct EncodedTensors {
     /// The configuration and the names must say the same.
     private static func agree(_ scheme: EncodingScheme, _ module: EncodedModule) throws(Problem) {
         guard let method = module.settings.method else {
-            guard scheme.isSelfContained else {
+            guard scheme.isSelfContained || scheme.assumed != nil else {
                 throw Problem(
                     "is stored as codes of \(scheme.name), whose settings are missing", expected: "quantization_config in config.json",
                     found: "none")

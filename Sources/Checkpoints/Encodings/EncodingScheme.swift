@@ -12,6 +12,8 @@ struct EncodingScheme: Sendable {
     let isSelfContained: Bool
     /// Puts the weight of a member of ``codes`` together.
     let decode: @Sendable (EncodedModule, String) throws(Problem) -> DecodedWeight
+    /// The settings that follow from the shapes of the parts where no file says any; nil for a scheme of which none can.
+    var assumed: (@Sendable (EncodedModule) throws(Problem) -> EncodingSettings)?
 
     /// Every scheme that is decoded, those with the more particular members first.
     static let all: [EncodingScheme] = [.gptq, .awq, .compressedIntegers, .fp4, .mxfp4, .bitsAndBytes4, .bitsAndBytes8, .mlx, .scaled]

@@ -37,7 +37,7 @@ struct EncodingSettings: Sendable {
         self = own
     }
 
-    private init(member: String?, fileName: String, values: JSONValue?, impliedMethod: String?) {
+    init(member: String?, fileName: String, values: JSONValue?, impliedMethod: String?) {
         self.member = member
         self.fileName = fileName
         self.values = values

@@ -39,7 +39,7 @@ extension EncodingScheme {
                 zeroShift: shift, groups: groups, groupSize: size, groupOfColumn: groupOfColumn)
             return try DecodedWeight(
                 module, "weight", shape: [rows, columns], codes: "qweight", parts: ["qweight", "scales", "qzeros", "g_idx"], values)
-        })
+        }, assumed: { (module) throws(Problem) in try EncodingSettings.assumedGPTQ(module) })
 
     /// What is added to a stored zero point.
     private static func zeroShift(_ settings: EncodingSettings) throws(Problem) -> Int {

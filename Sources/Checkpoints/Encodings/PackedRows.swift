@@ -70,7 +70,7 @@ struct PackedRows: RowDecoder {
         switch meaning {
         case .offset: return (largest * 256).isFinite
         case .bias(let record): return (largest * 256 + record.largestMagnitude).isFinite
-        case .table(let table): return (largest * (table.lazy.map(\.magnitude).max() ?? 0)).isFinite
+        case .table(let table): return table.allSatisfy(\.isFinite) && (largest * (table.lazy.map(\.magnitude).max() ?? 0)).isFinite
         }
     }
 

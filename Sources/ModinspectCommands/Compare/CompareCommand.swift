@@ -33,8 +33,10 @@ struct CompareCommand: FileCommand {
     @Option(
         name: .customLong("clusters"),
         help: ArgumentHelp(
-            "Score both checkpoints with the clusters in FILE, the tsv, json or jsonl of modinspect cluster; - is standard input.",
-            valueName: "file"),
+            """
+            Score both checkpoints with the clusters in FILE, the tsv, json or jsonl of modinspect cluster, \
+            or a checkpoint that finetune wrote; - is standard input.
+            """, valueName: "file"),
         completion: .file())
     var clusterFile: String?
 
@@ -131,7 +133,7 @@ struct CompareCommand: FileCommand {
     private func refuseOptionsOfCheckpoints() throws {
         let isGiven =
             clustering.isGiven || clusterFile != nil || top != nil || !layers.patterns.isEmpty
-            || [source.member, source.key, source.base, memberInB, keyInB].contains { $0 != nil }
+            || [source.member, source.key, source.base, source.baseMember, source.baseKey, memberInB, keyInB].contains { $0 != nil }
         if isGiven {
             throw ValidationError(
                 "\(a): is a file of clusters, with which only --format, --output, --quiet, --progress and --no-sha256 can be used")

@@ -49,7 +49,8 @@ struct EvalCommand: FileCommand {
         let stream = try output.resultStream()
         let (seed, data) = (computation.seed, self.data.data)
         let report = CheckpointReport<EvaluatedCheckpoint>(
-            format: format, header: EvalTable.header, rows: EvalTable.rows, failedRow: EvalTable.row, text: EvalTable.text,
+            format: format, header: EvalTable.header, rows: { try $1.write(EvalTable.rows($0)) }, failedRow: EvalTable.row,
+            text: { try $1.write(EvalTable.text($0)) },
             lines: { [Provenanced(EvalReport.schema, seed: seed, EvalLine(data: data, checkpoint: $0))] },
             document: { Provenanced(EvalReport.schema, seed: seed, EvalReport(data: data, checkpoints: $0)) })
         try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report, to: stream) { try evaluate($0) }

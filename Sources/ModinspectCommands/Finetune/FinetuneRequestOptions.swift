@@ -43,6 +43,8 @@ extension FinetuneCommand {
         switch part {
         case .checkpoint(.weights): "CHECKPOINT"
         case .checkpoint(.base): "--base"
+        case .checkpoint(.baseMember): "--base-member"
+        case .checkpoint(.baseKey): "--base-key"
         case .checkpoint(.member): "--member"
         case .checkpoint(.key): "--key"
         case .checkpoint(.companions): "config.json or the tokenizer"

@@ -31,6 +31,10 @@ struct CheckpointInfo: Encodable {
     let activeParameters: Int?
     let bytes: Int
     let tensors: [TensorInfo]
+    /// The tensors of the file that are no tensors of the model by themselves: codes and their scales, the parts of an adapter.
+    let stored: [StoredInfo]
+    /// How weights are taken to be stored of which no file says it.
+    let assumptions: [String]
     /// The tensors that the file names and that cannot be read.
     let unreadable: [UnreadableInfo]
     /// Groups of names for the same bytes.
@@ -63,6 +67,21 @@ struct SiteInfo: Encodable {
     let neurons: Int
 }
 
+/// A tensor as the file stores it.
+struct StoredInfo: Encodable {
+    let tensor: String
+    let dtype: String
+    let shape: [Int]
+    let bytes: Int
+
+    init(_ record: TensorRecord) {
+        tensor = record.name
+        dtype = record.dtype.rawValue
+        shape = record.shape
+        bytes = record.bytes.count
+    }
+}
+
 /// The description of a tensor.
 struct TensorInfo: ColumnRow {
     let name: String
@@ -85,6 +104,8 @@ struct TensorInfo: ColumnRow {
     let infinite: Int
     /// How its elements are stored where they are computed from several tensors.
     let encoding: String?
+    /// The names of those tensors; nil for a tensor that the file holds as it is.
+    let madeOf: [String]?
 
     static let columns: [Column<TensorInfo>] = [
         .text("tensor", "The tensor's name.") { $0.name },
@@ -102,6 +123,7 @@ struct TensorInfo: ColumnRow {
         .json("encoding", "How a quantised weight is stored, such as `GPTQ, 4 bits, groups of 128`.") {
             $0.encoding
         },
+        .json("madeOf", "The names of the stored tensors that it is computed from; missing where it is stored as it is.") { $0.madeOf },
     ]
 }
 
@@ -158,8 +180,11 @@ extension CheckpointInfo {
                 name: tensor.name, dtype: tensor.dtype.rawValue, shape: tensor.shape, bytes: tensor.storedByteCount,
                 out: shown?.outNeurons, in: shown?.inNeurons, scored: scoredNames.contains(tensor.name), layers: own.map(\.name),
                 leftOut: catalog.leftOut(tensor, chosen: scoredNames, isDefault: isDefault), nan: special.nan, infinite: special.infinite,
-                encoding: tensor.encoding)
+                encoding: tensor.encoding, madeOf: tensor.encoding == nil ? nil : tensor.stored.map(\.name))
         }
+        assumptions = checkpoint.assumptions
+        let plain = Set(checkpoint.tensors.lazy.filter { $0.encoding == nil }.map(\.name))
+        stored = checkpoint.stored.filter { !plain.contains($0.name) }.map(StoredInfo.init)
         // An adapter by itself is what it stores, not what it changes.
         let isAlone = checkpoint.adapter != nil && checkpoint.base == nil
         self.parameters =

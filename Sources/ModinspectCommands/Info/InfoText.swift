@@ -7,9 +7,11 @@ enum InfoText {
     static var header: String { TensorInfo.columns.header(after: ["checkpoint"], before: ["status"]) }
 
     /// One row a tensor.
-    static func rows(_ info: CheckpointInfo) -> String {
-        info.tensors.map { TensorInfo.columns.tsv($0, after: [info.path], before: [CheckpointStatus.ok.rawValue]) }.joined()
-            + info.unreadable.map { row($0, of: info) }.joined()
+    static func writeRows(_ info: CheckpointInfo, to stream: ResultStream) throws {
+        for tensor in info.tensors {
+            try stream.write(TensorInfo.columns.tsv(tensor, after: [info.path], before: [CheckpointStatus.ok.rawValue]))
+        }
+        for tensor in info.unreadable { try stream.write(row(tensor, of: info)) }
     }
 
     /// The row of a tensor that cannot be read: its name, type and shape, and a status of its own.
@@ -23,7 +25,18 @@ enum InfoText {
         TSV.row(failure, columns: TensorInfo.columns.count(where: \.isInTables) + 2)
     }
 
-    static func text(_ info: CheckpointInfo) -> String {
+    static func write(_ info: CheckpointInfo, to stream: ResultStream) throws {
+        try stream.write(head(info))
+        let hasSpecial = info.tensors.contains { $0.nan + $0.infinite > 0 }
+        let hidden = ["layers", "left_out"] + (hasSpecial ? [] : ["nan", "infinite"])
+        let columns = TensorInfo.columns.filter { !hidden.contains($0.name) }
+        if !info.tensors.isEmpty { try columns.table(info.tensors).write(indent: 2) { try stream.write($0) } }
+        try stream.write(unreadable(info))
+        try stream.write(sites(info))
+    }
+
+    /// What is said of the checkpoint as a whole.
+    private static func head(_ info: CheckpointInfo) -> String {
         var text = info.path.singleLine + "\n"
         func line(_ label: String, _ value: String) {
             text += LabelledLine.text(label, value, padding: 12)
@@ -52,13 +65,7 @@ enum InfoText {
         if !info.globals.isEmpty { line("globals", globals(info)) }
         for group in info.tied { line("tied", group.joined(separator: " = ")) }
         line("runs", info.runProblem.map { "no: " + $0 } ?? info.architecture.map { "as " + $0 } ?? "as \(info.family)")
-        text += "\n"
-
-        let hasSpecial = info.tensors.contains { $0.nan + $0.infinite > 0 }
-        let hidden = ["layers", "left_out"] + (hasSpecial ? [] : ["nan", "infinite"])
-        let columns = TensorInfo.columns.filter { !hidden.contains($0.name) }
-        if !info.tensors.isEmpty { text += columns.table(info.tensors).text(indent: 2) }
-        return text + unreadable(info) + sites(info)
+        return text + "\n"
     }
 
     private static func unreadable(_ info: CheckpointInfo) -> String {

@@ -17,10 +17,22 @@ struct CheckpointOptions: ParsableArguments {
         completion: .file())
     var base: String?
 
+    @Option(name: .customLong("base-member"), help: ArgumentHelp("The --member of the base model.", valueName: "path"))
+    var baseMember: String?
+
+    @Option(name: .customLong("base-key"), help: ArgumentHelp("The --key of the base model.", valueName: "a.b"))
+    var baseKey: String?
+
     @Flag(
         name: .customLong("no-sha256"),
         help: "Do not compute the checkpoint's SHA-256, which reads the whole file; json and jsonl then give it as null.")
     var omitsHash = false
+
+    func validate() throws {
+        if base == nil, baseMember != nil || baseKey != nil {
+            throw ValidationError("\(baseMember != nil ? "--base-member" : "--base-key") needs --base")
+        }
+    }
 
     /// The files that the options name.
     var inputs: [(argument: String, path: String?)] { [("--base", base)] }
@@ -34,6 +46,7 @@ struct CheckpointOptions: ParsableArguments {
         }
         if !isDescribed, let refusal = checkpoint.refusal { throw refusal }
         diagnostics.describe(checkpoint)
+        for assumption in checkpoint.assumptions { diagnostics.note("\(path): \(assumption)") }
         if !isDescribed { diagnostics.noteUnreadable(checkpoint) }
         return checkpoint
     }
@@ -41,7 +54,18 @@ struct CheckpointOptions: ParsableArguments {
     /// An adapter merged with its base model where that is given; without it any checkpoint as it is.
     func merged(_ checkpoint: Checkpoint) throws -> Checkpoint {
         guard let base else { return checkpoint }
-        return try checkpoint.merged(into: Checkpoint.open(base))
+        let model: Checkpoint
+        do {
+            model = try Checkpoint.open(base, options: Checkpoint.Options(member: baseMember, key: baseKey))
+        } catch var problem as Problem {
+            switch problem.hint {
+            case .pickMember: problem.hint = .pickBaseMember
+            case .pickKey: problem.hint = .pickBaseKey
+            default: break
+            }
+            throw problem
+        }
+        return try checkpoint.merged(into: model)
     }
 
     /// The base model of a merged adapter for a report, with its hash unless the options leave it out.
@@ -62,11 +86,14 @@ struct CheckpointOptions: ParsableArguments {
 }
 
 extension Diagnostics {
-    /// Counts the tensors that cannot be read: no result is of them.
+    /// Counts the tensors that cannot be read: no result is of them. Where they are all that there is, whoever asks for one gets an error that
+    /// says more.
     func noteUnreadable(_ checkpoint: Checkpoint) {
         let tensors = checkpoint.unreadable
-        guard !tensors.isEmpty else { return }
-        let list = tensors.map { "'\($0.name)'" + ($0.dtype.map { " (\($0))" } ?? "") }.listed(atMost: 3)
+        guard !tensors.isEmpty, !checkpoint.tensors.isEmpty else { return }
+        let list = tensors.prefix(4).map { tensor in
+            "'\(tensor.name.shortened(to: String.longestNameInMessage))'" + (tensor.dtype.map { " (\($0.shortenedForMessage()))" } ?? "")
+        }.listed(of: tensors.count, atMost: 3)
         note("\(checkpoint.path): left out \(ByteText.counted(tensors.count, "tensor")) that cannot be read: \(list)")
     }
 

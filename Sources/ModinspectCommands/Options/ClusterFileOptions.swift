@@ -4,7 +4,11 @@ import ArgumentParser
 struct ClusterFileOptions: ParsableArguments {
     @Option(
         name: .customLong("clusters"),
-        help: ArgumentHelp("The clusters: the tsv, json or jsonl of modinspect cluster; - is standard input.", valueName: "file"),
+        help: ArgumentHelp(
+            """
+            The clusters: the tsv, json or jsonl of modinspect cluster, \
+            or a checkpoint that finetune wrote; - is standard input.
+            """, valueName: "file"),
         completion: .file())
     var path: String
 }

@@ -12,7 +12,10 @@ struct ClusterabilityOptions: ParsableArguments {
     @Option(
         name: .customLong("clusters"),
         help: ArgumentHelp(
-            "The clusters to train for: the tsv, json or jsonl of modinspect cluster; - is standard input.", valueName: "file"),
+            """
+            The clusters to train for: the tsv, json or jsonl of modinspect cluster, \
+            or a checkpoint that finetune wrote; - is standard input.
+            """, valueName: "file"),
         completion: .file())
     var clusterFile: String?
 

@@ -18,7 +18,10 @@ struct EdgeOptions: ParsableArguments {
     @Option(
         name: .customLong("clusters"),
         help: ArgumentHelp(
-            "edges: the clusters of --granularity cluster: the tsv, json or jsonl of modinspect cluster.", valueName: "file"),
+            """
+            edges: the clusters of --granularity cluster: the tsv, json or jsonl of modinspect cluster, \
+            or a checkpoint that finetune wrote.
+            """, valueName: "file"),
         completion: .file())
     var clusterFile: String?
 

@@ -55,7 +55,8 @@ struct Diagnostics: Sendable {
     }
 
     static func write(_ text: String) {
-        var line = text.singleLine + "\n"
+        // A path is not shortened: it is what the user has to find.
+        var line = text.shortenedForMessage(longestWord: Int(PATH_MAX)).singleLine + "\n"
         line.withUTF8 { bytes in
             var rest = UnsafeRawBufferPointer(bytes)
             while !rest.isEmpty {

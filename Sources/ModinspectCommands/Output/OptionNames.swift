@@ -27,6 +27,8 @@ enum OptionNames {
         case .words, .nearest: hint.description
         case .pickMember: "--member PATH picks one"
         case .pickKey: "--key KEY picks one"
+        case .pickBaseMember: "--base-member PATH picks one"
+        case .pickBaseKey: "--base-key KEY picks one"
         case .replaceExisting: "--force replaces it"
         case .describeChain: "--arch 'fc1,relu,fc2' describes a plain chain of its modules"
         case .describeImages:

@@ -28,6 +28,13 @@ struct TextTable {
     /// What is wider than `width` is laid out otherwise, in this order: the middles of the first column's names are left out, where they stay
     /// apart without; the names go on lines of their own; the columns go into several tables, one below the other.
     func text(indent: Int = 0, width: Int = TextWidth.columns) -> String {
+        var text = ""
+        write(indent: indent, width: width) { text += $0 }
+        return text
+    }
+
+    /// Calls `body` with the same, a line at a time.
+    func write(indent: Int = 0, width: Int = TextWidth.columns, _ body: (String) throws -> Void) rethrows {
         let widths = alignments.indices.map { column in rows.reduce(0) { max($0, TextWidth.of($1[column])) } }
         let total = indent + widths.reduce(0, +) + 2 * (widths.count - 1)
         if total > width, heads == 1 {
@@ -36,13 +43,15 @@ struct TextTable {
             if heads.count > 1 {
                 table.rows.replaceSubrange(0...0, with: heads)
                 table.heads = heads.count
-                return table.text(indent: indent, width: width)
+                return try table.write(indent: indent, width: width, body)
             }
         }
-        if total <= width || widths.isEmpty { return text(Array(alignments.indices), indent: indent) }
-        if let table = cut(firstTo: widths[0] - (total - width)) { return table.text(Array(alignments.indices), indent: indent) }
-        if alignments[0] == .left, total - widths[0] <= width { return textWithOwnLines(indent: indent, width: width) }
-        return parts(widths, indent: indent, width: width)
+        if total <= width || widths.isEmpty { return try write(Array(alignments.indices), indent: indent, body) }
+        if let table = cut(firstTo: widths[0] - (total - width)) {
+            return try table.write(Array(alignments.indices), indent: indent, body)
+        }
+        if alignments[0] == .left, total - widths[0] <= width { return try writeWithOwnLines(indent: indent, width: width, body) }
+        try writeParts(widths, indent: indent, width: width, body)
     }
 
     /// The fewest columns that a name is cut to.
@@ -57,20 +66,19 @@ struct TextTable {
     }
 
     /// The names of the first column on lines of their own, the other columns below them. A name that is longer than a line loses its middle.
-    private func textWithOwnLines(indent: Int, width: Int) -> String {
-        let others = Array(alignments.indices.dropFirst())
-        let lines = text(others, indent: indent + 2).split(separator: "\n", omittingEmptySubsequences: false)
-        var text = ""
+    private func writeWithOwnLines(indent: Int, width: Int, _ body: (String) throws -> Void) rethrows {
         let table = cut(firstTo: width - indent) ?? self
-        for (row, line) in zip(table.rows, lines) {
-            if !row[0].isEmpty { text += String(repeating: " ", count: indent) + row[0] + "\n" }
-            text += line + "\n"
+        var place = 0
+        try write(Array(alignments.indices.dropFirst()), indent: indent + 2) { line in
+            let name = table.rows[place][0]
+            place += 1
+            if !name.isEmpty { try body(String(repeating: " ", count: indent) + name + "\n") }
+            try body(line)
         }
-        return text
     }
 
     /// The columns in as many tables as it takes, each with the key columns.
-    private func parts(_ widths: [Int], indent: Int, width: Int) -> String {
+    private func writeParts(_ widths: [Int], indent: Int, width: Int, _ body: (String) throws -> Void) rethrows {
         var table = self
         var widths = widths
         let room = width - indent
@@ -94,14 +102,17 @@ struct TextTable {
             parts[parts.count - 1].append(column)
             used += 2 + widths[column]
         }
-        return parts.map { table.text($0, indent: indent) }.joined(separator: "\n")
+        for (place, columns) in parts.enumerated() {
+            if place > 0 { try body("\n") }
+            try table.write(columns, indent: indent, body)
+        }
     }
 
-    /// The given columns.
-    private func text(_ columns: [Int], indent: Int) -> String {
+    /// The given columns, a line at a time.
+    private func write(_ columns: [Int], indent: Int, _ body: (String) throws -> Void) rethrows {
         let widths = columns.map { column in rows.reduce(0) { max($0, TextWidth.of($1[column])) } }
-        var text = ""
         for row in rows {
+            var text = ""
             // Spaces are written when something follows them: lines do not end in any.
             var spaces = indent
             for (place, column) in columns.enumerated() {
@@ -116,9 +127,8 @@ struct TextTable {
                 }
                 if alignments[column] == .left { spaces += padding }
             }
-            text += "\n"
+            try body(text + "\n")
         }
-        return text
     }
 
     /// The heads as several lines, each word on one of its own, the last on the last.

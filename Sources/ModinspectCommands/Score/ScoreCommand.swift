@@ -23,7 +23,10 @@ struct ScoreCommand: FileCommand {
     @Option(
         name: .customLong("clusters"),
         help: ArgumentHelp(
-            "Score the clusters in FILE, the tsv, json or jsonl of modinspect cluster; - is standard input.", valueName: "file"),
+            """
+            Score the clusters in FILE, the tsv, json or jsonl of modinspect cluster, \
+            or a checkpoint that finetune wrote; - is standard input.
+            """, valueName: "file"),
         completion: .file())
     var clusterFile: String?
 
@@ -72,8 +75,8 @@ struct ScoreCommand: FileCommand {
     private func report() -> CheckpointReport<ScoredCheckpoint> {
         let (hasNull, seed, setting) = (nullSamples > 0, computation.seed, setting)
         return CheckpointReport(
-            format: format, header: ScoreTable.header(hasNull: hasNull), rows: { ScoreTable.rows($0, hasNull: hasNull) },
-            failedRow: { ScoreTable.row($0, hasNull: hasNull) }, text: { ScoreTable.text($0, hasNull: hasNull) },
+            format: format, header: ScoreTable.header(hasNull: hasNull), rows: { try $1.write(ScoreTable.rows($0, hasNull: hasNull)) },
+            failedRow: { ScoreTable.row($0, hasNull: hasNull) }, text: { try $1.write(ScoreTable.text($0, hasNull: hasNull)) },
             lines: { ScoreReport.lines(setting, seed: seed, $0) },
             document: { Provenanced(ScoreReport.schema, seed: seed, ScoreReport(setting: setting, checkpoints: $0)) })
     }

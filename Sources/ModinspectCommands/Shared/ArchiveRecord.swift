@@ -12,11 +12,14 @@ struct ArchiveRecord: Encodable {
     /// The clusters of one layer: for each neuron its cluster, -1 for none.
     struct Clusters: Encodable {
         let layer: String
+        /// The number of clusters, of which some may be empty.
+        let k: Int
         let out: [Int32]
         let `in`: [Int32]
 
         init(_ clustering: LayerClustering) {
             layer = clustering.layer
+            k = clustering.clusterCount
             out = clustering.outLabels.values.map { Int32(clamping: $0) }
             `in` = clustering.inLabels.values.map { Int32(clamping: $0) }
         }

@@ -5,12 +5,12 @@ struct CheckpointReport<Found: Encodable> {
     let format: ReportFormat
     /// The header line of tsv.
     let header: String
-    /// The rows of one checkpoint in tsv.
-    let rows: (Found) -> String
+    /// Writes the rows of one checkpoint in tsv.
+    let rows: (Found, ResultStream) throws -> Void
     /// The row of a checkpoint that failed.
     let failedRow: (FailedCheckpoint) -> String
-    /// One checkpoint as text.
-    let text: (Found) -> String
+    /// Writes one checkpoint as text.
+    let text: (Found, ResultStream) throws -> Void
     /// One checkpoint's lines of jsonl.
     let lines: (CheckpointResult<Found>) -> [any Encodable]
     /// The json document of all.
@@ -46,13 +46,13 @@ final class CheckpointReportWriter<Found: Encodable>: @unchecked Sendable {
             case .tsv:
                 if count == 1 { try stream.write(report.header) }
                 switch result {
-                case .ok(let found): try stream.write(report.rows(found))
+                case .ok(let found): try report.rows(found, stream)
                 case .failed(let failure): try stream.write(report.failedRow(failure))
                 }
             case .text:
                 if count > 1 { try stream.write("\n") }
                 switch result {
-                case .ok(let found): try stream.write(report.text(found))
+                case .ok(let found): try report.text(found, stream)
                 case .failed(let failure): try stream.write(failure.text)
                 }
             }

@@ -14,6 +14,11 @@ enum ClusterJSON {
                 }
             },
             document: "layers", { cursor in layers.append(try layer(&cursor)) })
+        try checkCounts(of: layers, path: path)
+        return layers
+    }
+
+    private static func checkCounts(of layers: [ClusterFile.Layer], path: String) throws {
         for layer in layers {
             if let k = layer.clusterCount, !(0...ClusterCounts.largest).contains(k) {
                 throw Problem(
@@ -21,7 +26,6 @@ enum ClusterJSON {
                     expected: "0 to \(ClusterCounts.largest)", found: "\(k)")
             }
         }
-        return layers
     }
 
     /// The layers in the note of a checkpoint; none where it was trained without clusters.
@@ -47,6 +51,7 @@ enum ClusterJSON {
             throw Problem(
                 file: path, problem: "modinspect.json is damaged", expected: reason.expected, found: reason.found ?? reason.what)
         }
+        try checkCounts(of: layers, path: path)
         return layers
     }
 

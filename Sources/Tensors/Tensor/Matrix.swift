@@ -6,12 +6,16 @@ final class Buffer<Scalar: BitwiseCopyable>: @unchecked Sendable {
     let count: Int
 
     private static var hugePage: Int { 1 << 21 }
+    /// What the budget counts of it; 0 for small buffers.
+    private let counted: Int
 
     init(uninitialized count: Int) {
         precondition(count >= 0, "buffer of \(count) elements")
         let (size, overflow) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Scalar>.stride)
         guard !overflow else { OutOfMemory.stop(.max) }
         let isLarge = size >= 2 * Self.hugePage
+        counted = isLarge && BufferBudget.isLimited ? size : 0
+        if counted > 0 { BufferBudget.take(counted) }
         var place: UnsafeMutableRawPointer?
         guard posix_memalign(&place, isLarge ? Self.hugePage : 64, size) == 0, let bytes = place else { OutOfMemory.stop(size) }
         // Thousands of page faults cost as much as a pass over the numbers.
@@ -20,7 +24,10 @@ final class Buffer<Scalar: BitwiseCopyable>: @unchecked Sendable {
         self.count = count
     }
 
-    deinit { free(base) }
+    deinit {
+        free(base)
+        if counted > 0 { BufferBudget.giveBack(counted) }
+    }
 }
 
 /// A dense matrix in row-major order. A value: it is filled when it is made and never changes afterwards, so copies share memory.

@@ -18,6 +18,42 @@ package enum PhysicalMemory {
         return Int(exactly: limit.rlim_cur)
     }
 
+    /// What the process's own pages may take together where its control groups limit memory, which the kernel enforces by SIGKILL; nil where they
+    /// do not.
+    package static let allowance: Int? = {
+        guard let groups = contents("/proc/self/cgroup") else { return nil }
+        return allowance(groups: groups, own: ownMemory) { contents($0) }
+    }()
+
+    /// What the limits leave of the memory that other processes of the groups do not use, less a sixteenth for what is not counted: small
+    /// allocations, page tables, pages of files that are being read.
+    ///
+    /// - Parameters:
+    ///   - groups: the text of `/proc/self/cgroup`.
+    ///   - own: what the process has now.
+    ///   - read: a file's text, or nil where there is none.
+    static func allowance(groups: String, own: Int, read: (String) -> String?) -> Int? {
+        limits(groups: groups, read: read).map { limit, folder in
+            let others = max(0, usedMemory(read(folder + "/memory.stat") ?? "") - own)
+            return max(0, limit - limit / 16 - others)
+        }.min()
+    }
+
+    /// The memory of a group's processes that is no page of a file, by the text of its `memory.stat`; 0 where that does not say.
+    private static func usedMemory(_ statistics: String) -> Int {
+        for line in statistics.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            if words.count == 2, words[0] == "anon" || words[0] == "total_rss" { return Int(words[1]) ?? 0 }
+        }
+        return 0
+    }
+
+    /// The memory of the process that is no page of a file; 0 where the system does not say.
+    private static var ownMemory: Int {
+        let fields = (contents("/proc/self/statm") ?? "").split(separator: " ").map { Int($0) ?? 0 }
+        return fields.count > 2 ? max(0, fields[1] - fields[2]) * sysconf(Int32(_SC_PAGESIZE)) : 0
+    }
+
     /// The address space that the process takes; 0 where the system does not say.
     static var usedAddressSpace: Int {
         let pages = contents("/proc/self/statm").flatMap { Int($0.prefix { $0.isNumber }) }
@@ -36,7 +72,12 @@ package enum PhysicalMemory {
     ///   - groups: the text of `/proc/self/cgroup`, a line `ID:CONTROLLERS:PATH` for each hierarchy.
     ///   - read: a file's text, or nil where there is none.
     static func smallestLimit(groups: String, read: (String) -> String?) -> Int? {
-        var smallest: Int?
+        limits(groups: groups, read: read).map(\.limit).min()
+    }
+
+    /// The limits that the control groups name, each with the folder that says it.
+    private static func limits(groups: String, read: (String) -> String?) -> [(limit: Int, folder: String)] {
+        var limits: [(limit: Int, folder: String)] = []
         for line in groups.split(separator: "\n") {
             let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
             guard fields.count == 3 else { continue }
@@ -53,12 +94,12 @@ package enum PhysicalMemory {
                 let folder = ([root] + parts.map(String.init)).joined(separator: "/")
                 // No limit is the word max, or a number beyond any memory.
                 let limit = read(folder + "/" + file).flatMap { Int($0.prefix { $0.isNumber }) }
-                if let limit, limit > 0 { smallest = min(smallest ?? limit, limit) }
+                if let limit, limit > 0, limit < 1 << 60 { limits.append((limit, folder)) }
                 if parts.isEmpty { break }
                 parts.removeLast()
             }
         }
-        return smallest
+        return limits
     }
 
     /// The beginning of a small file.
