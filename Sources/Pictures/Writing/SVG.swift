@@ -166,7 +166,9 @@ private struct SVGWriter {
         case .image(let rectangle, let png):
             append(rectangle)
             attribute("preserveAspectRatio", text: "none")
-            attribute("style", text: "image-rendering:pixelated")
+            // Pixels that are shown larger keep their edges; smaller ones are averaged.
+            let pixels = png.count >= 20 ? png[16..<20].reduce(0) { $0 << 8 | UInt32($1) } : 0
+            if Double(pixels) <= rectangle.width { attribute("style", text: "image-rendering:pixelated") }
             // SVG 1.1 knows only the name with its namespace.
             body.append(" xmlns:xlink=\"http://www.w3.org/1999/xlink\" xlink:href=\"data:image/png;base64,")
             body.append(text: XMLText.base64(png))

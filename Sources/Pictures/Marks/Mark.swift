@@ -63,7 +63,7 @@ package struct Mark: Hashable, Sendable {
         case path([PathStep])
         case circle(center: Point, radius: Double)
         case text(TextLine)
-        /// The bytes of a PNG file, stretched to the rectangle without smoothing.
+        /// The bytes of a PNG file, stretched to the rectangle.
         case image(Rectangle, png: [UInt8])
         case group([Mark])
     }
