@@ -2,7 +2,7 @@ import Text
 
 /// A matrix as colours: few cells with their numbers, many as an image.
 package struct HeatMap: Chart {
-    package enum Values: Hashable, Sendable {
+    package enum Values: Equatable, Sendable {
         /// Rows from the top, each with a value a column.
         case cells([[Double]])
         /// A large matrix, reduced to what a picture shows by the method.
@@ -217,10 +217,20 @@ package struct HeatMap: Chart {
                     column < cells[row].count ? Float(cells[row][column]) : .nan
                 }
             }
-        let bytes = try PNG.bytes(of: scale.image(matrix))
+        let bytes = try PNG.bytes(of: scale.image(Self.fitted(matrix, to: rectangle)))
         return Mark(
             .image(rectangle, png: bytes), title: title,
             data: [Datum("rows", rows.count), Datum("columns", columns.count)], part: .data)
+    }
+
+    /// The matrix with no more than about two values a pixel, which is what the densest screens show: in a sheet of many maps each is
+    /// small.
+    private static func fitted(_ matrix: ReducedMatrix, to rectangle: Rectangle) -> ReducedMatrix {
+        let side = max(64, Int(2 * max(rectangle.width, rectangle.height)))
+        guard max(matrix.width, matrix.height) > side * 5 / 4 else { return matrix }
+        return ReducedMatrix(rows: matrix.height, columns: matrix.width, side: side, method: .mean) { row, column in
+            matrix.values[row * matrix.width + column]
+        }
     }
 
     private func reductionNote(_ size: (rows: Int, columns: Int)) -> String? {
