@@ -11,6 +11,8 @@ package final class ArchiveWriter {
         case tar
         /// A zip whose members are stored uncompressed, with 64-bit sizes where they are needed.
         case zip
+        /// The bytes of one member as gzip compresses them, without its name.
+        case gzip
     }
 
     private let handle: OpaquePointer
@@ -31,6 +33,11 @@ package final class ArchiveWriter {
         case .zip:
             status = archive_write_set_format_zip(handle)
             if status == ARCHIVE_OK { status = archive_write_zip_set_compression_store(handle) }
+        case .gzip:
+            status = archive_write_set_format_raw(handle)
+            if status == ARCHIVE_OK { status = archive_write_add_filter_gzip(handle) }
+            // Without a value the option is off: no time is written.
+            if status == ARCHIVE_OK { status = archive_write_set_filter_option(handle, "gzip", "timestamp", nil) }
         }
         if status == ARCHIVE_OK { status = archive_write_set_bytes_per_block(handle, 1 << 16) }
         if status == ARCHIVE_OK { status = archive_write_set_bytes_in_last_block(handle, 1) }

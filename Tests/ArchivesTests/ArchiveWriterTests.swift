@@ -50,6 +50,13 @@ import Text
         #expect(try Self.write(format, Self.members) == first)
     }
 
+    @Test func gzipHoldsNeitherTimeNorName() throws {
+        let gzip = try Self.write(.gzip, [("name", (0..<5000).map { UInt8($0 % 251) })])
+        // Magic number, deflate, no flags, no time.
+        #expect(gzip.prefix(8) == [0x1F, 0x8B, 8, 0, 0, 0, 0, 0])
+        #expect(gzip.suffix(4) == [0x88, 0x13, 0, 0])
+    }
+
     @Test func anIncompleteMemberIsAnError() throws {
         let writer = try ArchiveWriter(.tar) { _ in }
         try writer.begin(name: "a", size: 10)

@@ -1,0 +1,294 @@
+import Text
+
+/// A matrix as colours: few cells with their numbers, many as an image.
+package struct HeatMap: Chart {
+    package enum Values: Equatable, Sendable {
+        /// Rows from the top, each with a value a column.
+        case cells([[Double]])
+        /// A large matrix, reduced to what a picture shows by the method.
+        case reduced(ReducedMatrix, ReducedMatrix.Method)
+    }
+
+    /// What the rows, or the columns, are.
+    package struct Side: Hashable, Sendable {
+        /// How many there are: in the matrix, not in the picture.
+        package var count: Int
+        /// Their names in the order of the picture; empty for none.
+        package var names: [String]
+        package var title: String
+        /// The cluster of each in the order of the picture, shown as colours along the edge with lines where it changes;
+        /// negative for neurons without a cluster, empty for none at all.
+        package var clusters: [Int]
+        /// Where lines are drawn besides: before the row or column of this number.
+        package var borders: [Int]
+
+        package init(count: Int, names: [String] = [], title: String = "", clusters: [Int] = [], borders: [Int] = []) {
+            self.count = count
+            self.names = names
+            self.title = title
+            self.clusters = clusters
+            self.borders = borders
+        }
+
+        package init(_ names: [String], title: String = "", clusters: [Int] = [], borders: [Int] = []) {
+            self.init(count: names.count, names: names, title: title, clusters: clusters, borders: borders)
+        }
+
+        /// Neighbours of one cluster.
+        var runs: [(cluster: Int, range: Range<Int>)] {
+            guard clusters.count == count else { return [] }
+            var runs: [(cluster: Int, range: Range<Int>)] = []
+            for (index, cluster) in clusters.enumerated() {
+                if let last = runs.last, last.cluster == cluster {
+                    runs[runs.count - 1].range = last.range.lowerBound..<index + 1
+                } else {
+                    runs.append((cluster, index..<index + 1))
+                }
+            }
+            return runs
+        }
+    }
+
+    package enum Scheme: Hashable, Sendable {
+        /// Magnitudes, from 0 where none is negative.
+        case sequential
+        /// Signed values around 0.
+        case diverging
+    }
+
+    package var title: String
+    package var caption: String
+    package var alternative: String
+    package var rows: Side
+    package var columns: Side
+    package var values: Values
+    package var scheme: Scheme
+    /// What the colours stand for.
+    package var valueTitle: String
+    /// The range of the colours; nil for that of the values. What lies outside has the colour of the end.
+    package var range: ClosedRange<Double>?
+    /// The share of the values that the range holds at least: below 1 a few strong ones do not leave all others dark.
+    package var shareInRange: Double
+
+    package init(
+        title: String, caption: String = "", alternative: String = "", rows: Side, columns: Side, values: Values,
+        scheme: Scheme = .sequential, valueTitle: String = "", range: ClosedRange<Double>? = nil, shareInRange: Double = 1
+    ) {
+        self.title = title
+        self.caption = caption
+        self.alternative = alternative.isEmpty ? title : alternative
+        self.rows = rows
+        self.columns = columns
+        self.values = values
+        self.scheme = scheme
+        self.valueTitle = valueTitle
+        self.range = range
+        self.shareInRange = shareInRange
+    }
+
+    /// Up to so many cells are marks of their own.
+    static let cellLimit = 1600
+    /// The longest side of an embedded image.
+    static let imageSide = 2048
+
+    package var extents: Extents {
+        let colour = range ?? finiteRange
+        guard let colour, Scale.accepts(colour.lowerBound, .linear), Scale.accepts(colour.upperBound, .linear) else { return Extents() }
+        switch scheme {
+        case .sequential:
+            return Extents(colour: range ?? (colour.lowerBound > 0 ? 0...colour.upperBound : colour))
+        case .diverging:
+            let end = max(abs(colour.lowerBound), abs(colour.upperBound))
+            return Extents(colour: -end...end)
+        }
+    }
+
+    /// The range of the finite values, without the share of the greatest magnitudes that may lie outside.
+    private var finiteRange: ClosedRange<Double>? {
+        var finite: [Double] =
+            switch values {
+            case .cells(let cells): cells.joined().filter { Scale.accepts($0, .linear) }
+            case .reduced(let matrix, _): matrix.values.lazy.filter(\.isFinite).map(Double.init)
+            }
+        guard let whole = Scale.range(finite) else { return nil }
+        guard shareInRange < 1, finite.count > 1 else { return whole }
+        for index in finite.indices { finite[index] = abs(finite[index]) }
+        finite.sort()
+        let end = finite[min(finite.count - 1, max(0, Int((Double(finite.count) * shareInRange).rounded(.up)) - 1))]
+        guard end > 0 else { return whole }
+        return max(whole.lowerBound, -end)...max(max(whole.lowerBound, -end), min(whole.upperBound, end))
+    }
+
+    /// How many values are drawn in a row and in a column.
+    private var size: (rows: Int, columns: Int) {
+        switch values {
+        case .cells(let cells): (min(cells.count, rows.count), min(columns.count, cells.map(\.count).max() ?? 0))
+        case .reduced(let matrix, _): (matrix.height, matrix.width)
+        }
+    }
+
+    package func plot(in panel: Panel) -> Drawing {
+        let size = size
+        guard size.rows > 0, size.columns > 0 else { return Notice.drawing("There are no values to draw.", width: panel.width) }
+        guard let colours = panel.extents.colour ?? extents.colour else {
+            return Notice.drawing("None of the values is finite, so none can be drawn.", width: panel.width)
+        }
+        let scale = HeatScale(range: colours, scheme: scheme)
+        let grid: HeatGrid? =
+            if case .cells(let cells) = values, size.rows * size.columns <= Self.cellLimit { HeatGrid(cells) } else { nil }
+        let key =
+            panel.hasLegend ? HeatKey(scale, title: valueTitle, hasMissing: hasMissing, clips: clips(colours), width: panel.width) : nil
+        let top = key?.height ?? 0
+        let hasRowStrip = !rows.runs.isEmpty
+        let left = Axis(title: rows.title, content: .categories(Array(rows.names.prefix(rows.count))))
+        let bottom = Axis(title: columns.title, content: .categories(Array(columns.names.prefix(columns.count))))
+        func axes(height: Double, widest: Double?) -> Axes {
+            Axes(
+                width: panel.width, innerHeight: height, top: top, right: hasRowStrip ? 12 : 2, above: columns.runs.isEmpty ? 0 : 10,
+                widest: widest, hasLines: false, bottom: bottom, left: left)
+        }
+        // The names decide how wide the matrix may be, and its width how high it is.
+        let room = axes(height: 100, widest: nil).inner.width
+        let (mapWidth, mapHeight) = mapSize(room: room, size: size, isGrid: grid != nil)
+        let layout = axes(height: mapHeight, widest: mapWidth)
+        var marks = (key?.marks ?? []) + layout.marks
+        if let grid {
+            marks += grid.marks(in: layout.inner, rows: rows, columns: columns, size: size, scale: scale)
+        } else {
+            do {
+                marks.append(try image(in: layout.inner, scale: scale, size: size))
+            } catch {
+                return Notice.drawing("The image cannot be written: \(error.line())", width: panel.width)
+            }
+        }
+        marks += edges(layout.inner, isOnDark: scheme == .sequential)
+        var y = layout.bottom
+        if rows.names.isEmpty, columns.names.isEmpty, columns.title.isEmpty { y = layout.inner.maxY + 2 }
+        if let note = reductionNote(size) {
+            y += 14
+            let line = TextLine(note.shortened(toWidth: panel.width, size: Axes.labelSize), at: Point(0, y), size: Axes.labelSize)
+            marks.append(.text(line, fill: .faint, part: .note))
+            y += 4
+        }
+        return Drawing(width: panel.width, height: y, marks: marks)
+    }
+
+    /// Whether there are cells without a value.
+    var hasMissing: Bool {
+        switch values {
+        case .cells(let cells):
+            cells.contains { $0.count < columns.count || $0.contains { !Scale.accepts($0, .linear) } }
+        case .reduced(let matrix, _): matrix.values.contains { !$0.isFinite }
+        }
+    }
+
+    /// Whether values lie beyond the ends of the range.
+    func clips(_ range: ClosedRange<Double>) -> Bool {
+        // Single precision may round the greatest value past the end.
+        let margin = (range.upperBound - range.lowerBound) * 1e-6
+        func isBeyond(_ value: Double) -> Bool {
+            value.isFinite && (value > range.upperBound + margin || value < range.lowerBound - margin)
+        }
+        return switch values {
+        case .cells(let cells): cells.contains { $0.contains(where: isBeyond) }
+        case .reduced(let matrix, _): matrix.values.contains { isBeyond(Double($0)) }
+        }
+    }
+
+    private func mapSize(room: Double, size: (rows: Int, columns: Int), isGrid: Bool) -> (Double, Double) {
+        if isGrid {
+            let cell = min(room / Double(size.columns), 58)
+            let height = min(max(cell * 0.7, rows.names.isEmpty ? 4 : 14), 26)
+            return (cell * Double(size.columns), height * Double(size.rows))
+        }
+        let width = min(room, max(120, Double(columns.count) * 2))
+        let ratio = Double(max(1, rows.count)) / Double(max(1, columns.count))
+        var height = min(max(width * ratio, 90), width * 1.1)
+        if !rows.names.isEmpty { height = max(height, min(Double(rows.count) * 13, 900)) }
+        return (width, height)
+    }
+
+    private func image(in rectangle: Rectangle, scale: HeatScale, size: (rows: Int, columns: Int)) throws(Problem) -> Mark {
+        let matrix: ReducedMatrix =
+            switch values {
+            case .reduced(let matrix, _): matrix
+            case .cells(let cells):
+                ReducedMatrix(rows: size.rows, columns: size.columns, side: Self.imageSide, method: .mean) { row, column in
+                    column < cells[row].count ? Float(cells[row][column]) : .nan
+                }
+            }
+        let bytes = try PNG.bytes(of: scale.image(Self.fitted(matrix, to: rectangle)))
+        return Mark(
+            .image(rectangle, png: bytes), title: title,
+            data: [Datum("rows", rows.count), Datum("columns", columns.count)], part: .data)
+    }
+
+    /// The matrix with no more than about two values a pixel, which is what the densest screens show: in a sheet of many maps each is
+    /// small.
+    private static func fitted(_ matrix: ReducedMatrix, to rectangle: Rectangle) -> ReducedMatrix {
+        let side = max(64, Int(2 * max(rectangle.width, rectangle.height)))
+        guard max(matrix.width, matrix.height) > side * 5 / 4 else { return matrix }
+        return ReducedMatrix(rows: matrix.height, columns: matrix.width, side: side, method: .mean) { row, column in
+            matrix.values[row * matrix.width + column]
+        }
+    }
+
+    private func reductionNote(_ size: (rows: Int, columns: Int)) -> String? {
+        var shown = size
+        var method = ReducedMatrix.Method.mean
+        switch values {
+        case .reduced(_, let used): method = used
+        case .cells:
+            shown = (min(size.rows, Self.imageSide), min(size.columns, Self.imageSide))
+            if size.rows * size.columns <= Self.cellLimit { return nil }
+        }
+        guard rows.count > shown.rows || columns.count > shown.columns else { return nil }
+        let word =
+            switch method {
+            case .mean: "the mean"
+            case .maximum: "the greatest"
+            case .nearest: "the middle one"
+            }
+        func many(_ count: Int, _ cells: Int) -> Int { max(1, (count + cells / 2) / cells) }
+        return "each pixel shows \(word) of about \(many(rows.count, shown.rows)) x \(many(columns.count, shown.columns)) values"
+    }
+
+    /// Colours of clusters along the upper and the right edge, and lines where they change.
+    private func edges(_ map: Rectangle, isOnDark: Bool) -> [Mark] {
+        let thickness = 7.0
+        var marks: [Mark] = []
+        func title(_ cluster: Int, _ range: Range<Int>, _ things: String) -> String {
+            (cluster < 0 ? "no cluster" : "cluster \(cluster)") + ": " + ByteText.counted(range.count, things)
+        }
+        let (rowStep, columnStep) = (map.height / Double(max(1, rows.count)), map.width / Double(max(1, columns.count)))
+        for (cluster, range) in rows.runs {
+            marks.append(
+                .rectangle(
+                    Rectangle(
+                        x: map.maxX + 3, y: map.y + Double(range.lowerBound) * rowStep, width: thickness,
+                        height: Double(range.count) * rowStep), fill: cluster < 0 ? .grid : .cluster(cluster),
+                    title: title(cluster, range, "row"), data: [Datum("row-cluster", cluster), Datum("count", range.count)], part: .data))
+        }
+        for (cluster, range) in columns.runs {
+            marks.append(
+                .rectangle(
+                    Rectangle(
+                        x: map.x + Double(range.lowerBound) * columnStep, y: map.y - thickness - 3, width: Double(range.count) * columnStep,
+                        height: thickness), fill: cluster < 0 ? .grid : .cluster(cluster), title: title(cluster, range, "column"),
+                    data: [Datum("column-cluster", cluster), Datum("count", range.count)], part: .data))
+        }
+        let stroke = Stroke(isOnDark ? .colour(Colour(0xFFFFFF)) : .ink, width: 1, opacity: isOnDark ? 0.65 : 0.5)
+        // Lines a pixel apart would hide what they part.
+        func places(_ side: Side, _ step: Double) -> [Double] {
+            let all = Set(side.runs.dropFirst().map(\.range.lowerBound) + side.borders.filter { $0 > 0 && $0 < side.count }).sorted()
+            return Double(side.count) * step / Double(all.count + 1) < 4 ? [] : all.map { Double($0) * step }
+        }
+        marks += places(rows, rowStep).map { y in
+            .line(Point(map.x, map.y + y), Point(map.maxX, map.y + y), stroke: stroke, part: .grid)
+        }
+        marks += places(columns, columnStep).map { x in
+            .line(Point(map.x + x, map.y), Point(map.x + x, map.maxY), stroke: stroke, part: .grid)
+        }
+        return marks
+    }
+}
