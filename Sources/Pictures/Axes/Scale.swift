@@ -43,7 +43,7 @@ package struct Scale: Hashable, Sendable {
         let share =
             kind == .linear
             ? (value - domain.lowerBound) / (domain.upperBound - domain.lowerBound)
-            : log(value / domain.lowerBound) / log(domain.upperBound / domain.lowerBound)
+            : (log(value) - log(domain.lowerBound)) / (log(domain.upperBound) - log(domain.lowerBound))
         return start + min(max(share, 0), 1) * (end - start)
     }
 
@@ -60,9 +60,9 @@ package struct Scale: Hashable, Sendable {
     private static func linear(_ range: ClosedRange<Double>, _ tickCount: Int) -> (ClosedRange<Double>, [Tick]) {
         var (low, high) = (max(range.lowerBound, -limit), min(range.upperBound, limit))
         // A range of one number, or too narrow for its digits, is widened.
-        if high - low <= max(abs(low), abs(high)) * 1e-12 {
-            let margin = low == 0 ? 1 : abs(low) * 0.1
-            (low, high) = low == 0 ? (0, 1) : (low - margin, high + margin)
+        if high - low <= max(max(abs(low), abs(high)) * 1e-12, 1e-290) {
+            let margin = abs(low) * 0.1
+            (low, high) = margin < 1e-280 ? (0, 1) : (low - margin, high + margin)
         }
         let step = roundStep((high - low) / Double(max(1, tickCount - 1)))
         let first = (low / step + 1e-9).rounded(.down)
@@ -109,7 +109,7 @@ package struct Scale: Hashable, Sendable {
         if size >= 1e6 || step < 1e-4 {
             let exponent = Int((log10(size) + 1e-9).rounded(.down))
             let digits = max(0, exponent - Int((log10(step) + 1e-9).rounded(.down)))
-            var mantissa = ByteText.fixed(value / pow(10, Double(exponent)), digits: min(digits, 6))
+            var mantissa = ByteText.fixed(value / pow(10, Double(exponent)), digits: min(digits, 12))
             if mantissa.contains(".") {
                 while mantissa.hasSuffix("0") { mantissa.removeLast() }
                 if mantissa.hasSuffix(".") { mantissa.removeLast() }

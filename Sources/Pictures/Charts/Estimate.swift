@@ -1,7 +1,7 @@
 import Text
 
 /// A number, with what it may as well have been.
-package struct Estimate: Hashable, Sendable, ExpressibleByFloatLiteral {
+package struct Estimate: Hashable, Sendable, ExpressibleByFloatLiteral, ExpressibleByIntegerLiteral {
     package var value: Double
     /// The ends of an interval: quantiles, or the mean less and plus a standard deviation.
     package var low: Double?
@@ -14,6 +14,8 @@ package struct Estimate: Hashable, Sendable, ExpressibleByFloatLiteral {
     }
 
     package init(floatLiteral value: Double) { self.init(value) }
+
+    package init(integerLiteral value: Int) { self.init(Double(value)) }
 
     /// A mean with its standard deviation to both sides.
     package init(_ mean: Double, deviation: Double) { self.init(mean, low: mean - deviation, high: mean + deviation) }

@@ -75,7 +75,9 @@ struct HeatKey {
         }
         let missing = "no value"
         let missingWidth = hasMissing ? TextWidth.width(of: missing, size: size) + 32 : 0
-        let length = max(40, min(180, width - x - missingWidth - 24))
+        // In narrow panels the entry for missing values has a row of its own.
+        let wraps = width - x - missingWidth - 24 < 40
+        let length = max(40, min(180, width - x - (wraps ? 0 : missingWidth) - 24))
         let steps = 60
         let marginLeft = 10.0
         x += marginLeft
@@ -111,12 +113,14 @@ struct HeatKey {
             parts.append(.text(TextLine(text, at: Point(centre, 14 + size), size: size, anchor: .middle), fill: .faint))
         }
         if hasMissing {
+            let place = wraps ? Point(0, 14 + size + 6) : Point(right + 14, 0)
             parts.append(
-                .rectangle(Rectangle(x: right + 14, y: 2, width: 10, height: 10), fill: .missing, stroke: Stroke(.axis, width: 0.5)))
-            parts.append(.text(TextLine(missing, at: Point(right + 28, size), size: size), fill: .ink))
+                .rectangle(
+                    Rectangle(x: place.x + 0.5, y: place.y + 2, width: 10, height: 10), fill: .missing, stroke: Stroke(.axis, width: 0.5)))
+            parts.append(.text(TextLine(missing, at: Point(place.x + 14, place.y + size), size: size), fill: .ink))
         }
         marks = parts.isEmpty ? [] : [.group(parts, part: .legend)]
-        height = 14 + size + 9
+        height = 14 + size + 9 + (hasMissing && wraps ? 16 : 0)
     }
 
     private static func text(_ value: Double, span: Double) -> String {

@@ -86,11 +86,16 @@ package struct LineChart: Chart {
         self.height = height
     }
 
+    /// The vertices that have a place on both axes.
+    private var drawable: [Vertex] {
+        series.flatMap { $0.vertices.filter { Scale.accepts($0.x, horizontalKind) && Scale.accepts($0.y.value, verticalKind) } }
+    }
+
     package var extents: Extents {
-        Extents(
-            horizontal: Scale.range(series.lazy.flatMap { $0.vertices.lazy.map(\.x) }, horizontalKind),
-            vertical: Scale.range(
-                series.lazy.flatMap { $0.vertices.lazy.flatMap(\.y.numbers) } + references.map(\.value), verticalKind)
+        let drawable = self.drawable
+        return Extents(
+            horizontal: Scale.range(drawable.map(\.x), horizontalKind),
+            vertical: drawable.isEmpty ? nil : Scale.range(drawable.flatMap(\.y.numbers) + references.map(\.value), verticalKind)
         ).union(including)
     }
 
@@ -120,7 +125,7 @@ package struct LineChart: Chart {
         guard series.contains(where: { !$0.vertices.isEmpty }) else {
             return Notice.drawing("There are no values to draw.", width: panel.width)
         }
-        guard let horizontal = all.horizontal, let vertical = all.vertical else {
+        guard !drawable.isEmpty, let horizontal = all.horizontal, let vertical = all.vertical else {
             let reason = verticalKind == .logarithmic ? "positive and finite" : "finite"
             return Notice.drawing("None of the values is \(reason), so none can be drawn.", width: panel.width)
         }
