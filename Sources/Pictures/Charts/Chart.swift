@@ -32,6 +32,9 @@ package struct Panel: Hashable, Sendable {
     /// False where the sheet shows one legend for all its charts.
     package var hasLegend: Bool
 
+    /// How many pixels of an image lie in a pixel of the picture at most: 2 for dense screens, fewer in a sheet of many images.
+    package var density = 2.0
+
     package init(width: Double, extents: Extents = Extents(), hasLegend: Bool = true) {
         self.width = width
         self.extents = extents

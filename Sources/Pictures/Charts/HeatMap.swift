@@ -156,7 +156,7 @@ package struct HeatMap: Chart {
             marks += grid.marks(in: layout.inner, rows: rows, columns: columns, size: size, scale: scale)
         } else {
             do {
-                marks.append(try image(in: layout.inner, scale: scale, size: size))
+                marks.append(try image(in: layout.inner, density: panel.density, scale: scale, size: size))
             } catch {
                 return Notice.drawing("The image cannot be written: \(error.line())", width: panel.width)
             }
@@ -208,7 +208,8 @@ package struct HeatMap: Chart {
         return (width, height)
     }
 
-    private func image(in rectangle: Rectangle, scale: HeatScale, size: (rows: Int, columns: Int)) throws(Problem) -> Mark {
+    private func image(in rectangle: Rectangle, density: Double, scale: HeatScale, size: (rows: Int, columns: Int)) throws(Problem) -> Mark
+    {
         let matrix: ReducedMatrix =
             switch values {
             case .reduced(let matrix, _): matrix
@@ -217,16 +218,15 @@ package struct HeatMap: Chart {
                     column < cells[row].count ? Float(cells[row][column]) : .nan
                 }
             }
-        let bytes = try PNG.bytes(of: scale.image(Self.fitted(matrix, to: rectangle)))
+        let bytes = try PNG.bytes(of: scale.image(Self.fitted(matrix, to: rectangle, density: density)))
         return Mark(
             .image(rectangle, png: bytes), title: title,
             data: [Datum("rows", rows.count), Datum("columns", columns.count)], part: .data)
     }
 
-    /// The matrix with no more than about two values a pixel, which is what the densest screens show: in a sheet of many maps each is
-    /// small.
-    private static func fitted(_ matrix: ReducedMatrix, to rectangle: Rectangle) -> ReducedMatrix {
-        let side = max(64, Int(2 * max(rectangle.width, rectangle.height)))
+    /// The matrix with no more values than the panel's density asks for: in a sheet of many maps each is small.
+    private static func fitted(_ matrix: ReducedMatrix, to rectangle: Rectangle, density: Double) -> ReducedMatrix {
+        let side = max(64, Int(density * max(rectangle.width, rectangle.height)))
         guard max(matrix.width, matrix.height) > side * 5 / 4 else { return matrix }
         return ReducedMatrix(rows: matrix.height, columns: matrix.width, side: side, method: .mean) { row, column in
             matrix.values[row * matrix.width + column]

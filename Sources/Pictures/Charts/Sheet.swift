@@ -48,6 +48,8 @@ package struct Sheet: Sendable {
         let columns = columns.map { min(max($0, 1), most) } ?? min(most, shown.count < 3 ? shown.count : 3)
         let panelWidth = (inner - Double(columns - 1) * Self.gap) / Double(columns)
         var panel = Panel(width: panelWidth, extents: sharedExtents(shown))
+        // All images together stay below about 1.5 MB, even of noise.
+        panel.density = min(2, 1450 / (panelWidth * Double(shown.count).squareRoot()))
         let first = shown[0].legend
         let isShared = shown.count > 1 && !first.isEmpty && shown.allSatisfy { $0.legend == first }
         panel.hasLegend = !isShared
