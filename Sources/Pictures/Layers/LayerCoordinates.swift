@@ -24,12 +24,17 @@ struct LayerCoordinates {
         }
         let width = max(width, needed.max() ?? 0)
         self.width = width
+        // Where lines are many they share what the nodes leave. They stand about as close in all layers, so that they need not spread and gather
+        // from one to the next.
+        let lineGaps = zip(order, needed).map { (vertices, needed) -> Double in
+            let lines = vertices.count { $0 >= nodeCount }
+            return min(6, max(0, width - needed) / Double(max(lines, 1)))
+        }
+        let commonGap = max(1.5, lineGaps.min() ?? 0)
         var offsets: [[Double]] = []
         var even = [Double](repeating: width / 2, count: graph.layer.count)
         for (layer, vertices) in order.enumerated() {
-            // Where lines are many they share what the nodes leave.
-            let lines = vertices.count { $0 >= nodeCount }
-            let lineGap = min(6, max(0, width - needed[layer]) / Double(max(lines, 1)))
+            let lineGap = min(lineGaps[layer], commonGap)
             var offset = 0.0
             var places: [Double] = []
             for (index, vertex) in vertices.enumerated() {

@@ -1,7 +1,7 @@
 /// A matrix reduced to as many cells as a picture shows.
 ///
 /// The matrix is read a row at a time, in the order of the picture, and never copied as a whole: the memory taken is one row and the cells.
-package struct ReducedMatrix: Sendable, Equatable {
+package struct ReducedMatrix: Sendable, Hashable {
     /// How a cell's value follows from the entries that it covers. Entries that are NaN are left out; a cell of nothing else is NaN.
     package enum Method: Sendable {
         /// The entry in the cell's middle.
