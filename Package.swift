@@ -71,7 +71,7 @@ let package = Package(
             name: "ModinspectCommands",
             dependencies: [
                 "CProcess", "Tensors", "Archives", "Checkpoints", "Circuits", "Datasets", "Evaluation", "Interventions", "Modularity",
-                "Networks", "Scoring", "Text", "Training",
+                "Networks", "Plots", "Scoring", "Text", "Training",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "modinspect", dependencies: ["ModinspectCommands"]),
@@ -118,7 +118,8 @@ let package = Package(
         .testTarget(
             name: "DocumentationTests",
             dependencies: [
-                "modinspect", "ModinspectCommands", "Circuits", "Evaluation", "Interventions", "Modularity", "Networks", "Training",
+                "modinspect", "ModinspectCommands", "Circuits", "Evaluation", "Interventions", "Modularity", "Networks", "Plots",
+                "Training",
                 "TestSupport",
             ]),
     ],
