@@ -107,7 +107,7 @@ struct RunStateOptions: ParsableArguments {
         completion: .file())
     var path: String?
 
-    @Flag(help: "Resume from the saved state, with the same bits as an uninterrupted run; start from the beginning if there is none.")
+    @Flag(help: "Resume from the saved state, with bit-identical results; start from the beginning if there is none.")
     var resume = false
 
     mutating func validate() throws {
