@@ -6,7 +6,7 @@ extension Checkpoint {
         case weights, base, baseMember, baseKey, member, key, companions
     }
 
-    /// What a part depends on; nil where there is none.
+    /// What a part depends on; nil if there is none.
     package subscript(dependency part: Part) -> Dependency? {
         switch part {
         case .weights: .content(sources)

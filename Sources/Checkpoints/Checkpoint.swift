@@ -32,11 +32,11 @@ package struct Checkpoint: Sendable {
     package let foreignGlobals: [String]
     /// What the weight file says of itself beside its tensors, in its order.
     package let metadata: [MetadataEntry]
-    /// How far the training had come that wrote it; nil where no file says so.
+    /// How far the training had come that wrote it; nil if no file says so.
     package let training: TrainingProgress?
     /// What this checkpoint changes of another one; nil for a model of its own.
     package let adapter: Adapter?
-    /// The model that the adapter was merged with; nil where it was with none.
+    /// The model that the adapter was merged with; nil if it was with none.
     package let base: Base?
     /// The bytes that were given: an archive whole, of a directory the weight files in natural order of their names.
     package let sources: [ByteRegion]
@@ -49,7 +49,7 @@ package struct Checkpoint: Sendable {
     /// The tensor called `name`.
     package subscript(name: String) -> TensorRecord? { places[name].map { tensors[$0] } }
 
-    /// Why the tensor called `name` cannot be read; nil where it can or there is none.
+    /// Why the tensor called `name` cannot be read; nil if it can or there is none.
     package func problem(ofTensor name: String) -> Problem? { unreadable.first { $0.name == name }?.problem }
 
     /// What to open where a path holds more than one model.
@@ -70,7 +70,7 @@ package struct Checkpoint: Sendable {
 
     /// Opens what is at `path`, or standard input where that is `-`. The kind is found from the content.
     ///
-    /// - Throws: ``Problem`` where it cannot be read, is damaged, or holds no model or several.
+    /// - Throws: ``Problem`` if it cannot be read, is damaged, or holds no model or several.
     package static func open(_ path: String, options: Options = .init()) throws -> Checkpoint {
         try CheckpointOpener(path: path, options: options).open()
     }
@@ -171,7 +171,7 @@ package struct Checkpoint: Sendable {
         places = Dictionary(tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// Why nothing can be asked of the weights; nil where something can.
+    /// Why nothing can be asked of the weights; nil if something can.
     package var refusal: Problem? { base == nil ? adapter?.refusal?.at(path: path) : nil }
 
     /// Why the checkpoint does not run by itself: an adapter needs the model that it changes.

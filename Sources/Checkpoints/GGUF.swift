@@ -38,7 +38,7 @@ private struct GGUFHeader {
         let type: UInt32
         let declaredOffset: UInt64
         let dtype: DType?
-        /// Where its data are and how many bytes; nil where that is not known.
+        /// Where its data are and how many bytes; nil if that is not known.
         var place: Range<Int>?
         var problem: Problem?
     }

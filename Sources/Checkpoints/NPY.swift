@@ -8,7 +8,7 @@ package enum NPY {
 
     /// The one array in `region` as a model of one tensor called `name`.
     ///
-    /// - Throws: ``Problem`` where the header is damaged; an array that is no numbers or cut short cannot be read.
+    /// - Throws: ``Problem`` if the header is damaged; an array that is no numbers or cut short cannot be read.
     static func read(_ region: ByteRegion, name: String, path: String) throws -> WeightFile {
         do {
             _ = try NPYHeader(region)

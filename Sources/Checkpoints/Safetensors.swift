@@ -11,7 +11,7 @@ enum Safetensors {
 
     /// The weights in `region`. The file's order says nothing about the model, so the tensors come in natural order of their names.
     ///
-    /// - Throws: ``Problem`` where the file breaks a rule of the format or has a type that is not known.
+    /// - Throws: ``Problem`` if the file breaks a rule of the format or has a type that is not known.
     static func read(_ region: ByteRegion, path: String) throws -> WeightFile {
         var reader = ByteReader(region)
         guard let announced = reader.integer(UInt64.self) else {

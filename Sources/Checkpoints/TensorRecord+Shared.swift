@@ -24,7 +24,7 @@ extension TensorRecord {
         return sharedFloats(shape: shape)
     }
 
-    /// The error for the first finite number that single precision cannot hold; nil where it holds all. Costs a pass over double precision.
+    /// The error for the first finite number that single precision cannot hold; nil if it holds all. Costs a pass over double precision.
     package var narrowingError: Problem? {
         firstBeyondSinglePrecision().map { value in
             Problem(

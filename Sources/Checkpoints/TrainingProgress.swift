@@ -18,7 +18,7 @@ package struct TrainingProgress: Sendable, Equatable {
     ]
     private static let epochNames = ["epoch", "current_epoch"]
 
-    /// - Parameter value: the number under a name; nil where it is none.
+    /// - Parameter value: the number under a name; nil if it is none.
     private init?(_ value: (String) -> Double?) {
         for name in Self.stepNames where step == nil { step = value(name).flatMap(Int.init(exactly:)).flatMap { $0 < 0 ? nil : $0 } }
         for name in Self.epochNames where epoch == nil { epoch = value(name).flatMap { $0 >= 0 && $0.isFinite ? $0 : nil } }

@@ -5,11 +5,11 @@ import Text
 package struct UnreadableTensor: Sendable {
     /// The name in the checkpoint.
     package let name: String
-    /// The type of its elements as the file words it; nil where the file does not say.
+    /// The type of its elements as the file words it; nil if the file does not say.
     package let dtype: String?
-    /// The lengths of the dimensions; nil where the file does not say.
+    /// The lengths of the dimensions; nil if the file does not say.
     package let shape: [Int]?
-    /// Its bytes as they are stored, for whoever knows what they mean; nil where they do not lie together.
+    /// Its bytes as they are stored, for whoever knows what they mean; nil if they do not lie together.
     package let bytes: ByteRegion?
     /// Why it cannot be read, with its file and its name.
     package let problem: Problem

@@ -37,7 +37,7 @@ enum WeightFormat: CaseIterable {
         return (names + ["tar"]).joined(separator: ", ") + " or zip"
     }
 
-    /// The format of a file that begins with `head`, or nil where it is none of them.
+    /// The format of a file that begins with `head`, or nil if it is none of them.
     init?(head: [UInt8]) {
         if head.starts(with: [0x50, 0x4B, 3, 4]) || head.starts(with: [0x50, 0x4B, 5, 6]) {
             self = .zip
@@ -83,7 +83,7 @@ enum WeightFormat: CaseIterable {
     ///   - name: what the file is called, for formats whose one tensor has no name of its own.
     ///   - path: how errors name the file.
     ///   - neighbours: the files beside it, for formats that keep weights there.
-    /// - Throws: ``Problem`` where the bytes are no weight file or a damaged one.
+    /// - Throws: ``Problem`` if the bytes are no weight file or a damaged one.
     static func read(_ region: ByteRegion, name: String, path: String, neighbours: Neighbours = .none) throws -> WeightFile {
         let head = region.bytes(0..<min(region.count, ContainerFile.headLength)) ?? []
         guard let format = WeightFormat(head: head) else { throw unknown(head, path: path) }

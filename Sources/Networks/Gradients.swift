@@ -26,7 +26,7 @@ package final class Gradients {
 
     /// - Parameters:
     ///   - seeds: the nodes at which the pass begins, recorded by the request.
-    ///   - memory: where the gradients of parameters are added; in memory of its own for those that it leaves out.
+    ///   - memory: where the gradients of parameters are added; in its own memory for those that it leaves out.
     package init(_ executor: Executor, seeds: [NodeID], memory: [ParameterID: MutableTensor] = [:]) {
         guard let wanted = executor.request.gradients else { preconditionFailure("the executor's request asks for no gradients") }
         self.executor = executor

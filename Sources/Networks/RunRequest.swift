@@ -6,7 +6,7 @@ package struct RunRequest: Sendable {
     package var intervened: Set<NodeID> = []
     /// The parameters whose values differ from the base run's.
     package var changedParameters: Set<ParameterID> = []
-    /// The nodes whose outputs a base run has recorded: only what lies downstream of a change is computed again.
+    /// The nodes whose outputs a base run has recorded: only what is downstream of a change is computed again.
     package var base: Set<NodeID> = []
     /// What the gradients are taken with respect to; nil for a run without a backward pass.
     package var gradients: GradientRequest?

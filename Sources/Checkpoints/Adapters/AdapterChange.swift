@@ -2,7 +2,7 @@ import Text
 
 /// The change that an adapter makes to one weight of its base model.
 struct AdapterChange: Sendable {
-    /// What is changed.
+    /// The changed parameter.
     enum Target: Sendable {
         /// The weight of a layer, [out, in, ...] or turned over.
         case layer
@@ -22,7 +22,7 @@ struct AdapterChange: Sendable {
     let b: TensorRecord
     /// The lengths of the out-neurons' weights, of DoRA.
     let magnitudes: TensorRecord?
-    /// What is added to the layer's bias, still to be scaled.
+    /// The change of the layer's bias, before scaling.
     let bias: TensorRecord?
     let rank: Int
     let scale: Float

@@ -9,7 +9,7 @@ protocol RowDecoder: DerivedValues {
 }
 
 enum RowDecoding {
-    /// The columns that are decoded at once, so that no row is too long for the memory that decoding takes; a multiple of every unit of codes.
+    /// The columns that are decoded at once, which bounds the memory of decoding for rows of any length; a multiple of every unit of codes.
     static let segment = 4096
     /// The rows that are decoded at once.
     static let band = 32
@@ -59,7 +59,7 @@ extension TensorRecord {
         }
     }
 
-    /// The largest magnitude that the codes of a type can stand for; nil where there are codes among the elements that are no finite number.
+    /// The largest magnitude that the codes of a type can represent; nil if some elements are codes of infinity or NaN.
     var boundOfCodes: Float? {
         let exponent: UInt8
         switch dtype {

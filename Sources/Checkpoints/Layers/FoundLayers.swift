@@ -66,7 +66,7 @@ struct FoundLayers {
         }
     }
 
-    /// The inputs of an MLP's output matrix; nil where there is none.
+    /// The inputs of an MLP's output matrix; nil if there is none.
     private func outputColumns(_ names: MLPNames, _ name: TensorName) -> Int? {
         guard let output = names.output, let other = TensorIndex.sibling(of: name, replacing: names.input, with: output),
             let shape = index.shape(of: other), shape.count >= 2, !shape.contains(0)

@@ -114,7 +114,7 @@ package struct LayerCatalog: Sendable {
         return (matrices, [])
     }
 
-    /// Why a tensor holds none of the layers that were chosen; nil where it does.
+    /// Why a tensor holds none of the layers that were chosen; nil if it does.
     ///
     /// - Parameters:
     ///   - chosen: the names of the tensors of the layers that were taken.
@@ -130,7 +130,7 @@ package struct LayerCatalog: Sendable {
         }
     }
 
-    /// The layer of this name, or nil where there is none.
+    /// The layer of this name, or nil if there is none.
     package subscript(name: String) -> Layer? { places[name].map { layers[$0] } }
 
     /// Whether the model has learned the tensor's values: real numbers, no mask, table or running mean.
@@ -145,7 +145,7 @@ package struct LayerCatalog: Sendable {
         }
     }
 
-    /// `model_type` of a `config.json`, or nil where it has none.
+    /// `model_type` of a `config.json`, or nil if it has none.
     private static func modelType(_ configuration: ByteRegion) -> String? {
         guard configuration.count <= 1 << 24 else { return nil }
         return configuration.withUnsafeBytes { JSONCursor.member("model_type", of: $0) }?.text

@@ -26,7 +26,7 @@ extension ByteRegion {
 
 /// How the bytes at an address are read, and what else takes part where the elements are computed from them.
 private struct View: Hashable {
-    /// Where what the elements are computed from lies; empty where they are stored as they are.
+    /// Where what the elements are computed from lies; empty if they are stored as they are.
     let parts: [View]
     let address: UInt
     let summary: String?

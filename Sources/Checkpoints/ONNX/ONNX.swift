@@ -16,7 +16,7 @@ enum ONNX {
     /// - Parameters:
     ///   - neighbours: finds the files beside the model.
     ///   - path: the file, for messages.
-    /// - Throws: ``Problem`` where the message is damaged or holds no graph.
+    /// - Throws: ``Problem`` if the message is damaged or holds no graph.
     static func read(_ region: ByteRegion, neighbours: Neighbours, path: String) throws(Problem) -> WeightFile {
         do throws(Problem) {
             guard let message = try graph(region) else { throw Problem("holds no graph", expected: "an ONNX model") }

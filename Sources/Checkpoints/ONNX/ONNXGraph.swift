@@ -28,7 +28,7 @@ struct ONNXGraph {
     /// The inputs and outputs of all nodes, each of which takes more memory than its two bytes in the file.
     private var valueBudget = 1 << 22
 
-    /// - Throws: ``Problem`` where the message is damaged.
+    /// - Throws: ``Problem`` if the message is damaged.
     init(_ message: ByteRegion) throws(Problem) { try read(message, depth: 0) }
 
     private mutating func read(_ message: ByteRegion, depth: Int) throws(Problem) {

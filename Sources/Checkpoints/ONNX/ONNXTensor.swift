@@ -15,7 +15,7 @@ struct ONNXTensor {
 
     private static let rankLimit = 64
 
-    /// - Throws: ``Problem`` where the message is no tensor.
+    /// - Throws: ``Problem`` if the message is no tensor.
     init(_ message: ByteRegion) throws(Problem) {
         var reader = ProtobufReader(message)
         var dimensions: [Int64] = []
@@ -55,13 +55,13 @@ struct ONNXTensor {
     /// The name of the elements' type as ONNX writes it.
     var typeName: String { Self.typeNames.indices.contains(type) ? Self.typeNames[type] : "type \(type)" }
 
-    /// The file beside the model that holds the elements; nil where they are in the model.
+    /// The file beside the model that holds the elements; nil if they are in the model.
     var location: String? { isExternal ? external["location"] ?? "" : nil }
 
     /// The tensor with its elements.
     ///
     /// - Parameter neighbours: finds the files beside the model.
-    /// - Throws: ``Problem`` where the elements are not there, are of a type that is not read, or do not fill the shape.
+    /// - Throws: ``Problem`` if the elements are not there, are of a type that is not read, or do not fill the shape.
     func record(name: String, neighbours: Neighbours) throws(Problem) -> TensorRecord {
         guard let dtype = Self.dtypes[type] else { throw Problem("elements of type \(typeName) are not supported") }
         let size = try TensorRecord.byteCount(dtype: dtype, shape: shape)

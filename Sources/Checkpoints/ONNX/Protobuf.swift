@@ -18,7 +18,7 @@ struct ProtobufReader {
 
     /// The next field's number and value; nil at the message's end.
     ///
-    /// - Throws: ``Problem`` where a field leaves the message or has no known wire type.
+    /// - Throws: ``Problem`` if a field leaves the message or has no known wire type.
     mutating func next() throws(Problem) -> (field: Int, value: Value)? {
         guard reader.remaining > 0 else { return nil }
         let start = reader.position

@@ -102,7 +102,7 @@ package struct PickleScan: Sendable {
         }
     }
 
-    /// The pickles from a place on, one behind the other; of PyTorch's old format also what follows its storages.
+    /// The pickles from a place on, one after the other; of PyTorch's old format also what follows its storages.
     private mutating func scanPickles(_ region: ByteRegion, at start: Int, _ member: String?) {
         // Numbers may look like the beginning of a pickle: what is cut short counts where it says that it is one.
         let isPickle = TorchLegacy.isPickle(region)

@@ -14,7 +14,7 @@ enum TensorSource {
     /// A tensor that is not read, of which nothing else is known.
     static func refused(_ reason: String) -> TensorSource { .refused(RefusedTensor(reason: reason)) }
 
-    /// The number of dimensions; 0 where it is not known.
+    /// The number of dimensions; 0 if it is not known.
     func rank(in pickle: Pickle) -> Int {
         switch self {
         case .view(let view): pickle.sequence(view.size)?.count ?? 0
@@ -60,7 +60,7 @@ extension Pickle {
         return source
     }
 
-    /// What the unpickler would do to a tensor after making it that may change its elements; nil where they stay.
+    /// What the unpickler would do to a tensor after making it that may change its elements; nil if they stay.
     private func change(to object: Object) -> String? {
         if !object.items.isEmpty || !object.appended.isEmpty { return "changed after it is made, which is not executed" }
         guard let state = object.state, global(object.callable)?.name != "_reconstruct" else { return nil }

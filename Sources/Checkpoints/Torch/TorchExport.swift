@@ -27,7 +27,7 @@ enum TorchExport {
 
     /// Reads a program's parameters and buffers.
     ///
-    /// - Throws: ``Problem`` where the members that hold them are damaged or missing.
+    /// - Throws: ``Problem`` if the members that hold them are damaged or missing.
     static func read(_ directory: ZipDirectory, region: ByteRegion, path: String) throws(Problem) -> WeightFile {
         guard let folder = folder(directory) else { throw Problem(path: path, problem: "is not an exported program") }
         let members = TorchMembers(directory, region: region, folder: folder)

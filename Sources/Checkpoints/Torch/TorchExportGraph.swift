@@ -11,7 +11,7 @@ struct TorchExportGraph {
     /// The operations of a program that are read; a plain sequence has far fewer.
     private static let nodeLimit = 1 << 16
 
-    /// Reads the program in a member's JSON; nil where it is of another form.
+    /// Reads the program in a member's JSON; nil if it is of another form.
     init?(_ program: ByteRegion) {
         guard program.count <= 1 << 26,
             let graph = try? program.withUnsafeBytes({ try JSONCursor.reading($0) { cursor in try TorchExportGraph(&cursor) } })

@@ -72,7 +72,7 @@ enum TorchLegacy {
         return WeightFile(format: "pickle", models: models, keepsOrder: true, foreignGlobals: globals)
     }
 
-    /// The refusal of the tar archives that PyTorch wrote before 0.1.10, or nil where a tar's members are none of them.
+    /// The refusal of the tar archives that PyTorch wrote before 0.1.10, or nil if a tar's members are none of them.
     static func tarRefusal(memberNames: some Sequence<String>, path: String) -> Problem? {
         guard Set(["sys_info", "pickle", "tensors", "storages"]).isSubset(of: memberNames) else { return nil }
         return Problem(

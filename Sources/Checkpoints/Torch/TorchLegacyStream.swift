@@ -24,7 +24,7 @@ struct TorchLegacyStream {
         return bytes.withUnsafeBytes { $0.elementsEqual(magic) || $0.elementsEqual(magicDigits) }
     }
 
-    /// - Throws: ``Problem`` where the bytes are no such stream.
+    /// - Throws: ``Problem`` if the bytes are not such a stream.
     init(_ region: ByteRegion) throws(Problem) {
         var position = 0
         func next(_ what: String) throws(Problem) -> Pickle {
@@ -82,7 +82,7 @@ struct TorchLegacyStream {
         end = reader.position
     }
 
-    /// The place behind a stream that begins at `start`; nil where none does.
+    /// The place behind a stream that begins at `start`; nil if none does.
     static func end(_ region: ByteRegion, at start: Int) -> Int? {
         guard start == 0, let first = try? PickleReader.read(region).pickle, isMagic(first) else { return nil }
         return try? TorchLegacyStream(region).end

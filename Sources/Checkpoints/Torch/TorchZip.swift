@@ -65,7 +65,7 @@ enum TorchZip {
         return WeightFile(format: format, models: models, keepsOrder: file.keepsOrder, foreignGlobals: file.foreignGlobals)
     }
 
-    /// The folder of the file's members with the slash at its end; nil where the zip file is none of PyTorch's.
+    /// The folder of the file's members with the slash at its end; nil if the zip file is none of PyTorch's.
     static func folder(_ directory: ZipDirectory) -> String? {
         pickleEntry(directory).map { String($0.name.dropLast("data.pkl".utf8.count)) }
     }
@@ -98,7 +98,7 @@ struct TorchMembers {
         self.entries = entries
     }
 
-    /// The bytes of a member; nil where there is no member of the name.
+    /// The bytes of a member; nil if there is no member of the name.
     func contents(_ name: String) throws(Problem) -> ByteRegion? {
         guard let entry = entries[name] else { return nil }
         if let problem = entry.problem { throw problem }
@@ -113,7 +113,7 @@ struct TorchMembers {
         }
     }
 
-    /// The text of a member with code; nil where there is none of a length that code has.
+    /// The text of a member with code; nil if there is none of a length that code has.
     func code(_ name: String) -> String? {
         guard let entry = entries[name], entry.size <= 1 << 20, let bytes = try? contents(name) else { return nil }
         return bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }

@@ -120,7 +120,7 @@ package struct CheckpointDraft: Sendable {
     /// Whatever depends on names, types, shapes and settings alone can be asked of it before anything is written.
     ///
     /// - Parameter path: the name for messages.
-    /// - Throws: ``Problem`` where no file could hold the tensors.
+    /// - Throws: ``Problem`` if no file could hold the tensors.
     package func outline(path: String) throws -> Checkpoint {
         let zero = ByteRegion(copying: [UInt8](repeating: 0, count: 16))
         let records = try tensors.map { tensor in

@@ -91,7 +91,7 @@ package struct CheckpointWriter: Sendable {
 
     /// Writes the draft.
     ///
-    /// - Throws: ``Problem`` where it cannot be written, which leaves what was there.
+    /// - Throws: ``Problem`` if it cannot be written, which leaves what was there.
     package func write(_ draft: CheckpointDraft) throws {
         switch kind {
         case .directory: try writeDirectory(draft)

@@ -8,7 +8,7 @@ import Tensors
 /// edge's source is replaced by its ablated value in the run of the current circuit; if the metric is hurt by less than the threshold,
 /// the edge is gone for good. KL and loss are hurt by a rise, logit difference and probability by a fall.
 ///
-/// What lies downstream is computed along the circuit's edges alone, so that a reader whose node nothing reads any more costs nothing.
+/// What is downstream is computed along the circuit's edges alone, so that a reader whose node nothing reads any more costs nothing.
 /// Edges in sequence are tried together in one batch on a guess of their decisions: those that the same sources got at the reader of this
 /// kind before. The batch counts up to the first decision that is another.
 package struct CircuitDiscovery: Sendable {
@@ -23,7 +23,7 @@ package struct CircuitDiscovery: Sendable {
     /// A circuit and how it was found.
     package struct Result: Sendable {
         package let kept: EdgeSet
-        /// By how much the metric was hurt when each edge was tried; 0 where nothing read the edge's reader any more.
+        /// By how much the metric was hurt when each edge was tried; 0 if nothing read the edge's reader any more.
         package let damages: [Double]
         /// The runs that would have been needed one by one: edges whose reader was still read.
         package let tried: Int

@@ -163,7 +163,7 @@ package struct FaithfulnessLadder: Sendable {
     }
 
     /// The smallest number of edges of an order whose circuit is as faithful as wanted, found by halving between two steps of the ladder;
-    /// nil where no step reaches it. Faithfulness need not grow with every edge: a smaller circuit that reaches it may be missed.
+    /// nil if no step reaches it. Faithfulness need not grow with every edge: a smaller circuit that reaches it may be missed.
     package func smallest(_ wanted: Double, _ faithfulness: CircuitFaithfulness, order: [Int]) throws -> Int? {
         guard let place = steps.firstIndex(where: { ($0.faithfulness ?? -.infinity) >= wanted }) else { return nil }
         var low = place > 0 ? steps[place - 1].chosen : 0

@@ -13,7 +13,7 @@ package enum EdgeAblation: String, Sendable, CaseIterable {
     /// Its mean over all clean samples and positions.
     case mean
 
-    /// What the value means, in a sentence, for help and manual.
+    /// The documentation of the value for help and manual, one sentence.
     package var documentation: String {
         switch self {
         case .corrupted: "The source's value on the pair's corrupted sample."

@@ -12,7 +12,7 @@ package enum EdgeGranularity: String, Sendable, CaseIterable {
     /// Single neurons, of an image layer its channels; attention heads stay what they are.
     case neuron
 
-    /// What the value means, in a sentence, for help and manual.
+    /// The documentation of the value for help and manual, one sentence.
     package var documentation: String {
         switch self {
         case .component: "Attention heads and whole MLPs."

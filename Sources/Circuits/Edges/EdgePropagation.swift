@@ -1,7 +1,7 @@
 import Networks
 import Tensors
 
-/// Runs that differ from a state's run in the edges of one reader: what lies downstream of it, along the circuit's edges alone.
+/// Runs that differ from a state's run in the edges of one reader: what is downstream of it, along the circuit's edges alone.
 struct EdgePropagation {
     /// Prepared for the readers after the stage where the runs begin.
     let state: EdgeState

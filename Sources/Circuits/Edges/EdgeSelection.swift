@@ -5,7 +5,7 @@ package enum EdgeSelection: String, Sendable, CaseIterable {
     /// From the output backwards: the edge of the largest score among those that lead into what the circuit already has.
     case greedy
 
-    /// What the value means, in a sentence, for help and manual.
+    /// The documentation of the value for help and manual, one sentence.
     package var documentation: String {
         switch self {
         case .top: "The edges with the largest scores."

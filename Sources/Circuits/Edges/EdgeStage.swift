@@ -88,7 +88,7 @@ struct UnitStep: Sendable {
 }
 
 extension Networks.Operation {
-    /// The output for inputs that are known to fit, in memory of its own.
+    /// The output for inputs that are known to fit, in its own memory.
     func applied(to inputs: [Tensor], _ parameters: [Tensor], team: Team) -> MutableTensor {
         let shapes = inputs.map(\.shape)
         do throws(Problem) {

@@ -47,7 +47,7 @@ struct EdgeVariants: Sendable {
 
 /// Every edge's effect, one run for each: in the clean run one reader gets one source's ablated value.
 ///
-/// score(u -> v) = metric of that run - metric of the clean run. Only what lies downstream of the reader is computed, for many sources of
+/// score(u -> v) = metric of that run - metric of the clean run. Only what is downstream of the reader is computed, for many sources of
 /// one reader at a time.
 package struct ExactPatching: Sendable {
     package let experiment: EdgeExperiment

@@ -50,7 +50,7 @@ struct SampleScores {
 
 /// Prunes the weights of any network one by one, as long as the losses stay within a limit; see ``ChainPruner``.
 ///
-/// For every weight, what lies downstream of it runs again in single precision; the losses are added up in double precision.
+/// For every weight, what is downstream of it runs again in single precision; the losses are added up in double precision.
 final class NetworkPruner {
     private let network: Network
     private let scores: SampleScores

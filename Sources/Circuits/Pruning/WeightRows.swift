@@ -2,7 +2,7 @@ import Tensors
 
 /// The rows of one weight matrix, visited one after the other, whose weights are removed on trial.
 protocol WeightRows: AnyObject {
-    /// The sum of the losses as things stand.
+    /// The sum of the losses in the current circuit.
     var total: Double { get }
     /// Turns to a row.
     func begin(_ row: Int)

@@ -14,7 +14,7 @@ package struct WeightCircuitRequest {
         /// The mean loss on the samples of a label.
         case labelLoss = "label-loss"
 
-        /// What the value means, in a sentence, for help and manual.
+        /// The documentation of the value for help and manual, one sentence.
         package var documentation: String {
             switch self {
             case .kl: "The mean divergence from the intact model's output distribution over all samples stays within the tolerance."

@@ -61,7 +61,7 @@ package struct RestrictedOperation: Sendable {
     }
 
     package let operation: any Operation
-    /// Its parts of the parameters, in memory of their own where they are not all of them.
+    /// Its parts of the parameters, in their own memory where they are not all of them.
     package let parameters: [Tensor]
     package let reading: Reading
 }

@@ -46,7 +46,7 @@ package enum ParameterUpdate {
         }
     }
 
-    /// The elements that one thread takes at a time: few, so that no thread waits long for the last.
+    /// The elements that one thread processes at a time: few, so that no thread waits long for the last.
     private static let share = 1 << 13
 
     /// weights, mean and squares are changed; all have the same number of elements.

@@ -7,8 +7,8 @@ package enum RowCrossEntropy {
     /// Losses and best classes of the rows of `logits` [rows, classes].
     ///
     /// - Parameters:
-    ///   - targets: a class for each row, or -1 where there is none.
-    /// - Returns: for each row log(sum e^logits) - logits[target], 0 where there is no target; and the class of the largest logit,
+    ///   - targets: a class for each row, or -1 if there is none.
+    /// - Returns: for each row log(sum e^logits) - logits[target], 0 if there is no target; and the class of the largest logit,
     ///   the first of equals, NaN counting as largest.
     package static func losses(_ logits: Tensor, targets: [Int32], team: Team) -> (losses: [Double], best: [Int32]) {
         let (rows, classes) = (logits.rows, logits.width)

@@ -25,7 +25,7 @@ struct BlockLanczos<Scalar: BLASScalar> {
     ///     operator costs more than computing with it.
     ///   - tolerance: of the residual, relative to the largest eigenvalue; above the rounding of `Scalar`.
     ///   - apply: multiplies the operator with a block.
-    /// - Throws: ``Problem`` where the residual stops falling above the tolerance; what `apply` throws.
+    /// - Throws: ``Problem`` if the residual stops falling above the tolerance; what `apply` throws.
     init(
         size: Int, count: Int, width: Int = 4, tolerance: Double, generator: inout SeededGenerator, apply: Product
     ) throws {

@@ -11,7 +11,7 @@ package struct LabelledSquares: Sendable {
     private let placeLabels: [Int32]
     private let rowsPerBlock: Int
     private let width: Int
-    /// The rows that one thread takes at a time.
+    /// The rows that one thread processes at a time.
     private let step: Int
 
     /// What stands for no label: never inside, on neither side.

@@ -53,7 +53,7 @@ package struct SimilarityGraph: Sendable {
     ///
     /// - Parameter count: how many, the first included; fewer where fewer nodes are connected.
     /// - Returns: vectors as [count][size].
-    /// - Throws: ``Problem`` where the iteration does not converge.
+    /// - Throws: ``Problem`` if the iteration does not converge.
     package func leadingEigenpairs(
         count: Int, generator: inout SeededGenerator, threads: Int
     ) throws -> (values: [Double], vectors: [[Double]]) {

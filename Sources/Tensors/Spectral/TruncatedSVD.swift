@@ -43,7 +43,7 @@ package struct TruncatedSVD: Sendable {
     /// The `count` leading triplets, or as many as the shorter side has.
     ///
     /// - Parameter source: the entries, of magnitude around 1 or less.
-    /// - Throws: ``Problem`` where the iteration does not converge.
+    /// - Throws: ``Problem`` if the iteration does not converge.
     package init(of source: some RowSource, count: Int, generator: inout SeededGenerator, threads: Int) throws {
         try self.init(of: source, count: count, generator: &generator, threads: threads, path: nil)
     }

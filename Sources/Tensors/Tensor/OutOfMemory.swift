@@ -7,7 +7,7 @@ package enum OutOfMemory {
     /// Nobody could do more: the error would be met between any two operations of a run. Output files are written under other names until they
     /// are whole, so that none is left half written. Nothing runs at exit: OpenBLAS would wait there for a thread that waits for memory.
     ///
-    /// - Parameter left: what the limit of the process's control group leaves; nil where no such limit is the reason.
+    /// - Parameter left: what the limit of the process's control group leaves; nil if no such limit is the reason.
     package static func stop(_ byteCount: Int, left: Int? = nil) -> Never {
         let found = left.map { ", found \($0) within the limit of the control group" } ?? ""
         let line = "modinspect: not enough memory, expected \(byteCount) bytes more\(found)\n"

@@ -11,14 +11,14 @@ package enum PhysicalMemory {
         return memory.overflow || memory.partialValue <= 0 ? nil : memory.partialValue
     }
 
-    /// What the process's address space is limited to; nil where it is not.
+    /// What the process's address space is limited to; nil if it is not.
     static var addressSpace: Int? {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0 else { return nil }
         return Int(exactly: limit.rlim_cur)
     }
 
-    /// What the process's own pages may take together where its control groups limit memory, which the kernel enforces by SIGKILL; nil where they
+    /// What the process's own pages may take together where its control groups limit memory, which the kernel enforces by SIGKILL; nil if they
     /// do not.
     package static let allowance: Int? = {
         guard let groups = contents("/proc/self/cgroup") else { return nil }
@@ -31,7 +31,7 @@ package enum PhysicalMemory {
     /// - Parameters:
     ///   - groups: the text of `/proc/self/cgroup`.
     ///   - own: what the process has now.
-    ///   - read: a file's text, or nil where there is none.
+    ///   - read: a file's text, or nil if there is none.
     static func allowance(groups: String, own: Int, read: (String) -> String?) -> Int? {
         limits(groups: groups, read: read).map { limit, folder in
             let others = max(0, usedMemory(read(folder + "/memory.stat") ?? "") - own)
@@ -39,7 +39,7 @@ package enum PhysicalMemory {
         }.min()
     }
 
-    /// The memory of a group's processes that is no page of a file, by the text of its `memory.stat`; 0 where that does not say.
+    /// The memory of a group's processes that is no page of a file, by the text of its `memory.stat`; 0 if that does not say.
     private static func usedMemory(_ statistics: String) -> Int {
         for line in statistics.split(separator: "\n") {
             let words = line.split(separator: " ")
@@ -48,13 +48,13 @@ package enum PhysicalMemory {
         return 0
     }
 
-    /// The memory of the process that is no page of a file; 0 where the system does not say.
+    /// The memory of the process that is no page of a file; 0 if the system does not say.
     private static var ownMemory: Int {
         let fields = (contents("/proc/self/statm") ?? "").split(separator: " ").map { Int($0) ?? 0 }
         return fields.count > 2 ? max(0, fields[1] - fields[2]) * sysconf(Int32(_SC_PAGESIZE)) : 0
     }
 
-    /// The address space that the process takes; 0 where the system does not say.
+    /// The address space that the process takes; 0 if the system does not say.
     static var usedAddressSpace: Int {
         let pages = contents("/proc/self/statm").flatMap { Int($0.prefix { $0.isNumber }) }
         return (pages ?? 0) * sysconf(Int32(_SC_PAGESIZE))
@@ -70,7 +70,7 @@ package enum PhysicalMemory {
     ///
     /// - Parameters:
     ///   - groups: the text of `/proc/self/cgroup`, a line `ID:CONTROLLERS:PATH` for each hierarchy.
-    ///   - read: a file's text, or nil where there is none.
+    ///   - read: a file's text, or nil if there is none.
     static func smallestLimit(groups: String, read: (String) -> String?) -> Int? {
         limits(groups: groups, read: read).map(\.limit).min()
     }

@@ -71,7 +71,7 @@ package class Tensor: @unchecked Sendable {
         try withExtendedLifetime(self) { try body(UnsafeBufferPointer(start: pointer, count: count)) }
     }
 
-    /// A copy in memory of its own.
+    /// A copy in its own memory.
     package final func copied() -> MutableTensor {
         let copy = MutableTensor(uninitialized: shape)
         copy.copy(from: self)

@@ -11,7 +11,7 @@ extension WeightMatrix {
         return largest > 0 && largest.isFinite ? Int(largest.exponent) : nil
     }
 
-    /// The even power of two by which matrices whose largest exponent is `exponent` are to be multiplied; 0 where their scale does no harm.
+    /// The even power of two by which matrices whose largest exponent is `exponent` are to be multiplied; 0 if their scale does no harm.
     package static func scalingExponent(_ exponent: Int?) -> Int {
         guard let exponent, !harmlessExponents.contains(exponent) else { return 0 }
         // A power of four, so that the roots of sums keep their bits too.

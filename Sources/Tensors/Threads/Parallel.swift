@@ -9,7 +9,7 @@ package enum Parallel {
     /// The number of cores of this machine; asked for once, since the answer is in a file.
     package static let availableCores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
 
-    /// The threads that a limit of the process's address space leaves room for, at least one; nil where there is no limit.
+    /// The threads that a limit of the process's address space leaves room for, at least one; nil if there is no limit.
     ///
     /// Half of what is free is kept for the numbers.
     package static let affordableThreads: Int? = {

@@ -18,7 +18,7 @@ struct PatternMatcher {
         var shortest: Int
     }
 
-    /// Per pattern and class: the page of each group of 256 scalars plus 1, 0 where it is not known yet; empty until the first use.
+    /// Per pattern and class: the page of each group of 256 scalars plus 1, 0 if it is not known yet; empty until the first use.
     private var pageNumbers: [[UInt16]]
     /// Per pattern and class: four words a page.
     private var pages: [[UInt64]]
