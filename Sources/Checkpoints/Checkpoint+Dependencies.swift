@@ -1,7 +1,7 @@
 import Archives
 
 extension Checkpoint {
-    /// What a model follows from.
+    /// The inputs that determine a model.
     package enum Part: CaseIterable, Sendable {
         case weights, base, baseMember, baseKey, member, key, companions
     }

@@ -38,7 +38,7 @@ private struct GGUFHeader {
         let type: UInt32
         let declaredOffset: UInt64
         let dtype: DType?
-        /// Where its data are and how many bytes; nil if that is not known.
+        /// The range of its bytes; nil if it is not known.
         var place: Range<Int>?
         var problem: Problem?
     }
@@ -52,7 +52,7 @@ private struct GGUFHeader {
         reader = ByteReader(region, at: 4)
     }
 
-    /// What the metadata say of the other files of a split model.
+    /// Which part of a split model the file is, according to its metadata.
     var part: SplitPart? {
         func number(_ key: String) -> Int? {
             if case .integer(let value)? = metadata.first(where: { $0.key == key })?.value { value } else { nil }

@@ -9,7 +9,7 @@ package struct TensorRecord: Sendable {
     package let dtype: DType
     /// The lengths of the dimensions, slowest first as in numpy and PyTorch; empty for a scalar.
     package let shape: [Int]
-    /// The distance between neighbours along each dimension, in elements; nil if the elements lie in row-major order.
+    /// The distance between neighbours along each dimension, in elements; nil if the elements are in row-major order.
     package let strides: [Int]?
     /// The bytes from the tensor's first element on. Contiguous tensors have exactly their bytes here; a strided
     /// one has the bytes from its first to its last element, a computed one has none.
@@ -19,7 +19,7 @@ package struct TensorRecord: Sendable {
     /// Whether the elements are the stored ones with the other sign, as PyTorch keeps views of conjugated imaginary parts.
     package private(set) var isNegated = false
 
-    /// A tensor whose elements lie in row-major order.
+    /// A tensor whose elements are in row-major order.
     ///
     /// - Throws: ``Problem`` if the shape's size overflows, does not fill whole blocks, or differs from the number of bytes.
     package init(name: String, dtype: DType, shape: [Int], bytes: ByteRegion) throws(Problem) {
@@ -50,7 +50,7 @@ package struct TensorRecord: Sendable {
     ///   - strides: in elements, one for each dimension, none negative.
     ///   - offset: the first element's place in the storage, in elements.
     ///   - storage: the bytes of the whole storage.
-    /// - Throws: ``Problem`` if any element would lie outside the storage.
+    /// - Throws: ``Problem`` if any element would be outside the storage.
     package init(
         name: String, dtype: DType, shape: [Int], strides: [Int], offset: Int, storage: ByteRegion
     ) throws(Problem) {
@@ -115,7 +115,7 @@ package struct TensorRecord: Sendable {
     /// The number of elements.
     package var elementCount: Int { shape.reduce(1, *) }
 
-    /// The bytes that `shape` takes in row-major order.
+    /// The size of `shape` in bytes, in row-major order.
     package static func byteCount(dtype: DType, shape: [Int]) throws(Problem) -> Int {
         var count = 1
         for length in shape {

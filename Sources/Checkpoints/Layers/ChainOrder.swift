@@ -1,9 +1,9 @@
 /// The order of layers in a plain chain, found from their shapes.
 enum ChainOrder {
-    /// The most steps that the search for an order takes before it gives up.
+    /// The number of steps after which the search for an order gives up.
     private static let searchLimit = 200_000
 
-    /// Whether the layer `next` can read what `layer` gives: the sizes agree, or a flattening lies between a convolution and a linear layer.
+    /// Whether the layer `next` can read the output of `layer`: the sizes agree, or the output of a convolution is flattened for a linear layer.
     static func reads(_ next: MatrixLayout, from layer: MatrixLayout) -> Bool {
         if layer.rows == next.columns { return true }
         switch (layer, next) {

@@ -1,4 +1,4 @@
-/// The modules of a state dict: what stands before the last dot of its tensors' names.
+/// The modules of a state dict: the parts of its tensors' names before the last dot.
 package struct ModuleNames: Sendable {
     /// The tensors of each module by their last name, in the checkpoint's order.
     private let modules: [(name: String, tensors: [String: TensorRecord])]

@@ -1,5 +1,5 @@
 /// Which names of two models mean the same tensor: equal ones; then those that are equal without the prefixes of training wrappers and
-/// base models; then a name and the one name that ends in it, behind a dot; then those that are equal without what all names of each
+/// base models; then a name and the only name that ends in it, after a dot; then those that are equal without the text that all names of each
 /// model begin with.
 package struct NamePairing: Sendable {
     /// For each of the first model's names the place of its partner among the second's; nil for none.

@@ -26,7 +26,7 @@ package struct TensorName: Sendable {
         return names
     }
 
-    /// What a name ends in behind each of its dots, the longest first; of at least two parts, since `weight` alone is every layer's.
+    /// The endings of a name after each of its dots, longest first; they have at least two parts, since every layer has a `weight`.
     static func endings(_ name: String) -> [Substring] {
         let dots = name.utf8.indices.filter { name.utf8[$0] == UInt8(ascii: ".") }
         return dots.dropLast().map { name[name.utf8.index(after: $0)...] }

@@ -8,10 +8,10 @@ struct TorchExportGraph {
     private let userInputs: Set<String>
     private let outputs: [String]
 
-    /// The operations of a program that are read; a plain sequence has far fewer.
+    /// The most operations of a program that are read; a plain sequence has far fewer.
     private static let nodeLimit = 1 << 16
 
-    /// Reads the program in a member's JSON; nil if it is of another form.
+    /// Reads the program in a member's JSON; nil if it has another form.
     init?(_ program: ByteRegion) {
         guard program.count <= 1 << 26,
             let graph = try? program.withUnsafeBytes({ try JSONCursor.reading($0) { cursor in try TorchExportGraph(&cursor) } })
@@ -119,7 +119,7 @@ struct TorchExportGraph {
                 }
             }
         }
-        guard let nodes, let outputs else { throw Problem("is no program", expected: "a graph with nodes and outputs") }
+        guard let nodes, let outputs else { throw Problem("is not a program", expected: "a graph with nodes and outputs") }
         self.nodes = nodes
         self.outputs = outputs
         self.parameters = parameters
@@ -257,7 +257,7 @@ extension JSONCursor {
 }
 
 extension SavedModule {
-    /// The class of an exported program whose operations are no plain sequence.
+    /// The class of an exported program whose operations are not a plain sequence.
     package static let program = "torch.export.ExportedProgram"
     /// The class of a graph of ONNX.
     package static let graph = "onnx.GraphProto"

@@ -2,7 +2,7 @@ import Archives
 import Tensors
 import Text
 
-/// What a checkpoint is to hold: its tensors in their order, and the files that go with them.
+/// The contents of a checkpoint to be written: its tensors in order, and the files that belong to it.
 package struct CheckpointDraft: Sendable {
     /// One tensor to be written.
     package struct Tensor: Sendable {
@@ -108,16 +108,16 @@ package struct CheckpointDraft: Sendable {
             return Tensor(record, dtype: dtype)
         }
         files = checkpoint.companions
-        // Codes become numbers: what said how they were stored would be wrong of them.
+        // The settings that describe how codes were stored do not apply to decoded numbers.
         let isDecoded = checkpoint.tensors.contains { $0.encoding != nil }
         if let configuration = checkpoint.configuration {
             files[Companions.configuration] = isDecoded ? EncodingSettings.decoded(configuration) : configuration
         }
     }
 
-    /// What the draft would be read as once it is written: its tensors without their numbers, and its files.
+    /// The checkpoint that would be read from the written draft: its tensors without their numbers, and its files.
     ///
-    /// Whatever depends on names, types, shapes and settings alone can be asked of it before anything is written.
+    /// Everything that depends only on names, types, shapes and settings can be checked with it before anything is written.
     ///
     /// - Parameter path: the name for messages.
     /// - Throws: ``Problem`` if no file could hold the tensors.
