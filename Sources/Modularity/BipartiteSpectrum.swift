@@ -83,7 +83,7 @@ package struct BipartiteSpectrum: Sendable {
 package enum Eigengap {
     /// The numbers of clusters that are considered.
     package static let candidates = 2...16
-    /// How many singular values that takes, the trivial one included.
+    /// How many singular values that requires, including the trivial one.
     package static let valuesNeeded = 17
 
     /// The k in ``candidates`` with the largest sigma_k / sigma_{k+1}, the smallest on ties.

@@ -82,7 +82,7 @@ struct LabelledSums {
         }
     }
 
-    /// Whether all weight lies inside one cluster: all other blocks are zeros, which is exact where the shares may round.
+    /// Whether all weight is inside one cluster: all other blocks are zeros. This is exact, whereas the shares are rounded.
     var isOneCluster: Bool {
         (0..<clusters).contains { cluster in
             squares.indices.allSatisfy { $0 == cluster * groups + cluster || squares[$0] == 0 }

@@ -4,13 +4,13 @@ import Tensors
 
 /// Automatic circuit discovery (ACDC; Conmy et al. 2023, arXiv 2304.14997, algorithm 1).
 ///
-/// Beginning with all edges, the readers are visited from the output to the input, the sources of a reader from the last to the first. An
+/// Beginning with all edges, the readers are visited from the output to the input, and the sources of a reader from last to first. An
 /// edge's source is replaced by its ablated value in the run of the current circuit; if the metric is hurt by less than the threshold,
-/// the edge is gone for good. KL and loss are hurt by a rise, logit difference and probability by a fall.
+/// the edge is removed for good. For KL and loss a rise is harm, for logit difference and probability a fall.
 ///
-/// What is downstream is computed along the circuit's edges alone, so that a reader whose node nothing reads any more costs nothing.
-/// Edges in sequence are tried together in one batch on a guess of their decisions: those that the same sources got at the reader of this
-/// kind before. The batch counts up to the first decision that is another.
+/// Everything downstream is computed along the circuit's edges only, so that a reader whose node nothing reads any more costs nothing.
+/// Consecutive edges are tried together in one batch, guessing their decisions: those for the same sources at the previous reader of this
+/// kind. The batch is used up to the first wrong guess.
 package struct CircuitDiscovery: Sendable {
     package let experiment: EdgeExperiment
     package let threshold: Double

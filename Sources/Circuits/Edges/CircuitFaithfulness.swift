@@ -111,7 +111,7 @@ package struct CircuitFaithfulness: Sendable {
 /// Circuits with increasing numbers of edges.
 package struct FaithfulnessLadder: Sendable {
     package struct Step: Sendable {
-        /// The edges that were chosen.
+        /// The number of selected edges.
         package let chosen: Int
         /// Those of them that lead from the input to the output.
         package let edges: Int
@@ -147,8 +147,8 @@ package struct FaithfulnessLadder: Sendable {
         }
     }
 
-    /// The area under faithfulness over the share of chosen edges, from none to all, by trapezoids; without any edge faithfulness is 0. nil
-    /// where the metric does not move.
+    /// The area under faithfulness as a function of the share of selected edges, by the trapezoidal rule; without edges faithfulness is 0. nil
+    /// if the metric does not move.
     package func area(edges: Int) -> Double? {
         guard edges > 0 else { return nil }
         var area = 0.0

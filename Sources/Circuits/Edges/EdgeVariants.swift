@@ -5,7 +5,7 @@ import Tensors
 struct EdgeVariants: Sendable {
     let experiment: EdgeExperiment
 
-    /// The elements that what changes in the variants of a portion may take.
+    /// The most elements of the changes in the variants of a portion.
     private static let budget = 1 << 25
     /// The most variants of a portion.
     private static let largest = 256

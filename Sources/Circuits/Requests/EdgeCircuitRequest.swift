@@ -27,12 +27,12 @@ package struct EdgeCircuitRequest {
     /// ``EdgeMethod/standardMetric`` where nil.
     package var metric: BehaviourMetric?
     package var ablation = EdgeAblation.corrupted
-    /// ``EdgeMethod/standardSize`` where nil.
+    /// ``EdgeMethod/standardSize`` if nil.
     package var size: EdgeCircuitSize?
     package var selection = EdgeSelection.top
     /// How often the search for the circuit is repeated on resampled pairs.
     package var resamples = 0
-    /// The pairs that run at once; chosen by memory where nil.
+    /// The pairs that run at once; if nil, the number depends on the memory needed.
     package var batchSize: Int?
     package var seed: UInt64 = 0
     /// Bounds the cores used; changes nothing else.
