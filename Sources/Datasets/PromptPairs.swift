@@ -27,7 +27,7 @@ package struct PromptPairs: Sendable {
         }
     }
 
-    /// What the user wrote.
+    /// The name that the user gave.
     package let name: String
     /// In the file's order.
     package let pairs: [Pair]

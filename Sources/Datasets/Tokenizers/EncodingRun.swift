@@ -9,7 +9,7 @@ struct EncodingRun {
     private var merging = BytePairMerging()
     /// The characters of a text that is cut before it is merged.
     private var characters: [Int32] = []
-    /// The words seen, and where the tokens of each end in ``wordTokens``; of texts that are cut, the characters of the parts.
+    /// The words seen, and where the tokens of each end in ``wordTokens``; for texts that are cut, the characters of the parts.
     private var words = ByteStringTable()
     private var wordEnds: [Int] = []
     private var wordTokens: [Int32] = []
@@ -135,7 +135,7 @@ struct EncodingRun {
         remember(word, tokens[start...])
     }
 
-    /// Encodes a word that may be a whole text: where no merge joins two neighbours, what lies on both sides is merged by itself.
+    /// Encodes a word that may be a whole text: if no merge joins two neighbours, the parts on both sides are merged separately.
     private mutating func encodeParts(of word: UnsafeBufferPointer<UInt8>, _ model: BytePairModel) throws {
         if model.settings.ignoresMerges, let id = model.vocabulary.id(of: word) { return tokens.append(id) }
         var characters: [Int32] = []

@@ -15,7 +15,7 @@ struct PatternList: Sendable {
         return programs.count - 1
     }
 
-    /// The pattern under `section`: `{"String": ...}`, found as it stands, or `{"Regex": ...}`.
+    /// The pattern under `section`: `{"String": ...}`, found literally, or `{"Regex": ...}`.
     mutating func add(_ section: JSONSection) throws -> Int {
         if !section["String"].isNull { return try add(PatternProgram(literal: section["String"].string())) }
         if !section["Regex"].isNull { return try add(PatternProgram(section["Regex"].string())) }

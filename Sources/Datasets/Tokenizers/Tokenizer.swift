@@ -11,7 +11,7 @@ package struct Tokenizer: Sendable {
     package enum SpecialTokens: Sendable {
         /// The text's own tokens and nothing else.
         case never
-        /// As the tokenizer's template says: often a token that begins the text.
+        /// According to the tokenizer's template: often a token that begins the text.
         case byTemplate
     }
 
@@ -54,8 +54,8 @@ package struct Tokenizer: Sendable {
 
     /// The token ids of `text`.
     ///
-    /// - Throws: ``Problem`` if the text holds what the vocabulary has no token for, not even an unknown one although
-    ///   one is named, or where a pattern of the tokenizer takes absurdly many steps on it.
+    /// - Throws: ``Problem`` if the vocabulary has no token for a part of the text, not even an unknown one although
+    ///   one is named, or if a pattern of the tokenizer needs absurdly many steps on it.
     package func encode(_ text: String, addingSpecialTokens specialTokens: SpecialTokens) throws -> [Int32] {
         do {
             var text = text
@@ -107,7 +107,7 @@ package struct Tokenizer: Sendable {
         decoder.text(of: tokens.compactMap { added.form(of: $0) ?? model.vocabulary.token($0) }, .wholeText, patterns)
     }
 
-    /// What `token` stands for in a text, the space before a word included; nil if the id is not a token.
+    /// The text that `token` represents, including the space before a word; nil if the id is not a token.
     ///
     /// A token that is only part of a character gives U+FFFD.
     package func text(of token: Int32) -> String? {

@@ -2,19 +2,19 @@ import Text
 
 /// Finds the matches of patterns in UTF-8 text, by backtracking with a bound on the work.
 ///
-/// One matcher serves the patterns of one tokenizer, for one text: it keeps which scalars each class holds once it was asked.
+/// One matcher serves the patterns of one tokenizer, for one text: it remembers which scalars each class contains.
 struct PatternMatcher {
-    /// Where a search through a text stands.
+    /// The progress of a search through a text.
     struct Search {
         fileprivate var position = 0
         fileprivate var lastMatchEnd = -1
     }
 
-    /// A place to return to where a match fails.
+    /// A place to return to if a match fails.
     private struct Alternative {
         var instruction: Int
         var position: Int
-        /// For a run of scalars that can still be shortened, the shortest it may be; else -1.
+        /// For a run of scalars that can still be shortened, the shortest it may be; otherwise -1.
         var shortest: Int
     }
 

@@ -167,7 +167,7 @@ struct PatternProgram: Sendable {
 }
 
 extension PatternNode {
-    /// The class of a node that takes exactly one scalar.
+    /// The class of a node that matches exactly one scalar.
     fileprivate var scalarClass: ScalarClass? {
         switch self {
         case .oneOf(let scalarClass): scalarClass
