@@ -32,7 +32,8 @@ enum IDX {
             let start = 4 + 4 * dimensions
             guard content.count - start == size, let data = content.slice(offset: start, count: size) else {
                 throw Problem(
-                    path: path, problem: content.count - start < size ? "the IDX data are truncated" : "more data than the IDX header declares",
+                    path: path,
+                    problem: content.count - start < size ? "the IDX data are truncated" : "more data than the IDX header declares",
                     expected: "\(size) bytes for \(shape)", found: "\(content.count - start)")
             }
             return try TensorRecord(name: "", dtype: dtype, shape: shape, bytes: swapped(data, width: dtype.bytesPerBlock))

@@ -129,7 +129,7 @@ package enum AttentionProducts {
         }
     }
 
-    /// Sets those elements of `row` in `range` that lie outside `allowed`, a part of it.
+    /// Sets those elements of `row` in `range` that are outside `allowed`, a part of it.
     static func fill(_ row: UnsafeMutablePointer<Float>, _ range: Range<Int>, outside allowed: Range<Int>, with value: Float) {
         (row + range.lowerBound).update(repeating: value, count: allowed.lowerBound - range.lowerBound)
         (row + allowed.upperBound).update(repeating: value, count: range.upperBound - allowed.upperBound)

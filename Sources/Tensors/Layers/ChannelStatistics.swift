@@ -1,11 +1,11 @@
 import Kernels
 import KernelsV3
 
-/// Sums over the samples and places of each channel of tensors [samples, channels, ...], and what normalising makes of them.
+/// Sums over the samples and positions of each channel of tensors [samples, channels, ...], and normalisation with them.
 ///
 /// A channel is one piece of work; its samples are added in their order, in double precision.
 package enum ChannelStatistics {
-    /// How a tensor's elements lie.
+    /// The layout of a tensor's elements.
     private struct Planes {
         let samples: Int
         let channels: Int
@@ -97,11 +97,11 @@ package enum ChannelStatistics {
         }
     }
 
-    /// What a normalisation's mean and variance are to its backward rule.
+    /// Where a normalisation's mean and variance come from, which its backward rule depends on.
     package enum Source: Sendable {
         /// Numbers that do not depend on the values.
         case given
-        /// The values' own, which move with them.
+        /// Computed from the values, and changing with them.
         case measured
     }
 

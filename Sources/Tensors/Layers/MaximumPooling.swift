@@ -11,7 +11,7 @@ extension Pooling {
         let top: Int
         let height: Int
         let dilation: Int
-        /// Outputs whose windows lie inside the plane from the left to the right, a multiple of eight, and can be done eight at a time.
+        /// Outputs whose windows are horizontally inside the plane, a multiple of eight that can be computed eight at a time.
         let eights: Range<Int>
 
         init(_ rows: WindowAxis, _ columns: WindowAxis, _ row: Int) {
@@ -66,7 +66,7 @@ extension Pooling {
         }
     }
 
-    /// Whether all windows are whole squares of two by two beside each other.
+    /// Whether all windows are complete adjacent squares of two by two.
     private static func areSquares(_ rows: WindowAxis, _ columns: WindowAxis) -> Bool {
         [rows, columns].allSatisfy {
             $0.kernel == 2 && $0.stride == 2 && $0.padding == 0 && $0.dilation == 1 && 2 * $0.count <= $0.length

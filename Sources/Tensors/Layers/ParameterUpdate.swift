@@ -1,7 +1,7 @@
 import Kernels
 import KernelsV3
 
-/// One step of an optimiser on weights that lie side by side, in pieces on a team.
+/// One step of an optimiser on contiguous weights, in pieces on a team.
 package enum ParameterUpdate {
     /// The numbers of a step of Adam, as PyTorch's `Adam` and `AdamW` define it.
     package struct Adam: Sendable {
@@ -35,7 +35,7 @@ package enum ParameterUpdate {
         /// Weight decay that is added to the gradient.
         package var coupledDecay = 0.0
         package var momentum: Double
-        /// What the step's direction is made of: rate * sum, or by Nesterov rate * (gradient + momentum * sum).
+        /// The factors of the step's direction: rate * sum, or with Nesterov's momentum rate * (gradient + momentum * sum).
         package var sumShare: Double
         package var gradientShare: Double
 

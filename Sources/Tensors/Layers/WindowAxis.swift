@@ -44,19 +44,19 @@ package struct WindowAxis: Sendable, Equatable {
         }
     }
 
-    /// The first place of a window, which may lie in the padding.
+    /// The first position of a window, which may be in the padding.
     func start(_ window: Int) -> Int { window * stride - padding }
 
-    /// A window's first place that does not lie in the padding before the image.
+    /// A window's first position that is not in the padding before the image.
     func firstPlace(_ window: Int) -> Int {
         let start = start(window)
         return start >= 0 ? start : start + (dilation - 1 - start) / dilation * dilation
     }
 
-    /// The place behind a window's last.
+    /// The position after a window's last one.
     func end(_ window: Int) -> Int { start(window) + Self.extent(kernel: kernel, dilation: dilation) }
 
-    /// The windows whose element `tap` lies inside the image.
+    /// The windows whose element `tap` is inside the image.
     func windows(reaching tap: Int) -> Range<Int> {
         let shift = tap * dilation - padding
         let first = shift >= 0 ? 0 : (-shift + stride - 1) / stride

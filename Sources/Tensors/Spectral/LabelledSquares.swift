@@ -14,7 +14,7 @@ package struct LabelledSquares: Sendable {
     /// The rows that one thread processes at a time.
     private let step: Int
 
-    /// What stands for no label: never inside, on neither side.
+    /// Values for no label, which differ between the sides so that nothing is ever inside.
     private static let noRow: Int32 = -1
     private static let noPlace: Int32 = -2
 

@@ -30,7 +30,7 @@ package class Tensor: @unchecked Sendable {
         self.init(reading: buffer.base, owner: buffer, shape: shape)
     }
 
-    /// The elements from `offset` on in the given shape, all of which must lie inside this tensor.
+    /// The elements from `offset` on in the given shape, all of which must be inside this tensor.
     package func view(at offset: Int, shape: [Int]) -> Tensor {
         check(offset, shape)
         return Tensor(reading: pointer + offset, owner: owner, shape: shape)
