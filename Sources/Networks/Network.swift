@@ -43,11 +43,11 @@ package struct Parameter: Sendable {
 
 /// A static directed acyclic graph of operations, polymorphic in the number of samples and the length of sequences.
 package struct Network: Sendable {
-    /// What a network reads.
+    /// The input of a network.
     package enum Input: Sendable, Equatable {
-        /// Numbers; the shape of one sample where the model fixes it, nil for a length that it leaves open.
+        /// Numbers; the shape of one sample, with nil for a length that the model does not fix.
         case values(shape: [Int?])
-        /// Token ids below `vocabulary`; sequences of at most `positions` where the model bounds them.
+        /// Token ids below `vocabulary`; sequences of at most `positions`, if the model bounds them.
         case tokens(vocabulary: Int, positions: Int?)
     }
 

@@ -5,7 +5,7 @@ import Text
 package struct NetworkBuilder {
     private let checkpoint: Checkpoint
     private var nodes: [Node] = []
-    /// What the family says of the nodes, part by part.
+    /// The anatomy, which the family fills in part by part.
     package var anatomy = Anatomy()
     private var parameters: [Parameter] = []
     private var records: [TensorRecord] = []

@@ -106,7 +106,7 @@ struct RunPlan {
     }
 }
 
-/// Which nodes a run computes, in which order, and which it takes from its base.
+/// The nodes that a run computes, in order, and those whose values it reuses from its base run.
 struct NodeSelection {
     /// A node as it is computed: alone, or with those that its fusion replaces.
     struct Planned {

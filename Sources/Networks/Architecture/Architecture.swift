@@ -3,7 +3,7 @@ import Text
 
 /// A plain chain of layers in words: `conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2`.
 ///
-/// Each element names a module of the state dict or an operation without parameters; settings stand in parentheses,
+/// Each element names a module of the state dict or an operation without parameters; settings are in parentheses,
 /// `name=value` or, for the first ones, the value alone; a value of two numbers is `3x5`.
 package struct Architecture: Sendable, Equatable, CustomStringConvertible {
     /// One element of the chain.

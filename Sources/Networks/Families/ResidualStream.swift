@@ -2,7 +2,7 @@
 ///
 /// Every read and every write goes through here, so that the anatomy knows of all of them.
 struct ResidualStream {
-    /// What is known so far.
+    /// The stream as built so far.
     private(set) var stream: Stream
     /// The state that the next reader reads.
     var current: NodeID { stream.states[stream.states.count - 1] }
