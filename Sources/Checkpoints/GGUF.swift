@@ -69,7 +69,7 @@ private struct GGUFHeader {
         guard version == 2 || version == 3 else {
             throw Problem(path: path, problem: "unknown GGUF version", expected: "2 or 3", found: "\(version)")
         }
-        // A description takes 24 bytes and more, an entry of the metadata 13.
+        // A description has at least 24 bytes, an entry of the metadata 13.
         let tensorCount = try count("tensors", leastSize: 24)
         let entryCount = try count("metadata entries", leastSize: 13)
         for _ in 0..<entryCount { try readEntry() }
@@ -154,7 +154,7 @@ extension GGUFHeader {
         return value
     }
 
-    /// A count of things that take at least `leastSize` bytes each, which must fit into the bytes that remain.
+    /// The count of items of at least `leastSize` bytes each, which must fit into the remaining bytes.
     private mutating func count(_ what: String, leastSize: Int) throws(Problem) -> Int {
         let declared: UInt64 = try number("the number of \(what)")
         guard let count = Int(exactly: declared), count <= reader.remaining / leastSize else {

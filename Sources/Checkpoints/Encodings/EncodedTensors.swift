@@ -66,7 +66,7 @@ struct EncodedTensors {
         assumptions = assumed.map { summary, name, count in
             let others = count == 1 ? "" : " and \(ByteText.counted(count - 1, "other"))"
             return
-                "no config.json says how '\(name)'\(others) \(count == 1 ? "is" : "are") stored, read as \(summary), by the shapes of its parts"
+                "no config.json describes how '\(name)'\(others) \(count == 1 ? "is" : "are") stored; read as \(summary), by the shapes of its parts"
         }
     }
 
