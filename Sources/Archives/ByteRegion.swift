@@ -68,7 +68,7 @@ package struct ByteRegion: Sendable {
         self.count = count
     }
 
-    /// The same bytes in memory of their own where they are pages of a file: what is read twice must not change in between.
+    /// The same bytes in memory of their own if they are pages of a file: what is read twice must not change in between.
     package var inMemory: ByteRegion {
         storage.isMapped ? withUnsafeBytes { ByteRegion(copying: $0) } : self
     }

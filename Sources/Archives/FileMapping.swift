@@ -52,9 +52,9 @@ extension ByteRegion {
     /// Files of at most this many bytes are read instead of mapped: that is as fast, and the content cannot change afterwards.
     static let largestRead = 1 << 16
 
-    /// Maps the first `count` bytes of an open file, which may be closed afterwards, or reads them where they are few.
+    /// Maps the first `count` bytes of an open file, which may be closed afterwards, or reads them if they are few.
     ///
-    /// - Parameter name: what the file is called where it is cut short later.
+    /// - Parameter name: the name of the file for the error if it is truncated later.
     static func mapping(descriptor: Int32, count: Int, name: String) throws(Problem) -> ByteRegion {
         guard count > largestRead else { return try reading(descriptor: descriptor, count: count) }
         guard let base = mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0), base != MAP_FAILED else {
@@ -82,7 +82,7 @@ extension ByteRegion {
         return ByteRegion(storage)
     }
 
-    /// All bytes of standard input: mapped where it is a regular file read from its start, spooled otherwise.
+    /// All bytes of standard input: mapped if it is a regular file read from its start, spooled otherwise.
     ///
     /// - Parameters:
     ///   - limit: the most bytes that are taken from a pipe.

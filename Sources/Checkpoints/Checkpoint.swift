@@ -68,7 +68,7 @@ package struct Checkpoint: Sendable {
     /// Whether a file that begins with `head`, ``ByteRegion/headLength`` bytes or all that there are, can be a checkpoint.
     package static func isRecognised(_ head: [UInt8]) -> Bool { CheckpointOpener.isKnown(head) }
 
-    /// Opens what is at `path`, or standard input where that is `-`. The kind is found from the content.
+    /// Opens what is at `path`, or standard input if that is `-`. The kind is found from the content.
     ///
     /// - Throws: ``Problem`` if it cannot be read, is damaged, or holds no model or several.
     package static func open(_ path: String, options: Options = .init()) throws -> Checkpoint {

@@ -21,7 +21,7 @@ struct ArrayData {
     let path: String
     let samples: TensorRecord
     let tokenRule: TokenRule
-    /// The name of the samples' array, where the file has names.
+    /// The name of the samples' array, if the file has names.
     private let array: String?
     /// The answers, and where they were found.
     private(set) var targets: (record: TensorRecord, array: String?, path: String)?

@@ -21,7 +21,7 @@ struct DataFile {
     /// The name without folders and without the ending of a compression, in lower case.
     private let baseName: String
 
-    /// Reads the file at `path`, or standard input where that is `-`.
+    /// Reads the file at `path`, or standard input if that is `-`.
     ///
     /// - Throws: ``Problem`` if it cannot be read, is empty, or is an archive of files.
     init(path: String) throws {

@@ -28,7 +28,7 @@ package struct Evaluator: Sendable {
     /// The intact model's outcome.
     ///
     /// - Parameters:
-    ///   - logits: called with the scores of each batch in order, where they are wanted.
+    ///   - logits: called with the scores of each batch in order, if they are wanted.
     ///   - progress: called with the number of samples done.
     package func evaluate(
         logits: ((Tensor) throws -> Void)? = nil, answers consume: ((Answers) throws -> Void)? = nil, progress: (Int) -> Void = { _ in }

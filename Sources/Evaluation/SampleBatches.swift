@@ -13,7 +13,7 @@ package struct SampleBatches: Sendable {
     /// The shape of one sample of numbers, as the network reads it; nil for tokens.
     private let sampleShape: [Int]?
 
-    /// The elements that one run's values may take where the user does not say how many samples a batch has.
+    /// The most elements of one run's values if the user does not give the number of samples in a batch.
     private static let budget = 1 << 24
     private static let largest = 256
 

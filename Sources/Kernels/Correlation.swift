@@ -12,7 +12,7 @@ private func load(_ pointer: UnsafePointer<Float>) -> Vector {
     UnsafeRawPointer(pointer).loadUnaligned(as: Vector.self)
 }
 
-/// sum + a * b, rounded once where that is one instruction.
+/// sum + a * b, rounded once if that is one instruction.
 @inline(__always)
 private func fused(_ sum: Vector, _ a: Vector, _ b: Vector) -> Vector {
     #if FUSED_MULTIPLY_ADD

@@ -29,7 +29,7 @@ func storeLanes(_ lanes: Lanes, _ target: UnsafeMutablePointer<Float>, _ count: 
     for lane in 0..<count { target[lane] = lanes[lane] }
 }
 
-/// a * b + c, rounded once where that is one instruction.
+/// a * b + c, rounded once if that is one instruction.
 @inline(__always)
 func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
     #if FUSED_MULTIPLY_ADD

@@ -75,7 +75,7 @@ private struct RowMoments {
     }
 }
 
-/// y = layer norm of x, times the weight, plus the bias, where they are there. y may be x.
+/// y = layer norm of x, times the weight, plus the bias, if they are there. y may be x.
 package func layerNorm(
     _ x: UnsafePointer<Float>, _ count: Int, _ epsilon: Float, _ weight: UnsafePointer<Float>?, _ bias: UnsafePointer<Float>?,
     _ y: UnsafeMutablePointer<Float>

@@ -10,7 +10,7 @@ private func pairs(_ pointer: UnsafePointer<Float>) -> (even: Vector, odd: Vecto
     return (both.evenHalf, both.oddHalf)
 }
 
-/// Puts `candidate` in the place of `largest` where it is larger, and tells where.
+/// Replaces `largest` by `candidate` where that is larger, and returns where.
 @inline(__always)
 private func raise(_ largest: inout Vector, _ candidate: Vector) -> Mask {
     let isLarger = (candidate .> largest) .| (candidate .!= candidate)

@@ -147,7 +147,7 @@ struct AnalysisRunner: Sendable {
         }
     }
 
-    /// The graph with its weights read, where that is little.
+    /// The graph with its weights read, if that is little.
     private func inMemory() throws -> WeightGraph {
         let weights = graph.layers.reduce(0) { $0 + $1.rows * $1.columns }
         guard weights <= ModelAnalysis.largestSideBySide else { return graph }

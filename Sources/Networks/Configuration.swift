@@ -106,7 +106,7 @@ struct Configuration: Sendable {
         Problem(what, subject: Self.subject(path + name), expected: expected, found: values[name]?.words, hint: hint)
     }
 
-    /// The name among several by which a setting is written down; the first where it is not.
+    /// The name among several by which a setting is written down; the first if it is not.
     func writtenName(_ names: String...) -> String { first(of: names)?.name ?? names.first ?? "" }
 
     private func wrong(_ name: String, _ value: ConfigurationValue, expected: String) -> Problem {

@@ -21,7 +21,7 @@ extension Network {
         }
     }
 
-    /// A batch of a shape that the network can read, its images square; of 32x32 where no square up to 512x512 fits.
+    /// A batch of a shape that the network can read, its images square; of 32x32 if no square up to 512x512 fits.
     package var exampleBatch: BatchShape {
         switch input {
         case .values(let shape):

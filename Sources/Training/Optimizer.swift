@@ -5,7 +5,7 @@ package struct Optimizer: Sendable, Equatable {
         case adam
         /// Loshchilov and Hutter: Adam, with weight decay that shrinks the weights themselves.
         case adamw
-        /// Gradient descent, with momentum where one is given; weight decay is added to the gradient.
+        /// Gradient descent, with momentum if one is given; weight decay is added to the gradient.
         case sgd
 
         /// What the value means, in a sentence, for help and manual.

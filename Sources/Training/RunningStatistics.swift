@@ -9,7 +9,7 @@ struct RunningStatistics: Sendable {
 
     /// Whether the network measures its batches.
     var areMeasured: Bool { !followers.isEmpty }
-    /// The fewest samples of a batch that can be measured: 2 where a norm reads one number of each channel from a sample, whose variance is 0.
+    /// The fewest samples of a batch that can be measured: 2 if a norm reads one number of each channel from a sample, whose variance is 0.
     ///
     /// - Parameter sample: a batch of one sample.
     func smallestBatch(_ network: Network, sample: BatchShape) throws -> Int {

@@ -13,7 +13,7 @@ package final class Trainer {
     package struct Settings: Sendable, Equatable {
         package var optimizer: Optimizer
         package var learningRate: LearningRate
-        /// The gradient is scaled down to this norm where it is longer (PyTorch's `clip_grad_norm_`).
+        /// The gradient is scaled down to this norm if it is longer (PyTorch's `clip_grad_norm_`).
         package var largestNorm: Double?
 
         package init(optimizer: Optimizer, learningRate: LearningRate, largestNorm: Double? = nil) {

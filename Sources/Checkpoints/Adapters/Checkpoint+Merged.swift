@@ -194,7 +194,7 @@ private struct AdapterMerging {
 
     /// Changes experts that the base stores one by one where the adapter has them in one parameter.
     ///
-    /// - Returns: false where the base has none.
+    /// - Returns: false if the base has none.
     private mutating func applyToSingleExperts(_ change: AdapterChange) throws(Problem) -> Bool {
         guard case .experts(let count) = change.target, let point = change.name.lastIndex(of: "."),
             let names = Self.expertParts[String(change.name[change.name.index(after: point)...])]

@@ -4,7 +4,7 @@ import Archives
 struct ContainerFile: Sendable {
     /// The path inside the container; it is used only as a name.
     let name: String
-    /// The size in bytes where it is known.
+    /// The size in bytes if it is known.
     let size: Int?
     /// The first bytes, enough to tell the format; empty if the file cannot be read or, by its name, is not a model.
     let head: [UInt8]

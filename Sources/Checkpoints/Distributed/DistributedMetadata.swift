@@ -95,7 +95,7 @@ struct DistributedMetadata {
         return Tensor(name: entry.key, path: path, shape: shape, parts: parts)
     }
 
-    /// The path of each tensor in the dictionaries that were saved; none where the planner left none.
+    /// The path of each tensor in the dictionaries that were saved; none if the planner left none.
     private static func paths(_ pickle: Pickle) -> [String: [String]] {
         guard let data = pickle.member("planner_data", of: pickle.root), let entries = pickle.members(data) else { return [:] }
         var paths: [String: [String]] = [:]

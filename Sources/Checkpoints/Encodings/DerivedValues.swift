@@ -59,7 +59,7 @@ extension TensorRecord {
 
     private static let noBytes = ByteRegion(copying: [])
 
-    /// How the numbers come about where they are not stored as they are; nil for all others.
+    /// How the numbers are computed; nil if they are stored unencoded.
     package var encoding: String? { derived?.summary }
 
     /// The tensors of the file that hold the numbers: itself if nothing is computed.

@@ -56,7 +56,7 @@ struct PackedRows: RowDecoder {
     let groups: Int
     let scale: Scale
     let meaning: Meaning
-    /// The group of each column where it does not follow from ``groupSize``; checked.
+    /// The group of each column if it does not follow from ``groupSize``; checked.
     var groupOfColumn: [Int32]? = nil
 
     var isCertainlyFinite: Bool {

@@ -45,7 +45,7 @@ extension RowDecoder {
 
 /// Numbers that belong to groups of codes, read in single precision.
 extension TensorRecord {
-    /// The largest magnitude of the elements; infinite where one is not finite.
+    /// The largest magnitude of the elements; infinite if one is not finite.
     var largestMagnitude: Float {
         let length = 1 << 12
         return withUnsafeTemporaryAllocation(of: Float.self, capacity: length) { piece in

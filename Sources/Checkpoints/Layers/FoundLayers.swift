@@ -76,7 +76,7 @@ struct FoundLayers {
 
     /// Brings the matrices into the order of a plain chain, if they are one.
     ///
-    /// Shapes that chain beat names: where the matrices do not follow each other, those that are named as tables are read as linear layers,
+    /// Shapes that chain beat names: if the matrices do not follow each other, those that are named as tables are read as linear layers,
     /// then arrays that are not named as PyTorch names weights as [in, out].
     mutating func makeChain(keepsOrder: Bool) -> Bool {
         let matrices = layers.indices.filter { reasons[layers[$0].tensorName]?.isMatrix ?? true }

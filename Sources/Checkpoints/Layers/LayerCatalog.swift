@@ -17,7 +17,7 @@ package struct LayerCatalog: Sendable {
     package let family: ModelFamily
     /// How the family was recognised.
     package let familySource: FamilySource
-    /// Every weight matrix that can be named: in chain order for a plain chain, else in the file's order where that is the
+    /// Every weight matrix that can be named: in chain order for a plain chain, else in the file's order if that is the
     /// model's, else by name with numbers compared as numbers. Experts in one tensor, and gate and input in one, are layers each.
     package let layers: [Layer]
     /// The tensors that the checkpoint names and that cannot be read.

@@ -35,7 +35,7 @@ package struct NamePairing: Sendable {
         self.partners = partners
     }
 
-    /// Pairs names of which one ends in the other, where neither could have another partner.
+    /// Pairs names of which one ends in the other, if neither could have another partner.
     private static func pairByEndings(
         _ first: [String], _ second: [String], _ partners: inout [Int?], _ uncertain: (first: Set<Int>, second: Set<Int>)
     ) {

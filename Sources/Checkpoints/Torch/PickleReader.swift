@@ -36,7 +36,7 @@ struct PickleReader {
 
     /// The globals that a pickle names up to its end or to where it is damaged, which a loader would have imported all the same.
     ///
-    /// - Returns: also the place of the byte after it where it is whole, and else what is wrong.
+    /// - Returns: also the place of the byte after it if it is complete, otherwise what is wrong.
     static func globals(_ region: ByteRegion, at offset: Int) -> (globals: [Pickle.Global], end: Int?, problem: String?) {
         guard offset >= 0, offset < region.count else { return ([], nil, "the file ends") }
         var machine = PickleReader(region, at: offset)

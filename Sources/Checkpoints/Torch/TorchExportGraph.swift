@@ -1,7 +1,7 @@
 import Archives
 import Text
 
-/// The operations of an exported program, where they are a plain sequence: each reads what the one before it has made.
+/// The operations of an exported program, if they are a plain sequence: each reads what the one before it has made.
 struct TorchExportGraph {
     private let nodes: [Node]
     private let parameters: [String: String]
@@ -53,7 +53,7 @@ struct TorchExportGraph {
         return SavedModule(name: name, className: "torch.nn.modules." + className, settings: meant, hasHooks: false, children: [])
     }
 
-    /// The module of an operation, the settings that are not written where they are usual, and those that it calls otherwise.
+    /// The module of an operation, the settings that are not written if they are usual, and those that it calls otherwise.
     private static let classes: [String: (String, [String: SavedModule.Setting], [String: String])] = {
         var classes: [String: (String, [String: SavedModule.Setting], [String: String])] = [
             "linear.default": ("linear.Linear", [:], [:]),

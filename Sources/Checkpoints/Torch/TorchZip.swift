@@ -160,7 +160,7 @@ struct TorchMembers {
         func contents(_ name: String) throws(Problem) -> ByteRegion {
             if contents == nil {
                 let wanted = Set(names.compactMap { members.entries[$0] }.filter { $0.region == nil && $0.problem == nil }.map(\.name))
-                // One damaged member must not hide the others: it fails again where it is asked for.
+                // One damaged member must not hide the others: it fails again if it is asked for.
                 contents = (try? members.directory.inflate(wanted, from: members.region)) ?? [:]
             }
             if let entry = members.entries[name], let bytes = contents?[entry.name] { return bytes }

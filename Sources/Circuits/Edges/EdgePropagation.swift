@@ -62,7 +62,7 @@ struct EdgePropagation {
         return Values(tensor: StageRun(stage: stage, team: team).normalized(input.tensor), isAtEnd: input.isAtEnd)
     }
 
-    /// What readers of the same edges read, where that is not what they read in the state's run.
+    /// What readers of the same edges read, if that is not what they read in the state's run.
     private func read(_ members: [Int], _ stage: EdgeStage, _ changed: [Int: Values], copies: Int, into reads: inout [Int: Values]) {
         let edges = graph.edges(to: members[0])
         let sources = graph.readers[members[0]].sources

@@ -8,7 +8,7 @@ struct EdgeRecording: Sendable {
     let place: Int
     /// The sources' outputs in the clean run.
     let clean: EdgeEmissions
-    /// The sources' outputs where they are ablated.
+    /// The outputs of ablated sources.
     let ablated: EdgeEmissions
     /// What each stage reads in the clean run.
     let streams: [Tensor]

@@ -160,7 +160,7 @@ struct EdgeState: Sendable {
         }
     }
 
-    /// Whether a source gives something else than where it is ablated.
+    /// Whether a source's output differs from its ablated value.
     func isChanged(_ source: Int) -> Bool { difference(of: source).withElements { $0.contains { $0 != 0 } } }
 
     /// A source's place in ``differences``, [samples, ...].

@@ -146,11 +146,11 @@ private final class DenseBlock: @unchecked Sendable {
 
     func accept() {
         swap(&sums, &newSums)
-        // Equal where nothing moved, but it may be the sums themselves.
+        // Equal if nothing moved, but it may be the sums themselves.
         output = newOutput
         guard isMoved else { return }
         swap(&values, &newValues)
-        // The scores may be the values themselves, where nothing follows them.
+        // The scores may be the values themselves, if nothing follows them.
         currentScores = scores
     }
 }

@@ -66,7 +66,7 @@ final class LineRows: WeightRows {
 }
 
 extension DoubleChain {
-    /// The tail after the sums of the step `next`, or after the scores where that is the end; nil if it is not made of straight
+    /// The tail after the sums of the step `next`, or after the scores if that is the end; nil if it is not made of straight
     /// pieces.
     func tail(from next: Int, _ weights: ChainWeights) -> PiecewiseTail? {
         guard next < steps.count else { return PiecewiseTail(width: steps[steps.count - 1].outFeatures, steps: []) }

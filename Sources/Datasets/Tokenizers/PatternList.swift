@@ -6,7 +6,7 @@ struct PatternList: Sendable {
 
     static let maximumCount = 100
 
-    /// The number of the pattern, which is added where it is new.
+    /// The number of the pattern, which is added if it is new.
     mutating func add(_ program: PatternProgram) throws -> Int {
         guard programs.count < Self.maximumCount else {
             throw Problem("the tokenizer has too many patterns", expected: "at most \(Self.maximumCount)")

@@ -80,7 +80,7 @@ struct TokenDecoder: Sendable {
 
     private static func repaired(_ bytes: [UInt8]) -> [UInt8] { Array(String(decoding: bytes, as: UTF8.self).utf8) }
 
-    /// Joins the bytes of neighbouring tokens such as `<0xE2>`; where they are no UTF-8, each becomes the replacement character.
+    /// Joins the bytes of neighbouring tokens such as `<0xE2>`; if they are not UTF-8, each becomes the replacement character.
     private static func bytesJoined(_ tokens: [[UInt8]]) -> [[UInt8]] {
         var result: [[UInt8]] = []
         var pending: [UInt8] = []

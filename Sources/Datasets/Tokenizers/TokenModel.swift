@@ -30,9 +30,9 @@ struct BytePairModel: Sendable {
     let vocabulary: Vocabulary
     let merges: MergeTable
     let settings: Settings
-    /// The id of each scalar of the basic plane, -1 where it is not a token.
+    /// The id of each scalar of the basic plane, -1 if it is not a token.
     private let basicPlane: [Int32]
-    /// The ids of the tokens `<0x00>` to `<0xFF>`, -1 where one is missing.
+    /// The ids of the tokens `<0x00>` to `<0xFF>`, -1 if one is missing.
     let byteTokens: [Int32]
     let unknown: Int32?
     /// The neighbouring characters that some merge joins, in models whose words are whole texts; what they become is not used.

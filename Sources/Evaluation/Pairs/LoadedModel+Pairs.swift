@@ -15,7 +15,7 @@ extension LoadedModel {
     /// The pairs of a source, texts read with this checkpoint's tokenizer.
     ///
     /// - Throws: ``Problem`` for data that are not pairs, prompts of unequal length and answers that are not one token;
-    ///   ``Problem`` where no pairs can be drawn.
+    ///   ``Problem`` if no pairs can be drawn.
     package func behaviourPairs(_ source: PairSource) throws -> BehaviourPairs {
         switch source {
         case .given(let pairs): return pairs

@@ -86,10 +86,10 @@ package struct PatchSites: Sendable {
     }
 
     private let blocks: [Block]
-    /// The neurons of a chain: the outputs of its nonlinearities; of its layers with parameters where it has none.
+    /// The neurons of a chain: the outputs of its nonlinearities; or of its layers with parameters if it has none.
     private let neurons: Set<NodeID>
 
-    /// What is patched where the user names nothing.
+    /// The default sites.
     ///
     /// Of a transformer the heads and the MLPs; by position the residual stream before each block, and what attention and MLPs write. Of a chain
     /// the neurons after its nonlinearities: its layers as a whole carry everything.

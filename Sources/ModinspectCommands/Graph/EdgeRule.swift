@@ -48,7 +48,7 @@ struct LayerEdges {
         }
     }
 
-    /// Calls `body` for every row that has edges; `body` is given single precision where the layer has that.
+    /// Calls `body` for every row that has edges; `body` is given single precision if the layer has that.
     ///
     /// - Returns: the number of weights that are not a number.
     func forEachRow(

@@ -51,7 +51,7 @@ struct CheckpointOptions: ParsableArguments {
         return checkpoint
     }
 
-    /// An adapter merged with its base model where that is given; without it any checkpoint as it is.
+    /// An adapter merged with its base model if that is given; without it any checkpoint as it is.
     func merged(_ checkpoint: Checkpoint) throws -> Checkpoint {
         guard let base else { return checkpoint }
         let model: Checkpoint

@@ -46,7 +46,7 @@ struct GradientOptions: ParsableArguments {
         return options.first { $0.1 }?.0
     }
 
-    /// - Throws: `ValidationError` where the method needs what is missing, or leaves nothing for what was given.
+    /// - Throws: `ValidationError` if the method needs what is missing, or does not use what was given.
     func check(_ method: ClusteringMethod?) throws {
         guard method == .gradient else {
             if let given { throw ValidationError("\(given) requires --method gradient") }

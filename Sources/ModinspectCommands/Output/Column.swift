@@ -79,7 +79,7 @@ enum ColumnValue {
     case shape([Int])
     case json((any Encodable)?)
 
-    /// As tsv writes it: numbers with every digit and `nan` where they are undefined, a missing whole number empty, so that a column
+    /// As tsv writes it: numbers with every digit and `nan` if they are undefined, a missing whole number empty, so that a column
     /// of whole numbers stays whole, and `-` for a missing name.
     var tsv: String {
         switch self {

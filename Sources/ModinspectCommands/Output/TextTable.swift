@@ -13,7 +13,7 @@ struct TextTable {
 
     /// - Parameters:
     ///   - columns: the heads with their columns' alignments.
-    ///   - keys: how many columns at the left say what a row is about. They are repeated where a table is too wide for one.
+    ///   - keys: how many columns at the left say what a row is about. They are repeated if a table is too wide for one.
     init(_ columns: [(String, Alignment)], keys: Int = 1) {
         alignments = columns.map(\.1)
         self.keys = min(keys, columns.count)

@@ -3,7 +3,7 @@ import Glibc
 
 /// The width of a line of text, in columns.
 enum TextWidth {
-    /// Of the result: `COLUMNS` where the environment says it, else the terminal's, else 80.
+    /// The width of the result: `COLUMNS` if it is set, otherwise the terminal's, otherwise 80.
     static var columns: Int {
         if let value = getenv("COLUMNS"), let columns = Int(String(cString: value)), columns > 0 { return max(columns, least) }
         return terminal(STDOUT_FILENO) ?? 80
@@ -22,7 +22,7 @@ enum TextWidth {
     /// The columns that a text takes, one for each character.
     static func of(_ text: String) -> Int { text.utf8.allSatisfy { $0 < 0x80 } ? text.utf8.count : text.count }
 
-    /// The text in `width` columns: where it is longer, its middle is left out.
+    /// The text in `width` columns: if it is longer, its middle is left out.
     static func cut(_ text: String, to width: Int) -> String {
         guard of(text) > width, width > 3 else { return text }
         let end = (width - 3) / 2

@@ -21,7 +21,7 @@ package struct Architecture: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// A value in parentheses, with its name where it has one.
+    /// A value in parentheses, with its name if it has one.
     package struct Setting: Sendable, Equatable, CustomStringConvertible {
         package let name: String?
         package let value: String

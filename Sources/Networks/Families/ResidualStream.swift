@@ -19,7 +19,7 @@ struct ResidualStream {
         stream.writers += contributions.map { Stream.Writer(node: $0, state: state) }
     }
 
-    /// Gives the stream as it is another site, where the next block begins.
+    /// Gives the unchanged stream another site, at the beginning of the next block.
     mutating func mark(_ site: String, in builder: inout NetworkBuilder) {
         stream.states.append(builder.add(site, Sum(), [current]))
     }

@@ -167,7 +167,7 @@ struct LinearTensors: Sendable {
     var weight: String
     var bias: String?
     var layout = Linear.Layout.outIn
-    /// The shape in the file where that is another than the matrix's.
+    /// The shape in the file if that is another than the matrix's.
     var stored: [Int]?
 }
 

@@ -18,7 +18,7 @@ package struct Blueprint: Sendable {
     package private(set) var parameters: [Parameter] = []
     /// How a plain chain runs; nil for models that are known by their settings or names.
     package var architecture: Architecture?
-    /// The model's `config.json`, where it has one.
+    /// The model's `config.json`, if it has one.
     package var configuration: ByteRegion?
     private var count = 0
     private var names: Set<String> = []

@@ -49,7 +49,7 @@ package struct MaxPool: LayerOperation {
         Pooling.maxima(pass.inputs[0], rows: rows, columns: columns, into: pass.output, team: pass.team)
     }
 
-    /// dx += dy where the window's largest number is.
+    /// dx += dy at the position of the window's largest number.
     package func backward(_ pass: BackwardPass) {
         guard let gradient = pass.inputGradients[0] else { return }
         let (rows, columns) = windows.checkedAxes(of: pass.inputs[0])

@@ -35,7 +35,7 @@ package enum ChannelStatistics {
         Elementwise.isWide ? KernelsV3.sumOfProducts(x, around: mean, y, count) : Kernels.sumOfProducts(x, around: mean, y, count)
     }
 
-    /// Calls `body` for each channel, a few at a time where they are short.
+    /// Calls `body` for each channel, a few at a time if they are short.
     private static func forEachChannel(_ planes: Planes, _ team: Team, _ body: @Sendable (Int) -> Void) {
         team.forEach(planes.channels, step: max(1, (1 << 14) / max(planes.count, 1))) { channels in
             for channel in channels { body(channel) }
@@ -107,8 +107,8 @@ package enum ChannelStatistics {
 
     /// The backward rule of ``normalize(_:mean:variance:epsilon:weight:bias:into:team:)``: adds to the gradients that are asked for.
     ///
-    /// With n = (x - mean) / root: dweight += sum dy n, dbias += sum dy; dx += weight / root * dy where the statistics are given, and
-    /// weight / root * (dy - the mean of dy - n * the mean of dy n) where they are measured.
+    /// With n = (x - mean) / root: dweight += sum dy n, dbias += sum dy; dx += weight / root * dy if the statistics are given, and
+    /// weight / root * (dy - the mean of dy - n * the mean of dy n) if they are measured.
     package static func addNormalizationGradients(
         _ values: Tensor, mean: Tensor, variance: Tensor, epsilon: Float, _ source: Source, weight: Tensor?, outputGradient: Tensor,
         valueGradient: MutableTensor?, weightGradient: MutableTensor?, biasGradient: MutableTensor?, team: Team

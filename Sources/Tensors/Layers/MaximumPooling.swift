@@ -29,7 +29,7 @@ extension Pooling {
             eights = first..<max(first, first + max(0, last - first) / 8 * 8)
         }
 
-        /// The place of a window's largest number: the first of equals, or the last that is not a number; -1 where it has no place.
+        /// The place of a window's largest number: the first of equals, or the last that is not a number; -1 if it has no place.
         @inline(__always)
         func largest(_ plane: Numbers, _ column: Int) -> Int {
             let left = columns.firstPlace(column)
@@ -73,7 +73,7 @@ extension Pooling {
         }
     }
 
-    /// output = the largest number of each window, not a number where one is not; minus infinity for windows without a place.
+    /// output = the largest number of each window, not a number if one is not; minus infinity for windows without a place.
     package static func maxima(_ images: Tensor, rows: WindowAxis, columns: WindowAxis, into output: MutableTensor, team: Team) {
         let sizes = check(images, output, .ignoringPadding(rows), .ignoringPadding(columns))
         let areSquares = areSquares(rows, columns)

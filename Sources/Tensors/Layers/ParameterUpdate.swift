@@ -9,7 +9,7 @@ package enum ParameterUpdate {
         package var gradientFactor = 1.0
         /// Weight decay that is added to the gradient.
         package var coupledDecay = 0.0
-        /// What weights are multiplied with beforehand: 1 - rate * decay where the decay is decoupled.
+        /// What weights are multiplied with beforehand: 1 - rate * decay if the decay is decoupled.
         package var keptShare = 1.0
         package var beta1: Double
         package var beta2: Double
@@ -83,7 +83,7 @@ package enum ParameterUpdate {
         }
     }
 
-    /// The sum of all squares, in double precision beyond runs of 512; not finite where an element is not.
+    /// The sum of all squares, in double precision beyond runs of 512; not finite if an element is not.
     package static func sumOfSquares(_ tensor: Tensor, team: Team) -> Double {
         let pieces = (tensor.count + share - 1) / share
         var sums = [Double](repeating: 0, count: pieces)

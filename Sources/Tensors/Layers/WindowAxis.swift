@@ -24,7 +24,7 @@ package struct WindowAxis: Sendable, Equatable {
     package static func extent(kernel: Int, dilation: Int) -> Int { (kernel - 1) * dilation + 1 }
 
     /// - Precondition: `kernel`, `stride`, `dilation` and `length` from 1, `padding` from 0 to ``limit``, and a window fits into the
-    ///   padded image, or leaves it by less than a stride where it is rounded up.
+    ///   padded image, or leaves it by less than a stride if it is rounded up.
     package init(length: Int, kernel: Int, stride: Int = 1, padding: Int = 0, dilation: Int = 1, rounding: Rounding = .down) {
         precondition(
             [length, kernel, stride, dilation].allSatisfy { $0 >= 1 && $0 <= Self.limit } && padding >= 0 && padding <= Self.limit,

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What happens where the system has no memory to give.
+/// What happens if the system has no memory to give.
 package enum OutOfMemory {
     /// Reports in one line on standard error how much memory was needed, and ends the process with status 1.
     ///

@@ -2,8 +2,8 @@ import Glibc
 
 /// The memory that this process may use.
 package enum PhysicalMemory {
-    /// In bytes: the machine's memory, or what the process's address space and its control groups are limited to where that is less; a
-    /// terabyte where the system does not say.
+    /// In bytes: the machine's memory, or the limit of the process's address space or control groups if that is less; a
+    /// terabyte if it is not known.
     package static let byteCount: Int = [machine, addressSpace, controlGroup].compactMap { $0 }.min() ?? 1 << 40
 
     private static var machine: Int? {

@@ -14,7 +14,7 @@ package final class Team: @unchecked Sendable {
     private let shared: TeamWork
     private var handles: [pthread_t] = []
 
-    /// A team of `size` threads; where the system gives fewer, those do the work.
+    /// A team of `size` threads; if the system gives fewer, those do the work.
     package init(size: Int) {
         self.size = max(1, size)
         shared = TeamWork(waitsAwake: size <= Parallel.availableCores)

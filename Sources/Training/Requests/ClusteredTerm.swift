@@ -58,7 +58,7 @@ package struct ClusteredTerm {
 
     /// The term for weights as they are now.
     ///
-    /// - Parameter data: what gradients are taken on, where the method asks for them.
+    /// - Parameter data: what gradients are taken on, if the method asks for them.
     /// - Throws: ``Problem`` for weights that cannot be clustered, what reading clusters threw.
     func term(_ trainer: Trainer, _ data: SampleBatches, threads: Int) throws -> ClusterabilityTerm {
         let clusterings: [String: LayerClustering]

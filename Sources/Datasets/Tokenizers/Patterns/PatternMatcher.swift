@@ -172,7 +172,7 @@ struct PatternMatcher {
         }
     }
 
-    /// The length of the scalar at `position`, which is not ASCII, where the class holds it; else 0.
+    /// The length of the scalar at `position`, which is not ASCII, if the class holds it; else 0.
     @inline(never)
     private mutating func lengthOfMember(
         _ number: Int, _ program: PatternProgram, at position: Int, _ text: UnsafeBufferPointer<UInt8>, _ firstClass: Int
