@@ -134,7 +134,7 @@ extension ByteRegion {
     }
 }
 
-/// What a path leads to, as far as reading is concerned.
+/// The kinds of files that a path can lead to, as far as reading is concerned.
 private enum FileKind {
     case regular, directory, fifo, socket, device
 

@@ -12,10 +12,10 @@ package final class Temporary {
     private var numbers: [Int32] = []
 
     private static let prefix = ".modinspect."
-    /// How the name of a directory begins that is kept aside while another one takes its place.
+    /// The beginning of the name of a directory that is set aside while another one replaces it.
     private static let asidePrefix = prefix + "old."
 
-    /// What is made under the name later is removed by a signal from the first moment on.
+    /// A signal removes whatever is created under the name from then on.
     private init(_ path: String, lock: Int32 = -1) {
         self.path = path
         self.lock = lock
@@ -96,7 +96,7 @@ package final class Temporary {
     }
 }
 
-// MARK: - Directories that take another one's place
+// MARK: - Directories that replace others
 
 extension Temporary {
     /// Puts the temporary directory in the place of a full one, which is removed.
@@ -145,7 +145,7 @@ extension Temporary {
     }
 }
 
-// MARK: - What killed processes left behind
+// MARK: - Leftovers of killed processes
 
 extension Temporary {
     /// Removes what processes that were killed left in a folder, and brings back the directories that they had put aside.

@@ -12,7 +12,7 @@ package struct ZipDirectory: Sendable {
         package let name: String
         /// The bytes of the member's content.
         package let size: Int
-        /// The bytes that the content takes in the file.
+        /// The range of the content's bytes in the file.
         package let compressedSize: Int
         /// Whether the content is stored as it is.
         package let isStored: Bool
@@ -44,7 +44,7 @@ package struct ZipDirectory: Sendable {
         let first = region.integer(at: 0, as: UInt32.self)
         guard first == Signature.localHeader || first == Signature.end else { return nil }
         let end = try EndRecord(region)
-        // Every entry takes a header of 46 bytes, so the count is bounded by the bytes before anything is allocated.
+        // Every entry has a header of 46 bytes, so the bytes bound the count before anything is allocated.
         guard end.entryCount <= end.directorySize / CentralHeader.size else {
             throw Problem(
                 "the zip directory is too small for its entries",
@@ -94,7 +94,7 @@ private enum Signature {
     static let end64Locator: UInt32 = 0x0706_4B50
 }
 
-/// The record at a zip file's end that says where the central directory is, in its 32-bit or its 64-bit form.
+/// The record at a zip file's end that gives the position of the central directory, in its 32-bit or its 64-bit form.
 private struct EndRecord {
     let entryCount: Int
     let directorySize: Int
@@ -233,7 +233,7 @@ private struct CentralHeader {
         return []
     }
 
-    /// The entry, checked against its local header, and the bytes it takes in `contents`, which ends where the directory begins.
+    /// The entry, checked against its local header, and its range of bytes in `contents`, which ends where the directory begins.
     func locate(in contents: ByteRegion) throws(Problem) -> (ZipDirectory.Entry, Range<Int>) {
         guard let offset = Int(exactly: localOffset), let header = contents.slice(offset: offset, count: Self.localSize),
             header.integer(at: 0, as: UInt32.self) == Signature.localHeader,

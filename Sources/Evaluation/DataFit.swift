@@ -73,7 +73,7 @@ package struct DataFit {
         }
     }
 
-    /// A model whose output is of its input's size reproduces it: where the labels tell of far fewer classes, it finds none.
+    /// A model whose output has the size of its input reproduces the input and predicts no classes, if the labels have far fewer classes.
     private func checkClasses(_ network: Network, _ dataset: Dataset, _ name: String) throws(Problem) {
         guard case .labels = dataset.targets, let sampleShape, sampleShape.reduce(1, *) == network.outputWidth,
             let largest = dataset.largestTarget, Int(largest.value) + 1 < network.outputWidth / 2

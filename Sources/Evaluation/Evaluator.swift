@@ -77,7 +77,7 @@ package final class BatchWorker {
         try run(batches.batch(place), request: request)
     }
 
-    /// Runs the network on a batch of its own.
+    /// Runs the network on one batch.
     package func run(_ batch: Batch, request: RunRequest) throws -> RecordedRun {
         if executor?.batch != batch.shape || executor?.request.recorded != request.recorded {
             executor = try Executor(batches.network, batch: batch.shape, request: request, team: team, arena: arena)

@@ -18,7 +18,7 @@ package struct SampleBatches: Sendable {
     private static let largest = 256
 
     /// - Parameters:
-    ///   - batchSize: the samples of a batch; chosen by the memory that a run takes where nil.
+    ///   - batchSize: the samples of a batch; if nil, the number depends on the memory of a run.
     ///   - request: what a run will compute, by which its memory is measured; its output alone where nil.
     /// - Throws: ``Problem`` if the data does not fit the network.
     package init(_ dataset: Dataset, for network: Network, batchSize: Int? = nil, request: RunRequest? = nil) throws {
@@ -96,10 +96,10 @@ package struct SampleBatches: Sendable {
     /// The length of a sample's sequence; 0 for samples of numbers.
     package func length(of sample: Int) -> Int { Self.length(of: sample, dataset) }
 
-    /// What the network is given for a batch.
+    /// The network's input for a batch.
     package func batch(_ place: Int) -> Batch { batch(of: Array(ranges[place])) }
 
-    /// What the network is given for any samples of one shape.
+    /// The network's input for any samples of one shape.
     package func batch(of samples: [Int]) -> Batch {
         switch dataset.inputs {
         case .values(let values):

@@ -13,7 +13,7 @@ extension ClusterAblation {
 
     /// Ablates the clusters of `layers` one at a time and evaluates each changed model.
     ///
-    /// Each batch runs once as it is; every intervention then computes only what lies downstream of the layer.
+    /// Each batch runs once unchanged; every intervention then computes only what is downstream of the layer.
     ///
     /// - Parameters:
     ///   - answers: called with each batch's answers in order, if they are wanted.

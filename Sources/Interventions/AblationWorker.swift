@@ -11,7 +11,7 @@ final class AblationWorker {
     private let partners: ResampledPartners?
     private let classCount: Int
     private let team: Team
-    /// What the intact run records: all that a changed run reads.
+    /// The nodes that the intact run records: all that a changed run reads.
     private let intactRequest: RunRequest
     private let intact: BatchWorker
     private let resampled: BatchWorker

@@ -21,7 +21,7 @@ package enum Hint: Sendable, Equatable {
     case describeChain
     /// An architecture for a chain that reads images can be given.
     case describeImages
-    /// The model that an adapter changes can be given; its name where the adapter says it.
+    /// The model that an adapter changes can be given; its name if the adapter gives it.
     case giveBase(String?)
     /// A layer can be left out.
     case leaveOutLayer(String)

@@ -18,7 +18,7 @@ package struct BehaviourReading: Sendable {
         last = node == network.output ? nil : network.nodes[network.output.index]
     }
 
-    /// The logits of each sample, [samples, classes], in memory of their own.
+    /// The logits of each sample, [samples, classes], in separate memory.
     ///
     /// - Parameters:
     ///   - values: what the run recorded at ``node``.

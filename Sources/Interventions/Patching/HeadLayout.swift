@@ -1,6 +1,6 @@
 import Networks
 
-/// Where the heads lie in a site's output: `count` of them, `width` neurons each, one after the other.
+/// The layout of the heads in a site's output: `count` of them, `width` neurons each, following each other.
 struct HeadLayout: Sendable, Equatable {
     let count: Int
     /// 1 if the neurons are heads: patterns and scores.

@@ -11,7 +11,7 @@ package struct PatchSites: Sendable {
         case auto
         case site, head, neuron
 
-        /// What the value means, in a sentence, for help and manual.
+        /// The documentation of the value for help and manual, one sentence.
         package var documentation: String {
             switch self {
             case .auto: "Attention sites by head, neurons by neuron, all others whole."
@@ -91,7 +91,7 @@ package struct PatchSites: Sendable {
 
     /// The default sites.
     ///
-    /// Of a transformer the heads and the MLPs; by position the residual stream before each block, and what attention and MLPs write. Of a chain
+    /// In a transformer, the heads and the MLPs; by position, the residual stream before each block, and what attention and MLPs write. In a chain,
     /// the neurons after its nonlinearities: its layers as a whole carry everything.
     package func parts(by places: PatchedPlaces, granularity: Granularity = .auto) throws -> [PatchedPart] {
         guard isSequential else { return try parts([Kind.neurons.rawValue], granularity: granularity, by: places) }
@@ -170,7 +170,7 @@ package struct PatchSites: Sendable {
         return GlobPattern(pattern).nearest(in: kinds + entries.map { (isShort ? Network.shortened($0.site) : $0.site, $0.site) })
     }
 
-    /// The parts of a pattern that ends in `.NUMBER`, or in a glob of numbers; nil if what lies before it is not a site.
+    /// The parts of a pattern that ends in `.NUMBER`, or in a glob of numbers; nil if the part before it is not a site.
     private func numbered(_ pattern: String, _ granularity: Granularity) throws -> [PatchedPart]? {
         guard let dot = pattern.lastIndex(of: ".") else { return nil }
         let (front, number) = (GlobPattern(String(pattern[..<dot])), String(pattern[pattern.index(after: dot)...]))

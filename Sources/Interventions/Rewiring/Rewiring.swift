@@ -8,9 +8,9 @@ import Text
 package struct Rewiring: Sendable {
     private let checkpoint: Checkpoint
     private let network: Network
-    /// For each parameter the places to take along each dimension.
+    /// For each parameter, the indices to select along each dimension.
     private var selections: [ParameterID: [Int: [Int]]] = [:]
-    /// What is added to a parameter, element by element, before any place is taken.
+    /// The numbers that are added to a parameter, element by element, before the selection.
     private var additions: [ParameterID: [Double]] = [:]
 
     init(_ checkpoint: Checkpoint, network: Network) {
@@ -44,7 +44,7 @@ package struct Rewiring: Sendable {
 
     /// Adds numbers to parameters.
     ///
-    /// - Throws: ``Problem`` for tensors of a type that takes no numbers.
+    /// - Throws: ``Problem`` for tensors of a type that cannot hold the result.
     mutating func add(_ numbers: [ParameterID: [Double]]) throws(Problem) {
         for (parameter, sums) in numbers {
             let name = network.parameters[parameter.index].name

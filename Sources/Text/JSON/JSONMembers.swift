@@ -1,6 +1,6 @@
 /// The members of a JSON text's outer object and their positions, so that one can be changed without touching the rest of the text.
 package struct JSONMembers {
-    /// A member's name, and where its key and its value lie.
+    /// A member's name, and the positions of its key and its value.
     private struct Member {
         let name: String
         let start: Int
