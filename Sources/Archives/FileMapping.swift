@@ -85,9 +85,9 @@ extension ByteRegion {
     /// All bytes of standard input: mapped if it is a regular file read from its start, spooled otherwise.
     ///
     /// - Parameters:
-    ///   - limit: the most bytes that are taken from a pipe.
-    ///   - isKnown: whether a file that begins with these bytes, ``headLength`` of them or all that there are, can be of any use. Where not,
-    ///     only those are returned, so that endless input is refused by its beginning. Whoever says so must refuse them.
+    ///   - limit: the most bytes that are read from a pipe.
+    ///   - isKnown: whether a file that begins with these bytes, ``headLength`` of them or all that there are, can be used. If not,
+    ///     only those are returned, so that endless input is refused by its beginning. The caller must then refuse them.
     /// - Throws: ``Problem`` if nothing arrives, more than `limit` bytes arrive, or standard input is a terminal.
     package static func standardInput(
         limit: Int = 64 << 30, isKnown: ([UInt8]) -> Bool = { _ in true }

@@ -1,5 +1,5 @@
 // Eight numbers at a time. Ends of rows that fill no vector are loaded one by one and go through the same arithmetic,
-// so that a result does not depend on where its element lies.
+// so that a result does not depend on the position of its element.
 
 typealias Lanes = SIMD8<Float>
 

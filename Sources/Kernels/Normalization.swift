@@ -1,13 +1,13 @@
-// Layer norm and RMS norm of a row, forward beside backward. Sums go on in double precision after 512 elements.
+// Layer norm and RMS norm of a row, forward and backward. Sums continue in double precision after 512 elements.
 
 /// A row's normalisation: xhat_i = ((x_i - center) - rest) * factor, where center + rest is the mean.
 ///
-/// The mean is taken off in two steps, because a mean rounded to single precision alone would show in rows that lie far from 0.
+/// The mean is subtracted in two steps, because a mean rounded to single precision would cause visible errors in rows that are far from 0.
 private struct RowMoments {
     var center: Float = 0
     var rest: Float = 0
     var factor: Float
-    /// Whether a mean was taken off.
+    /// Whether a mean was subtracted.
     var isCentered = false
 
     @inline(__always)

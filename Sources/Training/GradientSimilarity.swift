@@ -30,7 +30,7 @@ package struct GradientSimilarity {
     private struct Member {
         let layer: Layer
         let parameter: ParameterID
-        /// What its gradient and the sums of products take in memory.
+        /// The memory of its gradient and the sums of products.
         let bytes: Int
     }
 

@@ -8,7 +8,7 @@ package struct Optimizer: Sendable, Equatable {
         /// Gradient descent, with momentum if one is given; weight decay is added to the gradient.
         case sgd
 
-        /// What the value means, in a sentence, for help and manual.
+        /// The documentation of the value for help and manual, one sentence.
         package var documentation: String {
             switch self {
             case .adam: "Adam; weight decay is added to the gradient."

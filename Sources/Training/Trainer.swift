@@ -9,7 +9,7 @@ import Text
 /// The numbers depend on the network, the data and the settings, never on the number of threads. Operations that training libraries
 /// switch on only while they train and that draw random numbers (dropout) are left out.
 package final class Trainer {
-    /// What a run is told.
+    /// The settings of a run.
     package struct Settings: Sendable, Equatable {
         package var optimizer: Optimizer
         package var learningRate: LearningRate
@@ -23,7 +23,7 @@ package final class Trainer {
         }
     }
 
-    /// What one step found before it changed the weights.
+    /// The measurements of one step before it changed the weights.
     package struct Report: Sendable, Equatable {
         /// Counted from 1.
         package var step: Int
@@ -32,7 +32,7 @@ package final class Trainer {
         package var crossEntropy: Double
         /// The share of answers that were right.
         package var accuracy: Double
-        /// Of each layer of the term; nil for a matrix of zeros.
+        /// The clusterability of each layer of the term; nil for a matrix of zeros.
         package var clusterability: [Double?]
         package var learningRate: Double
         /// The length of the gradient before it was scaled.
@@ -58,9 +58,9 @@ package final class Trainer {
     private let team: Team
     private let lanes: [TrainingLane]
     let weights: MutableTensor
-    /// What the optimiser keeps of each weight.
+    /// The state that the optimiser keeps for each weight.
     let moments: [MutableTensor]
-    /// What the running statistics lie in, in the order of ``RunningStatistics/parameters``.
+    /// The running statistics, in the order of ``RunningStatistics/parameters``.
     let measured: [MutableTensor]
     var best: BestWeights?
     private let gradientPlaces: [ParameterID: MutableTensor]

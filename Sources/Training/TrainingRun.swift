@@ -31,10 +31,10 @@ package struct TrainingRun {
         case stopped
     }
 
-    /// What an evaluation found.
+    /// The result of an evaluation.
     package struct Evaluation: Sendable {
         package let outcome: Outcome
-        /// Of the data that guards against what the training data does not show.
+        /// The outcome on the data of the guard.
         package let guarded: Outcome?
 
         package init(outcome: Outcome, guarded: Outcome? = nil) {

@@ -3,9 +3,9 @@ import Networks
 
 /// The positions of a sequence at which a patch replaces activations.
 package enum PatchedPlaces: String, Sendable, CaseIterable {
-    /// At all places at once.
+    /// At all positions at once.
     case all
-    /// At one place after the other, counted from the first token; of attention patterns, the place that attends.
+    /// At each position separately, counted from the first token; for attention patterns, the position that attends.
     case position
 
     /// The documentation of the value for help and manual, one sentence.

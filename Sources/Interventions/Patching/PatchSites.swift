@@ -108,7 +108,7 @@ package struct PatchSites: Sendable {
     /// The parts that `patterns` name, in the network's order.
     ///
     /// A pattern is a ``Kind``, or a glob of site names, with or without `hook_`; after a dot it may end in the number of one head, or
-    /// of one neuron where neurons are patched. A pattern after `!` takes parts away again.
+    /// of one neuron if neurons are patched. A pattern after `!` excludes parts.
     ///
     /// - Throws: ``Problem`` for a pattern that matches nothing, with the nearest names.
     package func parts(_ patterns: [String], granularity: Granularity, by places: PatchedPlaces) throws -> [PatchedPart] {
