@@ -38,7 +38,7 @@ struct LayerEdges {
     /// The elements that are read at once.
     private static let bandSize = 1 << 21
 
-    /// Finds what the rule means for a layer. The share of the largest takes four passes over the weights, the other rules none.
+    /// Applies the rule to a layer. The share of the largest needs four passes over the weights, the other rules none.
     init(_ layer: Layer, rule: EdgeRule) throws {
         self.layer = layer
         switch rule {

@@ -55,7 +55,7 @@ struct GradientOptions: ParsableArguments {
         if data == nil { throw ValidationError("--method gradient needs --data") }
     }
 
-    /// What the method clusters the layers of a checkpoint by, as a library asks for it.
+    /// The similarities by which the method clusters the layers of a checkpoint, computed when the library requests them.
     func spectra(
         of checkpoint: Checkpoint, computation: ComputationOptions, output: OutputOptions
     ) -> ([Layer], Int) throws -> [String: SimilaritySpectrum] {

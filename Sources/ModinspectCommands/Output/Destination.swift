@@ -47,7 +47,7 @@ final class Destination {
         kind = .file(file)
     }
 
-    /// Writes all bytes, whatever the pieces in which the system takes them.
+    /// Writes all bytes, even if the system accepts only a part at a time.
     func write(_ bytes: UnsafeRawBufferPointer) throws { try Self.write(bytes, to: descriptor, name: name) }
 
     /// Writes all bytes to an open file.

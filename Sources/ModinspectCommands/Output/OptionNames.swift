@@ -49,7 +49,7 @@ enum OptionNames {
         }
     }
 
-    /// What an option's text says. A problem of it does not name the option, which the parser does.
+    /// The parsed value of an option. A problem does not name the option, because the parser does.
     static func parsing<Value>(_ text: String, _ parse: (String) throws -> Value) throws -> Value {
         do {
             return try parse(text)
@@ -59,7 +59,7 @@ enum OptionNames {
         }
     }
 
-    /// An error in one line, with the options that its settings and hints stand for.
+    /// An error in one line, with the options for its settings and hints.
     static func line(of error: any Error) -> String {
         guard let problem = error as? Problem else { return "\(error)" }
         return problem.line(naming: name, hint: words)

@@ -19,7 +19,7 @@ enum TextWidth {
         return max(Int(size.ws_col), least)
     }
 
-    /// The columns that a text takes, one for each character.
+    /// The width of a text in columns, one for each character.
     static func of(_ text: String) -> Int { text.utf8.allSatisfy { $0 < 0x80 } ? text.utf8.count : text.count }
 
     /// The text in `width` columns: if it is longer, its middle is left out.
@@ -48,7 +48,7 @@ enum LabelledLine {
         guard TextWidth.of(value) > room else { return [value] }
         var lines: [String] = []
         var rest = Substring(value)
-        // Counting all that is left for every line would take the square of its length.
+        // Counting all of the remaining text for every line would need quadratic time.
         while let limit = rest.index(rest.startIndex, offsetBy: room, limitedBy: rest.endIndex), limit < rest.endIndex {
             let line = rest[..<limit]
             let end = line.lastIndex { $0 == " " || $0 == "," } ?? line.index(before: line.endIndex)
