@@ -52,7 +52,7 @@ package struct ZipDirectory: Sendable {
                 found: "\(end.directorySize) bytes")
         }
         guard let directory = region.slice(offset: end.directoryOffset, count: end.directorySize) else {
-            throw Problem("the zip directory lies outside the file")
+            throw Problem("the zip directory is outside the file")
         }
         let contents = region.slice(offset: 0, count: end.directoryOffset) ?? region
         var entries: [Entry] = []
@@ -131,7 +131,7 @@ private struct EndRecord {
             let disk = record.integer(at: 16, as: UInt32.self), let startDisk = record.integer(at: 20, as: UInt32.self),
             let countHere = record.integer(at: 24, as: UInt64.self), let count = record.integer(at: 32, as: UInt64.self),
             let size = record.integer(at: 40, as: UInt64.self), let offset = record.integer(at: 48, as: UInt64.self)
-        else { throw Problem("the zip file's 64-bit end record is not where its locator says") }
+        else { throw Problem("the zip file's 64-bit end record is not where its locator points") }
         guard disk == 0, startDisk == 0, countHere == count else {
             throw Problem("a zip file spread over several disks is not supported")
         }

@@ -129,7 +129,7 @@ extension ZipDirectory.Entry {
         file += Self.little(start) + [0, 0]
         do throws(Problem) {
             guard let reader = try ArchiveReader(ByteRegion(copying: file), unpackedLimit: max(size, 1)), try reader.next() != nil else {
-                throw Problem("is not compressed as the zip directory says")
+                throw Problem("is not compressed as the zip directory declares")
             }
             let content = try reader.content()
             guard content.count == size else {

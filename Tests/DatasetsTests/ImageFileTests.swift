@@ -28,7 +28,7 @@ import Testing
 
     @Test func labelsInPlaceOfImagesSayWhatToDo() {
         let text = problem { try DataFixtures.source("labels-idx1-ubyte").open() }
-        #expect(text?.contains("expected [N, ...], found [4]; labels are given in a file of their own") == true, "\(text ?? "")")
+        #expect(text?.contains("expected [N, ...], found [4]; labels are given in a separate file") == true, "\(text ?? "")")
     }
 
     @Test(

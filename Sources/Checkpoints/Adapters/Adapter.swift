@@ -45,7 +45,8 @@ package struct Adapter: Sendable {
             self.configuration = nil
             (changes, whole) = ([], [])
             problem = Problem(
-                "an adapter without its settings", path: path, expected: "\(AdapterConfiguration.fileName) beside it, as peft writes it",
+                "an adapter without its settings", path: path,
+                expected: "\(AdapterConfiguration.fileName) in the same directory, as PEFT writes it",
                 found: "'\(tensors.first { AdapterTensorName.isAdapters($0.name) }?.name ?? "")'")
             return
         }
@@ -170,7 +171,7 @@ private struct AdapterParts {
                 throw Problem("the lengths of its weights do not fit", expected: "\(outputs)", found: shapeWords(magnitudes.shape))
             }
         } else if settings.isDirectional {
-            throw Problem("the lengths of its weights are missing", expected: "a lora_magnitude_vector, as 'use_dora' says")
+            throw Problem("the lengths of its weights are missing", expected: "a lora_magnitude_vector, as 'use_dora' requires")
         }
         if let bias = parts[.bias], bias.elementCount != outputs {
             throw Problem("its bias does not fit", expected: "\(outputs)", found: shapeWords(bias.shape))

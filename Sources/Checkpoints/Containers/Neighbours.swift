@@ -16,7 +16,7 @@ final class Neighbours {
 
     /// No files, as on standard input.
     static var none: Neighbours {
-        Neighbours { name throws(Problem) in throw Problem("names the file '\(name)', and there are no files beside this one") }
+        Neighbours { name throws(Problem) in throw Problem("names the file '\(name)', but no other files are available") }
     }
 
     /// The files in the folder of the one at `path`.

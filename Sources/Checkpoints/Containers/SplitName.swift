@@ -41,7 +41,7 @@ extension WeightFile {
         for (place, file) in files.enumerated() {
             guard let part = file.part, part.count == files.count, part.number == place else {
                 throw Problem(
-                    path: paths[place], problem: "is not the part that its name says",
+                    path: paths[place], problem: "is not the part that its name indicates",
                     expected: "part \(place + 1) of \(files.count)",
                     found: file.part.map { "part \($0.number + 1) of \($0.count)" } ?? "a file that is not split")
             }

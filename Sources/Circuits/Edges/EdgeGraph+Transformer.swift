@@ -21,7 +21,7 @@ extension EdgeGraph {
                 try edges.addMLP(place, mlp, groups: mlp.layers.compactMap { groups[$0] }.first)
             }
             if let experts = block.experts {
-                throw Problem("site '\(network.nodes[experts.output.index].site)': a mixture of experts cannot be cut into nodes")
+                throw Problem("site '\(network.nodes[experts.output.index].site)': a mixture of experts cannot be divided into nodes")
             }
         }
         return try edges.graph(granularity, output)
@@ -136,7 +136,7 @@ private struct TransformerEdges {
         let elements = heads.flatMap { Array($0 * dimension..<($0 + 1) * dimension) }
         guard let fusion = network.nodes[attention.mixed.index].fusion,
             let part = fusion.operation.restricted(to: elements, parameters: [])
-        else { throw Problem("site '\(site(attention.mixed))': no attention that can be cut into heads") }
+        else { throw Problem("site '\(site(attention.mixed))': no attention that can be divided into heads") }
         unit.steps.append(UnitStep(operation: part.operation, inputs: fusion.inputs, parameters: part.parameters, output: attention.mixed))
         return unit
     }

@@ -61,7 +61,7 @@ package struct NeuronFlow: Sendable {
         let node = network.nodes[id.index]
         guard let shape = node.parameters.first.map({ network.parameters[$0.index].shape }),
             case .produces(let weights) = node.operation.neurons, weights.inDimension != nil
-        else { throw Problem(site: node.site, "makes no neurons of its own", found: node.operation.name) }
+        else { throw Problem(site: node.site, "does not produce neurons", found: node.operation.name) }
         guard weights.groups == 1 else {
             throw Problem(site: node.site, "its groups fix the order of its channels", found: "\(weights.groups) groups")
         }

@@ -121,7 +121,7 @@ struct SilencedNeurons {
         let strides = (out: stride(weights.outDimension), input: stride(inDimension))
         guard node.parameters.count > 1, network.readers(of: node.parameters[1]).count == 1 else {
             throw Problem(
-                site: node.site, "has no bias of its own for what switched-off neurons say: removing them changes the function")
+                site: node.site, "has no bias that could absorb the output of switched-off neurons: removing them changes the function")
         }
         let places = input / count
         let numbers = spread(constants, to: input).elements

@@ -31,7 +31,7 @@ struct CheckpointOutputOptions: ParsableArguments {
     static func dtype(_ text: String) throws -> DType {
         guard let type = DType(rawValue: text), CheckpointDraft.roundedTypes.contains(type) else {
             throw ValidationError(
-                "--dtype takes one of " + CheckpointDraft.roundedTypes.map(\.rawValue).joined(separator: ", ") + ", found '\(text)'")
+                "--dtype must be one of " + CheckpointDraft.roundedTypes.map(\.rawValue).joined(separator: ", ") + ", found '\(text)'")
         }
         return type
     }

@@ -10,7 +10,7 @@ struct DataOptions: ParsableArguments {
 
     @Option(
         name: .customLong("batch"),
-        help: ArgumentHelp("The number of samples to run at once; chosen by memory without this option.", valueName: "n"))
+        help: ArgumentHelp("The number of samples to run at once; without this option, as many as fit into 64 MB.", valueName: "n"))
     var batchSize: Int?
 
     /// The data as the user named it.

@@ -80,7 +80,7 @@ struct ClusterFile {
     private init(checkpoint: Checkpoint) throws {
         guard let note = checkpoint.companions["modinspect.json"] else {
             throw Problem(
-                file: checkpoint.path, problem: "is a checkpoint without clusters of its own",
+                file: checkpoint.path, problem: "is a checkpoint that stores no clusters",
                 expected: "the tsv, json or jsonl of modinspect cluster, or a checkpoint that finetune wrote")
         }
         path = checkpoint.path

@@ -70,7 +70,8 @@ struct FileUse {
         if inputs.count(where: { $0.path == "-" }) > 1 { throw ValidationError("standard input can be read only once") }
         let results = outputs.filter { $0.path == "-" }
         guard results.count > 1 else { return }
-        throw ValidationError("standard output takes one result, found " + results.map(\.argument).joined(separator: " and "))
+        throw ValidationError(
+            "only one result can be written to standard output, found " + results.map(\.argument).joined(separator: " and "))
     }
 
     private func checkOutputs() throws {
