@@ -205,7 +205,8 @@ import Testing
         #expect(
             try errors(Self.induction + ["--method", "exact", "--edges", "3", "--threshold", "1"], status: 64).contains(
                 "cannot be combined"))
-        #expect(try errors(Self.induction + ["--method", "acdc", "--edges", "3"], status: 64).contains("acdc selects edges by --threshold"))
+        #expect(
+            try errors(Self.induction + ["--method", "acdc", "--edges", "3"], status: 64).contains("acdc selects edges by --threshold"))
         #expect(try errors(Self.induction + ["--method", "eap", "--steps", "3"], status: 64).contains("--steps requires --method eap-ig"))
         #expect(
             try errors(Self.induction + ["--method", "exact", "--masks", "m.npz"], status: 64).contains(
