@@ -1,6 +1,6 @@
 /// One thing that a result depends on, as stated by the part that reads it.
 ///
-/// Two runs have the same result if all of their parts have the same dependencies. Words are compared as they are, and bytes
+/// Two runs have the same result if all of their parts have the same dependencies. Words are compared literally, and bytes
 /// by their hash.
 package enum Dependency: Sendable {
     /// A setting, as text that differs if the setting does.

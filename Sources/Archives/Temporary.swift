@@ -4,7 +4,7 @@ import Text
 
 /// A hidden name in a folder under which something is written until it is complete.
 ///
-/// Its owner holds a lock on it as long as it is needed. What a killed process left behind is not locked any more, and the next run that
+/// Its owner holds a lock on it as long as it is needed. Files left by a killed process are no longer locked, and the next run that
 /// writes into the folder removes it. SIGINT, SIGTERM and SIGHUP remove it at once.
 package final class Temporary {
     package let path: String

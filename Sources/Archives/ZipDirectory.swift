@@ -14,7 +14,7 @@ package struct ZipDirectory: Sendable {
         package let size: Int
         /// The range of the content's bytes in the file.
         package let compressedSize: Int
-        /// Whether the content is stored as it is.
+        /// Whether the content is stored uncompressed.
         package let isStored: Bool
         /// The content in place, without any particular alignment; nil if it is compressed or cannot be read.
         package let region: ByteRegion?
@@ -22,7 +22,7 @@ package struct ZipDirectory: Sendable {
         package let isFlaggedEncrypted: Bool
         /// The directory's checksum of the content.
         let checksum: UInt32
-        /// The bytes that the content takes in the file, as they are stored.
+        /// The stored bytes of the content.
         let stored: ByteRegion
         /// Why the content cannot be read.
         package let problem: Problem?

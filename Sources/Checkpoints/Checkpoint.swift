@@ -11,8 +11,8 @@ package struct Checkpoint: Sendable {
     package let member: String?
     /// Where the model is nested in its file, `a.b`; nil at the top level.
     package let key: String?
-    /// The model's tensors as they are meant, of which some are computed from several stored ones. In the model's order where
-    /// ``keepsOrder``, else in natural order of their names. Names are unique.
+    /// The model's tensors, some of which are computed from several stored ones. In the model's order if
+    /// ``keepsOrder``, otherwise in natural order of their names. Names are unique.
     package let tensors: [TensorRecord]
     /// The tensors that the file stores, in the order of ``tensors``.
     package let stored: [TensorRecord]

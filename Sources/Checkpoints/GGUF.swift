@@ -178,7 +178,7 @@ extension GGUFHeader {
         return bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// Passes an entry of the metadata, whose value is decoded when it is asked for.
+    /// Passes an entry of the metadata, whose value is decoded when it is requested.
     private mutating func readEntry() throws(Problem) {
         let key = try string("a metadata key", limit: Self.nameLimit)
         let type: UInt32 = try number("the type of '\(key)'")

@@ -144,7 +144,7 @@ struct ElementView: Sendable {
     private(set) var offset = 0
     /// For each dimension of the whole the place where the view begins.
     private(set) var firsts: [Int]
-    /// The whole's dimension that each dimension is taken from.
+    /// The dimension of the whole tensor that each dimension comes from.
     private(set) var origins: [Int]
     /// The distance of neighbours in places of that dimension.
     private(set) var factors: [Int]

@@ -2,7 +2,7 @@ import Archives
 import Text
 
 /// One tensor of a checkpoint: its name, type and shape, and where its bytes are or what they are computed from. Nothing is read before it
-/// is asked for.
+/// is requested.
 package struct TensorRecord: Sendable {
     /// The name in the checkpoint.
     package private(set) var name: String
@@ -14,7 +14,7 @@ package struct TensorRecord: Sendable {
     /// The bytes from the tensor's first element on. Contiguous tensors have exactly their bytes here; a strided
     /// one has the bytes from its first to its last element, a computed one has none.
     package let bytes: ByteRegion
-    /// What computes the elements; nil if they are stored as they are.
+    /// What computes the elements; nil if they are not computed.
     package let derived: (any DerivedValues)?
     /// Whether the elements are the stored ones with the other sign, as PyTorch keeps views of conjugated imaginary parts.
     package private(set) var isNegated = false
@@ -95,7 +95,7 @@ package struct TensorRecord: Sendable {
         return record
     }
 
-    /// The same tensor with every sign changed. The bytes stay as they are; whoever reads the elements changes the signs.
+    /// The same tensor with every sign changed. The bytes do not change; the signs are changed when the elements are read.
     ///
     /// The type is one of those in which a sign is a bit.
     func negated() -> TensorRecord {

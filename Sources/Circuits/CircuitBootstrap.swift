@@ -58,7 +58,7 @@ package struct CircuitBootstrap: Sendable {
         return (0..<pairs).map { _ in generator.integer(below: pairs) }
     }
 
-    /// The samples of one resampling: for each sample one of its class, so that every class stays as large as it is.
+    /// The samples of one resampling: for each sample one of its class, so that the sizes of the classes do not change.
     ///
     /// - Parameter labels: the class of each sample.
     static func draw(labels: [Int32], seed: UInt64, index: Int) -> [Int] {

@@ -115,7 +115,7 @@ package struct SampleBatches: Sendable {
         }
     }
 
-    /// Ids as they are used. They were found to be in the vocabulary when the data was checked, but a large file may have changed since.
+    /// Ids that are checked again when they are used: they were in the vocabulary when the data was checked, but a large file may have changed.
     private func checked(_ ids: ArraySlice<Int32>) -> ArraySlice<Int32> {
         if case .tokens(let vocabulary, _) = network.input, !ids.allSatisfy({ $0 >= 0 && Int($0) < vocabulary }) {
             ChangedFile.stop(dataset.name)

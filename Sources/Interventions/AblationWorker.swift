@@ -70,7 +70,7 @@ final class AblationWorker {
         return made
     }
 
-    /// Runs a batch as it is and under every intervention.
+    /// Runs a batch unchanged and under every intervention.
     func ablate(_ place: Int, keepsAnswers: Bool) throws -> AblatedBatch {
         let batch = batches.batch(place)
         let base = try intact.run(batch, request: intactRequest)

@@ -63,7 +63,7 @@ package struct ClusterAblation: Sendable {
 
 /// The result of an ablation.
 package struct AblationResult: Sendable {
-    /// The model as it is.
+    /// The intact model.
     package internal(set) var intact: Outcome
     package internal(set) var layers: [Layer]
 

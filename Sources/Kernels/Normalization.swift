@@ -91,7 +91,7 @@ package func rootMeanSquareNorm(
     writeNormalized(x, count, .rootMeanSquare(x, count, epsilon), weight, offset, nil, y)
 }
 
-/// Adds a layer norm's gradients for a row to those that are asked for.
+/// Adds a layer norm's gradients for a row to the requested ones.
 package func addLayerNormGradients(
     _ x: UnsafePointer<Float>, _ outputGradient: UnsafePointer<Float>, _ count: Int, _ epsilon: Float, _ weight: UnsafePointer<Float>?,
     _ gradient: UnsafeMutablePointer<Float>?, _ weightGradient: UnsafeMutablePointer<Float>?, _ biasGradient: UnsafeMutablePointer<Float>?
@@ -102,7 +102,7 @@ package func addLayerNormGradients(
     if let biasGradient { addInPlace(outputGradient, biasGradient, count) }
 }
 
-/// Adds an RMS norm's gradients for a row to those that are asked for.
+/// Adds an RMS norm's gradients for a row to the requested ones.
 package func addRootMeanSquareNormGradients(
     _ x: UnsafePointer<Float>, _ outputGradient: UnsafePointer<Float>, _ count: Int, _ epsilon: Float, _ weight: UnsafePointer<Float>,
     _ offset: Float, _ gradient: UnsafeMutablePointer<Float>?, _ weightGradient: UnsafeMutablePointer<Float>?
@@ -155,7 +155,7 @@ private func weighted(
 }
 
 /// dx_i += factor * (g_i - mean(g) - xhat_i * mean(g xhat)) with g_i = dy_i * (offset + weight_i); mean(g) only where the mean
-/// was taken off.
+/// was subtracted.
 @inline(__always)
 private func addNormalizedGradient(
     _ x: UnsafePointer<Float>, _ outputGradient: UnsafePointer<Float>, _ count: Int, _ moments: RowMoments, _ weight: UnsafePointer<Float>?,

@@ -21,7 +21,7 @@ package struct Node: Sendable {
     package let operation: any Operation
     package let inputs: [NodeID]
     package let parameters: [ParameterID]
-    /// A shorter way to the same output that leaves nodes out, taken if nobody asks for those.
+    /// A shorter way to the same output that leaves nodes out, used if nobody reads those.
     package let fusion: Fusion?
 
     /// Several nodes in one.

@@ -108,7 +108,7 @@ struct RunPlan {
 
 /// The nodes that a run computes, in order, and those whose values it reuses from its base run.
 struct NodeSelection {
-    /// A node as it is computed: alone, or with those that its fusion replaces.
+    /// A node to compute: alone, or with those that its fusion replaces.
     struct Planned {
         let node: NodeID
         let operation: any Operation

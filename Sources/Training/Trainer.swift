@@ -49,7 +49,7 @@ package final class Trainer {
     package var term: ClusterabilityTerm?
     /// The steps that were made.
     package internal(set) var step = 0
-    /// The weights as they are now. Their memory is the run's own and changes with the next step.
+    /// The current weights. Their memory is the run's own and changes with the next step.
     package let parameters: ParameterValues
 
     private let samples: TrainingSamples
@@ -132,7 +132,7 @@ package final class Trainer {
         }
     }
 
-    /// The mean over the term's layers of the weights as they are; nil without a term, and where every matrix is zero.
+    /// The mean over the term's layers for the current weights; nil without a term, and if every matrix is zero.
     package func meanClusterability() -> Double? {
         let found = term?.clusterability(parameters, team: team).compactMap { $0 } ?? []
         return found.isEmpty ? nil : found.reduce(0, +) / Double(found.count)

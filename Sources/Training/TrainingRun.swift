@@ -44,9 +44,9 @@ package struct TrainingRun {
     }
 
     package let plan: Plan
-    /// Makes the clusterability term after the warm-up, from the weights as they are then; nil if there is none or it already exists.
+    /// Makes the clusterability term after the warm-up, from the weights at that time; nil if there is none or it already exists.
     package var makeTerm: (() throws -> ClusterabilityTerm)?
-    /// Evaluates the weights as they are.
+    /// Evaluates the current weights.
     package var evaluate: (() throws -> Evaluation?)?
     /// Told of every step and of its evaluation.
     package var observe: (Trainer.Report, Evaluation?) throws -> Void = { _, _ in }

@@ -116,7 +116,7 @@ extension Trainer {
 
     private var parameterNames: [String] { trained.parameters.map { network.parameters[$0.index].name } }
 
-    /// The run as it is now. Its tensors are the run's own and change with the next step.
+    /// The current state of the run. Its tensors are the run's own and change with the next step.
     ///
     /// - Parameter options: the settings of the run, by name, which are compared when the run is resumed.
     package func state(options: [String: String], notes: [String: String] = [:]) -> TrainingState {

@@ -47,7 +47,7 @@ struct AdapterChange: Sendable {
 
     /// The change of all experts, or the one there is.
     ///
-    /// - Parameter isTransposed: whether the elements are asked for with the inputs first.
+    /// - Parameter isTransposed: whether the elements are requested with the inputs first.
     func products(isTransposed: Bool = false) -> [LowRankProduct] {
         (0..<expertCount).map { product(expert: $0, outputs: 0..<outputs, isTransposed: isTransposed) }
     }

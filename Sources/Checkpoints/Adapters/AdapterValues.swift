@@ -193,7 +193,7 @@ struct MergedBias: DerivedValues {
 }
 
 extension DType {
-    /// Rounds numbers to those that the type has, if it is one of two bytes; others are left as they are.
+    /// Rounds numbers to the type if it has two bytes; for other types they do not change.
     fileprivate func round(_ target: UnsafeMutableBufferPointer<Float>) {
         switch self {
         case .bf16: Self.round(target, Rounding.bf16, Conversion.bf16)

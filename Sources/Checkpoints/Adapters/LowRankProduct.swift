@@ -13,7 +13,7 @@ struct LowRankProduct: Sendable {
     /// The rows of B A that are used, with all columns.
     let outputs: Range<Int>
     let inputs: Int
-    /// Whether the elements are asked for in the order of [inputs, outputs].
+    /// Whether the elements are requested in the order of [inputs, outputs].
     let isTransposed: Bool
     /// Which of several experts this is, and how many there are.
     let expert: Int
@@ -21,7 +21,7 @@ struct LowRankProduct: Sendable {
 
     /// - Parameters:
     ///   - inputs: the elements of one row of `a`.
-    ///   - outputs: the rows of `b` that are taken.
+    ///   - outputs: the rows of `b` that are used.
     init(
         a: TensorRecord, b: TensorRecord, rank: Int, scale: Float, inputs: Int, outputs: Range<Int>, isTransposed: Bool = false,
         expert: Int = 0, of expertCount: Int = 1

@@ -17,7 +17,7 @@ final class ArchiveContainer: Container {
 
     /// Lists the archive that `reader` has opened over `region`.
     ///
-    /// - Parameter member: what the user asked for; nothing else than its neighbours is unpacked then.
+    /// - Parameter member: the member that the user requested; only it and its neighbours are unpacked then.
     init(_ reader: ArchiveReader, region: ByteRegion, path: String, member: String?) throws {
         self.path = path
         self.region = region

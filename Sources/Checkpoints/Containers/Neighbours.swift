@@ -6,7 +6,7 @@ import Text
 ///
 /// A name is a path inside the weight file's own folder: no file elsewhere is ever opened, not through `..` and not through a link.
 final class Neighbours {
-    /// The bytes of every file that was asked for, in that order.
+    /// The bytes of every requested file, in order.
     private(set) var regions: [ByteRegion] = []
     private var files: [String: ByteRegion] = [:]
     private let open: (String) throws(Problem) -> ByteRegion

@@ -46,7 +46,7 @@ struct ShardIndex {
     ///
     /// - Parameters:
     ///   - files: each shard's content, in the order of ``shards``, or why there is none.
-    ///   - key: the nested dictionary that the user asked for.
+    ///   - key: the nested dictionary that the user requested.
     ///   - paths: how errors name each shard.
     ///   - path: how errors name the index.
     ///   - Throws: ``Problem`` if no shard can be read, or if two hold the same tensor.

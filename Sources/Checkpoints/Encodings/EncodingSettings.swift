@@ -17,7 +17,7 @@ struct EncodingSettings: Sendable {
     /// Whether `config.json` itself holds the settings, and thus declares that the weights are stored in this way.
     var isInConfiguration: Bool { impliedMethod == nil }
 
-    /// - Parameter files: the files that belong to a model, by name. `config.json` goes before those of ``filesBeside``.
+    /// - Parameter files: the files that belong to a model, by name. `config.json` takes precedence over those of ``filesBeside``.
     init(_ files: [String: ByteRegion]) {
         let own = EncodingSettings(files[Companions.configuration])
         guard own.member == nil else {

@@ -25,7 +25,7 @@ enum ChainOrder {
     /// The places of the layers in chain order.
     ///
     /// The given order stays where it is a chain, and where no other is or several are that differ in their ends. Of several
-    /// chains with the same ends, the one closest to the given order is taken.
+    /// chains with the same ends, the one closest to the given order is used.
     static func order(of layouts: [MatrixLayout]) -> [Int] {
         let given = Array(layouts.indices)
         guard layouts.count > 1, layouts.count <= 512, !isChain(layouts) else { return given }

@@ -5,7 +5,7 @@ package struct ModuleNames: Sendable {
 
     /// The place of each module by its name.
     private let places: [String: Int]
-    /// The place of the first module that has a name once prefixes are taken away.
+    /// The place of the first module that has a name once prefixes are removed.
     private let barePlaces: [Substring: Int]
 
     package init(_ checkpoint: Checkpoint) {

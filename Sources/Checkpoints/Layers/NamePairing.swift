@@ -74,7 +74,7 @@ package struct NamePairing: Sendable {
                 front.utf8.lastIndex(of: UInt8(ascii: ".")).map { front.utf8.distance(from: front.utf8.startIndex, to: $0) + 1 } ?? 0))
     }
 
-    /// A name without the front. At least a module and its parameter stay, which say more than `weight`; else the name as it is.
+    /// A name without the front, if at least a module and its parameter remain, which identify more than `weight`; otherwise the whole name.
     private static func rest(_ name: String, behind front: Substring) -> Substring {
         let rest = Substring(name.utf8.dropFirst(front.utf8.count))
         return rest.utf8.contains(UInt8(ascii: ".")) ? rest : name[...]

@@ -15,7 +15,7 @@ package struct TensorName: Sendable {
         parts = bare.split(separator: ".", omittingEmptySubsequences: false)
     }
 
-    /// The name as it is, then with one prefix after the other taken away: what a pattern may match.
+    /// The names that a pattern may match: the full name, then the name with one prefix after another removed.
     package static func withoutPrefixes(_ name: String) -> [Substring] {
         var names = [name[...]]
         while let current = names.last, let prefix = prefixes.first(where: { current.utf8.starts(with: $0.utf8) }),

@@ -49,7 +49,7 @@ struct ModelSearch {
 
     /// The candidates of a pickle, in its order.
     ///
-    /// Models have a tensor of two dimensions; if nothing does, dictionaries with any tensor are taken, then a list of tensors,
+    /// Models have a tensor of two dimensions; if nothing does, dictionaries with any tensor are models, then a list of tensors,
     /// whose names are their places, then a tensor by itself, called `tensor`.
     static func candidates(in pickle: Pickle) throws(BudgetExceeded) -> [Candidate] {
         guard pickle.holdsTensors else { return [] }

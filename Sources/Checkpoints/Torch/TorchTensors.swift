@@ -77,7 +77,7 @@ final class TorchTensors {
         return record.negated()
     }
 
-    /// Whether a tensor's metadata set its negative bit. PyTorch asks for the key alone, whatever its value.
+    /// Whether a tensor's metadata set its negative bit. PyTorch checks only for the key, whatever its value.
     ///
     /// - Throws: ``Problem`` for everything else that the metadata say.
     private func hasNegativeBit(_ metadata: PickleValue?) throws(Problem) -> Bool {

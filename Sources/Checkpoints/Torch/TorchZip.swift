@@ -130,7 +130,7 @@ struct TorchMembers {
     }
 
     /// Where the storages are that a pickle names: members of `folder`, of which the compressed ones are unpacked together when the
-    /// first of them is asked for.
+    /// first of them is requested.
     func storages(of pickle: Pickle, in folder: String) -> StorageLookup {
         let compressed = CompressedMembers(self, names: pickle.storageKeys.map { folder + $0 })
         return { (key, byteCount) throws(Problem) in
@@ -160,7 +160,7 @@ struct TorchMembers {
         func contents(_ name: String) throws(Problem) -> ByteRegion {
             if contents == nil {
                 let wanted = Set(names.compactMap { members.entries[$0] }.filter { $0.region == nil && $0.problem == nil }.map(\.name))
-                // One damaged member must not hide the others: it fails again if it is asked for.
+                // One damaged member must not hide the others: it fails again if it is requested.
                 contents = (try? members.directory.inflate(wanted, from: members.region)) ?? [:]
             }
             if let entry = members.entries[name], let bytes = contents?[entry.name] { return bytes }
@@ -171,7 +171,7 @@ struct TorchMembers {
 }
 
 extension Pickle {
-    /// The keys of the storages that the pickle names, as far as they are keys.
+    /// The keys of the storages that the pickle names, without values that are not keys.
     fileprivate var storageKeys: [String] {
         persistentIdentifiers.compactMap { identifier in
             guard let parts = tuple(identifier), parts.count >= 3 else { return nil }

@@ -17,12 +17,12 @@ package struct CheckpointDraft: Sendable {
             case values(@Sendable () throws -> Tensors.Tensor)
         }
 
-        /// Stored elements of `dtype` in row-major order, asked for when the tensor's turn comes.
+        /// Stored elements of `dtype` in row-major order, requested when the tensor is written.
         package init(name: String, dtype: DType, shape: [Int], bytes: @escaping @Sendable () throws -> ByteRegion) {
             self.init(name, dtype, shape, .bytes(bytes))
         }
 
-        /// Numbers in row-major order, asked for when the tensor's turn comes and rounded to the nearest of `dtype`.
+        /// Numbers in row-major order, requested when the tensor is written and rounded to the nearest of `dtype`.
         ///
         /// - Parameter dtype: one of ``CheckpointDraft/roundedTypes``.
         package init(name: String, dtype: DType, shape: [Int], values: @escaping @Sendable () throws -> Tensors.Tensor) {

@@ -122,7 +122,7 @@ struct DiscoverySearch {
         while next >= 0 {
             let width = min(guesses.width(overhead: overhead), portion, next + 1)
             let places = (0..<width).map { next - $0 }
-            // Each variant tries an edge, where those before it were decided as they are guessed to be.
+            // Each variant tries an edge, assuming the guessed decisions for those before it.
             let guessed = guesses.areRemoved(places)
             var rows: [[Float]] = []
             var base = row

@@ -159,7 +159,7 @@ package struct EdgeAttribution: Sendable {
                 Channels.copy(Array(target.channels[slice.channels]), of: gradient, to: chosen)
                 part = chosen
             }
-            // Layers are linear: where the gradient is taken makes no difference.
+            // Layers are linear, so the gradient is the same everywhere.
             slice.operation.addGradient(part, at: stream, output: part, slice.parameters, to: inner, team: team)
         }
         guard let norm = stage.norm else { return }

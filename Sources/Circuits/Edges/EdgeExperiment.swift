@@ -44,7 +44,7 @@ package struct EdgeExperiment: Sendable {
 
     /// The number of pairs in a batch whose sources fit into a budget.
     ///
-    /// - Parameter wanted: what the user asked for.
+    /// - Parameter wanted: the number that the user requested.
     /// - Throws: ``Problem`` if a pair does not fit the network, or what the sources give does not fit into memory.
     package static func batchSize(_ graph: EdgeGraph, pairs: BehaviourPairs, wanted: Int?, for method: EdgeMethod) throws -> Int {
         try PairBatches.check(pairs, graph.network)

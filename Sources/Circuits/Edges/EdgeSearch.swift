@@ -128,7 +128,7 @@ package struct EdgeSearch: Sendable {
             let discovery = CircuitDiscovery(experiment, threshold: threshold)
             let recordings = try discovery.recordings()
             let result = try discovery.run(recordings) { progress(share * Double($0) / Double(max(1, graph.edgeCount))) }
-            // What is kept goes before what is not, each by the damage.
+            // Kept edges come before the others, both by the damage.
             let order = graph.order(result.damages, by: .top)
             return Found(
                 scores: result.damages, order: order.filter { result.kept[$0] } + order.filter { !result.kept[$0] },

@@ -66,7 +66,7 @@ package struct ExactPatching: Sendable {
             let pairs = experiment.batches.batches[place]
             let state = EdgeState(cleanOf: try EdgeRecording(experiment, place: place, team: team), graph, team: team)
             let clean = variants.values(in: state)
-            // What ablation leaves as it is has no effect, not even one of rounding.
+            // A source that ablation does not change has no effect, not even by rounding.
             let isChanged = graph.sources.indices.map { state.isChanged($0) }
             // A portion is some sources of one reader.
             let portions = graph.readers.indices.flatMap { reader in

@@ -125,7 +125,7 @@ extension DoubleChain {
         return y
     }
 
-    /// What one row of a step's weight makes of its input, with its bias: [plane, samples].
+    /// The output of one row of a step's weight, with its bias: [plane, samples].
     func rowSums(_ place: Int, _ row: Int, _ x: FeatureTable, _ weights: ChainWeights) -> FeatureTable {
         let step = steps[place]
         let y = FeatureTable(features: step.plane, samples: x.samples)

@@ -28,7 +28,7 @@ struct EncodingRun {
         buffers = Array(repeating: [], count: steps.count)
     }
 
-    /// Appends a token that was found in the text as it is.
+    /// Appends a token that was found literally in the text.
     mutating func append(_ token: Int32) { tokens.append(token) }
 
     /// Appends the tokens of a normalised text.
@@ -71,7 +71,7 @@ struct EncodingRun {
     }
 
     private mutating func rewrite(step: Int, _ startsWholeText: Bool, _ fill: (inout [UInt8]) -> Void) throws {
-        // The buffer is taken out while it is in use; no step is entered twice at the same time.
+        // The buffer is moved out while it is in use; no step is entered twice at the same time.
         var buffer: [UInt8] = []
         swap(&buffer, &buffers[step])
         buffer.removeAll(keepingCapacity: true)

@@ -52,7 +52,7 @@ struct TokenDecoder: Sendable {
     /// Whether a whole text is made, or one token's part in it.
     enum Extent {
         case wholeText
-        /// Nothing is taken off the ends: the space before a word is part of its token.
+        /// Nothing is removed from the ends: the space before a word is part of its token.
         case oneToken
     }
 

@@ -5,7 +5,7 @@ import Text
 ///
 /// The ids are those of the `tokenizers` package's `encode(text).ids`, with truncation and padding off. Read are byte-level BPE
 /// (GPT-2, GPT-NeoX, Llama 3, Qwen2), SentencePiece-style BPE with byte fallback (Llama 2, Mistral, Gemma) and WordLevel; what else
-/// a file asks for is refused by name. One tokenizer may be used by several threads at once.
+/// a file requires is an error that names it. One tokenizer may be used by several threads at once.
 package struct Tokenizer: Sendable {
     /// Whether the special tokens that the tokenizer puts around a text are included.
     package enum SpecialTokens: Sendable {
@@ -29,7 +29,7 @@ package struct Tokenizer: Sendable {
     /// - Parameters:
     ///   - json: the file's bytes.
     ///   - path: how errors name the file.
-    /// - Throws: ``Problem`` if the file is damaged, or asks for what is not read.
+    /// - Throws: ``Problem`` if the file is damaged or requires something that is not supported.
     package init(_ json: ByteRegion, path: String) throws {
         do {
             let file = try json.inMemory.withUnsafeBytes { try TokenizerFile($0.bindMemory(to: UInt8.self)) }

@@ -5,7 +5,7 @@ import Text
 /// Where pairs of a clean and a corrupted sample come from.
 package enum PairSource: Sendable {
     case given(BehaviourPairs)
-    /// A file of prompt pairs, of which the first `limit` are taken.
+    /// The first `limit` pairs of a file of prompt pairs.
     case file(String, limit: Int?)
     /// Samples with a class each, from which pairs are drawn under the seed.
     case byClass(DatasetSource, seed: UInt64)

@@ -50,7 +50,7 @@ struct DataSourceOptions: ParsableArguments {
     subscript<Value>(dynamicMember member: KeyPath<SampleOptions, Value>) -> Value { samples[keyPath: member] }
 }
 
-/// How samples are made of the data, and which are taken.
+/// How the data becomes samples, and which of them are used.
 struct SampleOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp("A file with the labels of data that has none of its own: IDX, npy or npz.", valueName: "file"),

@@ -4,7 +4,7 @@ import Text
 
 /// Where a result goes: standard output, or a file that appears complete or not at all.
 ///
-/// Devices and pipes are written as they are.
+/// Devices and pipes are written directly.
 final class Destination {
     private enum Kind {
         case stream

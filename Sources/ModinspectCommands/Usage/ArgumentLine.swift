@@ -7,7 +7,7 @@ enum ArgumentLine {
     /// The letters of options without a value.
     private static let flags: Set<Character> = ["q", "v", "h", "0"]
 
-    /// `-k4` as `-k=4`, `-qk4` as `-q -k=4`, `--seed -1` as `--seed=-1`; what follows `--` stays as it is.
+    /// `-k4` as `-k=4`, `-qk4` as `-q -k=4`, `--seed -1` as `--seed=-1`; what follows `--` does not change.
     static func spelledOut(_ arguments: [String]) -> [String] {
         var result: [String] = []
         for (place, argument) in arguments.enumerated() {

@@ -14,7 +14,7 @@ package struct Stream: Sendable {
     package struct Reader: Sendable, Equatable {
         /// The state that is read.
         package let state: NodeID
-        /// The norm between the stream and the part; nil if the part reads the stream as it is.
+        /// The norm between the stream and the part; nil if the part reads the stream directly.
         package let norm: NodeID?
 
         /// The node whose output the part's layers read.

@@ -24,7 +24,7 @@ struct ResidualStream {
         stream.states.append(builder.add(site, Sum(), [current]))
     }
 
-    /// Lets a part read the stream as it is.
+    /// Lets a part read the stream without a norm.
     ///
     /// - Parameter norm: between the stream and the part.
     mutating func read(through norm: NodeID?) -> Stream.Reader {

@@ -77,7 +77,7 @@ extension RotaryDescription {
         }
     }
 
-    /// The section that speaks of rotary positions. An older one goes before a younger one.
+    /// The section with the settings of rotary positions. The older spelling takes precedence.
     private static func section(_ settings: Configuration) throws(Problem) -> Configuration {
         for name in ["rope_scaling", "rope_parameters"] {
             if let section = try settings.section(name) { return section }

@@ -12,7 +12,7 @@ package struct TransformerFamilies: Sendable {
 
     package init(_ families: [RunnableFamily]) { self.families = families }
 
-    /// These families and another one, which goes before them.
+    /// These families and another one, which takes precedence.
     package func adding(_ family: RunnableFamily) -> TransformerFamilies { TransformerFamilies([family] + families) }
 
     /// What checkpoints are recognised as: these families, and those that are known and cannot be run.

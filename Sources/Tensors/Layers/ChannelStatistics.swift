@@ -105,7 +105,7 @@ package enum ChannelStatistics {
         case measured
     }
 
-    /// The backward rule of ``normalize(_:mean:variance:epsilon:weight:bias:into:team:)``: adds to the gradients that are asked for.
+    /// The backward rule of ``normalize(_:mean:variance:epsilon:weight:bias:into:team:)``: adds to the requested gradients.
     ///
     /// With n = (x - mean) / root: dweight += sum dy n, dbias += sum dy; dx += weight / root * dy if the statistics are given, and
     /// weight / root * (dy - the mean of dy - n * the mean of dy n) if they are measured.

@@ -9,7 +9,7 @@ package enum ParameterUpdate {
         package var gradientFactor = 1.0
         /// Weight decay that is added to the gradient.
         package var coupledDecay = 0.0
-        /// What weights are multiplied with beforehand: 1 - rate * decay if the decay is decoupled.
+        /// The factor of the weights before the step: 1 - rate * decay if the decay is decoupled.
         package var keptShare = 1.0
         package var beta1: Double
         package var beta2: Double

@@ -127,7 +127,7 @@ enum BLAS {
 
     /// Makes sure of the memory for each thread that will call the library: a call that gets none tries again for ever.
     ///
-    /// Where the address space is limited the blocks are taken now, before the numbers come: the library keeps them for its calls.
+    /// If the address space is limited, the blocks are allocated now, before any numbers: the library keeps them for its calls.
     private static func reserveMemory() {
         guard let threads = Parallel.affordableThreads, modinspect_can_reserve_memory() != 0 else {
             if !OutOfMemory.hasAddressSpace(2 * blockSize) { OutOfMemory.stop(2 * blockSize) }

@@ -91,7 +91,7 @@ package final class LossLines {
     /// Turns to a neuron.
     ///
     /// - Parameters:
-    ///   - sums: what the neuron makes of its inputs, [1, samples].
+    ///   - sums: the neuron's weighted sums, [1, samples].
     ///   - column: what one unit of its output adds to each value of the tail, [width].
     package func begin(sums given: FeatureTable, steps: [NeuronStep], column: [Double]) {
         precondition(column.count == width && given.samples == samples, "\(column.count) values for \(width)")
@@ -153,7 +153,7 @@ package final class LossLines {
         return sum
     }
 
-    /// What happens where a weight is reduced by `weight`, all else as it is.
+    /// The effect of reducing a weight by `weight`, with everything else unchanged.
     ///
     /// - Parameter inputs: the table whose feature `feature` the weight multiplies.
     package func change(reducing weight: Double, inputs: FeatureTable, feature: Int) -> Change {

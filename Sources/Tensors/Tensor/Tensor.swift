@@ -1,7 +1,7 @@
 /// A row-major block of single-precision numbers with a shape, to be read: parameters, inputs, and what others have computed.
 ///
 /// A tensor is a handle: several may look at the same memory. It has no way to write what it looks at, which may be the pages of a file.
-/// What may be written is a ``MutableTensor``, which can be read wherever a tensor is asked for. Nothing here keeps a thread that reads from
+/// A tensor that may be written is a ``MutableTensor``, which can be passed wherever a tensor is read. Nothing here keeps a thread that reads from
 /// one that writes: who hands out a mutable tensor decides who writes where and when.
 package class Tensor: @unchecked Sendable {
     /// The lengths of the dimensions, slowest first; empty for a scalar.

@@ -71,13 +71,13 @@ package final class Finetuning {
         trainer.trained.parameters.reduce(0) { $0 + trainer.network.parameters[$1.index].shape.reduce(1, *) }
     }
 
-    /// The layers of the term that are not trained, and whose clusterability stays as it is.
+    /// The layers of the term that are not trained, and whose clusterability does not change.
     package var untrainedLayers: [Layer] {
         let names = Set(trainer.trained.parameters.map { trainer.network.parameters[$0.index].name })
         return term.layers.filter { !names.contains($0.name) }
     }
 
-    /// The run as it is now. Its tensors are the run's own and change with the next step.
+    /// The current state of the run. Its tensors are the run's own and change with the next step.
     ///
     /// - Throws: what reading the files threw that the run depends on.
     package func state() throws -> TrainingState { trainer.state(options: try options.get()) }
