@@ -74,7 +74,7 @@ private struct SlicedValues: DerivedValues {
     private static var pieceLength: Int { 1 << 17 }
 
     /// Reads run by run along the last dimension; if they are not contiguous, the elements between them are read too, and several
-    /// rows at once, because what computes them may be slow by the row.
+    /// rows at once, because computing one row at a time may be slow.
     private func pick<Scalar: BitwiseCopyable & BinaryFloatingPoint>(
         _ target: UnsafeMutableBufferPointer<Scalar>, _ elements: Range<Int>,
         _ read: (UnsafeMutableBufferPointer<Scalar>, Range<Int>) -> Void

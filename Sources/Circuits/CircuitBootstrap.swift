@@ -26,7 +26,7 @@ package struct CircuitBootstrap: Sendable {
         overlaps = [Double](repeating: 0, count: resamples)
     }
 
-    /// Counts the circuit of a resampling; in which order they come does not matter.
+    /// Counts the circuit of a resampling; the order of the calls does not matter.
     mutating func add(_ found: [Bool], index: Int) {
         var shared = 0
         var union = 0

@@ -6,7 +6,7 @@ import Tensors
 package struct Evaluator: Sendable {
     package let batches: SampleBatches
     package let threads: Int
-    /// The network's own where nil.
+    /// The network's own if nil.
     package let parameters: ParameterValues?
 
     package init(_ batches: SampleBatches, threads: Int, parameters: ParameterValues? = nil) {
@@ -65,7 +65,7 @@ package final class BatchWorker {
     private let arena = Arena()
     private var executor: Executor?
 
-    /// - Parameter parameters: the network's own where nil.
+    /// - Parameter parameters: the network's own if nil.
     package init(_ batches: SampleBatches, team: Team, parameters: ParameterValues? = nil) {
         self.batches = batches
         self.team = team

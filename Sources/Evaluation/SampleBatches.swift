@@ -19,7 +19,7 @@ package struct SampleBatches: Sendable {
 
     /// - Parameters:
     ///   - batchSize: the samples of a batch; if nil, the number depends on the memory of a run.
-    ///   - request: what a run will compute, by which its memory is measured; its output alone where nil.
+    ///   - request: what a run will compute, which determines its memory; only its output if nil.
     /// - Throws: ``Problem`` if the data does not fit the network.
     package init(_ dataset: Dataset, for network: Network, batchSize: Int? = nil, request: RunRequest? = nil) throws {
         let request = request ?? RunRequest(recorded: [network.output])

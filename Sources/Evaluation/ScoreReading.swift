@@ -80,7 +80,7 @@ extension SampleBatches {
     ///
     /// - Parameters:
     ///   - values: what the run recorded at the reading's node.
-    ///   - parameters: those of the run; the network's own where nil.
+    ///   - parameters: those of the run; the network's own if nil.
     ///   - kept: where all scores are written, in their shape, if they are wanted.
     /// - Throws: ``Problem`` if the output is not a table of scores.
     package func answers(

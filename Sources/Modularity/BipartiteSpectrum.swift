@@ -19,7 +19,7 @@ package struct BipartiteSpectrum: Sendable {
     /// - Parameters:
     ///   - name: of the layer, for errors.
     ///   - count: how many triplets, the first one included; fewer if the shorter side has fewer.
-    /// - Throws: ``Problem`` for weights that are not finite, and where the iteration does not converge.
+    /// - Throws: ``Problem`` for weights that are not finite, and if the iteration does not converge.
     package init(of weights: WeightMatrix, name: String, count: Int, generator: SeededGenerator, threads: Int) throws {
         let sums = try Self.finiteSums(of: weights, name: name, threads: threads)
         self.sums = sums

@@ -27,7 +27,7 @@ package struct KMeans: Sendable {
 
     /// - Parameters:
     ///   - clusterCount: at least 1.
-    ///   - restarts: how many runs, of which the first with the smallest inertia wins; up to ten times as many for small problems.
+    ///   - restarts: the number of runs, of which the first with the smallest inertia is kept; up to ten times as many for small problems.
     package init(
         _ points: PointSet, clusterCount: Int, restarts: Int, generator: SeededGenerator, threads: Int
     ) throws {

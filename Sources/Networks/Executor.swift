@@ -41,7 +41,7 @@ package final class Executor {
     ///
     /// - Parameters:
     ///   - batch: of the shape that the executor was made for.
-    ///   - parameters: the network's own where nil.
+    ///   - parameters: the network's own if nil.
     ///   - interventions: on nodes that the request names; applied in their order.
     ///   - base: a run of the same batch with what the request's base names.
     package func run(

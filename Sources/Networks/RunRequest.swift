@@ -17,7 +17,7 @@ package struct RunRequest: Sendable {
 
 /// The gradients that a backward pass computes.
 package struct GradientRequest: Sendable {
-    /// Of which parameters.
+    /// The parameters whose gradients are computed.
     package var parameters: Set<ParameterID>
     /// Of which nodes' outputs, as the nodes downstream see them.
     package var nodes: Set<NodeID>

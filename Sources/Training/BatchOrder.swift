@@ -19,7 +19,7 @@ package struct BatchOrder: Sendable, Equatable {
     package let accumulation: Int
     package let arrangement: Arrangement
 
-    /// - Parameter batchSize: all samples where nil; at least `smallestBatch`, as is the number of samples.
+    /// - Parameter batchSize: all samples if nil; at least `smallestBatch`, as is the number of samples.
     package init(count: Int, batchSize: Int?, smallestBatch: Int = 1, accumulation: Int = 1, arrangement: Arrangement) {
         precondition(
             smallestBatch > 0 && count >= smallestBatch && (batchSize ?? count) >= smallestBatch && accumulation > 0,

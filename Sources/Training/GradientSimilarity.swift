@@ -37,7 +37,7 @@ package struct GradientSimilarity {
     /// - Parameters:
     ///   - data: the samples, which must have answers; in batches of `batchSize`, whatever their own.
     ///   - layers: each read by the network.
-    ///   - parameters: the weights; the network's own where nil.
+    ///   - parameters: the weights; the network's own if nil.
     /// - Throws: ``Problem`` if the data has no answers, the network does not read a layer, or the memory does not suffice.
     package init(
         _ data: SampleBatches, batchSize: Int = defaultBatchSize, layers: [Layer], parameters: ParameterValues? = nil, threads: Int

@@ -10,9 +10,9 @@ package struct TrainingRun {
         package var steps: Int
         /// The steps before the clusterability term begins.
         package var warmup = 0
-        /// Every how many steps the model is evaluated, and after the last; never where nil.
+        /// The number of steps between evaluations, in addition to one after the last step; nil for no evaluations.
         package var evaluationInterval: Int?
-        /// Every how many steps the state is saved; only when the run is stopped where nil.
+        /// The number of steps after which the state is saved; if nil, only when the run is stopped.
         package var savingInterval: Int?
         /// The mean clusterability at which the run ends.
         package var wantedClusterability: Double?

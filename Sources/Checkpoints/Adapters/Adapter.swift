@@ -13,9 +13,9 @@ package struct Adapter: Sendable {
 
     /// PEFT's name for the method, or the method that the tensors' names show.
     package var type: String { configuration?.type ?? "LORA" }
-    /// The ranks of the changes, each once in rising order.
+    /// The distinct ranks of the changes in ascending order.
     package var ranks: [Int] { Set(changes.map(\.rank)).sorted() }
-    /// The factors of the changes, each once in rising order.
+    /// The distinct factors of the changes in ascending order.
     package var scales: [Float] { Set(changes.map(\.scale)).sorted() }
     /// The number of weights that are changed.
     package var changeCount: Int { changes.count }

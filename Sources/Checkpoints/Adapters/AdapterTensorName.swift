@@ -79,7 +79,7 @@ struct AdapterTensorName {
 }
 
 extension WeightFile {
-    /// The same with a model for each adapter, where one model holds several side by side, under the adapters' names.
+    /// The same with a separate model for each adapter if one model holds several, under the adapters' names.
     func splittingAdapters() -> WeightFile {
         guard let model = models.first, models.count == 1, model.tensors.contains(where: { AdapterTensorName.isAdapters($0.name) }) else {
             return self

@@ -55,7 +55,7 @@ private struct MLPEndings: Sendable {
     private var endings: [Substring: [(parts: [Substring], names: MLPNames)]] = [:]
 
     init(_ all: [MLPNames]) {
-        // Names alone come after those that say more.
+        // Names without other evidence come last.
         for names in Set(all).sorted(by: { ($0.output ?? "") > ($1.output ?? "") }) {
             let parts = names.input.split(separator: ".")
             if let last = parts.last { endings[last, default: []].append((parts, names)) }

@@ -25,7 +25,7 @@ package struct ModelFamily: Sendable {
     package let modelTypes: [String]
     /// The prefixes of the names of the model's body in the family's checkpoints, each with its dot.
     package let prefixes: [String]
-    /// The names of the MLPs' matrices, of which the input is the default choice.
+    /// The names of the MLPs' matrices; the inputs are the default layers.
     package let mlpInputs: [MLPNames]
     /// The layers that are selected if none are named.
     package let defaultLayers: DefaultLayers

@@ -5,7 +5,7 @@ package struct NamePairing: Sendable {
     /// For each of the first model's names the place of its partner among the second's; nil for none.
     package let partners: [Int?]
 
-    /// A name whose partner is not certain, because several are equal without their prefixes, gets none.
+    /// A name gets no partner if it is ambiguous because several names are equal without their prefixes.
     ///
     /// - Parameters:
     ///   - first: without repetition.

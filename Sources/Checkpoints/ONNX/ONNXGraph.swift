@@ -112,7 +112,7 @@ struct ONNXUses {
     }
 
     private(set) var uses: [String: Use] = [:]
-    /// Names that say more than those which exporters number, by the tensor's own.
+    /// More informative names than those that exporters number, by the tensor's own name.
     private(set) var names: [String: String] = [:]
 
     private let graph: ONNXGraph

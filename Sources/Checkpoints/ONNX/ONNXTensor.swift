@@ -104,7 +104,7 @@ struct ONNXTensor {
         return number
     }
 
-    /// The elements of a field of floating-point numbers, which are packed as the bytes that they are.
+    /// The elements of a field of floating-point numbers, which are packed as their bytes.
     private func fixed(_ field: Int, width: Int, _ size: Int) throws(Problem) -> ByteRegion {
         let values = typed[field] ?? []
         if values.count == 1, let bytes = values[0].bytes {

@@ -143,7 +143,7 @@ package struct CheckpointDraft: Sendable {
         ["lm_head.weight", "embed_out.weight"].contains { name == $0 || name.hasSuffix("." + $0) }
     }
 
-    /// Whether a model's settings tie its output matrix to its embedding, which they do unless they deny it.
+    /// Whether a model's settings tie its output matrix to its embedding, which is the default unless they set it to false.
     static func tiesEmbeddings(_ configuration: ByteRegion?) -> Bool {
         guard let configuration, configuration.count <= 1 << 22 else { return false }
         return configuration.withUnsafeBytes { JSONCursor.member("tie_word_embeddings", of: $0) }?.flag ?? true

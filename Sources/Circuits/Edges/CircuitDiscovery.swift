@@ -39,7 +39,7 @@ package struct CircuitDiscovery: Sendable {
 
     /// - Parameters:
     ///   - recordings: of ``recordings()``.
-    ///   - weights: how often each pair counts; once where nil.
+    ///   - weights: how often each pair counts; once if nil.
     ///   - progress: called with the number of edges decided.
     package func run(_ recordings: [EdgeRecordingBox], weights: [Int]? = nil, progress: (Int) -> Void = { _ in }) throws -> Result {
         let graph = experiment.graph

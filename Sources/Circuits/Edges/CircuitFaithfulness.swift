@@ -11,7 +11,7 @@ package struct CircuitMeasures: Sendable {
     package let divergence: Double
     /// The share of pairs whose highest logit is one of their answers; nil if a pair has none.
     package let accuracy: Double?
-    /// The answers by class, where pairs are samples with a class each.
+    /// The answers by class, if pairs are samples with a class each.
     package let outcome: Outcome?
 }
 
@@ -90,7 +90,7 @@ package struct CircuitFaithfulness: Sendable {
         }
     }
 
-    /// Which rows are answered right: those whose first highest logit is an answer. The loss is that of the class, where pairs have one.
+    /// Which rows are answered correctly: those whose first highest logit is an answer. The loss is that of the class, if pairs have one.
     private static func outcome(_ logits: Tensor, _ answers: PairAnswers, _ experiment: EdgeExperiment) -> Outcome {
         let hasClasses = experiment.batches.pairs.hasClasses
         var outcome = Outcome(classCount: hasClasses ? logits.width : 0)

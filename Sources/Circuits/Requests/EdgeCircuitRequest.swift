@@ -20,11 +20,11 @@ package struct EdgeCircuitRequest {
     package let model: LoadedModel
     package let pairs: PairSource
     package let method: EdgeMethod
-    /// How the network is cut into nodes; component where nil, of chains neuron.
+    /// How the network is divided into nodes; if nil, by component, or by neuron in chains.
     package var granularity: EdgeGranularity?
     /// The clusters of ``EdgeGranularity/cluster``.
     package var clusters: GivenClusters?
-    /// ``EdgeMethod/standardMetric`` where nil.
+    /// ``EdgeMethod/standardMetric`` if nil.
     package var metric: BehaviourMetric?
     package var ablation = EdgeAblation.corrupted
     /// ``EdgeMethod/standardSize`` if nil.
@@ -73,7 +73,7 @@ package struct EdgeCircuitRequest {
         return (graph, groups.keys.sorted().filter { !graph.cuts($0) }.map { model.network.nodes[$0.index].site })
     }
 
-    /// A request with everything that it reads read.
+    /// A request whose inputs have all been read.
     package struct Prepared: Sendable {
         package let search: EdgeSearch
         /// The sites of layers whose clusters are not nodes of the graph, in the network's order.

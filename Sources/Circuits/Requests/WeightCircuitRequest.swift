@@ -124,7 +124,7 @@ package struct WeightCircuitRequest {
         }
     }
 
-    /// A request with everything that it reads read.
+    /// A request whose inputs have all been read.
     package struct Prepared {
         package let layers: [Layer]
         /// The samples that circuits are found with.

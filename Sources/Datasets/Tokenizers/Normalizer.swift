@@ -71,7 +71,7 @@ struct Normalizer: Sendable {
         }
     }
 
-    /// The version of Unicode that the package composes and decomposes by; younger characters stay as and where they are.
+    /// The version of Unicode by which the package composes and decomposes; newer characters are neither changed nor moved.
     private static let unicodeVersion = 9
 
     private static func mapped<Scalars: Sequence<Unicode.Scalar>>(_ bytes: [UInt8], _ transform: (String) -> Scalars) -> [UInt8] {

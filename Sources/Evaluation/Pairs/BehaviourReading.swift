@@ -22,7 +22,7 @@ package struct BehaviourReading: Sendable {
     ///
     /// - Parameters:
     ///   - values: what the run recorded at ``node``.
-    ///   - parameters: those of the run; the network's own where nil.
+    ///   - parameters: those of the run; the network's own if nil.
     package func logits(_ values: Tensor, parameters: ParameterValues? = nil, team: Team) -> Tensor {
         let samples = values.shape[0]
         let rows = MutableTensor(uninitialized: [samples, values.width])
@@ -46,7 +46,7 @@ package struct BehaviourReading: Sendable {
     /// - Parameters:
     ///   - gradient: with respect to the logits, [samples, classes].
     ///   - shape: of the values at ``node``.
-    ///   - parameters: those of the run; the network's own where nil.
+    ///   - parameters: those of the run; the network's own if nil.
     package func seed(_ gradient: Tensor, shape: [Int], parameters: ParameterValues? = nil, team: Team) -> Tensor {
         let samples = shape[0]
         var rows = gradient

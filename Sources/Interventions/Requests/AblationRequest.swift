@@ -35,7 +35,7 @@ package struct AblationRequest {
         return Prepared(layers: ablated, batches: batches, ablation: ablation, threads: threads)
     }
 
-    /// A request with everything that it reads read.
+    /// A request whose inputs have all been read.
     package struct Prepared {
         package let layers: [AblatedLayer]
         package let batches: SampleBatches

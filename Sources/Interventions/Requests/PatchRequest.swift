@@ -52,7 +52,7 @@ package struct PatchRequest {
         }
     }
 
-    /// A request with everything that it reads read.
+    /// A request whose inputs have all been read.
     package struct Prepared {
         package let parts: [PatchedPart]
         package let batches: PairBatches

@@ -28,7 +28,7 @@ struct EdgeReport: Encodable {
     let circuits: [EdgeCircuit]
     let ladder: [MeasuredCircuit]
     let area: Double?
-    /// Accuracy by class where pairs are samples with a class each; else nil.
+    /// Accuracy by class if pairs are samples with a class each; otherwise nil.
     let classes: [AnsweredClass]?
     let bootstrap: ResampledCircuit?
     /// Every edge of the graph.

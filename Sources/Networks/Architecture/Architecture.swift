@@ -92,7 +92,7 @@ struct SettingsReader {
         Problem(problem, setting: .architecture, subject: "'\(element)'", expected: expected, found: found)
     }
 
-    /// The value of the setting called `name`, or of the next unnamed one where `isPositional`.
+    /// The value of the setting called `name`, or of the next unnamed one if `isPositional`.
     private mutating func value(_ name: String, isPositional: Bool) throws(Problem) -> String? {
         var found: String?
         for (place, setting) in element.settings.enumerated() where setting.name == name {

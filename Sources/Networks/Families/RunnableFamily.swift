@@ -5,7 +5,7 @@ import Text
 package struct RunnableFamily: Sendable {
     /// The names, prefixes and layers of the family's checkpoints.
     package let family: ModelFamily
-    /// The values of `model_type` that run, some or all of the family's; empty for a family whose tensors alone say all.
+    /// The values of `model_type` that run, some or all of the family's; empty for a family that is described by its tensors alone.
     package let modelTypes: [String]
     /// The setting that must change when MLPs are narrowed; nil if no setting gives their width.
     let mlpWidth: MLPWidthSetting?
@@ -53,7 +53,7 @@ package struct RunnableFamily: Sendable {
 
 /// The input from which a family builds a network.
 package struct FamilySource: Sendable {
-    /// The settings of `config.json`; none for a family whose tensors alone say all.
+    /// The settings of `config.json`; none for a family that is described by its tensors alone.
     let settings: Configuration
     let names: CheckpointNames
     package let checkpoint: Checkpoint

@@ -10,7 +10,7 @@ package struct MaxPool: LayerOperation {
 
     /// Pairs go down, then across.
     ///
-    /// - Parameter stride: the kernel's size where nil.
+    /// - Parameter stride: the kernel's size if nil.
     package init(
         kernel: (Int, Int), stride: (Int, Int)? = nil, padding: (Int, Int) = (0, 0), dilation: (Int, Int) = (1, 1),
         rounding: WindowAxis.Rounding = .down

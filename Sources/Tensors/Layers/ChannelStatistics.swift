@@ -77,7 +77,7 @@ package enum ChannelStatistics {
         }
     }
 
-    /// output = (x - mean) / root(variance + epsilon) * weight + bias, weight 1 and bias 0 where nil.
+    /// output = (x - mean) / root(variance + epsilon) * weight + bias, weight 1 and bias 0 if nil.
     package static func normalize(
         _ values: Tensor, mean: Tensor, variance: Tensor, epsilon: Float, weight: Tensor?, bias: Tensor?, into output: MutableTensor,
         team: Team

@@ -17,7 +17,7 @@ package enum Product {
 
         /// - Parameters:
         ///   - offset: the matrix's first element, counted from the tensor's first.
-        ///   - stride: the distance between stored rows; the tensor's width where nil.
+        ///   - stride: the distance between stored rows; the tensor's width if nil.
         package init(_ tensor: Tensor, _ layout: Layout = .straight, offset: Int = 0, stride: Int? = nil) {
             self.tensor = tensor
             self.layout = layout
@@ -49,7 +49,7 @@ package enum Product {
 
         /// - Parameters:
         ///   - offset: the matrix's first element, counted from the tensor's first.
-        ///   - stride: the distance between rows; the tensor's width where nil.
+        ///   - stride: the distance between rows; the tensor's width if nil.
         package init(_ tensor: MutableTensor, offset: Int = 0, stride: Int? = nil) {
             self.tensor = tensor
             self.offset = offset

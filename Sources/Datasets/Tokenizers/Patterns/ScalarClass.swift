@@ -23,7 +23,7 @@ struct ScalarClass: Sendable, Equatable {
     var items: [Item] = []
     var isNegated = false
 
-    /// The version of Unicode whose tables the `tokenizers` package uses here; younger characters count as unassigned.
+    /// The version of Unicode whose tables the `tokenizers` package uses here; newer characters count as unassigned.
     var unicodeVersion = Self.patternVersion
 
     /// That of the package's pattern engines.
