@@ -41,7 +41,7 @@ package enum ArchiveFormat: String, Sendable {
         return holdsTar ? "tar." + suffix : suffix
     }
 
-    /// Whether the bytes are stored as they are.
+    /// Whether the bytes are stored uncompressed.
     var isPlain: Bool { self == .tar || self == .zip }
 
     /// Every tar since 1979 carries a checksum of its header; only later ones a magic word.

@@ -7,13 +7,13 @@ import Text
 /// others are spooled when they are requested, and only then. Links and special files have no content.
 /// An archive that unpacks to more than 1 GiB and to more than 200 times its own size is refused, skipped members included.
 package final class ArchiveReader {
-    /// What an archive says about one member.
+    /// The description of one member.
     package struct Member: Sendable {
         package enum Kind: Sendable, Equatable {
             case file, directory
             /// A second name for the member called `target`.
             case hardLink(target: String)
-            /// A name that stands for the path `target`, relative to the link's own folder.
+            /// A link to the path `target`, relative to the link's folder.
             case symbolicLink(target: String)
             /// A device, FIFO or socket.
             case special
@@ -198,7 +198,7 @@ package final class ArchiveReader {
             case ARCHIVE_EOF:
                 return nil
             case ARCHIVE_OK:
-                // An empty piece without an address is not an end: the end says so itself.
+                // An empty piece without an address is not the end, which has its own status.
                 guard let pointer, size > 0 else {
                     retries += 1
                     guard retries < 1000 else { throw Problem("the archive yields nothing", member: current?.name) }

@@ -9,7 +9,7 @@ package final class ArchiveWriter {
     package enum Format: Sendable {
         /// The plain tar of POSIX, with extended headers only if a name or a size needs them.
         case tar
-        /// A zip whose members are stored uncompressed, with 64-bit sizes where they are needed.
+        /// A zip whose members are stored uncompressed, with 64-bit sizes if they are needed.
         case zip
         /// The bytes of one member as gzip compresses them, without its name.
         case gzip

@@ -4,7 +4,7 @@ import Text
 /// A regular file that appears complete or not at all.
 ///
 /// It is written without a name, or under a hidden name if the file system does not support nameless files, and replaces the
-/// old file in one step when it is complete. A file that is never finished leaves nothing behind.
+/// old file in one step when it is complete. A file that is never finished is removed.
 package final class AtomicFile {
     private enum Kind {
         /// A file without a name in the target's directory.
@@ -41,7 +41,7 @@ package final class AtomicFile {
         fchmod(descriptor, mode)
     }
 
-    /// Writes all bytes, whatever the pieces in which the system takes them.
+    /// Writes all bytes, even if the system accepts only a part at a time.
     package func write(_ bytes: UnsafeRawBufferPointer) throws(Problem) {
         var rest = bytes
         while let base = rest.baseAddress, !rest.isEmpty {
@@ -71,13 +71,13 @@ package final class AtomicFile {
         guard result == 0 else { throw Problem(cannot: what, code: errno) }
     }
 
-    /// The directory that a path lies in.
+    /// The directory of a path.
     package static func directory(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// The file behind symbolic links, which may not exist yet: a link stays a link.
+    /// The target of symbolic links, which may not exist yet: a link stays a link.
     package static func followingLinks(_ path: String) throws(Problem) -> String {
         var current = path
         for _ in 0..<40 {

@@ -19,7 +19,7 @@ package final class ByteStorage: @unchecked Sendable {
         self.release = release
     }
 
-    /// Copies `bytes` into storage of its own.
+    /// Copies `bytes` into new storage.
     package convenience init(copying bytes: some Collection<UInt8>) {
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 1), alignment: 64)
         copy.copyBytes(from: bytes)
@@ -68,12 +68,12 @@ package struct ByteRegion: Sendable {
         self.count = count
     }
 
-    /// The same bytes in memory of their own where they are pages of a file: what is read twice must not change in between.
+    /// The same bytes, copied to memory if they are pages of a file: bytes that are read twice must not change in between.
     package var inMemory: ByteRegion {
         storage.isMapped ? withUnsafeBytes { ByteRegion(copying: $0) } : self
     }
 
-    /// The `count` bytes from `offset` on, or nil if they do not all lie inside this region.
+    /// The `count` bytes from `offset` on, or nil if they are not all inside this region.
     package func slice(offset: Int, count: Int) -> ByteRegion? {
         guard offset >= 0, count >= 0, offset <= self.count, count <= self.count - offset else { return nil }
         return ByteRegion(storage: storage, offset: self.offset + offset, count: count)
@@ -84,13 +84,13 @@ package struct ByteRegion: Sendable {
         try body(UnsafeRawBufferPointer(start: storage.base + offset, count: count))
     }
 
-    /// The bytes `range` of this region as an array, or nil if they do not all lie inside it.
+    /// The bytes `range` of this region as an array, or nil if they are not all inside it.
     package func bytes(_ range: Range<Int>) -> [UInt8]? {
         guard let part = slice(offset: range.lowerBound, count: range.count) else { return nil }
         return part.withUnsafeBytes { [UInt8]($0) }
     }
 
-    /// The little-endian integer at `offset`, or nil if it does not lie inside this region.
+    /// The little-endian integer at `offset`, or nil if it is not inside this region.
     package func integer<Integer: FixedWidthInteger & BitwiseCopyable>(at offset: Int, as type: Integer.Type) -> Integer? {
         let size = MemoryLayout<Integer>.size
         guard offset >= 0, size <= count, offset <= count - size else { return nil }

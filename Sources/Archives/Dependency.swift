@@ -1,9 +1,9 @@
 /// One thing that a result depends on, as stated by the part that reads it.
 ///
-/// Two runs have the same result if all of their parts have the same dependencies. Words are compared as they are, and bytes
+/// Two runs have the same result if all of their parts have the same dependencies. Words are compared literally, and bytes
 /// by their hash.
 package enum Dependency: Sendable {
-    /// A setting, in words that differ where it does.
+    /// A setting, as text that differs if the setting does.
     case words(String)
     /// Bytes that count by their content, one region after the other.
     case content([ByteRegion])

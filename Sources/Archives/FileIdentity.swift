@@ -32,14 +32,14 @@ package struct FileIdentity: Hashable, Sendable {
         }
     }
 
-    /// The file behind an open descriptor, as of a redirected standard stream.
+    /// The file of an open descriptor, such as a redirected standard stream.
     package init?(descriptor: Int32) {
         var status = stat()
         guard fstat(descriptor, &status) == 0, Self.isFileOrDirectory(status) else { return nil }
         self.init(status)
     }
 
-    /// The directories that a path lies in, the nearest first.
+    /// The directories that contain a path, the nearest first.
     package static func folders(of path: String) -> [FileIdentity] {
         guard let target = try? AtomicFile.followingLinks(withoutTrailingSlashes(path)) else { return [] }
         var folders: [FileIdentity] = []

@@ -52,9 +52,9 @@ extension ByteRegion {
     /// Files of at most this many bytes are read instead of mapped: that is as fast, and the content cannot change afterwards.
     static let largestRead = 1 << 16
 
-    /// Maps the first `count` bytes of an open file, which may be closed afterwards, or reads them where they are few.
+    /// Maps the first `count` bytes of an open file, which may be closed afterwards, or reads them if they are few.
     ///
-    /// - Parameter name: what the file is called where it is cut short later.
+    /// - Parameter name: the name of the file for the error if it is truncated later.
     static func mapping(descriptor: Int32, count: Int, name: String) throws(Problem) -> ByteRegion {
         guard count > largestRead else { return try reading(descriptor: descriptor, count: count) }
         guard let base = mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0), base != MAP_FAILED else {
@@ -82,12 +82,12 @@ extension ByteRegion {
         return ByteRegion(storage)
     }
 
-    /// All bytes of standard input: mapped where it is a regular file read from its start, spooled otherwise.
+    /// All bytes of standard input: mapped if it is a regular file read from its start, spooled otherwise.
     ///
     /// - Parameters:
-    ///   - limit: the most bytes that are taken from a pipe.
-    ///   - isKnown: whether a file that begins with these bytes, ``headLength`` of them or all that there are, can be of any use. Where not,
-    ///     only those are returned, so that endless input is refused by its beginning. Whoever says so must refuse them.
+    ///   - limit: the most bytes that are read from a pipe.
+    ///   - isKnown: whether a file that begins with these bytes, ``headLength`` of them or all that there are, can be used. If not,
+    ///     only those are returned, so that endless input is refused by its beginning. The caller must then refuse them.
     /// - Throws: ``Problem`` if nothing arrives, more than `limit` bytes arrive, or standard input is a terminal.
     package static func standardInput(
         limit: Int = 64 << 30, isKnown: ([UInt8]) -> Bool = { _ in true }
@@ -134,7 +134,7 @@ extension ByteRegion {
     }
 }
 
-/// What a path leads to, as far as reading is concerned.
+/// The kinds of files that a path can lead to, as far as reading is concerned.
 private enum FileKind {
     case regular, directory, fifo, socket, device
 

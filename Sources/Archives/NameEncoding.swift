@@ -1,7 +1,7 @@
 import Glibc
 import Text
 
-/// Calls `body` with the thread's names taken for UTF-8.
+/// Calls `body` with the thread's file names interpreted as UTF-8.
 ///
 /// In the locale of C, which every program starts in, libarchive has no bytes for a name beyond ASCII: it replaces such names when
 /// it reads them, and its zip writer dereferences a null pointer.

@@ -10,7 +10,7 @@ package func systemMessage(_ code: Int32) -> String {
 }
 
 extension Problem {
-    /// What the system did not do: `cannot write: no space left on device`.
+    /// The failed operation and the reason: `cannot write: no space left on device`.
     package init(cannot what: String, path: String? = nil, code: Int32) {
         self.init("cannot \(what): " + systemMessage(code), path: path)
     }

@@ -4,7 +4,7 @@ import Text
 
 /// A hidden name in a folder under which something is written until it is complete.
 ///
-/// Its owner holds a lock on it as long as it is needed. What a killed process left behind is not locked any more, and the next run that
+/// Its owner holds a lock on it as long as it is needed. Files left by a killed process are no longer locked, and the next run that
 /// writes into the folder removes it. SIGINT, SIGTERM and SIGHUP remove it at once.
 package final class Temporary {
     package let path: String
@@ -12,10 +12,10 @@ package final class Temporary {
     private var numbers: [Int32] = []
 
     private static let prefix = ".modinspect."
-    /// How the name of a directory begins that is kept aside while another one takes its place.
+    /// The beginning of the name of a directory that is set aside while another one replaces it.
     private static let asidePrefix = prefix + "old."
 
-    /// What is made under the name later is removed by a signal from the first moment on.
+    /// A signal removes whatever is created under the name from then on.
     private init(_ path: String, lock: Int32 = -1) {
         self.path = path
         self.lock = lock
@@ -96,7 +96,7 @@ package final class Temporary {
     }
 }
 
-// MARK: - Directories that take another one's place
+// MARK: - Directories that replace others
 
 extension Temporary {
     /// Puts the temporary directory in the place of a full one, which is removed.
@@ -145,7 +145,7 @@ extension Temporary {
     }
 }
 
-// MARK: - What killed processes left behind
+// MARK: - Leftovers of killed processes
 
 extension Temporary {
     /// Removes what processes that were killed left in a folder, and brings back the directories that they had put aside.

@@ -12,9 +12,9 @@ package struct ZipDirectory: Sendable {
         package let name: String
         /// The bytes of the member's content.
         package let size: Int
-        /// The bytes that the content takes in the file.
+        /// The range of the content's bytes in the file.
         package let compressedSize: Int
-        /// Whether the content is stored as it is.
+        /// Whether the content is stored uncompressed.
         package let isStored: Bool
         /// The content in place, without any particular alignment; nil if it is compressed or cannot be read.
         package let region: ByteRegion?
@@ -22,7 +22,7 @@ package struct ZipDirectory: Sendable {
         package let isFlaggedEncrypted: Bool
         /// The directory's checksum of the content.
         let checksum: UInt32
-        /// The bytes that the content takes in the file, as they are stored.
+        /// The stored bytes of the content.
         let stored: ByteRegion
         /// Why the content cannot be read.
         package let problem: Problem?
@@ -44,7 +44,7 @@ package struct ZipDirectory: Sendable {
         let first = region.integer(at: 0, as: UInt32.self)
         guard first == Signature.localHeader || first == Signature.end else { return nil }
         let end = try EndRecord(region)
-        // Every entry takes a header of 46 bytes, so the count is bounded by the bytes before anything is allocated.
+        // Every entry has a header of 46 bytes, so the bytes bound the count before anything is allocated.
         guard end.entryCount <= end.directorySize / CentralHeader.size else {
             throw Problem(
                 "the zip directory is too small for its entries",
@@ -52,7 +52,7 @@ package struct ZipDirectory: Sendable {
                 found: "\(end.directorySize) bytes")
         }
         guard let directory = region.slice(offset: end.directoryOffset, count: end.directorySize) else {
-            throw Problem("the zip directory lies outside the file")
+            throw Problem("the zip directory is outside the file")
         }
         let contents = region.slice(offset: 0, count: end.directoryOffset) ?? region
         var entries: [Entry] = []
@@ -94,7 +94,7 @@ private enum Signature {
     static let end64Locator: UInt32 = 0x0706_4B50
 }
 
-/// The record at a zip file's end that says where the central directory is, in its 32-bit or its 64-bit form.
+/// The record at a zip file's end that gives the position of the central directory, in its 32-bit or its 64-bit form.
 private struct EndRecord {
     let entryCount: Int
     let directorySize: Int
@@ -131,7 +131,7 @@ private struct EndRecord {
             let disk = record.integer(at: 16, as: UInt32.self), let startDisk = record.integer(at: 20, as: UInt32.self),
             let countHere = record.integer(at: 24, as: UInt64.self), let count = record.integer(at: 32, as: UInt64.self),
             let size = record.integer(at: 40, as: UInt64.self), let offset = record.integer(at: 48, as: UInt64.self)
-        else { throw Problem("the zip file's 64-bit end record is not where its locator says") }
+        else { throw Problem("the zip file's 64-bit end record is not where its locator points") }
         guard disk == 0, startDisk == 0, countHere == count else {
             throw Problem("a zip file spread over several disks is not supported")
         }
@@ -233,7 +233,7 @@ private struct CentralHeader {
         return []
     }
 
-    /// The entry, checked against its local header, and the bytes it takes in `contents`, which ends where the directory begins.
+    /// The entry, checked against its local header, and its range of bytes in `contents`, which ends where the directory begins.
     func locate(in contents: ByteRegion) throws(Problem) -> (ZipDirectory.Entry, Range<Int>) {
         guard let offset = Int(exactly: localOffset), let header = contents.slice(offset: offset, count: Self.localSize),
             header.integer(at: 0, as: UInt32.self) == Signature.localHeader,

@@ -9,7 +9,7 @@ extension ZipDirectory {
     /// - Parameters:
     ///   - names: the members, all of them in this directory.
     ///   - region: the bytes of the whole zip file.
-    /// - Throws: ``Problem`` if a member is damaged, is not of the size that the directory says, or unpacks to too much.
+    /// - Throws: ``Problem`` if a member is damaged, has another size than the directory gives, or unpacks to too much.
     package func inflate(_ names: Set<String>, from region: ByteRegion) throws(Problem) -> [String: ByteRegion] {
         var contents: [String: ByteRegion] = [:]
         var names = names
@@ -129,7 +129,7 @@ extension ZipDirectory.Entry {
         file += Self.little(start) + [0, 0]
         do throws(Problem) {
             guard let reader = try ArchiveReader(ByteRegion(copying: file), unpackedLimit: max(size, 1)), try reader.next() != nil else {
-                throw Problem("is not compressed as the zip directory says")
+                throw Problem("is not compressed as the zip directory declares")
             }
             let content = try reader.content()
             guard content.count == size else {

@@ -5,7 +5,7 @@ extension ZipDirectory {
     private static let trialLimit = 16
     private static let endLength = 22
 
-    /// The zip files that lie one after the other in `region`, from its first byte to its last, as torch.distributed.checkpoint writes the
+    /// The zip files that follow each other in `region`, from its first byte to its last, as torch.distributed.checkpoint writes the
     /// parts of tensors; nil if the bytes are not a sequence of zip files.
     package static func sequence(in region: ByteRegion) -> [(directory: ZipDirectory, region: ByteRegion)]? {
         var found: [(directory: ZipDirectory, region: ByteRegion)] = []

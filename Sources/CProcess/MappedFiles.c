@@ -28,7 +28,7 @@ struct table {
 static struct table first_table;
 static struct sigaction previous;
 
-// The entry that an address lies in. Whoever reads an address keeps its file mapped, and so its entry live.
+// The entry that contains an address. Whoever reads an address keeps its file mapped, and thus its entry alive.
 static struct entry *entry_of(uintptr_t address) {
     for (struct table *table = &first_table; table; table = atomic_load(&table->next)) {
         for (int place = 0; place < ENTRIES; place++) {

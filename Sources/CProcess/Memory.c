@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-// What the process's own pages may take together before the kernel would end it by SIGKILL.
+// The bytes that the process's own pages may use before the kernel would end it by SIGKILL.
 static _Atomic size_t allowance = SIZE_MAX;
 
 void cprocess_limit_memory(size_t byte_count) { atomic_store(&allowance, byte_count); }
 
-// The memory of the process that is no page of a file, which is what the kernel cannot take back; 0 where the system does not say.
+// The memory of the process other than file pages, which the kernel cannot reclaim; 0 if it is not known.
 static size_t own_memory(void) {
     char text[256];
     int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
@@ -59,9 +59,9 @@ void cprocess_out_of_memory(size_t byte_count, size_t left) {
 #define __has_feature(feature) 0
 #endif
 
-// Swift's library traps where an array cannot grow, and C++'s ends the process. Nobody could catch that, so the program's own allocation
-// functions, which stand before the C library's or a preloaded one's and call those, end the process with a line. C libraries still get NULL,
-// which they look for. Sanitizers have allocation functions of their own.
+// Swift's library traps if an array cannot grow, and C++'s ends the process. Nobody could catch that, so the program's own allocation
+// functions, which precede those of the C library or of a preloaded one and call them, end the process with a line. C libraries still get NULL,
+// for which they check. Sanitizers have their own allocation functions.
 #if defined(__GLIBC__) && !__has_feature(thread_sanitizer) && !__has_feature(address_sanitizer) && !__has_feature(memory_sanitizer)
 
 typedef void *one_size(size_t);
@@ -69,7 +69,7 @@ typedef void *two_sizes(size_t, size_t);
 typedef void *resizing(void *, size_t);
 typedef int aligning(void **, size_t, size_t);
 
-// The function of that name in whatever comes behind the program. Whoever asks first stores it: all find the same.
+// The next function of that name after the program's. The first caller stores it; all callers find the same one.
 #define NEXT(type, name) \
     static _Atomic(type *) next; \
     type *function = atomic_load_explicit(&next, memory_order_relaxed); \
@@ -81,11 +81,11 @@ typedef int aligning(void **, size_t, size_t);
 
 static int begins(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }
 
-// The allowance is compared whenever so much was asked for, in one piece or in many: asking the kernel takes microseconds. It leaves room for that.
+// The allowance is checked whenever this much was requested, in one piece or in many, since asking the kernel takes microseconds. It leaves room for that.
 enum { large = 4 << 20 };
 static _Atomic size_t asked;
 
-// What may still be taken where `size` bytes more are too many, else SIZE_MAX.
+// The bytes that are left if `size` more are too many, otherwise SIZE_MAX.
 static inline size_t shortage(size_t size) {
     if (atomic_load_explicit(&allowance, memory_order_relaxed) == SIZE_MAX) return SIZE_MAX;
     size_t before = atomic_fetch_add_explicit(&asked, size, memory_order_relaxed);
@@ -106,8 +106,8 @@ __attribute__((noinline, cold)) static void refused(size_t size, size_t left, vo
     errno = ENOMEM;
 }
 
-// Ends the process where the allowance is used up. Whether a caller that goes on is to get NULL: C libraries do, but for large pieces only, since
-// few of them look for it everywhere.
+// Ends the process if the allowance is used up. Otherwise returns whether the caller gets NULL: C libraries do, but only for large pieces, since
+// few of them check for it everywhere.
 static inline int is_refused(size_t size, void *caller) {
     size_t left = shortage(size);
     if (left == SIZE_MAX) return 0;

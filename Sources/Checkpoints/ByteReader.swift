@@ -22,7 +22,7 @@ struct ByteReader {
         return region.withUnsafeBytes { Integer(littleEndian: $0.loadUnaligned(fromByteOffset: start, as: Integer.self)) }
     }
 
-    /// The next `count` bytes as a region, or nil where fewer remain.
+    /// The next `count` bytes as a region, or nil if fewer remain.
     mutating func take(_ count: Int) -> ByteRegion? {
         guard count >= 0, count <= remaining else { return nil }
         defer { position += count }

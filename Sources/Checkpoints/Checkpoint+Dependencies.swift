@@ -1,12 +1,12 @@
 import Archives
 
 extension Checkpoint {
-    /// What a model follows from.
+    /// The inputs that determine a model.
     package enum Part: CaseIterable, Sendable {
         case weights, base, baseMember, baseKey, member, key, companions
     }
 
-    /// What a part depends on; nil where there is none.
+    /// What a part depends on; nil if there is none.
     package subscript(dependency part: Part) -> Dependency? {
         switch part {
         case .weights: .content(sources)

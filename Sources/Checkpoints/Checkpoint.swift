@@ -1,26 +1,26 @@
 import Archives
 import Text
 
-/// A saved model: its named tensors and the files that came with it. Nothing of a tensor is read before it is asked for.
+/// A saved model: its named tensors and the files that came with it. A tensor is not read before it is requested.
 package struct Checkpoint: Sendable {
-    /// What was opened, as the user wrote it.
+    /// The path that was opened, as the user wrote it.
     package let path: String
-    /// What the weights were found in, such as `tar.gz, safetensors` or `directory, 2 safetensors shards`.
+    /// The container of the weights, such as `tar.gz, safetensors` or `directory, 2 safetensors shards`.
     package let container: String
     /// The archive's member, or the directory's file, that holds the weights.
     package let member: String?
     /// Where the model is nested in its file, `a.b`; nil at the top level.
     package let key: String?
-    /// The model's tensors as they are meant, of which some are computed from several stored ones. In the model's order where
-    /// ``keepsOrder``, else in natural order of their names. Names are unique.
+    /// The model's tensors, some of which are computed from several stored ones. In the model's order if
+    /// ``keepsOrder``, otherwise in natural order of their names. Names are unique.
     package let tensors: [TensorRecord]
-    /// The tensors as they lie in the file, in the order of ``tensors``.
+    /// The tensors that the file stores, in the order of ``tensors``.
     package let stored: [TensorRecord]
-    /// The tensors that the file names and that cannot be read; their names are none of those of ``tensors``.
+    /// The tensors that the file names and that cannot be read; none of them has the name of one of ``tensors``.
     package let unreadable: [UnreadableTensor]
     /// Whether weights are stored as codes and were decoded.
     package let isDecoded: Bool
-    /// How weights are taken to be stored of which no file says it, in words.
+    /// How weights are assumed to be stored if no file describes it, in words.
     package let assumptions: [String]
     /// Whether the order of the tensors is the order in which the model defines them.
     package let keepsOrder: Bool
@@ -30,18 +30,18 @@ package struct Checkpoint: Sendable {
     package let companions: [String: ByteRegion]
     /// The globals that a loader would have to import or call, beyond those that tensors and plain data need.
     package let foreignGlobals: [String]
-    /// What the weight file says of itself beside its tensors, in its order.
+    /// The metadata of the weight file, in its order.
     package let metadata: [MetadataEntry]
-    /// How far the training had come that wrote it; nil where no file says so.
+    /// The progress of the training run that wrote the checkpoint; nil if no file records it.
     package let training: TrainingProgress?
-    /// What this checkpoint changes of another one; nil for a model of its own.
+    /// The changes that this checkpoint makes to another one; nil for a complete model.
     package let adapter: Adapter?
-    /// The model that the adapter was merged with; nil where it was with none.
+    /// The model that the adapter was merged into; nil if it was not merged.
     package let base: Base?
-    /// The bytes that were given: an archive whole, of a directory the weight files in natural order of their names.
+    /// The bytes that were given: a whole archive, or the weight files of a directory in natural order of their names.
     package let sources: [ByteRegion]
 
-    /// The modules with their classes, where the file keeps them whole.
+    /// The modules with their classes, if the file stores whole modules.
     package let module: SavedModule?
 
     private let places: [String: Int]
@@ -49,10 +49,10 @@ package struct Checkpoint: Sendable {
     /// The tensor called `name`.
     package subscript(name: String) -> TensorRecord? { places[name].map { tensors[$0] } }
 
-    /// Why the tensor called `name` cannot be read; nil where it can or there is none.
+    /// Why the tensor called `name` cannot be read; nil if it can or there is none.
     package func problem(ofTensor name: String) -> Problem? { unreadable.first { $0.name == name }?.problem }
 
-    /// What to open where a path holds more than one model.
+    /// Selects a model if a path holds more than one.
     package struct Options: Sendable {
         /// The path of a file or a folder inside the archive or directory.
         package var member: String?
@@ -68,18 +68,18 @@ package struct Checkpoint: Sendable {
     /// Whether a file that begins with `head`, ``ByteRegion/headLength`` bytes or all that there are, can be a checkpoint.
     package static func isRecognised(_ head: [UInt8]) -> Bool { CheckpointOpener.isKnown(head) }
 
-    /// Opens what is at `path`, or standard input where that is `-`. The kind is found from the content.
+    /// Opens what is at `path`, or standard input if that is `-`. The kind is found from the content.
     ///
-    /// - Throws: ``Problem`` where it cannot be read, is damaged, or holds no model or several.
+    /// - Throws: ``Problem`` if it cannot be read, is damaged, or holds no model or several.
     package static func open(_ path: String, options: Options = .init()) throws -> Checkpoint {
         try CheckpointOpener(path: path, options: options).open()
     }
 
-    /// Opens what was read already.
+    /// Opens a checkpoint whose bytes were read already.
     ///
     /// - Parameters:
     ///   - content: the bytes of the file.
-    ///   - path: where they are from; the shards of an index lie beside it.
+    ///   - path: where they are from; the shards of an index are in the same folder.
     /// - Throws: ``Problem`` as above.
     package static func open(_ content: ByteRegion, path: String, options: Options = .init()) throws -> Checkpoint {
         try CheckpointOpener(path: path, options: options).open(content)
@@ -95,7 +95,7 @@ package struct Checkpoint: Sendable {
         self.container = container
         self.member = member
         self.key = model.key.isEmpty ? nil : model.key
-        // A file beside the weights is what somebody put there: it goes before what the weight file carries.
+        // A file next to the weights was put there by somebody: it takes precedence over the one inside the weight file.
         let companions = weights.companions.merging(companions) { _, beside in beside }
         stored = model.tensors
         module = model.module
@@ -118,7 +118,7 @@ package struct Checkpoint: Sendable {
             } catch {
                 throw error.at(path: weightPath)
             }
-            // A decoded weight has a name of its own, which may belong elsewhere among the others.
+            // A decoded weight has a new name, which may belong elsewhere in the order.
             let isOrdered = weights.keepsOrder || encoded.replaced.isEmpty
             tensors = isOrdered ? encoded.tensors : encoded.tensors.sorted { $0.name.precedesNaturally($1.name) }
             isDecoded = encoded.hasDecoded
@@ -171,7 +171,7 @@ package struct Checkpoint: Sendable {
         places = Dictionary(tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// Why nothing can be asked of the weights; nil where something can.
+    /// Why the weights cannot be used; nil if they can.
     package var refusal: Problem? { base == nil ? adapter?.refusal?.at(path: path) : nil }
 
     /// Why the checkpoint does not run by itself: an adapter needs the model that it changes.

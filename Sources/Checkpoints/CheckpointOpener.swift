@@ -64,7 +64,7 @@ struct CheckpointOpener {
         return try checkpoint("\(label), \(weights.format)", weights, companions: [:], sources: [region])
     }
 
-    /// A weight file of its own.
+    /// A single weight file.
     private func openFile(_ region: ByteRegion) throws -> Checkpoint {
         try refuseMember()
         let beside: Neighbours = path == "-" ? .none : .besides(path)
@@ -84,7 +84,7 @@ struct CheckpointOpener {
         return try checkpoint(weights.format, weights, companions: companions, sources: [region] + beside.regions)
     }
 
-    /// An index and the shards beside it.
+    /// An index and its shards in the same folder.
     private func openIndex(_ region: ByteRegion) throws -> Checkpoint {
         try refuseMember()
         let index = try ShardIndex(region, path: path)
@@ -131,7 +131,7 @@ struct CheckpointOpener {
             weightPath: container.displayPath(file.name), companions: companions, sources: container.sources(of: regions))
     }
 
-    /// The files that belong to the model in `file`: those beside it, or those beside the folder that training has put it in.
+    /// The files that belong to the model in `file`: those in its folder, or those next to the folder that training has put it in.
     private func companions(of file: ContainerFile, in container: some Container) -> [ContainerFile] {
         let beside = container.files.filter { $0.folder == file.folder && Companions.isCompanion($0.baseName) }
         let isSpread = file.baseName == DistributedMetadata.fileName || DeepSpeedCheckpoint.isIndex(file, in: container.files)
@@ -184,7 +184,7 @@ struct CheckpointOpener {
         return (try index.join(files, key: options.key, paths: paths, path: indexPath), regions)
     }
 
-    /// What a shard holds, or why it cannot be read.
+    /// The contents of a shard, or why it cannot be read.
     private static func shard(_ path: String, _ content: () throws -> ByteRegion) -> Result<WeightFile, Problem> {
         do {
             return .success(try WeightFormat.read(try content(), name: MemberPath.stem(path), path: path))
@@ -210,7 +210,7 @@ struct CheckpointOpener {
 
     private func neighbour(_ name: String) -> String { path.contains("/") ? MemberPath.folder(path) + "/" + name : name }
 
-    /// The files beside the one at ``path`` that belong to its model.
+    /// The files in the folder of ``path`` that belong to its model.
     func neighbours() throws -> [String: ByteRegion] {
         var companions: [String: ByteRegion] = [:]
         for name in Companions.names.sorted() {

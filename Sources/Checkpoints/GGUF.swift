@@ -38,7 +38,7 @@ private struct GGUFHeader {
         let type: UInt32
         let declaredOffset: UInt64
         let dtype: DType?
-        /// Where its data are and how many bytes; nil where that is not known.
+        /// The range of its bytes; nil if it is not known.
         var place: Range<Int>?
         var problem: Problem?
     }
@@ -52,7 +52,7 @@ private struct GGUFHeader {
         reader = ByteReader(region, at: 4)
     }
 
-    /// What the metadata say of the other files of a split model.
+    /// Which part of a split model the file is, according to its metadata.
     var part: SplitPart? {
         func number(_ key: String) -> Int? {
             if case .integer(let value)? = metadata.first(where: { $0.key == key })?.value { value } else { nil }
@@ -69,7 +69,7 @@ private struct GGUFHeader {
         guard version == 2 || version == 3 else {
             throw Problem(path: path, problem: "unknown GGUF version", expected: "2 or 3", found: "\(version)")
         }
-        // A description takes 24 bytes and more, an entry of the metadata 13.
+        // A description has at least 24 bytes, an entry of the metadata 13.
         let tensorCount = try count("tensors", leastSize: 24)
         let entryCount = try count("metadata entries", leastSize: 13)
         for _ in 0..<entryCount { try readEntry() }
@@ -154,7 +154,7 @@ extension GGUFHeader {
         return value
     }
 
-    /// A count of things that take at least `leastSize` bytes each, which must fit into the bytes that remain.
+    /// The count of items of at least `leastSize` bytes each, which must fit into the remaining bytes.
     private mutating func count(_ what: String, leastSize: Int) throws(Problem) -> Int {
         let declared: UInt64 = try number("the number of \(what)")
         guard let count = Int(exactly: declared), count <= reader.remaining / leastSize else {
@@ -178,7 +178,7 @@ extension GGUFHeader {
         return bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// Passes an entry of the metadata, whose value is decoded when it is asked for.
+    /// Passes an entry of the metadata, whose value is decoded when it is requested.
     private mutating func readEntry() throws(Problem) {
         let key = try string("a metadata key", limit: Self.nameLimit)
         let type: UInt32 = try number("the type of '\(key)'")

@@ -3,7 +3,7 @@ import Text
 
 /// A value of a GGUF file's metadata, read where the header's reader has passed it.
 enum GGUFValue {
-    /// The value of the given type at a place; null where the bytes are none.
+    /// The value of the given type at a place; null if the bytes are not one.
     static func read(_ type: UInt32, _ region: ByteRegion, at position: Int) -> JSONValue {
         var reader = ByteReader(region, at: position)
         return value(type, &reader, depth: 0) ?? .null

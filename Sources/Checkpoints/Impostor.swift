@@ -33,7 +33,7 @@ struct Impostor {
         }
     }
 
-    /// A format of weights that is told by its first bytes and not read.
+    /// A format of weights that is recognised by its first bytes but not supported.
     private static func foreign(_ head: [UInt8]) -> Impostor? {
         func begins(_ bytes: [UInt8], at place: Int = 0) -> Bool { head.dropFirst(place).starts(with: bytes) }
         if begins([0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]) { return keras }
@@ -62,7 +62,7 @@ struct Impostor {
         problem: "is a pickle of scikit-learn or joblib, which is not supported",
         hint: "in Python: numpy.savez('model.npz', *model.coefs_)")
 
-    /// The pickle of a library whose objects are no modules of PyTorch, by the names that it would import.
+    /// The pickle of a library whose objects are not PyTorch modules, by the names that it would import.
     static func pickle(globals: some Sequence<String>) -> Impostor? {
         globals.contains { $0.hasPrefix("sklearn.") || $0.hasPrefix("joblib.") } ? scikitLearn : nil
     }
@@ -103,9 +103,9 @@ struct Impostor {
         ),
     ]
 
-    /// What the files of a container are, where none of them is a model that is read.
+    /// The format of a container's files if none of them is a supported model.
     ///
-    /// - Returns: the first file that says so, and what it says.
+    /// - Returns: the first file by which it is recognised, and the format.
     static func folder(_ files: [ContainerFile]) -> (file: ContainerFile, impostor: Impostor)? {
         for format in folders {
             if let file = files.first(where: { file in file.name.split(separator: "/").contains { format.isPart(String($0)) } }) {
@@ -118,7 +118,7 @@ struct Impostor {
         return nil
     }
 
-    /// What a file is by its name, for formats that do not begin with bytes of their own.
+    /// The format that a file's name means, for formats without characteristic first bytes.
     static func name(_ baseName: String) -> Impostor? {
         if baseName.hasSuffix(DistributedCheckpoint.partEnding) {
             return Impostor(problem: "is one file of a distributed checkpoint", hint: "give the directory that contains it")

@@ -1,6 +1,6 @@
 import Text
 
-/// Something that a file says of itself beside its tensors, decoded when it is asked for.
+/// An entry of a file's metadata, decoded when it is requested.
 package struct MetadataEntry: Sendable {
     package let key: String
     private let read: @Sendable () -> JSONValue
@@ -18,6 +18,6 @@ struct SplitPart: Sendable {
     /// Counted from 0.
     let number: Int
     let count: Int
-    /// The tensors of all the parts, where the file says it.
+    /// The number of tensors in all parts, if the file records it.
     let tensorCount: Int?
 }

@@ -1,14 +1,14 @@
 import Archives
 import Text
 
-/// The `.npy` format, versions 1 to 3: one array behind a header.
+/// The `.npy` format, versions 1 to 3: a header followed by one array.
 package enum NPY {
     /// Whether the bytes begin as an `.npy` file does.
     package static func isRecognised(_ head: [UInt8]) -> Bool { head.starts(with: NPYHeader.magic) }
 
     /// The one array in `region` as a model of one tensor called `name`.
     ///
-    /// - Throws: ``Problem`` where the header is damaged; an array that is no numbers or cut short cannot be read.
+    /// - Throws: ``Problem`` if the header is damaged; an array that does not hold numbers, or is truncated, is unreadable.
     static func read(_ region: ByteRegion, name: String, path: String) throws -> WeightFile {
         do {
             _ = try NPYHeader(region)
@@ -34,8 +34,8 @@ package enum NPY {
 
     /// The array in `region` as a tensor called `name`; Fortran order becomes strides.
     ///
-    /// - Throws: ``Problem`` for objects, structures, text, complex numbers and big-endian numbers, and where the
-    ///   data are shorter or longer than the shape says.
+    /// - Throws: ``Problem`` for objects, structures, text, complex numbers and big-endian numbers, and if the
+    ///   data are shorter or longer than the shape requires.
     package static func record(_ region: ByteRegion, name: String, path: String) throws -> TensorRecord {
         let header: NPYHeader
         do {

@@ -28,7 +28,7 @@ extension String {
 
     private static func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
 
-    /// The digits from `position` on without leading zeros; `position` is moved behind them.
+    /// The digits from `position` on without leading zeros; `position` is moved past them.
     private static func number(_ bytes: UnsafeBufferPointer<UInt8>, _ position: inout Int) -> Slice<UnsafeBufferPointer<UInt8>> {
         while position < bytes.count, bytes[position] == 0x30 { position += 1 }
         let start = position

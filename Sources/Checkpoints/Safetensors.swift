@@ -4,14 +4,14 @@ import Text
 /// The safetensors format: a length, a JSON header that names every tensor, and their bytes side by side.
 ///
 /// The rules are those of the reference implementation: the tensors fill the data without holes or overlaps, each has exactly
-/// the bytes of its shape, and the header takes at most 100 MB.
+/// the bytes of its shape, and the header has at most 100 MB.
 enum Safetensors {
     /// The longest header that the reference implementation accepts, in bytes.
     static let maximumHeaderLength = 100_000_000
 
-    /// The weights in `region`. The file's order says nothing about the model, so the tensors come in natural order of their names.
+    /// The weights in `region`. The file's order is not the model's, so the tensors are in natural order of their names.
     ///
-    /// - Throws: ``Problem`` where the file breaks a rule of the format or has a type that is not known.
+    /// - Throws: ``Problem`` if the file breaks a rule of the format or has a type that is not known.
     static func read(_ region: ByteRegion, path: String) throws -> WeightFile {
         var reader = ByteReader(region)
         guard let announced = reader.integer(UInt64.self) else {
@@ -35,7 +35,7 @@ enum Safetensors {
         tensors.reserveCapacity(entries.count)
         for entry in entries {
             guard let bytes = data.slice(offset: entry.start, count: entry.end - entry.start) else {
-                throw Problem(path: path, tensor: entry.name, problem: "lies outside the data")
+                throw Problem(path: path, tensor: entry.name, problem: "is outside the data")
             }
             if let dtype = dtypes[entry.dtype] {
                 tensors.append(try record(entry, dtype, bytes, path: path))

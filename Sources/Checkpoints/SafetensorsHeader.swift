@@ -17,7 +17,7 @@ enum SafetensorsHeader {
         var metadata: [String: String] = [:]
     }
 
-    /// - Throws: ``Problem`` for what is no header, with the tensor's name where one is at fault.
+    /// - Throws: ``Problem`` if the bytes are not a header, with the tensor's name if one is at fault.
     static func content(_ header: ByteRegion) throws(Problem) -> Content {
         do {
             return try header.withUnsafeBytes { bytes in

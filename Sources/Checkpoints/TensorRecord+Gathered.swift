@@ -2,10 +2,10 @@ import Archives
 import Tensors
 
 extension TensorRecord {
-    /// The stored bytes of a part of the tensor in row-major order, each element as it is; computed elements as ``dtype`` has them.
+    /// The stored bytes of a part of the tensor in row-major order, unconverted; computed elements are stored as ``dtype``.
     ///
-    /// - Parameter selection: for each dimension the places to take, in their order; nil for all. Fewer entries than dimensions leave
-    ///   the last ones whole. Places lie inside the tensor; a block type's last dimension cannot be selected from.
+    /// - Parameter selection: for each dimension the indices to select, in their order; nil for all. Fewer entries than dimensions leave
+    ///   the last ones whole. Indices must be inside the tensor; a block type's last dimension cannot be selected from.
     package func gathered(_ selection: [[Int]?] = []) -> ByteRegion {
         if derived != nil { return computedBytes(selection) }
         let stored = storedBytes(selection)

@@ -3,7 +3,7 @@ import Tensors
 import Text
 
 extension TensorRecord {
-    /// All elements in row-major order as a tensor of `shape`: the file's own bytes where they are aligned single-precision numbers, else a
+    /// All elements in row-major order as a tensor of `shape`: the file's own bytes if they are aligned single-precision numbers, else a
     /// copy. Either way they can only be read: that nobody writes a mapped page is a matter of the type.
     package func sharedFloats(shape: [Int]) -> Tensor {
         precondition(shape.reduce(1, *) == elementCount, "\(shape) for \(self.shape)")
@@ -24,7 +24,7 @@ extension TensorRecord {
         return sharedFloats(shape: shape)
     }
 
-    /// The error for the first finite number that single precision cannot hold; nil where it holds all. Costs a pass over double precision.
+    /// The error for the first finite number that single precision cannot hold; nil if it holds all. Costs a pass over double precision.
     package var narrowingError: Problem? {
         firstBeyondSinglePrecision().map { value in
             Problem(
@@ -33,7 +33,7 @@ extension TensorRecord {
         }
     }
 
-    /// The first finite number that becomes infinite where it is read in single precision; only double precision has such.
+    /// The first finite number that becomes infinite if it is read in single precision; only double precision has such.
     package func firstBeyondSinglePrecision() -> Double? {
         guard dtype == .f64 else { return nil }
         return withUnsafeTemporaryAllocation(of: Double.self, capacity: 1 << 12) { piece in

@@ -1,7 +1,7 @@
 import Archives
 
 extension TensorRecord {
-    /// What is taken of one dimension.
+    /// The part of one dimension that is selected.
     package enum Slice: Sendable, Equatable {
         /// Every place.
         case all
@@ -11,11 +11,11 @@ extension TensorRecord {
         case places(first: Int, step: Int, count: Int)
     }
 
-    /// A part of the tensor as a tensor of its own, which reads nothing before it is asked for.
+    /// A part of the tensor as a separate tensor, which reads nothing before its elements are requested.
     ///
     /// - Parameters:
     ///   - name: what the part is called.
-    ///   - slices: what to take of each dimension; fewer than dimensions leave the last ones whole. Places lie inside the tensor.
+    ///   - slices: the part of each dimension; if there are fewer than dimensions, the last ones are whole. Indices must be inside the tensor.
     ///   - order: the dimensions of the result by their places in the tensor after the slices; nil for the same order.
     package func sliced(_ name: String, _ slices: [Slice], order: [Int]? = nil) -> TensorRecord {
         var view = ElementView(shape: shape)
@@ -70,11 +70,11 @@ private struct SlicedValues: DerivedValues {
         pick(target, elements) { whole.fill($0, elements: $1) }
     }
 
-    /// The elements that are read at once where those that are wanted lie among others.
+    /// The number of elements that are read at once if the selected ones are among others.
     private static var pieceLength: Int { 1 << 17 }
 
-    /// Reads run by run along the last dimension; where its neighbours do not lie side by side, what lies between is read too, and several
-    /// rows at once, because what computes them may be slow by the row.
+    /// Reads run by run along the last dimension; if they are not contiguous, the elements between them are read too, and several
+    /// rows at once, because computing one row at a time may be slow.
     private func pick<Scalar: BitwiseCopyable & BinaryFloatingPoint>(
         _ target: UnsafeMutableBufferPointer<Scalar>, _ elements: Range<Int>,
         _ read: (UnsafeMutableBufferPointer<Scalar>, Range<Int>) -> Void
@@ -144,7 +144,7 @@ struct ElementView: Sendable {
     private(set) var offset = 0
     /// For each dimension of the whole the place where the view begins.
     private(set) var firsts: [Int]
-    /// The whole's dimension that each dimension is taken from.
+    /// The dimension of the whole tensor that each dimension comes from.
     private(set) var origins: [Int]
     /// The distance of neighbours in places of that dimension.
     private(set) var factors: [Int]
@@ -194,7 +194,7 @@ struct ElementView: Sendable {
         origins = order.map { origins[$0] }
     }
 
-    /// Whether the elements lie side by side in the view's own order.
+    /// Whether the elements are contiguous in the view's order.
     var isContiguous: Bool {
         var expected = 1
         for (length, step) in zip(shape, steps).reversed() where length != 1 {

@@ -185,14 +185,14 @@ private struct StridedReader {
 
 /// A number type that stored elements are converted to.
 private protocol ConversionTarget: BitwiseCopyable, SignedNumeric {
-    /// Converts `count` elements that lie side by side; whole blocks for the block formats.
+    /// Converts `count` contiguous elements; whole blocks for the block formats.
     static func convert(_ dtype: DType, _ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Self>, _ count: Int)
 
     /// Computes a run of elements.
     static func fill(_ target: UnsafeMutableBufferPointer<Self>, _ values: any DerivedValues, _ elements: Range<Int>)
 }
 
-/// The elements converted at a time where a second type lies between the stored one and the target; a multiple of every block.
+/// The number of elements converted at a time if there is a type between the stored one and the target; a multiple of every block.
 private let pieceLength = 1024
 
 extension Float: ConversionTarget {

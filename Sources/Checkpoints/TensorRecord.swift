@@ -2,26 +2,26 @@ import Archives
 import Text
 
 /// One tensor of a checkpoint: its name, type and shape, and where its bytes are or what they are computed from. Nothing is read before it
-/// is asked for.
+/// is requested.
 package struct TensorRecord: Sendable {
     /// The name in the checkpoint.
     package private(set) var name: String
     package let dtype: DType
     /// The lengths of the dimensions, slowest first as in numpy and PyTorch; empty for a scalar.
     package let shape: [Int]
-    /// The distance between neighbours along each dimension, in elements; nil where the elements lie in row-major order.
+    /// The distance between neighbours along each dimension, in elements; nil if the elements are in row-major order.
     package let strides: [Int]?
     /// The bytes from the tensor's first element on. Contiguous tensors have exactly their bytes here; a strided
     /// one has the bytes from its first to its last element, a computed one has none.
     package let bytes: ByteRegion
-    /// What computes the elements; nil where they are stored as they are.
+    /// What computes the elements; nil if they are not computed.
     package let derived: (any DerivedValues)?
     /// Whether the elements are the stored ones with the other sign, as PyTorch keeps views of conjugated imaginary parts.
     package private(set) var isNegated = false
 
-    /// A tensor whose elements lie in row-major order.
+    /// A tensor whose elements are in row-major order.
     ///
-    /// - Throws: ``Problem`` where the shape's size overflows, does not fill whole blocks, or differs from the number of bytes.
+    /// - Throws: ``Problem`` if the shape's size overflows, does not fill whole blocks, or differs from the number of bytes.
     package init(name: String, dtype: DType, shape: [Int], bytes: ByteRegion) throws(Problem) {
         let size = try Self.byteCount(dtype: dtype, shape: shape)
         guard bytes.count == size else {
@@ -50,7 +50,7 @@ package struct TensorRecord: Sendable {
     ///   - strides: in elements, one for each dimension, none negative.
     ///   - offset: the first element's place in the storage, in elements.
     ///   - storage: the bytes of the whole storage.
-    /// - Throws: ``Problem`` where any element would lie outside the storage.
+    /// - Throws: ``Problem`` if any element would be outside the storage.
     package init(
         name: String, dtype: DType, shape: [Int], strides: [Int], offset: Int, storage: ByteRegion
     ) throws(Problem) {
@@ -95,7 +95,7 @@ package struct TensorRecord: Sendable {
         return record
     }
 
-    /// The same tensor with every sign changed. The bytes stay as they are; whoever reads the elements changes the signs.
+    /// The same tensor with every sign changed. The bytes do not change; the signs are changed when the elements are read.
     ///
     /// The type is one of those in which a sign is a bit.
     func negated() -> TensorRecord {
@@ -115,7 +115,7 @@ package struct TensorRecord: Sendable {
     /// The number of elements.
     package var elementCount: Int { shape.reduce(1, *) }
 
-    /// The bytes that `shape` takes in row-major order.
+    /// The size of `shape` in bytes, in row-major order.
     package static func byteCount(dtype: DType, shape: [Int]) throws(Problem) -> Int {
         var count = 1
         for length in shape {

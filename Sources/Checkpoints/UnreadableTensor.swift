@@ -1,15 +1,15 @@
 import Archives
 import Text
 
-/// A tensor that a checkpoint names and that cannot be read. It is in nobody's way until it is asked for.
+/// A tensor that a checkpoint names and that cannot be read. It does no harm until it is requested.
 package struct UnreadableTensor: Sendable {
     /// The name in the checkpoint.
     package let name: String
-    /// The type of its elements as the file words it; nil where the file does not say.
+    /// The type of its elements as the file spells it; nil if the file does not give it.
     package let dtype: String?
-    /// The lengths of the dimensions; nil where the file does not say.
+    /// The lengths of the dimensions; nil if the file does not give them.
     package let shape: [Int]?
-    /// Its bytes as they are stored, for whoever knows what they mean; nil where they do not lie together.
+    /// Its stored bytes, for code that can interpret them; nil if they are not contiguous.
     package let bytes: ByteRegion?
     /// Why it cannot be read, with its file and its name.
     package let problem: Problem

@@ -39,10 +39,10 @@ package struct WeightFile: Sendable {
     /// Files that belong to the model and are kept in the weight file itself, by name.
     package let companions: [String: ByteRegion]
 
-    /// What the file says of itself beside its tensors, in its order.
+    /// The metadata of the file, in its order.
     package let metadata: [MetadataEntry]
 
-    /// How far the training had come, as the file says.
+    /// The progress of the training run, as the file records it.
     var training: TrainingProgress?
 
     /// Which part of a split model the file is; nil for a whole one.

@@ -1,11 +1,11 @@
 import Archives
 import Text
 
-/// The formats of a single weight file, told by its first bytes: the one list that messages and names of files are read from.
+/// The formats of a single weight file, recognised by its first bytes. Messages and the recognition of file names use this list.
 enum WeightFormat: CaseIterable {
     case safetensors, zip, pickle, npy, gguf, onnx, flax
 
-    /// What users call files that are stored like this.
+    /// The names that users have for files of this format.
     var names: [String] {
         switch self {
         case .safetensors: ["safetensors"]
@@ -30,14 +30,14 @@ enum WeightFormat: CaseIterable {
         }
     }
 
-    /// What a file can be, for messages: every format once, then the archives.
+    /// The supported formats, for messages: each one once, then the archives.
     static var known: String {
         var names: [String] = []
         for name in allCases.flatMap(\.names) where !names.contains(name) { names.append(name) }
         return (names + ["tar"]).joined(separator: ", ") + " or zip"
     }
 
-    /// The format of a file that begins with `head`, or nil where it is none of them.
+    /// The format of a file that begins with `head`, or nil if it is none of them.
     init?(head: [UInt8]) {
         if head.starts(with: [0x50, 0x4B, 3, 4]) || head.starts(with: [0x50, 0x4B, 5, 6]) {
             self = .zip
@@ -59,10 +59,10 @@ enum WeightFormat: CaseIterable {
         }
     }
 
-    /// Whether a file that begins with `head` holds weights even where its name does not say so: not any zip, not any pickle.
+    /// Whether a file that begins with `head` holds weights whatever its name is; not every zip file and not every pickle does.
     static func isUnmistakable(_ head: [UInt8]) -> Bool {
         switch WeightFormat(head: head) {
-        // Two bytes alone tell these from other files.
+        // Only two bytes distinguish these from other files.
         case nil, .onnx, .flax: false
         case .safetensors, .npy, .gguf: true
         // The number with which PyTorch's old format begins.
@@ -80,10 +80,10 @@ enum WeightFormat: CaseIterable {
     /// Reads the weight file in `region`.
     ///
     /// - Parameters:
-    ///   - name: what the file is called, for formats whose one tensor has no name of its own.
+    ///   - name: the name of the file, for formats whose only tensor has no name.
     ///   - path: how errors name the file.
-    ///   - neighbours: the files beside it, for formats that keep weights there.
-    /// - Throws: ``Problem`` where the bytes are no weight file or a damaged one.
+    ///   - neighbours: the files in the same folder, for formats that store weights there.
+    /// - Throws: ``Problem`` if the bytes are not a weight file, or if it is damaged.
     static func read(_ region: ByteRegion, name: String, path: String, neighbours: Neighbours = .none) throws -> WeightFile {
         let head = region.bytes(0..<min(region.count, ContainerFile.headLength)) ?? []
         guard let format = WeightFormat(head: head) else { throw unknown(head, path: path) }

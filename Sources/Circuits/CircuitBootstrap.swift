@@ -26,7 +26,7 @@ package struct CircuitBootstrap: Sendable {
         overlaps = [Double](repeating: 0, count: resamples)
     }
 
-    /// Counts the circuit of a resampling; in which order they come does not matter.
+    /// Counts the circuit of a resampling; the order of the calls does not matter.
     mutating func add(_ found: [Bool], index: Int) {
         var shared = 0
         var union = 0
@@ -58,7 +58,7 @@ package struct CircuitBootstrap: Sendable {
         return (0..<pairs).map { _ in generator.integer(below: pairs) }
     }
 
-    /// The samples of one resampling: for each sample one of its class, so that every class stays as large as it is.
+    /// The samples of one resampling: for each sample one of its class, so that the sizes of the classes do not change.
     ///
     /// - Parameter labels: the class of each sample.
     static func draw(labels: [Int32], seed: UInt64, index: Int) -> [Int] {

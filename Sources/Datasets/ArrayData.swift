@@ -21,7 +21,7 @@ struct ArrayData {
     let path: String
     let samples: TensorRecord
     let tokenRule: TokenRule
-    /// The name of the samples' array, where the file has names.
+    /// The name of the samples' array, if the file has names.
     private let array: String?
     /// The answers, and where they were found.
     private(set) var targets: (record: TensorRecord, array: String?, path: String)?
@@ -57,7 +57,7 @@ struct ArrayData {
         if let targetName { targets = (records[1], targetName, path) }
     }
 
-    /// Takes the answers from a file of their own.
+    /// Reads the answers from a separate file.
     ///
     /// - Throws: ``Problem`` if there are some already, or the file holds none.
     mutating func readTargets(from labelsPath: String) throws {
@@ -94,7 +94,7 @@ struct ArrayData {
         }
         guard samples.shape.count > 1 else {
             throw refusal(
-                "samples without a shape of their own", expected: "[N, ...]", found: "\(samples.shape)",
+                "samples without a shape", expected: "[N, ...]", found: "\(samples.shape)",
                 hint: tokenRule == .never ? .giveLabels : nil)
         }
         let values = try Self.values(
@@ -139,7 +139,7 @@ struct ArrayData {
         let length = samples.shape[1]
         guard context == nil || context == length else {
             throw refusal(
-                "cannot cut sequences that have a length of their own", .context, expected: "\(length) or none",
+                "cannot cut sequences that already have a length", .context, expected: "\(length) or none",
                 found: "\(context.map(String.init) ?? "none")")
         }
         try StoredIntegers.checkTokens(samples, length: length, array: array, path: path)

@@ -3,7 +3,7 @@ import Checkpoints
 
 /// The binary batches of CIFAR: records of labels and a picture of 3 x 32 x 32 bytes. Several batches may follow one another.
 ///
-/// They have no header. Bytes are taken for a batch where their number is a multiple of a record's and every label is one of its classes.
+/// They have no header. Bytes are a batch if their number is a multiple of a record's and every label is one of its classes.
 struct CIFARBatch: Sendable {
     /// What CIFAR-10 and CIFAR-100 put before each picture: the number of classes of each label; the last label is the answer.
     private static let layouts = [[10], [20, 100]]

@@ -21,7 +21,7 @@ struct DataFile {
     /// The name without folders and without the ending of a compression, in lower case.
     private let baseName: String
 
-    /// Reads the file at `path`, or standard input where that is `-`.
+    /// Reads the file at `path`, or standard input if that is `-`.
     ///
     /// - Throws: ``Problem`` if it cannot be read, is empty, or is an archive of files.
     init(path: String) throws {
@@ -70,10 +70,10 @@ struct DataFile {
         return begin == UInt8(ascii: "{") || begin == UInt8(ascii: "[")
     }
 
-    /// What the file holds.
+    /// The kind of data in the file.
     ///
-    /// The content decides for zip files, `.npy` and IDX. What else a name ending in `.bin` is, a context length decides: with one, flat
-    /// token ids; without, a CIFAR batch, whose records must fit the size and whose labels their classes. `.txt` is text. Prompt
+    /// The content decides for zip files, `.npy` and IDX. For other files whose names end in `.bin`, the context length decides: with one, flat
+    /// token ids; without one, a CIFAR batch, whose records must fit the size and whose labels must be classes. `.txt` is text. Prompt
     /// pairs begin with a brace or a bracket, or the name ends in `.json` or `.csv`.
     ///
     /// - Throws: ``Problem`` if it is none of these.
@@ -121,7 +121,7 @@ struct DataFile {
         }
     }
 
-    /// Two bytes tell gzip, and token ids may begin with them: they do not go on as gzip does.
+    /// gzip is recognised by two bytes, with which token ids may begin; the third byte distinguishes them.
     private static func isCompressed(_ region: ByteRegion, name: String) -> Bool {
         switch ArchiveFormat(region) {
         case nil, .zip: false

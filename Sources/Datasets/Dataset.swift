@@ -8,15 +8,15 @@ package struct Dataset: Sendable {
         case tokens(TokenSequences)
     }
 
-    /// What a network should answer.
+    /// The right answers.
     package enum Targets: Sendable {
-        /// One class a sample.
+        /// One class for each sample.
         case labels([Int32])
         /// The token to be predicted at the last position of each sample.
         case answers([Int32])
         /// Every position's answer is the token after it.
         case nextToken
-        /// Nothing is known.
+        /// Unknown.
         case none
     }
 
@@ -26,14 +26,14 @@ package struct Dataset: Sendable {
         package let sample: Int
     }
 
-    /// What the user wrote.
+    /// The name that the user gave.
     package let name: String
-    /// The number of samples, at least 1 of what is read from files.
+    /// The number of samples; at least 1 if they are read from files.
     package let count: Int
     package let inputs: Inputs
     package let targets: Targets
 
-    /// Samples and answers, as many of one as of the other.
+    /// Samples with their answers, one for each.
     package init(name: String, inputs: Inputs, targets: Targets) {
         self.name = name
         self.inputs = inputs
@@ -59,7 +59,7 @@ package struct Dataset: Sendable {
         }
     }
 
-    /// The number of classes that the labels tell of, the largest label plus 1; nil if the targets are not labels.
+    /// The number of classes according to the labels, the largest label plus 1; nil if the targets are not labels.
     package var classCount: Int? {
         guard case .labels = targets else { return nil }
         return largestTarget.map { Int($0.value) + 1 }

@@ -1,7 +1,7 @@
 import Archives
 
 extension DatasetSource {
-    /// What the samples follow from, besides the seed and the tokenizer, which belong to the run and the checkpoint.
+    /// The inputs that determine the samples, besides the seed and the tokenizer, which belong to the run and the checkpoint.
     package enum Part: CaseIterable, Sendable {
         case data, labels, normalization, context, tokenWidth, trainFraction, limit
     }

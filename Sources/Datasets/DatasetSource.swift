@@ -20,7 +20,7 @@ package struct DatasetSource: Sendable {
     package var path: String
     /// A file of the samples' labels: IDX, `.npy`, or `.npz` with `y`, `Y` or `labels`.
     package var labels: String?
-    /// What is subtracted from values and divides them, after bytes were divided by 255.
+    /// The numbers that are subtracted from values and that divide them, after bytes were divided by 255.
     package var normalization: Normalization?
     /// The length of the windows that flat token ids and text are cut into.
     package var context: Int?

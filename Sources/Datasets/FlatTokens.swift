@@ -83,7 +83,7 @@ extension Dataset {
     ///
     /// - Parameters:
     ///   - ids: none negative.
-    ///   - context: nil is an error that asks for one.
+    ///   - context: nil is an error whose hint names the setting.
     ///   - name: what the user wrote, which errors begin with.
     /// - Throws: ``Problem`` if the context is missing, or a window would have fewer than 2 ids.
     package static func windows(of ids: [Int32], context: Int?, name: String) throws -> Dataset {

@@ -13,7 +13,7 @@ enum IDX {
 
     /// The array in `content`. Bytes are used in place, wider elements are copied in the order of this machine.
     ///
-    /// - Throws: ``Problem`` if the header is cut, or the elements are fewer or more than it says.
+    /// - Throws: ``Problem`` if the header is cut, or the number of elements differs from the one in the header.
     static func read(_ content: ByteRegion, path: String) throws -> TensorRecord {
         guard let head = content.bytes(0..<4), isRecognised(head), let dtype = types[head[2]] else {
             throw Problem(path: path, problem: "is not an IDX file")
@@ -32,7 +32,8 @@ enum IDX {
             let start = 4 + 4 * dimensions
             guard content.count - start == size, let data = content.slice(offset: start, count: size) else {
                 throw Problem(
-                    path: path, problem: content.count - start < size ? "the IDX data are truncated" : "more data than the IDX header says",
+                    path: path,
+                    problem: content.count - start < size ? "the IDX data are truncated" : "more data than the IDX header declares",
                     expected: "\(size) bytes for \(shape)", found: "\(content.count - start)")
             }
             return try TensorRecord(name: "", dtype: dtype, shape: shape, bytes: swapped(data, width: dtype.bytesPerBlock))

@@ -1,7 +1,7 @@
 import Tensors
 import Text
 
-/// All pairs of modular addition as tokens `a b P`, where P stands for the equals sign; the answer at the last position is (a + b) mod P.
+/// All pairs of modular addition as tokens `a b P`, where P represents the equals sign; the answer at the last position is (a + b) mod P.
 struct ModularAddition {
     /// Which of the pairs.
     enum Part: String, CaseIterable {

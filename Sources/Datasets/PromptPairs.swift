@@ -27,7 +27,7 @@ package struct PromptPairs: Sendable {
         }
     }
 
-    /// What the user wrote.
+    /// The name that the user gave.
     package let name: String
     /// In the file's order.
     package let pairs: [Pair]
@@ -46,7 +46,7 @@ package struct PromptPairs: Sendable {
         }
     }
 
-    /// Opens the JSON or CSV file at `path`, or standard input where that is `-`. JSON begins with a brace.
+    /// Opens the JSON or CSV file at `path`, or standard input if that is `-`. JSON begins with a brace.
     ///
     /// JSON is `{"prompts": [{"clean": ..., "corrupt": ..., "answers": [...], "wrong_answers": [...]}]}`, other keys are not looked at; a
     /// prompt is a text or a list of token ids, an answer a text or a token id. CSV has a header with the columns `clean`, `corrupted`,

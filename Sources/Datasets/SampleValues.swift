@@ -1,12 +1,12 @@
 import Checkpoints
 
-/// Numbers, an array for each sample, which are kept in their stored form until a batch needs them.
+/// Numbers, an array for each sample, which stay in their stored form until a batch needs them.
 package struct SampleValues: Sendable {
-    /// What stored numbers stand for.
+    /// How stored numbers become values.
     enum Scale: Sendable {
-        /// Themselves.
+        /// Unchanged.
         case plain
-        /// 0 to 255 for 0 to 1, as pixels are stored.
+        /// 0 to 255 become 0 to 1, as for pixels.
         case byte
     }
 

@@ -49,7 +49,7 @@ enum StoredIntegers {
 
     /// Makes sure that every element of `record` is a token id.
     ///
-    /// - Parameter length: the ids of a sample, by which an error says where the first bad one is.
+    /// - Parameter length: the number of ids in a sample, by which an error locates the first bad one.
     /// - Throws: ``Problem`` if one is negative or beyond 32 bits.
     static func checkTokens(_ record: TensorRecord, length: Int, array: String?, path: String) throws {
         if record.dtype == .u16 || record.dtype == .u8 { return }

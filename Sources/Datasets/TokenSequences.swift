@@ -1,6 +1,6 @@
 import Checkpoints
 
-/// Sequences of token ids, none negative. Ids of files stay as they are stored until a sample is requested.
+/// Sequences of token ids, none negative. Ids in files stay in their stored form until a sample is requested.
 package struct TokenSequences: Sendable {
     /// The largest id and where it is first.
     package struct LargestToken: Sendable, Equatable {

@@ -16,7 +16,7 @@ package struct BatchLoop: Sendable {
         self.wave = max(wave ?? 16 * max(1, threads), min(max(1, threads), max(1, count)))
     }
 
-    /// Calls `compute` for each batch with a worker of its own thread, and `consume` with the results in order.
+    /// Calls `compute` for each batch with the worker of its thread, and `consume` with the results in order.
     ///
     /// - Parameter worker: makes what one thread needs, given its team; a worker is kept from batch to batch.
     package func run<Worker, Result: Sendable>(

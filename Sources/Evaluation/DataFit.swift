@@ -73,7 +73,7 @@ package struct DataFit {
         }
     }
 
-    /// A model whose output is of its input's size reproduces it: where the labels tell of far fewer classes, it finds none.
+    /// Rejects labels with far fewer classes than outputs if the output is as large as the input: the model reproduces it, such as an autoencoder.
     private func checkClasses(_ network: Network, _ dataset: Dataset, _ name: String) throws(Problem) {
         guard case .labels = dataset.targets, let sampleShape, sampleShape.reduce(1, *) == network.outputWidth,
             let largest = dataset.largestTarget, Int(largest.value) + 1 < network.outputWidth / 2

@@ -6,7 +6,7 @@ import Tensors
 package struct Evaluator: Sendable {
     package let batches: SampleBatches
     package let threads: Int
-    /// The network's own where nil.
+    /// The network's own if nil.
     package let parameters: ParameterValues?
 
     package init(_ batches: SampleBatches, threads: Int, parameters: ParameterValues? = nil) {
@@ -28,7 +28,7 @@ package struct Evaluator: Sendable {
     /// The intact model's outcome.
     ///
     /// - Parameters:
-    ///   - logits: called with the scores of each batch in order, where they are wanted.
+    ///   - logits: called with the scores of each batch in order, if they are wanted.
     ///   - progress: called with the number of samples done.
     package func evaluate(
         logits: ((Tensor) throws -> Void)? = nil, answers consume: ((Answers) throws -> Void)? = nil, progress: (Int) -> Void = { _ in }
@@ -65,7 +65,7 @@ package final class BatchWorker {
     private let arena = Arena()
     private var executor: Executor?
 
-    /// - Parameter parameters: the network's own where nil.
+    /// - Parameter parameters: the network's own if nil.
     package init(_ batches: SampleBatches, team: Team, parameters: ParameterValues? = nil) {
         self.batches = batches
         self.team = team
@@ -77,7 +77,7 @@ package final class BatchWorker {
         try run(batches.batch(place), request: request)
     }
 
-    /// Runs the network on a batch of its own.
+    /// Runs the network on one batch.
     package func run(_ batch: Batch, request: RunRequest) throws -> RecordedRun {
         if executor?.batch != batch.shape || executor?.request.recorded != request.recorded {
             executor = try Executor(batches.network, batch: batch.shape, request: request, team: team, arena: arena)

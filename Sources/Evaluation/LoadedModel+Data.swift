@@ -11,7 +11,7 @@ extension LoadedModel {
     /// Text is cut to the model's positions, and to no more than this where those are many or unbounded.
     private static let longestContext = 1024
 
-    /// How the model reads data: text with its tokenizer, in windows that it can take where the source sets no context.
+    /// How the model reads data: text with its tokenizer, in windows that fit the model if the source sets no context.
     package func completed(_ source: DatasetSource) -> DatasetSource {
         var source = source
         source.context = source.context ?? defaultContext(source.path)
@@ -24,12 +24,12 @@ extension LoadedModel {
         return min(positions ?? Self.longestContext, Self.longestContext)
     }
 
-    /// The data, read as ``completed(_:)`` says.
+    /// The data, read as described by ``completed(_:)``.
     package func dataset(_ source: DatasetSource) throws -> Dataset { try completed(source).open() }
 
-    /// The data in batches that the network takes.
+    /// The data in batches that fit the network.
     ///
-    /// - Throws: ``Problem`` if the model does not fit into memory, ``Problem`` where the data does not fit the model.
+    /// - Throws: ``Problem`` if the model does not fit into memory, ``Problem`` if the data does not fit the model.
     package func batches(_ source: DatasetSource, batchSize: Int?) throws -> SampleBatches {
         try checkParameters()
         return try SampleBatches(dataset(source), for: network, batchSize: batchSize)

@@ -56,7 +56,7 @@ package struct Answers: Sendable {
     package var positions: [Int] = []
     /// The right class or token.
     package var targets: [Int32] = []
-    /// What the model says: the class of the highest score, the first of equals.
+    /// The model's answer: the class with the highest score, the first one if several are equal.
     package var predictions: [Int32] = []
     /// In nats.
     package var losses: [Double] = []

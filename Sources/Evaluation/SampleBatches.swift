@@ -13,13 +13,13 @@ package struct SampleBatches: Sendable {
     /// The shape of one sample of numbers, as the network reads it; nil for tokens.
     private let sampleShape: [Int]?
 
-    /// The elements that one run's values may take where the user does not say how many samples a batch has.
+    /// The most elements of one run's values if the user does not give the number of samples in a batch.
     private static let budget = 1 << 24
     private static let largest = 256
 
     /// - Parameters:
-    ///   - batchSize: the samples of a batch; chosen by the memory that a run takes where nil.
-    ///   - request: what a run will compute, by which its memory is measured; its output alone where nil.
+    ///   - batchSize: the samples of a batch; if nil, the number depends on the memory of a run.
+    ///   - request: what a run will compute, which determines its memory; only its output if nil.
     /// - Throws: ``Problem`` if the data does not fit the network.
     package init(_ dataset: Dataset, for network: Network, batchSize: Int? = nil, request: RunRequest? = nil) throws {
         let request = request ?? RunRequest(recorded: [network.output])
@@ -96,10 +96,10 @@ package struct SampleBatches: Sendable {
     /// The length of a sample's sequence; 0 for samples of numbers.
     package func length(of sample: Int) -> Int { Self.length(of: sample, dataset) }
 
-    /// What the network is given for a batch.
+    /// The network's input for a batch.
     package func batch(_ place: Int) -> Batch { batch(of: Array(ranges[place])) }
 
-    /// What the network is given for any samples of one shape.
+    /// The network's input for any samples of one shape.
     package func batch(of samples: [Int]) -> Batch {
         switch dataset.inputs {
         case .values(let values):
@@ -115,7 +115,7 @@ package struct SampleBatches: Sendable {
         }
     }
 
-    /// Ids as they are used. They were found to be in the vocabulary when the data was checked, but a large file may have changed since.
+    /// Ids that are checked again when they are used: they were in the vocabulary when the data was checked, but a large file may have changed.
     private func checked(_ ids: ArraySlice<Int32>) -> ArraySlice<Int32> {
         if case .tokens(let vocabulary, _) = network.input, !ids.allSatisfy({ $0 >= 0 && Int($0) < vocabulary }) {
             ChangedFile.stop(dataset.name)

@@ -47,7 +47,7 @@ package struct ScoreReading: Sendable {
     ///   - values: what the run recorded at ``node``.
     ///   - parameters: those of the run.
     ///   - kept: where all scores are written, in their shape; nil if they are needed in `body` alone.
-    ///   - isWanted: whether the scores of these rows are needed where they are not kept.
+    ///   - isWanted: whether the scores of these rows are needed if they are not kept.
     ///   - body: gets the rows and their scores [rows, width], which hold until it returns.
     package func forEachTile(
         _ values: Tensor, parameters: ParameterValues, keeping kept: MutableTensor? = nil, team: Team, isWanted: (Range<Int>) -> Bool,
@@ -80,8 +80,8 @@ extension SampleBatches {
     ///
     /// - Parameters:
     ///   - values: what the run recorded at the reading's node.
-    ///   - parameters: those of the run; the network's own where nil.
-    ///   - kept: where all scores are written, in their shape, where they are wanted.
+    ///   - parameters: those of the run; the network's own if nil.
+    ///   - kept: where all scores are written, in their shape, if they are wanted.
     /// - Throws: ``Problem`` if the output is not a table of scores.
     package func answers(
         _ place: Int, from values: Tensor, by reading: ScoreReading, parameters: ParameterValues? = nil, keeping kept: MutableTensor? = nil,

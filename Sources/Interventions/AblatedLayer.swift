@@ -12,7 +12,7 @@ package struct AblatedLayer: Sendable {
     package let node: NodeID
     package let parameter: ParameterID
     package let clustering: LayerClustering
-    /// Neurons without weights, which are in no cluster and stay as they are.
+    /// Neurons without weights, which are in no cluster and do not change.
     package let isolatedCount: Int
 
     /// - Throws: ``Problem`` if the network does not read the layer as a matrix of neurons, or the clusters do not partition it.

@@ -56,7 +56,7 @@ struct AblationPlan: Sendable {
         return Labels(values)
     }
 
-    /// Which rows and columns of the weights an item leaves: OFF takes the cluster's rows and columns away, ON all others.
+    /// Which rows and columns of the weights an item leaves: OFF removes the cluster's rows and columns, ON all others.
     func kept(_ item: Item) -> (rows: [Bool], columns: [Bool]) {
         func keeps(_ labels: Labels) -> [Bool] {
             labels.values.map { $0 == Labels.none || ($0 == item.cluster) == (item.kind == .on) }

@@ -13,10 +13,10 @@ extension ClusterAblation {
 
     /// Ablates the clusters of `layers` one at a time and evaluates each changed model.
     ///
-    /// Each batch runs once as it is; every intervention then computes only what lies downstream of the layer.
+    /// Each batch runs once unchanged; every intervention then computes only what is downstream of the layer.
     ///
     /// - Parameters:
-    ///   - answers: called with each batch's answers in order, where they are wanted.
+    ///   - answers: called with each batch's answers in order, if they are wanted.
     ///   - progress: called with the share of the work that one more batch is.
     package func run(
         _ layers: [AblatedLayer], on batches: SampleBatches, threads: Int, answers: ((BatchAnswers) throws -> Void)? = nil,

@@ -11,7 +11,7 @@ final class AblationWorker {
     private let partners: ResampledPartners?
     private let classCount: Int
     private let team: Team
-    /// What the intact run records: all that a changed run reads.
+    /// The nodes that the intact run records: all that a changed run reads.
     private let intactRequest: RunRequest
     private let intact: BatchWorker
     private let resampled: BatchWorker
@@ -70,7 +70,7 @@ final class AblationWorker {
         return made
     }
 
-    /// Runs a batch as it is and under every intervention.
+    /// Runs a batch unchanged and under every intervention.
     func ablate(_ place: Int, keepsAnswers: Bool) throws -> AblatedBatch {
         let batch = batches.batch(place)
         let base = try intact.run(batch, request: intactRequest)

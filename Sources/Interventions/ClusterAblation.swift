@@ -5,14 +5,14 @@ import Tensors
 
 /// How clusters of a layer are switched off and on, and against what they are compared [Golechha et al., section 5].
 package struct ClusterAblation: Sendable {
-    /// What is taken away.
+    /// What is removed.
     package enum Reading: String, Sendable, CaseIterable {
         /// The outputs of the out-neurons are replaced, before the nonlinearity.
         case activations
         /// The weights of the out-neurons' rows and the in-neurons' columns are set to 0.
         case weights
 
-        /// What is switched, for help and manual.
+        /// The documentation of the value for help and manual.
         package var documentation: String {
             switch self {
             case .activations: "The outputs of the layer's neurons, before the nonlinearity, are replaced by the fill."
@@ -29,7 +29,7 @@ package struct ClusterAblation: Sendable {
         /// The output for another sample, drawn under the seed.
         case resample
 
-        /// What is put in, for help and manual.
+        /// The documentation of the replacement for help and manual.
         package var documentation: String {
             switch self {
             case .zero: "0."
@@ -49,7 +49,7 @@ package struct ClusterAblation: Sendable {
 
     package var reading: Reading
     package var fill: Fill
-    /// How many random clusterings of the same sizes are ablated beside the given one.
+    /// How many random clusterings of the same sizes are ablated in addition to the given one.
     package var controls: Int
     package var seed: UInt64
 
@@ -63,7 +63,7 @@ package struct ClusterAblation: Sendable {
 
 /// The result of an ablation.
 package struct AblationResult: Sendable {
-    /// The model as it is.
+    /// The intact model.
     package internal(set) var intact: Outcome
     package internal(set) var layers: [Layer]
 
@@ -84,7 +84,7 @@ package struct AblationResult: Sendable {
         /// The out-neurons that were switched.
         package let neurons: Int
         package internal(set) var outcome: Outcome
-        /// What the intervention did to the layer's output.
+        /// The change of the layer's output.
         package internal(set) var change = InterventionChange()
         /// Sum of squares of the layer's intact output over all samples.
         package internal(set) var squaredOutput = 0.0
@@ -105,7 +105,7 @@ package struct AblationResult: Sendable {
         package let accuracy: Comparison
         package let loss: Comparison
 
-        /// Where a value lies among the random ones.
+        /// The position of a value among the random ones.
         package struct Comparison: Sendable, Equatable {
             package let mean: Double?
             /// With n - 1 in the denominator; nil for fewer than two.
@@ -119,7 +119,7 @@ package struct AblationResult: Sendable {
 extension AblationResult.Control {
     /// - Parameters:
     ///   - observed: the cluster's outcome.
-    ///   - random: the outcomes of random sets of as many neurons.
+    ///   - random: the outcomes of random sets of the same number of neurons.
     init(_ kind: ClusterAblation.Switch, observed: Outcome, random: [Outcome]) {
         samples = random.count
         accuracy = Comparison(observed.accuracy, random.map(\.accuracy), isExtreme: kind == .off ? (<=) : (>=))

@@ -3,7 +3,7 @@ import Tensors
 
 /// For each sample, another of the same shape whose activations replace its own: the next one in a random cycle through all samples.
 package struct ResampledPartners: Sendable {
-    /// The partner of each sample; itself where no other has its length.
+    /// The partner of each sample; itself if no other has its length.
     package let partners: [Int]
 
     package init(_ dataset: Dataset, seed: UInt64) {

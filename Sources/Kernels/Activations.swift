@@ -27,7 +27,7 @@ private func hyperbolicTangent(_ x: Float) -> Float {
 /// The distribution function of the normal distribution at x, and e^(-x^2/2).
 ///
 /// With a = |x|, its value at -a is e^(-a^2/2) p(u) / (a + 3.5), u = 1 - 7 / (a + 3.5); p is a minimax polynomial on
-/// 0...16 (relative error 1e-8). a^2 is taken in two parts, so that the tail's relative error stays below 5e-7: without
+/// 0...16 (relative error 1e-8). a^2 is computed in two parts, so that the tail's relative error stays below 5e-7: without
 /// that, the rounding of a^2 would be multiplied by a^2/2.
 @inline(__always)
 private func normalDistribution(_ x: Float) -> (value: Float, bell: Float) {

@@ -1,4 +1,4 @@
-// Sums over the taps of a filter: a matrix product whose second factor is read where the image lies. Tap t at the place
+// Sums over the taps of a filter: a matrix product whose second factor is read directly from the image. Tap t at the position
 // (y, x) of the output reads input[offsets[t] + y * inputStride + x], so that shifted copies of the image need not be made.
 
 #if WIDE_VECTORS
@@ -12,7 +12,7 @@ private func load(_ pointer: UnsafePointer<Float>) -> Vector {
     UnsafeRawPointer(pointer).loadUnaligned(as: Vector.self)
 }
 
-/// sum + a * b, rounded once where that is one instruction.
+/// sum + a * b, rounded once if that is one instruction.
 @inline(__always)
 private func fused(_ sum: Vector, _ a: Vector, _ b: Vector) -> Vector {
     #if FUSED_MULTIPLY_ADD
@@ -31,7 +31,7 @@ private struct Places {
 
     /// The vector number `index` of `perRow` in each row of `width` places; nothing counts beyond the last row.
     ///
-    /// The last vector of a row reaches back where the row is no multiple of a vector.
+    /// The last vector of a row reaches back if the row is not a multiple of a vector.
     @inline(__always)
     init(_ index: Int, _ perRow: Int, _ height: Int, _ width: Int, _ inputStride: Int) {
         let lanes = Vector.scalarCount
@@ -56,13 +56,13 @@ private struct Places {
     }
 }
 
-/// output [rows, height * width] = start + sum over t of weights [row, t] * input[offsets[t] + place], or += where `starts` is nil.
+/// output [rows, height * width] = start + sum over t of weights [row, t] * input[offsets[t] + place], or += if `starts` is nil.
 ///
-/// The last vector of a row shorter than sixteen places reads on behind it.
+/// The last vector of a row shorter than sixteen positions reads beyond it.
 ///
 /// - Parameters:
-///   - weights: rows in blocks of four, [block, tap, 4], zeros behind the last row.
-///   - starts: what each row begins with, a whole number of blocks.
+///   - weights: rows in blocks of four, [block, tap, 4], zeros after the last row.
+///   - starts: the initial value of each row, a whole number of blocks.
 package func correlate(
     _ input: UnsafePointer<Float>, _ offsets: UnsafePointer<Int32>, _ taps: Int, _ weights: UnsafePointer<Float>, _ rows: Int,
     _ starts: UnsafePointer<Float>?, _ height: Int, _ width: Int, _ inputStride: Int, _ output: UnsafeMutablePointer<Float>

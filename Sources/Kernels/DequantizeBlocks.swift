@@ -73,7 +73,7 @@ package func dequantizeQ2_K(_ source: UnsafeRawPointer, _ target: UnsafeMutableP
 }
 
 /// q3_k: 32 bytes h, 64 bytes as in q2_k with the low two bits of q, 12 bytes with sixteen 6-bit scales s, half d.
-/// Bit r of h says of run r, 32 elements long, that q is not lowered by 4; (d * (s - 32)) * q.
+/// Bit r of h means that q is not lowered by 4 in run r, which is 32 elements long; (d * (s - 32)) * q.
 package func dequantizeQ3_K(_ source: UnsafeRawPointer, _ target: UnsafeMutablePointer<Float>, _ blockCount: Int) {
     for block in 0..<blockCount {
         let start = source + block &* 110

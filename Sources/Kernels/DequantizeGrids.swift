@@ -1,7 +1,7 @@
 // GGML's block formats whose elements are points of a lookup grid, to Float. `grid` holds the points, 8 or 4 signed bytes each; `signs` maps
 // seven bits to eight whose number of ones is even. Blocks have 256 elements and any alignment.
 
-/// Eight elements: a scale times a point, negated where the bit of `signs` is one.
+/// Eight elements: a scale times a point, negated if the bit of `signs` is one.
 @inline(__always)
 private func signed(_ point: UnsafePointer<Int8>, _ signs: UInt8, _ scale: Float, _ out: UnsafeMutablePointer<Float>) {
     for i in 0..<8 {

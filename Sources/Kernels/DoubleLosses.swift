@@ -1,7 +1,7 @@
 // Losses of many samples side by side in double precision, and the sums that lead to them. Functions of single elements are written
 // without branches: the compiler makes vectors of the loops around them.
 
-/// a * b + c, rounded once where that is one instruction.
+/// a * b + c, rounded once if that is one instruction.
 @inline(__always)
 private func multiplyAdd(_ a: Double, _ b: Double, _ c: Double) -> Double {
     #if FUSED_MULTIPLY_ADD
@@ -11,7 +11,7 @@ private func multiplyAdd(_ a: Double, _ b: Double, _ c: Double) -> Double {
     #endif
 }
 
-/// e^x for x of at most 0, relative error 3e-16; 0 where it is no normal number.
+/// e^x for x of at most 0, relative error 3e-16; 0 if it is not a normal number.
 ///
 /// x = n ln 2 + r with |r| <= ln 2 / 2, and the power series of e^r up to r^13. n comes out of the low bits of a sum with 1.5 * 2^52,
 /// which rounds to integers, and goes into the exponent of the result.
@@ -70,12 +70,12 @@ package func writeScaledSum(
     for i in 0..<count { z[i] = multiplyAdd(factor, x[i], y[i]) }
 }
 
-/// y_i = max(x_i, 0); what is no number stays none.
+/// y_i = max(x_i, 0); NaN stays NaN.
 package func rectify(_ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>, _ count: Int) {
     for i in 0..<count { y[i] = x[i] <= 0 ? 0 : x[i] }
 }
 
-/// y_i = max(x_i, y_i), x_i where it is not a number.
+/// y_i = max(x_i, y_i), x_i if it is not a number.
 package func raise(_ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>, _ count: Int) {
     for i in 0..<count { y[i] = x[i] <= y[i] ? y[i] : x[i] }
 }
@@ -115,7 +115,7 @@ package func binaryLosses(
 /// The terms that are added side by side, so that the loops over them become vectors.
 private let lanes = 64
 
-/// The sum of terms i < count, in an order of its own; `term` is written without branches.
+/// The sum of terms i < count, in a fixed order of its own; `term` is written without branches.
 @inline(__always)
 private func sum(_ count: Int, _ term: (Int) -> Double) -> Double {
     withUnsafeTemporaryAllocation(of: Double.self, capacity: lanes) { buffer in
@@ -146,7 +146,7 @@ package func sumDivergence(_ x: UnsafePointer<Float>, _ xTotal: Double, _ y: Uns
         let p = Double(x[i]) - xTotal
         let probability = exponential(p)
         let term = probability * (p - (Double(y[i]) - yTotal))
-        // What is no number stays none.
+        // NaN stays NaN.
         return probability > 0 ? term : probability
     }
 }

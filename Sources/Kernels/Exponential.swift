@@ -1,7 +1,7 @@
 // Functions of single elements, written for one number without branches: the compiler makes vectors of the loops around
 // them. (Written for vectors they come out slower: most operators of SIMD types are loops over lanes until the last.)
 
-/// a * b + c, rounded once where that is one instruction.
+/// a * b + c, rounded once if that is one instruction.
 @inline(__always)
 func multiplyAdd(_ a: Float, _ b: Float, _ c: Float) -> Float {
     #if FUSED_MULTIPLY_ADD
@@ -11,7 +11,7 @@ func multiplyAdd(_ a: Float, _ b: Float, _ c: Float) -> Float {
     #endif
 }
 
-/// e^(x + correction) for x of at most 88 and a correction near 0, relative error 2e-7; 0 where it is no normal number.
+/// e^(x + correction) for x of at most 88 and a correction near 0, relative error 2e-7; 0 if it is not a normal number.
 ///
 /// x = n ln 2 + r with |r| <= ln 2 / 2; the polynomial for e^r is Cephes' `expf`. n comes out of the low bits of a sum with
 /// 1.5 * 2^23, which rounds to integers, and goes into the exponent of the result.

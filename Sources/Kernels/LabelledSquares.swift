@@ -1,4 +1,4 @@
-// Squares of a row's weights that lie inside clusters: those whose column has the row's label.
+// Squares of a row's weights that are inside clusters: those whose column has the row's label.
 
 @inline(__always)
 private func loadLabels(_ labels: UnsafePointer<Int32>) -> SIMD8<Int32> {

@@ -1,5 +1,5 @@
 // Eight numbers at a time. Ends of rows that fill no vector are loaded one by one and go through the same arithmetic,
-// so that a result does not depend on where its element lies.
+// so that a result does not depend on the position of its element.
 
 typealias Lanes = SIMD8<Float>
 
@@ -29,7 +29,7 @@ func storeLanes(_ lanes: Lanes, _ target: UnsafeMutablePointer<Float>, _ count: 
     for lane in 0..<count { target[lane] = lanes[lane] }
 }
 
-/// a * b + c, rounded once where that is one instruction.
+/// a * b + c, rounded once if that is one instruction.
 @inline(__always)
 func multiplyAdd(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes {
     #if FUSED_MULTIPLY_ADD

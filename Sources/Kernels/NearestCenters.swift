@@ -1,11 +1,11 @@
-// The assignment step of k-means, eight points at a time. Points lie dimension by dimension: coordinate d of point i is
+// The assignment step of k-means, eight points at a time. Points are stored dimension by dimension: coordinate d of point i is
 // points[d * stride + i]; `stride` is a multiple of 8, and memory up to it is read and written.
 
 /// For each point the nearest centre (the lower index on ties) and the squared distance to it.
 ///
 /// - Parameters:
 ///   - points: [dimensions, stride].
-///   - count: the number of points; the padding behind them gets label -1 and distance 0.
+///   - count: the number of points; the padding after them gets label -1 and distance 0.
 ///   - centers: [clusters, dimensions].
 /// - Returns: whether any label differs from what `labels` held before; the padding's must have been -1.
 package func assignNearest(
@@ -68,7 +68,7 @@ package func minimumDistances(
 
 /// Sums of the coordinates of each cluster's points, [clusters, dimensions], and the numbers of points.
 ///
-/// Lane l of eight takes the points i with i mod 8 = l; the count is a multiple of 8, the padding has label -1.
+/// Lane l of eight processes the points i with i mod 8 = l; the count is a multiple of 8, the padding has label -1.
 package func sumByCluster(
     _ points: UnsafePointer<Double>, _ stride: Int, _ count: Int, _ dimensions: Int, _ labels: UnsafePointer<Int64>,
     _ clusters: Int, _ sums: UnsafeMutablePointer<Double>, _ sizes: UnsafeMutablePointer<Int>

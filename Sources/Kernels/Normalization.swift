@@ -1,13 +1,13 @@
-// Layer norm and RMS norm of a row, forward beside backward. Sums go on in double precision after 512 elements.
+// Layer norm and RMS norm of a row, forward and backward. Sums continue in double precision after 512 elements.
 
 /// A row's normalisation: xhat_i = ((x_i - center) - rest) * factor, where center + rest is the mean.
 ///
-/// The mean is taken off in two steps, because a mean rounded to single precision alone would show in rows that lie far from 0.
+/// The mean is subtracted in two steps, because a mean rounded to single precision would cause visible errors in rows that are far from 0.
 private struct RowMoments {
     var center: Float = 0
     var rest: Float = 0
     var factor: Float
-    /// Whether a mean was taken off.
+    /// Whether a mean was subtracted.
     var isCentered = false
 
     @inline(__always)
@@ -75,7 +75,7 @@ private struct RowMoments {
     }
 }
 
-/// y = layer norm of x, times the weight, plus the bias, where they are there. y may be x.
+/// y = layer norm of x, times the weight, plus the bias, if they are there. y may be x.
 package func layerNorm(
     _ x: UnsafePointer<Float>, _ count: Int, _ epsilon: Float, _ weight: UnsafePointer<Float>?, _ bias: UnsafePointer<Float>?,
     _ y: UnsafeMutablePointer<Float>
@@ -91,7 +91,7 @@ package func rootMeanSquareNorm(
     writeNormalized(x, count, .rootMeanSquare(x, count, epsilon), weight, offset, nil, y)
 }
 
-/// Adds a layer norm's gradients for a row to those that are asked for.
+/// Adds a layer norm's gradients for a row to the requested ones.
 package func addLayerNormGradients(
     _ x: UnsafePointer<Float>, _ outputGradient: UnsafePointer<Float>, _ count: Int, _ epsilon: Float, _ weight: UnsafePointer<Float>?,
     _ gradient: UnsafeMutablePointer<Float>?, _ weightGradient: UnsafeMutablePointer<Float>?, _ biasGradient: UnsafeMutablePointer<Float>?
@@ -102,7 +102,7 @@ package func addLayerNormGradients(
     if let biasGradient { addInPlace(outputGradient, biasGradient, count) }
 }
 
-/// Adds an RMS norm's gradients for a row to those that are asked for.
+/// Adds an RMS norm's gradients for a row to the requested ones.
 package func addRootMeanSquareNormGradients(
     _ x: UnsafePointer<Float>, _ outputGradient: UnsafePointer<Float>, _ count: Int, _ epsilon: Float, _ weight: UnsafePointer<Float>,
     _ offset: Float, _ gradient: UnsafeMutablePointer<Float>?, _ weightGradient: UnsafeMutablePointer<Float>?
@@ -155,7 +155,7 @@ private func weighted(
 }
 
 /// dx_i += factor * (g_i - mean(g) - xhat_i * mean(g xhat)) with g_i = dy_i * (offset + weight_i); mean(g) only where the mean
-/// was taken off.
+/// was subtracted.
 @inline(__always)
 private func addNormalizedGradient(
     _ x: UnsafePointer<Float>, _ outputGradient: UnsafePointer<Float>, _ count: Int, _ moments: RowMoments, _ weight: UnsafePointer<Float>?,

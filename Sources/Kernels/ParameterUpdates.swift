@@ -13,7 +13,7 @@ private func squareRoot(_ x: Float) -> Float {
     return x == .infinity ? x : better
 }
 
-/// The number, or 0 where it is so small that it has lost digits: the processor takes ten times as long for such numbers, and the means of a
+/// The number, or 0 if it is so small that it has lost digits: the processor takes ten times as long for such numbers, and the means of a
 /// gradient that has become 0 stay among them for many steps.
 @inline(__always)
 private func normal(_ x: Float) -> Float { x.magnitude < .leastNormalMagnitude ? 0 : x }

@@ -10,7 +10,7 @@ private func pairs(_ pointer: UnsafePointer<Float>) -> (even: Vector, odd: Vecto
     return (both.evenHalf, both.oddHalf)
 }
 
-/// Puts `candidate` in the place of `largest` where it is larger, and tells where.
+/// Replaces `largest` by `candidate` where that is larger, and returns where.
 @inline(__always)
 private func raise(_ largest: inout Vector, _ candidate: Vector) -> Mask {
     let isLarger = (candidate .> largest) .| (candidate .!= candidate)
@@ -84,7 +84,7 @@ private func add(_ even: Vector, _ odd: Vector, _ target: UnsafeMutablePointer<F
     raw.storeBytes(of: raw.loadUnaligned(as: SIMD16<Float>.self) + both, as: SIMD16<Float>.self)
 }
 
-/// The largest numbers of eight windows beside each other, `step` (1 or 2) apart, and how far from each window's first tap they are.
+/// The largest numbers of eight neighbouring windows, `step` (1 or 2) apart, and how far from each window's first tap they are.
 /// The taps of a window are rows `down` apart and `across` apart in them.
 @inline(__always)
 private func largest(
@@ -110,7 +110,7 @@ private func largest(
 
 /// out [8] = the largest numbers of eight windows, the first of which begins at `first`.
 ///
-/// With steps of two, one number behind the last window's is read.
+/// With steps of two, one number after the last window's is read.
 package func maximaOfEight(
     _ first: UnsafePointer<Float>, _ rows: Int, _ down: Int, _ columns: Int, _ across: Int, _ step: Int, _ out: UnsafeMutablePointer<Float>
 ) {

@@ -81,7 +81,7 @@ package func makeSoftmaxGradient(
     for i in 0..<count { dp[i] = scale * (p[i] * (dp[i] - mean)) }
 }
 
-/// The first place of a NaN; where there is none, the first place of `value`; `count` where neither is there.
+/// The first place of a NaN; if there is none, the first place of `value`; `count` if neither is there.
 package func firstPlace(of value: Float, _ x: UnsafePointer<Float>, _ count: Int) -> Int {
     var found = count
     var i = 0

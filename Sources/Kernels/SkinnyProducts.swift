@@ -17,7 +17,7 @@ private func store(_ vector: Vector, _ pointer: UnsafeMutablePointer<Float>) {
     UnsafeMutableRawPointer(pointer).storeBytes(of: vector, as: Vector.self)
 }
 
-/// sum + a * b, rounded once where that is one instruction.
+/// sum + a * b, rounded once if that is one instruction.
 @inline(__always)
 private func fused(_ sum: Vector, _ a: Vector, _ b: Vector) -> Vector {
     #if FUSED_MULTIPLY_ADD

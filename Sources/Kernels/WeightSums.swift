@@ -6,7 +6,7 @@
 private func addAbsolute<Scalar: BinaryFloatingPoint>(
     _ row: UnsafePointer<Scalar>, _ count: Int, _ columnSums: UnsafeMutablePointer<Double>, _ wide: (Scalar) -> Double
 ) -> Double {
-    // Eight running sums: lane l takes the elements j with j mod 8 = l.
+    // Eight running sums: lane l sums the elements j with j mod 8 = l.
     var lanes = SIMD8<Double>.zero
     var j = 0
     while j &+ 8 <= count {

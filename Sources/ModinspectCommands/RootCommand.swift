@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// The command itself: its subcommands and what `--help` says first.
+/// The command itself: its subcommands and the first lines of `--help`.
 struct RootCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "modinspect",

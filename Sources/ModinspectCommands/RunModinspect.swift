@@ -72,7 +72,7 @@ private func fail(_ error: UsageError) -> Int32 {
     return 64
 }
 
-/// Keeps a file that is opened later from being taken for a closed standard stream. Reading from or writing to the stream
+/// Prevents a file that is opened later from being mistaken for a closed standard stream. Reading from or writing to the stream
 /// still fails: the placeholder is opened the other way round.
 private func occupyClosedDescriptors() {
     for (descriptor, mode) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_WRONLY)]

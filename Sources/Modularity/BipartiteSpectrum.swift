@@ -18,8 +18,8 @@ package struct BipartiteSpectrum: Sendable {
 
     /// - Parameters:
     ///   - name: of the layer, for errors.
-    ///   - count: how many triplets, the first one included; fewer where the shorter side has fewer.
-    /// - Throws: ``Problem`` for weights that are not finite, and where the iteration does not converge.
+    ///   - count: how many triplets, the first one included; fewer if the shorter side has fewer.
+    /// - Throws: ``Problem`` for weights that are not finite, and if the iteration does not converge.
     package init(of weights: WeightMatrix, name: String, count: Int, generator: SeededGenerator, threads: Int) throws {
         let sums = try Self.finiteSums(of: weights, name: name, threads: threads)
         self.sums = sums
@@ -83,7 +83,7 @@ package struct BipartiteSpectrum: Sendable {
 package enum Eigengap {
     /// The numbers of clusters that are considered.
     package static let candidates = 2...16
-    /// How many singular values that takes, the trivial one included.
+    /// How many singular values that requires, including the trivial one.
     package static let valuesNeeded = 17
 
     /// The k in ``candidates`` with the largest sigma_k / sigma_{k+1}, the smallest on ties.

@@ -61,7 +61,7 @@ struct LabelledSums {
     var adjustedShare: Double {
         let expected = expectedShare
         if expected < 1 { return (insideShare - expected) / (1 - expected) }
-        // One cluster holds all but a rounding error: 1 - (1 - inside) / (1 - expected), each difference as the sum that it is.
+        // One cluster holds all but a rounding error: 1 - (1 - inside) / (1 - expected), with each difference computed as the sum that it equals.
         let rows = (0..<groups).map { rowTotal(squares, $0) / total }
         let columns = (0..<groups).map { columnTotal(squares, $0) / total }
         var (outside, expectedOutside) = (0.0, 0.0)
@@ -82,7 +82,7 @@ struct LabelledSums {
         }
     }
 
-    /// Whether all weight lies inside one cluster: all other blocks are zeros, which is exact where the shares may round.
+    /// Whether all weight is inside one cluster: all other blocks are zeros. This is exact, whereas the shares are rounded.
     var isOneCluster: Bool {
         (0..<clusters).contains { cluster in
             squares.indices.allSatisfy { $0 == cluster * groups + cluster || squares[$0] == 0 }

@@ -70,7 +70,7 @@ package struct ClusteringOptions: Sendable {
     /// Runs of k-means, of which the best is kept.
     package var restarts: Int
     package var seed: UInt64
-    /// What the gradient method clusters by, by layer; nothing for the others.
+    /// The spectra that the gradient method clusters, by layer; empty for other methods.
     package var spectra: [String: SimilaritySpectrum]
 
     package init(

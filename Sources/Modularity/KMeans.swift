@@ -2,18 +2,18 @@ import Tensors
 
 /// The best of several runs of k-means (Lloyd's algorithm from k-means++ seeds).
 ///
-/// Seeding is greedy k-means++ (Arthur and Vassilvitskii 2007, with 2 + log k candidates a step of which the one that lowers the
-/// objective most is kept); a run ends when no label changes; a cluster left without points takes the point farthest from
-/// its centre. Small problems, whose local optima lie several per cent apart, are restarted up to ten times as often as asked; with more than
-/// four clusters the best run is then improved by random swaps (Fränti 2018): one centre moves to another point, and
-/// Lloyd's algorithm runs on from there. Points that coincide cannot be told apart: with fewer distinct points than
-/// clusters, some clusters stay empty.
+/// Seeding is greedy k-means++ (Arthur and Vassilvitskii 2007, with 2 + log k candidates in each step, of which the one that lowers the
+/// objective most is kept); a run ends when no label changes; a cluster left without points is given the point farthest from the centre
+/// of its own cluster. Small problems, whose local optima differ by several per cent, are restarted up to ten times as often as
+/// requested; with more than four clusters the best run is then improved by random swaps (Fränti 2018): one centre moves to another
+/// point, and Lloyd's algorithm continues from there. Coinciding points are indistinguishable: with fewer distinct points than clusters,
+/// some clusters stay empty.
 package struct KMeans: Sendable {
     /// One label for each point.
     package let labels: [Int]
     /// The sum of squared distances to the clusters' centres.
     package let inertia: Double
-    /// The rounds of Lloyd's algorithm that the longest run took.
+    /// The rounds of Lloyd's algorithm in the longest run.
     package let longestRun: Int
 
     private static let mostRestartFactor = 10
@@ -27,7 +27,7 @@ package struct KMeans: Sendable {
 
     /// - Parameters:
     ///   - clusterCount: at least 1.
-    ///   - restarts: how many runs, of which the first with the smallest inertia wins; up to ten times as many for small problems.
+    ///   - restarts: the number of runs, of which the first with the smallest inertia is kept; up to ten times as many for small problems.
     package init(
         _ points: PointSet, clusterCount: Int, restarts: Int, generator: SeededGenerator, threads: Int
     ) throws {
@@ -107,7 +107,7 @@ package struct KMeans: Sendable {
         }
     }
 
-    /// Gives every empty cluster the point that is farthest from its own centre, if any is away from it.
+    /// Gives every empty cluster the point that is farthest from the centre of its own cluster, unless all are at their centres.
     private static func refill(_ sizes: inout [Int], _ points: PointSet, _ assignment: inout PointSet.Assignment) -> Bool {
         var refilled = false
         for cluster in sizes.indices where sizes[cluster] == 0 {

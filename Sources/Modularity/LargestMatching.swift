@@ -39,7 +39,7 @@ struct LargestMatching {
         var columnOfRow: [Int]
         var looks = 0
 
-        /// Of the columns reached from the row that enters: how far they are, and from which row.
+        /// For the columns reached from the entering row: their distances, and the rows before them.
         private var distances: [Int]
         private var rowBefore: [Int]
         private var isDone: [Bool]
@@ -86,7 +86,7 @@ struct LargestMatching {
             }
             var column = end
             while column >= 0 {
-                // Each row of the path takes the column that was reached from it, and leaves its own to the row before.
+                // Each row of the path is matched with the column that was reached from it, which frees its old column for the row before.
                 let row = rowBefore[column]
                 let left = columnOfRow[row]
                 rowOfColumn[column] = row

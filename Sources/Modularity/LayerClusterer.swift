@@ -5,10 +5,10 @@ import Text
 struct LayerClusterer: Sendable {
     let options: ClusteringOptions
     let threads: Int
-    /// Which repetition this is: 0 for the model itself, others for null models, which get random numbers of their own.
+    /// Which repetition this is: 0 for the model itself, others for null models, which use different random numbers.
     var repetition = 0
 
-    /// What a layer's clusters are read from.
+    /// The data that a layer's clusters follow from.
     private enum Basis {
         /// The neurons' indices alone.
         case order

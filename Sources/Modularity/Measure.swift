@@ -14,21 +14,21 @@ package enum Measure: String, Sendable, CaseIterable {
     /// C - chance, Barber's bipartite modularity on the squared weights.
     case modularity
 
-    /// Which values speak of more modular weights.
+    /// Which values mean more modular weights.
     package enum Direction: Sendable {
         case higherIsBetter, lowerIsBetter
     }
 
-    /// Which values speak of more modular weights.
+    /// Which values mean more modular weights.
     package var direction: Direction {
         switch self {
         case .clusterability, .adjusted, .modularity: .higherIsBetter
-        // Of two clusterings with one clusterability, the one that chance explains less says more.
+        // Of two clusterings with the same clusterability, the one that chance explains less is better.
         case .chance, .ncut: .lowerIsBetter
         }
     }
 
-    /// What the measure is, in a sentence or two, for help and manual.
+    /// The documentation of the measure for help and manual, one or two sentences.
     package var documentation: String {
         switch self {
         case .clusterability: "The share of the squared weight that connects neurons of the same cluster."

@@ -75,7 +75,7 @@ package struct ModelAnalysis: Sendable {
     }
 }
 
-/// Runs the clustering and the measures of a graph, as it is or with its weights permuted.
+/// Runs the clustering and the measures of a graph, unchanged or with its weights permuted.
 struct AnalysisRunner: Sendable {
     let graph: WeightGraph
     let labels: LabelSource
@@ -92,7 +92,7 @@ struct AnalysisRunner: Sendable {
         }
     }
 
-    /// - Parameter repetition: 0 for the weights as they are, i for their i-th permutation.
+    /// - Parameter repetition: 0 for the original weights, i for their i-th permutation.
     func run(repetition: Int, threads: Int, progress: @escaping @Sendable (Double) -> Void = { _ in }) throws -> [ModelAnalysis.Sweep] {
         switch labels {
         case .given(let clusterings):
@@ -147,7 +147,7 @@ struct AnalysisRunner: Sendable {
         }
     }
 
-    /// The graph with its weights read, where that is little.
+    /// The graph with its weights read, if that is little.
     private func inMemory() throws -> WeightGraph {
         let weights = graph.layers.reduce(0) { $0 + $1.rows * $1.columns }
         guard weights <= ModelAnalysis.largestSideBySide else { return graph }

@@ -14,7 +14,7 @@ package struct NullModel: Sendable, Equatable {
     package let p: Double?
 
     /// - Parameters:
-    ///   - observed: the score of the weights as they are.
+    ///   - observed: the score of the original weights.
     ///   - null: the scores of the permuted weights.
     package init(observed: Double?, null: [Double]) {
         samples = null.count

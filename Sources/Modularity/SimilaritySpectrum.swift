@@ -45,7 +45,7 @@ package struct SimilaritySpectrum: Sendable {
     ///   - out: of the out-neurons, [out, out], symmetric and finite.
     ///   - input: of the in-neurons, [in, in].
     ///   - place: of the layer among the model's weight matrices, for its random numbers.
-    ///   - count: how many pairs; ``ClusterCount/spectrumSize`` says what a number of clusters needs.
+    ///   - count: the number of pairs; ``ClusterCount/spectrumSize`` is the number that a number of clusters needs.
     /// - Throws: ``Problem`` if the iteration does not converge.
     package init(out: Tensor, in input: Tensor, place: Int, count: Int, seed: UInt64, threads: Int) throws {
         func generator(_ side: String) -> SeededGenerator { SeededGenerator(seed: seed, purpose: "similarity \(side)", layer: place) }

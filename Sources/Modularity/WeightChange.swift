@@ -29,7 +29,7 @@ package struct WeightChangeSum: Sendable {
     private var changeSquares = SquareSum()
     private var weightSquares = SquareSum()
     private var entries: [WeightChange.Entry] = []
-    /// What a change must exceed to be among the largest.
+    /// The magnitude that a change must exceed to be among the largest.
     private var threshold = 0.0
 
     /// - Parameter limit: how many of the largest changes to keep, at least 1.
@@ -153,7 +153,7 @@ private struct SquareSum {
     }
 }
 
-/// What a weight is stored as, widened without loss.
+/// A stored type of weights that is widened without loss.
 private protocol Widening: BinaryFloatingPoint, BitwiseCopyable, Sendable {
     var wide: Double { get }
 }

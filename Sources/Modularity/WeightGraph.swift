@@ -44,8 +44,8 @@ package struct WeightGraph: Sendable {
         self.layers = layers
     }
 
-    /// How many in-neurons of `next` each out-neuron of `layer` feeds: 1 where the layers follow each other directly,
-    /// more where the channels of a convolution are flattened into a linear layer, channel by channel.
+    /// How many in-neurons of `next` each out-neuron of `layer` feeds: 1 if the layers follow each other directly,
+    /// more if the channels of a convolution are flattened into a linear layer, channel by channel.
     ///
     /// - Throws: ``Problem`` if the layers cannot follow each other.
     package static func fanOut(from layer: Layer, to next: Layer) throws(Problem) -> Int {

@@ -7,7 +7,7 @@ struct Configuration: Sendable {
     /// The names of the sections around these settings, each followed by a point.
     private let path: String
 
-    /// The largest number that a size can be: three times the product of two of them still is a whole number.
+    /// The largest value of a size: three times the product of two sizes still fits into an integer.
     static let largestSize = 1 << 28
 
     /// - Throws: ``Problem`` for bytes that are no JSON object.
@@ -106,7 +106,7 @@ struct Configuration: Sendable {
         Problem(what, subject: Self.subject(path + name), expected: expected, found: values[name]?.words, hint: hint)
     }
 
-    /// The name among several by which a setting is written down; the first where it is not.
+    /// The name among several by which a setting is written down; the first if it is not.
     func writtenName(_ names: String...) -> String { first(of: names)?.name ?? names.first ?? "" }
 
     private func wrong(_ name: String, _ value: ConfigurationValue, expected: String) -> Problem {

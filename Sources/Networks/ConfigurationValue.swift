@@ -1,6 +1,6 @@
 import Text
 
-/// A value of a model's settings. Objects are read one level deep and lists where they are words: that is all that settings need, and
+/// A value of a model's settings. Objects are read one level deep, and lists if they hold words: that is all that settings need, and
 /// what it costs to read a file that holds other things is bounded.
 enum ConfigurationValue: Sendable, Equatable {
     case null

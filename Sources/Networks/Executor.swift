@@ -3,7 +3,7 @@ import Text
 
 /// Runs a network on batches of one shape, reusing the same memory.
 ///
-/// The values of a run lie in the executor's arena: the next run overwrites them. One executor serves one caller at a time.
+/// The values of a run are in the executor's arena, and the next run overwrites them. One executor serves one caller at a time.
 package final class Executor {
     package let network: Network
     package let request: RunRequest
@@ -15,7 +15,7 @@ package final class Executor {
     private(set) var values: [NodeID: Tensor] = [:]
     private(set) var lastRun: (batch: Batch, parameters: ParameterValues, interventions: [Intervention])?
 
-    /// - Parameter arena: where the values lie; one that is shared holds the values of the executor that ran last.
+    /// - Parameter arena: the memory of the values; a shared one holds the values of the executor that ran last.
     /// - Throws: ``Problem`` if the batch does not fit the network.
     package init(
         _ network: Network, batch: BatchShape, request: RunRequest, team: Team, arena: Arena = Arena()
@@ -29,19 +29,19 @@ package final class Executor {
         arena.reserve(plan.arenaSize)
     }
 
-    /// The bytes that the values of such a run take, without making any room for them.
+    /// The size of the values of such a run in bytes, without allocating it.
     package static func memory(_ network: Network, batch: BatchShape, request: RunRequest) throws(Problem) -> Int {
         try RunPlan(network, batch: batch, request: request, teamSize: 1).arenaSize * MemoryLayout<Float>.size
     }
 
-    /// The bytes that a run's values take.
+    /// The size of a run's values in bytes.
     package var byteCount: Int { plan.arenaSize * MemoryLayout<Float>.size }
 
     /// Computes what the request names.
     ///
     /// - Parameters:
     ///   - batch: of the shape that the executor was made for.
-    ///   - parameters: the network's own where nil.
+    ///   - parameters: the network's own if nil.
     ///   - interventions: on nodes that the request names; applied in their order.
     ///   - base: a run of the same batch with what the request's base names.
     package func run(
@@ -92,7 +92,7 @@ package final class Executor {
         return RecordedRun(values: recorded, changes: changes)
     }
 
-    /// What the operation of a step wrote, before interventions.
+    /// The output of a step's operation before interventions.
     func rawOutput(ofStep index: Int) -> Tensor { memory.raws[index] }
 }
 
@@ -127,10 +127,10 @@ private struct StepMemory {
     }
 }
 
-/// What a run recorded. The tensors belong to the executor and are valid until its next run; copy what must live longer.
+/// The recorded values of a run. The tensors belong to the executor and are valid until its next run; copy those that must live longer.
 package struct RecordedRun: Sendable {
     private let values: [NodeID: Tensor]
-    /// What each intervention changed, in their order.
+    /// The change made by each intervention, in their order.
     package let changes: [InterventionChange]
 
     package init(values: [NodeID: Tensor], changes: [InterventionChange] = []) {

@@ -26,7 +26,7 @@ package final class Gradients {
 
     /// - Parameters:
     ///   - seeds: the nodes at which the pass begins, recorded by the request.
-    ///   - memory: where the gradients of parameters are added; in memory of its own for those that it leaves out.
+    ///   - memory: where the gradients of parameters are added; memory is allocated for those that it leaves out.
     package init(_ executor: Executor, seeds: [NodeID], memory: [ParameterID: MutableTensor] = [:]) {
         guard let wanted = executor.request.gradients else { preconditionFailure("the executor's request asks for no gradients") }
         self.executor = executor
@@ -35,7 +35,7 @@ package final class Gradients {
         let steps = executor.plan.steps
         let shapes = executor.plan.shapes
 
-        // A node carries a gradient where something wanted lies upstream of it and a seed downstream.
+        // A node carries a gradient if a requested gradient is upstream of it and a seed is downstream.
         var leadsToWanted: Set<NodeID> = []
         for step in steps {
             if wanted.nodes.contains(step.node) || step.parameters.contains(where: wanted.parameters.contains)
@@ -88,8 +88,8 @@ package final class Gradients {
         untouched = wanted.parameters.subtracting(touched).compactMap { parameterGradients[$0] }
     }
 
-    /// Where the gradient at a seed's output lies: who writes it there and hands it to ``backward(_:into:)`` saves the copy. Nil if nothing
-    /// that is wanted lies upstream.
+    /// The memory of the gradient at a seed's output: a caller that writes it here and passes it to ``backward(_:into:)`` saves the copy. Nil if
+    /// no requested gradient is upstream.
     package func memory(ofSeed seed: NodeID) -> MutableTensor? { seeds.contains(seed) ? nodeGradients[seed] : nil }
 
     /// Sets the parameters' gradients to zero; otherwise each pass adds to them.
@@ -125,7 +125,7 @@ package final class Gradients {
             guard var gradient = nodeGradients[step.node] else { continue }
             if step.operation is InputOperation { continue }
             if step.isIntervened {
-                // What was replaced does not depend on what lies upstream.
+                // Replaced values do not depend on anything upstream.
                 gradient = gradient.copied()
                 for intervention in last.interventions where intervention.node == step.node {
                     var mask = intervention

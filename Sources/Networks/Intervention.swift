@@ -2,13 +2,13 @@ import Tensors
 
 /// A change to the output of one node in one run: the neurons, the positions, and the replacement.
 ///
-/// The neurons of an output are its last dimension; of an output of four dimensions (images, attention patterns) its second:
-/// channels, heads. A value that is passed to a run; nothing stays behind.
+/// The neurons of an output are its last dimension; if it has four dimensions (images, attention patterns), its second:
+/// channels, heads. An intervention is a value that is passed to a run and leaves nothing behind.
 package struct Intervention: Sendable {
     package var node: NodeID
     /// nil for all.
     package var neurons: [Int]?
-    /// The places along the sequence, for outputs [samples, length, width]; of attention patterns [samples, heads, length, length] those
+    /// The positions in the sequence, for outputs [samples, length, width]; for attention patterns [samples, heads, length, length], those
     /// that attend; nil for all.
     package var positions: [Int]?
     package var replacement: Replacement
@@ -17,7 +17,7 @@ package struct Intervention: Sendable {
         case zero
         /// One number for each neuron of the output, the same for all samples and positions.
         case constants([Float])
-        /// The same places of a tensor in the output's shape: another run's output.
+        /// The same elements of a tensor in the output's shape: another run's output.
         case values(Tensor)
     }
 
@@ -112,7 +112,7 @@ extension Intervention {
         let places = NeuronPlaces(shape)
         precondition(neurons?.allSatisfy { $0 >= 0 && $0 < places.neurons } ?? true, "a neuron outside \(shape)")
         if neurons == nil, positions == nil { return [0..<places.outer * places.neurons * places.inner] }
-        // Of each sample's rows those of the positions; of a pattern's heads the rows that attend.
+        // The rows of the positions in each sample, or the attending rows in each head of a pattern.
         var rows = Array(0..<places.outer)
         var inner = [0..<places.inner]
         if let positions {
@@ -143,7 +143,7 @@ extension Intervention {
     }
 }
 
-/// How an output's elements lie around its neurons: [outer, neurons, inner].
+/// The layout of an output's elements around its neurons: [outer, neurons, inner].
 package struct NeuronPlaces: Sendable {
     /// The product of the dimensions before the neurons.
     package let outer: Int

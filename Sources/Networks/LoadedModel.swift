@@ -11,7 +11,7 @@ package struct LoadedModel: Sendable {
     /// How the architecture of a chain became known.
     package let source: Chain.Source?
 
-    /// - Parameter catalog: the checkpoint's, where it was made before.
+    /// - Parameter catalog: the checkpoint's, if it was made before.
     /// - Throws: ``Problem`` that names the checkpoint; an adapter without its base model is one.
     package init(_ checkpoint: Checkpoint, architecture given: Architecture? = nil, catalog known: LayerCatalog? = nil) throws {
         if let refusal = checkpoint.runRefusal { throw refusal }

@@ -3,7 +3,7 @@ import Text
 extension Network {
     /// The shape in which the network reads samples of the given shape: the same numbers in the same order.
     ///
-    /// A network of flat samples takes images flattened, one of images with a single channel takes them without it.
+    /// Images are flattened for a network of flat samples, and get a channel for a network of images with a single channel.
     ///
     /// - Throws: ``Problem`` if they do not fit.
     package func sampleShape(for given: [Int]) throws(Problem) -> [Int] {

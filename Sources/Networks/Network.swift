@@ -21,7 +21,7 @@ package struct Node: Sendable {
     package let operation: any Operation
     package let inputs: [NodeID]
     package let parameters: [ParameterID]
-    /// A shorter way to the same output that leaves nodes out, taken where nobody asks for those.
+    /// A shorter way to the same output that leaves nodes out, used if nobody reads those.
     package let fusion: Fusion?
 
     /// Several nodes in one.
@@ -43,11 +43,11 @@ package struct Parameter: Sendable {
 
 /// A static directed acyclic graph of operations, polymorphic in the number of samples and the length of sequences.
 package struct Network: Sendable {
-    /// What a network reads.
+    /// The input of a network.
     package enum Input: Sendable, Equatable {
-        /// Numbers; the shape of one sample where the model fixes it, nil for a length that it leaves open.
+        /// Numbers; the shape of one sample, with nil for a length that the model does not fix.
         case values(shape: [Int?])
-        /// Token ids below `vocabulary`; sequences of at most `positions` where the model bounds them.
+        /// Token ids below `vocabulary`; sequences of at most `positions`, if the model bounds them.
         case tokens(vocabulary: Int, positions: Int?)
     }
 

@@ -5,7 +5,7 @@ import Text
 package struct NetworkBuilder {
     private let checkpoint: Checkpoint
     private var nodes: [Node] = []
-    /// What the family says of the nodes, part by part.
+    /// The anatomy, which the family fills in part by part.
     package var anatomy = Anatomy()
     private var parameters: [Parameter] = []
     private var records: [TensorRecord] = []
@@ -19,7 +19,7 @@ package struct NetworkBuilder {
     /// Makes a parameter of the tensor called `name`, whose elements in row-major order are read in `shape`.
     ///
     /// - Parameters:
-    ///   - stored: the shape that the tensor must have in the file; `shape` where nil.
+    ///   - stored: the shape that the tensor must have in the file; `shape` if nil.
     /// - Throws: ``Problem`` if it is missing, has another shape, or is not made of numbers.
     package mutating func parameter(_ name: String, shape: [Int], stored: [Int]? = nil) throws(Problem) -> ParameterID {
         let subject = "tensor '\(name)'"

@@ -1,12 +1,12 @@
 import Tensors
 import Text
 
-/// One kind of node in a network: a function of tensors and parameters, its forward rule beside its backward rule.
+/// One kind of node in a network: a function of tensors and parameters, with its forward and its backward rule.
 ///
-/// Operations are values without memory. A backward rule gets what went into and came out of the forward rule and computes
+/// Operations are values without state. A backward rule gets the inputs and the output of the forward rule and computes
 /// again whatever else it needs.
 package protocol Operation: Sendable {
-    /// What it is called in listings, such as `linear`.
+    /// The name in listings, such as `linear`.
     var name: String { get }
 
     /// The shape of the output.
@@ -14,8 +14,8 @@ package protocol Operation: Sendable {
     /// - Parameters:
     ///   - inputs: the shapes of the inputs, the batch first.
     ///   - parameters: the shapes of the parameters.
-    ///   - batch: what the network is given, for operations that have no inputs.
-    /// - Throws: ``Problem`` if they do not go together.
+    ///   - batch: the input of the network, for operations that have no inputs.
+    /// - Throws: ``Problem`` if the shapes do not match.
     func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int]
 
     /// The elements of scratch memory that ``forward(_:)`` needs.
@@ -24,30 +24,30 @@ package protocol Operation: Sendable {
     /// The elements of scratch memory that ``backward(_:)`` needs.
     func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int
 
-    /// Whether the output may take the memory of the first input where nobody else reads that.
+    /// Whether the output may use the memory of the first input if nothing else reads that.
     var worksInPlace: Bool { get }
 
-    /// Whether ``backward(_:)`` writes the gradients that hold nothing yet, as the pass's targets say; otherwise those are set to 0 before.
+    /// Whether ``backward(_:)`` overwrites gradients that hold nothing yet, according to the pass's targets; otherwise they are set to 0 first.
     var overwritesGradients: Bool { get }
 
-    /// What ``backward(_:)`` reads of what went into and came out of the forward rule, beyond the shapes.
+    /// Which inputs and outputs of the forward rule ``backward(_:)`` reads, beyond their shapes.
     var gradientReading: GradientReading { get }
 
     /// How the output's neurons follow from the inputs'.
     var neurons: NeuronRule { get }
 
-    /// The operation that makes some of the output's neurons alone.
+    /// An operation that produces only some of the output's neurons.
     ///
     /// - Parameters:
-    ///   - neurons: of the output, in the order in which they are wanted; of attention patterns heads.
-    ///   - parameters: the whole ones.
-    /// - Returns: nil if those neurons cannot be made without others, or not by one operation.
+    ///   - neurons: the neurons of the output, in the desired order; heads for attention patterns.
+    ///   - parameters: the whole parameters.
+    /// - Returns: nil if these neurons depend on the others, or cannot be produced by one operation.
     func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation?
 
     /// Writes every element of the output.
     func forward(_ pass: ForwardPass)
 
-    /// Adds to the gradients of the inputs and parameters what the output's gradient gives them.
+    /// Adds the contribution of the output's gradient to the gradients of the inputs and parameters.
     func backward(_ pass: BackwardPass)
 }
 

@@ -5,7 +5,7 @@ import Text
 
 /// The numbers of a network's parameters: a value, so that a run with changed weights is a run with another value.
 ///
-/// What a checkpoint holds is read when it is first asked for.
+/// The tensors of a checkpoint are read when they are first requested.
 package struct ParameterValues: Sendable {
     private let store: ParameterStore
     private var replaced: [Int: Tensor] = [:]
@@ -55,7 +55,7 @@ private final class ParameterStore: Sendable {
 
     private let entries: Mutex<[Entry]>
     let count: Int
-    /// What all of them take in memory; an overflow counts as the largest number.
+    /// The size of all of them in memory; the largest number if it overflows.
     let byteCount: Int
 
     init(_ entries: [Entry]) {
@@ -76,7 +76,7 @@ private final class ParameterStore: Sendable {
         self.entries = Mutex(entries)
     }
 
-    /// What is stored and was not asked for yet.
+    /// The stored tensors that were not requested yet.
     var unread: [TensorRecord] {
         entries.withLock { $0.compactMap { if case .stored(let record, _) = $0 { record } else { nil } } }
     }

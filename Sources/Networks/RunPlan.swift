@@ -19,7 +19,7 @@ struct RunPlan {
         let shape: [Int]
         /// Where the output is, as the nodes downstream see it.
         let output: Int
-        /// Where the operation writes where a backward pass must see what an intervention changed.
+        /// Where the operation writes if a backward pass must see what an intervention changed.
         let raw: Int?
         let scratch: (offset: Int, count: Int)
         let isIntervened: Bool
@@ -106,9 +106,9 @@ struct RunPlan {
     }
 }
 
-/// Which nodes a run computes, in which order, and which it takes from its base.
+/// The nodes that a run computes, in order, and those whose values it reuses from its base run.
 struct NodeSelection {
-    /// A node as it is computed: alone, or with those that its fusion replaces.
+    /// A node to compute: alone, or with those that its fusion replaces.
     struct Planned {
         let node: NodeID
         let operation: any Operation
@@ -138,7 +138,7 @@ struct NodeSelection {
             guard planned[id] == nil, !given.contains(id) else { continue }
             let node = network.nodes[id.index]
             let isInBase = request.base.contains(id)
-            // A recorded value is the run's own: it is copied where the base has it.
+            // A recorded value is the run's own: it is copied if the base has it.
             if isInBase, !isDirty[id.index], !observed.contains(id) {
                 given.insert(id)
                 continue

@@ -1,4 +1,4 @@
-/// What a run computes, from which inputs, and which values it keeps.
+/// What a run computes and which values it keeps.
 package struct RunRequest: Sendable {
     /// The nodes whose outputs the caller reads.
     package var recorded: Set<NodeID>
@@ -6,9 +6,9 @@ package struct RunRequest: Sendable {
     package var intervened: Set<NodeID> = []
     /// The parameters whose values differ from the base run's.
     package var changedParameters: Set<ParameterID> = []
-    /// The nodes whose outputs a base run has recorded: only what lies downstream of a change is computed again.
+    /// The nodes whose outputs a base run has recorded: only nodes downstream of a change are computed again.
     package var base: Set<NodeID> = []
-    /// What the gradients are taken with respect to; nil for a run without a backward pass.
+    /// The gradients of the backward pass; nil for a run without one.
     package var gradients: GradientRequest?
     package var mode = RunMode.inference
 
@@ -17,7 +17,7 @@ package struct RunRequest: Sendable {
 
 /// The gradients that a backward pass computes.
 package struct GradientRequest: Sendable {
-    /// Of which parameters.
+    /// The parameters whose gradients are computed.
     package var parameters: Set<ParameterID>
     /// Of which nodes' outputs, as the nodes downstream see them.
     package var nodes: Set<NodeID>

@@ -1,6 +1,6 @@
 import Text
 
-/// A site of a network as it is listed.
+/// A site of a network in a listing.
 package struct SiteDescription: Sendable, Equatable {
     /// The name, by which interventions find it.
     package let site: String
@@ -21,7 +21,7 @@ extension Network {
         }
     }
 
-    /// A batch of a shape that the network can read, its images square; of 32x32 where no square up to 512x512 fits.
+    /// A batch of a shape that the network can read, its images square; of 32x32 if no square up to 512x512 fits.
     package var exampleBatch: BatchShape {
         switch input {
         case .values(let shape):
@@ -30,7 +30,7 @@ extension Network {
         }
     }
 
-    /// The sides of the usual data sets go before others.
+    /// The sides of common data sets come first.
     private func exampleImages(_ shape: [Int?]) -> BatchShape {
         func batch(_ side: Int) -> BatchShape { .values([1] + shape.map { $0 ?? side }) }
         guard shape.contains(nil) else { return batch(1) }

@@ -16,7 +16,7 @@ package struct GivenClusters: Sendable {
     /// The layers that have clusters, in the model's order; or those that the patterns name, each of which must have some.
     ///
     /// - Parameter path: the checkpoint's.
-    /// - Throws: ``Problem`` of the checkpoint where a pattern names no layer, of the clusters where a layer has none.
+    /// - Throws: ``Problem`` about the checkpoint if a pattern names no layer, about the clusters if a layer has none.
     package func layers(matching patterns: [String], of catalog: LayerCatalog, path: String) throws -> [Layer] {
         if patterns.isEmpty { return catalog.layers.filter { clusterings[$0.name] != nil } }
         let chosen = try catalog.layers(matching: patterns, path: path)

@@ -36,7 +36,7 @@ package struct ScoreRequest {
         self.clusters = clusters
     }
 
-    /// The same with what the gradient method looks at computed; ``run(progress:)`` does it where it is missing.
+    /// The same with what the gradient method looks at computed; ``run(progress:)`` does it if it is missing.
     package func prepared() throws -> ScoreRequest {
         guard case .found(var options, let counts) = clusters, options.method == .gradient, options.spectra.isEmpty, let spectra else {
             return self

@@ -1,8 +1,8 @@
 extension GlobPattern {
-    /// The names that take the fewest edits to become the pattern, for the message that nothing matches it; wild cards cost nothing.
+    /// The names that need the fewest edits to become the pattern, for the message that nothing matches it; wild cards cost nothing.
     ///
     /// - Parameters:
-    ///   - names: what is compared, and what it stands for; at most the first 5000.
+    ///   - names: the compared texts and the names that they represent; at most the first 5000.
     ///   - count: how many to return.
     package func nearest(in names: [(compared: String, name: String)], count: Int = 3) -> [String] {
         let wanted = Array(text.utf8.prefix(200))

@@ -21,7 +21,7 @@ package enum Hint: Sendable, Equatable {
     case describeChain
     /// An architecture for a chain that reads images can be given.
     case describeImages
-    /// The model that an adapter changes can be given; its name where the adapter says it.
+    /// The model that an adapter changes can be given; its name if the adapter gives it.
     case giveBase(String?)
     /// A layer can be left out.
     case leaveOutLayer(String)
@@ -47,7 +47,7 @@ package enum Hint: Sendable, Equatable {
     case giveEdgeCount
     /// The graph can be cut into fewer parts.
     case useCoarserParts
-    /// The parts that a plain chain can be cut into.
+    /// The parts that a plain chain can be divided into.
     case usePartsOfChain
 }
 
@@ -64,20 +64,20 @@ extension Hint: CustomStringConvertible {
         case .replaceExisting: "it can be replaced"
         case .describeChain: "an architecture 'fc1,relu,fc2' describes a plain chain of its modules"
         case .describeImages:
-            "an architecture 'conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2' names modules and what lies between them"
-        case .giveBase(let name): "its base model\(name.map { " " + $0.quotedInMessage } ?? "") is given beside it"
+            "an architecture 'conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2' describes the modules and the operations between them"
+        case .giveBase(let name): "its base model\(name.map { " " + $0.quotedInMessage } ?? "") can be given"
         case .leaveOutLayer(let name): "'\(name)' can be left out"
         case .setContext(let length, let cut): "a context length\(length.map { " of \($0)" } ?? "") cuts \(cut)"
-        case .giveLabels: "labels are given in a file of their own"
+        case .giveLabels: "labels are given in a separate file"
         case .giveAnswers: "a file of labels gives them"
-        case .giveHeldOutData: "other data can be brought"
+        case .giveHeldOutData: "other data can be given"
         case .drawPairsByClass: "pairs can be drawn from samples with a class each"
         case .useMetrics(let names): "\(Self.list(names)) \(names.count == 1 ? "needs" : "need") none"
-        case .useSmallerBatch: "a smaller batch takes less"
-        case .useFewerPairs: "fewer pairs take less"
-        case .giveEdgeCount: "a number of edges can be asked for"
+        case .useSmallerBatch: "a smaller batch needs less"
+        case .useFewerPairs: "fewer pairs need less"
+        case .giveEdgeCount: "a number of edges can be selected"
         case .useCoarserParts: "clusters, or components of transformers, are fewer"
-        case .usePartsOfChain: "its layers are cut into neurons or clusters"
+        case .usePartsOfChain: "its layers can be divided into neurons or clusters"
         }
     }
 

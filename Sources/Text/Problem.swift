@@ -8,7 +8,7 @@ package struct Problem: Error, Sendable, Equatable {
     package var member: String?
     /// The setting that the problem is about.
     package var setting: Setting?
-    /// What the problem is about, in words: `tensor 'fc1.weight'`, `site 'fc2'`, `step 12`.
+    /// The subject of the problem, in words: `tensor 'fc1.weight'`, `site 'fc2'`, `step 12`.
     package var subject: String?
     /// What is wrong, in lower case without a full stop.
     package var what: String

@@ -1,5 +1,5 @@
 extension String {
-    /// The text between quotes, cut where it is long: how a message shows what a file holds.
+    /// The text between quotes, cut if it is long: how a message shows what a file holds.
     package var quotedInMessage: String {
         unicodeScalars.count <= 60 ? "'\(self)'" : "'\(String(String.UnicodeScalarView(unicodeScalars.prefix(60))))...'"
     }
@@ -9,7 +9,7 @@ extension String {
     /// The most characters of a name that messages show: no file's name is longer.
     package static var longestNameInMessage: Int { 256 }
 
-    /// The text with its middle left out where it is longer than `limit` characters.
+    /// The text with its middle left out if it is longer than `limit` characters.
     package func shortened(to limit: Int) -> String {
         guard utf8.count > limit, unicodeScalars.count > limit else { return self }
         let tail = (limit - 3) / 3
@@ -17,7 +17,7 @@ extension String {
         return head + "..." + String(UnicodeScalarView(unicodeScalars.suffix(tail)))
     }
 
-    /// The text as it stands in a message: the middle is left out of what stands between quotes, of each word, and of the whole, where they are
+    /// The text as it stands in a message: the middle is left out of what stands between quotes, of each word, and of the whole, if they are
     /// long. A hostile file has names of megabytes.
     ///
     /// - Parameter longestWord: what a word outside of quotes may have, as a path does.

@@ -101,7 +101,7 @@ package struct RegularExpression: Sendable {
     }
 }
 
-/// The characters that one place of an expression takes.
+/// The characters that one element of an expression matches.
 private struct ScalarSet: Sendable {
     var ranges: [ClosedRange<UInt32>] = []
     var isNegated = false
@@ -112,7 +112,7 @@ private struct ScalarSet: Sendable {
     /// Anything but the end of a line.
     static let any = ScalarSet(ranges: [10...10], isNegated: true)
 
-    /// What `\d`, `\w` and `\s` stand for in ASCII; in capitals all else.
+    /// The ASCII characters of `\d`, `\w` and `\s`; the capitals mean all others.
     static func named(_ letter: Unicode.Scalar) -> ScalarSet? {
         let ranges: [ClosedRange<UInt32>]
         switch letter {

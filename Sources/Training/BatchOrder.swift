@@ -19,7 +19,7 @@ package struct BatchOrder: Sendable, Equatable {
     package let accumulation: Int
     package let arrangement: Arrangement
 
-    /// - Parameter batchSize: all samples where nil; at least `smallestBatch`, as is the number of samples.
+    /// - Parameter batchSize: all samples if nil; at least `smallestBatch`, as is the number of samples.
     package init(count: Int, batchSize: Int?, smallestBatch: Int = 1, accumulation: Int = 1, arrangement: Arrangement) {
         precondition(
             smallestBatch > 0 && count >= smallestBatch && (batchSize ?? count) >= smallestBatch && accumulation > 0,
@@ -36,10 +36,10 @@ package struct BatchOrder: Sendable, Equatable {
 
     private static func batches(of count: Int, _ size: Int, _ smallest: Int) -> Int { count / size + (count % size >= smallest ? 1 : 0) }
 
-    /// The samples that an epoch does not take: those of a last batch that would be too small.
+    /// The samples that an epoch leaves out: those of a last batch that would be too small.
     package var leftOut: Int { count - min(count, batchesPerEpoch * batchSize) }
 
-    /// The steps that go once through all samples.
+    /// The steps of one pass over all samples.
     package var stepsPerEpoch: Int { (batchesPerEpoch + accumulation - 1) / accumulation }
 
     /// The epoch of a step, counted from 0.

@@ -10,13 +10,13 @@ struct BestWeights {
 }
 
 extension Trainer {
-    /// What the weights and statistics lie in.
+    /// The memory of the weights and statistics.
     private var keptMemory: [MutableTensor] { [weights] + measured }
 
     /// The step that was best and its loss; nil before ``keepIfBest(loss:)``.
     package var bestStep: (step: Int, loss: Double)? { best.map { ($0.step, $0.loss) } }
 
-    /// Remembers the weights as they are where the loss is lower than any before.
+    /// Remembers the current weights if the loss is lower than any before.
     package func keepIfBest(loss: Double) {
         guard loss.isFinite, loss < best?.loss ?? .infinity else { return }
         if best == nil {

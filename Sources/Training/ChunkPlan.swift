@@ -10,7 +10,7 @@ struct ChunkPlan: Sendable, Equatable {
     /// The sums of gradients that are added up in the end, in their order; chunk c belongs to sum c mod `lanes`.
     let lanes: Int
 
-    /// The elements of values and their gradients that stay in a cache, and those that a run may take.
+    /// The elements of values and their gradients that stay in a cache, and the most that a run may use.
     private static let cached = 1 << 21
     private static let budget = 1 << 26
     /// Products of fewer rows are slow.
@@ -21,9 +21,9 @@ struct ChunkPlan: Sendable, Equatable {
 
     /// - Parameters:
     ///   - samples: the samples of a batch.
-    ///   - elementsPerSample: what the values of a run with gradients take for one sample.
+    ///   - elementsPerSample: the elements of the values of a run with gradients for one sample.
     ///   - parameters: the elements of the gradients.
-    ///   - needsWholeBatch: whether an operation measures the batch, so that it cannot be cut.
+    ///   - needsWholeBatch: whether an operation measures the batch, so that it cannot be divided.
     init(samples: Int, elementsPerSample: Int, parameters: Int, needsWholeBatch: Bool) {
         guard !needsWholeBatch else {
             (size, lanes) = (max(samples, 1), 1)

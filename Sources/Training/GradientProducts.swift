@@ -18,7 +18,7 @@ struct GradientProducts {
         input = .zeros([layout.columns, layout.columns])
     }
 
-    /// The bytes that the sums of a layer take; an overflow counts as the largest number.
+    /// The size of a layer's sums in bytes; the largest number if it overflows.
     static func byteCount(_ layout: MatrixLayout) -> Int {
         let sides = [layout.rows, layout.columns].map { $0.multipliedReportingOverflow(by: $0 * MemoryLayout<Float>.size) }
         let (sum, overflow) = sides[0].partialValue.addingReportingOverflow(sides[1].partialValue)

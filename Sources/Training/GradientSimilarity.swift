@@ -30,14 +30,14 @@ package struct GradientSimilarity {
     private struct Member {
         let layer: Layer
         let parameter: ParameterID
-        /// What its gradient and the sums of products take in memory.
+        /// The memory of its gradient and the sums of products.
         let bytes: Int
     }
 
     /// - Parameters:
     ///   - data: the samples, which must have answers; in batches of `batchSize`, whatever their own.
     ///   - layers: each read by the network.
-    ///   - parameters: the weights; the network's own where nil.
+    ///   - parameters: the weights; the network's own if nil.
     /// - Throws: ``Problem`` if the data has no answers, the network does not read a layer, or the memory does not suffice.
     package init(
         _ data: SampleBatches, batchSize: Int = defaultBatchSize, layers: [Layer], parameters: ParameterValues? = nil, threads: Int

@@ -9,7 +9,7 @@ package struct LearningRate: Sendable, Equatable {
         /// It falls linearly to 0 after the last step.
         case linear
 
-        /// What the value means, in a sentence, for help and manual.
+        /// The documentation of the value for help and manual, one sentence.
         package var documentation: String {
             switch self {
             case .constant: "It stays the same."

@@ -5,10 +5,10 @@ package struct Optimizer: Sendable, Equatable {
         case adam
         /// Loshchilov and Hutter: Adam, with weight decay that shrinks the weights themselves.
         case adamw
-        /// Gradient descent, with momentum where one is given; weight decay is added to the gradient.
+        /// Gradient descent, with momentum if one is given; weight decay is added to the gradient.
         case sgd
 
-        /// What the value means, in a sentence, for help and manual.
+        /// The documentation of the value for help and manual, one sentence.
         package var documentation: String {
             switch self {
             case .adam: "Adam; weight decay is added to the gradient."

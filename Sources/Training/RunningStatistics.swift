@@ -9,7 +9,7 @@ struct RunningStatistics: Sendable {
 
     /// Whether the network measures its batches.
     var areMeasured: Bool { !followers.isEmpty }
-    /// The fewest samples of a batch that can be measured: 2 where a norm reads one number of each channel from a sample, whose variance is 0.
+    /// The fewest samples of a batch that can be measured: 2 if a norm reads one number of each channel from a sample, whose variance is 0.
     ///
     /// - Parameter sample: a batch of one sample.
     func smallestBatch(_ network: Network, sample: BatchShape) throws -> Int {
@@ -17,16 +17,16 @@ struct RunningStatistics: Sendable {
         return followers.contains { shapes[$0.input.index].dropFirst(2).allSatisfy { $0 == 1 } } ? 2 : 1
     }
 
-    /// What a run must record.
+    /// The nodes that a run must record.
     var inputs: Set<NodeID> { Set(followers.map(\.input)) }
     /// Each norm's mean and variance, in the network's order.
     var parameters: [ParameterID] { followers.flatMap { [$0.mean, $0.variance] } }
 
-    /// Takes a training batch into the statistics.
+    /// Updates the statistics with a training batch.
     ///
     /// - Parameters:
-    ///   - measured: where the statistics lie, in the order of ``parameters``.
-    ///   - batchesBefore: those that were taken in before.
+    ///   - measured: the statistics, in the order of ``parameters``.
+    ///   - batchesBefore: the number of batches before.
     func update(_ measured: [MutableTensor], with run: RecordedRun, batchesBefore: Int, team: Team) {
         precondition(measured.count == 2 * followers.count, "\(measured.count) tensors for \(followers.count) norms")
         for (place, follower) in followers.enumerated() {

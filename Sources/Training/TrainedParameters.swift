@@ -15,8 +15,8 @@ package struct TrainedParameters: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - only: patterns of tensor names, one of which a parameter must match; all parameters where empty.
-    ///   - frozen: patterns of tensor names that stay as they are.
-    /// - Throws: ``Problem`` for a pattern that matches nothing, and where nothing is left.
+    ///   - frozen: patterns of the names of tensors that do not change.
+    /// - Throws: ``Problem`` for a pattern that matches nothing, and if nothing is left.
     package init(of network: Network, only: [String] = [], frozen: [String] = []) throws(Problem) {
         let measured = Set(network.statistics.flatMap { [$0.mean, $0.variance] })
         let learned = network.parameters.indices.map(ParameterID.init).filter { !measured.contains($0) }

@@ -9,11 +9,11 @@ import Text
 /// The numbers depend on the network, the data and the settings, never on the number of threads. Operations that training libraries
 /// switch on only while they train and that draw random numbers (dropout) are left out.
 package final class Trainer {
-    /// What a run is told.
+    /// The settings of a run.
     package struct Settings: Sendable, Equatable {
         package var optimizer: Optimizer
         package var learningRate: LearningRate
-        /// The gradient is scaled down to this norm where it is longer (PyTorch's `clip_grad_norm_`).
+        /// The gradient is scaled down to this norm if it is longer (PyTorch's `clip_grad_norm_`).
         package var largestNorm: Double?
 
         package init(optimizer: Optimizer, learningRate: LearningRate, largestNorm: Double? = nil) {
@@ -23,7 +23,7 @@ package final class Trainer {
         }
     }
 
-    /// What one step found before it changed the weights.
+    /// The measurements of one step before it changed the weights.
     package struct Report: Sendable, Equatable {
         /// Counted from 1.
         package var step: Int
@@ -32,7 +32,7 @@ package final class Trainer {
         package var crossEntropy: Double
         /// The share of answers that were right.
         package var accuracy: Double
-        /// Of each layer of the term; nil for a matrix of zeros.
+        /// The clusterability of each layer of the term; nil for a matrix of zeros.
         package var clusterability: [Double?]
         package var learningRate: Double
         /// The length of the gradient before it was scaled.
@@ -49,7 +49,7 @@ package final class Trainer {
     package var term: ClusterabilityTerm?
     /// The steps that were made.
     package internal(set) var step = 0
-    /// The weights as they are now. Their memory is the run's own and changes with the next step.
+    /// The current weights. Their memory is the run's own and changes with the next step.
     package let parameters: ParameterValues
 
     private let samples: TrainingSamples
@@ -58,9 +58,9 @@ package final class Trainer {
     private let team: Team
     private let lanes: [TrainingLane]
     let weights: MutableTensor
-    /// What the optimiser keeps of each weight.
+    /// The state that the optimiser keeps for each weight.
     let moments: [MutableTensor]
-    /// What the running statistics lie in, in the order of ``RunningStatistics/parameters``.
+    /// The running statistics, in the order of ``RunningStatistics/parameters``.
     let measured: [MutableTensor]
     var best: BestWeights?
     private let gradientPlaces: [ParameterID: MutableTensor]
@@ -132,7 +132,7 @@ package final class Trainer {
         }
     }
 
-    /// The mean over the term's layers of the weights as they are; nil without a term, and where every matrix is zero.
+    /// The mean over the term's layers for the current weights; nil without a term, and if every matrix is zero.
     package func meanClusterability() -> Double? {
         let found = term?.clusterability(parameters, team: team).compactMap { $0 } ?? []
         return found.isEmpty ? nil : found.reduce(0, +) / Double(found.count)

@@ -1,7 +1,7 @@
 import Archives
 
 extension Trainer.Settings {
-    /// What a step's update follows from.
+    /// The inputs that determine a step's update.
     package enum Part: CaseIterable, Sendable {
         case optimizer, rate, decay, rateWarmup, weightDecay, betas, epsilon, momentum, momentumKind, largestNorm
     }
@@ -25,7 +25,7 @@ extension Trainer.Settings {
 }
 
 extension BatchOrder {
-    /// What the samples of a step follow from, besides the data and the seed.
+    /// The inputs that determine the samples of a step, besides the data and the seed.
     package enum Part: CaseIterable, Sendable {
         case batch, accumulation
     }
@@ -39,7 +39,7 @@ extension BatchOrder {
 }
 
 extension TrainingRun.Plan {
-    /// What a run's course follows from. How often its state is saved may change.
+    /// The inputs that determine the course of a run. How often its state is saved is not one of them.
     package enum Part: CaseIterable, Sendable {
         case steps, warmup, evaluationInterval, goals
     }

@@ -21,7 +21,7 @@ final class TrainingLane {
 
     private static let mostShapes = 8
 
-    /// What the chunks of a step say.
+    /// The results of a step's chunks.
     struct Answers: Sendable {
         /// Each chunk's losses times its weight.
         var loss = 0.0

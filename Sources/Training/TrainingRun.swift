@@ -10,9 +10,9 @@ package struct TrainingRun {
         package var steps: Int
         /// The steps before the clusterability term begins.
         package var warmup = 0
-        /// Every how many steps the model is evaluated, and after the last; never where nil.
+        /// The number of steps between evaluations, in addition to one after the last step; nil for no evaluations.
         package var evaluationInterval: Int?
-        /// Every how many steps the state is saved; only when the run is stopped where nil.
+        /// The number of steps after which the state is saved; if nil, only when the run is stopped.
         package var savingInterval: Int?
         /// The mean clusterability at which the run ends.
         package var wantedClusterability: Double?
@@ -31,10 +31,10 @@ package struct TrainingRun {
         case stopped
     }
 
-    /// What an evaluation found.
+    /// The result of an evaluation.
     package struct Evaluation: Sendable {
         package let outcome: Outcome
-        /// Of the data that guards against what the training data does not show.
+        /// The outcome on the data of the guard.
         package let guarded: Outcome?
 
         package init(outcome: Outcome, guarded: Outcome? = nil) {
@@ -44,9 +44,9 @@ package struct TrainingRun {
     }
 
     package let plan: Plan
-    /// Makes the clusterability term after the warm-up, from the weights as they are then; nil if there is none or it already exists.
+    /// Makes the clusterability term after the warm-up, from the weights at that time; nil if there is none or it already exists.
     package var makeTerm: (() throws -> ClusterabilityTerm)?
-    /// Evaluates the weights as they are.
+    /// Evaluates the current weights.
     package var evaluate: (() throws -> Evaluation?)?
     /// Told of every step and of its evaluation.
     package var observe: (Trainer.Report, Evaluation?) throws -> Void = { _, _ in }

@@ -3,10 +3,10 @@ import Evaluation
 import Networks
 import Tensors
 
-/// The samples of a run, ready to be taken in any order.
+/// The samples of a run, ready to be used in any order.
 struct TrainingSamples: Sendable {
     let batches: SampleBatches
-    /// All samples as the network reads them, [samples] + shape, where they take little memory: reading them again in every epoch costs
+    /// All samples as the network reads them, [samples] + shape, if they need little memory: reading them again in every epoch costs
     /// more.
     private let values: Tensor?
 

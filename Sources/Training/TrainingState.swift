@@ -22,13 +22,13 @@ package struct TrainingState {
         var version = 1
         var step: Int
         var options: [String: String]
-        /// What the state of the optimiser belongs to.
+        /// The parameters that the state of the optimiser belongs to.
         var parameters: [String]
         var lambda: Double?
         var bestStep: Int?
         var bestLoss: Double?
         var clusters: [Clusters]
-        /// What the caller keeps beside the run.
+        /// Data that the caller stores with the run.
         var notes: [String: String]
     }
 
@@ -41,7 +41,7 @@ package struct TrainingState {
     package var step: Int { record.step }
     /// The options of the run, by name.
     package var options: [String: String] { record.options }
-    /// What the caller keeps beside the run.
+    /// Data that the caller stores with the run.
     package var notes: [String: String] { record.notes }
 
     /// The names of the options that differ, with the run's own values and the others; nil if an option was not given.
@@ -109,16 +109,16 @@ extension Trainer {
             + measured.enumerated().map { ("statistics.\($0.offset)", $0.element) }
     }
 
-    /// Where the best weights lie, by name; of the run's own shapes whether there are any or not.
+    /// The names and shapes of the best weights, whether there are any or not.
     private var bestNames: [(name: String, shape: [Int])] {
         ([weights] + measured).enumerated().map { ("best.\($0.offset)", $0.element.shape) }
     }
 
     private var parameterNames: [String] { trained.parameters.map { network.parameters[$0.index].name } }
 
-    /// The run as it is now. Its tensors are the run's own and change with the next step.
+    /// The current state of the run. Its tensors are the run's own and change with the next step.
     ///
-    /// - Parameter options: what the run was told, by name, to be compared when the run is resumed.
+    /// - Parameter options: the settings of the run, by name, which are compared when the run is resumed.
     package func state(options: [String: String], notes: [String: String] = [:]) -> TrainingState {
         let clusters = (term?.clusterings ?? []).map {
             TrainingState.Record.Clusters(layer: $0.layer, count: $0.clusterCount, out: $0.outLabels.values, in: $0.inLabels.values)

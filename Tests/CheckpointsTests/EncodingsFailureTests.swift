@@ -42,7 +42,7 @@ import Testing
         #expect(
             try problem("gptq-order") { $0.tensors[Self.up + "g_idx"] = nil }
                 == weight
-                + "a part is missing, without which the groups have no order, expected 'model.layers.0.mlp.up_proj.g_idx', as 'desc_act' says"
+                + "a part is missing that gives the order of the groups, expected 'model.layers.0.mlp.up_proj.g_idx', as 'desc_act' says"
         )
     }
 
@@ -152,12 +152,12 @@ import Testing
         #expect(
             text == weight
                 + "is stored as codes of GPTQ, whose settings are missing, expected quantization_config in config.json with checkpoint_format, "
-                + "which says what zero points mean, found none")
+                + "which defines the zero points, found none")
         let groups = try problem("gptq-4") {
             $0.configuration = nil
             $0.tensors[Self.up + "g_idx"] = nil
         }
-        #expect(groups.contains("expected quantization_config in config.json, found no 'g_idx', which would say the groups"), "\(groups)")
+        #expect(groups.contains("expected quantization_config in config.json, found no 'g_idx', which would give the groups"), "\(groups)")
         let shape = try problem("awq") {
             $0.configuration = nil
             $0.tensors[Self.up + "scales"] = (.f16, [96, 40], [UInt8](repeating: 0, count: 7680))

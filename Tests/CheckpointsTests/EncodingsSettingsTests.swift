@@ -73,7 +73,7 @@ import Testing
             #expect(found.encoding == expected.encoding)
             #expect(
                 checkpoint.assumptions == [
-                    "no config.json says how 'model.layers.0.mlp.up_proj.weight' is stored, read as \(found.encoding ?? ""), by the shapes of its parts"
+                    "no config.json describes how 'model.layers.0.mlp.up_proj.weight' is stored; read as \(found.encoding ?? ""), by the shapes of its parts"
                 ])
         }
     }

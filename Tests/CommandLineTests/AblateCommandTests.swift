@@ -182,7 +182,7 @@ import Testing
             #expect(
                 result.status == 0
                     && result.errors
-                        == "modinspect: warning: m.safetensors: layer 'fc2.weight': \(count) interventions had no effect; results omitted: \(idle)\n",
+                        == "modinspect: warning: m.safetensors: layer 'fc2.weight': \(count) interventions had no effect; their measures are undefined: \(idle)\n",
                 "\(result.errors)")
             let still = result.rows.dropFirst(2).filter { $0[4] == "0" }
             #expect(

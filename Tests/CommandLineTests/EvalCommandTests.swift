@@ -122,7 +122,7 @@ import Testing
 
     @Test(arguments: [
         ("--data -", "-", "standard input can be read only once"),
-        ("--data x --logits -", "m", "standard output takes one result, found --logits and --output"),
+        ("--data x --logits -", "m", "only one result can be written to standard output, found --logits and --output"),
         ("--data x --logits o -o o", "m", "--logits and --output name the same file"),
         ("--data x --logits o m", "m", "--logits takes one checkpoint"),
         ("--data x --limit 0", "m", "--limit must be at least 1"), ("--data x --batch 0", "m", "--batch must be at least 1"),

@@ -37,7 +37,7 @@ import Testing
         ("bad-empty.npz", "array 'x': holds no samples, expected no dimension of 0, found [0, 28, 28]"),
         ("bad-names.npz", "no samples, expected an array x, X or images, found data, target"),
         ("bad-twice.npz", "several arrays for one purpose, expected one of x, X, images, found x, images"),
-        ("bad-scalars.npz", "array 'x': samples without a shape of their own, expected [N, ...], found [4]"),
+        ("bad-scalars.npz", "array 'x': samples without a shape, expected [N, ...], found [4]"),
         ("bad-text.npz", "array 'x': unsupported type"),
         ("bad-token.npz", "array 'x': no token id at position 1 of sample 1, expected 0 to 2147483647, found -5"),
         ("bad-large-token.npz", "no token id at position 2 of sample 1, expected 0 to 2147483647, found 1099511627776"),

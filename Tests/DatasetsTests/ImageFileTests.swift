@@ -28,14 +28,14 @@ import Testing
 
     @Test func labelsInPlaceOfImagesSayWhatToDo() {
         let text = problem { try DataFixtures.source("labels-idx1-ubyte").open() }
-        #expect(text?.contains("expected [N, ...], found [4]; labels are given in a file of their own") == true, "\(text ?? "")")
+        #expect(text?.contains("expected [N, ...], found [4]; labels are given in a separate file") == true, "\(text ?? "")")
     }
 
     @Test(
         arguments: [
             ([0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1], "the IDX header is truncated, expected 3 dimensions, found 2"),
             ([0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 2, 5], "the IDX data are truncated, expected 2 bytes for [1, 2], found 1"),
-            ([0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 1, 5, 6], "more data than the IDX header says, expected 1 bytes for [1, 1], found 2"),
+            ([0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 1, 5, 6], "more data than the IDX header declares, expected 1 bytes for [1, 1], found 2"),
             ([0, 0, 8, 2, 255, 255, 255, 255, 255, 255, 255, 255], "shape overflows"),
             ([0, 0, 14, 4] + [UInt8](repeating: 255, count: 16), "shape overflows"),
             ([0, 0, 14, 2, 0x10, 0, 0, 0, 0x10, 0, 0, 0], "truncated"),

@@ -70,7 +70,7 @@ import Testing
         source.context = 5
         #expect(problem { try source.open() } == nil)
         source.context = 4
-        #expect(problem { try source.open() }?.contains("the context length: cannot cut sequences that have a length of their own") == true)
+        #expect(problem { try source.open() }?.contains("the context length: cannot cut sequences that already have a length") == true)
         source.context = nil
         source.normalization = Normalization(means: [0], deviations: [1])
         #expect(problem { try source.open() }?.contains("the normalization: is for values") == true)

@@ -1,31 +1,31 @@
 import Archives
 import Text
 
-/// What a checkpoint changes of another one, its base model, as PEFT keeps it.
+/// The changes that a checkpoint makes to another one, its base model, as PEFT stores them.
 package struct Adapter: Sendable {
-    /// nil where the file has none beside it.
+    /// nil if there is no configuration next to the file.
     package let configuration: AdapterConfiguration?
-    /// Why the changes are not known; nil where they are.
+    /// Why the changes cannot be determined; nil if they can.
     package let problem: Problem?
     let changes: [AdapterChange]
-    /// Parameters of the base model that are kept whole, by the base's names.
+    /// Parameters of the base model that the adapter stores in full, under the base's names.
     let whole: [TensorRecord]
 
-    /// PEFT's name of the method, or what the names of the tensors show.
+    /// PEFT's name for the method, or the method that the tensors' names show.
     package var type: String { configuration?.type ?? "LORA" }
-    /// The ranks of the changes, each once in rising order.
+    /// The distinct ranks of the changes in ascending order.
     package var ranks: [Int] { Set(changes.map(\.rank)).sorted() }
-    /// The factors of the changes, each once in rising order.
+    /// The distinct factors of the changes in ascending order.
     package var scales: [Float] { Set(changes.map(\.scale)).sorted() }
     /// The number of weights that are changed.
     package var changeCount: Int { changes.count }
-    /// The names of the parameters of the base model that are kept whole.
+    /// The names of the parameters of the base model that the adapter stores in full.
     package var wholeNames: [String] { whole.map(\.name) }
 
-    /// The names under which PEFT saves adapters; the first that is there counts.
+    /// The names under which PEFT saves adapters; the first that exists is used.
     static let weightNames = ["adapter_model.safetensors", "adapter_model.bin"]
 
-    /// The adapter that tensors are; nil where they are a model.
+    /// The adapter that the tensors form; nil if they are a model.
     ///
     /// - Parameters:
     ///   - unreadable: those that cannot be read.
@@ -45,7 +45,8 @@ package struct Adapter: Sendable {
             self.configuration = nil
             (changes, whole) = ([], [])
             problem = Problem(
-                "an adapter without its settings", path: path, expected: "\(AdapterConfiguration.fileName) beside it, as peft writes it",
+                "an adapter without its settings", path: path,
+                expected: "\(AdapterConfiguration.fileName) in the same directory, as PEFT writes it",
                 found: "'\(tensors.first { AdapterTensorName.isAdapters($0.name) }?.name ?? "")'")
             return
         }
@@ -66,7 +67,7 @@ package struct Adapter: Sendable {
         problem = nil
     }
 
-    /// Why the changes are not known without the base model's weights, or at all; nil where they are.
+    /// Why the changes cannot be determined without the base model's weights, or at all; nil if they can.
     var refusal: Problem? {
         if let problem { return problem }
         guard let change = changes.first(where: { $0.magnitudes != nil }) else { return nil }
@@ -75,7 +76,7 @@ package struct Adapter: Sendable {
             hint: .giveBase(configuration?.baseModel))
     }
 
-    /// The changes alone by the base's names; empty where they are not known.
+    /// The changes alone, under the base's names; empty if they cannot be determined.
     func tensors() throws(Problem) -> [TensorRecord] {
         guard refusal == nil else { return [] }
         var records: [TensorRecord] = []
@@ -170,7 +171,7 @@ private struct AdapterParts {
                 throw Problem("the lengths of its weights do not fit", expected: "\(outputs)", found: shapeWords(magnitudes.shape))
             }
         } else if settings.isDirectional {
-            throw Problem("the lengths of its weights are missing", expected: "a lora_magnitude_vector, as 'use_dora' says")
+            throw Problem("the lengths of its weights are missing", expected: "a lora_magnitude_vector, as 'use_dora' requires")
         }
         if let bias = parts[.bias], bias.elementCount != outputs {
             throw Problem("its bias does not fit", expected: "\(outputs)", found: shapeWords(bias.shape))

@@ -2,7 +2,7 @@ import Text
 
 /// The change that an adapter makes to one weight of its base model.
 struct AdapterChange: Sendable {
-    /// What is changed.
+    /// The changed parameter.
     enum Target: Sendable {
         /// The weight of a layer, [out, in, ...] or turned over.
         case layer
@@ -22,7 +22,7 @@ struct AdapterChange: Sendable {
     let b: TensorRecord
     /// The lengths of the out-neurons' weights, of DoRA.
     let magnitudes: TensorRecord?
-    /// What is added to the layer's bias, still to be scaled.
+    /// The change of the layer's bias, before scaling.
     let bias: TensorRecord?
     let rank: Int
     let scale: Float
@@ -47,7 +47,7 @@ struct AdapterChange: Sendable {
 
     /// The change of all experts, or the one there is.
     ///
-    /// - Parameter isTransposed: whether the elements are asked for with the inputs first.
+    /// - Parameter isTransposed: whether the elements are requested with the inputs first.
     func products(isTransposed: Bool = false) -> [LowRankProduct] {
         (0..<expertCount).map { product(expert: $0, outputs: 0..<outputs, isTransposed: isTransposed) }
     }

@@ -1,7 +1,7 @@
 import Archives
 import Text
 
-/// What `adapter_config.json` says of an adapter, as PEFT writes it.
+/// The settings of an adapter in `adapter_config.json`, as PEFT writes it.
 package struct AdapterConfiguration: Sendable {
     /// A setting for the modules whose names match.
     struct Pattern: Sendable {
@@ -13,21 +13,21 @@ package struct AdapterConfiguration: Sendable {
     package let type: String
     package let rank: Int?
     package let alpha: Double?
-    /// The model that the adapter was trained on, by its maker's name or path.
+    /// The model that the adapter was trained on, as the adapter names it: a repository or a path.
     package let baseModel: String?
-    /// The endings or the expression that chose the modules.
+    /// The endings or the expression that selected the modules.
     package let targetModules: [String]
-    /// Parameters that are changed in place of modules, by the ends of their names.
+    /// Parameters that are changed instead of modules, by the ends of their names.
     package let targetParameters: [String]
-    /// The modules that are kept whole.
+    /// The modules that are stored in full.
     package let savedModules: [String]
-    /// Whether the scale is alpha over the root of the rank in place of the rank.
+    /// Whether the scale is alpha divided by the square root of the rank, not by the rank.
     package let isRankStabilized: Bool
     /// Whether the rows of the changed weights are scaled to stored lengths.
     package let isDirectional: Bool
     /// Whether the layers that are changed store their weights [in, out].
     let isFanInFirst: Bool
-    /// What else the adapter has changed of the model, which no weight says; nil where it can be merged.
+    /// A change to the model that is not stored as weights, so that the adapter cannot be merged; nil if it can.
     package let obstacle: Problem?
 
     private let rankPatterns: [Pattern]
@@ -38,7 +38,7 @@ package struct AdapterConfiguration: Sendable {
     /// The largest rank that is read; a matrix of a change is never larger than the weight that it changes.
     private static let maximumRank = 1 << 24
 
-    /// - Throws: ``Problem`` where the bytes are no settings of an adapter.
+    /// - Throws: ``Problem`` if the bytes are not the settings of an adapter.
     init(_ bytes: ByteRegion, path: String) throws(Problem) {
         do {
             try self.init(Self.settings(bytes))
@@ -98,7 +98,7 @@ package struct AdapterConfiguration: Sendable {
     /// The rank of a module's change.
     ///
     /// - Parameter module: the name of the module in the base model.
-    /// - Throws: ``Problem`` where no setting says it.
+    /// - Throws: ``Problem`` if no setting gives it.
     func rank(of module: String) throws(Problem) -> Int {
         if let pattern = Self.first(rankPatterns, module) { return try Self.rank(pattern.value, "rank_pattern") }
         guard let rank else { throw Problem("has no 'r'", subject: Self.fileName, expected: "the rank of the changes") }
@@ -118,7 +118,7 @@ package struct AdapterConfiguration: Sendable {
         return scale
     }
 
-    /// The pattern whose whole expression is the end of the module's name behind a point, or all of it; the first counts.
+    /// The first pattern that matches the module's whole name, or the end of it after a dot.
     ///
     /// Source: peft's `get_pattern_key`, `re.match(rf"(.*\.)?({key})$", name)`.
     private static func first(_ patterns: [Pattern], _ module: String) -> Pattern? {

@@ -1,8 +1,8 @@
 import Text
 
-/// What the name of an adapter's tensor says, `base_model.model.layers.0.mlp.up_proj.lora_A.default.weight`.
+/// The parts of the name of an adapter's tensor, `base_model.model.layers.0.mlp.up_proj.lora_A.default.weight`.
 struct AdapterTensorName {
-    /// What the tensor is to the module of the base model.
+    /// The role of the tensor in the module of the base model.
     enum Role: Hashable {
         case a, b, embeddingA, embeddingB, magnitude
         /// The bias that comes with `b`.
@@ -13,10 +13,10 @@ struct AdapterTensorName {
 
     /// The module of the base model; for a whole parameter the parameter itself.
     let module: String
-    /// How many wrappers of other parameters lie around this one, of modules of which several parameters are changed.
+    /// The number of wrappers around this one that belong to other parameters, if several parameters of the module are changed.
     let nesting: Int
     let role: Role
-    /// The name of the adapter, of files that keep it.
+    /// The name of the adapter, in files that store it.
     let adapter: String?
 
     private static let prefix = "base_model.model."
@@ -79,7 +79,7 @@ struct AdapterTensorName {
 }
 
 extension WeightFile {
-    /// The same with a model for each adapter, where one model holds several side by side, under the adapters' names.
+    /// The same with a separate model for each adapter if one model holds several, under the adapters' names.
     func splittingAdapters() -> WeightFile {
         guard let model = models.first, models.count == 1, model.tensors.contains(where: { AdapterTensorName.isAdapters($0.name) }) else {
             return self

@@ -1,9 +1,9 @@
 import Synchronization
 import Tensors
 
-/// The change that an adapter makes to one weight: products of thin matrices, one behind the other.
+/// The change that an adapter makes to one weight: products of thin matrices that follow each other.
 struct AdapterChangeValues: DerivedValues {
-    /// Of one expert each, else a single one.
+    /// One for each expert, otherwise a single one.
     let products: [LowRankProduct]
     let summary: String
 
@@ -14,7 +14,7 @@ struct AdapterChangeValues: DerivedValues {
         Self.fill(target, elements: elements, products)
     }
 
-    /// Writes elements of products of one size that lie one behind the other.
+    /// Writes elements of products that have the same size and follow each other.
     static func fill(_ target: UnsafeMutableBufferPointer<Float>, elements: Range<Int>, _ products: [LowRankProduct]) {
         guard let size = products.first?.elementCount, size > 0 else { return }
         var position = elements.lowerBound
@@ -29,7 +29,7 @@ struct AdapterChangeValues: DerivedValues {
 }
 
 extension LowRankProduct {
-    /// What tells this product from others of the same two tensors.
+    /// What distinguishes this product from others of the same two tensors.
     var selection: [Int] {
         [rank, Int(scale.bitPattern), outputs.lowerBound, outputs.upperBound, isTransposed ? 1 : 0, expert, expertCount]
     }
@@ -55,7 +55,7 @@ final class MergedValues: DerivedValues {
     /// The factor of each row or column: the magnitude over the length of the sum. Found when it is first needed.
     private let factors = Mutex<[Float]?>(nil)
 
-    /// - Parameter magnitudes: as many numbers as there are rows or columns, whichever `axis` says.
+    /// - Parameter magnitudes: one number for each row or each column, depending on `axis`.
     init(_ base: TensorRecord, products: [LowRankProduct], magnitudes: TensorRecord?, axis: Axis, summary: String) {
         self.base = base
         self.products = products
@@ -193,7 +193,7 @@ struct MergedBias: DerivedValues {
 }
 
 extension DType {
-    /// Rounds numbers to those that the type has, where it is one of two bytes; others are left as they are.
+    /// Rounds numbers to the type if it has two bytes; for other types they do not change.
     fileprivate func round(_ target: UnsafeMutableBufferPointer<Float>) {
         switch self {
         case .bf16: Self.round(target, Rounding.bf16, Conversion.bf16)

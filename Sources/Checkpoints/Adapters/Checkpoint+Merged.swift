@@ -12,9 +12,9 @@ extension Checkpoint {
         package let sources: [ByteRegion]
     }
 
-    /// The base model with this adapter's changes: its names, settings and tokenizer, every changed weight computed where it is asked for.
+    /// The base model with this adapter's changes: its names, settings and tokenizer, with every changed weight computed on demand.
     ///
-    /// - Throws: ``Problem`` where this is no adapter, the other is one, or the two do not fit.
+    /// - Throws: ``Problem`` if this is not an adapter, the other is one, or the two do not fit.
     package func merged(into base: Checkpoint) throws -> Checkpoint {
         guard let adapter, self.base == nil else {
             throw Problem(
@@ -88,7 +88,7 @@ private struct AdapterMerging {
         }
     }
 
-    /// What the base has under a name of the adapter's, with what was changed of it before.
+    /// The base's tensor for a name of the adapter's, with the changes made so far.
     private func current(_ name: String) -> TensorRecord? {
         guard let own = names[name] ?? tiedTable(name) else { return nil }
         return merged[own] ?? base[own]
@@ -176,7 +176,7 @@ private struct AdapterMerging {
         case (false, true): return true
         case (true, true):
             if case .experts = change.target { return false }
-            // Of a square matrix the shape says nothing: GPT-2's layers are known by their names, others by the adapter's settings.
+            // The shape of a square matrix does not decide: GPT-2's layers are known by their names, others by the adapter's settings.
             if AdapterChange.isConv1D(stored.name), let layer = catalog[stored.name] {
                 if case .transposed = layer.layout { return true }
                 return false
@@ -194,7 +194,7 @@ private struct AdapterMerging {
 
     /// Changes experts that the base stores one by one where the adapter has them in one parameter.
     ///
-    /// - Returns: false where the base has none.
+    /// - Returns: false if the base has none.
     private mutating func applyToSingleExperts(_ change: AdapterChange) throws(Problem) -> Bool {
         guard case .experts(let count) = change.target, let point = change.name.lastIndex(of: "."),
             let names = Self.expertParts[String(change.name[change.name.index(after: point)...])]
@@ -228,7 +228,7 @@ private struct AdapterMerging {
     /// Puts the changed tensors in the places of the base's. Tensors that are the same bytes stay the same.
     private mutating func finish() {
         for group in base.tensors.tied {
-            // A layer that is kept whole is one of its own from then on.
+            // A layer that the adapter stores in full is no longer tied.
             guard let source = group.first(where: changed.contains), let value = merged[source] else { continue }
             for name in group where merged[name] == nil { merged[name] = value.renamed(name) }
         }

@@ -1,19 +1,19 @@
 import Tensors
 
-/// The change of a weight by two thin matrices, scale * B A, computed where it is asked for.
+/// The change of a weight by two thin matrices, scale * B A, computed on demand.
 ///
 /// Source: E. Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, 2022; peft's `get_delta_weight`, in single precision.
 struct LowRankProduct: Sendable {
-    /// [rank, inputs], further dimensions of which are inputs too; the rows of all experts one behind the other.
+    /// [rank, inputs], in which further dimensions are inputs too; the rows of all experts follow each other.
     let a: TensorRecord
-    /// [outputs, rank]; of several experts the columns take turns.
+    /// [outputs, rank]; the columns of several experts alternate.
     let b: TensorRecord
     let rank: Int
     let scale: Float
-    /// The rows of B A that are taken, and all of its columns.
+    /// The rows of B A that are used, with all columns.
     let outputs: Range<Int>
     let inputs: Int
-    /// Whether the elements are asked for in the order of [inputs, outputs].
+    /// Whether the elements are requested in the order of [inputs, outputs].
     let isTransposed: Bool
     /// Which of several experts this is, and how many there are.
     let expert: Int
@@ -21,7 +21,7 @@ struct LowRankProduct: Sendable {
 
     /// - Parameters:
     ///   - inputs: the elements of one row of `a`.
-    ///   - outputs: the rows of `b` that are taken.
+    ///   - outputs: the rows of `b` that are used.
     init(
         a: TensorRecord, b: TensorRecord, rank: Int, scale: Float, inputs: Int, outputs: Range<Int>, isTransposed: Bool = false,
         expert: Int = 0, of expertCount: Int = 1
@@ -59,7 +59,7 @@ struct LowRankProduct: Sendable {
         }
     }
 
-    /// Writes a block of the matrix whose rows lie `columns.count` apart.
+    /// Writes a block of the matrix whose rows are `columns.count` elements apart.
     private func fill(_ target: UnsafeMutableBufferPointer<Float>, rows: Range<Int>, columns: Range<Int>) {
         let step = max(1, Self.columnsAtOnce / rank)
         withBuffer(rank * min(step, columns.count)) { right in

@@ -12,12 +12,12 @@ final class ArchiveContainer: Container {
 
     private let region: ByteRegion
     private var kept: [String: ByteRegion] = [:]
-    /// Links, and the names of the regular members that they stand for.
+    /// Links, and the names of the regular members that they lead to.
     private let aliases: [String: String]
 
     /// Lists the archive that `reader` has opened over `region`.
     ///
-    /// - Parameter member: what the user asked for; nothing else than its neighbours is unpacked then.
+    /// - Parameter member: the member that the user requested; only it and its neighbours are unpacked then.
     init(_ reader: ArchiveReader, region: ByteRegion, path: String, member: String?) throws {
         self.path = path
         self.region = region
@@ -55,7 +55,7 @@ final class ArchiveContainer: Container {
                 listed[name] = ContainerFile(name: name, size: file.size, head: file.head)
             }
         }
-        // What a link stands for is the same model under a worse name.
+        // The target of a link is the same model under a less useful name.
         let hidden = Set(aliases.values)
         files = order.compactMap { hidden.contains($0) ? nil : listed[$0] }
         self.aliases = aliases

@@ -2,14 +2,14 @@ import Archives
 
 /// A file inside an archive or a directory.
 struct ContainerFile: Sendable {
-    /// The path inside the container; a name only.
+    /// The path inside the container; it is used only as a name.
     let name: String
-    /// The size in bytes where it is known.
+    /// The size in bytes if it is known.
     let size: Int?
-    /// The first bytes, enough to tell the format; empty where the file cannot be read or its name says that it is no model.
+    /// The first bytes, enough to tell the format; empty if the file cannot be read or, by its name, is not a model.
     let head: [UInt8]
 
-    /// How many bytes of a file are looked at.
+    /// How many bytes of a file are examined.
     static let headLength = 256
 
     var baseName: String { MemberPath.baseName(name) }
@@ -26,7 +26,7 @@ protocol Container {
 
     /// The bytes of the named files, all of which are in ``files``.
     func contents(of names: Set<String>) throws -> [String: ByteRegion]
-    /// What is hashed where `weights` were read from this container.
+    /// The bytes to hash if `weights` were read from this container.
     func sources(of weights: [ByteRegion]) -> [ByteRegion]
     /// How errors name a file of the container.
     func displayPath(_ name: String) -> String
@@ -55,7 +55,7 @@ enum MemberPath {
         return String(rest)
     }
 
-    /// The path that `target` means for a link in `folder`; nil where it leaves the container.
+    /// The path that a link in `folder` to `target` leads to; nil if it leaves the container.
     static func resolve(_ target: String, in folder: String) -> String? {
         guard !target.hasPrefix("/") else { return nil }
         var parts = folder.split(separator: "/")

@@ -13,7 +13,7 @@ struct DirectoryContainer: Container {
 
     /// Lists the directory at `path`.
     ///
-    /// - Throws: ``Problem`` where it cannot be read or holds too much to be a model's directory.
+    /// - Throws: ``Problem`` if it cannot be read or holds too much to be a model's directory.
     init(path: String) throws {
         self.path = path
         var files: [ContainerFile] = []
@@ -46,7 +46,7 @@ struct DirectoryContainer: Container {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
             if !name.hasPrefix(".") || name == DistributedMetadata.fileName { names.append(name) }
         }
-        // The files that the snapshots of a Hugging Face cache link to lie beside them under meaningless names.
+        // The snapshots of a Hugging Face cache link to files that are stored next to them under meaningless names.
         if names.contains("snapshots") { names.removeAll { $0 == "blobs" } }
         for name in names.sorted() {
             let place = path.hasSuffix("/") ? path + name : path + "/" + name

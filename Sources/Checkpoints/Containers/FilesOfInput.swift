@@ -2,10 +2,10 @@ import Archives
 import Glibc
 
 extension Checkpoint {
-    /// The files that opening a path may read: the file itself, of a directory the weights and what goes with them, of an index its shards,
-    /// and of a file with a model's standard name its neighbours.
+    /// The files that opening a path may read: the file itself; for a directory, the weights and the files that belong to them; for an
+    /// index, its shards; for a file with a model's standard name, the files next to it.
     ///
-    /// What cannot be read is left out: opening it says why.
+    /// Files that cannot be read are left out: opening them reports why.
     package static func files(at path: String) -> [String] {
         var status = stat()
         guard stat(path, &status) == 0 else { return [path] }

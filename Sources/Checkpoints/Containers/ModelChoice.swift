@@ -8,11 +8,11 @@ struct ModelChoice {
 
     /// The model that `member` names, or the only one there is.
     ///
-    /// Of the candidates in one folder the one with Hugging Face's standard name counts, and a standard name in the topmost
-    /// folder that holds any candidate counts before everything below. Shards that an index names are no candidates.
+    /// Among the candidates in one folder, one with Hugging Face's standard name takes precedence; a standard name in the topmost
+    /// folder that holds any candidate takes precedence over everything below. Shards that an index names are not candidates.
     ///
-    /// - Parameter member: a file, or a folder that is looked through as if it were the container.
-    /// - Throws: ``Problem`` that lists what is there, where there is none or more than one.
+    /// - Parameter member: a file, or a folder that is searched as if it were the container.
+    /// - Throws: ``Problem`` that lists what is there, if there is none or more than one.
     init(_ container: some Container, member: String?) throws {
         var files = container.files
         if let member {
@@ -64,9 +64,9 @@ struct ModelChoice {
         return candidates.filter { !shards.contains($0.name) }
     }
 
-    /// `candidates` without what each process of a training wrote beside the first one's, and without the steps before the latest.
+    /// `candidates` without the files of all training processes but the first, and without the steps before the latest.
     ///
-    /// - Parameter isChosen: whether the candidates are those of a folder that was asked for, whatever step is the latest.
+    /// - Parameter isChosen: whether the candidates are those of a folder that was requested, whatever step is the latest.
     private static func withoutProcesses(
         _ candidates: [ContainerFile], _ container: some Container, isChosen: Bool
     ) throws -> [ContainerFile] {
@@ -99,13 +99,13 @@ struct ModelChoice {
         return candidates.filter { !dropped.contains($0.name) }
     }
 
-    /// `candidates` without models exported for other programs, where there are others.
+    /// `candidates` without models exported for other programs, if there are others.
     private static func withoutExports(_ candidates: [ContainerFile]) -> [ContainerFile] {
         let others = candidates.filter { !ModelFiles.isExport($0.baseName) }
         return others.isEmpty ? candidates : others
     }
 
-    /// Of the parts of a split model the first that is there stands for all.
+    /// `candidates` with only the first existing part of each split model.
     private static func withoutParts(_ candidates: [ContainerFile]) -> [ContainerFile] {
         var seen: Set<String> = []
         return candidates.filter { file in

@@ -1,6 +1,6 @@
-/// What the names of files say about their part in a model's folder.
+/// The roles of the files in a model's folder, by their names.
 enum ModelFiles {
-    /// The names under which Hugging Face's libraries look for a model, the first that is there counts.
+    /// The names under which Hugging Face's libraries look for a model; the first that exists is used.
     private static let standardNames =
         [
             "model.safetensors.index.json", "model.safetensors", "pytorch_model.bin.index.json", "pytorch_model.bin",
@@ -8,7 +8,7 @@ enum ModelFiles {
 
     private static let weightExtensions = WeightFormat.allCases.flatMap(\.endings)
 
-    /// What training leaves beside a model: files of tensors that are no model.
+    /// Files of tensors that training leaves next to a model and that are not models.
     private static let trainingPrefixes = ["optimizer", "scheduler", "rng_state", "random_states", "._"]
     private static let trainingNames = ["training_args.bin", "scaler.pt"]
     private static let trainingSuffixes = ["_optim_states.pt"]
@@ -47,7 +47,7 @@ enum ModelFiles {
 
     private static let exportEndings = WeightFormat.onnx.endings + WeightFormat.flax.endings + [".pt2"]
 
-    /// Whether a file is a model by what it begins with, or is said to be one by its name and holds something else.
+    /// Whether a file is a model by its first bytes, or has the name of one although it holds something else.
     static func isCandidate(_ file: ContainerFile) -> Bool {
         guard mayBeModel(file.baseName), !file.name.hasPrefix("__MACOSX/") else { return false }
         if file.baseName == DistributedMetadata.fileName {
@@ -63,7 +63,7 @@ enum ModelFiles {
     }
 }
 
-/// The files beside a model that belong to it.
+/// The files next to a model that belong to it.
 enum Companions {
     static let configuration = "config.json"
 
@@ -74,13 +74,13 @@ enum Companions {
         "quantize_config.json", "quant_config.json",
     ]
 
-    /// Whether a file of this name is read where the model is opened, and is no file of the model as it is meant.
+    /// Whether a file of this name is read when the model is opened, but is not copied with the model.
     static func isRead(_ baseName: String) -> Bool {
         [configuration, AdapterConfiguration.fileName, TrainingProgress.fileName].contains(baseName)
             || EncodingSettings.filesBeside[baseName] != nil
     }
 
-    /// The files that a safetensors header can carry where there is no place beside it.
+    /// The files that a safetensors header can carry if no files can be written next to it.
     static let inHeader = [configuration, "modinspect.json"]
 
     /// Whether a file of this name is kept with the model.

@@ -2,11 +2,11 @@ import Archives
 import Glibc
 import Text
 
-/// The files beside a weight file that it may name, found once each.
+/// The files next to a weight file that it may name, each found once.
 ///
 /// A name is a path inside the weight file's own folder: no file elsewhere is ever opened, not through `..` and not through a link.
 final class Neighbours {
-    /// The bytes of every file that was asked for, in that order.
+    /// The bytes of every requested file, in order.
     private(set) var regions: [ByteRegion] = []
     private var files: [String: ByteRegion] = [:]
     private let open: (String) throws(Problem) -> ByteRegion
@@ -14,9 +14,9 @@ final class Neighbours {
     /// - Parameter open: finds the bytes of a file by its path in the folder, which has no parts such as `..`.
     init(open: @escaping (String) throws(Problem) -> ByteRegion) { self.open = open }
 
-    /// Nothing beside the file, as on standard input.
+    /// No files, as on standard input.
     static var none: Neighbours {
-        Neighbours { name throws(Problem) in throw Problem("names the file '\(name)', and there are no files beside this one") }
+        Neighbours { name throws(Problem) in throw Problem("names the file '\(name)', but no other files are available") }
     }
 
     /// The files in the folder of the one at `path`.
@@ -67,7 +67,7 @@ final class Neighbours {
 
     private static let fileLimit = 10_000
 
-    /// - Throws: ``Problem`` where a link leads out of the folder.
+    /// - Throws: ``Problem`` if a link leads out of the folder.
     private static func checkInside(_ name: String, folder: String) throws(Problem) {
         guard let root = resolved(folder), let place = resolved(folder + "/" + name) else {
             throw Problem("names the file '\(name)', which is missing")

@@ -12,7 +12,7 @@ struct ShardIndex {
 
     /// Reads an index.
     ///
-    /// - Throws: ``Problem`` where it is no JSON of the expected form, or where a shard's name leads out of the index's folder.
+    /// - Throws: ``Problem`` if it is not JSON of the expected form, or if a shard's name leads out of the index's folder.
     init(_ region: ByteRegion, path: String) throws {
         guard region.count <= Self.maximumLength else {
             throw Problem(
@@ -46,10 +46,10 @@ struct ShardIndex {
     ///
     /// - Parameters:
     ///   - files: each shard's content, in the order of ``shards``, or why there is none.
-    ///   - key: the nested dictionary that the user asked for.
+    ///   - key: the nested dictionary that the user requested.
     ///   - paths: how errors name each shard.
     ///   - path: how errors name the index.
-    ///   - Throws: ``Problem`` where no shard can be read, or where two hold the same tensor.
+    ///   - Throws: ``Problem`` if no shard can be read, or if two hold the same tensor.
     func join(_ files: [Result<WeightFile, Problem>], key: String?, paths: [String], path: String) throws -> WeightFile {
         var tensors: [TensorRecord] = []
         var unreadable: [UnreadableTensor] = []
@@ -96,7 +96,7 @@ struct ShardIndex {
 extension WeightFile {
     /// The model nested under `key`, or the only one there is.
     ///
-    /// - Throws: ``Problem`` that lists the keys, where there is no such model or more than one.
+    /// - Throws: ``Problem`` that lists the keys, if there is no such model or more than one.
     func model(key: String?, path: String) throws -> Model {
         let keys = MemberList(models.map { $0.key.isEmpty ? "(top level)" : $0.key }).text
         if let key {

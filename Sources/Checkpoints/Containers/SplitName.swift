@@ -2,7 +2,7 @@ import Text
 
 /// The name of one file of a model that llama.cpp has split: `NAME-00001-of-00003.gguf`.
 struct SplitName {
-    /// What stands before the numbers.
+    /// The part before the numbers.
     let stem: String
     /// Counted from 1.
     let number: Int
@@ -34,14 +34,14 @@ extension WeightFile {
     /// - Parameters:
     ///   - files: in their order.
     ///   - path: how errors name the part that was given.
-    /// - Throws: ``Problem`` where they do not belong together.
+    /// - Throws: ``Problem`` if they do not belong together.
     static func joining(_ files: [WeightFile], paths: [String], path: String) throws(Problem) -> WeightFile {
         var tensors: [TensorRecord] = []
         var unreadable: [UnreadableTensor] = []
         for (place, file) in files.enumerated() {
             guard let part = file.part, part.count == files.count, part.number == place else {
                 throw Problem(
-                    path: paths[place], problem: "is not the part that its name says",
+                    path: paths[place], problem: "is not the part that its name indicates",
                     expected: "part \(place + 1) of \(files.count)",
                     found: file.part.map { "part \($0.number + 1) of \($0.count)" } ?? "a file that is not split")
             }
@@ -58,7 +58,7 @@ extension WeightFile {
             metadata: files.first?.metadata ?? [])
     }
 
-    /// Why one part by itself, under a name that says nothing of the others, is refused.
+    /// The error for a single part whose name does not lead to the others.
     func nameProblem(_ baseName: String, path: String) -> Problem {
         let (number, count) = (part.map { $0.number + 1 } ?? 1, part?.count ?? 1)
         return Problem(

@@ -1,6 +1,6 @@
 import Archives
 
-/// The members of a zip archive that is no weight file itself.
+/// The members of a zip archive that is not itself a weight file.
 struct ZipContainer: Container {
     let path: String
     let label = "zip"

@@ -1,7 +1,7 @@
 import Archives
 import Text
 
-/// Checkpoints of DeepSpeed's ZeRO: the weights lie flat in the optimiser states of every process, in single precision.
+/// Checkpoints of DeepSpeed's ZeRO: the weights are stored flat, in single precision, in the optimiser states of all processes.
 ///
 /// As DeepSpeed's own `zero_to_fp32.py` puts them together: in stages 1 and 2 the processes' parts of a group follow each other; in stage 3
 /// every parameter is cut into one part for each process, the last ones filled up.
@@ -18,7 +18,7 @@ struct DeepSpeedCheckpoint {
     static let modelEnding = "_model_states.pt"
     static let optimizerEnding = "_optim_states.pt"
 
-    /// Whether the file is the first process's description of a model beside which the processes' flat weights lie.
+    /// Whether the file is a description of a model, with the processes' flat weights in the same folder.
     static func isIndex(_ file: ContainerFile, in files: [ContainerFile]) -> Bool {
         file.baseName.hasSuffix(modelEnding) && files.contains { $0.folder == file.folder && $0.baseName.hasSuffix(optimizerEnding) }
     }
@@ -26,7 +26,7 @@ struct DeepSpeedCheckpoint {
     /// Reads the checkpoint in the folder of `index`.
     ///
     /// - Returns: the model, and the bytes that were read.
-    /// - Throws: ``Problem`` where a process's file is missing, or where the parts are not those that the parameters need.
+    /// - Throws: ``Problem`` if a process's file is missing, or if the parts are not those that the parameters need.
     static func read(_ container: some Container, index: ContainerFile) throws -> (WeightFile, [ByteRegion]) {
         // The processes' numbers are in the files' names.
         let beside = container.files.filter { $0.folder == index.folder }.sorted { $0.name.precedesNaturally($1.name) }
@@ -65,7 +65,7 @@ struct DeepSpeedCheckpoint {
         return (file, (modelFiles + optimizerFiles).compactMap { contents[$0.name] })
     }
 
-    /// The number of the process that wrote a file, as its name says it.
+    /// The number of the process that wrote a file, by its name.
     private static func rank(_ baseName: String) -> Int? {
         guard let mark = baseName.firstRange(of: "zero_pp_rank_") else { return nil }
         return Int(baseName[mark.upperBound...].prefix { $0.isASCII && $0.isNumber })
@@ -79,7 +79,7 @@ struct DeepSpeedCheckpoint {
         func member(_ name: String) -> PickleValue? { members.first { $0.key == name }?.value }
         if let counts = member("partition_count") {
             guard let found = pickle.integer(counts) ?? pickle.sequence(counts)?.compactMap({ pickle.integer($0) }).max() else {
-                throw Problem(path: path, problem: "'partition_count' is no number of processes", expected: "\(count)")
+                throw Problem(path: path, problem: "'partition_count' is not a number of processes", expected: "\(count)")
             }
             guard found == count else {
                 throw Problem(
@@ -131,7 +131,7 @@ struct DeepSpeedCheckpoint {
         }
         var order: [String: Int] = [:]
         for (place, name) in first.moduleNames.enumerated() { order[name] = place }
-        // Groups of parameters lie one behind the other; the module's own dictionary, where it is there, has the model's order.
+        // Parameters are stored group by group; the module's own dictionary, if there is one, has the model's order.
         let isOrdered = tensors.allSatisfy { order[$0.name] != nil }
         if isOrdered { tensors.sort { (order[$0.name] ?? 0) < (order[$1.name] ?? 0) } }
         var file = WeightFile(
@@ -306,7 +306,7 @@ struct DeepSpeedCheckpoint {
     }
 }
 
-/// What one process's `model_states.pt` says of the model.
+/// The description of the model in one process's `model_states.pt`.
 struct DeepSpeedState {
     /// The names in the module's own dictionary.
     let moduleNames: [String]
@@ -332,7 +332,7 @@ struct DeepSpeedState {
         moduleNames = members.map(\.key)
         var shapesOfModule: [String: [Int]] = [:]
         for member in members {
-            // A tensor that cannot be read says nothing.
+            // A tensor that cannot be read gives no shape.
             if let record = try? file.record(member.value, name: member.key) { shapesOfModule[member.key] = record.shape }
         }
         moduleShapes = shapesOfModule

@@ -1,11 +1,11 @@
 import Archives
 import Text
 
-/// Checkpoints of torch.distributed.checkpoint, FSDP's sharded ones among them: a description and the files of every process, in which a
-/// tensor lies in parts.
+/// Checkpoints of torch.distributed.checkpoint, including FSDP's sharded ones: a description, and the files of every process, among which a
+/// tensor is divided.
 struct DistributedCheckpoint {
     private let metadata: DistributedMetadata
-    /// The bytes of the files that are there.
+    /// The bytes of the files that exist.
     private let files: [String: ByteRegion]
     /// How errors name a file.
     private let displayPath: (String) -> String
@@ -16,12 +16,12 @@ struct DistributedCheckpoint {
     /// Reads the checkpoint whose description is `index`.
     ///
     /// - Returns: the models, and the bytes that were read.
-    /// - Throws: ``Problem`` where the description is damaged.
+    /// - Throws: ``Problem`` if the description is damaged.
     static func read(_ container: some Container, index: ContainerFile, _ bytes: ByteRegion) throws -> (WeightFile, [ByteRegion]) {
         let metadata = try DistributedMetadata(bytes, path: container.displayPath(index.name))
         let present = Set(container.files.map(\.name))
         let names = metadata.files.filter { !$0.contains("/") && present.contains(MemberPath.join(index.folder, $0)) }
-        // A file that is empty lacks the parts that are said to be in it, and no others.
+        // Only the parts that should be in an empty file are missing.
         let empty = Set(container.files.lazy.filter { $0.size == 0 }.map(\.name))
         let paths = names.map { MemberPath.join(index.folder, $0) }
         let contents = try container.contents(of: Set(paths.filter { !empty.contains($0) }))

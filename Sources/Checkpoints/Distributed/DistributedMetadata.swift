@@ -1,8 +1,8 @@
 import Archives
 import Text
 
-/// The `.metadata` of a checkpoint that torch.distributed.checkpoint wrote: which tensors there are, of which parts each consists, and where
-/// each part lies.
+/// The `.metadata` of a checkpoint that torch.distributed.checkpoint wrote: the tensors, the parts that each consists of, and where
+/// each part is stored.
 struct DistributedMetadata {
     struct Tensor {
         let name: String
@@ -10,7 +10,7 @@ struct DistributedMetadata {
         let path: [String]
         let shape: [Int]
         let parts: [Part]
-        /// Why its description cannot be read; nil where it can.
+        /// Why its description cannot be read; nil if it can.
         var problem: Problem?
     }
 
@@ -19,7 +19,7 @@ struct DistributedMetadata {
         let sizes: [Int]
     }
 
-    /// Where a part lies.
+    /// Where a part is stored.
     struct Place {
         let file: String
         let offset: Int
@@ -45,7 +45,7 @@ struct DistributedMetadata {
     /// The nested dictionaries that lead to a tensor.
     private static let depthLimit = 16
 
-    /// - Throws: ``Problem`` where the bytes are no such file.
+    /// - Throws: ``Problem`` if the bytes are not such a file.
     init(_ region: ByteRegion, path: String) throws(Problem) {
         let pickle: Pickle
         do {
@@ -75,7 +75,7 @@ struct DistributedMetadata {
         foreignGlobals = WeightFile.foreignGlobals(of: [pickle]).filter { !$0.hasPrefix(Self.module) && !$0.hasPrefix("pathlib.") }
     }
 
-    /// Where a part of the tensor called `name` lies.
+    /// Where a part of the tensor called `name` is stored.
     func place(of part: Part, name: String) -> Place? { places[Key(name: name, offsets: part.offsets)] }
 
     /// The files that hold any part of a tensor.
@@ -95,7 +95,7 @@ struct DistributedMetadata {
         return Tensor(name: entry.key, path: path, shape: shape, parts: parts)
     }
 
-    /// The path of each tensor in the dictionaries that were saved; none where the planner left none.
+    /// The path of each tensor in the dictionaries that were saved; none if the planner left none.
     private static func paths(_ pickle: Pickle) -> [String: [String]] {
         guard let data = pickle.member("planner_data", of: pickle.root), let entries = pickle.members(data) else { return [:] }
         var paths: [String: [String]] = [:]

@@ -1,9 +1,9 @@
 import Archives
 import Text
 
-/// A tensor put together from runs of others, one behind the other in row-major order.
+/// A tensor assembled from runs of others, which follow each other in row-major order.
 struct JoinedValues: DerivedValues {
-    /// Elements of one stored tensor that follow each other.
+    /// Consecutive elements of one stored tensor.
     struct Run: Sendable {
         let record: TensorRecord
         let elements: Range<Int>
@@ -12,10 +12,10 @@ struct JoinedValues: DerivedValues {
     let summary: String
     let stored: [TensorRecord]
     private let runs: [Run]
-    /// The place of each run's first element, and the number of all elements behind them.
+    /// The position of each run's first element, then the number of all elements.
     private let starts: [Int]
 
-    /// - Precondition: the runs lie inside their tensors and hold as many elements as an Int can count.
+    /// - Precondition: the runs are inside their tensors, and an Int can count their elements.
     init(_ runs: [Run], summary: String) {
         self.summary = summary
         self.runs = runs.filter { !$0.elements.isEmpty }
@@ -116,7 +116,7 @@ struct BlockValues: DerivedValues {
 }
 
 extension BlockValues.Block {
-    /// The block's own number of the whole's row `row`, counted over all dimensions but the last; nil where the block has none of it.
+    /// The row of the block that is part of row `row` of the whole tensor, counted over all dimensions but the last; nil if there is none.
     fileprivate func row(_ row: Int, of shape: [Int]) -> Int? {
         var rest = row
         var inner = 0
@@ -133,11 +133,11 @@ extension BlockValues.Block {
 }
 
 extension TensorRecord {
-    /// The tensor that runs of others make.
+    /// The tensor that consists of runs of others.
     ///
-    /// One run of elements that lie as they are is used in place; integers, of which there are few, are copied.
+    /// A single run of stored elements is used in place; integers, of which there are few, are copied.
     ///
-    /// - Throws: ``Problem`` where the runs do not fill the shape, or are of different types.
+    /// - Throws: ``Problem`` if the runs do not fill the shape, or are of different types.
     static func joined(
         name: String, shape: [Int], runs: [JoinedValues.Run], summary: String
     ) throws(Problem) -> TensorRecord {
@@ -190,7 +190,7 @@ extension TensorRecord {
 
     /// The tensor that blocks make, each with the place of its first element.
     ///
-    /// - Throws: ``Problem`` where they leave the shape, overlap, or do not cover it.
+    /// - Throws: ``Problem`` if they leave the shape, overlap, or do not cover it.
     static func assembled(
         name: String, shape: [Int], blocks: [BlockValues.Block], summary: String
     ) throws(Problem) -> TensorRecord {

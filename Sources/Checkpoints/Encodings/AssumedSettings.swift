@@ -1,6 +1,6 @@
 import Text
 
-/// What the shapes of a weight's parts say of how it is stored, where no file of the model does: as much as follows from them without a choice.
+/// How a weight is stored, inferred from the shapes of its parts if no file of the model describes it, and only if they allow one reading.
 extension EncodingSettings {
     private init(assumed method: String, _ numbers: [(String, Int)], _ texts: [(String, String)] = []) {
         let values = numbers.map { JSONValue.Member(name: $0, value: .integer($1)) } + texts.map { .init(name: $0, value: .string($1)) }
@@ -11,8 +11,8 @@ extension EncodingSettings {
         Problem("is stored as codes of \(scheme), whose settings are missing", expected: expected, found: found)
     }
 
-    /// GPTQ: the bits follow from the zero points, the groups from `g_idx`. Which of its two versions it is shows from zero points that are all in
-    /// the middle of the codes, as symmetric quantisation has them; of others it does not show.
+    /// GPTQ: the bits follow from the zero points, the groups from `g_idx`. The version can be recognised if all zero points are in
+    /// the middle of the codes, as in symmetric quantisation, and not otherwise.
     static func assumedGPTQ(_ module: EncodedModule) throws(Problem) -> EncodingSettings {
         let expected = "quantization_config in config.json"
         let codes = try module.part("qweight", [.i32, .u32])
@@ -22,11 +22,11 @@ extension EncodingSettings {
         let (rows, groups) = (codes.shape[1], scales.shape[0])
         guard scales.shape[1] == rows, zeros.shape[0] == groups,
             let bits = [2, 3, 4, 8].first(where: { zeros.shape[1] * 32 == rows * $0 }), codes.shape[0] * 32 % bits == 0
-        else { throw missing("GPTQ", expected: expected, found: "parts whose shapes do not say the bits") }
+        else { throw missing("GPTQ", expected: expected, found: "parts whose shapes do not determine the bits") }
         let columns = codes.shape[0] * 32 / bits
         var size = columns
         if groups > 1 {
-            guard module.names("g_idx") else { throw missing("GPTQ", expected: expected, found: "no 'g_idx', which would say the groups") }
+            guard module.names("g_idx") else { throw missing("GPTQ", expected: expected, found: "no 'g_idx', which would give the groups") }
             // Every group but the last is full, in whatever order the columns are.
             size = try module.part("g_idx", [.i32, .i64], shape: [columns]).doubles().count { $0 == 0 }
         }
@@ -35,7 +35,7 @@ extension EncodingSettings {
         }
         let middle = 1 << (bits - 1)
         guard let format = [("gptq", middle - 1), ("gptq_v2", middle)].first(where: { holds(zeros, $0.1, bits: bits) })?.0 else {
-            throw missing("GPTQ", expected: expected + " with checkpoint_format, which says what zero points mean")
+            throw missing("GPTQ", expected: expected + " with checkpoint_format, which defines the zero points")
         }
         return EncodingSettings(assumed: "gptq", [("bits", bits), ("group_size", size)], [("checkpoint_format", format)])
     }
@@ -57,7 +57,7 @@ extension EncodingSettings {
     static func assumedAWQ(_ module: EncodedModule) throws(Problem) -> EncodingSettings {
         let codes = try module.part("qweight", [.i32, .u32])
         let scales = try module.part("scales", DType.scales)
-        // The layout for gemv lies the other way round: there the groups would be of one or a few in-neurons.
+        // The layout for gemv is transposed: read as gemm, its groups would have only a few in-neurons.
         guard codes.shape.count == 2, scales.shape.count == 2, scales.shape[1] == codes.shape[1] * 8,
             codes.shape[0] % scales.shape[0] == 0, codes.shape[0] / scales.shape[0] >= 16
         else {

@@ -1,7 +1,7 @@
 import Text
 
 extension EncodingScheme {
-    /// bitsandbytes nf4 and fp4: `weight` u8, high nibble first; `weight.absmax` by block, `weight.quant_map`, and a JSON text that says
+    /// bitsandbytes nf4 and fp4: `weight` u8, high nibble first; `weight.absmax` by block, `weight.quant_map`, and a JSON text with
     /// shape and blocks. Nested statistics are codes themselves.
     ///
     /// Source: bitsandbytes' `QuantState.from_dict` and `dequantize_4bit`.

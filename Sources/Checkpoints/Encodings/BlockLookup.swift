@@ -1,6 +1,6 @@
 import Tensors
 
-/// Codes of four bits, high first, that stand for numbers of a table; blocks of neighbours in row-major order share their largest magnitude.
+/// Four-bit codes, high nibble first, that index a table of numbers; blocks of neighbours in row-major order share their largest magnitude.
 struct BlockLookup: DerivedValues {
     /// The largest magnitude of each block.
     enum Magnitudes {

@@ -2,7 +2,7 @@ import Text
 
 extension EncodingScheme {
     /// compressed-tensors, pack-quantized: `weight_packed` i32 rows of codes without gaps, `weight_scale`, `weight_shape`, zero points packed
-    /// down the out-neurons where it is asymmetric, `weight_g_idx`.
+    /// down the out-neurons if it is asymmetric, `weight_g_idx`.
     ///
     /// Source: compressed-tensors' `PackedQuantizationCompressor.decompress`.
     static let compressedIntegers = EncodingScheme(

@@ -3,19 +3,19 @@ import Text
 
 /// The numbers of a tensor that are computed from what is stored: codes with their scales, an adapter's change, a merged weight, a slice.
 ///
-/// Nothing is computed before it is asked for, and everything that can be wrong with what is stored has been checked before: a value of
+/// Nothing is computed before it is requested, and everything that can be wrong with the stored tensors has been checked before: a value of
 /// this kind can always be filled.
 package protocol DerivedValues: Sendable {
-    /// How the numbers come about, in a few words: `GPTQ, 4 bits, groups of 128`.
+    /// How the numbers are computed, in a few words: `GPTQ, 4 bits, groups of 128`.
     var summary: String { get }
 
     /// The tensors that the numbers are made of, in a fixed order.
     var stored: [TensorRecord] { get }
 
-    /// What else tells these numbers from others made of the same tensors, such as the place of a slice.
+    /// What distinguishes these numbers from others computed from the same tensors, such as the position of a slice.
     var selection: [Int] { get }
 
-    /// Whether what is stored beside the codes shows that no number is infinite or not a number. False where only the numbers can tell.
+    /// Whether the scales and other parts show that every number is finite. False if only the numbers themselves can show it.
     var isCertainlyFinite: Bool { get }
 
     /// Writes a run of the numbers. May be called from several threads at once.
@@ -25,7 +25,7 @@ package protocol DerivedValues: Sendable {
     ///   - elements: places in row-major order, any range inside the tensor.
     func fill(_ target: UnsafeMutableBufferPointer<Float>, elements: Range<Int>)
 
-    /// Writes a run of the numbers in double precision; by way of single precision where nothing else is said.
+    /// Writes a run of the numbers in double precision; the default implementation goes through single precision.
     func fill(_ target: UnsafeMutableBufferPointer<Double>, elements: Range<Int>)
 }
 
@@ -50,7 +50,7 @@ extension TensorRecord {
     /// A tensor whose numbers are computed from what is stored.
     ///
     /// - Parameter dtype: the type in which the numbers are written elsewhere, one of ``CheckpointDraft/roundedTypes``.
-    /// - Throws: ``Problem`` where the shape's size overflows.
+    /// - Throws: ``Problem`` if the shape's size overflows.
     package init(name: String, dtype: DType = .f32, shape: [Int], values: any DerivedValues) throws(Problem) {
         precondition(CheckpointDraft.roundedTypes.contains(dtype), "computed numbers as \(dtype.rawValue)")
         _ = try Self.byteCount(dtype: dtype, shape: shape)
@@ -59,25 +59,25 @@ extension TensorRecord {
 
     private static let noBytes = ByteRegion(copying: [])
 
-    /// How the numbers come about where they are not stored as they are; nil for all others.
+    /// How the numbers are computed; nil if they are stored unencoded.
     package var encoding: String? { derived?.summary }
 
-    /// The tensors of the file that hold the numbers: itself where nothing is computed.
+    /// The tensors of the file that hold the numbers: itself if nothing is computed.
     package var stored: [TensorRecord] { derived?.stored.flatMap(\.stored) ?? [self] }
 
-    /// The bytes that the tensor takes in its file, with all that belongs to it.
+    /// The bytes that the tensor and its parts occupy in the file.
     package var storedByteCount: Int {
         guard derived != nil else { return bytes.count }
         return stored.reduce(0) { $0.addingReportingOverflow($1.bytes.count).partialValue }
     }
 
-    /// Whether the tensor shows its stored elements more than 64 times, as a view of stride 0 can without end.
+    /// Whether the tensor repeats its stored elements more than 64 times, as a view of stride 0 can without limit.
     package var repeatsStorage: Bool {
         if derived != nil { return stored.contains(where: \.repeatsStorage) }
         return elementCount / 64 > storedElementCount
     }
 
-    /// The elements that lie in the file, of which a view may show some repeatedly or not at all.
+    /// The elements that the file stores, some of which a view may repeat or leave out.
     package var storedElementCount: Int { derived != nil ? elementCount : bytes.count / dtype.bytesPerBlock * dtype.elementsPerBlock }
 
     /// Lets the tensor's pages leave resident memory; see ``ByteRegion/discardPages()``.

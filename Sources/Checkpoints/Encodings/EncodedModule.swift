@@ -1,6 +1,6 @@
 import Text
 
-/// The tensors of one module, whose names differ behind its own name alone: codes, scales and whatever else belongs to a weight.
+/// The tensors of one module, whose names begin with its name: codes, scales and whatever else belongs to a weight.
 struct EncodedModule: Sendable {
     /// `model.layers.0.mlp.up_proj`; empty at the top level.
     let name: String
@@ -23,7 +23,7 @@ struct EncodedModule: Sendable {
     /// - Parameters:
     ///   - dtypes: those it may have.
     ///   - shape: the one it must have; nil for any.
-    /// - Throws: ``Problem`` that names the member, where it is missing or another.
+    /// - Throws: ``Problem`` that names the member, if it is missing or differs.
     func part(_ member: String, _ dtypes: [DType], shape: [Int]? = nil) throws(Problem) -> TensorRecord {
         if unreadable.contains(member) { throw Problem("a part cannot be read", expected: "'\(path(member))'") }
         guard let record = members[member] else { throw Problem("a part is missing", expected: "'\(path(member))'") }
@@ -36,12 +36,12 @@ struct EncodedModule: Sendable {
         }
         guard record.elementCount > 0 else { throw Problem("'\(member)' is empty", found: "\(record.shape)") }
         guard record.derived == nil, record.strides == nil, !record.isNegated else {
-            throw Problem("'\(member)' is a view", expected: "elements that lie side by side")
+            throw Problem("'\(member)' is a view", expected: "contiguous elements")
         }
         return record
     }
 
-    /// The group of every column as its member says it, or nil where that is none or says what follows from the size of the groups.
+    /// The group of every column, from the member that lists it; nil if there is no such member or it agrees with the size of the groups.
     func groups(_ member: String, columns: Int, groupSize: Int, count: Int) throws(Problem) -> [Int32]? {
         guard names(member) else { return nil }
         let record = try part(member, [.i32, .i64], shape: [columns])
@@ -54,12 +54,12 @@ struct EncodedModule: Sendable {
     }
 }
 
-/// A weight that was put together.
+/// A decoded weight.
 struct DecodedWeight {
     let record: TensorRecord
-    /// The member whose place in the file's order it takes.
+    /// The member whose place in the file's order the weight has.
     let codes: String
-    /// The members that belong to it and are no tensors of their own.
+    /// The members that belong to it, which are not tensors of the model.
     let parts: [String]
 
     init(

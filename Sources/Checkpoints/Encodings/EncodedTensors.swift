@@ -11,21 +11,21 @@ struct EncodedTensors {
         let problem: Problem
     }
 
-    /// The decoded tensors in the places of their codes, and all that are stored as they are. Scales and other companions are not among them.
+    /// The decoded tensors in the places of their codes, and the tensors that are not encoded, without scales and other parts.
     let tensors: [TensorRecord]
     let failures: [Failure]
-    /// The names of all that belongs to weights that were found.
+    /// The names of all tensors that belong to the weights that were found.
     let replaced: Set<String>
-    /// Whether a weight was put together.
+    /// Whether a weight was decoded.
     let hasDecoded: Bool
-    /// How weights are taken to be stored of which no file says it, in words; one for each way.
+    /// How weights are assumed to be stored if no file describes it, in words; one entry for each encoding.
     let assumptions: [String]
 
     /// - Parameters:
     ///   - stored: the tensors of the file.
-    ///   - settings: what the model's files say of how its weights are stored.
+    ///   - settings: how the weights are stored, according to the model's files.
     ///   - missing: the names of tensors of the file that cannot be read.
-    /// - Throws: ``Problem`` where the configuration says a scheme of which the file has no tensor.
+    /// - Throws: ``Problem`` if the configuration names a scheme and the file has no tensor stored in it.
     init(_ stored: [TensorRecord], settings: EncodingSettings, missing: [String] = []) throws(Problem) {
         var replaced: [String: TensorRecord] = [:]
         var left: Set<String> = []
@@ -66,11 +66,11 @@ struct EncodedTensors {
         assumptions = assumed.map { summary, name, count in
             let others = count == 1 ? "" : " and \(ByteText.counted(count - 1, "other"))"
             return
-                "no config.json says how '\(name)'\(others) \(count == 1 ? "is" : "are") stored, read as \(summary), by the shapes of its parts"
+                "no config.json describes how '\(name)'\(others) \(count == 1 ? "is" : "are") stored; read as \(summary), by the shapes of its parts"
         }
     }
 
-    /// The weights that cannot be put together, as tensors of the file at `path`.
+    /// The weights that cannot be decoded, as tensors of the file at `path`.
     func unreadable(path: String) -> [UnreadableTensor] {
         failures.map {
             UnreadableTensor(
@@ -79,7 +79,7 @@ struct EncodedTensors {
         }
     }
 
-    /// A configuration that says a scheme, and a file that holds nothing of it, contradict each other.
+    /// A configuration that names a scheme contradicts a file in which nothing is stored in it.
     private static func check(_ settings: EncodingSettings, _ stored: [TensorRecord]) throws(Problem) {
         guard settings.isInConfiguration, let method = settings.method,
             let scheme = EncodingScheme.all.first(where: { $0.methods.contains(method) })
@@ -90,7 +90,7 @@ struct EncodedTensors {
             found: "none among \(stored.count) tensors")
     }
 
-    /// The weights whose type says that they are codes where `config.json` says a scheme. Those that no scheme has taken lack their scales.
+    /// The weights whose type shows that they are codes, if `config.json` names a scheme. Those that no scheme has decoded lack their scales.
     private static func bareCodes(_ stored: [TensorRecord], _ settings: EncodingSettings) -> [Failure] {
         guard let method = settings.method, let scheme = EncodingScheme.all.first(where: { $0.methods.contains(method) }) else { return [] }
         let problem = Problem(
@@ -104,7 +104,7 @@ struct EncodedTensors {
 
     private static let codeNames: Set = ["weight", "qweight", "weight_packed"]
 
-    /// The names of all that is stored of weights that lack a part.
+    /// The names of all stored tensors of weights that lack a part.
     private static func parts(of bare: [Failure], _ stored: [TensorRecord]) -> [String] {
         guard !bare.isEmpty else { return [] }
         let modules = Set(bare.map { split($0.name).module })
@@ -116,7 +116,7 @@ struct EncodedTensors {
 
     // MARK: - Modules
 
-    /// What stands behind the name of a weight where it is not a name of its own.
+    /// The suffixes that parts add to the name of their weight.
     private static let suffixes = [
         ".absmax", ".quant_map", ".nested_absmax", ".nested_quant_map", ".quant_state.bitsandbytes__nf4", ".quant_state.bitsandbytes__fp4",
         "._data", "._scale",
@@ -177,7 +177,7 @@ struct EncodedTensors {
         var failures: [Failure] = []
         /// Whether the settings are those that follow from the shapes.
         var isAssumed = false
-        /// What is no tensor of its own because a weight needs it that cannot be read.
+        /// The parts of weights that cannot be decoded; they are not tensors of the model.
         var parts: [String] = []
     }
 

@@ -8,11 +8,11 @@ struct EncodingScheme: Sendable {
     let methods: Set<String>
     /// The members that show that a module's weight is stored so.
     let codes: @Sendable (EncodedModule) -> [String]
-    /// Whether the tensors say all by themselves, or `config.json` must say the rest.
+    /// Whether the tensors are sufficient, or `config.json` must give the rest.
     let isSelfContained: Bool
-    /// Puts the weight of a member of ``codes`` together.
+    /// Assembles the weight of a member of ``codes``.
     let decode: @Sendable (EncodedModule, String) throws(Problem) -> DecodedWeight
-    /// The settings that follow from the shapes of the parts where no file says any; nil for a scheme of which none can.
+    /// The settings that follow from the shapes of the parts if no file gives any; nil for a scheme whose settings cannot be inferred.
     var assumed: (@Sendable (EncodedModule) throws(Problem) -> EncodingSettings)?
 
     /// Every scheme that is decoded, those with the more particular members first.

@@ -1,23 +1,23 @@
 import Archives
 import Text
 
-/// What a model's `config.json` says of how its weights are stored.
+/// The settings in a model's `config.json` that describe how its weights are stored.
 struct EncodingSettings: Sendable {
-    /// The member of `config.json` that says it, or the file beside it; nil where none does.
+    /// The member of `config.json` that holds the settings, or the file next to it that does; nil if there are none.
     let member: String?
-    /// The file that says it.
+    /// The file that holds the settings.
     let fileName: String
     private let values: JSONValue?
-    /// What the file is of, where it does not say so itself.
+    /// The method that the file belongs to, if the file does not name it.
     private let impliedMethod: String?
 
-    /// The files in which libraries kept the settings before `config.json` had them, by the method that they are of.
+    /// The files in which libraries stored the settings before `config.json` had them, and the method of each.
     static let filesBeside = ["quantize_config.json": "gptq", "quant_config.json": "awq"]
 
-    /// Whether `config.json` itself says it, and so that the weights are stored so.
+    /// Whether `config.json` itself holds the settings, and thus declares that the weights are stored in this way.
     var isInConfiguration: Bool { impliedMethod == nil }
 
-    /// - Parameter files: the files that belong to a model, by name. `config.json` goes before those of ``filesBeside``.
+    /// - Parameter files: the files that belong to a model, by name. `config.json` takes precedence over those of ``filesBeside``.
     init(_ files: [String: ByteRegion]) {
         let own = EncodingSettings(files[Companions.configuration])
         guard own.member == nil else {
@@ -73,7 +73,7 @@ struct EncodingSettings: Sendable {
 
     subscript(name: String) -> JSONValue? { values?[member: name] }
 
-    /// A `config.json` of the same model whose weights are written as numbers: without what says how they were stored.
+    /// The `config.json` of the same model with decoded weights: without the settings of how they were stored.
     static func decoded(_ configuration: ByteRegion) -> ByteRegion {
         configuration.withUnsafeBytes { bytes in
             var cursor = JSONCursor(bytes.bindMemory(to: UInt8.self))
@@ -106,7 +106,7 @@ struct EncodingSettings: Sendable {
 }
 
 extension JSONValue {
-    /// The last member of an object with this name; nil where there is none, or for anything else.
+    /// The last member of an object with this name; nil if there is none, or for anything else.
     subscript(member name: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         return members.last { $0.name == name }?.value

@@ -3,7 +3,7 @@ import Text
 extension EncodingScheme {
     /// GPTQ: `qweight` i32 packed down the in-neurons, `scales` and packed `qzeros` by group, `g_idx` the group of each in-neuron.
     ///
-    /// Source: gptqmodel's `dequantize_weight`. The first version stores zero points less one, and so says no `checkpoint_format`.
+    /// Source: gptqmodel's `dequantize_weight`. The first version stores zero points minus one, as do files without a `checkpoint_format`.
     static let gptq = EncodingScheme(
         name: "GPTQ", methods: ["gptq"], codes: { $0["qweight"] != nil && $0.packing != .awq ? ["qweight"] : [] }, isSelfContained: false,
         decode: { (module, _) throws(Problem) in
@@ -29,7 +29,7 @@ extension EncodingScheme {
             let groupOfColumn = try module.groups("g_idx", columns: columns, groupSize: size, count: groups)
             if groups > 1, settings["desc_act"]?.flag == true, !module.names("g_idx") {
                 throw Problem(
-                    "a part is missing, without which the groups have no order", expected: "'\(module.path("g_idx"))', as 'desc_act' says")
+                    "a part is missing that gives the order of the groups", expected: "'\(module.path("g_idx"))', as 'desc_act' says")
             }
             var parts = [codes, scales, zeros]
             if let index = module["g_idx"] { parts.append(index) }
@@ -41,7 +41,7 @@ extension EncodingScheme {
                 module, "weight", shape: [rows, columns], codes: "qweight", parts: ["qweight", "scales", "qzeros", "g_idx"], values)
         }, assumed: { (module) throws(Problem) in try EncodingSettings.assumedGPTQ(module) })
 
-    /// What is added to a stored zero point.
+    /// The number that is added to a stored zero point.
     private static func zeroShift(_ settings: EncodingSettings) throws(Problem) -> Int {
         if settings["is_marlin_format"]?.flag == true {
             throw Problem("is stored as GPTQ for Marlin, which is not read", expected: "gptq or gptq_v2")
@@ -59,7 +59,7 @@ extension EncodingScheme {
 
     private static func bits(_ module: EncodedModule, words: Int) throws(Problem) -> Int {
         let stated = module.settings.integer("bits", "w_bit")
-        // Single modules may have bits of their own, which the number of in-neurons tells.
+        // The number of bits may differ between modules; it follows from the number of in-neurons.
         if !(module.settings["dynamic"]?.members.isEmpty ?? true), let columns = module["g_idx"]?.elementCount, columns > 0,
             words * 32 % columns == 0
         {
@@ -73,7 +73,7 @@ extension EncodingScheme {
         return stated
     }
 
-    /// The in-neurons that share a scale: -1 says all.
+    /// The number of in-neurons that share a scale; -1 means all of them.
     static func groupSize(_ stated: Int?, columns: Int) throws(Problem) -> Int {
         guard let stated, stated == -1 || stated >= 1 else {
             throw Problem("group_size in config.json", expected: "-1 or at least 1", found: stated.map(String.init) ?? "none")

@@ -3,7 +3,7 @@ import Text
 extension EncodingScheme {
     /// MLX: `weight` u32 rows of codes without gaps, `scales` and `biases` by group; or numbers of few bits in a ``MLXMode``.
     ///
-    /// Source: `mlx.core.dequantize`. `config.json` may give modules sizes of their own.
+    /// Source: `mlx.core.dequantize`. `config.json` may give other sizes for individual modules.
     static let mlx = EncodingScheme(
         name: "MLX", methods: ["mlx"], codes: { $0["scales"] != nil && $0["weight"]?.dtype == .u32 ? ["weight"] : [] },
         isSelfContained: false,

@@ -22,11 +22,11 @@ struct PackedColumns: RowDecoder {
     let scales: TensorRecord
     /// [groups, out * bits / 32] words.
     let zeros: TensorRecord
-    /// What is added to a stored zero point, which keeps its bits.
+    /// The number that is added to a stored zero point, modulo the range of its bits.
     let zeroShift: Int
     let groups: Int
     let groupSize: Int
-    /// The group of each in-neuron where it does not follow from ``groupSize``; checked.
+    /// The group of each in-neuron, already checked; nil if it follows from ``groupSize``.
     let groupOfColumn: [Int32]?
 
     var isCertainlyFinite: Bool { (scales.largestMagnitude * 256).isFinite }

@@ -1,8 +1,8 @@
 import Tensors
 
-/// A matrix whose rows are codes side by side, and whose groups of neighbours in a row share what gives the codes their meaning.
+/// A matrix whose rows are codes side by side, and whose groups of neighbours in a row share the numbers that decode them.
 struct PackedRows: RowDecoder {
-    /// What a code means.
+    /// How a code becomes a number.
     enum Meaning {
         /// (code - zero) * scale; the zero is a constant, or one of each group.
         case offset(zero: Float, zeros: Zeros?)
@@ -56,7 +56,7 @@ struct PackedRows: RowDecoder {
     let groups: Int
     let scale: Scale
     let meaning: Meaning
-    /// The group of each column where it does not follow from ``groupSize``; checked.
+    /// The group of each column if it does not follow from ``groupSize``; checked.
     var groupOfColumn: [Int32]? = nil
 
     var isCertainlyFinite: Bool {

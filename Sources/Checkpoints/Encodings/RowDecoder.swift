@@ -9,7 +9,7 @@ protocol RowDecoder: DerivedValues {
 }
 
 enum RowDecoding {
-    /// The columns that are decoded at once, so that no row is too long for the memory that decoding takes; a multiple of every unit of codes.
+    /// The columns that are decoded at once, which bounds the memory of decoding for rows of any length; a multiple of every unit of codes.
     static let segment = 4096
     /// The rows that are decoded at once.
     static let band = 32
@@ -45,7 +45,7 @@ extension RowDecoder {
 
 /// Numbers that belong to groups of codes, read in single precision.
 extension TensorRecord {
-    /// The largest magnitude of the elements; infinite where one is not finite.
+    /// The largest magnitude of the elements; infinite if one is not finite.
     var largestMagnitude: Float {
         let length = 1 << 12
         return withUnsafeTemporaryAllocation(of: Float.self, capacity: length) { piece in
@@ -59,7 +59,7 @@ extension TensorRecord {
         }
     }
 
-    /// The largest magnitude that the codes of a type can stand for; nil where there are codes among the elements that are no finite number.
+    /// The largest magnitude that the codes of a type can represent; nil if some elements are codes of infinity or NaN.
     var boundOfCodes: Float? {
         let exponent: UInt8
         switch dtype {

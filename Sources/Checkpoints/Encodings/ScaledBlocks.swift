@@ -11,7 +11,7 @@ struct ScaledBlocks: RowDecoder {
     let scales: TensorRecord
     let blockRows: Int
     let blockColumns: Int
-    /// The rows of one matrix where several are stacked, each with blocks of its own.
+    /// The rows of one matrix if several are stacked; blocks do not cross their borders.
     let matrixRows: Int
     /// Multiplied with the scaled number.
     var factor: Float = 1

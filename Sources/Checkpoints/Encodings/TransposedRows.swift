@@ -1,7 +1,7 @@
 /// Matrices one after the other, each decoded by rows and shown transposed.
 struct TransposedRows: DerivedValues {
     let rows: PackedRows
-    /// The rows of each matrix as it is stored.
+    /// The rows of each stored matrix.
     let rowCount: Int
 
     var summary: String { rows.summary }

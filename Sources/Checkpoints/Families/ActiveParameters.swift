@@ -1,15 +1,15 @@
 import Archives
 import Text
 
-/// How many parameters of a mixture of experts take part in the answer for one token.
+/// How many parameters a mixture of experts uses for one token.
 package struct ActiveParameters: Sendable {
     package let count: Int
 
-    /// - Returns: nil for models without experts, and where the settings do not say how many of them a token goes to.
+    /// - Returns: nil for models without experts, and if the settings do not give the number of experts for each token.
     package init?(_ checkpoint: Checkpoint, _ catalog: LayerCatalog) {
         guard let configuration = checkpoint.configuration, let used = Self.used(configuration) else { return nil }
         let repeated = Set(checkpoint.tensors.tied.flatMap { $0.dropFirst() })
-        // The experts of each block by what stands before their numbers: how many there are, and what they hold together.
+        // The experts of each block, by the part of the name before their numbers: how many there are, and their elements in all.
         var numbered: [String: (numbers: Set<Substring>, elements: Int)] = [:]
         var total = 0
         var hasExperts = false

@@ -1,8 +1,8 @@
-/// How the modules of an MLP are called, by the dotted ends of their names: one entry for each kind of MLP.
+/// The names of an MLP's modules, as the last parts of their dotted names: one entry for each kind of MLP.
 ///
-/// The *input* is the matrix that the default choice takes: of a gated MLP the one that is multiplied with the gate.
+/// The *input* is the matrix that is selected by default: in a gated MLP, the one whose output is multiplied by the gate.
 package struct MLPNames: Sendable, Hashable {
-    /// Where the two halves of one matrix lie that holds gate and input.
+    /// The order of the two halves of a matrix that holds gate and input.
     package enum Halves: Sendable, Hashable {
         /// The rows of the gate, whose products pass through the activation, then those of the input.
         case gateFirst
@@ -12,9 +12,9 @@ package struct MLPNames: Sendable, Hashable {
         case alternating
     }
 
-    /// What must be beside an input for its name to mean an MLP.
+    /// What must exist next to an input for its name to mean an MLP.
     package enum Evidence: Sendable, Hashable {
-        /// The name alone says it.
+        /// Nothing: the name is sufficient.
         case none
         /// The output matrix, whose columns are the input's rows or half of them.
         case output
@@ -25,11 +25,11 @@ package struct MLPNames: Sendable, Hashable {
     }
 
     package let input: String
-    /// What stands in the place of `input` in the name of the output matrix.
+    /// The part that replaces `input` in the name of the output matrix.
     package let output: String?
     package let evidence: Evidence
     package let halves: Halves
-    /// Whether the matrix holds gate and input where no output matrix tells: with one, it does where it has twice as many rows as that has
+    /// Whether the matrix holds gate and input if there is no output matrix; if there is one, it does if it has twice as many rows as that has
     /// columns.
     package let isFused: Bool
 
@@ -71,7 +71,7 @@ extension MLPNames {
     static let gatedT5 = MLPNames("wi_1", "wo")
     /// TransformerLens, and the Grokking repository.
     static let hooked = MLPNames("W_in", "W_out")
-    /// llama.cpp; fused where the architecture has no gate beside.
+    /// llama.cpp; fused if the architecture has no separate gate.
     static let llamaCpp: [MLPNames] = [
         MLPNames("ffn_up", "ffn_down"), MLPNames("ffn_up_exps", "ffn_down_exps"), MLPNames("ffn_up_shexp", "ffn_down_shexp"),
         MLPNames("ffn_gate_up_exps", "ffn_down_exps", isFused: true),

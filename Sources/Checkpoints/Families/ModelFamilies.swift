@@ -22,11 +22,11 @@ package struct ModelFamilies: Sendable {
     /// The family that a `config.json` names by `model_type`; nil for a type that is not known.
     func family(modelType: String) -> ModelFamily? { families.first { $0.modelTypes.contains(modelType) } }
 
-    /// The family that the names and shapes alone show; nil where they are no transformer's.
+    /// The family that the names and shapes alone identify; nil if they are not those of a transformer.
     func family(of names: TensorNames) -> ModelFamily? { families.first { $0.isRecognized?(names) ?? false } }
 
-    /// The names of the MLP whose input matrix a tensor is, by the modules that any of the families calls so and by what lies beside it;
-    /// nil for another tensor. Of several names the longest counts.
+    /// The names of the MLP of which a tensor is the input matrix, by the module names of all families and by the tensors next to it;
+    /// nil for any other tensor. If several names match, the longest is used.
     func mlpNames(of name: TensorName, _ index: TensorIndex) -> MLPNames? {
         guard name.isNumbered else { return nil }
         return mlps.matches(name.module).first { names in
@@ -42,7 +42,7 @@ package struct ModelFamilies: Sendable {
         }
     }
 
-    /// What may stand in front of a tensor's own name: what training wrappers put there, then what the families' base models do.
+    /// The prefixes that a tensor's name may have: those of training wrappers, then those of the families' base models.
     var prefixes: [String] {
         families.reduce(into: ["module.", "_orig_mod."]) { prefixes, family in
             prefixes += family.prefixes.filter { !prefixes.contains($0) }
@@ -55,7 +55,7 @@ private struct MLPEndings: Sendable {
     private var endings: [Substring: [(parts: [Substring], names: MLPNames)]] = [:]
 
     init(_ all: [MLPNames]) {
-        // Names alone come after those that say more.
+        // Names without other evidence come last.
         for names in Set(all).sorted(by: { ($0.output ?? "") > ($1.output ?? "") }) {
             let parts = names.input.split(separator: ".")
             if let last = parts.last { endings[last, default: []].append((parts, names)) }

@@ -1,8 +1,8 @@
-/// A family of models as its checkpoints show it: one entry of ``ModelFamilies``.
+/// What is known about the checkpoints of a family of models: one entry of ``ModelFamilies``.
 ///
-/// How a family's network is built is said in `Networks`, by a `RunnableFamily` that carries this entry.
+/// A family's network is built in `Networks`, by a `RunnableFamily` that refers to this entry.
 package struct ModelFamily: Sendable {
-    /// The layers that are taken where none are named.
+    /// The layers that are selected if none are named.
     package enum DefaultLayers: Sendable {
         /// The MLP input matrix of every block.
         case mlpInputs
@@ -12,29 +12,29 @@ package struct ModelFamily: Sendable {
         case all
     }
 
-    /// What tells the family by its tensors' names; nil where only a `model_type` or the shapes do.
+    /// Recognises the family by its tensors' names; nil if only a `model_type` or the shapes identify it.
     package typealias Recognition = @Sendable (TensorNames) -> Bool
-    /// How the family stores a tensor of a name and a shape; nil where the rules that hold for all families decide.
+    /// How the family stores a tensor of this name and shape; nil if the general rules apply.
     package typealias Layout = @Sendable (_ name: TensorName, _ shape: [Int]) -> MatrixLayout?
 
-    /// What results call the family; also a `model_type`, unless it is a family without configurations.
+    /// The name of the family in results; also a `model_type`, unless the family has no configurations.
     package let name: String
     /// The models of the family, for help and manual.
     package let summary: String
     /// The values of `model_type` in `config.json`.
     package let modelTypes: [String]
-    /// What the family's checkpoints put in front of the names of the model's body, each with its point.
+    /// The prefixes of the names of the model's body in the family's checkpoints, each with its dot.
     package let prefixes: [String]
-    /// The names of the MLPs' matrices, of which the input is the default choice.
+    /// The names of the MLPs' matrices; the inputs are the default layers.
     package let mlpInputs: [MLPNames]
-    /// The layers that are taken where none are named.
+    /// The layers that are selected if none are named.
     package let defaultLayers: DefaultLayers
     let isRecognized: Recognition?
     let layout: Layout?
 
     /// - Parameters:
     ///   - modelTypes: nil for the name alone.
-    ///   - layout: asked before the rules that hold for all families.
+    ///   - layout: takes precedence over the general rules.
     package init(
         _ name: String, summary: String, modelTypes: [String]? = nil, prefixes: [String] = [], mlpInputs: [MLPNames] = [],
         defaultLayers: DefaultLayers = .mlpInputs, layout: Layout? = nil, isRecognized: Recognition? = nil
@@ -58,7 +58,7 @@ package struct ModelFamily: Sendable {
     }
 }
 
-/// Families are told apart by their names.
+/// Two families are equal if their names are.
 extension ModelFamily: Hashable {
     package static func == (a: ModelFamily, b: ModelFamily) -> Bool { a.name == b.name }
     package func hash(into hasher: inout Hasher) { hasher.combine(name) }

@@ -1,4 +1,4 @@
-/// The names and shapes of a checkpoint's tensors, as a family's recognition asks for them.
+/// The names and shapes of a checkpoint's tensors, for the recognition of its family.
 package struct TensorNames: Sendable {
     private let index: TensorIndex
     private let parts: Set<Substring>

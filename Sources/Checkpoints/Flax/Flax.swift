@@ -1,10 +1,10 @@
 import Archives
 import Text
 
-/// What Flax writes with `to_bytes` and `msgpack_serialize`: nested maps of arrays.
+/// Files that Flax writes with `to_bytes` and `msgpack_serialize`: nested maps of arrays.
 ///
-/// Names are the maps' keys joined by dots, without the collection `params` that all trained weights lie in. A `kernel` [..., in, out] is
-/// turned to [out, in, ...], as every other tensor here is.
+/// Names are the maps' keys joined by dots, without the collection `params`, which holds all trained weights. A `kernel` [..., in, out] is
+/// transposed to [out, in, ...], the order of all other tensors.
 enum Flax {
     /// Whether the file begins as a map of MessagePack whose first key is text.
     static func isRecognised(_ head: [UInt8]) -> Bool {
@@ -20,7 +20,7 @@ enum Flax {
     /// Reads a file's weights.
     ///
     /// - Parameter path: the file, for messages.
-    /// - Throws: ``Problem`` where the file is damaged or holds no arrays.
+    /// - Throws: ``Problem`` if the file is damaged or holds no arrays.
     static func read(_ region: ByteRegion, path: String) throws(Problem) -> WeightFile {
         let root: MessagePackValue
         do throws(Problem) {
@@ -171,7 +171,7 @@ private struct FlaxArray {
 /// Which of a kernel's dimensions are its inputs and which its outputs.
 private struct KernelLayout {
     let module: Substring
-    /// The dimensions of the bias beside it; nil where there is none.
+    /// The dimensions of the bias beside it; nil if there is none.
     let biasRank: Int?
 
     init(module: Substring, bias: MessagePackValue?) {
@@ -181,7 +181,7 @@ private struct KernelLayout {
         biasRank = rank
     }
 
-    /// The kernel as [out, in], or as [out, in, ...] where it is a convolution's [..., in, out].
+    /// The kernel as [out, in], or as [out, in, ...] if it is a convolution's [..., in, out].
     ///
     /// The heads of attention have kernels of three dimensions: queries, keys and values write [heads, width], the output reads them.
     func outputFirst(_ record: TensorRecord) throws(Problem) -> TensorRecord {
@@ -196,13 +196,13 @@ private struct KernelLayout {
 }
 
 extension TensorRecord {
-    /// The elements, which lie in row-major order, under another shape.
+    /// The elements, which are in row-major order, in another shape.
     fileprivate func merged(_ shape: [Int]) throws(Problem) -> TensorRecord {
         if let derived { return try TensorRecord(name: name, dtype: dtype, shape: shape, values: derived) }
         return try TensorRecord(name: name, dtype: dtype, shape: shape, bytes: bytes)
     }
 
-    /// The same elements with the dimensions, of which the elements lie in row-major order, in another order.
+    /// The same elements, which are in row-major order, with the dimensions in another order.
     fileprivate func permuted(_ order: [Int]) throws(Problem) -> TensorRecord {
         let outer = order.map { shape[$0] }
         guard derived == nil else {

@@ -20,13 +20,13 @@ struct MessagePackReader {
     private var valueCount = 0
 
     private static let depthLimit = 64
-    /// A model has thousands of values; what is kept of each takes more memory than its byte in the file.
+    /// A model has thousands of values; each one occupies more memory than its byte in the file.
     private static let valueLimit = 1 << 21
     private static let textLimit = 4096
 
     /// Reads the one value that the bytes are.
     ///
-    /// - Throws: ``Problem`` where they are damaged, nest too deeply, or go on behind the value.
+    /// - Throws: ``Problem`` if they are damaged, nest too deeply, or continue after the value.
     static func read(_ region: ByteRegion) throws(Problem) -> MessagePackValue {
         var reader = MessagePackReader(reader: ByteReader(region))
         let value = try reader.value(depth: 0)

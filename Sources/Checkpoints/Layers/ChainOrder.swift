@@ -1,9 +1,9 @@
 /// The order of layers in a plain chain, found from their shapes.
 enum ChainOrder {
-    /// The most steps that the search for an order takes before it gives up.
+    /// The number of steps after which the search for an order gives up.
     private static let searchLimit = 200_000
 
-    /// Whether the layer `next` can read what `layer` gives: the sizes agree, or a flattening lies between a convolution and a linear layer.
+    /// Whether the layer `next` can read the output of `layer`: the sizes agree, or the output of a convolution is flattened for a linear layer.
     static func reads(_ next: MatrixLayout, from layer: MatrixLayout) -> Bool {
         if layer.rows == next.columns { return true }
         switch (layer, next) {
@@ -25,7 +25,7 @@ enum ChainOrder {
     /// The places of the layers in chain order.
     ///
     /// The given order stays where it is a chain, and where no other is or several are that differ in their ends. Of several
-    /// chains with the same ends, the one closest to the given order is taken.
+    /// chains with the same ends, the one closest to the given order is used.
     static func order(of layouts: [MatrixLayout]) -> [Int] {
         let given = Array(layouts.indices)
         guard layouts.count > 1, layouts.count <= 512, !isChain(layouts) else { return given }

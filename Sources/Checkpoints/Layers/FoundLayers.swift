@@ -1,7 +1,7 @@
-/// The layers in a checkpoint's tensors, and why the other tensors are none.
+/// The layers among a checkpoint's tensors, and why the other tensors are not layers.
 struct FoundLayers {
     private(set) var layers: [Layer] = []
-    /// Why a tensor is no layer, or none for a default choice, by its name.
+    /// Why a tensor is not a layer, or not a default one, by its name.
     private(set) var reasons: [String: LeftOut] = [:]
     /// The names of the layers that are the MLP input matrix of a block.
     private(set) var mlpInputs: Set<String> = []
@@ -66,7 +66,7 @@ struct FoundLayers {
         }
     }
 
-    /// The inputs of an MLP's output matrix; nil where there is none.
+    /// The inputs of an MLP's output matrix; nil if there is none.
     private func outputColumns(_ names: MLPNames, _ name: TensorName) -> Int? {
         guard let output = names.output, let other = TensorIndex.sibling(of: name, replacing: names.input, with: output),
             let shape = index.shape(of: other), shape.count >= 2, !shape.contains(0)
@@ -76,7 +76,7 @@ struct FoundLayers {
 
     /// Brings the matrices into the order of a plain chain, if they are one.
     ///
-    /// Shapes that chain beat names: where the matrices do not follow each other, those that are named as tables are read as linear layers,
+    /// Shapes that chain beat names: if the matrices do not follow each other, those that are named as tables are read as linear layers,
     /// then arrays that are not named as PyTorch names weights as [in, out].
     mutating func makeChain(keepsOrder: Bool) -> Bool {
         let matrices = layers.indices.filter { reasons[layers[$0].tensorName]?.isMatrix ?? true }
@@ -101,13 +101,13 @@ struct FoundLayers {
         return true
     }
 
-    /// How matrices are read that nothing but their shapes tells anything of.
+    /// The ways to read the matrices of a model of unknown family.
     private enum Reading: CaseIterable {
-        /// As their names say.
+        /// According to their names.
         case named
-        /// Those that are named as tables as linear layers.
+        /// Matrices with the names of tables as linear layers.
         case linear
-        /// Those that are not named as PyTorch names weights as [in, out].
+        /// Matrices without PyTorch's names for weights as [in, out].
         case transposed
     }
 

@@ -2,9 +2,9 @@ import Archives
 import Tensors
 import Text
 
-/// A tensor of a checkpoint, or a part of one, as a weight matrix [out, in]. Nothing is read before it is asked for.
+/// A tensor of a checkpoint, or a part of one, as a weight matrix [out, in]. Nothing is read before it is requested.
 package struct Layer: Sendable {
-    /// The tensor's own name; of a part the name followed by what part it is: `mlp.experts.gate_up_proj[3][up]`.
+    /// The tensor's name; for a part, the name followed by the part: `mlp.experts.gate_up_proj[3][up]`.
     package let name: String
     /// The name of the tensor that holds the weights.
     package let tensorName: String
@@ -39,7 +39,7 @@ package struct Layer: Sendable {
         if case .convolution = layout { Array(tensor.shape.dropFirst(2)) } else { [] }
     }
 
-    /// The layer with every element of a convolution's kernels as a weight of its own, [out, in * kernel]; any other layer as it is.
+    /// The layer with every element of a convolution's kernels as a separate weight, [out, in * kernel]; any other layer unchanged.
     package var unfolded: Layer {
         guard case .convolution(let out, let input, let kernel) = layout else { return self }
         return Layer(tensor: tensor, of: tensorName, layout: .asStored(out: out, in: input * kernel), place: place)
@@ -51,7 +51,7 @@ package struct Layer: Sendable {
         return tensor.dtype.fitsFloat
     }
 
-    /// The whole matrix. Takes its own memory and a few megabytes; the file's pages are released behind the reader.
+    /// The whole matrix. Needs the matrix's memory and a few megabytes; the file's pages are released after they were read.
     ///
     /// - Throws: ``Problem`` for a matrix that does not fit into the machine's memory.
     package func weights() throws(Problem) -> WeightMatrix {

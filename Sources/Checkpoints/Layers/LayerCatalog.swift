@@ -1,7 +1,7 @@
 import Archives
 import Text
 
-/// What the tensors of one checkpoint are: the family of the model, and the weight matrices in the order of its layers.
+/// The family of the model in a checkpoint, and its weight matrices in the order of the layers.
 package struct LayerCatalog: Sendable {
     /// How the family was found.
     package enum FamilySource: String, Sendable, Encodable {
@@ -15,35 +15,35 @@ package struct LayerCatalog: Sendable {
 
     /// The kind of model.
     package let family: ModelFamily
-    /// What showed the family.
+    /// How the family was recognised.
     package let familySource: FamilySource
-    /// Every weight matrix that can be named: in chain order for a plain chain, else in the file's order where that is the
+    /// Every weight matrix that can be named: in chain order for a plain chain, else in the file's order if that is the
     /// model's, else by name with numbers compared as numbers. Experts in one tensor, and gate and input in one, are layers each.
     package let layers: [Layer]
     /// The tensors that the checkpoint names and that cannot be read.
     package let unreadable: [UnreadableTensor]
-    /// Those of ``unreadable`` that would be among the layers taken by default.
+    /// Those of ``unreadable`` that would be among the default layers.
     let unreadableDefaults: [UnreadableTensor]
     /// The names of every tensor of the checkpoint, in the order of ``layers`` as far as that goes.
     let names: [TensorName]
-    /// Why a tensor is no layer, or none for a default choice, by its name.
+    /// Why a tensor is not a layer, or not a default one, by its name.
     private let reasons: [String: LeftOut]
     /// The place of each layer by its name.
     private let places: [String: Int]
     private let mlpInputNames: Set<String>
 
-    /// What the tensors of a checkpoint are, by their names and shapes and its configuration.
+    /// The catalog of a checkpoint's tensors, from their names and shapes and its configuration.
     package init(_ checkpoint: Checkpoint, families: ModelFamilies = .standard) {
         self.init(
             tensors: checkpoint.tensors, unreadable: checkpoint.unreadable, keepsOrder: checkpoint.keepsOrder,
             configuration: checkpoint.configuration, families: families)
     }
 
-    /// What the given tensors are.
+    /// The catalog of the given tensors.
     ///
     /// - Parameters:
     ///   - keepsOrder: whether the order of `tensors` is that in which the model defines them.
-    ///   - configuration: the bytes of the model's `config.json`; one that is no JSON object counts as none.
+    ///   - configuration: the bytes of the model's `config.json`; one that is not a JSON object is ignored.
     ///   - families: those that are known.
     package init(
         tensors: [TensorRecord], unreadable: [UnreadableTensor] = [], keepsOrder: Bool, configuration: ByteRegion? = nil,
@@ -51,7 +51,7 @@ package struct LayerCatalog: Sendable {
     ) {
         let ordered = keepsOrder || tensors.isInNaturalOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) }
         let names = ordered.map { TensorName($0.name) }
-        // A tensor that cannot be read tells the family by its name all the same.
+        // The name of a tensor that cannot be read still helps to recognise the family.
         let index = TensorIndex(
             names: names + unreadable.map { TensorName($0.name) }, shapes: ordered.map(\.shape) + unreadable.map { $0.shape ?? [] })
         let configured = configuration.flatMap(Self.modelType).flatMap(families.family(modelType:))
@@ -88,14 +88,14 @@ package struct LayerCatalog: Sendable {
         }
     }
 
-    /// Every floating-point weight matrix without masks and tables: what the pattern `all` takes.
+    /// Every floating-point weight matrix without masks and tables: those that the pattern `all` selects.
     package var weightMatrices: [Layer] { layers.filter { reasons[$0.tensorName]?.isMatrix ?? true } }
 
-    /// The layers that are taken where none are named.
+    /// The layers that are selected if none are named.
     package var defaultLayers: [Layer] { defaultChoice.layers }
 
-    /// The layers that are taken where none are named: the MLP input matrix of every block of a transformer; of a plain chain every
-    /// weight except the first and the last; where that leaves none, and for models of unknown structure, all weight matrices. Tables,
+    /// The layers that are selected if none are named: the MLP input matrix of every block of a transformer; in a plain chain, every
+    /// weight except the first and the last; if that leaves none, and in models of unknown structure, all weight matrices. Tables,
     /// routers, depthwise convolutions and matrices of one row or column are left out unless there is nothing else.
     package var defaultChoice: (layers: [Layer], leftOut: [(reason: LeftOut, count: Int)]) {
         let matrices = weightMatrices
@@ -114,11 +114,11 @@ package struct LayerCatalog: Sendable {
         return (matrices, [])
     }
 
-    /// Why a tensor holds none of the layers that were chosen; nil where it does.
+    /// Why a tensor holds none of the selected layers; nil if it holds one.
     ///
     /// - Parameters:
-    ///   - chosen: the names of the tensors of the layers that were taken.
-    ///   - isDefault: whether they were taken because none were named.
+    ///   - chosen: the names of the tensors that hold the selected layers.
+    ///   - isDefault: whether they were selected because none were named.
     package func leftOut(_ tensor: TensorRecord, chosen: Set<String>, isDefault: Bool) -> LeftOut? {
         if chosen.contains(tensor.name) { return nil }
         if let reason = reasons[tensor.name] { return reason }
@@ -130,7 +130,7 @@ package struct LayerCatalog: Sendable {
         }
     }
 
-    /// The layer of this name, or nil where there is none.
+    /// The layer of this name, or nil if there is none.
     package subscript(name: String) -> Layer? { places[name].map { layers[$0] } }
 
     /// Whether the model has learned the tensor's values: real numbers, no mask, table or running mean.
@@ -145,7 +145,7 @@ package struct LayerCatalog: Sendable {
         }
     }
 
-    /// `model_type` of a `config.json`, or nil where it has none.
+    /// `model_type` of a `config.json`, or nil if it has none.
     private static func modelType(_ configuration: ByteRegion) -> String? {
         guard configuration.count <= 1 << 24 else { return nil }
         return configuration.withUnsafeBytes { JSONCursor.member("model_type", of: $0) }?.text

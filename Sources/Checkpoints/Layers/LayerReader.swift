@@ -40,7 +40,7 @@ struct LayerReader {
         }
     }
 
-    /// The root of the sum of squares; scaled by the largest element where the squares would leave the range of the type.
+    /// The root of the sum of squares; scaled by the largest element if the squares would leave the range of the type.
     private func norm<Scalar: BinaryFloatingPoint>(_ elements: UnsafeMutableBufferPointer<Scalar>) -> Scalar {
         if elements.count == 1 { return elements[0].magnitude }
         var sum: Scalar = 0

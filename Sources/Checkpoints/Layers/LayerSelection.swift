@@ -4,13 +4,12 @@ import Text
 extension LayerCatalog {
     /// The layers that `patterns` name, in the model's order.
     ///
-    /// A pattern is matched against a layer's name and against the name without the prefixes of training wrappers and base models; where
-    /// none matches, it may be what one name ends in, such as `fc2.weight`. The name of a tensor that holds several layers takes them all;
-    /// `[` and `]` may stand for themselves, so that a layer's name is a pattern. `all` stands
-    /// for every weight matrix; a pattern after `!` takes layers away again. No patterns: ``defaultLayers``. Patterns that only
-    /// take away do so from ``weightMatrices``.
+    /// A pattern is matched against a layer's name, with and without the prefixes of training wrappers and base models; if nothing
+    /// matches, it may be the end of a single name, such as `fc2.weight`. The name of a tensor that holds several layers selects them all;
+    /// `[` and `]` also match themselves, so that a layer's name is a pattern. `all` selects every weight matrix; a pattern after `!`
+    /// excludes layers. Without patterns the layers are ``defaultLayers``. If all patterns exclude, they do so from ``weightMatrices``.
     ///
-    /// - Throws: ``Problem`` for a pattern that matches no weight matrix, or where nothing is left.
+    /// - Throws: ``Problem`` for a pattern that matches no weight matrix, and if no layer is left.
     package func select(_ patterns: [String]) throws(Problem) -> [Layer] {
         if layers.isEmpty, let first = unreadable.first(where: \.mayBeMatrix) { throw first.pathless }
         guard !layers.isEmpty else { throw Problem("no tensor is a weight matrix") }
@@ -63,7 +62,7 @@ extension LayerCatalog {
         throw Problem("no layer matches '\(pattern)'", hint: .nearest(nearestNames(to: pattern)))
     }
 
-    /// The three layers whose names take the fewest edits to become the pattern; wild cards cost nothing.
+    /// The three layers whose names need the fewest edits to become the pattern; wild cards cost nothing.
     private func nearestNames(to pattern: String) -> [String] {
         let candidates = weightMatrices.isEmpty ? layers : weightMatrices
         return GlobPattern(pattern).nearest(in: candidates.map { (String(TensorName($0.name).bare), $0.name) })

@@ -1,10 +1,10 @@
-/// Why a tensor is not among the layers that a choice took.
+/// Why a tensor is not among the selected layers.
 package enum LeftOut: String, CaseIterable, Sendable {
-    /// Its numbers are integers or truth values.
+    /// Its elements are integers or Booleans.
     case integers
     /// It has no elements.
     case empty
-    /// It has fewer than two dimensions of more than one element: a bias, a norm's weights, a list.
+    /// It has fewer than two dimensions with more than one element: a bias, a norm's weights, a list.
     case vector
     /// It claims more neurons than any layer has.
     case tooLarge
@@ -12,29 +12,29 @@ package enum LeftOut: String, CaseIterable, Sendable {
     case bias
     /// The weights or biases of a norm, whatever their dimensions.
     case norm
-    /// A factor for each channel, head or place, such as a layer scale.
+    /// A factor for each channel, head or position, such as a layer scale.
     case scale
-    /// One factor of a weight that weight norm keeps apart.
+    /// One of the two factors that weight normalisation stores.
     case factor
-    /// A learned token, query or state that joins the inputs.
+    /// A learned token, query or state that is added to the inputs.
     case token
     /// A causal or padding mask.
     case mask
     /// A table that is not learned: rotary angles, indices of positions.
     case table
-    /// Means and variances gathered in training.
+    /// Running means and variances collected during training.
     case statistics
     /// The fixed basis of a spectrogram or of a filter bank.
     case basis
-    /// A table of tokens or of other entries that are looked up.
+    /// A lookup table for tokens or other entries.
     case embedding
     /// A table of learned positions.
     case positions
-    /// A table of biases by distance.
+    /// A table of biases indexed by distance.
     case relativePositions
     /// The router of a mixture of experts.
     case router
-    /// A convolution whose filters read one channel each.
+    /// A convolution in which each filter reads one channel.
     case depthwise
     /// A matrix of one row or one column, whose clusterability is always 1.
     case oneNeuron
@@ -42,10 +42,10 @@ package enum LeftOut: String, CaseIterable, Sendable {
     case notMLPInput
     /// The first or the last matrix of a plain chain.
     case chainEnd
-    /// The layers were named, and this one was not.
+    /// Layers were selected by name, and this one was not among them.
     case notNamed
 
-    /// Whether the tensor can still be named as a layer.
+    /// Whether the tensor can be selected by name.
     var isLayer: Bool {
         switch self {
         case .empty, .vector, .tooLarge, .bias, .norm, .scale, .factor, .token: false
@@ -53,7 +53,7 @@ package enum LeftOut: String, CaseIterable, Sendable {
         }
     }
 
-    /// Whether the pattern `all` takes the tensor: it is a weight matrix, but not one for the default choice.
+    /// Whether the pattern `all` selects the tensor: it is a weight matrix, but not a default layer.
     var isMatrix: Bool {
         switch self {
         case .embedding, .positions, .relativePositions, .router, .depthwise, .oneNeuron, .notMLPInput, .chainEnd, .notNamed: true
@@ -61,7 +61,7 @@ package enum LeftOut: String, CaseIterable, Sendable {
         }
     }
 
-    /// Whether a default choice that takes every matrix would take the tensor if it were not for this reason: what a note counts.
+    /// Whether a note counts the tensor: a default selection of every matrix would include it but for this reason.
     package var isNoted: Bool {
         switch self {
         case .embedding, .positions, .relativePositions, .router, .depthwise, .oneNeuron: true
@@ -69,7 +69,7 @@ package enum LeftOut: String, CaseIterable, Sendable {
         }
     }
 
-    /// What it is, for a note: `2 embeddings`.
+    /// The count and the kind, for a note: `2 embeddings`.
     package func counted(_ count: Int) -> String {
         let (one, many) =
             switch self {

@@ -1,11 +1,11 @@
-/// The modules of a state dict: what stands before the last dot of its tensors' names.
+/// The modules of a state dict: the parts of its tensors' names before the last dot.
 package struct ModuleNames: Sendable {
     /// The tensors of each module by their last name, in the checkpoint's order.
     private let modules: [(name: String, tensors: [String: TensorRecord])]
 
     /// The place of each module by its name.
     private let places: [String: Int]
-    /// The place of the first module that has a name once prefixes are taken away.
+    /// The place of the first module that has a name once prefixes are removed.
     private let barePlaces: [Substring: Int]
 
     package init(_ checkpoint: Checkpoint) {

@@ -1,11 +1,11 @@
 /// Which names of two models mean the same tensor: equal ones; then those that are equal without the prefixes of training wrappers and
-/// base models; then a name and the one name that ends in it, behind a dot; then those that are equal without what all names of each
+/// base models; then a name and the only name that ends in it, after a dot; then those that are equal without the text that all names of each
 /// model begin with.
 package struct NamePairing: Sendable {
     /// For each of the first model's names the place of its partner among the second's; nil for none.
     package let partners: [Int?]
 
-    /// A name whose partner is not certain, because several are equal without their prefixes, gets none.
+    /// A name gets no partner if it is ambiguous because several names are equal without their prefixes.
     ///
     /// - Parameters:
     ///   - first: without repetition.
@@ -35,7 +35,7 @@ package struct NamePairing: Sendable {
         self.partners = partners
     }
 
-    /// Pairs names of which one ends in the other, where neither could have another partner.
+    /// Pairs names of which one ends in the other, if neither could have another partner.
     private static func pairByEndings(
         _ first: [String], _ second: [String], _ partners: inout [Int?], _ uncertain: (first: Set<Int>, second: Set<Int>)
     ) {
@@ -74,7 +74,7 @@ package struct NamePairing: Sendable {
                 front.utf8.lastIndex(of: UInt8(ascii: ".")).map { front.utf8.distance(from: front.utf8.startIndex, to: $0) + 1 } ?? 0))
     }
 
-    /// A name without the front. At least a module and its parameter stay, which say more than `weight`; else the name as it is.
+    /// A name without the front, if at least a module and its parameter remain, which identify more than `weight`; otherwise the whole name.
     private static func rest(_ name: String, behind front: Substring) -> Substring {
         let rest = Substring(name.utf8.dropFirst(front.utf8.count))
         return rest.utf8.contains(UInt8(ascii: ".")) ? rest : name[...]

@@ -1,11 +1,11 @@
-/// How many elements of a tensor are no finite numbers. The tensor is read a piece at a time.
+/// How many elements of a tensor are not finite. The tensor is read a piece at a time.
 package struct NonFiniteCount: Sendable, Equatable {
     /// The elements that are not a number.
     package private(set) var nan = 0
     /// The elements that are infinite.
     package private(set) var infinite = 0
 
-    /// Counts the elements of a tensor; of a view that repeats its storage, those of the storage.
+    /// Counts the elements of a tensor, or those of its storage if it is a view that repeats them.
     package init(_ tensor: TensorRecord) {
         guard tensor.dtype.isFloatingPoint, tensor.derived?.isCertainlyFinite != true else { return }
         let stored = tensor.storedElementCount
@@ -45,7 +45,7 @@ package struct NonFiniteCount: Sendable, Equatable {
         }
     }
 
-    /// Elements that lie side by side are counted by the bits of their exponents, without converting them.
+    /// Contiguous elements are counted by the bits of their exponents, without converting them.
     private mutating func countBits(_ tensor: TensorRecord) {
         let pieceSize = 1 << 20
         for start in stride(from: 0, to: tensor.bytes.count, by: pieceSize) {

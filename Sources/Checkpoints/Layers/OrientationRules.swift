@@ -13,7 +13,7 @@ struct OrientationRules {
     private static let conv1DNames: Set<Substring> = ["c_attn", "q_attn", "c_proj", "c_fc"]
 
     /// Whether the modules named like GPT-2's Conv1D are stored [in, out], as Hugging Face's are, or [out, in], as in nanoGPT, which
-    /// has the same names for its linear layers. The model's width d tells: both c_attn and c_fc read d inputs.
+    /// has the same names for its linear layers. The model's width d decides: both c_attn and c_fc read d inputs.
     private static func storesConv1D(_ index: TensorIndex) -> Bool {
         let pairs = zip(index.names, index.shapes)
         let readers = pairs.filter {
@@ -30,7 +30,7 @@ struct OrientationRules {
         return true
     }
 
-    /// The most neurons on a side. A view can claim any number for a few stored bytes; what is kept for each neuron must fit into memory.
+    /// The most neurons on a side. A view can claim any number for a few stored bytes; the data kept for each neuron must fit into memory.
     static let largestSide = 1 << 28
 
     /// The layout of a tensor of at least two dimensions as one weight matrix.
@@ -46,13 +46,13 @@ struct OrientationRules {
             ? .transposed(blocks: 1, in: shape[0], out: shape[1]) : .asStored(out: shape[0], in: shape[1])
     }
 
-    /// Whether a convolution's bias says that it is stored [in, out, ...], as transposed convolutions are.
+    /// Whether a convolution's bias shows that it is stored [in, out, ...], as transposed convolutions are.
     func isTransposedConvolution(_ name: TensorName, shape: [Int]) -> Bool {
         guard shape.count > 2, shape[0] != shape[1], let bias = index.biasShape(of: name), bias.count == 1 else { return false }
         return bias[0] == shape[1]
     }
 
-    /// The bias has one number for each out-neuron, which tells where the sides differ; then the names do.
+    /// The bias has one number for each out-neuron, which decides if the sides differ; otherwise the names do.
     private func isTransposed(_ name: TensorName, _ shape: [Int], _ readsTables: Bool) -> Bool {
         let isReversed = storesConv1D && Self.conv1DNames.contains(name.moduleName) && name.last == "weight"
         if shape[0] != shape[1], let bias = index.biasShape(of: name), bias.count == 1 {

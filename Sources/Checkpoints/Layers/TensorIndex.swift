@@ -48,7 +48,7 @@ struct TensorIndex: Sendable {
         return nil
     }
 
-    /// The name of what stands in the place of a module's ending, with the same tail.
+    /// The name with the ending of its module replaced by another, and the same tail.
     static func sibling(of name: TensorName, replacing ending: String, with other: String) -> String? {
         let tail = name.last == "weight" && ending != "weight" ? ".weight" : ""
         guard name.full.hasSuffix(ending + tail) else { return nil }

@@ -15,7 +15,7 @@ package struct TensorName: Sendable {
         parts = bare.split(separator: ".", omittingEmptySubsequences: false)
     }
 
-    /// The name as it is, then with one prefix after the other taken away: what a pattern may match.
+    /// The names that a pattern may match: the full name, then the name with one prefix after another removed.
     package static func withoutPrefixes(_ name: String) -> [Substring] {
         var names = [name[...]]
         while let current = names.last, let prefix = prefixes.first(where: { current.utf8.starts(with: $0.utf8) }),
@@ -26,7 +26,7 @@ package struct TensorName: Sendable {
         return names
     }
 
-    /// What a name ends in behind each of its dots, the longest first; of at least two parts, since `weight` alone is every layer's.
+    /// The endings of a name after each of its dots, longest first; they have at least two parts, since every layer has a `weight`.
     static func endings(_ name: String) -> [Substring] {
         let dots = name.utf8.indices.filter { name.utf8[$0] == UInt8(ascii: ".") }
         return dots.dropLast().map { name[name.utf8.index(after: $0)...] }

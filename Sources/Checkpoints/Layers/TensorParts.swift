@@ -102,14 +102,14 @@ struct TensorParts {
         return stack.inputs
     }
 
-    /// How the experts lie in a tensor.
+    /// The arrangement of the experts in a tensor.
     private struct Stack {
         let count: Int
         let outputs: Int
         let inputs: Int
         /// Whether each expert is stored [in, out].
         let isTransposed: Bool
-        /// Whether the experts' rows lie under each other in a matrix.
+        /// Whether the experts' rows are stacked in a matrix.
         let isFlat: Bool
 
         func firstOutput(of expert: Int) -> Int { isFlat ? expert * outputs : 0 }
@@ -139,7 +139,7 @@ struct TensorParts {
             : Stack(count: count, outputs: rows, inputs: shape[1], isTransposed: false, isFlat: true)
     }
 
-    /// The number of experts as the router of the mixture says it.
+    /// The number of experts, which is the number of rows of the router.
     private func routerRows(_ name: TensorName) -> Int? { router(name)?.first }
 
     private func router(_ name: TensorName) -> [Int]? {
@@ -189,12 +189,12 @@ struct TensorParts {
         return pairIsTransposed(name)
     }
 
-    /// The input matrices that lie as a square output matrix beside them does, by the latter's name.
+    /// The input matrices that have the same orientation as a square output matrix, by the latter's name.
     private static let inputsOfOutputs: [Substring: String] = [
         "down_proj": "gate_up_proj", "output_linear": "input_linear", "fc2": "fc1", "mlp2_weight": "mlp1_weight", "w2_weight": "w13_weight",
     ]
 
-    /// A square output matrix lies as the input matrices beside it do.
+    /// A square output matrix has the same orientation as the input matrices next to it.
     private func pairIsTransposed(_ name: TensorName) -> Bool {
         guard let input = Self.inputsOfOutputs[name.moduleName],
             let other = TensorIndex.sibling(of: name, replacing: String(name.moduleName), with: input),

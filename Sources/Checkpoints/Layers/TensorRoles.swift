@@ -1,10 +1,10 @@
-/// Tells by names and shapes which tensors are no weight matrices, or none for a default choice.
+/// Decides by names and shapes which tensors are not weight matrices, or not default layers.
 struct TensorRoles {
     private let index: TensorIndex
 
     init(_ index: TensorIndex) { self.index = index }
 
-    /// Why a tensor is left out; nil for a weight matrix, as far as its name says.
+    /// Why a tensor is left out; nil for a weight matrix, judging by its name.
     func leftOut(_ name: TensorName, shape: [Int], dtype: DType) -> LeftOut? {
         if shape.contains(0) { return .empty }
         let last = name.last
@@ -26,7 +26,7 @@ struct TensorRoles {
         return table(name, shape)
     }
 
-    /// What the last part of a name says: a table that a model carries along without learning it, or a bias.
+    /// Last parts of names that have the same meaning in every model: tables that are not learned, and biases.
     private static let buffers: [Substring: LeftOut] = [
         "bias": .bias, "b_Q": .bias, "b_K": .bias, "b_V": .bias, "masked_bias": .mask, "mask": .mask, "attn_mask": .mask,
         "causal_mask": .mask, "attention_mask": .mask, "weight_mask": .mask, "tril": .mask, "IGNORE": .mask, "inv_freq": .table,
@@ -35,7 +35,7 @@ struct TensorRoles {
         "rope_freqs": .table, "running_mean": .statistics, "running_var": .statistics,
     ]
 
-    /// What a name that says it of every model says.
+    /// The meaning of a name that has the same meaning in every model.
     static func buffer(_ name: TensorName) -> LeftOut? { buffers[name.last] ?? (name.moduleName.hasPrefix("rope_") ? .table : nil) }
 
     private static func isBias(_ last: Substring) -> Bool {
@@ -47,8 +47,8 @@ struct TensorRoles {
         "mup_vector", "lambda1", "lambda_1", "lambda_2", "ls1", "ls2", "log_scale", "translate", "weight_scale", "input_scale",
     ]
 
-    /// A module named as a norm, or one whose weight and bias have the same dimensions: what it holds belongs to single channels. A
-    /// bias of one dimension beside a matrix is a linear layer's, whatever its name.
+    /// A module named as a norm, or one whose weight and bias have the same dimensions: its numbers belong to single channels. A
+    /// one-dimensional bias next to a matrix is a linear layer's, whatever its name.
     private func isNorm(_ name: TensorName, _ shape: [Int]) -> Bool {
         guard name.last == "weight" || name.last == "bias" else { return Self.isNormName(name.last) != nil && name.parts.count > 1 }
         if let bias = index.shape(of: name.full.dropLast(name.last.count) + "bias") { return bias == shape }
@@ -56,7 +56,7 @@ struct TensorRoles {
         return isSpelledOut || shape.contains(1)
     }
 
-    /// Whether a module's name is a norm's, and then whether it says so in full, not as `ln1`; nil for another module.
+    /// Whether the name of a norm is spelled out, unlike `ln1`; nil for a module that is not named as a norm.
     private static func isNormName(_ module: Substring) -> Bool? {
         guard module.utf8.count <= 64 else { return nil }
         let lower = module.lowercased()
@@ -110,7 +110,7 @@ struct TensorRoles {
         }
         if named == "W_pos" || named == "W_E_pos" || name.last == "pos_encoding" { return .positions }
         if named == "W_E" { return .embedding }
-        // A convolution of patches may be called an embedding; a table of more dimensions is a parameter of its own.
+        // A convolution of patches may be called an embedding; a table of more dimensions is a learned parameter.
         if shape.count > 2 { return name.last != "weight" && EmbeddingNames.isNamed(module) ? .positions : nil }
         guard EmbeddingNames.isEmbedding(name, index) else { return nil }
         return named.contains("pos") || named == "wpe" ? .positions : .embedding

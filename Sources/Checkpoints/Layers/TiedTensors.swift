@@ -24,9 +24,9 @@ extension ByteRegion {
     fileprivate var address: UInt { withUnsafeBytes { UInt(bitPattern: $0.baseAddress) } }
 }
 
-/// How the bytes at an address are read, and what else takes part where the elements are computed from them.
+/// How the bytes at an address are read, and what else the elements are computed from.
 private struct View: Hashable {
-    /// Where what the elements are computed from lies; empty where they are stored as they are.
+    /// The locations of the tensors that the elements are computed from; empty if they are not computed.
     let parts: [View]
     let address: UInt
     let summary: String?

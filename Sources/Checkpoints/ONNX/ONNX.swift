@@ -1,9 +1,9 @@
 import Archives
 import Text
 
-/// ONNX models: a message of protocol buffers whose graph holds the weights, or names files beside it that hold them.
+/// ONNX models: a protocol buffers message whose graph holds the weights, or names files in the same folder that hold them.
 ///
-/// A matrix is turned to [out, in] as the operation says that reads it, so that the graph decides what the shapes alone leave open.
+/// A matrix is transposed to [out, in] as required by the operation that reads it: the graph decides what the shapes alone do not.
 enum ONNX {
     /// Whether the file begins as an ONNX model: with the version of its format, then one of the fields that follow.
     static func isRecognised(_ head: [UInt8]) -> Bool {
@@ -14,9 +14,9 @@ enum ONNX {
     /// Reads a model's weights.
     ///
     /// - Parameters:
-    ///   - neighbours: finds the files beside the model.
+    ///   - neighbours: finds the files in the model's folder.
     ///   - path: the file, for messages.
-    /// - Throws: ``Problem`` where the message is damaged or holds no graph.
+    /// - Throws: ``Problem`` if the message is damaged or holds no graph.
     static func read(_ region: ByteRegion, neighbours: Neighbours, path: String) throws(Problem) -> WeightFile {
         do throws(Problem) {
             guard let message = try graph(region) else { throw Problem("holds no graph", expected: "an ONNX model") }
@@ -26,7 +26,7 @@ enum ONNX {
         }
     }
 
-    /// The files beside the model that hold its tensors.
+    /// The files in the model's folder that hold its tensors.
     static func neighbours(of region: ByteRegion) throws(Problem) -> Set<String> {
         guard let message = try graph(region) else { return [] }
         var names: Set<String> = []
@@ -92,7 +92,7 @@ enum ONNX {
             path: path)
     }
 
-    /// The tensors' names, the better ones where they are no other tensor's.
+    /// The tensors' names, replaced by better ones if no other tensor has them.
     private static func finalNames(_ own: [String], _ better: [String: String]) -> [String] {
         var taken = Set(own)
         return own.enumerated().map { place, name in
@@ -101,7 +101,7 @@ enum ONNX {
         }
     }
 
-    /// Whether the tensors lie in the order in which the graph reads them.
+    /// Whether the tensors are in the order in which the graph reads them.
     private static func isOrdered(_ graph: ONNXGraph, _ stored: [String]) -> Bool {
         var first: [String: Int] = [:]
         for (place, node) in graph.nodes.enumerated() {

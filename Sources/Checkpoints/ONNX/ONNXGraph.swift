@@ -1,7 +1,7 @@
 import Archives
 import Text
 
-/// The operations of an ONNX graph and its tensors, as far as they tell what a tensor is.
+/// The operations of an ONNX graph and its tensors, as far as they determine the role of a tensor.
 struct ONNXGraph {
     struct Node {
         var name = ""
@@ -11,11 +11,11 @@ struct ONNXGraph {
         var outputs: [String] = []
         var integers: [String: Int64] = [:]
         var lists: [String: [Int64]] = [:]
-        /// The tensor of a constant, or of what one is made of.
+        /// The tensor of a constant, or those that a constant is computed from.
         var tensors: [String: ByteRegion] = [:]
     }
 
-    /// In the graph's order, those of inner graphs behind the node that holds them.
+    /// In the graph's order; those of inner graphs follow the node that holds them.
     private(set) var nodes: [Node] = []
     /// The messages of the stored tensors.
     private(set) var initializers: [ByteRegion] = []
@@ -25,10 +25,10 @@ struct ONNXGraph {
     private static let depthLimit = 16
     private static let nodeLimit = 1 << 20
     private static let tensorLimit = 1 << 20
-    /// The inputs and outputs of all nodes, each of which takes more memory than its two bytes in the file.
+    /// The inputs and outputs of all nodes, each of which occupies more memory than its two bytes in the file.
     private var valueBudget = 1 << 22
 
-    /// - Throws: ``Problem`` where the message is damaged.
+    /// - Throws: ``Problem`` if the message is damaged.
     init(_ message: ByteRegion) throws(Problem) { try read(message, depth: 0) }
 
     private mutating func read(_ message: ByteRegion, depth: Int) throws(Problem) {
@@ -96,14 +96,14 @@ struct ONNXGraph {
     }
 }
 
-/// What a graph does with its tensors.
+/// How a graph uses its tensors.
 struct ONNXUses {
     /// How a tensor is read.
     enum Use: Equatable {
-        /// A matrix [in, out] where `isTransposed`, else [out, in].
+        /// A matrix, [in, out] if `isTransposed`, otherwise [out, in].
         case matrix(isTransposed: Bool)
         case convolution
-        /// [in, out, ...] of a transposed convolution with so many groups.
+        /// [in, out, ...] of a transposed convolution with this number of groups.
         case transposedConvolution(groups: Int)
         /// [directions, gates, in] of a recurrent layer.
         case recurrent
@@ -112,7 +112,7 @@ struct ONNXUses {
     }
 
     private(set) var uses: [String: Use] = [:]
-    /// Names that say more than those which exporters number, by the tensor's own.
+    /// More informative names than those that exporters number, by the tensor's own name.
     private(set) var names: [String: String] = [:]
 
     private let graph: ONNXGraph
@@ -173,11 +173,11 @@ struct ONNXUses {
         guard node.inputs.count > place, let alias = aliases[node.inputs[place]] else { return }
         var use = use
         if case .matrix(let isTransposed) = use { use = .matrix(isTransposed: isTransposed != alias.isTransposed) }
-        // Of several uses the first one counts, but for a scale, without which the numbers mean nothing.
+        // The first of several uses is recorded, except that a scale takes precedence: without it the numbers mean nothing.
         if case .quantised = use { uses[alias.source] = use } else if uses[alias.source] == nil { uses[alias.source] = use }
     }
 
-    /// Names the tensors of a layer, which some exporters number as `onnx::MatMul_12`, by the bias beside them or by the node, whose name
+    /// Names the tensors of a layer, which some exporters number as `onnx::MatMul_12`, after their bias or the node, whose name
     /// is the path of the module.
     private mutating func name(_ node: ONNXGraph.Node, weight: Int, bias: Int?) {
         guard node.inputs.count > weight, let source = aliases[node.inputs[weight]]?.source else { return }

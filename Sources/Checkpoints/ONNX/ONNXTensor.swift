@@ -15,7 +15,7 @@ struct ONNXTensor {
 
     private static let rankLimit = 64
 
-    /// - Throws: ``Problem`` where the message is no tensor.
+    /// - Throws: ``Problem`` if the message is not a tensor.
     init(_ message: ByteRegion) throws(Problem) {
         var reader = ProtobufReader(message)
         var dimensions: [Int64] = []
@@ -55,13 +55,13 @@ struct ONNXTensor {
     /// The name of the elements' type as ONNX writes it.
     var typeName: String { Self.typeNames.indices.contains(type) ? Self.typeNames[type] : "type \(type)" }
 
-    /// The file beside the model that holds the elements; nil where they are in the model.
+    /// The file in the model's folder that holds the elements; nil if they are in the model.
     var location: String? { isExternal ? external["location"] ?? "" : nil }
 
     /// The tensor with its elements.
     ///
-    /// - Parameter neighbours: finds the files beside the model.
-    /// - Throws: ``Problem`` where the elements are not there, are of a type that is not read, or do not fill the shape.
+    /// - Parameter neighbours: finds the files in the model's folder.
+    /// - Throws: ``Problem`` if the elements are not there, are of a type that is not read, or do not fill the shape.
     func record(name: String, neighbours: Neighbours) throws(Problem) -> TensorRecord {
         guard let dtype = Self.dtypes[type] else { throw Problem("elements of type \(typeName) are not supported") }
         let size = try TensorRecord.byteCount(dtype: dtype, shape: shape)
@@ -104,7 +104,7 @@ struct ONNXTensor {
         return number
     }
 
-    /// The elements of a field of floating-point numbers, which are packed as the bytes that they are.
+    /// The elements of a field of floating-point numbers, which are packed as their bytes.
     private func fixed(_ field: Int, width: Int, _ size: Int) throws(Problem) -> ByteRegion {
         let values = typed[field] ?? []
         if values.count == 1, let bytes = values[0].bytes {
@@ -128,7 +128,7 @@ struct ONNXTensor {
     private func integers(_ field: Int, _ dtype: DType, _ count: Int) throws(Problem) -> ByteRegion {
         let values = typed[field] ?? []
         let held = values.reduce(0) { $0 + ($1.bytes?.count ?? 1) }
-        // Every number takes a byte of the file at least, so that the file bounds what is allocated.
+        // Every number has at least one byte in the file, so that the file's size bounds the allocation.
         guard count <= held else { throw Self.wrongCount(count, held) }
         var copy: [UInt8] = []
         copy.reserveCapacity(count * dtype.bytesPerBlock)

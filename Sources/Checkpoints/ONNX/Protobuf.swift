@@ -1,9 +1,9 @@
 import Archives
 import Text
 
-/// Reads the fields of a message of protocol buffers one after the other, without a description of its type.
+/// Reads the fields of a protocol buffers message one after another, without a description of its type.
 struct ProtobufReader {
-    /// What a field holds, as its wire type says.
+    /// The value of a field, according to its wire type.
     enum Value {
         case varint(UInt64)
         case fixed64(UInt64)
@@ -18,7 +18,7 @@ struct ProtobufReader {
 
     /// The next field's number and value; nil at the message's end.
     ///
-    /// - Throws: ``Problem`` where a field leaves the message or has no known wire type.
+    /// - Throws: ``Problem`` if a field leaves the message or has no known wire type.
     mutating func next() throws(Problem) -> (field: Int, value: Value)? {
         guard reader.remaining > 0 else { return nil }
         let start = reader.position
@@ -48,7 +48,7 @@ struct ProtobufReader {
         return try varint()
     }
 
-    /// Seven bits a byte, low ones first; the high bit says that more follow.
+    /// Seven bits in each byte, low ones first; the high bit means that more follow.
     private mutating func varint() throws(Problem) -> UInt64 {
         let start = reader.position
         var value: UInt64 = 0
@@ -73,7 +73,7 @@ extension ProtobufReader.Value {
         return nil
     }
 
-    /// The text of a field, of at most so many bytes.
+    /// The text of a field, if it has at most `limit` bytes.
     func text(limit: Int = 4096) -> String? {
         guard let region = bytes, region.count <= limit else { return nil }
         return region.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }

@@ -49,7 +49,7 @@ struct ModelSearch {
 
     /// The candidates of a pickle, in its order.
     ///
-    /// Models have a tensor of two dimensions; where nothing does, dictionaries with any tensor are taken, then a list of tensors,
+    /// Models have a tensor of two dimensions; if nothing does, dictionaries with any tensor are models, then a list of tensors,
     /// whose names are their places, then a tensor by itself, called `tensor`.
     static func candidates(in pickle: Pickle) throws(BudgetExceeded) -> [Candidate] {
         guard pickle.holdsTensors else { return [] }
@@ -167,7 +167,7 @@ struct ModelSearch {
         return candidate(key, entries).map { [$0] } ?? []
     }
 
-    /// The parameters below one member of a model that holds tensors of its own too.
+    /// The parameters below one member of a model that also holds tensors directly.
     private mutating func subtree(_ member: PickleMember) throws(BudgetExceeded) -> [Entry]? {
         guard !TrainingKeys.isExcluded(key: member.key), !TrainingKeys.namesModel(key: member.key) else { return nil }
         try spend(pickle.memberBound(member.value))
@@ -178,7 +178,7 @@ struct ModelSearch {
     }
 
     private func joined(_ path: String, _ key: String) -> String {
-        // A path that grows without end is no place a person would name; it still has to be one.
+        // Nobody names a place by a path of this length; what matters is that it stops growing.
         guard path.utf8.count <= 4 * Pickle.keyLimit else { return path }
         return path.isEmpty ? key : path + "." + key
     }

@@ -9,10 +9,10 @@ struct NumpyArray {
     let data: PickleValue
 }
 
-/// What the name of a numpy type says.
+/// A numpy type, by its name.
 private enum NumpyType {
     case elements(DType)
-    /// Numbers of a kind that is not read, named.
+    /// Numbers of an unsupported kind, described in words.
     case refused(String)
     /// Text, dates, objects, records: no numbers.
     case other

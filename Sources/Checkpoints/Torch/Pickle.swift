@@ -23,13 +23,13 @@ enum PickleValue: BitwiseCopyable, Sendable {
     case dictionary(Int)
     /// A name that an unpickler would import, in ``Pickle/globals``.
     case global(Int)
-    /// What an unpickler would make by a call, in ``Pickle/objects``.
+    /// An object that an unpickler would create by a call, in ``Pickle/objects``.
     case object(Int)
-    /// What an unpickler would ask its caller for, by the identifier in ``Pickle/persistentIdentifiers``.
+    /// An object that an unpickler would get from its caller, by the identifier in ``Pickle/persistentIdentifiers``.
     case persistent(Int)
 }
 
-/// What a pickle says, as data: no name is imported and nothing is called.
+/// The contents of a pickle as data: no name is imported and nothing is called.
 struct Pickle {
     /// A name in a Python module.
     struct Global: Hashable {
@@ -158,7 +158,7 @@ extension Pickle {
 }
 
 extension Problem {
-    /// Bytes that are no pickle that could be read.
+    /// The error for a damaged pickle.
     ///
     /// - Parameter offset: where in the file.
     init(pickleAt offset: Int, problem: String) { self.init("the pickle is damaged at byte \(offset): \(problem)") }

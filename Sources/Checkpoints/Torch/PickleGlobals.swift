@@ -26,7 +26,7 @@ enum PickleGlobals {
             || isUnreadDType(global)
     }
 
-    /// Element types of PyTorch that no dtype here stands for.
+    /// Element types of PyTorch without a corresponding dtype here.
     static func isUnreadDType(_ global: Pickle.Global) -> Bool {
         global.module == "torch" && unreadDTypes.contains(global.name)
     }

@@ -11,7 +11,7 @@ enum PickleLine {
     case bytes([UInt8])
     case text(String)
 
-    /// The value of the line that follows `opcode`, or nil where it is malformed.
+    /// The value of the line that follows `opcode`, or nil if it is malformed.
     static func decode(_ opcode: PickleOpcode, _ line: ByteRegion) -> PickleLine? {
         switch opcode {
         case .int, .long: integer(line)

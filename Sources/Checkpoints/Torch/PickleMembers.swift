@@ -21,7 +21,7 @@ extension Pickle {
         case .object(let index):
             let object = objects[index]
             if let global = global(object.callable), PickleGlobals.dictionaries.contains(global.qualifiedName) {
-                // Attributes beside the items, such as the versions that state dicts keep, hold no tensors.
+                // Attributes other than the items, such as the versions that state dicts store, hold no tensors.
                 for argument in tuple(object.arguments)?.prefix(2) ?? [] { collector.addContents(argument) }
                 collector.add(object.items)
                 return collector.members

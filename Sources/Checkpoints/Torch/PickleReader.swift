@@ -6,7 +6,7 @@ struct PickleReader {
     private var reader: ByteReader
     private var pickle = Pickle()
     private var stack: [PickleValue] = []
-    /// The heights of the stack at which marks lie.
+    /// The heights of the stack at which there are marks.
     private var marks: [Int] = []
     /// The memo's first indices, without gaps, and the others.
     private var memo: [PickleValue] = []
@@ -14,7 +14,7 @@ struct PickleReader {
     private var opcodeOffset = 0
     private var valueCount = 0
 
-    /// The values a pickle may make; a checkpoint's has thousands. It bounds what a small file can take in memory.
+    /// The values a pickle may create; a checkpoint's has thousands. The limit bounds the memory that a small file can use.
     private static let valueLimit = 1 << 23
     /// The longest name of a module or of something in it.
     private static let nameLimit = 1024
@@ -36,7 +36,7 @@ struct PickleReader {
 
     /// The globals that a pickle names up to its end or to where it is damaged, which a loader would have imported all the same.
     ///
-    /// - Returns: also the place of the byte after it where it is whole, and else what is wrong.
+    /// - Returns: also the place of the byte after it if it is complete, otherwise what is wrong.
     static func globals(_ region: ByteRegion, at offset: Int) -> (globals: [Pickle.Global], end: Int?, problem: String?) {
         guard offset >= 0, offset < region.count else { return ([], nil, "the file ends") }
         var machine = PickleReader(region, at: offset)
@@ -213,7 +213,7 @@ extension PickleReader {
         guard valueCount <= Self.valueLimit else { throw failure("more than \(Self.valueLimit) values") }
     }
 
-    /// The values above the last mark are all that an opcode without a mark of its own may take.
+    /// An opcode that does not use a mark may pop only the values above the last one.
     private var floor: Int { marks.last ?? 0 }
 
     private func top() throws(Problem) -> PickleValue {
@@ -325,7 +325,7 @@ extension PickleReader {
         return pickle.globals.count - 1
     }
 
-    /// What a code of Python's extension registry stands for is known to the loading program alone.
+    /// Only the loading program knows the meaning of a code of Python's extension registry.
     private mutating func pushExtension(_ code: Int) throws(Problem) {
         try push(.global(addGlobal("copyreg", "extension(\(code))")))
     }

@@ -7,11 +7,11 @@ package struct NamedGlobal: Sendable, Hashable {
     package let name: String
     /// The member of the archive that holds the pickle, `outer!inner` where archives are nested; nil for the file itself.
     package let member: String?
-    /// Whether it is beyond what tensors and plain data need.
+    /// Whether tensors and plain data do not need it.
     package let isForeign: Bool
 }
 
-/// Looks for the pickles of a file wherever they lie: members beside the model, archives in archives, arrays of objects, and whatever follows
+/// Finds the pickles of a file wherever they are: in members other than the model, nested archives, arrays of objects, and whatever follows
 /// the end of another pickle. Nothing is imported and nothing is called.
 package struct PickleScan: Sendable {
     /// Each global once for each member, in the order in which they are found.
@@ -59,7 +59,7 @@ package struct PickleScan: Sendable {
             guard let directory = try ZipDirectory(region) else { return }
             scanEntries(of: directory, in: region, member, depth)
         } catch {
-            // A part of a distributed checkpoint is one zip file behind the other.
+            // A part of a distributed checkpoint is a sequence of zip files.
             guard let parts = ZipDirectory.sequence(in: region) else { return hide(member ?? "", error) }
             for part in parts { scanEntries(of: part.directory, in: part.region, member, depth) }
         }
@@ -102,9 +102,9 @@ package struct PickleScan: Sendable {
         }
     }
 
-    /// The pickles from a place on, one behind the other; of PyTorch's old format also what follows its storages.
+    /// Scans the pickles that follow each other from `start` on, and in PyTorch's old format those after the storages.
     private mutating func scanPickles(_ region: ByteRegion, at start: Int, _ member: String?) {
-        // Numbers may look like the beginning of a pickle: what is cut short counts where it says that it is one.
+        // Numbers may look like the beginning of a pickle: a truncated one counts only if its name or first bytes show that it is one.
         let isPickle = TorchLegacy.isPickle(region)
         let isNamed = member.map(Self.isNamed) ?? isPickle
         var position = start

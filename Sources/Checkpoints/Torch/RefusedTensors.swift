@@ -36,7 +36,7 @@ extension Pickle {
         return .refused(RefusedTensor(reason: reason, dtype: known.dtype, shape: known.shape))
     }
 
-    /// The type and the shape of a tensor as far as the pickle says them.
+    /// The type and the shape of a tensor, as far as the pickle gives them.
     func description(_ source: TensorSource) -> (dtype: String?, shape: [Int]?) {
         switch source {
         case .view(let view):
@@ -51,7 +51,7 @@ extension Pickle {
         integers(value, limit: 64).flatMap { $0.allSatisfy { $0 >= 0 } ? $0 : nil }
     }
 
-    /// What a type such as `torch.float4_e2m1fn_x2` is called.
+    /// The name of a type such as `torch.float4_e2m1fn_x2`.
     private func typeName(_ value: PickleValue) -> String? {
         guard let global = global(value) else { return nil }
         if case .elements(let dtype)? = TorchStorageType(dtype: global) { return dtype.rawValue }

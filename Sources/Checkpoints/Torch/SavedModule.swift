@@ -27,10 +27,10 @@ package struct SavedModule: Sendable {
 /// Finds the modules in a pickle, and their settings in a script's code.
 struct SavedModuleReader {
     private let pickle: Pickle
-    /// The text of a script's member in `code/`; nil where there is none.
+    /// The text of a script's member in `code/`; nil if there is none.
     private let code: (String) -> String?
     private var budget = 1 << 16
-    /// The bytes of code that are looked through, however many classes there are.
+    /// The bytes of code that are searched, for all classes together.
     private var codeBudget = 1 << 24
     private var scripts: [String: [String: SavedModule.Setting]] = [:]
 
@@ -42,7 +42,7 @@ struct SavedModuleReader {
         self.code = code
     }
 
-    /// The module that a value is; nil where it is none or holds more modules than a model has.
+    /// The module that a value represents; nil if it is not a module or holds more modules than a model has.
     mutating func module(_ value: PickleValue) -> SavedModule? { module(value, name: "", depth: 0) }
 
     private mutating func module(_ value: PickleValue, name: String, depth: Int) -> SavedModule? {

@@ -1,20 +1,20 @@
 import Archives
 import Text
 
-/// What a pickle says about one tensor or array, before anything of it is checked.
+/// A pickle's description of one tensor or array, before any of it is checked.
 enum TensorSource {
     case view(TensorView)
     /// A numpy array.
     case array(NumpyArray)
     /// A tensor that the unpickler would convert to a named type as it moves it to its device.
     indirect case converted(TensorSource, dtype: PickleValue)
-    /// A tensor that is not read.
+    /// A tensor that cannot be read.
     case refused(RefusedTensor)
 
-    /// A tensor that is not read, of which nothing else is known.
+    /// A tensor that cannot be read and of which nothing else is known.
     static func refused(_ reason: String) -> TensorSource { .refused(RefusedTensor(reason: reason)) }
 
-    /// The number of dimensions; 0 where it is not known.
+    /// The number of dimensions; 0 if it is not known.
     func rank(in pickle: Pickle) -> Int {
         switch self {
         case .view(let view): pickle.sequence(view.size)?.count ?? 0
@@ -25,11 +25,11 @@ enum TensorSource {
     }
 }
 
-/// What a pickle says of a tensor that is not read.
+/// A pickle's description of a tensor that cannot be read.
 struct RefusedTensor {
     /// In words.
     let reason: String
-    /// As PyTorch or numpy words it.
+    /// As PyTorch or numpy spells it.
     var dtype: String?
     var shape: [Int]?
 }
@@ -40,9 +40,9 @@ struct TensorView {
     let offset: PickleValue
     let size: PickleValue
     let stride: PickleValue
-    /// Named where the storage has no type of its own.
+    /// Set if the storage has no type.
     var dtype: PickleValue?
-    /// A dictionary of what else PyTorch keeps about a tensor: its negative bit and its conjugate bit.
+    /// A dictionary of what else PyTorch stores about a tensor: its negative bit and its conjugate bit.
     var metadata: PickleValue?
 }
 
@@ -60,7 +60,7 @@ extension Pickle {
         return source
     }
 
-    /// What the unpickler would do to a tensor after making it that may change its elements; nil where they stay.
+    /// What the unpickler would do to a tensor after creating it that may change its elements; nil if nothing.
     private func change(to object: Object) -> String? {
         if !object.items.isEmpty || !object.appended.isEmpty { return "changed after it is made, which is not executed" }
         guard let state = object.state, global(object.callable)?.name != "_reconstruct" else { return nil }

@@ -1,8 +1,8 @@
 import Archives
 import Text
 
-/// Programs that `torch.export.save` writes: a zip file with the graph as JSON and the weights beside it, in the layout of PyTorch 2.8 and
-/// later or in the older ones.
+/// Programs that `torch.export.save` writes: a zip file with the graph as JSON, and the weights, in the layout of PyTorch 2.8 and
+/// later or in an older one.
 enum TorchExport {
     /// Where the weights are described, inside the archive's folder.
     private static let weightListing = "data/weights/model_weights_config.json"
@@ -27,7 +27,7 @@ enum TorchExport {
 
     /// Reads a program's parameters and buffers.
     ///
-    /// - Throws: ``Problem`` where the members that hold them are damaged or missing.
+    /// - Throws: ``Problem`` if the members that hold them are damaged or missing.
     static func read(_ directory: ZipDirectory, region: ByteRegion, path: String) throws(Problem) -> WeightFile {
         guard let folder = folder(directory) else { throw Problem(path: path, problem: "is not an exported program") }
         let members = TorchMembers(directory, region: region, folder: folder)
@@ -98,7 +98,7 @@ enum TorchExport {
 
     /// The weights of a listing in natural order of their names.
     ///
-    /// - Throws: ``Problem`` for what is no listing.
+    /// - Throws: ``Problem`` if the bytes are not a listing.
     static func weights(_ listing: ByteRegion) throws(Problem) -> [(name: String, weight: Weight)] {
         guard listing.count <= 1 << 26 else {
             throw Problem("'\(weightListing)' is too long", expected: "at most \(1 << 26) bytes", found: "\(listing.count)")
@@ -110,7 +110,7 @@ enum TorchExport {
         }
     }
 
-    /// Reads the listing; of a name that appears twice the last one counts.
+    /// Reads the listing; if a name appears twice, the last entry is used.
     private static func readWeights(_ cursor: inout JSONCursor) throws -> [(name: String, weight: Weight)] {
         var weights: [String: Weight]?
         try cursor.readObject { cursor, member in
@@ -123,7 +123,7 @@ enum TorchExport {
         return weights.map { ($0.key, $0.value) }
     }
 
-    /// What the listing says of a weight; nil is what it does not say, and sizes that are computed have no number.
+    /// The listing's entry for a weight; properties that it does not give are nil, and computed sizes have no number.
     struct Weight {
         let file: String?
         let isPickled: Bool

@@ -1,17 +1,17 @@
 import Archives
 import Text
 
-/// The operations of an exported program, where they are a plain sequence: each reads what the one before it has made.
+/// The operations of an exported program, if they are a plain sequence: each reads what the one before it has made.
 struct TorchExportGraph {
     private let nodes: [Node]
     private let parameters: [String: String]
     private let userInputs: Set<String>
     private let outputs: [String]
 
-    /// The operations of a program that are read; a plain sequence has far fewer.
+    /// The most operations of a program that are read; a plain sequence has far fewer.
     private static let nodeLimit = 1 << 16
 
-    /// Reads the program in a member's JSON; nil where it is of another form.
+    /// Reads the program in a member's JSON; nil if it has another form.
     init?(_ program: ByteRegion) {
         guard program.count <= 1 << 26,
             let graph = try? program.withUnsafeBytes({ try JSONCursor.reading($0) { cursor in try TorchExportGraph(&cursor) } })
@@ -53,7 +53,7 @@ struct TorchExportGraph {
         return SavedModule(name: name, className: "torch.nn.modules." + className, settings: meant, hasHooks: false, children: [])
     }
 
-    /// The module of an operation, the settings that are not written where they are usual, and those that it calls otherwise.
+    /// The module of an operation, the settings that are not written if they are usual, and those that it calls otherwise.
     private static let classes: [String: (String, [String: SavedModule.Setting], [String: String])] = {
         var classes: [String: (String, [String: SavedModule.Setting], [String: String])] = [
             "linear.default": ("linear.Linear", [:], [:]),
@@ -119,7 +119,7 @@ struct TorchExportGraph {
                 }
             }
         }
-        guard let nodes, let outputs else { throw Problem("is no program", expected: "a graph with nodes and outputs") }
+        guard let nodes, let outputs else { throw Problem("is not a program", expected: "a graph with nodes and outputs") }
         self.nodes = nodes
         self.outputs = outputs
         self.parameters = parameters
@@ -257,7 +257,7 @@ extension JSONCursor {
 }
 
 extension SavedModule {
-    /// The class of an exported program whose operations are no plain sequence.
+    /// The class of an exported program whose operations are not a plain sequence.
     package static let program = "torch.export.ExportedProgram"
     /// The class of a graph of ONNX.
     package static let graph = "onnx.GraphProto"

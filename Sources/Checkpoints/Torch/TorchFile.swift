@@ -9,7 +9,7 @@ struct TorchFile {
     private let path: String
 
     /// - Parameter path: the file, for messages.
-    /// - Throws: ``Problem`` where the bytes are no such file or a damaged one.
+    /// - Throws: ``Problem`` if the bytes are not such a file, or if it is damaged.
     init(_ region: ByteRegion, path: String) throws(Problem) {
         self.path = path
         do throws(Problem) {

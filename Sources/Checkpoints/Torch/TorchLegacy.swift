@@ -15,10 +15,10 @@ enum TorchLegacy {
         "(dp", "(lp", "(d.", "(l.", "}q", "]q", "(dq", "(lq", "ccollections\n", "c__builtin__\n", "L119547037146038801333356L\n",
     ]
 
-    /// Reads a file's models; storages stay where they are in the file.
+    /// Reads a file's models; storages are used in place.
     ///
     /// - Parameter path: the file, for messages.
-    /// - Throws: ``Problem`` for damaged and big-endian files, for tensors that are not read, and where there are none.
+    /// - Throws: ``Problem`` for damaged and big-endian files, for unsupported tensors, and if there are no tensors.
     static func read(_ region: ByteRegion, path: String) throws(Problem) -> WeightFile {
         let first: Pickle
         let end: Int
@@ -42,7 +42,7 @@ enum TorchLegacy {
         return try WeightFile(format: "PyTorch legacy", pickle: stream.pickle, path: path, storages: stream.storage)
     }
 
-    /// The pickles behind a file's first one, up to its end or to bytes that are none.
+    /// The pickles after a file's first one, up to its end or to bytes that are not a pickle.
     private static func following(_ region: ByteRegion, at start: Int) -> [Pickle] {
         var pickles: [Pickle] = []
         var position = start
@@ -72,7 +72,7 @@ enum TorchLegacy {
         return WeightFile(format: "pickle", models: models, keepsOrder: true, foreignGlobals: globals)
     }
 
-    /// The refusal of the tar archives that PyTorch wrote before 0.1.10, or nil where a tar's members are none of them.
+    /// The error for the tar archives that PyTorch wrote before 0.1.10; nil if the members are not those of such an archive.
     static func tarRefusal(memberNames: some Sequence<String>, path: String) -> Problem? {
         guard Set(["sys_info", "pickle", "tensors", "storages"]).isSubset(of: memberNames) else { return nil }
         return Problem(

@@ -1,15 +1,15 @@
 import Archives
 import Text
 
-/// The stream that `torch.save` wrote before PyTorch 1.6: a magic number, a version and a description of the machine, each a
-/// pickle of its own; the object's pickle; the list of storage keys; then for each the number of elements and the bytes.
+/// The stream that `torch.save` wrote before PyTorch 1.6: a magic number, a version and a description of the machine, each in a
+/// separate pickle; the object's pickle; the list of storage keys; then for each key the number of elements and the bytes.
 struct TorchLegacyStream {
     /// The object.
     let pickle: Pickle
-    /// The place of the byte behind the last storage that is whole.
+    /// The offset after the last complete storage.
     let end: Int
     private let storages: [String: ByteRegion]
-    /// Why the storages that are listed and not whole cannot be read.
+    /// Why storages that are listed but incomplete cannot be read.
     private let damaged: [String: Problem]
 
     /// 0x1950a86a20f9469cfc6c, little-endian.
@@ -24,7 +24,7 @@ struct TorchLegacyStream {
         return bytes.withUnsafeBytes { $0.elementsEqual(magic) || $0.elementsEqual(magicDigits) }
     }
 
-    /// - Throws: ``Problem`` where the bytes are no such stream.
+    /// - Throws: ``Problem`` if the bytes are not such a stream.
     init(_ region: ByteRegion) throws(Problem) {
         var position = 0
         func next(_ what: String) throws(Problem) -> Pickle {
@@ -82,7 +82,7 @@ struct TorchLegacyStream {
         end = reader.position
     }
 
-    /// The place behind a stream that begins at `start`; nil where none does.
+    /// The offset after the stream that begins at `start`; nil if none does.
     static func end(_ region: ByteRegion, at start: Int) -> Int? {
         guard start == 0, let first = try? PickleReader.read(region).pickle, isMagic(first) else { return nil }
         return try? TorchLegacyStream(region).end

@@ -65,8 +65,8 @@ extension WeightFile {
 }
 
 extension Pickle {
-    /// What a value in a model's dictionary would be made by where it could be a tensor; nil for plain data and for
-    /// instances of classes that have a state of their own.
+    /// The call that would create a value in a model's dictionary, if the value could be a tensor; nil for plain data and for
+    /// instances of classes that have a state.
     ///
     /// A call that is given a tensor or a storage makes one. So may a call of a function, or of anything in a module that
     /// runs programs; classes called with plain values, such as dates and paths, are data.

@@ -1,7 +1,7 @@
 /// How the elements of a PyTorch storage are stored.
 enum TorchStorageType: Equatable {
     case elements(DType)
-    /// Bytes without a type of their own; the tensor brings it.
+    /// Bytes without a type, which the tensor gives.
     case untyped
 
     /// The bytes of one element as storages count them.
@@ -12,7 +12,7 @@ enum TorchStorageType: Equatable {
         }
     }
 
-    /// The storage that a class of `torch`, `torch.cuda` or `torch.storage` stands for.
+    /// The storage type of a class of `torch`, `torch.cuda` or `torch.storage`.
     init?(_ global: Pickle.Global) {
         guard Self.modules.contains(global.module) else { return nil }
         switch global.name {
@@ -23,13 +23,13 @@ enum TorchStorageType: Equatable {
         }
     }
 
-    /// The element type that a name such as `torch.float8_e5m2` stands for.
+    /// The element type of a name such as `torch.float8_e5m2`.
     init?(dtype global: Pickle.Global) {
         guard global.module == "torch", let dtype = Self.dtypes[global.name] else { return nil }
         self = .elements(dtype)
     }
 
-    /// What a storage of a known but unsupported type holds, in words.
+    /// The contents of a storage of a known but unsupported type, in words.
     static func refused(_ global: Pickle.Global) -> String? {
         guard modules.contains(global.module) else { return nil }
         return switch global.name {

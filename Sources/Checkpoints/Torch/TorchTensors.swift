@@ -4,7 +4,7 @@ import Text
 /// Where the storages of a PyTorch file are: the bytes of the storage called `key`, which must be `byteCount` of them.
 typealias StorageLookup = (_ key: String, _ byteCount: Int) throws(Problem) -> ByteRegion
 
-/// Makes tensor records of what a pickle says, looking up each storage once.
+/// Makes tensor records from a pickle's descriptions, looking up each storage once.
 final class TorchTensors {
     let pickle: Pickle
     private let lookUp: StorageLookup
@@ -63,7 +63,7 @@ final class TorchTensors {
         guard let offset = pickle.integer(view.offset) else { throw Problem(problem: "its offset is not an integer") }
         let record = try TensorRecord(
             name: name, dtype: dtype, shape: shape, strides: strides, offset: offset, storage: storage.bytes)
-        // An expanded view takes no bytes of the file, but whoever asks for its elements needs memory for all of them.
+        // An expanded view has no bytes in the file, but whoever reads its elements needs memory for all of them.
         let limit = max(Self.expandedLimit, storage.bytes.count)
         guard record.elementCount <= limit else {
             throw Problem(
@@ -77,7 +77,7 @@ final class TorchTensors {
         return record.negated()
     }
 
-    /// Whether a tensor's metadata set its negative bit. PyTorch asks for the key alone, whatever its value.
+    /// Whether a tensor's metadata set its negative bit. PyTorch checks only for the key, whatever its value.
     ///
     /// - Throws: ``Problem`` for everything else that the metadata say.
     private func hasNegativeBit(_ metadata: PickleValue?) throws(Problem) -> Bool {

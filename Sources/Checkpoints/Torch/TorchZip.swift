@@ -1,17 +1,17 @@
 import Archives
 import Text
 
-/// The zip files that `torch.save` writes since PyTorch 1.6, and TorchScript archives, whose modules are read as data.
+/// The zip files that `torch.save` has written since PyTorch 1.6, and TorchScript archives, whose modules are read as data.
 enum TorchZip {
-    /// Whether a zip file is one of PyTorch's: `data.pkl` lies in its one top folder.
+    /// Whether a zip file is one of PyTorch's: `data.pkl` is in its only top folder.
     static func isTorchZip(_ directory: ZipDirectory) -> Bool { pickleEntry(directory) != nil }
 
-    /// Reads a file's models; storages stay where they are in the file, unless somebody has compressed them.
+    /// Reads a file's models; storages are used in place unless another program has compressed them.
     ///
     /// - Parameters:
     ///   - region: the bytes of the whole file.
     ///   - path: the file, for messages.
-    /// - Throws: ``Problem`` for damaged and big-endian files, for tensors that are not read, and where there are none.
+    /// - Throws: ``Problem`` for damaged and big-endian files, for unsupported tensors, and if there are no tensors.
     static func read(_ directory: ZipDirectory, region: ByteRegion, path: String) throws(Problem) -> WeightFile {
         guard let folder = folder(directory) else {
             throw Problem(path: path, problem: "not a PyTorch file", expected: "FOLDER/data.pkl in the zip file")
@@ -45,7 +45,7 @@ enum TorchZip {
         return records
     }
 
-    /// The model of a script's modules with the constants of its code behind it.
+    /// The model of a script's modules, followed by the constants of its code.
     private static func joined(
         _ format: String, _ pickle: Pickle, _ members: TorchMembers, _ constants: [ReadTensor], _ path: String
     ) throws(Problem) -> WeightFile {
@@ -65,7 +65,7 @@ enum TorchZip {
         return WeightFile(format: format, models: models, keepsOrder: file.keepsOrder, foreignGlobals: file.foreignGlobals)
     }
 
-    /// The folder of the file's members with the slash at its end; nil where the zip file is none of PyTorch's.
+    /// The folder of the file's members, with a slash at its end; nil if the zip file is not PyTorch's.
     static func folder(_ directory: ZipDirectory) -> String? {
         pickleEntry(directory).map { String($0.name.dropLast("data.pkl".utf8.count)) }
     }
@@ -78,7 +78,7 @@ enum TorchZip {
     }
 }
 
-/// The members of a zip file that lie in PyTorch's one folder.
+/// The members of a zip file that are in PyTorch's folder.
 struct TorchMembers {
     /// The names inside the folder.
     var names: Set<String> { Set(entries.keys) }
@@ -98,7 +98,7 @@ struct TorchMembers {
         self.entries = entries
     }
 
-    /// The bytes of a member; nil where there is no member of the name.
+    /// The bytes of a member; nil if there is no member of that name.
     func contents(_ name: String) throws(Problem) -> ByteRegion? {
         guard let entry = entries[name] else { return nil }
         if let problem = entry.problem { throw problem }
@@ -113,7 +113,7 @@ struct TorchMembers {
         }
     }
 
-    /// The text of a member with code; nil where there is none of a length that code has.
+    /// The text of a member with code; nil if there is none, or if it is too long.
     func code(_ name: String) -> String? {
         guard let entry = entries[name], entry.size <= 1 << 20, let bytes = try? contents(name) else { return nil }
         return bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
@@ -130,7 +130,7 @@ struct TorchMembers {
     }
 
     /// Where the storages are that a pickle names: members of `folder`, of which the compressed ones are unpacked together when the
-    /// first of them is asked for.
+    /// first of them is requested.
     func storages(of pickle: Pickle, in folder: String) -> StorageLookup {
         let compressed = CompressedMembers(self, names: pickle.storageKeys.map { folder + $0 })
         return { (key, byteCount) throws(Problem) in
@@ -160,7 +160,7 @@ struct TorchMembers {
         func contents(_ name: String) throws(Problem) -> ByteRegion {
             if contents == nil {
                 let wanted = Set(names.compactMap { members.entries[$0] }.filter { $0.region == nil && $0.problem == nil }.map(\.name))
-                // One damaged member must not hide the others: it fails again where it is asked for.
+                // One damaged member must not hide the others: it fails again if it is requested.
                 contents = (try? members.directory.inflate(wanted, from: members.region)) ?? [:]
             }
             if let entry = members.entries[name], let bytes = contents?[entry.name] { return bytes }
@@ -171,7 +171,7 @@ struct TorchMembers {
 }
 
 extension Pickle {
-    /// The keys of the storages that the pickle names, as far as they are keys.
+    /// The keys of the storages that the pickle names, without values that are not keys.
     fileprivate var storageKeys: [String] {
         persistentIdentifiers.compactMap { identifier in
             guard let parts = tuple(identifier), parts.count >= 3 else { return nil }

@@ -1,13 +1,13 @@
-/// The names by which training files are told apart into models and what belongs to the training.
+/// The names that distinguish models from the state of the training in training files.
 enum TrainingKeys {
-    /// Whether what lies under a key is the optimiser's, the scheduler's or the loop's rather than a model.
+    /// Whether a key leads to the state of the optimiser, the scheduler or the loop rather than to a model.
     static func isExcluded(key: String) -> Bool {
         guard key.utf8.count <= longestName else { return false }
         let name = key.lowercased()
         return names.contains(name) || parts.contains { contains(name, $0) }
     }
 
-    /// Whether a key is one of those under which training files keep a whole model.
+    /// Whether a key is one of those under which training files store a whole model.
     static func namesModel(key: String) -> Bool {
         guard key.utf8.count <= longestName else { return false }
         let name = key.lowercased()
@@ -20,10 +20,10 @@ enum TrainingKeys {
         return keys.contains("param_groups") && keys.contains("state")
     }
 
-    /// Whether a tensor's name is one of those that optimisers keep beside each parameter.
+    /// Whether a tensor's name is one of those that optimisers store for each parameter.
     static func isOptimizerValue(key: String) -> Bool { optimizerValues.contains(key) }
 
-    /// Whether a key is what layers call one of their own tensors: `weight`, `bias`, `kernel`.
+    /// Whether a key is the name of a layer's tensor: `weight`, `bias`, `kernel`.
     static func isParameter(key: String) -> Bool {
         let name = key.lowercased()
         return parameterNames.contains(name) || name.hasPrefix("weight") || name.hasPrefix("bias")

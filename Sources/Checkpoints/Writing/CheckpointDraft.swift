@@ -2,7 +2,7 @@ import Archives
 import Tensors
 import Text
 
-/// What a checkpoint is to hold: its tensors in their order, and the files that go with them.
+/// The contents of a checkpoint to be written: its tensors in order, and the files that belong to it.
 package struct CheckpointDraft: Sendable {
     /// One tensor to be written.
     package struct Tensor: Sendable {
@@ -17,12 +17,12 @@ package struct CheckpointDraft: Sendable {
             case values(@Sendable () throws -> Tensors.Tensor)
         }
 
-        /// Stored elements of `dtype` in row-major order, asked for when the tensor's turn comes.
+        /// Stored elements of `dtype` in row-major order, requested when the tensor is written.
         package init(name: String, dtype: DType, shape: [Int], bytes: @escaping @Sendable () throws -> ByteRegion) {
             self.init(name, dtype, shape, .bytes(bytes))
         }
 
-        /// Numbers in row-major order, asked for when the tensor's turn comes and rounded to the nearest of `dtype`.
+        /// Numbers in row-major order, requested when the tensor is written and rounded to the nearest of `dtype`.
         ///
         /// - Parameter dtype: one of ``CheckpointDraft/roundedTypes``.
         package init(name: String, dtype: DType, shape: [Int], values: @escaping @Sendable () throws -> Tensors.Tensor) {
@@ -108,19 +108,19 @@ package struct CheckpointDraft: Sendable {
             return Tensor(record, dtype: dtype)
         }
         files = checkpoint.companions
-        // Codes become numbers: what said how they were stored would be wrong of them.
+        // The settings that describe how codes were stored do not apply to decoded numbers.
         let isDecoded = checkpoint.tensors.contains { $0.encoding != nil }
         if let configuration = checkpoint.configuration {
             files[Companions.configuration] = isDecoded ? EncodingSettings.decoded(configuration) : configuration
         }
     }
 
-    /// What the draft would be read as once it is written: its tensors without their numbers, and its files.
+    /// The checkpoint that would be read from the written draft: its tensors without their numbers, and its files.
     ///
-    /// Whatever depends on names, types, shapes and settings alone can be asked of it before anything is written.
+    /// Everything that depends only on names, types, shapes and settings can be checked with it before anything is written.
     ///
     /// - Parameter path: the name for messages.
-    /// - Throws: ``Problem`` where no file could hold the tensors.
+    /// - Throws: ``Problem`` if no file could hold the tensors.
     package func outline(path: String) throws -> Checkpoint {
         let zero = ByteRegion(copying: [UInt8](repeating: 0, count: 16))
         let records = try tensors.map { tensor in
@@ -143,7 +143,7 @@ package struct CheckpointDraft: Sendable {
         ["lm_head.weight", "embed_out.weight"].contains { name == $0 || name.hasSuffix("." + $0) }
     }
 
-    /// Whether a model's settings tie its output matrix to its embedding, which they do unless they deny it.
+    /// Whether a model's settings tie its output matrix to its embedding, which is the default unless they set it to false.
     static func tiesEmbeddings(_ configuration: ByteRegion?) -> Bool {
         guard let configuration, configuration.count <= 1 << 22 else { return false }
         return configuration.withUnsafeBytes { JSONCursor.member("tie_word_embeddings", of: $0) }?.flag ?? true

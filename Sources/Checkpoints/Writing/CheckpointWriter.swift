@@ -2,19 +2,19 @@ import Archives
 import Glibc
 import Text
 
-/// Writes a draft where a name says: a tar, a safetensors file, or a directory, which appears complete or not at all.
+/// Writes a draft as the output's name requires: a tar, a safetensors file, or a directory, which appears complete or not at all.
 ///
-/// A name that ends in `.tar` is an archive of `model.safetensors` and the files; one in `.safetensors` a file whose header carries
-/// `config.json` and `modinspect.json`; any other name is a directory of the files that the archive would hold.
+/// A name that ends in `.tar` gives an archive of `model.safetensors` and the files; one in `.safetensors`, a file whose header carries
+/// `config.json` and `modinspect.json`; any other name, a directory of the files that the archive would hold.
 package struct CheckpointWriter: Sendable {
-    /// What becomes of an output that is there.
+    /// What happens to an output that exists.
     package enum Existing: Sendable {
         case refused
         /// A file is replaced; a directory too, if it holds nothing but what is written here.
         case replaced
     }
 
-    /// What a name asks for.
+    /// The kind of output, which its name determines.
     package enum Kind: Sendable, Equatable {
         case tar, safetensors, directory
     }
@@ -22,12 +22,12 @@ package struct CheckpointWriter: Sendable {
     package let path: String
     package let kind: Kind
     private let existing: Existing
-    /// The path that is written, behind symbolic links and without slashes at its end.
+    /// The path that is written, with symbolic links resolved and without slashes at its end.
     private let target: String
 
     static let weights = "model.safetensors"
 
-    /// Decides what is written and checks that it may be, so that a long computation is not begun in vain.
+    /// Decides what is written and checks that it can be, before a long computation starts.
     ///
     /// - Throws: ``Problem`` for an output that exists and may not be replaced, and for one whose folder is missing.
     package init(path: String, existing: Existing = .refused) throws {
@@ -60,7 +60,7 @@ package struct CheckpointWriter: Sendable {
         if exists { try checkExisting(isDirectory: isDirectory, isFile: status.st_mode & S_IFMT == S_IFREG) }
         let folder = AtomicFile.directory(of: target)
         do {
-            // Never finished, it leaves nothing behind. Permissions alone do not tell whether a folder takes files.
+            // Discarded, it leaves no file. Permissions alone do not show whether files can be created in a folder.
             _ = try AtomicFile(replacing: target)
         } catch {
             throw error.at(path: path).about("folder '\(folder)'")
@@ -91,7 +91,7 @@ package struct CheckpointWriter: Sendable {
 
     /// Writes the draft.
     ///
-    /// - Throws: ``Problem`` where it cannot be written, which leaves what was there.
+    /// - Throws: ``Problem`` if it cannot be written, which leaves what was there.
     package func write(_ draft: CheckpointDraft) throws {
         switch kind {
         case .directory: try writeDirectory(draft)
@@ -137,7 +137,7 @@ package struct CheckpointWriter: Sendable {
         }
     }
 
-    /// The files are written into a hidden directory beside the target, which takes its place when it is complete.
+    /// The files are written into a hidden directory next to the target, which replaces it when it is complete.
     private func writeDirectory(_ draft: CheckpointDraft) throws {
         try Self.reporting(path) {
             let temporary = try Temporary.directory(in: AtomicFile.directory(of: target))

@@ -2,7 +2,7 @@ import Archives
 import Text
 
 extension CheckpointDraft {
-    /// The tokenizer's files and the settings that lie beside the file at `path`, by name; what modinspect noted of another model is left.
+    /// The tokenizer's files and the settings in the folder of `path`, by name, without the modinspect.json of another model.
     ///
     /// - Throws: ``Problem`` for one that cannot be read.
     package static func files(beside path: String) throws -> [String: ByteRegion] {

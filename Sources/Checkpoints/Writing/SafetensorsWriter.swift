@@ -13,8 +13,8 @@ struct SafetensorsWriter {
     /// The size of the whole file.
     let size: Int
 
-    /// - Parameter metadata: text that the header carries beside `format`.
-    /// - Throws: ``Problem`` for names that are used twice, types that the format lacks, and sizes beyond it.
+    /// - Parameter metadata: text that the header carries in addition to `format`.
+    /// - Throws: ``Problem`` for duplicate names, types that the format lacks, and sizes beyond its limits.
     init(_ tensors: [CheckpointDraft.Tensor], metadata: [String: String], path: String) throws {
         var sizes: [String: Int] = [:]
         for tensor in tensors {
@@ -39,7 +39,7 @@ struct SafetensorsWriter {
         for tensor in order {
             offsets[tensor.name] = end
             let (sum, overflow) = end.addingReportingOverflow(sizes[tensor.name] ?? 0)
-            guard !overflow, sum < Int.max / 2 else { throw Problem(path: path, problem: "the tensors take too many bytes") }
+            guard !overflow, sum < Int.max / 2 else { throw Problem(path: path, problem: "the tensors have too many bytes") }
             end = sum
         }
         var members: [String] = []
@@ -58,7 +58,7 @@ struct SafetensorsWriter {
         header += [UInt8](repeating: UInt8(ascii: " "), count: (64 - (header.count + 8) % 64) % 64)
         guard header.count <= Safetensors.maximumHeaderLength else {
             throw Problem(
-                path: path, problem: "the names take too many bytes", expected: "at most \(Safetensors.maximumHeaderLength)",
+                path: path, problem: "the names have too many bytes", expected: "at most \(Safetensors.maximumHeaderLength)",
                 found: "\(header.count)")
         }
         self.path = path

@@ -11,9 +11,9 @@ package struct CircuitCollection: Sendable {
         package let kind: Kind
         /// The kept parts of each group: places in a tensor, or 0 for an edge.
         package let groups: [(name: String, elements: [Int])]
-        /// The parts that could have been kept, where that is known.
+        /// The parts that could have been kept, if that is known.
         package let available: Int?
-        /// The shapes of the tensors, where they are known.
+        /// The shapes of the tensors, if they are known.
         package var shapes: [String: [Int]]
 
         package init(

@@ -5,7 +5,7 @@ package struct CircuitComparison: Sendable {
         package let path: String
         package let circuits: Int
         package let meanKept: Double
-        /// The mean share of the parts that are kept, where it is known how many there are.
+        /// The mean share of the parts that are kept, if it is known how many there are.
         package let meanSize: Double?
         /// The mean overlap of its pairs; nil for a single circuit.
         package let meanOverlap: Double?

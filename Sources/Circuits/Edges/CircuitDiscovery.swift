@@ -4,13 +4,13 @@ import Tensors
 
 /// Automatic circuit discovery (ACDC; Conmy et al. 2023, arXiv 2304.14997, algorithm 1).
 ///
-/// Beginning with all edges, the readers are visited from the output to the input, the sources of a reader from the last to the first. An
+/// Beginning with all edges, the readers are visited from the output to the input, and the sources of a reader from last to first. An
 /// edge's source is replaced by its ablated value in the run of the current circuit; if the metric is hurt by less than the threshold,
-/// the edge is gone for good. KL and loss are hurt by a rise, logit difference and probability by a fall.
+/// the edge is removed for good. For KL and loss a rise is harm, for logit difference and probability a fall.
 ///
-/// What lies downstream is computed along the circuit's edges alone, so that a reader whose node nothing reads any more costs nothing.
-/// Edges in sequence are tried together in one batch on a guess of their decisions: those that the same sources got at the reader of this
-/// kind before. The batch counts up to the first decision that is another.
+/// Everything downstream is computed along the circuit's edges only, so that a reader whose node nothing reads any more costs nothing.
+/// Consecutive edges are tried together in one batch, guessing their decisions: those for the same sources at the previous reader of this
+/// kind. The batch is used up to the first wrong guess.
 package struct CircuitDiscovery: Sendable {
     package let experiment: EdgeExperiment
     package let threshold: Double
@@ -23,7 +23,7 @@ package struct CircuitDiscovery: Sendable {
     /// A circuit and how it was found.
     package struct Result: Sendable {
         package let kept: EdgeSet
-        /// By how much the metric was hurt when each edge was tried; 0 where nothing read the edge's reader any more.
+        /// By how much the metric was hurt when each edge was tried; 0 if nothing read the edge's reader any more.
         package let damages: [Double]
         /// The runs that would have been needed one by one: edges whose reader was still read.
         package let tried: Int
@@ -39,7 +39,7 @@ package struct CircuitDiscovery: Sendable {
 
     /// - Parameters:
     ///   - recordings: of ``recordings()``.
-    ///   - weights: how often each pair counts; once where nil.
+    ///   - weights: how often each pair counts; once if nil.
     ///   - progress: called with the number of edges decided.
     package func run(_ recordings: [EdgeRecordingBox], weights: [Int]? = nil, progress: (Int) -> Void = { _ in }) throws -> Result {
         let graph = experiment.graph

@@ -11,7 +11,7 @@ package struct CircuitMeasures: Sendable {
     package let divergence: Double
     /// The share of pairs whose highest logit is one of their answers; nil if a pair has none.
     package let accuracy: Double?
-    /// The answers by class, where pairs are samples with a class each.
+    /// The answers by class, if pairs are samples with a class each.
     package let outcome: Outcome?
 }
 
@@ -90,7 +90,7 @@ package struct CircuitFaithfulness: Sendable {
         }
     }
 
-    /// Which rows are answered right: those whose first highest logit is an answer. The loss is that of the class, where pairs have one.
+    /// Which rows are answered correctly: those whose first highest logit is an answer. The loss is that of the class, if pairs have one.
     private static func outcome(_ logits: Tensor, _ answers: PairAnswers, _ experiment: EdgeExperiment) -> Outcome {
         let hasClasses = experiment.batches.pairs.hasClasses
         var outcome = Outcome(classCount: hasClasses ? logits.width : 0)
@@ -111,7 +111,7 @@ package struct CircuitFaithfulness: Sendable {
 /// Circuits with increasing numbers of edges.
 package struct FaithfulnessLadder: Sendable {
     package struct Step: Sendable {
-        /// The edges that were chosen.
+        /// The number of selected edges.
         package let chosen: Int
         /// Those of them that lead from the input to the output.
         package let edges: Int
@@ -147,8 +147,8 @@ package struct FaithfulnessLadder: Sendable {
         }
     }
 
-    /// The area under faithfulness over the share of chosen edges, from none to all, by trapezoids; without any edge faithfulness is 0. nil
-    /// where the metric does not move.
+    /// The area under faithfulness as a function of the share of selected edges, by the trapezoidal rule; without edges faithfulness is 0. nil
+    /// if the metric does not move.
     package func area(edges: Int) -> Double? {
         guard edges > 0 else { return nil }
         var area = 0.0
@@ -163,7 +163,7 @@ package struct FaithfulnessLadder: Sendable {
     }
 
     /// The smallest number of edges of an order whose circuit is as faithful as wanted, found by halving between two steps of the ladder;
-    /// nil where no step reaches it. Faithfulness need not grow with every edge: a smaller circuit that reaches it may be missed.
+    /// nil if no step reaches it. Faithfulness need not grow with every edge: a smaller circuit that reaches it may be missed.
     package func smallest(_ wanted: Double, _ faithfulness: CircuitFaithfulness, order: [Int]) throws -> Int? {
         guard let place = steps.firstIndex(where: { ($0.faithfulness ?? -.infinity) >= wanted }) else { return nil }
         var low = place > 0 ? steps[place - 1].chosen : 0

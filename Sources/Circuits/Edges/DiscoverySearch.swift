@@ -45,10 +45,10 @@ struct DiscoverySearch {
         return sum
     }
 
-    /// Positive where a change from one value of the metric to another hurts.
+    /// Positive if a change from one value of the metric to another hurts.
     private func damage(_ before: Double, _ after: Double) -> Double { discovery.experiment.metric.damage(from: before, to: after) }
 
-    /// What it costs to begin with some edges, in units of an edge. Products of few rows gain by company; others have enough of their own.
+    /// The fixed cost of trying some edges, in units of an edge. Products of few rows become cheaper if they are computed together.
     private func overhead(_ reader: Int) -> Double {
         let writes = states[0].graph.readers[reader].writes
         if states.allSatisfy({ $0.ends.readers[reader] }) { return 2 }
@@ -63,7 +63,7 @@ struct DiscoverySearch {
         }
         let team = team
         states.withUnsafeMutableBufferPointer { states in
-            // Each call has a state of its own.
+            // Each call has its own state.
             nonisolated(unsafe) let states = states
             team.forEach(states.count) { body(&states[$0], $0, Team(size: 1)) }
         }
@@ -77,7 +77,7 @@ struct DiscoverySearch {
         let jobs: [(state: Int, rows: Range<Int>)]
         let parts: [EdgeChanges]
 
-        /// What a variant changes in a state.
+        /// The changes that a variant makes to a state.
         func changes(of variant: Int, in state: Int) -> EdgeChanges {
             for (job, part) in zip(jobs, parts) where job.state == state && job.rows.contains(variant) {
                 return part.variant(variant - job.rows.lowerBound, of: job.rows.count)
@@ -88,7 +88,7 @@ struct DiscoverySearch {
 
     /// Runs variants of a reader.
     private func run(of reader: Int, rows: [[Float]]) -> Run {
-        // Each thread takes some of the variants of some of the batches; what it computes does not depend on the others.
+        // Each thread processes some of the variants of some of the batches, independently of the others.
         let step = 16
         let jobs = states.indices.flatMap { state in
             stride(from: 0, to: rows.count, by: step).map { (state: state, rows: $0..<min(rows.count, $0 + step)) }
@@ -122,7 +122,7 @@ struct DiscoverySearch {
         while next >= 0 {
             let width = min(guesses.width(overhead: overhead), portion, next + 1)
             let places = (0..<width).map { next - $0 }
-            // Each variant tries an edge, where those before it were decided as they are guessed to be.
+            // Each variant tries an edge, assuming the guessed decisions for those before it.
             let guessed = guesses.areRemoved(places)
             var rows: [[Float]] = []
             var base = row

@@ -69,15 +69,15 @@ package struct EdgeAttribution: Sendable {
         }
     }
 
-    /// What the way back through one run says.
+    /// The result of the backward pass through one run.
     private struct Slopes: Sendable {
         let run: RecordedRun
         let targets: [NodeID: Tensor]
-        /// With respect to what the output reads.
+        /// With respect to the input of the output stage.
         let end: Tensor
     }
 
-    /// A reader and where it stands.
+    /// A reader and its position in the graph.
     private struct Row: Sendable {
         let stage: EdgeStage
         let unit: EdgeUnit
@@ -159,7 +159,7 @@ package struct EdgeAttribution: Sendable {
                 Channels.copy(Array(target.channels[slice.channels]), of: gradient, to: chosen)
                 part = chosen
             }
-            // Layers are linear: where the gradient is taken makes no difference.
+            // Layers are linear, so the gradient is the same everywhere.
             slice.operation.addGradient(part, at: stream, output: part, slice.parameters, to: inner, team: team)
         }
         guard let norm = stage.norm else { return }
@@ -168,7 +168,7 @@ package struct EdgeAttribution: Sendable {
     }
 }
 
-/// Where gradients of readers lie, chunk after chunk and stage after stage: new memory for each costs as much as what is computed in it.
+/// Memory for the gradients of readers, reused for each chunk and stage: allocating it costs as much as the computation in it.
 private struct SlopeMemory {
     private var slopes = MutableTensor(uninitialized: [0])
     private var spare = MutableTensor(uninitialized: [0])

@@ -2,11 +2,11 @@ import Tensors
 
 /// The differences of a run, or of several variants of it side by side, from the run that it starts from.
 ///
-/// [variants * samples, ...] each; of what matters at the last positions alone it may be [variants * samples, 1, width].
+/// [variants * samples, ...] each; what matters only at the last positions may be [variants * samples, 1, width].
 struct EdgeChanges: Sendable {
-    /// What units gave, with their stages.
+    /// The units' outputs, with their stages.
     var outputs: [(unit: EdgeUnit, stage: Int, value: Tensor)] = []
-    /// What readers made of their inputs, where a unit has others beside them.
+    /// The readers' outputs, in units with several readers.
     var targets: [(target: EdgeUnit.Target, value: Tensor)] = []
     /// nil if the output is the same.
     var logits: Tensor?

@@ -3,7 +3,7 @@ import Tensors
 
 /// The outputs of the parts of a network in a run, before they are written into the streams: the input, then each stage's emission.
 ///
-/// [samples, ...] each. Contributions of sources are linear in them, so that differences of runs are taken here.
+/// [samples, ...] each. Contributions of sources are linear in them, so differences between runs are computed here.
 struct EdgeEmissions: Sendable {
     var input: Tensor
     /// By stage; the output's has none.

@@ -13,7 +13,7 @@ package enum EdgeAblation: String, Sendable, CaseIterable {
     /// Its mean over all clean samples and positions.
     case mean
 
-    /// What the value means, in a sentence, for help and manual.
+    /// The documentation of the value for help and manual, one sentence.
     package var documentation: String {
         switch self {
         case .corrupted: "The source's value on the pair's corrupted sample."
@@ -30,21 +30,21 @@ package struct EdgeExperiment: Sendable {
     package let metric: BehaviourMetric
     package let ablation: EdgeAblation
     package let threads: Int
-    /// What the sources give where they are ablated by their means, one row each.
+    /// The sources' means, one row each, if they are ablated by them.
     private let means: EdgeEmissions?
     /// The mean of each stage's stream.
     private let meanStreams: [Tensor]
 
-    /// The elements that a batch's sources may take if nobody says how many pairs a batch has: more would not be faster.
+    /// The most elements of a batch's sources if the number of pairs in a batch is not given: more would not be faster.
     private static let budget = 1 << 24
     /// The rows of a product, one for each position of each sample, that a batch should have.
     private static let fewestRows = 64
-    /// How often what the sources of the pairs give is in memory: clean, ablated, and what is read of both.
+    /// How many copies of the sources' outputs are in memory: clean, ablated, and what is read from both.
     private static let copies = 3
 
-    /// The pairs of a batch whose sources keep within a budget.
+    /// The number of pairs in a batch whose sources fit into a budget.
     ///
-    /// - Parameter wanted: what the user asked for.
+    /// - Parameter wanted: the number that the user requested.
     /// - Throws: ``Problem`` if a pair does not fit the network, or what the sources give does not fit into memory.
     package static func batchSize(_ graph: EdgeGraph, pairs: BehaviourPairs, wanted: Int?, for method: EdgeMethod) throws -> Int {
         try PairBatches.check(pairs, graph.network)
@@ -93,7 +93,7 @@ package struct EdgeExperiment: Sendable {
         (means, meanStreams) = (sums.emissions, sums.streams)
     }
 
-    /// What ablated sources give, where that does not depend on the corrupted samples.
+    /// The outputs of ablated sources, if they do not depend on the corrupted samples.
     func ablated(like clean: EdgeEmissions) -> EdgeEmissions? {
         switch ablation {
         case .corrupted: nil
@@ -102,7 +102,7 @@ package struct EdgeExperiment: Sendable {
         }
     }
 
-    /// What a stage reads where all sources are ablated, in the shape of its stream; nil if it is that of the corrupted run.
+    /// The input of a stage if all sources are ablated, in the shape of its stream; nil if it is that of the corrupted run.
     func ablatedStream(_ stage: Int, like stream: Tensor) -> Tensor? {
         switch ablation {
         case .corrupted: return nil

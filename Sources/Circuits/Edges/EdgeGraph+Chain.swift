@@ -81,7 +81,7 @@ extension EdgeGraph {
         // A layer of one cluster stays whole.
         guard granularity == .cluster, groups.values.contains(where: { $0.count > 1 }), !groups.keys.contains(where: cuts) else { return }
         throw Problem(
-            "none of the layers with clusters can be cut into nodes",
+            "none of the layers with clusters can be divided into nodes",
             expected: "clusters of an MLP's input matrix, or of a hidden layer of a chain",
             found: groups.keys.sorted().map { "'\(network.nodes[$0.index].site)'" }.listed())
     }

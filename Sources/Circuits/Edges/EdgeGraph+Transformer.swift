@@ -21,19 +21,19 @@ extension EdgeGraph {
                 try edges.addMLP(place, mlp, groups: mlp.layers.compactMap { groups[$0] }.first)
             }
             if let experts = block.experts {
-                throw Problem("site '\(network.nodes[experts.output.index].site)': a mixture of experts cannot be cut into nodes")
+                throw Problem("site '\(network.nodes[experts.output.index].site)': a mixture of experts cannot be divided into nodes")
             }
         }
         return try edges.graph(granularity, output)
     }
 }
 
-/// Adds the attention and the MLP of one block after the other.
+/// Adds the attention and the MLP of each block in turn.
 private struct TransformerEdges {
     private var builder: EdgeGraphBuilder
     private let network: Network
     private let stream: Stream
-    /// What the stream holds after so many of its writers: the number of sources, and the sum of the biases that no source holds.
+    /// The contents of the stream after each of its writers: the number of sources, and the sum of the biases that no source holds.
     private var written: [(sources: Int, constant: Tensor?)] = [(1, nil)]
 
     init(_ network: Network, _ stream: Stream) {
@@ -58,7 +58,7 @@ private struct TransformerEdges {
 
     /// Counts a writer whose sources have been added.
     ///
-    /// - Parameter bias: what is written beside them.
+    /// - Parameter bias: what is written in addition to them.
     private mutating func endWriter(bias: Tensor?) {
         var constant = written[written.count - 1].constant
         if let bias {
@@ -82,7 +82,7 @@ private struct TransformerEdges {
         let sizes = attention.heads
         let (group, dimension) = (sizes.heads / sizes.keyHeads, sizes.headDimension)
         guard attention.norms.isEmpty else {
-            // A norm after the output takes all heads together: they write as one.
+            // A norm after the output combines all heads: they write as one.
             var unit = try heads(0..<sizes.keyHeads, of: attention, block)
             unit.steps += try builder.steps(from: [attention.mixed], to: attention.written)
             unit.output = attention.written
@@ -111,14 +111,14 @@ private struct TransformerEdges {
 
     /// The heads of some key heads, from the stream to what their patterns mix; without sources.
     ///
-    /// Of a single key head each head is a source, and the reader of a query writes that of its head.
+    /// With a single key head, each head is a source, and the reader of a query writes the source of its head.
     private func heads(_ keys: Range<Int>, of attention: AttentionPart, _ block: Int) throws(Problem) -> EdgeGraphBuilder.Draft {
         let sizes = attention.heads
         let (group, dimension) = (sizes.heads / sizes.keyHeads, sizes.headDimension)
         let heads = keys.lowerBound * group..<keys.upperBound * group
         var unit = EdgeGraphBuilder.Draft(kind: .attention, readers: [], targets: [], steps: [], output: attention.mixed)
         for (place, projection) in attention.projections.enumerated() {
-            // The heads that share a key head have queries of their own; one of them alone owns its key and its value.
+            // The heads that share a key head have separate queries; only one of them owns its key and its value.
             let members = Array(place == 0 ? heads : keys)
             let channels = members.flatMap { Array($0 * dimension..<($0 + 1) * dimension) }
             unit.targets.append(EdgeUnit.Target(node: projection.node, channels: channels))
@@ -136,7 +136,7 @@ private struct TransformerEdges {
         let elements = heads.flatMap { Array($0 * dimension..<($0 + 1) * dimension) }
         guard let fusion = network.nodes[attention.mixed.index].fusion,
             let part = fusion.operation.restricted(to: elements, parameters: [])
-        else { throw Problem("site '\(site(attention.mixed))': no attention that can be cut into heads") }
+        else { throw Problem("site '\(site(attention.mixed))': no attention that can be divided into heads") }
         unit.steps.append(UnitStep(operation: part.operation, inputs: fusion.inputs, parameters: part.parameters, output: attention.mixed))
         return unit
     }
@@ -144,7 +144,7 @@ private struct TransformerEdges {
     mutating func addMLP(_ block: Int, _ mlp: MLPPart, groups: [NeuronGroup]?) throws(Problem) {
         let layers = mlp.layers
         let width = builder.width(of: layers[0])
-        // A layer of one cluster after which a norm takes all neurons together stays whole.
+        // A layer of one cluster followed by a norm that combines all neurons stays whole.
         if let groups, mlp.norms.isEmpty || groups.count > 1 {
             if let norm = mlp.norms.first { throw builder.mixes(norm) }
             let (rows, bias) = try outputWeights(mlp.output)

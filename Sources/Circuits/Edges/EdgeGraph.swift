@@ -12,7 +12,7 @@ package enum EdgeGranularity: String, Sendable, CaseIterable {
     /// Single neurons, of an image layer its channels; attention heads stay what they are.
     case neuron
 
-    /// What the value means, in a sentence, for help and manual.
+    /// The documentation of the value for help and manual, one sentence.
     package var documentation: String {
         switch self {
         case .component: "Attention heads and whole MLPs."
@@ -22,38 +22,37 @@ package enum EdgeGranularity: String, Sendable, CaseIterable {
     }
 }
 
-/// What writes: the input (all embeddings together), a head's output through its part of the output matrix, an MLP, a neuron or cluster
+/// A node that writes: the input (all embeddings together), a head's output through its part of the output matrix, an MLP, a neuron or cluster
 /// through its columns of the next matrix.
 package struct EdgeSource: Sendable, Equatable {
-    /// `input`, `a0.h3`, `a0` where a norm takes the heads together, `m2`, `m2.n17`, `m2.c1`, `fc1.n3`.
+    /// `input`, `a0.h3`, `a0` if a norm combines the heads, `m2`, `m2.n17`, `m2.c1`, `fc1.n3`.
     package let name: String
 }
 
-/// What reads: a head's query, key or value input with the norm before it, an MLP, neurons, the output.
+/// A node that reads: a head's query, key or value input with the norm before it, an MLP, neurons, the output.
 package struct EdgeReader: Sendable, Equatable {
     /// `a1.h0<q>`, `m2`, `logits`; keys and values that several heads share are `a1.kv0<k>` and `a1.kv0<v>`.
     package let name: String
-    /// What it can read: sources that follow each other.
+    /// The consecutive sources that it can read.
     package let sources: Range<Int>
     /// The sources that its node writes; empty for the output.
     package let writes: Range<Int>
     /// The edge from the first of its sources; the others follow.
     let firstEdge: Int
     let stage: Int
-    /// Whether what it reads at one position reaches others: a key or a value.
+    /// Whether its input at one position affects other positions: a key or a value.
     let movesPositions: Bool
 }
 
 /// The edges of a network: each from a source to a reader whose input is the sum of its sources.
 ///
 /// A transformer's nodes are those of EAP and EAP-IG (Syed et al. 2023, Hanna et al. 2024): the sum of the embeddings as one source, each
-/// head with inputs of its own for query, key and value, each MLP, the logits. A reader's norm is a part of the reader. What no head
-/// writes, the bias of an attention's output, is a constant of the stream that no edge carries; the same holds for the output's bias of an
-/// MLP that is cut into neurons or clusters. A norm after the output, inside the branch, takes all heads together: what they write
-/// cannot be
-/// told apart, so that such an attention is one source, `a0`, with the readers of all heads; such an MLP cannot be cut. Where attention
-/// and MLP of a block read the same stream there is no edge between them. In a plain chain, layer by layer, the neurons or clusters of the
-/// hidden layers are the nodes between one input and one output.
+/// head with separate inputs for query, key and value, each MLP, the logits. A reader's norm is a part of the reader. The bias of an
+/// attention's output, which no head writes, is a constant of the stream that no edge carries; so is the output's bias of an MLP that is
+/// divided into neurons or clusters. A norm after the output, inside the branch, combines all heads, and what they write cannot be
+/// separated: such an attention is one source, `a0`, with the readers of all heads, and such an MLP cannot be divided. If attention and
+/// MLP of a block read the same stream, there is no edge between them. In a plain chain, the neurons or clusters of the hidden layers are
+/// the nodes between one input and one output.
 package struct EdgeGraph: Sendable {
     package let network: Network
     package let granularity: EdgeGranularity
@@ -61,7 +60,7 @@ package struct EdgeGraph: Sendable {
     package let sources: [EdgeSource]
     package let readers: [EdgeReader]
     package let edgeCount: Int
-    /// The stages of a run, which read one after the other.
+    /// The stages of a run, in the order in which they read.
     let stages: [EdgeStage]
     /// Sources that are added up in one stream, by their stream.
     let spaces: [Range<Int>]

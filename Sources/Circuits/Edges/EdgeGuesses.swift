@@ -31,12 +31,12 @@ struct EdgeGuesses {
 
     private func isRemoved(_ place: Int) -> Bool { errors.known <= errors.last ? known(place) ?? last : last }
 
-    /// How many edges to try together: w that makes overhead / w + errorRate w / 2 the least, what an edge costs beside itself where half
-    /// of the w are in vain after a wrong guess.
+    /// How many edges to try together: the w that minimises overhead / w + errorRate w / 2, the extra cost of an edge if half
+    /// of the w are wasted after a wrong guess.
     ///
-    /// - Parameter overhead: what it costs to begin, in units of an edge.
+    /// - Parameter overhead: the fixed cost of a try, in units of an edge.
     func width(overhead: Double) -> Int {
-        // Without wrong guesses the rate goes to 0 and w beyond all numbers.
+        // Without wrong guesses the rate approaches 0, and w would be infinite.
         max(1, Int((2 * overhead / max(errorRate, 1e-6)).squareRoot()))
     }
 

@@ -1,7 +1,7 @@
 import Networks
 import Tensors
 
-/// Runs that differ from a state's run in the edges of one reader: what lies downstream of it, along the circuit's edges alone.
+/// Runs that differ from a state's run in the edges of one reader; they compute what is downstream of it, along the circuit's edges only.
 struct EdgePropagation {
     /// Prepared for the readers after the stage where the runs begin.
     let state: EdgeState
@@ -42,14 +42,14 @@ struct EdgePropagation {
             for unit in stage.units {
                 guard let made = run(unit, place, reads, copies: rows.count, into: &changed), isKept else { continue }
                 result.outputs.append((unit, place, made.output))
-                // A unit's only reader says all of it anew.
+                // A unit's only reader recomputes all of it.
                 if unit.readers.count > 1 { result.targets += made.targets }
             }
         }
         return result
     }
 
-    /// What the reader reads where the runs begin.
+    /// The input of the reader at which the runs begin.
     private func input(of reader: Int, _ rows: [[Float]], _ stage: EdgeStage, _ place: Int) -> Values {
         if state.ends.readers[reader] { return Values(tensor: state.endInputs(rows, stage, place, team: team), isAtEnd: true) }
         let input = state.inputs(rows, stage, place, team: team)
@@ -62,7 +62,7 @@ struct EdgePropagation {
         return Values(tensor: StageRun(stage: stage, team: team).normalized(input.tensor), isAtEnd: input.isAtEnd)
     }
 
-    /// What readers of the same edges read, where that is not what they read in the state's run.
+    /// What readers of the same edges read, if that is not what they read in the state's run.
     private func read(_ members: [Int], _ stage: EdgeStage, _ changed: [Int: Values], copies: Int, into reads: inout [Int: Values]) {
         let edges = graph.edges(to: members[0])
         let sources = graph.readers[members[0]].sources

@@ -6,15 +6,15 @@ import Tensors
 /// The recorded clean and corrupted runs of one batch of pairs, from which all computations about edges start.
 struct EdgeRecording: Sendable {
     let place: Int
-    /// Of the clean run.
+    /// The sources' outputs in the clean run.
     let clean: EdgeEmissions
-    /// What the sources give where they are ablated.
+    /// The outputs of ablated sources.
     let ablated: EdgeEmissions
     /// What each stage reads in the clean run.
     let streams: [Tensor]
     /// What each stage reads where all sources are ablated.
     let ablatedStreams: [Tensor]
-    /// What the readers make of their inputs in the clean run, all readers of a node side by side.
+    /// The readers' outputs in the clean run, with all readers of a node side by side.
     let targets: [NodeID: Tensor]
     let cleanLogits: Tensor
     let answers: PairAnswers

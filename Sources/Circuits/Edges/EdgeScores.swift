@@ -22,7 +22,7 @@ package struct EdgeScores: Sendable {
         return sums.map { $0 / Double(pairs.count) }
     }
 
-    /// The edges by the size of their scores, the largest first; of equals the one that a run comes to first.
+    /// The edges in descending order of the magnitude of their scores; equal ones in the order of a run.
     package static func ranking(_ scores: [Double]) -> [Int] {
         scores.indices.sorted { first, second in
             let (a, b) = (abs(scores[first]), abs(scores[second]))

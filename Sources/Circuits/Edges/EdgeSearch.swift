@@ -22,11 +22,11 @@ package enum EdgeMethod: Sendable, Equatable {
 package enum EdgeCircuitSize: Sendable, Equatable {
     /// The first edges of the order.
     case edges(Int)
-    /// The edges whose scores are at least so large, with either sign.
+    /// The edges whose scores have at least this magnitude.
     case threshold(Double)
-    /// The smallest circuit that is at least so faithful.
+    /// The smallest circuit that is at least this faithful.
     case faithfulness(Double)
-    /// What the method itself keeps.
+    /// The edges that the method itself keeps.
     case found
 }
 
@@ -51,10 +51,10 @@ package struct EdgeSearch: Sendable {
     }
 
     package struct Result: Sendable {
-        /// By edge: how the metric moves without it; of discovery how much that hurt when the edge was tried.
+        /// For each edge, how the metric changes without it; with discovery, how much that hurt when the edge was tried.
         package let scores: [Double]
         package let kept: EdgeSet
-        /// The edges that were chosen, some of which may lead nowhere.
+        /// The number of selected edges, some of which may lead nowhere.
         package let chosen: Int
         package let whole: CircuitMeasures
         package let none: CircuitMeasures
@@ -98,7 +98,7 @@ package struct EdgeSearch: Sendable {
             seconds: Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18)
     }
 
-    /// What a method says before a size is chosen.
+    /// The result of a method before a size is selected.
     private struct Found {
         let scores: [Double]
         /// The edges in the order in which they enter a circuit.
@@ -128,7 +128,7 @@ package struct EdgeSearch: Sendable {
             let discovery = CircuitDiscovery(experiment, threshold: threshold)
             let recordings = try discovery.recordings()
             let result = try discovery.run(recordings) { progress(share * Double($0) / Double(max(1, graph.edgeCount))) }
-            // What is kept goes before what is not, each by the damage.
+            // Kept edges come before the others, both by the damage.
             let order = graph.order(result.damages, by: .top)
             return Found(
                 scores: result.damages, order: order.filter { result.kept[$0] } + order.filter { !result.kept[$0] },
@@ -171,7 +171,7 @@ package struct EdgeSearch: Sendable {
         order.firstIndex { abs(scores[$0]) < threshold } ?? order.count
     }
 
-    /// The circuit of other pairs, chosen in the same way and of the same size.
+    /// The circuit of other pairs, selected in the same way and of the same size.
     private func again(_ found: Found, _ drawn: [Int], chosen: Int, progress: @escaping (Double) -> Void) throws -> EdgeSet {
         let graph = experiment.graph
         if case .discovery(let threshold) = method {

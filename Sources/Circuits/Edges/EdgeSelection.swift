@@ -5,7 +5,7 @@ package enum EdgeSelection: String, Sendable, CaseIterable {
     /// From the output backwards: the edge of the largest score among those that lead into what the circuit already has.
     case greedy
 
-    /// What the value means, in a sentence, for help and manual.
+    /// The documentation of the value for help and manual, one sentence.
     package var documentation: String {
         switch self {
         case .top: "The edges with the largest scores."
@@ -15,7 +15,7 @@ package enum EdgeSelection: String, Sendable, CaseIterable {
 }
 
 extension EdgeGraph {
-    /// All edges that can be chosen, the first to enter a circuit first. Of equal scores the edge that a run comes to first goes before.
+    /// All edges that can be selected, in the order in which they enter a circuit. Edges with equal scores are in the order of a run.
     package func order(_ scores: [Double], by selection: EdgeSelection) -> [Int] {
         let ranking = EdgeScores.ranking(scores)
         switch selection {
@@ -64,8 +64,8 @@ extension EdgeGraph {
 
     /// The edges of a circuit without those that lead nowhere: dropping them changes nothing.
     ///
-    /// What stays lies on a way to the output. With corrupted sources it also comes from the input: what no edge leads to gives its value
-    /// on the corrupted sample in any case. With other sources it gives what its biases make, which an edge may carry on.
+    /// The remaining edges are on a path to the output. With corrupted sources the path begins at the input: a node that no edge leads to has
+    /// its value on the corrupted sample anyway. With other sources its output depends on its biases, and an edge may carry it on.
     package func connected(_ kept: EdgeSet, _ ablation: EdgeAblation = .corrupted) -> EdgeSet {
         precondition(kept.count == edgeCount, "\(kept.count) of \(edgeCount) edges")
         var isFed = [Bool](repeating: ablation != .corrupted, count: sources.count)

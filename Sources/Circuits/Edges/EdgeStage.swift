@@ -8,22 +8,22 @@ struct EdgeStage: Sendable {
     /// The space whose sources are read, and how many of them, from its first on.
     let space: Int
     let visible: Int
-    /// What is read where all readers read the same.
+    /// The node that is read if all readers read the same.
     let stream: NodeID
     /// The norm before the readers.
     let norm: UnitStep?
     let units: [EdgeUnit]
     /// The node whose output the stage's sources are parts of; the network's output at the end.
     let emission: NodeID
-    /// What the sources before this stage leave out of the stream: the sum of the output biases, [width].
+    /// The part of the stream that no source before this stage holds: the sum of the output biases, [width].
     let constant: Tensor?
-    /// Whether this is where the network answers.
+    /// Whether this is the network's output.
     let isOutput: Bool
 }
 
 /// Readers and sources that are computed independently of all others: a key head with its heads, a neuron, an MLP.
 struct EdgeUnit: Sendable {
-    /// A part of a reader's matrices: what it makes of the normalised input.
+    /// A part of a reader's matrices, applied to the normalised input.
     struct ReaderSlice: Sendable {
         let operation: any Networks.Operation
         let parameters: [Tensor]
@@ -37,23 +37,23 @@ struct EdgeUnit: Sendable {
         let slices: [ReaderSlice]
     }
 
-    /// Channels of a node's output: what the readers of this unit make.
+    /// Channels of a node's output that the readers of this unit compute.
     struct Target: Sendable {
         let node: NodeID
         let channels: [Int]
     }
 
-    /// How a source comes out of the unit's output.
+    /// How a source follows from the unit's output.
     enum Writing: Sendable {
-        /// As it is.
+        /// It is the output.
         case output
-        /// The channels through a part [channels, width] of the output matrix.
+        /// It is the product of the channels and a part [channels, width] of the output matrix.
         case product(channels: Range<Int>, weight: Tensor)
-        /// As these of the layer's channels, the others 0. A channel's places lie side by side in the space.
+        /// It is these of the layer's channels, with the others 0. A channel's positions are contiguous in the space.
         case channels([Int], of: Int)
     }
 
-    /// What a unit is.
+    /// The kind of a unit.
     enum Kind: Sendable {
         /// Heads with the keys that they share.
         case attention
@@ -88,7 +88,7 @@ struct UnitStep: Sendable {
 }
 
 extension Networks.Operation {
-    /// The output for inputs that are known to fit, in memory of its own.
+    /// The output for inputs that are known to fit, in its own memory.
     func applied(to inputs: [Tensor], _ parameters: [Tensor], team: Team) -> MutableTensor {
         let shapes = inputs.map(\.shape)
         do throws(Problem) {

@@ -14,13 +14,13 @@ struct EdgeState: Sendable {
     private(set) var emissions: [MutableTensor]
     private(set) var targets: [NodeID: MutableTensor]
     private(set) var logits: Tensor
-    /// For each stage its readers by what they read: those of one class have the same edges.
+    /// For each stage, its readers in classes that have the same edges.
     private(set) var classes: [[[Int]]]
-    /// What the readers of a class read, by the first of them: those that ``prepare(behind:team:)`` made. [samples, ...], or where the last
-    /// positions alone matter [samples, 1, width].
+    /// The inputs of classes, by their first readers, as computed by ``prepare(behind:team:)``: [samples, ...], or if only the last
+    /// positions matter, [samples, 1, width].
     private(set) var classInputs: [Int: Tensor] = [:]
-    /// What mattered at the last positions alone when the state was last prepared. What the sources give elsewhere is no longer kept up there:
-    /// nothing reads it.
+    /// What mattered only at the last positions when the state was last prepared. The sources' outputs elsewhere are no longer updated, since
+    /// nothing reads them.
     private(set) var ends: EdgeEnds
 
     /// The readers whose inputs are in memory at one time.
@@ -32,7 +32,7 @@ struct EdgeState: Sendable {
         self.recording = recording
         kept = graph.whole
         differences = recording.clean.combined(with: recording.ablated) { $0.minus($1) }.contributions(graph, team: team)
-        // In memory of their own, which changes of the circuit write into.
+        // Copies, because changes of the circuit write into them.
         emissions = recording.clean.stages.map { $0.copied() }
         targets = recording.targets.mapValues { $0.copied() }
         logits = recording.cleanLogits
@@ -160,7 +160,7 @@ struct EdgeState: Sendable {
         }
     }
 
-    /// Whether a source gives something else than where it is ablated.
+    /// Whether a source's output differs from its ablated value.
     func isChanged(_ source: Int) -> Bool { difference(of: source).withElements { $0.contains { $0 != 0 } } }
 
     /// A source's place in ``differences``, [samples, ...].
@@ -211,7 +211,7 @@ struct EdgeState: Sendable {
         return result.reshaped([rows.count * recording.pairs, 1, width])
     }
 
-    /// What is other in variants of this run in which one reader has other edges. What lies after the reader's stage is prepared.
+    /// The differences of variants of this run in which one reader has other edges. The stages after the reader's must be prepared.
     ///
     /// - Parameters:
     ///   - rows: for each variant the weights of the reader's sources.

@@ -5,7 +5,7 @@ import Tensors
 struct EdgeVariants: Sendable {
     let experiment: EdgeExperiment
 
-    /// The elements that what changes in the variants of a portion may take.
+    /// The most elements of the changes in the variants of a portion.
     private static let budget = 1 << 25
     /// The most variants of a portion.
     private static let largest = 256
@@ -47,7 +47,7 @@ struct EdgeVariants: Sendable {
 
 /// Every edge's effect, one run for each: in the clean run one reader gets one source's ablated value.
 ///
-/// score(u -> v) = metric of that run - metric of the clean run. Only what lies downstream of the reader is computed, for many sources of
+/// score(u -> v) = metric of that run - metric of the clean run. Only what is downstream of the reader is computed, for many sources of
 /// one reader at a time.
 package struct ExactPatching: Sendable {
     package let experiment: EdgeExperiment
@@ -66,7 +66,7 @@ package struct ExactPatching: Sendable {
             let pairs = experiment.batches.batches[place]
             let state = EdgeState(cleanOf: try EdgeRecording(experiment, place: place, team: team), graph, team: team)
             let clean = variants.values(in: state)
-            // What ablation leaves as it is has no effect, not even one of rounding.
+            // A source that ablation does not change has no effect, not even by rounding.
             let isChanged = graph.sources.indices.map { state.isChanged($0) }
             // A portion is some sources of one reader.
             let portions = graph.readers.indices.flatMap { reader in

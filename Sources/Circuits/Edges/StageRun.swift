@@ -1,21 +1,21 @@
 import Networks
 import Tensors
 
-/// Computes the units of a stage whose readers have inputs of their own.
+/// Computes the units of a stage whose readers have separate inputs.
 struct StageRun {
     let stage: EdgeStage
     let team: Team
 
-    /// What a reader reads, after the norm.
+    /// The input of a reader, after the norm.
     func normalized(_ input: Tensor) -> Tensor { stage.norm.map { $0.apply([input], team: team) } ?? input }
 
-    /// The output of a unit, and what the readers that have an input made of it.
+    /// The output of a unit, and the outputs of those readers that have an input.
     ///
     /// - Parameters:
     ///   - unit: of the stage.
-    ///   - inputs: for each of the unit's readers that changes its normalised input [samples, ...]; of a query that matters at the last
-    ///     position alone, [samples, 1, ...].
-    ///   - targets: what the readers made before, for fewer samples: `copies` of them are taken of readers without an input.
+    ///   - inputs: for each of the unit's readers that changes, its normalised input [samples, ...]; for a query that matters only at the last
+    ///     position, [samples, 1, ...].
+    ///   - targets: the readers' earlier outputs, for fewer samples; for readers without an input, they are repeated `copies` times.
     func output(
         _ unit: EdgeUnit, inputs: (Int) -> Tensor?, targets: (NodeID) -> Tensor?, copies: Int
     ) -> (output: Tensor, targets: [(target: EdgeUnit.Target, value: Tensor)]) {
@@ -51,7 +51,7 @@ struct StageRun {
         return (output, unit.targets.enumerated().compactMap { place, target in made[place].map { (target, $0) } })
     }
 
-    /// What a unit's readers made before, repeated; not initialised where nothing is known and `part` says the shape.
+    /// The earlier outputs of a unit's readers, repeated; if there are none, uninitialised memory in the shape of `part`.
     private func base(_ target: EdgeUnit.Target, _ targets: (NodeID) -> Tensor?, like part: Tensor?, copies: Int) -> MutableTensor {
         if let known = targets(target.node) {
             let samples = known.shape[0] * copies

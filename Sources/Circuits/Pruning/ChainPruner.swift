@@ -12,7 +12,7 @@ struct ChainPruner {
     let limit: Double
     let team: Team
 
-    /// The weights that are left, where those of the steps `chosen` may go.
+    /// The weights that are left if those of the steps `chosen` may be removed.
     ///
     /// - Parameter progress: called with the number of weights that were tried.
     func prune(_ weights: ChainWeights, steps chosen: [Int], progress: (Int) -> Void) -> ChainWeights {

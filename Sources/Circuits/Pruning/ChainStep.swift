@@ -97,7 +97,7 @@ extension DoubleChain {
         return weights
     }
 
-    /// What a step makes of all its input.
+    /// The whole output of a step.
     func output(of place: Int, _ x: FeatureTable, _ weights: ChainWeights) -> FeatureTable {
         let step = steps[place]
         guard step.isWeighted else { return pointwise(place, x, features: 0..<step.outFeatures) }
@@ -110,7 +110,7 @@ extension DoubleChain {
         return y
     }
 
-    /// What the steps from `first` on make of their input.
+    /// The output of the steps from `first` on.
     func output(from first: Int, _ x: FeatureTable, _ weights: ChainWeights) -> FeatureTable {
         var values = x
         for place in first..<max(first, steps.count) { values = output(of: place, values, weights) }
@@ -125,7 +125,7 @@ extension DoubleChain {
         return y
     }
 
-    /// What one row of a step's weight makes of its input, with its bias: [plane, samples].
+    /// The output of one row of a step's weight, with its bias: [plane, samples].
     func rowSums(_ place: Int, _ row: Int, _ x: FeatureTable, _ weights: ChainWeights) -> FeatureTable {
         let step = steps[place]
         let y = FeatureTable(features: step.plane, samples: x.samples)
@@ -159,7 +159,7 @@ extension DoubleChain {
         y.addTap(element % kernel, shape, factor: factor, of: x, first: channel * shape.rows.length * shape.columns.length, to: target)
     }
 
-    /// What the steps between `place` and the next one with weights make of a row's sums: [plane of the last of them, samples].
+    /// The output of the steps between `place` and the next one with weights for a row's sums: [plane of the last of them, samples].
     func rowOutput(_ place: Int, _ row: Int, _ sums: FeatureTable) -> FeatureTable {
         var values = sums
         for between in (place + 1)..<max(place + 1, next(after: place)) {

@@ -51,7 +51,7 @@ struct CircuitSearch: Sendable {
 
     var precision: WeightPruning.Precision { if case .chain = way { .double } else { .single } }
 
-    /// - Parameter drawn: for each sample the one of its class that stands in its place; nil if it stands itself.
+    /// - Parameter drawn: for each sample, the sample of its class that replaces it; nil for no replacement.
     /// - Throws: ``Problem`` if the intact model's losses are not numbers.
     func circuit(_ objective: WeightObjective, drawn: [Int]? = nil, team: Team, progress: (Int) -> Void) throws -> Found {
         var samples = objective.samples(of: labels)

@@ -67,7 +67,7 @@ package struct CircuitVerdict: Sendable {
         ((target.losses(scores).reduce(0, +) - target.entropy) / Double(max(scores.samples, 1))).atLeastZero
     }
 
-    /// What the intact model says of the same data.
+    /// The intact model's answers for the same data.
     struct Intact: Sendable {
         let divergence: LossTarget
         let labelDivergences: [Int: LossTarget]

@@ -1,6 +1,6 @@
 import Tensors
 
-/// Rows of any layer of a chain: what lies downstream of the row is computed again for every weight.
+/// Rows of any layer of a chain: everything downstream of the row is computed again for every weight.
 ///
 /// The samples go in blocks that stay in the caches, side by side on the team.
 final class DenseRows: WeightRows {
@@ -75,13 +75,13 @@ private final class DenseBlock: @unchecked Sendable {
     private var values: FeatureTable
     private var newValues: FeatureTable
     private var row = 0
-    /// What the row makes of its input and what becomes of that before the next layer, as things stand and without a weight.
+    /// The row's output and its values before the next layer, in the current circuit and without a weight.
     private var sums: FeatureTable
     private var newSums: FeatureTable
     private var output: FeatureTable
     private var newOutput: FeatureTable
     private var difference: FeatureTable
-    /// The scores as things stand, and those that are looked at.
+    /// The scores in the current circuit, and those being evaluated.
     private var currentScores: FeatureTable
     private(set) var scores: FeatureTable
     /// Whether the weight that was tried last changes anything here.
@@ -146,11 +146,11 @@ private final class DenseBlock: @unchecked Sendable {
 
     func accept() {
         swap(&sums, &newSums)
-        // Equal where nothing moved, but it may be the sums themselves.
+        // Equal if nothing moved, but it may be the sums themselves.
         output = newOutput
         guard isMoved else { return }
         swap(&values, &newValues)
-        // The scores may be the values themselves, where nothing follows them.
+        // The scores may be the values themselves, if nothing follows them.
         currentScores = scores
     }
 }

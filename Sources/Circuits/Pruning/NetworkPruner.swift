@@ -5,7 +5,7 @@ import Tensors
 /// The scores of samples, one row for each; for sequences, those at the last position.
 struct SampleScores {
     let batches: SampleBatches
-    /// Samples of one shape, as many as one run takes.
+    /// Groups of samples of the same shape that run together.
     let groups: [[Int]]
 
     /// - Parameter samples: of the batches' data set.
@@ -50,7 +50,7 @@ struct SampleScores {
 
 /// Prunes the weights of any network one by one, as long as the losses stay within a limit; see ``ChainPruner``.
 ///
-/// For every weight, what lies downstream of it runs again in single precision; the losses are added up in double precision.
+/// For every weight, everything downstream of it runs again in single precision; the losses are added up in double precision.
 final class NetworkPruner {
     private let network: Network
     private let scores: SampleScores

@@ -2,7 +2,7 @@ import Networks
 import Tensors
 
 extension WeightMask {
-    /// A mask that keeps as many weights of each layer, drawn from those that are not zero.
+    /// A mask that keeps the same number of weights in each layer, drawn from those that are not zero.
     ///
     /// - Parameter weights: the layers' tensors in the intact model.
     func randomMask(of weights: [Tensor], seed: UInt64, index: Int) -> WeightMask {

@@ -13,11 +13,11 @@ import Text
 /// does not depend on how many at a time.
 package struct WeightPruning: Sendable {
     package var objectives: [WeightObjective]
-    /// By how much the mean loss may rise, or what the mean divergence may be, in nats.
+    /// The largest rise of the mean loss, or the largest mean divergence, in nats.
     package var tolerance: Double
     /// The random masks that each circuit is compared with.
     package var controls: Int
-    /// How often the search for each circuit is repeated on resampled data, as many of each class as there are.
+    /// How often the search for each circuit is repeated on data resampled within each class.
     package var resamples: Int
     package var seed: UInt64
 
@@ -56,7 +56,7 @@ package struct WeightPruning: Sendable {
         package let intactLoss: Double
         package let loss: Double
         package let verdict: CircuitVerdict
-        /// Random masks that keep as many weights of each layer.
+        /// Random masks that keep the same number of weights in each layer.
         package let controls: [CircuitVerdict]
         /// nil if nothing was resampled. Its parts are the weights, layer by layer.
         package fileprivate(set) var bootstrap: CircuitBootstrap?
@@ -83,7 +83,7 @@ package struct WeightPruning: Sendable {
         let network = batches.network
         let labels = try Self.labels(of: batches)
         guard network.outputWidth > 1 else {
-            throw Problem(nil, "a model with one score has nothing to tell apart", expected: "at least 2 scores", found: "1")
+            throw Problem(nil, "a model with one score has no classes to distinguish", expected: "at least 2 scores", found: "1")
         }
         let present = Set(labels.map(Int.init))
         for case let label? in objectives.map(\.label) where !present.contains(label) {
@@ -94,7 +94,7 @@ package struct WeightPruning: Sendable {
         let held = try HeldOutData(heldOut, targets: try Self.labels(of: heldOut), labels: objectives.compactMap(\.label))
         let parameters = try layers.map { layer in
             guard let parameter = network.parameter(named: layer.name) else {
-                throw Problem("tensor '\(layer.name)'", "the network does not read it as a weight matrix of its own")
+                throw Problem("tensor '\(layer.name)'", "the network does not read it as a separate weight matrix")
             }
             return parameter
         }

@@ -1,14 +1,14 @@
 import Tensors
 
-/// The rows of one weight matrix, visited one after the other, whose weights are removed on trial.
+/// The rows of one weight matrix, visited in turn, whose weights are removed on trial.
 protocol WeightRows: AnyObject {
-    /// The sum of the losses as things stand.
+    /// The sum of the losses in the current circuit.
     var total: Double { get }
     /// Turns to a row.
     func begin(_ row: Int)
-    /// What happens to the sum of the losses without a weight of the row.
+    /// The change of the sum of the losses without a weight of the row.
     func change(without weight: Double, element: Int) -> LossLines.Change
-    /// Leaves the weight out that was tried last.
+    /// Removes the weight that was tried last.
     func accept()
     /// Leaves the row.
     func end()
@@ -20,7 +20,7 @@ final class LineRows: WeightRows {
     private let place: Int
     private let weights: ChainWeights
     private let inputs: FeatureTable
-    /// What the layer makes of its input, [rows, samples].
+    /// The layer's output, [rows, samples].
     private let sums: FeatureTable
     private let lines: LossLines
 
@@ -66,7 +66,7 @@ final class LineRows: WeightRows {
 }
 
 extension DoubleChain {
-    /// The tail after the sums of the step `next`, or after the scores where that is the end; nil if it is not made of straight
+    /// The tail after the sums of the step `next`, or after the scores if that is the end; nil if it is not made of straight
     /// pieces.
     func tail(from next: Int, _ weights: ChainWeights) -> PiecewiseTail? {
         guard next < steps.count else { return PiecewiseTail(width: steps[steps.count - 1].outFeatures, steps: []) }

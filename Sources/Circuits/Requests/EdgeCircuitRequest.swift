@@ -20,19 +20,19 @@ package struct EdgeCircuitRequest {
     package let model: LoadedModel
     package let pairs: PairSource
     package let method: EdgeMethod
-    /// How the network is cut into nodes; component where nil, of chains neuron.
+    /// How the network is divided into nodes; if nil, by component, or by neuron in chains.
     package var granularity: EdgeGranularity?
     /// The clusters of ``EdgeGranularity/cluster``.
     package var clusters: GivenClusters?
-    /// ``EdgeMethod/standardMetric`` where nil.
+    /// ``EdgeMethod/standardMetric`` if nil.
     package var metric: BehaviourMetric?
     package var ablation = EdgeAblation.corrupted
-    /// ``EdgeMethod/standardSize`` where nil.
+    /// ``EdgeMethod/standardSize`` if nil.
     package var size: EdgeCircuitSize?
     package var selection = EdgeSelection.top
     /// How often the search for the circuit is repeated on resampled pairs.
     package var resamples = 0
-    /// The pairs that run at once; chosen by memory where nil.
+    /// The pairs that run at once; if nil, the number depends on the memory needed.
     package var batchSize: Int?
     package var seed: UInt64 = 0
     /// Bounds the cores used; changes nothing else.
@@ -73,7 +73,7 @@ package struct EdgeCircuitRequest {
         return (graph, groups.keys.sorted().filter { !graph.cuts($0) }.map { model.network.nodes[$0.index].site })
     }
 
-    /// A request with everything that it reads read.
+    /// A request whose inputs have all been read.
     package struct Prepared: Sendable {
         package let search: EdgeSearch
         /// The sites of layers whose clusters are not nodes of the graph, in the network's order.

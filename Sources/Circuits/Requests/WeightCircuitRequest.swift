@@ -7,14 +7,14 @@ import Text
 
 /// A request for the weights that a model needs, judged on held-out data.
 package struct WeightCircuitRequest {
-    /// What a circuit has to keep.
+    /// What a circuit must preserve.
     package enum Objective: String, Sendable, CaseIterable {
         /// The output distribution on all samples; for a label, of its two outcomes.
         case kl
         /// The mean loss on the samples of a label.
         case labelLoss = "label-loss"
 
-        /// What the value means, in a sentence, for help and manual.
+        /// The documentation of the value for help and manual, one sentence.
         package var documentation: String {
             switch self {
             case .kl: "The mean divergence from the intact model's output distribution over all samples stays within the tolerance."
@@ -43,24 +43,24 @@ package struct WeightCircuitRequest {
     package enum HeldOut: Sendable {
         /// A share of the data, drawn under the seed.
         case share(Double)
-        /// Data of their own, all of it.
+        /// All samples of other data.
         case data(DatasetSource)
     }
 
     package let model: LoadedModel
     package let data: DatasetSource
     package var heldOut = HeldOut.share(0.5)
-    /// Patterns of the matrices to prune. None: of a chain every matrix, of a transformer the MLP input matrix of every block.
+    /// Patterns of the matrices to prune. Without any: every matrix of a chain, or the MLP input matrix of every block of a transformer.
     package var layers: [String] = []
     package var objective = Objective.kl
     package var subjects = Subjects.wholeModel
-    /// ``Objective/standardTolerance`` where nil.
+    /// ``Objective/standardTolerance`` if nil.
     package var tolerance: Double?
     /// The random masks that each circuit is compared with.
     package var controls = 3
     /// How often the search for each circuit is repeated on resampled data.
     package var resamples = 0
-    /// The samples that run at once; chosen by memory where nil.
+    /// The samples that run at once; if nil, the number depends on the memory needed.
     package var batchSize: Int?
     package var seed: UInt64 = 0
     /// Bounds the cores used; changes nothing else.
@@ -98,7 +98,7 @@ package struct WeightCircuitRequest {
         switch heldOut {
         case .data(let source): return (all, try model.dataset(source))
         case .share(let share):
-            // Before they are parted: what is wrong with a sample is said with its place in the data.
+            // Checked before the split, so that errors give a sample's position in the data.
             _ = try DataFit(model.network, all)
             let split = HeldOutSplit(count: all.count, share: share, seed: seed)
             guard !split.found.isEmpty, !split.judged.isEmpty else {
@@ -124,7 +124,7 @@ package struct WeightCircuitRequest {
         }
     }
 
-    /// A request with everything that it reads read.
+    /// A request whose inputs have all been read.
     package struct Prepared {
         package let layers: [Layer]
         /// The samples that circuits are found with.

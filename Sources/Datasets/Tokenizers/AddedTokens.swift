@@ -5,12 +5,12 @@ struct AddedTokens: Sendable {
     struct Token: Sendable {
         let content: String
         let id: Int32
-        /// Only where no word character stands beside it.
+        /// Whether it is found only if no word character is next to it.
         let isSingleWord: Bool
-        /// Takes the white space to its left with it.
+        /// Whether it includes the white space to its left.
         let stripsLeft: Bool
         let stripsRight: Bool
-        /// Found in the normalised text, by its own normalised form.
+        /// Whether it is found in the normalised text, by its own normalised form.
         let isNormalized: Bool
         let isSpecial: Bool
     }
@@ -34,7 +34,7 @@ struct AddedTokens: Sendable {
 
     var isEmpty: Bool { tokens.isEmpty }
 
-    /// Adds a token that is found as `form`; of two with the same form the first stays.
+    /// Adds a token that is found as `form`; if two have the same form, the first is kept.
     mutating func add(_ token: Token, form: [UInt8]) throws {
         guard !form.isEmpty else { return }
         guard form.count <= Self.maximumLength else {
@@ -57,9 +57,9 @@ struct AddedTokens: Sendable {
         tokens.append(token)
     }
 
-    /// Cuts `text` into tokens and what lies between them; of tokens that start in the same place the longest counts.
+    /// Cuts `text` into tokens and the text between them; the longest of the tokens that start at the same place is used.
     ///
-    /// - Throws: ``Problem`` if the tokens almost match nearly everywhere, so that the search takes absurdly long.
+    /// - Throws: ``Problem`` if the tokens almost match nearly everywhere, so that the search would take absurdly long.
     func segments(of text: UnsafeBufferPointer<UInt8>) throws -> [Segment] {
         var segments: [Segment] = []
         var remainingSteps = text.count * Self.stepsPerByte + 1_000_000

@@ -1,4 +1,4 @@
-/// The characters that stand for bytes in byte-level vocabularies: printable Latin-1 for itself, the others from U+0100 on.
+/// The characters that represent bytes in byte-level vocabularies: printable Latin-1 characters themselves, the others from U+0100 on.
 enum ByteAlphabet {
     /// The character of each byte.
     static let scalars: [Unicode.Scalar] = {
@@ -18,7 +18,7 @@ enum ByteAlphabet {
 
     private static let bytes: [Unicode.Scalar: UInt8] = Dictionary(uniqueKeysWithValues: zip(scalars, UInt8.min...UInt8.max))
 
-    /// The bytes that the characters of `text` stand for, or nil if one stands for none.
+    /// The bytes that the characters of `text` represent, or nil if one represents none.
     static func bytes(of text: [UInt8]) -> [UInt8]? {
         var result: [UInt8] = []
         for scalar in String(decoding: text, as: UTF8.self).unicodeScalars {

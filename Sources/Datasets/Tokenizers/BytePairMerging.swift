@@ -1,7 +1,7 @@
 /// Merges neighbouring tokens as byte-pair encoding does: always the pair with the lowest rank, the leftmost if there are several.
 ///
 /// A short word is searched for its best pair each time; a long one, up to a whole text, keeps its pairs in a heap, which
-/// takes n log n steps. Keeps its memory from word to word.
+/// needs n log n steps. The memory is reused from word to word.
 struct BytePairMerging {
     private var ranks: [MergeTable.Merge?] = []
     private var next: [Int32] = []
@@ -63,7 +63,7 @@ struct BytePairMerging {
                 sink(0)
             }
             let position = Int(top & 0xFFFF_FFFF)
-            // A pair that has gone meanwhile is no longer there, or has another rank.
+            // A pair that was merged in the meantime no longer exists, or has another rank.
             guard tokens[start + position] >= 0, next[position] >= 0 else { continue }
             let right = Int(next[position])
             guard let merge = merges.merge(tokens[start + position], tokens[start + right]), merge.rank == Int32(top >> 32) else {

@@ -5,7 +5,7 @@ struct ByteStringTable: Sendable {
     private var bytes: [UInt8] = []
     /// Where string i ends and string i + 1 starts.
     private var ends: [Int] = []
-    /// The upper half of the hash beside the number plus 1; 0 where the slot is free.
+    /// The upper half of the hash together with the number plus 1; 0 if the slot is free.
     private var slots: [UInt64]
 
     /// The number of strings.

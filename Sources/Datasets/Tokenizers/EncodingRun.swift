@@ -9,7 +9,7 @@ struct EncodingRun {
     private var merging = BytePairMerging()
     /// The characters of a text that is cut before it is merged.
     private var characters: [Int32] = []
-    /// The words seen, and where the tokens of each end in ``wordTokens``; of texts that are cut, the characters of the parts.
+    /// The words seen, and where the tokens of each end in ``wordTokens``; for texts that are cut, the characters of the parts.
     private var words = ByteStringTable()
     private var wordEnds: [Int] = []
     private var wordTokens: [Int32] = []
@@ -28,7 +28,7 @@ struct EncodingRun {
         buffers = Array(repeating: [], count: steps.count)
     }
 
-    /// Appends a token that was found in the text as it is.
+    /// Appends a token that was found literally in the text.
     mutating func append(_ token: Int32) { tokens.append(token) }
 
     /// Appends the tokens of a normalised text.
@@ -71,7 +71,7 @@ struct EncodingRun {
     }
 
     private mutating func rewrite(step: Int, _ startsWholeText: Bool, _ fill: (inout [UInt8]) -> Void) throws {
-        // The buffer is taken out while it is in use; no step is entered twice at the same time.
+        // The buffer is moved out while it is in use; no step is entered twice at the same time.
         var buffer: [UInt8] = []
         swap(&buffer, &buffers[step])
         buffer.removeAll(keepingCapacity: true)
@@ -135,7 +135,7 @@ struct EncodingRun {
         remember(word, tokens[start...])
     }
 
-    /// Encodes a word that may be a whole text: where no merge joins two neighbours, what lies on both sides is merged by itself.
+    /// Encodes a word that may be a whole text: if no merge joins two neighbours, the parts on both sides are merged separately.
     private mutating func encodeParts(of word: UnsafeBufferPointer<UInt8>, _ model: BytePairModel) throws {
         if model.settings.ignoresMerges, let id = model.vocabulary.id(of: word) { return tokens.append(id) }
         var characters: [Int32] = []

@@ -1,8 +1,8 @@
-/// The merges of byte-pair encoding: what a pair of neighbouring tokens becomes, and how early.
+/// The merges of byte-pair encoding: the token that a pair of neighbouring tokens becomes, and the rank of the merge.
 struct MergeTable: Sendable {
-    /// What a pair becomes.
+    /// A merge of a pair of tokens.
     struct Merge: Equatable, Sendable {
-        /// The place in the file's list; the lowest is merged first.
+        /// The position in the file's list; the lowest is merged first.
         let rank: Int32
         let token: Int32
     }
@@ -18,20 +18,20 @@ struct MergeTable: Sendable {
     init() {
         keys = Array(repeating: Self.free, count: 16)
         merges = Array(repeating: Merge(rank: 0, token: 0), count: 16)
-        // Drawn again in every process, so that no file can aim at collisions.
+        // Different in every process, so that no file can be made to collide.
         var hasher = Hasher()
         hasher.combine(0)
         seed = UInt64(bitPattern: Int64(hasher.finalize()))
     }
 
-    /// What the pair becomes, or nil if it is not merged.
+    /// The merge of a pair, or nil if it is not merged.
     @inline(__always)
     func merge(_ left: Int32, _ right: Int32) -> Merge? {
         let slot = slot(of: Self.key(left, right))
         return keys[slot] == Self.free ? nil : merges[slot]
     }
 
-    /// Adds a merge; a later one of the same pair takes the place of an earlier one.
+    /// Adds a merge; a later one of the same pair replaces an earlier one.
     mutating func insert(_ left: Int32, _ right: Int32, _ merge: Merge) {
         if (count + 1) * 2 > keys.count { grow() }
         let key = Self.key(left, right)

@@ -53,7 +53,7 @@ struct Normalizer: Sendable {
 
     /// Applies all steps to `text`.
     ///
-    /// - Throws: ``Problem`` if a pattern takes too many steps, or the text grows beyond reason.
+    /// - Throws: ``Problem`` if a pattern needs too many steps, or the text grows beyond reason.
     func apply(to text: inout Text, _ patterns: PatternList, _ matcher: inout PatternMatcher) throws {
         let maximum = text.bytes.count * 100 + 1_000_000
         for step in steps {
@@ -71,11 +71,11 @@ struct Normalizer: Sendable {
         }
     }
 
-    /// The version of Unicode that the package composes and decomposes by; younger characters stay as and where they are.
+    /// The version of Unicode by which the package composes and decomposes; newer characters are neither changed nor moved.
     private static let unicodeVersion = 9
 
     private static func mapped<Scalars: Sequence<Unicode.Scalar>>(_ bytes: [UInt8], _ transform: (String) -> Scalars) -> [UInt8] {
-        // Below U+00C0 nothing decomposes, and below U+0300 nothing composes with what stands before it.
+        // Below U+00C0 nothing decomposes, and below U+0300 nothing composes with the character before it.
         guard bytes.contains(where: { $0 >= 0xC3 }) else { return bytes }
         var result: [UInt8] = []
         result.reserveCapacity(bytes.count + bytes.count / 8)
@@ -146,7 +146,7 @@ struct Normalizer: Sendable {
         try text.bytes.withUnsafeBufferPointer { bytes in
             var search = PatternMatcher.Search()
             while let match = try matcher.next(program, number: number, in: bytes, &search) {
-                // What takes the place of several characters belongs to the last of them.
+                // A replacement of several characters belongs to the last of them.
                 if match.lowerBound == 0, !match.isEmpty, content.isEmpty || match.upperBound > bytes.scalarLength(at: 0) {
                     removesStart = true
                 }

@@ -6,7 +6,7 @@ struct PatternList: Sendable {
 
     static let maximumCount = 100
 
-    /// The number of the pattern, which is added where it is new.
+    /// The number of the pattern, which is added if it is new.
     mutating func add(_ program: PatternProgram) throws -> Int {
         guard programs.count < Self.maximumCount else {
             throw Problem("the tokenizer has too many patterns", expected: "at most \(Self.maximumCount)")
@@ -15,7 +15,7 @@ struct PatternList: Sendable {
         return programs.count - 1
     }
 
-    /// The pattern under `section`: `{"String": ...}`, found as it stands, or `{"Regex": ...}`.
+    /// The pattern under `section`: `{"String": ...}`, found literally, or `{"Regex": ...}`.
     mutating func add(_ section: JSONSection) throws -> Int {
         if !section["String"].isNull { return try add(PatternProgram(literal: section["String"].string())) }
         if !section["Regex"].isNull { return try add(PatternProgram(section["Regex"].string())) }

@@ -2,9 +2,9 @@ import Text
 
 /// How a text is split into the words that the model sees one by one.
 struct PreTokenizer: Sendable {
-    /// Which pieces a split makes of matches and of what lies between them.
+    /// How a split divides matches and the text between them into pieces.
     enum Behavior: String, Sendable {
-        /// Each match is a piece of its own.
+        /// Each match is a separate piece.
         case isolated = "Isolated"
         /// Matches are dropped.
         case removed = "Removed"
@@ -23,13 +23,13 @@ struct PreTokenizer: Sendable {
     }
 
     enum Step: Sendable {
-        /// Splits at the matches of a pattern; `isInverted`: at what lies between them.
+        /// Splits at the matches of a pattern; with `isInverted`, at the text between them.
         case split(pattern: Int, Behavior, isInverted: Bool)
         /// Puts a space before a piece that has none there.
         case prependSpace
-        /// Writes each byte as the character that stands for it.
+        /// Writes each byte as the character that represents it.
         case mapBytes
-        /// Writes `sign` for each space, and before the piece as the scheme says.
+        /// Writes `sign` for each space, and before the piece as the scheme requires.
         case markSpaces(sign: [UInt8], PrependScheme)
     }
 
@@ -122,7 +122,7 @@ extension JSONSection {
 }
 
 extension PreTokenizer.Behavior {
-    /// The pieces that the behaviour makes, as matches and what lies between them come one after the other.
+    /// Collects the pieces of a behaviour from the sequence of matches and the text between them.
     struct Pieces {
         let behavior: PreTokenizer.Behavior
         private var pending: Range<Int>?

@@ -3,16 +3,16 @@ import Text
 /// How tokens are decoded to text.
 struct TokenDecoder: Sendable {
     enum Step: Sendable {
-        /// Characters stand for bytes; all tokens become one text.
+        /// Characters represent bytes; all tokens become one text.
         case byteLevel
-        /// `<0x0A>` stands for a byte.
+        /// `<0x0A>` represents a byte.
         case byteFallback
         case replace(pattern: Int, content: [UInt8])
         /// Removes a character from each token's ends, at most this many times.
         case strip(character: [UInt8], start: Int, end: Int)
         /// All tokens become one text.
         case fuse
-        /// The sign stands for a space; `dropsInFirst`: for nothing in the first token.
+        /// The sign represents a space; with `dropsInFirst`, nothing in the first token.
         case metaspace(sign: [UInt8], dropsInFirst: Bool)
     }
 
@@ -52,7 +52,7 @@ struct TokenDecoder: Sendable {
     /// Whether a whole text is made, or one token's part in it.
     enum Extent {
         case wholeText
-        /// Nothing is taken off the ends: the space before a word is part of its token.
+        /// Nothing is removed from the ends: the space before a word is part of its token.
         case oneToken
     }
 
@@ -80,7 +80,7 @@ struct TokenDecoder: Sendable {
 
     private static func repaired(_ bytes: [UInt8]) -> [UInt8] { Array(String(decoding: bytes, as: UTF8.self).utf8) }
 
-    /// Joins the bytes of neighbouring tokens such as `<0xE2>`; where they are no UTF-8, each becomes the replacement character.
+    /// Joins the bytes of neighbouring tokens such as `<0xE2>`; if they are not UTF-8, each becomes the replacement character.
     private static func bytesJoined(_ tokens: [[UInt8]]) -> [[UInt8]] {
         var result: [[UInt8]] = []
         var pending: [UInt8] = []
@@ -116,7 +116,7 @@ struct TokenDecoder: Sendable {
         token.withUnsafeBufferPointer { bytes in
             var (result, end, search): ([UInt8], Int, PatternMatcher.Search) = ([], 0, .init())
             matcher.allowSteps(forBytes: bytes.count)
-            // A pattern that takes too many steps leaves the rest of the token as it is: this text is only for showing.
+            // A pattern that needs too many steps leaves the rest of the token unchanged: this text is only shown to people.
             while let match = try? matcher.next(program, number: number, in: bytes, &search) {
                 result += bytes[end..<match.lowerBound]
                 result += content

@@ -16,7 +16,7 @@ enum TokenModel: Sendable {
 
 /// The vocabulary and merges of byte-pair encoding, with what happens to characters outside the vocabulary.
 struct BytePairModel: Sendable {
-    /// The settings beside vocabulary and merges.
+    /// The settings other than vocabulary and merges.
     struct Settings: Sendable {
         var unknownToken: String?
         /// Unknown characters become the tokens `<0x00>` to `<0xFF>` of their bytes, where all of these are in the vocabulary.
@@ -30,9 +30,9 @@ struct BytePairModel: Sendable {
     let vocabulary: Vocabulary
     let merges: MergeTable
     let settings: Settings
-    /// The id of each scalar of the basic plane, -1 where it is not a token.
+    /// The id of each scalar of the basic plane, -1 if it is not a token.
     private let basicPlane: [Int32]
-    /// The ids of the tokens `<0x00>` to `<0xFF>`, -1 where one is missing.
+    /// The ids of the tokens `<0x00>` to `<0xFF>`, -1 if one is missing.
     let byteTokens: [Int32]
     let unknown: Int32?
     /// The neighbouring characters that some merge joins, in models whose words are whole texts; what they become is not used.
@@ -70,7 +70,7 @@ struct BytePairModel: Sendable {
 
     /// The pairs of a merge's last character on the left and first character on the right.
     ///
-    /// - Parameter notCharacters: tokens that stand for a character in a text without being written as it is.
+    /// - Parameter notCharacters: tokens that represent a character without being spelled like it.
     private static func joints(of pairs: MergeList, _ vocabulary: Vocabulary, notCharacters: Set<Int32>) -> MergeTable {
         var joints = MergeTable()
         for index in 0..<pairs.count {
@@ -121,7 +121,7 @@ struct BytePairModel: Sendable {
                 tokens.append(id)
                 continue
             }
-            // As the package has it, bytes come before an unknown character that stands to their left.
+            // As in the package, bytes come before an unknown character to their left.
             if settings.fallsBackToBytes, word[start..<position].allSatisfy({ byteTokens[Int($0)] >= 0 }) {
                 for byte in word[start..<position] { tokens.append(byteTokens[Int(byte)]) }
                 continue

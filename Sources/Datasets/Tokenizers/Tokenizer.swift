@@ -5,13 +5,13 @@ import Text
 ///
 /// The ids are those of the `tokenizers` package's `encode(text).ids`, with truncation and padding off. Read are byte-level BPE
 /// (GPT-2, GPT-NeoX, Llama 3, Qwen2), SentencePiece-style BPE with byte fallback (Llama 2, Mistral, Gemma) and WordLevel; what else
-/// a file asks for is refused by name. One tokenizer may be used by several threads at once.
+/// a file requires is an error that names it. One tokenizer may be used by several threads at once.
 package struct Tokenizer: Sendable {
     /// Whether the special tokens that the tokenizer puts around a text are included.
     package enum SpecialTokens: Sendable {
         /// The text's own tokens and nothing else.
         case never
-        /// As the tokenizer's template says: often a token that begins the text.
+        /// According to the tokenizer's template: often a token that begins the text.
         case byTemplate
     }
 
@@ -29,7 +29,7 @@ package struct Tokenizer: Sendable {
     /// - Parameters:
     ///   - json: the file's bytes.
     ///   - path: how errors name the file.
-    /// - Throws: ``Problem`` if the file is damaged, or asks for what is not read.
+    /// - Throws: ``Problem`` if the file is damaged or requires something that is not supported.
     package init(_ json: ByteRegion, path: String) throws {
         do {
             let file = try json.inMemory.withUnsafeBytes { try TokenizerFile($0.bindMemory(to: UInt8.self)) }
@@ -54,8 +54,8 @@ package struct Tokenizer: Sendable {
 
     /// The token ids of `text`.
     ///
-    /// - Throws: ``Problem`` if the text holds what the vocabulary has no token for, not even an unknown one although
-    ///   one is named, or where a pattern of the tokenizer takes absurdly many steps on it.
+    /// - Throws: ``Problem`` if the vocabulary has no token for a part of the text, not even an unknown one although
+    ///   one is named, or if a pattern of the tokenizer needs absurdly many steps on it.
     package func encode(_ text: String, addingSpecialTokens specialTokens: SpecialTokens) throws -> [Int32] {
         do {
             var text = text
@@ -107,7 +107,7 @@ package struct Tokenizer: Sendable {
         decoder.text(of: tokens.compactMap { added.form(of: $0) ?? model.vocabulary.token($0) }, .wholeText, patterns)
     }
 
-    /// What `token` stands for in a text, the space before a word included; nil if the id is not a token.
+    /// The text that `token` represents, including the space before a word; nil if the id is not a token.
     ///
     /// A token that is only part of a character gives U+FFFD.
     package func text(of token: Int32) -> String? {

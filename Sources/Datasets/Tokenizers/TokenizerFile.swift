@@ -53,7 +53,7 @@ private struct ModelReader {
             case "vocab" where vocabulary == nil && cursor.peek() == UInt8(ascii: "{"): vocabulary = try Self.vocabulary(&cursor)
             case "merges" where merges == nil && cursor.peek() == UInt8(ascii: "["): merges = try Self.merges(&cursor)
             case "vocab":
-                // Unigram lists pairs of tokens and scores; the type that says so may come later.
+                // Unigram lists pairs of tokens and scores; the type may come later in the file.
                 try cursor.skip()
             default: members.append(.init(name: name, value: try cursor.value()))
             }
@@ -89,7 +89,7 @@ private struct ModelReader {
                 return try merges.append(text, other)
             }
             try cursor.readString(into: &text)
-            // The form of lists in files of their own starts with their version.
+            // Lists that were separate files start with their version.
             if text.starts(with: "#version".utf8) { return }
             let parts = text.split(separator: 0x20, omittingEmptySubsequences: false)
             guard parts.count == 2 else {

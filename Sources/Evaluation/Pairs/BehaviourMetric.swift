@@ -16,7 +16,7 @@ package enum BehaviourMetric: String, Sendable, CaseIterable {
     /// -log of the summed probability of the answers, in nats: with one answer its cross-entropy.
     case loss
 
-    /// What the metric is, for help and manual.
+    /// The documentation of the metric for help and manual.
     package var documentation: String {
         switch self {
         case .logitDifference: "The mean logit of the answers minus that of the wrong answers."

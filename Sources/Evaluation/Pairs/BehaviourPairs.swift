@@ -6,7 +6,7 @@ import Text
 ///
 /// Language models read two prompts of one length, all others two samples. Answers are read at the last position.
 package struct BehaviourPairs: Sendable {
-    /// What the user wrote.
+    /// The name that the user gave.
     package let name: String
     package let clean: Dataset
     /// As many samples, each of the length of its clean one.
@@ -80,7 +80,7 @@ package struct BehaviourPairs: Sendable {
     /// The first `count` pairs.
     package func prefix(_ count: Int) -> BehaviourPairs { count < self.count ? selecting(Array(0..<max(count, 0))) : self }
 
-    /// The pairs at the places `chosen`, in that order; a place may come more than once.
+    /// The pairs at the places `chosen`, in that order; a place may occur more than once.
     package func selecting(_ chosen: [Int]) -> BehaviourPairs {
         BehaviourPairs(
             name: name, clean: clean.selecting(chosen), corrupted: corrupted.selecting(chosen), answers: chosen.map { answers[$0] },

@@ -18,11 +18,11 @@ package struct BehaviourReading: Sendable {
         last = node == network.output ? nil : network.nodes[network.output.index]
     }
 
-    /// The logits of each sample, [samples, classes], in memory of their own.
+    /// The logits of each sample, [samples, classes], in separate memory.
     ///
     /// - Parameters:
     ///   - values: what the run recorded at ``node``.
-    ///   - parameters: those of the run; the network's own where nil.
+    ///   - parameters: those of the run; the network's own if nil.
     package func logits(_ values: Tensor, parameters: ParameterValues? = nil, team: Team) -> Tensor {
         let samples = values.shape[0]
         let rows = MutableTensor(uninitialized: [samples, values.width])
@@ -46,7 +46,7 @@ package struct BehaviourReading: Sendable {
     /// - Parameters:
     ///   - gradient: with respect to the logits, [samples, classes].
     ///   - shape: of the values at ``node``.
-    ///   - parameters: those of the run; the network's own where nil.
+    ///   - parameters: those of the run; the network's own if nil.
     package func seed(_ gradient: Tensor, shape: [Int], parameters: ParameterValues? = nil, team: Team) -> Tensor {
         let samples = shape[0]
         var rows = gradient

@@ -13,6 +13,6 @@ package struct BehaviourScale: Sendable, Equatable {
         abs(clean - corrupted) > max(1e-6 * max(abs(clean), abs(corrupted)), 1e-12)
     }
 
-    /// Where a value lies between the corrupted run, 0, and the clean run, 1; nil if the two do not differ.
+    /// The position of a value between the corrupted run, 0, and the clean run, 1; nil if the two do not differ.
     package func normalized(_ value: Double) -> Double? { moves ? (value - corrupted) / (clean - corrupted) : nil }
 }

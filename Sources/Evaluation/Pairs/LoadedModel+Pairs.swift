@@ -5,7 +5,7 @@ import Text
 /// Where pairs of a clean and a corrupted sample come from.
 package enum PairSource: Sendable {
     case given(BehaviourPairs)
-    /// A file of prompt pairs, of which the first `limit` are taken.
+    /// The first `limit` pairs of a file of prompt pairs.
     case file(String, limit: Int?)
     /// Samples with a class each, from which pairs are drawn under the seed.
     case byClass(DatasetSource, seed: UInt64)
@@ -15,7 +15,7 @@ extension LoadedModel {
     /// The pairs of a source, texts read with this checkpoint's tokenizer.
     ///
     /// - Throws: ``Problem`` for data that are not pairs, prompts of unequal length and answers that are not one token;
-    ///   ``Problem`` where no pairs can be drawn.
+    ///   ``Problem`` if no pairs can be drawn.
     package func behaviourPairs(_ source: PairSource) throws -> BehaviourPairs {
         switch source {
         case .given(let pairs): return pairs

@@ -12,7 +12,7 @@ package struct PairBatches: Sendable {
     private let corrupted: SampleBatches
 
     /// - Parameters:
-    ///   - batchSize: the pairs of a batch; chosen by the memory that a run takes where nil.
+    ///   - batchSize: the pairs of a batch; if nil, the number depends on the memory of a run.
     ///   - request: what a run will keep, by which its memory is measured.
     /// - Throws: ``Problem`` if a pair does not fit the network.
     package init(_ pairs: BehaviourPairs, for network: Network, batchSize: Int? = nil, request: RunRequest? = nil) throws {

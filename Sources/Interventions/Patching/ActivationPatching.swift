@@ -3,12 +3,12 @@ import Networks
 
 /// The positions of a sequence at which a patch replaces activations.
 package enum PatchedPlaces: String, Sendable, CaseIterable {
-    /// At all places at once.
+    /// At all positions at once.
     case all
-    /// At one place after the other, counted from the first token; of attention patterns, the place that attends.
+    /// At each position separately, counted from the first token; for attention patterns, the position that attends.
     case position
 
-    /// What the value means, in a sentence, for help and manual.
+    /// The documentation of the value for help and manual, one sentence.
     package var documentation: String {
         switch self {
         case .all: "All positions at once."
@@ -17,7 +17,7 @@ package enum PatchedPlaces: String, Sendable, CaseIterable {
     }
 }
 
-/// Activation patching: a run on one sample of each pair takes part of its activations from the run on the other.
+/// Activation patching: in a run on one sample of each pair, part of the activations come from the run on the other.
 ///
 /// Sources: Vig et al., arXiv 2004.12265, Meng et al., arXiv 2202.05262 (causal tracing); Nanda's attribution patching; the words for the
 /// directions are those of Heimersheim and Nanda, arXiv 2404.15255.
@@ -32,7 +32,7 @@ package struct ActivationPatching: Sendable {
 
     /// How the patched run's metric is found.
     package enum Method: String, Sendable, CaseIterable {
-        /// By running what lies downstream of the patch.
+        /// By running what is downstream of the patch.
         case exact
         /// By the first-order estimate m + (a' - a) . dm/da at the run that is patched, for all patches from one backward pass.
         case attribution
@@ -54,7 +54,7 @@ package struct ActivationPatching: Sendable {
         self.places = places
     }
 
-    /// What a run that is patched records: by this the memory of a batch is measured.
+    /// The nodes that a patched run records, which determine the memory of a batch.
     package func request(patching parts: [PatchedPart], in network: Network) -> RunRequest {
         let nodes = Set(parts.map(\.node))
         var request = sourceRequest(parts, in: network)
@@ -66,7 +66,7 @@ package struct ActivationPatching: Sendable {
         return request
     }
 
-    /// What a run records that patches come from and that is not patched itself.
+    /// The nodes that a run records if patches come from it and it is not patched itself.
     func sourceRequest(_ parts: [PatchedPart], in network: Network) -> RunRequest {
         RunRequest(recorded: Set(parts.map(\.node)).union([BehaviourReading(network).node]))
     }
@@ -89,7 +89,7 @@ package struct PatchingResult: Sendable {
         package let position: Int?
         /// The pairs that have the position.
         package let pairs: Int
-        /// What the patch did to the activations that it replaced.
+        /// The change of the activations that the patch replaced.
         package let change: InterventionChange
         /// For each metric what it became; nil if the patch changed nothing.
         package let measures: [Measure]?
@@ -108,7 +108,7 @@ package struct PatchingResult: Sendable {
         package let value: Double
         /// The value minus that of the run that was patched.
         package let effect: Double
-        /// Between the corrupted run, 0, and the clean run, 1; nil if the metric does not tell them apart.
+        /// Between the corrupted run, 0, and the clean run, 1; nil if the metric does not distinguish them.
         package let normalized: Double?
     }
 

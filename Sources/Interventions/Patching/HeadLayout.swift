@@ -1,11 +1,11 @@
 import Networks
 
-/// Where the heads lie in a site's output: `count` of them, `width` neurons each, one after the other.
+/// The layout of the heads in a site's output: `count` of them, `width` neurons each, following each other.
 struct HeadLayout: Sendable, Equatable {
     let count: Int
-    /// 1 where the neurons are heads: patterns and scores.
+    /// 1 if the neurons are heads: patterns and scores.
     let width: Int
-    /// The query heads of the attention; more than `count` where the site holds the key heads of a grouped-query model.
+    /// The query heads of the attention; more than `count` if the site holds the key heads of a grouped-query model.
     let queryHeads: Int
 
     func neurons(of head: Int) -> [Int] { Array(head * width..<(head + 1) * width) }

@@ -2,7 +2,7 @@ import Evaluation
 import Networks
 import Tensors
 
-/// The clean and the corrupted run of one batch of pairs, from which patches start and take activations.
+/// The clean and the corrupted run of one batch of pairs, from which patches start and whose activations they use.
 struct PairRuns {
     let clean: RecordedRun
     let corrupted: RecordedRun
@@ -37,7 +37,7 @@ struct PairRuns {
     }
 }
 
-/// Makes the two runs of one batch after the other, each in memory of its own.
+/// Makes the two runs of each batch in turn, in separate memory.
 final class PairRunner {
     private let batches: PairBatches
     private let reading: BehaviourReading

@@ -11,7 +11,7 @@ package struct PatchSites: Sendable {
         case auto
         case site, head, neuron
 
-        /// What the value means, in a sentence, for help and manual.
+        /// The documentation of the value for help and manual, one sentence.
         package var documentation: String {
             switch self {
             case .auto: "Attention sites by head, neurons by neuron, all others whole."
@@ -86,12 +86,12 @@ package struct PatchSites: Sendable {
     }
 
     private let blocks: [Block]
-    /// The neurons of a chain: the outputs of its nonlinearities; of its layers with parameters where it has none.
+    /// The neurons of a chain: the outputs of its nonlinearities; or of its layers with parameters if it has none.
     private let neurons: Set<NodeID>
 
-    /// What is patched where the user names nothing.
+    /// The default sites.
     ///
-    /// Of a transformer the heads and the MLPs; by position the residual stream before each block, and what attention and MLPs write. Of a chain
+    /// In a transformer, the heads and the MLPs; by position, the residual stream before each block, and what attention and MLPs write. In a chain,
     /// the neurons after its nonlinearities: its layers as a whole carry everything.
     package func parts(by places: PatchedPlaces, granularity: Granularity = .auto) throws -> [PatchedPart] {
         guard isSequential else { return try parts([Kind.neurons.rawValue], granularity: granularity, by: places) }
@@ -108,7 +108,7 @@ package struct PatchSites: Sendable {
     /// The parts that `patterns` name, in the network's order.
     ///
     /// A pattern is a ``Kind``, or a glob of site names, with or without `hook_`; after a dot it may end in the number of one head, or
-    /// of one neuron where neurons are patched. A pattern after `!` takes parts away again.
+    /// of one neuron if neurons are patched. A pattern after `!` excludes parts.
     ///
     /// - Throws: ``Problem`` for a pattern that matches nothing, with the nearest names.
     package func parts(_ patterns: [String], granularity: Granularity, by places: PatchedPlaces) throws -> [PatchedPart] {
@@ -170,7 +170,7 @@ package struct PatchSites: Sendable {
         return GlobPattern(pattern).nearest(in: kinds + entries.map { (isShort ? Network.shortened($0.site) : $0.site, $0.site) })
     }
 
-    /// The parts of a pattern that ends in `.NUMBER`, or in a glob of numbers; nil if what lies before it is not a site.
+    /// The parts of a pattern that ends in `.NUMBER`, or in a glob of numbers; nil if the part before it is not a site.
     private func numbered(_ pattern: String, _ granularity: Granularity) throws -> [PatchedPart]? {
         guard let dot = pattern.lastIndex(of: ".") else { return nil }
         let (front, number) = (GlobPattern(String(pattern[..<dot])), String(pattern[pattern.index(after: dot)...]))

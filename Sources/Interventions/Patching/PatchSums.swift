@@ -46,7 +46,7 @@ struct PatchSums {
         rows = Array(repeating: total, count: patching.directions.count * parts.count * positions)
     }
 
-    /// The patches of a batch whose sequences have `length` places, those of one direction and node beside each other.
+    /// The patches of a batch whose sequences have `length` positions, grouped by direction and node.
     func patches(length: Int) -> [Patch] {
         var patches: [Patch] = []
         for (place, direction) in patching.directions.enumerated() {

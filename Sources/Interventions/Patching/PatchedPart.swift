@@ -2,13 +2,13 @@ import Networks
 
 /// A part of a site's output that a patch replaces: all of it, or one head, neuron or cluster.
 package struct PatchedPart: Sendable, Equatable {
-    /// What a site is cut into.
+    /// The parts that a site is divided into.
     package enum Unit: String, Sendable, CaseIterable {
         /// The whole output.
         case site
         /// One attention head. Keys and values are those of key heads, of which a grouped-query model has fewer.
         case head
-        /// One neuron of the last dimension; of images one channel.
+        /// One neuron of the last dimension, or one channel of images.
         case neuron
         /// The out-neurons of one cluster of a layer.
         case cluster

@@ -5,8 +5,8 @@ import Tensors
 extension ActivationPatching {
     /// Patches `parts` one at a time and measures each patched run.
     ///
-    /// Each batch runs once clean and once corrupted. An exact patch then computes only what lies downstream of it; attribution goes back
-    /// once for each direction and metric. Patches run beside each other on the threads, each in memory of its own.
+    /// Each batch runs once clean and once corrupted. An exact patch then computes only what is downstream of it; attribution runs backward
+    /// once for each direction and metric. Patches run in parallel on the threads, each in separate memory.
     ///
     /// - Parameters:
     ///   - batches: pairs that have the answers that the metrics read.

@@ -12,7 +12,7 @@ package struct AblationRequest {
     /// Patterns of the layers whose clusters are switched; all that have clusters where empty.
     package var layers: [String] = []
     package var ablation = ClusterAblation()
-    /// The samples that run at once; chosen by memory where nil.
+    /// The samples that run at once; if nil, the number depends on the memory needed.
     package var batchSize: Int?
     /// Bounds the cores used; changes nothing else.
     package var threads = 1
@@ -35,7 +35,7 @@ package struct AblationRequest {
         return Prepared(layers: ablated, batches: batches, ablation: ablation, threads: threads)
     }
 
-    /// A request with everything that it reads read.
+    /// A request whose inputs have all been read.
     package struct Prepared {
         package let layers: [AblatedLayer]
         package let batches: SampleBatches

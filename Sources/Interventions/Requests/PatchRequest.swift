@@ -4,7 +4,7 @@ import Scoring
 
 /// The request of `patch`: the parts of the activations to exchange, and the pairs between whose runs they are exchanged.
 package struct PatchRequest {
-    /// What is patched.
+    /// The sites to patch.
     package enum Parts {
         /// Sites by kinds or patterns of names, cut into parts; those that the model's kind suggests if there are no patterns.
         case sites([String] = [], PatchSites.Granularity = .auto)
@@ -16,7 +16,7 @@ package struct PatchRequest {
     package let pairs: PairSource
     package var parts = Parts.sites()
     package var patching = ActivationPatching()
-    /// The pairs that run at once; chosen by memory where nil.
+    /// The pairs that run at once; if nil, the number depends on the memory needed.
     package var batchSize: Int?
     /// Bounds the cores used; changes nothing else.
     package var threads = 1
@@ -52,7 +52,7 @@ package struct PatchRequest {
         }
     }
 
-    /// A request with everything that it reads read.
+    /// A request whose inputs have all been read.
     package struct Prepared {
         package let parts: [PatchedPart]
         package let batches: PairBatches

@@ -15,8 +15,8 @@ package struct ClusterExtraction: Sendable {
     /// The neurons that stay in each group of layers that are multiplied with one another.
     package private(set) var widths: [Int] = []
 
-    /// - Throws: ``Problem`` if what a neuron of output 0 says cannot go into a bias, if a layer would have no neurons left, and
-    /// where something else fixes the layer's width.
+    /// - Throws: ``Problem`` if the effect of a removed neuron cannot be added to a bias, if a layer would have no neurons left, or
+    ///   if something else fixes the layer's width.
     package init(_ checkpoint: Checkpoint, network: Network, layers: [AblatedLayer], cluster: Int) throws(Problem) {
         rewiring = Rewiring(checkpoint, network: network)
         var done: [NodeID: [Int]] = [:]

@@ -13,7 +13,7 @@ package struct ClusterOrder: Sendable {
     package private(set) var fixedInputs: [String] = []
 
     /// Orders the out-neurons of each layer by its clusters; then the in-neurons of each by its clusters, where these are another layer's
-    /// out-neurons and that has no clusters of its own. Neurons of one cluster keep their order; those in none come last.
+    /// out-neurons and that has no clusters itself. Neurons of one cluster keep their order; those in none come last.
     ///
     /// - Throws: ``Problem`` if something else fixes the order of a layer's neurons.
     package init(_ checkpoint: Checkpoint, network: Network, layers: [AblatedLayer]) throws(Problem) {

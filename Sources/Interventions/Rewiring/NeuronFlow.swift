@@ -8,7 +8,7 @@ import Text
 /// Found by walking the network from the layer to its readers, through elementwise operations, norms, pools and flattening. Where a product
 /// joins two layers neuron by neuron, as in gated MLPs, both belong to one flow.
 package struct NeuronFlow: Sendable {
-    /// One dimension of one parameter that the neurons lie along.
+    /// The dimension of a parameter that the neurons belong to.
     package struct Axis: Sendable, Hashable {
         package let parameter: ParameterID
         package let dimension: Int
@@ -26,7 +26,7 @@ package struct NeuronFlow: Sendable {
     /// The number of neurons.
     package let count: Int
 
-    /// How the neurons lie in a node's output.
+    /// The arrangement of the neurons in a node's output.
     private enum Form { case image, flat, flattened }
 
     private let network: Network
@@ -61,7 +61,7 @@ package struct NeuronFlow: Sendable {
         let node = network.nodes[id.index]
         guard let shape = node.parameters.first.map({ network.parameters[$0.index].shape }),
             case .produces(let weights) = node.operation.neurons, weights.inDimension != nil
-        else { throw Problem(site: node.site, "makes no neurons of its own", found: node.operation.name) }
+        else { throw Problem(site: node.site, "does not produce neurons", found: node.operation.name) }
         guard weights.groups == 1 else {
             throw Problem(site: node.site, "its groups fix the order of its channels", found: "\(weights.groups) groups")
         }
@@ -81,7 +81,7 @@ package struct NeuronFlow: Sendable {
         try carry(id, weights.form == .images ? .image : .flat)
     }
 
-    /// The neurons lie in the output of `id`: follows everything that reads it.
+    /// Follows everything that reads the neurons in the output of `id`.
     private mutating func carry(_ id: NodeID, _ form: Form) throws(Problem) {
         guard forms[id] == nil else { return }
         forms[id] = form

@@ -8,9 +8,9 @@ import Text
 package struct Rewiring: Sendable {
     private let checkpoint: Checkpoint
     private let network: Network
-    /// For each parameter the places to take along each dimension.
+    /// For each parameter, the indices to select along each dimension.
     private var selections: [ParameterID: [Int: [Int]]] = [:]
-    /// What is added to a parameter, element by element, before any place is taken.
+    /// The numbers that are added to a parameter, element by element, before the selection.
     private var additions: [ParameterID: [Double]] = [:]
 
     init(_ checkpoint: Checkpoint, network: Network) {
@@ -44,14 +44,14 @@ package struct Rewiring: Sendable {
 
     /// Adds numbers to parameters.
     ///
-    /// - Throws: ``Problem`` for tensors of a type that takes no numbers.
+    /// - Throws: ``Problem`` for tensors of a type that cannot hold new numbers.
     mutating func add(_ numbers: [ParameterID: [Double]]) throws(Problem) {
         for (parameter, sums) in numbers {
             let name = network.parameters[parameter.index].name
             guard let record = checkpoint[name], record.elementCount == sums.count, CheckpointDraft.roundedTypes.contains(record.dtype)
             else {
                 throw Problem(
-                    subject: "tensor '\(name)'", "is stored in a form that takes no new numbers", found: checkpoint[name]?.dtype.rawValue)
+                    subject: "tensor '\(name)'", "has a type that cannot hold new numbers", found: checkpoint[name]?.dtype.rawValue)
             }
             additions[parameter] = additions[parameter].map { zip($0, sums).map(+) } ?? sums
         }

@@ -11,7 +11,7 @@ struct SilencedNeurons {
     /// What to add to a bias, element by element.
     private(set) var additions: [ParameterID: [Double]] = [:]
 
-    /// What is known of the neurons in a node's output: one number for each, or for each of the places that a neuron has after flattening.
+    /// The known values of the neurons in a node's output: one number for each, or for each position that a neuron has after flattening.
     private enum Output {
         case constants(Tensor)
         case varying
@@ -76,7 +76,7 @@ struct SilencedNeurons {
         }
     }
 
-    /// What an operation that keeps the shape makes of numbers.
+    /// The output of an operation that keeps the shape.
     private func made(by operation: any Networks.Operation, of input: Tensor, _ parameters: [Tensor], scratch: Int) -> Tensor {
         let output = MutableTensor(uninitialized: input.shape)
         operation.forward(
@@ -115,13 +115,13 @@ struct SilencedNeurons {
         let weight = network.values[node.parameters[0]]
         let shape = weight.shape
         let (out, input) = (shape[weights.outDimension], shape[inDimension])
-        // The elements of a kernel lie after both.
+        // The elements of a kernel come after both.
         let kernel = shape[2...].reduce(1, *)
         func stride(_ dimension: Int) -> Int { shape[(dimension + 1)...].reduce(1, *) }
         let strides = (out: stride(weights.outDimension), input: stride(inDimension))
         guard node.parameters.count > 1, network.readers(of: node.parameters[1]).count == 1 else {
             throw Problem(
-                site: node.site, "has no bias of its own for what switched-off neurons say: removing them changes the function")
+                site: node.site, "has no bias that could absorb the output of switched-off neurons: removing them changes the function")
         }
         let places = input / count
         let numbers = spread(constants, to: input).elements

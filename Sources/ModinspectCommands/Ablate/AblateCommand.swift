@@ -124,7 +124,7 @@ struct AblateCommand: FileCommand {
             guard !rows.isEmpty else { return nil }
             return (
                 layer.name,
-                "\(rows.count) of \(layer.rows.count) interventions had no effect; results omitted: \(rows.listed(atMost: 3))"
+                "\(rows.count) of \(layer.rows.count) interventions had no effect; their measures are undefined: \(rows.listed(atMost: 3))"
             )
         }
         if let line = Diagnostics.gathered(path, "layer", idle) { output.diagnostics.warning(line) }

@@ -75,7 +75,7 @@ struct AblatedRow: ColumnRow {
     let cluster: Int?
     /// The out-neurons that were switched.
     let neurons: Int
-    /// Whether the layer's output changed at all; where it did not, there is no outcome.
+    /// Whether the layer's output changed at all; if it did not, there is no outcome.
     let moved: Bool
     /// The root of the summed squared changes of the layer's output over that of the output.
     let relativeChange: Double?

@@ -19,7 +19,7 @@ struct AblateTable {
 
     private var columns: [Column<AblatedRow>] { AblatedRow.columns.filter { hasControl || $0.path[0] != "control" } }
 
-    /// The columns before the classes' accuracies, and those behind them.
+    /// The columns before the classes' accuracies, and those after them.
     private var parts: (before: [Column<AblatedRow>], after: [Column<AblatedRow>]) {
         (columns.filter { $0.path[0] != "control" }, columns.filter { $0.isInTables && $0.path[0] == "control" })
     }

@@ -97,8 +97,8 @@ extension CircuitCommand {
 }
 
 extension EdgeGraph {
-    /// For nodes that do not write as themselves what they write, by the node's name: for keys and values that several heads share the heads, for
-    /// heads that a norm takes together the attention.
+    /// For nodes whose output is written by other nodes, the names of these: for keys and values that several heads share, the heads; for
+    /// heads that a norm combines, the attention.
     fileprivate var sharedHeads: [String: [String]] {
         readers.reduce(into: [:]) { found, reader in
             let (node, written) = (EdgePicture.node(reader.name), reader.writes.map { sources[$0].name })

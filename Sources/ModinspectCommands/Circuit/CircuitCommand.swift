@@ -60,7 +60,7 @@ struct CircuitCommand: FileCommand {
 
             The other methods find circuits of edges between heads (with separate inputs for query, key and value), MLPs, embeddings and \
             output, or between neurons or clusters, using pairs of a clean and a corrupted sample. Circuits of several sizes are run \
-            alone, with every other edge corrupted; edges that lead nowhere are dropped.
+            alone, with every other edge ablated; edges that lead nowhere are dropped.
 
             --compare reads circuits that were written earlier (json, or the npz of --masks) and reports their sizes and the overlap \
             (intersection over union) of every pair.
@@ -98,7 +98,7 @@ struct CircuitCommand: FileCommand {
 
     @Option(
         name: .customLong("batch"),
-        help: ArgumentHelp("The number of samples to run at once; chosen by memory without this option.", valueName: "n"))
+        help: ArgumentHelp("The number of samples to run at once; without this option, as many as fit into 64 MB.", valueName: "n"))
     var batchSize: Int?
 
     @OptionGroup var architecture: ArchitectureOptions

@@ -11,7 +11,7 @@ struct CircuitFile {
     let content: ByteRegion
     let circuits: [Circuit]
 
-    /// Reads the file, or standard input for `-`; its first bytes tell what it is.
+    /// Reads the file, or standard input for `-`; its kind is recognised by its first bytes.
     init(path: String) throws {
         self.path = path
         do {

@@ -11,7 +11,7 @@ struct CircuitSetting: Encodable {
     let method: String
     let objective: String?
     let tolerance: Double?
-    /// Of the numbers that decide.
+    /// The precision of the numbers that decide.
     let precision: String?
 }
 

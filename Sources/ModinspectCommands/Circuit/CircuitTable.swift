@@ -72,7 +72,7 @@ struct CircuitTable {
         (hasBootstrap ? [Self.number(circuit.bootstrap?.overlap)] : []) + [circuit.degenerate ? "degenerate" : ""]
     }
 
-    /// Of circuits for labels, how well they tell their label from others.
+    /// For circuits of labels, how well they distinguish their label from others.
     private func labelText(_ report: CircuitReport) -> String {
         var table = TextTable(
             [
@@ -93,7 +93,7 @@ struct CircuitTable {
         return table.text(indent: 2)
     }
 
-    /// Of the whole model's circuit, how well it answers.
+    /// For the whole model's circuit, how well it answers.
     private func modelText(_ report: CircuitReport) -> String {
         var table = TextTable(
             [

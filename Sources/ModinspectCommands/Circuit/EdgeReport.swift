@@ -28,13 +28,13 @@ struct EdgeReport: Encodable {
     let circuits: [EdgeCircuit]
     let ladder: [MeasuredCircuit]
     let area: Double?
-    /// Accuracy by class where pairs are samples with a class each; else nil.
+    /// Accuracy by class if pairs are samples with a class each; otherwise nil.
     let classes: [AnsweredClass]?
     let bootstrap: ResampledCircuit?
     /// Every edge of the graph.
     let scores: [ScoredEdge]
 
-    /// What a search says, with where it came from.
+    /// The origin of a search's result.
     struct Origin {
         var data: String
         var method: String
@@ -94,7 +94,7 @@ struct EdgeReport: Encodable {
 
 /// The behaviour of a circuit run alone.
 struct MeasuredCircuit: Encodable {
-    /// The edges that were chosen, some of which may lead nowhere; nil if none were.
+    /// The number of selected edges, some of which may lead nowhere; nil if none were selected.
     let chosen: Int?
     /// Those of them that lead from the input to the output.
     let size: Int
@@ -120,7 +120,7 @@ struct AnsweredClass: Encodable {
     let label: Int
     let pairs: Int
     let cleanAccuracy: Double?
-    /// Of the circuit run alone.
+    /// The accuracy of the circuit run alone.
     let circuitAccuracy: Double?
 }
 

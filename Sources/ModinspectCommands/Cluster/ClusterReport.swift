@@ -65,7 +65,7 @@ struct ClusteredLayer: ColumnRow {
         let score = clusterability.map(ByteText.rounded) ?? "nan"
         let facts = "\(out.count) x \(self.in.count)  k = \(k)  clusterability \(score)\n"
         let name = layer.singleLine
-        // A name that is too long stands on a line of its own.
+        // A name that is too long is on its own line.
         let isShort = TextWidth.of(name) + TextWidth.of(facts) + 1 <= TextWidth.columns
         var text = name + (isShort ? "  " : "\n  ") + facts
         let (outSizes, inSizes) = (Labels(out), Labels(self.in))

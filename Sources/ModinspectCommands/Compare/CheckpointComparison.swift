@@ -19,7 +19,7 @@ struct CheckpointComparison {
     private static let bandSize = 1 << 22
 
     /// - Parameters:
-    ///   - layers: which layers are chosen; without patterns those of the given clusters, or each model's default ones.
+    ///   - layers: the selected layers; without patterns, those of the given clusters, or each model's default ones.
     ///   - clusters: a file with clusters for the layers of A, or by the names in B.
     init(_ first: Checkpoint, _ second: Checkpoint, layers: some LayerChoice, clusters: ClusterFile?) throws {
         let (catalogA, catalogB) = (LayerCatalog(first), LayerCatalog(second))
@@ -98,7 +98,7 @@ struct CheckpointComparison {
         return (try sweep(a, pathA, 0), try sweep(b, pathB, 0.45))
     }
 
-    /// The changes of each layer's weights; of a convolution those of every element of its kernels.
+    /// The changes of each layer's weights; for a convolution, those of every element of its kernels.
     ///
     /// - Parameter limit: how many of the largest changes to keep.
     func changes(keeping limit: Int, progress: (Double) -> Void) throws -> [WeightChange] {

@@ -119,7 +119,7 @@ struct CompareCommand: FileCommand {
         let checkpoints = [first, second]
         let adapters = checkpoints.count { $0.adapter != nil }
         if source.base != nil {
-            // With neither of them an adapter the first one says what is wrong.
+            // If neither of them is an adapter, the first one reports the error.
             return try checkpoints.map { .checkpoint(try $0.adapter == nil && adapters > 0 ? $0 : source.merged($0)) }
         }
         if adapters == 1 {
@@ -234,7 +234,7 @@ struct CompareCommand: FileCommand {
             try stream.write(CompareTable.header(rows) + CompareTable.rows(report, rows))
         case .json: try stream.write(try ReportEncoder.bytes(of: Provenanced(CompareReport.schema, seed: seed, report), isIndented: true))
         case .jsonl:
-            // A line without a row says what failed.
+            // A line without a row reports what failed.
             let rows: [ComparedLayer?] = report.hasFailed ? [nil] : report.rows
             for row in rows {
                 let line = Provenanced(CompareReport.schema, seed: seed, Joined(report.setting, CompareRow(layer: row)))

@@ -5,7 +5,7 @@ import Modularity
 struct CompareReport: HeadedReport {
     static let schema = "modinspect.compare/2"
 
-    /// What is compared.
+    /// The kind of inputs.
     enum Kind: String, Encodable {
         case checkpoints, clusters
     }
@@ -14,14 +14,14 @@ struct CompareReport: HeadedReport {
     let layers: [ComparedLayer]
     /// The mean of each number over the layers where it is defined.
     let mean: ComparedLayer
-    /// The chosen layers that B lacks.
+    /// The selected layers that B lacks.
     let onlyInA: [String]
-    /// The chosen layers that A lacks.
+    /// The selected layers that A lacks.
     let onlyInB: [String]
     /// Layers whose shapes differ, which are not compared.
     let differing: [LayerMatch.Difference]
 
-    /// What every line of jsonl says too.
+    /// The keys that every line of jsonl has too.
     struct Setting: Encodable {
         let kind: Kind
         /// A, then B.

@@ -23,7 +23,7 @@ struct LayerMatch {
 
     /// The places of the layers that are compared, in A's order.
     let pairs: [(a: Int, b: Int)]
-    /// The chosen layers that the other model lacks.
+    /// The selected layers that the other model lacks.
     let onlyInA: [String]
     let onlyInB: [String]
     let differences: [Difference]

@@ -13,7 +13,8 @@ struct ConvertCommand: FileCommand {
             Writes any checkpoint as one safetensors file with its config.json and tokenizer: shards are joined, quantised weights are \
             decoded, and an adapter is merged with its base model. Names do not change. Tied tensors are written once.
 
-            The quantisation settings of config.json are removed, and the type of the weights in it is set to the one that is written.
+            The quantisation settings of config.json are removed, and its entry for the type of the weights is set to the type that is \
+            written.
             """)
 
     @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())

@@ -37,7 +37,7 @@ struct EvaluatedCheckpoint: Encodable {
     let loss: Double?
     /// exp(loss), of running text.
     let perplexity: Double?
-    /// By the class of the right answer, classes that nobody asks for left out.
+    /// By the class of the right answer, without classes that have no samples.
     let classes: [EvaluatedClass]
 }
 

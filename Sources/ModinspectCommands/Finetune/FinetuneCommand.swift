@@ -16,8 +16,8 @@ struct FinetuneCommand: FileCommand {
             change after that.
 
             OUT holds the trained weights in the checkpoint's own types, with its config.json and tokenizer. An interrupted run saves \
-            its state, and the same command with --resume continues it, with the same bits as an uninterrupted run. Dropout is not \
-            applied.
+            its state, and the same command with --resume continues it; the result is bit-identical to that of an uninterrupted run. \
+            Dropout is not applied.
             """)
 
     @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())

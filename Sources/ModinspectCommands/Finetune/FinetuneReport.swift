@@ -47,7 +47,7 @@ struct FinetuneStep: ColumnRow {
     let accuracy: Double
     /// The mean over the layers; nil before the term begins.
     let clusterability: Double?
-    /// Of each layer in the order of the first line; nil for a matrix of zeros.
+    /// The clusterability of each layer in the order of the first line; nil for a matrix of zeros.
     let layers: [Double?]
     let learningRate: Double
     /// Before it was clipped.
@@ -83,7 +83,7 @@ struct FinetuneStep: ColumnRow {
         ]
     }
 
-    /// What an evaluation found.
+    /// The result of an evaluation.
     struct Found: Sendable {
         let loss: Double?
         let accuracy: Double?

@@ -107,7 +107,7 @@ final class FinetuneSession {
                 guarded: evaluation?.guarded.map { FinetuneStep.Found($0, isRunningText: run.isRunningText) }))
     }
 
-    /// Saves the run as it is. The log goes first: it must not lag behind.
+    /// Saves the current state of the run. The log is written first, so that it does not lag behind the state.
     private func save() throws {
         try log?.flush()
         guard let file else { return }

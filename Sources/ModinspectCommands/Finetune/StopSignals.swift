@@ -2,7 +2,7 @@ import CProcess
 import Glibc
 import Synchronization
 
-/// The signal that asked for an end, 0 before one came. A handler of signals can reach nothing but what is global.
+/// The signal that requested the end, or 0. A signal handler can access only global variables.
 private let received = Atomic<Int32>(0)
 
 /// SIGINT, SIGTERM and SIGHUP while a run must not be lost: the first one is remembered, a second ends the process at once.

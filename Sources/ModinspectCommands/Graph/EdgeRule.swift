@@ -38,7 +38,7 @@ struct LayerEdges {
     /// The elements that are read at once.
     private static let bandSize = 1 << 21
 
-    /// Finds what the rule means for a layer. The share of the largest takes four passes over the weights, the other rules none.
+    /// Applies the rule to a layer. The share of the largest needs four passes over the weights, the other rules none.
     init(_ layer: Layer, rule: EdgeRule) throws {
         self.layer = layer
         switch rule {
@@ -48,7 +48,7 @@ struct LayerEdges {
         }
     }
 
-    /// Calls `body` for every row that has edges; `body` is given single precision where the layer has that.
+    /// Calls `body` for every row that has edges; `body` is given single precision if the layer has that.
     ///
     /// - Returns: the number of weights that are not a number.
     func forEachRow(

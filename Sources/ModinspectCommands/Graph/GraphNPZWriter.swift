@@ -4,7 +4,7 @@ import Checkpoints
 /// Writes a graph as the arrays of scipy's compressed sparse rows: for each layer `LAYER/data`, `LAYER/indices`, `LAYER/indptr` and
 /// `LAYER/shape`; rows are out-neurons.
 ///
-/// An array's length stands before it, so a layer is gone through once to count its edges and once for each array.
+/// An array's length precedes it, so a layer is read once to count its edges and once for each array.
 struct GraphNPZWriter {
     private let archive: ArchiveWriter
     private let rule: EdgeRule

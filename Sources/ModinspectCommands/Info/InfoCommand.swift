@@ -6,11 +6,11 @@ import Text
 struct InfoCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "info",
-        abstract: "Shows what a checkpoint holds and which layers score would take.",
+        abstract: "Shows what a checkpoint holds and which layers score would use.",
         usage: "modinspect info [<options>] <checkpoints> ...",
         discussion: """
             For each checkpoint, shows its container, the model's family, the number of parameters, and for each tensor its type, shape, \
-            bytes, the [out, in] matrix that it is read as, and whether score takes it. NaN and infinite weights are counted. Tensors \
+            bytes, the [out, in] matrix that it is read as, and whether score uses it. NaN and infinite weights are counted. Tensors \
             that cannot be read are listed with the reason, and a warning names code that loading a pickle in Python would import or \
             call; nothing in a pickle is ever executed here.
             """)

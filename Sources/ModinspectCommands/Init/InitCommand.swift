@@ -89,7 +89,9 @@ struct InitCommand: FileCommand {
         case "mlp" where parts.count == 2: return try Blueprint.perceptron(parts[1])
         case "cnn" where parts.count == 2: return try Blueprint.convolutional(parts[1])
         case "modadd" where parts.count == 2:
-            guard let modulus = Int(parts[1]) else { throw ValidationError("modadd takes a number, as in modadd:113, found '\(parts[1])'") }
+            guard let modulus = Int(parts[1]) else {
+                throw ValidationError("modadd requires a number, as in modadd:113, found '\(parts[1])'")
+            }
             var sizes = ModularAdditionSizes()
             sizes.width = width ?? sizes.width
             sizes.heads = heads ?? sizes.heads

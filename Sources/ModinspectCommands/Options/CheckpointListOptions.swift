@@ -19,7 +19,7 @@ struct CheckpointListOptions: ParsableArguments {
         name: [.customShort("0"), .customLong("from0")], help: "The paths of --files-from end in a zero byte, as find -print0 writes them.")
     var isSeparatedByZero = false
 
-    /// What the list says, which is read once.
+    /// The paths in the list, which is read once.
     private let list = ListedPaths()
 
     private enum CodingKeys: CodingKey { case checkpoints, listFile, isSeparatedByZero }
@@ -29,7 +29,7 @@ struct CheckpointListOptions: ParsableArguments {
         if isSeparatedByZero, listFile == nil { throw ValidationError("--from0 requires --files-from") }
     }
 
-    /// The files that the arguments name, and the checkpoints of the list. A list that cannot be read is one file here; ``paths()`` says why.
+    /// The files that the arguments name, and the checkpoints of the list. A list that cannot be read is one file here; ``paths()`` reports why.
     var files: [(argument: String, path: String?)] {
         let listed = try? paths().dropFirst(checkpoints.count)
         return checkpoints.map { ("the checkpoint", $0) } + [("--files-from", listFile)] + (listed ?? []).map { ("the checkpoint", $0) }

@@ -51,7 +51,7 @@ struct CheckpointOptions: ParsableArguments {
         return checkpoint
     }
 
-    /// An adapter merged with its base model where that is given; without it any checkpoint as it is.
+    /// An adapter merged with its base model if that is given; without it any checkpoint as it is.
     func merged(_ checkpoint: Checkpoint) throws -> Checkpoint {
         guard let base else { return checkpoint }
         let model: Checkpoint
@@ -86,7 +86,7 @@ struct CheckpointOptions: ParsableArguments {
 }
 
 extension Diagnostics {
-    /// Counts the tensors that cannot be read: no result is of them. Where they are all that there is, whoever asks for one gets an error that
+    /// Counts the tensors that cannot be read and are in no result. If there are no others, requesting one gives an error that
     /// says more.
     func noteUnreadable(_ checkpoint: Checkpoint) {
         let tensors = checkpoint.unreadable
@@ -97,7 +97,7 @@ extension Diagnostics {
         note("\(checkpoint.path): left out \(ByteText.counted(tensors.count, "tensor")) that cannot be read: \(list)")
     }
 
-    /// What a checkpoint was read as, in detail.
+    /// Reports how a checkpoint was read, in detail.
     func describe(_ checkpoint: Checkpoint) {
         detail(
             "\(checkpoint.path): \(checkpoint.container)"

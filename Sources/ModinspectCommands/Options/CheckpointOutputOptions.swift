@@ -31,21 +31,21 @@ struct CheckpointOutputOptions: ParsableArguments {
     static func dtype(_ text: String) throws -> DType {
         guard let type = DType(rawValue: text), CheckpointDraft.roundedTypes.contains(type) else {
             throw ValidationError(
-                "--dtype takes one of " + CheckpointDraft.roundedTypes.map(\.rawValue).joined(separator: ", ") + ", found '\(text)'")
+                "--dtype must be one of " + CheckpointDraft.roundedTypes.map(\.rawValue).joined(separator: ", ") + ", found '\(text)'")
         }
         return type
     }
 
     var diagnostics: Diagnostics { remarks.diagnostics }
 
-    /// A bar that is shown where the options and the terminal ask for one.
+    /// A bar that is shown if the options and the terminal ask for one.
     ///
     /// - Parameter first: how many were done before.
     func progressBar(_ label: String, total: Int, unit: String, after first: Int = 0) -> Progress {
         remarks.progressBar(label, total: total, unit: unit, after: first)
     }
 
-    /// The checkpoint that another was made of, with its hash where the options leave it in.
+    /// The checkpoint that another was made of, with its hash if the options leave it in.
     func parent(_ checkpoint: Checkpoint, _ source: CheckpointOptions) -> CheckpointSource {
         func hash(_ sources: [ByteRegion]) -> String? {
             if source.omitsHash { return nil }

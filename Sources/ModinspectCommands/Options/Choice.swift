@@ -3,7 +3,7 @@ import Evaluation
 import Interventions
 import Modularity
 
-/// Values that an option takes, each with a line of documentation that help and manual show.
+/// The values of an option, each with a line of documentation for help and manual.
 protocol Choice: ExpressibleByArgument, CaseIterable, RawRepresentable<String> {
     var documentation: String { get }
 }

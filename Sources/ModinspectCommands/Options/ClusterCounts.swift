@@ -1,13 +1,13 @@
 import ArgumentParser
 
-/// What `-k` takes: `4`, `auto`, a range `2-14` or a list `2,4,8`.
+/// The value of `-k`: `4`, `auto`, a range `2-14` or a list `2,4,8`.
 enum ClusterCounts: ExpressibleByArgument, Equatable {
     case auto
     /// One count or more, each between 1 and ``largest``, in the order given without repetition.
     case counts([Int])
 
     static let largest = 4096
-    /// What is taken, in words.
+    /// The accepted values, in words.
     static let expectation = "a number from 1 to \(largest), a range 2-14, a list 2,4,8 or auto"
 
     init?(argument: String) {

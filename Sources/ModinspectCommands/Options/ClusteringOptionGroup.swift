@@ -8,7 +8,7 @@ struct ClusteringOptionGroup: ParsableArguments {
         help: ArgumentHelp(
             "The number of clusters, or auto; score also takes a range (2-14) or a list (2,4,8).",
             discussion: """
-                auto takes the number from 2 to 16 that is followed by the largest gap in the singular values (with gradient, in the \
+                auto chooses the number from 2 to 16 that is followed by the largest gap in the singular values (with gradient, in the \
                 eigenvalues of both sides). Without this option: 4.
                 """, valueName: "n"))
     var counts: ClusterCounts?

@@ -17,9 +17,9 @@ struct ComputationOptions: ParsableArguments {
     var threadCount: Int { threads ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 }
 
-/// What `--seed` takes.
+/// The value of `--seed`.
 enum Seed {
-    /// A negative number is the one that has the same 64 bits, as PyTorch takes it: -1 is 18446744073709551615.
+    /// A negative number is read as the unsigned number with the same 64 bits, as in PyTorch: -1 is 18446744073709551615.
     static func number(_ text: String) throws -> UInt64 {
         if let number = UInt64(text) { return number }
         if let number = Int64(text) { return UInt64(bitPattern: number) }

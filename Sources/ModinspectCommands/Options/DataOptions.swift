@@ -10,7 +10,7 @@ struct DataOptions: ParsableArguments {
 
     @Option(
         name: .customLong("batch"),
-        help: ArgumentHelp("The number of samples to run at once; chosen by memory without this option.", valueName: "n"))
+        help: ArgumentHelp("The number of samples to run at once; without this option, as many as fit into 64 MB.", valueName: "n"))
     var batchSize: Int?
 
     /// The data as the user named it.
@@ -50,7 +50,7 @@ struct DataSourceOptions: ParsableArguments {
     subscript<Value>(dynamicMember member: KeyPath<SampleOptions, Value>) -> Value { samples[keyPath: member] }
 }
 
-/// How samples are made of the data, and which are taken.
+/// How the data becomes samples, and which of them are used.
 struct SampleOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp("A file with the labels of data that has none of its own: IDX, npy or npz.", valueName: "file"),

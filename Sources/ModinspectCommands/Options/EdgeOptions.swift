@@ -88,10 +88,10 @@ struct EdgeOptions: ParsableArguments {
         if method != .eapIG, steps != nil { throw ValidationError("--steps requires --method eap-ig") }
         if method == .acdc, edges != nil || target != nil || selection != nil {
             throw ValidationError(
-                "acdc keeps what --threshold lets it keep; --edges, --target-faithfulness and --selection cannot be combined with it")
+                "acdc selects edges by --threshold; --edges, --target-faithfulness and --selection cannot be combined with it")
         }
         if method == .eap, metric == .divergence {
-            throw ValidationError("--metric kl has no gradient at the clean run, where eap takes it; eap-ig or another metric has one")
+            throw ValidationError("the gradient of --metric kl is 0 at the clean run, where eap computes it; use eap-ig or another metric")
         }
     }
 

@@ -46,7 +46,7 @@ struct GradientOptions: ParsableArguments {
         return options.first { $0.1 }?.0
     }
 
-    /// - Throws: `ValidationError` where the method needs what is missing, or leaves nothing for what was given.
+    /// - Throws: `ValidationError` if the method needs what is missing, or does not use what was given.
     func check(_ method: ClusteringMethod?) throws {
         guard method == .gradient else {
             if let given { throw ValidationError("\(given) requires --method gradient") }
@@ -55,7 +55,7 @@ struct GradientOptions: ParsableArguments {
         if data == nil { throw ValidationError("--method gradient needs --data") }
     }
 
-    /// What the method clusters the layers of a checkpoint by, as a library asks for it.
+    /// The similarities by which the method clusters the layers of a checkpoint, computed when the library requests them.
     func spectra(
         of checkpoint: Checkpoint, computation: ComputationOptions, output: OutputOptions
     ) -> ([Layer], Int) throws -> [String: SimilaritySpectrum] {

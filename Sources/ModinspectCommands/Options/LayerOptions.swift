@@ -49,9 +49,9 @@ struct LayerOptions<Default: DefaultLayers>: ParsableArguments, LayerChoice {
     }
 }
 
-/// A list of patterns as an option takes it.
+/// A list of patterns in the syntax of an option.
 enum GlobList {
-    /// The patterns between the commas; one between brackets does not separate.
+    /// The patterns between the commas; a comma between brackets does not separate.
     static func split(_ list: String) -> [String] {
         var patterns = [""]
         var isInBrackets = false
@@ -68,7 +68,7 @@ enum GlobList {
     }
 }
 
-/// Weight matrices that are chosen by patterns, or by default if there are none.
+/// Weight matrices that are selected by patterns, or by default if there are none.
 protocol LayerChoice {
     var patterns: [String] { get }
 }
@@ -83,9 +83,9 @@ extension LayerChoice {
 }
 
 extension Diagnostics {
-    /// Which layers of a checkpoint were taken, in detail.
+    /// Reports which layers of a checkpoint were selected, in detail.
     ///
-    /// What a default choice leaves out besides is a note; `info` says it in its result.
+    /// The matrices that a default selection leaves out are counted in a note; `info` lists them in its result.
     func describe(_ chosen: [Layer], of catalog: LayerCatalog, path: String, isByDefault: Bool, notesLeftOut: Bool = true) {
         let choice = catalog.defaultChoice
         if isByDefault, notesLeftOut, !choice.leftOut.isEmpty, chosen.map(\.name) == choice.layers.map(\.name) {

@@ -22,7 +22,7 @@ struct OptimizationOptions: ParsableArguments {
 
     @Option(
         name: .customLong("weight-decay"),
-        help: ArgumentHelp("How fast weights shrink: 0.01 with adamw without this option, else 0.", valueName: "x"))
+        help: ArgumentHelp("How fast weights shrink; without this option 0.01 with adamw, otherwise 0.", valueName: "x"))
     var weightDecay: Double?
 
     @Option(help: ArgumentHelp("The momentum of sgd.", valueName: "x"))
@@ -119,7 +119,7 @@ struct AdamShares {
     init(_ text: String) throws {
         let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
         guard parts.count == 2, let first = parts[0], let second = parts[1], (0..<1).contains(first), (0..<1).contains(second) else {
-            throw ValidationError("--betas takes two numbers from 0 to below 1, as in 0.9,0.999, found '\(text)'")
+            throw ValidationError("--betas must be two numbers from 0 to below 1, as in 0.9,0.999, found '\(text)'")
         }
         (self.first, self.second) = (first, second)
     }

@@ -30,7 +30,7 @@ struct OutputOptions: ParsableArguments {
     /// Opens where the result goes.
     func resultStream() throws -> ResultStream { ResultStream(try Destination(path: output)) }
 
-    /// A bar that is shown where the options and the terminal ask for one.
+    /// A bar that is shown if the options and the terminal ask for one.
     func progressBar(_ label: String, total: Int, unit: String) -> Progress {
         remarks.progressBar(label, total: total, unit: unit)
     }

@@ -11,7 +11,7 @@ struct PairOptions: ParsableArguments {
         /// The data are samples with a class each, from which pairs are drawn.
         case byClass = "by-class"
 
-        /// What the value means, in a sentence, for help and manual.
+        /// The documentation of the value for help and manual, one sentence.
         var documentation: String {
             switch self {
             case .file: "The data are pairs."

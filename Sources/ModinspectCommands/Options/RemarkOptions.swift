@@ -19,7 +19,7 @@ struct RemarkOptions: ParsableArguments {
 
     var diagnostics: Diagnostics { Diagnostics(isQuiet: quiet, isVerbose: verbose) }
 
-    /// A bar that is shown where the options and the terminal ask for one.
+    /// A bar that is shown if the options and the terminal ask for one.
     ///
     /// - Parameter first: how many were done before.
     func progressBar(_ label: String, total: Int, unit: String, after first: Int = 0) -> Progress {

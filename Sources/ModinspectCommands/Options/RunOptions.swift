@@ -87,7 +87,7 @@ struct TrainingGoal {
     init(_ text: String) throws {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 2, let measure = Measure(rawValue: parts[0]), let value = Double(parts[1]), (0...1).contains(value) else {
-            throw ValidationError("--until takes clusterability=X or accuracy=X with a number from 0 to 1, found '\(text)'")
+            throw ValidationError("--until must be clusterability=X or accuracy=X with a number from 0 to 1, found '\(text)'")
         }
         (self.measure, self.value) = (measure, value)
     }
@@ -107,7 +107,7 @@ struct RunStateOptions: ParsableArguments {
         completion: .file())
     var path: String?
 
-    @Flag(help: "Resume from the saved state, with the same bits as an uninterrupted run; start from the beginning if there is none.")
+    @Flag(help: "Resume from the saved state, with bit-identical results; start from the beginning if there is none.")
     var resume = false
 
     mutating func validate() throws {

@@ -36,7 +36,7 @@ struct ThresholdOptions: ParsableArguments {
         if let least, let most, least > most { throw ValidationError("--fail-under must be at most --fail-over") }
     }
 
-    /// Says where a limit stands on the side on which the measure is better.
+    /// Writes a note if a limit rejects better values of the measure.
     func note(to diagnostics: Diagnostics) {
         switch measure.direction {
         case .higherIsBetter where most != nil && least == nil:
@@ -47,7 +47,7 @@ struct ThresholdOptions: ParsableArguments {
         }
     }
 
-    /// Whether a checkpoint keeps to the limits; each value that does not is said.
+    /// Whether a checkpoint is within the limits; each value that is not is reported.
     func check(_ scored: ScoredCheckpoint, _ diagnostics: Diagnostics) -> Bool {
         guard least != nil || most != nil else { return true }
         var isMet = true

@@ -11,8 +11,8 @@ struct Column<Row>: Sendable {
     let isInTables: Bool
     private let get: @Sendable (Row) -> ColumnValue
 
-    /// A column of text. Of every kind of column: `key` is the key in json, in camel case, points going into objects; `documentation` says
-    /// what the values are and when they are missing.
+    /// A column of text. For every kind of column, `key` is the key in json, in camel case, with dots for nested objects; `documentation` describes
+    /// the values and when they are missing.
     static func text(_ key: String, _ documentation: String, _ value: @escaping @Sendable (Row) -> String?) -> Column {
         Column(key, documentation) { .text(value($0)) }
     }
@@ -79,7 +79,7 @@ enum ColumnValue {
     case shape([Int])
     case json((any Encodable)?)
 
-    /// As tsv writes it: numbers with every digit and `nan` where they are undefined, a missing whole number empty, so that a column
+    /// As tsv writes it: numbers with every digit and `nan` if they are undefined, a missing whole number empty, so that a column
     /// of whole numbers stays whole, and `-` for a missing name.
     var tsv: String {
         switch self {
@@ -175,7 +175,7 @@ extension Array {
         return table
     }
 
-    /// Writes the members of an object, those of one path into objects of their own; an object whose members are all missing is null.
+    /// Writes the members of an object, with nested objects for paths; an object whose members are all missing is null.
     func encode<Row>(_ row: Row, to encoder: any Encoder) throws where Element == Column<Row> {
         var container = encoder.container(keyedBy: ColumnKey.self)
         try encode(row, depth: 0, to: &container)
@@ -211,7 +211,7 @@ extension ColumnRow {
     func encode(to encoder: any Encoder) throws { try Self.columns.encode(self, to: encoder) }
 }
 
-/// A json document: what it begins with, then members of its own, which are declared once.
+/// A json document: a head, then its own members, which are declared once.
 protocol HeadedReport: Encodable {
     associatedtype Head: Encodable
     var head: Head { get }

@@ -4,7 +4,7 @@ import Text
 
 /// Where a result goes: standard output, or a file that appears complete or not at all.
 ///
-/// Devices and pipes are written as they are.
+/// Devices and pipes are written directly.
 final class Destination {
     private enum Kind {
         case stream
@@ -47,7 +47,7 @@ final class Destination {
         kind = .file(file)
     }
 
-    /// Writes all bytes, whatever the pieces in which the system takes them.
+    /// Writes all bytes, even if the system accepts only a part at a time.
     func write(_ bytes: UnsafeRawBufferPointer) throws { try Self.write(bytes, to: descriptor, name: name) }
 
     /// Writes all bytes to an open file.

@@ -2,11 +2,11 @@ import Archives
 import Glibc
 import Text
 
-/// What a command says beside its result, on standard error: one line each.
+/// The messages of a command on standard error, one line each.
 struct Diagnostics: Sendable {
-    /// Whether notes are kept back.
+    /// Whether notes are suppressed.
     let isQuiet: Bool
-    /// Whether details are said too.
+    /// Whether details are written too.
     var isVerbose = false
 
     /// Something that went wrong.
@@ -20,9 +20,9 @@ struct Diagnostics: Sendable {
         if !isQuiet { Self.write("modinspect: note: " + text) }
     }
 
-    /// Says beforehand that something takes long by its nature, so that nobody takes silence for a hang.
+    /// Announces work that takes long, so that nobody mistakes silence for a hang.
     ///
-    /// - Parameter share: how much work it is, in terms of what takes some seconds.
+    /// - Parameter share: the amount of work, in units of a few seconds.
     func announce(_ work: String, share: Double) {
         if share >= 1 { note("\(work); this takes a while; --limit uses fewer samples, --progress shows progress") }
     }
@@ -46,7 +46,7 @@ struct Diagnostics: Sendable {
         if isVerbose { Self.write("modinspect: " + text()) }
     }
 
-    /// What `body` returns; the seconds that it took are a detail.
+    /// The result of `body`; its duration is reported as a detail.
     func timing<Result>(_ step: @autoclosure () -> String, _ body: () throws -> Result) rethrows -> Result {
         guard isVerbose else { return try body() }
         let start = Progress.now()

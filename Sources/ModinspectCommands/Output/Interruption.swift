@@ -49,7 +49,7 @@ enum Interruption {
     private final class Waiting {
         let descriptor: Int32
         let finish: @Sendable () -> Void
-        /// What the signals did before, which may be more than to end the process.
+        /// The previous actions of the signals, which may do more than end the process.
         var before: [(signal: Int32, action: sigaction)] = []
 
         init(descriptor: Int32, finish: @escaping @Sendable () -> Void) {

@@ -32,24 +32,24 @@ enum OptionNames {
         case .replaceExisting: "--force replaces it"
         case .describeChain: "--arch 'fc1,relu,fc2' describes a plain chain of its modules"
         case .describeImages:
-            "--arch 'conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2' would name modules and what lies between them"
+            "--arch 'conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2' would describe the modules and the operations between them"
         case .giveBase(let name): "--base CHECKPOINT gives its base model\(name.map { ", " + $0.quotedInMessage } ?? "")"
         case .leaveOutLayer(let name): "--layers '!\(name)' leaves it out"
         case .setContext(let length, let cut): "--context \(length.map(String.init) ?? "T") cuts \(cut)"
         case .giveLabels: "labels are given with --labels"
         case .giveAnswers: "--labels FILE gives them"
-        case .giveHeldOutData: "--eval DATA brings others"
+        case .giveHeldOutData: "--eval DATA gives others"
         case .drawPairsByClass: "--pairs by-class draws pairs from samples with a class each"
         case .useMetrics(let names): "--metric \(Hint.list(names)) \(names.count == 1 ? "needs" : "need") none"
         case .useSmallerBatch: "--batch with a smaller number"
         case .useFewerPairs: "--limit uses fewer pairs"
-        case .giveEdgeCount: "--edges N takes a number of edges"
+        case .giveEdgeCount: "--edges N selects a number of edges"
         case .useCoarserParts: "--granularity cluster, or component for transformers, has fewer"
-        case .usePartsOfChain: "--granularity neuron, or cluster with --clusters, cuts its layers"
+        case .usePartsOfChain: "--granularity neuron, or cluster with --clusters, divides its layers"
         }
     }
 
-    /// What an option's text says. A problem of it does not name the option, which the parser does.
+    /// The parsed value of an option. A problem does not name the option, because the parser does.
     static func parsing<Value>(_ text: String, _ parse: (String) throws -> Value) throws -> Value {
         do {
             return try parse(text)
@@ -59,7 +59,7 @@ enum OptionNames {
         }
     }
 
-    /// An error in one line, with the options that its settings and hints stand for.
+    /// An error in one line, with the options for its settings and hints.
     static func line(of error: any Error) -> String {
         guard let problem = error as? Problem else { return "\(error)" }
         return problem.line(naming: name, hint: words)

@@ -47,7 +47,7 @@ final class Progress: Sendable {
     /// Counts `amount` more as done; draws at most ten times a second on a terminal and once a second elsewhere.
     func advance(by amount: Int = 1) { update(remark: { nil }, done: { $0 + amount }) }
 
-    /// The same, with a few words on how it goes, asked for when they are drawn.
+    /// The same, with a few words about the current state, computed when they are drawn.
     func advance(by amount: Int = 1, _ remark: () -> String) { update(remark: remark, done: { $0 + amount }) }
 
     /// Sets how much is done as a fraction of the whole; never goes back.

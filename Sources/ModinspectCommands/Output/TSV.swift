@@ -64,7 +64,7 @@ enum TSV {
         row([failure.path] + Array(repeating: "", count: columns - 2) + [CheckpointStatus.failed.rawValue])
     }
 
-    /// A number with every digit it needs, `nan` where it is undefined.
+    /// A number with every digit it needs, `nan` if it is undefined.
     static func number(_ value: Double?) -> String {
         guard let value, !value.isNaN else { return "nan" }
         return ByteText.shortest(value)

@@ -8,12 +8,12 @@ struct TextTable {
     private let alignments: [Alignment]
     private let keys: Int
     private var rows: [[String]]
-    /// The lines of the heads: several words are stacked where the table would be too wide.
+    /// The lines of the heads: several words are stacked if the table would be too wide.
     private var heads = 1
 
     /// - Parameters:
     ///   - columns: the heads with their columns' alignments.
-    ///   - keys: how many columns at the left say what a row is about. They are repeated where a table is too wide for one.
+    ///   - keys: how many columns at the left identify a row. They are repeated if the table is too wide and is divided.
     init(_ columns: [(String, Alignment)], keys: Int = 1) {
         alignments = columns.map(\.1)
         self.keys = min(keys, columns.count)
@@ -25,8 +25,8 @@ struct TextTable {
 
     /// The lines, each after `indent` spaces, columns two spaces apart, without trailing spaces.
     ///
-    /// What is wider than `width` is laid out otherwise, in this order: the middles of the first column's names are left out, where they stay
-    /// apart without; the names go on lines of their own; the columns go into several tables, one below the other.
+    /// A table wider than `width` is laid out differently, in this order: the middles of the first column's names are left out, if they stay
+    /// distinct; the names go on separate lines; the columns go into several tables, one below another.
     func text(indent: Int = 0, width: Int = TextWidth.columns) -> String {
         var text = ""
         write(indent: indent, width: width) { text += $0 }
@@ -65,7 +65,7 @@ struct TextTable {
         return Set(table.rows.map { $0[0] }).count == Set(rows.map { $0[0] }).count ? table : nil
     }
 
-    /// The names of the first column on lines of their own, the other columns below them. A name that is longer than a line loses its middle.
+    /// The names of the first column on separate lines, with the other columns below them. The middle of a name longer than a line is left out.
     private func writeWithOwnLines(indent: Int, width: Int, _ body: (String) throws -> Void) rethrows {
         let table = cut(firstTo: width - indent) ?? self
         var place = 0
@@ -77,12 +77,12 @@ struct TextTable {
         }
     }
 
-    /// The columns in as many tables as it takes, each with the key columns.
+    /// The columns in as many tables as necessary, each with the key columns.
     private func writeParts(_ widths: [Int], indent: Int, width: Int, _ body: (String) throws -> Void) rethrows {
         var table = self
         var widths = widths
         let room = width - indent
-        /// Names take up to half of the width.
+        /// Names use up to half of the width.
         func narrow(_ column: Int, to limit: Int) {
             guard widths[column] > limit else { return }
             for place in rows.indices { table.rows[place][column] = TextWidth.cut(rows[place][column], to: limit) }
@@ -131,7 +131,7 @@ struct TextTable {
         }
     }
 
-    /// The heads as several lines, each word on one of its own, the last on the last.
+    /// The heads as several lines, with one word on each, the last on the last line.
     private static func stacked(_ heads: [String]) -> [[String]] {
         let words = heads.map { head in
             let parts = head.split(separator: "_", omittingEmptySubsequences: false)

@@ -3,7 +3,7 @@ import Glibc
 
 /// The width of a line of text, in columns.
 enum TextWidth {
-    /// Of the result: `COLUMNS` where the environment says it, else the terminal's, else 80.
+    /// The width of the result: `COLUMNS` if it is set, otherwise the terminal's, otherwise 80.
     static var columns: Int {
         if let value = getenv("COLUMNS"), let columns = Int(String(cString: value)), columns > 0 { return max(columns, least) }
         return terminal(STDOUT_FILENO) ?? 80
@@ -19,10 +19,10 @@ enum TextWidth {
         return max(Int(size.ws_col), least)
     }
 
-    /// The columns that a text takes, one for each character.
+    /// The width of a text in columns, one for each character.
     static func of(_ text: String) -> Int { text.utf8.allSatisfy { $0 < 0x80 } ? text.utf8.count : text.count }
 
-    /// The text in `width` columns: where it is longer, its middle is left out.
+    /// The text in `width` columns: if it is longer, its middle is left out.
     static func cut(_ text: String, to width: Int) -> String {
         guard of(text) > width, width > 3 else { return text }
         let end = (width - 3) / 2
@@ -48,7 +48,7 @@ enum LabelledLine {
         guard TextWidth.of(value) > room else { return [value] }
         var lines: [String] = []
         var rest = Substring(value)
-        // Counting all that is left for every line would take the square of its length.
+        // Counting all of the remaining text for every line would need quadratic time.
         while let limit = rest.index(rest.startIndex, offsetBy: room, limitedBy: rest.endIndex), limit < rest.endIndex {
             let line = rest[..<limit]
             let end = line.lastIndex { $0 == " " || $0 == "," } ?? line.index(before: line.endIndex)

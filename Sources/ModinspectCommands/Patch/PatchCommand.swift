@@ -21,7 +21,7 @@ struct PatchCommand: FileCommand {
             }
         }
 
-        /// What the value means, in a sentence, for help and manual.
+        /// The documentation of the value for help and manual, one sentence.
         var documentation: String {
             switch self {
             case .denoise: "The corrupted run, with clean activations: shows what restores the behaviour."

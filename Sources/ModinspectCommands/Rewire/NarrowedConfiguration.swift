@@ -23,7 +23,7 @@ struct NarrowedConfiguration {
                 "config.json gives all blocks one width", expected: "as many neurons in each of \(sizes.blocks) blocks",
                 found: widths.map(String.init).listed())
         }
-        // A setting that is not written down follows from others; written down it goes before these.
+        // A missing setting follows from others; if it is present, it takes precedence over them.
         let bytes = Array(text.utf8)
         return ByteRegion(copying: JSONMembers(bytes)?.setting(sizes.key, to: "\(width)") ?? bytes)
     }

@@ -93,7 +93,7 @@ struct ScoredLayer: ColumnRow {
         .json("null.samples", "The number of permutations whose score is defined.") { $0.null?.samples },
         .number("null.mean", "The mean clusterability of the permuted weights.") { $0.null?.mean },
         .number("null.sd", "Its standard deviation.") { $0.null?.standardDeviation },
-        .number("null.z", "How many of these the score lies above the mean.") { $0.null?.z },
+        .number("null.z", "How many of these the score is above the mean.") { $0.null?.z },
         .number("null.p", "The share of permutations that score at least as high.") { $0.null?.p },
     ]
 

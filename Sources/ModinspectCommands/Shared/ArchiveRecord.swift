@@ -4,7 +4,7 @@ import Networks
 /// The content of `modinspect.json` in a checkpoint that was written by this program.
 struct ArchiveRecord: Encodable {
     let schema = "modinspect.checkpoint/1"
-    /// Of a plain chain, in the words of --arch.
+    /// The architecture of a plain chain, in the syntax of --arch.
     let architecture: String?
     let clusters: [Clusters]?
     let provenance: Provenance

@@ -37,7 +37,7 @@ struct FailedCheckpoint: Encodable {
     init(path: String, _ problem: Problem) {
         self.path = path
         var problem = problem
-        // The path has a place of its own; a member of the archive or another file belongs to the message.
+        // The path has its own key; a member of the archive or another file belongs to the message.
         if problem.path == path, problem.member == nil { problem.path = nil }
         message = OptionNames.line(of: problem)
         var subject = problem

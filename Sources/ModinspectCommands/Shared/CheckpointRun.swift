@@ -12,7 +12,7 @@ final class CheckpointRun {
 
     init(diagnostics: Diagnostics) { self.diagnostics = diagnostics }
 
-    /// Calls `body` with each path. What it throws is reported and the next one taken; where the result cannot be written, all ends.
+    /// Calls `body` with each path. An error is reported and the next path processed, unless the result cannot be written.
     func forEach(_ paths: [String], _ body: (String) throws -> Void) throws {
         for path in paths { try attempt(path, { try body(path) }, failed: { _ in }) }
     }
@@ -33,12 +33,12 @@ final class CheckpointRun {
         }
     }
 
-    /// Whether no other checkpoint is tried: wrong usage, and where the result cannot be written.
+    /// Whether no other checkpoint is tried: on wrong usage, and if the result cannot be written.
     private static func endsEverything(_ error: any Error) -> Bool {
         error is ClosedPipe || error is ValidationError || (error as? Problem)?.isOfOutput == true
     }
 
-    /// What `body` returns. What it throws becomes an error that names the checkpoint, but where the result cannot be written.
+    /// The result of `body`. Its errors are changed to name the checkpoint, unless the result cannot be written.
     static func locating<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
         do {
             return try body()
@@ -51,7 +51,7 @@ final class CheckpointRun {
         }
     }
 
-    /// Throws the exit status 1 where a checkpoint was skipped.
+    /// Throws the exit status 1 if a checkpoint was skipped.
     ///
     /// - Parameter count: how many there were; of several, the failed ones are counted on standard error.
     func end(of count: Int = 1) throws {

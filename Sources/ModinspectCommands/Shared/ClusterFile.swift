@@ -29,7 +29,7 @@ struct ClusterFile {
             }
         }
 
-        /// Adds a row; labels for all neurons take none.
+        /// Adds a row; has no effect on labels for all neurons.
         mutating func append(_ index: Int, _ label: Int) {
             guard case .rows(var rows) = self else { return }
             self = .rows([])
@@ -38,13 +38,13 @@ struct ClusterFile {
         }
     }
 
-    /// The largest label: measures take memory for the square of the number of clusters.
+    /// The largest label: measures need memory proportional to the square of the number of clusters.
     static let largestLabel = ClusterCounts.largest - 1
 
     let path: String
     let layers: [Layer]
 
-    /// Reads the file, or standard input for `-`: rows, JSON, or a checkpoint with clusters of its own, as determined by its beginning.
+    /// Reads the file, or standard input for `-`: rows, JSON, or a checkpoint that stores clusters, as determined by its beginning.
     init(path: String) throws {
         if path != "-", FilePath.isDirectory(path) {
             try self.init(checkpoint: Checkpoint.open(path))
@@ -76,11 +76,11 @@ struct ClusterFile {
         return !head.prefix(8).contains(0) && head.first { ![32, 9, 10, 13].contains($0) } == UInt8(ascii: "{")
     }
 
-    /// The clusters that a checkpoint was trained for, which lie in it.
+    /// The clusters that a checkpoint was trained for, which it stores.
     private init(checkpoint: Checkpoint) throws {
         guard let note = checkpoint.companions["modinspect.json"] else {
             throw Problem(
-                file: checkpoint.path, problem: "is a checkpoint without clusters of its own",
+                file: checkpoint.path, problem: "is a checkpoint that stores no clusters",
                 expected: "the tsv, json or jsonl of modinspect cluster, or a checkpoint that finetune wrote")
         }
         path = checkpoint.path
@@ -128,7 +128,7 @@ struct ClusterFile {
         return clusterings
     }
 
-    /// The labels of all the file's layers by the checkpoint's names, as a library takes them.
+    /// The labels of all the file's layers, by the checkpoint's names, for the library.
     func clusters(for catalog: LayerCatalog) throws -> GivenClusters {
         GivenClusters(name: path == "-" ? "standard input" : path, try clusterings(for: catalog))
     }

@@ -28,7 +28,7 @@ enum ClusterJSON {
         }
     }
 
-    /// The layers in the note of a checkpoint; none where it was trained without clusters.
+    /// The layers in the note of a checkpoint; none if it was trained without clusters.
     static func archived(_ note: ByteRegion, path: String) throws -> [ClusterFile.Layer] {
         guard note.count <= JSONResults.maximumLength else {
             throw Problem(

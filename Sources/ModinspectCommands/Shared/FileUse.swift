@@ -11,9 +11,9 @@ protocol FileCommand: ParsableCommand {
 
 /// The files that a command reads and writes, as its arguments name them; `-` is a standard stream.
 struct FileUse {
-    /// How an output comes to be.
+    /// How an output is written.
     enum Way {
-        /// A file that takes the place of the old one when it is complete.
+        /// A file that replaces the old one when it is complete.
         case replaced
         /// Lines are added to a file.
         case appended
@@ -26,7 +26,7 @@ struct FileUse {
         let argument: String
         let path: String
         var way = Way.replaced
-        /// What the path names; nil for a pipe, a device, and for what has no folder.
+        /// The file that the path names; nil for a pipe, a device, and a path whose folder does not exist.
         var identity: FileIdentity?
     }
 
@@ -70,7 +70,8 @@ struct FileUse {
         if inputs.count(where: { $0.path == "-" }) > 1 { throw ValidationError("standard input can be read only once") }
         let results = outputs.filter { $0.path == "-" }
         guard results.count > 1 else { return }
-        throw ValidationError("standard output takes one result, found " + results.map(\.argument).joined(separator: " and "))
+        throw ValidationError(
+            "only one result can be written to standard output, found " + results.map(\.argument).joined(separator: " and "))
     }
 
     private func checkOutputs() throws {
@@ -120,7 +121,7 @@ extension FileUse.Named {
             guard access(path, W_OK) == 0 else { throw Destination.failure(Problem(cannot: "write", path: path, code: errno)) }
         case .appended, .replaced:
             if let target = try? AtomicFile.followingLinks(path) { Temporary.sweep(AtomicFile.directory(of: target)) }
-            // Never finished, it leaves nothing behind.
+            // Discarded, it leaves no file.
             _ = try Destination(path: path)
         }
     }

@@ -3,15 +3,15 @@ import Text
 
 /// Reads JSON that this program wrote, one document or one line per part, from front to back.
 enum JSONResults {
-    /// The longest text that is read. What is kept of it takes a few times its length.
+    /// The longest text that is read. It needs a few times its length in memory.
     static let maximumLength = 1 << 28
 
     /// Calls `part` before each part: the elements of the list `document` of an object that has one, and every other object as a whole.
     ///
     /// - Parameters:
-    ///   - problem: what is wrong with a file whose parts are others.
+    ///   - problem: the error for a file with other parts.
     ///   - expected: what such a file should be.
-    ///   - check: is given each object's schema before its parts are read.
+    ///   - check: called with each object's schema before its parts are read.
     static func forEach(
         in content: ByteRegion, path: String, problem: String, expected: String, checking check: (String?) throws -> Void,
         document: String, _ part: (inout JSONCursor) throws -> Void
@@ -26,7 +26,7 @@ enum JSONResults {
                     return try body()
                 } catch {
                     let reason = Problem(error)
-                    // A part that is JSON and says what cannot be has a message of its own.
+                    // A part that is JSON but contradicts itself has its own message.
                     guard reason.path == nil else { throw reason }
                     throw Problem(
                         file: path, problem: "line \(cursor.line) \(problem)", expected: reason.expected ?? expected,

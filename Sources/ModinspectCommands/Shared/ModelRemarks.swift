@@ -29,7 +29,7 @@ extension Diagnostics {
         )
     }
 
-    /// Says what a person should know of a model's clusters: the numbers that were chosen, neurons that are in none.
+    /// Reports what a user should know about a model's clusters: the numbers that were chosen, and neurons in no cluster.
     ///
     /// - Parameter method: how they were found; nil for the usual method and for given clusters.
     func describe(_ sweep: ModelAnalysis.Sweep, method: ClusteringMethod? = nil, path: String) {

@@ -68,7 +68,7 @@ struct Keyed<Value: Encodable>: Encodable {
 /// The checkpoint that a result comes from, and the network that was run.
 struct CheckpointSource: Encodable {
     let path: String
-    /// Of the bytes that the checkpoint is read from, in hexadecimal; nil if hashing was not requested.
+    /// The hash of the bytes that the checkpoint is read from, in hexadecimal; nil if hashing was not requested.
     let sha256: String?
     /// The model that an adapter was merged with; nil for any other checkpoint.
     var base: BaseSource?

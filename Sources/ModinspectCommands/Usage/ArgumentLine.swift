@@ -1,13 +1,13 @@
 /// A command line as a person writes it, normalised for the parser.
 ///
-/// The parser takes `-k4` for four flags and `-1` after `--seed` for another option. Both are written with `=` before it sees them.
+/// The parser would read `-k4` as two flags and `-1` after `--seed` as another option. Both are rewritten with `=` before it sees them.
 enum ArgumentLine {
     /// The letters of options that take a value.
     private static let valued: Set<Character> = ["k", "o"]
-    /// The letters of options that take none.
+    /// The letters of options without a value.
     private static let flags: Set<Character> = ["q", "v", "h", "0"]
 
-    /// `-k4` as `-k=4`, `-qk4` as `-q -k=4`, `--seed -1` as `--seed=-1`; what follows `--` stays as it is.
+    /// `-k4` as `-k=4`, `-qk4` as `-q -k=4`, `--seed -1` as `--seed=-1`; what follows `--` does not change.
     static func spelledOut(_ arguments: [String]) -> [String] {
         var result: [String] = []
         for (place, argument) in arguments.enumerated() {

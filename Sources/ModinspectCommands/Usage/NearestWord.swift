@@ -9,7 +9,7 @@ enum NearestWord {
             let target = Array(candidate.lowercased().unicodeScalars)
             let distance = distance(letters, target)
             if distance <= max(1, min(letters.count, target.count) / 3) { return (candidate, distance) }
-            // The beginning of a word, as others' commands take it.
+            // The beginning of a word, which other programs accept as an abbreviation.
             let isBeginning = letters.count >= 3 && target.starts(with: letters)
             return isBeginning ? (candidate, target.count) : nil
         }

@@ -81,7 +81,7 @@ struct UsageError {
         return (first.lowercased() + lines.joined(separator: ", ").dropFirst()).singleLine
     }
 
-    /// What stands between `opening`, with which the text begins, and the next quotation mark.
+    /// The text between `opening`, with which the text begins, and the next quotation mark.
     private static func quoted(_ text: String, after opening: String) -> String? {
         guard text.hasPrefix(opening) else { return nil }
         let rest = text.dropFirst(opening.count)
@@ -111,7 +111,7 @@ struct UsageError {
         return "\(name): expected \(expectation(name, argument)), found '\(value)'".singleLine
     }
 
-    /// What an option takes, by its name in the help.
+    /// The expected value of an option, by its name in the help.
     private static func expectation(_ name: Substring, _ argument: CommandSyntax.Argument?) -> String {
         if name == "-k" { return ClusterCounts.expectation }
         switch argument?.valueName {

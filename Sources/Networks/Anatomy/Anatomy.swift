@@ -1,6 +1,6 @@
 /// The anatomy of a network as known to the family's builder: which nodes form which part of the model.
 ///
-/// Whoever asks about structure (which heads there are, where a block writes, what lies between two layers) asks here. Site names are for
+/// All code that depends on structure (which heads there are, where a block writes, what is between two layers) uses it. Site names are for
 /// people; no code outside the families finds a node by spelling one.
 package struct Anatomy: Sendable {
     /// The sums that blocks read and add to; none in a plain chain.

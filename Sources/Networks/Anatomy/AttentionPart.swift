@@ -1,17 +1,17 @@
 /// The attention of a block, from the stream that it reads to what it adds.
 package struct AttentionPart: Sendable {
-    /// Queries, keys or values: the layer that makes them and what is done to them before heads meet.
+    /// Queries, keys or values: the layer that produces them, and the steps applied to each head.
     package struct Projection: Sendable {
-        /// The linear layer whose product holds them, maybe beside others.
+        /// The linear layer whose output contains them, possibly along with others.
         package let layer: NodeID
-        /// Where they lie in the layer's output; nil if they are all of it.
+        /// Their slice of the layer's output; nil if they are all of it.
         package let slice: Slice?
-        /// The node whose output they are, the heads side by side, before any of the steps.
+        /// The node whose output they are, with the heads side by side, before any of the steps.
         package let node: NodeID
-        /// What works on each head's vectors alone, in order: norms of a head, rotary positions.
+        /// The operations on each head's vectors, in order: norms of a head, rotary positions.
         package let steps: [NodeID]
 
-        /// What the attention reads.
+        /// The node that the attention reads.
         package var read: NodeID { steps.last ?? node }
 
         /// The layer's out-neuron that is an element of ``node``.
@@ -28,14 +28,14 @@ package struct AttentionPart: Sendable {
     package let scores: NodeID
     /// How the heads attend, [samples, heads, length, length].
     package let pattern: NodeID
-    /// The values so mixed, the heads side by side.
+    /// The values mixed by the pattern, with the heads side by side.
     package let mixed: NodeID
-    /// The linear layer behind ``mixed``.
+    /// The linear layer after ``mixed``.
     package let output: NodeID
-    /// Norms after the output, inside the branch: they take all heads together.
+    /// Norms after the output, inside the branch, which combine all heads.
     package let norms: [NodeID]
 
-    /// What is added to the stream.
+    /// The node whose output is added to the stream.
     package var written: NodeID { norms.last ?? output }
 
     /// Queries, keys, values.

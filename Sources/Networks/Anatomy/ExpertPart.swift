@@ -3,17 +3,17 @@ package struct ExpertPart: Sendable {
     package let reading: Stream.Reader
     /// The layer that gives each expert a score.
     package let router: NodeID
-    /// The weight of each expert at each position, 0 for those that are not chosen.
+    /// The weight of each expert at each position, 0 for those that are not selected.
     package let choice: NodeID
-    /// In the order of the router's scores. What an expert writes is its output before the router's weight.
+    /// In the order of the router's scores. An expert's written node is its output before it is weighted.
     package let experts: [MLPPart]
     /// The MLP that works on every position; nil if there is none.
     package let shared: MLPPart?
-    /// The experts' outputs by their weights, with the shared one's.
+    /// The weighted sum of the experts' outputs, plus the shared expert's.
     package let output: NodeID
     /// Norms after the output, inside the branch.
     package let norms: [NodeID]
 
-    /// What is added to the stream.
+    /// The node whose output is added to the stream.
     package var written: NodeID { norms.last ?? output }
 }

@@ -2,15 +2,15 @@ import Tensors
 
 /// A layer of a plain chain, which reads the layer before it.
 package struct LayerPart: Sendable {
-    /// What a layer is to those who look for neurons.
+    /// The role of a layer with respect to neurons.
     package enum Kind: Sendable {
-        /// Weights that make neurons: a linear layer or a convolution.
+        /// Weights that produce neurons: a linear layer or a convolution.
         case weights
         case norm
-        /// A function of each neuron alone.
+        /// A function of each neuron separately.
         case activation
         case pool
-        /// What changes shapes, or nothing at all.
+        /// An operation that changes only the shape, or nothing.
         case passage
     }
 
@@ -24,7 +24,7 @@ package struct LayerPart: Sendable {
 package protocol LayerOperation: Operation {
     var kind: LayerPart.Kind { get }
 
-    /// What the layer does to the features of a sample; nil if a run in another precision cannot follow it.
+    /// The computation of the layer on the features of a sample; nil if it cannot be done in another precision.
     ///
     /// - Parameters:
     ///   - input: the shape of what it reads, the samples first.
@@ -32,7 +32,7 @@ package protocol LayerOperation: Operation {
     func rule(input: [Int], parameters: [Tensor]) -> LayerRule?
 }
 
-/// What a layer of a plain chain does to the features of one sample, in terms that a run in another precision can follow.
+/// The computation of a plain chain's layer on the features of one sample, described so that it can be done in another precision.
 package enum LayerRule: Sendable {
     /// A weight [out, in] and a bias, on rows.
     case linear

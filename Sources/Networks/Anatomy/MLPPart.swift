@@ -1,20 +1,20 @@
 /// The MLP of a block, from the stream that it reads to what it adds.
 package struct MLPPart: Sendable {
     package let reading: Stream.Reader
-    /// The layer whose activated output the input's product is multiplied with; nil in plain MLPs.
+    /// The layer whose activated output is multiplied by that of the input; nil in plain MLPs.
     package let gate: NodeID?
-    /// The layer that makes the neurons; of gated MLPs the one without the activation.
+    /// The layer that produces the neurons; in gated MLPs, the one without the activation.
     package let input: NodeID
     /// The neurons after the activation, and after the product of gated MLPs.
     package let post: NodeID
     /// The layer that reads ``post``.
     package let output: NodeID
-    /// Norms after the output, inside the branch: they take all neurons together.
+    /// Norms after the output, inside the branch, which combine all neurons.
     package let norms: [NodeID]
 
     /// The layers that read the stream: the gate before the input.
     package var layers: [NodeID] { (gate.map { [$0] } ?? []) + [input] }
 
-    /// What is added to the stream.
+    /// The node whose output is added to the stream.
     package var written: NodeID { norms.last ?? output }
 }

@@ -1,7 +1,7 @@
 /// A batch norm with the statistics that it collects during training.
 package struct StatisticsPart: Sendable {
     package let norm: BatchNorm
-    /// What the norm reads.
+    /// The node that the norm reads.
     package let input: NodeID
     /// The running mean and variance: measured, not learned.
     package let mean: ParameterID

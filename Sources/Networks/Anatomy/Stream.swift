@@ -1,6 +1,6 @@
 /// A residual stream: a sum that parts of a model read and to which they add their outputs.
 ///
-/// It has a new state each time something is added; a state may also be there to give the stream a name of its own where a block begins.
+/// It has a new state each time something is added; a state may also exist to give the stream a separate name at the beginning of a block.
 package struct Stream: Sendable {
     /// Who adds to a stream.
     package struct Writer: Sendable, Equatable {
@@ -14,7 +14,7 @@ package struct Stream: Sendable {
     package struct Reader: Sendable, Equatable {
         /// The state that is read.
         package let state: NodeID
-        /// The norm between the stream and the part; nil if the part reads the stream as it is.
+        /// The norm between the stream and the part; nil if the part reads the stream directly.
         package let norm: NodeID?
 
         /// The node whose output the part's layers read.

@@ -3,7 +3,7 @@ import Text
 
 /// A plain chain of layers in words: `conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2`.
 ///
-/// Each element names a module of the state dict or an operation without parameters; settings stand in parentheses,
+/// Each element names a module of the state dict or an operation without parameters; settings are in parentheses,
 /// `name=value` or, for the first ones, the value alone; a value of two numbers is `3x5`.
 package struct Architecture: Sendable, Equatable, CustomStringConvertible {
     /// One element of the chain.
@@ -21,7 +21,7 @@ package struct Architecture: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// A value in parentheses, with its name where it has one.
+    /// A value in parentheses, with its name if it has one.
     package struct Setting: Sendable, Equatable, CustomStringConvertible {
         package let name: String?
         package let value: String
@@ -92,7 +92,7 @@ struct SettingsReader {
         Problem(problem, setting: .architecture, subject: "'\(element)'", expected: expected, found: found)
     }
 
-    /// The value of the setting called `name`, or of the next unnamed one where `isPositional`.
+    /// The value of the setting called `name`, or of the next unnamed one if `isPositional`.
     private mutating func value(_ name: String, isPositional: Bool) throws(Problem) -> String? {
         var found: String?
         for (place, setting) in element.settings.enumerated() where setting.name == name {

@@ -1,7 +1,7 @@
 import Text
 
 extension Activation.Function {
-    /// The function that a setting names as transformers' `ACT2FN` does; `standard` where nothing is said.
+    /// The function that a setting names, as in transformers' `ACT2FN`; `standard` if there is no setting.
     ///
     /// - Throws: ``Problem`` for a name that is not known here.
     init(_ settings: Configuration, _ names: String..., standard: String) throws(Problem) {

@@ -4,21 +4,21 @@ import Text
 
 /// Plain chains of layers: multilayer perceptrons and convolutional networks, each layer's output the next one's input.
 package enum Chain {
-    /// How a chain's architecture became known.
+    /// Where a chain's architecture comes from.
     package enum Source: String, Sendable {
         case given
-        /// Kept in the archive that modinspect wrote.
+        /// Recorded in an archive that modinspect wrote.
         case archive
-        /// Named by the modules that the file keeps whole.
+        /// Described by the whole modules that the file stores.
         case file
-        /// Linear layers alone, with ReLU between them.
+        /// Only linear layers, with ReLU between them.
         case assumed
     }
 
     /// The architecture of a checkpoint that is a plain chain.
     ///
-    /// - Parameter given: what the user said; it goes before all else.
-    /// - Throws: ``Problem`` that says what is missing where none was given, none is kept, and none can be assumed.
+    /// - Parameter given: the user's description, which takes precedence.
+    /// - Throws: ``Problem`` that names what is missing, if none was given, none is recorded, and none can be assumed.
     package static func architecture(
         of checkpoint: Checkpoint, catalog: LayerCatalog, given: Architecture?
     ) throws(Problem) -> (architecture: Architecture, source: Source) {
@@ -71,7 +71,7 @@ private struct ChainBuilder {
     private var builder: NetworkBuilder
     private var last: NodeID
     private var input: [Int?] = []
-    /// What the chain reads where something stands before its first layer with weights that only images pass.
+    /// The operations before the first layer with weights, some of which apply only to images.
     private var leading = LeadingPart()
     /// The module whose output the next operations work on; they are named after it.
     private var lastModule: String?
@@ -193,7 +193,7 @@ private struct ChainBuilder {
     }
 }
 
-/// What stands in a chain before its first layer with weights, as far as it says what samples are.
+/// The operations before a chain's first layer with weights, as far as they determine the shape of samples.
 private struct LeadingPart {
     private var channels: Int?
     /// Whether the samples are images.

@@ -58,7 +58,7 @@ enum ChainOperations {
         "leakyrelu", "elu", "selu", "celu", "softplus", "relu6", "hardtanh", "hardsigmoid", "hardswish", "mish", "softsign", "logsigmoid",
     ]
 
-    /// The function with settings that a name stands for.
+    /// The function with settings that a name means.
     private static func curve(_ name: String, _ settings: inout SettingsReader) throws(Problem) -> ScalarCurve {
         switch name {
         case "leakyrelu": return .leakyReLU(slope: try settings.signed("slope", default: 0.01, isPositional: true))
@@ -107,6 +107,6 @@ enum ChainOperations {
 }
 
 extension Architecture {
-    /// The operations without parameters that may stand in a chain, with what is said in parentheses.
+    /// The operations without parameters that a chain may have, with their settings in parentheses.
     package static var operationNames: [String] { ChainOperations.names }
 }

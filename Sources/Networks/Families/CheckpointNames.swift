@@ -1,15 +1,15 @@
 import Checkpoints
 import Text
 
-/// A checkpoint's tensors by the names they have in the model, whatever training wrappers and base models put in front.
+/// A checkpoint's tensors by their names in the model, without the prefixes of training wrappers and base models.
 struct CheckpointNames: Sendable {
     private var fullNames: [Substring: String] = [:]
     private var secondNames: [Substring: String] = [:]
-    /// What is in front of the names of the model's body.
+    /// The prefix of the names of the model's body.
     private var prefix = ""
 
     init(_ checkpoint: Checkpoint) {
-        // A tensor that cannot be read still exists: the builder says why it cannot when it is needed.
+        // A tensor that cannot be read still exists: the builder reports why it cannot if it is needed.
         for name in checkpoint.tensors.map(\.name) + checkpoint.unreadable.map(\.name) {
             let bare = TensorName(name).bare
             if fullNames[bare] == nil {

@@ -22,7 +22,7 @@ enum Gemma {
                 activation: try activation(settings), embeddingScale: .rootOfWidth, standardTie: .embedding))
     }
 
-    /// The first releases say `gelu` and mean the approximation by tanh; `hidden_activation`, if there is one, is meant as it is.
+    /// The first releases say `gelu` and mean the approximation by tanh; `hidden_activation`, if there is one, is meant literally.
     private static func activation(_ settings: Configuration) throws(Problem) -> Activation.Function {
         if try settings.text("hidden_activation") == nil, try settings.text("hidden_act") == "gelu" { return .geluTanh }
         return try Activation.Function(settings, "hidden_activation", "hidden_act", standard: "gelu_pytorch_tanh")

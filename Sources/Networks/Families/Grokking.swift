@@ -1,8 +1,8 @@
 import Checkpoints
 import Text
 
-/// The Grokking repository's transformers: no norms, ReLU, learned positions, matrices of their own for embeddings and logits. All
-/// sizes are those of the tensors.
+/// The Grokking repository's transformers: no norms, ReLU, learned positions, separate matrices for embeddings and logits. All
+/// sizes come from the tensors.
 ///
 /// W_E [width, tokens], W_pos [positions, width], W_Q, W_K and W_V [heads, head dimension, width], W_O [width, heads * head dimension],
 /// W_in [neurons, width], W_out [width, neurons], W_U [width, answers]. Blocks of attention alone are called `attn_blocks`.
@@ -61,7 +61,7 @@ enum Grokking {
         return shape
     }
 
-    /// There are no settings for norms: what is stored beyond the known parts would be left out in silence.
+    /// There are no settings for norms, so any tensor beyond the known parts would silently be ignored.
     private static func checkParts(blocks: Int, _ blockName: String, hasMLP: Bool, _ names: CheckpointNames) throws(Problem) {
         let attention: Set<Substring> = ["attn.W_Q", "attn.W_K", "attn.W_V", "attn.W_O", "attn.mask", "attn.IGNORE"]
         let mlp: Set<Substring> = ["mlp.W_in", "mlp.b_in", "mlp.W_out", "mlp.b_out"]

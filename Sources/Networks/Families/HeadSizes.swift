@@ -2,7 +2,7 @@ import Text
 
 /// The sizes of attention heads, as settings give them.
 enum HeadSizes {
-    /// The width of a head where the heads share the width of the model.
+    /// The width of a head if the heads share the width of the model.
     ///
     /// - Parameter names: what the settings call the heads and the width.
     static func dimension(

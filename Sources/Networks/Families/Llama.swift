@@ -16,22 +16,22 @@ enum Llama {
             settings, Differences(inputBias: attentionBias, outputBias: attentionBias, mlpBias: try settings.flag("mlp_bias") ?? false))
     }
 
-    /// What the families that share Llama's names do otherwise.
+    /// The differences of families that share Llama's names.
     struct Differences {
         /// Whether the products of queries, keys and values have a bias.
         var inputBias = false
         var outputBias = false
         var mlpBias = false
-        /// The number of heads of keys if the settings do not give it; nil for as many as heads.
+        /// The number of key heads if the settings do not give it; nil for the number of heads.
         var standardKeyHeads: Int?
-        /// The width of a head if the settings do not give it; nil for its part of the model's width.
+        /// The width of a head if the settings do not give it; nil for the model's width divided by the number of heads.
         var standardHeadDimension: Int?
         var window: (length: Int, blocks: AttentionDescription.WindowedBlocks)?
-        /// What is added to the weights of norms.
+        /// The number that is added to the weights of norms.
         var normOffset: Float = 0
         /// nil if the settings name it as Llama's do.
         var activation: Activation.Function?
-        /// Whether embeddings are multiplied with the root of the width.
+        /// Whether embeddings are multiplied by the square root of the width.
         var embeddingScale: EmbeddingScale = .none
         /// What holds if the settings do not give it.
         var standardTie = OutputDescription.Tie.none

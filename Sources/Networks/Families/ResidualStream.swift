@@ -2,7 +2,7 @@
 ///
 /// Every read and every write goes through here, so that the anatomy knows of all of them.
 struct ResidualStream {
-    /// What is known so far.
+    /// The stream as built so far.
     private(set) var stream: Stream
     /// The state that the next reader reads.
     var current: NodeID { stream.states[stream.states.count - 1] }
@@ -19,12 +19,12 @@ struct ResidualStream {
         stream.writers += contributions.map { Stream.Writer(node: $0, state: state) }
     }
 
-    /// Gives the stream as it is another site, where the next block begins.
+    /// Gives the unchanged stream another site, at the beginning of the next block.
     mutating func mark(_ site: String, in builder: inout NetworkBuilder) {
         stream.states.append(builder.add(site, Sum(), [current]))
     }
 
-    /// Lets a part read the stream as it is.
+    /// Lets a part read the stream without a norm.
     ///
     /// - Parameter norm: between the stream and the part.
     mutating func read(through norm: NodeID?) -> Stream.Reader {

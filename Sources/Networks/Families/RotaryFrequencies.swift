@@ -7,13 +7,13 @@ struct RotaryNames {
     var base = ["rope_theta"]
     var turned: Turned
 
-    /// How much of each head is turned. Every family says it: transformers' models of some read `partial_rotary_factor`, those of others
-    /// do not, and nothing in the file tells them apart.
+    /// How much of each head is rotated. Every family declares it: in transformers, some families read `partial_rotary_factor`, others
+    /// do not, and nothing in the file shows which.
     enum Turned {
-        /// All of it. The default positions of these families pass over a part that the settings name.
+        /// All of it. The default positions of these families ignore a part that the settings name.
         case whole
-        /// The part of which a section speaks as `partial_rotary_factor`, and the settings outside one by these names; the standard one
-        /// where nothing is said.
+        /// The part given by `partial_rotary_factor` in a section, or by one of these names outside it; the standard one
+        /// if neither gives it.
         case part([String], standard: Double)
     }
 }
@@ -22,11 +22,11 @@ extension RotaryDescription {
     /// The most elements a head can have.
     static let largestHead = 1 << 16
 
-    /// What the settings say of rotary positions, in either spelling: `rope_scaling` beside `rope_theta`, or `rope_parameters`.
+    /// The settings of rotary positions in either spelling: `rope_scaling` with `rope_theta`, or `rope_parameters`.
     ///
     /// Every step is in single precision, in the order of transformers' `modeling_rope_utils.py`.
     ///
-    /// - Throws: ``Problem`` for types other than default, linear and llama3, which are refused by name.
+    /// - Throws: ``Problem`` for types other than default, linear and llama3, which the error names.
     init(_ settings: Configuration, headDimension: Int, names: RotaryNames) throws(Problem) {
         let section = try Self.section(settings)
         let kind = try section.text("rope_type", "type") ?? "default"
@@ -77,7 +77,7 @@ extension RotaryDescription {
         }
     }
 
-    /// The section that speaks of rotary positions. An older one goes before a younger one.
+    /// The section with the settings of rotary positions. The older spelling takes precedence.
     private static func section(_ settings: Configuration) throws(Problem) -> Configuration {
         for name in ["rope_scaling", "rope_parameters"] {
             if let section = try settings.section(name) { return section }

@@ -5,15 +5,15 @@ import Text
 package struct RunnableFamily: Sendable {
     /// The names, prefixes and layers of the family's checkpoints.
     package let family: ModelFamily
-    /// The values of `model_type` that run, some or all of the family's; empty for a family whose tensors alone say all.
+    /// The values of `model_type` that run, some or all of the family's; empty for a family that is described by its tensors alone.
     package let modelTypes: [String]
-    /// The settings that narrowing the MLPs has to change; nil if none say how wide they are.
+    /// The setting that must change when MLPs are narrowed; nil if no setting gives their width.
     let mlpWidth: MLPWidthSetting?
     /// The initial weights of a model by its configuration, or nil for a family whose models cannot be initialised.
     private(set) var blueprint: (@Sendable (Configuration) throws(Problem) -> Blueprint)?
     private let build: @Sendable (FamilySource) throws(Problem) -> Network
 
-    /// A family whose networks are built in a way of its own.
+    /// A family that builds its networks itself.
     package init(
         _ family: ModelFamily, modelTypes: [String], mlpWidth: MLPWidthSetting? = nil,
         network: @escaping @Sendable (FamilySource) throws(Problem) -> Network
@@ -53,17 +53,17 @@ package struct RunnableFamily: Sendable {
 
 /// The input from which a family builds a network.
 package struct FamilySource: Sendable {
-    /// The settings of `config.json`; none for a family whose tensors alone say all.
+    /// The settings of `config.json`; none for a family that is described by its tensors alone.
     let settings: Configuration
     let names: CheckpointNames
     package let checkpoint: Checkpoint
     package let catalog: LayerCatalog
 }
 
-/// The setting that says how wide the MLPs of a family are.
+/// The setting that gives the width of a family's MLPs.
 package struct MLPWidthSetting: Sendable {
     let key: String
-    /// The width where the setting is not written down, as a multiple of the model's width; nil if it must be.
+    /// The width if the setting is missing, as a multiple of the model's width; nil if the setting is required.
     var standard: (multiple: Int, of: [String])?
 
     package init(_ key: String) { self.key = key }

@@ -1,11 +1,11 @@
 import Checkpoints
 import Text
 
-/// The architecture in a file of whole modules: modules in `Sequential`, also nested, run one after the other.
+/// The architecture in a file of whole modules: modules in `Sequential`, possibly nested, which run one after another.
 enum SavedArchitecture {
-    /// The chain that a saved module is.
+    /// The architecture of the chain that a saved module describes.
     ///
-    /// - Throws: ``Problem`` if a module computes in a way that the file does not tell, or in one that no chain has.
+    /// - Throws: ``Problem`` if a module's computation is not in the file, or cannot be part of a chain.
     static func architecture(of module: SavedModule) throws(Problem) -> Architecture {
         if module.className == SavedModule.graph {
             throw Problem("is an ONNX graph, whose operations are not run", hint: .describeChain)
@@ -15,7 +15,7 @@ enum SavedArchitecture {
         }
         guard isSequential(module) || classes.contains(shortName(module)) else {
             throw Problem(
-                "is a module with a forward function of its own, which the file does not tell", found: module.className.quotedInMessage,
+                "is a module with its own forward function, which is not in the file", found: module.className.quotedInMessage,
                 hint: .describeChain)
         }
         var elements: [Architecture.Element] = []
@@ -24,11 +24,11 @@ enum SavedArchitecture {
         return Architecture(elements)
     }
 
-    /// Refuses an architecture that contradicts what a saved module says.
+    /// Refuses an architecture that contradicts that of a saved module.
     ///
     /// - Throws: ``Problem`` that names the first element that differs.
     static func check(_ given: Architecture, against module: SavedModule, modules: ModuleNames) throws(Problem) {
-        // What the file does not tell cannot be contradicted.
+        // An architecture that is not in the file cannot be contradicted.
         guard isSequential(module), let saved = try? architecture(of: module) else { return }
         let found = effective(given, modules)
         let expected = effective(saved, modules)
@@ -84,7 +84,7 @@ enum SavedArchitecture {
         let subject = module.name.isEmpty ? nil : "module '\(module.name)'"
         guard !module.hasHooks else {
             throw Problem(
-                "calls functions of its own, which the file does not tell", subject: subject, found: module.className.quotedInMessage)
+                "has hooks, whose functions are not in the file", subject: subject, found: module.className.quotedInMessage)
         }
         if isSequential(module) {
             for child in module.children { try append(child, to: &elements) }
@@ -94,7 +94,7 @@ enum SavedArchitecture {
         guard classes.contains(kind) else {
             let isOwn = !module.className.hasPrefix("torch.")
             throw Problem(
-                isOwn ? "has a forward function of its own, which the file does not tell" : "is of a class that no chain has",
+                isOwn ? "has its own forward function, which is not in the file" : "has a class that is not supported in a chain",
                 subject: subject,
                 expected: isOwn ? nil : "one of \(classes.sorted().joined(separator: ", "))",
                 found: module.className.quotedInMessage,
@@ -107,20 +107,20 @@ enum SavedArchitecture {
         }
     }
 
-    /// The classes of PyTorch that a chain has.
+    /// The PyTorch classes that are supported in a chain.
     private static let classes: Set<String> = Set(plain.keys).union([
         "Linear", "Conv2d", "BatchNorm1d", "BatchNorm2d", "LayerNorm", "GELU", "Flatten", "MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d",
         "LeakyReLU", "ELU", "CELU", "Softplus", "Hardtanh", "Softmax",
     ])
 
-    /// The classes without settings that count, and what a chain calls them.
+    /// The classes without relevant settings, and their names in a chain.
     private static let plain = [
         "ReLU": "relu", "SiLU": "silu", "Tanh": "tanh", "Sigmoid": "sigmoid", "SELU": "selu", "ReLU6": "relu6", "Hardswish": "hardswish",
         "Hardsigmoid": "hardsigmoid", "Mish": "mish", "Softsign": "softsign", "LogSigmoid": "logsigmoid", "Identity": "identity",
         "Dropout": "dropout", "Dropout1d": "dropout", "Dropout2d": "dropout", "AlphaDropout": "dropout",
     ]
 
-    /// What a module of one of the classes is in a chain.
+    /// The chain element for a module of one of the classes.
     private static func element(_ name: String, _ saved: SavedSettings) throws(Problem) -> Architecture.Element {
         switch name {
         case "Conv2d": return try saved.convolution()

@@ -129,9 +129,8 @@ struct TransformerBuilder {
         return AttentionPart.Projection(layer: projection.layer, slice: projection.slice, node: projection.node, steps: steps)
     }
 
-    /// What a part adds to the stream: a linear layer, and after it a norm where the family has one inside the branch. What is added has
-    /// the
-    /// hook's site; the layer has one of its own where it is not what is added.
+    /// The output of a part that is added to the stream: a linear layer, followed by a norm if the family has one inside the branch. The
+    /// node that is added has the site `hook`; the layer has the site `site` if a norm follows it.
     private mutating func written(
         _ hook: String, _ site: String, _ layer: LinearTensors, _ norm: NormTensors?, of input: NodeID, from inputs: Int
     ) throws(Problem) -> (output: NodeID, norms: [NodeID]) {

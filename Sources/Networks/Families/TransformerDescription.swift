@@ -5,16 +5,16 @@ import Tensors
 struct TransformerDescription: Sendable {
     /// How the parts of a block read the residual stream.
     enum ResidualOrder: Sendable {
-        /// The MLP reads what attention has been added to.
+        /// The MLP reads the stream after attention has been added.
         case sequential
         /// Attention and MLP read the same stream, and both are added to it.
         case parallel
     }
 
-    /// What is normalised before a reader of the residual stream.
+    /// The norm before a reader of the residual stream.
     enum Norm: Sendable {
         case none
-        /// Mean and variance; weight and bias, or the weight alone.
+        /// Mean and variance; weight and bias, or only the weight.
         case layer(epsilon: Float)
         /// The root mean square; the factor is `offset` + weight.
         case rootMeanSquare(epsilon: Float, offset: Float)
@@ -32,15 +32,15 @@ struct TransformerDescription: Sendable {
     var width: Int
     /// The number of blocks.
     var blocks: Int
-    /// What the names of a block's tensors begin with, before its number: `h` in `h.0.ln_1.weight`.
+    /// The beginning of the names of a block's tensors, before its number: `h` in `h.0.ln_1.weight`.
     var blockName: String
     var residual = ResidualOrder.sequential
     var norm: Norm
     var positions: Positions
-    /// What the embeddings are multiplied with.
+    /// The factor of the embeddings.
     var embeddingScale: Float = 1
     var attention: AttentionDescription
-    /// nil for blocks of attention alone.
+    /// nil for blocks that have only attention.
     var mlp: MLPDescription?
 
     var embedding: TableTensor
@@ -50,11 +50,11 @@ struct TransformerDescription: Sendable {
 
 /// The matrix that produces the logits.
 struct OutputDescription: Sendable {
-    /// Whether the table of embeddings is the output matrix too.
+    /// Whether the table of embeddings is also the output matrix.
     enum Tie: Sendable {
-        /// The table gives the logits, or a matrix of the output's own where that is stored with other numbers.
+        /// The table gives the logits, unless a separate output matrix is stored with different numbers.
         case embedding
-        /// The output has a matrix of its own.
+        /// The output has a separate matrix.
         case none
     }
 
@@ -69,7 +69,7 @@ struct AttentionDescription: Sendable {
     /// Where queries, keys and values come from.
     enum Projections: Sendable {
         case separate(query: LinearTensors, key: LinearTensors, value: LinearTensors)
-        /// One product of three times the width; each head has a key of its own.
+        /// One product of three times the width; each head has its own key.
         case fused(LinearTensors, FusedOrder)
     }
 
@@ -81,19 +81,19 @@ struct AttentionDescription: Sendable {
         case byHead
     }
 
-    /// What the products of queries and keys are multiplied with.
+    /// The factor of the products of queries and keys.
     enum Scale: Sendable {
         case constant(Float)
         /// Divided by the block's number, counted from 1.
         case overBlockNumber(Float)
     }
 
-    /// The blocks whose attention sees a window alone.
+    /// The blocks whose attention is limited to a window.
     enum WindowedBlocks: Sendable {
         case all
         /// Those from this number on.
         case from(Int)
-        /// Those of the list that say so.
+        /// Those whose entry in the list is true.
         case listed([Bool])
     }
 
@@ -101,11 +101,11 @@ struct AttentionDescription: Sendable {
     var keyHeads: Int
     var headDimension: Int
     var scale: Scale
-    /// How many positions are seen, the own one among them, and in which blocks; nil if all before are.
+    /// The number of positions that are seen, including the own one, and the blocks; nil if all earlier positions are seen.
     var window: (length: Int, blocks: WindowedBlocks)?
     var norm: NormTensors?
     var projections: Projections
-    /// nil if queries and keys are read as they are made.
+    /// nil if queries and keys are not normalised.
     var headNorms: HeadNormsDescription?
     var output: LinearTensors
     /// The norm after the output, inside the branch; nil if there is none.
@@ -119,7 +119,7 @@ struct AttentionDescription: Sendable {
         }
     }
 
-    /// What a position of a block sees.
+    /// The positions that a position of a block sees.
     func mask(inBlock block: Int) -> AttentionMask {
         guard let window else { return .causal }
         let isWindowed =
@@ -167,7 +167,7 @@ struct LinearTensors: Sendable {
     var weight: String
     var bias: String?
     var layout = Linear.Layout.outIn
-    /// The shape in the file where that is another than the matrix's.
+    /// The shape in the file if that is another than the matrix's.
     var stored: [Int]?
 }
 

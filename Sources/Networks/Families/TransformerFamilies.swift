@@ -12,7 +12,7 @@ package struct TransformerFamilies: Sendable {
 
     package init(_ families: [RunnableFamily]) { self.families = families }
 
-    /// These families and another one, which goes before them.
+    /// These families and another one, which takes precedence.
     package func adding(_ family: RunnableFamily) -> TransformerFamilies { TransformerFamilies([family] + families) }
 
     /// What checkpoints are recognised as: these families, and those that are known and cannot be run.
@@ -67,7 +67,7 @@ package struct TransformerFamilies: Sendable {
                 found: "\(family.name), by the tensors' names")
         }
         return Problem(
-            "is missing", subject: "config.json", expected: "the model's settings beside its tensors, which are named as \(family.name)'s",
+            "is missing", subject: "config.json", expected: "the settings of the model, whose tensors have the names of \(family.name)",
             hint: "the number of heads cannot be seen from the tensors")
     }
 

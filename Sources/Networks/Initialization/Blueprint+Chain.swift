@@ -20,9 +20,9 @@ extension Blueprint {
     /// A convolutional network: `3x32x32:conv1(16,3,padding=1),relu,maxpool(2),flatten,fc1(64),relu,fc2(10)`.
     ///
     /// The shape of a sample, then the chain as in an ``Architecture`` with the sizes of its modules: a convolution's channels and kernel, a
-    /// linear layer's outputs. What a module reads follows from what lies before it.
+    /// linear layer's outputs. The input size of a module follows from the elements before it.
     ///
-    /// - Throws: ``Problem`` for text that is not such a description, and where shapes do not go together.
+    /// - Throws: ``Problem`` for text that is not such a description, and if shapes do not match.
     package static func convolutional(_ text: String) throws(Problem) -> Blueprint {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         let shape = (parts.first ?? "").split(separator: "x", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
@@ -64,7 +64,7 @@ private struct ChainBlueprintBuilder {
         return blueprint
     }
 
-    /// What a module is, by the letters that its name begins with.
+    /// The kinds of modules, by the first letters of their names.
     private static let modules = ["conv", "fc", "linear", "bn", "batchnorm", "ln", "layernorm"]
 
     mutating func add(_ element: Architecture.Element) throws(Problem) {

@@ -18,7 +18,7 @@ package struct Blueprint: Sendable {
     package private(set) var parameters: [Parameter] = []
     /// How a plain chain runs; nil for models that are known by their settings or names.
     package var architecture: Architecture?
-    /// The model's `config.json`, where it has one.
+    /// The model's `config.json`, if it has one.
     package var configuration: ByteRegion?
     private var count = 0
     private var names: Set<String> = []
@@ -48,9 +48,9 @@ package struct Blueprint: Sendable {
         parameters.append(Parameter(name: name, shape: shape, distribution: distribution, dtype: dtype))
     }
 
-    /// The model with fresh numbers. Each tensor has a stream of its own under the seed: the same seed gives the same bytes.
+    /// The model with new random numbers. Each tensor has its own random stream under the seed: the same seed gives the same bytes.
     ///
-    /// - Parameter files: what is written beside the weights; the model's `config.json` is added.
+    /// - Parameter files: the files that are written with the weights; the model's `config.json` is added.
     package func draft(seed: UInt64, files: [String: ByteRegion] = [:]) -> CheckpointDraft {
         let tensors = parameters.map { parameter -> CheckpointDraft.Tensor in
             if parameter.dtype == .i64 {

@@ -5,7 +5,7 @@ import Text
 ///
 /// Window i of h covers the rows floor(i H / h) ..< ceil((i + 1) H / h); columns alike.
 package struct AdaptiveAveragePool: LayerOperation {
-    /// The lengths of a side that PyTorch leaves as they are are nil.
+    /// nil for a side whose length does not change, as in PyTorch.
     package let output: (Int?, Int?)
 
     /// Rows, then columns; nil for as many as there are.

@@ -16,7 +16,7 @@ package struct AveragePool: LayerOperation {
 
     /// Pairs go down, then across.
     ///
-    /// - Parameter stride: the kernel's size where nil.
+    /// - Parameter stride: the kernel's size if nil.
     package init(
         kernel: (Int, Int), stride: (Int, Int)? = nil, padding: (Int, Int) = (0, 0), rounding: WindowAxis.Rounding = .down,
         paddingCounts: Padding = .counted

@@ -117,8 +117,8 @@ package struct Convolution: LayerOperation {
             bias: pass.parameters.count > 1 ? pass.parameters[1] : nil, into: pass.output, scratch: pass.scratch, team: pass.team)
     }
 
-    /// dW += the sums over samples and places of dy times what lies under each tap, db += the sums of dy, dx += each place's dy times
-    /// the filter that saw it.
+    /// dW += the sums over samples and positions of dy times the input under each tap, db += the sums of dy, dx += each position's dy times
+    /// the filter that read it.
     package func backward(_ pass: BackwardPass) {
         let shape = checked(pass.inputs[0], pass.parameters[0])
         for (gradient, target) in zip(pass.parameterGradients, pass.parameterTargets) where target == .overwrite { gradient?.fill(0) }

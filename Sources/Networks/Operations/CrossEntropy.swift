@@ -1,12 +1,12 @@
 import Tensors
 
-/// The loss of a model that names classes or tokens: -log of the probability that it gives to the right one.
+/// The loss of a model that predicts classes or tokens: -log of the probability that it gives to the right one.
 package enum CrossEntropy {
-    /// What the rows of logits say.
+    /// The losses and predictions of rows of logits.
     package struct Rows: Sendable, Equatable {
         /// For each row log(sum e^logits) - logits[target], computed in double precision; 0 if there is no target.
         package let losses: [Double]
-        /// For each row the class of its largest logit, the first of equals.
+        /// For each row, the class of its largest logit, the first one if several are equal.
         package let predictions: [Int32]
         /// The rows that have a target.
         package let counted: Int

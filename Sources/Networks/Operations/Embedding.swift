@@ -37,7 +37,7 @@ package struct Embedding: Operation {
         TableRows.gather(pass.parameters[0], layout, scale: scale, into: pass.output, team: pass.team) { Int(tokens.ids[$0]) }
     }
 
-    /// Entry t of dtable += scale times the sum of dy over the places where t stands.
+    /// Entry t of dtable += scale times the sum of dy over the positions of token t.
     package func backward(_ pass: BackwardPass) {
         guard let gradient = pass.parameterGradients[0], let tokens = pass.tokens else { return }
         TableRows.scatterAdd(pass.outputGradient, scale: scale, toEntriesOf: gradient, layout, team: pass.team) { Int(tokens.ids[$0]) }

@@ -40,7 +40,7 @@ package struct HeadNorm: Operation {
         return input
     }
 
-    /// The vectors of the heads as rows of their own.
+    /// The heads' vectors as separate rows.
     private func heads(_ tensor: Tensor) -> Tensor { tensor.reshaped(rows(tensor)) }
     private func heads(_ tensor: MutableTensor) -> MutableTensor { tensor.reshaped(rows(tensor)) }
     private func rows(_ tensor: Tensor) -> [Int] { [tensor.count / headDimension, headDimension] }

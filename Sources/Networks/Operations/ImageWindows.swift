@@ -65,10 +65,10 @@ struct ImageWindows: Sendable {
 }
 
 extension Problem {
-    /// The numbers that one sample of images may have, 1 GB: settings that make more are mistakes.
+    /// The numbers that one sample of images may have, 1 GB: settings that give more are mistakes.
     private static let largestSample = 1 << 28
 
-    /// Checks that a shape's elements can be counted, and that one sample is no larger than any image is.
+    /// Checks that the number of elements does not overflow, and that one sample is not larger than an image can be.
     static func check(sizeOf shape: [Int]) throws(Problem) {
         var sample = 1
         for length in shape.dropFirst() {

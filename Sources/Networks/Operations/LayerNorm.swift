@@ -51,7 +51,7 @@ package struct LayerNorm: LayerOperation {
 /// Parameter: the weight [width].
 package struct RMSNorm: Operation {
     package let epsilon: Float
-    /// What is added to the weight: 1 in Gemma, whose weights are stored as differences from 1.
+    /// The number that is added to the weight: 1 in Gemma, whose weights are stored as differences from 1.
     package let offset: Float
 
     package init(epsilon: Float, offset: Float = 0) {

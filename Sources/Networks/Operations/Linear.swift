@@ -5,7 +5,7 @@ import Text
 ///
 /// Parameters: the weight, then the bias if there is one.
 package struct Linear: LayerOperation {
-    /// How the weight lies in the file.
+    /// How the file stores the weight.
     package enum Layout: Sendable {
         /// [out, in], as PyTorch's linear layers.
         case outIn

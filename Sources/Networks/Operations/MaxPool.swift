@@ -10,7 +10,7 @@ package struct MaxPool: LayerOperation {
 
     /// Pairs go down, then across.
     ///
-    /// - Parameter stride: the kernel's size where nil.
+    /// - Parameter stride: the kernel's size if nil.
     package init(
         kernel: (Int, Int), stride: (Int, Int)? = nil, padding: (Int, Int) = (0, 0), dilation: (Int, Int) = (1, 1),
         rounding: WindowAxis.Rounding = .down
@@ -49,7 +49,7 @@ package struct MaxPool: LayerOperation {
         Pooling.maxima(pass.inputs[0], rows: rows, columns: columns, into: pass.output, team: pass.team)
     }
 
-    /// dx += dy where the window's largest number is.
+    /// dx += dy at the position of the window's largest number.
     package func backward(_ pass: BackwardPass) {
         guard let gradient = pass.inputGradients[0] else { return }
         let (rows, columns) = windows.checkedAxes(of: pass.inputs[0])

@@ -35,7 +35,9 @@ package struct Slice: Operation {
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         let width = inputs[0].last ?? 1
         let end = start + (blocks - 1) * stride + length
-        guard end <= width else { throw Problem("the blocks lie outside", expected: "a width of at least \(end)", found: "\(width)") }
+        guard end <= width else {
+            throw Problem("the blocks are outside the input", expected: "a width of at least \(end)", found: "\(width)")
+        }
         return inputs[0].dropLast() + [blocks * length]
     }
 

@@ -45,7 +45,7 @@ package enum WeightSlices {
         return part
     }
 
-    /// The neurons of a matrix that lie along a dimension, each as a row.
+    /// Neurons along a dimension of a matrix, each as a row.
     package static func rows(_ neurons: [Int], of matrix: Tensor, along dimension: Int) -> Tensor {
         dimension == 0 ? entries(neurons, of: matrix) : columnsAsRows(neurons, of: matrix)
     }

@@ -1,6 +1,6 @@
 /// Attention in steps: scores of queries with keys, and values mixed by a pattern.
 ///
-/// A piece of work is a tile of one head of one sample, or, where heads add to the same keys, a key head of one sample.
+/// A piece of work is a tile of one head of one sample, or, if heads add to the same keys, a key head of one sample.
 package enum AttentionProducts {
     /// scores [samples, heads, length, length] = scale q k^T, minus infinity where the mask forbids.
     package static func scores(
@@ -129,7 +129,7 @@ package enum AttentionProducts {
         }
     }
 
-    /// Sets those elements of `row` in `range` that lie outside `allowed`, a part of it.
+    /// Sets those elements of `row` in `range` that are outside `allowed`, a part of it.
     static func fill(_ row: UnsafeMutablePointer<Float>, _ range: Range<Int>, outside allowed: Range<Int>, with value: Float) {
         (row + range.lowerBound).update(repeating: value, count: allowed.lowerBound - range.lowerBound)
         (row + allowed.upperBound).update(repeating: value, count: range.upperBound - allowed.upperBound)

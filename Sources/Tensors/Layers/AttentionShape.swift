@@ -2,9 +2,9 @@
 package enum AttentionMask: Sendable, Hashable {
     /// All.
     case none
-    /// Itself and all before it.
+    /// Itself and all positions before it.
     case causal
-    /// The last so many, itself among them.
+    /// The last positions up to and including itself, this many.
     case window(Int)
 
     /// The positions of a sequence of `length` that `position` attends to.
@@ -18,9 +18,9 @@ package enum AttentionMask: Sendable, Hashable {
     }
 }
 
-/// How the heads of queries, keys and values lie side by side in the rows of [samples, length, heads * headDimension].
+/// The layout of the heads of queries, keys and values, side by side in the rows of [samples, length, heads * headDimension].
 ///
-/// Consecutive heads share a key head where there are fewer of those: head h reads key head h / (heads / keyHeads).
+/// Consecutive heads share a key head if there are fewer key heads: head h reads key head h / (heads / keyHeads).
 package struct AttentionShape: Sendable, Hashable {
     package let samples: Int
     package let length: Int
@@ -61,7 +61,7 @@ package struct AttentionShape: Sendable, Hashable {
 
     var tiles: Int { (length + Self.tileRows - 1) / Self.tileRows }
 
-    /// The queries of a tile, the last ones first: with a causal mask those take longest.
+    /// The queries of a tile, the last ones first: with a causal mask, they take the longest.
     func rows(ofTile tile: Int) -> Range<Int> {
         let first = (tiles - 1 - tile) * Self.tileRows
         return first..<min(length, first + Self.tileRows)

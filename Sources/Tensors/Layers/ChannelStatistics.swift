@@ -1,11 +1,11 @@
 import Kernels
 import KernelsV3
 
-/// Sums over the samples and places of each channel of tensors [samples, channels, ...], and what normalising makes of them.
+/// Sums over the samples and positions of each channel of tensors [samples, channels, ...], and normalisation with them.
 ///
 /// A channel is one piece of work; its samples are added in their order, in double precision.
 package enum ChannelStatistics {
-    /// How a tensor's elements lie.
+    /// The layout of a tensor's elements.
     private struct Planes {
         let samples: Int
         let channels: Int
@@ -35,7 +35,7 @@ package enum ChannelStatistics {
         Elementwise.isWide ? KernelsV3.sumOfProducts(x, around: mean, y, count) : Kernels.sumOfProducts(x, around: mean, y, count)
     }
 
-    /// Calls `body` for each channel, a few at a time where they are short.
+    /// Calls `body` for each channel, a few at a time if they are short.
     private static func forEachChannel(_ planes: Planes, _ team: Team, _ body: @Sendable (Int) -> Void) {
         team.forEach(planes.channels, step: max(1, (1 << 14) / max(planes.count, 1))) { channels in
             for channel in channels { body(channel) }
@@ -77,7 +77,7 @@ package enum ChannelStatistics {
         }
     }
 
-    /// output = (x - mean) / root(variance + epsilon) * weight + bias, weight 1 and bias 0 where nil.
+    /// output = (x - mean) / root(variance + epsilon) * weight + bias, weight 1 and bias 0 if nil.
     package static func normalize(
         _ values: Tensor, mean: Tensor, variance: Tensor, epsilon: Float, weight: Tensor?, bias: Tensor?, into output: MutableTensor,
         team: Team
@@ -97,18 +97,18 @@ package enum ChannelStatistics {
         }
     }
 
-    /// What a normalisation's mean and variance are to its backward rule.
+    /// Where a normalisation's mean and variance come from, which its backward rule depends on.
     package enum Source: Sendable {
         /// Numbers that do not depend on the values.
         case given
-        /// The values' own, which move with them.
+        /// Computed from the values, and changing with them.
         case measured
     }
 
-    /// The backward rule of ``normalize(_:mean:variance:epsilon:weight:bias:into:team:)``: adds to the gradients that are asked for.
+    /// The backward rule of ``normalize(_:mean:variance:epsilon:weight:bias:into:team:)``: adds to the requested gradients.
     ///
-    /// With n = (x - mean) / root: dweight += sum dy n, dbias += sum dy; dx += weight / root * dy where the statistics are given, and
-    /// weight / root * (dy - the mean of dy - n * the mean of dy n) where they are measured.
+    /// With n = (x - mean) / root: dweight += sum dy n, dbias += sum dy; dx += weight / root * dy if the statistics are given, and
+    /// weight / root * (dy - the mean of dy - n * the mean of dy n) if they are measured.
     package static func addNormalizationGradients(
         _ values: Tensor, mean: Tensor, variance: Tensor, epsilon: Float, _ source: Source, weight: Tensor?, outputGradient: Tensor,
         valueGradient: MutableTensor?, weightGradient: MutableTensor?, biasGradient: MutableTensor?, team: Team

@@ -63,7 +63,7 @@ package enum Correlation {
         pass.run(outputGradient.pointer, into: gradient.mutablePointer, target, scratch, team)
     }
 
-    /// The convolution of the output's gradient that gives the images' gradient; nil where windows leave places out.
+    /// The convolution of the output's gradient that gives the images' gradient; nil if the windows skip positions.
     private static func mirrored(_ shape: ConvolutionShape) -> ConvolutionShape? {
         func axis(_ axis: WindowAxis) -> WindowAxis? {
             let padding = axis.dilation * (axis.kernel - 1) - axis.padding
@@ -82,7 +82,7 @@ package enum Correlation {
             "\(images.shape), \(filters.shape), \(output.shape) in a convolution of other shapes")
     }
 
-    /// The kernel for this CPU; its meaning stands beside its source.
+    /// The kernel for this CPU; its meaning is documented in its source.
     static let correlate:
         @Sendable (
             UnsafePointer<Float>, UnsafePointer<Int32>, Int, UnsafePointer<Float>, Int, UnsafePointer<Float>?, Int, Int, Int,
@@ -95,7 +95,7 @@ package enum Correlation {
             }
 }
 
-/// Filters as the kernel reads them: rows in blocks of four, [block, tap, 4], zeros behind the last row.
+/// Filters as the kernel reads them: rows in blocks of four, [block, tap, 4], zeros after the last row.
 enum FilterBlocks {
     /// `rows` up to a whole number of blocks.
     static func rows(_ rows: Int) -> Int { (rows + 3) / 4 * 4 }

@@ -5,7 +5,7 @@ import KernelsV3
 /// Functions of single elements and copies of blocks, in pieces on a team.
 package enum Elementwise {
     static let isWide = modinspect_cpu_supports_v3() != 0
-    /// The elements that one thread takes at a time.
+    /// The elements that one thread processes at a time.
     static let piece = 1 << 15
 
     /// target += source.

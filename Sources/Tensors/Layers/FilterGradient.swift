@@ -16,7 +16,7 @@ extension Correlation {
         FilterGradient(shape).run(images.pointer, outputGradient.pointer, into: gradient.mutablePointer, scratch, team)
     }
 
-    /// The kernel for this CPU; its meaning stands beside its source.
+    /// The kernel for this CPU; its meaning is documented in its source.
     fileprivate static let addTapProducts:
         @Sendable (
             UnsafePointer<Float>, Int, Int, Int, Int, UnsafePointer<Float>, UnsafePointer<Int32>, Int, Int, Int, Int, Int, Int,
@@ -35,7 +35,7 @@ extension Correlation {
 private struct FilterGradient {
     let shape: ConvolutionShape
     private let layout: TapLayout
-    /// A sample of the output's gradient laid out like the places, zeros between; 0 where it is read where it is.
+    /// A sample of the output's gradient laid out like the places, zeros between; 0 if it is read where it is.
     private let spread: Int
     /// The samples of a run.
     private let run: Int

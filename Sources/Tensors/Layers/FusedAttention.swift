@@ -8,7 +8,7 @@ package enum FusedAttention {
 
     /// output = softmax(scale q k^T, masked) v, the heads side by side.
     ///
-    /// Blocks that the mask forbids are not computed. A tile's exponentials go into the product with the values as they are;
+    /// Blocks that the mask forbids are not computed. A tile's exponentials are multiplied by the values unnormalised;
     /// the rows of the product, which are shorter, are divided by their sums.
     package static func apply(
         _ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ shape: AttentionShape, scale: Float, mask: AttentionMask,

@@ -11,7 +11,7 @@ extension Pooling {
         let top: Int
         let height: Int
         let dilation: Int
-        /// Outputs whose windows lie inside the plane from the left to the right, a multiple of eight, and can be done eight at a time.
+        /// Outputs whose windows are horizontally inside the plane, a multiple of eight that can be computed eight at a time.
         let eights: Range<Int>
 
         init(_ rows: WindowAxis, _ columns: WindowAxis, _ row: Int) {
@@ -29,7 +29,7 @@ extension Pooling {
             eights = first..<max(first, first + max(0, last - first) / 8 * 8)
         }
 
-        /// The place of a window's largest number: the first of equals, or the last that is not a number; -1 where it has no place.
+        /// The place of a window's largest number: the first of equals, or the last that is not a number; -1 if it has no place.
         @inline(__always)
         func largest(_ plane: Numbers, _ column: Int) -> Int {
             let left = columns.firstPlace(column)
@@ -66,14 +66,14 @@ extension Pooling {
         }
     }
 
-    /// Whether all windows are whole squares of two by two beside each other.
+    /// Whether all windows are complete adjacent squares of two by two.
     private static func areSquares(_ rows: WindowAxis, _ columns: WindowAxis) -> Bool {
         [rows, columns].allSatisfy {
             $0.kernel == 2 && $0.stride == 2 && $0.padding == 0 && $0.dilation == 1 && 2 * $0.count <= $0.length
         }
     }
 
-    /// output = the largest number of each window, not a number where one is not; minus infinity for windows without a place.
+    /// output = the largest number of each window, not a number if one is not; minus infinity for windows without a place.
     package static func maxima(_ images: Tensor, rows: WindowAxis, columns: WindowAxis, into output: MutableTensor, team: Team) {
         let sizes = check(images, output, .ignoringPadding(rows), .ignoringPadding(columns))
         let areSquares = areSquares(rows, columns)

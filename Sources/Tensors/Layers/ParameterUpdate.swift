@@ -1,7 +1,7 @@
 import Kernels
 import KernelsV3
 
-/// One step of an optimiser on weights that lie side by side, in pieces on a team.
+/// One step of an optimiser on contiguous weights, in pieces on a team.
 package enum ParameterUpdate {
     /// The numbers of a step of Adam, as PyTorch's `Adam` and `AdamW` define it.
     package struct Adam: Sendable {
@@ -9,7 +9,7 @@ package enum ParameterUpdate {
         package var gradientFactor = 1.0
         /// Weight decay that is added to the gradient.
         package var coupledDecay = 0.0
-        /// What weights are multiplied with beforehand: 1 - rate * decay where the decay is decoupled.
+        /// The factor of the weights before the step: 1 - rate * decay if the decay is decoupled.
         package var keptShare = 1.0
         package var beta1: Double
         package var beta2: Double
@@ -35,7 +35,7 @@ package enum ParameterUpdate {
         /// Weight decay that is added to the gradient.
         package var coupledDecay = 0.0
         package var momentum: Double
-        /// What the step's direction is made of: rate * sum, or by Nesterov rate * (gradient + momentum * sum).
+        /// The factors of the step's direction: rate * sum, or with Nesterov's momentum rate * (gradient + momentum * sum).
         package var sumShare: Double
         package var gradientShare: Double
 
@@ -46,7 +46,7 @@ package enum ParameterUpdate {
         }
     }
 
-    /// The elements that one thread takes at a time: few, so that no thread waits long for the last.
+    /// The elements that one thread processes at a time: few, so that no thread waits long for the last.
     private static let share = 1 << 13
 
     /// weights, mean and squares are changed; all have the same number of elements.
@@ -83,7 +83,7 @@ package enum ParameterUpdate {
         }
     }
 
-    /// The sum of all squares, in double precision beyond runs of 512; not finite where an element is not.
+    /// The sum of all squares, in double precision beyond runs of 512; not finite if an element is not.
     package static func sumOfSquares(_ tensor: Tensor, team: Team) -> Double {
         let pieces = (tensor.count + share - 1) / share
         var sums = [Double](repeating: 0, count: pieces)

@@ -2,14 +2,14 @@ import Glibc
 import Kernels
 import KernelsV3
 
-/// The cross-entropy of rows of logits with the classes that they should have named.
+/// The cross-entropy of rows of logits with the right classes.
 package enum RowCrossEntropy {
     /// Losses and best classes of the rows of `logits` [rows, classes].
     ///
     /// - Parameters:
-    ///   - targets: a class for each row, or -1 where there is none.
-    /// - Returns: for each row log(sum e^logits) - logits[target], 0 where there is no target; and the class of the largest logit,
-    ///   the first of equals, NaN counting as largest.
+    ///   - targets: a class for each row, or -1 if there is none.
+    /// - Returns: for each row log(sum e^logits) - logits[target], 0 if there is no target; and the class of the largest logit,
+    ///   the first one if several are equal, with NaN as the largest.
     package static func losses(_ logits: Tensor, targets: [Int32], team: Team) -> (losses: [Double], best: [Int32]) {
         let (rows, classes) = (logits.rows, logits.width)
         check(targets, rows, classes)
@@ -58,7 +58,7 @@ package enum RowCrossEntropy {
         precondition(targets.allSatisfy { $0 >= -1 && Int($0) < classes }, "a target outside \(classes) classes")
     }
 
-    /// The first place of the largest element, or of the first NaN where there is one.
+    /// The index of the first largest element, or of the first NaN if there is one.
     private static func firstIndex(of largest: Float, _ x: UnsafePointer<Float>, _ count: Int) -> Int {
         let place = Elementwise.isWide ? KernelsV3.firstPlace(of: largest, x, count) : Kernels.firstPlace(of: largest, x, count)
         return min(place, max(count - 1, 0))

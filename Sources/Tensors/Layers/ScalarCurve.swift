@@ -1,7 +1,7 @@
 import Glibc
 import Text
 
-/// Functions with settings of their own that stand between layers more rarely than those of ``ActivationFunction``, as PyTorch defines them.
+/// Activation functions with settings, less common than those of ``ActivationFunction``, as PyTorch defines them.
 ///
 /// Each number is computed in double precision and rounded once.
 package enum ScalarCurve: Sendable, Equatable {
@@ -49,7 +49,7 @@ package enum ScalarCurve: Sendable, Equatable {
         }
     }
 
-    /// The function's derivative; at a kink the one that PyTorch takes.
+    /// The function's derivative; at a kink, PyTorch's.
     package func slope(_ x: Double) -> Double {
         switch self {
         case .leakyReLU(let slope): return x > 0 ? 1 : slope

@@ -1,6 +1,6 @@
-/// Rows taken out of a table by number: embeddings of tokens and positions.
+/// Rows looked up in a table by number: embeddings of tokens and positions.
 package enum TableRows {
-    /// Where entry e of a table lies.
+    /// Where entry e of a table is stored.
     package enum Layout: Sendable {
         /// [entries, width]: entry e is row e.
         case rows

@@ -1,7 +1,7 @@
-/// How one sample's images lie when the kernels of a correlation read them: tap t at the place (y, x) is found at
-/// offsets[t] + y * stride + x behind the first tap of its group.
+/// The layout in which the kernels of a correlation read one sample's images: tap t at the position (y, x) is at
+/// offsets[t] + y * stride + x from the first tap of its group.
 struct TapLayout {
-    /// What has to be done to the images before.
+    /// What must be done to the images first.
     enum Preparation {
         /// Nothing: they are read where they are.
         case none
@@ -62,10 +62,10 @@ struct TapLayout {
         columnStep = columns.dilation
     }
 
-    /// From one group's images to the next's.
+    /// The distance from one group's images to the next.
     var groupStep: Int { shape.groupChannels * channelStep }
 
-    /// The elements of a prepared sample: zeros are around the images and behind them.
+    /// The number of elements of a prepared sample, with zeros around the images and after them.
     var prepared: Int {
         switch preparation {
         case .none: 0

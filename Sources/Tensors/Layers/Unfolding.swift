@@ -54,7 +54,7 @@ package struct ConvolutionShape: Sendable {
 
 /// Images laid out so that every tap of a filter reads consecutive places.
 enum Unfolding {
-    /// target [channels, rows + 2 padding, columns + 2 padding]: the image inside, what lies around it left alone.
+    /// target [channels, rows + 2 padding, columns + 2 padding]: the image is written inside, the padding is not touched.
     static func pad(_ image: UnsafePointer<Float>, _ shape: ConvolutionShape, into target: UnsafeMutablePointer<Float>) {
         let (height, width) = (shape.rows.length, shape.columns.length)
         let (top, left) = (shape.rows.padding, shape.columns.padding)
@@ -67,7 +67,7 @@ enum Unfolding {
     }
 
     /// target [channels * kernel, places], rows `stride` apart: the numbers under each tap at every place, zero in the padding and
-    /// behind the rows.
+    /// after the rows.
     static func unfold(
         _ image: UnsafePointer<Float>, _ shape: ConvolutionShape, into target: UnsafeMutablePointer<Float>, stride: Int
     ) {

@@ -24,7 +24,7 @@ package struct WindowAxis: Sendable, Equatable {
     package static func extent(kernel: Int, dilation: Int) -> Int { (kernel - 1) * dilation + 1 }
 
     /// - Precondition: `kernel`, `stride`, `dilation` and `length` from 1, `padding` from 0 to ``limit``, and a window fits into the
-    ///   padded image, or leaves it by less than a stride where it is rounded up.
+    ///   padded image, or leaves it by less than a stride if it is rounded up.
     package init(length: Int, kernel: Int, stride: Int = 1, padding: Int = 0, dilation: Int = 1, rounding: Rounding = .down) {
         precondition(
             [length, kernel, stride, dilation].allSatisfy { $0 >= 1 && $0 <= Self.limit } && padding >= 0 && padding <= Self.limit,
@@ -44,19 +44,19 @@ package struct WindowAxis: Sendable, Equatable {
         }
     }
 
-    /// The first place of a window, which may lie in the padding.
+    /// The first position of a window, which may be in the padding.
     func start(_ window: Int) -> Int { window * stride - padding }
 
-    /// A window's first place that does not lie in the padding before the image.
+    /// A window's first position that is not in the padding before the image.
     func firstPlace(_ window: Int) -> Int {
         let start = start(window)
         return start >= 0 ? start : start + (dilation - 1 - start) / dilation * dilation
     }
 
-    /// The place behind a window's last.
+    /// The position after a window's last one.
     func end(_ window: Int) -> Int { start(window) + Self.extent(kernel: kernel, dilation: dilation) }
 
-    /// The windows whose element `tap` lies inside the image.
+    /// The windows whose element `tap` is inside the image.
     func windows(reaching tap: Int) -> Range<Int> {
         let shift = tap * dilation - padding
         let first = shift >= 0 ? 0 : (-shift + stride - 1) / stride

@@ -92,14 +92,14 @@ extension Double: BLASScalar {
     }
 }
 
-/// OpenBLAS, on one thread each; larger work is cut into tiles that run on our own threads.
+/// OpenBLAS, with one thread for each call; larger work is divided into tiles that run on our own threads.
 enum BLAS {
     /// Chooses OpenBLAS's kernels for this CPU and bounds it to one thread; run before the first call.
     ///
-    /// OpenBLAS falls back to old kernels on CPUs younger than itself. Its choice is corrected where the library allows it,
-    /// the user has not chosen by `OPENBLAS_CORETYPE`, and the CPU has the instructions.
+    /// OpenBLAS falls back to old kernels on CPUs newer than itself. Its choice is corrected if the library allows it,
+    /// the user has not set `OPENBLAS_CORETYPE`, and the CPU has the instructions.
     ///
-    /// Its idle workers, which would spin on the cores that our own threads use, are sent home. The value is true so that
+    /// Its idle workers, which would spin on the cores that our own threads use, are stopped. The value is true so that
     /// it can be asserted: the compiler may drop the initialisation of a global whose value nobody uses.
     private static let isReady: Bool = {
         reserveMemory()
@@ -122,12 +122,12 @@ enum BLAS {
         return true
     }()
 
-    /// The memory that OpenBLAS takes for each thread.
+    /// The memory that OpenBLAS allocates for each thread.
     static let blockSize = 1 << 27
 
     /// Makes sure of the memory for each thread that will call the library: a call that gets none tries again for ever.
     ///
-    /// Where the address space is limited the blocks are taken now, before the numbers come: the library keeps them for its calls.
+    /// If the address space is limited, the blocks are allocated now, before any numbers: the library keeps them for its calls.
     private static func reserveMemory() {
         guard let threads = Parallel.affordableThreads, modinspect_can_reserve_memory() != 0 else {
             if !OutOfMemory.hasAddressSpace(2 * blockSize) { OutOfMemory.stop(2 * blockSize) }

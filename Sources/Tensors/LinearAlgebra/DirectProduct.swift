@@ -5,7 +5,7 @@
 struct DirectProduct: Sendable {
     /// The side that the products' vectors belong to.
     let side: Subspace.Side
-    /// A, or its transpose where it is wide.
+    /// A, or its transpose if it is wide.
     private let dense: Matrix<Float>
     private let threads: Int
     /// The sums of the tiles are added in this many fixed groups, whatever the number of threads.

@@ -2,7 +2,7 @@ import Kernels
 import KernelsV3
 import KernelsV4
 
-/// The kernels for this CPU. Their meaning stands beside their source.
+/// The kernels for this CPU. Their meaning is documented in their source.
 struct KernelSet: Sendable {
     typealias Numbers<Scalar> = UnsafePointer<Scalar>
     typealias Target<Scalar> = UnsafeMutablePointer<Scalar>

@@ -1,4 +1,4 @@
-/// Products of matrices that lie in tensors, cut into tiles that depend on the shapes alone.
+/// Products of matrices stored in tensors, divided into tiles that depend only on the shapes.
 package enum Product {
     /// How a factor is stored.
     package enum Layout: Sendable {
@@ -17,7 +17,7 @@ package enum Product {
 
         /// - Parameters:
         ///   - offset: the matrix's first element, counted from the tensor's first.
-        ///   - stride: the distance between stored rows; the tensor's width where nil.
+        ///   - stride: the distance between stored rows; the tensor's width if nil.
         package init(_ tensor: Tensor, _ layout: Layout = .straight, offset: Int = 0, stride: Int? = nil) {
             self.tensor = tensor
             self.layout = layout
@@ -25,7 +25,7 @@ package enum Product {
             self.stride = stride ?? tensor.width
         }
 
-        /// Checks that a matrix of the given size, as it enters the product, lies inside the tensor.
+        /// Checks that a matrix of the given size, as it enters the product, is inside the tensor.
         func check(rows: Int, columns: Int) {
             let (stored, length) = layout == .straight ? (rows, columns) : (columns, rows)
             precondition(
@@ -49,14 +49,14 @@ package enum Product {
 
         /// - Parameters:
         ///   - offset: the matrix's first element, counted from the tensor's first.
-        ///   - stride: the distance between rows; the tensor's width where nil.
+        ///   - stride: the distance between rows; the tensor's width if nil.
         package init(_ tensor: MutableTensor, offset: Int = 0, stride: Int? = nil) {
             self.tensor = tensor
             self.offset = offset
             self.stride = stride ?? tensor.width
         }
 
-        /// Checks that a matrix of the given size lies inside the tensor.
+        /// Checks that a matrix of the given size is inside the tensor.
         func check(rows: Int, columns: Int) {
             Factor(tensor, offset: offset, stride: stride).check(rows: rows, columns: columns)
         }

@@ -7,11 +7,11 @@ struct ProductTiles {
     private let across: Int
     let count: Int
 
-    /// Fewer multiplications than this are not worth a tile: what is cut has to be packed once more.
+    /// Fewer multiplications than this are not worth a tile, because tiles must be packed again.
     private static let smallest = 1 << 22
     private static let mostRows = 256
     private static let mostColumns = 512
-    /// Small products are cut into up to so many tiles, none narrower than `narrowest`.
+    /// Small products are divided into at most this many tiles, none narrower than `narrowest`.
     private static let fewest = 4
     private static let narrowest = 64
     /// The steps are multiples of what the library's kernels compute at a time.

@@ -2,7 +2,7 @@ import Kernels
 import KernelsV3
 import KernelsV4
 
-/// The kernels of double precision for this CPU. Their meaning stands beside their source.
+/// The kernels of double precision for this CPU. Their meaning is documented in their source.
 struct DoubleKernels: Sendable {
     typealias Numbers = UnsafePointer<Double>
     typealias Target = UnsafeMutablePointer<Double>

@@ -2,7 +2,7 @@ import Glibc
 
 /// Layers on tables of features, each with its weights in double precision.
 extension FeatureTable {
-    /// A block of a matrix [out, in] that lies row after row in an array.
+    /// A block of a matrix [out, in] that an array holds row by row.
     package struct Block: Sendable {
         package var rows: Range<Int>
         package var columns: Range<Int>

@@ -1,7 +1,7 @@
-/// Double-precision numbers of many samples, [features, samples]: a feature's numbers for all samples lie side by side, so that
+/// Double-precision numbers of many samples, [features, samples]: a feature's numbers for all samples are contiguous, so that
 /// whatever is done to one neuron for every sample is one pass over memory. Images are planes of features, channel after channel.
 ///
-/// Who hands a table out decides who writes where and when.
+/// Whoever shares a table decides who writes where and when.
 package final class FeatureTable: @unchecked Sendable {
     package let features: Int
     package let samples: Int

@@ -1,26 +1,27 @@
-/// Losses as functions of one neuron's output, sample by sample, for changes of one weight after the other.
+/// Losses as functions of one neuron's output, sample by sample, for changes of one weight at a time.
 ///
-/// A weight of a neuron changes its output alone, and every score is then a function of that one number: straight between places that
-/// depend on the sample where the tail is piecewise linear. Each sample keeps the pieces that it has met (``pieces`` of them), so that a
-/// weight costs a straight line and a softmax a sample, and nothing for samples whose output stays. All is computed in double precision.
+/// A weight of a neuron changes only that neuron's output, and every score is then a function of this number: linear between points that
+/// depend on the sample, if the tail is piecewise linear. Each sample keeps the pieces that it has met (``pieces`` of them), so that a
+/// weight costs one linear function and one softmax for each sample, and nothing for samples whose output does not change. Everything is
+/// computed in double precision.
 package final class LossLines {
-    /// What lies between the sum that a neuron makes of its inputs and its output.
+    /// A step between a neuron's weighted sum and its output.
     package enum NeuronStep: Sendable {
         case activation(ActivationFunction)
         case affine(scale: Double, shift: Double)
     }
 
-    /// What a change of a weight would do.
+    /// The effect of changing a weight.
     package enum Change: Sendable, Equatable {
         /// No sample's output changes.
         case none
-        /// The sum of the losses changes by so much.
+        /// The sum of the losses changes by this amount.
         case losses(Double)
     }
 
     /// The pieces that a sample keeps.
     private static let pieces = 6
-    /// Of a piece: from, to, the place of its values, and what the loss subtracts, with its slope.
+    /// The head of a piece: from, to, the position of its values, and what the loss subtracts, with its slope.
     private static let head = 5
 
     private let losses: LossRow
@@ -90,7 +91,7 @@ package final class LossLines {
     /// Turns to a neuron.
     ///
     /// - Parameters:
-    ///   - sums: what the neuron makes of its inputs, [1, samples].
+    ///   - sums: the neuron's weighted sums, [1, samples].
     ///   - column: what one unit of its output adds to each value of the tail, [width].
     package func begin(sums given: FeatureTable, steps: [NeuronStep], column: [Double]) {
         precondition(column.count == width && given.samples == samples, "\(column.count) values for \(width)")
@@ -126,7 +127,7 @@ package final class LossLines {
         }
     }
 
-    /// Computes every sample's loss anew.
+    /// Recomputes every sample's loss.
     private func refresh() {
         for sample in 0..<samples {
             walk.run(UnsafePointer(starts.base + sample * width), UnsafePointer(direction.base), distance: 0)
@@ -152,7 +153,7 @@ package final class LossLines {
         return sum
     }
 
-    /// What happens where a weight is reduced by `weight`, all else as it is.
+    /// The effect of reducing a weight by `weight`, with everything else unchanged.
     ///
     /// - Parameter inputs: the table whose feature `feature` the weight multiplies.
     package func change(reducing weight: Double, inputs: FeatureTable, feature: Int) -> Change {

@@ -13,7 +13,7 @@ package struct LossTarget: Sendable {
     package let kind: Kind
     package let samples: Int
     package let classes: Int
-    /// What is taken from the sum of the losses, so that it becomes a sum of divergences: the entropy of the shares.
+    /// The entropy of the shares, which is subtracted from the sum of the losses to give a sum of divergences.
     package let entropy: Double
 
     private init(_ kind: Kind, samples: Int, classes: Int, entropy: Double) {

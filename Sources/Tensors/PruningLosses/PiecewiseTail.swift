@@ -1,4 +1,4 @@
-/// What follows a layer's neurons where it is made of straight pieces: from the values [width] that the neurons add up to, to scores.
+/// The part of a network after a layer's neurons, if it is piecewise linear: from the values [width] that the neurons add up to, to scores.
 package struct PiecewiseTail: Sendable {
     package enum Step: Sendable {
         /// max(x, 0).

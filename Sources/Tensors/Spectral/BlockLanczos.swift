@@ -1,6 +1,6 @@
 import Text
 
-/// The leading eigenpairs of a symmetric operator that is known by its products alone.
+/// The leading eigenpairs of a symmetric operator that is known only by its products.
 ///
 /// Block Lanczos with full reorthogonalisation and thick restarts. A block as wide as the number of wanted pairs finds
 /// repeated eigenvalues (disjoint blocks of a weight matrix have them), which single vectors miss. It ends when every wanted pair's
@@ -8,7 +8,7 @@ import Text
 ///
 /// Cost: each step multiplies the operator with a block and orthogonalises against the basis, which restarts bound.
 struct BlockLanczos<Scalar: BLASScalar> {
-    /// Falling.
+    /// In descending order.
     let values: [Double]
     /// Row i is the unit vector of value i: [count, size].
     let vectors: [Scalar]
@@ -21,11 +21,11 @@ struct BlockLanczos<Scalar: BLASScalar> {
     /// - Parameters:
     ///   - size: the operator's dimension.
     ///   - count: how many of the algebraically largest eigenpairs, at most a quarter of the size.
-    ///   - width: the least number of vectors in a block. Wider blocks take fewer, dearer steps: they pay where reading the
+    ///   - width: the least number of vectors in a block. Wider blocks need fewer but more expensive steps, which pays if reading the
     ///     operator costs more than computing with it.
     ///   - tolerance: of the residual, relative to the largest eigenvalue; above the rounding of `Scalar`.
     ///   - apply: multiplies the operator with a block.
-    /// - Throws: ``Problem`` where the residual stops falling above the tolerance; what `apply` throws.
+    /// - Throws: ``Problem`` if the residual stops falling above the tolerance; what `apply` throws.
     init(
         size: Int, count: Int, width: Int = 4, tolerance: Double, generator: inout SeededGenerator, apply: Product
     ) throws {
@@ -76,7 +76,7 @@ struct BlockLanczos<Scalar: BLASScalar> {
         }
     }
 
-    /// Where the residual should meet the tolerance if it goes on falling exponentially; a check costs much more than a step.
+    /// The dimension at which the residual should reach the tolerance if it keeps falling exponentially; a check costs much more than a step.
     private static func predictedDimension(
         now: (dimension: Int, residual: Double), before: (dimension: Int, residual: Double)?, tolerance: Double, block: Int
     ) -> Int {

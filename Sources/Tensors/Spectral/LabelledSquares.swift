@@ -11,10 +11,10 @@ package struct LabelledSquares: Sendable {
     private let placeLabels: [Int32]
     private let rowsPerBlock: Int
     private let width: Int
-    /// The rows that one thread takes at a time.
+    /// The rows that one thread processes at a time.
     private let step: Int
 
-    /// What stands for no label: never inside, on neither side.
+    /// Values for no label, which differ between the sides so that nothing is ever inside.
     private static let noRow: Int32 = -1
     private static let noPlace: Int32 = -2
 

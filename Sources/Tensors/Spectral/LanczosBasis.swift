@@ -54,7 +54,7 @@ struct LanczosBasis<Scalar: BLASScalar> {
         try apply(added, basis.base + first * size, newProducts)
         dimension += added
         project(from: first)
-        // The next block: the products without what lies in the basis. Those beyond the space's dimension find no place.
+        // The next block: the products without their components in the basis. There is no room for those beyond the space's dimension.
         let next = min(added, size - dimension, capacity + block - dimension)
         guard next > 0 else {
             pending = 0
@@ -80,7 +80,7 @@ struct LanczosBasis<Scalar: BLASScalar> {
         }
     }
 
-    /// Orthogonalises the `vectors` rows behind the basis against it and each other; random vectors replace those that vanish.
+    /// Orthogonalises the `vectors` rows after the basis against it and each other; random vectors replace those that vanish.
     ///
     /// - Returns: how many orthonormal vectors there are.
     private func orthonormalizePending(_ vectors: Int, _ generator: inout SeededGenerator) -> Int {
@@ -110,7 +110,7 @@ struct LanczosBasis<Scalar: BLASScalar> {
                 attempts += 1
             }
         }
-        // Once more, now that rounding errors are small beside the vectors.
+        // Once more, now that rounding errors are small compared with the vectors.
         removeBasis(from: first, kept)
         for i in 0..<kept {
             let vector = first + i * size
@@ -120,7 +120,7 @@ struct LanczosBasis<Scalar: BLASScalar> {
         return kept
     }
 
-    /// Takes what lies in the basis out of some row vectors.
+    /// Removes the components in the basis from some row vectors.
     private func removeBasis(from target: UnsafeMutablePointer<Scalar>, _ vectors: Int) {
         guard dimension > 0, vectors > 0 else { return }
         Scalar.multiplyByTransposed(vectors, target, basis.base, dimension, size, scratch.base)

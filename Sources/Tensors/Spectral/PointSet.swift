@@ -3,7 +3,7 @@ package final class PointSet: Sendable {
     /// The number of points.
     package let count: Int
     package let dimensions: Int
-    /// The count rounded up to whole vectors; the padding lies at the origin and is never counted.
+    /// The count rounded up to whole vectors; the padding is at the origin and is never counted.
     let stride: Int
     private let coordinates: SharedBuffer<Double>
 

@@ -1,6 +1,6 @@
 /// The graph of a symmetric matrix S of similarities, normalised: B = D^-1/2 |S| D^-1/2 with D the row sums of |S|.
 ///
-/// A node is connected where it is similar to itself. Spectral clustering reads the vectors of the largest eigenvalues of B, which are the
+/// A node is connected if it is similar to itself. Spectral clustering reads the vectors of the largest eigenvalues of B, which are the
 /// smallest of the symmetric normalised Laplacian I - B (Ng, Jordan and Weiss 2001).
 package struct SimilarityGraph: Sendable {
     /// The number of nodes.
@@ -53,7 +53,7 @@ package struct SimilarityGraph: Sendable {
     ///
     /// - Parameter count: how many, the first included; fewer where fewer nodes are connected.
     /// - Returns: vectors as [count][size].
-    /// - Throws: ``Problem`` where the iteration does not converge.
+    /// - Throws: ``Problem`` if the iteration does not converge.
     package func leadingEigenpairs(
         count: Int, generator: inout SeededGenerator, threads: Int
     ) throws -> (values: [Double], vectors: [[Double]]) {

@@ -1,4 +1,4 @@
-/// Approximate singular vectors of one side of a matrix A and what A makes of them, to be made exact within the space they span.
+/// Approximate singular vectors of one side of a matrix A and their products with A, to be made exact within the space they span.
 struct Subspace: Sendable {
     enum Side: Sendable { case rows, columns }
 
@@ -6,7 +6,7 @@ struct Subspace: Sendable {
     /// Orthonormal: [count, columns or rows].
     let vectors: Matrix<Double>
 
-    /// The vectors of the other side that A (or its transpose) makes of these: [count, columns or rows].
+    /// The products of A (or its transpose) with these, which are vectors of the other side: [count, columns or rows].
     let images: Matrix<Double>
 
     /// - Parameters:

@@ -11,7 +11,7 @@ struct SymmetricEigen {
     /// - Parameters:
     ///   - matrix: [n, n] of which the upper triangle (row-major) is read.
     ///   - count: how many pairs, at most n.
-    /// - Throws: ``Problem`` where LAPACK does not converge.
+    /// - Throws: ``Problem`` if LAPACK does not converge.
     init(matrix: [Double], n: Int, count: Int) throws(Problem) {
         precondition(matrix.count == n * n && count <= n, "\(matrix.count) elements, \(n) rows, \(count) pairs")
         guard count > 0 else {

@@ -13,9 +13,9 @@ package protocol RowSource: Sendable {
 /// Small matrices are decomposed in full, through the Gram matrix of the shorter side in double precision. Larger
 /// ones go through block Lanczos in single precision until the residual is 10^-6 of the largest eigenvalue. The subspace found is
 /// then rotated by its Rayleigh quotient, which squares the error of the values: what remains is the rounding of single precision,
-/// some 10^-8. Triplets below 10^-7 have no direction of their own: they are given as zeros.
+/// about 10^-8. Triplets below 10^-7 have no defined direction and are returned as zeros.
 package struct TruncatedSVD: Sendable {
-    /// Falling.
+    /// In descending order.
     package let values: [Double]
     /// Row i belongs to value i: [count, rows]. The first entry of largest magnitude is positive in `right`.
     package let left: Matrix<Double>
@@ -43,7 +43,7 @@ package struct TruncatedSVD: Sendable {
     /// The `count` leading triplets, or as many as the shorter side has.
     ///
     /// - Parameter source: the entries, of magnitude around 1 or less.
-    /// - Throws: ``Problem`` where the iteration does not converge.
+    /// - Throws: ``Problem`` if the iteration does not converge.
     package init(of source: some RowSource, count: Int, generator: inout SeededGenerator, threads: Int) throws {
         try self.init(of: source, count: count, generator: &generator, threads: threads, path: nil)
     }

@@ -6,7 +6,7 @@ final class Buffer<Scalar: BitwiseCopyable>: @unchecked Sendable {
     let count: Int
 
     private static var hugePage: Int { 1 << 21 }
-    /// What the budget counts of it; 0 for small buffers.
+    /// The bytes that the budget counts for it; 0 for small buffers.
     private let counted: Int
 
     init(uninitialized count: Int) {

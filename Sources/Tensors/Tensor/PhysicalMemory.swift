@@ -2,8 +2,8 @@ import Glibc
 
 /// The memory that this process may use.
 package enum PhysicalMemory {
-    /// In bytes: the machine's memory, or what the process's address space and its control groups are limited to where that is less; a
-    /// terabyte where the system does not say.
+    /// In bytes: the machine's memory, or the limit of the process's address space or control groups if that is less; a
+    /// terabyte if it is not known.
     package static let byteCount: Int = [machine, addressSpace, controlGroup].compactMap { $0 }.min() ?? 1 << 40
 
     private static var machine: Int? {
@@ -11,27 +11,27 @@ package enum PhysicalMemory {
         return memory.overflow || memory.partialValue <= 0 ? nil : memory.partialValue
     }
 
-    /// What the process's address space is limited to; nil where it is not.
+    /// The limit of the process's address space; nil if there is none.
     static var addressSpace: Int? {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit) == 0 else { return nil }
         return Int(exactly: limit.rlim_cur)
     }
 
-    /// What the process's own pages may take together where its control groups limit memory, which the kernel enforces by SIGKILL; nil where they
-    /// do not.
+    /// The memory that the process's own pages may use under the limits of its control groups, which the kernel enforces by SIGKILL; nil if they
+    /// set no limit.
     package static let allowance: Int? = {
         guard let groups = contents("/proc/self/cgroup") else { return nil }
         return allowance(groups: groups, own: ownMemory) { contents($0) }
     }()
 
-    /// What the limits leave of the memory that other processes of the groups do not use, less a sixteenth for what is not counted: small
+    /// The limits minus the memory that other processes of the groups use, and minus a sixteenth for what is not counted: small
     /// allocations, page tables, pages of files that are being read.
     ///
     /// - Parameters:
     ///   - groups: the text of `/proc/self/cgroup`.
-    ///   - own: what the process has now.
-    ///   - read: a file's text, or nil where there is none.
+    ///   - own: the memory that the process uses now.
+    ///   - read: a file's text, or nil if there is none.
     static func allowance(groups: String, own: Int, read: (String) -> String?) -> Int? {
         limits(groups: groups, read: read).map { limit, folder in
             let others = max(0, usedMemory(read(folder + "/memory.stat") ?? "") - own)
@@ -39,7 +39,7 @@ package enum PhysicalMemory {
         }.min()
     }
 
-    /// The memory of a group's processes that is no page of a file, by the text of its `memory.stat`; 0 where that does not say.
+    /// The memory of a group's processes other than file pages, from the text of its `memory.stat`; 0 if it is not listed.
     private static func usedMemory(_ statistics: String) -> Int {
         for line in statistics.split(separator: "\n") {
             let words = line.split(separator: " ")
@@ -48,34 +48,34 @@ package enum PhysicalMemory {
         return 0
     }
 
-    /// The memory of the process that is no page of a file; 0 where the system does not say.
+    /// The memory of the process other than file pages; 0 if it is not known.
     private static var ownMemory: Int {
         let fields = (contents("/proc/self/statm") ?? "").split(separator: " ").map { Int($0) ?? 0 }
         return fields.count > 2 ? max(0, fields[1] - fields[2]) * sysconf(Int32(_SC_PAGESIZE)) : 0
     }
 
-    /// The address space that the process takes; 0 where the system does not say.
+    /// The address space that the process uses; 0 if it is not known.
     static var usedAddressSpace: Int {
         let pages = contents("/proc/self/statm").flatMap { Int($0.prefix { $0.isNumber }) }
         return (pages ?? 0) * sysconf(Int32(_SC_PAGESIZE))
     }
 
-    /// The smallest limit of the process's control group and the groups that it lies in.
+    /// The smallest limit of the process's control group and the groups that contain it.
     private static var controlGroup: Int? {
         guard let groups = contents("/proc/self/cgroup") else { return nil }
         return smallestLimit(groups: groups) { contents($0) }
     }
 
-    /// The smallest limit that the control groups name.
+    /// The smallest limit that the control groups set.
     ///
     /// - Parameters:
     ///   - groups: the text of `/proc/self/cgroup`, a line `ID:CONTROLLERS:PATH` for each hierarchy.
-    ///   - read: a file's text, or nil where there is none.
+    ///   - read: a file's text, or nil if there is none.
     static func smallestLimit(groups: String, read: (String) -> String?) -> Int? {
         limits(groups: groups, read: read).map(\.limit).min()
     }
 
-    /// The limits that the control groups name, each with the folder that says it.
+    /// The limits that the control groups set, each with the folder that it was read from.
     private static func limits(groups: String, read: (String) -> String?) -> [(limit: Int, folder: String)] {
         var limits: [(limit: Int, folder: String)] = []
         for line in groups.split(separator: "\n") {

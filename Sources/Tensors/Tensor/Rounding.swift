@@ -1,6 +1,6 @@
 /// Single-precision numbers to the element types that files store, rounded to the nearest with ties to even.
 ///
-/// Targets may have any alignment. NaN stays NaN; what is beyond the type's range becomes infinite, so whoever must not lose it looks for it first.
+/// Targets may have any alignment. NaN stays NaN; numbers beyond the type's range become infinite; a caller that must not lose them checks first.
 package enum Rounding {
     package static func f32(_ source: UnsafePointer<Float>, _ target: UnsafeMutableRawPointer, _ count: Int) {
         for i in 0..<count {

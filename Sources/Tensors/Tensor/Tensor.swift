@@ -1,7 +1,7 @@
 /// A row-major block of single-precision numbers with a shape, to be read: parameters, inputs, and what others have computed.
 ///
 /// A tensor is a handle: several may look at the same memory. It has no way to write what it looks at, which may be the pages of a file.
-/// What may be written is a ``MutableTensor``, which can be read wherever a tensor is asked for. Nothing here keeps a thread that reads from
+/// A tensor that may be written is a ``MutableTensor``, which can be passed wherever a tensor is read. Nothing here keeps a thread that reads from
 /// one that writes: who hands out a mutable tensor decides who writes where and when.
 package class Tensor: @unchecked Sendable {
     /// The lengths of the dimensions, slowest first; empty for a scalar.
@@ -30,7 +30,7 @@ package class Tensor: @unchecked Sendable {
         self.init(reading: buffer.base, owner: buffer, shape: shape)
     }
 
-    /// The elements from `offset` on in the given shape, all of which must lie inside this tensor.
+    /// The elements from `offset` on in the given shape, all of which must be inside this tensor.
     package func view(at offset: Int, shape: [Int]) -> Tensor {
         check(offset, shape)
         return Tensor(reading: pointer + offset, owner: owner, shape: shape)
@@ -71,7 +71,7 @@ package class Tensor: @unchecked Sendable {
         try withExtendedLifetime(self) { try body(UnsafeBufferPointer(start: pointer, count: count)) }
     }
 
-    /// A copy in memory of its own.
+    /// A copy in its own memory.
     package final func copied() -> MutableTensor {
         let copy = MutableTensor(uninitialized: shape)
         copy.copy(from: self)

@@ -1,6 +1,6 @@
 /// The weights of one layer, [out, in]: out-neurons are rows, in-neurons columns.
 ///
-/// Single precision where that holds the stored values exactly (f32, f16, bf16, 8-bit, quantised); double precision for
+/// Single precision if that holds the stored values exactly (f32, f16, bf16, 8-bit, quantised); double precision for
 /// what it does not (f64, wide integers, the norms that make a matrix of a convolution), so that measures are exact.
 package enum WeightMatrix: Sendable {
     case single(Matrix<Float>)

@@ -3,22 +3,22 @@ import Synchronization
 
 /// Runs independent pieces of work on a bounded number of threads.
 ///
-/// What a piece computes may depend on its index alone, never on the thread or the order, so that the results are the
+/// The result of a piece must depend only on its index, never on the thread or the order, so that the results are the
 /// same for any number of threads.
 package enum Parallel {
-    /// The number of cores of this machine; asked for once, since the answer is in a file.
+    /// The number of cores of this machine; read once, since it comes from a file.
     package static let availableCores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
 
-    /// The threads that a limit of the process's address space leaves room for, at least one; nil where there is no limit.
+    /// The threads that a limit of the process's address space leaves room for, at least one; nil if there is no limit.
     ///
-    /// Half of what is free is kept for the numbers.
+    /// Half of the free address space is reserved for the numbers.
     package static let affordableThreads: Int? = {
         guard let limit = PhysicalMemory.addressSpace else { return nil }
         return affordableThreads(of: limit - PhysicalMemory.usedAddressSpace)
     }()
 
     static func affordableThreads(of free: Int) -> Int {
-        // A stack and what the C library sets aside for a thread that allocates.
+        // A stack, and the arena that the C library reserves for a thread that allocates.
         let own = 8 << 20 + 64 << 20
         return min(max(1, free / 2 / (BLAS.blockSize + own)), availableCores)
     }

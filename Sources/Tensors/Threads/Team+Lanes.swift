@@ -3,8 +3,8 @@ import Synchronization
 extension Team {
     /// Calls `body` for 0..<count with the number of a lane below ``size``, and returns when all are done.
     ///
-    /// No two calls that run at once have the same lane: it says which share of scratch memory is the call's own. What is
-    /// computed may depend on the index alone.
+    /// No two calls that run at once have the same lane: it selects the call's own share of scratch memory. What is
+    /// computed must depend only on the index.
     package func forEachInLanes(_ count: Int, _ body: @Sendable (_ index: Int, _ lane: Int) -> Void) {
         let next = Atomic<Int>(0)
         forEach(min(size, count)) { lane in

@@ -4,9 +4,9 @@ import Synchronization
 
 /// Threads that stay ready, for work that comes in many small portions: the operations of one run of a network.
 ///
-/// As with ``Parallel``, what a piece computes may depend on its index alone, so that the bits are the same for any size.
-/// A team serves one caller at a time; a piece of its work that gives it work traps. Between portions that follow each other closely the threads wait awake: to wake one takes as long as
-/// many a portion.
+/// As with ``Parallel``, the result of a piece must depend only on its index, so that the bits are the same for any size. A team serves
+/// one caller at a time; a piece of its work that gives it work traps. Between portions in quick succession the threads spin, because
+/// waking one takes as long as many portions.
 package final class Team: @unchecked Sendable {
     /// The number of threads, the caller's among them.
     package let size: Int
@@ -14,7 +14,7 @@ package final class Team: @unchecked Sendable {
     private let shared: TeamWork
     private var handles: [pthread_t] = []
 
-    /// A team of `size` threads; where the system gives fewer, those do the work.
+    /// A team of `size` threads; if the system gives fewer, those do the work.
     package init(size: Int) {
         self.size = max(1, size)
         shared = TeamWork(waitsAwake: size <= Parallel.availableCores)
@@ -168,7 +168,7 @@ private final class TeamWork: @unchecked Sendable {
         pthread_mutex_unlock(&mutex)
     }
 
-    /// A function of its own, so that nobody holds the body when it returns.
+    /// A separate function, so that nothing retains the body when it returns.
     @inline(never)
     private func join() {
         if let body { work(body, count: count) }

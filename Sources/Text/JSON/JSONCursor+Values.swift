@@ -95,7 +95,7 @@ extension JSONCursor {
     /// Whether the object that comes next, which is not consumed, has a member `name`.
     package func hasMember(_ name: String) throws -> Bool { try lookingAhead(for: name) { _ in true } ?? false }
 
-    /// What `read` makes of the first member `name` of the object that comes next; what follows is not read.
+    /// The result of `read` for the first member `name` of the next object; what follows is not read.
     private func lookingAhead<Value>(for name: String, _ read: (inout JSONCursor) throws -> Value) throws -> Value? {
         var ahead = self
         var value: Value?
@@ -114,7 +114,7 @@ extension JSONCursor {
 
     // MARK: - Whole texts
 
-    /// What `read` makes of the whole text in `bytes`; nothing may follow it.
+    /// The result of `read` for the whole text in `bytes`; nothing may follow it.
     package static func reading<Value>(
         _ bytes: UnsafeRawBufferPointer, _ read: (inout JSONCursor) throws -> Value
     ) throws(Problem) -> Value {

@@ -243,7 +243,7 @@ package struct JSONCursor {
         skipSpace()
         let start = position
         _ = takeByte(UInt8(ascii: "-"))
-        // A leading zero stands alone.
+        // No digit may follow a leading zero.
         var isNumber = takeByte(UInt8(ascii: "0")) || takeDigits()
         if isNumber, takeByte(UInt8(ascii: ".")) { isNumber = takeDigits() }
         if isNumber, takeByte(UInt8(ascii: "e")) || takeByte(UInt8(ascii: "E")) {

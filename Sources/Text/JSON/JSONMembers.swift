@@ -1,6 +1,6 @@
 /// The members of a JSON text's outer object and their positions, so that one can be changed without touching the rest of the text.
 package struct JSONMembers {
-    /// A member's name, and where its key and its value lie.
+    /// A member's name, and the positions of its key and its value.
     private struct Member {
         let name: String
         let start: Int
@@ -27,7 +27,7 @@ package struct JSONMembers {
         members = Self.members(of: text)
     }
 
-    /// The text with `value`, which is JSON, under `name`: everywhere where the object has the name, else as its first member.
+    /// The text with `value`, which is JSON, under `name`: wherever the object has the name, otherwise as its first member.
     package func setting(_ name: String, to value: String) -> [UInt8] {
         var bytes = text
         let places = members.filter { $0.name == name }

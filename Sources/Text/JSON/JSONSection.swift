@@ -27,7 +27,7 @@ package struct JSONSection: Sendable {
         return text
     }
 
-    /// The truth value, `absent` where the file has none; without `absent` it is required.
+    /// The truth value, `absent` if the file has none; without `absent` it is required.
     package func bool(absent: Bool? = nil) throws -> Bool {
         if isNull, let absent { return absent }
         guard case .bool(let flag) = value else { throw mismatch("true or false") }

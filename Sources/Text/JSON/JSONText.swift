@@ -22,6 +22,6 @@ package enum JSONText {
         return text + "\""
     }
 
-    /// A number, or `null` where it is not finite.
+    /// A number, or `null` if it is not finite.
     package static func number(_ value: Double) -> String { value.isFinite ? ByteText.shortest(value) : "null" }
 }

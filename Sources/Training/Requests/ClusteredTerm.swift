@@ -11,11 +11,11 @@ package struct ClusteredTerm {
     /// What decides the clusters.
     package enum Clusters {
         case given(GivenClusters)
-        /// Found in the weights as they are when the term begins.
+        /// Found in the weights when the term begins.
         case found(ClusteringMethod, ClusterCount)
     }
 
-    /// What the term follows from, besides the seed.
+    /// The inputs that determine the term, besides the seed.
     package enum Part: CaseIterable, Sendable {
         case lambda, layers, clusters, method, count
     }
@@ -25,7 +25,7 @@ package struct ClusteredTerm {
     private let clusters: Clusters
     private let seed: UInt64
 
-    /// - Parameter patterns: of the layers' names; none for the layers that have given clusters, else for those that the model's kind suggests.
+    /// - Parameter patterns: of the layers' names; without any, the layers that have given clusters, otherwise the model's default layers.
     /// - Throws: errors of patterns that match nothing, of layers without given clusters, of layers that the network does not read.
     init(_ clusters: Clusters, patterns: [String], of model: LoadedModel, lambda: Double, seed: UInt64) throws {
         self.lambda = lambda
@@ -41,7 +41,7 @@ package struct ClusteredTerm {
         }
     }
 
-    /// What a part depends on; nil for what the clusters do not follow from.
+    /// What a part depends on; nil if it does not affect the clusters.
     package subscript(dependency part: Part) -> Dependency? {
         switch (part, clusters) {
         case (.lambda, _): return .words("\(lambda)")
@@ -56,9 +56,9 @@ package struct ClusteredTerm {
         }
     }
 
-    /// The term for weights as they are now.
+    /// The term for the current weights.
     ///
-    /// - Parameter data: what gradients are taken on, where the method asks for them.
+    /// - Parameter data: the data of the gradients, if the method needs them.
     /// - Throws: ``Problem`` for weights that cannot be clustered, what reading clusters threw.
     func term(_ trainer: Trainer, _ data: SampleBatches, threads: Int) throws -> ClusterabilityTerm {
         let clusterings: [String: LayerClustering]

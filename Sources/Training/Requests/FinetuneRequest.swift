@@ -27,24 +27,24 @@ package struct FinetuneRequest {
     package var data: DatasetSource
     /// Data to evaluate the model on during the run.
     package var evaluated: DatasetSource?
-    /// Data of another kind, evaluated beside it.
+    /// Data of another kind, also evaluated.
     package var guarded: DatasetSource?
     package var clusters = ClusteredTerm.Clusters.found(.cocluster, .fixed(4))
-    /// Patterns of the layers that the term is the mean of. None: those that have given clusters, else those that the model's kind
-    /// suggests.
+    /// Patterns of the layers that the term is the mean of. Without any: those that have given clusters, otherwise the model's default
+    /// layers.
     package var layers: [String] = []
-    /// What the mean clusterability counts in the loss; 20 where nil, 40 for running text.
+    /// The weight of the mean clusterability in the loss; if nil, 20, or 40 for running text.
     package var lambda: Double?
     /// The steps before the term begins.
     package var warmup = 0
     package var training = TrainingPlan()
-    /// Patterns of the parameters that alone are trained; all where empty.
+    /// Patterns of the only parameters to train; all if empty.
     package var only: [String] = []
-    /// Patterns of parameters that stay as they are.
+    /// Patterns of parameters that do not change.
     package var frozen: [String] = []
-    /// The steps between evaluations; an epoch, or a hundredth of the run where that is longer, where nil.
+    /// The steps between evaluations; if nil, an epoch, or a hundredth of the run if that is longer.
     package var evaluationInterval: Int?
-    /// The steps after which the state is saved; only when the run is stopped where nil.
+    /// The steps after which the state is saved; if nil, only when the run is stopped.
     package var savingInterval: Int?
     /// The mean clusterability at which the run ends; if a goal for accuracy is given too, both must be reached.
     package var wantedClusterability: Double?
@@ -54,7 +54,7 @@ package struct FinetuneRequest {
     package var seed: UInt64 = 0
     /// Bounds the cores used; changes nothing else.
     package var threads = 1
-    /// What a saved state calls the parts that the run depends on.
+    /// The names, in a saved state, of the parts that the run depends on.
     package var naming: (RunPart) -> String = { "\($0)" }
 
     package init(_ model: LoadedModel, data: DatasetSource) {

@@ -6,7 +6,7 @@ import Text
 
 /// The run of a ``FinetuneRequest``, from its data and settings to its final weights.
 package final class Finetuning {
-    /// What is told of every step.
+    /// The report of a step.
     package struct Step {
         package let report: Trainer.Report
         /// The epoch that the step belongs to, counted from 1.
@@ -26,7 +26,7 @@ package final class Finetuning {
     package let tokensPerSample: Double?
     let evaluated: Evaluator?
     private let guarded: Evaluator?
-    /// What the run depends on, by the names that states have for it.
+    /// The parts that the run depends on, by their names in saved states.
     private lazy var options: Result<[String: String], any Error> = Result {
         Dictionary(try identity().map { (request.naming($0), $1) }, uniquingKeysWith: { first, _ in first })
     }
@@ -71,13 +71,13 @@ package final class Finetuning {
         trainer.trained.parameters.reduce(0) { $0 + trainer.network.parameters[$1.index].shape.reduce(1, *) }
     }
 
-    /// The layers of the term that are not trained, and whose clusterability stays as it is.
+    /// The layers of the term that are not trained, and whose clusterability does not change.
     package var untrainedLayers: [Layer] {
         let names = Set(trainer.trained.parameters.map { trainer.network.parameters[$0.index].name })
         return term.layers.filter { !names.contains($0.name) }
     }
 
-    /// The run as it is now. Its tensors are the run's own and change with the next step.
+    /// The current state of the run. Its tensors are the run's own and change with the next step.
     ///
     /// - Throws: what reading the files threw that the run depends on.
     package func state() throws -> TrainingState { trainer.state(options: try options.get()) }
@@ -97,7 +97,7 @@ package final class Finetuning {
     /// Makes the steps that are left.
     ///
     /// - Parameters:
-    ///   - observe: told of every step.
+    ///   - observe: called after every step.
     ///   - save: keeps the ``state()``; called at intervals, and when the run is stopped.
     ///   - shouldStop: asked before every step.
     /// - Throws: ``Problem`` if a step fails, whatever the closures throw.
@@ -120,12 +120,12 @@ package final class Finetuning {
         return try run.run(trainer)
     }
 
-    /// What a run came to.
+    /// The outcome of a run.
     package struct Outcome: Sendable {
-        /// The step that the weights are of.
+        /// The step that the weights belong to.
         package let step: Int
         package let clusterings: [LayerClustering]?
-        /// The mean over the layers; nil without a term, and where every matrix is zero.
+        /// The mean over the layers; nil without a term, and if every matrix is zero.
         package let clusterability: Double?
         /// In the evaluation of these weights; nil if there was none.
         package let accuracy: Double?

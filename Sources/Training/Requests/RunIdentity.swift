@@ -8,7 +8,7 @@ package enum RunPart: Hashable, Sendable {
     case checkpoint(Checkpoint.Part)
     case architecture
     case data(DatasetSource.Part)
-    /// Of the data that the model is evaluated on.
+    /// A part of the data that the model is evaluated on.
     case evaluated(DatasetSource.Part)
     case settings(Trainer.Settings.Part)
     case order(BatchOrder.Part)
@@ -26,7 +26,7 @@ package enum RunPart: Hashable, Sendable {
 struct RunIdentity {
     private(set) var words: [RunPart: String] = [:]
 
-    /// - Parameter samples: what the data holds, for data that can be read only once.
+    /// - Parameter samples: the samples, for data that can be read only once.
     mutating func add(_ part: RunPart, _ dependency: Dependency?, samples: Dataset? = nil) throws {
         switch dependency {
         case .words(let text): words[part] = text
@@ -36,7 +36,7 @@ struct RunIdentity {
         }
     }
 
-    /// The hash of a file's content, or of what was read where the path is none of a file.
+    /// The hash of a file's content, or of the samples if the path is not that of a file.
     private static func content(of path: String, _ samples: Dataset?) throws -> String {
         var status = stat()
         if path != "-", stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG {
@@ -54,7 +54,7 @@ struct RunIdentity {
 extension Finetuning {
     /// The identity of the run; reads every file.
     ///
-    /// What the guard says, how often the state is saved, and where and in which type the result is written decide no number.
+    /// The data of the guard, how often the state is saved, and where and in which type the result is written do not affect any number.
     func identity() throws -> [RunPart: String] {
         var identity = RunIdentity()
         for part in Checkpoint.Part.allCases { try identity.add(.checkpoint(part), request.model.checkpoint[dependency: part]) }
@@ -62,7 +62,7 @@ extension Finetuning {
         let source = request.model.completed(request.data)
         for part in DatasetSource.Part.allCases { try identity.add(.data(part), source[dependency: part], samples: data.dataset) }
         if let evaluated = request.evaluated, let samples = self.evaluated?.batches.dataset {
-            // How samples are read is said by the data already.
+            // The parts of the data already describe how samples are read.
             for part in [DatasetSource.Part.data, .labels, .limit] {
                 try identity.add(.evaluated(part), evaluated[dependency: part], samples: samples)
             }

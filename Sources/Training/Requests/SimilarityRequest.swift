@@ -4,7 +4,7 @@ import Evaluation
 import Modularity
 import Networks
 
-/// The input of ``ClusteringMethod/gradient``: a model, the data that its gradients are taken on, and the samples of a batch.
+/// The input of ``ClusteringMethod/gradient``: a model, the data of its gradients, and the number of samples in a batch.
 package struct SimilarityRequest {
     package let model: LoadedModel
     package let data: DatasetSource

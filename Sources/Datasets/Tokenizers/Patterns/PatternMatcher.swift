@@ -2,23 +2,23 @@ import Text
 
 /// Finds the matches of patterns in UTF-8 text, by backtracking with a bound on the work.
 ///
-/// One matcher serves the patterns of one tokenizer, for one text: it keeps which scalars each class holds once it was asked.
+/// One matcher serves the patterns of one tokenizer, for one text: it remembers which scalars each class contains.
 struct PatternMatcher {
-    /// Where a search through a text stands.
+    /// The progress of a search through a text.
     struct Search {
         fileprivate var position = 0
         fileprivate var lastMatchEnd = -1
     }
 
-    /// A place to return to where a match fails.
+    /// A place to return to if a match fails.
     private struct Alternative {
         var instruction: Int
         var position: Int
-        /// For a run of scalars that can still be shortened, the shortest it may be; else -1.
+        /// For a run of scalars that can still be shortened, the shortest it may be; otherwise -1.
         var shortest: Int
     }
 
-    /// Per pattern and class: the page of each group of 256 scalars plus 1, 0 where it is not known yet; empty until the first use.
+    /// Per pattern and class: the page of each group of 256 scalars plus 1, 0 if it is not known yet; empty until the first use.
     private var pageNumbers: [[UInt16]]
     /// Per pattern and class: four words a page.
     private var pages: [[UInt64]]
@@ -172,7 +172,7 @@ struct PatternMatcher {
         }
     }
 
-    /// The length of the scalar at `position`, which is not ASCII, where the class holds it; else 0.
+    /// The length of the scalar at `position`, which is not ASCII, if the class holds it; else 0.
     @inline(never)
     private mutating func lengthOfMember(
         _ number: Int, _ program: PatternProgram, at position: Int, _ text: UnsafeBufferPointer<UInt8>, _ firstClass: Int

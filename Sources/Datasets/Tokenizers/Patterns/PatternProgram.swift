@@ -26,7 +26,7 @@ struct PatternProgram: Sendable {
         case jump(Int)
         /// The instructions up to `end` must match here, or must not; continues at `end` in the same place.
         case lookahead(isNegative: Bool, end: Int)
-        /// The instructions up to `end` match once and for all.
+        /// The match of the instructions up to `end` is final: the matcher does not return into it.
         case atomic(end: Int)
         case anchor(PatternNode.Anchor)
         case accept
@@ -46,7 +46,7 @@ struct PatternProgram: Sendable {
 
     /// Compiles `pattern`.
     ///
-    /// - Throws: ``Problem`` that shows what is not read, or where the program is too large.
+    /// - Throws: ``Problem`` that shows the unsupported part, or if the program is too large.
     init(_ pattern: String) throws {
         try self.init(PatternParser.parse(pattern))
     }
@@ -167,7 +167,7 @@ struct PatternProgram: Sendable {
 }
 
 extension PatternNode {
-    /// The class of a node that takes exactly one scalar.
+    /// The class of a node that matches exactly one scalar.
     fileprivate var scalarClass: ScalarClass? {
         switch self {
         case .oneOf(let scalarClass): scalarClass

@@ -230,7 +230,7 @@ struct PatternParser {
         return (low ?? 0, high)
     }
 
-    /// The digits that come next, as a number that stops growing where it is too large.
+    /// The digits that come next, as a number that stops growing if it is too large.
     private mutating func number() -> Int? {
         var value: Int?
         while let next, ("0"..."9").contains(next) {

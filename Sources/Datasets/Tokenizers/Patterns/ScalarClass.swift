@@ -23,7 +23,7 @@ struct ScalarClass: Sendable, Equatable {
     var items: [Item] = []
     var isNegated = false
 
-    /// The version of Unicode whose tables the `tokenizers` package uses here; younger characters count as unassigned.
+    /// The version of Unicode whose tables the `tokenizers` package uses here; newer characters count as unassigned.
     var unicodeVersion = Self.patternVersion
 
     /// That of the package's pattern engines.
@@ -65,10 +65,10 @@ struct ScalarClass: Sendable, Equatable {
 
     static let whitespace = Item(includesWhitespace: true)
     static let digit = Item(categories: .categories("Nd")!)
-    /// What the package's pattern engine holds for a word character.
+    /// The word characters of the package's pattern engine.
     static let word = Item(
         ranges: [0xB2...0xB3, 0xB9...0xB9, 0xBC...0xBE], categories: .categories("M", "Nd", "Pc")!, includesAlphabetic: true)
-    /// What the package's other pattern engine, that of its `Whitespace` and of added tokens, holds for a word character.
+    /// The word characters of the package's other pattern engine, which its `Whitespace` and added tokens use.
     static let wordOfAddedTokens = Item(
         ranges: [0x200C...0x200D], categories: .categories("M", "Nd", "Pc")!, includesAlphabetic: true)
     /// What `Digits` splits at, by the tables of Unicode 17.
