@@ -8,7 +8,7 @@ extension CompareResult {
         guard !layers.isEmpty else {
             let reason =
                 isOfWeights
-                ? "the changes of single weights have no picture; compare without --top has one"
+                ? "the changes of single weights have no picture; only a comparison of layers has one"
                 : failed.isEmpty ? "no layer in common" : "\(Words.list(failed)) failed"
             return [
                 PlotFigure("compare", chart: DotChart(title: "Nothing to compare: \(reason)", caption: caption, categories: [], series: []))
