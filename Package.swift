@@ -40,6 +40,7 @@ let package = Package(
             name: "Tensors", dependencies: ["COpenBLAS", "Kernels", "KernelsV3", "KernelsV4", "Text"], swiftSettings: optimized),
         .target(name: "Archives", dependencies: ["CArchive", "CProcess", "Text"]),
         .target(name: "Pictures", dependencies: ["Archives", "Text"], swiftSettings: optimized),
+        .target(name: "Plots", dependencies: ["Pictures", "Text"], swiftSettings: optimized),
         .target(name: "Checkpoints", dependencies: ["Archives", "Tensors", "Text"]),
         .target(
             name: "Datasets",
@@ -70,7 +71,7 @@ let package = Package(
             name: "ModinspectCommands",
             dependencies: [
                 "CProcess", "Tensors", "Archives", "Checkpoints", "Circuits", "Datasets", "Evaluation", "Interventions", "Modularity",
-                "Networks", "Scoring", "Text", "Training",
+                "Networks", "Plots", "Scoring", "Text", "Training",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "modinspect", dependencies: ["ModinspectCommands"]),
@@ -80,6 +81,7 @@ let package = Package(
         .testTarget(name: "ScoringTests", dependencies: ["Scoring", "Modularity", "Checkpoints", "TestSupport", "Text"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "CArchive", "Text"]),
         .testTarget(name: "PicturesTests", dependencies: ["Pictures", "Archives", "Text", "TestSupport"]),
+        .testTarget(name: "PlotsTests", dependencies: ["Plots", "Pictures", "Archives", "Text", "TestSupport"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Archives", "Checkpoints", "TestSupport", "Text"]),
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Archives", "Checkpoints", "Tensors", "TestSupport", "Text"]),
         .testTarget(
@@ -117,7 +119,8 @@ let package = Package(
         .testTarget(
             name: "DocumentationTests",
             dependencies: [
-                "modinspect", "ModinspectCommands", "Circuits", "Evaluation", "Interventions", "Modularity", "Networks", "Training",
+                "modinspect", "ModinspectCommands", "Circuits", "Evaluation", "Interventions", "Modularity", "Networks", "Plots",
+                "Training",
                 "TestSupport",
             ]),
     ],

@@ -4,6 +4,7 @@ import Foundation
 import Interventions
 import Modularity
 import Networks
+import Plots
 import TestSupport
 import Testing
 import Training
@@ -39,7 +40,8 @@ import Training
         ("man/modinspect-ablate.1", described(ClusterAblation.Reading.self)),
         ("man/modinspect-ablate.1", described(ClusterAblation.Fill.self)),
         ("man/modinspect-graph.1", described(GraphFormat.self)),
-        ("man/modinspect-formats.5", described(ReportFormat.self)),
+        ("man/modinspect-formats.5", described(PictureFormat.self)),
+        ("man/modinspect-plot.1", described(PlotFormat.self)),
     ]
 
     @Test func theManualSaysOfEachValueWhatItsListSays() throws {
@@ -50,6 +52,15 @@ import Training
                 #expect(found.contains { $0.hasPrefix(documentation) }, "\(page): \(name): \(documentation)\n\(found)")
             }
         }
+    }
+
+    @Test func plotReadsWhatTheSubcommandsWrite() {
+        let written: [ResultKind: String] = [
+            .score: ScoreReport.schema, .cluster: ClusterSetting.schema, .ablate: AblationSetting.schema, .patch: PatchSetting.schema,
+            .circuit: CircuitSetting.schema, .edges: EdgeReport.schema, .overlap: CircuitComparisonReport.schema,
+            .compare: CompareReport.schema, .eval: EvalReport.schema, .finetune: FinetuneRun.schema,
+        ]
+        for kind in ResultKind.allCases { #expect(written[kind] == kind.schema) }
     }
 
     @Test func helpSaysOfEachValueWhatItsListSays() throws {

@@ -26,7 +26,7 @@ struct AblateCommand: FileCommand {
     @OptionGroup var clusters: ClusterFileOptions
 
     @Option(help: "The format of the result; text without this option, tsv with --per-sample and --dependence.")
-    var format: ReportFormat?
+    var format: PictureFormat?
 
     @Option(
         help: ArgumentHelp(
@@ -62,7 +62,7 @@ struct AblateCommand: FileCommand {
     var fileUse: FileUse {
         FileUse(
             reading: [("the checkpoint", checkpoint), ("--clusters", clusters.path)] + source.inputs + data.inputs,
-            writing: [("--output", output.path)])
+            writing: [("--output", output.path(ofPictures: format == .svg))])
     }
 
     func validate() throws {
@@ -81,14 +81,14 @@ struct AblateCommand: FileCommand {
     func run() throws {
         let run = CheckpointRun(diagnostics: output.diagnostics)
         // Opened first: a result that can go nowhere is not worth computing.
-        let stream = try output.resultStream()
-        try run.forEach([checkpoint]) { path in try ablate(path, to: stream) }
+        let target = try ReportTarget(chosenFormat, output, fileUse)
+        try run.forEach([checkpoint]) { path in try ablate(path, to: target) }
         try run.end()
     }
 
-    private var chosenFormat: ReportFormat { format ?? (isPerSample || isDependence ? .tsv : .text) }
+    private var chosenFormat: PictureFormat { format ?? (isPerSample || isDependence ? .tsv : .text) }
 
-    private func ablate(_ path: String, to stream: ResultStream) throws {
+    private func ablate(_ path: String, to target: ReportTarget) throws {
         let given = try ClusterFile(path: clusters.path)
         let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         output.diagnostics.describe(model)
@@ -106,14 +106,15 @@ struct AblateCommand: FileCommand {
             share: Double(runs) * Double(samples) * Double(weights) / 4e10)
         let progress = output.progressBar("ablate", total: 1000, unit: "")
         defer { progress.finish() }
-        let answers = isPerSample ? try AnswerWriter(stream, format: chosenFormat) : nil
+        let answers: AnswerWriter? =
+            if isPerSample, case .stream(let stream) = target { try AnswerWriter(stream, format: chosenFormat.report ?? .tsv) } else { nil }
         let result = try prepared.run(
             answers: answers.map { writer in { try writer.write($0, layers: prepared.layers) } },
             progress: { progress.set(fraction: $0) })
         progress.finish()
         describe(result, path: path)
-        if !isPerSample { try write(result, model, samples: samples, to: stream) }
-        try stream.finish()
+        if !isPerSample { try write(result, model, samples: samples, to: target) }
+        if case .stream(let stream) = target { try stream.finish() }
     }
 
     private func describe(_ result: AblationResult, path: String) {
@@ -129,7 +130,7 @@ struct AblateCommand: FileCommand {
         if let line = Diagnostics.gathered(path, "layer", idle) { output.diagnostics.warning(line) }
     }
 
-    private func write(_ result: AblationResult, _ model: LoadedModel, samples: Int, to stream: ResultStream) throws {
+    private func write(_ result: AblationResult, _ model: LoadedModel, samples: Int, to target: ReportTarget) throws {
         let format = chosenFormat
         let hash = format.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil
         let base = source.base(of: model.checkpoint, output, isHashed: format.hasProvenance)
@@ -141,7 +142,18 @@ struct AblateCommand: FileCommand {
             layers: result.layers.map(AblatedLayerReport.init))
         let rows = [AblatedRow(intact: result.intact)] + report.layers.flatMap(\.interventions)
         let table = AblateTable(report, hasControl: controls > 0)
-        switch format {
+        switch target {
+        case .pictures(let pictures): try pictures.write(report)
+        case .stream(let stream): try write(report, rows, table, provenance, to: stream)
+        }
+    }
+
+    private func write(
+        _ report: AblateReport, _ rows: [AblatedRow], _ table: AblateTable, _ provenance: Provenanced<AblationSetting>,
+        to stream: ResultStream
+    ) throws {
+        switch chosenFormat {
+        case .svg: break
         case .text: try stream.write(table.text(report))
         case .tsv:
             if isDependence {

@@ -4,7 +4,7 @@ import Text
 
 extension CircuitCommand {
     /// `--compare`.
-    func compare(to stream: ResultStream) throws {
+    func compare(to target: ReportTarget) throws {
         var inputs: [CircuitFile] = []
         var failed: [FailedCheckpoint] = []
         let run = CheckpointRun(diagnostics: output.diagnostics)
@@ -24,6 +24,14 @@ extension CircuitCommand {
         }
         let hashes = inputs.map { chosenFormat.hasProvenance ? source.sha256(of: [$0.content], output) : nil }
         let report = CircuitComparisonReport(comparison, sha256: hashes, failed: failed)
+        switch target {
+        case .pictures(let pictures): try pictures.write(Provenanced(CircuitComparisonReport.schema, seed: nil, report))
+        case .stream(let stream): try write(report, failed, to: stream)
+        }
+        try run.end(of: files.count)
+    }
+
+    private func write(_ report: CircuitComparisonReport, _ failed: [FailedCheckpoint], to stream: ResultStream) throws {
         switch chosenFormat {
         case .text: try stream.write(CircuitComparisonTable.text(report))
         case .tsv:
@@ -43,9 +51,8 @@ extension CircuitCommand {
                 let line = Provenanced(CircuitComparisonReport.schema, seed: nil, file)
                 try stream.write(try ReportEncoder.bytes(of: line, isIndented: false))
             }
-        case .dot: preconditionFailure("circuits are not compared in dot")
+        case .dot, .svg: preconditionFailure("circuits are not compared in \(chosenFormat.rawValue) here")
         }
         try stream.finish()
-        try run.end(of: files.count)
     }
 }

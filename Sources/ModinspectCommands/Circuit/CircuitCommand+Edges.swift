@@ -8,7 +8,7 @@ import Text
 
 extension CircuitCommand {
     /// `--method exact`, `eap`, `eap-ig` and `acdc`.
-    func findEdges(_ path: String, by method: CircuitMethod, data: String, to stream: ResultStream) throws {
+    func findEdges(_ path: String, by method: CircuitMethod, data: String, to target: ReportTarget) throws {
         guard let edgeMethod = edges.method(method) else { return }
         let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         output.diagnostics.describe(model)
@@ -41,7 +41,10 @@ extension CircuitCommand {
         output.diagnostics.note("\(path): the scores took \(ByteText.fixed(result.seconds, digits: 3)) s")
         let head = Provenanced(
             EdgeReport.schema, seed: computation.seed, checkpoint: CheckpointSource(model, sha256: hash, base: base), report)
-        try write(head, prepared.search, to: stream)
+        switch target {
+        case .pictures(let pictures): try pictures.write(head)
+        case .stream(let stream): try write(head, prepared.search, to: stream)
+        }
     }
 
     /// A circuit that moves the metric further than the whole model does by more than this is worth a word.
@@ -70,6 +73,7 @@ extension CircuitCommand {
     private func write(_ head: Provenanced<EdgeReport>, _ search: EdgeSearch, to stream: ResultStream) throws {
         let report = head.result
         switch chosenFormat {
+        case .svg: break
         case .text: try stream.write(EdgeTable(report, path: head.checkpoint?.path ?? "").text)
         case .tsv:
             try stream.write(EdgeTable.header)

@@ -8,7 +8,7 @@ import Text
 
 extension CircuitCommand {
     /// `--method prune`.
-    func findWeights(_ path: String, data: String, to stream: ResultStream) throws {
+    func findWeights(_ path: String, data: String, to target: ReportTarget) throws {
         let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         output.diagnostics.describe(model)
         let prepared = try weightRequest(model, data: data).prepared()
@@ -37,7 +37,10 @@ extension CircuitCommand {
         warn(of: report, path: path)
         output.diagnostics.note("\(path): pruning took \(ByteText.fixed(Progress.now() - start, digits: 3)) s")
         try masks?.write(result.circuits)
-        try write(report, result, to: stream)
+        switch target {
+        case .pictures(let pictures): try pictures.write(report)
+        case .stream(let stream): try write(report, result, to: stream)
+        }
     }
 
     private func weightRequest(_ model: LoadedModel, data: String) -> WeightCircuitRequest {
@@ -85,7 +88,7 @@ extension CircuitCommand {
             for circuit in report.circuits {
                 try stream.write(try ReportEncoder.bytes(of: Joined(report.provenance, circuit), isIndented: false))
             }
-        case .dot: break
+        case .dot, .svg: break
         }
         try stream.finish()
     }

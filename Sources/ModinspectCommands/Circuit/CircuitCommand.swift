@@ -20,17 +20,18 @@ enum CircuitMethod: String, Choice {
     }
 }
 
-/// The formats of a circuit: those of every report, and a picture.
+/// The formats of a circuit: those of every report that has pictures, and graphviz.
 enum CircuitFormat: String, Choice {
-    case text, tsv, json, jsonl, dot
+    case text, tsv, json, jsonl, svg, dot
 
-    /// The format as a report's; nil for a picture.
-    var report: ReportFormat? {
+    /// The format as a report's; nil for graphviz.
+    var report: PictureFormat? {
         switch self {
         case .text: .text
         case .tsv: .tsv
         case .json: .json
         case .jsonl: .jsonl
+        case .svg: .svg
         case .dot: nil
         }
     }
@@ -115,7 +116,7 @@ struct CircuitCommand: FileCommand {
                     ("--data", data), ("--labels", samples.labels), ("--clusters", edges.clusterFile), ("--eval", heldOut.data),
                     ("--eval-labels", heldOut.labels),
                 ],
-            writing: [("--masks", prune.masks), ("--output", output.path)])
+            writing: [("--masks", prune.masks), ("--output", output.path(ofPictures: format == .svg))])
     }
 
     func validate() throws {
@@ -147,15 +148,15 @@ struct CircuitCommand: FileCommand {
 
     func run() throws {
         // Opened first: a result that can go nowhere is not worth computing.
-        let stream = try output.resultStream()
+        let target = try ReportTarget(chosenFormat.report ?? .text, output, fileUse)
         if isComparison {
-            try compare(to: stream)
+            try compare(to: target)
         } else {
             let run = CheckpointRun(diagnostics: output.diagnostics)
             try run.forEach(files) { path in
                 switch method {
-                case .prune: try findWeights(path, data: data ?? "", to: stream)
-                case .acdc?, .eap?, .eapIG?, .exact?: try findEdges(path, by: method ?? .exact, data: data ?? "", to: stream)
+                case .prune: try findWeights(path, data: data ?? "", to: target)
+                case .acdc?, .eap?, .eapIG?, .exact?: try findEdges(path, by: method ?? .exact, data: data ?? "", to: target)
                 case nil: break
                 }
             }

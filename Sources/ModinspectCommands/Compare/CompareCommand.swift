@@ -28,7 +28,7 @@ struct CompareCommand: FileCommand {
     var b: String
 
     @Option(help: "The format of the result.")
-    var format = ReportFormat.text
+    var format = PictureFormat.text
 
     @Option(
         name: .customLong("clusters"),
@@ -59,7 +59,9 @@ struct CompareCommand: FileCommand {
     @OptionGroup var output: OutputOptions
 
     var fileUse: FileUse {
-        FileUse(reading: [("A", a), ("B", b), ("--clusters", clusterFile)] + source.inputs, writing: [("--output", output.path)])
+        FileUse(
+            reading: [("A", a), ("B", b), ("--clusters", clusterFile)] + source.inputs,
+            writing: [("--output", output.path(ofPictures: format == .svg))])
     }
 
     func validate() throws {
@@ -76,7 +78,7 @@ struct CompareCommand: FileCommand {
     func run() throws {
         let given = try clusterFile.map { try ClusterFile(path: $0) }
         // Opened first: a result that can go nowhere is not worth computing.
-        let stream = try output.resultStream()
+        let target = try ReportTarget(format, output, fileUse)
         let run = CheckpointRun(diagnostics: output.diagnostics)
         let options = [
             Checkpoint.Options(member: source.member, key: source.key),
@@ -94,7 +96,7 @@ struct CompareCommand: FileCommand {
         }
         if inputs.count == 2 { inputs = try merged(inputs) }
         guard inputs.count == 2 else {
-            try write(CompareReport(failed: sources), to: stream)
+            try write(CompareReport(failed: sources), to: target)
             return try run.end()
         }
         let report: CompareReport
@@ -107,7 +109,7 @@ struct CompareCommand: FileCommand {
         default:
             throw ValidationError("\(b): is \(inputs[1].kind), expected \(inputs[0].kind) as \(a) is")
         }
-        try write(report, to: stream)
+        try write(report, to: target)
     }
 
     /// The inputs with adapters merged: into the base model that is given, else an adapter into the model that it is compared with. Two adapters
@@ -214,10 +216,18 @@ struct CompareCommand: FileCommand {
             onlyInA: match.onlyInA, onlyInB: match.onlyInB, differing: match.differences)
     }
 
-    private func write(_ report: CompareReport, to stream: ResultStream) throws {
+    private func write(_ report: CompareReport, to target: ReportTarget) throws {
         // Nothing about two files of clusters is random.
         let seed = report.setting.kind == .checkpoints ? computation.seed : nil
+        switch target {
+        case .pictures(let pictures): try pictures.write(Provenanced(CompareReport.schema, seed: seed, report))
+        case .stream(let stream): try write(report, seed: seed, to: stream)
+        }
+    }
+
+    private func write(_ report: CompareReport, seed: UInt64?, to stream: ResultStream) throws {
         switch format {
+        case .svg: break
         case .text: try stream.write(CompareTable.text(report))
         case .tsv:
             let rows: CompareTable.Rows = report.setting.kind == .clusters ? .clusters : top == nil ? .checkpoints : .changes

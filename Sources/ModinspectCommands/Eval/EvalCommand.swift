@@ -18,7 +18,7 @@ struct EvalCommand: FileCommand {
     @OptionGroup var inputs: CheckpointListOptions
 
     @Option(help: "The format of the result.")
-    var format = ReportFormat.text
+    var format = PictureFormat.text
 
     @Option(
         name: .customLong("logits"),
@@ -37,7 +37,7 @@ struct EvalCommand: FileCommand {
     var fileUse: FileUse {
         FileUse(
             reading: inputs.files + source.inputs + data.inputs,
-            writing: [("--logits", logits), ("--output", output.path)])
+            writing: [("--logits", logits), ("--output", output.path(ofPictures: format == .svg))])
     }
 
     func validate() throws {
@@ -46,14 +46,14 @@ struct EvalCommand: FileCommand {
 
     func run() throws {
         // Opened first: a result that can go nowhere is not worth computing.
-        let stream = try output.resultStream()
+        let target = try ReportTarget(format, output, fileUse)
         let (seed, data) = (computation.seed, self.data.data)
         let report = CheckpointReport<EvaluatedCheckpoint>(
             format: format, header: EvalTable.header, rows: { try $1.write(EvalTable.rows($0)) }, failedRow: EvalTable.row,
             text: { try $1.write(EvalTable.text($0)) },
             lines: { [Provenanced(EvalReport.schema, seed: seed, EvalLine(data: data, checkpoint: $0))] },
             document: { Provenanced(EvalReport.schema, seed: seed, EvalReport(data: data, checkpoints: $0)) })
-        try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report, to: stream) { try evaluate($0) }
+        try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report, to: target) { try evaluate($0) }
     }
 
     private func evaluate(_ path: String) throws -> EvaluatedCheckpoint {

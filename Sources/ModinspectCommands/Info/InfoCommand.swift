@@ -31,10 +31,10 @@ struct InfoCommand: FileCommand {
         // Opened first: a result that can go nowhere is not worth computing.
         let stream = try output.resultStream()
         let report = CheckpointReport<CheckpointInfo>(
-            format: format, header: InfoText.header, rows: InfoText.writeRows, failedRow: InfoText.row, text: InfoText.write,
+            format: format.withPictures, header: InfoText.header, rows: InfoText.writeRows, failedRow: InfoText.row, text: InfoText.write,
             lines: { [Provenanced(InfoReport.schema, seed: nil, Keyed("checkpoint", $0))] },
             document: { Provenanced(InfoReport.schema, seed: nil, InfoReport(checkpoints: $0)) })
-        try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report, to: stream) { try inspect($0) }
+        try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report, to: .stream(stream)) { try inspect($0) }
     }
 
     private func inspect(_ path: String) throws -> CheckpointInfo {

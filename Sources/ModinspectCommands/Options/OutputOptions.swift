@@ -1,3 +1,4 @@
+import Archives
 import ArgumentParser
 
 /// Where results and remarks go; shared by every subcommand.
@@ -17,6 +18,12 @@ struct OutputOptions: ParsableArguments {
 
     /// Where the result goes; `-` is standard output.
     var path: String { output ?? "-" }
+
+    /// Whether the result goes into a directory, which may not exist yet.
+    var isDirectory: Bool { path != "-" && (path.hasSuffix("/") || FilePath.isDirectory(path)) }
+
+    /// The file that the result goes to; nil for pictures that go into a directory.
+    func path(ofPictures arePictures: Bool) -> String? { arePictures && isDirectory ? nil : path }
 
     var diagnostics: Diagnostics { remarks.diagnostics }
 
@@ -42,6 +49,16 @@ enum ReportFormat: String, Choice {
         }
     }
 
+    /// The same format among those with pictures.
+    var withPictures: PictureFormat {
+        switch self {
+        case .text: .text
+        case .tsv: .tsv
+        case .json: .json
+        case .jsonl: .jsonl
+        }
+    }
+
     /// Whether the format carries the checkpoints' hashes.
     var hasProvenance: Bool {
         switch self {
@@ -49,4 +66,25 @@ enum ReportFormat: String, Choice {
         case .text, .tsv: false
         }
     }
+}
+
+/// The formats of results that have pictures.
+enum PictureFormat: String, Choice {
+    case text, tsv, json, jsonl, svg
+
+    /// The format as a report's; nil for pictures.
+    var report: ReportFormat? {
+        switch self {
+        case .text: .text
+        case .tsv: .tsv
+        case .json: .json
+        case .jsonl: .jsonl
+        case .svg: nil
+        }
+    }
+
+    var documentation: String { report?.documentation ?? "A picture: one sheet, or in a directory a file for each." }
+
+    /// Whether the format carries the checkpoints' hashes.
+    var hasProvenance: Bool { report?.hasProvenance ?? false }
 }

@@ -99,7 +99,7 @@ struct PatchCommand: FileCommand {
     var count: Int?
 
     @Option(help: "The format of the result.")
-    var format = ReportFormat.text
+    var format = PictureFormat.text
 
     @OptionGroup var pairs: PairOptions
     @OptionGroup var data: DataOptions
@@ -114,7 +114,7 @@ struct PatchCommand: FileCommand {
     var fileUse: FileUse {
         FileUse(
             reading: [("the checkpoint", checkpoint), ("--clusters", clusterFile)] + source.inputs + data.inputs,
-            writing: [("--output", output.path)])
+            writing: [("--output", output.path(ofPictures: format == .svg))])
     }
 
     func validate() throws {
@@ -135,12 +135,12 @@ struct PatchCommand: FileCommand {
     func run() throws {
         let run = CheckpointRun(diagnostics: output.diagnostics)
         // Opened first: a result that can go nowhere is not worth computing.
-        let stream = try output.resultStream()
-        try run.forEach([checkpoint]) { path in try patch(path, to: stream) }
+        let target = try ReportTarget(format, output, fileUse)
+        try run.forEach([checkpoint]) { path in try patch(path, to: target) }
         try run.end()
     }
 
-    private func patch(_ path: String, to stream: ResultStream) throws {
+    private func patch(_ path: String, to target: ReportTarget) throws {
         let given = try clusterFile.map(ClusterFile.init(path:))
         let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         output.diagnostics.describe(model)
@@ -157,8 +157,7 @@ struct PatchCommand: FileCommand {
         let result = try prepared.run { progress.advance(by: $0) }
         progress.finish()
         describe(result, lengths: prepared.lengths, path: path)
-        try write(result, model, to: stream)
-        try stream.finish()
+        try write(result, model, to: target)
     }
 
     /// The most patches that a warning names.
@@ -195,7 +194,7 @@ struct PatchCommand: FileCommand {
                 + names.prefix(Self.mostNames).joined(separator: ", ") + (names.count > Self.mostNames ? ", ..." : ""))
     }
 
-    private func write(_ result: PatchingResult, _ model: LoadedModel, to stream: ResultStream) throws {
+    private func write(_ result: PatchingResult, _ model: LoadedModel, to target: ReportTarget) throws {
         let hash = format.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil
         let base = source.base(of: model.checkpoint, output, isHashed: format.hasProvenance)
         let provenance = Provenanced(
@@ -207,9 +206,19 @@ struct PatchCommand: FileCommand {
         let report = PatchReport(
             provenance: provenance, pairs: result.pairs, metrics: zip(metrics, result.scales).map(PatchedMetric.init),
             patches: rows.map { PatchRow($0, metrics: metrics) })
+        switch target {
+        case .pictures(let pictures): try pictures.write(report)
+        case .stream(let stream):
+            try write(report, provenance, to: stream)
+            try stream.finish()
+        }
+    }
+
+    private func write(_ report: PatchReport, _ provenance: Provenanced<PatchSetting>, to stream: ResultStream) throws {
         let table = PatchTable(report)
         let baselines = [PatchRow(.clean, report), PatchRow(.corrupted, report)]
         switch format {
+        case .svg: break
         case .text: try stream.write(table.text)
         case .tsv:
             try stream.write(table.header)

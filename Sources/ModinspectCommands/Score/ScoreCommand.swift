@@ -18,7 +18,7 @@ struct ScoreCommand: FileCommand {
     @OptionGroup var inputs: CheckpointListOptions
 
     @Option(help: "The format of the result.")
-    var format = ReportFormat.text
+    var format = PictureFormat.text
 
     @Option(
         name: .customLong("clusters"),
@@ -46,7 +46,7 @@ struct ScoreCommand: FileCommand {
     var fileUse: FileUse {
         FileUse(
             reading: inputs.files + source.inputs + [("--clusters", clusterFile)] + gradient.inputs,
-            writing: [("--output", output.path)])
+            writing: [("--output", output.path(ofPictures: format == .svg))])
     }
 
     func validate() throws {
@@ -60,10 +60,10 @@ struct ScoreCommand: FileCommand {
     func run() throws {
         let given = try clusterFile.map { try ClusterFile(path: $0) }
         // Opened first: a result that can go nowhere is not worth computing.
-        let stream = try output.resultStream()
+        let target = try ReportTarget(format, output, fileUse)
         threshold.note(to: output.diagnostics)
         var isMet = true
-        try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report(), to: stream) { path in
+        try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report(), to: target) { path in
             let scored = try score(path, given: given)
             isMet = threshold.check(scored, output.diagnostics) && isMet
             return scored

@@ -2,7 +2,7 @@ import Synchronization
 
 /// How the results of several checkpoints are written, one after the other.
 struct CheckpointReport<Found: Encodable> {
-    let format: ReportFormat
+    let format: PictureFormat
     /// The header line of tsv.
     let header: String
     /// Writes the rows of one checkpoint in tsv.
@@ -17,10 +17,20 @@ struct CheckpointReport<Found: Encodable> {
     let document: ([CheckpointResult<Found>]) -> any Encodable
 }
 
+/// Where a report goes, opened before it is made.
+enum ReportTarget {
+    case stream(ResultStream)
+    case pictures(PictureOutput)
+
+    init(_ format: PictureFormat, _ output: OutputOptions, _ fileUse: FileUse) throws {
+        self = format == .svg ? .pictures(try PictureOutput(output, fileUse)) : .stream(try output.resultStream())
+    }
+}
+
 /// The output of the results of several checkpoints. If a signal arrives, finished results are written before the process ends.
 final class CheckpointReportWriter<Found: Encodable>: @unchecked Sendable {
     private let report: CheckpointReport<Found>
-    private let stream: ResultStream
+    private let target: ReportTarget
     /// Guards all that follows.
     private let lock = Mutex(())
     private var results: [CheckpointResult<Found>] = []
@@ -28,9 +38,9 @@ final class CheckpointReportWriter<Found: Encodable>: @unchecked Sendable {
     /// Whether the result is complete: nothing is written after its end.
     private var isComplete = false
 
-    init(_ report: CheckpointReport<Found>, to stream: ResultStream) {
+    init(_ report: CheckpointReport<Found>, to target: ReportTarget) {
         self.report = report
-        self.stream = stream
+        self.target = target
     }
 
     /// Writes one checkpoint's part, or keeps it where the format is one document.
@@ -38,10 +48,12 @@ final class CheckpointReportWriter<Found: Encodable>: @unchecked Sendable {
         try lock.withLock { _ in
             guard !isComplete else { return }
             count += 1
-            switch report.format {
-            case .json:
+            guard let format = report.format.report, format != .json, case .stream(let stream) = target else {
                 results.append(result)
                 return
+            }
+            switch format {
+            case .json: break
             case .jsonl: for line in report.lines(result) { try ReportEncoder.write(line, isIndented: false, to: stream) }
             case .tsv:
                 if count == 1 { try stream.write(report.header) }
@@ -74,8 +86,12 @@ final class CheckpointReportWriter<Found: Encodable>: @unchecked Sendable {
     private func complete() throws {
         guard count > 0, !isComplete else { return }
         isComplete = true
-        if report.format == .json { try ReportEncoder.write(report.document(results), isIndented: true, to: stream) }
-        try stream.finish()
+        switch target {
+        case .pictures(let pictures): try pictures.write(report.document(results))
+        case .stream(let stream):
+            if report.format == .json { try ReportEncoder.write(report.document(results), isIndented: true, to: stream) }
+            try stream.finish()
+        }
     }
 }
 
@@ -85,10 +101,10 @@ extension CheckpointRun {
     ///
     /// - Throws: the exit status 1 where one has failed, and what keeps the result from being written.
     func report<Found: Encodable & SendableMetatype>(
-        _ inputs: CheckpointListOptions, _ report: CheckpointReport<Found>, to stream: ResultStream, _ body: (String) throws -> Found
+        _ inputs: CheckpointListOptions, _ report: CheckpointReport<Found>, to target: ReportTarget, _ body: (String) throws -> Found
     ) throws {
         let paths = try inputs.paths()
-        let writer = CheckpointReportWriter(report, to: stream)
+        let writer = CheckpointReportWriter(report, to: target)
         if paths.count > 1 {
             let diagnostics = diagnostics
             let total = paths.count

@@ -213,7 +213,7 @@ package struct JSONCursor {
     }
 
     /// Reads a whole number of at most 18 digits without a fraction or an exponent; nil, and nothing is consumed, for everything else.
-    mutating func readPlainInteger() -> Int? {
+    package mutating func readPlainInteger() -> Int? {
         skipSpace()
         let start = position
         let isNegative = takeByte(UInt8(ascii: "-"))

@@ -1,0 +1,151 @@
+import Pictures
+import Text
+
+extension AblationResult {
+    /// More layers than this have no picture each of classes by cluster.
+    private static let mostLayers = 16
+
+    func figures() -> [PlotFigure] {
+        var figures: [PlotFigure] = []
+        let measured = layers.filter { !$0.off.isEmpty || !$0.on.isEmpty }
+        for layer in measured.prefix(Self.mostLayers) where hasClasses(layer) { figures.append(classes(layer)) }
+        if !measured.isEmpty { figures.append(bars(measured)) }
+        let counted = layers.filter { !$0.dependenceOff.isEmpty || !$0.dependenceOn.isEmpty }
+        if !counted.isEmpty { figures.append(dependence(counted)) }
+        if figures.isEmpty {
+            figures.append(
+                PlotFigure("ablate", chart: BarChart(title: "No interventions", caption: caption(nil), categories: [], series: [])))
+        }
+        return figures
+    }
+
+    private func caption(_ more: String?) -> String {
+        head.caption(
+            reading.map { "reading \($0)" }, fill.map { "fill \($0)" }, samples.map { ByteText.counted($0, "sample") }, more)
+    }
+
+    private func hasClasses(_ layer: Layer) -> Bool { (layer.off + layer.on).contains { !$0.classes.isEmpty } || !intactClasses.isEmpty }
+
+    // MARK: - Classes by cluster
+
+    private func classes(_ layer: Layer) -> PlotFigure {
+        var labels = intactClasses.map(\.label)
+        if labels.isEmpty { labels = (layer.off + layer.on).max { $0.classes.count < $1.classes.count }?.classes.map(\.label) ?? [] }
+        let rows: [(name: String, classes: [ClassAccuracy])] =
+            [("intact", intactClasses)] + layer.off.map { ("off \($0.cluster)", $0.classes) }
+            + layer.on.map { ("on \($0.cluster)", $0.classes) }
+        let values = rows.map { row in
+            let accuracies = Dictionary(row.classes.map { ($0.label, $0.accuracy) }, uniquingKeysWith: { first, _ in first })
+            return labels.map { accuracies[$0] ?? nil }
+        }
+        var worst: (drop: Double, cluster: Int, label: String, accuracy: Double)?
+        for (place, row) in layer.off.enumerated() {
+            for (column, label) in labels.enumerated() {
+                guard let intact = values[0][column], let accuracy = values[1 + place][column] else { continue }
+                if intact - accuracy > worst?.drop ?? 0 { worst = (intact - accuracy, row.cluster, label, accuracy) }
+            }
+        }
+        let heading =
+            worst.map { "off \($0.cluster) costs class \($0.label) most, \(Words.percent($0.accuracy)) left" }
+            ?? "no cluster's absence lowers the accuracy of a class"
+        let words = (layer.off.map { ("off", $0) } + layer.on.map { ("on", $0) }).prefix(40).map { kind, row in
+            guard row.moved else { return "\(kind) \(row.cluster) changed nothing." }
+            let known = row.classes.compactMap { found in found.accuracy.map { (found.label, $0) } }
+            let named = known.prefix(20).map { "\($0) \(Words.percent($1))" }.joined(separator: ", ")
+            return "\(kind) \(row.cluster): accuracy \(Words.percent(row.accuracy))\(named.isEmpty ? "" : "; by class " + named)."
+        }
+        let idle = (layer.off + layer.on).contains { !$0.moved }
+        return PlotFigure(
+            "ablate-classes", layer.name,
+            chart: HeatMap(
+                title: "\(layer.name), accuracy by class with each cluster off, and alone: \(heading)",
+                caption: caption(idle ? "hatched: the intervention changed nothing" : nil),
+                alternative: "Intact: accuracy \(Words.percent(intactAccuracy)). " + words.joined(separator: " "),
+                rows: .init(rows.map(\.name), title: "cluster", borders: [1, 1 + layer.off.count]), columns: .init(labels, title: "class"),
+                values: .cells(values.map { $0.map { $0 ?? .nan } }), valueTitle: "accuracy", range: 0...1))
+    }
+
+    // MARK: - Clusters and their control
+
+    private func bars(_ layers: [Layer]) -> PlotFigure {
+        var charts: [any Chart] = []
+        var words: [String] = []
+        var worst: (accuracy: Double, text: String)?
+        for layer in layers.prefix(100) {
+            for (kind, rows) in [("off", layer.off), ("on", layer.on)] where !rows.isEmpty {
+                let hasControl = rows.contains { $0.control != nil }
+                var series = [BarChart.Series("the cluster", rows.map { $0.accuracy.map { Estimate($0) } }, paint: .cluster(0))]
+                if hasControl {
+                    series.append(
+                        .init(
+                            "as many random neurons, mean ± sd",
+                            rows.map { row in row.control.map { Estimate($0.mean, deviation: $0.sd ?? 0) } }, paint: .cluster(7)))
+                }
+                charts.append(
+                    BarChart(
+                        title: "\(layer.name), one cluster \(kind)", categories: rows.map { String($0.cluster) }, series: series,
+                        direction: rows.count > 24 ? .lying : .standing, valueTitle: "accuracy", categoryTitle: "cluster",
+                        references: intactAccuracy.map { [LineChart.Reference("intact", $0)] } ?? [], including: 0...1))
+                let texts = rows.prefix(40).map { row in
+                    var text = "cluster \(row.cluster) \(row.moved ? Words.percent(row.accuracy) : "changed nothing")"
+                    if let control = row.control {
+                        text += ", random neurons \(Words.percent(control.mean)) ± \(Words.percent(control.sd))"
+                        if let p = control.p { text += ", p \(Words.number(p))" }
+                    }
+                    return text
+                }
+                words.append("\(layer.name), \(kind): \(texts.joined(separator: "; ")).")
+                if kind == "off" {
+                    for row in rows {
+                        guard let accuracy = row.accuracy, accuracy < worst?.accuracy ?? .infinity else { continue }
+                        let control = row.control.map { " (random neurons \(Words.percent($0.mean)) ± \(Words.percent($0.sd)))" } ?? ""
+                        worst = (accuracy, "without cluster \(row.cluster) of \(layer.name) \(Words.percent(accuracy))\(control)")
+                    }
+                }
+            }
+        }
+        return PlotFigure(
+            "ablate-clusters",
+            sheet: Sheet(
+                title: "Accuracy: intact \(Words.percent(intactAccuracy))\(worst.map { ", " + $0.text } ?? "")", caption: caption(nil),
+                alternative: "Intact: accuracy \(Words.percent(intactAccuracy)). " + words.joined(separator: " "), charts: charts,
+                columns: layers.contains { $0.off.count > 12 } ? 1 : 2, sharing: .everything))
+    }
+
+    // MARK: - Dependence
+
+    /// Numbers of interventions from this on are one colour.
+    private static let mostCounts = 8
+
+    private func dependence(_ layers: [Layer]) -> PlotFigure {
+        let rows = layers.flatMap { layer in
+            [("\(layer.name), off", layer.dependenceOff), ("\(layer.name), on", layer.dependenceOn)].filter { !$0.1.isEmpty }
+        }
+        let most = rows.map(\.1.count).max() ?? 0
+        let columns = min(most, Self.mostCounts)
+        let series = (0..<columns).map { count in
+            let isLast = count == columns - 1 && most > columns
+            return BarChart.Series(
+                isLast ? "\(count) and more" : "\(count)",
+                rows.map { row in
+                    guard count < row.1.count else { return nil }
+                    return Estimate(Double(isLast ? row.1[count...].reduce(0, +) : row.1[count]))
+                }, paint: .sequential(columns > 1 ? 0.95 - 0.85 * Double(count) / Double(columns - 1) : 0.5))
+        }
+        let off = rows.filter { $0.0.hasSuffix(", off") }.map { row in
+            let right = row.1.reduce(0, +)
+            let share = right > 0 ? Double(right - (row.1.first ?? 0)) / Double(right) : nil
+            return "\(row.0.dropLast(5)) \(Words.percent(share))"
+        }
+        let words = rows.prefix(40).map { name, counts in
+            "\(name): " + counts.prefix(20).enumerated().map { "\($1) answers spoiled by \($0)" }.joined(separator: ", ") + "."
+        }
+        return PlotFigure(
+            "ablate-dependence",
+            chart: BarChart(
+                title: "Right answers that need a cluster: \(Words.list(off, atMost: 4))",
+                caption: caption("colours: by how many clusters' interventions alone an answer is spoiled"),
+                alternative: words.joined(separator: " "), categories: rows.map(\.0), series: series, arrangement: .stacked,
+                direction: .lying, valueTitle: "answers that the intact model gets right"))
+    }
+}

@@ -1,0 +1,141 @@
+import Pictures
+import Text
+
+extension EdgeResult {
+    func figures() -> [PlotFigure] {
+        var figures = [graph]
+        if let ladder = ladderFigure { figures.append(ladder) }
+        return figures
+    }
+
+    private var caption: String {
+        head.caption(
+            metric.map { "metric \($0)" }, granularity.map { "nodes: \($0)s" }, ablation.map { "other edges: \($0)" },
+            pairs.map { ByteText.counted($0, "pair") })
+    }
+
+    /// Whether the behaviour is better without the edge: a score is the change of the metric without it, of acdc the damage.
+    private func worksAgainst(_ score: Double?) -> Bool {
+        guard let score, let metric else { return false }
+        if head.method == "acdc" { return score < 0 }
+        // Without an edge that helps, the logit difference and the probability fall; divergence and loss rise.
+        return metric == "logit-diff" || metric == "prob" ? score > 0 : score < 0
+    }
+
+    private static let kinds: [(suffix: String, kind: LayeredGraph.EdgeKind)] = [("<q>", .query), ("<k>", .key), ("<v>", .value)]
+
+    /// `a1.h0` and what of it is read, of the reader `a1.h0<q>`.
+    private static func split(_ reader: String) -> (node: String, kind: LayeredGraph.EdgeKind) {
+        for (suffix, kind) in kinds where reader.hasSuffix(suffix) { return (String(reader.dropLast(suffix.count)), kind) }
+        return (reader, .other)
+    }
+
+    private var graph: PlotFigure {
+        var names: [String] = []
+        var places: [String: Int] = [:]
+        func place(_ name: String) -> Int {
+            if let place = places[name] { return place }
+            places[name] = names.count
+            names.append(name)
+            return names.count - 1
+        }
+        let drawn = edges.map { edge in
+            let (node, kind) = Self.split(edge.target)
+            return LayeredGraph.Edge(
+                from: place(edge.source), to: place(node), kind: kind, score: edge.score ?? .nan, worksAgainst: worksAgainst(edge.score))
+        }
+        let layers = Self.layers(names, drawn)
+        let nodes = zip(names, layers).map { name, layer in LayeredGraph.Node(name, layer: layer, kind: Self.kind(name)) }
+        let sorted = edges.enumerated().sorted {
+            (-abs($0.element.score ?? 0), $0.offset) < (-abs($1.element.score ?? 0), $1.offset)
+        }.map(\.element)
+        let words = sorted.prefix(20).map {
+            "\($0.source) to \($0.target) \(Words.number($0.score))\(worksAgainst($0.score) ? " (works against)" : "")"
+        }
+        let count = size ?? edges.count
+        let all = total.map { " of \(ByteText.grouped($0))" } ?? ""
+        let faith = faithfulness.map { ", faithfulness \(Words.short($0))" } ?? ""
+        let tsvNote = metric == nil && !edges.isEmpty ? "tsv names no metric: edges that work against it are not marked" : ""
+        return PlotFigure(
+            "circuit-edges",
+            chart: LayeredGraph(
+                title: edges.isEmpty ? "The circuit has no edges\(faith)" : "Circuit of \(ByteText.grouped(count))\(all) edges\(faith)",
+                source: [caption, tsvNote].filter { !$0.isEmpty }.joined(separator: " · "),
+                alternative:
+                    "\(ByteText.counted(edges.count, "edge")) between \(ByteText.counted(names.count, "node")), inputs at the bottom. Edges by "
+                    + "score, the largest first: \(words.isEmpty ? "none" : words.joined(separator: "; "))"
+                    + (edges.count > words.count ? "; and \(edges.count - words.count) more." : "."), nodes: nodes, edges: drawn))
+    }
+
+    private static func kind(_ name: String) -> LayeredGraph.NodeKind {
+        if name == "input" || name == "logits" || name == "output" { return .end }
+        let parts = name.split(separator: ".")
+        if parts.count == 2, isBlock(parts[0], "a"), parts[1].hasPrefix("h") || parts[1].hasPrefix("kv") { return .attention }
+        if parts.count > 1, let last = parts.last, last.first == "n", Int(last.dropFirst()) != nil { return .neuron }
+        return .layer
+    }
+
+    private static func isBlock(_ part: Substring, _ letter: Character) -> Bool { part.first == letter && Int(part.dropFirst()) != nil }
+
+    /// The layer of each node: that of its block where all are named by blocks, else the longest way to it.
+    private static func layers(_ names: [String], _ edges: [LayeredGraph.Edge]) -> [Int] {
+        let named = names.map { name -> Int? in
+            if name == "input" { return -1 }
+            if name == "logits" { return Int(Int32.max) }
+            guard let first = name.split(separator: ".").first, let block = Int(first.dropFirst()), (0..<1_000_000).contains(block) else {
+                return nil
+            }
+            return isBlock(first, "a") ? 2 * block : isBlock(first, "m") ? 2 * block + 1 : nil
+        }
+        if !named.contains(nil) { return named.map { $0 ?? 0 } }
+        var layers = [Int](repeating: 0, count: names.count)
+        // A file may hold a circle, in which a way has no end: so many rounds are enough for every graph without one.
+        for _ in 0..<min(names.count, 1000) {
+            var hasChanged = false
+            for edge in edges where layers[edge.to] <= layers[edge.from] {
+                layers[edge.to] = layers[edge.from] + 1
+                hasChanged = true
+            }
+            if !hasChanged { break }
+        }
+        return layers
+    }
+
+    // MARK: - Faithfulness over size
+
+    private var ladderFigure: PlotFigure? {
+        guard let total, total > 0, !ladder.isEmpty else { return nil }
+        func share(_ size: Int) -> Double { Double(size) / Double(total) }
+        let steps = ladder.filter { $0.size > 0 && $0.faithfulness != nil }.sorted { $0.size < $1.size }
+        var series = [
+            LineChart.Series(
+                "circuits of growing size", steps.map { LineChart.Vertex(share($0.size), Estimate($0.faithfulness ?? .nan)) },
+                paint: .cluster(0))
+        ]
+        if let size, size > 0, let faithfulness {
+            series.append(.init("the circuit", [LineChart.Vertex(share(size), Estimate(faithfulness))], style: .dots, paint: .cluster(3)))
+        }
+        if let random, let size, size > 0 {
+            series.append(
+                .init(
+                    "random circuits", [LineChart.Vertex(share(size), Estimate(random.mean, deviation: random.sd))], style: .dots,
+                    paint: .cluster(7)))
+        }
+        let words = steps.prefix(40).map {
+            "\(ByteText.grouped($0.size)) edges (\(Words.percent(share($0.size)))): \(Words.number($0.faithfulness))"
+        }
+        let empty = ladder.count { $0.size == 0 }
+        return PlotFigure(
+            "circuit-faithfulness",
+            chart: LineChart(
+                title: "Faithfulness over the share of edges: area \(Words.short(area))",
+                caption: [
+                    caption, "the area is that over the linear share, from 0 to 1",
+                    empty > 0 ? "\(empty) of \(ladder.count) sizes leave no edge and are not drawn" : "",
+                ].filter { !$0.isEmpty }.joined(separator: " · "),
+                alternative: "Faithfulness of circuits of growing size: \(words.joined(separator: "; ")). Area \(Words.number(area)).",
+                series: series, references: [LineChart.Reference("all edges", 1)],
+                horizontalTitle: "share of \(ByteText.grouped(total)) edges",
+                verticalTitle: "faithfulness", horizontalKind: .logarithmic, including: Extents(vertical: 0...1), shadesArea: true))
+    }
+}

@@ -1,0 +1,312 @@
+import Pictures
+import Text
+
+extension ScoreResult {
+    /// 90 % of a normal distribution lie so many standard deviations around its mean.
+    private static let deviations = 1.6449
+    private static let bandNote =
+        "band: 5 to 95 % of the null model, taken as normal around its mean (mean ± 1.645 standard deviations)"
+    /// More layers than this are not drawn beside each other.
+    private static let mostPanels = 48
+
+    func figures() -> [PlotFigure] {
+        guard !checkpoints.isEmpty else {
+            let failed = failed.isEmpty ? "" : ": \(Words.list(failed.map(Words.name))) failed"
+            return [PlotFigure("score", chart: DotChart(title: "No scores\(failed)", caption: head.caption(), categories: [], series: []))]
+        }
+        if checkpoints.count > 1, !haveSameLayers {
+            let other = withoutPrefixes
+            if other.haveSameLayers { return other.figures() }
+        }
+        if isSweep { return [checkpoints.count == 1 ? sweep(checkpoints[0]) : comparedSweeps()] }
+        if checkpoints.count > 1, haveSameLayers { return [trajectory] }
+        return checkpoints.map(layerDots)
+    }
+
+    private var failedNote: String? { failed.isEmpty ? nil : "failed: \(Words.list(failed.map(Words.name)))" }
+
+    private var haveSameLayers: Bool {
+        let first = Set(checkpoints[0].rows.map(\.layer))
+        return checkpoints.allSatisfy { Set($0.rows.map(\.layer)) == first }
+    }
+
+    /// What savers put before the names of one model's tensors.
+    private static let prefixes = ["module.", "_orig_mod.", "model."]
+
+    /// The same with layers called as they are without what was put before their names.
+    private var withoutPrefixes: ScoreResult {
+        var result = self
+        for checkpoint in result.checkpoints.indices {
+            for row in result.checkpoints[checkpoint].rows.indices {
+                var name = result.checkpoints[checkpoint].rows[row].layer
+                while let prefix = Self.prefixes.first(where: name.hasPrefix) { name = String(name.dropFirst(prefix.count)) }
+                result.checkpoints[checkpoint].rows[row].layer = name
+            }
+        }
+        return result
+    }
+
+    /// The layers that have room, the mean first where some are left out.
+    private var shownLayers: (names: [String], note: String?) {
+        let all = layers
+        guard all.count > Self.mostPanels else { return (all, nil) }
+        let mean = all.filter { $0 == Self.mean }
+        return (
+            all.prefix(Self.mostPanels - mean.count) + mean, "the first \(Self.mostPanels - mean.count) of \(all.count - mean.count) layers"
+        )
+    }
+
+    // MARK: - One checkpoint, several numbers of clusters
+
+    private func sweep(_ checkpoint: Scored) -> PlotFigure {
+        let (shown, note) = shownLayers
+        var hasBand = false
+        let charts = shown.map { layer in
+            let rows = checkpoint.rows.filter { $0.layer == layer }
+            let series = Self.sweepSeries(rows)
+            hasBand = hasBand || series.contains { $0.style == .band }
+            return LineChart(
+                title: layer == Self.mean ? "mean of the layers" : layer, alternative: Self.words(of: rows), series: series,
+                horizontalTitle: "k", including: Extents(vertical: 0...1))
+        }
+        let name = Words.name(ofPath: checkpoint.path)
+        let mean = checkpoint.rows.filter { $0.layer == Self.mean }
+        let alternative = charts.map { "\($0.title): \($0.alternative)" }.joined(separator: " ")
+        return PlotFigure(
+            "score-sweep",
+            sheet: Sheet(
+                title: "\(name): \(Self.heading(mean.isEmpty ? checkpoint.rows : mean))",
+                caption: head.caption(hasBand ? Self.bandNote : nil, note, failedNote, checkpoint.path), alternative: alternative,
+                charts: charts, sharing: .everything))
+    }
+
+    private static func vertices(_ rows: [Row], _ value: (Row) -> Estimate?) -> [LineChart.Vertex] {
+        rows.compactMap { row in row.k.flatMap { k in value(row).map { LineChart.Vertex(Double(k), $0) } } }.sorted { $0.x < $1.x }
+    }
+
+    private static func band(_ null: NullModel?) -> Estimate? {
+        guard let mean = null?.mean else { return nil }
+        let width = (null?.sd ?? 0) * deviations
+        return Estimate(mean, low: mean - width, high: mean + width)
+    }
+
+    private static func sweepSeries(_ rows: [Row]) -> [LineChart.Series] {
+        let all: [LineChart.Series] = [
+            .init("null model", vertices(rows) { band($0.null) }, style: .band),
+            .init("clusterability", vertices(rows) { $0.clusterability.map { Estimate($0) } }, paint: .cluster(0)),
+            .init("adjusted", vertices(rows) { $0.adjusted.map { Estimate($0) } }, paint: .cluster(1)),
+            .init("chance", vertices(rows) { $0.chance.map { Estimate($0) } }, style: .dashed, paint: .faint),
+        ]
+        return all.filter { !$0.vertices.isEmpty }
+    }
+
+    /// The number of clusters that stands out, and by how much.
+    private static func heading(_ rows: [Row]) -> String {
+        if let best = rows.filter({ $0.null?.z != nil }).max(by: { ($0.null?.z ?? 0) < ($1.null?.z ?? 0) }), let k = best.k {
+            let z = best.null?.z ?? 0
+            let (found, noise) = (Words.short(best.clusterability), Words.short(best.null?.mean))
+            return z > deviations
+                ? "furthest above noise at k = \(k), clusterability \(found) against \(noise) ± \(Words.short(best.null?.sd))"
+                : "no more modular than noise at any k, at k = \(k) \(found) against \(noise) ± \(Words.short(best.null?.sd))"
+        }
+        if let best = rows.filter({ $0.adjusted != nil }).max(by: { ($0.adjusted ?? 0) < ($1.adjusted ?? 0) }), let k = best.k {
+            return "adjusted clusterability is largest at k = \(k), \(Words.short(best.adjusted))"
+        }
+        return "clusterability is undefined"
+    }
+
+    private static func words(of rows: [Row]) -> String {
+        rows.prefix(24).map { row in
+            var text = "k = \(row.k.map(String.init) ?? "unknown"): clusterability \(Words.number(row.clusterability))"
+            if let mean = row.null?.mean { text += ", noise \(Words.number(mean)) ± \(Words.number(row.null?.sd))" }
+            return text + ", chance \(Words.number(row.chance)), adjusted \(Words.number(row.adjusted))"
+        }.joined(separator: "; ") + (rows.count > 24 ? "; and \(rows.count - 24) more" : "") + "."
+    }
+
+    // MARK: - Several checkpoints, several numbers of clusters
+
+    private func comparedSweeps() -> PlotFigure {
+        let names = Words.names(ofPaths: checkpoints.map(\.path))
+        let (shown, note) = shownLayers
+        let hasBands = checkpoints.count <= 3 && checkpoints.contains { $0.rows.contains { $0.null?.mean != nil } }
+        var charts: [LineChart] = []
+        for layer in shown {
+            let title = layer == Self.mean ? "mean of the layers" : layer
+            for isAdjusted in layer == Self.mean ? [false, true] : [false] {
+                var series: [LineChart.Series] = []
+                for (place, checkpoint) in checkpoints.enumerated() {
+                    let rows = checkpoint.rows.filter { $0.layer == layer }
+                    if hasBands, !isAdjusted {
+                        series.append(
+                            .init(
+                                "\(names[place]), null model", Self.vertices(rows) { Self.band($0.null) }, style: .band,
+                                paint: .cluster(place)))
+                    }
+                    series.append(
+                        .init(
+                            names[place], Self.vertices(rows) { (isAdjusted ? $0.adjusted : $0.clusterability).map { Estimate($0) } },
+                            paint: .cluster(place)))
+                }
+                if !isAdjusted, checkpoints.count == 2 || checkpoints.count == 3 {
+                    for (place, checkpoint) in checkpoints.enumerated() {
+                        let rows = checkpoint.rows.filter { $0.layer == layer }
+                        series.append(
+                            .init(
+                                "\(names[place]), chance", Self.vertices(rows) { $0.chance.map { Estimate($0) } }, style: .dashed,
+                                paint: .cluster(place)))
+                    }
+                }
+                charts.append(
+                    LineChart(
+                        title: title + (isAdjusted ? ", adjusted" : ", clusterability"), series: series.filter { !$0.vertices.isEmpty },
+                        horizontalTitle: "k", including: Extents(vertical: 0...1)))
+            }
+        }
+        let words = zip(names, checkpoints).map { name, checkpoint in
+            let mean = checkpoint.rows.filter { $0.layer == Self.mean }
+            return "\(name): \(Self.words(of: mean.isEmpty ? checkpoint.rows : mean))"
+        }
+        let best = zip(names, checkpoints).map { name, checkpoint in
+            let mean = checkpoint.rows.filter { $0.layer == Self.mean }
+            let adjusted = mean.compactMap(\.adjusted).max()
+            return "\(name) \(Words.short(adjusted))"
+        }
+        return PlotFigure(
+            "score-sweep",
+            sheet: Sheet(
+                title: "Clusterability over k; largest mean adjusted: \(Words.list(best, atMost: 4))",
+                caption: head.caption(hasBands ? Self.bandNote : nil, note, failedNote, Words.list(checkpoints.map(\.path), atMost: 6)),
+                alternative: words.prefix(12).joined(separator: " "), charts: charts, sharing: .everything))
+    }
+
+    // MARK: - One number of clusters
+
+    private func layerDots(_ checkpoint: Scored) -> PlotFigure {
+        let rows = checkpoint.rows
+        let hasNull = rows.contains { $0.null?.mean != nil }
+        var series = [DotChart.Series("chance", rows.map { $0.chance.map { Estimate($0) } }, paint: .faint, isHollow: true)]
+        if hasNull {
+            series.append(
+                .init(
+                    "null model, mean ± sd", rows.map { row in row.null?.mean.map { Estimate($0, deviation: row.null?.sd ?? 0) } },
+                    paint: .cluster(1)))
+        }
+        series.append(.init("clusterability", rows.map { $0.clusterability.map { Estimate($0) } }, paint: .cluster(0)))
+        let counts = Set(rows.compactMap(\.k))
+        let k = counts.count == 1 ? "k = \(counts.first!)" : nil
+        let mean = rows.first { $0.layer == Self.mean } ?? rows[0]
+        let noise =
+            mean.null?.mean.map { " (noise \(Words.short($0)) ± \(Words.short(mean.null?.sd)))" } ?? " (chance \(Words.short(mean.chance)))"
+        let words = rows.prefix(60).map { row in
+            var text = "\(row.layer): clusterability \(Words.number(row.clusterability))"
+            if let noise = row.null?.mean { text += ", noise \(Words.number(noise)) ± \(Words.number(row.null?.sd))" }
+            return text + ", chance \(Words.number(row.chance)), adjusted \(Words.number(row.adjusted))."
+        }
+        let name = Words.name(ofPath: checkpoint.path)
+        return PlotFigure(
+            "score", checkpoints.count > 1 ? name : "",
+            chart: DotChart(
+                title: "\(name)\(k.map { ", " + $0 } ?? ""): mean clusterability \(Words.short(mean.clusterability))\(noise)",
+                caption: head.caption(failedNote, checkpoint.path), alternative: words.joined(separator: " "),
+                categories: rows.map { row in
+                    (row.layer == Self.mean ? "mean of the layers" : row.layer) + (k == nil && row.k != nil ? ", k = \(row.k!)" : "")
+                }, series: series, valueTitle: "clusterability", including: 0...1))
+    }
+
+    // MARK: - Checkpoints of one model
+
+    /// The checkpoints in natural order with their places on the axis.
+    private var inOrder: (checkpoints: [Scored], places: [Double], isBySteps: Bool) {
+        let ordered = checkpoints.sorted { ($0.path.naturalKey, $0.path) < ($1.path.naturalKey, $1.path) }
+        let steps = ordered.map { Words.step(inPath: $0.path) }
+        let known = steps.compactMap(\.self)
+        guard known.count == ordered.count, Set(known).count == known.count else {
+            return (ordered, ordered.indices.map { Double($0 + 1) }, false)
+        }
+        let bySteps = zip(known, ordered).sorted { $0.0 < $1.0 }
+        return (bySteps.map(\.1), bySteps.map(\.0), true)
+    }
+
+    private var trajectory: PlotFigure {
+        let (ordered, places, isBySteps) = inOrder
+        if ordered.count == 2, !isBySteps { return pairedCheckpoints }
+        let (shown, note) = shownLayers
+        func chart(_ title: String, _ value: (Row) -> Double?) -> LineChart {
+            let series = shown.enumerated().map { place, layer in
+                let vertices = zip(ordered, places).compactMap { checkpoint, x in
+                    checkpoint.rows.first { $0.layer == layer }.flatMap(value).map { LineChart.Vertex(x, Estimate($0)) }
+                }
+                return LineChart.Series(
+                    layer == Self.mean ? "mean of the layers" : layer, vertices, style: .line,
+                    paint: layer == Self.mean ? .ink : .cluster(place))
+            }
+            return LineChart(
+                title: title, series: series.filter { !$0.vertices.isEmpty }, horizontalTitle: isBySteps ? "step" : "checkpoint",
+                including: Extents(vertical: 0...1))
+        }
+        let means = ordered.map { checkpoint in (checkpoint.rows.first { $0.layer == Self.mean } ?? checkpoint.rows.first)?.adjusted }
+        let words = zip(ordered, places).prefix(60).map { checkpoint, place in
+            let mean = checkpoint.rows.first { $0.layer == Self.mean } ?? checkpoint.rows.first
+            return
+                "\(isBySteps ? "Step \(ByteText.shortest(place))" : Words.name(ofPath: checkpoint.path)): mean clusterability "
+                + "\(Words.number(mean?.clusterability)), adjusted \(Words.number(mean?.adjusted))."
+        }
+        let range = "\(Words.name(ofPath: ordered[0].path)) to \(Words.name(ofPath: ordered[ordered.count - 1].path))"
+        let order = isBySteps ? range : "1 to \(ordered.count): " + Words.list(ordered.map { Words.name(ofPath: $0.path) }, atMost: 6)
+        return PlotFigure(
+            "score-trajectory",
+            sheet: Sheet(
+                title:
+                    "\(ordered.count) checkpoints: mean adjusted clusterability from \(Words.short(means.first ?? nil)) to \(Words.short(means.last ?? nil))",
+                caption: head.caption(order, note, failedNote), alternative: words.joined(separator: " "),
+                charts: [chart("clusterability") { $0.clusterability }, chart("adjusted") { $0.adjusted }], columns: 2,
+                sharing: .everything))
+    }
+
+    /// Two checkpoints whose names say no steps.
+    private var pairedCheckpoints: PlotFigure {
+        let names = Words.names(ofPaths: checkpoints.map(\.path))
+        // In the order of the first one's layers.
+        let others = checkpoints[0].rows.map { row in checkpoints[1].rows.first { $0.layer == row.layer } ?? row }
+        let rows = [checkpoints[0].rows, others]
+        func chart(_ title: String, _ value: (Row) -> Double?) -> DotChart {
+            DotChart(
+                title: title, categories: rows[0].map { $0.layer == Self.mean ? "mean of the layers" : $0.layer },
+                series: rows.enumerated().map { place, rows in
+                    DotChart.Series(names[place], rows.map { value($0).map { Estimate($0) } }, isHollow: place == 0)
+                }, including: 0...1)
+        }
+        let means = rows.map { rows in rows.first { $0.layer == Self.mean } ?? rows[0] }
+        let words = zip(rows[0], others).prefix(60).map { one, other in
+            "\(one.layer): clusterability \(Words.number(one.clusterability)) and \(Words.number(other.clusterability)), adjusted "
+                + "\(Words.number(one.adjusted)) and \(Words.number(other.adjusted))."
+        }
+        return PlotFigure(
+            "score",
+            sheet: Sheet(
+                title:
+                    "Mean adjusted clusterability: \(names[0]) \(Words.short(means[0].adjusted)), \(names[1]) \(Words.short(means[1].adjusted))",
+                caption: head.caption(failedNote, checkpoints.map(\.path).joined(separator: " and ")),
+                alternative: "\(names[0]) and \(names[1]). " + words.joined(separator: " "),
+                charts: [chart("clusterability") { $0.clusterability }, chart("adjusted") { $0.adjusted }], columns: 1,
+                sharing: .everything))
+    }
+}
+
+extension String {
+    /// The text with its numbers as long as each other, so that `step-2` comes before `step-10`.
+    fileprivate var naturalKey: String {
+        var key = ""
+        var digits = ""
+        for character in self {
+            if ("0"..."9").contains(character) {
+                digits.append(character)
+                continue
+            }
+            key += String(repeating: "0", count: max(0, digits.isEmpty ? 0 : 20 - digits.count)) + digits
+            digits = ""
+            key.append(character)
+        }
+        return key + String(repeating: "0", count: max(0, digits.isEmpty ? 0 : 20 - digits.count)) + digits
+    }
+}

@@ -1,0 +1,74 @@
+import Text
+
+/// Numbers and names in the sentences of titles, captions and alternative texts.
+enum Words {
+    /// Four decimals; `undefined` where there is no number.
+    static func number(_ value: Double?) -> String { value.map(ByteText.rounded) ?? "undefined" }
+
+    /// Two decimals, for titles.
+    static func short(_ value: Double?) -> String {
+        guard let value else { return "undefined" }
+        let magnitude = abs(value)
+        return magnitude != 0 && magnitude < 0.01 || magnitude >= 1e6 ? ByteText.rounded(value) : ByteText.fixed(value, digits: 2)
+    }
+
+    /// Hundredths with one decimal, `95.0 %`, which no line end parts.
+    static func percent(_ value: Double?) -> String {
+        guard let value, value.isFinite else { return "undefined" }
+        return abs(value) > 1e6 ? ByteText.rounded(value) : ByteText.fixed(value * 100, digits: 1) + "\u{A0}%"
+    }
+
+    /// The last component of a path: what tells checkpoints in one directory apart.
+    static func name(ofPath path: String) -> String {
+        let parts = path.split(separator: "/")
+        return parts.last.map(String.init) ?? path
+    }
+
+    /// Short names for paths: the last components, as many as tell them apart.
+    static func names(ofPaths paths: [String]) -> [String] {
+        let parts = paths.map { $0.split(separator: "/").map(String.init) }
+        for count in 1...4 {
+            let names = zip(parts, paths).map { $0.isEmpty ? $1 : $0.suffix(count).joined(separator: "/") }
+            if Set(names).count == Set(paths).count { return names }
+        }
+        return paths
+    }
+
+    /// `a, b and c`, with the number of those that are not named.
+    static func list(_ names: [String], atMost limit: Int = 12) -> String {
+        if names.count > limit { return names.prefix(limit).joined(separator: ", ") + " and \(names.count - limit) more" }
+        guard names.count > 1 else { return names.first ?? "none" }
+        return names.dropLast().joined(separator: ", ") + " and " + names[names.count - 1]
+    }
+
+    /// The number behind `step`, or the last number in a path: `run/step-200/model.pt` is 200.
+    static func step(inPath path: String) -> Double? {
+        let lower = Array(path.utf8)
+        var found: (value: Double, isNamed: Bool)?
+        var position = 0
+        while position < lower.count {
+            guard (0x30...0x39).contains(lower[position]) else {
+                position += 1
+                continue
+            }
+            let start = position
+            while position < lower.count, (0x30...0x39).contains(lower[position]) { position += 1 }
+            guard position - start <= 15, let value = Double(String(decoding: lower[start..<position], as: UTF8.self)) else { continue }
+            let before = String(decoding: lower[..<start].suffix(12), as: UTF8.self).lowercased()
+            let isNamed = ["step", "checkpoint", "epoch", "iter"].contains {
+                before.trimmingSuffix(while: { "-_=/. ".contains($0) }).hasSuffix($0)
+            }
+            if isNamed || found?.isNamed != true { found = (value, isNamed) }
+        }
+        return found?.value
+    }
+}
+
+extension StringProtocol {
+    /// The text without the characters at its end that `isLeftOut` names.
+    fileprivate func trimmingSuffix(while isLeftOut: (Character) -> Bool) -> SubSequence {
+        var rest = self[...]
+        while let last = rest.last, isLeftOut(last) { rest = rest.dropLast() }
+        return rest
+    }
+}
