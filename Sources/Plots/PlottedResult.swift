@@ -86,13 +86,17 @@ package struct PlottedResult: Sendable {
                 groups.append((result, leftOut))
             }
         }
-        var names: [String: Int] = [:]
+        var names: Set<String> = []
         return groups.flatMap { group in
             group.result.figures().map { figure in
                 var figure = figure
                 figure.remarks = group.leftOut
-                names[figure.name, default: 0] += 1
-                if let count = names[figure.name], count > 1 { figure.name += "-\(count)" }
+                var (name, count) = (figure.name, 1)
+                while !names.insert(name).inserted {
+                    count += 1
+                    name = "\(figure.name)-\(count)"
+                }
+                figure.name = name
                 return figure
             }
         }

@@ -22,7 +22,7 @@ import Testing
         ["patch", induction, "--data", pairs, "--by", "position"],
         ["circuit", induction, "--method", "exact", "--data", pairs],
         ["circuit", induction, "--method", "acdc", "--data", pairs],
-        ["circuit", model, "--method", "prune", "--data", data, "--limit", "30", "--label", "0", "--label", "1", "--tolerance", "1"],
+        ["circuit", model, "--method", "prune", "--data", data, "--limit", "60", "--label", "0", "--label", "1", "--tolerance", "0.2"],
         ["circuit", "--compare", Fixtures.path("plots/prune.json")],
     ]
 

@@ -29,8 +29,8 @@ import Testing
         ("score m.tar --formt=json", "score: unknown option '--formt'; did you mean '--format'?"),
         ("score m.tar --zzz", "score: unknown option '--zzz'; see 'modinspect score --help'"),
         ("score m.tar -z", "score: unknown option '-z'; see 'modinspect score --help'"),
-        ("score m.tar --format jsn", "score: --format: expected text, tsv, json or jsonl, found 'jsn'; did you mean 'json'?"),
-        ("score m.tar --format yaml", "score: --format: expected text, tsv, json or jsonl, found 'yaml'"),
+        ("score m.tar --format jsn", "score: --format: expected text, tsv, json, jsonl or svg, found 'jsn'; did you mean 'json'?"),
+        ("score m.tar --format yaml", "score: --format: expected text, tsv, json, jsonl or svg, found 'yaml'"),
         (
             "score m.tar --method coclutser",
             "score: --method: expected cocluster, bsgc, contiguous, gradient or network, found 'coclutser'; did you mean 'cocluster'?"

@@ -19,7 +19,7 @@ struct Document: Sendable {
         "README.md", "man/modinspect.1", "man/modinspect-info.1", "man/modinspect-graph.1", "man/modinspect-cluster.1",
         "man/modinspect-score.1", "man/modinspect-compare.1", "man/modinspect-eval.1", "man/modinspect-ablate.1",
         "man/modinspect-patch.1", "man/modinspect-circuit.1", "man/modinspect-init.1", "man/modinspect-finetune.1",
-        "man/modinspect-permute.1", "man/modinspect-extract.1", "man/modinspect-convert.1",
+        "man/modinspect-permute.1", "man/modinspect-extract.1", "man/modinspect-convert.1", "man/modinspect-plot.1",
         "man/modinspect-formats.5", "man/modinspect-tour.7", "man/modinspect-methods.7",
     ]
 

@@ -32,7 +32,7 @@ struct RotaryTests {
         let half = #", "partial_rotary_factor": 0.5"#
         let standard = try described("", head: 40, part)
         #expect(standard.rotated == 10)
-        #expect(agree(standard.frequencies, [1.0, 0.3981070, 0.15848932, 0.06309573, 0.025118863]))
+        #expect(agree(standard.frequencies, [1.0, 0.39810717, 0.15848932, 0.06309573, 0.025118863]))
         let given = try described(half, head: 24, part)
         #expect(given.rotated == 12)
         #expect(agree(given.frequencies, [1.0, 0.4641589, 0.21544345, 0.1, 0.046415884, 0.02154435]))

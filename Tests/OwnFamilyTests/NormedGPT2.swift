@@ -20,7 +20,7 @@ enum NormedGPT2 {
         return TransformerDescription(
             width: width, blocks: try settings.requiredSize("n_layer"), blockName: "h",
             norm: .layer(epsilon: Float(try settings.number("layer_norm_epsilon") ?? 1e-5)),
-            positions: .rotary(try RotaryDescription(settings, headDimension: dimension)),
+            positions: .rotary(try RotaryDescription(settings, headDimension: dimension, names: RotaryNames(turned: .whole))),
             attention: AttentionDescription(
                 heads: heads, keyHeads: heads, headDimension: dimension, scale: .constant(Float(1 / Double(dimension).squareRoot())),
                 norm: NormTensors(module: "ln_1", hasBias: true), projections: .fused(linear("attn.c_attn"), .byKind),

@@ -162,6 +162,15 @@ import Testing
         #expect(try picture("logit-diff", "acdc").contains("input to a0.h0<q> -2.0000 (works against)"))
     }
 
+    @Test func layersWhoseNamesDifferInSignsHaveFilesOfTheirOwn() throws {
+        let layers = ["a.b", "a-b", "a/b", "a-b-2"].map { name in
+            "{\"layer\":\"\(name)\",\"interventions\":[{\"intervention\":\"off\",\"cluster\":0,\"moved\":true,\"classes\":[{\"label\":0,\"accuracy\":1}]}]}"
+        }.joined(separator: ",")
+        let figures = try Sample.figures(text: "{\"schema\":\"modinspect.ablate/2\",\"layers\":[\(layers)]}")
+        #expect(figures.count == 5)
+        #expect(Set(figures.map(\.name)).count == 5)
+    }
+
     @Test func manyFiguresOfSeveralFilesHaveNamesOfTheirOwn() throws {
         let figures = try Sample.figures("cluster.json", "cluster.tsv", "edges.json", "edges.jsonl")
         #expect(Set(figures.map(\.name)).count == figures.count)

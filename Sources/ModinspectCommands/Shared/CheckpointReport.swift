@@ -17,7 +17,7 @@ struct CheckpointReport<Found: Encodable> {
     let document: ([CheckpointResult<Found>]) -> any Encodable
 }
 
-/// Where a report goes, opened before it is made.
+/// Where a report is written; opened before it is computed.
 enum ReportTarget {
     case stream(ResultStream)
     case pictures(PictureOutput)

@@ -62,7 +62,7 @@ extension PatchResult {
         let caption = head.caption(
             pairs.map { ByteText.counted($0, "pair") }, "normalised: 0 is the corrupted run, 1 the clean one",
             idle > 0
-                ? "hatched: \(ByteText.counted(idle, "patch").replacing("patchs", with: "patches")) moved nothing and \(idle == 1 ? "has" : "have") no value"
+                ? "hatched: \(idle == 1 ? "one patch" : "\(ByteText.grouped(idle)) patches") moved nothing and \(idle == 1 ? "has" : "have") no value"
                 : nil)
         let alternative =
             "\(ByteText.counted(rows.count, "effect")) of patching\(byPosition ? " by position" : ""), \(idle) moved nothing. The strongest: "

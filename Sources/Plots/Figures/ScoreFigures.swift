@@ -133,32 +133,20 @@ extension ScoreResult {
         for layer in shown {
             let title = layer == Self.mean ? "mean of the layers" : layer
             for isAdjusted in layer == Self.mean ? [false, true] : [false] {
+                // Without values where the chart does not show them, so that all charts share one legend.
                 var series: [LineChart.Series] = []
                 for (place, checkpoint) in checkpoints.enumerated() {
                     let rows = checkpoint.rows.filter { $0.layer == layer }
-                    if hasBands, !isAdjusted {
-                        series.append(
-                            .init(
-                                "\(names[place]), null model", Self.vertices(rows) { Self.band($0.null) }, style: .band,
-                                paint: .cluster(place)))
+                    func add(_ kind: String, _ style: LineChart.Series.Style, _ value: (Row) -> Estimate?) {
+                        series.append(.init(names[place] + kind, Self.vertices(rows, value), style: style, paint: .cluster(place)))
                     }
-                    series.append(
-                        .init(
-                            names[place], Self.vertices(rows) { (isAdjusted ? $0.adjusted : $0.clusterability).map { Estimate($0) } },
-                            paint: .cluster(place)))
-                }
-                if !isAdjusted, checkpoints.count == 2 || checkpoints.count == 3 {
-                    for (place, checkpoint) in checkpoints.enumerated() {
-                        let rows = checkpoint.rows.filter { $0.layer == layer }
-                        series.append(
-                            .init(
-                                "\(names[place]), chance", Self.vertices(rows) { $0.chance.map { Estimate($0) } }, style: .dashed,
-                                paint: .cluster(place)))
-                    }
+                    if hasBands { add(", null model", .band) { isAdjusted ? nil : Self.band($0.null) } }
+                    add("", .line) { (isAdjusted ? $0.adjusted : $0.clusterability).map { Estimate($0) } }
+                    if checkpoints.count <= 3 { add(", chance", .dashed) { isAdjusted ? nil : $0.chance.map { Estimate($0) } } }
                 }
                 charts.append(
                     LineChart(
-                        title: title + (isAdjusted ? ", adjusted" : ", clusterability"), series: series.filter { !$0.vertices.isEmpty },
+                        title: title + (isAdjusted ? ", adjusted" : ", clusterability"), series: series,
                         horizontalTitle: "k", including: Extents(vertical: 0...1)))
             }
         }
