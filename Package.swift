@@ -41,6 +41,7 @@ let package = Package(
         .target(name: "Archives", dependencies: ["CArchive", "CProcess", "Text"]),
         .target(name: "Pictures", dependencies: ["Archives", "Text"], swiftSettings: optimized),
         .target(name: "Plots", dependencies: ["Pictures", "Text"], swiftSettings: optimized),
+        .target(name: "Pages", dependencies: ["Pictures", "Text"]),
         .target(name: "Checkpoints", dependencies: ["Archives", "Tensors", "Text"]),
         .target(
             name: "Datasets",
@@ -71,7 +72,7 @@ let package = Package(
             name: "ModinspectCommands",
             dependencies: [
                 "CProcess", "Tensors", "Archives", "Checkpoints", "Circuits", "Datasets", "Evaluation", "Interventions", "Modularity",
-                "Networks", "Plots", "Scoring", "Text", "Training",
+                "Networks", "Pages", "Pictures", "Plots", "Scoring", "Text", "Training",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "modinspect", dependencies: ["ModinspectCommands"]),
@@ -81,6 +82,7 @@ let package = Package(
         .testTarget(name: "ScoringTests", dependencies: ["Scoring", "Modularity", "Checkpoints", "TestSupport", "Text"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "CArchive", "Text"]),
         .testTarget(name: "PicturesTests", dependencies: ["Pictures", "Archives", "Text", "TestSupport"]),
+        .testTarget(name: "PagesTests", dependencies: ["Pages", "Pictures", "Text"]),
         .testTarget(name: "PlotsTests", dependencies: ["Plots", "Pictures", "Archives", "Text", "TestSupport"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Archives", "Checkpoints", "TestSupport", "Text"]),
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Archives", "Checkpoints", "Tensors", "TestSupport", "Text"]),

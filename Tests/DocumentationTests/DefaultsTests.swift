@@ -32,6 +32,8 @@ import Testing
         Stated("score", "-k", "4", "mlp.tar"), Stated("score", "--method", "cocluster", "mlp.tar"),
         Stated("compare", "-k", "4", "mlp.tar mlp-tuned.safetensors"),
         Stated("compare", "--method", "cocluster", "mlp.tar mlp-tuned.safetensors"),
+        Stated("report", "-k", "4", "mlp.tar --null 2"), Stated("report", "--method", "cocluster", "mlp.tar --null 2"),
+        Stated("report", "--null", "20", "mlp.tar"),
         Stated("compare", "--top", "1", "mlp.tar mlp-tuned.safetensors"),
         Stated("ablate", "--format", "text", "\(mnist) --clusters models/mnist-mlp.clusters.tsv"),
         Stated("circuit", "--format", "text", "--method prune \(mnist) --layers fc4.weight --label 1"),

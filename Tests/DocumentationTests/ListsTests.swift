@@ -42,6 +42,8 @@ import Training
         ("man/modinspect-graph.1", described(GraphFormat.self)),
         ("man/modinspect-formats.5", described(PictureFormat.self)),
         ("man/modinspect-plot.1", described(PlotFormat.self)),
+        ("man/modinspect-report.1", described(ClusteringMethod.self)),
+        ("man/modinspect-report.1", described(ReportedCircuitMethod.self)),
     ]
 
     @Test func theManualSaysOfEachValueWhatItsListSays() throws {

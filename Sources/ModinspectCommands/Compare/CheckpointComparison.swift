@@ -118,4 +118,20 @@ struct CheckpointComparison {
             return sum.change
         }
     }
+
+    /// The scores, agreements and changes of the layers.
+    func layers(_ sweeps: (a: ModelAnalysis.Sweep, b: ModelAnalysis.Sweep), changes: [WeightChange]) -> [ComparedLayer] {
+        zip(sweeps.a.layers, sweeps.b.layers).enumerated().map { place, layers in
+            let (before, after) = (layers.0.clustering, layers.1.clustering)
+            // Given clusters are the same in both.
+            let (out, into) =
+                given == nil
+                ? (ComparedSide(before.outLabels, after.outLabels), ComparedSide(before.inLabels, after.inLabels))
+                : (ComparedSide(), ComparedSide())
+            return ComparedLayer(
+                layer: before.layer, layerInB: b[place].name, a: ComparedClusters(before, layers.0.measures),
+                b: ComparedClusters(after, layers.1.measures), out: out, in: into, relativeChange: changes[place].relativeNorm,
+                largestChanges: changes[place].largest.map { ComparedWeight($0, kernel: a[place].kernelShape) })
+        }
+    }
 }

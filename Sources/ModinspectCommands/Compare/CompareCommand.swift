@@ -155,18 +155,7 @@ struct CompareCommand: FileCommand {
         comparison.match.note(to: output.diagnostics, a: first.path, b: second.path)
         output.diagnostics.describe(sweeps.a, path: first.path)
         output.diagnostics.describe(sweeps.b, path: second.path)
-        let compared = zip(sweeps.a.layers, sweeps.b.layers).enumerated().map { place, layers in
-            let (before, after) = (layers.0.clustering, layers.1.clustering)
-            // Given clusters are the same in both.
-            let (out, into) =
-                given == nil
-                ? (ComparedSide(before.outLabels, after.outLabels), ComparedSide(before.inLabels, after.inLabels))
-                : (ComparedSide(), ComparedSide())
-            return ComparedLayer(
-                layer: before.layer, layerInB: comparison.b[place].name, a: ComparedClusters(before, layers.0.measures),
-                b: ComparedClusters(after, layers.1.measures), out: out, in: into, relativeChange: changes[place].relativeNorm,
-                largestChanges: changes[place].largest.map { ComparedWeight($0, kernel: comparison.a[place].kernelShape) })
-        }
+        let compared = comparison.layers(sweeps, changes: changes)
         let inputs = [first, second].map { checkpoint in
             CheckpointSource(
                 path: checkpoint.path, sha256: format.hasProvenance ? source.sha256(of: checkpoint, output) : nil,

@@ -201,7 +201,7 @@ package struct HeatMap: Chart {
             let height = min(max(cell * 0.7, rows.names.isEmpty ? 4 : 14), 26)
             return (cell * Double(size.columns), height * Double(size.rows))
         }
-        let width = min(room, max(120, Double(columns.count) * 2))
+        let width = min(room, max(260, Double(columns.count) * 2))
         let ratio = Double(max(1, rows.count)) / Double(max(1, columns.count))
         var height = min(max(width * ratio, 90), width * 1.1)
         if !rows.names.isEmpty { height = max(height, min(Double(rows.count) * 13, 900)) }

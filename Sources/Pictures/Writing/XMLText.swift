@@ -1,7 +1,7 @@
 /// Text and numbers as XML may hold them.
-enum XMLText {
+package enum XMLText {
     /// The text with markup characters as entities, and what XML 1.0 forbids (most control characters, U+FFFE, U+FFFF) as U+FFFD.
-    static func escaped(_ text: String) -> String {
+    package static func escaped(_ text: String) -> String {
         var result = ""
         result.reserveCapacity(text.utf8.count)
         for scalar in text.unicodeScalars {

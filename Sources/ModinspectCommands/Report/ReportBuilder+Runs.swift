@@ -1,0 +1,170 @@
+import Datasets
+import Evaluation
+import Interventions
+import Modularity
+import Networks
+import Pages
+import Plots
+import Scoring
+import Text
+
+extension ReportBuilder {
+    private func dataset(_ data: String) -> DatasetSource { options.samples.source(data, seed: seed) }
+
+    // MARK: - Evaluation
+
+    func evaluation(_ data: String) throws -> [PageBlock] {
+        let model = try model()
+        let batches = try model.batches(dataset(data), batchSize: options.batchSize)
+        let dataset = batches.dataset
+        guard dataset.targets.areKnown else { throw Problem(data, "has no answers to compare with", hint: .giveAnswers) }
+        let progress = options.output.progressBar("eval", total: dataset.count, unit: "samples")
+        defer { progress.finish() }
+        let outcome = try Evaluator(batches, threads: threads).evaluate(logits: nil, progress: { progress.advance(by: $0) })
+        progress.finish()
+        let isRunningText = if case .nextToken = dataset.targets { true } else { false }
+        let found = EvaluatedCheckpoint(
+            model, sha256: sha256, base: base, samples: dataset.count, isRunningText: isRunningText, outcome)
+        let report = Provenanced(EvalReport.schema, seed: seed, EvalReport(data: data, checkpoints: [.ok(found)]))
+        let things = isRunningText ? "token" : "answer"
+        var sentence: [PageText] = [
+            .plain("It gets \(ByteText.grouped(found.correct)) of \(ByteText.counted(found.answers, things)) right"),
+            .plain(Self.percent(found.accuracy).map { ", \($0)" } ?? ""),
+            .plain("; the loss is \(Self.rounded(found.loss)) nats"),
+            .plain(found.perplexity.map { ", the perplexity \(ByteText.fixed($0, digits: 2))." } ?? "."),
+        ]
+        summary.append(sentence)
+        sentence += [" The data are ", .name(data), .plain(", \(ByteText.counted(found.samples, "sample")).")]
+        var blocks: [PageBlock] = [.paragraph(sentence)]
+        if let worst = found.classes.filter({ $0.accuracy != nil }).min(by: { ($0.accuracy ?? 1) < ($1.accuracy ?? 1) }),
+            found.classes.count > 1, !isRunningText
+        {
+            blocks.append(
+                .paragraph([
+                    .plain("Class \(worst.label) is the hardest: \(Self.percent(worst.accuracy) ?? "") of \(worst.count) are right.")
+                ]))
+        }
+        let table = PageTable("Accuracy by class", EvaluatedClass.columns, found.classes)
+        for figure in try figures(of: report) {
+            blocks.append(
+                .figure(
+                    PageFigure(
+                        figure.drawing(width: Self.figureWidth),
+                        caption: [.plain(isRunningText ? "How well the model predicts." : "Accuracy by the class of the right answer.")],
+                        commands: [commands.eval(data)], tables: found.classes.isEmpty ? [] : [table])))
+        }
+        return blocks
+    }
+
+    // MARK: - Ablation
+
+    func ablation(_ data: String, _ clusters: GivenClusters?) throws -> [PageBlock] {
+        let model = try model()
+        guard let clusters else { throw Problem("has no clusters to switch off", path: path) }
+        var request = AblationRequest(model, clusters: clusters, data: dataset(data))
+        if given != nil { request.layers = options.layers.patterns }
+        request.ablation = ClusterAblation(controls: options.controls, seed: seed)
+        (request.batchSize, request.threads) = (options.batchSize, threads)
+        let prepared = try request.prepared()
+        let result = try working("ablate") { progress in try prepared.run(progress: progress) }
+        let setting = AblationSetting(
+            data: data, clusters: options.clusterFile ?? "found by \(options.clustering.methodName)",
+            reading: request.ablation.reading.rawValue, fill: request.ablation.fill.rawValue)
+        let head = Provenanced(AblationSetting.schema, seed: seed, checkpoint: source(model), setting)
+        let report = AblateReport(
+            provenance: head, samples: prepared.batches.dataset.count, answers: result.intact.total.count,
+            intact: AblatedOutcome(result.intact), layers: result.layers.map(AblatedLayerReport.init))
+        let rows = report.layers.flatMap(\.interventions)
+        var blocks: [PageBlock] = [
+            .paragraph([
+                "Each cluster of each layer is switched off while the rest stays on (off), and stays on while the rest is switched off (on): its ",
+                .plain("activations are set to 0. The control is the same with \(options.controls) random sets of as many neurons: "),
+                "a cluster that matters more than they do carries something of its own.",
+            ])
+        ]
+        if let sentence = Self.sentence(rows, intact: report.intact.accuracy) {
+            blocks.append(.paragraph(sentence))
+            summary.append(sentence)
+        }
+        let shown = [AblatedRow(intact: result.intact)] + rows
+        let tables = [interventionTable(shown), classTable(shown, report.intact), dependenceTable(report)].compactMap(\.self)
+        for (place, figure) in try figures(of: report).enumerated() {
+            blocks.append(
+                .figure(
+                    PageFigure(
+                        figure.drawing(width: Self.figureWidth), caption: [Self.caption(figure)],
+                        commands: place == 0 ? commands.ablate(data, countWords) : [],
+                        tables: place == 0 ? tables : [])))
+        }
+        if report.layers.isEmpty { blocks.append(.paragraph(["No layer has clusters."])) }
+        return blocks
+    }
+
+    /// What a picture of an ablation shows, by the name of its file.
+    private static func caption(_ figure: PlotFigure) -> PageText {
+        if figure.name.hasPrefix("ablate-classes") {
+            return "Accuracy by class: the intact model on top, then each cluster off, then each alone."
+        }
+        if figure.name.hasPrefix("ablate-dependence") { return "How many right answers are spoilt by how many of the interventions." }
+        return "Accuracy with each cluster off or alone, beside random sets of as many neurons."
+    }
+
+    /// The cluster whose absence costs most beyond its control.
+    private static func sentence(_ rows: [AblatedRow], intact: Double?) -> [PageText]? {
+        let off = rows.filter { $0.intervention == "off" && $0.accuracy != nil }
+        guard let worst = off.min(by: { ($0.accuracy ?? 1) < ($1.accuracy ?? 1) }), let layer = worst.layer, let cluster = worst.cluster,
+            let before = percent(intact), let after = percent(worst.accuracy), (worst.accuracy ?? 1) < (intact ?? 0)
+        else { return nil }
+        var text: [PageText] = [
+            .plain("Without cluster \(cluster) of "), .name(layer.singleLine),
+            .plain(" (\(ByteText.counted(worst.neurons, "neuron"))) accuracy falls from \(before) to \(after)"),
+        ]
+        if let control = worst.control?.accuracy, let mean = percent(control.mean) {
+            text.append(
+                .plain(
+                    "; without as many random neurons it is \(mean)"
+                        + (control.standardDeviation.map { "\u{A0}±\u{A0}\(ByteText.fixed($0 * 100, digits: 1))" } ?? "")
+                        + (control.p.map { " (p\u{A0}=\u{A0}\(ByteText.fixed($0, digits: 2)))" } ?? "")))
+        }
+        return text + ["."]
+    }
+
+    /// Intact model and interventions.
+    private func interventionTable(_ rows: [AblatedRow]) -> PageTable {
+        PageTable(
+            "Interventions", AblatedRow.columns.filter { $0.isInTables && $0.name != "moved" && !$0.name.hasPrefix("control_loss") }, rows)
+    }
+
+    /// The accuracy of each class; nil if there are too many classes for a page.
+    private func classTable(_ rows: [AblatedRow], _ intact: AblatedOutcome) -> PageTable? {
+        let classes = intact.classes.map(\.label)
+        guard (1...12).contains(classes.count) else { return nil }
+        let columns = AblatedRow.columns.named(["layer", "intervention", "cluster"])
+        return PageTable(
+            title: "Accuracy by class", columns: columns.map(\.name) + classes.map { "accuracy_\($0)" },
+            rows: rows.map { row in
+                let accuracies = Dictionary(row.classes.map { ($0.label, $0.accuracy) }, uniquingKeysWith: { first, _ in first })
+                return columns.map { PageTable.Cell($0.value(of: row)) } + classes.map { PageTable.Cell(accuracies[$0] ?? nil) }
+            })
+    }
+
+    private func dependenceTable(_ report: AblateReport) -> PageTable {
+        var rows: [[PageTable.Cell]] = []
+        for layer in report.layers {
+            for (kind, counts) in [("off", layer.dependence.off), ("on", layer.dependence.on)] {
+                for (clusters, count) in counts.enumerated() {
+                    rows.append([.name(layer.layer.singleLine), .text(kind), .init(clusters), .init(count)])
+                }
+            }
+        }
+        return PageTable(
+            title: "Right answers by how many interventions spoil them", columns: ["layer", "intervention", "clusters", "answers"],
+            rows: rows)
+    }
+
+    static func percent(_ share: Double?) -> String? {
+        share.flatMap { $0.isFinite ? ByteText.fixed($0 * 100, digits: 1) + "\u{A0}%" : nil }
+    }
+
+    static func rounded(_ value: Double?) -> String { value.map(ByteText.rounded) ?? "undefined" }
+}

@@ -1,0 +1,150 @@
+import Pictures
+import Text
+
+extension Page {
+    /// The page as HTML that is well-formed XML too. The same page gives the same bytes.
+    package var bytes: [UInt8] {
+        var writer = PageWriter()
+        writer.append(self)
+        return writer.text.bytes
+    }
+}
+
+/// Collects the markup of a page and counts its figures.
+private struct PageWriter {
+    var text = ByteText()
+    private var figureCount = 0
+
+    private mutating func line(_ markup: String) {
+        text.append(text: markup)
+        text.append("\n")
+    }
+
+    mutating func append(_ page: Page) {
+        let ids = page.sections.map(\.id)
+        precondition(Set(ids).count == ids.count, "two sections with one id among \(ids)")
+        line("<!DOCTYPE html>")
+        line("<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\">")
+        line("<head>")
+        line("<meta charset=\"utf-8\" />")
+        // Whatever a name in a file may try, the page loads nothing and runs nothing.
+        line(
+            "<meta http-equiv=\"Content-Security-Policy\""
+                + " content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\" />")
+        line("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\" />")
+        line("<meta name=\"color-scheme\" content=\"light dark\" />")
+        line("<meta name=\"generator\" content=\"\(XMLText.escaped(page.generator))\" />")
+        line("<link rel=\"icon\" href=\"data:,\" />")
+        line("<title>\(XMLText.escaped(page.title))</title>")
+        line("<style>\n\(PageStyle.text)</style>")
+        line("</head>")
+        line("<body>")
+        line("<a class=\"skip\" href=\"#content\">Skip to the content</a>")
+        line("<header>")
+        line("<h1>\(page.heading.html)</h1>")
+        for block in page.lead { append(block) }
+        line("</header>")
+        appendContents(page.sections)
+        line("<main id=\"content\">")
+        for section in page.sections {
+            line("<section id=\"\(section.id)\" aria-labelledby=\"\(section.id)-heading\">")
+            line("<h2 id=\"\(section.id)-heading\">\(XMLText.escaped(section.title))</h2>")
+            for block in section.blocks { append(block) }
+            line("</section>")
+        }
+        line("</main>")
+        if !page.footer.isEmpty { line("<footer><p>\(page.footer.html)</p></footer>") }
+        line("</body>")
+        line("</html>")
+    }
+
+    private mutating func appendContents(_ sections: [PageSection]) {
+        guard !sections.isEmpty else { return }
+        line("<nav aria-labelledby=\"contents-heading\">")
+        line("<h2 id=\"contents-heading\">Contents</h2>")
+        line("<ol>")
+        for section in sections { line("<li><a href=\"#\(section.id)\">\(XMLText.escaped(section.title))</a></li>") }
+        line("</ol>")
+        line("</nav>")
+    }
+
+    private mutating func append(_ block: PageBlock) {
+        switch block {
+        case .heading(let title): line("<h3>\(XMLText.escaped(title))</h3>")
+        case .paragraph(let text): line("<p>\(text.html)</p>")
+        case .notice(let text): line("<p class=\"notice\">\(text.html)</p>")
+        case .list(let items):
+            guard !items.isEmpty else { return }
+            line("<ul>")
+            for item in items { line("<li>\(item.html)</li>") }
+            line("</ul>")
+        case .facts(let facts):
+            guard !facts.isEmpty else { return }
+            line("<dl>")
+            for fact in facts { line("<div><dt>\(XMLText.escaped(fact.name))</dt><dd>\(fact.text.html)</dd></div>") }
+            line("</dl>")
+        case .table(let table): append(table)
+        case .folded(let table): append(folded: table, of: nil)
+        case .figure(let figure): append(figure)
+        case .commands(let commands): append(commands)
+        }
+    }
+
+    private mutating func append(_ figure: PageFigure) {
+        figureCount += 1
+        let id = "figure-\(figureCount)"
+        line("<figure id=\"\(id)\" aria-labelledby=\"\(id)-caption\">")
+        // A picture that is wider than a small screen is scrolled, by keyboard too.
+        line("<div class=\"picture\" tabindex=\"0\" role=\"group\" aria-label=\"Figure \(figureCount), scrollable\">")
+        text.append(bytes: SVG.bytes(figure.drawing, prefix: "f\(figureCount)", isStandalone: false))
+        line("</div>")
+        line("<figcaption id=\"\(id)-caption\"><strong>Figure \(figureCount).</strong> \(figure.caption.html)</figcaption>")
+        line("</figure>")
+        append(figure.commands)
+        for table in figure.tables { append(folded: table, of: figureCount) }
+    }
+
+    private mutating func append(_ commands: [String]) {
+        guard !commands.isEmpty else { return }
+        let lines = commands.map { "<code>\(XMLText.escaped($0))</code>" }.joined(separator: "\n")
+        line("<pre class=\"command\" dir=\"ltr\">\(lines)</pre>")
+    }
+
+    private mutating func append(folded table: PageTable, of figure: Int?) {
+        let isLong = table.rows.count > 40
+        line(isLong ? "<details class=\"long\">" : "<details>")
+        line("<summary>\(XMLText.escaped(table.title))\(figure.map { " (numbers of figure \($0))" } ?? "")</summary>")
+        append(table, isNamed: false)
+        line("</details>")
+    }
+
+    private mutating func append(_ table: PageTable, isNamed: Bool = true) {
+        line("<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"\(XMLText.escaped(table.title))\">")
+        line("<table>")
+        if isNamed { line("<caption>\(XMLText.escaped(table.title))</caption>") }
+        let classes = table.columns.indices.map { table.isNumeric($0) ? " class=\"number\"" : "" }
+        let head = zip(table.columns, classes).map { "<th scope=\"col\"\($1)>\(XMLText.escaped($0))</th>" }.joined()
+        line("<thead><tr>\(head)</tr></thead>")
+        line("<tbody>")
+        for row in table.rows {
+            text.append(text: "<tr>")
+            for (place, cell) in row.enumerated() {
+                let element = place == 0 ? "th scope=\"row\"" : "td"
+                text.append(text: "<\(element)\(classes[place])>\(Self.html(cell))</\(element.prefix(2))>")
+            }
+            line("</tr>")
+        }
+        line("</tbody>")
+        line("</table>")
+        line("</div>")
+        if let remark = table.remark { line("<p class=\"remark\">\(XMLText.escaped(remark))</p>") }
+    }
+
+    private static func html(_ cell: PageTable.Cell) -> String {
+        switch cell {
+        case .text(let text): XMLText.escaped(text)
+        case .name(let name): PageText.name(name).html
+        case .number(let shown, let value): "<data value=\"\(XMLText.escaped(value))\">\(XMLText.escaped(shown))</data>"
+        }
+    }
+}
