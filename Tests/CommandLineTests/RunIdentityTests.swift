@@ -167,7 +167,7 @@ import Testing
                 let goesOn = try BuiltCommand.shell(
                     """
                     cd "$1"; "$M" \(words(base, options)) --resume 2> err & p=$!
-                    until grep -q 'going on after step' err; do kill -0 $p 2> err2 || break; sleep 0.02; done; kill -9 $p; wait $p 2> err2; cat err >&2
+                    until grep -q 'resuming after step' err; do kill -0 $p 2> err2 || break; sleep 0.02; done; kill -9 $p; wait $p 2> err2; cat err >&2
                     """, folder)
                 #expect(goesOn.errors.contains("resuming after step"), "\(goesOn.errors)")
                 // A file that is another one now.
