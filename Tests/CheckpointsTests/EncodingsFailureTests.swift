@@ -49,7 +49,7 @@ import Testing
     @Test func oneScaleForEachRowIsNoScaleForEachGroup() throws {
         #expect(
             try problem("ct-8") { $0.tensors[Self.up + "weight_scale"] = (.f32, [5, 1], EncodedFile.floats([1, 1, 1, 1, 1])) }
-                == weight + "'weight_scale' has another shape, expected groups of 8 of 24, found [5, 1]")
+                == weight + "'weight_scale' has the wrong shape, expected groups of 8 of 24, found [5, 1]")
     }
 
     @Test func groupsOutsideTheScalesAreRefused() throws {

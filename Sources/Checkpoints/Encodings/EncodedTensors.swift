@@ -261,7 +261,7 @@ struct EncodedTensors {
     private static func belongs(_ member: String, to weight: String) -> Bool {
         if member == weight || member.hasPrefix(weight + "_") || member.hasPrefix(weight + ".") { return true }
         guard weight == "weight" else { return false }
-        return ["qweight", "qzeros", "scales", "biases", "g_idx", "SCB"].contains(member) || EncodingScheme.activationParts.contains(member)
+        return ["qweight", "qzeros", "scales", "biases", "g_idx", "SCB", "global_scale"].contains(member) || EncodingScheme.activationParts.contains(member)
     }
 }
 
