@@ -14,15 +14,17 @@ package struct UnreadableTensor: Sendable {
     /// Why it cannot be read, with its file and its name.
     package let problem: Problem
 
-    /// - Parameter problem: what is wrong, without the tensor's name.
+    /// - Parameters:
+    ///   - problem: what is wrong, without the tensor's name.
+    ///   - path: the file; nil where whoever shows the problem names it.
     init(
-        name: String, dtype: String? = nil, shape: [Int]? = nil, bytes: ByteRegion? = nil, problem: Problem, path: String
+        name: String, dtype: String? = nil, shape: [Int]? = nil, bytes: ByteRegion? = nil, problem: Problem, path: String?
     ) {
         self.name = name
         self.dtype = dtype
         self.shape = shape
         self.bytes = bytes
-        self.problem = problem.at(path: path).about("tensor '\(name)'")
+        self.problem = (path.map { problem.at(path: $0) } ?? problem).about("tensor '\(name)'")
     }
 
     /// Why it cannot be read, without the file and the name.

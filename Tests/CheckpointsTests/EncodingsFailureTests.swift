@@ -38,6 +38,19 @@ import Testing
                 weight + "is stored as codes without their scales, expected the parts of "))
     }
 
+    /// A scale beside a weight says that the weight is not what is stored, whatever its type.
+    @Test(arguments: [(DType.i8, [5, 24], [5, 1]), (.u8, [5, 24], [5]), (.f32, [5, 6], [1]), (.bf16, [5, 12], [5, 1])])
+    func aScaleOfNoKnownSchemeIsRefused(dtype: DType, shape: [Int], scale: [Int]) throws {
+        let text = try problem("fp8-scale") {
+            $0.configuration = nil
+            $0.tensors[Self.up + "weight"] = (dtype, shape, [UInt8](repeating: 1, count: 120))
+            $0.tensors[Self.up + "weight_scale"] = (.f32, scale, EncodedFile.floats([Float](repeating: 2, count: scale[0])))
+        }
+        #expect(
+            text == weight + "is stored with a scale by a scheme that is not known, expected quantization_config in config.json, "
+                + "found \(dtype.rawValue) with 'weight_scale'")
+    }
+
     @Test func groupsOutOfOrderNeedTheirIndex() throws {
         #expect(
             try problem("gptq-order") { $0.tensors[Self.up + "g_idx"] = nil }
@@ -49,7 +62,7 @@ import Testing
     @Test func oneScaleForEachRowIsNoScaleForEachGroup() throws {
         #expect(
             try problem("ct-8") { $0.tensors[Self.up + "weight_scale"] = (.f32, [5, 1], EncodedFile.floats([1, 1, 1, 1, 1])) }
-                == weight + "'weight_scale' has another shape, expected groups of 8 of 24, found [5, 1]")
+                == weight + "'weight_scale' has the wrong shape, expected groups of 8 of 24, found [5, 1]")
     }
 
     @Test func groupsOutsideTheScalesAreRefused() throws {

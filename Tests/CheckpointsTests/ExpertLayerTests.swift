@@ -1,4 +1,5 @@
 import Testing
+import Text
 
 @testable import Checkpoints
 
@@ -114,6 +115,68 @@ import Testing
         ] {
             #expect(names(try model.select([pattern])) == found, "\(pattern)")
         }
+    }
+
+    /// Why the default choice fails, and why a layer that is named does.
+    private func problems(_ tensors: [(String, [Int])], named pattern: String) throws -> [String] {
+        let model = try catalog(tensors + [("model.layers.0.self_attn.q_proj.weight", [6, 6])])
+        #expect(try model.select(["all"]).map(\.name) == ["model.layers.0.self_attn.q_proj.weight"])
+        return [[], [pattern]].map { patterns in
+            do {
+                return "\(try model.select(patterns).map(\.name))"
+            } catch {
+                return "\(error)"
+            }
+        }
+    }
+
+    @Test(arguments: [([3, 9, 6], [3, 6, 4], 4, 9), ([3, 8, 6], [3, 5, 7], 7, 8), ([3, 8, 6], [3, 6, 8], 8, 8)])
+    func gateAndInputThatDoNotFitTheOutputMatrixAreNoLayers(input: [Int], output: [Int], columns: Int, outputs: Int) throws {
+        let front = "model.layers.0.mlp.experts."
+        let found = try problems([(front + "gate_up_proj", input), (front + "down_proj", output)], named: "*.down_proj")
+        #expect(
+            found == [
+                "tensor '\(front)gate_up_proj': does not fit 'down_proj', expected twice its \(columns) in-neurons as out-neurons, found \(outputs)",
+                "tensor '\(front)down_proj': does not fit 'gate_up_proj', expected half of its \(outputs) out-neurons as in-neurons, found \(columns)",
+            ])
+    }
+
+    @Test func aMatrixOfGateAndInputMustFitToo() throws {
+        let front = "model.layers.0.mlp."
+        let found = try problems(
+            [(front + "gate_up_proj.weight", [9, 6]), (front + "down_proj.weight", [6, 4])], named: "*.gate_up_proj.weight")
+        #expect(
+            found
+                == [String](
+                    repeating:
+                        "tensor '\(front)gate_up_proj.weight': does not fit 'down_proj', expected twice its 4 in-neurons as out-neurons, found 9",
+                    count: 2))
+    }
+
+    @Test func stacksOfDifferentNumbersOfExpertsAreNoLayers() throws {
+        let front = "model.layers.0.mlp.experts."
+        let found = try problems([(front + "gate_up_proj", [3, 8, 6]), (front + "down_proj", [2, 6, 4])], named: "*.gate_up_proj")
+        let text = "tensor '\(front)gate_up_proj': holds another number of experts than 'down_proj', expected 2, found 3"
+        #expect(found == [text, text])
+        let gguf = try catalog([("blk.0.ffn_up_exps.weight", [3, 4, 6]), ("blk.0.ffn_gate_exps.weight", [2, 4, 6])])
+        #expect(gguf.layers.isEmpty)
+        #expect(gguf.misfits.count == 2)
+    }
+
+    @Test func expertsOfSeveralShapesAreNoLayers() throws {
+        let front = "model.layers.0.mlp.experts."
+        let model = try catalog([
+            (front + "0.up_proj.weight", [4, 6]), (front + "0.down_proj.weight", [6, 4]), (front + "1.up_proj.weight", [5, 6]),
+            (front + "1.down_proj.weight", [6, 5]), ("model.layers.1.mlp.experts.0.up_proj.weight", [7, 6]),
+            ("model.layers.1.mlp.experts.0.down_proj.weight", [6, 7]),
+        ])
+        #expect(model.misfits.map(\.name) == [front + "1.down_proj.weight", front + "1.up_proj.weight"])
+        #expect(model.layers.allSatisfy { !$0.name.hasPrefix(front + "1") })
+        #expect(
+            throws: Problem(
+                "is not of the shape of the other experts", subject: "tensor '\(front)1.up_proj.weight'",
+                expected: "[4, 6] of '\(front)0.up_proj.weight'", found: "[5, 6]")
+        ) { try model.select([]) }
     }
 
     @Test func aStackOfTooManyExpertsIsNotTakenApart() throws {

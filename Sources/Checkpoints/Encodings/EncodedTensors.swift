@@ -216,7 +216,23 @@ struct EncodedTensors {
             }
             if !codes.isEmpty { break }
         }
+        refuseUnknownScales(module, &found)
         return found
+    }
+
+    /// A weight with a scale that no scheme has taken is not the model's weight as it is stored: integers, and numbers called `weight`.
+    private static func refuseUnknownScales(_ module: EncodedModule, _ found: inout Found) {
+        let taken = Set(found.weights.flatMap(\.parts).map(module.path) + found.parts)
+        for (name, record) in module.members.sorted(by: { $0.key < $1.key }) where record.shape.count >= 2 {
+            guard !taken.contains(module.path(name)), let scale = [name + "_scale", name + "_scale_inv"].first(where: module.names),
+                record.dtype.isCode ? module.settings.method == nil : codeNames.contains(name)
+            else { continue }
+            let problem = Problem(
+                "is stored with a scale by a scheme that is not known", expected: "quantization_config in config.json",
+                found: "\(record.dtype.rawValue) with '\(scale)'")
+            found.failures.append(Failure(name: module.path(name), stored: record, problem: problem))
+            found.parts += module.members.keys.filter { belongs($0, to: name) }.map(module.path)
+        }
     }
 
     /// The scheme that is not decoded and that the module shows.
@@ -261,7 +277,8 @@ struct EncodedTensors {
     private static func belongs(_ member: String, to weight: String) -> Bool {
         if member == weight || member.hasPrefix(weight + "_") || member.hasPrefix(weight + ".") { return true }
         guard weight == "weight" else { return false }
-        return ["qweight", "qzeros", "scales", "biases", "g_idx", "SCB"].contains(member) || EncodingScheme.activationParts.contains(member)
+        return ["qweight", "qzeros", "scales", "biases", "g_idx", "SCB", "global_scale"].contains(member)
+            || EncodingScheme.activationParts.contains(member)
     }
 }
 

@@ -70,8 +70,17 @@ struct PackedRows: RowDecoder {
         switch meaning {
         case .offset: return (largest * 256).isFinite
         case .bias(let record): return (largest * 256 + record.largestMagnitude).isFinite
-        case .table(let table): return table.allSatisfy(\.isFinite) && (largest * (table.lazy.map(\.magnitude).max() ?? 0)).isFinite
+        case .table(let table):
+            let bound = table.lazy.filter(\.isFinite).map(\.magnitude).max() ?? 0
+            return (largest * bound).isFinite && (table.allSatisfy(\.isFinite) || hasOnlyFiniteCodes(table))
         }
+    }
+
+    /// Whether no code stands for a number of the table that is not finite. Only codes of whole bytes are searched.
+    private func hasOnlyFiniteCodes(_ table: [Float]) -> Bool {
+        guard bits == 8, table.count == 256 else { return false }
+        let isFinite = table.map(\.isFinite)
+        return codes.bytes.withUnsafeBytes { bytes in bytes.allSatisfy { isFinite[Int($0)] } }
     }
 
     func decode(rows: Range<Int>, columns range: Range<Int>, _ target: UnsafeMutablePointer<Float>, stride: Int) {

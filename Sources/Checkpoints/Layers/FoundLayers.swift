@@ -5,6 +5,8 @@ struct FoundLayers {
     private(set) var reasons: [String: LeftOut] = [:]
     /// The names of the layers that are the MLP input matrix of a block.
     private(set) var mlpInputs: Set<String> = []
+    /// The tensors whose shapes contradict each other.
+    private(set) var misfits: Misfits
 
     private let index: TensorIndex
     private let rules: OrientationRules
@@ -16,6 +18,7 @@ struct FoundLayers {
         self.index = index
         rules = OrientationRules(family: family, index: index)
         let (roles, parts) = (TensorRoles(index), TensorParts(index, families: families))
+        misfits = Misfits(parts)
         for (tensor, name) in zip(tensors, index.names) {
             if let reason = roles.leftOut(name, shape: tensor.shape, dtype: tensor.dtype) {
                 // A table of more than two dimensions has no rows to look up.
@@ -23,11 +26,16 @@ struct FoundLayers {
                 reasons[tensor.name] = reason
                 if !isLayer || tensor.shape.count < 2 { continue }
             } else if let experts = parts.experts(of: name, shape: tensor.shape) {
+                if let names = families.mlpNames(of: name, index), let unfit = parts.unfitStack(names, name, shape: tensor.shape) {
+                    misfits.add(names, name, outputs: unfit.outputs, columns: unfit.columns)
+                }
                 if layers.count + experts.count <= Self.mostParts { add(experts, of: tensor) } else { reasons[tensor.name] = .tooLarge }
                 continue
             }
             add(tensor, name, parts, families)
         }
+        for name in misfits.problems.keys { reasons[name] = .misfit }
+        layers.removeAll { misfits.problems[$0.tensorName] != nil }
     }
 
     private mutating func add(_ tensor: TensorRecord, _ name: TensorName, _ parts: TensorParts, _ families: ModelFamilies) {
@@ -46,7 +54,11 @@ struct FoundLayers {
             layers.append(Layer(tensor: tensor, layout: layout))
             return
         }
-        if let halves = parts.halves(of: name, shape: shape, layout: layout, names: names, outputColumns: outputColumns(names, name)) {
+        let columns = outputColumns(names, name)
+        if shape.count == 2, let columns = parts.unfitColumns(names, name, outputs: layout.rows, columns: columns) {
+            misfits.add(names, name, outputs: layout.rows, columns: columns)
+        }
+        if let halves = parts.halves(of: name, shape: shape, layout: layout, names: names, outputColumns: columns) {
             add(halves, of: tensor)
         } else {
             mlpInputs.insert(tensor.name)

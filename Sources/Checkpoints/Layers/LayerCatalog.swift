@@ -20,8 +20,10 @@ package struct LayerCatalog: Sendable {
     /// Every weight matrix that can be named: in chain order for a plain chain, else in the file's order if that is the
     /// model's, else by name with numbers compared as numbers. Experts in one tensor, and gate and input in one, are layers each.
     package let layers: [Layer]
-    /// The tensors that the checkpoint names and that cannot be read.
+    /// The tensors that the checkpoint names and that cannot be read, and those of ``misfits``.
     package let unreadable: [UnreadableTensor]
+    /// The tensors that are not layers because their shapes contradict each other.
+    package let misfits: [UnreadableTensor]
     /// Those of ``unreadable`` that would be among the default layers.
     let unreadableDefaults: [UnreadableTensor]
     /// The names of every tensor of the checkpoint, in the order of ``layers`` as far as that goes.
@@ -80,11 +82,14 @@ package struct LayerCatalog: Sendable {
         self.names = names
         self.reasons = reasons
         mlpInputNames = found.mlpInputs
-        self.unreadable = unreadable
+        misfits = ordered.compactMap { tensor in
+            found.misfits.problems[tensor.name].map { UnreadableTensor(name: tensor.name, shape: tensor.shape, problem: $0, path: nil) }
+        }
+        self.unreadable = unreadable + misfits
         if case .mlpInputs = family.defaultLayers {
-            unreadableDefaults = unreadable.filter { $0.mayBeMatrix && families.mlpNames(of: TensorName($0.name), index) != nil }
+            unreadableDefaults = self.unreadable.filter { $0.mayBeMatrix && families.mlpNames(of: TensorName($0.name), index) != nil }
         } else {
-            unreadableDefaults = []
+            unreadableDefaults = misfits
         }
     }
 

@@ -8,6 +8,8 @@ package enum LeftOut: String, CaseIterable, Sendable {
     case vector
     /// It claims more neurons than any layer has.
     case tooLarge
+    /// Its shape contradicts those beside it: experts of several shapes, gate and input that do not fit the output matrix.
+    case misfit
     /// A bias of several dimensions, such as the biases of all experts.
     case bias
     /// The weights or biases of a norm, whatever their dimensions.
@@ -48,7 +50,7 @@ package enum LeftOut: String, CaseIterable, Sendable {
     /// Whether the tensor can be selected by name.
     var isLayer: Bool {
         switch self {
-        case .empty, .vector, .tooLarge, .bias, .norm, .scale, .factor, .token: false
+        case .empty, .vector, .tooLarge, .misfit, .bias, .norm, .scale, .factor, .token: false
         default: isMatrix || [.integers, .mask, .table, .statistics, .basis].contains(self)
         }
     }
@@ -57,7 +59,8 @@ package enum LeftOut: String, CaseIterable, Sendable {
     var isMatrix: Bool {
         switch self {
         case .embedding, .positions, .relativePositions, .router, .depthwise, .oneNeuron, .notMLPInput, .chainEnd, .notNamed: true
-        case .integers, .empty, .vector, .tooLarge, .bias, .norm, .scale, .factor, .token, .mask, .table, .statistics, .basis: false
+        case .integers, .empty, .vector, .tooLarge, .misfit, .bias, .norm, .scale, .factor, .token, .mask, .table, .statistics, .basis:
+            false
         }
     }
 
@@ -77,6 +80,7 @@ package enum LeftOut: String, CaseIterable, Sendable {
             case .empty: ("empty tensor", "empty tensors")
             case .vector: ("vector", "vectors")
             case .tooLarge: ("tensor that is too large", "tensors that are too large")
+            case .misfit: ("tensor that does not fit others", "tensors that do not fit others")
             case .bias: ("bias", "biases")
             case .norm: ("norm", "norms")
             case .scale: ("scale", "scales")

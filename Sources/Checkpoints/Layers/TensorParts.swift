@@ -13,7 +13,7 @@ struct TensorParts {
     /// A stack of more experts is not taken apart.
     private static let mostExperts = 4096
 
-    private let index: TensorIndex
+    let index: TensorIndex
     private let families: ModelFamilies
 
     init(_ index: TensorIndex, families: ModelFamilies) {
@@ -90,9 +90,24 @@ struct TensorParts {
     /// Whether a matrix holds gate and input: it has twice as many outputs as the output matrix of the MLP has inputs.
     private func holdsBoth(_ names: MLPNames, _ name: TensorName, outputs: Int, columns: Int?) -> Bool {
         guard outputs % 2 == 0, outputs > 0 else { return false }
-        if let columns { return outputs == 2 * columns }
+        if let columns { return outputs / 2 == columns }
         return names.isFused
     }
+
+    /// The inputs of the output matrix of an MLP whose matrix `name` should hold gate and input, but does not fit; nil if it fits.
+    func unfitColumns(_ names: MLPNames, _ name: TensorName, outputs: Int, columns: Int?) -> Int? {
+        guard names.isFused, let columns, !holdsBoth(names, name, outputs: outputs, columns: columns) else { return nil }
+        return columns
+    }
+
+    /// The same for a stack of experts, and the out-neurons of each.
+    func unfitStack(_ names: MLPNames, _ name: TensorName, shape: [Int]) -> (outputs: Int, columns: Int)? {
+        guard !Self.isAttention(name), let stack = stack(name, shape) else { return nil }
+        return unfitColumns(names, name, outputs: stack.outputs, columns: outputColumns(of: names, name)).map { (stack.outputs, $0) }
+    }
+
+    /// How many experts a tensor holds; nil for one that is no stack.
+    func expertCount(_ name: TensorName, shape: [Int]) -> Int? { stack(name, shape)?.count }
 
     /// The inputs of the output matrices of a stack of experts.
     private func outputColumns(of names: MLPNames, _ name: TensorName) -> Int? {
@@ -175,8 +190,8 @@ struct TensorParts {
         if let names = families.mlpNames(of: name, index), let output = names.output,
             let other = TensorIndex.sibling(of: name, replacing: names.input, with: output).flatMap(index.shape(of:)), other.count == 3
         {
-            let isStored = rows == 2 * other[2] && columns == other[1]
-            let isTurned = columns == 2 * other[1] && rows == other[2]
+            let isStored = rows % 2 == 0 && rows / 2 == other[2] && columns == other[1]
+            let isTurned = columns % 2 == 0 && columns / 2 == other[1] && rows == other[2]
             if isStored != isTurned { return isTurned }
         }
         if let width = router(name)?.last, rows != columns {
