@@ -71,7 +71,7 @@ let package = Package(
             name: "ModinspectCommands",
             dependencies: [
                 "CProcess", "Tensors", "Archives", "Checkpoints", "Circuits", "Datasets", "Evaluation", "Interventions", "Modularity",
-                "Networks", "Plots", "Scoring", "Text", "Training",
+                "Networks", "Pictures", "Plots", "Scoring", "Text", "Training",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(name: "modinspect", dependencies: ["ModinspectCommands"]),
