@@ -66,7 +66,7 @@ import Testing
             #expect(result.status == 0, "\(result.errors)")
             let svg = result.text
             let drawn = zip(zip(Self.data("from", of: svg), Self.data("to", of: svg)), Self.data("weight", of: svg))
-            #expect(Set(drawn.map { "\($0.0) \($0.1) \(Double($1) ?? 0)" }) == Set(rows.map { "\($0[1]) \($0[2]) \(Double($0[3]) ?? 0)" }))
+            #expect(Set(drawn.map { "\($0.0) \($0.1) \(Float($1) ?? 0)" }) == Set(rows.map { "\($0[1]) \($0[2]) \(Float($0[3]) ?? 0)" }))
             // A weight inside a cluster names it; without clusters none does.
             #expect(svg.contains("inside a cluster") == !options.isEmpty)
         }
