@@ -52,7 +52,7 @@ package struct PlotFigure: Sendable {
     }
 
     /// The parts as the name of a file, whatever is in them.
-    private static func fileName(_ parts: [String]) -> String {
+    static func fileName(_ parts: [String]) -> String {
         parts.map { part in
             var text = ""
             for scalar in part.unicodeScalars.prefix(60) {

@@ -34,7 +34,7 @@ import Testing
         #expect(kept.dropFirst().map { $0[0] }.sorted() == built)
         let dot = try BuiltCommand.run(search + ["--format", "dot"]).text
         #expect(dot.hasPrefix("digraph circuit {") && dot.hasSuffix("}\n"))
-        #expect(dot.contains("\"a0.h0\" -> \"a1.h0\" [color=\"#e6820e\", label=\" k\""))
+        #expect(dot.contains("\"a0.h0\" -> \"a1.h0\" [color=\"#00815f\", label=\" k\""))
         #expect(dot.components(separatedBy: " -> ").count == 6)
         let text = try BuiltCommand.run(search).text
         #expect(text.contains("circuit   5 edges, size 0.0962, faithfulness 1.0000, divergence 0.0000"))

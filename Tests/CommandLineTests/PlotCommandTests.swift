@@ -12,8 +12,6 @@ import Testing
 
     private static let commands: [[String]] = [
         ["score", "-k", "2-4", "--null", "5", Fixtures.path("mlp.tar")],
-        ["score", "--null", "5", Fixtures.path("mlp.tar")],
-        ["score", Fixtures.path("mlp.tar"), Fixtures.path("mlp-tuned.safetensors")],
         ["compare", Fixtures.path("mlp.tar"), Fixtures.path("mlp-tuned.safetensors")],
         ["compare", Fixtures.path("mlp.planted.tsv"), Fixtures.path("mlp.clusters.tsv")],
         ["eval", model, "--data", data],

@@ -1,9 +1,9 @@
-import Archives
+import Pictures
 import Text
 
 /// A circuit of edges in the language of graphviz, from the input at the bottom to the output at the top.
 ///
-/// Attention heads are round, MLPs and neurons are boxes. Queries are blue, keys orange, values green, all else is grey; the larger the score, the
+/// Attention heads are round, MLPs and neurons are boxes. Queries are magenta, keys green, values blue, all else is grey; the larger the score, the
 /// wider the edge; an edge that works against the behaviour is dashed.
 struct EdgePicture {
     private let edges: [ScoredEdge]
@@ -57,11 +57,9 @@ struct EdgePicture {
         }
         for edge in edges {
             var attributes: [String] = []
-            switch edge.target.suffix(3) {
-            case "<q>": attributes += ["color=\"#1f77b4\"", "label=\" q\""]
-            case "<k>": attributes += ["color=\"#e6820e\"", "label=\" k\""]
-            case "<v>": attributes += ["color=\"#2a9134\"", "label=\" v\""]
-            default: break
+            for (kind, name) in [(LayeredGraph.EdgeKind.query, "q"), (.key, "k"), (.value, "v")] where edge.target.hasSuffix("<\(name)>") {
+                if let colour = kind.colour { attributes.append("color=\"\(colour.hexadecimal)\"") }
+                attributes.append("label=\" \(name)\"")
             }
             let width = 0.6 + 3.4 * (largest > 0 ? abs(edge.score) / largest : 0)
             attributes.append("penwidth=\(ByteText.fixed(width, digits: 2))")

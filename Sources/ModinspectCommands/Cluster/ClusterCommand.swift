@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Modularity
+import Plots
 import Scoring
 import Text
 
@@ -21,7 +22,7 @@ struct ClusterCommand: FileCommand {
     var checkpoint: String
 
     @Option(help: "The format of the result.")
-    var format = ReportFormat.tsv
+    var format = PictureFormat.tsv
 
     @OptionGroup var clustering: ClusteringOptionGroup
     @OptionGroup var gradient: GradientOptions
@@ -31,7 +32,9 @@ struct ClusterCommand: FileCommand {
     @OptionGroup var output: OutputOptions
 
     var fileUse: FileUse {
-        FileUse(reading: [("the checkpoint", checkpoint)] + source.inputs + gradient.inputs, writing: [("--output", output.path)])
+        FileUse(
+            reading: [("the checkpoint", checkpoint)] + source.inputs + gradient.inputs,
+            writing: [("--output", output.path(ofPictures: format == .svg))])
     }
 
     func validate() throws {
@@ -42,7 +45,7 @@ struct ClusterCommand: FileCommand {
     func run() throws {
         let run = CheckpointRun(diagnostics: output.diagnostics)
         // Opened first: a result that can go nowhere is not worth computing.
-        let stream = try output.resultStream()
+        let target = try ReportTarget(format, output, fileUse)
         try run.forEach([checkpoint]) { path in
             let opened = try source.open(path, output.diagnostics)
             let catalog = LayerCatalog(opened)
@@ -58,14 +61,48 @@ struct ClusterCommand: FileCommand {
             progress.finish()
             guard let sweep = analysis.sweeps.first else { return }
             output.diagnostics.describe(sweep, method: options.method, path: opened.path)
-            try write(sweep, of: opened, to: stream)
+            try write(sweep, request.layers, of: opened, to: target)
         }
         try run.end()
     }
 
-    private func write(_ sweep: ModelAnalysis.Sweep, of opened: Checkpoint, to stream: ResultStream) throws {
+    private func write(_ sweep: ModelAnalysis.Sweep, _ layers: [Layer], of opened: Checkpoint, to target: ReportTarget) throws {
         let found = sweep.layers.map(ClusteredLayer.init)
+        switch target {
+        case .pictures(let pictures):
+            try pictures.write(
+                Joined(head(sweep, of: opened), Keyed("layers", found)), after: drawn(sweep, layers, path: opened.path))
+        case .stream(let stream):
+            try write(found, sweep, of: opened, to: stream)
+            try stream.finish()
+        }
+    }
+
+    /// The layers as their neurons: in one row where the clusters go on from layer to layer.
+    private func drawn(_ sweep: ModelAnalysis.Sweep, _ layers: [Layer], path: String) -> NeuronPictures {
+        let data = gradient.data.map { "data \($0)" }
+        return NeuronPictures(
+            model: DrawnModel(
+                path: path, layers: zip(layers, sweep.layers).map { DrawnLayer($0, $1) }, mean: sweep.mean(\.clusterability)),
+            source: ["method \(clustering.methodName)", data, "seed \(computation.seed)"].compactMap(\.self).joined(separator: " · "),
+            isChain: clustering.isChained || clustering.method == .network)
+    }
+
+    private func head(_ sweep: ModelAnalysis.Sweep, of opened: Checkpoint) -> Provenanced<ClusterSetting> {
+        let hash = format.hasProvenance ? source.sha256(of: opened, output) : nil
+        return Provenanced(
+            ClusterSetting.schema, seed: computation.seed,
+            checkpoint: CheckpointSource(
+                path: opened.path, sha256: hash, base: source.base(of: opened, output, isHashed: format.hasProvenance)),
+            ClusterSetting(
+                method: clustering.methodName, data: gradient.data, batch: gradient.reportedBatch, networkNcut: sweep.networkCut))
+    }
+
+    private func write(
+        _ found: [ClusteredLayer], _ sweep: ModelAnalysis.Sweep, of opened: Checkpoint, to stream: ResultStream
+    ) throws {
         switch format {
+        case .svg: break
         case .tsv:
             try stream.write(ClusterTSV.header + "\n")
             var text = ByteText()
@@ -78,18 +115,12 @@ struct ClusterCommand: FileCommand {
             for (place, layer) in found.enumerated() { try stream.write((place == 0 ? "" : "\n") + layer.text()) }
             if let cut = sweep.networkCut { try stream.write("\nn-cut of the whole network \(ByteText.rounded(cut))\n") }
         case .json, .jsonl:
-            let hash = source.sha256(of: opened, output)
-            let head = Provenanced(
-                ClusterSetting.schema, seed: computation.seed,
-                checkpoint: CheckpointSource(path: opened.path, sha256: hash, base: source.base(of: opened, output)),
-                ClusterSetting(
-                    method: clustering.methodName, data: gradient.data, batch: gradient.reportedBatch, networkNcut: sweep.networkCut))
+            let head = head(sweep, of: opened)
             if format == .json {
                 try ReportEncoder.write(Joined(head, Keyed("layers", found)), isIndented: true, to: stream)
             } else {
                 for layer in found { try stream.write(try ReportEncoder.bytes(of: Joined(head, layer), isIndented: false)) }
             }
         }
-        try stream.finish()
     }
 }

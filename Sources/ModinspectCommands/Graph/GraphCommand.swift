@@ -30,18 +30,38 @@ struct GraphCommand: FileCommand {
     @Option(help: "The format of the result.")
     var format = GraphFormat.tsv
 
+    @Option(
+        name: .customLong("clusters"),
+        help: ArgumentHelp(
+            """
+            With --format svg: order and colour the neurons by the clusters in FILE, the tsv, json or jsonl of modinspect cluster, \
+            or a checkpoint that finetune wrote; - is standard input.
+            """, valueName: "file"),
+        completion: .file())
+    var clusterFile: String?
+
+    @Flag(
+        name: .customLong("chain"),
+        help: "With --format svg: draw all layers as one network, in which each layer's out-neurons are the next one's in-neurons.")
+    var isChained = false
+
     @OptionGroup var layers: LayerOptions<ModelLayers>
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var output: OutputOptions
 
     var fileUse: FileUse {
-        FileUse(reading: [("the checkpoint", checkpoint)] + source.inputs, writing: [("--output", output.path)])
+        FileUse(
+            reading: [("the checkpoint", checkpoint), ("--clusters", clusterFile)] + source.inputs,
+            writing: [("--output", output.path(ofPictures: format == .svg))])
     }
 
     func validate() throws {
         if let top, !(top > 0 && top <= 1) { throw ValidationError("--top must be above 0 and at most 1") }
         if let threshold, !(threshold >= 0 && threshold.isFinite) { throw ValidationError("--threshold must be at least 0") }
         if top != nil, threshold != nil { throw ValidationError("--top cannot be combined with --threshold") }
+        if format != .svg, clusterFile != nil || isChained {
+            throw ValidationError("--\(isChained ? "chain" : "clusters") requires --format svg")
+        }
         if format.isBinary, output.output == nil, isatty(STDOUT_FILENO) == 1 {
             throw ValidationError("\(format.rawValue) cannot be written to a terminal; redirect it or use -o FILE")
         }
@@ -53,7 +73,10 @@ struct GraphCommand: FileCommand {
 
     func run() throws {
         let run = CheckpointRun(diagnostics: output.diagnostics)
-        try run.forEach([checkpoint]) { try write(try source.open($0, output.diagnostics)) }
+        try run.forEach([checkpoint]) { path in
+            let opened = try source.open(path, output.diagnostics)
+            if format == .svg { try draw(opened) } else { try write(opened) }
+        }
         try run.end()
     }
 

@@ -4,7 +4,7 @@ import Text
 
 /// The formats of a graph.
 enum GraphFormat: String, Choice {
-    case tsv, jsonl, dot, graphml, npz
+    case tsv, jsonl, dot, graphml, npz, svg
 
     var documentation: String {
         switch self {
@@ -14,6 +14,7 @@ enum GraphFormat: String, Choice {
         case .graphml: "XML with a node for every neuron of either side of a layer."
         case .npz:
             "LAYER/data, LAYER/indices, LAYER/indptr and LAYER/shape, from which scipy.sparse.csr_matrix builds the layer, with out-neurons as rows."
+        case .svg: "A picture of the heaviest edges: one sheet, or in a directory a file for each layer."
         }
     }
 
@@ -69,7 +70,7 @@ struct GraphLinesWriter {
                 <graph edgedefault="directed">
 
                 """)
-        case .npz: preconditionFailure("npz has no lines")
+        case .npz, .svg: preconditionFailure("\(format.rawValue) has no lines")
         }
     }
 
@@ -90,7 +91,7 @@ struct GraphLinesWriter {
         switch format {
         case .dot: try stream.write("}\n")
         case .graphml: try stream.write("</graph>\n</graphml>\n")
-        case .tsv, .jsonl, .npz: break
+        case .tsv, .jsonl, .npz, .svg: break
         }
     }
 
@@ -102,7 +103,7 @@ struct GraphLinesWriter {
             EdgeTemplate("  \"\(Self.dot(layer.name))/in/", "\" -> \"\(Self.dot(layer.name))/out/", "\" [weight=\"", "\"];\n")
         case .graphml:
             EdgeTemplate("<edge source=\"\(place).in.", "\" target=\"\(place).out.", "\"><data key=\"weight\">", "</data></edge>\n")
-        case .npz: preconditionFailure("npz has no lines")
+        case .npz, .svg: preconditionFailure("\(format.rawValue) has no lines")
         }
     }
 

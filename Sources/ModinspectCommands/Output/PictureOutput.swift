@@ -19,30 +19,37 @@ struct PictureOutput {
     }
 
     /// Writes the pictures; each file appears complete or not at all.
-    func write(_ figures: [PlotFigure]) throws {
+    ///
+    /// - Parameter layers: come first; in a directory each is made, written and forgotten before the next.
+    func write(_ figures: [PlotFigure], after layers: (any LayerPictures)? = nil) throws {
         switch kind {
         case .sheet(let stream):
-            try stream.write(PlotSheet.svg(figures))
+            try stream.write(PlotSheet.svg(([try layers?.sheet()]).compactMap(\.self) + figures))
             try stream.finish()
         case .directory(let path):
             if !FilePath.isDirectory(path), mkdir(path, 0o777) != 0 {
                 throw Destination.failure(Problem(cannot: "create", path: path, code: errno))
             }
-            let targets = figures.map { path + (path.hasSuffix("/") ? "" : "/") + $0.name + ".svg" }
+            func target(_ name: String) -> String { path + (path.hasSuffix("/") ? "" : "/") + name + ".svg" }
+            let names = layers?.fileNames ?? []
             var use = fileUse
-            for target in targets { use.write("--output", target) }
+            for name in names + figures.map(\.name) { use.write("--output", target(name)) }
             try use.check()
-            for (figure, target) in zip(figures, targets) {
-                let stream = ResultStream(try Destination(path: target))
+            func write(_ figure: PlotFigure, _ name: String) throws {
+                let stream = ResultStream(try Destination(path: target(name)))
                 try stream.write(PlotSheet.svg([figure]))
                 try stream.finish()
             }
+            if let layers {
+                for (number, name) in names.enumerated() { try write(try layers.figure(number), name) }
+            }
+            for figure in figures { try write(figure, figure.name) }
         }
     }
 
     /// Draws a report from its JSON, as `plot` does from a file.
-    func write(_ report: some Encodable) throws {
+    func write(_ report: some Encodable, after layers: (any LayerPictures)? = nil) throws {
         let bytes = try ReportEncoder.bytes(of: report, isIndented: false)
-        try write(PlottedResult.figures(of: [try PlottedResult(bytes, path: "the result")]))
+        try write(PlottedResult.figures(of: [try PlottedResult(bytes, path: "the result")]), after: layers)
     }
 }

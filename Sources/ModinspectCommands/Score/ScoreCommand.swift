@@ -35,6 +35,11 @@ struct ScoreCommand: FileCommand {
         help: ArgumentHelp("Compare with N permutations of each layer's weights: mean, standard deviation, z and p.", valueName: "n"))
     var nullSamples = 0
 
+    @Flag(
+        name: .customLong("compare-order"),
+        help: "With --format svg: show each layer in the order of the file beside that of its clusters.")
+    var comparesOrder = false
+
     @OptionGroup var threshold: ThresholdOptions
     @OptionGroup var clustering: ClusteringOptionGroup
     @OptionGroup var gradient: GradientOptions
@@ -54,6 +59,7 @@ struct ScoreCommand: FileCommand {
             throw ValidationError("--clusters cannot be combined with -k, --method, --no-align or --chain")
         }
         try gradient.check(clustering.method)
+        if comparesOrder, format != .svg { throw ValidationError("--compare-order requires --format svg") }
         if !(0...1_000_000).contains(nullSamples) { throw ValidationError("--null must be between 0 and 1000000") }
     }
 
@@ -63,8 +69,11 @@ struct ScoreCommand: FileCommand {
         let target = try ReportTarget(format, output, fileUse)
         threshold.note(to: output.diagnostics)
         var isMet = true
-        try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report(), to: target) { path in
-            let scored = try score(path, given: given)
+        let weights = format == .svg ? try drawnWeights() : nil
+        var report = report()
+        report.layerPictures = { weights?.pictures }
+        try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report, to: target) { path in
+            let scored = try score(path, given: given, weights: weights)
             isMet = threshold.check(scored, output.diagnostics) && isMet
             return scored
         }
@@ -81,7 +90,16 @@ struct ScoreCommand: FileCommand {
             document: { Provenanced(ScoreReport.schema, seed: seed, ScoreReport(setting: setting, checkpoints: $0)) })
     }
 
-    private func score(_ path: String, given: ClusterFile?) throws -> ScoredCheckpoint {
+    /// What will be drawn of the weights.
+    private func drawnWeights() throws -> ScoredWeights {
+        let found = clusterFile.map { "clusters \($0)" } ?? "method \(clustering.methodName)"
+        let data = gradient.data.map { "data \($0)" }
+        return ScoredWeights(
+            of: try inputs.paths().count,
+            source: [found, data, "seed \(computation.seed)"].compactMap(\.self).joined(separator: " · "), comparesOrder: comparesOrder)
+    }
+
+    private func score(_ path: String, given: ClusterFile?, weights: ScoredWeights?) throws -> ScoredCheckpoint {
         let opened = try source.open(path, output.diagnostics)
         let catalog = LayerCatalog(opened)
         let clusters: ScoreRequest.Clusters =
@@ -99,6 +117,7 @@ struct ScoreCommand: FileCommand {
         let analysis = try request.run { progress.set(fraction: $0) }
         progress.finish()
         for sweep in analysis.sweeps { output.diagnostics.describe(sweep, method: clustering.method, path: opened.path) }
+        weights?.add(opened.path, request.layers, analysis)
         let hash = format.hasProvenance ? source.sha256(of: opened, output) : nil
         let base = source.base(of: opened, output, isHashed: format.hasProvenance)
         return ScoredCheckpoint(path: opened.path, sha256: hash, base: base, results: analysis.sweeps.map(ScoredSweep.init))

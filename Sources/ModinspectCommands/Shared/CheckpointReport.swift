@@ -1,3 +1,4 @@
+import Plots
 import Synchronization
 
 /// How the results of several checkpoints are written, one after the other.
@@ -15,6 +16,8 @@ struct CheckpointReport<Found: Encodable> {
     let lines: (CheckpointResult<Found>) -> [any Encodable]
     /// The json document of all.
     let document: ([CheckpointResult<Found>]) -> any Encodable
+    /// What is drawn before the pictures of the document.
+    var layerPictures: () -> (any LayerPictures)? = { nil }
 }
 
 /// Where a report is written; opened before it is computed.
@@ -87,7 +90,7 @@ final class CheckpointReportWriter<Found: Encodable>: @unchecked Sendable {
         guard count > 0, !isComplete else { return }
         isComplete = true
         switch target {
-        case .pictures(let pictures): try pictures.write(report.document(results))
+        case .pictures(let pictures): try pictures.write(report.document(results), after: report.layerPictures())
         case .stream(let stream):
             if report.format == .json { try ReportEncoder.write(report.document(results), isIndented: true, to: stream) }
             try stream.finish()

@@ -111,7 +111,8 @@ struct Axes {
         switch axis.content {
         case .numbers(let range, let kind):
             // The most ticks whose labels do not touch.
-            var count = max(2, Int(inner.width / 48))
+            // In narrow panels up to four, so that round numbers do not lie far beyond the values.
+            var count = max(2, min(4, Int(inner.width / 28)), Int(inner.width / 48))
             var scale = Scale(kind, holding: range, start: inner.x, end: inner.maxX, tickCount: count)
             while count > 2, !Self.fit(scale) {
                 count -= 1
@@ -137,7 +138,7 @@ struct Axes {
         case .categories(let names):
             let bands = Bands(count: names.count, start: inner.x, end: inner.maxX)
             horizontalBands = bands
-            bottom = baseline + 3
+            bottom = names.isEmpty ? lower + 3 : baseline + 3
             appendLower(names, bands, baseline: baseline, lower: lower, width: width)
         }
         guard !axis.title.isEmpty else { return }

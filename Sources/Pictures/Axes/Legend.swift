@@ -1,3 +1,5 @@
+import Text
+
 /// Entries in rows, for the room above or below a plot.
 struct Legend {
     private(set) var marks: [Mark] = []
@@ -19,7 +21,7 @@ struct Legend {
         var y = 0.0
         for entry in shown {
             let longest = max(20, min(width - Self.symbolWidth - 6, 260))
-            let text = entry.label.shortened(toWidth: longest, size: Self.size)
+            let text = entry.label.singleLine.shortened(toWidth: longest, size: Self.size)
             let length = Self.symbolWidth + 5 + TextWidth.width(of: text, size: Self.size)
             if x > 0, x + length > width {
                 x = 0
@@ -112,7 +114,7 @@ struct EndLabels {
         let middles = spread(labels.map(\.y), in: bounds)
         return zip(labels, middles).flatMap { label, middle -> [Mark] in
             let room = max(0, width - edge - leader - 3)
-            let text = label.text.shortened(toWidth: room, size: size)
+            let text = label.text.singleLine.shortened(toWidth: room, size: size)
             return [
                 .polyline(
                     [

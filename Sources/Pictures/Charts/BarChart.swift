@@ -91,7 +91,7 @@ package struct BarChart: Chart {
         let bars = series.count > 1 ? series.indices.map { LegendEntry(series[$0].name, .square(paint(of: $0, category: 0))) } : []
         // Standing bars have room for names at the ends of the lines.
         return direction == .standing
-            ? bars : bars + references.map { LegendEntry($0.name, .line(Stroke(.ink, width: 1, dash: [4, 3]))) }
+            ? bars : bars + references.map { LegendEntry($0.name, .line(Stroke(.faint, width: 1, dash: [4, 3]))) }
     }
 
     private func paint(of index: Int, category: Int) -> Paint {
@@ -195,7 +195,7 @@ package struct BarChart: Chart {
     /// Dashed lines at values that bars are compared with; named at the end of the line, or in the legend.
     private func referenceMarks(_ axes: Axes, _ scale: Scale, width: Double) -> [Mark] {
         let isStanding = direction == .standing
-        let stroke = Stroke(.ink, width: 1, dash: [4, 3])
+        let stroke = Stroke(.faint, width: 1, dash: [4, 3])
         var marks: [Mark] = []
         var labels: [EndLabels.Label] = []
         for reference in references {

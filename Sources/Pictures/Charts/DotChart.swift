@@ -60,7 +60,7 @@ package struct DotChart: Chart {
         let dots =
             series.count > 1
             ? series.indices.map { LegendEntry(series[$0].name, series[$0].isHollow ? .ring(paint(of: $0)) : .dot(paint(of: $0))) } : []
-        return dots + references.map { LegendEntry($0.name, .line(Stroke(.ink, width: 1, dash: [4, 3]))) }
+        return dots + references.map { LegendEntry($0.name, .line(Stroke(.faint, width: 1, dash: [4, 3]))) }
     }
 
     private func paint(of index: Int) -> Paint { series[index].paint ?? .cluster(index) }
@@ -85,7 +85,7 @@ package struct DotChart: Chart {
             guard let x = scale.position(reference.value) else { continue }
             marks.append(
                 .line(
-                    Point(x, axes.inner.y), Point(x, axes.inner.maxY), stroke: Stroke(.ink, width: 1, dash: [4, 3]),
+                    Point(x, axes.inner.y), Point(x, axes.inner.maxY), stroke: Stroke(.faint, width: 1, dash: [4, 3]),
                     title: "\(reference.name): \(ByteText.rounded(reference.value))",
                     data: [Datum("reference", reference.name), Datum("value", reference.value)], part: .data))
         }

@@ -21,6 +21,8 @@ package struct HeatMap: Chart {
         package var clusters: [Int]
         /// Where lines are drawn besides: before the row or column of this number.
         package var borders: [Int]
+        /// Whether lines are drawn where the cluster changes.
+        package var showsBorders = true
 
         package init(count: Int, names: [String] = [], title: String = "", clusters: [Int] = [], borders: [Int] = []) {
             self.count = count
@@ -47,6 +49,26 @@ package struct HeatMap: Chart {
             }
             return runs
         }
+
+        /// So many colours are told apart along an edge.
+        private static let mostRuns = 800
+
+        /// The runs as they are drawn: where they are too many for the edge, that of the neuron in the middle of each part of it.
+        var shownRuns: [(cluster: Int, range: Range<Int>)] {
+            let all = runs
+            guard all.count > Self.mostRuns else { return all }
+            var shown: [(cluster: Int, range: Range<Int>)] = []
+            for part in 0..<Self.mostRuns {
+                let places = ReducedMatrix.cover(part, of: Self.mostRuns, over: count)
+                let cluster = clusters[(places.lowerBound + places.upperBound) / 2]
+                if let last = shown.last, last.cluster == cluster {
+                    shown[shown.count - 1].range = last.range.lowerBound..<places.upperBound
+                } else {
+                    shown.append((cluster, places))
+                }
+            }
+            return shown
+        }
     }
 
     package enum Scheme: Hashable, Sendable {
@@ -69,6 +91,8 @@ package struct HeatMap: Chart {
     package var range: ClosedRange<Double>?
     /// The share of the values that the range holds at least: below 1 a few strong ones do not leave all others dark.
     package var shareInRange: Double
+    /// What the image carries besides its size.
+    package var facts: [Datum] = []
 
     package init(
         title: String, caption: String = "", alternative: String = "", rows: Side, columns: Side, values: Values,
@@ -152,19 +176,21 @@ package struct HeatMap: Chart {
         let (mapWidth, mapHeight) = mapSize(room: room, size: size, isGrid: grid != nil)
         let layout = axes(height: mapHeight, widest: mapWidth)
         var marks = (key?.marks ?? []) + layout.marks
+        var note: String?
         if let grid {
             marks += grid.marks(in: layout.inner, rows: rows, columns: columns, size: size, scale: scale)
         } else {
             do {
-                marks.append(try image(in: layout.inner, density: panel.density, scale: scale, size: size))
+                let (matrix, method) = reduced(to: layout.inner, density: panel.density, size: size)
+                marks.append(try image(of: matrix, in: layout.inner, scale: scale))
+                note = reductionNote(matrix, method)
             } catch {
                 return Notice.drawing("The image cannot be written: \(error.line())", width: panel.width)
             }
         }
         marks += edges(layout.inner, isOnDark: scheme == .sequential)
         var y = layout.bottom
-        if rows.names.isEmpty, columns.names.isEmpty, columns.title.isEmpty { y = layout.inner.maxY + 2 }
-        if let note = reductionNote(size) {
+        if let note {
             y += 14
             let line = TextLine(note.shortened(toWidth: panel.width, size: Axes.labelSize), at: Point(0, y), size: Axes.labelSize)
             marks.append(.text(line, fill: .faint, part: .note))
@@ -208,41 +234,39 @@ package struct HeatMap: Chart {
         return (width, height)
     }
 
-    private func image(in rectangle: Rectangle, density: Double, scale: HeatScale, size: (rows: Int, columns: Int)) throws(Problem) -> Mark
-    {
-        let matrix: ReducedMatrix =
+    private func image(of matrix: ReducedMatrix, in rectangle: Rectangle, scale: HeatScale) throws(Problem) -> Mark {
+        Mark(
+            .image(rectangle, png: try PNG.bytes(of: scale.image(matrix))), title: title,
+            data: [Datum("rows", rows.count), Datum("columns", columns.count)] + facts, part: .data)
+    }
+
+    /// The matrix with no more values than the panel's density asks for, and the method: in a sheet of many maps each is small.
+    private func reduced(
+        to rectangle: Rectangle, density: Double, size: (rows: Int, columns: Int)
+    ) -> (ReducedMatrix, ReducedMatrix.Method) {
+        var (matrix, method): (ReducedMatrix, ReducedMatrix.Method) =
             switch values {
-            case .reduced(let matrix, _): matrix
+            case .reduced(let matrix, let method): (matrix, method)
             case .cells(let cells):
-                ReducedMatrix(rows: size.rows, columns: size.columns, side: Self.imageSide, method: .mean) { row, column in
-                    column < cells[row].count ? Float(cells[row][column]) : .nan
-                }
+                (
+                    ReducedMatrix(rows: size.rows, columns: size.columns, side: Self.imageSide, method: .mean) { row, column in
+                        column < cells[row].count ? Float(cells[row][column]) : .nan
+                    }, .mean
+                )
             }
-        let bytes = try PNG.bytes(of: scale.image(Self.fitted(matrix, to: rectangle, density: density)))
-        return Mark(
-            .image(rectangle, png: bytes), title: title,
-            data: [Datum("rows", rows.count), Datum("columns", columns.count)], part: .data)
-    }
-
-    /// The matrix with no more values than the panel's density asks for: in a sheet of many maps each is small.
-    private static func fitted(_ matrix: ReducedMatrix, to rectangle: Rectangle, density: Double) -> ReducedMatrix {
         let side = max(64, Int(density * max(rectangle.width, rectangle.height)))
-        guard max(matrix.width, matrix.height) > side * 5 / 4 else { return matrix }
-        return ReducedMatrix(rows: matrix.height, columns: matrix.width, side: side, method: .mean) { row, column in
-            matrix.values[row * matrix.width + column]
+        if max(matrix.width, matrix.height) > side * 5 / 4 {
+            let whole = matrix
+            matrix = ReducedMatrix(rows: whole.height, columns: whole.width, side: side, method: method) { row, column in
+                whole.values[row * whole.width + column]
+            }
         }
+        return (matrix, method)
     }
 
-    private func reductionNote(_ size: (rows: Int, columns: Int)) -> String? {
-        var shown = size
-        var method = ReducedMatrix.Method.mean
-        switch values {
-        case .reduced(_, let used): method = used
-        case .cells:
-            shown = (min(size.rows, Self.imageSide), min(size.columns, Self.imageSide))
-            if size.rows * size.columns <= Self.cellLimit { return nil }
-        }
-        guard rows.count > shown.rows || columns.count > shown.columns else { return nil }
+    /// What a pixel stands for, of all that was reduced on the way to it.
+    private func reductionNote(_ matrix: ReducedMatrix, _ method: ReducedMatrix.Method) -> String? {
+        guard rows.count > matrix.height || columns.count > matrix.width else { return nil }
         let word =
             switch method {
             case .mean: "the mean"
@@ -250,7 +274,7 @@ package struct HeatMap: Chart {
             case .nearest: "the middle one"
             }
         func many(_ count: Int, _ cells: Int) -> Int { max(1, (count + cells / 2) / cells) }
-        return "each pixel shows \(word) of about \(many(rows.count, shown.rows)) x \(many(columns.count, shown.columns)) values"
+        return "each pixel shows \(word) of about \(many(rows.count, matrix.height)) x \(many(columns.count, matrix.width)) values"
     }
 
     /// Colours of clusters along the upper and the right edge, and lines where they change.
@@ -261,7 +285,7 @@ package struct HeatMap: Chart {
             (cluster < 0 ? "no cluster" : "cluster \(cluster)") + ": " + ByteText.counted(range.count, things)
         }
         let (rowStep, columnStep) = (map.height / Double(max(1, rows.count)), map.width / Double(max(1, columns.count)))
-        for (cluster, range) in rows.runs {
+        for (cluster, range) in rows.shownRuns {
             marks.append(
                 .rectangle(
                     Rectangle(
@@ -269,7 +293,7 @@ package struct HeatMap: Chart {
                         height: Double(range.count) * rowStep), fill: cluster < 0 ? .grid : .cluster(cluster),
                     title: title(cluster, range, "row"), data: [Datum("row-cluster", cluster), Datum("count", range.count)], part: .data))
         }
-        for (cluster, range) in columns.runs {
+        for (cluster, range) in columns.shownRuns {
             marks.append(
                 .rectangle(
                     Rectangle(
@@ -280,7 +304,8 @@ package struct HeatMap: Chart {
         let stroke = Stroke(isOnDark ? .colour(Colour(0xFFFFFF)) : .ink, width: 1, opacity: isOnDark ? 0.65 : 0.5)
         // Lines a pixel apart would hide what they part.
         func places(_ side: Side, _ step: Double) -> [Double] {
-            let all = Set(side.runs.dropFirst().map(\.range.lowerBound) + side.borders.filter { $0 > 0 && $0 < side.count }).sorted()
+            let runs = side.showsBorders ? side.runs.dropFirst() : []
+            let all = Set(runs.map(\.range.lowerBound) + side.borders.filter { $0 > 0 && $0 < side.count }).sorted()
             return Double(side.count) * step / Double(all.count + 1) < 4 ? [] : all.map { Double($0) * step }
         }
         marks += places(rows, rowStep).map { y in

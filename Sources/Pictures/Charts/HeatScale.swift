@@ -83,11 +83,10 @@ struct HeatKey {
         x += marginLeft
         for step in 0..<steps {
             let left = x + length * Double(step) / Double(steps)
-            // A hair wider, so that no gap shows between neighbours.
-            let last = step == steps - 1
+            // Each reaches to the end, below those that follow: no ground shows between neighbours.
             parts.append(
                 .rectangle(
-                    Rectangle(x: left, y: 2, width: length / Double(steps) + (last ? 0 : 0.4), height: 10),
+                    Rectangle(x: left, y: 2, width: x + length - left, height: 10),
                     fill: scale.paint(at: (Double(step) + 0.5) / Double(steps))))
         }
         let numbers = [scale.range.lowerBound, scale.range.upperBound]

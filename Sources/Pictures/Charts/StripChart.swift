@@ -42,7 +42,7 @@ package struct StripChart: Chart {
     }
 
     package var legend: [LegendEntry] {
-        references.map { LegendEntry($0.name, .line(Stroke(.ink, width: 1, dash: [4, 3]))) }
+        references.map { LegendEntry($0.name, .line(Stroke(.faint, width: 1, dash: [4, 3]))) }
     }
 
     private static let radius = 3.0
@@ -74,7 +74,7 @@ package struct StripChart: Chart {
             guard let x = scale.position(reference.value) else { continue }
             marks.append(
                 .line(
-                    Point(x, labelled.inner.y), Point(x, floor), stroke: Stroke(.ink, width: 1, dash: [4, 3]),
+                    Point(x, labelled.inner.y), Point(x, floor), stroke: Stroke(.faint, width: 1, dash: [4, 3]),
                     title: "\(reference.name): \(ByteText.rounded(reference.value))",
                     data: [Datum("reference", reference.name), Datum("value", reference.value)], part: .data))
         }
@@ -135,38 +135,32 @@ package struct StripChart: Chart {
         return heaps
     }
 
-    /// Names of outliers in rows above the heaps, no two on each other, with lines down to their values.
+    /// Names of outliers in rows above the heaps, no two on each other, with lines down to their values that cross no name.
     private func outlierNames(_ entries: [Entry], scale: Scale, width: Double) -> (marks: [Mark], height: Double) {
         let median = entries[entries.count / 2].value
         let far = entries.filter(\.isOutlier).sorted { (-abs($0.value - median), $0.name) < (-abs($1.value - median), $1.name) }
         let named = far.prefix(Self.namedLimit).sorted { ($0.value, $0.name) < ($1.value, $1.name) }
-        guard !named.isEmpty else { return ([], 0) }
         let size = EndLabels.size
-        var rowEnds: [Double] = []
-        var placed: [(row: Int, x: Double, left: Double, text: String, entry: Entry)] = []
-        for entry in named {
-            guard let x = scale.position(entry.value) else { continue }
-            let text = "\(entry.name.singleLine.shortened(toWidth: min(240, width * 0.4), size: size)) \(ByteText.rounded(entry.value))"
-            let length = TextWidth.width(of: text, size: size)
-            let left = min(max(x - length / 2, 0), max(0, width - length))
-            let row = rowEnds.firstIndex { $0 + 10 <= left } ?? rowEnds.count
-            if row == rowEnds.count { rowEnds.append(0) }
-            rowEnds[row] = left + length
-            placed.append((row, x, left, text, entry))
-        }
-        let height = Double(rowEnds.count) * EndLabels.lineHeight + 4
-        var marks: [Mark] = []
-        for label in placed {
-            // The first row lies lowest, so that a line down crosses none of the names placed before.
+        let placed = OutlierLabels.placed(
+            named.compactMap { entry in
+                scale.position(entry.value).map { x in
+                    let name = entry.name.singleLine.shortened(toWidth: min(240, width * 0.4), size: size)
+                    return (x, "\(name) \(ByteText.rounded(entry.value))", "\(entry.name): \(ByteText.rounded(entry.value))")
+                }
+            }, width: width)
+        guard let highest = placed.map(\.row).max() else { return ([], 0) }
+        let height = Double(highest + 1) * EndLabels.lineHeight + 4
+        let marks = placed.flatMap { label -> [Mark] in
             let baseline = height - 6 - Double(label.row) * EndLabels.lineHeight
-            marks.append(
+            return [
                 .line(
-                    Point(label.x, baseline + 3), Point(label.x, height + 2), stroke: Stroke(.cluster(3), width: 1, opacity: 0.6),
-                    part: .leader))
-            marks.append(
+                    Point(label.x, baseline - size + 2), Point(label.x, height + 2), stroke: Stroke(.cluster(3), width: 1, opacity: 0.6),
+                    part: .leader),
                 .text(
-                    TextLine(label.text, at: Point(label.left, baseline), size: size), fill: .ink,
-                    title: "\(label.entry.name): \(ByteText.rounded(label.entry.value))", part: .label))
+                    TextLine(
+                        label.text, at: Point(label.edge, baseline), size: size, anchor: label.isOnLeft ? .end : .start), fill: .ink,
+                    title: label.title, part: .label),
+            ]
         }
         return (marks, height)
     }

@@ -1,3 +1,5 @@
+import Text
+
 extension String {
     /// The text if it is at most so wide, else its beginning and its end with an ellipsis between them; empty if not even that
     /// has room.
@@ -26,8 +28,10 @@ extension String {
     package func wrapped(toWidth width: Double, size: Double = 12, bold: Bool = false, maximum: Int = 8) -> [String] {
         var lines: [String] = []
         var line = ""
-        for word in split(whereSeparator: { $0 == " " || $0.isNewline }) {
-            let joined = line.isEmpty ? String(word) : line + " " + word
+        for part in split(whereSeparator: { $0 == " " || $0.isNewline }) {
+            // Marks of the direction of text would turn what follows them.
+            let word = String(part).singleLine
+            let joined = line.isEmpty ? word : line + " " + word
             if joined.utf8.count < 4096, TextWidth.width(of: joined, size: size, bold: bold) <= width {
                 line = joined
                 continue
@@ -37,7 +41,7 @@ extension String {
                 lines[maximum - 1] = (lines[maximum - 1] + " …").shortened(toWidth: width, size: size, bold: bold)
                 return lines
             }
-            line = String(word).shortened(toWidth: width, size: size, bold: bold)
+            line = word.shortened(toWidth: width, size: size, bold: bold)
         }
         if !line.isEmpty { lines.append(line) }
         return lines

@@ -81,6 +81,10 @@ package struct ReducedMatrix: Sendable, Hashable {
         self.values = values
     }
 
+    init(width: Int, height: Int, values: [Float]) {
+        (self.width, self.height, self.values) = (width, height, values)
+    }
+
     /// A matrix in memory, row-major.
     package init(
         _ entries: UnsafeBufferPointer<Float>, rows: Int, columns: Int, side: Int, method: Method, order: Order = Order()

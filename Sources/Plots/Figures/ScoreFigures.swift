@@ -46,9 +46,9 @@ extension ScoreResult {
         return result
     }
 
-    /// The layers that have room, the mean first where some are left out.
+    /// The layers that have room, the mean first where some are left out; the mean of one layer is that layer.
     private var shownLayers: (names: [String], note: String?) {
-        let all = layers
+        let all = layers.count == 2 ? layers.filter { $0 != Self.mean } : layers
         guard all.count > Self.mostPanels else { return (all, nil) }
         let mean = all.filter { $0 == Self.mean }
         return (
@@ -132,8 +132,8 @@ extension ScoreResult {
         var charts: [LineChart] = []
         for layer in shown {
             let title = layer == Self.mean ? "mean of the layers" : layer
-            for isAdjusted in layer == Self.mean ? [false, true] : [false] {
-                // Without values where the chart does not show them, so that all charts share one legend.
+            // Values are left out where the chart does not show them, so that all charts share one legend.
+            for isAdjusted in layer == shown.last ? [false, true] : [false] {
                 var series: [LineChart.Series] = []
                 for (place, checkpoint) in checkpoints.enumerated() {
                     let rows = checkpoint.rows.filter { $0.layer == layer }

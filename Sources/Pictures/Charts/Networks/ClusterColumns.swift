@@ -21,6 +21,8 @@ struct ClusterColumns {
         shown = weights.map { min($0.entries.count, each) }
     }
 
+    private var hasClusters: Bool { columns.contains { $0.clusters.contains { $0 >= 0 } } }
+
     // MARK: Words
 
     func caption(_ source: String) -> String {
@@ -41,10 +43,10 @@ struct ClusterColumns {
     var words: String {
         var text = columns.map { column in
             let clusters = Set(column.clusters.filter { $0 >= 0 }).count
-            return "\(column.name.inPicture): \(column.clusters.count) neurons in \(clusters) clusters"
+            return "\(column.name.inPicture): \(Self.count(column.clusters.count))" + (hasClusters ? " in \(clusters) clusters" : "")
         }.joined(separator: "; ")
         let drawn = shown.reduce(0, +)
-        if drawn > 0 {
+        if drawn > 0, hasClusters {
             let inside = zip(weights.indices, shown).reduce(0) { sum, layer in
                 sum + weights[layer.0].entries.prefix(layer.1).count { cluster(of: $0, in: layer.0) != nil }
             }
@@ -54,7 +56,7 @@ struct ClusterColumns {
     }
 
     var legend: [LegendEntry] {
-        guard shown.contains(where: { $0 > 0 }) else { return [] }
+        guard shown.contains(where: { $0 > 0 }), hasClusters else { return [] }
         return [
             LegendEntry("inside a cluster: its colour", .line(Stroke(.cluster(0), width: 2))), LegendEntry("across", .line(Stroke(.axis))),
         ]
@@ -202,7 +204,7 @@ struct ClusterColumns {
         for group in places.groups {
             let middle = (group.top + group.bottom) / 2
             if let last = labels.last, middle - last.y < 15 { continue }
-            labels.append((Self.label(group.cluster) + " (\(group.count))", middle))
+            labels.append((hasClusters ? Self.label(group.cluster) + " (\(group.count))" : Self.count(group.count), middle))
         }
         return labels
     }

@@ -32,34 +32,50 @@ package struct HeaviestWeights: Sendable, Equatable {
         rows: Int, columns: Int, limit: Int, row: (_ number: Int, _ entries: UnsafeMutableBufferPointer<Float>) throws -> Void
     ) rethrows {
         precondition(rows >= 0 && columns >= 0 && limit >= 0, "\(limit) of \(rows) x \(columns) weights")
-        // The lightest of those kept is at the heap's top.
-        var heap: [Entry] = []
-        var count = 0
+        var gatherer = Gatherer(limit: limit)
         let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: columns)
         buffer.initialize(repeating: 0)
         defer { buffer.deallocate() }
-        var least = -Float.infinity
         for number in 0..<rows {
             try row(number, buffer)
-            for column in 0..<columns {
-                let magnitude = abs(buffer[column])
+            gatherer.add(row: number, UnsafeBufferPointer(buffer))
+        }
+        self = gatherer.heaviest
+    }
+
+    /// Keeps the heaviest weights of rows that come one after the other.
+    package struct Gatherer {
+        private let limit: Int
+        /// The lightest of those kept is at the heap's top.
+        private var heap: [Entry] = []
+        private var count = 0
+        private var least = -Float.infinity
+
+        /// - Parameter limit: how many weights are kept at most.
+        package init(limit: Int) { self.limit = max(limit, 0) }
+
+        package mutating func add(row number: Int, _ weights: UnsafeBufferPointer<Float>) {
+            for column in weights.indices {
+                let magnitude = abs(weights[column])
                 // This is false for NaN.
                 guard magnitude > 0 else { continue }
                 count += 1
                 guard limit > 0, heap.count < limit || magnitude > least else { continue }
-                let entry = Entry(row: number, column: column, weight: buffer[column])
+                let entry = Entry(row: number, column: column, weight: weights[column])
                 if heap.count < limit {
                     heap.append(entry)
-                    Self.rise(&heap)
+                    HeaviestWeights.rise(&heap)
                 } else {
                     heap[0] = entry
-                    Self.sink(&heap)
+                    HeaviestWeights.sink(&heap)
                 }
                 if heap.count == limit { least = abs(heap[0].weight) }
             }
         }
-        entries = heap.sorted { Self.isLighter($1, $0) }
-        self.count = count
+
+        package var heaviest: HeaviestWeights {
+            HeaviestWeights(entries: heap.sorted { HeaviestWeights.isLighter($1, $0) }, count: count)
+        }
     }
 
     private static func isLighter(_ first: Entry, _ second: Entry) -> Bool {

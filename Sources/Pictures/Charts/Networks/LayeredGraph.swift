@@ -185,6 +185,11 @@ extension LayeredGraph.EdgeKind {
         }
     }
 
+    /// The colour on white, for drawings in other languages; nil for what is grey.
+    package var colour: Colour? {
+        if case .themed(let light, _) = paint { light } else { nil }
+    }
+
     var label: String {
         switch self {
         case .query: "q: query"

@@ -1,0 +1,159 @@
+import Foundation
+import Pictures
+import TestSupport
+import Testing
+
+@testable import Plots
+
+/// Weights as maps and as neurons.
+@Suite struct LayerPicturesTests {
+    /// A layer whose weight from in-neuron j to out-neuron i is `weight(i, j)`.
+    static func layer(
+        _ name: String = "fc", out: [Int], into: [Int], k: Int? = 2, clusterability: Double? = 0.75, noise: Double? = nil,
+        weight: @escaping @Sendable (Int, Int) -> Float
+    ) -> DrawnLayer {
+        DrawnLayer(
+            name: name, outClusters: out, inClusters: into, clusterCount: k, clusterability: clusterability, noise: noise
+        ) { body in
+            for row in out.indices {
+                let weights = into.indices.map { weight(row, $0) }
+                try weights.withUnsafeBufferPointer { try body(row, $0) }
+            }
+        }
+    }
+
+    private static func maps(_ layers: [DrawnLayer], comparesOrder: Bool = false) -> WeightPictures {
+        WeightPictures(models: [DrawnModel(path: "run/a.pt", layers: layers, mean: 0.5)], source: "seed 0", comparesOrder: comparesOrder)
+    }
+
+    /// The runs of clusters along an edge, as `cluster x count`.
+    private static func runs(_ picture: DrawnPicture, _ side: String) -> [String] {
+        picture.elements.compactMap { element in
+            element.attributes["data-\(side)-cluster"].map { "\($0) x \(element.attributes["data-count"] ?? "")" }
+        }
+    }
+
+    @Test func blocksStandInTheOrderOfTheirClusters() throws {
+        let layer = Self.layer(out: [1, 0, -1, 0], into: [0, 1, 1, 0, 1], noise: 0.25) { $0 == 2 ? 0 : Float($0 + $1) }
+        let picture = DrawnPicture(try #require(try Self.maps([layer]).sheet()))
+        #expect(picture.failure == nil)
+        #expect(Self.runs(picture, "row") == ["0 x 2", "1 x 1", "-1 x 1"])
+        #expect(Self.runs(picture, "column") == ["0 x 2", "1 x 3"])
+        #expect(picture.numbers("clusterability") == [0.75])
+        #expect(picture.numbers("noise") == [0.25])
+        #expect(picture.numbers("k") == [2])
+        #expect(picture.text.contains("fc, k = 2: clusterability 0.75 (noise 0.25)"))
+        #expect(picture.text.contains("run/a.pt · seed 0"))
+        // Rows 1, 3, 0, 2 and columns 0, 3, 1, 2, 4.
+        let reduced = try layer.magnitudes(inClusterOrder: true, side: 100)
+        #expect(reduced.values == [1, 4, 2, 3, 5, 3, 6, 4, 5, 7, 0, 3, 1, 2, 4, 0, 0, 0, 0, 0])
+    }
+
+    @Test func theOrderOfTheFileStandsBeside() throws {
+        let layer = Self.layer(out: [1, 0, 1], into: [1, 0]) { row, column in row == column ? 1 : 0 }
+        let figure = try #require(try Self.maps([layer], comparesOrder: true).sheet())
+        let picture = DrawnPicture(figure)
+        #expect(picture.data("order") == ["file", "clusters"])
+        #expect(Self.runs(picture, "row") == ["1 x 1", "0 x 1", "1 x 1", "0 x 1", "1 x 2"])
+        #expect(picture.failure == nil)
+    }
+
+    @Test func cellsAreMeansInTheOrderOfTheClusters() throws {
+        // Rows 0 and 2 are of cluster 0, rows 1 and 3 of cluster 1; columns likewise.
+        let layer = Self.layer(out: [0, 1, 0, 1], into: [0, 1, 0, 1]) { row, column in
+            Float(row % 2 == column % 2 ? -8 : 1) * Float(row + 1)
+        }
+        let reduced = try layer.magnitudes(inClusterOrder: true, side: 2)
+        // The means over rows 1 and 3, and over rows 2 and 4, times 8 inside and 1 across.
+        #expect(reduced.values == [16, 2, 3, 24])
+        #expect(try layer.magnitudes(inClusterOrder: false, side: 4).values.prefix(4) == [8, 1, 8, 1])
+    }
+
+    @Test func modelsStandBesideEachOtherInTheSameColours() throws {
+        let weak = Self.layer("fc", out: [0, 1], into: [0, 1], clusterability: 0.5) { _, _ in 1 }
+        let strong = Self.layer("fc", out: [0, 1], into: [0, 1], clusterability: 0.9) { _, _ in 4 }
+        let pictures = WeightPictures(
+            models: [DrawnModel(path: "plain.tar", layers: [weak], mean: 0.5), DrawnModel(path: "tuned.tar", layers: [strong], mean: 0.9)],
+            source: "")
+        let figure = try #require(try pictures.sheet())
+        #expect(figure.title == "fc, k = 2: clusterability plain.tar 0.50 and tuned.tar 0.90")
+        let picture = DrawnPicture(figure)
+        #expect(picture.data("clusterability") == ["0.5", "0.9"])
+        // One bar of colours for both.
+        #expect(picture.text.components(separatedBy: "|W|").count == 2)
+        #expect(pictures.fileNames == ["weights-fc"])
+    }
+
+    @Test func aSheetTakesTheMostAndTheLeastModularLayers() throws {
+        let layers = (0..<40).map { place in
+            Self.layer("layer\(place)", out: [0, 1], into: [0, 1], clusterability: Double((place * 17) % 40) / 40) { _, _ in 1 }
+        }
+        let figure = try #require(try Self.maps(layers).sheet())
+        #expect(figure.caption.contains("the 12 most and the 12 least modular of 40 layers"))
+        let shown = DrawnPicture(figure).numbers("clusterability").map { Int(($0 * 40).rounded()) }.sorted()
+        #expect(shown == Array(0..<12) + Array(28..<40))
+        let pictures = Self.maps(layers)
+        #expect(pictures.fileNames.count == 40)
+        #expect(try pictures.figure(7).title.hasPrefix("layer7, "))
+    }
+
+    @Test func hardLayersAreDrawn() throws {
+        let hostile = "<fc & \"x\">\u{202E}\n" + String(repeating: "n", count: 300)
+        let many = (0..<3000).map { $0 % 1000 }
+        let layers = [
+            Self.layer(hostile, out: [0], into: [0, 1]) { _, _ in 1 },
+            Self.layer("zeros", out: [-1, -1], into: [-1], clusterability: nil) { _, _ in 0 },
+            Self.layer("row", out: [0], into: Array(repeating: 0, count: 5000), k: 1) { _, _ in 1 },
+            Self.layer("column", out: Array(repeating: 0, count: 5000), into: [0], k: 1) { _, _ in 1 },
+            Self.layer("clusters", out: many, into: many, k: 1000) { $0 % 1000 == $1 % 1000 ? 1 : 0 },
+            Self.layer("infinite", out: [0, 1], into: [0, 1]) { $0 == $1 ? .infinity : 1 },
+            Self.layer("none", out: [], into: [0]) { _, _ in 1 },
+            Self.layer("zeros", out: [0, 0], into: [0]) { _, _ in 0 },
+        ]
+        for comparesOrder in [false, true] {
+            let figure = try #require(try Self.maps(layers, comparesOrder: comparesOrder).sheet())
+            let bytes = PlotSheet.svg([figure])
+            #expect(bytes.count < 2_000_000)
+            let picture = DrawnPicture(bytes)
+            #expect(picture.failure == nil)
+            #expect(picture.text.contains("undefined"))
+        }
+        #expect(Set(Self.maps(layers).fileNames).count == 7)
+        for isChain in [false, true] {
+            let neurons = NeuronPictures(model: DrawnModel(path: "a.pt", layers: layers), source: "", isChain: isChain)
+            let bytes = PlotSheet.svg([try #require(try neurons.sheet())])
+            #expect(bytes.count < 2_000_000)
+            #expect(DrawnPicture(bytes).failure == nil)
+            for number in neurons.fileNames.indices { #expect(DrawnPicture(try neurons.figure(number)).failure == nil) }
+        }
+        #expect(try Self.maps([]).sheet() == nil)
+        #expect(try NeuronPictures(model: DrawnModel(path: "", layers: []), source: "").sheet() == nil)
+    }
+
+    @Test func neuronsAreJoinedByTheHeaviestWeights() throws {
+        let layer = Self.layer(out: [0, 1], into: [1, 0, 0]) { row, column in [[0.5, -3, 2], [1, 0, .nan]][row][column] }
+        let neurons = NeuronPictures(model: DrawnModel(path: "a.pt", layers: [layer]), source: "") { min($0, 3) }
+        let picture = DrawnPicture(try #require(try neurons.sheet()))
+        #expect(picture.failure == nil)
+        let edges = picture.elements.filter { $0.attributes["data-weight"] != nil }.map { element in
+            ["from", "to", "weight"].map { element.attributes["data-\($0)"] ?? "" }.joined(separator: " ")
+        }
+        // All three lie inside a cluster; the heaviest is painted last.
+        #expect(edges == ["0 1 1", "2 0 2", "1 0 -3"])
+        #expect(picture.text.contains("the heaviest 3 of 4 weights are drawn"))
+    }
+
+    @Test func aChainFoldsTheInNeuronsOfOneChannel() throws {
+        let first = Self.layer("conv", out: [0, 1], into: [0, 1]) { row, column in row == column ? 2 : 0 }
+        // Two in-neurons for each channel: 3 and 4 make 5.
+        let second = Self.layer("fc", out: [1], into: [0, 0, 1, 1]) { _, column in [3, 4, 0, 1][column] }
+        let neurons = NeuronPictures(model: DrawnModel(path: "a.pt", layers: [first, second]), source: "", isChain: true)
+        #expect(neurons.isOneNetwork && neurons.fileNames == ["network"])
+        let picture = DrawnPicture(try #require(try neurons.sheet()))
+        #expect(picture.numbers("weight") == [2, 5, 1])
+        let third = Self.layer("odd", out: [1], into: [0, 0, 1]) { _, _ in 1 }
+        // Layers that do not follow each other stand by themselves.
+        let apart = NeuronPictures(model: DrawnModel(path: "a.pt", layers: [first, third]), source: "", isChain: true)
+        #expect(!apart.isOneNetwork && apart.fileNames == ["neurons-conv", "neurons-odd"])
+    }
+}
