@@ -91,7 +91,7 @@ import Testing
             let kept = try BuiltCommand.shell(
                 "modinspect() { \"$M\" \"$@\" --quiet; }; " + command.replacingOccurrences(of: "--format json", with: "--kept"))
             #expect(result.status == 0 && kept.status == 0, "\(result.errors)\(kept.errors)")
-            let scores = kept.text.split(separator: "\n").dropFirst().map { String($0.split(separator: "\t")[2]) }
+            let scores = kept.text.split(separator: "\n").dropFirst().map { String($0.split(separator: "\t")[3]) }
             let shown = page.numbers("circuit")
             #expect(!scores.isEmpty)
             for score in scores { #expect(shown.contains(score), "\(score)") }
