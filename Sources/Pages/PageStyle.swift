@@ -29,6 +29,7 @@ enum PageStyle {
         code,pre{font-family:ui-monospace,"DejaVu Sans Mono","Liberation Mono",Menlo,Consolas,monospace;font-size:.84em}
         pre{background:var(--soft);padding:.6rem .8rem;border-radius:4px;white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.45}
         pre code{font-size:1em}
+        pre span{white-space:nowrap}
         .notice{background:var(--hint);border-left:4px solid var(--mark);padding:.5rem .8rem;overflow-wrap:anywhere}
         figure{margin:1.25rem 0 .75rem}
         .picture{overflow-x:auto;border:1px solid var(--line);border-radius:4px;background:var(--ground);padding:.25rem}

@@ -106,8 +106,16 @@ private struct PageWriter {
 
     private mutating func append(_ commands: [String]) {
         guard !commands.isEmpty else { return }
-        let lines = commands.map { "<code>\(XMLText.escaped($0))</code>" }.joined(separator: "\n")
+        let lines = commands.map { "<code>\(Self.html(command: $0))</code>" }.joined(separator: "\n")
         line("<pre class=\"command\" dir=\"ltr\">\(lines)</pre>")
+    }
+
+    /// A command whose short words, such as `--format`, do not end a line in their middle.
+    private static func html(command: String) -> String {
+        command.split(separator: " ", omittingEmptySubsequences: false).map { word in
+            let text = XMLText.escaped(String(word))
+            return word.contains("-") && word.count <= 24 ? "<span>\(text)</span>" : text
+        }.joined(separator: " ")
     }
 
     private mutating func append(folded table: PageTable, of figure: Int?) {

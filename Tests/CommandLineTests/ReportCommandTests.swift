@@ -91,7 +91,7 @@ import Testing
             let kept = try BuiltCommand.shell(
                 "modinspect() { \"$M\" \"$@\" --quiet; }; " + command.replacingOccurrences(of: "--format json", with: "--kept"))
             #expect(result.status == 0 && kept.status == 0, "\(result.errors)\(kept.errors)")
-            let scores = kept.text.split(separator: "\n").dropFirst().map { String($0.split(separator: "\t")[2]) }
+            let scores = kept.text.split(separator: "\n").dropFirst().map { String($0.split(separator: "\t")[3]) }
             let shown = page.numbers("circuit")
             #expect(!scores.isEmpty)
             for score in scores { #expect(shown.contains(score), "\(score)") }
@@ -117,14 +117,18 @@ import Testing
 
     @Test func saysInWordsHowFarAScoreLiesFromItsNullModel() throws {
         // Two blocks without a weight between them, beside which shuffled weights are nothing.
-        let block = (0..<16 * 16).map { place in (place / 16) / 8 == (place % 16) / 8 ? Float(1 + place % 3) : 0 }
-        let noise = (0..<16 * 16).map { place in Float((place * 7919 + 13) % 101) / 101 + 0.5 }
+        let count = 64
+        let block = (0..<count * count).map { place in (place / count) / 32 == (place % count) / 32 ? Float(1 + place % 3) : 0 }
+        var state: UInt64 = 1
+        let noise = (0..<count * count).map { _ in
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return 0.5 + Float(state >> 40) / 16_777_216
+        }
+        let zeros = [Float](repeating: 0, count: count * count)
         try TemporaryFolder.with { folder in
             let path = folder + "/model.safetensors"
-            try SafetensorsFile.bytes([
-                ("blocks", [16, 16], block), ("even", [16, 16], noise), ("zero", [16, 16], [Float](repeating: 0, count: 256)),
-            ])
-            .write(to: URL(fileURLWithPath: path))
+            let tensors = [("blocks", block), ("even", noise), ("zero", zeros)].map { (name: $0.0, shape: [count, count], values: $0.1) }
+            try SafetensorsFile.bytes(tensors).write(to: URL(fileURLWithPath: path))
             let page = try Self.page([path, "-k", "2", "--null", "20", "--layers", "all"])
             let text = page.text("modularity")
             #expect(text.contains("blocks is far more modular than its weights in random places: 1.00"))

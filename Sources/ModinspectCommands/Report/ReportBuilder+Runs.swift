@@ -44,7 +44,8 @@ extension ReportBuilder {
                     .plain("Class \(worst.label) is the hardest: \(Self.percent(worst.accuracy) ?? "") of \(worst.count) are right.")
                 ]))
         }
-        let table = PageTable("Accuracy by class", EvaluatedClass.columns, found.classes)
+        var table = PageTable("Accuracy by class", EvaluatedClass.columns, found.classes)
+        table.rows.insert([.text("all"), .init(found.answers), .init(found.correct), .init(found.accuracy), .init(found.loss)], at: 0)
         for figure in try figures(of: report) {
             blocks.append(
                 .figure(

@@ -65,12 +65,14 @@ struct ReportCommandLines {
 
     /// The clusters of one layer, which say where its rows and columns are drawn.
     func clusters(_ counts: String, layer: String) -> String {
-        line(["cluster"] + checkpoint + ["-k", counts] + methodWords + ["--layers", layer] + seedWords + ["--format", "json"])
+        line(
+            ["cluster"] + checkpoint + ["-k", counts] + methodWords + ["--layers", Self.pattern(layer)] + seedWords
+                + ["--format", "json"])
     }
 
     /// The same scored, where the clusters were given.
     func score(ofGivenClustersIn layer: String) -> String {
-        line(["score"] + checkpoint + clusterWords("") + ["--layers", layer] + seedWords + ["--format", "json"])
+        line(["score"] + checkpoint + clusterWords("") + ["--layers", Self.pattern(layer)] + seedWords + ["--format", "json"])
     }
 
     func eval(_ data: String) -> String {
@@ -124,6 +126,12 @@ struct ReportCommandLines {
     }
 
     private func line(_ words: [String]) -> String { "modinspect " + words.map(Self.quoted).joined(separator: " ") }
+
+    /// A layer's name as `--layers` takes it: a comma would end it.
+    private static func pattern(_ name: String) -> String {
+        let text = name.replacing(",", with: "?")
+        return text.hasPrefix("!") ? "?" + text.dropFirst() : text
+    }
 
     /// A path that an option's parser does not take for an option.
     private static func operand(_ path: String) -> String { path.hasPrefix("-") && path != "-" ? "./" + path : path }
