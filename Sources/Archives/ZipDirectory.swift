@@ -18,8 +18,11 @@ package struct ZipDirectory: Sendable {
         package let isStored: Bool
         /// The content in place, without any particular alignment; nil if it is compressed or cannot be read.
         package let region: ByteRegion?
-        /// Whether one of the entry's headers calls it encrypted although the other one or its sizes show that it is not.
+        /// Whether one of the entry's headers calls it encrypted although the other one or its sizes show that it is not, or both do and only
+        /// its bytes can show whether it is.
         package let isFlaggedEncrypted: Bool
+        /// Whether both headers call it encrypted.
+        let isFlaggedTwice: Bool
         /// The directory's checksum of the content.
         let checksum: UInt32
         /// The stored bytes of the content.
@@ -36,7 +39,8 @@ package struct ZipDirectory: Sendable {
 
     /// Reads the directory of the zip file whose bytes are `region`; nil if the bytes do not begin as a zip file does.
     ///
-    /// A member that is encrypted is listed without a content.
+    /// A member that is encrypted is listed without a content. Whether a compressed one is shows only when it is unpacked: the flag alone would
+    /// hide it from programs that believe it.
     ///
     /// - Throws: ``Problem`` if the directory is missing or damaged, if members overlap, leave the file, share a
     ///   name, or are spread over several disks.
@@ -172,6 +176,7 @@ private struct CentralHeader {
     private static let encryptionFlags: UInt16 = 0x2041
     /// The method number under which AES-encrypted members hide their own.
     private static let encryptedMethod: UInt16 = 99
+    private static let deflated: UInt16 = 8
 
     let name: String
     let totalSize: Int
@@ -258,7 +263,8 @@ private struct CentralHeader {
         // Whoever encrypts sets the flag in both headers, and what is encrypted begins with twelve bytes more than the content has.
         // One bit alone hides a member from programs that believe it.
         let isPlain = method == 0 && contentSize == compressedSize && localMethod == 0
-        let isEncrypted = isMarked && isMarkedLocally && !isPlain || method == Self.encryptedMethod
+        let isFlaggedTwice = isMarked && isMarkedLocally
+        let isEncrypted = isFlaggedTwice && method != Self.deflated && !isPlain || method == Self.encryptedMethod
         let start = nameStart + Int(nameLength) + Int(extraLength)
         guard let taken = Int(exactly: compressedSize), let bytes = contents.slice(offset: start, count: taken),
             let size = Int(exactly: contentSize)
@@ -274,7 +280,7 @@ private struct CentralHeader {
         }
         let entry = ZipDirectory.Entry(
             name: name, size: size, compressedSize: taken, isStored: isStored, region: isStored && !isEncrypted ? bytes : nil,
-            isFlaggedEncrypted: isMarked || isMarkedLocally, checksum: checksum, stored: bytes,
+            isFlaggedEncrypted: isMarked || isMarkedLocally, isFlaggedTwice: isFlaggedTwice, checksum: checksum, stored: bytes,
             problem: isEncrypted ? Problem("is encrypted", member: name) : nil)
         return (entry, offset..<start + taken)
     }

@@ -13,17 +13,24 @@ extension ZipDirectory {
     package func inflate(_ names: Set<String>, from region: ByteRegion) throws(Problem) -> [String: ByteRegion] {
         var contents: [String: ByteRegion] = [:]
         var names = names
-        let total = entries.lazy.filter { names.contains($0.name) }.reduce(0) { $0 &+ min($1.size, 1 << 40) }
-        guard total <= max(Self.unpackedLimit, region.count.multipliedReportingOverflow(by: 200).partialValue) else {
-            throw Problem("its members unpack to too much", expected: "at most 200 times the file's size", found: "\(total) bytes")
-        }
-        for entry in entries where entry.isFlaggedEncrypted && names.contains(entry.name) {
+        try checkTotal(of: names, region)
+        for entry in flagged(names) {
             contents[entry.name] = try entry.inflateAlone()
             names.remove(entry.name)
         }
         guard !names.isEmpty else { return contents }
         return contents.merging(try inflateTogether(names, from: region)) { first, _ in first }
     }
+
+    private func checkTotal(of names: Set<String>, _ region: ByteRegion) throws(Problem) {
+        let total = entries.lazy.filter { names.contains($0.name) }.reduce(0) { $0 &+ min($1.size, 1 << 40) }
+        guard total <= max(Self.unpackedLimit, region.count.multipliedReportingOverflow(by: 200).partialValue) else {
+            throw Problem("its members unpack to too much", expected: "at most 200 times the file's size", found: "\(total) bytes")
+        }
+    }
+
+    /// Those of the members that a header calls encrypted, which are unpacked alone.
+    private func flagged(_ names: Set<String>) -> [Entry] { entries.filter { $0.isFlaggedEncrypted && names.contains($0.name) } }
 
     private func inflateTogether(_ names: Set<String>, from region: ByteRegion) throws(Problem) -> [String: ByteRegion] {
         let sizes = Dictionary(entries.map { ($0.name, $0.size) }) { first, _ in first }
@@ -52,6 +59,13 @@ extension ZipDirectory {
         let sizes = Dictionary(entries.map { ($0.name, $0.size) }) { first, _ in first }
         var contents: [String: Result<ByteRegion, Problem>] = [:]
         var rest = names
+        for entry in flagged(names) {
+            rest.remove(entry.name)
+            contents[entry.name] = Result { () throws(Problem) in
+                try checkTotal(of: [entry.name], region)
+                return try entry.inflateAlone()
+            }
+        }
         var problem = Problem("cannot be found again in the zip file")
         // A reader that met damage reads no further: a new one passes over it.
         for _ in 0..<Self.restartLimit where !rest.isEmpty {
@@ -93,10 +107,17 @@ extension ZipDirectory {
     ///
     /// - Throws: ``Problem`` if the zip file is damaged.
     package func heads(of names: Set<String>, count: Int, from region: ByteRegion) throws(Problem) -> [String: [UInt8]] {
-        guard !names.isEmpty else { return [:] }
-        guard let reader = try ArchiveReader(region) else { throw Problem("is not a zip file") }
         var heads: [String: [UInt8]] = [:]
-        while heads.count < names.count, let member = try reader.next() {
+        var names = names
+        for entry in flagged(names) {
+            names.remove(entry.name)
+            // One that is encrypted is no head of anything.
+            heads[entry.name] = try? entry.readAlone { reader throws(Problem) in try reader.head(count) }
+        }
+        guard !names.isEmpty else { return heads }
+        let wanted = heads.count + names.count
+        guard let reader = try ArchiveReader(region) else { throw Problem("is not a zip file") }
+        while heads.count < wanted, let member = try reader.next() {
             if names.contains(member.name), member.kind == .file { heads[member.name] = try reader.head(count) }
         }
         return heads
@@ -106,11 +127,23 @@ extension ZipDirectory {
 extension ZipDirectory.Entry {
     /// The content of a deflated member, unpacked without its neighbours and whatever its headers say of encryption.
     ///
-    /// Its bytes are put into a zip file of their own, so that its checksum is verified like that of any other.
-    ///
-    /// - Throws: ``Problem`` if the member is damaged or of another size.
+    /// - Throws: ``Problem`` if the member is encrypted, damaged or of another size.
     package func inflateAlone() throws(Problem) -> ByteRegion {
         if let region { return region }
+        let size = size
+        return try readAlone { reader throws(Problem) in
+            let content = try reader.content()
+            guard content.count == size else {
+                throw Problem("the zip directory and the member disagree", expected: "\(size) bytes", found: "\(content.count)")
+            }
+            return content
+        }
+    }
+
+    /// Calls `body` with a reader of the member alone.
+    ///
+    /// Its bytes are put into a zip file of their own, so that its checksum is verified like that of any other.
+    fileprivate func readAlone<Content>(_ body: (ArchiveReader) throws(Problem) -> Content) throws(Problem) -> Content {
         guard let count = UInt32(exactly: stored.count), let size32 = UInt32(exactly: size), count < .max, size32 < .max else {
             throw Problem("is marked as encrypted and too large to check", member: name)
         }
@@ -131,12 +164,10 @@ extension ZipDirectory.Entry {
             guard let reader = try ArchiveReader(ByteRegion(copying: file), unpackedLimit: max(size, 1)), try reader.next() != nil else {
                 throw Problem("is not compressed as the zip directory declares")
             }
-            let content = try reader.content()
-            guard content.count == size else {
-                throw Problem("the zip directory and the member disagree", expected: "\(size) bytes", found: "\(content.count)")
-            }
-            return content
+            return try body(reader)
         } catch {
+            // What both headers call encrypted and cannot be unpacked is encrypted.
+            if isFlaggedTwice { throw Problem("is encrypted", member: name) }
             // The file made here calls its member by another name.
             throw Problem(error.what, member: name, expected: error.expected, found: error.found)
         }

@@ -31,6 +31,23 @@ struct PickleScanTests {
         #expect(try Checkpoint.open(TorchFixtures.root + "/fixtures/unreadable/" + name).tensors.map(\.name) == ["fc1.weight"])
     }
 
+    /// Whether a compressed member that both headers call encrypted is so shows when it is unpacked: the flag hides nothing.
+    @Test func theFlagOfEncryptionHidesNoPickle() throws {
+        let plain = PickleScan([ByteRegion(copying: try ContainerFixtures.bytes("deflated.pt"))])
+        var bytes = try ContainerFixtures.bytes("deflated-flagged-twice.pt")
+        let flagged = PickleScan([ByteRegion(copying: bytes)])
+        #expect(!plain.globals.isEmpty && flagged.globals == plain.globals && flagged.hidden.isEmpty)
+        // One whose bytes are none of its content is encrypted.
+        let directory = try #require(try ZipDirectory(ByteRegion(copying: bytes)))
+        let entry = try #require(directory.entries.first { $0.name.hasSuffix("data.pkl") })
+        let name = Array(entry.name.utf8)
+        let place = try #require((0..<bytes.count - name.count).first { Array(bytes[$0..<$0 + name.count]) == name })
+        for byte in 0..<entry.compressedSize { bytes[place + name.count + byte] ^= 0x5A }
+        let encrypted = PickleScan([ByteRegion(copying: bytes)])
+        #expect(encrypted.hidden.map { "\($0.problem)" } == ["member '\(entry.name)': is encrypted"])
+        #expect(ContainerFixtures.problem(bytes)?.hasSuffix("\(entry.name): is encrypted") == true)
+    }
+
     @Test func picklesBehindTheEndOfAnotherAreNamed() throws {
         #expect(foreign(try scan("two.pkl")) == ["os.system in the file"])
         #expect(foreign(try scan("behind-legacy.pt")) == ["os.system in the file"])

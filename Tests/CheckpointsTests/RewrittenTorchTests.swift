@@ -8,7 +8,7 @@ import Testing
 struct RewrittenTorchTests {
     static let files = [
         "plain.pt", "deflated.pt", "plain-flagged.pt", "plain-flagged-locally.pt", "plain-flagged-twice.pt", "deflated-flagged.pt",
-        "deflated-flagged-locally.pt", "frozen.pt", "stream.pkl", "two-models.pkl",
+        "deflated-flagged-locally.pt", "deflated-flagged-twice.pt", "frozen.pt", "stream.pkl", "two-models.pkl",
     ]
 
     @Test(arguments: files) func holdsWhatItsLibraryReads(_ name: String) throws {

@@ -29,6 +29,37 @@ import Testing
         #expect(result.errors.contains("nan.npz: tensor 'spoilt': 1 NaN and 0 infinite among its weights"))
     }
 
+    /// A file of one tensor of float32 that takes `bytes`, all of them zero and none of them on the disk.
+    private func sparse(_ path: String, bytes: Int) throws {
+        var header = Array(#"{"w.weight": {"dtype": "F32", "shape": [262144, \#(bytes >> 20)], "data_offsets": [0, \#(bytes)]}}"#.utf8)
+        header += [UInt8](repeating: 0x20, count: (8 - header.count % 8) % 8)
+        let length = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) }
+        try Data(length + header).write(to: URL(fileURLWithPath: path))
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        try file.truncate(atOffset: UInt64(8 + header.count + bytes))
+        try file.close()
+    }
+
+    /// What is said of a large checkpoint stands in its headers, unless its weights are asked for.
+    @Test func weightsOfALargeCheckpointAreCountedOnRequest() throws {
+        try TemporaryFolder.with { folder in
+            // 256 GiB, which would take minutes to read.
+            try sparse(folder + "/large.safetensors", bytes: 1 << 38)
+            let arguments = ["info", folder + "/large.safetensors", "--no-sha256"]
+            let text = try BuiltCommand.run(arguments).text
+            #expect(text.contains("not counted") && text.contains("--check-values"))
+            let result = try BuiltCommand.run(arguments + ["--format", "json"])
+            let document = try #require(try JSONSerialization.jsonObject(with: result.output) as? [String: Any])
+            let tensor = try #require(((document["checkpoints"] as? [[String: Any]])?.first?["tensors"] as? [[String: Any]])?.first)
+            #expect(tensor["nan"] is NSNull && tensor["infinite"] is NSNull)
+            let rows = try BuiltCommand.run(arguments + ["--format", "tsv"]).rows
+            let columns = try ["nan", "infinite"].map { try #require(rows[0].firstIndex(of: $0)) }
+            #expect(columns.map { rows[1][$0] } == ["", ""])
+        }
+        let small = try BuiltCommand.run("info", Fixtures.path("nan.npz"), "--check-values")
+        #expect(small.status == 0 && !small.text.contains("not counted"))
+    }
+
     @Test func namesCannotBreakRowsOrTheTerminal() throws {
         let file = try SafetensorsFile.bytes([(name: "a\tb\nc\u{1B}[31m\u{202E}", shape: [2, 2], values: [1, 2, 3, 4])])
         try TemporaryFolder.with { folder in

@@ -26,7 +26,7 @@ import Testing
             if argument.kind == "option" {
                 #expect(Set(item.values) == Set([argument.valueName].compactMap { $0 }), "\(argument.flags)")
             }
-            if argument.flags == ["--arch"] {
+            if argument.flags == ["-arch"], !["cluster", "score"].contains(name) {
                 for operation in Architecture.operationNames {
                     let name = String(operation.prefix { $0 != "(" })
                     #expect(item.words.contains(name), "\(argument.flags): \(name)")

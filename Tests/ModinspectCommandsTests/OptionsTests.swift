@@ -22,4 +22,10 @@ import Testing
     func aShareIsRoundedUpButNotByRoundingErrors(share: Double, count: Int, expected: Int) {
         #expect(EdgeRule.edgeCount(share: share, of: count) == expected)
     }
+
+    @Test func valuesOfLargeCheckpointsAreCheckedOnRequest() {
+        #expect(ValueCheck.isDone(isRequested: false, bytes: 1 << 30))
+        #expect(!ValueCheck.isDone(isRequested: false, bytes: 1 << 30 + 1))
+        #expect(ValueCheck.isDone(isRequested: true, bytes: 1 << 40))
+    }
 }

@@ -42,7 +42,9 @@ package struct TensorNames: Sendable {
     /// Whether a module is named as an attention.
     var hasAttention: Bool {
         parts.contains { part in
-            part.utf8.count < 64 && ["attn", "attention"].contains { part.lowercased().contains($0) }
+            // The numbers of blocks and experts are most of the parts of a large model.
+            part.utf8.count < 64 && !part.utf8.allSatisfy { (0x30...0x39).contains($0) }
+                && ["attn", "attention"].contains { part.lowercased().contains($0) }
         }
     }
 

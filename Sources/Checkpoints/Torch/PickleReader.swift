@@ -213,11 +213,12 @@ extension PickleReader {
         guard valueCount <= Self.valueLimit else { throw failure("more than \(Self.valueLimit) values") }
     }
 
-    /// An opcode that does not use a mark may pop only the values above the last one.
-    private var floor: Int { marks.last ?? 0 }
-
-    private func top() throws(Problem) -> PickleValue {
-        guard stack.count > floor, let value = stack.last else { throw failure("the stack is empty") }
+    /// The last value. An opcode that does not use a mark may pop only the values above the last one.
+    ///
+    /// Mutating although it changes nothing: a non-mutating function would get a copy of the whole reader at every call, as
+    /// ``recall(_:)`` would.
+    private mutating func top() throws(Problem) -> PickleValue {
+        guard stack.count > (marks.last ?? 0), let value = stack.last else { throw failure("the stack is empty") }
         return value
     }
 
@@ -228,7 +229,7 @@ extension PickleReader {
     }
 
     private mutating func pop(count: Int) throws(Problem) -> [PickleValue] {
-        guard stack.count - floor >= count else { throw failure("the stack has fewer than \(count) values") }
+        guard stack.count - (marks.last ?? 0) >= count else { throw failure("the stack has fewer than \(count) values") }
         let values = Array(stack.suffix(count))
         stack.removeLast(count)
         return values
@@ -360,7 +361,7 @@ extension PickleReader {
         }
     }
 
-    private func recall(_ index: Int) throws(Problem) -> PickleValue {
+    private mutating func recall(_ index: Int) throws(Problem) -> PickleValue {
         guard let value = index < memo.count ? memo[index] : sparseMemo[index] else {
             throw failure("memo \(index) was never stored")
         }

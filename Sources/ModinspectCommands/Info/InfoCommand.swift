@@ -10,15 +10,20 @@ struct InfoCommand: FileCommand {
         usage: "modinspect info [<options>] <checkpoints> ...",
         discussion: """
             For each checkpoint, shows its container, the model's family, the number of parameters, and for each tensor its type, shape, \
-            bytes, the [out, in] matrix that it is read as, and whether score uses it. NaN and infinite weights are counted. Tensors \
-            that cannot be read are listed with the reason, and a warning names code that loading a pickle in Python would import or \
-            call; nothing in a pickle is ever executed here.
+            bytes, the [out, in] matrix that it is read as, and whether score uses it. NaN and infinite weights are counted in \
+            checkpoints of up to 1 GiB. Tensors that cannot be read are listed with the reason, and a warning names code that loading a \
+            pickle in Python would import or call; nothing in a pickle is ever executed here.
             """)
 
     @OptionGroup var inputs: CheckpointListOptions
 
     @Option(help: "The format of the result.")
     var format = ReportFormat.text
+
+    @Flag(
+        name: .customLong("check-values"),
+        help: "Count NaN and infinite weights in checkpoints of more than 1 GiB too, which reads them whole.")
+    var checksValues = false
 
     @OptionGroup var layers: LayerOptions<ModelLayers>
     @OptionGroup var architecture: ArchitectureOptions
@@ -46,19 +51,21 @@ struct InfoCommand: FileCommand {
             ? catalog.defaultLayers : try layers.select(from: catalog, path: checkpoint.path, output.diagnostics, notesLeftOut: false)
         let hash = format.hasProvenance ? source.sha256(of: checkpoint, output) : nil
         let base = source.base(of: checkpoint, output, isHashed: format.hasProvenance)
-        let progress = output.progressBar(
-            "info", total: checkpoint.tensors.reduce(0) { $0 &+ $1.storedByteCount }, unit: "bytes")
+        let bytes = checkpoint.tensors.reduce(0) { $0.addingReportingOverflow($1.storedByteCount).partialValue }
+        let progress = output.progressBar("info", total: bytes, unit: "bytes")
         defer { progress.finish() }
         let info = try CheckpointInfo(
             checkpoint, catalog: catalog, scored: scored, isDefault: layers.patterns.isEmpty, architecture: architecture.architecture,
-            sha256: hash, base: base, progress: progress)
+            sha256: hash, base: base, countsValues: ValueCheck.isDone(isRequested: checksValues, bytes: bytes), progress: progress)
         warn(info)
+        let misfits = catalog.misfits.map { (name: $0.name, text: $0.reason) }
+        if let line = Diagnostics.gathered(path, "tensor", misfits) { output.diagnostics.warning(line) }
         return info
     }
 
     private func warn(_ info: CheckpointInfo) {
-        let spoilt = info.tensors.filter { $0.nan + $0.infinite > 0 }.map {
-            (name: $0.name, text: "\($0.nan) NaN and \($0.infinite) infinite among its weights")
+        let spoilt = info.tensors.filter { $0.special ?? 0 > 0 }.map {
+            (name: $0.name, text: "\($0.nan ?? 0) NaN and \($0.infinite ?? 0) infinite among its weights")
         }
         if let line = Diagnostics.gathered(info.path, "tensor", spoilt) { output.diagnostics.warning(line) }
         if let first = info.unscanned.first {

@@ -98,10 +98,10 @@ struct TensorInfo: ColumnRow {
     let layers: [String]
     /// Why `score` takes none of them when no layers are named; nil if it takes some.
     let leftOut: LeftOut?
-    /// The elements that are not a number.
-    let nan: Int
-    /// The infinite elements.
-    let infinite: Int
+    /// The elements that are not a number; nil if nobody counted them.
+    let nan: Int?
+    /// The infinite elements, likewise.
+    let infinite: Int?
     /// How its elements are stored where they are computed from several tensors.
     let encoding: String?
     /// The names of those tensors; nil for a tensor that the file holds as it is.
@@ -115,8 +115,8 @@ struct TensorInfo: ColumnRow {
         .whole("out", "The number of out-neurons of the matrix; missing if the tensor is not a matrix.") { $0.out },
         .whole("in", "The number of in-neurons of the matrix.") { $0.in },
         .flag("scored", "Whether `score` selects it with the given layers.") { $0.scored },
-        .whole("nan", "The number of NaN elements.") { $0.nan },
-        .whole("infinite", "The number of infinite elements.") { $0.infinite },
+        .whole("nan", "The number of NaN elements; missing if weights were not counted.") { $0.nan },
+        .whole("infinite", "The number of infinite elements; missing if weights were not counted.") { $0.infinite },
         .whole("layers", "The number of layers in it, such as one for each expert of a mixture.") { $0.layers.count },
         .text("leftOut", "Why it is not scored, such as `embedding`; see below.") { $0.leftOut?.rawValue },
         .json("layerNames", "The names of its layers, if it has several.") { $0.layers.count > 1 ? $0.layers : nil },
@@ -127,17 +127,32 @@ struct TensorInfo: ColumnRow {
     ]
 }
 
+/// Whether `info` reads all weights to count those that are not finite. Of a large checkpoint that takes as long as reading it, where everything
+/// else that is said of it stands in headers.
+enum ValueCheck {
+    /// The bytes of tensors up to which their weights are counted without being asked for.
+    static let limit = 1 << 30
+
+    static func isDone(isRequested: Bool, bytes: Int) -> Bool { isRequested || bytes <= limit }
+}
+
+extension TensorInfo {
+    /// The elements that are not finite; nil if nobody counted them.
+    var special: Int? { nan.flatMap { nan in infinite.map { nan + $0 } } }
+}
+
 extension CheckpointInfo {
-    /// Looks through a checkpoint and all its weights.
+    /// Looks through a checkpoint.
     ///
     /// - Parameters:
     ///   - scored: the layers that `score` would take.
     ///   - isDefault: whether it would take them because none were named.
     ///   - given: the architecture of a plain chain, where the user says it.
-    ///   - progress: counts the tensors' bytes.
+    ///   - countsValues: whether all weights are read to count those that are not finite.
+    ///   - progress: counts the bytes of the tensors that are read.
     init(
         _ checkpoint: Checkpoint, catalog: LayerCatalog, scored: [Layer], isDefault: Bool, architecture given: Architecture?,
-        sha256: String?, base: BaseSource?, progress: Progress
+        sha256: String?, base: BaseSource?, countsValues: Bool, progress: Progress
     ) throws {
         path = checkpoint.path
         self.sha256 = sha256
@@ -171,15 +186,19 @@ extension CheckpointInfo {
                 parameters = parameters.addingReportingOverflow(tensor.elementCount).partialValue
             }
             if !repeated.contains(tensor.name) { bytes += tensor.storedByteCount }
-            let special = NonFiniteCount(tensor)
-            tensor.discardPages()
-            progress.advance(by: tensor.storedByteCount)
+            var special: NonFiniteCount?
+            if countsValues {
+                special = NonFiniteCount(tensor)
+                tensor.discardPages()
+                progress.advance(by: tensor.storedByteCount)
+            }
             let own = layers[tensor.name] ?? []
             let shown = first[tensor.name] ?? own.first
             return TensorInfo(
                 name: tensor.name, dtype: tensor.dtype.rawValue, shape: tensor.shape, bytes: tensor.storedByteCount,
                 out: shown?.outNeurons, in: shown?.inNeurons, scored: scoredNames.contains(tensor.name), layers: own.map(\.name),
-                leftOut: catalog.leftOut(tensor, chosen: scoredNames, isDefault: isDefault), nan: special.nan, infinite: special.infinite,
+                leftOut: catalog.leftOut(tensor, chosen: scoredNames, isDefault: isDefault), nan: special?.nan,
+                infinite: special?.infinite,
                 encoding: tensor.encoding, madeOf: tensor.encoding == nil ? nil : tensor.stored.map(\.name))
         }
         assumptions = checkpoint.assumptions

@@ -27,7 +27,7 @@ enum InfoText {
 
     static func write(_ info: CheckpointInfo, to stream: ResultStream) throws {
         try stream.write(head(info))
-        let hasSpecial = info.tensors.contains { $0.nan + $0.infinite > 0 }
+        let hasSpecial = info.tensors.contains { $0.special ?? 0 > 0 }
         let hidden = ["layers", "left_out"] + (hasSpecial ? [] : ["nan", "infinite"])
         let columns = TensorInfo.columns.filter { !hidden.contains($0.name) }
         if !info.tensors.isEmpty { try columns.table(info.tensors).write(indent: 2) { try stream.write($0) } }
@@ -56,6 +56,9 @@ enum InfoText {
                 + (info.unreadable.isEmpty ? "" : "; \(ByteText.counted(info.unreadable.count, "tensor")) cannot be read")
         )
         for (encoding, count) in encodings(info) { line("encoding", "\(encoding) (\(count) \(count == 1 ? "tensor" : "tensors"))") }
+        if info.tensors.contains(where: { $0.special == nil }) {
+            line("not finite", "not counted, which reads every weight; --check-values counts NaN and infinite weights")
+        }
         if let active = info.activeParameters { line("active", ByteText.grouped(active) + " for each token") }
         if let training = info.training { line("training", training.text) }
         if !info.metadata.isEmpty { line("metadata", metadata(info.metadata)) }

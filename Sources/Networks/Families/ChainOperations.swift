@@ -81,7 +81,8 @@ enum ChainOperations {
         case "hardswish": return .hardswish
         case "mish": return .mish
         case "softsign": return .softsign
-        default: return .logSigmoid
+        case "logsigmoid": return .logSigmoid
+        default: preconditionFailure("no curve is called \(name)")
         }
     }
 
