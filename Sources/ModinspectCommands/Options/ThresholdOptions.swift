@@ -21,7 +21,7 @@ struct ThresholdOptions: ParsableArguments {
         help: ArgumentHelp(
             "The measure that --fail-under and --fail-over apply to.",
             discussion: """
-                Higher is better for clusterability, adjusted and modularity; lower is better for ncut and chance.
+                Higher is better for \(Measure.names(.higherIsBetter)); lower is better for \(Measure.names(.lowerIsBetter)).
                 """))
     var measure = Measure.clusterability
 

@@ -23,10 +23,9 @@ enum ScoreTable {
         }.joined()
     }
 
-    /// The table of one checkpoint. Beside a null model only the measures that it speaks to are shown, so that a terminal holds it.
+    /// The table of one checkpoint, with the measures that ``Measure/isInText(hasNull:)`` selects.
     static func text(_ checkpoint: ScoredCheckpoint, hasNull: Bool) -> String {
-        let aside: [Measure] = hasNull ? [.ncut, .modularity] : []
-        let columns = ScoredLayer.columns(hasNull: hasNull).filter { column in !aside.contains { $0.rawValue == column.name } }
+        let columns = ScoredLayer.columns(hasNull: hasNull).filter { Measure(rawValue: $0.name)?.isInText(hasNull: hasNull) ?? true }
         return checkpoint.path.singleLine + "\n" + columns.table(checkpoint.results.flatMap(\.rows)).text(indent: 2)
     }
 }
