@@ -12,7 +12,8 @@ extension ReportBuilder {
             options.layers.patterns.isEmpty ? catalog.defaultLayers : try catalog.layers(matching: options.layers.patterns, path: path)
         let info = try CheckpointInfo(
             checkpoint, catalog: catalog, scored: scored, isDefault: options.layers.patterns.isEmpty,
-            architecture: options.architecture.architecture, sha256: sha256, base: base, progress: progress)
+            architecture: options.architecture.architecture, sha256: sha256, base: base, countsValues: true,
+            progress: progress)
         progress.finish()
         var blocks: [PageBlock] = [.facts(facts(info))]
         let findings = findings(info)
@@ -69,9 +70,9 @@ extension ReportBuilder {
     /// What a reader should know before trusting any number.
     private func findings(_ info: CheckpointInfo) -> [[PageText]] {
         var findings: [[PageText]] = []
-        let spoilt = info.tensors.filter { $0.nan + $0.infinite > 0 }
+        let spoilt = info.tensors.filter { ($0.nan ?? 0) + ($0.infinite ?? 0) > 0 }
         if !spoilt.isEmpty {
-            let (nan, infinite) = spoilt.reduce((0, 0)) { ($0.0 + $1.nan, $0.1 + $1.infinite) }
+            let (nan, infinite) = spoilt.reduce((0, 0)) { ($0.0 + ($1.nan ?? 0), $0.1 + ($1.infinite ?? 0)) }
             findings.append([
                 .plain("Not all weights are finite: \(ByteText.grouped(nan)) NaN and \(ByteText.grouped(infinite)) infinite in "),
                 .name(spoilt.map(\.name).listed(atMost: 4).singleLine), ".",
