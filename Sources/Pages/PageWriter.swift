@@ -110,7 +110,7 @@ private struct PageWriter {
         line("<pre class=\"command\" dir=\"ltr\">\(lines)</pre>")
     }
 
-    /// A command whose short words, such as `--format`, do not end a line in their middle.
+    /// A command whose short words, such as the name of an option, do not end a line in their middle.
     private static func html(command: String) -> String {
         command.split(separator: " ", omittingEmptySubsequences: false).map { word in
             let text = XMLText.escaped(String(word))

@@ -29,7 +29,8 @@ import Testing
     private static let variants: [String: [String]] = [
         "circuit --clusters": ["--method", "eap", "--granularity", "cluster"], "score --clusters": [],
         "finetune --eval-labels": ["--eval", "FREE"], "finetune --guard-labels": ["--guard", "FREE", "--eval", "FREE"],
-        "finetune --guard": ["--eval", "FREE"], "circuit --eval-labels": ["--method", "prune", "--eval", "FREE"],
+        "finetune --guard": ["--eval", "FREE"], "graph --clusters": ["--format", "svg"],
+        "circuit --eval-labels": ["--method", "prune", "--eval", "FREE"],
     ]
     private static let required: [String: [String]] = [
         "eval": ["--data"], "ablate": ["--data", "--clusters"], "patch": ["--data"], "circuit": ["--data"],
