@@ -187,8 +187,9 @@ extension ReportBuilder {
         for place in most == least ? [most] : [most, least] {
             let clustering = sweep.layers[place].clustering
             guard let layer = layers.first(where: { $0.name == clustering.layer }) else { continue }
+            let source = [given == nil ? "method \(options.clustering.methodName)" : nil, "seed \(seed)"]
             let map = try WeightMap(
-                layer, clustering, scored[place], path: path, method: given == nil ? options.clustering.methodName : nil, seed: seed)
+                layer, sweep.layers[place], path: path, source: source.compactMap(\.self).joined(separator: " · "))
             let role: String = most == least ? "The layer" : place == most ? "Furthest above its null model" : "Least above its null model"
             let command =
                 given == nil ? commands.clusters(countWords, layer: layer.name) : commands.score(ofGivenClustersIn: layer.name)
