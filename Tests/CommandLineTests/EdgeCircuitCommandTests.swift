@@ -86,7 +86,7 @@ import Testing
         }
     }
 
-    /// Of the built circuit every edge helps, by whatever number and method.
+    /// Every edge of the constructed circuit helps, whatever the metric and the method.
     @Test(arguments: [("acdc", "kl"), ("acdc", "prob"), ("exact", "prob"), ("exact", "loss"), ("exact", "kl")])
     func edgesThatHelpAreDrawnThrough(method: String, metric: String) throws {
         let size = method == "acdc" ? ["--threshold", "0.05"] : ["--edges", "5"]
@@ -117,7 +117,7 @@ import Testing
         )
     }
 
-    /// `cluster` takes the second of a llama's two input matrices; either has the neurons of the MLP.
+    /// `cluster` selects the second of a llama's two input matrices; both have the neurons of the MLP.
     @Test(arguments: ["up_proj", "gate_proj"]) func clustersOfAGatedMLPAreNodes(matrix: String) throws {
         let model = Fixtures.path("transformers/llama")
         try TemporaryFolder.with { folder in
@@ -134,7 +134,7 @@ import Testing
             #expect(found["sources"] as? Int == (whole["sources"] as? Int ?? 0) + 4)
             let names = Set((found["scores"] as? [[String: Any]] ?? []).compactMap { $0["target"] as? String })
             #expect(names.isSuperset(of: ["m0.c0", "m0.c2", "m1.c1"]) && !names.contains("m0"))
-            // Queries are cut by head in any case.
+            // Queries are divided by head in any case.
             #expect(
                 try BuiltCommand.run("cluster", model, "-k", "2", "--quiet", "--layers", "*q_proj*", "-o", folder + "/q.tsv").status == 0)
             let none = try BuiltCommand.run(search + ["--granularity", "cluster", "--clusters", folder + "/q.tsv"])

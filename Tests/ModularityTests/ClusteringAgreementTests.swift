@@ -4,7 +4,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// What scikit-learn, scipy and numpy say, written by `fixtures/compare_files.py`.
+/// The values of scikit-learn, scipy and numpy, written by `fixtures/compare_files.py`.
 private struct Expected: Decodable {
     struct Agreement: Decodable {
         let first: [Int]

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Plots
 
-/// Results at the edge: a picture that says so, never broken markup.
+/// Edge cases give a picture that says so, never broken markup.
 @Suite struct HardCasesTests {
     private static let empty: [ResultKind: String] = [
         .score: #""checkpoints":[]"#, .cluster: #""layers":[]"#, .ablate: #""layers":[]"#, .patch: #""metrics":[],"patches":[]"#,
@@ -18,7 +18,7 @@ import Testing
         #expect(DrawnPicture(figures[0]).failure == nil)
     }
 
-    /// Names that would break markup, turn the direction of text, or never end.
+    /// Names that could break the markup, reverse the direction of text, or fill the picture.
     private static let names = [
         "<script>&\"'</script>", "\u{202E}\u{5E9}\u{5DC}\u{5D5}\u{5DD}\u{2066}", "\u{627}\u{644}\u{639}",
         String(repeating: "layer.name.", count: 30),
