@@ -34,7 +34,7 @@ import Testing
             "{\"schema\":\"modinspect.patch/1\",\"patches\":[{\"direction\":\(quoted),\"site\":\(quoted),\"unit\":\(quoted),\"index\":1,\"moved\":true,\"measures\":[{\"metric\":\(quoted),\"normalized\":0.5}]}]}",
             "{\"schema\":\"modinspect.edges/1\",\"metric\":\(quoted),\"circuits\":[{\"edges\":[{\"source\":\(quoted),\"target\":\"logits\",\"score\":1}]}]}",
             "{\"schema\":\"modinspect.circuit-overlap/2\",\"kind\":\(quoted),\"pairs\":[{\"a\":\(quoted),\"b\":\"other\",\"overlap\":0.5}]}",
-            "{\"schema\":\"modinspect.compare/2\",\"inputs\":[{\"path\":\(quoted)},{\"path\":\"b\"}],\"layers\":[{\"layer\":\(quoted),\"a\":{\"clusterability\":0.1},\"out\":{\"ari\":0.5}}]}",
+            "{\"schema\":\"modinspect.compare/2\",\"inputs\":[{\"path\":\(quoted)},{\"path\":\"b\"}],\"layers\":[{\"layer\":\(quoted),\"a\":{\"clusterability\":0.1},\"out\":{\"ari\":0.5,\"counts\":[[1,2],[3,4]]}}]}",
             "{\"schema\":\"modinspect.eval/1\",\"data\":\(quoted),\"checkpoints\":[{\"path\":\(quoted),\"accuracy\":0.5,\"classes\":[{\"label\":0,\"accuracy\":0.5}]}]}",
             "{\"schema\":\"modinspect.finetune/1\",\"layers\":[\(quoted),\"other\"]}\n{\"step\":1,\"loss\":1,\"layers\":[0.5,0.6]}\n{\"step\":2,\"loss\":1,\"layers\":[0.5,0.6]}\n",
             "{\"schema\":\"modinspect.cluster/1\",\"layers\":[{\"layer\":\(quoted),\"out\":[0,1],\"in\":[0]}]}",

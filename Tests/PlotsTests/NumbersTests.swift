@@ -157,7 +157,10 @@ import Testing
 
     @Test func comparedLayersHaveBothScores() throws {
         let figures = try Sample.figures("compare.json")
-        #expect(figures.map(\.name) == ["compare-scores", "compare-agreement"])
+        #expect(
+            figures.map(\.name) == [
+                "compare-scores", "compare-agreement", "compare-clusters-fc2-weight", "compare-clusters-fc3-weight",
+            ])
         let (scores, agreement) = (DrawnPicture(figures[0]), DrawnPicture(figures[1]))
         let document = try Sample.json("compare.json")
         for layer in document.list("layers") + [document.object("mean")] {
@@ -167,6 +170,22 @@ import Testing
                 }
             }
             for side in ["out", "in"] { #expect(agreement.has(try #require(layer.object(side).number("ari")))) }
+        }
+    }
+
+    @Test(arguments: ["compare.json", "compare-clusters.json"]) func clustersHaveTheNeuronsThatTheyShare(name: String) throws {
+        let layers = try Sample.json(name).list("layers")
+        let figures = try Sample.figures(name).filter { $0.name.hasPrefix("compare-clusters") }
+        #expect(figures.count == layers.count && figures.count == 2)
+        for (layer, figure) in zip(layers, figures) {
+            var expected: [Double] = []
+            for side in ["out", "in"] {
+                let (counts, order) = (layer.object(side)["counts"] as? [[Double]], layer.object(side)["counterparts"] as? [Int])
+                // With as many clusters in A as in B, all of which share neurons, the columns are in the order of the corresponding ones.
+                for row in try #require(counts) { for column in try #require(order) { expected.append(row[column]) } }
+            }
+            #expect(expected.count == 32)
+            #expect(DrawnPicture(figure).data("value").compactMap(Double.init) == expected)
         }
     }
 

@@ -147,6 +147,8 @@ import Testing
             #"{"schema":"modinspect.circuit/1","circuits":[{"label":1e99,"size":1e308,"layers":[{"layer":"a","places":[-5]}]}]}"#,
             #"{"schema":"modinspect.circuit-overlap/2","pairs":[{"a":"x","b":"x","overlap":7}]}"#,
             #"{"schema":"modinspect.compare/2","layers":[{}],"mean":{}}"#,
+            #"{"schema":"modinspect.compare/2","layers":[{"layer":"a","out":{"counts":[[1,2],[3]]},"in":{"counts":[[],[]]}}]}"#,
+            #"{"schema":"modinspect.compare/2","layers":[{"layer":"a","out":{"counts":[[-5,2]],"counterparts":[9,-1,1.5,null,1,1]}}]}"#,
             #"{"schema":"modinspect.eval/1","checkpoints":[{"classes":[{"label":0.5}]}]}"#,
             #"{"schema":"modinspect.cluster/1","layers":[{"out":[9007199254740993,-9],"in":[]}]}"#,
         ] {
