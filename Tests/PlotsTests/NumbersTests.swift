@@ -189,6 +189,42 @@ import Testing
         }
     }
 
+    @Test func randomCircuitsAreABand() throws {
+        let ladder = DrawnPicture(try Sample.figures("edges.json")[1])
+        let steps = try Sample.json("edges.json").list("ladder")
+        for step in steps where step.number("size") != 0 {
+            let random = step.object("random").object("faithfulness")
+            let (mean, sd) = (try #require(random.number("mean")), try #require(random.number("sd")))
+            #expect(ladder.has(mean))
+            #expect(ladder.numbers("low").contains { abs($0 - (mean - sd)) < 1e-12 })
+            #expect(ladder.numbers("high").contains { abs($0 - (mean + sd)) < 1e-12 })
+        }
+        #expect(ladder.data("series").contains("5 random circuits, mean ± sd"))
+    }
+
+    @Test func headsAreJoinedWithTheKeysThatTheyShare() throws {
+        let document = try Sample.json("shared-keys.json")
+        let picture = DrawnPicture(try Sample.figures("shared-keys.json")[0])
+        let nodes = Set(picture.data("node"))
+        var expected: Set<String> = []
+        for link in document.list("links") {
+            let node = try #require(link["node"] as? String)
+            for head in link["writes"] as? [String] ?? [] where nodes.contains(node) && nodes.contains(head) {
+                expected.insert("\(node) \(head)")
+            }
+        }
+        let drawn = picture.elements.filter { $0.attributes["data-kind"] == "link" }
+        #expect(!expected.isEmpty && expected == Set(drawn.map { "\($0.attributes["data-from"] ?? "") \($0.attributes["data-to"] ?? "")" }))
+        // A head stands above the keys that it reads.
+        func layer(_ node: String) -> Int? {
+            picture.elements.first { $0.attributes["data-node"] == node }.flatMap { $0.attributes["data-layer"] }.flatMap(Int.init)
+        }
+        for pair in expected {
+            let parts = pair.split(separator: " ").map(String.init)
+            #expect(try #require(layer(parts[0])) < #require(layer(parts[1])))
+        }
+    }
+
     @Test func classesHaveTheirAccuracyAndCount() throws {
         let picture = DrawnPicture(try Sample.figures("eval.json")[0])
         for row in try Sample.json("eval.json").list("checkpoints")[0].list("classes") {

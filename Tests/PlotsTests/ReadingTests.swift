@@ -149,6 +149,7 @@ import Testing
             #"{"schema":"modinspect.compare/2","layers":[{}],"mean":{}}"#,
             #"{"schema":"modinspect.compare/2","layers":[{"layer":"a","out":{"counts":[[1,2],[3]]},"in":{"counts":[[],[]]}}]}"#,
             #"{"schema":"modinspect.compare/2","layers":[{"layer":"a","out":{"counts":[[-5,2]],"counterparts":[9,-1,1.5,null,1,1]}}]}"#,
+            #"{"schema":"modinspect.edges/1","circuits":[{"edges":[],"random":{"circuits":-1}}],"links":[{"node":1,"writes":[2]},{"writes":{}}]}"#,
             #"{"schema":"modinspect.eval/1","checkpoints":[{"classes":[{"label":0.5}]}]}"#,
             #"{"schema":"modinspect.cluster/1","layers":[{"out":[9007199254740993,-9],"in":[]}]}"#,
         ] {

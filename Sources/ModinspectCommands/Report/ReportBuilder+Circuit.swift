@@ -80,7 +80,7 @@ extension ReportBuilder {
     private func ladder(_ found: EdgeReport) -> PageTable {
         PageTable(
             title: "Circuits of other sizes", columns: ["chosen", "size", "value", "faithfulness", "divergence"],
-            rows: found.ladder.map { step in
+            rows: found.ladder.map(\.measured).map { step in
                 [
                     step.chosen.map { .init($0) } ?? .text("-"), .init(step.size), .init(step.value), .init(step.faithfulness),
                     .init(step.divergence),
