@@ -21,20 +21,19 @@ extension TensorRecord {
     /// All elements as ``dtype`` has them, computed a piece at a time.
     private func computedBytes() -> ByteRegion {
         let width = dtype.bytesPerBlock
-        let bytes = [UInt8](unsafeUninitializedCapacity: elementCount * width) { target, filled in
-            filled = elementCount * width
+        let region = ByteRegion(count: elementCount * width) { target in
             guard let base = target.baseAddress else { return }
             if dtype == .f64 {
                 withUnsafeTemporaryAllocation(of: Double.self, capacity: 1 << 12) { spare in
                     inPieces(of: spare) { piece, start in
-                        UnsafeMutableRawPointer(base + start * width).copyMemory(from: piece.baseAddress!, byteCount: piece.count * width)
+                        (base + start * width).copyMemory(from: piece.baseAddress!, byteCount: piece.count * width)
                     }
                 }
                 return
             }
             withUnsafeTemporaryAllocation(of: Float.self, capacity: 1 << 12) { spare in
                 inPieces(of: spare) { piece, start in
-                    let place = UnsafeMutableRawPointer(base + start * width)
+                    let place = base + start * width
                     switch dtype {
                     case .f16: Rounding.f16(piece.baseAddress!, place, piece.count)
                     case .bf16: Rounding.bf16(piece.baseAddress!, place, piece.count)
@@ -44,7 +43,7 @@ extension TensorRecord {
             }
         }
         discardPages()
-        return ByteRegion(copying: bytes)
+        return region
     }
 
     private func inPieces(of spare: UnsafeMutableBufferPointer<Double>, _ body: (UnsafeMutableBufferPointer<Double>, Int) -> Void) {
@@ -67,11 +66,12 @@ extension TensorRecord {
     private static func changingSigns(of region: ByteRegion, _ dtype: DType) -> ByteRegion {
         let width = dtype.bytesPerBlock
         let hasNegativeZero = dtype != .f8e4m3fnuz && dtype != .f8e5m2fnuz
-        var bytes = region.withUnsafeBytes { Array($0) }
-        for last in stride(from: width - 1, to: bytes.count, by: width) where hasNegativeZero || bytes[last] & 0x7F != 0 {
-            bytes[last] ^= 0x80
+        return ByteRegion(count: region.count) { bytes in
+            region.withUnsafeBytes { bytes.copyMemory(from: $0) }
+            for last in stride(from: width - 1, to: bytes.count, by: width) where hasNegativeZero || bytes[last] & 0x7F != 0 {
+                bytes[last] ^= 0x80
+            }
         }
-        return ByteRegion(copying: bytes)
     }
 
     private func storedBytes(_ selection: [[Int]?]) -> ByteRegion {
@@ -99,26 +99,21 @@ extension TensorRecord {
         }
         var place = [Int](repeating: 0, count: outer)
         return bytes.withUnsafeBytes { source in
-            ByteRegion(
-                copying: [UInt8](unsafeUninitializedCapacity: count * width) { target, filled in
-                    for piece in 0..<count / run {
-                        var start = 0
-                        for axis in 0..<outer { start += chosen[axis][place[axis]] * steps[axis] }
-                        let from = UnsafeRawBufferPointer(rebasing: source[start * width..<(start + run) * width])
-                        UnsafeMutableRawBufferPointer(
-                            rebasing: UnsafeMutableRawBufferPointer(target)[piece * run * width..<(piece + 1) * run * width]
-                        )
-                        .copyMemory(from: from)
-                        var axis = outer - 1
-                        while axis >= 0 {
-                            place[axis] += 1
-                            if place[axis] < chosen[axis].count { break }
-                            place[axis] = 0
-                            axis -= 1
-                        }
+            ByteRegion(count: count * width) { target in
+                for piece in 0..<count / run {
+                    var start = 0
+                    for axis in 0..<outer { start += chosen[axis][place[axis]] * steps[axis] }
+                    let from = UnsafeRawBufferPointer(rebasing: source[start * width..<(start + run) * width])
+                    UnsafeMutableRawBufferPointer(rebasing: target[piece * run * width..<(piece + 1) * run * width]).copyMemory(from: from)
+                    var axis = outer - 1
+                    while axis >= 0 {
+                        place[axis] += 1
+                        if place[axis] < chosen[axis].count { break }
+                        place[axis] = 0
+                        axis -= 1
                     }
-                    filled = count * width
-                })
+                }
+            }
         }
     }
 
@@ -126,5 +121,16 @@ extension TensorRecord {
         var steps = [Int](repeating: 1, count: lengths.count)
         for axis in lengths.indices.dropLast().reversed() { steps[axis] = steps[axis + 1] * lengths[axis + 1] }
         return steps
+    }
+}
+
+extension ByteRegion {
+    /// A region of its own memory.
+    ///
+    /// - Parameter write: sets every byte.
+    fileprivate init(count: Int, _ write: (UnsafeMutableRawBufferPointer) -> Void) {
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 1), alignment: 64)
+        write(UnsafeMutableRawBufferPointer(rebasing: memory[..<count]))
+        self.init(ByteStorage(base: UnsafeRawPointer(memory.baseAddress!), count: count, isMapped: false) { memory.deallocate() })
     }
 }

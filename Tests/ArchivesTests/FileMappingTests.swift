@@ -3,7 +3,7 @@ import Testing
 
 @testable import Archives
 
-/// Files that somebody else writes while they are open.
+/// Files that another process writes while they are open.
 @Suite struct FileMappingTests {
     private static func with<Result>(_ bytes: [UInt8], _ body: (String) throws -> Result) throws -> Result {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("modinspect-test-" + UUID().uuidString).path

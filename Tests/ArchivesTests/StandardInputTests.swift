@@ -5,7 +5,7 @@ import Text
 @testable import Archives
 
 @Suite struct StandardInputTests {
-    /// A pipe that holds `bytes`, closed behind them. They must fit the pipe's buffer of 64 KiB.
+    /// A pipe that contains `bytes` and is closed after them. They must fit into the pipe's buffer of 64 KiB.
     private static func pipe(holding bytes: [UInt8]) throws -> Int32 {
         var ends: [Int32] = [0, 0]
         try #require(Glibc.pipe(&ends) == 0)
@@ -39,7 +39,7 @@ import Text
     @Test func aRedirectedFileIsMappedWhole() throws {
         let descriptor = open(#filePath, O_RDONLY)
         defer { close(descriptor) }
-        // A file is mapped, so that the limit on what is copied does not concern it.
+        // A file is mapped, so the limit on what is copied does not apply.
         let region = try ByteRegion.reading(descriptor: descriptor, limit: 1)
         #expect(region.bytes(0..<6) == Array("import".utf8))
     }

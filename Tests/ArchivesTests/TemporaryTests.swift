@@ -3,7 +3,7 @@ import Testing
 
 @testable import Archives
 
-/// Hidden files and directories: who owns them, and what becomes of those that a killed process left.
+/// Hidden files and directories: who owns them, and what happens to those of a killed process.
 @Suite struct TemporaryTests {
     private func withFolder(_ body: (String) throws -> Void) throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("modinspect-test-" + UUID().uuidString).path
@@ -36,7 +36,7 @@ import Testing
             let kept = [owned.path, file.path].map { ($0 as NSString).lastPathComponent }
             #expect(try names(folder) == (others + kept).sorted())
             close(descriptor)
-            // Once they are nobody's they are leftovers.
+            // Once no process owns them, they are leftovers.
             withExtendedLifetime((owned, file)) {}
         }
     }
@@ -66,7 +66,7 @@ import Testing
 
     @Test func aDirectoryThatWasPutAsideComesBack() throws {
         try withFolder { folder in
-            // As a process leaves it that is killed between the two steps.
+            // The state that a process leaves if it is killed between the two steps.
             try write("old", folder + "/.modinspect.old.model/a")
             try write("new", folder + "/.modinspect.a1B2c3/a")
             Temporary.restore(folder + "/model")
@@ -74,7 +74,7 @@ import Testing
             Temporary.sweep(folder)
             #expect(try names(folder) == ["model"])
             #expect(try String(contentsOfFile: folder + "/model/a", encoding: .utf8) == "old")
-            // And as one leaves it that is killed before the old one is removed.
+            // The state that a process leaves if it is killed before the old one is removed.
             try write("older", folder + "/.modinspect.old.model/a")
             Temporary.sweep(folder)
             #expect(try names(folder) == ["model"])

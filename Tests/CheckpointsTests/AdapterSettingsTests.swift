@@ -138,7 +138,7 @@ import Text
         let adapter = try open(tensors, settings: Self.plain, key: "second")
         #expect(adapter.key == "second")
         #expect(adapter.tensors.map(\.name) == ["m.fc.weight"])
-        // A single adapter's name is no part of anything.
+        // The name of the only adapter is not part of any tensor's name.
         #expect(try open(Array(tensors.prefix(2)), settings: Self.plain).tensors.map(\.name) == ["m.fc.weight"])
     }
 
@@ -159,7 +159,7 @@ import Text
         }
     }
 
-    /// Whatever the settings and the names say, there is an error or a change, and no end of the process.
+    /// Whatever the settings and the names say, the result is an error or a change, never a trap.
     @Test func damagedSettingsEndInErrors() throws {
         let fixture = try AdapterFixture("patterns")
         let text = try ByteRegion.mapping(path: AdapterFixture.path("adapters/patterns/adapter_config.json")).withUnsafeBytes { Array($0) }

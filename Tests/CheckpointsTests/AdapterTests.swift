@@ -102,7 +102,7 @@ extension Checkpoint {
         }
     }
 
-    /// Experts that lie one by one in the file, and as one parameter in the adapter and in the library's memory.
+    /// Experts that are separate tensors in the file and one parameter in the adapter and in the library's memory.
     @Test(arguments: ["adapters/bases/experts", "adapters/bases/experts-stacked.safetensors"])
     func expertsAreChangedHoweverTheyAreStored(_ base: String) throws {
         let fixture = try AdapterFixture("experts")
@@ -171,7 +171,7 @@ extension Checkpoint {
     @Test func tokenizerAndSettingsAreTheBases() throws {
         let fixture = try AdapterFixture("untied")
         let merged = try fixture.adapter.merged(into: fixture.base)
-        // The output matrix is kept whole, so that the embedding is no longer it.
+        // The output matrix is kept whole, so that it is no longer the embedding.
         let settings = try #require(merged.configuration).withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
         #expect(settings.contains("\"tie_word_embeddings\": false"))
         #expect(

@@ -14,7 +14,7 @@ enum ContainerFixtures {
         return region.bytes(0..<region.count) ?? []
     }
 
-    /// What every file holds.
+    /// The contents of every file.
     static func load() throws -> [String: TorchFixtures.File] {
         try JSONDecoder().decode([String: TorchFixtures.File].self, from: Data(bytes("expected.json")))
     }
@@ -33,7 +33,7 @@ enum ContainerFixtures {
                 #expect(tensor.shape == wanted.shape, "\(name): \(wanted.name)")
                 #expect(tensor.doubles() == wanted.values, "\(name): \(wanted.name)")
                 #expect(tensor.floats() == wanted.values.map { Float($0) }, "\(name): \(wanted.name)")
-                // Every part of a run, as whoever reads piece by piece asks for it.
+                // Every part of a run, as code that reads in pieces requests it.
                 for start in wanted.values.indices where start % 3 == 0 {
                     let end = min(start + 4, wanted.values.count)
                     var part = [Float](repeating: .nan, count: end - start)
@@ -44,7 +44,7 @@ enum ContainerFixtures {
         }
     }
 
-    /// What opening the bytes throws; nil where every model can be read.
+    /// The error that opening the bytes throws; nil if every model can be read.
     static func problem(_ bytes: [UInt8]) -> String? {
         CheckpointsTests.problem { try openCheckpoint(bytes) }
     }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Checkpoints
 
-/// Damaged files: opening throws, or gives tensors whose every element can be read. Nothing else may happen.
+/// Damaged files: opening throws, or returns tensors all of whose elements can be read. Nothing else may happen.
 @Suite struct DamageTests {
     @Test(arguments: [
         "types.safetensors", "model.safetensors", "c-order.npy", "fortran-order.npy", "stored.npz", "deflated.npz", "stored.zip",
@@ -23,7 +23,7 @@ import Testing
         #expect(refused > 0)
     }
 
-    /// The bytes of a tar that mean something are few: flips are aimed at the headers and the model.
+    /// Few bytes of a tar mean anything, so flips are aimed at the headers and the model.
     @Test(arguments: ["ustar.tar", "pax-long.tar", "gnu-long.tar", "links.tar", "hostile-names.tar"])
     func flippedBitsInATarNeverTrap(_ name: String) throws {
         let whole = try FormatFixtures.bytes(name)
@@ -44,7 +44,7 @@ import Testing
         let whole = try FormatFixtures.bytes(name)
         var refused = 0
         for count in 0..<whole.count where problem({ try openCheckpoint(Array(whole[..<count])) }) != nil { refused += 1 }
-        // A plain tar cut in the zeros behind its last member is still whole.
+        // A plain tar that is cut in the zeros after its last member is still complete.
         #expect(name == "ustar.tar" ? refused > 1500 : refused > whole.count - 12, "\(refused) of \(whole.count)")
     }
 

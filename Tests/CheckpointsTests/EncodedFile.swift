@@ -2,7 +2,7 @@ import Archives
 
 @testable import Checkpoints
 
-/// A safetensors file made of bytes, with a config.json.
+/// A safetensors file made from bytes, with a config.json.
 struct EncodedFile {
     var tensors: [String: (DType, [Int], [UInt8])]
     var configuration: String?

@@ -30,7 +30,7 @@ import Testing
             } == weight + "a part is missing, expected 'model.layers.0.mlp.up_proj.weight_scale_inv'")
     }
 
-    /// What the configuration says of all weights holds of one whose scales are missing too: its codes are no weights.
+    /// What the configuration says of all weights also holds for one without scales: its codes are not weights.
     @Test(arguments: [("modelopt-nvfp4", "weight_scale_2"), ("mlx", "scales"), ("fp8-scale", "weight_scale")])
     func codesWithoutTheirScalesAreNoWeights(_ fixture: String, _ part: String) throws {
         #expect(
@@ -38,7 +38,7 @@ import Testing
                 weight + "is stored as codes without their scales, expected the parts of "))
     }
 
-    /// A scale beside a weight says that the weight is not what is stored, whatever its type.
+    /// A scale beside a weight means that the stored values are not the weight, whatever their type.
     @Test(arguments: [(DType.i8, [5, 24], [5, 1]), (.u8, [5, 24], [5]), (.f32, [5, 6], [1]), (.bf16, [5, 12], [5, 1])])
     func aScaleOfNoKnownSchemeIsRefused(dtype: DType, shape: [Int], scale: [Int]) throws {
         let text = try problem("fp8-scale") {
@@ -160,7 +160,7 @@ import Testing
     }
 
     @Test func codesWithoutAConfigurationAreRefusedWhereTheyDoNotSayAll() throws {
-        // Zero points that are not all the same mean other numbers in each of the two versions.
+        // Zero points that differ mean different numbers in the two versions.
         let text = try problem("gptq-4") { $0.configuration = nil }
         #expect(
             text == weight
@@ -234,7 +234,7 @@ import Testing
         }
     }
 
-    /// Every byte of every part replaced, and every shape changed: an answer or a line, never a trap.
+    /// Every byte of every part replaced, and every shape changed: the result is a value or an error, never a trap.
     @Test(arguments: EncodingsTests.names) func damagedPartsEndInALine(name: String) throws {
         var generator = SplitMix(state: 11)
         let whole = try EncodedFile(fixture: name)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Checkpoints
 
-/// What says how weights are stored, and what follows from it.
+/// The settings that say how weights are stored, and what follows from them.
 @Suite struct EncodingsSettingsTests {
     static let up = "model.layers.0.mlp.up_proj."
 
@@ -44,13 +44,13 @@ import Testing
                 let checkpoint = try Checkpoint.open(folder)
                 #expect(checkpoint[Self.up + "weight"]?.floats() == expected)
                 #expect(checkpoint.isDecoded)
-                // The model as it is meant has no such file.
+                // The intended model has no such file.
                 #expect(checkpoint.companions[name] == nil)
             }
         }
     }
 
-    /// Without settings the shapes say as much: zero points of 8, stored less one in the first version, 7 and 8 in all bits of a word.
+    /// Without settings, the shapes suffice: zero points of 8, stored less one in the first version, give 7 and 8 throughout a word.
     @Test(arguments: [
         ("gptq-4", 1, 0x77), ("gptq-4", 2, 0x88), ("gptq-8", 1, 0x7F), ("gptq-8", 2, 0x80), ("gptq-order", 2, 0x88), ("gptq-2", 1, 0x55),
     ])

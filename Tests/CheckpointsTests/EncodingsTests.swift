@@ -3,7 +3,7 @@ import Testing
 
 @testable import Checkpoints
 
-/// What fixtures/make_quantised.py has written: the stored tensors, and the numbers that the libraries decode.
+/// What fixtures/make_quantised.py wrote: the stored tensors, and the numbers that the libraries decode.
 @Suite struct EncodingsTests {
     static let folder: String = {
         let parts = #filePath.split(separator: "/").dropLast(3)

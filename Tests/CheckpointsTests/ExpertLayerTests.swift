@@ -3,7 +3,7 @@ import Text
 
 @testable import Checkpoints
 
-/// Layers that share a tensor: the experts of a mixture, gate and input of a gated MLP.
+/// Layers that share a tensor: the experts of a mixture; gate and input of a gated MLP.
 @Suite struct ExpertLayerTests {
     private func names(_ layers: [Layer]) -> [String] { layers.map(\.name) }
 

@@ -20,7 +20,7 @@ struct ExportedModelTests {
     @Test(arguments: files) func everyTruncationIsAnError(_ name: String) throws {
         let bytes = try ContainerFixtures.bytes(name)
         for count in 0..<bytes.count where ContainerFixtures.problem(Array(bytes[..<count])) == nil {
-            // A message may end behind any of its fields: what is lost then are tensors, or the fields behind the graph.
+            // A message may end after any of its fields: tensors, or the fields after the graph, are then missing.
             if name.hasSuffix(".onnx") { continue }
             Issue.record("\(name) cut to \(count) of \(bytes.count) bytes was read")
         }

@@ -3,7 +3,7 @@ import TestSupport
 
 @testable import Checkpoints
 
-/// The files of fixtures/formats, which real libraries have written.
+/// The files of fixtures/formats, written by real libraries.
 enum FormatFixtures {
     static let folder: String = {
         let parts = #filePath.split(separator: "/").dropLast(3)

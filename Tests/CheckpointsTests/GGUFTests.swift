@@ -245,7 +245,7 @@ struct GGUFTests {
 
     @Test func everyTruncationIsAnError() throws {
         let bytes = try GGUFFixtures.bytes("aligned.gguf")
-        // The padding behind the last tensor says nothing.
+        // The padding after the last tensor has no meaning.
         let end = try #require(bytes.lastIndex { $0 != 0 })
         for count in 0..<end where problem(Array(bytes[..<count])) == nil {
             Issue.record("cut to \(count) of \(bytes.count) bytes it was read")

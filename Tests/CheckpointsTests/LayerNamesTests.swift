@@ -4,7 +4,7 @@ import Testing
 
 @testable import Checkpoints
 
-/// The default choice and the orientation of models of many kinds, as their own modules multiply their matrices: layer-names.txt, which
+/// The default selection and the orientation of models of many kinds, as their own modules multiply their matrices: layer-names.txt, which
 /// fixtures/make_layer_names.py explains.
 @Suite struct LayerNamesTests {
     /// A model of the fixture.
@@ -12,7 +12,7 @@ import Testing
         var name = ""
         var modelType: String?
         var tensors: [(name: String, shape: [Int])] = []
-        /// The layers that a default choice takes.
+        /// The layers that are selected by default.
         var inputs: Set<String> = []
         /// Whether a matrix is stored [in, out].
         var isTransposed: [String: Bool] = [:]

@@ -21,7 +21,7 @@ import Text
         #expect(try sides(gpt2, "transformer.h.0.mlp.c_proj.weight") == [4, 16])
         #expect(try sides(gpt2, "transformer.wte.weight") == [4, 10])
         #expect(try sides(gpt2, "lm_head.weight") == [10, 4])
-        // Square, so that only the model's other matrices tell: [in, out] is turned round.
+        // Square, so that only the model's other matrices show that [in, out] is transposed.
         let square = try #require(gpt2["transformer.h.0.attn.c_proj.weight"])
         #expect(rows(try square.weights())[0] == [0, 4, 8, 12])
     }
@@ -134,7 +134,7 @@ import Text
         #expect(model.family == .chain)
         #expect(model.layers.map { [$0.inNeurons, $0.outNeurons] } == [[8, 16], [16, 12], [12, 4]])
         #expect(try model.select([]).map(\.name) == ["fc1.weight"])
-        // A table that the chain reads as one stays a table.
+        // A table that the chain reads as a table stays one.
         let table = try catalog([("embedding.weight", [16, 8]), ("fc1.weight", [12, 8]), ("fc2.weight", [4, 12])])
         #expect(table.layers.map { [$0.inNeurons, $0.outNeurons] } == [[16, 8], [8, 12], [12, 4]])
     }

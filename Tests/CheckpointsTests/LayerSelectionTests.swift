@@ -53,7 +53,7 @@ import Text
     }
 
     @Test func hardChainsAreGivenUpInBoundedTime() throws {
-        // Many layers that all fit each other and one that fits nowhere: there is no chain to find.
+        // Many layers that all fit each other, and one that fits nowhere: there is no chain.
         let squares = (0..<60).map { ("h\($0).weight", [8, 8]) }
         #expect(try catalog(squares + [("odd.weight", [5, 3])]).family == .unknown)
     }
@@ -101,7 +101,7 @@ import Text
             "\($0)"
                 == "'fc1.weight' matches the end of 2 layer names; '*.fc1.weight' selects all, the first are 'net.a.fc1.weight', 'net.b.fc1.weight'"
         }
-        // A part of a module's name is no ending, and what all weights are called says nothing.
+        // Part of a module's name is not an ending, and a name that all weights share says nothing.
         for pattern in ["c2.weight", "weight"] { #expect(throws: Problem.self) { try model.select([pattern]) } }
     }
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Checkpoints
 
-/// Which tensors are no layers by default, and why.
+/// Which tensors are not layers by default, and why.
 @Suite struct LeftOutTests {
     private func reason(_ name: String, beside others: [(String, [Int])] = [], _ shape: [Int]) throws -> LeftOut? {
         let model = try catalog([(name, shape)] + others)
@@ -41,7 +41,7 @@ import Testing
         #expect(model.defaultChoice.layers.map(\.name) == ["fc1.weight", "fc2.weight", "other.weight"])
         #expect(model.defaultChoice.leftOut.map { $0.reason.counted($0.count) } == ["1 embedding", "2 matrices of one row or column"])
         #expect(try model.select(["all"]).count == 6)
-        // Where there is nothing else they are taken.
+        // They are selected if there is nothing else.
         #expect(try catalog([("head.weight", [1, 6])]).select([]).count == 1)
     }
 

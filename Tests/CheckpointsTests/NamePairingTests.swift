@@ -29,7 +29,7 @@ import Testing
     @Test func fronts_that_all_names_of_a_model_have_do_not_count() {
         #expect(
             NamePairing(["net.fc1.weight", "net.fc2.weight"], ["encoder.body.fc2.weight", "encoder.body.fc1.weight"]).partners == [1, 0])
-        // What differs inside a model is no front.
+        // What differs inside a model is not a common prefix.
         #expect(NamePairing(["net.fc1.weight", "head.weight"], ["body.fc1.weight", "body.fc2.weight"]).partners == [nil, nil])
         #expect(NamePairing(["a.x.weight"], ["b.x.weight"]).partners == [nil])
     }

@@ -25,19 +25,19 @@ struct PickleScanTests {
     func picklesBesideTheModelAreNamed(_ name: String) throws {
         let scan = try scan(name)
         #expect(foreign(scan) == Self.sidecars)
-        // The model's own are what tensors need.
+        // The model's own globals are those that tensors need.
         let own = scan.globals.filter { $0.member == "archive/data.pkl" || $0.member?.hasSuffix("/data.pkl") == true }
         #expect(own.contains { $0.name == "torch._utils._rebuild_tensor_v2" } && own.allSatisfy { !$0.isForeign })
         #expect(try Checkpoint.open(TorchFixtures.root + "/fixtures/unreadable/" + name).tensors.map(\.name) == ["fc1.weight"])
     }
 
-    /// Whether a compressed member that both headers call encrypted is so shows when it is unpacked: the flag hides nothing.
+    /// Whether a compressed member marked as encrypted in both headers really is shows when it is unpacked: the flag hides nothing.
     @Test func theFlagOfEncryptionHidesNoPickle() throws {
         let plain = PickleScan([ByteRegion(copying: try ContainerFixtures.bytes("deflated.pt"))])
         var bytes = try ContainerFixtures.bytes("deflated-flagged-twice.pt")
         let flagged = PickleScan([ByteRegion(copying: bytes)])
         #expect(!plain.globals.isEmpty && flagged.globals == plain.globals && flagged.hidden.isEmpty)
-        // One whose bytes are none of its content is encrypted.
+        // A member whose bytes are not its content is encrypted.
         let directory = try #require(try ZipDirectory(ByteRegion(copying: bytes)))
         let entry = try #require(directory.entries.first { $0.name.hasSuffix("data.pkl") })
         let name = Array(entry.name.utf8)
@@ -64,7 +64,7 @@ struct PickleScanTests {
         #expect(try scan("objects.npy").globals.contains { $0.name.hasSuffix("multiarray._reconstruct") })
     }
 
-    /// Parts of torch.distributed.checkpoint are one zip file behind the other.
+    /// A file of torch.distributed.checkpoint is a sequence of zip files.
     @Test func partsOfADistributedCheckpointAreSearched() throws {
         for name in ["dcp", "dcp-two", "dcp-four"] {
             let scan = PickleScan(try Checkpoint.open(ContainerFixtures.path(name)).sources)

@@ -57,7 +57,7 @@ private func problem(_ parts: [UInt8]...) -> String? {
 
 private func pickle(_ bytes: [UInt8]) throws -> Pickle { try PickleReader.read(guardedRegion(bytes)).pickle }
 
-/// What protocol each value is written in does not matter to what it is.
+/// The protocol that a value is pickled with does not change the value.
 struct PickleValueTests {
     private func integer(_ bytes: [UInt8]) throws -> Int? {
         let pickle = try pickle(bytes + P.stop)
@@ -205,7 +205,7 @@ struct HostilePickleTests {
 
     @Test(.timeLimit(.minutes(1)))
     func sharedPartsDoNotMultiply() {
-        // Every level holds the one before twice: 2^60 leaves.
+        // Every level contains the previous one twice: 2^60 leaves.
         func levels(_ first: [UInt8], _ level: (Int) -> [UInt8]) -> [UInt8] {
             first + Array("q\0".utf8) + (0..<60).flatMap { level($0) + [0x71, UInt8($0 + 1)] } + P.stop
         }

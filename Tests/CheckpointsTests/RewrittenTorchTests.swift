@@ -4,7 +4,7 @@ import Testing
 
 @testable import Checkpoints
 
-/// PyTorch files that other programs have packed again, frozen scripts, and several pickles in one file.
+/// PyTorch files that other programs have repacked, frozen scripts, and several pickles in one file.
 struct RewrittenTorchTests {
     static let files = [
         "plain.pt", "deflated.pt", "plain-flagged.pt", "plain-flagged-locally.pt", "plain-flagged-twice.pt", "deflated-flagged.pt",
@@ -23,7 +23,7 @@ struct RewrittenTorchTests {
 
     @Test(arguments: files) func everyTruncationIsAnError(_ name: String) throws {
         let bytes = try ContainerFixtures.bytes(name)
-        // What follows the model in a stream of pickles may be missing.
+        // The pickles after the model in a stream may be missing.
         let last = name.hasSuffix(".pkl") ? 100 : bytes.count - 1
         for count in 0...last where ContainerFixtures.problem(Array(bytes[..<count])) == nil {
             Issue.record("\(name) cut to \(count) of \(bytes.count) bytes was read")

@@ -15,7 +15,7 @@ import Testing
         try Safetensors.read(ByteRegion(copying: file(header, data: data)), path: "m").models[0].tensors
     }
 
-    /// What the error says.
+    /// The text of the error.
     private func refusal(_ header: String) -> String? {
         do {
             _ = try Self.tensors(header, data: 4)

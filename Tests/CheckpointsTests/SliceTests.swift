@@ -51,7 +51,7 @@ import Testing
         let (expected, found) = (stored.sliced("a", slices), computed.sliced("a", slices))
         #expect(found.shape == expected.shape && found.floats() == expected.floats() && found.doubles() == expected.doubles())
         #expect(found.encoding == "computed" && found.stored.map(\.name) == ["w"])
-        // Any run of elements.
+        // Any range of elements.
         let run = 17..<found.elementCount - 5
         let part = [Float](unsafeUninitializedCapacity: run.count) { target, count in
             found.fill(UnsafeMutableBufferPointer(rebasing: target[..<run.count]), elements: run)

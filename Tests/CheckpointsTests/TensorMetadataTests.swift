@@ -7,7 +7,7 @@ import Text
 
 private typealias P = PickleBuilder
 
-/// What a pickle says about a tensor beside its storage and its shape is obeyed or refused, never passed over.
+/// What a pickle says about a tensor beyond its storage and its shape is obeyed or refused, never ignored.
 struct TensorMetadataTests {
     private static func storage(_ type: String) -> [UInt8] {
         P.tuple(P.text("storage"), P.global("torch", type), P.text("0"), P.text("cpu"), P.integer(4)) + Array("Q".utf8)
@@ -69,7 +69,7 @@ struct TensorMetadataTests {
         let small = P.call(
             P.global("torch._utils", "_rebuild_tensor_v3"), untyped, P.integer(0), P.tuple(P.integer(4)), P.tuple(P.integer(1)),
             Array("I00\nN".utf8), P.global("torch", "float8_e4m3fnuz"), P.dictionary(("neg", Self.yes)))
-        // Of this layout's two patterns without digits one is zero and the other not a number: zero has no other sign.
+        // Of this layout's two patterns without digits, one is zero and the other NaN: there is no negative zero.
         let tensor = try record(small, [0x00, 0x48, 0xC8, 0x01])
         #expect(tensor.gathered().withUnsafeBytes { Array($0) } == [0x00, 0xC8, 0x48, 0x81])
         #expect(tensor.floats()[0] == 0)

@@ -81,7 +81,7 @@ struct TorchExportTests {
         #expect(
             listing(#"{"other": [], "config": {"b.10": {"path_name": "weight_1", "tensor_meta": \#(meta)}, "b.2": {}}}"#)
                 == "b.2: - -1 [-1] [-1] -1; b.10: weight_1 7 [2] [1] 0")
-        // Sizes that are expressions, numbers that no size is, and values of other kinds: what they say is not known.
+        // Sizes that are expressions, numbers that cannot be sizes, and values of other kinds are unknown.
         for sizes in [#"[{"as_expr": {"expr_str": "s0"}}]"#, #"[{"as_int": 1e30}]"#, #"[{"as_int": "2"}]"#, "[2]", "7", "null"] {
             #expect(
                 listing(#"{"config": {"w": {"path_name": 3, "tensor_meta": {"dtype": "f", "sizes": \#(sizes), "strides": []}}}}"#)

@@ -38,13 +38,13 @@ struct TorchFixtures: Decodable {
     }
 }
 
-/// Reads a zip or a pickle as the reader of its kind does.
+/// Reads a zip or a pickle with the reader of its kind.
 func readTorch(_ region: ByteRegion, path: String = "file") throws -> WeightFile {
     if let directory = try ZipDirectory(region) { return try TorchZip.read(directory, region: region, path: path) }
     return try TorchLegacy.read(region, path: path)
 }
 
-/// What reading and converting everything throws, as text; nil where it succeeds.
+/// The error that reading and converting everything throws, as text; nil if it succeeds.
 func torchProblem(_ bytes: [UInt8]) -> String? {
     do {
         for model in try readTorch(guardedRegion(bytes)).models {
@@ -165,7 +165,7 @@ struct TorchFilesTests {
     }
 }
 
-/// Checkpoints that others trained and published, beside the package where they are.
+/// Checkpoints that others trained and published, if they are beside the package.
 struct TorchPublishedFilesTests {
     private static let folder: String = {
         let parts = TorchFixtures.root.split(separator: "/").dropLast()

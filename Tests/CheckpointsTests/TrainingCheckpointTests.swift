@@ -6,7 +6,7 @@ import Text
 
 @testable import Checkpoints
 
-/// Checkpoints that training spreads over files: PyTorch's distributed ones and DeepSpeed's.
+/// Checkpoints that consist of many files: PyTorch's distributed ones and DeepSpeed's.
 struct TrainingCheckpointTests {
     static let folders = [
         "dcp", "dcp-flat", "dcp-two", "dcp-four", "fsdp-1", "fsdp-2", "deepspeed-1-2", "deepspeed-2-3", "deepspeed-3-2", "deepspeed-3-3",
@@ -71,7 +71,7 @@ struct TrainingCheckpointTests {
         #expect(problem?.contains("expected 2 files of optimiser states, found 1") == true, "\(problem ?? "read")")
     }
 
-    /// The bytes with `new` in the place of `old`, where that comes first behind `mark`.
+    /// The bytes with the first `old` after `mark` replaced by `new`.
     private func replacing(_ old: [UInt8], with new: [UInt8], behind mark: String, in bytes: [UInt8]) -> [UInt8] {
         guard let start = bytes.firstRange(of: Array(mark.utf8))?.upperBound, let place = bytes[start...].firstRange(of: old) else {
             Issue.record("no \(old) behind \(mark)")
@@ -99,7 +99,7 @@ struct TrainingCheckpointTests {
         #expect(problem?.contains("expected \(expected), found stage \(other)") == true, "\(problem ?? "read")")
     }
 
-    /// The last process's part of ten elements says that it has nine; without what fills it up it has seven.
+    /// The last process's part of ten elements claims to have nine; without padding it has seven.
     @Test(arguments: [UInt8(9), 7]) func partsAreOfOneLengthButForTheFilling(_ length: UInt8) throws {
         let problem = try changed("deepspeed-2-3", "global_step7/bf16_zero_pp_rank_2_mp_rank_00_optim_states.pt") { bytes in
             replacing([0x4B, 10, 0x85], with: [0x4B, length, 0x85], behind: "single_partition_of_fp32_groups", in: bytes)
@@ -131,7 +131,7 @@ struct TrainingCheckpointTests {
     @Test func theLatestStepIsThere() throws {
         let problem = try changed("deepspeed-1-2", "latest") { _ in Array("global_step9\n".utf8) }
         #expect(problem?.contains("expected the checkpoint in 'global_step9', found global_step7") == true, "\(problem ?? "read")")
-        // A step that is asked for is read whichever is the latest.
+        // A requested step is read, whichever is the latest.
         let copy = FileManager.default.temporaryDirectory.path + "/containers-latest-\(UInt64.random(in: 0 ... .max))"
         try FileManager.default.copyItem(atPath: ContainerFixtures.path("deepspeed-1-2"), toPath: copy)
         defer { try? FileManager.default.removeItem(atPath: copy) }
@@ -154,14 +154,14 @@ struct TrainingCheckpointTests {
         #expect(model.unreadable.map(\.name).sorted() == whole.tensors.map(\.name).sorted())
         #expect(model.unreadable.allSatisfy { "\($0.problem)".contains("found a file of 0 bytes") })
 
-        // The shape of the first weight, (5, 7), as the pickle has it; a text is no number.
+        // The shape of the first weight, (5, 7), as it is in the pickle; a string is not a number.
         let damaged = replacing([0x4B, 5, 0x4B, 7, 0x86], with: [0x4E, 0x4B, 7, 0x86], behind: "TensorStorageMetadata", in: bytes)
         let metadata = try DistributedMetadata(guardedRegion(unframed(damaged)), path: "m")
         #expect(metadata.tensors.filter { $0.problem != nil }.map(\.name) == ["model.rows.weight"])
         #expect(metadata.tensors.count == whole.tensors.count + 1)
     }
 
-    /// A pickle of protocol 4 without its frame, whose length is no longer right.
+    /// A pickle of protocol 4 without its frame, whose length would be wrong.
     private func unframed(_ bytes: [UInt8]) -> [UInt8] { bytes[2] == 0x95 ? Array(bytes[..<2] + bytes[11...]) : bytes }
 
     @Test func tensorParallelSlicesAreRefused() throws {

@@ -10,7 +10,7 @@ private func opened(_ name: String, options: Checkpoint.Options = .init()) throw
     try Checkpoint.open(TorchFixtures.root + "/fixtures/unreadable/" + name, options: options)
 }
 
-/// One strange tensor is listed with its type and the reason; every other tensor is read.
+/// An unreadable tensor is listed with its type and the reason; every other tensor is read.
 struct UnreadableTensorTests {
     @Test func pyTorchsOtherTensorsAreListed() throws {
         let checkpoint = try opened("tensors.pt")

@@ -6,7 +6,7 @@ import Testing
 @testable import Checkpoints
 
 @Suite struct WritingTests {
-    /// Calls `body` with a folder that is there for as long.
+    /// Calls `body` with a folder that exists until it returns.
     private func withFolder(_ body: (String) throws -> Void) throws {
         var template = Array("/tmp/modinspect-writing-XXXXXX".utf8CString)
         #expect(mkdtemp(&template) != nil)
@@ -64,7 +64,7 @@ import Testing
             #expect(checkpoint["a.count"]?.floats() == [1, 2, 3])
             #expect(checkpoint["scalar"]?.doubles() == [-1])
             #expect(checkpoint["empty"]?.shape == [0, 4])
-            // The file says config.json and modinspect.json in its header; a tokenizer has no place there.
+            // The file has config.json and modinspect.json in its header; a tokenizer has no place there.
             #expect(checkpoint.configuration.map { $0.withUnsafeBytes { String(decoding: $0, as: UTF8.self) } } == #"{"model_type": "x"}"#)
             #expect(checkpoint.companions["modinspect.json"]?.count == 27)
             #expect((checkpoint.companions["tokenizer.json"] != nil) == !name.hasSuffix(".safetensors"))
@@ -170,7 +170,7 @@ import Testing
                 "\($0)" == "\(path): tensor 'w': has a weight beyond the range of f32, expected at most 3.40e38 in magnitude, found 1e+39"
             }
             #expect(names(folder).isEmpty)
-            // What was infinite stays so.
+            // Infinite values stay infinite.
             try CheckpointWriter(path: path).write(CheckpointDraft(tensors: [.init(try tensor([1, -.infinity]), dtype: .f32)]))
             #expect(try Checkpoint.open(path).tensors[0].floats() == [1, -.infinity])
         }

@@ -10,7 +10,7 @@ import Text
 
 @testable import Circuits
 
-/// What `circuit` asks, asked without a command line. Numbers are PyTorch's.
+/// The requests of `circuit`, made without a command line. The numbers are PyTorch's.
 @Suite struct CircuitRequestTests {
     private static func model(_ path: String, _ architecture: String? = nil) throws -> LoadedModel {
         try LoadedModel(try Checkpoint.open(Fixtures.path(path)), architecture: architecture.map { try Architecture($0) })

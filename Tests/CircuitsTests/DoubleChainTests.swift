@@ -71,7 +71,7 @@ import Testing
     }
 
     @Test func whatIsNoPlainChainRunsAsANetwork() throws {
-        // Scores behind a softmax are nothing that a chain in double precision knows.
+        // A chain in double precision does not support scores after a softmax.
         let (network, batches) = try network(Self.architectures[0] + ",softmax")
         #expect(DoubleChain(network, sampleShape: [3, 32, 32]) == nil)
         let catalog = LayerCatalog(try Checkpoint.open(Fixtures.path("models/cifar-cnn.pt")))

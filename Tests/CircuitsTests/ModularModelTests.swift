@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    /// Every label's inputs, in several strengths, beside a little of the other half's.
+    /// Inputs for every label, in several strengths, with a little of the other half's.
     private static func samples(_ folder: String) throws -> Dataset {
         var values = Data()
         var labels = Data()

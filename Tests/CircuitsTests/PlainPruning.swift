@@ -4,7 +4,7 @@ import Tensors
 
 @testable import Circuits
 
-/// The plain algorithm: for every weight the whole model runs again.
+/// The naive algorithm: the whole model runs again for every weight.
 enum PlainPruning {
     /// On the chain in double precision; the weights that are left, by step.
     static func prune(_ chain: DoubleChain, _ inputs: FeatureTable, _ target: LossTarget, limit: Double, steps: [Int], _ network: Network)

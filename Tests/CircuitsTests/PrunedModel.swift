@@ -29,7 +29,7 @@ struct PrunedModel {
         try SampleBatches(dataset.selecting(Array(samples)), for: network)
     }
 
-    /// The circuits that the objectives ask for, judged by the samples they were found with.
+    /// The circuits of each objective, judged on the samples that they were found with.
     func circuits(
         _ objectives: [WeightObjective], tolerance: Double, samples: some Collection<Int>, layers: [String]? = nil, controls: Int = 0,
         resamples: Int = 0, threads: Int = 2

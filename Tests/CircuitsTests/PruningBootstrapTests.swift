@@ -2,13 +2,13 @@ import Testing
 
 @testable import Circuits
 
-/// Circuits of weights that are looked for again with samples drawn anew.
+/// Circuits of weights, searched for again with resampled data.
 @Suite struct PruningBootstrapTests {
     private static let samples = 80
 
     private static func labels(_ model: PrunedModel) throws -> [Int32] { try WeightPruning.labels(of: model.batches(0..<samples)) }
 
-    /// The same by runs of their own, on data that hold the drawn samples.
+    /// The same by separate runs on data that consist of the drawn samples.
     @Test(arguments: [WeightObjective.divergence, .labelDivergence(label: 3), .labelLoss(label: 3)])
     func circuitsOfResamplesAreThoseOfTheirSamples(objective: WeightObjective) throws {
         let model = try PrunedModel("mnist-mlp")

@@ -46,7 +46,7 @@ import Testing
     @Test func thereAreCases() { #expect(Self.cases.count == 7) }
 
     @Test(arguments: cases) func theSameWeightsAreKept(_ expected: Case) throws {
-        // Rounding decides nothing in any case.
+        // No decision in any case depends on rounding.
         #expect(expected.margin > 1e-12)
         let result = try PrunedModel(expected.model).circuits([expected.goal], tolerance: expected.tolerance, samples: 0..<expected.samples)
         let circuit = try #require(result.circuits.first)

@@ -7,7 +7,7 @@ import Testing
         let result = try PrunedModel("mnist-mlp").circuits([.labelLoss(label: 3)], tolerance: 0, samples: 0..<200, controls: 2)
         let circuit = try #require(result.circuits.first)
         #expect(circuit.loss <= circuit.intactLoss && circuit.samples < 40)
-        // It says 3 to everything.
+        // It answers everything with 3.
         #expect(circuit.verdict.commonAnswer == 3 && circuit.verdict.commonShare >= CircuitVerdict.constantShare)
         #expect(circuit.verdict.recall == 1 && circuit.verdict.falseAlarms ?? 0 > 0.95)
         #expect(result.intact.commonShare < 0.3)

@@ -20,7 +20,7 @@ import Testing
                 ["fc2.weight", "off", "2", "1", "1"],
                 ["fc2.weight", "on", "0", "2", "1"], ["fc2.weight", "on", "1", "2", "1"], ["fc2.weight", "on", "2", "2", "1"],
             ])
-        // Of the three equal outputs one is taken away, or two.
+        // One or two of the three equal outputs are taken away.
         #expect(rows[2].dropFirst(5).first.flatMap(Double.init).map { abs($0 - (1.0 / 3).squareRoot()) < 1e-12 } == true)
         #expect(
             rows.dropFirst().map { Array($0[9...]) } == [

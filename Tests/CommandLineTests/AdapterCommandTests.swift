@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Adapters on the command line, against what peft computes of the merged models; see fixtures/make_adapters.py.
+/// Adapters on the command line, compared with peft's merged models; see fixtures/make_adapters.py.
 @Suite struct AdapterCommandTests {
     private static func adapter(_ name: String) -> String { Fixtures.path("adapters/\(name)") }
     private static let llama = Fixtures.path("transformers/llama")
@@ -17,7 +17,7 @@ import Testing
         }
     }
 
-    /// The words of a text, whatever lines they are on.
+    /// The words of a text, however it is divided into lines.
     private static func unwrapped(_ text: String) -> String { text.split { $0.isWhitespace }.joined(separator: " ") }
 
     private func json(_ result: CommandResult) throws -> [String: Any] {

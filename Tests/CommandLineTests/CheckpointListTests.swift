@@ -123,7 +123,7 @@ import Testing
             (try object(whole.text)["pairs"] as? [[String: Any]])?.count == (try object(result.text)["pairs"] as? [[String: Any]])?.count)
     }
 
-    /// A pipe that nobody writes into keeps the command waiting with one checkpoint done.
+    /// A pipe that nobody writes to keeps the command waiting after the first checkpoint.
     @Test(arguments: ["json", "jsonl", "tsv", "text"], ["> out", "-o out"]) func whatWasDoneBeforeAnInterruptionIsInTheResult(
         format: String, output: String
     ) throws {

@@ -41,7 +41,7 @@ import Testing
             #expect(Array(rows.dropFirst()) == wanted && wanted.count > 100)
             let summary = try BuiltCommand.run(Self.mlp + options + ["--format", "tsv"]).rows
             #expect(summary.dropFirst().map { Int($0[2]) } == circuits.map { $0["kept"] as? Int })
-            // The masks hold the same circuits as the document.
+            // The masks have the same circuits as the document.
             let compared = try BuiltCommand.run("circuit", "--compare", folder + "/c.json", folder + "/m.npz", "--format", "tsv").rows
             let overlaps = compared.dropFirst().map { ($0[0].hasSuffix(":3") == $0[1].hasSuffix(":3"), $0[6]) }
             #expect(overlaps.count == 6 && overlaps.allSatisfy { $0.0 == ($0.1 == "1") })
@@ -130,7 +130,7 @@ import Testing
         if status == 1 { #expect(result.errors.split(separator: "\n").count { !$0.contains("note: ") } == 1, "\(result.errors)") }
     }
 
-    /// One of the samples that circuits are judged by is no number: neither is the mean over them.
+    /// If one of the samples that circuits are judged on is NaN, so is the mean over them.
     @Test func aSampleThatIsNoNumberLeavesNoDivergence() throws {
         let identity = HandWorkedModel.identity.map { 2 * $0 }
         let result = try HandWorkedModel.shell(
@@ -145,7 +145,7 @@ import Testing
         #expect((circuit["loss"] as? Double ?? 1) <= 0.01)
     }
 
-    /// The data are parted before circuits are looked for; a sample is named by its place in the file.
+    /// The data are split before the search for circuits; a sample is named by its place in the file.
     @Test(arguments: 0..<3)
     func aLabelOutOfRangeIsNamedByItsPlace(sample: Int) throws {
         let labels: [UInt8] = (0..<3).map { UInt8($0 == sample ? 7 : $0) }
@@ -186,7 +186,7 @@ import Testing
         #expect(piped.status == 0 && piped.rows.map { $0.dropFirst(2) } == named.rows.map { $0.dropFirst(2) }, "\(piped.errors)")
     }
 
-    /// Whoever writes without end is stopped by what the first bytes are: no file of any kind begins so.
+    /// An endless input is refused by its first bytes, with which no format begins.
     @Test(arguments: [
         ["info", "-"], ["ablate", "models/mnist-mlp.pt", "--clusters", "-", "--data", "models/mnist-mlp.npz"],
         ["circuit", "--compare", "-"], ["eval", "models/mnist-mlp.pt", "--data", "-", "--quiet"],

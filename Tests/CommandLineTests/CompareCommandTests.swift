@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What scikit-learn, scipy and numpy say, written by `fixtures/compare_files.py`.
+/// The values of scikit-learn, scipy and numpy, written by `fixtures/compare_files.py`.
 private struct Expected: Decodable {
     struct Agreement: Decodable {
         let neurons: Int
@@ -179,7 +179,7 @@ private struct Expected: Decodable {
         let layer = try #require((document["layers"] as? [[String: Any]])?.first)
         #expect(layer["layer"] as? String == "both" && layer["layerInB"] as? String == "model.both")
         #expect(try compare(a, b, "-k", "2", "--quiet", "--layers", "all").errors.isEmpty)
-        // A pattern may match in one of the two, and must in either.
+        // A pattern must match in at least one of the two.
         #expect(try compare(a, b, "--layers", "both,first,second").errors.split(separator: "\n").count == 2)
         #expect(try compare(a, b, "--layers", "!first,!second,!wider").errors.isEmpty)
         #expect(try compare(a, b, "--layers", "both,nosuch").errors.hasPrefix("modinspect: a: no layer matches 'nosuch'"))

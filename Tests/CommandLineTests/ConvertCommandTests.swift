@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite struct ConvertCommandTests {
-    /// Converts a fixture and opens what was written; the folder is there for `body` only.
+    /// Converts a fixture and opens what was written; the folder exists until `body` returns.
     private func converted(
         _ name: String, _ arguments: [String] = [], to output: String = "out", _ body: (Checkpoint, String) throws -> Void
     ) throws {

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Counts of any size are taken, or refused in a line: none of them ends the process by a trap.
+/// Counts of any size are accepted or refused in one line; none of them traps.
 @Suite struct CountTests {
     private static let model = Fixtures.path("models/mnist-mlp.pt")
     private static let images = Fixtures.path("models/mnist-mlp.npz")
@@ -14,7 +14,7 @@ import Testing
                 let result = try BuiltCommand.run(
                     "finetune", Self.model, "--data", Self.images, "--steps", "2", "--accumulate", count, "-o", file)
                 #expect(result.status == 0, "\(result.errors)")
-                // The weights: the header has the command line in it.
+                // The weights only: the header contains the command line.
                 return try Data(contentsOf: URL(fileURLWithPath: file)).suffix(4 * 27_562)
             }
             #expect(files[0] == files[1])
@@ -71,7 +71,7 @@ import Testing
                     }
                     let result = try BuiltCommand.shell(
                         "cd \"$1\" && shift && timeout 100 \"$M\" \"$@\"; s=$?; rm -f out.*; exit $s", [folder] + words)
-                    // 124 is what timeout makes of a run that has no end.
+                    // 124 is the status of a run that timeout had to end.
                     #expect([0, 1, 64].contains(result.status), "\(words.joined(separator: " ")): \(result.status) \(result.errors)")
                 }
             }

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Files that others cut short or write anew while a command reads them.
+/// Files that other processes truncate or rewrite while a command reads them.
 @Suite struct CutFileTests {
     /// A model of two layers of 8 MB, each weight 0.747.
     private static func writeCheckpoint(in folder: String) throws {
@@ -26,7 +26,7 @@ import Testing
         #expect(result.errors.split(separator: "\n").count == 1)
     }
 
-    /// The edges of the first rows wait in a pipe while the file is cut.
+    /// The edges of the first rows are held up in a pipe while the file is cut.
     @Test(arguments: ["m.safetensors", "- < m.safetensors"]) func aCheckpointThatIsCutShortIsOneLine(input: String) throws {
         try TemporaryFolder.with { folder in
             try Self.writeCheckpoint(in: folder)

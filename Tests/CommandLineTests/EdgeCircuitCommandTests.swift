@@ -51,6 +51,38 @@ import Testing
         }
     }
 
+    @Test func randomCircuitsAreRunWhereTheyAreAskedFor() throws {
+        let search = Self.induction + ["--method", "exact", "--edges", "5"]
+        let document = try Self.document(search + ["--control", "7"])
+        let circuit = try #require((document["circuits"] as? [[String: Any]])?.first)
+        let random = try #require(circuit["random"] as? [String: Any])
+        let faithfulness = try #require(random["faithfulness"] as? [String: Any])
+        #expect(random["circuits"] as? Int == 7 && faithfulness["sd"] is Double)
+        // Five edges alone carry the behaviour, and seven random fives do not have them: p is 1 / 8.
+        #expect(random["p"] as? Double == 0.125 && (faithfulness["mean"] as? Double ?? 1) < 0.5)
+        let ladder = try #require(document["ladder"] as? [[String: Any]])
+        let last = try #require(ladder.last?["random"] as? [String: Any])
+        #expect(abs(((last["faithfulness"] as? [String: Any])?["mean"] as? Double ?? 0) - 1) < 1e-5 && last["p"] as? Double == 1)
+        let texts = try ["1", "2"].map { try BuiltCommand.run(search + ["--control", "7", "--threads", $0]).text }
+        #expect(texts[0] == texts[1] && texts[0].contains("random    7 circuits of as many edges, faithfulness "))
+        let without = try Self.document(search)
+        #expect(((without["circuits"] as? [[String: Any]])?.first)?["random"] is NSNull)
+    }
+
+    @Test func headsThatShareKeysAreNamedAndJoined() throws {
+        let data = Fixtures.path("plots/tokens.pairs.json")
+        let search = ["circuit", Fixtures.path("transformers/llama"), "--data", data, "--method", "eap", "--edges", "24", "--quiet"]
+        let links = try #require(try Self.document(search)["links"] as? [[String: Any]])
+        // Two heads share one of keys and values in each of two blocks.
+        #expect(links.map { $0["node"] as? String } == ["a0.kv0", "a1.kv0"])
+        #expect(links.map { $0["writes"] as? [String] } == [["a0.h0", "a0.h1"], ["a1.h0", "a1.h1"]])
+        let picture = try BuiltCommand.run(search + ["--format", "svg"]).text
+        let dot = try BuiltCommand.run(search + ["--format", "dot"]).text
+        let dotted = dot.components(separatedBy: "style=dotted").count - 1
+        #expect(dotted > 0 && picture.components(separatedBy: "data-kind=\"link\"").count - 1 == dotted)
+        #expect(try Self.document(Self.induction + ["--method", "exact", "--edges", "5"])["links"] as? [String] == [])
+    }
+
     @Test func classesAreAnsweredAsEvalSays() throws {
         let (model, data) = (Fixtures.path("models/mnist-mlp.pt"), Fixtures.path("models/mnist-mlp.npz"))
         let document = try Self.document([
@@ -86,7 +118,7 @@ import Testing
         }
     }
 
-    /// Of the built circuit every edge helps, by whatever number and method.
+    /// Every edge of the constructed circuit helps, whatever the metric and the method.
     @Test(arguments: [("acdc", "kl"), ("acdc", "prob"), ("exact", "prob"), ("exact", "loss"), ("exact", "kl")])
     func edgesThatHelpAreDrawnThrough(method: String, metric: String) throws {
         let size = method == "acdc" ? ["--threshold", "0.05"] : ["--edges", "5"]
@@ -117,7 +149,7 @@ import Testing
         )
     }
 
-    /// `cluster` takes the second of a llama's two input matrices; either has the neurons of the MLP.
+    /// `cluster` selects the second of a llama's two input matrices; both have the neurons of the MLP.
     @Test(arguments: ["up_proj", "gate_proj"]) func clustersOfAGatedMLPAreNodes(matrix: String) throws {
         let model = Fixtures.path("transformers/llama")
         try TemporaryFolder.with { folder in
@@ -134,7 +166,7 @@ import Testing
             #expect(found["sources"] as? Int == (whole["sources"] as? Int ?? 0) + 4)
             let names = Set((found["scores"] as? [[String: Any]] ?? []).compactMap { $0["target"] as? String })
             #expect(names.isSuperset(of: ["m0.c0", "m0.c2", "m1.c1"]) && !names.contains("m0"))
-            // Queries are cut by head in any case.
+            // Queries are divided by head in any case.
             #expect(
                 try BuiltCommand.run("cluster", model, "-k", "2", "--quiet", "--layers", "*q_proj*", "-o", folder + "/q.tsv").status == 0)
             let none = try BuiltCommand.run(search + ["--granularity", "cluster", "--clusters", folder + "/q.tsv"])

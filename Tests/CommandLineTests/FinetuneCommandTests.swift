@@ -91,7 +91,7 @@ import Testing
         try TemporaryFolder.with { folder in
             let (given, out) = (folder + "/given.json", folder + "/out.tar")
             #expect(try BuiltCommand.run("cluster", Self.model, "-k", "3", "--format", "json", "-o", given).status == 0)
-            // Two clusters more, in which no neuron is.
+            // Two more clusters without neurons.
             let five = try String(contentsOfFile: given, encoding: .utf8).replacing("\"k\" : 3", with: "\"k\" : 5").replacing(
                 "\"k\": 3", with: "\"k\": 5")
             try five.write(toFile: given, atomically: true, encoding: .utf8)
@@ -109,7 +109,7 @@ import Testing
         }
     }
 
-    /// With no steps behind it and none that moves the weights, the method finds what `cluster` finds.
+    /// Before any step that moves the weights, the method finds the same clusters as `cluster`.
     @Test(arguments: ["cocluster", "bsgc", "contiguous", "network", "gradient"]) func methodsAreThoseOfCluster(method: String) throws {
         try TemporaryFolder.with { folder in
             let out = folder + "/out.tar"
@@ -172,7 +172,7 @@ import Testing
 
     @Test(arguments: ["INT", "TERM"]) func aSignalSavesAndLeaves(name: String) throws {
         try TemporaryFolder.with { folder in
-            // Long enough never to be over before the signal.
+            // Long enough not to end before the signal.
             let options = (["--steps", "30000"] + Self.options).map { "'\($0)'" }.joined(separator: " ")
             let run = try BuiltCommand.shell(
                 """

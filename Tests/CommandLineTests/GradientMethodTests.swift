@@ -8,7 +8,7 @@ import Testing
 
     private func shell(_ line: String) throws -> CommandResult { try BuiltCommand.shell(line, Fixtures.folder) }
 
-    /// The truth is that of the file; names may differ.
+    /// The architecture is that of the file; names may differ.
     @Test(arguments: ["", "-k auto", "--batch 16", "--batch 5", "--batch 96", "--chain"]) func plantedModulesAreFound(options: String)
         throws
     {
@@ -54,7 +54,7 @@ import Testing
         #expect(labels[0].count == 32 && labels[0] != labels[1] && labels[0] != labels[2])
     }
 
-    /// Neurons without a gradient as PyTorch has them (`make_gradients.py`), in a network with convolutions and in one of tokens.
+    /// Neurons without a gradient, as in PyTorch (`make_gradients.py`), in a network with convolutions and in one of tokens.
     @Test func convolutionsAndTransformersHaveGradients() throws {
         let arch = "conv1(padding=1),bn1,relu,maxpool(2),conv2(padding=1,stride=2),relu,maxpool(2),flatten,fc1,relu,fc2,relu,fc3"
         let images = try shell(
@@ -103,7 +103,7 @@ import Testing
         #expect(result.status == 1 && result.errors == "modinspect: \(line)\n" && result.output.isEmpty, "\(result.errors)")
     }
 
-    /// A network that stands for a part of the checkpoint has no gradients for the rest.
+    /// A network of part of a checkpoint has no gradients for the rest.
     @Test func aLayerThatTheNetworkDoesNotReadIsNamed() throws {
         let result = try shell("\"$M\" cluster \(Self.digits) --arch fc1,relu,fc2 --layers fc3.weight")
         #expect(result.status == 1 && result.output.isEmpty && result.errors.split(separator: "\n").count == 1)

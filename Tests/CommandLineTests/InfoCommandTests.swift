@@ -29,7 +29,7 @@ import Testing
         #expect(result.errors.contains("nan.npz: tensor 'spoilt': 1 NaN and 0 infinite among its weights"))
     }
 
-    /// A file of one tensor of float32 that takes `bytes`, all of them zero and none of them on the disk.
+    /// A sparse file of one float32 tensor that takes `bytes`, all of them zero.
     private func sparse(_ path: String, bytes: Int) throws {
         var header = Array(#"{"w.weight": {"dtype": "F32", "shape": [262144, \#(bytes >> 20)], "data_offsets": [0, \#(bytes)]}}"#.utf8)
         header += [UInt8](repeating: 0x20, count: (8 - header.count % 8) % 8)
@@ -40,7 +40,7 @@ import Testing
         try file.close()
     }
 
-    /// What is said of a large checkpoint stands in its headers, unless its weights are asked for.
+    /// A large checkpoint is described from its headers alone, unless its weights are requested.
     @Test func weightsOfALargeCheckpointAreCountedOnRequest() throws {
         try TemporaryFolder.with { folder in
             // 256 GiB, which would take minutes to read.

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What a command leaves when it is cut off, and that it answers where its surroundings lack something.
+/// What a command leaves behind when it is interrupted, and how it fails in an environment that lacks something.
 @Suite struct InterruptionTests {
     /// Cuts a command off as soon as it has begun to write a directory.
     private func cutOff(_ signal: String, in folder: String) throws -> CommandResult {
@@ -21,7 +21,7 @@ import Testing
     @Test(arguments: [("INT", 130), ("TERM", 143), ("HUP", 129)]) func aSignalLeavesNothing(signal: String, status: Int) throws {
         try TemporaryFolder.with { folder in
             var result = try cutOff(signal, in: folder)
-            // On a busy machine the command may be faster than its end.
+            // On a busy machine the command may finish before it is ended.
             for _ in 0..<20 where result.text == "0\ndir\n" {
                 try FileManager.default.removeItem(atPath: folder + "/dir")
                 result = try cutOff(signal, in: folder)

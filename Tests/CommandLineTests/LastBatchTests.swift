@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Batch norm measures its batch: of one sample it would hand on zeros, which PyTorch refuses to train on.
+/// Batch norm measures its batch: for one sample it would output zeros, which PyTorch refuses to train on.
 @Suite struct LastBatchTests {
     private func finetune(_ samples: Int, _ options: [String], in folder: String) throws -> CommandResult {
         func numbers(_ count: Int) -> [Float] { (0..<count).map { Float($0 * 7 % 13) / 13 - 0.5 } }

@@ -1,9 +1,9 @@
 import TestSupport
 import Testing
 
-/// Where the system has less to give than a command wants.
+/// Runs on systems with fewer resources than a command needs.
 struct LimitTests {
-    /// OpenBLAS's own threads get no memory here, and must not be waited for.
+    /// OpenBLAS's own threads get no memory here; waiting for them would never end.
     @Test func littleAddressSpaceIsEnoughToListTensors() throws {
         let result = try BuiltCommand.shell("ulimit -v 200000; exec \"$M\" info \"$1\"", Fixtures.path("mlp.npz"))
         #expect(result.status == 0 && result.text.contains("npz"))
@@ -16,28 +16,28 @@ struct LimitTests {
         #expect(result.errors.split(separator: "\n").count == 1)
     }
 
-    /// One thread computes, and gets the memory that it wants.
+    /// One thread computes, and it gets the memory that it needs.
     @Test(arguments: [1, 8]) func oneThreadIsEnoughWhereNoMoreCanBeHad(threads: Int) throws {
         let wide = try BuiltCommand.run("score", Fixtures.path("mlp.npz"))
-        // No more is left than one thread's share.
+        // Only one thread's share is left.
         let narrow = try BuiltCommand.shell(
             "ulimit -v 600000; exec \"$M\" score \"$1\" --threads $2", Fixtures.path("mlp.npz"), "\(threads)")
         #expect(narrow.status == 0 && narrow.errors.isEmpty, "\(narrow.errors)")
         #expect(narrow.text == wide.text)
     }
 
-    /// Only users without privileges are bound by the limit.
+    /// The limit applies only to unprivileged users.
     @Test func noProcessBesideThisOneIsNeeded() throws {
         let line = "ulimit -u 1; exec \"$M\" score --threads 4 - < \"$1\""
         let result = try BuiltCommand.shell(
             "if [ $(id -u) = 0 ]; then chmod a+x \"$M\"; exec setpriv --reuid 65534 --clear-groups bash -c '\(line)' bash \"$1\"; else \(line); fi",
             Fixtures.path("mlp.npz"))
-        // The user may not reach the command.
+        // The user may have no access to the command.
         guard result.status < 126 else { return }
         #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
     }
 
-    /// A list grows while it is read: Swift's arrays would trap where they get no memory.
+    /// A list grows while it is read: Swift's arrays would trap if they got no memory.
     @Test func aListThatOutgrowsTheMemoryIsOneLine() throws {
         let result = try BuiltCommand.shell(
             """

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-/// What takes long by its nature says so before it begins, so that nobody takes silence for a hang.
+/// What takes long by nature is announced before it begins, so that silence is not mistaken for a hang.
 @Suite struct LongRunTests {
     /// What a command says of it: the command is ended as soon as it has said so, or by itself. The runner of the tests blocks the gentler signals.
     private func announcement(_ command: String) throws -> String {

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// No output is an input or another output, whichever options name them and however the path is written.
+/// An output cannot be an input or another output, whichever options name them and however the path is written.
 @Suite struct OutputSafetyTests {
     /// Every argument that names a file, as the command itself declares them.
     private struct FileArgument {
@@ -25,7 +25,7 @@ import Testing
         "circuit": ["--method", "prune"], "extract": ["--cluster", "0"], "cluster": ["--method", "gradient"],
         "score": ["--method", "gradient"],
     ]
-    /// Arguments that need others, or exclude them.
+    /// Arguments that require or exclude others.
     private static let variants: [String: [String]] = [
         "circuit --clusters": ["--method", "eap", "--granularity", "cluster"], "score --clusters": [],
         "finetune --eval-labels": ["--eval", "FREE"], "finetune --guard-labels": ["--guard", "FREE", "--eval", "FREE"],
@@ -92,7 +92,7 @@ import Testing
             for input in all where input.command == output.command && !input.isOutput {
                 // Circuits of weights have no clusters.
                 if output.option == "--masks", input.option == "--clusters" { continue }
-                // A list of checkpoints has no place for the logits of one.
+                // With a list of checkpoints, the logits of one have no place.
                 if output.option == "--logits", input.option == "--files-from" { continue }
                 // One way to name the same file for each pair, all of them in turn.
                 let way = ["same", "link", "hard", "dots"][pairs % 4]
@@ -151,7 +151,7 @@ import Testing
                 let beside = try BuiltCommand.run("score", model + "/model.safetensors", "-o", model + "/" + name)
                 #expect(beside.status == 64 && beside.errors.contains("would overwrite"), "\(beside.errors)")
             }
-            // What is not part of the model may lie beside it, and be written again.
+            // Other files may be in the model's folder and be overwritten.
             for _ in 0..<2 {
                 #expect(try BuiltCommand.run("score", model, "-o", model + "/score.txt").status == 0)
             }

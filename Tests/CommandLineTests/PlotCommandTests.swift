@@ -46,7 +46,7 @@ import Testing
             let names = try FileManager.default.contentsOfDirectory(atPath: folder + "/new").sorted()
             #expect(
                 names == ["ablate-classes-fc2-weight.svg", "ablate-classes-fc3-weight.svg", "ablate-clusters.svg", "ablate-dependence.svg"])
-            // A directory that is there takes them too, and files of the same name are replaced.
+            // An existing directory is used too, and files of the same name are replaced.
             let again = try BuiltCommand.run([
                 "plot", Fixtures.path("plots/ablate.json"), Fixtures.path("plots/eval.json"), "-o", folder + "/new",
             ])

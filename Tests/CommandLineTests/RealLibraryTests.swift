@@ -6,7 +6,7 @@ import Testing
 
 /// A Python with the libraries that read checkpoints.
 private enum PythonLibraries {
-    /// The interpreter that the environment names, else `python3` where it has the libraries.
+    /// The interpreter named in the environment, or else `python3` if it has the libraries.
     static let interpreter: String? = {
         if let named = ProcessInfo.processInfo.environment["MODINSPECT_PYTHON"], !named.isEmpty { return named }
         let hasLibraries = try? BuiltCommand.shell("python3 -c 'import torch, safetensors, transformers' 2>/dev/null").status == 0
@@ -14,7 +14,7 @@ private enum PythonLibraries {
     }()
 }
 
-/// What we write, loaded by PyTorch, safetensors and transformers, where the machine has them: `fixtures/read_written.py` runs the models.
+/// Our files, loaded by PyTorch, safetensors and transformers if the machine has them: `fixtures/read_written.py` runs the models.
 @Suite(
     .enabled(if: PythonLibraries.interpreter != nil, "needs a Python with torch, safetensors and transformers; MODINSPECT_PYTHON names one")
 )
@@ -41,7 +41,7 @@ struct RealLibraryTests {
         }
     }
 
-    /// Ours, of the same samples.
+    /// Ours, for the same samples.
     private func ownScores(_ kind: Kind, _ path: String, in folder: String) throws -> [Double] {
         let data = kind == .mlp ? [Self.mlpData, "--limit", "20"] : ["modadd:5"]
         let target = folder + "/scores.npy"
@@ -60,7 +60,7 @@ struct RealLibraryTests {
         return (zip(a, b).map { abs($0 - $1) }.max() ?? 0) / (b.map(abs).max() ?? 1)
     }
 
-    /// Makes a checkpoint in each form by the command, and expects the libraries to compute from it what we compute: ours in single precision.
+    /// Writes a checkpoint in each form with the command, and expects the libraries to compute what we do: ours in single precision.
     ///
     /// - Parameter original: a checkpoint from which the libraries must compute the same.
     private func expectLoadable(
@@ -76,7 +76,7 @@ struct RealLibraryTests {
             #expect(scores == found[0], "\(path)")
             #expect(difference(try ownScores(kind, path, in: folder), scores) < 1e-5, "\(path)")
         }
-        // In double precision only the order of additions is left, and what the library itself computes in single precision: rotary angles.
+        // In double precision only the order of additions differs, and what the library itself computes in single precision: rotary angles.
         if original != nil { #expect(difference(found[0], found[paths.count]) < 1e-6) }
     }
 
@@ -133,7 +133,7 @@ struct RealLibraryTests {
         }
     }
 
-    /// Shards joined, half precision widened: the libraries compute from it what they compute from the original.
+    /// With shards joined and half precision widened, the libraries compute the same from it as from the original.
     @Test(arguments: ["gpt2-tiny", "pythia-tiny", "llama-tiny"]) func aConvertedLanguageModelLoadsAndComputesTheSame(name: String) throws {
         try TemporaryFolder.with { folder in
             for dtype in [[], ["--dtype", "f32"]] {
@@ -144,7 +144,7 @@ struct RealLibraryTests {
         }
     }
 
-    /// Names, types, settings and what is tied of merged adapters are such that the library finds every tensor and no other.
+    /// The names, types, settings and ties of merged adapters are those with which the library finds every tensor and no other.
     @Test(arguments: [("patterns", "llama"), ("untied", "llama-tied"), ("tied", "llama-tied"), ("conv1d", "gpt2")])
     func aMergedAdapterLoads(name: String, base: String) throws {
         try TemporaryFolder.with { folder in
@@ -155,7 +155,7 @@ struct RealLibraryTests {
         }
     }
 
-    /// New numbers for every tensor, in every type, as training leaves them.
+    /// New numbers for every tensor, in every type, as training would write them.
     @Test(arguments: ["gpt2-tiny", "pythia-tiny", "llama-tiny"]) func aChangedLanguageModelLoads(name: String) throws {
         try TemporaryFolder.with { folder in
             let checkpoint = try Checkpoint.open(Fixtures.path(name))

@@ -4,7 +4,7 @@ import Testing
 
 /// A report in a real browser, where one is installed: chromium or google-chrome.
 @Suite(.serialized, .enabled(if: Browser.path != nil, "no chromium or google-chrome is installed")) struct ReportBrowserTests {
-    /// Two pages that together have every part.
+    /// Two pages that together have every section.
     private static let reports: [[String]] = [
         [
             Fixtures.path("models/mnist-mlp.pt"), "--data", Fixtures.path("models/mnist-mlp.npz"), "--null", "5", "--control", "2",
@@ -13,7 +13,7 @@ import Testing
         [Fixtures.path("models/induction.safetensors"), "--pairs", Fixtures.path("models/induction.pairs.json"), "--null", "2"],
     ]
 
-    /// Measures the page from inside and leaves the result as text: each line is something that is wrong, or a count.
+    /// Measures the page from inside and writes the result as text: each line is a fault or a count.
     private static let probe = """
         <script>
         window.addEventListener('load', () => {
@@ -98,7 +98,7 @@ private enum Browser {
         FileManager.default.isExecutableFile(atPath: $0)
     }
 
-    /// Runs it without a window, with a profile of its own and a limit of time.
+    /// Runs it without a window, with its own profile and a time limit.
     static func run(_ folder: String, _ arguments: [String]) throws -> CommandResult {
         let words = [
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--enable-logging=stderr", "--v=0",

@@ -115,6 +115,22 @@ import Testing
         }
     }
 
+    /// The command under a map of weights draws this map, of found and of given clusters.
+    @Test(arguments: [0, 2]) func theCommandUnderAMapRepeatsIt(report: Int) throws {
+        let page = try Self.page(Self.reports[report])
+        // Titles of marks have no id.
+        let figures = page.all("title", in: "weights").filter { $0.attributes["id"] != nil }.map(\.text)
+        let commands = page.all("pre", in: "weights").map(\.text)
+        #expect(figures.count == 2 && commands.count == 2)
+        for (title, command) in zip(figures, commands) {
+            try TemporaryFolder.with { folder in
+                let result = try BuiltCommand.shell(
+                    "cd \"$1\" && { modinspect() { \"$M\" \"$@\" --quiet; }; \(command); cat weights/weights-*.svg; }", folder)
+                #expect(result.status == 0 && result.text.contains(">\(title)</title>"), "\(title): \(command): \(result.errors)")
+            }
+        }
+    }
+
     @Test func saysInWordsHowFarAScoreLiesFromItsNullModel() throws {
         // Two blocks without a weight between them, beside which shuffled weights are nothing.
         let count = 64

@@ -7,7 +7,7 @@ final class ReportPage: NSObject, XMLParserDelegate {
         let name: String
         let attributes: [String: String]
         var text = ""
-        /// The section that it stands in.
+        /// The section that it is in.
         let section: String
     }
 
@@ -44,7 +44,7 @@ final class ReportPage: NSObject, XMLParserDelegate {
         elements.filter { $0.name == name && (section == nil || $0.section == section) }
     }
 
-    /// What is said in a section.
+    /// The text of a section.
     func text(_ section: String) -> String { all("section").first { $0.attributes["id"] == section }?.text ?? "" }
 
     /// The commands of a section, with where they write replaced by JSON on standard output.

@@ -2,9 +2,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A run goes on only where everything that its numbers depend on is as it was, and says what is not.
+/// A run is resumed only if everything that its numbers depend on is unchanged; otherwise the error names what changed.
 @Suite struct RunIdentityTests {
-    /// A run that is begun, and of which one option at a time is changed.
+    /// A run that is started, and then resumed with one option at a time changed.
     private enum Base: CaseIterable {
         case plain, momentum, tokens, members, adapter, adapterOfMember, adapterOfFile
 
@@ -84,7 +84,7 @@ import Testing
         "--member": Change(base: .members, value: "b/model.safetensors"), "--seed": Change(value: "1"),
     ]
 
-    /// What decides no number of the run.
+    /// Options that do not affect the numbers of a run.
     private static let mayChange: [String: String?] = [
         "--guard": "x", "--guard-labels": "y", "--log": "log", "--log-every": "3", "--save-every": "2", "--dtype": "f16",
         "--no-sha256": nil, "--threads": "2", "--output": "other.tar", "--force": nil, "--progress": nil,
@@ -170,7 +170,7 @@ import Testing
                     until grep -q 'resuming after step' err; do kill -0 $p 2> err2 || break; sleep 0.02; done; kill -9 $p; wait $p 2> err2; cat err >&2
                     """, folder)
                 #expect(goesOn.errors.contains("resuming after step"), "\(goesOn.errors)")
-                // A file that is another one now.
+                // A file that has been replaced.
                 let other = try BuiltCommand.shell(
                     "cd \"$1\"; cp y y.old; cp y2 y; \"$M\" \(words(base, base.options)) --resume --quiet; s=$?; cp y.old y; exit $s",
                     folder)

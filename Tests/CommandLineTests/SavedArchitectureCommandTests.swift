@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Files that keep whole modules run as they say, with PyTorch's losses.
+/// Files that store whole modules run as described in them, with PyTorch's losses.
 @Suite struct SavedArchitectureCommandTests {
     private let folder = Fixtures.path("containers/modules/")
 

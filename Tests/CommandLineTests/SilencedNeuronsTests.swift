@@ -4,7 +4,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// `extract` where switched-off neurons go on speaking: behind sigmoid and batch norm.
+/// `extract` where switched-off neurons still have an output: after sigmoid and batch norm.
 @Suite struct SilencedNeuronsTests {
     private struct Expected: Decodable {
         let loss: Double
@@ -74,7 +74,7 @@ import Testing
             checkpoint, layer, arch)
     }
 
-    /// Zeros around the image make what such a neuron says different at the border.
+    /// With zero padding, what such a neuron outputs differs at the border of the image.
     @Test func whatDependsOnThePlaceIsRefused() throws {
         let padded = try extraction(
             "conv1(padding=1),bn1,relu,maxpool(2),conv2(padding=1,stride=2),relu,maxpool(2),flatten,fc1,relu,fc2,relu,fc3",
@@ -102,7 +102,7 @@ import Testing
             #expect(
                 speaking.errors.contains("site 'b': has no bias that could absorb the output of switched-off neurons"), "\(speaking.errors)"
             )
-            // Behind relu there is nothing to take up.
+            // After relu there is nothing to absorb.
             let silent = try extraction("a,relu,b,relu,c", path, layer: "a.weight")
             #expect(silent.errors.isEmpty && !silent.text.hasPrefix("0"), "\(silent.errors)")
         }

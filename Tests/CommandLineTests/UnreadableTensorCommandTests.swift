@@ -39,7 +39,7 @@ import Testing
         #expect(nothing.status == 1 && nothing.errors.contains("tensor 'only': a sparse tensor"))
         // One cause, one line.
         #expect(nothing.errors.split(separator: "\n").count == 1, "\(nothing.errors)")
-        // A chain whose biases may be what cannot be read does not run.
+        // A chain does not run if what cannot be read may be its biases.
         let run = try info("unreadable/types.safetensors")
         #expect((run["runProblem"] as? String)?.contains("are not supported") == true)
     }

@@ -8,7 +8,7 @@ import Testing
         "info", "graph", "cluster", "score", "compare", "eval", "ablate", "patch", "circuit", "init", "finetune", "permute", "extract",
     ]
 
-    /// The line that wrong usage is answered with, without its `modinspect: `.
+    /// The error line of wrong usage, without its `modinspect: `.
     private func refusal(_ arguments: [String]) throws -> String {
         let result = try BuiltCommand.run(arguments)
         #expect(result.status == 64, "\(arguments): \(result.errors)")

@@ -54,11 +54,11 @@ import Testing
             ] {
                 let result = try BuiltCommand.shell("cd \"$1\" && COLUMNS=80 \"$M\" \(command)", folder)
                 let lines = result.text.split(separator: "\n")
-                // Names that would not stay apart if they were cut are lines of their own, whole.
+                // Names that could not be told apart after cutting are written in full on lines of their own.
                 let wide = lines.filter { $0.count > 80 }
                 #expect(result.status == 0 && wide.allSatisfy { $0.split(separator: " ").count == 1 }, "\(result.text)")
                 for number in 0..<3 { #expect(lines.contains { $0.contains("layers.\(number).") }, "\(result.text)") }
-                // Names that are cut go on in full on a wide terminal.
+                // On a wide terminal, names are not cut.
                 let full = try BuiltCommand.shell("cd \"$1\" && COLUMNS=250 \"$M\" \(command)", folder)
                 #expect(full.text.contains("encoder.layers.2.feed_forward.intermediate_projection.dense.weight"))
             }

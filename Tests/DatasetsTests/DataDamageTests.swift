@@ -2,7 +2,7 @@ import Testing
 
 @testable import Datasets
 
-/// Damaged files: opening throws, or gives a dataset whose every value can be read. Nothing else may happen.
+/// Damaged files: opening throws, or returns a dataset all of whose values can be read. Nothing else may happen.
 @Suite struct DataDamageTests {
     @Test(arguments: [
         "bytes.npz", "deflated.npz", "fortran.npz", "tokens.npz", "tokens-i8.npy", "images-idx3-ubyte", "images-idx3-ubyte.gz",

@@ -4,7 +4,7 @@ import TestSupport
 
 @testable import Datasets
 
-/// What fixtures/make_data.py says is in a file.
+/// The contents of a file according to fixtures/make_data.py.
 struct ExpectedData: Decodable, Sendable {
     let shape: [Int]?
     let values: [Float]?
@@ -42,7 +42,7 @@ func openDataset(_ bytes: [UInt8], path: String = "hostile", context: Int? = nil
         DataFile(guardedRegion(bytes), path: path))
 }
 
-/// What `open` throws, as text; nil where it succeeds. Every value and every token is read.
+/// The error that `open` throws, as text; nil if it succeeds. Every value and every token is read.
 func problem(_ open: () throws -> Dataset) -> String? {
     do {
         let dataset = try open()

@@ -60,7 +60,7 @@ import Testing
         #expect(Self.firstRows(dataset) == expected.firstValues)
         source.normalization = try Normalization("0.4914,0.4822,0.4465,0.247,0.2435,0.2616")
         #expect(Self.firstRows(try source.open()) == expected.firstNormalized)
-        // Behind the first rows all pixels are 7.
+        // After the first rows all pixels are 7.
         #expect(dataset.allValues?[32..<1024].allSatisfy { $0 == Float(7) / 255 } == true)
     }
 
@@ -77,7 +77,7 @@ import Testing
         var wrong = whole
         wrong[3074] = 20
         #expect(problem { try openDataset(wrong, path: "a.bin") }?.contains("a context length cuts") == true)
-        // With a context they are token ids whatever they look like.
+        // With a context they are token ids, whatever they look like.
         #expect(try openDataset(whole, path: "a.bin", context: 64).predictsNextToken)
     }
 }

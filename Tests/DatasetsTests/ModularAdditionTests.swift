@@ -36,7 +36,7 @@ import Testing
         #expect((train + test).sorted() == Array(0..<12769))
         #expect(try pairs("train") == train)
         #expect(try pairs("train", seed: 1) != train)
-        // A larger part holds the smaller one of the same seed.
+        // A larger part contains the smaller one of the same seed.
         #expect(Set(train).isSubset(of: try pairs("train", fraction: 0.5)))
         #expect(try pairs("test", fraction: 0).count == 12769)
         #expect(try pairs("train", fraction: 1).count == 12769)

@@ -19,7 +19,7 @@ import Testing
         source.labels = DataFixtures.path("answers.npy")
         #expect(try source.open().answers == [4, 3, 2, 1])
         #expect(try source.open().selecting([2, 0]).answers == [2, 4])
-        // Beside labels bytes are pixels.
+        // With labels beside them, bytes are pixels.
         source.path = DataFixtures.path("tokens-u1.npy")
         #expect(try source.open().labels == [4, 3, 2, 1])
     }

@@ -66,7 +66,7 @@ struct ManualOptions {
                 }
                 items.append(item)
             } else if line.hasPrefix(".Sh ") {
-                // What follows the last option's section is not about it.
+                // What follows the last option's section is not part of it.
                 items.append(Item())
             } else if !items.isEmpty {
                 items[items.count - 1].words.formUnion(words.map { $0.trimmingCharacters(in: CharacterSet(charactersIn: ".;")) })

@@ -2,14 +2,14 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What an option is without being given: in the help, in the manual, and in what the command does.
+/// The defaults of options: in the help, in the manual, and in what the command does.
 ///
-/// A default that the parser has is in the help by itself, and `ManualTests` looks for it in the manual. These are the others.
+/// The help shows the defaults that the parser knows, and `ManualTests` looks for them in the manual. These are the others.
 @Suite struct DefaultsTests {
     struct Stated: Sendable, CustomStringConvertible {
         let command: String
         let option: String
-        /// What the help and the manual say.
+        /// The default as the help and the manual state it.
         let value: String
         /// A line that makes use of the option, in the folder of fixtures.
         let line: String
@@ -66,7 +66,7 @@ import Testing
         #expect(words.contains { item.words.contains($0) }, "\(stated): \(item.words.sorted())")
 
         let line = "cd \"$1\" && \"$M\" \(stated.command) --quiet \(stated.line)"
-        // What was run is recorded beside the weights.
+        // The command line is recorded beside the weights.
         let weights = stated.line.contains("-o -") ? " | tar xOf - model.safetensors" : ""
         let without = try BuiltCommand.shell("set -o pipefail; " + line + weights, Fixtures.folder)
         #expect(without.status == 0 && !without.output.isEmpty, "\(without.errors)")
@@ -74,7 +74,7 @@ import Testing
         #expect(with.status == 0 && with.output == without.output, "\(with.errors)")
     }
 
-    /// Options whose default follows from the model or the data, in words.
+    /// Options whose default depends on the model or the data, described in words.
     private static let described: Set<String> = [
         "--layers", "--batch", "--sites", "--eval", "--eval-every", "--state", "--dtype", "--eval-labels",
     ]

@@ -43,7 +43,7 @@ struct Document: Sendable {
         return blocks
     }
 
-    /// The commands that the document shows, each with the output that it claims.
+    /// The commands that the document shows, each with the output shown below it.
     var examples: [Example] {
         if path.hasSuffix(".md") { return blocks(opening: { $0 == "```console" }, close: "```").flatMap(Example.all) }
         return blocks(opening: { $0.hasPrefix(".Bd -literal") }, close: ".Ed").flatMap { block in

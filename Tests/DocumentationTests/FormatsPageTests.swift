@@ -100,7 +100,7 @@ import Testing
             [
                 [
                     "circuit", "--quiet", Fixtures.path("models/induction.safetensors"), "--method", "eap-ig", "--data",
-                    Fixtures.path("models/induction.pairs.json"), "--bootstrap", "2",
+                    Fixtures.path("models/induction.pairs.json"), "--bootstrap", "2", "--control", "2",
                 ],
                 [
                     "circuit", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--method", "eap", "--data",

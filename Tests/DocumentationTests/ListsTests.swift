@@ -11,7 +11,7 @@ import Training
 
 @testable import ModinspectCommands
 
-/// The manual says of every value of the lists what the lists themselves say, and the results have the columns that they declare.
+/// The manual describes every value of the lists in the lists' own words, and the results have the columns that they declare.
 @Suite struct ListsTests {
     private static func described<Value: Choice>(_ type: Value.Type) -> [(name: String, documentation: String)] {
         type.allCases.map { ($0.rawValue, $0.documentation) }
@@ -158,7 +158,7 @@ import Training
     }
 }
 
-/// The tagged items of a page as plain text: what is said of each name.
+/// The tagged items of a page as plain text: the description of each name.
 private struct ManualItems {
     private(set) var texts: [String: [String]] = [:]
 

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What documents refer to exists: pages, files, headings, versions.
+/// Everything that documents refer to exists: pages, files, headings, versions.
 @Suite struct ReferenceTests {
     private static let guides = [
         "README.md", "CHANGELOG.md", "Sources/README.md", "Tests/README.md", "Tests/Benchmarks/README.md", "fixtures/README.md",
@@ -70,7 +70,7 @@ import Testing
         }
     }
 
-    /// Names of files stand between backquotes. They begin at the root, at the guide's own folder, or below `fixtures`.
+    /// File names are between backquotes. They are relative to the root, to the guide's own folder, or to `fixtures`.
     @Test(arguments: ["Sources/README.md", "Tests/README.md"]) func filesThatGuidesNameExist(path: String) throws {
         let names = try Document(path).namedFiles
         #expect(names.count > 10)
@@ -127,7 +127,7 @@ extension Document {
         }
     }
 
-    /// The names between backquotes that are those of files: with an ending that files have, or a slash.
+    /// The names between backquotes that are file names: those with a file extension or a slash.
     var namedFiles: [String] {
         let endings = [".swift", ".py", ".md", ".json", ".npz", ".pt", ".safetensors", ".tsv"]
         return prose.flatMap { line in
@@ -148,7 +148,7 @@ extension Document {
         }
     }
 
-    /// A path from the root for one that is relative to a document's folder.
+    /// The path from the root of one that is relative to a document's folder.
     static func resolve(_ link: String, from path: String) -> String {
         var parts = path.split(separator: "/").dropLast().map(String.init)
         for part in link.split(separator: "/") {

@@ -8,9 +8,9 @@ import Text
 @testable import Datasets
 @testable import ModinspectCommands
 
-/// What the fuzzer gives its bytes to: each reader of files that somebody else wrote, and what a subcommand does with them next.
+/// The targets of the fuzzer: each reader of untrusted files, and what a subcommand does next with what was read.
 ///
-/// An error is a good end. A trap, a hang, or memory beyond the fuzzer's limit is a finding.
+/// An error is a correct result. A trap, a hang, or memory beyond the fuzzer's limit is a finding.
 enum Reader: String, CaseIterable {
     /// Any container or weight file, its layers, its network, and the values of its small tensors.
     case checkpoint

@@ -185,7 +185,7 @@ struct PatchSitesTests {
     }
 }
 
-/// A model with pairs, and what PyTorch says of it under patches.
+/// A model with pairs, and PyTorch's values for its patches.
 struct PatchingFixture {
     let network: Network
     let pairs: BehaviourPairs

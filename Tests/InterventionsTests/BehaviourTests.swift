@@ -10,7 +10,7 @@ import Text
 
 /// Pairs, the metrics on them and where their answers are read.
 struct BehaviourTests {
-    /// What `make_patching.py` wrote of the metrics.
+    /// The metrics that `make_patching.py` wrote.
     private struct Expected: Decodable {
         struct Metric: Decodable {
             let values: [Double]
@@ -128,7 +128,7 @@ struct BehaviourTests {
         }
         #expect(pairs.count == 300 && pairs.answers == labels.map { [$0] } && pairs.wrongAnswers == partners.map { [$0] })
         #expect(zip(labels, partners).allSatisfy { $0 != $1 })
-        // All classes are drawn, and about evenly: a tenth of 300 each, by six deviations.
+        // All classes are drawn about equally often: a tenth of 300 each, within six standard deviations.
         let counts = Dictionary(grouping: partners) { $0 }.mapValues(\.count)
         #expect(counts.count == 10 && counts.values.allSatisfy { (1...62).contains($0) })
         #expect(try BehaviourPairs(byClass: dataset, seed: 0).wrongAnswers == pairs.wrongAnswers)

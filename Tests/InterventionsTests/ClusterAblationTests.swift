@@ -53,7 +53,7 @@ struct ClusterAblationTests {
     }
 
     @Test func zeros_in_place_of_zeros_are_no_result() throws {
-        // One cluster holds everything: left on alone, nothing is switched.
+        // One cluster has all neurons: leaving it on alone switches nothing.
         let model = try ModelFixture("mnist-mlp")
         let layer = try #require(model.catalog["fc2.weight"])
         let whole = LayerClustering(
@@ -64,7 +64,7 @@ struct ClusterAblationTests {
         let on = try #require(result.layers[0].rows.first { $0.kind == .on })
         #expect(on.movedNothing && on.neurons == 0)
         let off = try #require(result.layers[0].rows.first { $0.kind == .off })
-        // Every output of the layer is 0: all its square is gone.
+        // Every output of the layer is 0: nothing of its squared norm is left.
         #expect(!off.movedNothing && abs((off.relativeChange ?? 0) - 1) < 1e-12 && off.neurons == 32)
     }
 
@@ -76,7 +76,7 @@ struct ClusterAblationTests {
             #expect(control.samples == 9)
             let p = try #require(control.accuracy.p)
             #expect((1...10).contains { abs(p - Double($0) / 10) < 1e-12 })
-            // The clusters of this fixture are random sets themselves: nothing stands out by six deviations.
+            // The clusters of this fixture are random sets themselves: none stands out by six standard deviations.
             let mean = try #require(control.accuracy.mean)
             let deviation = try #require(control.accuracy.standardDeviation)
             #expect(abs((row.outcome.accuracy ?? .nan) - mean) < 6 * deviation + 0.05)

@@ -98,7 +98,7 @@ struct LanguageModelAblationTests {
     }
 }
 
-/// A language model with what PyTorch says of it under interventions.
+/// A language model with PyTorch's values for its interventions.
 struct LanguageModelFixture {
     static let clusterCount = 3
 
@@ -139,7 +139,7 @@ struct LanguageModelFixture {
         let layers: [Layer]
     }
 
-    /// - Parameter repeating: how often the samples come.
+    /// - Parameter repeating: how often the samples are repeated.
     init(_ name: String, repeating: Int = 1, batchSize: Int? = nil) throws {
         let checkpoint = try Checkpoint.open(Fixtures.path(name))
         catalog = LayerCatalog(checkpoint)

@@ -8,7 +8,7 @@ import Networks
 import TestSupport
 import Testing
 
-/// One of the classifiers that PyTorch trained, with what PyTorch says of it.
+/// One of the classifiers that PyTorch trained, with PyTorch's values.
 struct ModelFixture {
     let network: Network
     let catalog: LayerCatalog

@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 import Text
 
-/// What `ablate` and `patch` ask, asked without a command line. Numbers are PyTorch's.
+/// The requests of `ablate` and `patch`, made without a command line. The numbers are PyTorch's.
 @Suite struct RequestTests {
     private static func model(_ name: String) throws -> LoadedModel {
         let architecture = try ModelFixture.architectures[name].map { try Architecture($0) }

@@ -4,7 +4,7 @@ import Tensors
 import TestSupport
 import Testing
 
-/// What scikit-learn, scipy and numpy say, written by `fixtures/compare_files.py`.
+/// The values of scikit-learn, scipy and numpy, written by `fixtures/compare_files.py`.
 private struct Expected: Decodable {
     struct Agreement: Decodable {
         let first: [Int]
@@ -40,6 +40,22 @@ private struct Expected: Decodable {
         let first = Labels([0, 1, 2, 0, 1, 2, 1])
         let found = ClusteringAgreement(first, first.renamed([4095, 0, 17]))
         #expect(found.adjustedRand == 1 && found.matched == 1 && found.normalizedMutualInformation == 1)
+    }
+
+    @Test func shared_neurons_are_counted_and_the_best_matching_is_found() {
+        // By hand: cluster 0 of A lies mostly in 2 of B, but so does all of 1, which is larger.
+        let first = Labels([0, 0, 0, 1, 1, 1, 1, 2, -1, 0])
+        let second = Labels([2, 2, 0, 2, 2, 2, 2, 3, 1, -1])
+        let found = SharedNeurons(first, second, clusters: (4, 4))
+        #expect(found.counts == [[1, 0, 2, 0], [0, 0, 4, 0], [0, 0, 0, 1], [0, 0, 0, 0]])
+        #expect(found.counterparts == [0, 2, 3, nil])
+        // As many as the matching of the agreement has: 1 + 4 + 1 of 8.
+        #expect(ClusteringAgreement(first, second).matched == 6.0 / 8)
+        let narrow = SharedNeurons(Labels([0, 1, 1]), Labels([0, 0, 0]), clusters: (2, 1))
+        #expect(narrow.counts == [[1], [2]] && narrow.counterparts == [nil, 0])
+        let wide = SharedNeurons(Labels([0, 0, 0]), Labels([0, 2, 2]), clusters: (1, 3))
+        #expect(wide.counts == [[1, 0, 2]] && wide.counterparts == [2])
+        #expect(SharedNeurons(Labels([]), Labels([]), clusters: (0, 0)).counterparts.isEmpty)
     }
 
     @Test(arguments: [[Int](), [-1, -1], [0, -1]]) func nothing_to_compare_is_undefined(first: [Int]) {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Modularity
 
-/// What numpy and scikit-learn find in the fixtures.
+/// The values of numpy and scikit-learn for the fixtures.
 private struct Expected: Decodable {
     struct Layer: Decodable {
         struct Inertias: Decodable {

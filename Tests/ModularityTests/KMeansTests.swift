@@ -101,7 +101,7 @@ import Testing
         }
     }
 
-    /// Lloyd's algorithm on so few points ends after a few rounds, whether or not they fill the lanes of a vector.
+    /// On so few points Lloyd's algorithm ends after a few rounds, whether or not they fill the lanes of a vector.
     @Test(arguments: 17...40) func a_run_ends_when_no_label_changes(count: Int) throws {
         var generator = SeededGenerator(seed: UInt64(count))
         let coordinates = (0..<3).map { _ in (0..<count).map { _ in generator.normal() } }
@@ -116,7 +116,7 @@ import Testing
         let centers = [0.0, 1, 2, 9, 1, 14]
         #expect(set.assign(to: centers, clusters: 3, &assignment))
         #expect(!set.assign(to: centers, clusters: 3, &assignment))
-        // One point elsewhere is a change, the last one too, which lies before the padding.
+        // Moving one point is a change, even the last one, which is just before the padding.
         assignment.move(count - 1, to: (assignment.label(count - 1) + 1) % 3)
         #expect(set.assign(to: centers, clusters: 3, &assignment))
         let sizes = set.clusterSums(assignment, clusters: 3).sizes

@@ -225,7 +225,7 @@ private func analyze(
 }
 
 @Suite struct AutomaticNullTests {
-    /// Permuted weights have an eigengap of their own, which says nothing of the clusters being judged.
+    /// Permuted weights have their own eigengap, which says nothing about the clusters that are judged.
     @Test func the_null_model_keeps_the_number_of_clusters_that_was_chosen() throws {
         let weights = Planted(rows: 60, columns: 50, blocks: 4).weights
         let automatic = try analyze(weights, ClusteringOptions(), .automatic, null: 5)
@@ -258,7 +258,7 @@ private func analyze(
         }
     }
 
-    /// A block whose weights are 10^18 times as large leaves the other a cluster of its own, and the score of the whole stays defined.
+    /// Beside a block whose weights are 10^18 times as large, the other still gets its own cluster, and the overall score stays defined.
     @Test func blocks_of_very_different_scales_are_found() throws {
         let planted = Planted(rows: 40, columns: 32, blocks: 2, outside: 0)
         let matrix = Matrix<Double>(
@@ -284,7 +284,7 @@ private func analyze(
         for (one, other) in zip(one.layers, other.layers) {
             #expect(one.clustering.outLabels == other.clustering.outLabels && one.measures == other.measures && one.null == other.null)
         }
-        // A layer chosen alone has the numbers that it has among others.
+        // A layer has the same numbers alone as among others.
         if method != .network {
             let alone = try sweep(["b"], places: [1]).layers[0]
             #expect(alone.measures == one.layers[1].measures && alone.null == one.layers[1].null)

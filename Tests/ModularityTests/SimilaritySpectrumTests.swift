@@ -87,7 +87,7 @@ extension SimilaritySpectrum {
         let spectrum = try SimilaritySpectrum.ofNeurons(planted.weights, pairs: 4)
         let fitting = try analyze(planted.weights, spectrum, .fixed(4), null: 19).layers[0]
         #expect(fitting.null?.p == 1.0 / 20 && fitting.null!.z! > 5)
-        // Weights that know nothing of the similarities are not told from permuted ones.
+        // Weights that are unrelated to the similarities cannot be told from permuted ones.
         let foreign = try analyze(Planted(rows: 60, columns: 50, blocks: 4, outside: 1, seed: 8).weights, spectrum, .fixed(4), null: 19)
         #expect(foreign.layers[0].null!.p! > 1.0 / 20)
     }

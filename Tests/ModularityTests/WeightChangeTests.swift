@@ -41,7 +41,7 @@ import Testing
     @Test(arguments: [1, 2, 5, 100, 4000]) func the_largest_are_those_of_a_full_sort_in_any_bands(limit: Int) {
         let (rows, columns) = (60, 37)
         var generator = SeededGenerator(seed: 3)
-        // Whole numbers: many changes are equal, and the first in order wins.
+        // Integers: many changes are equal, and the first in order wins.
         let old = (0..<rows * columns).map { _ in Double(generator.integer(below: 30)) }
         let new = (0..<rows * columns).map { _ in Double(generator.integer(below: 30)) }
         let sorted = old.indices.filter { old[$0] != new[$0] }.sorted { (-abs(new[$0] - old[$0]), $0) < (-abs(new[$1] - old[$1]), $1) }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Networks
 
-/// What builders say of the networks that they build.
+/// How builders describe the networks that they build.
 struct AnatomyTests {
     static let models = FamilyFixture.models + FamilyFixture.shared
 
@@ -15,7 +15,7 @@ struct AnatomyTests {
         attention.projections.flatMap(nodes) + [attention.scores, attention.pattern, attention.mixed, attention.output] + attention.norms
     }
 
-    /// With the gate behind its activation, which nobody else reads.
+    /// With the gate after its activation, which nothing else reads.
     private func nodes(_ mlp: MLPPart, in network: Network) -> [NodeID] {
         mlp.layers + network.nodes[mlp.post.index].inputs + [mlp.post, mlp.output] + mlp.norms
     }

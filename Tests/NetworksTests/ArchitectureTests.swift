@@ -80,7 +80,7 @@ struct ArchitectureTests {
         #expect(throws: Problem.self) { try Chain.architecture(of: cnn, catalog: LayerCatalog(cnn), given: nil) }
     }
 
-    /// What stands before the first layer with weights says what samples are: pools read images of any size.
+    /// What comes before the first layer with weights determines the shape of samples: pools read images of any size.
     @Test func chains_may_begin_with_a_pool_or_a_norm() throws {
         func network(_ text: String, _ tensors: [(name: String, shape: [Int], values: [Float])]) throws -> Network {
             let file = try SafetensorsFile.bytes(tensors)

@@ -6,9 +6,9 @@ import Testing
 
 @testable import Networks
 
-/// What is not run, and what is said of it: one line with what was expected and what was found.
+/// What is not run, and the error: one line with what was expected and what was found.
 struct FamiliesRefusalTests {
-    /// What building says about a fixture whose settings are changed; `NSNull` takes a setting away. nil where it is built.
+    /// The error from building a fixture with changed settings, where `NSNull` removes a setting; nil if it is built.
     private func answer(_ folder: String, _ changes: [String: Any]) throws -> String? {
         let data = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("transformers/\(folder)/config.json")))
         var settings = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])

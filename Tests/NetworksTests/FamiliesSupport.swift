@@ -62,7 +62,7 @@ struct FamilyFixture {
             let found = try #require(run[node]).elements
             let wanted = try #require(expected[stored]).floats()
             try #require(found.count == wanted.count, "\(site): \(found.count) numbers, not \(wanted.count)")
-            // A comparison that is false for a number that is none.
+            // A comparison that is false for NaN.
             for (a, b) in zip(found, wanted) { largest = abs(a - b) <= largest ? largest : abs(a - b) }
         }
         return largest

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Networks
 
-/// How a family finds its tensors: prefixes, tied outputs, what is missing or there twice.
+/// How a family finds its tensors: prefixes, tied outputs, missing and duplicate tensors.
 struct FamiliesTensorTests {
     private typealias Stored = (name: String, shape: [Int], values: [Float])
 

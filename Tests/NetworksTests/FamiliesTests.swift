@@ -5,7 +5,7 @@ import Testing
 
 @testable import Networks
 
-/// Models of every family against the numbers of the real library, transformers; the Grokking repository's against a transcription.
+/// Models of every family compared with transformers' numbers; the Grokking repository's compared with a transcription.
 struct FamiliesTests {
     private static let tolerance: Float = 1e-4
 
@@ -27,7 +27,7 @@ struct FamiliesTests {
         #expect(difference <= Self.tolerance)
     }
 
-    /// Recording the patterns makes the run go by scores and patterns one after the other instead of all in one.
+    /// Recording the patterns makes the run compute scores and patterns separately instead of in one step.
     @Test(arguments: FamilyFixture.models + FamilyFixture.shared)
     func streams_and_patterns_inside_are_the_librarys(name: String) throws {
         let fixture = try FamilyFixture(name)
@@ -40,7 +40,7 @@ struct FamiliesTests {
         #expect(try fixture.largestDifference("single", sites) <= Self.tolerance)
     }
 
-    /// What comes later changes nothing, and one token is a sequence.
+    /// Later tokens change nothing, and a single token is a sequence.
     @Test(arguments: FamilyFixture.models)
     func the_first_token_alone_has_the_logits_that_it_has_in_a_sequence(name: String) throws {
         let fixture = try FamilyFixture(name)

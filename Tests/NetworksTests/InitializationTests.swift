@@ -95,7 +95,7 @@ import Text
 
     @Test func modularAdditionHasTheShapesOfTheGrokkingRepository() throws {
         let shapes = parameters(try Blueprint.modularAddition(modulus: 113, .init()))
-        // Of a checkpoint that the repository's code has written.
+        // From a checkpoint that the repository's code wrote.
         #expect(shapes["embed.W_E"]?.shape == [128, 114])
         #expect(shapes["pos_embed.W_pos"]?.shape == [3, 128])
         #expect(shapes["blocks.0.attn.W_K"]?.shape == [4, 32, 128])

@@ -41,7 +41,7 @@ struct NormTests {
 
     @Test(
         arguments: [
-            // A single number minus itself is 0; PyTorch multiplies what rounding leaves by 1 / sqrt(epsilon).
+            // A single number minus itself is 0; PyTorch multiplies the rounding error by 1 / sqrt(epsilon).
             ("layer_norm", 1e-5, 1e-6), ("layer_norm_one", 1e-5, 1e-5), ("layer_norm_wide", 1e-5, 1e-6), ("layer_norm_weight", 1e-5, 1e-6),
             ("layer_norm_bare", 1e-5, 1e-6), ("layer_norm_far", 1e-5, 1e-6),
         ] as [(String, Float, Float)])

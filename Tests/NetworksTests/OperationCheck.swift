@@ -5,7 +5,7 @@ import Testing
 
 @testable import Networks
 
-/// One operation with what goes into it, to be checked against derivatives by differences and against PyTorch's numbers.
+/// One operation with its inputs, to be checked against finite differences and PyTorch's numbers.
 struct OperationCheck {
     var operation: any Operation
     var inputs: [Tensor]
@@ -23,7 +23,7 @@ struct OperationCheck {
     func forward(threads: Int = 1) throws -> Tensor {
         let shape = try operation.outputShape(inputs: inputs.map(\.shape), parameters: parameters.map(\.shape), batch: batch)
         let output = MutableTensor(uninitialized: shape)
-        // What an operation forgets to write shows.
+        // What an operation forgets to write stays visible.
         output.fill(.nan)
         let scratch = MutableTensor(uninitialized: [operation.forwardScratch(inputs: inputs.map(\.shape), output: shape, team: threads)])
         scratch.fill(.nan)
@@ -50,7 +50,7 @@ struct OperationCheck {
                 team: Team(size: threads)))
     }
 
-    /// The gradients of inputs and parameters for a gradient of the output; they begin at `start`, to which rules must add or which they must
+    /// The gradients of inputs and parameters for a gradient of the output; they start at `start`, which rules must add to or
     /// overwrite. What the operation says that it does not read holds no numbers.
     func backward(
         _ outputGradient: Tensor, start: Float = 0, _ target: Product.Target = .add, threads: Int = 1, ofParameters: Bool = true
@@ -103,7 +103,7 @@ struct OperationCheck {
         ] {
             for (index, tensor) in tensors.enumerated() where !(name == "parameter" && constants.contains(index)) {
                 let scale = Double(found[index].elements.map(abs).max() ?? 0) + 1e-3
-                // The tensor's copy stands in its place and is moved.
+                // The tensor's copy takes its place and is moved.
                 let moved = tensor.copied()
                 var check = self
                 if name == "input" { check.inputs[index] = moved } else { check.parameters[index] = moved }
@@ -186,7 +186,7 @@ struct OperationCheck {
             found.count == expected.count && worst <= tolerance * scale, "\(what): off by \(worst) of \(scale)", sourceLocation: location)
     }
 
-    /// Normal numbers under a seed.
+    /// Seeded normal random numbers.
     static func random(_ shape: [Int], seed: UInt64, scale: Double = 1) -> MutableTensor {
         var generator = SeededGenerator(seed: seed)
         return MutableTensor(shape: shape, (0..<shape.reduce(1, *)).map { _ in Float(generator.normal() * scale) })

@@ -3,13 +3,13 @@ import Testing
 
 @testable import Networks
 
-/// What operations answer about neurons: how they pass, and how some of them are made alone.
+/// What operations state about neurons: how they pass through, and how an operation is restricted to some of them.
 struct RestrictionTests {
     private static func random(_ shape: [Int], _ seed: UInt64, _ scale: Double) -> Tensor {
         OperationCheck.random(shape, seed: seed, scale: scale)
     }
 
-    /// An operation with the neurons that are wanted of it.
+    /// An operation and the neurons to restrict it to.
     struct Case: Sendable, CustomTestStringConvertible {
         let operation: any Operation
         let inputs: [Tensor]

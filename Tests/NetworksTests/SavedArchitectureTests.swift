@@ -5,7 +5,7 @@ import Text
 
 @testable import Networks
 
-/// What files of whole modules say about the architecture.
+/// The architecture as files of whole modules describe it.
 struct SavedArchitectureTests {
     private func checkpoint(_ name: String) throws -> Checkpoint {
         try Checkpoint.open(Fixtures.path("containers/modules/" + name))
@@ -42,7 +42,7 @@ struct SavedArchitectureTests {
     @Test(arguments: ["own.pt", "own-script.pt"]) func aForwardFunctionOfItsOwnIsNotAssumed(name: String) throws {
         let message = try message(name)
         #expect(message.contains("is a module with its own forward function") && message.contains("Own"), "\(message)")
-        // What the user says counts: the file does not contradict it.
+        // The user's setting applies: the file does not contradict it.
         #expect(try architecture(name, given: "fc1,tanh,fc2").source == .given)
     }
 
@@ -65,7 +65,7 @@ struct SavedArchitectureTests {
                 "expected 'leakyrelu(0.2)', found 'leakyrelu(0.1)'"))
         #expect(try message("plain.pt", given: "flatten,1,tanh,3.0,leakyrelu(0.2)").contains("expected '4', found its end"))
         #expect(try message("plain-script.pt", given: "flatten,1,3.0,4").contains("expected 'tanh', found '3.0'"))
-        // Other words for the same, and what has no effect, contradict nothing.
+        // Other spellings of the same, and settings without effect, are not contradictions.
         #expect(try architecture("plain.pt", given: "flatten,1,tanh,identity,3.0,leakyrelu(slope=0.20),4").source == .given)
     }
 }

@@ -4,7 +4,7 @@ import TestSupport
 
 @testable import Networks
 
-/// What PyTorch wrote about operations on sequences.
+/// PyTorch's values for operations on sequences.
 enum SequenceFile {
     static let name = "sequence.safetensors"
 

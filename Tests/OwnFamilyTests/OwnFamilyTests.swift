@@ -12,7 +12,7 @@ import TestSupport
 import Testing
 import Text
 
-/// What `make_own_family.py` says of the model of a family that only this target knows.
+/// The values that `make_own_family.py` computed for a family that only this target knows.
 private struct OwnModel {
     struct Expected: Decodable {
         struct Evaluation: Decodable {
@@ -101,7 +101,7 @@ private struct OwnModel {
     }
 }
 
-/// A family of one file and one registration: everything that runs other models runs it, and PyTorch finds the same.
+/// A family in one file with one registration: everything that runs other models runs it, with PyTorch's results.
 struct OwnFamilyTests {
     @Test func itIsEvaluatedAsPyTorchDoes() throws {
         let model = try OwnModel()
@@ -149,7 +149,7 @@ struct OwnFamilyTests {
         let model = try OwnModel()
         let graph = try EdgeGraph(model.network, .component)
         #expect((0..<graph.edgeCount).map(graph.name) == model.expected.edges)
-        // Behind the MLP a norm takes all neurons together.
+        // After the MLP a norm combines all neurons.
         #expect(throws: Problem.self) { try EdgeGraph(model.network, .neuron) }
     }
 

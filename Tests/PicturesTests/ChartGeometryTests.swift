@@ -38,7 +38,7 @@ import Testing
 
     @Test func legendsLieOutsideTheMarks() {
         check { name, drawing in
-            // A sheet is judged chart by chart.
+            // A sheet is checked chart by chart.
             let groups = drawing.marks.filter { $0.data.contains { $0.name == "chart" } }
             for marks in groups.isEmpty ? [drawing.leaves] : groups.map(\.leaves) {
                 let data = marks.filter { $0.part == .data }.compactMap(\.bounds).reduce(nil as Rectangle?) { $0?.union($1) ?? $1 }
@@ -57,7 +57,7 @@ import Testing
             #expect(text.utf8.count < 2_000_000, "\(name): \(text.utf8.count)")
             #expect(!text.contains("<script") && !text.contains("http://www.w3.org/1999/xhtml"))
         }
-        // For eyes: the pictures as files.
+        // The pictures as files, to be looked at.
         guard let folder = ProcessInfo.processInfo.environment["MODINSPECT_PICTURES"] else { return }
         for (name, drawing) in Samples.drawings() {
             try Data(SVG.bytes(drawing)).write(to: URL(fileURLWithPath: folder).appendingPathComponent(name + ".svg"))

@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    /// The distance 0.05 of OKLab is several times what can just be seen.
+    /// A distance of 0.05 in OKLab is several times the smallest visible difference.
     @Test func clustersDifferFromEachOtherAndFromTheGround() {
         func distance(_ first: Colour, _ second: Colour) -> Double {
             let (a, b) = (OKLab.values(of: first), OKLab.values(of: second))

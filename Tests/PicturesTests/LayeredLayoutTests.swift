@@ -48,7 +48,7 @@ struct LayeredLayoutTests {
         #expect(Self.layout([2, 2], [(0, 2), (0, 3), (1, 2), (1, 3)]).crossings == 1)
         let all = (0..<3).flatMap { low in (3..<6).map { (low, $0) } }
         #expect(Self.layout([3, 3], all).crossings == 9)
-        // A tree: two roots with three leaves each that came mixed.
+        // A tree: two roots with three leaves each, in mixed order.
         #expect(Self.layout([2, 6], [(0, 2), (1, 3), (0, 4), (1, 5), (0, 6), (1, 7)]).crossings == 0)
         // A long edge beside a path through the middle layer.
         let long = Self.layout([2, 1, 2], [(0, 4), (1, 2), (2, 3), (1, 3)])

@@ -3,9 +3,9 @@ import Testing
 @testable import Pictures
 
 @Suite struct MatrixReducerTests {
-    /// Rows in any order make the same cells as rows in the order of the picture.
+    /// Rows give the same cells in whatever order they come.
     @Test(arguments: [ReducedMatrix.Method.mean, .maximum]) func rowsMayComeInAnyOrder(method: ReducedMatrix.Method) {
-        // Whole numbers, whose sums do not depend on their order.
+        // Integers, whose sums do not depend on their order.
         let (rows, columns) = (7, 11)
         func entry(_ row: Int, _ column: Int) -> Float { row == 3 && column == 4 ? .nan : Float((row * 13 + column * 7) % 17) - 5 }
         let order = ReducedMatrix.Order(rows: [6, 0, 3, 1, 5, 2, 4], columns: [10, 1, 4, 3, 2, 0, 9, 8, 5, 6, 7])

@@ -10,7 +10,7 @@ struct NetworkChartTests {
 
     private static func drawing(_ chart: any Chart, width: Double = 720) -> Drawing { Figure(chart).drawing(width: width) }
 
-    /// Checks what every picture must keep to: it is XML, of bounded size, and holds all its marks; labels do not overlap.
+    /// Checks what holds for every picture: it is well-formed XML of bounded size with all its marks, and labels do not overlap.
     private static func check(_ drawing: Drawing, _ location: SourceLocation = #_sourceLocation) -> SVGReader {
         let text = SVG.text(drawing)
         let reader = SVGReader(text)
@@ -188,7 +188,7 @@ struct NetworkChartTests {
             #expect(edge.number("cluster") == (cluster >= 0 && cluster == outputs.clusters[to] ? Double(cluster) : nil))
         }
         #expect(chart.caption == "seed 0")
-        // Clusters stand one after the other, neurons without one last; inputs on the left.
+        // Clusters follow each other, and neurons without one come last; inputs are on the left.
         let neurons = drawing.leaves.filter { $0.data.contains { $0.name == "neuron" } }
         #expect(neurons.count == 6)
         let left = neurons.prefix(3).sorted { $0.bounds!.midY < $1.bounds!.midY }.map { $0.data[1].value }

@@ -98,7 +98,7 @@ struct PNGReader {
         return rows
     }
 
-    /// What a zlib stream holds.
+    /// The content of a zlib stream.
     static func inflated(_ stream: [UInt8]) throws -> [UInt8] {
         guard stream.count > 6, stream[0] & 15 == 8, number(stream[0..<2]) % 31 == 0, stream[1] & 32 == 0 else {
             throw Damaged(description: "zlib header")

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Pictures
 
-/// PNG files as a reader of the standards' own sees them, which reads Pillow's files too.
+/// PNG files, decoded by a reader that is written from the standards and checked with Pillow's files.
 struct PNGTests {
     private static func colour(_ x: Int, _ y: Int) -> [UInt8] {
         [7 * x + 3 * y, 5 * x ^ 11 * y, x * y, 255 - 9 * x].map { UInt8(truncatingIfNeeded: $0) }
@@ -99,7 +99,7 @@ struct PNGTests {
     }
 
     @Test func theChecksumsAreThoseOfTheStandards() {
-        // The check values that the catalogues of checksums give.
+        // The check values from catalogues of checksums.
         #expect(PNG.checksum(Array("123456789".utf8)[...]) == 0xCBF4_3926)
         #expect(ZlibStream.adler32(Array("Wikipedia".utf8)) == 0x11E6_0398)
         #expect(ZlibStream.adler32([UInt8](repeating: 255, count: 1 << 20)) == 0x8E88_EF11)

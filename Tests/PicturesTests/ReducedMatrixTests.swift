@@ -72,7 +72,7 @@ struct ReducedMatrixTests {
     }
 
     @Test func rowsAreReadOneAtATime() {
-        // As many entries as the widest layer of a large model has; what holds them is one row.
+        // As many entries as the widest layer of a large model has; only one row of them is in memory.
         var rows = 0
         let matrix = ReducedMatrix(rows: 11008, columns: 4096, side: 1024, method: .maximum) { number, row in
             rows += 1
@@ -93,7 +93,7 @@ struct ReducedMatrixTests {
         }
         #expect(indices == [0, 0, 0, 1, 2, 3, 3, 3, 4])
         #expect(colours.last == .transparent)
-        // A range of one value, and what is infinite.
+        // A range of a single value, and infinite values.
         let flat = RasterImage(matrix, range: 1...1, palette: palette, missing: .transparent)
         #expect(flat.pixels == .palette(colours, indices: [0, 0, 0, 0, 0, 0, 0, 0, 4]))
     }

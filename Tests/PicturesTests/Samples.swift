@@ -12,7 +12,7 @@ struct Noise {
     }
 }
 
-/// Charts as the subcommands make them, and charts of what should not be there, for tests of geometry and for eyes.
+/// Charts as the subcommands make them, and charts of bad input, for the tests of geometry and for looking at.
 enum Samples {
     static let longName = "transformer.h.0." + String(repeating: "very_long_name.", count: 20) + "weight"
     static let hostileName = "<b>&\"'\u{1}\u{202E}]]> \u{5E9}\u{5DC}\u{5D5}\u{5DD} \u{645}\u{631}\u{62D}\u{628}\u{627}"

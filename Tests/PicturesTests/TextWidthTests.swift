@@ -2,7 +2,7 @@ import Testing
 
 @testable import Pictures
 
-/// Widths against the fonts themselves: the values are what `fixtures/measure_text.py FONTS --check TEXT 12` prints.
+/// Widths compared with the fonts themselves: the values are those that `fixtures/measure_text.py FONTS --check TEXT 12` prints.
 struct TextWidthTests {
     static let measured: [(text: String, bold: Bool, liberation: Double, dejaVu: Double)] = [
         ("fc2.weight, k = 4: clusterability 0.9999", false, 199.775390625, 233.876953125),

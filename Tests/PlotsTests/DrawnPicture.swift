@@ -5,7 +5,7 @@ import TestSupport
 
 @testable import Plots
 
-/// A picture read back by a strict XML parser: the numbers that its marks carry, and its texts.
+/// A picture read back by a strict XML parser: the numbers that its marks carry, and its text.
 final class DrawnPicture: NSObject, XMLParserDelegate {
     private(set) var elements: [(name: String, attributes: [String: String])] = []
     private(set) var text = ""
@@ -33,7 +33,7 @@ final class DrawnPicture: NSObject, XMLParserDelegate {
     /// The same as numbers, each once.
     func numbers(_ name: String = "value") -> Set<Double> { Set(data(name).compactMap(Double.init)) }
 
-    /// Whether a mark carries the number; the decoder of the tests may read its last digit otherwise.
+    /// Whether a mark carries the number; the test's own decoder may differ in the last digit.
     func has(_ name: String, _ value: Double) -> Bool {
         numbers(name).contains { abs($0 - value) <= 1e-12 * max(1, abs(value)) }
     }

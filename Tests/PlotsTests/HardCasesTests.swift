@@ -2,7 +2,7 @@ import Testing
 
 @testable import Plots
 
-/// Results at the edge: a picture that says so, never broken markup.
+/// Edge cases give a picture that says so, never broken markup.
 @Suite struct HardCasesTests {
     private static let empty: [ResultKind: String] = [
         .score: #""checkpoints":[]"#, .cluster: #""layers":[]"#, .ablate: #""layers":[]"#, .patch: #""metrics":[],"patches":[]"#,
@@ -18,7 +18,7 @@ import Testing
         #expect(DrawnPicture(figures[0]).failure == nil)
     }
 
-    /// Names that would break markup, turn the direction of text, or never end.
+    /// Names that could break the markup, reverse the direction of text, or fill the picture.
     private static let names = [
         "<script>&\"'</script>", "\u{202E}\u{5E9}\u{5DC}\u{5D5}\u{5DD}\u{2066}", "\u{627}\u{644}\u{639}",
         String(repeating: "layer.name.", count: 30),
@@ -34,7 +34,7 @@ import Testing
             "{\"schema\":\"modinspect.patch/1\",\"patches\":[{\"direction\":\(quoted),\"site\":\(quoted),\"unit\":\(quoted),\"index\":1,\"moved\":true,\"measures\":[{\"metric\":\(quoted),\"normalized\":0.5}]}]}",
             "{\"schema\":\"modinspect.edges/1\",\"metric\":\(quoted),\"circuits\":[{\"edges\":[{\"source\":\(quoted),\"target\":\"logits\",\"score\":1}]}]}",
             "{\"schema\":\"modinspect.circuit-overlap/2\",\"kind\":\(quoted),\"pairs\":[{\"a\":\(quoted),\"b\":\"other\",\"overlap\":0.5}]}",
-            "{\"schema\":\"modinspect.compare/2\",\"inputs\":[{\"path\":\(quoted)},{\"path\":\"b\"}],\"layers\":[{\"layer\":\(quoted),\"a\":{\"clusterability\":0.1},\"out\":{\"ari\":0.5}}]}",
+            "{\"schema\":\"modinspect.compare/2\",\"inputs\":[{\"path\":\(quoted)},{\"path\":\"b\"}],\"layers\":[{\"layer\":\(quoted),\"a\":{\"clusterability\":0.1},\"out\":{\"ari\":0.5,\"counts\":[[1,2],[3,4]]}}]}",
             "{\"schema\":\"modinspect.eval/1\",\"data\":\(quoted),\"checkpoints\":[{\"path\":\(quoted),\"accuracy\":0.5,\"classes\":[{\"label\":0,\"accuracy\":0.5}]}]}",
             "{\"schema\":\"modinspect.finetune/1\",\"layers\":[\(quoted),\"other\"]}\n{\"step\":1,\"loss\":1,\"layers\":[0.5,0.6]}\n{\"step\":2,\"loss\":1,\"layers\":[0.5,0.6]}\n",
             "{\"schema\":\"modinspect.cluster/1\",\"layers\":[{\"layer\":\(quoted),\"out\":[0,1],\"in\":[0]}]}",

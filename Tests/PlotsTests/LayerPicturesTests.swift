@@ -59,7 +59,7 @@ import Testing
     }
 
     @Test func cellsAreMeansInTheOrderOfTheClusters() throws {
-        // Rows 0 and 2 are of cluster 0, rows 1 and 3 of cluster 1; columns likewise.
+        // Rows 0 and 2 are in cluster 0, rows 1 and 3 in cluster 1; columns likewise.
         let layer = Self.layer(out: [0, 1, 0, 1], into: [0, 1, 0, 1]) { row, column in
             Float(row % 2 == column % 2 ? -8 : 1) * Float(row + 1)
         }
@@ -79,7 +79,7 @@ import Testing
         #expect(figure.title == "fc, k = 2: clusterability plain.tar 0.50 and tuned.tar 0.90")
         let picture = DrawnPicture(figure)
         #expect(picture.data("clusterability") == ["0.5", "0.9"])
-        // One bar of colours for both.
+        // One colour bar for both.
         #expect(picture.text.components(separatedBy: "|W|").count == 2)
         #expect(pictures.fileNames == ["weights-fc"])
     }
@@ -99,13 +99,13 @@ import Testing
 
     @Test func hardLayersAreDrawn() throws {
         let hostile = "<fc & \"x\">\u{202E}\n" + String(repeating: "n", count: 300)
-        let many = (0..<3000).map { $0 % 1000 }
+        let many = Array(0..<1000)
         let layers = [
             Self.layer(hostile, out: [0], into: [0, 1]) { _, _ in 1 },
             Self.layer("zeros", out: [-1, -1], into: [-1], clusterability: nil) { _, _ in 0 },
             Self.layer("row", out: [0], into: Array(repeating: 0, count: 5000), k: 1) { _, _ in 1 },
             Self.layer("column", out: Array(repeating: 0, count: 5000), into: [0], k: 1) { _, _ in 1 },
-            Self.layer("clusters", out: many, into: many, k: 1000) { $0 % 1000 == $1 % 1000 ? 1 : 0 },
+            Self.layer("clusters", out: many, into: many, k: 1000) { $0 == $1 ? 1 : 0 },
             Self.layer("infinite", out: [0, 1], into: [0, 1]) { $0 == $1 ? .infinity : 1 },
             Self.layer("none", out: [], into: [0]) { _, _ in 1 },
             Self.layer("zeros", out: [0, 0], into: [0]) { _, _ in 0 },
@@ -152,7 +152,7 @@ import Testing
         let picture = DrawnPicture(try #require(try neurons.sheet()))
         #expect(picture.numbers("weight") == [2, 5, 1])
         let third = Self.layer("odd", out: [1], into: [0, 0, 1]) { _, _ in 1 }
-        // Layers that do not follow each other stand by themselves.
+        // Layers that do not follow each other are drawn separately.
         let apart = NeuronPictures(model: DrawnModel(path: "a.pt", layers: [first, third]), source: "", isChain: true)
         #expect(!apart.isOneNetwork && apart.fileNames == ["neurons-conv", "neurons-odd"])
     }

@@ -157,7 +157,10 @@ import Testing
 
     @Test func comparedLayersHaveBothScores() throws {
         let figures = try Sample.figures("compare.json")
-        #expect(figures.map(\.name) == ["compare-scores", "compare-agreement"])
+        #expect(
+            figures.map(\.name) == [
+                "compare-scores", "compare-agreement", "compare-clusters-fc2-weight", "compare-clusters-fc3-weight",
+            ])
         let (scores, agreement) = (DrawnPicture(figures[0]), DrawnPicture(figures[1]))
         let document = try Sample.json("compare.json")
         for layer in document.list("layers") + [document.object("mean")] {
@@ -167,6 +170,58 @@ import Testing
                 }
             }
             for side in ["out", "in"] { #expect(agreement.has(try #require(layer.object(side).number("ari")))) }
+        }
+    }
+
+    @Test(arguments: ["compare.json", "compare-clusters.json"]) func clustersHaveTheNeuronsThatTheyShare(name: String) throws {
+        let layers = try Sample.json(name).list("layers")
+        let figures = try Sample.figures(name).filter { $0.name.hasPrefix("compare-clusters") }
+        #expect(figures.count == layers.count && figures.count == 2)
+        for (layer, figure) in zip(layers, figures) {
+            var expected: [Double] = []
+            for side in ["out", "in"] {
+                let (counts, order) = (layer.object(side)["counts"] as? [[Double]], layer.object(side)["counterparts"] as? [Int])
+                // With as many clusters in A as in B, all of which share neurons, the columns are in the order of the corresponding ones.
+                for row in try #require(counts) { for column in try #require(order) { expected.append(row[column]) } }
+            }
+            #expect(expected.count == 32)
+            #expect(DrawnPicture(figure).data("value").compactMap(Double.init) == expected)
+        }
+    }
+
+    @Test func randomCircuitsAreABand() throws {
+        let ladder = DrawnPicture(try Sample.figures("edges.json")[1])
+        let steps = try Sample.json("edges.json").list("ladder")
+        for step in steps where step.number("size") != 0 {
+            let random = step.object("random").object("faithfulness")
+            let (mean, sd) = (try #require(random.number("mean")), try #require(random.number("sd")))
+            #expect(ladder.has(mean))
+            #expect(ladder.numbers("low").contains { abs($0 - (mean - sd)) < 1e-12 })
+            #expect(ladder.numbers("high").contains { abs($0 - (mean + sd)) < 1e-12 })
+        }
+        #expect(ladder.data("series").contains("5 random circuits, mean ± sd"))
+    }
+
+    @Test func headsAreJoinedWithTheKeysThatTheyShare() throws {
+        let document = try Sample.json("shared-keys.json")
+        let picture = DrawnPicture(try Sample.figures("shared-keys.json")[0])
+        let nodes = Set(picture.data("node"))
+        var expected: Set<String> = []
+        for link in document.list("links") {
+            let node = try #require(link["node"] as? String)
+            for head in link["writes"] as? [String] ?? [] where nodes.contains(node) && nodes.contains(head) {
+                expected.insert("\(node) \(head)")
+            }
+        }
+        let drawn = picture.elements.filter { $0.attributes["data-kind"] == "link" }
+        #expect(!expected.isEmpty && expected == Set(drawn.map { "\($0.attributes["data-from"] ?? "") \($0.attributes["data-to"] ?? "")" }))
+        // A head stands above the keys that it reads.
+        func layer(_ node: String) -> Int? {
+            picture.elements.first { $0.attributes["data-node"] == node }.flatMap { $0.attributes["data-layer"] }.flatMap(Int.init)
+        }
+        for pair in expected {
+            let parts = pair.split(separator: " ").map(String.init)
+            #expect(try #require(layer(parts[0])) < #require(layer(parts[1])))
         }
     }
 

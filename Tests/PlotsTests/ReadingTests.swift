@@ -3,14 +3,14 @@ import Testing
 
 @testable import Plots
 
-/// The formats of one result give one picture, and what is no result is refused in a line.
+/// All formats of a result give the same picture, and anything else is refused in one line.
 @Suite struct ReadingTests {
     @Test(arguments: ["score", "score-sweep", "score-two", "cluster", "patch", "prune", "compare", "compare-clusters", "eval"])
     func jsonlGivesTheSameBytesAsJSON(name: String) throws {
         #expect(PlotSheet.svg(try Sample.figures(name + ".jsonl")) == PlotSheet.svg(try Sample.figures(name + ".json")))
     }
 
-    /// tsv says no seed and no method, which captions then lack.
+    /// tsv has no seed and no method, so captions lack them.
     @Test(arguments: ["score", "score-sweep", "score-two", "cluster", "ablate", "patch", "compare", "compare-clusters", "eval"])
     func tsvGivesTheSameMarksAsJSON(name: String) throws {
         let table = try Sample.figures(name + ".tsv").map { DrawnPicture($0) }
@@ -79,7 +79,7 @@ import Testing
                 == "file: line 2 is of another result, expected modinspect.score/2, found modinspect.eval/1")
     }
 
-    /// Whatever is cut off the end of a log, the whole lines are drawn, or a line says what is wrong.
+    /// Wherever a log is cut, its complete lines are drawn, or one line says what is wrong.
     @Test func aLogThatIsCutAnywhereIsDrawnOrRefused() throws {
         let bytes = try Sample.bytes("log.jsonl")
         let ends = bytes.indices.filter { bytes[$0] == 10 }
@@ -122,7 +122,7 @@ import Testing
         #expect(whole.leftOut == nil)
         let cut = try PlottedResult(Array(Sample.bytes("cluster.tsv").dropLast()), path: "t")
         #expect(cut.leftOut == "line 193 is cut short and left out")
-        // A row that ends in its status is whole.
+        // A row that ends with its status is complete.
         #expect(try PlottedResult(Array(Sample.bytes("score.tsv").dropLast()), path: "t").leftOut == nil)
     }
 
@@ -147,6 +147,9 @@ import Testing
             #"{"schema":"modinspect.circuit/1","circuits":[{"label":1e99,"size":1e308,"layers":[{"layer":"a","places":[-5]}]}]}"#,
             #"{"schema":"modinspect.circuit-overlap/2","pairs":[{"a":"x","b":"x","overlap":7}]}"#,
             #"{"schema":"modinspect.compare/2","layers":[{}],"mean":{}}"#,
+            #"{"schema":"modinspect.compare/2","layers":[{"layer":"a","out":{"counts":[[1,2],[3]]},"in":{"counts":[[],[]]}}]}"#,
+            #"{"schema":"modinspect.compare/2","layers":[{"layer":"a","out":{"counts":[[-5,2]],"counterparts":[9,-1,1.5,null,1,1]}}]}"#,
+            #"{"schema":"modinspect.edges/1","circuits":[{"edges":[],"random":{"circuits":-1}}],"links":[{"node":1,"writes":[2]},{"writes":{}}]}"#,
             #"{"schema":"modinspect.eval/1","checkpoints":[{"classes":[{"label":0.5}]}]}"#,
             #"{"schema":"modinspect.cluster/1","layers":[{"out":[9007199254740993,-9],"in":[]}]}"#,
         ] {

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 import Text
 
-/// What `score` and `cluster` ask, asked without a command line. Numbers are numpy's.
+/// The requests of `score` and `cluster`, made without a command line. The numbers are numpy's.
 @Suite struct ScoreRequestTests {
     /// Scores of given labels, computed by numpy in double precision.
     private struct Expected: Decodable {

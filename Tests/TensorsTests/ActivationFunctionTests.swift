@@ -70,7 +70,7 @@ struct ActivationFunctionTests {
         for (x, found) in zip(places, slope.elements) where x != 0 || function != .relu {
             let (x, h) = (Double(x), 1e-4)
             let f = { Self.reference(function, $0) }
-            // The fourth-order difference; a kink within reach says nothing.
+            // The fourth-order difference, which is meaningless near a kink.
             if function == .relu, abs(x) < 1e-3 { continue }
             let expected = (8 * (f(x + h) - f(x - h)) - (f(x + 2 * h) - f(x - 2 * h))) / (12 * h)
             #expect(abs(Double(found) - expected) < 1e-6, "\(function) at \(x): \(found), \(expected)")

@@ -54,13 +54,13 @@ import Testing
         }
         #expect(abs(losses.reduce(0, +) - target.entropy - sum) < 1e-11)
         #expect(abs(ofOne.reduce(0, +) - one.entropy - sumOfOne) < 1e-11)
-        // Of a model with itself nothing is left.
+        // A model compared with itself has no change.
         #expect(abs(target.losses(table(reference)).reduce(0, +) - target.entropy) < 1e-11)
         #expect(abs(one.losses(table(reference)).reduce(0, +) - one.entropy) < 1e-11)
     }
 
     @Test func aLossDoesNotDependOnItsPlace() {
-        // One sample alone goes through the ends of vectors, all together through whole ones.
+        // A single sample is computed in the remainders of vectors, all samples together in whole vectors.
         let labels = scores.indices.map { Int32($0 % 7) }
         let together = LossTarget.labels(labels, classes: 7).losses(table(scores))
         for (sample, row) in scores.enumerated() {

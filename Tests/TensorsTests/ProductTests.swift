@@ -8,7 +8,7 @@ struct ProductTests {
         return MutableTensor(shape: shape, (0..<shape.reduce(1, *)).map { _ in Float(generator.normal()) })
     }
 
-    /// Sizes with one tile and with many, with ends that fill none.
+    /// Sizes with one tile and with many, with incomplete tiles at the ends.
     @Test(arguments: [(3, 5, 7), (1, 1, 1), (260, 40, 530), (513, 33, 1030)], [Product.Layout.straight, .transposed])
     func products_are_those_of_the_definition(sizes: (m: Int, k: Int, n: Int), layout: Product.Layout) {
         let (m, k, n) = sizes
@@ -32,7 +32,7 @@ struct ProductTests {
         }
     }
 
-    /// Shapes of one tile, of few and of many, with ends that fill none.
+    /// Shapes of one tile, of few and of many, with incomplete tiles at the ends.
     @Test(arguments: [
         (1, 1, 1), (64, 64, 784), (128, 768, 3072), (128, 2304, 768), (257, 513, 4096), (3830, 10, 512), (36, 80, 12288), (8, 50257, 768),
     ])
@@ -45,7 +45,7 @@ struct ProductTests {
             for line in row..<row + height { for place in column..<column + width { seen[line * shape.columns + place] += 1 } }
         }
         #expect(seen.allSatisfy { $0 == 1 })
-        // Two threads have the same to do, but for the unit that tiles are cut in.
+        // Two threads have the same amount of work, up to the size of a tile.
         if tiles.count > 1 { #expect(tiles.count % 2 == 0 || tiles.count > 8) }
     }
 

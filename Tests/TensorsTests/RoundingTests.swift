@@ -2,7 +2,7 @@ import Tensors
 import Testing
 
 @Suite struct RoundingTests {
-    /// Single precision, then what PyTorch's `half()` and `bfloat16()` make of it: ties, subnormals, the edges of the range.
+    /// Single precision, then PyTorch's `half()` and `bfloat16()` of it: ties, subnormals, the ends of the range.
     private static let cases: [(single: UInt32, half: UInt16, brain: UInt16)] = [
         (0x0000_0000, 0x0000, 0x0000), (0x8000_0000, 0x8000, 0x8000), (0x3F80_0000, 0x3C00, 0x3F80), (0x3F80_1000, 0x3C00, 0x3F80),
         (0x3F80_3000, 0x3C02, 0x3F80), (0x3F80_1001, 0x3C01, 0x3F80), (0x3F80_8000, 0x3C04, 0x3F80), (0x3F81_8000, 0x3C0C, 0x3F82),

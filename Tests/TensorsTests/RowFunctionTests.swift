@@ -30,7 +30,7 @@ struct RowFunctionTests {
             let largest = values.max() ?? 0
             for (found, value) in zip(y[row..<row + 1].elements, values) {
                 let expected = exp(value) / sum
-                // The difference to the largest is rounded before the exponential.
+                // The difference from the largest is rounded before the exponential.
                 #expect(abs(Double(found) - expected) <= (5e-7 + 6e-8 * (largest - value)) * expected)
             }
         }

@@ -34,7 +34,7 @@ struct TeamTests {
     @Test(arguments: [2, 3, 9])
     func portions_follow_each_other_closely_and_after_a_sleep(size: Int) {
         let team = Team(size: size)
-        // Nobody but a portion's own workers may see its numbers.
+        // Only a portion's own workers may see its numbers.
         nonisolated(unsafe) let numbers = UnsafeMutableBufferPointer<Int>.allocate(capacity: 64)
         defer { numbers.deallocate() }
         numbers.initialize(repeating: 0)

@@ -1,10 +1,10 @@
 import Foundation
 
-/// What a run of the built `modinspect` left behind.
+/// The result of a run of the built `modinspect`.
 package struct CommandResult: Sendable {
     package let output: Data
     package let errors: String
-    /// The exit status; of a process that a signal ended, minus the signal.
+    /// The exit status, or the negated number of the signal that ended the process.
     package let status: Int32
 
     package var text: String { String(decoding: output, as: UTF8.self) }
@@ -17,7 +17,7 @@ package struct CommandResult: Sendable {
 
 /// Runs the `modinspect` that was built beside the tests.
 package enum BuiltCommand {
-    /// The binary: test bundle and products lie in one folder.
+    /// The binary, which is in the same folder as the test bundle.
     package static let path: String = {
         let test = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? CommandLine.arguments[0]
         return URL(fileURLWithPath: test).deletingLastPathComponent().appendingPathComponent("modinspect").path
@@ -65,7 +65,7 @@ package enum BuiltCommand {
     }
 }
 
-/// A folder that is there for as long as a test needs it.
+/// A folder that exists for as long as a test needs it.
 package enum TemporaryFolder {
     package static func with<Result>(_ body: (String) throws -> Result) throws -> Result {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("modinspect-test-" + UUID().uuidString)

@@ -1,7 +1,7 @@
 import Archives
 import Glibc
 
-/// The bytes in memory of their own, in front of a page that cannot be read: reading past the end ends the test.
+/// The bytes in their own memory, followed by a page that cannot be read: reading past the end ends the test.
 package func guardedRegion(_ bytes: [UInt8]) -> ByteRegion {
     let page = Int(sysconf(Int32(_SC_PAGESIZE)))
     let size = (bytes.count + page - 1) / page * page

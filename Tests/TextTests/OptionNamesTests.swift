@@ -26,7 +26,7 @@ import Testing
     @Test(arguments: [("\"--key KEY picks one\"", true), ("/// `--layers all`", true), ("a --b", true), ("i -= 1", false), ("x--y", false)])
     func optionsAreFound(text: String, isFound: Bool) { #expect(Self.namesOption(text) == isFound) }
 
-    /// Two dashes and a letter, where a word begins.
+    /// Two dashes and a letter at the start of a word.
     private static func namesOption(_ line: some StringProtocol) -> Bool {
         let bytes = Array(line.utf8)
         func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte | 0x20) }

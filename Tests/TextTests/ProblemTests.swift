@@ -41,7 +41,7 @@ import Text
         #expect(line.count < 1200)
         #expect(line.hasPrefix("x: tensor 'aaaa") && line.contains("a...a") && line.contains("a.weight': is odd, expected aaaa"))
         #expect(line.hasSuffix("a.weight"))
-        // What a file system could hold is not touched, and neither is a path.
+        // What a file system could hold is left as it is, and so is a path.
         let short = String(repeating: "b", count: 256)
         #expect("\(Problem("'\(short)' is odd"))" == "'\(short)' is odd")
         let path = String(repeating: "directory/", count: 400)

@@ -10,7 +10,7 @@ import Testing
 import Text
 import Training
 
-/// What `finetune` asks, asked without a command line. Numbers are PyTorch's, by `make_finetuning.py`.
+/// The request of `finetune`, made without a command line. The numbers are PyTorch's, by `make_finetuning.py`.
 @Suite struct FinetuneRequestTests {
     private struct Expected: Decodable {
         let layers: [String]
@@ -78,7 +78,7 @@ import Training
         }
     }
 
-    /// The weights that a run ends with are those of the step that an evaluation liked best, and the run is as it was behind them.
+    /// A run ends with the weights of the step with the best evaluation, and is otherwise unchanged.
     @Test func theBestWeightsAreHandedOn() throws {
         let expected = try Self.expected("sgd")
         var request = try Self.request("sgd")
@@ -135,7 +135,7 @@ import Training
         }
     }
 
-    /// Which part of a run each field of a request decides; those that decide no number leave a state valid.
+    /// Which part of a run each field of a request determines; fields that determine no number leave a state valid.
     @Test func everyFieldThatDecidesNumbersIsPartOfTheIdentity() throws {
         let changes: [(String, (inout FinetuneRequest) -> Void)] = [
             ("data(limit)", { $0.data.limit = 100 }), ("evaluated(limit)", { $0.evaluated?.limit = 100 }),

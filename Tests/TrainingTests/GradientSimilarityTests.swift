@@ -11,7 +11,7 @@ import Text
 @testable import Modularity
 @testable import Training
 
-/// Similarities of neurons against those that `make_gradients.py` has from PyTorch's gradients in double precision.
+/// Similarities of neurons compared with those that `make_gradients.py` computes from PyTorch's gradients in double precision.
 struct GradientSimilarityTests {
     struct Expected: Decodable {
         struct Side: Decodable {

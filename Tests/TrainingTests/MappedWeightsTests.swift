@@ -6,7 +6,7 @@ import Tensors
 import Testing
 import Training
 
-/// Parameters are the pages of a model's file, which the types keep from being written; a run writes into what it has copied.
+/// Parameters are pages of a model's file, which the types protect from being written; a run writes only to copies.
 struct MappedWeightsTests {
     @Test(arguments: ["mnist-mlp adam 20", "cifar-cnn adam 20"]) func runs_leave_the_mapped_file_as_it_is(name: String) throws {
         let run = try ReferenceRun(name)

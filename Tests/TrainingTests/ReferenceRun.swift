@@ -46,7 +46,7 @@ struct ReferenceModel {
 
 /// A run of PyTorch that `make_training.py` wrote, and the same model and data as we read them.
 struct ReferenceRun {
-    /// What PyTorch says.
+    /// PyTorch's values.
     struct Expected: Decodable {
         struct Parameter: Decodable {
             let norm: Double
@@ -58,7 +58,7 @@ struct ReferenceRun {
         let layers: [String]
         /// By how much PyTorch's float32 runs leave the one in double precision at most, in the units of the test's tolerance.
         let spread: Double
-        /// What rounding errors alone decide.
+        /// What depends on rounding errors alone.
         let withoutEffect: [String]
         let losses: [Double]
         let entropy: Double?

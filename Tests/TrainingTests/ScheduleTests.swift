@@ -29,12 +29,12 @@ struct ScheduleTests {
         let order = BatchOrder(count: 33, batchSize: 16, smallestBatch: 2, arrangement: .shuffled(seed: 3))
         #expect(order.stepsPerEpoch == 2 && order.leftOut == 1 && order.batchCount(beforeStep: 5) == 5)
         #expect((0..<6).map(order.epoch) == [0, 0, 1, 1, 2, 2])
-        // The step that had this batch alone goes with it; the one that had it among others keeps them.
+        // A step whose only batch this was disappears; a step with other batches keeps them.
         for (accumulation, steps) in [(2, 1), (3, 1), (1, 2), (Int.max, 1)] {
             let order = BatchOrder(count: 33, batchSize: 16, smallestBatch: 2, accumulation: accumulation, arrangement: .stored)
             #expect(order.stepsPerEpoch == steps, "\(accumulation)")
         }
-        // What is large enough stays.
+        // Whatever is large enough is kept.
         for (count, size) in [(34, 16), (32, 16), (2, 16)] {
             #expect(BatchOrder(count: count, batchSize: size, smallestBatch: 2, arrangement: .stored).leftOut == 0, "\(count)")
         }

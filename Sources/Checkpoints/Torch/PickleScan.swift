@@ -148,12 +148,13 @@ package struct PickleScan: Sendable {
         }
     }
 
-    /// Whether a global can be one that Python imports: random bytes that end as a pickle does seldom spell a name.
+    /// Whether a global can be one that Python imports: random bytes that end as a pickle does seldom spell a name. The reader refuses only
+    /// names that are not UTF-8, which leaves all punctuation.
     private static func isPlausible(_ global: Pickle.Global) -> Bool {
         [global.module, global.name].allSatisfy { name in
             !name.isEmpty
                 && name.unicodeScalars.allSatisfy { scalar in
-                    scalar.properties.isXIDContinue || scalar == "." || scalar == "_"
+                    scalar.properties.isXIDContinue || scalar == "."
                 }
         }
     }

@@ -37,16 +37,20 @@ package struct EdgeSearch: Sendable {
     package let size: EdgeCircuitSize
     package let selection: EdgeSelection
     package let resamples: Int
+    /// The random circuits that each circuit is compared with.
+    package let controls: Int
     package let seed: UInt64
 
     package init(
-        _ experiment: EdgeExperiment, method: EdgeMethod, size: EdgeCircuitSize, selection: EdgeSelection, resamples: Int, seed: UInt64
+        _ experiment: EdgeExperiment, method: EdgeMethod, size: EdgeCircuitSize, selection: EdgeSelection, resamples: Int,
+        controls: Int = 0, seed: UInt64
     ) {
         self.experiment = experiment
         self.method = method
         self.size = size
         self.selection = selection
         self.resamples = resamples
+        self.controls = controls
         self.seed = seed
     }
 
@@ -63,6 +67,8 @@ package struct EdgeSearch: Sendable {
         package let faithfulness: Double?
         package let ladder: FaithfulnessLadder
         package let area: Double?
+        /// nil without controls.
+        package let random: RandomCircuits?
         package let bootstrap: CircuitBootstrap?
         /// What computing the scores took.
         package let seconds: Double
@@ -79,12 +85,19 @@ package struct EdgeSearch: Sendable {
         let start = clock.now
         let found = try find(share: share, progress)
         let elapsed = clock.now - start
+        let ladderShare = controls > 0 ? 0.05 : 0.4
         let ladder = try FaithfulnessLadder(faithfulness, order: found.order) {
-            progress($0 * 0.4 / Double(FaithfulnessLadder.shares.count))
+            progress($0 * ladderShare / Double(FaithfulnessLadder.shares.count))
         }
         let chosen = try choose(found, faithfulness, ladder)
         let kept = graph.circuit(found.order.prefix(chosen), experiment.ablation)
         let measures = try faithfulness.measure([kept])[0]
+        let faith = faithfulness.faithfulness(measures)
+        let random =
+            try controls > 0
+            ? RandomCircuits(
+                faithfulness, edges: kept.count { $0 }, observed: faith, ladder: ladder, count: controls, seed: seed
+            ) { progress($0 * 0.35) } : nil
         var bootstrap: CircuitBootstrap?
         if resamples > 0 {
             bootstrap = try CircuitBootstrap(of: kept, pairs: pairs, resamples: resamples, seed: seed) { drawn in
@@ -93,8 +106,7 @@ package struct EdgeSearch: Sendable {
         }
         return Result(
             scores: found.scores, kept: kept, chosen: chosen, whole: faithfulness.whole, none: faithfulness.none, circuit: measures,
-            faithfulness: faithfulness.faithfulness(measures), ladder: ladder, area: ladder.area(edges: graph.edgeCount),
-            bootstrap: bootstrap,
+            faithfulness: faith, ladder: ladder, area: ladder.area(edges: graph.edgeCount), random: random, bootstrap: bootstrap,
             seconds: Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18)
     }
 

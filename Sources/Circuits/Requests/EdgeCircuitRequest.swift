@@ -32,6 +32,8 @@ package struct EdgeCircuitRequest {
     package var selection = EdgeSelection.top
     /// How often the search for the circuit is repeated on resampled pairs.
     package var resamples = 0
+    /// The random circuits that each circuit is compared with: each costs as much as all circuits of the ladder.
+    package var controls = 0
     /// The pairs that run at once; if nil, the number depends on the memory needed.
     package var batchSize: Int?
     package var seed: UInt64 = 0
@@ -56,7 +58,9 @@ package struct EdgeCircuitRequest {
             graph, PairBatches(behaviour, for: model.network, batchSize: size), metric: metric ?? method.standardMetric, ablation: ablation,
             threads: threads)
         let search = EdgeSearch(
-            experiment, method: method, size: self.size ?? method.standardSize, selection: selection, resamples: resamples, seed: seed)
+            experiment, method: method, size: self.size ?? method.standardSize, selection: selection, resamples: resamples,
+            controls: controls,
+            seed: seed)
         return Prepared(search: search, outside: outside)
     }
 

@@ -17,7 +17,7 @@ extension CircuitCommand {
         (request.granularity, request.metric, request.ablation) = (edges.granularity, edges.metric, edges.ablation)
         request.clusters = try edges.clusterFile.map { try ClusterFile(path: $0).clusters(for: model.catalog) }
         (request.size, request.selection) = (edges.size(method), edges.selection ?? .top)
-        (request.resamples, request.batchSize) = (bootstrap.resamples, batchSize)
+        (request.resamples, request.controls, request.batchSize) = (bootstrap.resamples, control.circuits ?? 0, batchSize)
         (request.seed, request.threads) = (computation.seed, computation.threadCount)
         let prepared = try request.prepared()
         if !prepared.outside.isEmpty {
@@ -87,22 +87,11 @@ extension CircuitCommand {
         case .dot:
             // The scores of discovery are damages; others are changes of the metric without the edge.
             let metric = search.experiment.metric
-            let picture = EdgePicture(report.scores.filter(\.kept), heads: search.experiment.graph.sharedHeads) { score in
+            let picture = EdgePicture(report.scores.filter(\.kept), links: report.links) { score in
                 (method == .acdc ? score : metric.damage(from: 0, to: score)) < 0
             }
             try stream.write(picture.text)
         }
         try stream.finish()
-    }
-}
-
-extension EdgeGraph {
-    /// For nodes whose output is written by other nodes, the names of these: for keys and values that several heads share, the heads; for
-    /// heads that a norm combines, the attention.
-    fileprivate var sharedHeads: [String: [String]] {
-        readers.reduce(into: [:]) { found, reader in
-            let (node, written) = (EdgePicture.node(reader.name), reader.writes.map { sources[$0].name })
-            if !written.isEmpty, written != [node] { found[node] = written }
-        }
     }
 }

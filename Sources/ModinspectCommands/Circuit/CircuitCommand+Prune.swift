@@ -54,7 +54,7 @@ extension CircuitCommand {
         }
         request.layers = prune.lists.flatMap(GlobList.split)
         (request.objective, request.subjects, request.tolerance) = (prune.chosenObjective, prune.subjects, prune.tolerance)
-        if let controls = prune.controls { request.controls = controls }
+        if let controls = control.circuits { request.controls = controls }
         (request.resamples, request.batchSize) = (bootstrap.resamples, batchSize)
         (request.seed, request.threads) = (computation.seed, computation.threadCount)
         return request

@@ -60,7 +60,8 @@ struct CircuitCommand: FileCommand {
 
             The other methods find circuits of edges between heads (with separate inputs for query, key and value), MLPs, embeddings and \
             output, or between neurons or clusters, using pairs of a clean and a corrupted sample. Circuits of several sizes are run \
-            alone, with every other edge ablated; edges that lead nowhere are dropped.
+            alone, with every other edge ablated; edges that lead nowhere are dropped. With --control, random circuits of the same sizes \
+            are run too.
 
             --compare reads circuits that were written earlier (json, or the npz of --masks) and reports their sizes and the overlap \
             (intersection over union) of every pair.
@@ -93,6 +94,7 @@ struct CircuitCommand: FileCommand {
     @OptionGroup var edges: EdgeOptions
     @OptionGroup var pairs: PairOptions
     @OptionGroup var prune: PruneOptions
+    @OptionGroup var control: ControlOptions
     @OptionGroup var heldOut: HeldOutOptions
     @OptionGroup var samples: SampleOptions
 
@@ -123,8 +125,8 @@ struct CircuitCommand: FileCommand {
         if isKept, let format, format != .tsv { throw ValidationError("--kept writes tsv; json has the places without it") }
         if isComparison {
             if format == .dot { throw ValidationError("--format dot draws circuits of edges, one at a time") }
-            if method != nil || data != nil || isKept || bootstrap.resamples > 0 {
-                throw ValidationError("--compare cannot be combined with --method, --data, --kept or --bootstrap")
+            if method != nil || data != nil || isKept || bootstrap.resamples > 0 || control.circuits != nil {
+                throw ValidationError("--compare cannot be combined with --method, --data, --kept, --bootstrap or --control")
             }
             return
         }

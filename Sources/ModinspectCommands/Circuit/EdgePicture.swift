@@ -7,22 +7,16 @@ import Text
 /// wider the edge; an edge that works against the behaviour is dashed.
 struct EdgePicture {
     private let edges: [ScoredEdge]
-    private let heads: [String: [String]]
+    private let links: [EdgeLink]
     private let worksAgainst: (Double) -> Bool
 
     /// - Parameters:
-    ///   - heads: for shared keys and values the heads that read them, by the node's name.
+    ///   - links: the nodes that write what others read, such as heads with shared keys.
     ///   - worksAgainst: whether a score says that the behaviour is better without the edge.
-    init(_ edges: [ScoredEdge], heads: [String: [String]] = [:], worksAgainst: @escaping (Double) -> Bool) {
+    init(_ edges: [ScoredEdge], links: [EdgeLink] = [], worksAgainst: @escaping (Double) -> Bool) {
         self.edges = edges
-        self.heads = heads
+        self.links = links
         self.worksAgainst = worksAgainst
-    }
-
-    /// The node of a reader: `a1.h0` of `a1.h0<q>`.
-    static func node(_ reader: String) -> String {
-        let suffix = ["<q>", "<k>", "<v>"].first { reader.hasSuffix($0) }
-        return String(reader.dropLast(suffix?.count ?? 0))
     }
 
     private static func quoted(_ name: String) -> String {
@@ -48,11 +42,11 @@ struct EdgePicture {
         }
         for edge in edges {
             add(edge.source)
-            add(Self.node(edge.target))
+            add(EdgeLink.node(edge.target))
         }
-        for (node, readers) in heads.sorted(by: { $0.key < $1.key }) where seen.contains(node) {
-            for head in readers where seen.contains(head) {
-                text += "  \(Self.quoted(node)) -> \(Self.quoted(head)) [style=dotted, arrowhead=none];\n"
+        for link in links.sorted(by: { $0.node < $1.node }) where seen.contains(link.node) {
+            for head in link.writes where seen.contains(head) {
+                text += "  \(Self.quoted(link.node)) -> \(Self.quoted(head)) [style=dotted, arrowhead=none];\n"
             }
         }
         for edge in edges {
@@ -64,7 +58,7 @@ struct EdgePicture {
             let width = 0.6 + 3.4 * (largest > 0 ? abs(edge.score) / largest : 0)
             attributes.append("penwidth=\(ByteText.fixed(width, digits: 2))")
             if worksAgainst(edge.score) { attributes.append("style=dashed") }
-            text += "  \(Self.quoted(edge.source)) -> \(Self.quoted(Self.node(edge.target))) [\(attributes.joined(separator: ", "))];\n"
+            text += "  \(Self.quoted(edge.source)) -> \(Self.quoted(EdgeLink.node(edge.target))) [\(attributes.joined(separator: ", "))];\n"
         }
         return text + "}\n"
     }

@@ -26,11 +26,13 @@ struct EdgeReport: Encodable {
     let ablated: MeasuredCircuit
     /// The circuit that was found: one.
     let circuits: [EdgeCircuit]
-    let ladder: [MeasuredCircuit]
+    let ladder: [EdgeLadderStep]
     let area: Double?
     /// Accuracy by class if pairs are samples with a class each; otherwise nil.
     let classes: [AnsweredClass]?
     let bootstrap: ResampledCircuit?
+    /// Where a node that reads is not the one that writes.
+    let links: [EdgeLink]
     /// Every edge of the graph.
     let scores: [ScoredEdge]
 
@@ -63,7 +65,11 @@ struct EdgeReport: Encodable {
         moving = result.scores.count { abs($0) > rounding }
         clean = MeasuredCircuit(result.whole, size: graph.edgeCount, faithfulness: nil)
         ablated = MeasuredCircuit(result.none, size: 0, faithfulness: nil)
-        ladder = result.ladder.steps.map { MeasuredCircuit($0.measures, size: $0.edges, chosen: $0.chosen, faithfulness: $0.faithfulness) }
+        ladder = result.ladder.steps.enumerated().map { place, step in
+            EdgeLadderStep(
+                measured: MeasuredCircuit(step.measures, size: step.edges, chosen: step.chosen, faithfulness: step.faithfulness),
+                random: result.random.map { ComparedFaithfulness($0.steps[place]) })
+        }
         area = result.area
         classes = result.whole.outcome.map { whole in
             zip(whole.evaluatedClasses, result.circuit.outcome?.evaluatedClasses ?? []).map {
@@ -71,6 +77,7 @@ struct EdgeReport: Encodable {
             }
         }
         bootstrap = result.bootstrap.map(ResampledCircuit.init)
+        links = graph.links
         let scores = result.scores.indices.map { edge in
             let ends = graph.ends(of: edge)
             return ScoredEdge(
@@ -83,6 +90,7 @@ struct EdgeReport: Encodable {
                 measured: MeasuredCircuit(
                     result.circuit, size: result.kept.count { $0 }, chosen: result.chosen, faithfulness: result.faithfulness),
                 effectiveSize: graph.edgeCount > 0 ? Double(result.kept.count { $0 }) / Double(graph.edgeCount) : nil,
+                random: result.random.map { ComparedFaithfulness($0.circuit) },
                 edges: scores.enumerated().filter { $0.element.kept }
                     .sorted { (-abs($0.element.score), $0.offset) < (-abs($1.element.score), $1.offset) }.map(\.element))
         ]
@@ -115,6 +123,65 @@ struct MeasuredCircuit: Encodable {
     }
 }
 
+/// A circuit of the ladder.
+struct EdgeLadderStep: Encodable {
+    let measured: MeasuredCircuit
+    /// nil if there are no random circuits.
+    let random: ComparedFaithfulness?
+
+    private enum CodingKeys: String, CodingKey { case random }
+
+    func encode(to encoder: any Encoder) throws {
+        try measured.encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(random, forKey: .random)
+    }
+}
+
+/// Random circuits of as many edges.
+struct ComparedFaithfulness: Encodable {
+    let circuits: Int
+    let faithfulness: Spread
+    /// (1 + the random circuits that are at least as faithful) / (circuits + 1).
+    let p: Double?
+
+    struct Spread: Encodable {
+        let mean: Double?
+        let sd: Double?
+    }
+
+    init(_ random: RandomCircuits.Comparison) {
+        circuits = random.circuits
+        faithfulness = Spread(mean: random.mean, sd: random.standardDeviation)
+        p = random.p
+    }
+}
+
+/// A node that reads, and the nodes that write what comes of it: the heads that share the keys and values of `a0.kv0`, or the attention
+/// whose norm combines all heads.
+struct EdgeLink: Encodable {
+    let node: String
+    let writes: [String]
+
+    /// The node of a reader: `a1.h0` of `a1.h0<q>`.
+    static func node(_ reader: String) -> String {
+        let suffix = ["<q>", "<k>", "<v>"].first { reader.hasSuffix($0) }
+        return String(reader.dropLast(suffix?.count ?? 0))
+    }
+}
+
+extension EdgeGraph {
+    /// The nodes whose output other nodes write, in the order of a run.
+    fileprivate var links: [EdgeLink] {
+        var seen: Set<String> = []
+        return readers.compactMap { reader in
+            let (node, written) = (EdgeLink.node(reader.name), reader.writes.map { sources[$0].name })
+            guard !written.isEmpty, written != [node], seen.insert(node).inserted else { return nil }
+            return EdgeLink(node: node, writes: written)
+        }
+    }
+}
+
 /// The accuracy on the clean samples of one class.
 struct AnsweredClass: Encodable {
     let label: Int
@@ -129,14 +196,17 @@ struct EdgeCircuit: Encodable {
     let measured: MeasuredCircuit
     /// The effective circuit size: kept edges over all edges.
     let effectiveSize: Double?
+    /// nil if there are no random circuits.
+    let random: ComparedFaithfulness?
     let edges: [ScoredEdge]
 
-    private enum CodingKeys: String, CodingKey { case effectiveSize, edges }
+    private enum CodingKeys: String, CodingKey { case effectiveSize, random, edges }
 
     func encode(to encoder: any Encoder) throws {
         try measured.encode(to: encoder)
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(effectiveSize, forKey: .effectiveSize)
+        try container.encode(random, forKey: .random)
         try container.encode(edges, forKey: .edges)
     }
 }
@@ -168,7 +238,7 @@ struct EdgeLine: Encodable {
     private let circuit: EdgeCircuit
 
     private enum CodingKeys: String, CodingKey {
-        case data, method, granularity, metric, ablation, pairs
+        case data, method, granularity, metric, ablation, pairs, links
     }
 
     init(_ report: EdgeReport, _ circuit: EdgeCircuit) {
@@ -184,6 +254,7 @@ struct EdgeLine: Encodable {
         try container.encode(report.metric, forKey: .metric)
         try container.encode(report.ablation, forKey: .ablation)
         try container.encode(report.pairs, forKey: .pairs)
+        try container.encode(report.links, forKey: .links)
         try circuit.encode(to: encoder)
     }
 }

@@ -43,6 +43,12 @@ struct EdgeTable {
             "\(ByteText.counted(circuit.size, "edge")), size \(Self.number(report.circuits[0].effectiveSize))"
                 + ", faithfulness \(Self.number(circuit.faithfulness)), divergence \(Self.number(circuit.divergence))")
         if dropped > 0 { line("", "\(ByteText.counted(dropped, "edge")) more that \(dropped == 1 ? "leads" : "lead") nowhere") }
+        if let random = report.circuits[0].random {
+            line(
+                "random",
+                "\(ByteText.counted(random.circuits, "circuit")) of as many edges, faithfulness \(Self.number(random.faithfulness.mean))"
+                    + (random.faithfulness.sd.map { " ± \(ByteText.rounded($0))" } ?? "") + ", p \(Self.number(random.p))")
+        }
         if let area = report.area { line("area", Self.number(area)) }
         if let bootstrap = report.bootstrap {
             line("bootstrap", "\(bootstrap.resamples) times, mean overlap \(Self.number(bootstrap.overlap))")
@@ -65,14 +71,16 @@ struct EdgeTable {
     }
 
     private var ladder: String {
-        var table = TextTable([
-            ("chosen", .right), ("size", .right), ("value", .right), ("faithfulness", .right), ("divergence", .right),
-            ("accuracy", .right),
-        ])
+        let isCompared = report.circuits[0].random != nil
+        var table = TextTable(
+            [("chosen", .right), ("size", .right), ("value", .right), ("faithfulness", .right)] + (isCompared ? [("random", .right)] : [])
+                + [("divergence", .right), ("accuracy", .right)])
         for step in report.ladder {
+            let measured = step.measured
             table.add(
-                [ByteText.grouped(step.chosen ?? 0), ByteText.grouped(step.size)]
-                    + [step.value, step.faithfulness, step.divergence, step.accuracy].map(Self.number))
+                [ByteText.grouped(measured.chosen ?? 0), ByteText.grouped(measured.size)]
+                    + ([measured.value, measured.faithfulness] + (isCompared ? [step.random?.faithfulness.mean] : [])
+                    + [measured.divergence, measured.accuracy]).map(Self.number))
         }
         return table.text(indent: 2)
     }

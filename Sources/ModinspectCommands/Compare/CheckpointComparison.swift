@@ -124,10 +124,13 @@ struct CheckpointComparison {
         zip(sweeps.a.layers, sweeps.b.layers).enumerated().map { place, layers in
             let (before, after) = (layers.0.clustering, layers.1.clustering)
             // Given clusters are the same in both.
+            let clusters = (before.clusterCount, after.clusterCount)
             let (out, into) =
                 given == nil
-                ? (ComparedSide(before.outLabels, after.outLabels), ComparedSide(before.inLabels, after.inLabels))
-                : (ComparedSide(), ComparedSide())
+                ? (
+                    ComparedSide(before.outLabels, after.outLabels, clusters: clusters),
+                    ComparedSide(before.inLabels, after.inLabels, clusters: clusters)
+                ) : (ComparedSide(), ComparedSide())
             return ComparedLayer(
                 layer: before.layer, layerInB: b[place].name, a: ComparedClusters(before, layers.0.measures),
                 b: ComparedClusters(after, layers.1.measures), out: out, in: into, relativeChange: changes[place].relativeNorm,

@@ -183,10 +183,11 @@ struct CompareCommand: FileCommand {
         match.note(to: output.diagnostics, a: a, b: b)
         let compared = match.pairs.map { pair in
             let (one, other) = (before[pair.a], after[pair.b])
+            let clusters = (one.clusterCount, other.clusterCount)
             return ComparedLayer(
                 layer: one.layer, layerInB: other.layer, a: ComparedClusters(one), b: ComparedClusters(other),
-                out: ComparedSide(one.outLabels, other.outLabels), in: ComparedSide(one.inLabels, other.inLabels), relativeChange: nil,
-                largestChanges: nil)
+                out: ComparedSide(one.outLabels, other.outLabels, clusters: clusters),
+                in: ComparedSide(one.inLabels, other.inLabels, clusters: clusters), relativeChange: nil, largestChanges: nil)
         }
         let left = compared.compactMap { layer -> (name: String, text: String)? in
             let (out, into) = (layer.out.unclustered ?? 0, layer.in.unclustered ?? 0)

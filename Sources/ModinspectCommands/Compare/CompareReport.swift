@@ -109,6 +109,13 @@ struct ComparedLayer: ColumnRow {
             .number("\(name).ari", "The adjusted Rand index.") { part($0).adjustedRand },
             .number("\(name).nmi", "The normalised mutual information.") { part($0).normalizedMutualInformation },
             .number("\(name).matched", "The share of neurons in corresponding clusters, after the best matching.") { part($0).matched },
+            .json(
+                "\(name).counts",
+                "The neurons that each cluster of A, a row, shares with each of B, a column; null with more than 100 clusters."
+            ) { part($0).shared?.counts },
+            .json("\(name).counterparts", "For each cluster of A the corresponding one of B, null where it shares no neuron with it.") {
+                part($0).shared?.counterparts
+            },
         ]
     }
 }
@@ -137,6 +144,11 @@ struct ComparedSide: Sendable {
     var normalizedMutualInformation: Double?
     /// The share of neurons in corresponding clusters, after the best matching of the clusters.
     var matched: Double?
+    /// The neurons that each two clusters share; nil for the means, for given clusters, and where the table would be long.
+    var shared: SharedNeurons?
+
+    /// With more clusters than this, the table of each two of them is left out.
+    static let mostTabulated = 100
 
     /// The measures in the order of the columns of every table.
     var measures: [Double?] { [adjustedRand, normalizedMutualInformation, matched] }
@@ -170,11 +182,13 @@ extension ComparedClusters {
 }
 
 extension ComparedSide {
-    init(_ a: Labels, _ b: Labels) {
+    /// - Parameter clusters: how many there are in A and in B.
+    init(_ a: Labels, _ b: Labels, clusters: (Int, Int)) {
         let agreement = ClusteringAgreement(a, b)
         self.init(
             neurons: agreement.neuronCount, unclustered: agreement.unclusteredCount, adjustedRand: agreement.adjustedRand,
-            normalizedMutualInformation: agreement.normalizedMutualInformation, matched: agreement.matched)
+            normalizedMutualInformation: agreement.normalizedMutualInformation, matched: agreement.matched,
+            shared: max(clusters.0, clusters.1) <= Self.mostTabulated ? SharedNeurons(a, b, clusters: clusters) : nil)
     }
 }
 

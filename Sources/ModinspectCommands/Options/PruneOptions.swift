@@ -35,13 +35,6 @@ struct PruneOptions: ParsableArguments {
     var lists: [String] = []
 
     @Option(
-        name: .customLong("control"),
-        help: ArgumentHelp(
-            "prune: compare with N random masks that keep the same number of weights in each layer; 3 without this option.", valueName: "n")
-    )
-    var controls: Int?
-
-    @Option(
         name: .customLong("masks"),
         help: ArgumentHelp("prune: write the masks to FILE as Boolean numpy arrays in the tensors' own shapes.", valueName: "file.npz"),
         completion: .file())
@@ -49,7 +42,6 @@ struct PruneOptions: ParsableArguments {
 
     mutating func validate() throws {
         if let tolerance, !(tolerance >= 0 && tolerance.isFinite) { throw ValidationError("--tolerance must be at least 0") }
-        if let controls, !(0...1000).contains(controls) { throw ValidationError("--control must be between 0 and 1000") }
         if isPerLabel, !labels.isEmpty { throw ValidationError("--label cannot be combined with --per-label") }
         if labels.contains(where: { $0 < 0 }) { throw ValidationError("--label must be at least 0") }
         if Set(labels).count < labels.count { throw ValidationError("--label names a label twice") }
@@ -68,7 +60,7 @@ struct PruneOptions: ParsableArguments {
     var given: [String] {
         [
             ("--objective", objective != nil), ("--tolerance", tolerance != nil), ("--label", !labels.isEmpty), ("--per-label", isPerLabel),
-            ("--layers", !lists.isEmpty), ("--control", controls != nil), ("--masks", masks != nil),
+            ("--layers", !lists.isEmpty), ("--masks", masks != nil),
         ].filter(\.1).map(\.0)
     }
 }

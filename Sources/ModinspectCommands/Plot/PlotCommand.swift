@@ -13,14 +13,14 @@ enum PlotFormat: String, Choice {
 struct PlotCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "plot",
-        abstract: "Draws what a subcommand wrote before.",
+        abstract: "Draws results that a subcommand wrote earlier.",
         usage: "modinspect plot [<options>] <files> ...",
         discussion: """
             A FILE is the json, jsonl or tsv of score, cluster, ablate, patch, circuit, compare or eval, or the log of finetune. Nothing \
             is computed again: the picture is that of the subcommand's --format svg.
 
             Several files of scores, or of eval on the same data, become one picture, and so do two or more files of circuits by label; \
-            all others have pictures of their own. Several pictures stand below each other, or in a directory each in a file.
+            all others have pictures of their own. Several pictures are placed below each other on one sheet, or in a directory, one file each.
             """)
 
     @Argument(help: "Files that a subcommand wrote; - is standard input.", completion: .file())

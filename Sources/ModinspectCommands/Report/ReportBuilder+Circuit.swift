@@ -80,7 +80,7 @@ extension ReportBuilder {
     private func ladder(_ found: EdgeReport) -> PageTable {
         PageTable(
             title: "Circuits of other sizes", columns: ["chosen", "size", "value", "faithfulness", "divergence"],
-            rows: found.ladder.map { step in
+            rows: found.ladder.map(\.measured).map { step in
                 [
                     step.chosen.map { .init($0) } ?? .text("-"), .init(step.size), .init(step.value), .init(step.faithfulness),
                     .init(step.divergence),
@@ -137,15 +137,26 @@ extension ReportBuilder {
             + report.differing.map { "of different shapes: \($0.layer)" }
         if !left.isEmpty { blocks.append(.paragraph(["Not compared: ", .name(left.listed(atMost: 6).singleLine), "."])) }
         let table = PageTable("Scores and agreement by layer", ComparedLayer.columns.filter(\.isInTables), report.rows)
-        for (place, figure) in try figures(of: Provenanced(CompareReport.schema, seed: seed, report)).enumerated() {
+        let figures = try figures(of: Provenanced(CompareReport.schema, seed: seed, report))
+        for (place, figure) in figures.prefix(Self.mostComparisons).enumerated() {
             blocks.append(
                 .figure(
                     PageFigure(
                         figure.drawing(width: Self.figureWidth),
-                        caption: [place == 0 ? "The scores of A and B, and how far their clusters agree." : "More of the comparison."],
+                        caption: [.plain(Self.caption(ofComparison: figure.name))],
                         commands: place == 0 ? [commands.compare(other, countWords)] : [], tables: place == 0 ? [table] : [])))
         }
+        let more = figures.count - Self.mostComparisons
+        if more > 0 { blocks.append(.paragraph([.plain("The command draws \(ByteText.counted(more, "more layer")) in the same way.")])) }
         return blocks
+    }
+
+    /// More figures of a comparison are not in the page.
+    private static let mostComparisons = 16
+
+    private static func caption(ofComparison name: String) -> String {
+        if name.hasPrefix("compare-clusters") { return "Which clusters of A are which of B: the neurons that each two share." }
+        return name == "compare-agreement" ? "How far the clusters of A and B agree." : "The scores of A and B."
     }
 
     /// The other checkpoint; an adapter is merged with its base model, or with this one.

@@ -191,14 +191,12 @@ extension ReportBuilder {
             let map = try WeightMap(
                 layer, sweep.layers[place], path: path, source: source.compactMap(\.self).joined(separator: " · "))
             let role: String = most == least ? "The layer" : place == most ? "Furthest above its null model" : "Least above its null model"
-            let command =
-                given == nil ? commands.clusters(countWords, layer: layer.name) : commands.score(ofGivenClustersIn: layer.name)
             blocks.append(
                 .figure(
                     PageFigure(
                         map.drawing,
                         caption: [.plain(role + ", "), .name(layer.name.singleLine), ": the magnitudes of its weights by cluster."],
-                        commands: [command], tables: [map.table])))
+                        commands: [commands.weights(countWords, null: nullSamples(layers))], tables: [map.table])))
         }
         return blocks
     }

@@ -30,12 +30,12 @@ struct ReportCommand: FileCommand {
         abstract: "Writes one page that tells a model's story: figures, tables, and the commands that repeat them.",
         usage: "modinspect report [<options>] <checkpoint>",
         discussion: """
-            The page is one HTML file that needs no network and no script. It says what the model is, how modular its layers are beside \
-            their weights in random places, and shows the weights of the most and the least modular layer by cluster. --data adds \
-            accuracy and what it loses without each cluster, --pairs the circuit of a behaviour, --compare the change from another \
-            checkpoint. Every figure has the command that repeats it and the table behind it.
+            The page is one HTML file that needs no network and no script. It says what the model is, how modular its layers are compared \
+            with their own weights in random places, and shows the weights of the most and the least modular layer by cluster. --data \
+            adds the accuracy and what it loses without each cluster, --pairs the circuit of a behaviour, --compare the differences from \
+            another checkpoint. Every figure has the command that repeats it and the table of its numbers.
 
-            A part that is not possible is replaced by the reason; the exit status is then 1.
+            A section that cannot be made is replaced by the reason; the exit status is then 1.
             """)
 
     @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())

@@ -63,16 +63,12 @@ struct ReportCommandLines {
 
     var info: String { line(["info"] + checkpoint + layerWords + architectureWords) }
 
-    /// The clusters of one layer, which say where its rows and columns are drawn.
-    func clusters(_ counts: String, layer: String) -> String {
+    /// The maps of the layers' weights, a file each: a layer's random numbers depend on its place among the layers, so that alone it would have
+    /// others.
+    func weights(_ counts: String, null: Int) -> String {
         line(
-            ["cluster"] + checkpoint + ["-k", counts] + methodWords + ["--layers", Self.pattern(layer)] + seedWords
-                + ["--format", "json"])
-    }
-
-    /// The same scored, where the clusters were given.
-    func score(ofGivenClustersIn layer: String) -> String {
-        line(["score"] + checkpoint + clusterWords("") + ["--layers", Self.pattern(layer)] + seedWords + ["--format", "json"])
+            ["score"] + checkpoint + clusterWords(counts) + ["--null", "\(null)"] + layerWords + seedWords
+                + ["--format", "svg", "-o", "weights/"])
     }
 
     func eval(_ data: String) -> String {
@@ -126,12 +122,6 @@ struct ReportCommandLines {
     }
 
     private func line(_ words: [String]) -> String { "modinspect " + words.map(Self.quoted).joined(separator: " ") }
-
-    /// A layer's name as `--layers` takes it: a comma would end it.
-    private static func pattern(_ name: String) -> String {
-        let text = name.replacing(",", with: "?")
-        return text.hasPrefix("!") ? "?" + text.dropFirst() : text
-    }
 
     /// A path that an option's parser does not take for an option.
     private static func operand(_ path: String) -> String { path.hasPrefix("-") && path != "-" ? "./" + path : path }

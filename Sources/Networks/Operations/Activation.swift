@@ -1,15 +1,40 @@
 import Tensors
 import Text
 
+/// A function of one number with its derivative, over whole tensors.
+private protocol ElementFunction: Sendable {
+    /// target = f(source), element by element; both may be the same memory.
+    func apply(to source: Tensor, into target: MutableTensor, team: Team)
+    /// gradient = or += f'(source) * outputGradient, element by element.
+    func addGradient(at source: Tensor, outputGradient: Tensor, to gradient: MutableTensor, _ target: Product.Target, team: Team)
+}
+
+extension ActivationFunction: ElementFunction {}
+extension ScalarCurve: ElementFunction {}
+
 /// y = f(x), element by element.
 package struct Activation: LayerOperation {
     package typealias Function = ActivationFunction
 
-    package let function: Function
+    package let name: String
+    private let function: any ElementFunction
+    /// The layer's rule in another precision; nil if it has none.
+    private let rule: LayerRule?
 
-    package init(_ function: Function) { self.function = function }
+    /// A function that kernels compute.
+    package init(_ function: Function) {
+        name = function.rawValue
+        self.function = function
+        rule = .activation(function)
+    }
 
-    package var name: String { function.rawValue }
+    /// A function with settings.
+    package init(_ curve: ScalarCurve, name: String) {
+        self.name = name
+        function = curve
+        rule = nil
+    }
+
     package var gradientReading: GradientReading { .inputs }
     package var worksInPlace: Bool { true }
     package var overwritesGradients: Bool { true }
@@ -26,7 +51,7 @@ package struct Activation: LayerOperation {
 
     package var kind: LayerPart.Kind { .activation }
 
-    package func rule(input: [Int], parameters: [Tensor]) -> LayerRule? { .activation(function) }
+    package func rule(input: [Int], parameters: [Tensor]) -> LayerRule? { rule }
 
     /// dx += f'(x) dy.
     package func backward(_ pass: BackwardPass) {

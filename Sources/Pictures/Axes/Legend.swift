@@ -47,6 +47,8 @@ struct Legend {
         case .square(let paint):
             .rectangle(
                 Rectangle(x: x + 3, y: y - 5, width: 10, height: 10), fill: paint, stroke: paint == .none ? nil : Stroke(.axis, width: 0.5))
+        case .band(let paint):
+            Mark(.rectangle(Rectangle(x: x + 1, y: y - 4, width: symbolWidth - 2, height: 8), radius: 0), fill: paint, opacity: 0.3)
         case .line(let stroke): .line(Point(x, y), Point(x + symbolWidth, y), stroke: stroke)
         case .dot(let paint): .circle(middle, radius: 4, fill: paint)
         case .ring(let paint): .circle(middle, radius: 4, fill: .ground, stroke: Stroke(paint, width: 1.5))
@@ -121,7 +123,8 @@ struct EndLabels {
                         Point(label.x + 2, label.y), Point(edge + 3, label.y), Point(edge + leader - 3, middle),
                         Point(edge + leader, middle),
                     ],
-                    stroke: Stroke(label.paint, width: 1, opacity: 0.7), part: .leader),
+                    // Through the plot it is dotted: no line of the chart.
+                    stroke: Stroke(label.paint, width: 1, dash: label.x + 12 < edge ? [1.5, 2.5] : [], opacity: 0.7), part: .leader),
                 .text(
                     TextLine(text, at: Point(edge + leader + 3, middle + size * 0.35), size: size), fill: .ink,
                     title: label.title ?? (text == label.text ? nil : label.text), part: .label),

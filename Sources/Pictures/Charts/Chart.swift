@@ -46,6 +46,8 @@ package struct Panel: Hashable, Sendable {
 package struct LegendEntry: Hashable, Sendable {
     package enum Symbol: Hashable, Sendable {
         case square(Paint)
+        /// A square as light as a band.
+        case band(Paint)
         case line(Stroke)
         case dot(Paint)
         /// A dot that is not filled.

@@ -105,9 +105,11 @@ package struct DotChart: Chart {
                 }
                 places.append((x, dot(value, at: Point(x, y), radius: radius, scale: scale, series: index, category: category)))
             }
+            // Thin where there are intervals, which lie on it.
+            let width = series.contains { $0.values.contains { $0?.low != nil } } ? 1 : min(2.5, radius)
             if joins, let first = places.map(\.x).min(), let last = places.map(\.x).max(), last - first > 0.5 {
                 marks.append(
-                    .line(Point(first, y), Point(last, y), stroke: Stroke(.axis, width: min(2.5, radius)), part: .data))
+                    .line(Point(first, y), Point(last, y), stroke: Stroke(.axis, width: width), part: .data))
             }
             marks += places.flatMap(\.marks)
         }
@@ -119,7 +121,8 @@ package struct DotChart: Chart {
         let paint = paint(of: index)
         var marks: [Mark] = []
         if let low = value.low.flatMap(scale.position), let high = value.high.flatMap(scale.position) {
-            marks.append(.line(Point(low, point.y), Point(high, point.y), stroke: Stroke(paint, width: 1.5, opacity: 0.8), part: .data))
+            marks.append(
+                .line(Point(low, point.y), Point(high, point.y), stroke: Stroke(paint, width: min(3.5, radius), opacity: 0.6), part: .data))
         }
         let name = [series[index].name, categories[category]].filter { !$0.isEmpty }.joined(separator: ", ")
         let isHollow = series[index].isHollow

@@ -188,7 +188,7 @@ package struct HeatMap: Chart {
                 return Notice.drawing("The image cannot be written: \(error.line())", width: panel.width)
             }
         }
-        marks += edges(layout.inner, isOnDark: scheme == .sequential)
+        marks += edges(layout.inner, isOnDark: scheme == .sequential, isGrid: grid != nil)
         var y = layout.bottom
         if let note {
             y += 14
@@ -278,7 +278,7 @@ package struct HeatMap: Chart {
     }
 
     /// Colours of clusters along the upper and the right edge, and lines where they change.
-    private func edges(_ map: Rectangle, isOnDark: Bool) -> [Mark] {
+    private func edges(_ map: Rectangle, isOnDark: Bool, isGrid: Bool) -> [Mark] {
         let thickness = 7.0
         var marks: [Mark] = []
         func title(_ cluster: Int, _ range: Range<Int>, _ things: String) -> String {
@@ -301,7 +301,11 @@ package struct HeatMap: Chart {
                         height: thickness), fill: cluster < 0 ? .grid : .cluster(cluster), title: title(cluster, range, "column"),
                     data: [Datum("column-cluster", cluster), Datum("count", range.count)], part: .data))
         }
-        let stroke = Stroke(isOnDark ? .colour(Colour(0xFFFFFF)) : .ink, width: 1, opacity: isOnDark ? 0.65 : 0.5)
+        // Between cells, which the ground parts, only ink is seen.
+        let stroke =
+            isGrid
+            ? Stroke(.ink, width: 1.5) : Stroke(isOnDark ? .colour(Colour(0xFFFFFF)) : .ink, width: 1, opacity: isOnDark ? 0.65 : 0.5)
+        let shift = isGrid ? -0.5 : 0
         // Lines a pixel apart would hide what they part.
         func places(_ side: Side, _ step: Double) -> [Double] {
             let runs = side.showsBorders ? side.runs.dropFirst() : []
@@ -309,10 +313,10 @@ package struct HeatMap: Chart {
             return Double(side.count) * step / Double(all.count + 1) < 4 ? [] : all.map { Double($0) * step }
         }
         marks += places(rows, rowStep).map { y in
-            .line(Point(map.x, map.y + y), Point(map.maxX, map.y + y), stroke: stroke, part: .grid)
+            .line(Point(map.x, map.y + y + shift), Point(map.maxX, map.y + y + shift), stroke: stroke, part: .grid)
         }
         marks += places(columns, columnStep).map { x in
-            .line(Point(map.x + x, map.y), Point(map.x + x, map.maxY), stroke: stroke, part: .grid)
+            .line(Point(map.x + x + shift, map.y), Point(map.x + x + shift, map.maxY), stroke: stroke, part: .grid)
         }
         return marks
     }

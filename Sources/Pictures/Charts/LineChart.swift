@@ -26,14 +26,17 @@ package struct LineChart: Chart {
         }
 
         package var name: String
+        /// What stands at the end of the line, where its colour tells the rest; nil for the name.
+        package var label: String?
         package var vertices: [Vertex]
         package var style: Style
         /// The colour; nil for the next of the ten.
         package var paint: Paint?
 
         /// - Parameter vertices: in the order of the line. Where they have intervals, a band is drawn behind the line.
-        package init(_ name: String, _ vertices: [Vertex], style: Style = .line, paint: Paint? = nil) {
+        package init(_ name: String, label: String? = nil, _ vertices: [Vertex], style: Style = .line, paint: Paint? = nil) {
             self.name = name
+            self.label = label
             self.vertices = vertices
             self.style = style
             self.paint = paint
@@ -116,7 +119,7 @@ package struct LineChart: Chart {
         case .line: .line(Stroke(paint(of: index), width: 2))
         case .dashed: .line(Stroke(paint(of: index), width: 2, dash: [5, 3]))
         case .dots: .dot(paint(of: index))
-        case .band: .square(paint(of: index))
+        case .band: .band(paint(of: index))
         }
     }
 
@@ -130,7 +133,7 @@ package struct LineChart: Chart {
             return Notice.drawing("None of the values is \(reason), so none can be drawn.", width: panel.width)
         }
         let innerHeight = height ?? min(max(panel.width * 0.48, 120), 340)
-        let names = (series.count > 1 ? series.map(\.name) : []) + references.map(\.name)
+        let names = (series.count > 1 ? series.map { $0.label ?? $0.name } : []) + references.map(\.name)
         let isDirect = Double(names.count) * EndLabels.lineHeight <= innerHeight
         let needsLegend = panel.hasLegend && !isDirect
         let legend = Legend(needsLegend ? self.legend : [], width: panel.width)
@@ -160,7 +163,9 @@ package struct LineChart: Chart {
             marks += line.marks
             leftOut += line.leftOut
             if series.count > 1, isDirect, panel.hasLegend, let end = line.end {
-                labels.append(EndLabels.Label(text: series[index].name, y: end.y, x: end.x, paint: paint(of: index), title: nil))
+                labels.append(
+                    EndLabels.Label(
+                        text: series[index].label ?? series[index].name, y: end.y, x: end.x, paint: paint(of: index), title: nil))
             }
         }
         if !isDirect { labels = Array(labels.prefix(8)) }
@@ -212,7 +217,9 @@ private struct SeriesMarks {
         for run in runs {
             appendBand(run, series, paint)
             if shadesArea {
-                let points = run.map(\.point) + [Point(run[run.count - 1].point.x, vertical.start), Point(run[0].point.x, vertical.start)]
+                // Down to 0, where the axis has it: what lies below counts against the area.
+                let base = vertical.position(0) ?? vertical.start
+                let points = run.map(\.point) + [Point(run[run.count - 1].point.x, base), Point(run[0].point.x, base)]
                 marks.append(Mark(.polygon(points), fill: paint, opacity: 0.15, part: .data))
             }
             guard series.style != .band, series.style != .dots else { continue }

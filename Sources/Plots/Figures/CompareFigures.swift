@@ -37,6 +37,7 @@ extension CompareResult {
                         charts: charts, columns: 1, sharing: .nothing)))
         }
         if let agreement = agreement(rows, caption) { figures.append(agreement) }
+        figures += layers.compactMap { shared($0, names, caption) }
         if figures.isEmpty {
             figures.append(
                 PlotFigure(
@@ -79,5 +80,38 @@ extension CompareResult {
                     .init("out-neurons", rows.map { $0.out.ari.map { Estimate($0) } }),
                     .init("in-neurons", rows.map { $0.into.ari.map { Estimate($0) } }),
                 ], direction: .lying, valueTitle: "adjusted Rand index", including: 0...1))
+    }
+
+    /// Which clusters of A are which of B: the neurons that each two of one layer share; nil where the result does not say.
+    private func shared(_ layer: Layer, _ names: [String], _ caption: String) -> PlotFigure? {
+        var charts: [any Chart] = []
+        var shares: [String] = []
+        var words: [String] = []
+        for (side, agreement) in [("out-neurons", layer.out), ("in-neurons", layer.into)] {
+            guard let counts = agreement.counts else { continue }
+            func clusters(_ order: [Int], _ model: String) -> HeatMap.Side {
+                var side = HeatMap.Side(order.map(String.init), title: "cluster in \(model)", clusters: order)
+                side.showsBorders = false
+                return side
+            }
+            charts.append(
+                HeatMap(
+                    title: side, rows: clusters(Array(counts.indices), names[0]), columns: clusters(agreement.order, names[1]),
+                    values: .cells(counts.map { row in agreement.order.map { Double(row[$0]) } }), valueTitle: "shared \(side)"))
+            shares.append("\(Words.percent(agreement.matched)) of the \(side)")
+            let largest = counts.enumerated().prefix(40).compactMap { cluster, row -> String? in
+                guard let most = row.indices.max(by: { (row[$0], $1) < (row[$1], $0) }), row[most] > 0 else { return nil }
+                return "cluster \(cluster) of A shares most with cluster \(most) of B, \(ByteText.grouped(row[most]))"
+            }
+            words.append("\(side): \(largest.isEmpty ? "no cluster shares a neuron" : largest.joined(separator: "; ")).")
+        }
+        guard !charts.isEmpty else { return nil }
+        return PlotFigure(
+            "compare-clusters", layer.name,
+            sheet: Sheet(
+                title: "\(layer.name): \(shares.joined(separator: " and ")) in corresponding clusters",
+                caption: [caption, "neurons shared by each pair of clusters, corresponding pairs on the diagonal"].filter { !$0.isEmpty }
+                    .joined(separator: " · "), alternative: "\(layer.name), neurons shared by clusters. " + words.joined(separator: " "),
+                charts: charts, columns: 2, sharing: .nothing))
     }
 }

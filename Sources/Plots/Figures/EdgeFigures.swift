@@ -39,10 +39,16 @@ extension EdgeResult {
             names.append(name)
             return names.count - 1
         }
-        let drawn = edges.map { edge in
+        var drawn = edges.map { edge in
             let (node, kind) = Self.split(edge.target)
             return LayeredGraph.Edge(
                 from: place(edge.source), to: place(node), kind: kind, score: edge.score ?? .nan, worksAgainst: worksAgainst(edge.score))
+        }
+        for link in links {
+            guard let node = places[link.node] else { continue }
+            for writer in link.writes {
+                if let writer = places[writer], writer != node { drawn.append(.init(from: node, to: writer, kind: .link, score: .nan)) }
+            }
         }
         let layers = Self.layers(names, drawn)
         let nodes = zip(names, layers).map { name, layer in LayeredGraph.Node(name, layer: layer, kind: Self.kind(name)) }
@@ -77,16 +83,20 @@ extension EdgeResult {
 
     private static func isBlock(_ part: Substring, _ letter: Character) -> Bool { part.first == letter && Int(part.dropFirst()) != nil }
 
+    /// The layers of a block: shared keys and values, heads, the attention whose norm combines them, the MLP.
+    private static func layer(_ name: String) -> Int? {
+        if name == "input" { return -1 }
+        if name == "logits" { return Int(Int32.max) }
+        let parts = name.split(separator: ".")
+        guard let first = parts.first, let block = Int(first.dropFirst()), (0..<1_000_000).contains(block) else { return nil }
+        if isBlock(first, "m") { return 4 * block + 3 }
+        guard isBlock(first, "a") else { return nil }
+        return 4 * block + (parts.count < 2 ? 2 : parts[1].hasPrefix("kv") ? 0 : 1)
+    }
+
     /// The layer of each node: that of its block where all are named by blocks, else the longest way to it.
     private static func layers(_ names: [String], _ edges: [LayeredGraph.Edge]) -> [Int] {
-        let named = names.map { name -> Int? in
-            if name == "input" { return -1 }
-            if name == "logits" { return Int(Int32.max) }
-            guard let first = name.split(separator: ".").first, let block = Int(first.dropFirst()), (0..<1_000_000).contains(block) else {
-                return nil
-            }
-            return isBlock(first, "a") ? 2 * block : isBlock(first, "m") ? 2 * block + 1 : nil
-        }
+        let named = names.map(layer)
         if !named.contains(nil) { return named.map { $0 ?? 0 } }
         var layers = [Int](repeating: 0, count: names.count)
         // A file may hold a circle, in which a way has no end: so many rounds are enough for every graph without one.
@@ -115,14 +125,17 @@ extension EdgeResult {
         if let size, size > 0, let faithfulness {
             series.append(.init("the circuit", [LineChart.Vertex(share(size), Estimate(faithfulness))], style: .dots, paint: .cluster(3)))
         }
-        if let random, let size, size > 0 {
-            series.append(
-                .init(
-                    "random circuits", [LineChart.Vertex(share(size), Estimate(random.mean, deviation: random.sd))], style: .dots,
-                    paint: .cluster(7)))
+        let isSeveral = (randomCount ?? 0) > 1
+        let randomName = randomCount.map { ByteText.counted($0, "random circuit") + (isSeveral ? ", mean ± sd" : "") } ?? "random circuits"
+        let controls = steps.compactMap { step in step.random.map { LineChart.Vertex(share(step.size), $0.estimate) } }
+        if !controls.isEmpty {
+            series.append(.init(randomName, controls, style: .dashed, paint: .cluster(7)))
+        } else if let random, let size, size > 0 {
+            series.append(.init(randomName, [LineChart.Vertex(share(size), random.estimate)], style: .dots, paint: .cluster(7)))
         }
         let words = steps.prefix(40).map {
             "\(ByteText.grouped($0.size)) edges (\(Words.percent(share($0.size)))): \(Words.number($0.faithfulness))"
+                + ($0.random.map { ", random \(Words.number($0.mean))" } ?? "")
         }
         let empty = ladder.count { $0.size == 0 }
         return PlotFigure(
@@ -131,7 +144,9 @@ extension EdgeResult {
                 title: "Faithfulness over the share of edges: area \(Words.short(area))",
                 caption: [
                     caption, "the area is that over the linear share, from 0 to 1",
-                    empty > 0 ? "\(empty) of \(ladder.count) sizes leave no edge and are not drawn" : "",
+                    empty > 0
+                        ? "\(empty) of \(ladder.count) sizes \(empty == 1 ? "leaves no edge and is" : "leave no edge and are") not drawn"
+                        : "",
                 ].filter { !$0.isEmpty }.joined(separator: " · "),
                 alternative: "Faithfulness of circuits of growing size: \(words.joined(separator: "; ")). Area \(Words.number(area)).",
                 series: series, references: [LineChart.Reference("all edges", 1)],

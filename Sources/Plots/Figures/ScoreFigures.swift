@@ -137,12 +137,13 @@ extension ScoreResult {
                 var series: [LineChart.Series] = []
                 for (place, checkpoint) in checkpoints.enumerated() {
                     let rows = checkpoint.rows.filter { $0.layer == layer }
-                    func add(_ kind: String, _ style: LineChart.Series.Style, _ value: (Row) -> Estimate?) {
-                        series.append(.init(names[place] + kind, Self.vertices(rows, value), style: style, paint: .cluster(place)))
+                    func add(_ kind: String?, _ style: LineChart.Series.Style, _ value: (Row) -> Estimate?) {
+                        let name = names[place] + (kind.map { ", " + $0 } ?? "")
+                        series.append(.init(name, label: kind, Self.vertices(rows, value), style: style, paint: .cluster(place)))
                     }
-                    if hasBands { add(", null model", .band) { isAdjusted ? nil : Self.band($0.null) } }
-                    add("", .line) { (isAdjusted ? $0.adjusted : $0.clusterability).map { Estimate($0) } }
-                    if checkpoints.count <= 3 { add(", chance", .dashed) { isAdjusted ? nil : $0.chance.map { Estimate($0) } } }
+                    if hasBands { add("null model", .band) { isAdjusted ? nil : Self.band($0.null) } }
+                    add(nil, .line) { (isAdjusted ? $0.adjusted : $0.clusterability).map { Estimate($0) } }
+                    if checkpoints.count <= 3 { add("chance", .dashed) { isAdjusted ? nil : $0.chance.map { Estimate($0) } } }
                 }
                 charts.append(
                     LineChart(

@@ -100,6 +100,13 @@ struct ResultRow: Sendable {
         if case .integers(let numbers)? = value(name) { numbers } else { nil }
     }
 
+    /// A table of whole numbers, a list for each row; nil unless all rows have as many.
+    func table(_ name: String) -> [[Int]]? {
+        guard case .list(let values)? = value(name) else { return nil }
+        let rows = values.compactMap { if case .integers(let row) = $0 { row } else { nil } }
+        return rows.count == values.count && rows.allSatisfy({ $0.count == rows[0].count }) ? rows : nil
+    }
+
     /// A list of texts.
     func texts(_ name: String) -> [String]? {
         switch value(name) {

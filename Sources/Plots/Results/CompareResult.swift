@@ -9,6 +9,10 @@ struct CompareResult: DrawnResult {
     struct Agreement: Sendable {
         var ari: Double?
         var matched: Double?
+        /// The neurons that each cluster of A, a row, shares with each of B; nil where the result does not say.
+        var counts: [[Int]]?
+        /// The clusters of B in the order of the corresponding ones of A; those that correspond to none come last.
+        var order: [Int] = []
     }
 
     struct Layer: Sendable {
@@ -62,7 +66,18 @@ struct CompareResult: DrawnResult {
                 ncut: row.number(side + ".ncut"))
         }
         func agreement(_ side: String) -> Agreement {
-            Agreement(ari: row.number(side + ".ari"), matched: row.number(side + ".matched"))
+            var agreement = Agreement(ari: row.number(side + ".ari"), matched: row.number(side + ".matched"))
+            if let counts = row.table(side + ".counts"), let width = counts.first?.count, width > 0 {
+                agreement.counts = counts
+                var isLeft = [Bool](repeating: true, count: width)
+                for other in (row.numbers(side + ".counterparts") ?? []).compactMap({ $0.flatMap { Int(exactly: $0) } })
+                where isLeft.indices.contains(other) && isLeft[other] {
+                    agreement.order.append(other)
+                    isLeft[other] = false
+                }
+                agreement.order += isLeft.indices.filter { isLeft[$0] }
+            }
+            return agreement
         }
         store(
             Layer(

@@ -1,3 +1,5 @@
+import Pictures
+
 /// A circuit of edges.
 struct EdgeResult: DrawnResult {
     struct Edge: Sendable {
@@ -10,6 +12,21 @@ struct EdgeResult: DrawnResult {
     struct Step: Sendable {
         var size: Int
         var faithfulness: Double?
+        /// Random circuits of as many edges, where the result has them.
+        var random: Random?
+    }
+
+    /// The faithfulness of random circuits.
+    struct Random: Sendable {
+        var mean: Double
+        /// nil for a single one.
+        var sd: Double?
+    }
+
+    /// A node that reads, and those that write what comes of it.
+    struct Link: Sendable {
+        var node: String
+        var writes: [String]
     }
 
     var head = ResultHead()
@@ -25,8 +42,10 @@ struct EdgeResult: DrawnResult {
     var total: Int?
     var ladder: [Step] = []
     var area: Double?
-    /// Random circuits of as many edges, where the result has them.
-    var random: (mean: Double, sd: Double)?
+    var random: Random?
+    /// How many random circuits there are of each size.
+    var randomCount: Int?
+    var links: [Link] = []
 
     mutating func add(_ record: ResultRow) {
         guard record.has("schema") else { return addRow(record) }
@@ -37,10 +56,13 @@ struct EdgeResult: DrawnResult {
         size = circuit.whole("size")
         faithfulness = circuit.number("faithfulness")
         edges = circuit.rows("edges").compactMap(Edge.init)
-        if let mean = circuit.number("random.faithfulness.mean"), let sd = circuit.number("random.faithfulness.sd") { random = (mean, sd) }
+        (random, randomCount) = (EdgeResult.Random(circuit), circuit.whole("random.circuits"))
+        links = record.rows("links").compactMap { link in
+            link.text("node").map { Link(node: $0, writes: link.texts("writes") ?? []) }
+        }
         total = record.whole("clean.size")
         ladder = record.rows("ladder").compactMap { step in
-            step.whole("size").map { Step(size: $0, faithfulness: step.number("faithfulness")) }
+            step.whole("size").map { Step(size: $0, faithfulness: step.number("faithfulness"), random: Random(step)) }
         }
         area = record.number("area")
     }
@@ -50,6 +72,15 @@ struct EdgeResult: DrawnResult {
         if row.flag("kept") == true, let edge = Edge(row) { edges.append(edge) }
         size = edges.count
     }
+}
+
+extension EdgeResult.Random {
+    init?(_ circuit: ResultRow) {
+        guard let mean = circuit.number("random.faithfulness.mean") else { return nil }
+        self.init(mean: mean, sd: circuit.number("random.faithfulness.sd"))
+    }
+
+    var estimate: Estimate { sd.map { Estimate(mean, deviation: $0) } ?? Estimate(mean) }
 }
 
 extension EdgeResult.Edge {

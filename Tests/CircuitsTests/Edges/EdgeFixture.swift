@@ -9,7 +9,7 @@ import Testing
 
 @testable import Circuits
 
-/// A small model with pairs, and what `make_edge_circuits.py` says of its edges.
+/// A small model with pairs, and the scores of its edges by `make_edge_circuits.py`.
 struct EdgeFixture {
     struct Expected: Decodable {
         struct Pairs: Decodable {

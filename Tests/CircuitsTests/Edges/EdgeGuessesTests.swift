@@ -4,7 +4,7 @@ import Testing
 
 /// How many edges are tried together.
 struct EdgeGuessesTests {
-    /// However long all guesses are right, the width stays a number, and a wrong one brings it down again.
+    /// However many guesses in a row are right, the width does not overflow, and a wrong one reduces it again.
     @Test func aMillionRightGuessesHaveAWidth() {
         var guesses = EdgeGuesses()
         let first = guesses.width(overhead: 1)

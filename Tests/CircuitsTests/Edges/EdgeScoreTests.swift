@@ -8,7 +8,7 @@ import Testing
 
 @testable import Circuits
 
-/// Edges, and what patching and attribution say of them, beside PyTorch.
+/// The scores of edges by patching and attribution, compared with PyTorch's.
 @Suite struct EdgeScoreTests {
     @Test(arguments: EdgeFixture.models) func the_edges_are_those_of_the_transcription(model: String) throws {
         let fixture = try EdgeFixture(model)

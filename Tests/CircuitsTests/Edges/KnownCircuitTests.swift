@@ -23,11 +23,11 @@ import Testing
         Set(kept.indices.filter { kept[$0] }.map(graph.name))
     }
 
-    /// What differs between a clean and a corrupted prompt goes this way.
+    /// The path of what differs between a clean and a corrupted prompt.
     private static let tokens: Set = [
         "input->a0.h0<v>", "a0.h0->a1.h0<k>", "input->a1.h0<q>", "input->a1.h0<v>", "a1.h0->logits",
     ]
-    /// How the head of the first block finds the token before: by positions, which the corrupted prompt has too.
+    /// How the head of the first block finds the previous token: by positions, which the corrupted prompt has too.
     private static let positions: Set = ["input->a0.h0<q>", "input->a0.h0<k>"]
 
     @Test func discovery_finds_the_induction_circuit_that_was_built() throws {
@@ -73,7 +73,7 @@ import Testing
             for second in [0, 2, 4, 6] { built.insert("fc1.n\(first)->fc2.n\(second)") }
         }
         let found = Self.names(result.kept, graph)
-        // A neuron whose ReLU never opens has no part in anything; the others of that network are there, and none of the other one's.
+        // A neuron whose ReLU is never active has no effect; the circuit has the others of that subnetwork and none of the other one.
         #expect(found.isSubset(of: built))
         #expect(found.count >= 20)
         #expect(abs(try #require(result.faithfulness) - 1) < 1e-4)
@@ -109,7 +109,7 @@ import Testing
         let faithfulness = try CircuitFaithfulness(experiment)
         let ends = try faithfulness.measure([graph.whole, graph.empty])
         #expect(abs(ends[0].metric - faithfulness.whole.metric) < 1e-4)
-        // An edge taken out is the circuit of all others.
+        // Removing an edge leaves the circuit of all the others.
         let scores = try ExactPatching(experiment).scores().means
         for edge in stride(from: 0, to: graph.edgeCount, by: max(1, graph.edgeCount / 7)) {
             var kept = graph.whole

@@ -8,7 +8,7 @@ import Text
 
 /// Tokenizers in `fixtures/tokenizers`, with what the package `tokenizers` makes of texts.
 @Suite struct TokenizerTests {
-    /// A text, its ids, those with special tokens, and the text they become again.
+    /// A text, its ids, those with special tokens, and the text that they decode to.
     struct Row: Decodable {
         let text: String
         let ids: [Int32]?
