@@ -69,9 +69,13 @@ let package = Package(
             ],
             swiftSettings: optimized),
         .target(
+            name: "Auditing",
+            dependencies: ["Archives", "Checkpoints", "Datasets", "Modularity", "Scoring", "Tensors", "Text"], swiftSettings: optimized),
+        .target(
             name: "ModinspectCommands",
             dependencies: [
-                "CProcess", "Tensors", "Archives", "Checkpoints", "Circuits", "Datasets", "Evaluation", "Interventions", "Modularity",
+                "CProcess", "Tensors", "Archives", "Auditing", "Checkpoints", "Circuits", "Datasets", "Evaluation", "Interventions",
+                "Modularity",
                 "Networks", "Pages", "Pictures", "Plots", "Scoring", "Text", "Training",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -107,6 +111,9 @@ let package = Package(
             dependencies: [
                 "Circuits", "Evaluation", "Scoring", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport", "Text",
             ]),
+        .testTarget(
+            name: "AuditingTests",
+            dependencies: ["Auditing", "Archives", "Checkpoints", "Modularity", "Tensors", "TestSupport", "Text"]),
         .testTarget(
             name: "OwnFamilyTests",
             dependencies: [
