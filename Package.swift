@@ -123,14 +123,13 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Archives"], path: "Tests/TestSupport"),
         .testTarget(
             name: "ModinspectCommandsTests",
-            dependencies: ["ModinspectCommands", "Archives", "Checkpoints", "Modularity", "Tensors", "Text"]),
+            dependencies: ["ModinspectCommands", "Archives", "Auditing", "Checkpoints", "Modularity", "Tensors", "Text"]),
         .testTarget(name: "CommandLineTests", dependencies: ["modinspect", "TestSupport"]),
         .testTarget(
             name: "DocumentationTests",
             dependencies: [
-                "modinspect", "ModinspectCommands", "Circuits", "Evaluation", "Interventions", "Modularity", "Networks", "Plots",
-                "Training",
-                "TestSupport",
+                "modinspect", "ModinspectCommands", "Auditing", "Checkpoints", "Circuits", "Evaluation", "Interventions", "Modularity",
+                "Networks", "Plots", "Training", "TestSupport",
             ]),
     ],
     swiftLanguageModes: [.v6]

@@ -23,7 +23,10 @@ extension AuditRow {
             ("sha256", .text(sha256)), ("weightsSha256", .text(weightsSHA256)), ("sameAs", .text(sameAs)),
             ("container", .text(model?.container)), ("family", .text(model?.family)), ("parameters", .whole(model?.parameters)),
             ("dtypes", .texts(model?.dtypes ?? [])), ("encodings", .texts(model?.encodings ?? [])), ("step", .whole(model?.step)),
-            ("leftOut", .object((model?.leftOut ?? []).map { ($0.reason, .whole($0.count)) })),
+            (
+                "leftOut",
+                .array((model?.leftOut ?? []).map { .object([("reason", .text($0.reason)), ("count", .whole($0.count))]) })
+            ),
             ("findings", .array(findings.map(\.tree))), ("results", .array(results.map(\.tree))),
         ])
     }
@@ -51,11 +54,9 @@ extension AuditRow {
         sameAs = value["sameAs"]?.text
         if let container = value["container"]?.text {
             var leftOut: [LeftOutCount] = []
-            if case .object(let members)? = value["leftOut"] {
-                for member in members {
-                    guard let count = member.value.whole else { throw .wrongMember("leftOut", "numbers") }
-                    leftOut.append(LeftOutCount(reason: member.name, count: count))
-                }
+            for element in value["leftOut"]?.elements ?? [] {
+                leftOut.append(
+                    LeftOutCount(reason: try element.requiredText("reason"), count: try element.requiredWhole("count")))
             }
             guard let dtypes = value["dtypes"]?.elements.texts, let encodings = value["encodings"]?.elements.texts else {
                 throw .wrongMember("dtypes", "strings")

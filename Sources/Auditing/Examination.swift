@@ -150,7 +150,7 @@ package struct Examination {
             let isMatrix = tensor.shape.count { $0 > 1 } >= 2
             guard isMatrix, tensor.dtype.isFloatingPoint, catalog.isParameter(tensor) else { continue }
             if reading.isZero {
-                if catalog[name: tensor.name] != nil { findings.add(.zero, subject: tensor.name) }
+                if catalog[tensor.name] != nil { findings.add(.zero, subject: tensor.name) }
                 continue
             }
             contents["\(tensor.shape) \(reading.digest)", default: []].append(tensor.name)
@@ -181,7 +181,7 @@ package struct Examination {
     /// Looks for dead and repeated neurons in the matrices that have neurons on both sides.
     private mutating func readMatrices() {
         let layers = catalog.weightMatrices.filter { layer in
-            guard let tensor = checkpoint[name: layer.tensorName] else { return false }
+            guard let tensor = checkpoint[layer.tensorName] else { return false }
             return !tensor.repeatsStorage && catalog.leftOut(tensor, chosen: [], isDefault: false) == .notNamed
         }
         let repeated = Set(checkpoint.tensors.tied.flatMap { $0.dropFirst() })

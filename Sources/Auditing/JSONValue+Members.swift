@@ -5,7 +5,12 @@ extension JSONValue {
     ///
     /// - Throws: ``Problem`` for anything but an object.
     init(line: [UInt8]) throws(Problem) {
-        let value = try line.withUnsafeBytes { bytes throws(Problem) in try JSONCursor.reading(bytes) { try $0.value() } }
+        let value: JSONValue
+        do {
+            value = try line.withUnsafeBytes { try JSONCursor.reading($0) { try $0.value() } }
+        } catch {
+            throw Problem(error)
+        }
         guard case .object = value else { throw Problem("is not a JSON object", expected: "an object", found: value.kind) }
         self = value
     }

@@ -5,7 +5,7 @@ import Datasets
 struct TensorReading {
     /// The SHA-256 of the elements as little-endian numbers in row-major order: in single precision if that holds every value of the
     /// stored type, otherwise in double precision.
-    let digest: String
+    private(set) var digest = ""
     private(set) var nan = 0
     private(set) var infinite = 0
     /// Whether every element is 0, of either sign.

@@ -1,3 +1,4 @@
+import Checkpoints
 import Modularity
 import Testing
 import Text
