@@ -29,14 +29,25 @@ struct WeightsDigest {
         reason == .embedding || outputNames.contains(String(name.bare))
     }
 
+    /// Whether the tensor is a mask or a table that is not learned. Old files of GPT-2 have square masks that are called bias.
+    private static func isFixed(_ name: TensorName, _ reason: LeftOut?, _ shape: [Int]) -> Bool {
+        switch reason {
+        case .mask, .table: return true
+        case .bias:
+            let lengths = shape.filter { $0 != 1 }
+            return name.last == "bias" && lengths.count == 2 && lengths[0] == lengths[1]
+        default: return false
+        }
+    }
+
     /// Adds a tensor; masks and tables that are not learned are ignored.
     ///
     /// - Parameters:
     ///   - reason: why the tensor is no layer, judging by its name and shape.
     ///   - digest: of its numbers.
     mutating func add(_ name: String, reason: LeftOut?, shape: [Int], digest: String) {
-        guard reason != .mask, reason != .table else { return }
         let name = TensorName(name)
+        guard !Self.isFixed(name, reason, shape) else { return }
         entries.append(Entry(name: name, isTable: Self.isTable(name, reason), shape: shape.filter { $0 != 1 }, digest: digest))
     }
 

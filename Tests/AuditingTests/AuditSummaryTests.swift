@@ -38,7 +38,8 @@ import Testing
         }
     }
 
-    @Test(arguments: [[], [0.5], [0.5, 0.5], [1e308, -1e308], [0, 5e-324], [1e15, 1e15 + 1], [-3, 1e-9]]) func noValuesBreakTheHistogram(
+    @Test(arguments: [[], [0.5], [0.5, 0.5], [1e308, -1e308], [0, 5e-324], [1e15, 1e15 + 1], [-3, 1e-9]] as [[Double]])
+    func noValuesBreakTheHistogram(
         values: [Double]
     ) {
         let bins = AuditSummary(values.map { Self.row("r", $0) }, measure: .adjusted).histogram()

@@ -31,10 +31,11 @@ import Text
         "mlp.safetensors", "mlp.tar", "mlp.tar.gz", "mlp.tar.zst", "mlp.zip", "mlp.pt", "mlp-legacy.pt", "mlp.npz", "training.pth",
         "audit/sharded", "audit/sharded/model.safetensors.index.json", "audit/mlp.gguf", "audit/prefixed.pt", "audit/strided.pt",
     ])
-    func theContainerDoesNotChangeTheDigestOfTheWeights(name: String) throws {
+    func theContainerDoesNotChangeTheDigestOfTheWeights(name: String) {
         let row = Self.row(name)
         #expect(row.status == .ok)
-        #expect(row.weightsSHA256 == (try #require(Self.expected["mlp"])))
+        #expect(row.weightsSHA256 == Self.expected["mlp"])
+        #expect(row.weightsSHA256 != nil)
     }
 
     @Test func wideningIsNoChangeAndRoundingIsOne() throws {
@@ -53,8 +54,10 @@ import Text
     }
 
     @Test(arguments: ["audit/tied-once.safetensors", "audit/tied.pt", "audit/tied-twice.npz", "audit/tied-masks.safetensors"])
-    func tiedWeightsAndMasksCountOnceOrNever(name: String) throws {
-        #expect(Self.row(name).weightsSHA256 == (try #require(Self.expected["tied"])))
+    func tiedWeightsAndMasksCountOnceOrNever(name: String) {
+        let row = Self.row(name)
+        #expect(row.weightsSHA256 == Self.expected["tied"])
+        #expect(row.weightsSHA256 != nil)
     }
 
     // MARK: - Findings
@@ -74,7 +77,7 @@ import Text
     @Test func aTieThatIsDeclaredAndBrokenIsFound() {
         #expect(Self.row("audit/untied").findings.map(\.line) == ["untied: lm_head.weight: differs from 'transformer.wte.weight'"])
         #expect(Self.row("audit/tied.pt").findings.isEmpty)
-        #expect(Self.row("audit/tied-twice.npz").findings.map(\.line) == ["copy: lm_head.weight: transformer.wte.weight"])
+        #expect(Self.row("audit/tied-twice.npz").findings.map(\.line) == ["copy: transformer.wte.weight: lm_head.weight"])
     }
 
     @Test func soundModelsHaveNoFindings() {

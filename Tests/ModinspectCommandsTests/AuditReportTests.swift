@@ -101,7 +101,7 @@ private final class Document: NSObject, XMLParserDelegate {
 
     @Test func theSummaryCountsAndNames() throws {
         let text = try Self.report().text(width: 80)
-        #expect(text.hasPrefix("33 checkpoints: 31 ok, 1 failed, 1 timeout\n"))
+        #expect(text.hasPrefix("33 checkpoints\n  status       ok 31, failed 1, timeout 1\n"))
         for words in [
             "families", "chain 33", "unsafe 1", "same weights", "baseline", "3 new, 1 gone, 0 changed", "best\n", "worst\n", "not ok\n",
             "took longer than 10 s", "conditions that hold\n",

@@ -33,10 +33,8 @@ private struct AuditText {
     private var measureName: String { summary.measure.rawValue }
 
     private var head: String {
-        let total = ByteText.counted(summary.total, "checkpoint")
-        var text =
-            total + (summary.statuses.isEmpty ? "" : ": ")
-            + summary.statuses.map { "\(ByteText.grouped($0.count)) \($0.name)" }.joined(separator: ", ") + "\n"
+        var text = ByteText.counted(summary.total, "checkpoint") + "\n"
+        if !summary.statuses.isEmpty { text += line("status", Self.list(summary.statuses)) }
         if !summary.families.isEmpty { text += line("families", Self.list(summary.families)) }
         if !summary.findings.isEmpty { text += line("findings", Self.list(summary.findings)) }
         if summary.repeated > 0 {
@@ -64,7 +62,6 @@ private struct AuditText {
         let counts = Set(report.rows.compactMap { $0.results.first?.k })
         let k = counts.count == 1 ? counts.first.map { ", k = \($0)" } ?? "" : ""
         var text = "\(measureName), mean over the layers\(k)"
-        if summary.undefined > 0 { text += " (\(ByteText.grouped(summary.undefined)) undefined)" }
         text += "\n"
         let digits = Self.digits(bins)
         let labels = bins.map { bin in
@@ -72,7 +69,7 @@ private struct AuditText {
                 ? ByteText.rounded(bin.low) : ByteText.fixed(bin.low, digits: digits) + " to " + ByteText.fixed(bin.high, digits: digits)
         }
         let numbers = bins.map { ByteText.grouped($0.count) }
-        let labelWidth = labels.map(\.count).max() ?? 0
+        let labelWidth = (labels.map(\.count) + (summary.undefined > 0 ? [9] : [])).max() ?? 0
         let numberWidth = numbers.map(\.count).max() ?? 0
         let room = max(8, min(40, width - 6 - labelWidth - numberWidth))
         for ((bin, label), number) in zip(zip(bins, labels), numbers) {
@@ -80,6 +77,10 @@ private struct AuditText {
             let length = bin.count == 0 ? 0 : max(1, Int((Double(bin.count) / Double(most) * Double(room)).rounded()))
             let bar = String(repeating: "#", count: length)
             text += "  " + Self.padded(label, labelWidth) + "  " + Self.padded(number, numberWidth) + (bar.isEmpty ? "" : "  " + bar) + "\n"
+        }
+        if summary.undefined > 0 {
+            text +=
+                "  " + Self.padded("undefined", labelWidth) + "  " + Self.padded(ByteText.grouped(summary.undefined), numberWidth) + "\n"
         }
         return text
     }
