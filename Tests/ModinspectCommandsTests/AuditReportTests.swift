@@ -130,6 +130,18 @@ private final class Document: NSObject, XMLParserDelegate {
         #expect(names == report.rows.map(\.name) + ["gone\n<.pt"])
     }
 
+    @Test func tsvHasTheDifferencesToTheEarlierAudit() throws {
+        let new = [try Self.row("a", 0.5), try Self.row("b", 0.25), try Self.row("c", nil)]
+        var report = AuditReport(rows: new, settings: AuditSettings(version: "1"))
+        report.comparison = AuditComparison(old: [try Self.row("a", 0.25), try Self.row("c", 0.5)], new: new)
+        let rows = report.tsv.split(separator: "\n").map { $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init) }
+        let column = try #require(rows[0].firstIndex(of: "adjusted_change"))
+        #expect(rows.map { $0[column] } == ["adjusted_change", "0.25", "nan", "nan"])
+        #expect(!rows[0].contains("null_z"))
+        report.comparison = nil
+        #expect(!report.tsv.prefix { $0 != "\n" }.contains("change"))
+    }
+
     @Test func jsonLinesAreTheRows() throws {
         let report = try Self.report()
         let lines = report.jsonl.split(separator: 10)
@@ -211,7 +223,9 @@ private final class Document: NSObject, XMLParserDelegate {
         #expect(inputs.count == 2 * columns.count)
         // The places of a column are a permutation in the order of its values.
         let places = rows.map { row in
-            row.attributes["style"].map { $0.split(separator: ";").map { Int($0.split(separator: ":")[1]) ?? -1 } } ?? []
+            row.attributes["style"].map {
+                $0.split(separator: ";").filter { $0.hasPrefix("--c") }.map { Int($0.split(separator: ":")[1]) ?? -1 }
+            } ?? []
         }
         for column in columns.indices { #expect(Set(places.map { $0[column] }) == Set(rows.indices)) }
         let values = zip(places, report.rows).sorted { $0.0[3] < $1.0[3] }.compactMap { $0.1[.adjusted] }

@@ -13,14 +13,10 @@ extension AuditReport {
         var sections = [PageSection(id: "pictures", title: "At a glance", blocks: try pictures())]
         sections.append(PageSection(id: "checkpoints", title: "Checkpoints", blocks: [.sorted(table)]))
         if !breaches.isEmpty {
-            let items = breaches.prefix(PageTable.mostRows).map { breach -> [PageText] in
-                [.name(breach.name.singleLine), .plain(": "), .code(breach.condition), .plain(": " + breach.found.singleLine)]
-            }
-            let more = breaches.count - items.count
-            sections.insert(
-                PageSection(
-                    id: "conditions", title: "Conditions that hold",
-                    blocks: [.list(items)] + (more > 0 ? [.paragraph([.plain("And \(ByteText.grouped(more)) more.")])] : [])), at: 0)
+            let table = PageTable(
+                title: "\(ByteText.grouped(breaches.count)) of these", columns: ["path", "condition", "found"],
+                rows: breaches.map { [.name($0.name.singleLine), .text($0.condition), .name($0.found.singleLine)] })
+            sections.insert(PageSection(id: "conditions", title: "Conditions that hold", blocks: [.folded(table)]), at: 0)
         }
         return Page(
             title: "Audit of \(ByteText.counted(rows.count, "checkpoint"))",
@@ -71,6 +67,7 @@ extension AuditReport {
         let columns =
             ["path", "status"] + (comparison == nil ? [] : ["change"]) + measures.map(\.rawValue) + (hasNull ? ["z", "q"] : [])
             + ["family", "parameters", "findings"]
+        var room = Self.mostLines
         return PageSortedTable(
             title: "Every checkpoint; a name shows its layers and what was found", id: "audit", columns: columns,
             rows: rows.map { row in
@@ -83,7 +80,7 @@ extension AuditReport {
                 cells.append(row.model.map { .number(ByteText.grouped($0.parameters), value: "\($0.parameters)") } ?? .text(""))
                 let kinds = Finding.Kind.allCases.filter { kind in row.findings.contains { $0.kind == kind } }
                 cells.append(.text(kinds.map(\.rawValue).joined(separator: ", ")))
-                return .init(cells: cells, details: details(row, hasNull: hasNull))
+                return .init(cells: cells, details: details(row, hasNull: hasNull, room: &room))
             })
     }
 
@@ -91,8 +88,13 @@ extension AuditReport {
         value.map { .number(ByteText.rounded($0), value: ByteText.shortest($0)) } ?? .text("")
     }
 
+    /// The scores and findings that all details of a page have together: a page stays one that a browser opens.
+    private static let mostLines = 50_000
+
     /// What is known of one checkpoint.
-    private func details(_ row: AuditRow, hasNull: Bool) -> [PageBlock] {
+    ///
+    /// - Parameter room: the lines that there is still room for.
+    private func details(_ row: AuditRow, hasNull: Bool, room: inout Int) -> [PageBlock] {
         var facts: [(name: String, text: [PageText])] = []
         if let reason = row.reason { facts.append(("reason", [.name(reason.singleLine)])) }
         if let sameAs = row.sameAs { facts.append(("same weights", [.name(sameAs.singleLine)])) }
@@ -102,9 +104,20 @@ extension AuditReport {
             facts.append(("stored as", [.plain((model.dtypes + model.encodings).listed(atMost: 12))]))
             if let step = model.step { facts.append(("step", [.plain(ByteText.grouped(step))])) }
         }
+        if let comparison, comparison.change(of: row.name) == .changed {
+            let differences = Measure.allCases.compactMap { measure in
+                comparison.difference(of: measure, row.name).map { "\(measure.rawValue) \($0 < 0 ? "" : "+")\(ByteText.rounded($0))" }
+            }
+            if !differences.isEmpty { facts.append(("since the baseline", [.plain(differences.joined(separator: ", "))])) }
+        }
         facts.append(("size", [.plain(ByteText.size(row.size))]))
         if let sha256 = row.sha256 { facts.append(("sha256", [.code(sha256)])) }
         if let weights = row.weightsSHA256 { facts.append(("weights", [.code(weights)])) }
+        let lines = row.findings.count + row.results.reduce(0) { $0 + min($1.layers.count, PageTable.mostRows) + 1 }
+        guard lines <= room else {
+            return [.facts(facts), .paragraph(["Scores and findings are left out of this large page; the other formats have them."])]
+        }
+        room -= lines
         var blocks: [PageBlock] = [.facts(facts), .list(row.findings.map { [.name($0.line)] })]
         for result in row.results {
             let columns = ["layer", "k"] + Measure.allCases.map(\.rawValue) + (hasNull ? ["z", "p", "q"] : [])
