@@ -69,9 +69,13 @@ let package = Package(
             ],
             swiftSettings: optimized),
         .target(
+            name: "Auditing",
+            dependencies: ["Archives", "Checkpoints", "Datasets", "Modularity", "Scoring", "Tensors", "Text"], swiftSettings: optimized),
+        .target(
             name: "ModinspectCommands",
             dependencies: [
-                "CProcess", "Tensors", "Archives", "Checkpoints", "Circuits", "Datasets", "Evaluation", "Interventions", "Modularity",
+                "CProcess", "Tensors", "Archives", "Auditing", "Checkpoints", "Circuits", "Datasets", "Evaluation", "Interventions",
+                "Modularity",
                 "Networks", "Pages", "Pictures", "Plots", "Scoring", "Text", "Training",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -108,6 +112,9 @@ let package = Package(
                 "Circuits", "Evaluation", "Scoring", "Networks", "Datasets", "Modularity", "Checkpoints", "Tensors", "TestSupport", "Text",
             ]),
         .testTarget(
+            name: "AuditingTests",
+            dependencies: ["Auditing", "Archives", "Checkpoints", "Modularity", "Tensors", "TestSupport", "Text"]),
+        .testTarget(
             name: "OwnFamilyTests",
             dependencies: [
                 "Circuits", "Interventions", "Evaluation", "Networks", "Datasets", "Modularity", "Archives", "Checkpoints", "Tensors",
@@ -116,14 +123,13 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Archives"], path: "Tests/TestSupport"),
         .testTarget(
             name: "ModinspectCommandsTests",
-            dependencies: ["ModinspectCommands", "Archives", "Checkpoints", "Modularity", "Tensors", "Text"]),
+            dependencies: ["ModinspectCommands", "Archives", "Auditing", "Checkpoints", "Modularity", "Tensors", "Text"]),
         .testTarget(name: "CommandLineTests", dependencies: ["modinspect", "TestSupport"]),
         .testTarget(
             name: "DocumentationTests",
             dependencies: [
-                "modinspect", "ModinspectCommands", "Circuits", "Evaluation", "Interventions", "Modularity", "Networks", "Plots",
-                "Training",
-                "TestSupport",
+                "modinspect", "ModinspectCommands", "Auditing", "Checkpoints", "Circuits", "Evaluation", "Interventions", "Modularity",
+                "Networks", "Plots", "Training", "TestSupport",
             ]),
     ],
     swiftLanguageModes: [.v6]

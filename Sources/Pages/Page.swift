@@ -49,6 +49,8 @@ package indirect enum PageBlock: Sendable {
     case table(PageTable)
     /// A table that is shown when it is asked for.
     case folded(PageTable)
+    /// A table that readers sort.
+    case sorted(PageSortedTable)
     case figure(PageFigure)
     /// Commands, one a line, that repeat what is shown.
     case commands([String])

@@ -36,7 +36,7 @@ private struct PageWriter {
         line("<meta name=\"generator\" content=\"\(XMLText.escaped(page.generator))\" />")
         line("<link rel=\"icon\" href=\"data:,\" />")
         line("<title>\(XMLText.escaped(page.title))</title>")
-        line("<style>\n\(PageStyle.text)</style>")
+        line("<style>\n\(PageStyle.text)\(hasSortedTable(page) ? PageStyle.sortedTables : "")</style>")
         line("</head>")
         line("<body>")
         line("<a class=\"skip\" href=\"#content\">Skip to the content</a>")
@@ -85,6 +85,7 @@ private struct PageWriter {
             line("</dl>")
         case .table(let table): append(table)
         case .folded(let table): append(folded: table, of: nil)
+        case .sorted(let table): append(table)
         case .figure(let figure): append(figure)
         case .commands(let commands): append(commands)
         }
@@ -146,6 +147,61 @@ private struct PageWriter {
         line("</table>")
         line("</div>")
         if let remark = table.remark { line("<p class=\"remark\">\(XMLText.escaped(remark))</p>") }
+    }
+
+    private func hasSortedTable(_ page: Page) -> Bool {
+        (page.lead + page.sections.flatMap(\.blocks)).contains { if case .sorted = $0 { true } else { false } }
+    }
+
+    private mutating func append(_ table: PageSortedTable) {
+        line("<div class=\"sorted\">")
+        line("<fieldset class=\"sort\"><legend>Sort by</legend>")
+        for (place, column) in table.columns.enumerated() {
+            let name = XMLText.escaped(column)
+            let (up, down) = ("\(table.id)-up-\(place)", "\(table.id)-down-\(place)")
+            func choice(_ id: String, _ value: String, _ text: String, _ direction: String) -> String {
+                "<input type=\"radio\" name=\"\(table.id)-sort\" id=\"\(id)\" value=\"\(value)\" />"
+                    + "<label for=\"\(id)\" title=\"\(name), \(direction)\">\(text)</label>"
+            }
+            line("<span>\(choice(up, "\(place)", name + " ↑", "ascending")) \(choice(down, "-\(place)", "↓", "descending"))</span>")
+        }
+        line("</fieldset>")
+        let title = XMLText.escaped(table.title)
+        line("<div class=\"scroll rows\" tabindex=\"0\" role=\"group\" aria-label=\"\(title)\">")
+        // Rows that are laid out as grids are tables for a screen reader only if they say so.
+        line("<table role=\"table\" style=\"--others:\(table.columns.count - 1)\">")
+        line("<caption>\(title)</caption>")
+        let classes = table.columns.indices.map { table.isNumeric($0) ? " class=\"number\"" : "" }
+        let head = zip(table.columns, classes).map { "<th scope=\"col\" role=\"columnheader\"\($1)>\(XMLText.escaped($0))</th>" }.joined()
+        line("<thead role=\"rowgroup\"><tr role=\"row\">\(head)</tr></thead>")
+        line("<tbody role=\"rowgroup\">")
+        for (number, row) in table.rows.enumerated() {
+            let order = zip(table.places, table.isMissing).enumerated().map { column, places in
+                "--c\(column):\(places.0[number])" + (places.1[number] ? ";--m\(column):1" : "")
+            }.joined(separator: ";")
+            text.append(text: "<tr role=\"row\" style=\"\(order)\">")
+            for (place, cell) in row.cells.enumerated() {
+                guard place == 0 else {
+                    text.append(text: "<td role=\"cell\"\(classes[place])>\(Self.html(cell))</td>")
+                    continue
+                }
+                text.append(text: "<th scope=\"row\" role=\"rowheader\"\(classes[place])>")
+                if row.details.isEmpty {
+                    text.append(text: Self.html(cell))
+                } else {
+                    line("<details><summary>\(Self.html(cell))</summary>")
+                    for block in row.details { append(block) }
+                    text.append("</details>")
+                }
+                text.append("</th>")
+            }
+            line("</tr>")
+        }
+        line("</tbody>")
+        line("</table>")
+        line("</div>")
+        if let remark = table.remark { line("<p class=\"remark\">\(XMLText.escaped(remark))</p>") }
+        line("</div>")
     }
 
     private static func html(_ cell: PageTable.Cell) -> String {

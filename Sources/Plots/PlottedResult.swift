@@ -28,6 +28,7 @@ extension ResultKind {
         case .compare: CompareResult()
         case .eval: EvalResult()
         case .finetune: FinetuneLog()
+        case .audit: AuditResult()
         }
     }
 }

@@ -1,3 +1,5 @@
+import Auditing
+import Checkpoints
 import Foundation
 import TestSupport
 import Testing
@@ -132,6 +134,30 @@ import Testing
         let named = try Self.listed(schema)
         let parents = Set(found.filter { key in named.contains { $0.hasPrefix(key + ".") } })
         #expect(found.subtracting(means).subtracting(parents) == named.subtracting(parents))
+    }
+
+    @Test func theKeysOfAnAuditAreThoseOfThePage() throws {
+        var found: Set<String> = []
+        let settings = AuditSettings(version: "1", nullSamples: 2)
+        for name in ["mlp.tar", "audit/findings.safetensors", "absent"] {
+            let checkpoint = FoundCheckpoint(path: Fixtures.path(name), name: name, files: [])
+            let line = try #require(AuditRow.completed([Examination.row(of: checkpoint, settings: settings)]).first).line
+            found.formUnion(Self.keys(try Self.json(Data(line))))
+        }
+        let means = found.filter { $0.hasPrefix("results[].mean.") }
+        #expect(
+            means.map { $0.dropFirst(15) }.sorted()
+                == found.filter { $0.hasPrefix("results[].layers[].") }.map { $0.dropFirst(19) }.sorted())
+        let line = Data("{\"settings\":\(settings.identity)}".utf8)
+        // What the file says of itself beside the row.
+        found.formUnion(Self.keys(try Self.json(line)).union(["shard", "finished"]))
+        #expect(found.subtracting(means) == (try Self.listed(AuditRow.schema)))
+        let lines = try Document("man/modinspect-formats.5").lines
+        for kind in Finding.Kind.allCases {
+            let start = try #require(lines.firstIndex(of: ".It Cm \(kind.rawValue)"), "\(kind.rawValue)")
+            let words = lines[(start + 1)...].prefix { !$0.hasPrefix(".") }.joined(separator: " ")
+            #expect(words == kind.documentation)
+        }
     }
 
     @Test(arguments: runs) func theKeysOfJSONLinesAreListed(schema: String, arguments: [[String]]) throws {

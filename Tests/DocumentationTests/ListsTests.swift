@@ -1,3 +1,4 @@
+import Auditing
 import Circuits
 import Evaluation
 import Foundation
@@ -60,7 +61,7 @@ import Training
         let written: [ResultKind: String] = [
             .score: ScoreReport.schema, .cluster: ClusterSetting.schema, .ablate: AblationSetting.schema, .patch: PatchSetting.schema,
             .circuit: CircuitSetting.schema, .edges: EdgeReport.schema, .overlap: CircuitComparisonReport.schema,
-            .compare: CompareReport.schema, .eval: EvalReport.schema, .finetune: FinetuneRun.schema,
+            .compare: CompareReport.schema, .eval: EvalReport.schema, .finetune: FinetuneRun.schema, .audit: AuditRow.schema,
         ]
         for kind in ResultKind.allCases { #expect(written[kind] == kind.schema) }
     }

@@ -97,3 +97,30 @@ private final class ReadPage: NSObject, XMLParserDelegate {
         #expect(!style.contains("url(") && !style.contains("@import"))
     }
 }
+
+@Suite struct SortedTableTests {
+    @Test func rowsHaveTheirPlaceInEveryOrder() {
+        let table = PageSortedTable(
+            title: "t", id: "t", columns: ["name", "value"],
+            rows: [("b", "10"), ("a", "-1"), ("c", nil), ("d", "9.5"), ("é", "nan")].map { name, value in
+                .init(cells: [.name(name), value.map { .number($0, value: $0) } ?? .text("")])
+            })
+        let page = Page(title: "t", heading: ["t"], sections: [PageSection(id: "s", title: "s", blocks: [.sorted(table)])], generator: "g")
+        let text = String(decoding: page.bytes, as: UTF8.self)
+        let styles = text.components(separatedBy: "<tr role=\"row\" style=\"").dropFirst().map { $0.prefix { $0 != "\"" } }
+        // By name: a b c d é; by value: -1, 9.5, 10, then what has no number, by its text.
+        #expect(styles == ["--c0:1;--c1:2", "--c0:0;--c1:0", "--c0:2;--c1:3;--m1:1", "--c0:3;--c1:1", "--c0:4;--c1:4;--m1:1"])
+        #expect(ReadPage(page).failure == nil)
+    }
+
+    @Test func onlyAPageWithASortedTableHasItsStyle() {
+        let table = PageSortedTable(title: "t", id: "t", columns: ["a"], rows: [])
+        func text(_ blocks: [PageBlock]) -> String {
+            String(
+                decoding: Page(title: "t", heading: ["t"], sections: [PageSection(id: "s", title: "s", blocks: blocks)], generator: "g")
+                    .bytes, as: UTF8.self)
+        }
+        #expect(text([.sorted(table)]).contains(".sorted:has("))
+        #expect(!text([]).contains(".sorted:has("))
+    }
+}

@@ -8,6 +8,7 @@ import Testing
         .score: #""checkpoints":[]"#, .cluster: #""layers":[]"#, .ablate: #""layers":[]"#, .patch: #""metrics":[],"patches":[]"#,
         .circuit: #""circuits":[]"#, .edges: #""circuits":[{"edges":[],"size":0}],"ladder":[]"#, .overlap: #""circuits":[],"pairs":[]"#,
         .compare: #""inputs":[],"layers":[]"#, .eval: #""checkpoints":[]"#, .finetune: #""layers":[],"steps":10"#,
+        .audit: #""measure":"adjusted""#,
     ]
 
     @Test(arguments: ResultKind.allCases) func aResultWithoutRowsIsAPictureThatSaysSo(kind: ResultKind) throws {
@@ -37,6 +38,7 @@ import Testing
             "{\"schema\":\"modinspect.compare/2\",\"inputs\":[{\"path\":\(quoted)},{\"path\":\"b\"}],\"layers\":[{\"layer\":\(quoted),\"a\":{\"clusterability\":0.1},\"out\":{\"ari\":0.5,\"counts\":[[1,2],[3,4]]}}]}",
             "{\"schema\":\"modinspect.eval/1\",\"data\":\(quoted),\"checkpoints\":[{\"path\":\(quoted),\"accuracy\":0.5,\"classes\":[{\"label\":0,\"accuracy\":0.5}]}]}",
             "{\"schema\":\"modinspect.finetune/1\",\"layers\":[\(quoted),\"other\"]}\n{\"step\":1,\"loss\":1,\"layers\":[0.5,0.6]}\n{\"step\":2,\"loss\":1,\"layers\":[0.5,0.6]}\n",
+            "{\"schema\":\"modinspect.audit/1\",\"path\":\(quoted),\"status\":\(quoted),\"family\":\(quoted),\"findings\":[{\"finding\":\(quoted)}],\"results\":[{\"k\":4,\"layers\":[{\"layer\":\(quoted),\(scores)}],\"mean\":{\(scores)}}]}",
             "{\"schema\":\"modinspect.cluster/1\",\"layers\":[{\"layer\":\(quoted),\"out\":[0,1],\"in\":[0]}]}",
         ]
         for text in texts {

@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test func resultsWithoutAPictureAreRefused() {
-        let expected = "a result of score, cluster, ablate, patch, circuit, compare or eval, or the log of finetune"
+        let expected = "a result of score, cluster, ablate, patch, circuit, compare, eval or audit, or the log of finetune"
         for schema in ["modinspect.info/2", "other/1", "modinspect.", "modinspect.score", ""] {
             let line = problem("{\"schema\":\"\(schema)\"}")
             #expect(line?.hasPrefix("file: ") == true && line?.contains("expected") == true, "\(schema): \(line ?? "")")

@@ -16,10 +16,10 @@ struct PlotCommand: FileCommand {
         abstract: "Draws results that a subcommand wrote earlier.",
         usage: "modinspect plot [<options>] <files> ...",
         discussion: """
-            A FILE is the json, jsonl or tsv of score, cluster, ablate, patch, circuit, compare or eval, or the log of finetune. Nothing \
+            A FILE is the json, jsonl or tsv of score, cluster, ablate, patch, circuit, compare, eval or audit, or the log of finetune. Nothing \
             is computed again: the picture is that of the subcommand's --format svg.
 
-            Several files of scores, or of eval on the same data, become one picture, and so do two or more files of circuits by label; \
+            Several files of scores, of audits, or of eval on the same data, become one picture, and so do two or more files of circuits by label; \
             all others have pictures of their own. Several pictures are placed below each other on one sheet, or in a directory, one file each.
             """)
 

@@ -42,9 +42,19 @@ enum Words {
     }
 
     /// The number behind `step`, or the last number in a path: `run/step-200/model.pt` is 200.
-    static func step(inPath path: String) -> Double? {
-        let lower = Array(path.utf8)
-        var found: (value: Double, isNamed: Bool)?
+    static func step(inPath path: String) -> Double? { stepPlace(in: Array(path.utf8))?.value }
+
+    /// The number behind `step`, `checkpoint`, `epoch` or `iter` in a path, and the path with a star in its place; nil where no number is so
+    /// named.
+    static func namedStep(inPath path: String) -> (step: Double, rest: String)? {
+        let bytes = Array(path.utf8)
+        guard let found = stepPlace(in: bytes), found.isNamed else { return nil }
+        let rest = bytes[..<found.place.lowerBound] + [UInt8(ascii: "*")] + bytes[found.place.upperBound...]
+        return (found.value, String(decoding: rest, as: UTF8.self))
+    }
+
+    private static func stepPlace(in lower: [UInt8]) -> (value: Double, isNamed: Bool, place: Range<Int>)? {
+        var found: (value: Double, isNamed: Bool, place: Range<Int>)?
         var position = 0
         while position < lower.count {
             guard (0x30...0x39).contains(lower[position]) else {
@@ -58,9 +68,9 @@ enum Words {
             let isNamed = ["step", "checkpoint", "epoch", "iter"].contains {
                 before.trimmingSuffix(while: { "-_=/. ".contains($0) }).hasSuffix($0)
             }
-            if isNamed || found?.isNamed != true { found = (value, isNamed) }
+            if isNamed || found?.isNamed != true { found = (value, isNamed, start..<position) }
         }
-        return found?.value
+        return found
     }
 }
 

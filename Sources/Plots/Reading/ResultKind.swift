@@ -4,12 +4,12 @@ import Text
 package enum ResultKind: String, CaseIterable, Sendable {
     case score, cluster, ablate, patch, circuit, edges
     case overlap = "circuit-overlap"
-    case compare, eval, finetune
+    case compare, eval, finetune, audit
 
     /// The version of the format that is read.
     var version: Int {
         switch self {
-        case .cluster, .patch, .circuit, .edges, .eval, .finetune: 1
+        case .cluster, .patch, .circuit, .edges, .eval, .finetune, .audit: 1
         case .score, .ablate, .overlap, .compare: 2
         }
     }
@@ -17,7 +17,7 @@ package enum ResultKind: String, CaseIterable, Sendable {
     /// As results begin: `modinspect.score/2`.
     package var schema: String { "modinspect.\(rawValue)/\(version)" }
 
-    static let expectation = "a result of score, cluster, ablate, patch, circuit, compare or eval, or the log of finetune"
+    static let expectation = "a result of score, cluster, ablate, patch, circuit, compare, eval or audit, or the log of finetune"
 
     /// The kind of the result that a schema names.
     init(schema: String) throws {
@@ -34,7 +34,9 @@ package enum ResultKind: String, CaseIterable, Sendable {
     /// The kind of result that has these columns in tsv.
     init(header: ResultRow.Header) throws {
         func has(_ columns: String...) -> Bool { columns.allSatisfy { header[$0] != nil } }
-        if has("layer", "k", "clusterability", "chance", "adjusted") {
+        if has("path", "status", "reason", "weights_sha256", "clusterability") {
+            self = .audit
+        } else if has("layer", "k", "clusterability", "chance", "adjusted") {
             self = .score
         } else if has("layer", "side", "index", "cluster") {
             self = .cluster

@@ -1,0 +1,136 @@
+import Auditing
+import Modularity
+import Pages
+import Text
+
+extension AuditReport {
+    /// The result as one HTML file that needs nothing else: pictures, a table that readers sort, and what is known of a checkpoint below its
+    /// name when it is asked for.
+    ///
+    /// - Throws: ``Problem`` if the pictures cannot be drawn.
+    func html() throws -> [UInt8] {
+        let summary = AuditSummary(rows, measure: settings.measure)
+        var sections = [PageSection(id: "pictures", title: "At a glance", blocks: try pictures())]
+        sections.append(PageSection(id: "checkpoints", title: "Checkpoints", blocks: [.sorted(table)]))
+        if !breaches.isEmpty {
+            let table = PageTable(
+                title: "\(ByteText.grouped(breaches.count)) of these", columns: ["path", "condition", "found"],
+                rows: breaches.map { [.name($0.name.singleLine), .text($0.condition), .name($0.found.singleLine)] })
+            sections.insert(PageSection(id: "conditions", title: "Conditions that hold", blocks: [.folded(table)]), at: 0)
+        }
+        return Page(
+            title: "Audit of \(ByteText.counted(rows.count, "checkpoint"))",
+            heading: [.plain("Audit of \(ByteText.counted(rows.count, "checkpoint"))")], lead: [.facts(facts(summary))],
+            sections: sections, footer: [.plain("modinspect \(settings.version), seed \(settings.seed)")],
+            generator: "modinspect \(settings.version)"
+        ).bytes
+    }
+
+    private func facts(_ summary: AuditSummary) -> [(name: String, text: [PageText])] {
+        func counts(_ counts: [AuditSummary.Count]) -> [PageText] {
+            [.plain(counts.map { "\($0.name) \(ByteText.grouped($0.count))" }.listed(atMost: 20))]
+        }
+        var facts: [(name: String, text: [PageText])] = [("status", counts(summary.statuses))]
+        if !summary.families.isEmpty { facts.append(("families", counts(summary.families))) }
+        if !summary.findings.isEmpty { facts.append(("findings", counts(summary.findings))) }
+        if summary.repeated > 0 {
+            facts.append(("same weights", [.plain("\(ByteText.counted(summary.repeated, "checkpoint")) with the weights of another")]))
+        }
+        if summary.tested > 0 {
+            facts.append(
+                (
+                    "null model",
+                    [
+                        .plain(
+                            "\(ByteText.grouped(summary.significant)) of \(ByteText.counted(summary.tested, "layer")) more modular than noise, "
+                                + "with q at most \(ByteText.shortest(AuditSummary.significance))")
+                    ]
+                ))
+        }
+        if let comparison {
+            let changes = AuditComparison.Change.allCases.map { "\($0.rawValue) \(ByteText.grouped(comparison[$0]))" }
+            facts.append(("baseline", [.plain(changes.joined(separator: ", "))]))
+        }
+        return facts
+    }
+
+    private func pictures() throws -> [PageBlock] {
+        guard !rows.isEmpty else { return [.paragraph(["There are no checkpoints."])] }
+        return try figures().map { .figure(PageFigure($0.drawing(), caption: [.plain($0.caption)])) }
+    }
+
+    // MARK: - The table
+
+    private var table: PageSortedTable {
+        let hasNull = settings.nullSamples > 0
+        let measures = [settings.measure] + Measure.allCases.filter { $0 != settings.measure && ($0 == .clusterability || $0 == .adjusted) }
+        let columns =
+            ["path", "status"] + (comparison == nil ? [] : ["change"]) + measures.map(\.rawValue) + (hasNull ? ["z", "q"] : [])
+            + ["family", "parameters", "findings"]
+        var room = Self.mostLines
+        return PageSortedTable(
+            title: "Every checkpoint; a name shows its layers and what was found", id: "audit", columns: columns,
+            rows: rows.map { row in
+                let mean = row.results.first?.mean
+                var cells: [PageTable.Cell] = [.name(row.name.singleLine), .text(row.status.rawValue)]
+                if let comparison { cells.append(.text(comparison.change(of: row.name)?.rawValue ?? "")) }
+                cells += measures.map { Self.number(mean?[$0]) }
+                if hasNull { cells += [Self.number(mean?.null?.z), Self.number(mean?.null?.q)] }
+                cells.append(.text(row.model?.family ?? ""))
+                cells.append(row.model.map { .number(ByteText.grouped($0.parameters), value: "\($0.parameters)") } ?? .text(""))
+                let kinds = Finding.Kind.allCases.filter { kind in row.findings.contains { $0.kind == kind } }
+                cells.append(.text(kinds.map(\.rawValue).joined(separator: ", ")))
+                return .init(cells: cells, details: details(row, hasNull: hasNull, room: &room))
+            })
+    }
+
+    private static func number(_ value: Double?) -> PageTable.Cell {
+        value.map { .number(ByteText.rounded($0), value: ByteText.shortest($0)) } ?? .text("")
+    }
+
+    /// The scores and findings that all details of a page have together: a page stays one that a browser opens.
+    private static let mostLines = 50_000
+
+    /// What is known of one checkpoint.
+    ///
+    /// - Parameter room: the lines that there is still room for.
+    private func details(_ row: AuditRow, hasNull: Bool, room: inout Int) -> [PageBlock] {
+        var facts: [(name: String, text: [PageText])] = []
+        if let reason = row.reason { facts.append(("reason", [.name(reason.singleLine)])) }
+        if let sameAs = row.sameAs { facts.append(("same weights", [.name(sameAs.singleLine)])) }
+        if let base = row.base { facts.append(("base", [.name(base.singleLine)])) }
+        if let model = row.model {
+            facts.append(("container", [.plain(model.container)]))
+            facts.append(("stored as", [.plain((model.dtypes + model.encodings).listed(atMost: 12))]))
+            if let step = model.step { facts.append(("step", [.plain(ByteText.grouped(step))])) }
+        }
+        if let comparison, comparison.change(of: row.name) == .changed {
+            let differences = Measure.allCases.compactMap { measure in
+                comparison.difference(of: measure, row.name).map { "\(measure.rawValue) \($0 < 0 ? "" : "+")\(ByteText.rounded($0))" }
+            }
+            if !differences.isEmpty { facts.append(("since the baseline", [.plain(differences.joined(separator: ", "))])) }
+        }
+        facts.append(("size", [.plain(ByteText.size(row.size))]))
+        if let sha256 = row.sha256 { facts.append(("sha256", [.code(sha256)])) }
+        if let weights = row.weightsSHA256 { facts.append(("weights", [.code(weights)])) }
+        let lines = row.findings.count + row.results.reduce(0) { $0 + min($1.layers.count, PageTable.mostRows) + 1 }
+        guard lines <= room else {
+            return [.facts(facts), .paragraph(["Scores and findings are left out of this large page; the other formats have them."])]
+        }
+        room -= lines
+        var blocks: [PageBlock] = [.facts(facts), .list(row.findings.map { [.name($0.line)] })]
+        for result in row.results {
+            let columns = ["layer", "k"] + Measure.allCases.map(\.rawValue) + (hasNull ? ["z", "p", "q"] : [])
+            blocks.append(
+                .table(
+                    PageTable(
+                        title: "Scores of the layers", columns: columns,
+                        rows: (result.layers + [result.mean]).map { scores in
+                            let k = scores.k.map { PageTable.Cell.number("\($0)", value: "\($0)") } ?? .text("")
+                            let null = hasNull ? [scores.null?.z, scores.null?.p, scores.null?.q].map(Self.number) : []
+                            return [.name((scores.layer ?? "mean").singleLine), k] + Measure.allCases.map { Self.number(scores[$0]) } + null
+                        })))
+        }
+        return blocks
+    }
+}
