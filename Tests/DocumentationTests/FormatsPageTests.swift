@@ -109,6 +109,11 @@ import Testing
                     Fixtures.path("models/mnist-mlp.npz"),
                     "--pairs", "by-class", "--limit", "20", "--edges", "2000",
                 ],
+                // Heads that share keys.
+                [
+                    "circuit", "--quiet", Fixtures.path("transformers/llama"), "--method", "eap", "--data",
+                    Fixtures.path("plots/tokens.pairs.json"), "--edges", "24",
+                ],
             ]
         ),
     ]
