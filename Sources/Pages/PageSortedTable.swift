@@ -104,6 +104,7 @@ extension PageStyle {
         .rows thead,.rows tbody{display:flex;flex-direction:column}
         .rows tr{display:grid;grid-template-columns:minmax(13rem,3fr) repeat(var(--others),minmax(4.6rem,1fr));column-gap:.6rem;\
         border-bottom:1px solid var(--line)}
+        .rows>table>tbody>tr{content-visibility:auto;contain-intrinsic-size:auto 1.9rem}
         .rows th,.rows td{border:0;padding:.2rem 0;overflow-wrap:break-word;min-width:0}
         .rows th bdi.name{overflow-wrap:anywhere}
         .rows thead th{white-space:normal}

@@ -234,6 +234,16 @@ private final class Document: NSObject, XMLParserDelegate {
         #expect(all.contains { $0.name == "svg" })
     }
 
+    @Test func aLargePageHasRoomForWhatIsNoted() throws {
+        let finding = "{\"finding\":\"dead\",\"subject\":\"fc1\",\"side\":\"out\",\"count\":3,\"detail\":\"1, 2, 7\"}"
+        let rows = try (0..<6000).map { try Self.row("\($0).pt", 0.5) } + [Self.row("noted.pt", 0.5, findings: finding)]
+        let text = String(decoding: try AuditReport(rows: rows, settings: AuditSettings(version: "1")).html(), as: UTF8.self)
+        #expect(text.contains("dead: fc1 (out), 3: 1, 2, 7"))
+        // Two lines each, and three of the row that is noted.
+        #expect(text.components(separatedBy: "aria-label=\"Scores of the layers\"").count - 1 == (10_000 - 3) / 2 + 1)
+        #expect(text.components(separatedBy: "left out of this large page").count - 1 == 6001 - ((10_000 - 3) / 2 + 1))
+    }
+
     @Test func anAuditOfNothingIsAPage() throws {
         #expect(Document(try AuditReport(rows: [], settings: AuditSettings(version: "1")).html()).failure == nil)
     }

@@ -67,10 +67,10 @@ extension AuditReport {
         let columns =
             ["path", "status"] + (comparison == nil ? [] : ["change"]) + measures.map(\.rawValue) + (hasNull ? ["z", "q"] : [])
             + ["family", "parameters", "findings"]
-        var room = Self.mostLines
+        let detailed = detailedRows
         return PageSortedTable(
             title: "Every checkpoint; a name shows its layers and what was found", id: "audit", columns: columns,
-            rows: rows.map { row in
+            rows: rows.enumerated().map { place, row in
                 let mean = row.results.first?.mean
                 var cells: [PageTable.Cell] = [.name(row.name.singleLine), .text(row.status.rawValue)]
                 if let comparison { cells.append(.text(comparison.change(of: row.name)?.rawValue ?? "")) }
@@ -80,7 +80,7 @@ extension AuditReport {
                 cells.append(row.model.map { .number(ByteText.grouped($0.parameters), value: "\($0.parameters)") } ?? .text(""))
                 let kinds = Finding.Kind.allCases.filter { kind in row.findings.contains { $0.kind == kind } }
                 cells.append(.text(kinds.map(\.rawValue).joined(separator: ", ")))
-                return .init(cells: cells, details: details(row, hasNull: hasNull, room: &room))
+                return .init(cells: cells, details: details(row, hasNull: hasNull, isDetailed: detailed.contains(place)))
             })
     }
 
@@ -89,12 +89,30 @@ extension AuditReport {
     }
 
     /// The scores and findings that all details of a page have together: a page stays one that a browser opens.
-    private static let mostLines = 50_000
+    private static let mostLines = 10_000
+
+    /// The lines that the details of a row have.
+    private static func lines(_ row: AuditRow) -> Int {
+        row.findings.count + row.results.reduce(0) { $0 + min($1.layers.count, PageTable.mostRows) + 1 }
+    }
+
+    /// The rows that have room for their scores and findings, by their places: those that something is said of come first.
+    private var detailedRows: Set<Int> {
+        let broken = Set(breaches.map(\.name))
+        func isNoted(_ row: AuditRow) -> Bool { row.status != .ok || !row.findings.isEmpty || broken.contains(row.name) }
+        var room = Self.mostLines
+        var detailed: Set<Int> = []
+        for place in rows.indices.filter({ isNoted(rows[$0]) }) + rows.indices.filter({ !isNoted(rows[$0]) }) {
+            let lines = Self.lines(rows[place])
+            guard lines <= room else { continue }
+            room -= lines
+            detailed.insert(place)
+        }
+        return detailed
+    }
 
     /// What is known of one checkpoint.
-    ///
-    /// - Parameter room: the lines that there is still room for.
-    private func details(_ row: AuditRow, hasNull: Bool, room: inout Int) -> [PageBlock] {
+    private func details(_ row: AuditRow, hasNull: Bool, isDetailed: Bool) -> [PageBlock] {
         var facts: [(name: String, text: [PageText])] = []
         if let reason = row.reason { facts.append(("reason", [.name(reason.singleLine)])) }
         if let sameAs = row.sameAs { facts.append(("same weights", [.name(sameAs.singleLine)])) }
@@ -113,11 +131,9 @@ extension AuditReport {
         facts.append(("size", [.plain(ByteText.size(row.size))]))
         if let sha256 = row.sha256 { facts.append(("sha256", [.code(sha256)])) }
         if let weights = row.weightsSHA256 { facts.append(("weights", [.code(weights)])) }
-        let lines = row.findings.count + row.results.reduce(0) { $0 + min($1.layers.count, PageTable.mostRows) + 1 }
-        guard lines <= room else {
+        guard isDetailed else {
             return [.facts(facts), .paragraph(["Scores and findings are left out of this large page; the other formats have them."])]
         }
-        room -= lines
         var blocks: [PageBlock] = [.facts(facts), .list(row.findings.map { [.name($0.line)] })]
         for result in row.results {
             let columns = ["layer", "k"] + Measure.allCases.map(\.rawValue) + (hasNull ? ["z", "p", "q"] : [])
