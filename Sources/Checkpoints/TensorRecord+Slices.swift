@@ -1,4 +1,5 @@
 import Archives
+import Tensors
 
 extension TensorRecord {
     /// The part of one dimension that is selected.
@@ -22,6 +23,24 @@ extension TensorRecord {
         view.take(slices)
         if let order { view.reorder(order) }
         return viewed(name, view)
+    }
+
+    /// The numbers of the tensor with other ones in some of its parts.
+    ///
+    /// - Parameter parts: each with the numbers of a part in row-major order, and its slices.
+    package func floats(replacing parts: [(slices: [Slice], values: Tensors.Tensor)]) -> Tensors.Tensor {
+        let whole = sharedFloats(shape: shape).copied()
+        for part in parts {
+            var view = ElementView(shape: shape)
+            view.take(part.slices)
+            precondition(part.values.count == view.shape.reduce(1, *), "\(part.values.shape) for \(view.shape)")
+            part.values.withElements { source in
+                whole.withMutableElements { target in
+                    for place in source.indices { target[view.place(of: place)] = source[place] }
+                }
+            }
+        }
+        return whole
     }
 
     private func viewed(_ name: String, _ view: ElementView) -> TensorRecord {
@@ -184,6 +203,16 @@ struct ElementView: Sendable {
         steps = kept.map { steps[$0] }
         factors = kept.map { factors[$0] }
         origins = kept
+    }
+
+    /// The place in the whole tensor of an element of the view, counted in row-major order.
+    func place(of element: Int) -> Int {
+        var (rest, place) = (element, offset)
+        for axis in shape.indices.reversed() {
+            place += rest % shape[axis] * steps[axis]
+            rest /= shape[axis]
+        }
+        return place
     }
 
     mutating func reorder(_ order: [Int]) {

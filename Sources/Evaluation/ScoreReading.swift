@@ -13,6 +13,9 @@ package struct ScoreReading: Sendable {
     package let node: NodeID
     /// The rows of scores that are made at a time; nil if the recorded values are the scores.
     private let tileRows: Int?
+    /// The last linear layer, and what follows it: functions of each score alone.
+    let layer: NodeID
+    let tail: [any Networks.Operation]
 
     /// The elements of a tile.
     private static let budget = 1 << 24
@@ -20,19 +23,38 @@ package struct ScoreReading: Sendable {
     /// Scores of tokens in tiles, all others as the network's output.
     package init(_ network: Network) {
         self.network = network
-        if let output = network.anatomy.output, output.layer == network.output {
+        if let output = network.anatomy.output, let tail = Self.tail(after: output.layer, in: network) {
             node = output.reading.node
+            (layer, self.tail) = (output.layer, tail)
             tileRows = min(256, max(32, Self.budget / max(network.outputWidth, 1) / 16 * 16))
         } else {
             node = network.output
+            (layer, tail) = (network.output, [])
             tileRows = nil
         }
+    }
+
+    /// The operations from a layer to the network's output; nil unless each is a function of single elements that works in place, and whose
+    /// gradient needs no more than the network's output.
+    private static func tail(after layer: NodeID, in network: Network) -> [any Networks.Operation]? {
+        var (tail, current): ([any Networks.Operation], NodeID) = ([], network.output)
+        while current != layer {
+            let node = network.nodes[current.index]
+            let readable: GradientReading = current == network.output ? .output : []
+            guard node.operation.neurons == .elementwise, node.operation.worksInPlace, node.parameters.isEmpty, node.inputs.count == 1,
+                node.operation.gradientReading.isSubset(of: readable)
+            else { return nil }
+            tail.append(node.operation)
+            current = node.inputs[0]
+        }
+        return tail.reversed()
     }
 
     /// Scores that are the network's output, for runs in which the last layer's output itself is recorded or changed.
     package init(output network: Network) {
         self.network = network
         node = network.output
+        (layer, tail) = (network.output, [])
         tileRows = nil
     }
 
@@ -59,7 +81,7 @@ package struct ScoreReading: Sendable {
             body(0..<values.rows, values.reshaped([values.rows, values.width]))
             return
         }
-        let last = network.nodes[network.output.index]
+        let last = network.nodes[layer.index]
         let weights = last.parameters.map { parameters[$0] }
         let inputs = values.reshaped([values.rows, values.width])
         let target = kept?.reshaped([values.rows, width])
@@ -70,6 +92,11 @@ package struct ScoreReading: Sendable {
             last.operation.forward(
                 ForwardPass(
                     inputs: [inputs[rows]], parameters: weights, output: scores, scratch: MutableTensor(uninitialized: [0]), team: team))
+            for operation in tail {
+                operation.forward(
+                    ForwardPass(
+                        inputs: [scores], parameters: [], output: scores, scratch: MutableTensor(uninitialized: [0]), team: team))
+            }
             body(rows, scores)
         }
     }

@@ -1,4 +1,5 @@
 import Archives
+import Synchronization
 import Text
 
 /// The settings of a model's `config.json`. A setting may have several names; the first that is present and not null is used.
@@ -6,6 +7,8 @@ struct Configuration: Sendable {
     private let values: [String: ConfigurationValue]
     /// The names of the sections around these settings, each followed by a point.
     private let path: String
+    /// What was asked for, in these settings and in the sections.
+    private let log: ReadLog
 
     /// The largest value of a size: three times the product of two sizes still fits into an integer.
     static let largestSize = 1 << 28
@@ -21,13 +24,32 @@ struct Configuration: Sendable {
         self.init(values)
     }
 
-    init(_ values: [String: ConfigurationValue], path: String = "") {
+    init(_ values: [String: ConfigurationValue], path: String = "") { self.init(values, path: path, log: ReadLog()) }
+
+    private init(_ values: [String: ConfigurationValue], path: String, log: ReadLog) {
         self.values = values
         self.path = path
+        self.log = log
+    }
+
+    /// The names of settings that somebody asked for.
+    private final class ReadLog: Sendable {
+        private let names = Mutex<Set<String>>([])
+        func note(_ name: String) { names.withLock { _ = $0.insert(name) } }
+        func has(_ name: String) -> Bool { names.withLock { $0.contains(name) } }
+    }
+
+    /// The value of a setting that nobody has asked for; nil for one that is absent or null, and for one that was.
+    func unread(_ name: String) -> ConfigurationValue? {
+        guard let value = values[name], value != .null, !log.has(path + name) else { return nil }
+        return value
     }
 
     /// Whether a setting is written down, be it as null.
-    func states(_ name: String) -> Bool { values[name] != nil }
+    func states(_ name: String) -> Bool {
+        log.note(path + name)
+        return values[name] != nil
+    }
 
     /// Whether a setting is written down and not null.
     func hasValue(_ name: String) -> Bool { first(of: [name]) != nil }
@@ -90,21 +112,60 @@ struct Configuration: Sendable {
     /// A list of words. nil if it is absent or null.
     func texts(_ name: String) throws(Problem) -> [String]? {
         guard let (name, value) = first(of: [name]) else { return nil }
-        if case .texts(let texts) = value { return texts }
+        if case .list(let list) = value {
+            let texts = list.compactMap { if case .text(let text) = $0 { text } else { nil } }
+            if texts.count == list.count { return texts }
+        }
         throw wrong(name, value, expected: "a list of strings")
+    }
+
+    /// A list of numbers, finite in single precision. nil if it is absent or null.
+    func numbers(_ name: String) throws(Problem) -> [Double]? {
+        guard let (name, value) = first(of: [name]) else { return nil }
+        if case .list(let list) = value {
+            let numbers = list.compactMap { if case .number(let number) = $0, Float(number).isFinite { number } else { nil } }
+            if numbers.count == list.count { return numbers }
+        }
+        throw wrong(name, value, expected: "a list of numbers")
+    }
+
+    /// A list of anything. nil if it is absent or null.
+    func list(_ name: String) throws(Problem) -> [ConfigurationValue]? {
+        guard let (name, value) = first(of: [name]) else { return nil }
+        if case .list(let list) = value { return list }
+        throw wrong(name, value, expected: "a list")
     }
 
     /// The settings inside an object. nil if it is absent, null or empty.
     func section(_ name: String) throws(Problem) -> Configuration? {
         guard let (name, value) = first(of: [name]) else { return nil }
         guard case .section(let values) = value else { throw wrong(name, value, expected: "an object") }
-        return values.isEmpty ? nil : Configuration(values, path: path + name + ".")
+        return values.isEmpty ? nil : Configuration(values, path: path + name + ".", log: log)
+    }
+
+    /// Whether a setting is an object.
+    func hasSection(_ name: String) -> Bool { if case .section? = values[name] { true } else { false } }
+
+    /// The settings of the language model inside a model of several kinds of input, `text_config`; nil without such a section.
+    ///
+    /// Whether embeddings are tied may be said outside it alone.
+    func textModel() throws(Problem) -> Configuration? {
+        guard let section = try section("text_config") else { return nil }
+        var inner = section.values
+        let tie = "tie_word_embeddings"
+        if let outer = values[tie], outer != .null { inner[tie] = outer }
+        return Configuration(inner, path: section.path, log: log)
     }
 
     /// An error about a setting that is present.
-    func problem(_ what: String, _ name: String, expected: String? = nil, hint: Hint? = nil) -> Problem {
-        Problem(what, subject: Self.subject(path + name), expected: expected, found: values[name]?.words, hint: hint)
+    ///
+    /// - Parameter found: nil for the setting's value.
+    func problem(_ what: String, _ name: String, expected: String? = nil, found: String? = nil, hint: Hint? = nil) -> Problem {
+        Problem(what, subject: Self.subject(path + name), expected: expected, found: found ?? values[name]?.words, hint: hint)
     }
+
+    /// The name with those of the sections around it.
+    func fullName(_ name: String) -> String { path + name }
 
     /// The name among several by which a setting is written down; the first if it is not.
     func writtenName(_ names: String...) -> String { first(of: names)?.name ?? names.first ?? "" }
@@ -114,6 +175,7 @@ struct Configuration: Sendable {
     }
 
     private func first(of names: [String]) -> (name: String, value: ConfigurationValue)? {
+        for name in names { log.note(path + name) }
         for name in names {
             if let value = values[name], value != .null { return (name, value) }
         }

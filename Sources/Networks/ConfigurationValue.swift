@@ -1,21 +1,24 @@
 import Text
 
-/// A value of a model's settings. Objects are read one level deep, and lists if they hold words: that is all that settings need, and
-/// what it costs to read a file that holds other things is bounded.
+/// A value of a model's settings. Objects and lists are read to a small depth and up to a size: that is all that settings need, and what it
+/// costs to read a file that holds other things is bounded.
 enum ConfigurationValue: Sendable, Equatable {
     case null
     case flag(Bool)
     case number(Double)
     case text(String)
-    case texts([String])
-    /// A list of other things.
-    case list
+    case list([ConfigurationValue])
+    /// A list of more entries than settings have.
+    case longList
     case section([String: ConfigurationValue])
-    /// A number out of range, or an object inside an object.
+    /// A number out of range, or something deep inside other things.
     case unreadable
 
-    /// The most settings of the file, and of an object inside it.
-    static let largestCounts = (file: 1000, section: 64)
+    /// The most settings of the file, of an object inside it (a whole model's settings may be one), of an object inside that, and the
+    /// most entries of a list.
+    private static let largestCounts = (file: 1000, section: 256, innerSection: 64, list: 4096)
+    /// Objects and lists inside as many others are not read.
+    private static let largestDepth = 4
 
     /// How the value is shown in messages.
     var words: String {
@@ -24,7 +27,7 @@ enum ConfigurationValue: Sendable, Equatable {
         case .flag(let value): value ? "true" : "false"
         case .number(let value): Int(exactly: value).map(String.init) ?? "\(value)"
         case .text(let value): "'\(value)'"
-        case .texts, .list: "a list"
+        case .list, .longList: "a list"
         case .section: "an object"
         case .unreadable: "something else"
         }
@@ -34,11 +37,12 @@ enum ConfigurationValue: Sendable, Equatable {
 extension ConfigurationValue {
     /// Reads the next value.
     ///
-    /// - Parameter depth: the number of objects around it.
+    /// - Parameter depth: the number of objects and lists around it.
     init(_ cursor: inout JSONCursor, depth: Int = 0) throws {
         switch cursor.peek() {
-        case UInt8(ascii: "{") where depth < 2:
-            let limit = depth == 0 ? Self.largestCounts.file : Self.largestCounts.section
+        case UInt8(ascii: "{") where depth < Self.largestDepth:
+            let counts = Self.largestCounts
+            let limit = depth == 0 ? counts.file : depth == 1 ? counts.section : counts.innerSection
             var values: [String: ConfigurationValue] = [:]
             var count = 0
             try cursor.readObject { cursor, name in
@@ -47,20 +51,21 @@ extension ConfigurationValue {
                 if count > limit { try cursor.skip() } else { values[name] = try ConfigurationValue(&cursor, depth: depth + 1) }
             }
             self = .section(count > limit ? [:] : values)
-        case UInt8(ascii: "{"):
-            try cursor.skip()
-            self = .unreadable
-        case UInt8(ascii: "["):
-            var texts: [String]? = []
+        case UInt8(ascii: "[") where depth < Self.largestDepth:
+            var values: [ConfigurationValue] = []
+            var count = 0
             try cursor.readList { cursor in
-                if texts != nil, cursor.peek() == UInt8(ascii: "\""), case .string(let text) = try cursor.value() {
-                    texts?.append(text)
-                } else {
-                    texts = nil
+                count += 1
+                if count > Self.largestCounts.list {
                     try cursor.skip()
+                } else {
+                    values.append(try ConfigurationValue(&cursor, depth: depth + 1))
                 }
             }
-            self = texts.map(ConfigurationValue.texts) ?? .list
+            self = count > Self.largestCounts.list ? .longList : .list(values)
+        case UInt8(ascii: "{"), UInt8(ascii: "["):
+            try cursor.skip()
+            self = .unreadable
         default:
             switch try cursor.value() {
             case .null: self = .null

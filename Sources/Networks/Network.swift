@@ -1,3 +1,4 @@
+import Checkpoints
 import Tensors
 import Text
 
@@ -35,10 +36,21 @@ package struct Node: Sendable {
 
 /// A tensor of learned numbers, as read by the operations.
 package struct Parameter: Sendable {
-    /// The tensor's name in the checkpoint.
+    /// The tensor's name in the checkpoint; for a part of a tensor, the name of the layer that it is.
     package let name: String
     /// The shape as the operations read it.
     package let shape: [Int]
+    /// The name of the tensor that holds it.
+    package let tensorName: String
+    /// Which places of the tensor it has; empty for the whole tensor.
+    package let slices: [TensorRecord.Slice]
+
+    package init(name: String, shape: [Int], tensorName: String? = nil, slices: [TensorRecord.Slice] = []) {
+        self.name = name
+        self.shape = shape
+        self.tensorName = tensorName ?? name
+        self.slices = slices
+    }
 }
 
 /// A static directed acyclic graph of operations, polymorphic in the number of samples and the length of sequences.

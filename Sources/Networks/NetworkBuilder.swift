@@ -10,6 +10,8 @@ package struct NetworkBuilder {
     private var parameters: [Parameter] = []
     private var records: [TensorRecord] = []
     private var places: [String: ParameterID] = [:]
+    /// The tensors that parameters are parts of.
+    private var divided: Set<String> = []
 
     package init(_ checkpoint: Checkpoint) { self.checkpoint = checkpoint }
 
@@ -45,6 +47,36 @@ package struct NetworkBuilder {
         return id
     }
 
+    /// Makes a parameter of a part of a tensor, as the checkpoint's layers divide it.
+    ///
+    /// - Parameters:
+    ///   - tensor: the tensor's name.
+    ///   - part: what follows it in the layer's name: `[up]`.
+    ///   - whole: the shape that the tensor must have.
+    /// - Throws: ``Problem`` if the tensor is missing, has another shape, or is not divided so.
+    package mutating func parameter(
+        _ tensor: String, part: String, shape: [Int], of whole: [Int], catalog: LayerCatalog
+    ) throws(Problem) -> ParameterID {
+        let subject = "tensor '\(tensor)'"
+        guard let record = checkpoint[tensor] else {
+            if let problem = checkpoint.problem(ofTensor: tensor) { throw problem }
+            throw Problem("is missing", subject: subject, expected: words(whole))
+        }
+        guard record.shape == whole else {
+            throw Problem("wrong shape", subject: subject, expected: words(whole), found: words(record.shape))
+        }
+        guard let layer = catalog[tensor + part], layer.tensor.shape == shape else {
+            throw Problem("has no such part", subject: subject, expected: "'\(part)' of \(words(shape))")
+        }
+        if let known = places[layer.name] { return known }
+        let id = ParameterID(parameters.count)
+        parameters.append(Parameter(name: layer.name, shape: shape, tensorName: tensor, slices: layer.slices))
+        records.append(layer.tensor)
+        places[layer.name] = id
+        divided.insert(tensor)
+        return id
+    }
+
     /// Adds a node.
     package mutating func add(
         _ site: String, _ operation: some Operation, _ inputs: [NodeID] = [], parameters: [ParameterID] = [], fusion: Node.Fusion? = nil
@@ -61,7 +93,7 @@ package struct NetworkBuilder {
     package func network(
         input: Network.Input, output: NodeID, outputWidth: Int, ignoring isIgnored: (String) -> Bool = { _ in false }
     ) -> Network {
-        let unused = checkpoint.tensors.map(\.name).filter { places[$0] == nil && !isIgnored($0) }
+        let unused = checkpoint.tensors.map(\.name).filter { places[$0] == nil && !divided.contains($0) && !isIgnored($0) }
         return Network(
             nodes: nodes, parameters: parameters, values: ParameterValues(zip(records, parameters).map { ($0, $1.shape) }), input: input,
             output: output, outputWidth: outputWidth, unusedTensors: unused, anatomy: anatomy)

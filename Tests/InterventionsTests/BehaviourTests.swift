@@ -1,4 +1,5 @@
 import Datasets
+import Checkpoints
 import Evaluation
 import Foundation
 import Interventions
@@ -158,11 +159,12 @@ struct BehaviourTests {
         #expect(throws: Problem.self) { try BehaviourPairs(byClass: text, seed: 0) }
     }
 
-    /// The gradient at the reading's node is that of the metric: by finite differences through the last layer.
-    @Test(arguments: ["gpt2-tiny", "transformers/grokking/model.pth"]) func the_seed_is_the_gradient_at_the_last_position(name: String)
-        throws
-    {
-        let network = try LanguageModelFixture(name).batches.network
+    /// The gradient at the reading's node is that of the metric: by finite differences through the last layer, and through a bound or a
+    /// scaling of the logits.
+    @Test(arguments: ["gpt2-tiny", "transformers/grokking/model.pth", "transformers/gemma2", "transformers/granite"])
+    func the_seed_is_the_gradient_at_the_last_position(name: String) throws {
+        let checkpoint = try Checkpoint.open(Fixtures.path(name))
+        let network = try #require(try TransformerFamilies.network(of: checkpoint, catalog: LayerCatalog(checkpoint)))
         let reading = BehaviourReading(network)
         let team = Team(size: 1)
         #expect(reading.node != network.output)
@@ -173,8 +175,9 @@ struct BehaviourTests {
         func total(_ values: Tensor) -> Double {
             BehaviourMetric.loss.values(reading.logits(values, team: team), answers).reduce(0, +)
         }
-        let gradient = BehaviourMetric.loss.gradient(reading.logits(values, team: team), answers)
-        let seed = reading.seed(gradient, shape: values.shape, team: team).elements
+        let logits = reading.logits(values, team: team)
+        let gradient = BehaviourMetric.loss.gradient(logits, answers)
+        let seed = reading.seed(gradient, at: logits, shape: values.shape, team: team).elements
         for place in stride(from: 0, to: values.count, by: 5) {
             let step: Float = 1e-2
             var moved = values.elements

@@ -13,11 +13,12 @@ struct AnatomyTests {
 
     private func nodes(_ attention: AttentionPart) -> [NodeID] {
         attention.projections.flatMap(nodes) + [attention.scores, attention.pattern, attention.mixed, attention.output] + attention.norms
+            + [attention.written]
     }
 
     /// With the gate after its activation, which nothing else reads.
     private func nodes(_ mlp: MLPPart, in network: Network) -> [NodeID] {
-        mlp.layers + network.nodes[mlp.post.index].inputs + [mlp.post, mlp.output] + mlp.norms
+        mlp.layers + network.nodes[mlp.post.index].inputs + [mlp.post, mlp.output] + mlp.norms + [mlp.written]
     }
 
     @Test(arguments: models)
@@ -30,7 +31,11 @@ struct AnatomyTests {
             if let attention = block.attention { known.formUnion(nodes(attention)) }
             if let mlp = block.mlp { known.formUnion(nodes(mlp, in: found)) }
         }
-        known.insert(try #require(anatomy.output).layer)
+        // A norm of the embeddings, and constants and bounds of the logits.
+        for first in stream.beginning { known.formUnion(found.nodes[first.index].inputs) }
+        let output = try #require(anatomy.output)
+        known.formUnion((output.layer.index...found.output.index).map { NodeID($0) })
+        #expect(found.output.index - output.layer.index <= 2)
         #expect(found.nodes.indices.filter { !known.contains(NodeID($0)) }.map { found.nodes[$0].site } == [])
         #expect(anatomy.layers.isEmpty && anatomy.streams.count == 1)
     }
@@ -68,11 +73,37 @@ struct AnatomyTests {
             #expect(inputs(attention.pattern) == [attention.scores])
             #expect(inputs(attention.mixed) == [attention.pattern, attention.value.read])
             #expect(inputs(attention.output) == [attention.mixed])
-            #expect(attention.norms.isEmpty && block.before < attention.output && attention.output < block.after)
+            expectBranch(network, attention.output, attention.norms, attention.scaling, attention.written)
+            #expect(block.before < attention.output && attention.written < block.after)
             guard let mlp = block.mlp else { continue }
             for layer in mlp.layers { #expect(inputs(layer) == [mlp.reading.node]) }
-            #expect(inputs(mlp.output) == [mlp.post] && mlp.norms.isEmpty)
+            #expect(inputs(mlp.output) == [mlp.post])
+            expectBranch(network, mlp.output, mlp.norms, mlp.scaling, mlp.written)
         }
+    }
+
+    /// Output, norms and scaling of a branch follow each other, and the last is what is written.
+    private func expectBranch(_ network: Network, _ output: NodeID, _ norms: [NodeID], _ scaling: NodeID?, _ written: NodeID) {
+        let chain = [output] + norms + (scaling.map { [$0] } ?? [])
+        #expect(chain.last == written)
+        for (before, after) in zip(chain, chain.dropFirst()) { #expect(network.nodes[after.index].inputs == [before]) }
+    }
+
+    @Test func partsInsideBranchesAreWhatTheFamiliesHave() throws {
+        func block(_ name: String) throws -> Block { try #require(try FamilyFixture(name).network.anatomy.blocks.first) }
+        for name in ["gemma2", "gemma3_text", "olmo2"] {
+            let block = try block(name)
+            #expect(block.attention?.norms.count == 1 && block.mlp?.norms.count == 1 && block.mlp?.scaling == nil)
+        }
+        #expect(try block("olmo2").attention?.reading.norm == nil)
+        #expect(try block("granite").attention?.scaling != nil && (try block("granite").mlp?.scaling) != nil)
+        // Norm and turn of queries and keys; the turn alone; neither.
+        #expect(try block("qwen3").attention?.query.steps.count == 2)
+        #expect(try block("llama").attention?.query.steps.count == 1)
+        #expect(try block("bloom").attention?.query.steps.isEmpty == true)
+        // One norm that attention and MLP share.
+        let shared = try block("phi")
+        #expect(shared.attention?.reading.norm != nil && shared.attention?.reading.norm == shared.mlp?.reading.norm)
     }
 
     @Test func sitesOfPartsAreTransformerLensNames() throws {

@@ -8,6 +8,8 @@ import Testing
 
 /// What is not run, and the error: one line with what was expected and what was found.
 struct FamiliesRefusalTests {
+    private static let kinds = "default, linear, dynamic, yarn, longrope or llama3"
+
     /// The error from building a fixture with changed settings, where `NSNull` removes a setting; nil if it is built.
     private func answer(_ folder: String, _ changes: [String: Any]) throws -> String? {
         let data = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("transformers/\(folder)/config.json")))
@@ -20,11 +22,20 @@ struct FamiliesRefusalTests {
     @Test func other_families_are_refused_by_name() throws {
         let types = TransformerFamilies.standard.modelTypes
         let known = types.dropLast().joined(separator: ", ") + " or " + (try #require(types.last))
-        for type in ["gemma2", "gemma3_text", "mixtral", "qwen3", "phi3", "opt", "bert"] {
+        for type in ["gemma3n", "cohere", "falcon", "minimax", "more"] {
             #expect(
                 try answer("llama", ["model_type": type])
                     == "config.json: 'model_type': models of this kind cannot be run, expected \(known), found '\(type)'"
             )
+        }
+        for (type, reason) in [
+            ("t5", "they have an encoder beside the decoder"), ("whisper", "they have an encoder beside the decoder"),
+            ("clip", "they compare images and texts by two models"), ("mamba", "their blocks keep a state in place of attention"),
+            ("deepseek_v3", "keys and values come from a latent vector that the heads share (MLA)"),
+        ] {
+            #expect(
+                try answer("llama", ["model_type": type])
+                    == "config.json: 'model_type': models of this kind cannot be run: \(reason), expected \(known), found '\(type)'")
         }
         #expect(
             try answer("llama", ["model_type": NSNull()])
@@ -41,15 +52,15 @@ struct FamiliesRefusalTests {
         #expect(rounded?.contains("'quantization_config': the model quantises its weights when it runs, which is not done here") == true)
     }
 
-    @Test(arguments: ["dynamic", "yarn", "longrope", "su", "proportional"])
+    @Test(arguments: ["mrope", "su", "proportional"])
     func rotary_positions_of_other_kinds_are_refused_by_name(kind: String) throws {
         #expect(
             try answer("llama", ["rope_parameters": ["rope_type": kind, "factor": 2.0]])
-                == "config.json: 'rope_parameters.rope_type': positions of this kind cannot be run, expected default, linear or llama3, found '\(kind)'"
+                == "config.json: 'rope_parameters.rope_type': positions of this kind cannot be run, expected \(Self.kinds), found '\(kind)'"
         )
         #expect(
             try answer("llama", ["rope_scaling": ["type": kind, "factor": 2.0]])
-                == "config.json: 'rope_scaling.type': positions of this kind cannot be run, expected default, linear or llama3, found '\(kind)'"
+                == "config.json: 'rope_scaling.type': positions of this kind cannot be run, expected \(Self.kinds), found '\(kind)'"
         )
     }
 

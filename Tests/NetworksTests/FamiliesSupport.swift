@@ -13,8 +13,13 @@ struct FamilyFixture {
     let expected: Checkpoint
 
     /// The models whose configuration is there in two spellings.
-    static let twoSpellings = ["gpt2", "gpt_neox", "gpt_neox-sequential", "llama", "llama-tied", "mistral", "qwen2", "gemma"]
-    static let models = twoSpellings + ["gpt2-untied", "nanogpt", "grokking", "grokking-attention"]
+    static let twoSpellings = [
+        "gpt2", "gpt_neox", "gpt_neox-sequential", "llama", "llama-tied", "mistral", "qwen2", "gemma", "qwen3", "qwen3-yarn", "gemma2",
+        "gemma3_text", "gemma3", "olmo2", "olmo3", "phi", "phi3", "gpt_neo", "gptj", "opt", "bloom", "stablelm", "starcoder2", "granite",
+        "smollm3", "llama-dynamic", "llama-longrope", "llama-yarn",
+    ]
+    static let models =
+        twoSpellings + ["gpt2-untied", "nanogpt", "phi-normed", "opt-unbiased", "stablelm-parallel", "grokking", "grokking-attention"]
     static let shared = ["gpt2-tiny", "pythia-tiny", "llama-tiny"]
 
     /// - Parameter configuration: the file to be read in the place of `config.json`.
@@ -46,6 +51,11 @@ struct FamilyFixture {
         let record = try #require(expected[kind])
         let ids = record.floats().map { Int32($0) }
         return TokenBatch(ids: ids, samples: record.shape.count == 2 ? record.shape[0] : 1, length: record.shape[record.shape.count - 1])
+    }
+
+    /// The largest difference of the logits from the stored ones.
+    func logitDifference(_ kind: String) throws -> Float {
+        try largestDifference(kind, [(network.nodes[network.output.index].site, "\(kind).logits")])
     }
 
     /// The largest difference between what sites give and what is stored under names.

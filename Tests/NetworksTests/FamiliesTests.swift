@@ -11,19 +11,19 @@ struct FamiliesTests {
 
     @Test(arguments: FamilyFixture.models + FamilyFixture.shared)
     func logits_of_a_batch_are_the_librarys(name: String) throws {
-        let difference = try FamilyFixture(name).largestDifference("batch", [("unembed", "batch.logits")])
+        let difference = try FamilyFixture(name).logitDifference("batch")
         #expect(difference <= Self.tolerance)
     }
 
     @Test(arguments: FamilyFixture.models + FamilyFixture.shared)
     func logits_of_one_sequence_are_the_librarys(name: String) throws {
-        let difference = try FamilyFixture(name).largestDifference("single", [("unembed", "single.logits")])
+        let difference = try FamilyFixture(name).logitDifference("single")
         #expect(difference <= Self.tolerance)
     }
 
     @Test(arguments: FamilyFixture.twoSpellings)
     func the_older_spelling_of_the_configuration_gives_the_same(name: String) throws {
-        let difference = try FamilyFixture(name, configuration: "v4.json").largestDifference("batch", [("unembed", "batch.logits")])
+        let difference = try FamilyFixture(name, configuration: "v4.json").logitDifference("batch")
         #expect(difference <= Self.tolerance)
     }
 
@@ -31,8 +31,8 @@ struct FamiliesTests {
     @Test(arguments: FamilyFixture.models + FamilyFixture.shared)
     func streams_and_patterns_inside_are_the_librarys(name: String) throws {
         let fixture = try FamilyFixture(name)
-        var sites = [("unembed", "single.logits")]
-        for block in 0..<2 where fixture.expected["single.resid.\(block)"] != nil {
+        var sites = [(fixture.network.nodes[fixture.network.output.index].site, "single.logits")]
+        for block in 0..<8 where fixture.expected["single.resid.\(block)"] != nil {
             sites.append(("blocks.\(block).hook_resid_pre", "single.resid.\(block)"))
             sites.append(("blocks.\(block).attn.hook_pattern", "single.pattern.\(block)"))
         }

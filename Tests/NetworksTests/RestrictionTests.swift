@@ -67,6 +67,23 @@ struct RestrictionTests {
                 operation: AttentionScores(heads: 4, keyHeads: 2, headDimension: 2, scale: 0.7, mask: .none), inputs: [sequences, keys],
                 neurons: [1, 2]),
             Case(
+                operation: Attention(
+                    heads: 4, keyHeads: 2, headDimension: 2, scale: 0.7, adjustment: .slopes([1, 2, 3, 4]), mask: .causal),
+                inputs: [sequences, keys, keys], neurons: heads([1, 2])),
+            Case(
+                operation: AttentionScores(
+                    heads: 4, keyHeads: 2, headDimension: 2, scale: 0.7, adjustment: .slopes([1, 2, 3, 4]), mask: .causal),
+                inputs: [sequences, keys], neurons: [3]),
+            Case(
+                operation: AttentionScores(heads: 4, keyHeads: 2, headDimension: 2, scale: 3, adjustment: .cap(2), mask: .causal),
+                inputs: [sequences, keys], neurons: [0]),
+            Case(operation: SoftCap(0.5), inputs: [rows], neurons: [5, 1]),
+            Case(operation: Scaling(0.5), inputs: [rows], neurons: [5, 1]),
+            Case(operation: RMSNorm(epsilon: 1e-5), inputs: [rows], parameters: [random([6], 5, 1)], neurons: [0, 1, 2, 3, 4, 5]),
+            Case(
+                operation: LayerNorm(epsilon: 1e-5), inputs: [rows], parameters: [random([6], 5, 1), random([6], 6, 1)],
+                neurons: [0, 1, 2, 3, 4, 5]),
+            Case(
                 operation: AttentionValues(heads: 4, keyHeads: 2, headDimension: 2), inputs: [random([2, 4, 3, 3], 5, 1), keys],
                 neurons: heads([0, 1])),
         ]
@@ -115,6 +132,7 @@ struct RestrictionTests {
         let parameters = [Tensor(shape: [4], [1, 1, 1, 1])]
         for operation in [LayerNorm(epsilon: 0), RMSNorm(epsilon: 0), Softmax()] as [any Operation] {
             #expect(operation.restricted(to: [0], parameters: parameters) == nil && operation.neurons == .mixes)
+            #expect(operation.restricted(to: [1, 0, 2, 3], parameters: parameters) == nil)
         }
         let grouped = Convolution(groups: 2)
         #expect(grouped.restricted(to: [0], parameters: [OperationCheck.random([4, 1, 1, 1], seed: 1)]) == nil)

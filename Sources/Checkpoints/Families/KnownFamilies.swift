@@ -36,7 +36,8 @@ extension ModelFamily {
         isRecognized: { names in hasGatedMLPs(names) && names.contains { $0.hasSuffix("self_attn.q_proj.bias") } })
 
     package static let gemma = ModelFamily(
-        "gemma", summary: "Gemma", modelTypes: ["gemma", "gemma2", "gemma3", "gemma3_text", "gemma3n"], prefixes: ["model."],
+        "gemma", summary: "Gemma", modelTypes: ["gemma", "gemma2", "gemma3", "gemma3_text", "gemma3n"],
+        prefixes: ["model.", "language_model."],
         mlpInputs: [.gated, .gateUp],
         isRecognized: { hasGatedMLPs($0) && $0.has("pre_feedforward_layernorm") })
 
@@ -47,6 +48,19 @@ extension ModelFamily {
     package static let phi = ModelFamily(
         "phi", summary: "Phi", modelTypes: ["phi", "phi3", "phimoe"], prefixes: ["model."], mlpInputs: [.fc1, .gateUp],
         isRecognized: { $0.hasBlocks(of: "fc1") && $0.has("self_attn") && $0.has("mlp") })
+
+    package static let olmo2 = ModelFamily(
+        "olmo2", summary: "OLMo 2 and 3", modelTypes: ["olmo2", "olmo3"], prefixes: ["model."], mlpInputs: [.gated])
+
+    package static let bloom = ModelFamily("bloom", summary: "BLOOM", prefixes: ["transformer."], mlpInputs: [.megatron])
+
+    package static let stablelm = ModelFamily("stablelm", summary: "StableLM", prefixes: ["model."], mlpInputs: [.gated])
+
+    package static let starcoder2 = ModelFamily("starcoder2", summary: "StarCoder 2", prefixes: ["model."], mlpInputs: [.gpt2])
+
+    package static let granite = ModelFamily("granite", summary: "Granite", prefixes: ["model."], mlpInputs: [.gated])
+
+    package static let smollm3 = ModelFamily("smollm3", summary: "SmolLM 3", prefixes: ["model."], mlpInputs: [.gated])
 
     package static let bert = ModelFamily(
         "bert", summary: "BERT, its descendants, and vision transformers with its names",
@@ -60,8 +74,8 @@ extension ModelFamily {
     package static let transformer = ModelFamily(
         "transformer", summary: "other transformers whose MLP input matrices are known by name",
         modelTypes: [
-            "bloom", "falcon", "mpt", "t5", "mt5", "bart", "mbart", "whisper", "starcoder2", "olmo", "olmo2", "deepseek_v2", "deepseek_v3",
-            "stablelm", "cohere", "granite", "clip", "gpt_oss", "dbrx", "glm", "glm4", "chatglm", "modernbert", "convnext", "convnextv2",
+            "falcon", "mpt", "t5", "mt5", "bart", "mbart", "whisper", "olmo", "deepseek_v2", "deepseek_v3", "cohere", "clip", "gpt_oss",
+            "dbrx", "glm", "glm4", "chatglm", "modernbert", "convnext", "convnextv2",
             "swin",
             "dinov2", "siglip", "rwkv",
         ],

@@ -68,7 +68,8 @@ struct FoundLayers {
 
     private mutating func add(_ parts: [TensorParts.Part], of tensor: TensorRecord) {
         for part in parts {
-            let layer = Layer(tensor: tensor.sliced(tensor.name + part.suffix, part.slices), of: tensor.name, layout: part.layout)
+            let layer = Layer(
+                tensor: tensor.sliced(tensor.name + part.suffix, part.slices), of: tensor.name, slices: part.slices, layout: part.layout)
             if layer.outNeurons > OrientationRules.largestSide || layer.inNeurons > OrientationRules.largestSide {
                 reasons[tensor.name] = .tooLarge
                 return

@@ -10,21 +10,26 @@ package struct Layer: Sendable {
     package let tensorName: String
     /// Where the weights are stored: the tensor, or the view of it that is the part.
     package let tensor: TensorRecord
+    /// Which places of the tensor the part has; empty for the whole tensor.
+    package let slices: [TensorRecord.Slice]
     /// How the elements make the matrix.
     package let layout: MatrixLayout
     /// The place among the weight matrices of the checkpoint, in the catalog's order: random choices depend on it, not on the name.
     package let place: Int
 
-    init(tensor: TensorRecord, of tensorName: String? = nil, layout: MatrixLayout, place: Int = 0) {
+    init(
+        tensor: TensorRecord, of tensorName: String? = nil, slices: [TensorRecord.Slice] = [], layout: MatrixLayout, place: Int = 0
+    ) {
         name = tensor.name
         self.tensorName = tensorName ?? tensor.name
+        self.slices = slices
         self.place = place
         self.tensor = tensor
         self.layout = layout
     }
 
     /// The same layer in another place.
-    func at(_ place: Int) -> Layer { Layer(tensor: tensor, of: tensorName, layout: layout, place: place) }
+    func at(_ place: Int) -> Layer { Layer(tensor: tensor, of: tensorName, slices: slices, layout: layout, place: place) }
 
     /// Whether the layer is one of several in its tensor.
     package var isPart: Bool { name != tensorName }
@@ -42,7 +47,7 @@ package struct Layer: Sendable {
     /// The layer with every element of a convolution's kernels as a separate weight, [out, in * kernel]; any other layer unchanged.
     package var unfolded: Layer {
         guard case .convolution(let out, let input, let kernel) = layout else { return self }
-        return Layer(tensor: tensor, of: tensorName, layout: .asStored(out: out, in: input * kernel), place: place)
+        return Layer(tensor: tensor, of: tensorName, slices: slices, layout: .asStored(out: out, in: input * kernel), place: place)
     }
 
     /// Whether the matrix is read in single precision because that holds every weight.

@@ -69,13 +69,25 @@ private struct TransformerEdges {
         written.append((builder.sourceCount, constant))
     }
 
-    /// The in-neurons of an output layer as [neurons, width], and its bias.
-    private func outputWeights(_ layer: NodeID) throws(Problem) -> (rows: ([Int]) -> Tensor, bias: Tensor?) {
+    /// The in-neurons of an output layer as [neurons, width], and its bias, both as they reach the stream.
+    ///
+    /// - Parameter scaling: the multiplication with a constant after the layer.
+    private func outputWeights(_ layer: NodeID, _ scaling: NodeID?) throws(Problem) -> (rows: ([Int]) -> Tensor, bias: Tensor?) {
         let parameters = parameters(layer)
         guard case .produces(let weights) = network.nodes[layer.index].operation.neurons, let dimension = weights.inDimension else {
             throw Problem("site '\(site(layer))': its in-neurons cannot be taken one by one", expected: "a linear layer")
         }
-        return ({ WeightSlices.rows($0, of: parameters[0], along: dimension) }, parameters.dropFirst().first)
+        func scaled(_ tensor: Tensor) throws(Problem) -> Tensor {
+            guard let scaling else { return tensor }
+            guard let operation = network.nodes[scaling.index].operation as? Scaling else { throw builder.mixes(scaling) }
+            let result = MutableTensor(uninitialized: tensor.shape)
+            Elementwise.scale(tensor, by: operation.factor, into: result, team: Team(size: 1))
+            return result
+        }
+        let weight = try scaled(parameters[0])
+        var bias: Tensor?
+        if let own = parameters.dropFirst().first { bias = try scaled(own) }
+        return ({ WeightSlices.rows($0, of: weight, along: dimension) }, bias)
     }
 
     mutating func addAttention(_ block: Int, _ attention: AttentionPart) throws(Problem) {
@@ -91,7 +103,7 @@ private struct TransformerEdges {
             try add([unit], attention.reading, emission: attention.written)
             return endWriter(bias: nil)
         }
-        let (rows, bias) = try outputWeights(attention.output)
+        let (rows, bias) = try outputWeights(attention.output, attention.scaling)
         var units: [EdgeGraphBuilder.Draft] = []
         for key in 0..<sizes.keyHeads {
             var unit = try heads(key..<key + 1, of: attention, block)
@@ -147,7 +159,7 @@ private struct TransformerEdges {
         // A layer of one cluster followed by a norm that combines all neurons stays whole.
         if let groups, mlp.norms.isEmpty || groups.count > 1 {
             if let norm = mlp.norms.first { throw builder.mixes(norm) }
-            let (rows, bias) = try outputWeights(mlp.output)
+            let (rows, bias) = try outputWeights(mlp.output, mlp.scaling)
             var units: [EdgeGraphBuilder.Draft] = []
             for group in groups {
                 var slices: [EdgeUnit.ReaderSlice] = []

@@ -11,11 +11,15 @@ package struct BehaviourReading: Sendable {
     package let node: NodeID
     /// The layer after it that gives the logits; nil if the recorded values are the logits.
     private let last: Node?
+    /// What follows the layer: functions of each logit alone.
+    private let tail: [any Networks.Operation]
 
     package init(_ network: Network) {
         self.network = network
-        node = ScoreReading(network).node
-        last = node == network.output ? nil : network.nodes[network.output.index]
+        let reading = ScoreReading(network)
+        node = reading.node
+        last = node == network.output ? nil : network.nodes[reading.layer.index]
+        tail = reading.tail
     }
 
     /// The logits of each sample, [samples, classes], in separate memory.
@@ -38,6 +42,10 @@ package struct BehaviourReading: Sendable {
                 inputs: [rows], parameters: last.parameters.map { parameters[$0] }, output: logits,
                 scratch: MutableTensor(uninitialized: [0]),
                 team: team))
+        for operation in tail {
+            operation.forward(
+                ForwardPass(inputs: [logits], parameters: [], output: logits, scratch: MutableTensor(uninitialized: [0]), team: team))
+        }
         return logits
     }
 
@@ -45,17 +53,28 @@ package struct BehaviourReading: Sendable {
     ///
     /// - Parameters:
     ///   - gradient: with respect to the logits, [samples, classes].
+    ///   - logits: those that ``logits(_:parameters:team:)`` gave.
     ///   - shape: of the values at ``node``.
     ///   - parameters: those of the run; the network's own if nil.
-    package func seed(_ gradient: Tensor, shape: [Int], parameters: ParameterValues? = nil, team: Team) -> Tensor {
+    package func seed(
+        _ gradient: Tensor, at logits: Tensor, shape: [Int], parameters: ParameterValues? = nil, team: Team
+    ) -> Tensor {
         let samples = shape[0]
         var rows = gradient
+        for operation in tail.reversed() {
+            let inputGradient = MutableTensor.zeros(rows.shape)
+            operation.backward(
+                BackwardPass(
+                    inputs: [logits], parameters: [], output: logits, outputGradient: rows, inputGradients: [inputGradient],
+                    parameterGradients: [], scratch: MutableTensor(uninitialized: [0]), team: team))
+            rows = inputGradient
+        }
         if let last {
             let parameters = parameters ?? network.values
             let inputGradient = MutableTensor.zeros([samples, shape.last ?? 1])
             last.operation.backward(
                 BackwardPass(
-                    inputs: [inputGradient], parameters: last.parameters.map { parameters[$0] }, output: gradient, outputGradient: gradient,
+                    inputs: [inputGradient], parameters: last.parameters.map { parameters[$0] }, output: rows, outputGradient: rows,
                     inputGradients: [inputGradient], parameterGradients: last.parameters.map { _ in nil },
                     scratch: MutableTensor(uninitialized: [0]), team: team))
             rows = inputGradient

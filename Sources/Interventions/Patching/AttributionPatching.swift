@@ -36,7 +36,7 @@ struct AttributionPatching {
             for metric in patching.metrics {
                 guard let values = base[reading.node] else { preconditionFailure("no output") }
                 let gradient = metric.gradient(logits, runs.answers, clean: runs.cleanLogits)
-                gradients.backward([reading.node: reading.seed(gradient, shape: values.shape, team: team)])
+                gradients.backward([reading.node: reading.seed(gradient, at: logits, shape: values.shape, team: team)])
                 let slopes = Dictionary(uniqueKeysWithValues: nodes.compactMap { node in gradients[node].map { (node, $0) } })
                 effects.append(
                     try Parallel.map(count: chosen.count, threads: threads) { place in

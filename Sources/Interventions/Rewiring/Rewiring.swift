@@ -29,10 +29,12 @@ package struct Rewiring: Sendable {
     mutating func take(_ neurons: [Int], of flow: NeuronFlow) throws(Problem) {
         for axis in flow.axes {
             let parameter = network.parameters[axis.parameter.index]
-            guard let record = checkpoint[parameter.name], record.shape == parameter.shape, record.dtype.elementsPerBlock == 1 else {
+            guard let record = checkpoint[parameter.tensorName], record.dtype.elementsPerBlock == 1,
+                parameter.slices.isEmpty ? record.shape == parameter.shape : Self.areSides(parameter.slices)
+            else {
                 throw Problem(
                     subject: "tensor '\(parameter.name)'", "is stored in a form whose neurons cannot be moved",
-                    found: checkpoint[parameter.name]?.dtype.rawValue)
+                    found: checkpoint[parameter.tensorName]?.dtype.rawValue)
             }
             let places = neurons.flatMap { neuron in (0..<axis.places).map { neuron * axis.places + $0 } }
             if let known = selections[axis.parameter]?[axis.dimension], known != places {
@@ -60,10 +62,9 @@ package struct Rewiring: Sendable {
     /// The checkpoint with the neurons so moved.
     package var draft: CheckpointDraft {
         var draft = CheckpointDraft(checkpoint)
-        for (parameter, dimensions) in selections {
-            let name = network.parameters[parameter.index].name
+        for name in Set(selections.keys.map { network.parameters[$0.index].tensorName }) {
             guard let place = draft.tensors.firstIndex(where: { $0.name == name }), let record = checkpoint[name] else { continue }
-            draft.tensors[place] = .init(record, selecting: record.shape.indices.map { dimensions[$0] })
+            draft.tensors[place] = .init(record, selecting: record.shape.indices.map { indices(ofTensor: name, along: $0) })
         }
         for (parameter, sums) in additions {
             let name = network.parameters[parameter.index].name
@@ -79,6 +80,36 @@ package struct Rewiring: Sendable {
 }
 
 extension Rewiring {
+    /// Whether a part has consecutive places of each dimension, so that it lies beside the tensor's other parts.
+    private static func areSides(_ slices: [TensorRecord.Slice]) -> Bool {
+        slices.allSatisfy { slice in
+            switch slice {
+            case .all: true
+            case .places(_, let step, _): step == 1
+            case .place: false
+            }
+        }
+    }
+
+    /// The indices to select along a dimension of a tensor, part by part where it has parts; nil for all.
+    private func indices(ofTensor name: String, along dimension: Int) -> [Int]? {
+        let parts = network.parameters.indices.filter { network.parameters[$0].tensorName == name }.map(ParameterID.init)
+        var found: [Int] = []
+        var places: [Int: [Int]] = [:]
+        for part in parts {
+            let parameter = network.parameters[part.index]
+            let selected = selections[part]?[dimension]
+            guard dimension < parameter.slices.count, case .places(let first, _, let count) = parameter.slices[dimension] else {
+                // All parts reach over the whole dimension.
+                if let selected { return selected }
+                continue
+            }
+            places[first] = (selected ?? Array(0..<count)).map { first + $0 }
+        }
+        for first in places.keys.sorted() { found += places[first] ?? [] }
+        return places.isEmpty ? nil : found
+    }
+
     /// The node whose out-neurons a layer's clusters are of.
     static func node(of layer: AblatedLayer, in network: Network) throws(Problem) -> NodeID {
         guard network.readers(of: layer.parameter).count == 1 else {

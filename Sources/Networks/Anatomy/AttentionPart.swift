@@ -8,7 +8,7 @@ package struct AttentionPart: Sendable {
         package let slice: Slice?
         /// The node whose output they are, with the heads side by side, before any of the steps.
         package let node: NodeID
-        /// The operations on each head's vectors, in order: norms of a head, rotary positions.
+        /// The operations before the products, in order: norms of each head or of all heads together, rotary positions.
         package let steps: [NodeID]
 
         /// The node that the attention reads.
@@ -24,7 +24,7 @@ package struct AttentionPart: Sendable {
     package let value: Projection
     /// How many heads share a key, and how long a head's vectors are.
     package let heads: AttentionHeads
-    /// The products of queries and keys, [samples, heads, length, length].
+    /// The products of queries and keys, capped or lowered by the distance where the family does so, [samples, heads, length, length].
     package let scores: NodeID
     /// How the heads attend, [samples, heads, length, length].
     package let pattern: NodeID
@@ -34,9 +34,11 @@ package struct AttentionPart: Sendable {
     package let output: NodeID
     /// Norms after the output, inside the branch, which combine all heads.
     package let norms: [NodeID]
+    /// The multiplication with a constant at the end of the branch; nil if there is none.
+    package let scaling: NodeID?
 
     /// The node whose output is added to the stream.
-    package var written: NodeID { norms.last ?? output }
+    package var written: NodeID { scaling ?? norms.last ?? output }
 
     /// Queries, keys, values.
     package var projections: [Projection] { [query, key, value] }

@@ -11,10 +11,12 @@ package struct MLPPart: Sendable {
     package let output: NodeID
     /// Norms after the output, inside the branch, which combine all neurons.
     package let norms: [NodeID]
+    /// The multiplication with a constant at the end of the branch; nil if there is none.
+    package let scaling: NodeID?
 
     /// The layers that read the stream: the gate before the input.
     package var layers: [NodeID] { (gate.map { [$0] } ?? []) + [input] }
 
     /// The node whose output is added to the stream.
-    package var written: NodeID { norms.last ?? output }
+    package var written: NodeID { scaling ?? norms.last ?? output }
 }

@@ -16,6 +16,12 @@ enum HeadSizes {
         return width / heads
     }
 
+    /// The width of a head by its own setting; without one, the heads share the width of the model.
+    static func statedDimension(_ settings: Configuration, width: Int, heads: Int) throws(Problem) -> Int {
+        if let stated = try settings.size("head_dim") { return stated }
+        return try dimension(settings, width: width, heads: heads, names: ("num_attention_heads", "hidden_size"))
+    }
+
     /// The number of heads of keys and values, each of which as many heads share.
     static func keyHeads(_ count: Int, heads: Int) throws(Problem) -> Int {
         guard heads % count == 0 else {

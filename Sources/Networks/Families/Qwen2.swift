@@ -15,32 +15,15 @@ enum Qwen2 {
             settings, Llama.Differences(inputBias: true, standardKeyHeads: 32, window: try window(settings)))
     }
 
-    private static func window(
-        _ settings: Configuration
-    ) throws(Problem) -> (length: Int, blocks: AttentionDescription.WindowedBlocks)? {
+    /// The window of the blocks that have one; nil if no block has.
+    static func window(_ settings: Configuration) throws(Problem) -> (length: Int, blocks: BlockChoice)? {
         let stated = settings.states("sliding_window") ? try settings.size("sliding_window") : 4096
         let length = try settings.flag("use_sliding_window") ?? false ? stated : nil
-        if let kinds = try settings.texts("layer_types") {
-            let blocks = try settings.requiredSize("num_hidden_layers")
-            guard kinds.count == blocks else {
-                throw Problem(
-                    "wrong number of entries", subject: "config.json: 'layer_types'", expected: "\(blocks)", found: "\(kinds.count)")
-            }
-            if let other = kinds.first(where: { $0 != "full_attention" && $0 != "sliding_attention" }) {
-                throw Problem(
-                    "attention of this kind cannot be run", subject: "config.json: 'layer_types'",
-                    expected: "full_attention or sliding_attention", found: "'\(other)'")
-            }
-            let isWindowed = kinds.map { $0 == "sliding_attention" }
-            guard isWindowed.contains(true) else { return nil }
-            guard let length else {
-                throw Problem(
-                    "blocks see a window whose length is not given", subject: "config.json: 'sliding_window'",
-                    expected: "a whole number, and use_sliding_window true")
-            }
-            return (length, .listed(isWindowed))
+        if let windowed = try LayerTypes.windowed(settings) {
+            guard let length else { throw LayerTypes.withoutLength("a whole number, and use_sliding_window true") }
+            return (length, windowed)
         }
-        guard let length else { return nil }
+        guard let length, try settings.texts("layer_types") == nil else { return nil }
         let first: Int
         if let stated = try settings.number("max_window_layers") {
             first = Int(min(stated, Double(Configuration.largestSize)))

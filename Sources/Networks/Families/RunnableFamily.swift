@@ -32,6 +32,7 @@ package struct RunnableFamily: Sendable {
     ) {
         self.init(family, modelTypes: modelTypes, mlpWidth: mlpWidth) { source throws(Problem) in
             let description = try description(source)
+            try source.settings.checkUnread()
             let stored = source.names.blocks(description.blockName)
             guard description.blocks <= stored else {
                 throw Problem(

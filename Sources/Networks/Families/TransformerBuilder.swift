@@ -1,4 +1,5 @@
 import Checkpoints
+import Tensors
 import Text
 
 /// Builds the network of any ``TransformerDescription`` from a checkpoint's tensors.
@@ -7,10 +8,13 @@ import Text
 /// norms of heads and rotary positions. `hook_normalized` is a norm's whole output, where TransformerLens's comes before its weight
 /// and bias. `hook_attn_out` and `hook_mlp_out` are what is added to the stream, after a norm inside the branch. Sites without a hook
 /// of TransformerLens: `attn.qkv`, one product that queries, keys and values are cut from; `mlp.gate`, a gate after its activation;
-/// `attn.out` and `mlp.out`, what a norm inside the branch reads; `unembed`, the logits.
+/// `attn.out` and `mlp.out`, the last layer of a branch that does not end with it; `attn.normed` and `mlp.normed`, a norm in a branch that
+/// a scaling follows; `ln_embed`, a norm of the embeddings; `unembed`, the logits; `unembed.scaled` and `unembed.capped`, the logits after
+/// a scaling and a cap.
 struct TransformerBuilder {
     private let description: TransformerDescription
     private let names: CheckpointNames
+    private let catalog: LayerCatalog
     private var builder: NetworkBuilder
 
     /// The network of a described transformer.
@@ -19,11 +23,12 @@ struct TransformerBuilder {
     static func network(
         of description: TransformerDescription, names: CheckpointNames, checkpoint: Checkpoint, catalog: LayerCatalog
     ) throws(Problem) -> Network {
-        var builder = TransformerBuilder(description: description, names: names, builder: NetworkBuilder(checkpoint))
-        return try builder.build(checkpoint, catalog)
+        var builder = TransformerBuilder(
+            description: description, names: names, catalog: catalog, builder: NetworkBuilder(checkpoint))
+        return try builder.build(checkpoint)
     }
 
-    private mutating func build(_ checkpoint: Checkpoint, _ catalog: LayerCatalog) throws(Problem) -> Network {
+    private mutating func build(_ checkpoint: Checkpoint) throws(Problem) -> Network {
         let output = try OutputMatrix(description, names, checkpoint)
         let table = try output.embedding(checkpoint)
         var embeddings = [
@@ -32,10 +37,15 @@ struct TransformerBuilder {
                 parameters: [try builder.parameter(table.name, shape: table.shape)])
         ]
         var bound: Int?
-        if case .learned(let name, let count) = description.positions {
-            let parameter = try builder.parameter(try names.fullName(name), shape: [count, description.width])
-            embeddings.append(builder.add("hook_pos_embed", PositionEmbedding(layout: .rows), parameters: [parameter]))
+        if case .learned(let name, let count, let offset) = description.positions {
+            let parameter = try builder.parameter(try names.fullName(name), shape: [count + offset, description.width])
+            embeddings.append(
+                builder.add("hook_pos_embed", PositionEmbedding(layout: .rows, offset: offset), parameters: [parameter]))
             bound = count
+        }
+        if let norm = description.embeddingNorm {
+            let sum = embeddings.count == 1 ? embeddings[0] : builder.add("hook_embed_sum", Sum(), embeddings)
+            embeddings = [try self.norm("ln_embed", norm, of: sum)].compactMap { $0 }
         }
         var stream = ResidualStream(of: embeddings, site: "blocks.0.hook_resid_pre", in: &builder)
         for block in 0..<description.blocks {
@@ -44,10 +54,16 @@ struct TransformerBuilder {
         }
         let final = stream.read(through: try norm("ln_final.hook_normalized", description.finalNorm, of: stream.current))
         let matrix = try output.matrix(checkpoint)
-        let parameter = try builder.parameter(matrix.name, shape: matrix.shape)
-        let logits = builder.add("unembed", Linear(layout: matrix.layout), [final.node], parameters: [parameter])
+        var parameters = [try builder.parameter(matrix.name, shape: matrix.shape)]
+        if let bias = description.output.bias {
+            parameters.append(try builder.parameter(try names.fullName(bias), shape: [matrix.entries]))
+        }
+        let layer = builder.add("unembed", Linear(layout: matrix.layout), [final.node], parameters: parameters)
         builder.anatomy.streams = [stream.stream]
-        builder.anatomy.output = OutputPart(reading: final, layer: logits)
+        builder.anatomy.output = OutputPart(reading: final, layer: layer)
+        var logits = layer
+        if description.output.scale != 1 { logits = builder.add("unembed.scaled", Scaling(description.output.scale), [logits]) }
+        if let cap = description.output.cap { logits = builder.add("unembed.capped", SoftCap(cap), [logits]) }
         return try builder.network(
             input: .tokens(vocabulary: table.entries, positions: bound), output: logits, outputWidth: matrix.entries,
             ignoring: { name in name == output.unusedTwin || checkpoint[name].map { !catalog.isParameter($0) } ?? true })
@@ -69,7 +85,12 @@ struct TransformerBuilder {
             stream.write([attention.written], site: "\(site).hook_resid_mid", in: &builder)
             middle = stream.current
         }
-        let second = try norm("\(site).ln2.hook_normalized", named(mlp.norm, in: block), of: stream.current)
+        let second: NodeID?
+        if case .parallelSharingNorm = description.residual {
+            second = first
+        } else {
+            second = try norm("\(site).ln2.hook_normalized", named(mlp.norm, in: block), of: stream.current)
+        }
         let neurons = try addMLP(mlp, block, reading: stream.read(through: second))
         let written = middle == nil ? [attention.written, neurons.written] : [neurons.written]
         stream.write(written, site: "\(site).hook_resid_post", in: &builder)
@@ -87,26 +108,33 @@ struct TransformerBuilder {
         let value = products.value
         let scale = attention.scale(inBlock: block)
         let mask = attention.mask(inBlock: block)
+        var adjustment: ScoreAdjustment = .none
+        if let cap = attention.cap { adjustment = .cap(cap) }
+        // The tensors of the heads have been found: there are not more of them than numbers in the file.
+        if case .slopes = description.positions { adjustment = .alibi(heads: heads) }
         let scores = builder.add(
             "\(site).hook_attn_scores",
-            AttentionScores(heads: heads, keyHeads: keyHeads, headDimension: dimension, scale: scale, mask: mask), [query.read, key.read])
+            AttentionScores(
+                heads: heads, keyHeads: keyHeads, headDimension: dimension, scale: scale, adjustment: adjustment, mask: mask),
+            [query.read, key.read])
         let pattern = builder.add("\(site).hook_pattern", Softmax(), [scores])
         let fusion = Node.Fusion(
-            operation: Attention(heads: heads, keyHeads: keyHeads, headDimension: dimension, scale: scale, mask: mask),
+            operation: Attention(
+                heads: heads, keyHeads: keyHeads, headDimension: dimension, scale: scale, adjustment: adjustment, mask: mask),
             inputs: [query.read, key.read, value.read], replaces: [scores, pattern])
         let mixed = builder.add(
             "\(site).hook_z", AttentionValues(heads: heads, keyHeads: keyHeads, headDimension: dimension), [pattern, value.read],
             fusion: fusion)
-        let (output, norms) = try written(
-            "blocks.\(block).hook_attn_out", "\(site).out", named(attention.output, in: block), named(attention.outputNorm, in: block),
+        let branch = try written(
+            "blocks.\(block).hook_attn_out", site, named(attention.output, in: block), named(attention.outputNorm, in: block),
             of: mixed, from: heads * dimension)
         return AttentionPart(
             reading: reading, query: query, key: key, value: value,
             heads: AttentionHeads(heads: heads, keyHeads: keyHeads, headDimension: dimension), scores: scores, pattern: pattern,
-            mixed: mixed, output: output, norms: norms)
+            mixed: mixed, output: branch.output, norms: branch.norms, scaling: branch.scaling)
     }
 
-    /// A query or key with what is done to each head of it before the products: its norm, then its turn by the position.
+    /// A query or key with what is done to it before the products: its norm, then its turn by the position.
     private mutating func stepped(
         _ projection: AttentionPart.Projection, _ letter: String, _ norm: NormTensors?, _ block: Int
     ) throws(Problem) -> AttentionPart.Projection {
@@ -115,28 +143,44 @@ struct TransformerBuilder {
         var steps: [NodeID] = []
         var last = projection.read
         if let norms = description.attention.headNorms, let norm = named(norm, in: block) {
-            let operation = HeadNorm(headDimension: dimension, kind: norms.kind, epsilon: norms.epsilon)
-            last = builder.add(
-                "\(site).\(letter)_norm.hook_normalized", operation, [last], parameters: try parameters(of: norm, width: dimension))
+            let hook = "\(site).\(letter)_norm.hook_normalized"
+            switch norms.extent {
+            case .head:
+                let operation = HeadNorm(headDimension: dimension, kind: norms.kind, epsilon: norms.epsilon)
+                last = builder.add(hook, operation, [last], parameters: try parameters(of: norm, width: dimension))
+            case .all:
+                let heads = letter == "q" ? description.attention.heads : description.attention.keyHeads
+                let parameters = try parameters(of: norm, width: heads * dimension)
+                switch norms.kind {
+                case .layer: last = builder.add(hook, LayerNorm(epsilon: norms.epsilon), [last], parameters: parameters)
+                case .rootMeanSquare(let offset):
+                    last = builder.add(hook, RMSNorm(epsilon: norms.epsilon, offset: offset), [last], parameters: parameters)
+                }
+            }
             steps.append(last)
         }
-        if case .rotary(let rotary) = description.positions, rotary.rotated > 0 {
+        if let rotary = description.rotary(inBlock: block), rotary.rotated > 0 {
             let operation = Rotary(
-                headDimension: dimension, rotated: rotary.rotated, frequencies: rotary.frequencies, pairing: .halves)
+                headDimension: dimension, rotated: rotary.rotated, frequencies: rotary.frequencies, pairing: rotary.pairing,
+                attentionScale: rotary.attentionScale, stretch: rotary.stretch)
             last = builder.add("\(site).hook_rot_\(letter)", operation, [last])
             steps.append(last)
         }
         return AttentionPart.Projection(layer: projection.layer, slice: projection.slice, node: projection.node, steps: steps)
     }
 
-    /// The output of a part that is added to the stream: a linear layer, followed by a norm if the family has one inside the branch. The
-    /// node that is added has the site `hook`; the layer has the site `site` if a norm follows it.
+    /// The output of a part that is added to the stream: a linear layer, followed by a norm and by a multiplication with a constant if the
+    /// family has them inside the branch. The node that is added has the site `hook`; those before it have sites below `site`.
     private mutating func written(
         _ hook: String, _ site: String, _ layer: LinearTensors, _ norm: NormTensors?, of input: NodeID, from inputs: Int
-    ) throws(Problem) -> (output: NodeID, norms: [NodeID]) {
-        guard let norm else { return (try linear(hook, layer, of: input, from: inputs, to: description.width), []) }
-        let output = try linear(site, layer, of: input, from: inputs, to: description.width)
-        return (output, [try self.norm(hook, norm, of: output)].compactMap { $0 })
+    ) throws(Problem) -> (output: NodeID, norms: [NodeID], scaling: NodeID?) {
+        let isScaled = description.branchScale != 1
+        let output = try linear(
+            norm == nil && !isScaled ? hook : "\(site).out", layer, of: input, from: inputs, to: description.width)
+        var norms: [NodeID] = []
+        if let normed = try self.norm(isScaled ? "\(site).normed" : hook, norm, of: output) { norms.append(normed) }
+        let scaling = isScaled ? builder.add(hook, Scaling(description.branchScale), [norms.last ?? output]) : nil
+        return (output, norms, scaling)
     }
 
     private mutating func addProjections(
@@ -156,12 +200,12 @@ struct TransformerBuilder {
                 whole(try linear("\(site).hook_v", named(value, in: block), of: input, from: width, to: keys))
             )
         case .fused(let tensors, let order):
-            let all = attention.heads * dimension
-            let product = try linear("\(site).qkv", named(tensors, in: block), of: input, from: width, to: 3 * all)
+            let (all, keys) = (attention.heads * dimension, attention.keyHeads * dimension)
+            let product = try linear("\(site).qkv", named(tensors, in: block), of: input, from: width, to: all + 2 * keys)
             let parts = ["q", "k", "v"].enumerated().map { part, letter in
                 let slice =
                     switch order {
-                    case .byKind: Slice(start: part * all, length: all)
+                    case .byKind: Slice(start: [0, all, all + keys][part], length: part == 0 ? all : keys)
                     case .byHead: Slice(start: part * dimension, length: dimension, stride: 3 * dimension, blocks: attention.heads)
                     }
                 let node = builder.add("\(site).hook_\(letter)", slice, [product])
@@ -178,25 +222,37 @@ struct TransformerBuilder {
         let input: NodeID
         let post: NodeID
         if let tensors = mlp.gate {
-            let pre = try linear("\(site).hook_pre", named(tensors, in: block), of: reading.node, from: width, to: mlp.width)
+            let (first, second) = (named(tensors, in: block), named(mlp.input, in: block))
+            let isFused = first.weight == second.weight
+            let pre = try linear(
+                "\(site).hook_pre", first, part: isFused ? "[gate]" : nil, of: reading.node, from: width, to: mlp.width)
             let gated = builder.add("\(site).gate", Activation(mlp.activation), [pre])
-            input = try linear("\(site).hook_pre_linear", named(mlp.input, in: block), of: reading.node, from: width, to: mlp.width)
+            input = try linear(
+                "\(site).hook_pre_linear", second, part: isFused ? "[up]" : nil, of: reading.node, from: width, to: mlp.width)
             post = builder.add("\(site).hook_post", GatedProduct(), [gated, input])
             gate = pre
         } else {
             input = try linear("\(site).hook_pre", named(mlp.input, in: block), of: reading.node, from: width, to: mlp.width)
             post = builder.add("\(site).hook_post", Activation(mlp.activation), [input])
         }
-        let (output, norms) = try written(
-            "blocks.\(block).hook_mlp_out", "\(site).out", named(mlp.output, in: block), named(mlp.outputNorm, in: block), of: post,
+        let branch = try written(
+            "blocks.\(block).hook_mlp_out", site, named(mlp.output, in: block), named(mlp.outputNorm, in: block), of: post,
             from: mlp.width)
-        return MLPPart(reading: reading, gate: gate, input: input, post: post, output: output, norms: norms)
+        return MLPPart(
+            reading: reading, gate: gate, input: input, post: post, output: branch.output, norms: branch.norms, scaling: branch.scaling)
     }
 
     /// A linear layer of tensors that are named in the model.
+    ///
+    /// - Parameter part: which of the two halves of a tensor [2 outputs, inputs] its weight is; nil for a tensor of its own.
     private mutating func linear(
-        _ site: String, _ tensors: LinearTensors, of input: NodeID, from inputs: Int, to outputs: Int
+        _ site: String, _ tensors: LinearTensors, part: String? = nil, of input: NodeID, from inputs: Int, to outputs: Int
     ) throws(Problem) -> NodeID {
+        if let part {
+            let weight = try builder.parameter(
+                try names.fullName(tensors.weight), part: part, shape: [outputs, inputs], of: [2 * outputs, inputs], catalog: catalog)
+            return builder.add(site, Linear(layout: .outIn), [input], parameters: [weight])
+        }
         let shape = tensors.layout == .outIn ? [outputs, inputs] : [inputs, outputs]
         var parameters = [try builder.parameter(try names.fullName(tensors.weight), shape: shape, stored: tensors.stored)]
         if let bias = tensors.bias { parameters.append(try builder.parameter(try names.fullName(bias), shape: [outputs])) }

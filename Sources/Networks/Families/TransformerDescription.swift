@@ -9,6 +9,8 @@ struct TransformerDescription: Sendable {
         case sequential
         /// Attention and MLP read the same stream, and both are added to it.
         case parallel
+        /// The same, and both read it through one norm, the attention's.
+        case parallelSharingNorm
     }
 
     /// The norm before a reader of the residual stream.
@@ -23,9 +25,14 @@ struct TransformerDescription: Sendable {
     /// How positions are distinguished.
     enum Positions: Sendable {
         case none
-        /// A table of `count` rows, added to the tokens' embeddings.
-        case learned(table: String, count: Int)
-        case rotary(RotaryDescription)
+        /// A table, added to the tokens' embeddings, whose rows from `offset` on are those of `count` positions.
+        case learned(table: String, count: Int, offset: Int = 0)
+        /// Scores that fall with the distance of a key.
+        case slopes
+        case rotary(RotaryPositions)
+
+        /// Rotary positions of all blocks.
+        static func rotary(_ description: RotaryDescription) -> Positions { .rotary(RotaryPositions(description)) }
     }
 
     /// The width of the residual stream.
@@ -39,6 +46,10 @@ struct TransformerDescription: Sendable {
     var positions: Positions
     /// The factor of the embeddings.
     var embeddingScale: Float = 1
+    /// The norm of the embeddings, before the first block; nil if there is none.
+    var embeddingNorm: NormTensors?
+    /// By what each part's output is multiplied before it is added to the stream.
+    var branchScale: Float = 1
     var attention: AttentionDescription
     /// nil for blocks that have only attention.
     var mlp: MLPDescription?
@@ -62,6 +73,11 @@ struct OutputDescription: Sendable {
     var names: [String]
     var layout = Linear.Layout.outIn
     var tie: Tie
+    var bias: String?
+    /// By what the logits are multiplied.
+    var scale: Float = 1
+    /// The bound of the logits, cap tanh(x / cap); nil if they have none.
+    var cap: Float?
 }
 
 /// Attention with its reader's norm and its tensors, whose names are relative to the block.
@@ -69,7 +85,7 @@ struct AttentionDescription: Sendable {
     /// Where queries, keys and values come from.
     enum Projections: Sendable {
         case separate(query: LinearTensors, key: LinearTensors, value: LinearTensors)
-        /// One product of three times the width; each head has its own key.
+        /// One product.
         case fused(LinearTensors, FusedOrder)
     }
 
@@ -77,7 +93,7 @@ struct AttentionDescription: Sendable {
     enum FusedOrder: Sendable {
         /// All queries, all keys, all values.
         case byKind
-        /// Head by head, each head's query, key and value.
+        /// Head by head, each head's query, key and value; each head has its own key.
         case byHead
     }
 
@@ -88,21 +104,14 @@ struct AttentionDescription: Sendable {
         case overBlockNumber(Float)
     }
 
-    /// The blocks whose attention is limited to a window.
-    enum WindowedBlocks: Sendable {
-        case all
-        /// Those from this number on.
-        case from(Int)
-        /// Those whose entry in the list is true.
-        case listed([Bool])
-    }
-
     var heads: Int
     var keyHeads: Int
     var headDimension: Int
     var scale: Scale
     /// The number of positions that are seen, including the own one, and the blocks; nil if all earlier positions are seen.
-    var window: (length: Int, blocks: WindowedBlocks)?
+    var window: (length: Int, blocks: BlockChoice)?
+    /// The bound of the scores, cap tanh(x / cap); nil if they have none.
+    var cap: Float?
     var norm: NormTensors?
     var projections: Projections
     /// nil if queries and keys are not normalised.
@@ -121,14 +130,8 @@ struct AttentionDescription: Sendable {
 
     /// The positions that a position of a block sees.
     func mask(inBlock block: Int) -> AttentionMask {
-        guard let window else { return .causal }
-        let isWindowed =
-            switch window.blocks {
-            case .all: true
-            case .from(let first): block >= first
-            case .listed(let list): list.indices.contains(block) && list[block]
-            }
-        return isWindowed ? .window(window.length) : .causal
+        guard let window, window.blocks.contains(block) else { return .causal }
+        return .window(window.length)
     }
 }
 
@@ -140,18 +143,76 @@ struct MLPDescription: Sendable {
     var norm: NormTensors?
     /// nil for a plain MLP; else its activation is multiplied with the input's product.
     var gate: LinearTensors?
+    /// If it has the same tensor as the gate, that holds both, as the layers of the checkpoint divide it.
     var input: LinearTensors
     var output: LinearTensors
     /// The norm after the output, inside the branch; nil if there is none.
     var outputNorm: NormTensors?
 }
 
-/// Norms of each head's queries and keys, before rotary positions. Their tensors have the width of a head and names relative to the block.
+/// Some of the blocks, without a list of them where a rule says which.
+enum BlockChoice: Sendable {
+    case all
+    /// Those from this number on.
+    case from(Int)
+    /// The last of every so many.
+    case every(Int)
+    /// All but those.
+    case allButEvery(Int)
+    /// Those whose entry in the list is true.
+    case listed([Bool])
+
+    func contains(_ block: Int) -> Bool {
+        switch self {
+        case .all: true
+        case .from(let first): block >= first
+        case .every(let step): (block + 1) % step == 0
+        case .allButEvery(let step): (block + 1) % step != 0
+        case .listed(let list): list.indices.contains(block) && list[block]
+        }
+    }
+}
+
+/// Norms of queries and keys, before rotary positions. Their tensors have names relative to the block.
 struct HeadNormsDescription: Sendable {
+    /// The vectors that are normalised.
+    enum Extent: Sendable {
+        /// Those of each head, with a weight that the heads share.
+        case head
+        /// Those of all heads together.
+        case all
+    }
+
     var kind: HeadNorm.Kind
     var epsilon: Float
+    var extent = Extent.head
     var query: NormTensors
     var key: NormTensors
+}
+
+/// Rotary positions of the blocks of a model.
+struct RotaryPositions: Sendable {
+    /// Those of blocks that see all earlier positions, and of the others if these have none of their own.
+    var standard: RotaryDescription
+    /// Those of blocks that see a window, if they differ.
+    var windowed: RotaryDescription?
+    /// The blocks that have positions.
+    var blocks = BlockChoice.all
+
+    init(_ standard: RotaryDescription, windowed: RotaryDescription? = nil, blocks: BlockChoice = .all) {
+        self.standard = standard
+        self.windowed = windowed
+        self.blocks = blocks
+    }
+}
+
+extension TransformerDescription {
+    /// The rotary positions of a block; nil if it has none.
+    func rotary(inBlock block: Int) -> RotaryDescription? {
+        guard case .rotary(let positions) = positions, positions.blocks.contains(block) else { return nil }
+        if let windowed = positions.windowed, case .window = attention.mask(inBlock: block) { return windowed }
+        return positions.standard
+    }
 }
 
 /// Rotary positions: the first elements of each head's query and key are rotated.
@@ -160,6 +221,11 @@ struct RotaryDescription: Sendable {
     var rotated: Int
     /// The angle that a position adds, for each pair of them.
     var frequencies: [Float]
+    var pairing = Rotary.Pairing.halves
+    /// By what cosines and sines are multiplied.
+    var attentionScale: Float = 1
+    /// How the frequencies follow the length of a sequence.
+    var stretch = RotaryStretch.none
 }
 
 /// The tensors of a linear layer.

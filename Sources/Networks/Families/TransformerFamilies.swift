@@ -7,7 +7,9 @@ package struct TransformerFamilies: Sendable {
 
     /// The families of this program. A family belongs here and, with its names, among ``ModelFamilies/standard``.
     package static let standard = TransformerFamilies([
-        GPT2.family, GPTNeoX.family, Llama.family, Mistral.family, Qwen2.family, Gemma.family, Grokking.family,
+        GPT2.family, GPTNeoX.family, Llama.family, Mistral.family, Qwen2.family, Qwen3.family, Gemma.family, Gemma2.family,
+        Gemma3.family, Olmo2.family, Olmo2.family3, Phi.family, Phi3.family, GPTNeo.family, GPTJ.family, OPT.family, Bloom.family,
+        StableLM.family, Starcoder2.family, Granite.family, SmolLM3.family, Grokking.family,
     ])
 
     package init(_ families: [RunnableFamily]) { self.families = families }
@@ -50,11 +52,31 @@ package struct TransformerFamilies: Sendable {
             throw Problem("is missing", subject: "config.json: 'model_type'", expected: known)
         }
         guard let family = families.first(where: { $0.modelTypes.contains(modelType) }) else {
-            throw settings.problem("models of this kind cannot be run", "model_type", expected: known)
+            let reason = Self.reasons[modelType].map { ": \($0)" } ?? ""
+            throw settings.problem("models of this kind cannot be run\(reason)", "model_type", expected: known)
         }
-        try Self.checkWhatElseIsSaid(settings, checkpoint)
-        return (family, settings)
+        let text = try settings.textModel()
+        try Self.checkWhatElseIsSaid(settings, isInside: text != nil, checkpoint)
+        return (family, text ?? settings)
     }
+
+    /// Why models of some kinds cannot be run, by their `model_type`.
+    private static let reasons: [String: String] = {
+        let reasons = [
+            "they have an encoder beside the decoder": [
+                "t5", "mt5", "umt5", "bart", "mbart", "pegasus", "marian", "whisper", "encoder-decoder", "m2m_100", "led", "blenderbot",
+            ],
+            "they compare images and texts by two models": ["clip", "siglip", "siglip2", "chinese_clip", "align", "blip"],
+            "their blocks keep a state in place of attention": [
+                "mamba", "mamba2", "falcon_mamba", "rwkv", "jamba", "bamba", "zamba", "zamba2", "recurrent_gemma", "nemotron_h",
+                "qwen3_next",
+            ],
+            "keys and values come from a latent vector that the heads share (MLA)": [
+                "deepseek_v2", "deepseek_v3", "deepseek_v32", "minicpm3",
+            ],
+        ]
+        return reasons.reduce(into: [:]) { all, entry in for type in entry.value { all[type] = entry.key } }
+    }()
 
     private var known: String { modelTypes.dropLast().joined(separator: ", ") + " or " + (modelTypes.last ?? "") }
 
@@ -73,14 +95,19 @@ package struct TransformerFamilies: Sendable {
 
     /// Refuses what would be run as something else: weights that are quantised while the model runs, models that answer with other things
     /// than tokens. Weights that are stored quantised were decoded when the checkpoint was opened, or cannot be read.
-    private static func checkWhatElseIsSaid(_ settings: Configuration, _ checkpoint: Checkpoint) throws(Problem) {
+    ///
+    /// - Parameter isInside: whether the language model is a part of another model, which is named instead.
+    private static func checkWhatElseIsSaid(
+        _ settings: Configuration, isInside: Bool, _ checkpoint: Checkpoint
+    ) throws(Problem) {
         if settings.hasValue("quantization_config"), !checkpoint.isDecoded {
             throw Problem(
                 "the model quantises its weights when it runs, which is not done here", subject: "config.json: 'quantization_config'",
                 expected: "weights that are stored quantised", found: "none among \(checkpoint.tensors.count) tensors")
         }
         guard let architecture = try settings.texts("architectures")?.first else { return }
-        guard ["LMHeadModel", "ForCausalLM", "Model"].contains(where: architecture.hasSuffix) else {
+        let known = ["LMHeadModel", "ForCausalLM", "Model"] + (isInside ? ["ForConditionalGeneration"] : [])
+        guard known.contains(where: architecture.hasSuffix) else {
             throw Problem(
                 "only language models can be run", subject: "config.json: 'architectures'",
                 expected: "a name that ends in ForCausalLM or LMHeadModel", found: "'\(architecture)'")

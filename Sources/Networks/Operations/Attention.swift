@@ -8,15 +8,21 @@ import Text
 package struct Attention: Operation {
     package let heads: AttentionHeads
     package let scale: Float
+    package let adjustment: ScoreAdjustment
     package let mask: AttentionMask
 
-    package init(heads: Int, keyHeads: Int, headDimension: Int, scale: Float, mask: AttentionMask) {
-        self.init(heads: AttentionHeads(heads: heads, keyHeads: keyHeads, headDimension: headDimension), scale: scale, mask: mask)
+    package init(
+        heads: Int, keyHeads: Int, headDimension: Int, scale: Float, adjustment: ScoreAdjustment = .none, mask: AttentionMask
+    ) {
+        self.init(
+            heads: AttentionHeads(heads: heads, keyHeads: keyHeads, headDimension: headDimension), scale: scale, adjustment: adjustment,
+            mask: mask)
     }
 
-    private init(heads: AttentionHeads, scale: Float, mask: AttentionMask) {
+    init(heads: AttentionHeads, scale: Float, adjustment: ScoreAdjustment, mask: AttentionMask) {
         self.heads = heads
         self.scale = scale
+        self.adjustment = adjustment
         self.mask = mask
     }
 
@@ -26,15 +32,18 @@ package struct Attention: Operation {
     package var neurons: NeuronRule { .fixed }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
-        guard let part = AttentionHeads.whole(neurons, headDimension: heads.headDimension).flatMap(heads.part) else { return nil }
+        guard let chosen = AttentionHeads.whole(neurons, headDimension: heads.headDimension), let part = heads.part(chosen) else {
+            return nil
+        }
         return RestrictedOperation(
-            operation: Attention(heads: part.heads, scale: scale, mask: mask), parameters: parameters,
+            operation: Attention(heads: part.heads, scale: scale, adjustment: adjustment.part(chosen), mask: mask), parameters: parameters,
             reading: .each([part.queries, part.keys, part.keys]))
     }
 
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         try heads.check(queries: inputs[0], keys: [inputs[1], inputs[2]])
         try mask.check()
+        try adjustment.check(heads: heads.heads)
         return inputs[0]
     }
 
@@ -43,20 +52,21 @@ package struct Attention: Operation {
     }
 
     package func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int {
-        FusedAttention.gradientScratch(heads.shape(output), team: team)
+        FusedAttention.gradientScratch(heads.shape(output), adjustment: adjustment, team: team)
     }
 
     package func forward(_ pass: ForwardPass) {
         FusedAttention.apply(
-            pass.inputs[0], pass.inputs[1], pass.inputs[2], heads.shape(pass.output.shape), scale: scale, mask: mask, into: pass.output,
-            scratch: pass.scratch, team: pass.team)
+            pass.inputs[0], pass.inputs[1], pass.inputs[2], heads.shape(pass.output.shape), scale: scale, adjustment: adjustment,
+            mask: mask, into: pass.output, scratch: pass.scratch, team: pass.team)
     }
 
-    /// With the pattern p, computed again, and dp = dz v^T: dv += p^T dz, ds = p (dp - sum p dp), dq += scale ds k, dk += scale ds^T q.
+    /// With the pattern p, computed again, and dp = dz v^T: dv += p^T dz, ds = p (dp - sum p dp), dq += scale ds k, dk += scale ds^T q;
+    /// between products and scores, ds goes back through the adjustment.
     package func backward(_ pass: BackwardPass) {
         FusedAttention.addGradients(
             pass.outputGradient, pass.inputs[0], pass.inputs[1], pass.inputs[2], heads.shape(pass.outputGradient.shape), scale: scale,
-            mask: mask, toQueries: pass.inputGradients[0], toKeys: pass.inputGradients[1], toValues: pass.inputGradients[2],
-            scratch: pass.scratch, team: pass.team)
+            adjustment: adjustment, mask: mask, toQueries: pass.inputGradients[0], toKeys: pass.inputGradients[1],
+            toValues: pass.inputGradients[2], scratch: pass.scratch, team: pass.team)
     }
 }

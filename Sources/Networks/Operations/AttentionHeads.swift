@@ -85,3 +85,12 @@ extension AttentionMask {
         }
     }
 }
+
+extension ScoreAdjustment {
+    /// Checks that it can be applied to the scores of this number of heads.
+    func check(heads: Int) throws(Problem) {
+        guard fits(heads: heads) else {
+            throw Problem("the scores cannot be adjusted", expected: "a cap above 0, or a slope for each of \(heads) heads")
+        }
+    }
+}

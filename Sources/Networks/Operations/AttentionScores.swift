@@ -1,22 +1,32 @@
 import Tensors
 import Text
 
-/// scores = scale q k^T for each head, minus infinity where the mask forbids: [samples, heads, length, length].
+/// scores = scale q k^T for each head, adjusted; minus infinity where the mask forbids: [samples, heads, length, length].
 ///
 /// Inputs: queries [samples, length, heads * headDimension], keys [samples, length, keyHeads * headDimension].
 package struct AttentionScores: Operation {
     package let heads: AttentionHeads
     package let scale: Float
+    package let adjustment: ScoreAdjustment
     package let mask: AttentionMask
 
-    package init(heads: Int, keyHeads: Int, headDimension: Int, scale: Float, mask: AttentionMask) {
-        self.heads = AttentionHeads(heads: heads, keyHeads: keyHeads, headDimension: headDimension)
+    package init(
+        heads: Int, keyHeads: Int, headDimension: Int, scale: Float, adjustment: ScoreAdjustment = .none, mask: AttentionMask
+    ) {
+        self.init(
+            heads: AttentionHeads(heads: heads, keyHeads: keyHeads, headDimension: headDimension), scale: scale, adjustment: adjustment,
+            mask: mask)
+    }
+
+    private init(heads: AttentionHeads, scale: Float, adjustment: ScoreAdjustment, mask: AttentionMask) {
+        self.heads = heads
         self.scale = scale
+        self.adjustment = adjustment
         self.mask = mask
     }
 
     package var name: String { "attention scores" }
-    package var gradientReading: GradientReading { .inputs }
+    package var gradientReading: GradientReading { adjustment.bends ? [.inputs, .output] : .inputs }
 
     package var neurons: NeuronRule { .fixed }
 
@@ -24,20 +34,21 @@ package struct AttentionScores: Operation {
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
         guard let part = heads.part(neurons) else { return nil }
         return RestrictedOperation(
-            operation: AttentionScores(
-                heads: part.heads.heads, keyHeads: part.heads.keyHeads, headDimension: part.heads.headDimension, scale: scale, mask: mask),
+            operation: AttentionScores(heads: part.heads, scale: scale, adjustment: adjustment.part(neurons), mask: mask),
             parameters: parameters, reading: .each([part.queries, part.keys]))
     }
 
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         try heads.check(queries: inputs[0], keys: [inputs[1]])
         try mask.check()
+        try adjustment.check(heads: heads.heads)
         return [inputs[0][0], heads.heads, inputs[0][1], inputs[0][1]]
     }
 
     package func forward(_ pass: ForwardPass) {
         AttentionProducts.scores(
-            pass.inputs[0], pass.inputs[1], heads.shape(pass.inputs[0].shape), scale: scale, mask: mask, into: pass.output, team: pass.team)
+            pass.inputs[0], pass.inputs[1], heads.shape(pass.inputs[0].shape), scale: scale, adjustment: adjustment, mask: mask,
+            into: pass.output, team: pass.team)
     }
 
     package func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int {
@@ -47,8 +58,9 @@ package struct AttentionScores: Operation {
     /// dq += scale ds k, dk += scale ds^T q; what the mask forbids has no gradient.
     package func backward(_ pass: BackwardPass) {
         AttentionProducts.addScoresGradient(
-            pass.outputGradient, pass.inputs[0], pass.inputs[1], heads.shape(pass.inputs[0].shape), scale: scale, mask: mask,
-            toQueries: pass.inputGradients[0], toKeys: pass.inputGradients[1], scratch: pass.scratch, team: pass.team)
+            pass.outputGradient, at: pass.output, pass.inputs[0], pass.inputs[1], heads.shape(pass.inputs[0].shape), scale: scale,
+            adjustment: adjustment, mask: mask, toQueries: pass.inputGradients[0], toKeys: pass.inputGradients[1], scratch: pass.scratch,
+            team: pass.team)
     }
 }
 

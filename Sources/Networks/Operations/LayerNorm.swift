@@ -15,7 +15,10 @@ package struct LayerNorm: LayerOperation {
 
     package var neurons: NeuronRule { .mixes }
 
-    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
+    /// Only all neurons, since each depends on the others.
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        areAll(neurons, parameters) ? RestrictedOperation(operation: self, parameters: parameters, reading: .same) : nil
+    }
 
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         try checkWidth(of: inputs[0], parameters)
@@ -65,7 +68,10 @@ package struct RMSNorm: Operation {
 
     package var neurons: NeuronRule { .mixes }
 
-    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
+    /// Only all neurons, since each depends on the others.
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        areAll(neurons, parameters) ? RestrictedOperation(operation: self, parameters: parameters, reading: .same) : nil
+    }
 
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         try checkWidth(of: inputs[0], parameters)
@@ -96,4 +102,10 @@ private func checkWidth(of input: [Int], _ parameters: [[Int]]) throws(Problem) 
     let width = input.last ?? 1
     guard let other = parameters.first(where: { $0 != [width] }) else { return }
     throw Problem("the norm reads a different width", expected: "\(words(other)) numbers", found: "\(width)")
+}
+
+/// Whether neurons are all that a norm of these parameters reads, in their order.
+private func areAll(_ neurons: [Int], _ parameters: [Tensor]) -> Bool {
+    guard let width = parameters.first?.count, neurons.count == width else { return false }
+    return zip(neurons, 0..<width).allSatisfy { $0 == $1 }
 }

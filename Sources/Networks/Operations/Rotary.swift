@@ -3,7 +3,8 @@ import Text
 
 /// Rotary positions on queries or keys [samples, length, heads * headDimension].
 ///
-/// In each head, pair i of the first `rotated` elements is turned by the angle position * frequencies[i]; the other elements stay.
+/// In each head, pair i of the first `rotated` elements is turned by the angle position * frequencies[i]; the other elements stay. The
+/// frequencies may change with the length of the sequence.
 package struct Rotary: Operation {
     package typealias Pairing = Rotation.Pairing
 
@@ -14,13 +15,17 @@ package struct Rotary: Operation {
     package let pairing: Pairing
     /// By what cosines and sines are multiplied.
     package let attentionScale: Float
+    package let stretch: RotaryStretch
 
-    package init(headDimension: Int, rotated: Int, frequencies: [Float], pairing: Pairing, attentionScale: Float = 1) {
+    package init(
+        headDimension: Int, rotated: Int, frequencies: [Float], pairing: Pairing, attentionScale: Float = 1, stretch: RotaryStretch = .none
+    ) {
         self.headDimension = headDimension
         self.rotated = rotated
         self.frequencies = frequencies
         self.pairing = pairing
         self.attentionScale = attentionScale
+        self.stretch = stretch
     }
 
     package var name: String { "rotary" }
@@ -52,9 +57,14 @@ package struct Rotary: Operation {
     package func forwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { rotation.tableSize(length: output[1]) }
     package func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { rotation.tableSize(length: output[1]) }
 
+    private func writeTable(length: Int, into table: MutableTensor, team: Team) {
+        rotation.writeTable(
+            frequencies: stretch.frequencies(frequencies, length: length), scale: attentionScale, length: length, into: table, team: team)
+    }
+
     package func forward(_ pass: ForwardPass) {
         let length = pass.output.shape[1]
-        rotation.writeTable(frequencies: frequencies, scale: attentionScale, length: length, into: pass.scratch, team: pass.team)
+        writeTable(length: length, into: pass.scratch, team: pass.team)
         rotation.apply(to: pass.inputs[0], table: pass.scratch, length: length, into: pass.output, team: pass.team)
     }
 
@@ -62,7 +72,7 @@ package struct Rotary: Operation {
     package func backward(_ pass: BackwardPass) {
         guard let gradient = pass.inputGradients[0] else { return }
         let length = pass.outputGradient.shape[1]
-        rotation.writeTable(frequencies: frequencies, scale: attentionScale, length: length, into: pass.scratch, team: pass.team)
+        writeTable(length: length, into: pass.scratch, team: pass.team)
         rotation.addGradient(pass.outputGradient, table: pass.scratch, length: length, to: gradient, team: pass.team)
     }
 }

@@ -2,10 +2,10 @@
 ///
 /// A piece of work is a tile of one head of one sample, or, if heads add to the same keys, a key head of one sample.
 package enum AttentionProducts {
-    /// scores [samples, heads, length, length] = scale q k^T, minus infinity where the mask forbids.
+    /// scores [samples, heads, length, length] = scale q k^T, adjusted; minus infinity where the mask forbids.
     package static func scores(
-        _ queries: Tensor, _ keys: Tensor, _ shape: AttentionShape, scale: Float, mask: AttentionMask, into scores: MutableTensor,
-        team: Team
+        _ queries: Tensor, _ keys: Tensor, _ shape: AttentionShape, scale: Float, adjustment: ScoreAdjustment = .none,
+        mask: AttentionMask, into scores: MutableTensor, team: Team
     ) {
         shape.checkQueries(queries)
         shape.checkKeys(keys)
@@ -20,7 +20,9 @@ package enum AttentionProducts {
                 keys.pointer + shape.key(sample, head, seen.lowerBound), shape.keyWidth, beta: 0, target + seen.lowerBound, length)
             for row in rows {
                 let allowed = mask.keys(of: row, length: length)
-                fill(target + (row - rows.lowerBound) * length, 0..<length, outside: allowed, with: -.infinity)
+                let line = target + (row - rows.lowerBound) * length
+                adjustment.apply(to: line + allowed.lowerBound, allowed.count, head: head, query: row, first: allowed.lowerBound)
+                fill(line, 0..<length, outside: allowed, with: -.infinity)
             }
         }
     }
@@ -29,13 +31,16 @@ package enum AttentionProducts {
     package static func scoresGradientScratch(_ shape: AttentionShape, team: Int) -> Int { team * shape.tileSize }
 
     /// dq += scale ds k, dk += scale ds^T q, where the ds of forbidden places count as 0.
+    ///
+    /// - Parameter scores: what ``scores`` gave; read only if the adjustment bends them.
     package static func addScoresGradient(
-        _ scoresGradient: Tensor, _ queries: Tensor, _ keys: Tensor, _ shape: AttentionShape, scale: Float, mask: AttentionMask,
-        toQueries queryGradient: MutableTensor?, toKeys keyGradient: MutableTensor?, scratch: MutableTensor, team: Team
+        _ scoresGradient: Tensor, at scores: Tensor, _ queries: Tensor, _ keys: Tensor, _ shape: AttentionShape, scale: Float,
+        adjustment: ScoreAdjustment = .none, mask: AttentionMask, toQueries queryGradient: MutableTensor?,
+        toKeys keyGradient: MutableTensor?, scratch: MutableTensor, team: Team
     ) {
         shape.checkQueries(queries, queryGradient)
         shape.checkKeys(keys, keyGradient)
-        shape.checkPatterns(scoresGradient)
+        shape.checkPatterns(scoresGradient, scores)
         precondition(scratch.count >= scoresGradientScratch(shape, team: team.size), "scratch \(scratch.count)")
         let length = shape.length
         forEachKeyHead(shape, team) { sample, heads, lane in
@@ -47,8 +52,12 @@ package enum AttentionProducts {
                     for row in rows {
                         let target = tile + (row - rows.lowerBound) * seen.count
                         let source = scoresGradient.pointer + shape.pattern(sample, head, row)
+                        let allowed = mask.keys(of: row, length: length)
                         target.update(from: source + seen.lowerBound, count: seen.count)
-                        fill(target - seen.lowerBound, seen, outside: mask.keys(of: row, length: length), with: 0)
+                        adjustment.turnGradient(
+                            target + (allowed.lowerBound - seen.lowerBound),
+                            at: scores.pointer + shape.pattern(sample, head, row) + allowed.lowerBound, allowed.count)
+                        fill(target - seen.lowerBound, seen, outside: allowed, with: 0)
                     }
                     let query = shape.query(sample, head, rows.lowerBound)
                     let key = shape.key(sample, head, seen.lowerBound)

@@ -6,13 +6,13 @@ package enum FusedAttention {
     /// The elements of scratch memory that ``apply`` needs.
     package static func scratch(_ shape: AttentionShape, team: Int) -> Int { team * shape.tileSize }
 
-    /// output = softmax(scale q k^T, masked) v, the heads side by side.
+    /// output = softmax(scale q k^T, adjusted and masked) v, the heads side by side.
     ///
     /// Blocks that the mask forbids are not computed. A tile's exponentials are multiplied by the values unnormalised;
     /// the rows of the product, which are shorter, are divided by their sums.
     package static func apply(
-        _ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ shape: AttentionShape, scale: Float, mask: AttentionMask,
-        into output: MutableTensor, scratch: MutableTensor, team: Team
+        _ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ shape: AttentionShape, scale: Float,
+        adjustment: ScoreAdjustment = .none, mask: AttentionMask, into output: MutableTensor, scratch: MutableTensor, team: Team
     ) {
         shape.checkQueries(queries, output)
         shape.checkKeys(keys, values)
@@ -26,7 +26,9 @@ package enum FusedAttention {
                 .no, .yes, m: rows.count, n: seen.count, k: shape.headDimension, alpha: scale, queries.pointer + query, shape.width,
                 keys.pointer + key, shape.keyWidth, beta: 0, tile, seen.count)
             withUnsafeTemporaryAllocation(of: Float.self, capacity: AttentionShape.tileRows) { inverses in
-                forEachRow(of: tile, rows, seen, shape, mask) { index, pattern, count in
+                forEachRow(of: tile, rows, seen, shape, mask) { index, pattern, allowed in
+                    let count = allowed.count
+                    adjustment.apply(to: pattern, count, head: head, query: rows.lowerBound + index, first: allowed.lowerBound)
                     inverses[index] = Float(1 / RowSoftmax.exponentials(pattern, count, into: pattern))
                 }
                 Float.gemm(
@@ -40,24 +42,31 @@ package enum FusedAttention {
     }
 
     /// The elements of scratch memory that ``addGradients`` needs.
-    package static func gradientScratch(_ shape: AttentionShape, team: Int) -> Int { 2 * team * shape.tileSize }
+    package static func gradientScratch(_ shape: AttentionShape, adjustment: ScoreAdjustment = .none, team: Int) -> Int {
+        tiles(adjustment) * team * shape.tileSize
+    }
+
+    /// The tiles of a lane: patterns, their gradients, and scores that the patterns do not tell.
+    private static func tiles(_ adjustment: ScoreAdjustment) -> Int { adjustment.bends ? 3 : 2 }
 
     /// Adds the gradients of queries, keys and values to those that are not nil; the patterns are computed again.
     ///
     /// With the pattern p and dp = dz v^T: dv += p^T dz, ds = p (dp - sum p dp), dq += scale ds k, dk += scale ds^T q.
     package static func addGradients(
         _ outputGradient: Tensor, _ queries: Tensor, _ keys: Tensor, _ values: Tensor, _ shape: AttentionShape, scale: Float,
-        mask: AttentionMask, toQueries queryGradient: MutableTensor?, toKeys keyGradient: MutableTensor?,
+        adjustment: ScoreAdjustment = .none, mask: AttentionMask, toQueries queryGradient: MutableTensor?,
+        toKeys keyGradient: MutableTensor?,
         toValues valueGradient: MutableTensor?,
         scratch: MutableTensor, team: Team
     ) {
         shape.checkQueries(queries, outputGradient, queryGradient)
         shape.checkKeys(keys, values, keyGradient, valueGradient)
-        precondition(scratch.count >= gradientScratch(shape, team: team.size), "scratch \(scratch.count)")
+        precondition(scratch.count >= gradientScratch(shape, adjustment: adjustment, team: team.size), "scratch \(scratch.count)")
         let (width, keyWidth, dimension) = (shape.width, shape.keyWidth, shape.headDimension)
         AttentionProducts.forEachKeyHead(shape, team) { sample, heads, lane in
-            let tile = scratch.mutablePointer + lane * 2 * shape.tileSize
+            let tile = scratch.mutablePointer + lane * tiles(adjustment) * shape.tileSize
             let change = tile + shape.tileSize
+            let kept = adjustment.bends ? change + shape.tileSize : tile
             for head in heads {
                 for part in 0..<shape.tiles {
                     let rows = shape.rows(ofTile: part)
@@ -69,7 +78,10 @@ package enum FusedAttention {
                     Float.gemm(
                         .no, .yes, m: m, n: n, k: dimension, alpha: scale, queries.pointer + query, width, keys.pointer + key, keyWidth,
                         beta: 0, tile, n)
-                    forEachRow(of: tile, rows, seen, shape, mask) { _, pattern, count in
+                    forEachRow(of: tile, rows, seen, shape, mask) { index, pattern, allowed in
+                        let count = allowed.count
+                        adjustment.apply(to: pattern, count, head: head, query: rows.lowerBound + index, first: allowed.lowerBound)
+                        if kept != tile { (kept + (pattern - tile)).update(from: pattern, count: count) }
                         let sum = RowSoftmax.exponentials(pattern, count, into: pattern)
                         RowSoftmax.scale(pattern, count, by: Float(1 / sum))
                     }
@@ -81,6 +93,11 @@ package enum FusedAttention {
                     if queryGradient == nil && keyGradient == nil { continue }
                     Float.gemm(.no, .yes, m: m, n: n, k: dimension, alpha: 1, dz, width, values.pointer + key, keyWidth, beta: 0, change, n)
                     for index in 0..<m { makeScoresGradient(tile + index * n, change + index * n, n, scale) }
+                    if kept != tile {
+                        forEachRow(of: change, rows, seen, shape, mask) { _, gradient, allowed in
+                            adjustment.turnGradient(gradient, at: kept + (gradient - change), allowed.count)
+                        }
+                    }
                     if let gradient = queryGradient {
                         Float.gemm(
                             .no, .no, m: m, n: dimension, k: n, alpha: 1, change, n, keys.pointer + key, keyWidth, beta: 1,
@@ -96,16 +113,16 @@ package enum FusedAttention {
         }
     }
 
-    /// Calls `body` with the index, the allowed part and its length of each row of a tile; the forbidden parts become 0.
+    /// Calls `body` with the index, the allowed part and its keys of each row of a tile; the forbidden parts become 0.
     private static func forEachRow(
         of tile: UnsafeMutablePointer<Float>, _ rows: Range<Int>, _ seen: Range<Int>, _ shape: AttentionShape, _ mask: AttentionMask,
-        _ body: (Int, UnsafeMutablePointer<Float>, Int) -> Void
+        _ body: (Int, UnsafeMutablePointer<Float>, Range<Int>) -> Void
     ) {
         for (index, row) in rows.enumerated() {
             let scores = tile + index * seen.count - seen.lowerBound
             let allowed = mask.keys(of: row, length: shape.length)
             AttentionProducts.fill(scores, seen, outside: allowed, with: 0)
-            body(index, scores + allowed.lowerBound, allowed.count)
+            body(index, scores + allowed.lowerBound, allowed)
         }
     }
 

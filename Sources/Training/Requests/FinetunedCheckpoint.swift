@@ -15,8 +15,15 @@ extension CheckpointDraft {
     init(_ model: LoadedModel, trained trainer: Trainer, step: Int, dtype: DType?) {
         let network = model.network
         let checkpoint = model.checkpoint
-        let values = trainer.changedParameters.reduce(into: [String: Tensors.Tensor]()) { values, parameter in
-            values[network.parameters[parameter.index].name] = trainer.parameters[parameter]
+        let changed = Dictionary(grouping: trainer.changedParameters) { network.parameters[$0.index].tensorName }
+        let values = changed.reduce(into: [String: Tensors.Tensor]()) { values, entry in
+            let (name, parameters) = entry
+            if let record = checkpoint[name], parameters.contains(where: { !network.parameters[$0.index].slices.isEmpty }) {
+                values[name] = record.floats(
+                    replacing: parameters.map { (network.parameters[$0.index].slices, trainer.parameters[$0]) })
+            } else if let parameter = parameters.first {
+                values[name] = trainer.parameters[parameter]
+            }
         }
         let copies = checkpoint.tensors.map(\.name).filter {
             Self.isOutputMatrix($0) && network.parameter(named: $0) == nil && !network.unusedTensors.contains($0)

@@ -1,0 +1,53 @@
+import Checkpoints
+import Circuits
+import Datasets
+import Evaluation
+import Foundation
+import Networks
+import TestSupport
+import Testing
+
+/// Edges of families with norms of queries and keys, norms inside the branches, bounded scores and logits, and scaled branches, against the
+/// modules of transformers.
+struct FamilyEdgesTests {
+    private struct Expected: Decodable {
+        let clean: [[Int32]]
+        let corrupted: [[Int32]]
+        let right: [Int32]
+        let wrong: [Int32]
+        let edges: [String]
+        let exact: [Double]
+        let eap: [Double]
+    }
+
+    private func experiment(_ name: String, _ expected: Expected) throws -> EdgeExperiment {
+        let checkpoint = try Checkpoint.open(Fixtures.path("transformers/\(name)"))
+        let network = try #require(try TransformerFamilies.network(of: checkpoint, catalog: LayerCatalog(checkpoint)))
+        func dataset(_ tokens: [[Int32]]) -> Dataset { Dataset(name: "pairs", inputs: .tokens(TokenSequences(tokens)), targets: .none) }
+        let pairs = BehaviourPairs(
+            name: "pairs", clean: dataset(expected.clean), corrupted: dataset(expected.corrupted), answers: expected.right.map { [$0] },
+            wrongAnswers: expected.wrong.map { [$0] })
+        return try EdgeExperiment(
+            try EdgeGraph(network, .component), PairBatches(pairs, for: network, batchSize: 2), metric: .logitDifference,
+            ablation: .corrupted, threads: 2)
+    }
+
+    @Test(arguments: ["qwen3", "gemma2", "olmo2", "granite"]) func edgesAreOneRunOfTheLibrarysModulesEach(name: String) throws {
+        let data = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("expected/family-edges.json")))
+        let expected = try #require(try JSONDecoder().decode([String: Expected].self, from: data)[name])
+        let experiment = try experiment(name, expected)
+        let names = (0..<experiment.graph.edgeCount).map(experiment.graph.name)
+        #expect(Set(names) == Set(expected.edges) && names.count == expected.edges.count)
+        for (found, wanted) in [
+            (try ExactPatching(experiment).scores().means, expected.exact), (try EdgeAttribution(experiment).scores().means, expected.eap),
+        ] {
+            let wanted = Dictionary(uniqueKeysWithValues: zip(expected.edges, wanted))
+            let scale = wanted.values.map(abs).max() ?? 0
+            #expect(scale > 0.01)
+            for (name, value) in zip(names, found) {
+                let other = try #require(wanted[name])
+                #expect(abs(value - other) <= 1e-4 * scale, "\(name): \(value) for \(other)")
+            }
+        }
+    }
+}
