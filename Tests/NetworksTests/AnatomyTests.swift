@@ -30,6 +30,7 @@ struct AnatomyTests {
         for block in anatomy.blocks {
             if let attention = block.attention { known.formUnion(nodes(attention)) }
             if let mlp = block.mlp { known.formUnion(nodes(mlp, in: found)) }
+            if let experts = block.experts { known.formUnion((experts.router.index...experts.written.index).map { NodeID($0) }) }
         }
         // A norm of the embeddings, and constants and bounds of the logits.
         for first in stream.beginning { known.formUnion(found.nodes[first.index].inputs) }
@@ -54,7 +55,9 @@ struct AnatomyTests {
             if let norm = reader.norm { #expect(network.nodes[norm.index].inputs == [reader.state]) }
         }
         // What each part writes, in order.
-        let written = network.anatomy.blocks.flatMap { [$0.attention?.written, $0.mlp?.written].compactMap { $0 } }
+        let written = network.anatomy.blocks.flatMap {
+            [$0.attention?.written, $0.mlp?.written ?? $0.experts?.written].compactMap { $0 }
+        }
         #expect(stream.writers.map(\.node) == written)
     }
 
@@ -87,6 +90,26 @@ struct AnatomyTests {
         let chain = [output] + norms + (scaling.map { [$0] } ?? [])
         #expect(chain.last == written)
         for (before, after) in zip(chain, chain.dropFirst()) { #expect(network.nodes[after.index].inputs == [before]) }
+    }
+
+    @Test func expertsReadTheStreamAndTheChoice() throws {
+        for (name, count, hasShared) in [("mixtral", 4, false), ("qwen2_moe", 5, true), ("qwen3_moe", 5, false)] {
+            let network = try FamilyFixture(name).network
+            func inputs(_ node: NodeID) -> [NodeID] { network.nodes[node.index].inputs }
+            let blocks = network.anatomy.blocks.filter { $0.experts != nil }
+            #expect(!blocks.isEmpty && blocks.allSatisfy { $0.mlp == nil })
+            for part in blocks.compactMap(\.experts) {
+                #expect(part.experts.count == count && (part.shared != nil) == hasShared)
+                #expect(inputs(part.router) == [part.reading.node] && inputs(part.choice) == [part.router])
+                for expert in part.experts {
+                    for layer in expert.layers { #expect(inputs(layer) == [part.reading.node, part.choice]) }
+                    #expect(inputs(expert.output) == [expert.post, part.choice] && expert.written == expert.output)
+                }
+            }
+        }
+        // Block 1 of these has a plain MLP, and so have blocks 0 and 2 of the other.
+        #expect(try FamilyFixture("qwen2_moe").network.anatomy.blocks.map { $0.mlp != nil } == [false, true, false])
+        #expect(try FamilyFixture("qwen3_moe").network.anatomy.blocks.map { $0.mlp != nil } == [true, false, true])
     }
 
     @Test func partsInsideBranchesAreWhatTheFamiliesHave() throws {

@@ -9,7 +9,8 @@ import Testing
 struct FamilyGradientTests {
     static let models = [
         "qwen3", "qwen3-yarn", "gemma2", "gemma3_text", "olmo2", "olmo3", "phi", "phi-normed", "phi3", "gpt_neo", "gptj", "opt",
-        "opt-unbiased", "bloom", "stablelm", "stablelm-parallel", "starcoder2", "granite", "smollm3", "llama-dynamic", "llama-longrope",
+        "opt-unbiased", "bloom", "stablelm", "stablelm-parallel", "starcoder2", "granite", "smollm3", "mixtral", "qwen2_moe", "qwen3_moe",
+        "llama-dynamic", "llama-longrope",
         "llama-yarn",
     ]
 

@@ -71,6 +71,13 @@ struct FunctionSettingsTests {
             ("olmo3", ["layer_types": ["full_attention"]], "'layer_types': wrong number of entries, expected 4, found 1"),
             ("qwen3", ["rope_parameters": ["full_attention": ["rope_type": "default"]]], "positions by kind of block cannot be run"),
             ("olmo3", ["rope_parameters": ["rope_type": "default"]], "'rope_parameters': has no section for each kind of block"),
+            ("mixtral", ["num_experts_per_tok": 5], "the router chooses more experts than there are, expected at most 4, found 5"),
+            (
+                "mixtral", ["num_local_experts": 3],
+                "tensor 'model.layers.0.block_sparse_moe.gate.weight': wrong shape, expected 3x12, found 4x12"
+            ),
+            ("qwen2_moe", ["mlp_only_layers": [0.5]], "'mlp_only_layers': is not a list of blocks, expected whole numbers"),
+            ("qwen3_moe", ["moe_intermediate_size": 9], "experts.0.gate_proj.weight': wrong shape, expected 9x12, found 8x12"),
             ("gemma3", ["architectures": ["Gemma3ForSequenceClassification"]], "only language models can be run"),
             ("phi3", ["rope_parameters": ["rope_type": "longrope"]], "'rope_parameters.short_factor': is missing, expected 4 numbers"),
             ("llama-dynamic", ["max_position_embeddings": NSNull()], "'max_position_embeddings': is missing"),

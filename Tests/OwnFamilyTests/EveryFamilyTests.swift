@@ -20,6 +20,9 @@ struct EveryFamilyTests {
         "stablelm", "stablelm-parallel", "starcoder2", "granite", "smollm3",
     ]
 
+    /// Families of experts, whose blocks have no MLP of their own.
+    private static let mixtures = ["mixtral", "qwen2_moe", "qwen3_moe"]
+
     private struct Model {
         let checkpoint: Checkpoint
         let catalog: LayerCatalog
@@ -73,7 +76,7 @@ struct EveryFamilyTests {
         for (layer, block) in zip(layers, model.network.anatomy.blocks) { #expect(layer.node == block.mlp?.input) }
     }
 
-    @Test(arguments: models) func neuronsInAnotherOrderComputeTheSame(name: String) throws {
+    @Test(arguments: models + mixtures) func neuronsInAnotherOrderComputeTheSame(name: String) throws {
         let model = try Model(Fixtures.path("transformers/\(name)"))
         let order = try ClusterOrder(model.checkpoint, network: model.network, layers: try model.layers())
         let logits = try model.logits()
@@ -125,7 +128,7 @@ struct EveryFamilyTests {
         }
     }
 
-    @Test(arguments: models) func everyPartCanBePatched(name: String) throws {
+    @Test(arguments: models + mixtures) func everyPartCanBePatched(name: String) throws {
         let model = try Model(Fixtures.path("transformers/\(name)"))
         let sites = try PatchSites(model.network)
         let parts = try sites.parts(["heads", "q", "k", "v", "attn_out", "mlp_out", "neurons"], granularity: .auto, by: .all)
@@ -135,7 +138,7 @@ struct EveryFamilyTests {
         #expect(result.rows.contains { abs(($0.measures?[0].value ?? result.scales[0].corrupted) - result.scales[0].corrupted) > 1e-4 })
     }
 
-    @Test(arguments: models) func edgesHaveScores(name: String) throws {
+    @Test(arguments: models + mixtures) func edgesHaveScores(name: String) throws {
         let model = try Model(Fixtures.path("transformers/\(name)"))
         let experiment = try EdgeExperiment(
             try EdgeGraph(model.network, .component), PairBatches(model.pairs, for: model.network, batchSize: 2),

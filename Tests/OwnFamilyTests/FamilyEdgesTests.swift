@@ -7,8 +7,8 @@ import Networks
 import TestSupport
 import Testing
 
-/// Edges of families with norms of queries and keys, norms inside the branches, bounded scores and logits, and scaled branches, against the
-/// modules of transformers.
+/// Edges of families with norms of queries and keys, norms inside the branches, bounded scores and logits, scaled branches, and experts,
+/// against the modules of transformers.
 struct FamilyEdgesTests {
     private struct Expected: Decodable {
         let clean: [[Int32]]
@@ -32,7 +32,9 @@ struct FamilyEdgesTests {
             ablation: .corrupted, threads: 2)
     }
 
-    @Test(arguments: ["qwen3", "gemma2", "olmo2", "granite"]) func edgesAreOneRunOfTheLibrarysModulesEach(name: String) throws {
+    @Test(arguments: ["qwen3", "gemma2", "olmo2", "granite", "mixtral", "qwen2_moe"]) func edgesAreOneRunOfTheLibrarysModulesEach(
+        name: String
+    ) throws {
         let data = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("expected/family-edges.json")))
         let expected = try #require(try JSONDecoder().decode([String: Expected].self, from: data)[name])
         let experiment = try experiment(name, expected)

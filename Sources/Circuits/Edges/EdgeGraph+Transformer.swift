@@ -20,9 +20,7 @@ extension EdgeGraph {
                 // The two input matrices of a gated MLP have the same neurons.
                 try edges.addMLP(place, mlp, groups: mlp.layers.compactMap { groups[$0] }.first)
             }
-            if let experts = block.experts {
-                throw Problem("site '\(network.nodes[experts.output.index].site)': a mixture of experts cannot be divided into nodes")
-            }
+            if let experts = block.experts { try edges.addExperts(place, experts) }
         }
         return try edges.graph(granularity, output)
     }
@@ -182,6 +180,21 @@ private struct TransformerEdges {
             readers: [("m\(block)", slices, 0..<1)], targets: layers.map { EdgeUnit.Target(node: $0, channels: Array(0..<width)) },
             steps: try builder.steps(from: Set(layers), to: mlp.written), output: mlp.written, sources: [("m\(block)", nil, .output)])
         try add([unit], mlp.reading, emission: mlp.written)
+        endWriter(bias: nil)
+    }
+
+    /// Router and experts as one node, which reads the stream once.
+    mutating func addExperts(_ block: Int, _ experts: ExpertPart) throws(Problem) {
+        guard experts.reading.norm != nil else {
+            throw Problem("site '\(site(experts.output))': experts that read the stream without a norm cannot be a node")
+        }
+        let read = experts.reading.node
+        let width = network.nodes[experts.router.index].parameters.first.map { network.parameters[$0.index].shape[1] } ?? 0
+        let slice = EdgeUnit.ReaderSlice(operation: Identity(name: "stream"), parameters: [], target: 0, channels: 0..<width)
+        let unit = EdgeGraphBuilder.Draft(
+            readers: [("m\(block)", [slice], 0..<1)], targets: [EdgeUnit.Target(node: read, channels: Array(0..<width))],
+            steps: try builder.steps(from: [read], to: experts.written), output: experts.written, sources: [("m\(block)", nil, .output)])
+        try add([unit], experts.reading, emission: experts.written)
         endWriter(bias: nil)
     }
 

@@ -45,7 +45,7 @@ package struct PatchSites: Sendable {
             case .k: [block.attention?.key.node].compactMap { $0 }
             case .v: [block.attention?.value.node].compactMap { $0 }
             case .pattern: [block.attention?.pattern].compactMap { $0 }
-            case .neurons: [block.mlp?.post].compactMap { $0 }
+            case .neurons: ([block.mlp, block.experts?.shared].compactMap { $0 } + (block.experts?.experts ?? [])).map(\.post)
             }
         }
     }

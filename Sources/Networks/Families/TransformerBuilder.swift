@@ -12,10 +12,10 @@ import Text
 /// a scaling follows; `ln_embed`, a norm of the embeddings; `unembed`, the logits; `unembed.scaled` and `unembed.capped`, the logits after
 /// a scaling and a cap.
 struct TransformerBuilder {
-    private let description: TransformerDescription
-    private let names: CheckpointNames
+    let description: TransformerDescription
+    let names: CheckpointNames
     private let catalog: LayerCatalog
-    private var builder: NetworkBuilder
+    var builder: NetworkBuilder
 
     /// The network of a described transformer.
     ///
@@ -91,11 +91,20 @@ struct TransformerBuilder {
         } else {
             second = try norm("\(site).ln2.hook_normalized", named(mlp.norm, in: block), of: stream.current)
         }
-        let neurons = try addMLP(mlp, block, reading: stream.read(through: second))
-        let written = middle == nil ? [attention.written, neurons.written] : [neurons.written]
-        stream.write(written, site: "\(site).hook_resid_post", in: &builder)
+        let reading = stream.read(through: second)
+        var (neurons, mixture): (MLPPart?, ExpertPart?)
+        let written: NodeID
+        if let experts = description.experts, experts.areIn(block: block) {
+            let part = try addExperts(experts, mlp, block, reading: reading)
+            (mixture, written) = (part, part.written)
+        } else {
+            let part = try addMLP(mlp, block, reading: reading)
+            (neurons, written) = (part, part.written)
+        }
+        stream.write(
+            middle == nil ? [attention.written, written] : [written], site: "\(site).hook_resid_post", in: &builder)
         builder.anatomy.blocks.append(
-            Block(before: before, middle: middle, after: stream.current, attention: attention, mlp: neurons, experts: nil))
+            Block(before: before, middle: middle, after: stream.current, attention: attention, mlp: neurons, experts: mixture))
     }
 
     private mutating func addAttention(_ block: Int, reading: Stream.Reader) throws(Problem) -> AttentionPart {
@@ -245,7 +254,7 @@ struct TransformerBuilder {
     /// A linear layer of tensors that are named in the model.
     ///
     /// - Parameter part: which of the two halves of a tensor [2 outputs, inputs] its weight is; nil for a tensor of its own.
-    private mutating func linear(
+    mutating func linear(
         _ site: String, _ tensors: LinearTensors, part: String? = nil, of input: NodeID, from inputs: Int, to outputs: Int
     ) throws(Problem) -> NodeID {
         if let part {
@@ -283,7 +292,7 @@ struct TransformerBuilder {
         return NormTensors(weight: front + tensors.weight, bias: tensors.bias.map { front + $0 })
     }
 
-    private func named(_ tensors: LinearTensors, in block: Int) -> LinearTensors {
+    func named(_ tensors: LinearTensors, in block: Int) -> LinearTensors {
         let front = "\(description.blockName).\(block)."
         var tensors = tensors
         tensors.weight = front + tensors.weight

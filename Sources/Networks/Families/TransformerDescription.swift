@@ -53,6 +53,8 @@ struct TransformerDescription: Sendable {
     var attention: AttentionDescription
     /// nil for blocks that have only attention.
     var mlp: MLPDescription?
+    /// Experts in place of the MLP of some blocks, with its activation and norm; nil if there are none.
+    var experts: ExpertsDescription?
 
     var embedding: TableTensor
     var finalNorm: NormTensors?
@@ -157,7 +159,9 @@ enum BlockChoice: Sendable {
     case from(Int)
     /// The last of every so many.
     case every(Int)
-    /// All but those.
+    /// Every other one from the first, of those before this number.
+    case alternating(before: Int)
+    /// All but the last of every so many.
     case allButEvery(Int)
     /// Those whose entry in the list is true.
     case listed([Bool])
@@ -167,6 +171,7 @@ enum BlockChoice: Sendable {
         case .all: true
         case .from(let first): block >= first
         case .every(let step): (block + 1) % step == 0
+        case .alternating(let end): block % 2 == 0 && block < end
         case .allButEvery(let step): (block + 1) % step != 0
         case .listed(let list): list.indices.contains(block) && list[block]
         }

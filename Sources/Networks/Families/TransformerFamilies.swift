@@ -9,7 +9,8 @@ package struct TransformerFamilies: Sendable {
     package static let standard = TransformerFamilies([
         GPT2.family, GPTNeoX.family, Llama.family, Mistral.family, Qwen2.family, Qwen3.family, Gemma.family, Gemma2.family,
         Gemma3.family, Olmo2.family, Olmo2.family3, Phi.family, Phi3.family, GPTNeo.family, GPTJ.family, OPT.family, Bloom.family,
-        StableLM.family, Starcoder2.family, Granite.family, SmolLM3.family, Grokking.family,
+        StableLM.family, Starcoder2.family, Granite.family, SmolLM3.family, Mixtral.family, QwenMoE.family2, QwenMoE.family3,
+        Grokking.family,
     ])
 
     package init(_ families: [RunnableFamily]) { self.families = families }

@@ -1,0 +1,103 @@
+/// The shares that a router gives to experts, row by row.
+package enum ExpertShares {
+    /// target = the softmax of each row of `scores` for its `count` largest, 0 for the others.
+    package static func choose(_ count: Int, isNormalized: Bool, from scores: Tensor, into target: MutableTensor, team: Team) {
+        let width = target.width
+        precondition(scores.count == target.count && count <= width, "\(scores.shape) into \(target.shape)")
+        team.forEach(target.rows, step: RowSoftmax.step(width)) { rows in
+            for row in rows {
+                let x = scores.pointer + row * width
+                let y = target.mutablePointer + row * width
+                let sum = RowSoftmax.exponentials(x, width, into: y)
+                // Scores that are no numbers choose the first experts, whose weights are none either.
+                var isChosen = [Bool](repeating: false, count: width)
+                var chosenSum = 0.0
+                for _ in 0..<count {
+                    var best: Int?
+                    for place in 0..<width where !isChosen[place] && (best.map { x[place] > x[$0] } ?? true) { best = place }
+                    guard let best else { break }
+                    isChosen[best] = true
+                    chosenSum += Double(y[best])
+                }
+                let factor = Float(1 / (isNormalized ? chosenSum : sum))
+                for place in 0..<width { y[place] = isChosen[place] ? y[place] * factor : 0 }
+            }
+        }
+    }
+
+    /// gradient += the gradient of ``choose(_:isNormalized:from:into:team:)`` for its result `weights`; the choice does not change.
+    package static func addGradient(
+        isNormalized: Bool, at scores: Tensor, weights: Tensor, outputGradient: Tensor, to gradient: MutableTensor, team: Team
+    ) {
+        let width = weights.width
+        precondition(
+            scores.count == weights.count && outputGradient.count == weights.count && gradient.count == weights.count,
+            "\(scores.shape), \(weights.shape)")
+        team.forEach(weights.rows, step: RowSoftmax.step(width)) { rows in
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: max(width, 1)) { shares in
+                for row in rows {
+                    let (w, dw) = (weights.pointer + row * width, outputGradient.pointer + row * width)
+                    let dx = gradient.mutablePointer + row * width
+                    let mean = RowSoftmax.product(w, dw, width)
+                    if isNormalized {
+                        // The shares that are left are a softmax of the chosen scores.
+                        for place in 0..<width { dx[place] += w[place] * (dw[place] - Float(mean)) }
+                        continue
+                    }
+                    let p = shares.baseAddress ?? dx
+                    let sum = RowSoftmax.exponentials(scores.pointer + row * width, width, into: p)
+                    for place in 0..<width {
+                        let own = w[place] != 0 ? dw[place] : 0
+                        dx[place] += p[place] * Float(1 / sum) * (own - Float(mean))
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension ExpertShares {
+    /// target = the sum of the experts' outputs times their weights.
+    package static func sum(_ outputs: [Tensor], weights: Tensor, into target: MutableTensor, team: Team) {
+        let (width, experts) = (target.width, outputs.count)
+        precondition(weights.count == target.rows * experts && outputs.allSatisfy { $0.count == target.count }, "\(weights.shape)")
+        team.forEach(target.rows, step: RowSoftmax.step(width)) { rows in
+            for row in rows {
+                let y = target.mutablePointer + row * width
+                y.update(repeating: 0, count: width)
+                for expert in 0..<experts {
+                    let weight = weights.pointer[row * experts + expert]
+                    if weight == 0 { continue }
+                    let x = outputs[expert].pointer + row * width
+                    for i in 0..<width { y[i] += weight * x[i] }
+                }
+            }
+        }
+    }
+
+    /// Adds the gradients of ``sum(_:weights:into:team:)`` to those that are not nil.
+    package static func addSumGradients(
+        _ outputs: [Tensor], weights: Tensor, outputGradient: Tensor, to gradients: [MutableTensor?], weightGradient: MutableTensor?,
+        team: Team
+    ) {
+        let (width, experts) = (outputGradient.width, outputs.count)
+        precondition(weights.count == outputGradient.rows * experts && gradients.count == experts, "\(weights.shape)")
+        team.forEach(outputGradient.rows, step: RowSoftmax.step(width)) { rows in
+            for row in rows {
+                let dz = outputGradient.pointer + row * width
+                for expert in 0..<experts {
+                    let weight = weights.pointer[row * experts + expert]
+                    if weight == 0 { continue }
+                    if let gradient = gradients[expert] {
+                        let dy = gradient.mutablePointer + row * width
+                        for i in 0..<width { dy[i] += weight * dz[i] }
+                    }
+                    if let weightGradient {
+                        weightGradient.mutablePointer[row * experts + expert] +=
+                            Float(RowSoftmax.product(outputs[expert].pointer + row * width, dz, width))
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import Tensors
+import Testing
+import Text
+
+@testable import Networks
+
+/// The choice of experts, layers that work where one is chosen, and their weighted sum.
+struct ExpertOperationTests {
+    private static let file = "experts.safetensors"
+    private let random = OperationCheck.random
+
+    @Test func theLargestScoresShareTheWeight() throws {
+        // Shares 1 : 2 : 4 : 1 of 8; of equal scores the first is chosen.
+        let scores = Tensor(shape: [1, 1, 4], [0, 0.693_147_2, 1.386_294_4, 0])
+        func weights(_ count: Int, _ isNormalized: Bool) throws -> [Float] {
+            try OperationCheck(operation: ExpertChoice(count: count, isNormalized: isNormalized), inputs: [scores]).forward().elements
+        }
+        func close(_ a: [Float], _ b: [Float]) -> Bool { zip(a, b).allSatisfy { abs($0 - $1) < 1e-6 } }
+        #expect(close(try weights(2, false), [0, 0.25, 0.5, 0]))
+        #expect(close(try weights(2, true), [0, 1 / 3, 2 / 3, 0]))
+        #expect(close(try weights(3, false), [0.125, 0.25, 0.5, 0]))
+    }
+
+    @Test func onlyChosenPositionsAreComputed() throws {
+        // The second position does not choose the expert, and what it holds is not read.
+        let check = OperationCheck(
+            operation: RoutedLinear(expert: 1),
+            inputs: [Tensor(shape: [1, 2, 2], [1, 2, .nan, .nan]), Tensor(shape: [1, 2, 2], [0, 0.5, 1, 0])],
+            parameters: [Tensor(shape: [1, 2], [3, 4]), Tensor(shape: [1], [10])])
+        #expect(try check.forward().elements == [21, 0])
+        let sum = OperationCheck(
+            operation: ExpertSum(),
+            inputs: [
+                Tensor(shape: [1, 2, 2], [0.5, 2, 0, 1]), Tensor(shape: [1, 2, 1], [4, .nan]), Tensor(shape: [1, 2, 1], [3, 5]),
+            ])
+        #expect(try sum.forward().elements == [8, 5])
+    }
+
+    @Test(arguments: [("choice", 2, false), ("choice_normalized", 3, true), ("choice_one", 1, true), ("choice_all", 4, false)])
+    func choicesAreThoseOfPyTorch(name: String, count: Int, isNormalized: Bool) throws {
+        try OperationCheck.expectMatchesPyTorch(
+            ExpertChoice(count: count, isNormalized: isNormalized), file: Self.file, name, tolerance: 2e-6)
+    }
+
+    @Test func layersAndSumsAreThoseOfPyTorch() throws {
+        try OperationCheck.expectMatchesPyTorch(RoutedLinear(expert: 1), file: Self.file, "routed", tolerance: 2e-6)
+        try OperationCheck.expectMatchesPyTorch(RoutedLinear(expert: 0), file: Self.file, "routed_bias", tolerance: 2e-6)
+        try OperationCheck.expectMatchesPyTorch(RoutedLinear(expert: 1), file: Self.file, "routed_nobody", tolerance: 2e-6)
+        try OperationCheck.expectMatchesPyTorch(ExpertSum(), file: Self.file, "sum", tolerance: 2e-6)
+    }
+
+    @Test func gradientsAreThoseOfDifferences() throws {
+        // Scores so far apart that a step changes no choice.
+        let scores = Tensor(shape: [1, 2, 4], [1, -1, 2, 0.3, -0.5, 1.2, 0.2, 2.4])
+        for isNormalized in [false, true] {
+            try OperationCheck(operation: ExpertChoice(count: 2, isNormalized: isNormalized), inputs: [scores]).expectDifferencesAgree()
+        }
+        let weights = Tensor(shape: [1, 2, 2], [0.5, 2, -1, 1])
+        try OperationCheck(operation: ExpertSum(), inputs: [weights, random([1, 2, 3], 1, 1), random([1, 2, 3], 2, 1)])
+            .expectDifferencesAgree()
+        try OperationCheck(
+            operation: RoutedLinear(expert: 0), inputs: [random([1, 2, 3], 1, 1), weights], parameters: [random([4, 3], 2, 1)]
+        ).expectDifferencesAgree()
+    }
+
+    @Test func bitsDoNotDependOnTheNumberOfThreads() throws {
+        let choice = ExpertChoice(count: 2, isNormalized: true)
+        let weights = try OperationCheck(operation: choice, inputs: [random([3, 70, 5], 1, 1)]).forward()
+        try OperationCheck(operation: choice, inputs: [random([3, 700, 90], 1, 1)]).expectThreadsAgree()
+        try OperationCheck(
+            operation: RoutedLinear(expert: 3), inputs: [random([3, 70, 33], 2, 1), weights], parameters: [random([65, 33], 3, 1)]
+        ).expectThreadsAgree()
+        let outputs = (0..<5).map { random([3, 70, 130], UInt64($0) + 4, 1) as Tensor }
+        try OperationCheck(operation: ExpertSum(), inputs: [weights] + outputs).expectThreadsAgree()
+    }
+
+    @Test func whatDoesNotFitIsRefused() {
+        func shape(_ operation: any Operation, _ inputs: [[Int]], _ parameters: [[Int]] = []) throws -> [Int] {
+            try operation.outputShape(inputs: inputs, parameters: parameters, batch: .values(inputs[0]))
+        }
+        for count in [0, -1, 5] {
+            #expect(throws: Problem.self) { try shape(ExpertChoice(count: count, isNormalized: true), [[1, 2, 4]]) }
+        }
+        #expect(throws: Problem.self) { try shape(RoutedLinear(expert: 4), [[1, 2, 3], [1, 2, 4]], [[5, 3]]) }
+        #expect(throws: Problem.self) { try shape(RoutedLinear(expert: 0), [[1, 2, 3], [1, 3, 4]], [[5, 3]]) }
+        #expect(throws: Problem.self) { try shape(ExpertSum(), [[1, 2, 2], [1, 2, 3]]) }
+        #expect(throws: Problem.self) { try shape(ExpertSum(), [[1, 2, 1], [1, 3, 3]]) }
+    }
+}
