@@ -70,7 +70,8 @@ let package = Package(
             swiftSettings: optimized),
         .target(
             name: "Auditing",
-            dependencies: ["Archives", "Checkpoints", "Datasets", "Modularity", "Scoring", "Tensors", "Text"], swiftSettings: optimized),
+            dependencies: ["Archives", "CProcess", "Checkpoints", "Datasets", "Modularity", "Scoring", "Tensors", "Text"],
+            swiftSettings: optimized),
         .target(
             name: "ModinspectCommands",
             dependencies: [
@@ -113,7 +114,7 @@ let package = Package(
             ]),
         .testTarget(
             name: "AuditingTests",
-            dependencies: ["Auditing", "Archives", "Checkpoints", "Modularity", "Tensors", "TestSupport", "Text"]),
+            dependencies: ["Auditing", "Archives", "Checkpoints", "Modularity", "Tensors", "TestSupport", "Text", "modinspect"]),
         .testTarget(
             name: "OwnFamilyTests",
             dependencies: [

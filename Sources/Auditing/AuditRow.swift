@@ -1,3 +1,4 @@
+import Checkpoints
 import Modularity
 
 /// What an audit says of one checkpoint.
@@ -65,13 +66,13 @@ package struct AuditRow: Sendable, Equatable {
     /// Why the status is not ok.
     package internal(set) var reason: String?
     /// The model that an adapter was merged into.
-    package let base: String?
+    package internal(set) var base: String?
     /// The bytes of all files.
     package let size: Int
     /// When the youngest file was changed, in nanoseconds since 1970.
-    package let modified: Int
+    package internal(set) var modified: Int
     /// What identifies the state of the files without reading them: their names, sizes and times.
-    package let fingerprint: String
+    package internal(set) var fingerprint: String
     /// The SHA-256 of the files that hold the weights.
     package internal(set) var sha256: String?
     /// The SHA-256 of the weights whatever the container; see ``WeightsDigest``.

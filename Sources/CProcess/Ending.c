@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "CProcess.h"
+#include "Line.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -55,7 +56,9 @@ void cprocess_clean_on(int signal) {
     sigaction(signal, &action, NULL);
 }
 
-void cprocess_stop(const char *line) {
+void cprocess_stop(const char *line) { cprocess_stop_with(line, 1); }
+
+void cprocess_stop_with(const char *line, int status) {
     static atomic_flag is_ending = ATOMIC_FLAG_INIT;
     // Another thread is about to end the process.
     while (atomic_flag_test_and_set(&is_ending)) pause();
@@ -68,5 +71,5 @@ void cprocess_stop(const char *line) {
         line += count;
         length -= (size_t)count;
     }
-    _exit(1);
+    _exit(status);
 }

@@ -30,4 +30,7 @@ static inline void line_end(struct line *line) {
     line->text[line->length] = 0;
 }
 
+// What `cprocess_stop` does, with another exit status.
+_Noreturn void cprocess_stop_with(const char *line, int status);
+
 #endif

@@ -14,6 +14,10 @@
 // The bytes that the process's own pages may use before the kernel would end it by SIGKILL.
 static _Atomic size_t allowance = SIZE_MAX;
 
+static _Atomic int memory_status = 1;
+
+void cprocess_set_memory_status(int status) { atomic_store(&memory_status, status); }
+
 void cprocess_limit_memory(size_t byte_count) { atomic_store(&allowance, byte_count); }
 
 // The memory of the process other than file pages, which the kernel cannot reclaim; 0 if it is not known.
@@ -52,7 +56,7 @@ void cprocess_out_of_memory(size_t byte_count, size_t left) {
         line_add(&line, " within the limit of the control group");
     }
     line_end(&line);
-    cprocess_stop(line.text);
+    cprocess_stop_with(line.text, atomic_load(&memory_status));
 }
 
 #ifndef __has_feature

@@ -2,7 +2,7 @@ extension String {
     /// Whether the name comes before `other` when runs of digits count as numbers: `h.2.w` before `h.10.w`.
     ///
     /// A strict order on all strings: names that differ in leading zeros only are ordered byte by byte.
-    func precedesNaturally(_ other: String) -> Bool {
+    package func precedesNaturally(_ other: String) -> Bool {
         var (left, right) = (self, other)
         return left.withUTF8 { left in right.withUTF8 { right in Self.precedesNaturally(left, right) } }
     }

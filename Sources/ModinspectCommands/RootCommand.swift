@@ -22,6 +22,6 @@ struct RootCommand: ParsableCommand {
     static let all: [any FileCommand.Type] = [
         InfoCommand.self, GraphCommand.self, ClusterCommand.self, ScoreCommand.self, CompareCommand.self, EvalCommand.self,
         AblateCommand.self, PatchCommand.self, CircuitCommand.self, InitCommand.self, FinetuneCommand.self, PermuteCommand.self,
-        ExtractCommand.self, ConvertCommand.self, PlotCommand.self, ReportCommand.self,
+        ExtractCommand.self, ConvertCommand.self, PlotCommand.self, ReportCommand.self, AuditCommand.self,
     ]
 }

@@ -25,6 +25,7 @@ package func runModinspect(_ arguments: [String]) -> Int32 {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
     occupyClosedDescriptors()
+    if WorkerMain.isMeant(by: arguments) { return WorkerMain.run() }
     if let allowance = PhysicalMemory.allowance { cprocess_limit_memory(allowance) }
     if let error = UsageError(helpOf: arguments) { return fail(error) }
     do {

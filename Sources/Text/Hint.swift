@@ -17,6 +17,8 @@ package enum Hint: Sendable, Equatable {
     case pickBaseKey
     /// What exists can be replaced.
     case replaceExisting
+    /// What was done can be done again from the beginning.
+    case restart
     /// An architecture for a plain chain of modules can be given.
     case describeChain
     /// An architecture for a chain that reads images can be given.
@@ -62,6 +64,7 @@ extension Hint: CustomStringConvertible {
         case .pickBaseMember: "a member of the base model picks one"
         case .pickBaseKey: "a key of the base model picks one"
         case .replaceExisting: "it can be replaced"
+        case .restart: "a new run can replace it"
         case .describeChain: "an architecture 'fc1,relu,fc2' describes a plain chain of its modules"
         case .describeImages:
             "an architecture 'conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2' describes the modules and the operations between them"

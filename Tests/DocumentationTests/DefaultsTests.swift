@@ -50,6 +50,8 @@ import Testing
         Stated("finetune", "--method", "cocluster", train),
         Stated("finetune", "--weight-decay", "0", train), Stated("finetune", "--weight-decay", "0.01", "\(train) --optimizer adamw"),
         Stated("finetune", "--betas", "0.9,0.999", train), Stated("finetune", "--eps", "1e-8", train),
+        Stated("audit", "-k", "4", "mlp.tar"), Stated("audit", "--method", "cocluster", "mlp.tar"),
+        Stated("audit", "--timeout", "3600", "mlp.tar"),
         Stated("finetune", "--epochs", "1", "\(mnist) --limit 16 -o -"),
     ]
 
@@ -77,6 +79,7 @@ import Testing
     /// Options whose default depends on the model or the data, described in words.
     private static let described: Set<String> = [
         "--layers", "--batch", "--sites", "--eval", "--eval-every", "--state", "--dtype", "--eval-labels",
+        "--jobs",
     ]
 
     @Test func everyStatedDefaultIsTried() throws {

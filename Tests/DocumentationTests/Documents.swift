@@ -20,7 +20,7 @@ struct Document: Sendable {
         "man/modinspect-score.1", "man/modinspect-compare.1", "man/modinspect-eval.1", "man/modinspect-ablate.1",
         "man/modinspect-patch.1", "man/modinspect-circuit.1", "man/modinspect-init.1", "man/modinspect-finetune.1",
         "man/modinspect-permute.1", "man/modinspect-extract.1", "man/modinspect-convert.1", "man/modinspect-plot.1",
-        "man/modinspect-report.1",
+        "man/modinspect-report.1", "man/modinspect-audit.1",
         "man/modinspect-formats.5", "man/modinspect-tour.7", "man/modinspect-methods.7", "man/modinspect-models.7",
     ]
 

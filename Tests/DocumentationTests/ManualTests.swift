@@ -6,7 +6,7 @@ import Testing
 @Suite struct ManualTests {
     private static let subcommands = [
         "info", "graph", "cluster", "score", "compare", "eval", "ablate", "patch", "circuit", "init", "finetune", "permute",
-        "extract", "convert", "plot", "report",
+        "extract", "convert", "plot", "report", "audit",
     ]
 
     @Test func everySubcommandHasAPage() throws {

@@ -1,5 +1,5 @@
 // What the system tells a process and Swift's library does not pass on: the original arguments, signals, mapped files that are
-// truncated, and memory that runs out.
+// truncated, memory that runs out, and how a child ended.
 
 #ifndef CPROCESS_H
 #define CPROCESS_H
@@ -43,7 +43,21 @@ void cprocess_unmapped(void *entry);
 /// `cprocess_out_of_memory`; in C libraries, one of 4 MB or more fails. It is checked every 4 MB. Without this call nothing is counted.
 void cprocess_limit_memory(size_t byte_count);
 
-/// Ends the process by `cprocess_stop`, because `byte_count` bytes are not available; `left` is what a limit leaves, SIZE_MAX if there is none.
+/// Sets the exit status with which `cprocess_out_of_memory` ends the process, so that whoever started it can tell.
+void cprocess_set_memory_status(int status);
+
+/// Ends the process as `cprocess_stop` does, because `byte_count` bytes are not available; `left` is what a limit leaves, SIZE_MAX if there is none.
 _Noreturn void cprocess_out_of_memory(size_t byte_count, size_t left);
+
+/// Makes the process a worker of the process `parent`: it ends when that does, ignores the signals that are meant for that, leaves no core file,
+/// and is the first to end if the system runs out of memory. Returns 0, or -1 if the parent has ended already.
+int cprocess_become_worker(int parent);
+
+/// The signal that ended a process, from the status that `waitpid` gives; 0 if none did.
+int cprocess_signal_of(int status);
+/// The exit status of a process, from the status that `waitpid` gives; -1 if a signal ended it.
+int cprocess_exit_status_of(int status);
+/// The name of a signal without SIG, such as SEGV; NULL if it is not known.
+const char *cprocess_signal_name(int number);
 
 #endif

@@ -6,6 +6,9 @@ enum ModelFiles {
             "model.safetensors.index.json", "model.safetensors", "pytorch_model.bin.index.json", "pytorch_model.bin",
         ] + Adapter.weightNames
 
+    /// Those of complete models.
+    static var standardModelNames: [String] { standardNames.filter { !Adapter.weightNames.contains($0) } }
+
     private static let weightExtensions = WeightFormat.allCases.flatMap(\.endings)
 
     /// Files of tensors that training leaves next to a model and that are not models.

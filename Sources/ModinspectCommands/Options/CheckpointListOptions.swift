@@ -1,5 +1,6 @@
 import Archives
 import ArgumentParser
+import Checkpoints
 import Synchronization
 import Text
 
@@ -19,10 +20,15 @@ struct CheckpointListOptions: ParsableArguments {
         name: [.customShort("0"), .customLong("from0")], help: "The paths of --files-from end in a zero byte, as find -print0 writes them.")
     var isSeparatedByZero = false
 
+    @Flag(
+        name: [.customShort("r"), .customLong("recursive")],
+        help: "Search the directories among the checkpoints, and those in them, for checkpoints, as audit does.")
+    var isRecursive = false
+
     /// The paths in the list, which is read once.
     private let list = ListedPaths()
 
-    private enum CodingKeys: CodingKey { case checkpoints, listFile, isSeparatedByZero }
+    private enum CodingKeys: CodingKey { case checkpoints, listFile, isSeparatedByZero, isRecursive }
 
     mutating func validate() throws {
         if checkpoints.isEmpty, listFile == nil { throw ValidationError("missing argument <checkpoints> ..., or --files-from <file>") }
@@ -36,42 +42,64 @@ struct CheckpointListOptions: ParsableArguments {
     }
 
     /// Whether there may be more than one: the result then has a place for those that fail.
-    var mayBeSeveral: Bool { listFile != nil || checkpoints.count > 1 }
+    var mayBeSeveral: Bool { listFile != nil || isRecursive || checkpoints.count > 1 }
 
     /// The paths of all checkpoints.
     ///
     /// - Throws: ``Problem`` if the list cannot be read.
     func paths() throws -> [String] {
-        guard let listFile else { return checkpoints }
-        return try list.paths { try checkpoints + listed(in: listFile) }
+        guard listFile != nil || isRecursive else { return checkpoints }
+        return try list.paths {
+            let named = try checkpoints + (listFile.map { try listed(in: $0) } ?? [])
+            return isRecursive ? try Self.searched(named) : named
+        }
+    }
+
+    /// The checkpoints in the trees that paths lead to. Directories that cannot be read are among them: opening them says why.
+    private static func searched(_ paths: [String]) throws(Problem) -> [String] {
+        if paths.contains("-") { throw Problem("standard input has no directories to search") }
+        let found = CheckpointDiscovery.find(paths.map { Array($0.utf8) })
+        let places = (found.checkpoints + found.unreadable.map(\.place)).sorted { $0.name.precedesNaturally($1.name) }
+        guard !places.isEmpty else { throw Problem("no checkpoints in " + paths.listed(atMost: 3)) }
+        return places.map { PathText.plain($0.path) ?? $0.path }
     }
 
     private func listed(in listFile: String) throws(Problem) -> [String] {
-        let name = listFile == "-" ? "standard input" : listFile
-        let content: ByteRegion
-        do {
-            content = try listFile == "-" ? ByteRegion.standardInput() : ByteRegion.contents(path: listFile)
-        } catch {
-            throw error.at(path: name)
-        }
-        let separator: UInt8 = isSeparatedByZero ? 0 : 10
-        let lines = content.withUnsafeBytes { bytes in
-            bytes.split(separator: separator).map { String(validating: $0, as: UTF8.self) }
-        }
         var paths: [String] = []
-        for (place, path) in lines.enumerated() {
-            guard let path else {
-                throw Problem("is not a path", path: name, subject: "line \(place + 1)", expected: "UTF-8", found: "other bytes")
+        let list = try PathList(path: listFile, separator: isSeparatedByZero ? 0 : 10)
+        for (place, bytes) in list.paths.enumerated() {
+            guard let path = String(validating: bytes, as: UTF8.self) else {
+                throw Problem("is not a path", path: list.name, subject: "line \(place + 1)", expected: "UTF-8", found: "other bytes")
             }
             if path == "-", listFile == "-" || checkpoints.contains("-") {
-                throw Problem("standard input can be read only once", path: name, subject: "line \(place + 1)")
+                throw Problem("standard input can be read only once", path: list.name, subject: "line \(place + 1)")
             }
             paths.append(path)
         }
         guard !paths.isEmpty || !checkpoints.isEmpty else {
-            throw Problem("lists no checkpoints", path: name, expected: "their paths", found: "none")
+            throw Problem("lists no checkpoints", path: list.name, expected: "their paths", found: "none")
         }
         return paths
+    }
+}
+
+/// The paths in a file of them, which need not be UTF-8.
+struct PathList {
+    /// The file as messages name it.
+    let name: String
+    let paths: [[UInt8]]
+
+    /// - Parameters:
+    ///   - path: `-` is standard input.
+    ///   - separator: what stands after each path; empty ones are ignored.
+    init(path: String, separator: UInt8) throws(Problem) {
+        name = path == "-" ? "standard input" : path
+        do {
+            let content = try path == "-" ? ByteRegion.standardInput() : ByteRegion.contents(path: path)
+            paths = content.withUnsafeBytes { bytes in bytes.split(separator: separator).map { Array($0) } }
+        } catch {
+            throw error.at(path: name)
+        }
     }
 }
 

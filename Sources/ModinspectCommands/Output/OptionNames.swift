@@ -30,6 +30,7 @@ enum OptionNames {
         case .pickBaseMember: "--base-member PATH picks one"
         case .pickBaseKey: "--base-key KEY picks one"
         case .replaceExisting: "--force replaces it"
+        case .restart: "--restart begins anew"
         case .describeChain: "--arch 'fc1,relu,fc2' describes a plain chain of its modules"
         case .describeImages:
             "--arch 'conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2' would describe the modules and the operations between them"

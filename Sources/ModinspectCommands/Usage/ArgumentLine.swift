@@ -5,7 +5,7 @@ enum ArgumentLine {
     /// The letters of options that take a value.
     private static let valued: Set<Character> = ["k", "o"]
     /// The letters of options without a value.
-    private static let flags: Set<Character> = ["q", "v", "h", "0"]
+    private static let flags: Set<Character> = ["q", "v", "h", "0", "r"]
 
     /// `-k4` as `-k=4`, `-qk4` as `-q -k=4`, `--seed -1` as `--seed=-1`; what follows `--` does not change.
     static func spelledOut(_ arguments: [String]) -> [String] {

@@ -45,6 +45,9 @@ package struct JSONMembers {
         members.last { $0.name == name }.map { String(decoding: text[$0.value], as: UTF8.self) }
     }
 
+    /// The names of the members in their order.
+    package var names: [String] { members.map(\.name) }
+
     /// Whether the object has a member of the name.
     package func contains(_ name: String) -> Bool { members.contains { $0.name == name } }
 

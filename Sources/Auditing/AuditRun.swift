@@ -1,0 +1,138 @@
+import Checkpoints
+import Text
+
+/// An audit: rows for many checkpoints, each computed by a worker unless it is known from before.
+package struct AuditRun {
+    /// How the work is divided.
+    package struct Team: Sendable {
+        /// The number of workers.
+        package var size: Int
+        /// The cores that each of them uses.
+        package var threads = 1
+        package var limits = WorkerTeam.Limits()
+        /// A descriptor that can be read when no more checkpoints shall be begun; -1 for none.
+        package var stop: Int32 = -1
+        package var program = WorkerTeam.ownProgram
+
+        package init(size: Int) { self.size = size }
+    }
+
+    /// What came of an audit.
+    package struct Outcome {
+        /// In natural order of their names, completed.
+        package var rows: [AuditRow] = []
+        /// How many rows were known from before.
+        package var knownCount = 0
+        /// Whether every checkpoint has a row.
+        package var isComplete = true
+    }
+
+    private let settings: AuditSettings
+    private let found: CheckpointDiscovery.Result
+    private let journal: Journal?
+
+    /// - Parameters:
+    ///   - found: the checkpoints; see ``part(_:of:)``.
+    ///   - journal: where rows go and come from; nil for a run that leaves none.
+    package init(_ found: CheckpointDiscovery.Result, settings: AuditSettings, journal: Journal?) {
+        self.found = found
+        self.settings = settings
+        self.journal = journal
+    }
+
+    /// The checkpoints of one shard.
+    package static func part(_ shard: Shard?, of found: CheckpointDiscovery.Result) -> CheckpointDiscovery.Result {
+        guard let shard else { return found }
+        var part = found
+        part.checkpoints = found.checkpoints.filter { shard.contains($0.name) }
+        part.unreadable = found.unreadable.filter { shard.contains($0.place.name) }
+        return part
+    }
+
+    /// Works on all checkpoints.
+    ///
+    /// - Parameter advance: called after each with its status, with nil for one that was known.
+    /// - Throws: ``Problem`` if results cannot be written, or if no worker can be started.
+    package func run(_ team: Team, advance: (AuditStatus?) -> Void) throws -> Outcome {
+        var outcome = Outcome()
+        var lines: [[UInt8]] = []
+        lines.reserveCapacity(found.checkpoints.count)
+        var waiting: [Int] = []
+        var earlier: [Int: [UInt8]] = [:]
+        for (place, checkpoint) in found.checkpoints.enumerated() {
+            switch journal?.known(checkpoint) {
+            case .row(let line):
+                lines.append(line)
+                outcome.knownCount += 1
+                advance(nil)
+            case .rowIfHashed(let line):
+                earlier[place] = line
+                waiting.append(place)
+            case nil: waiting.append(place)
+            }
+        }
+        func add(_ line: [UInt8]) throws {
+            try journal?.append(line)
+            lines.append(line)
+        }
+        for (place, problem) in found.unreadable {
+            let row = AuditRow(checkpoint: place, status: .failed, reason: "the directory cannot be read: " + problem.summary)
+            try add(row.line)
+            advance(.failed)
+        }
+        var next = waiting.makeIterator()
+        let workers = WorkerTeam(
+            program: team.program, greeting: AuditTask.greeting(settings, threads: team.threads),
+            size: min(team.size, max(1, waiting.count)), limits: team.limits, stop: team.stop)
+        do {
+            outcome.isComplete = try workers.run(
+                tasks: { next.next().map { AuditTask.bytes(found.checkpoints[$0], earlier: earlier[$0]) } },
+                answered: { number, answer in
+                    let (line, status) = Self.line(answer, of: found.checkpoints[waiting[number]])
+                    try add(line)
+                    advance(status)
+                })
+        } catch {
+            try? journal?.sync()
+            throw error
+        }
+        var rows: [AuditRow] = []
+        rows.reserveCapacity(lines.count)
+        for line in lines { rows.append(try AuditRow(line: line)) }
+        outcome.rows = AuditRow.completed(rows.sorted { $0.name.precedesNaturally($1.name) })
+        if outcome.isComplete { try journal?.finish(outcome.rows) } else { try journal?.sync() }
+        return outcome
+    }
+
+    /// The row of what a worker answered, or of how it ended.
+    private static func line(_ answer: WorkerTeam.Answer, of checkpoint: FoundCheckpoint) -> (line: [UInt8], status: AuditStatus) {
+        switch answer {
+        case .done(let line): return (line, AuditRow.status(ofLine: line))
+        case .ended(let end):
+            let status: AuditStatus =
+                switch end.reason {
+                case .timeout: .timeout
+                case .memory: .memory
+                // It has said why, as for a file that is cut short while it is read.
+                case .status(1) where end.lastWords != nil: .failed
+                case .signal, .status: .crashed
+                }
+            var reason = end.description
+            if status == .failed, let path = PathText.plain(checkpoint.path), reason.hasPrefix(path + ": ") {
+                reason.removeFirst(path.count + 2)
+            }
+            let row = AuditRow(checkpoint: checkpoint, status: status, reason: reason)
+            return (row.line, status)
+        }
+    }
+}
+
+extension AuditRow {
+    /// The status in a row's line, of which nothing else is read.
+    fileprivate static func status(ofLine line: [UInt8]) -> AuditStatus {
+        line.withUnsafeBytes { bytes in
+            let cursor = JSONCursor(bytes.bindMemory(to: UInt8.self))
+            return (try? cursor.string(under: "status")).flatMap { $0 }.flatMap { AuditStatus(rawValue: $0) } ?? .failed
+        }
+    }
+}

@@ -1,0 +1,22 @@
+import ArgumentParser
+
+/// A number of bytes as an option gives it: `500M`, `2G`, `1.5Gi`.
+struct ByteCount: ExpressibleByArgument, Equatable {
+    let bytes: Int
+
+    static let expectation = "a number of bytes such as 500M, 2G or 2Gi"
+
+    init?(argument: String) {
+        let digits = argument.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+        var unit = argument.dropFirst(digits.count).lowercased()
+        if unit.hasSuffix("b") { unit.removeLast() }
+        let base = unit.hasSuffix("i") ? 1024.0 : 1000
+        if unit.hasSuffix("i") { unit.removeLast() }
+        guard let number = Double(digits), let power = ["", "k", "m", "g", "t"].firstIndex(of: unit), base == 1000 || power > 0 else {
+            return nil
+        }
+        let bytes = (0..<power).reduce(number) { value, _ in value * base }
+        guard bytes >= 1, bytes < 1e18 else { return nil }
+        self.bytes = Int(bytes)
+    }
+}
