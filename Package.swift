@@ -87,7 +87,7 @@ let package = Package(
         .testTarget(name: "ScoringTests", dependencies: ["Scoring", "Modularity", "Checkpoints", "TestSupport", "Text"]),
         .testTarget(name: "ArchivesTests", dependencies: ["Archives", "CArchive", "Text"]),
         .testTarget(name: "PicturesTests", dependencies: ["Pictures", "Archives", "Text", "TestSupport"]),
-        .testTarget(name: "PagesTests", dependencies: ["Pages", "Pictures", "Text"]),
+        .testTarget(name: "PagesTests", dependencies: ["Pages", "Pictures", "TestSupport", "Text"]),
         .testTarget(name: "PlotsTests", dependencies: ["Plots", "Pictures", "Archives", "Text", "TestSupport"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Archives", "Checkpoints", "TestSupport", "Text"]),
         .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Archives", "Checkpoints", "Tensors", "TestSupport", "Text"]),

@@ -72,6 +72,11 @@ package struct AuditComparison: Sendable {
         }
     }
 
+    /// The difference of a measure of the means with `k` clusters, new minus old; nil if one of them is undefined or there is no other.
+    package func difference(of measure: Measure, _ name: String, k: Int?) -> Double? {
+        differences(name) { $0[measure] }.first { $0.k == k }?.difference
+    }
+
     /// The difference of a measure of the means with the first number of clusters that both audits have; nil if it is undefined.
     package func difference(of measure: Measure, _ name: String) -> Double? { differences(name) { $0[measure] }.first?.difference }
 }

@@ -185,7 +185,7 @@ package struct FailConditions: Sendable {
         case .status(let status): return row.status == status ? row.reason ?? status.rawValue : nil
         case .finding(let kind):
             guard let first = row.findings.first(where: { $0.kind == kind }) else { return nil }
-            return first.line
+            return first.words.isEmpty ? kind.rawValue : first.words
         case .change(let change):
             return comparison?.change(of: row.name) == change ? change.rawValue : nil
         case .value(let value, let relation, let limit):
@@ -212,12 +212,14 @@ extension FailConditions.Breach {
 }
 
 extension Finding {
-    /// The finding in words: `dead: fc1.weight (out), 3: neurons 1, 2, 7`.
-    package var line: String {
-        var text = kind.rawValue
-        if let subject { text += ": " + subject + (side.map { " (\($0.rawValue))" } ?? "") }
-        if count > 1 { text += (subject == nil ? ": " : ", ") + ByteText.grouped(count) }
-        if let detail { text += ": " + detail }
+    /// The finding in words: `dead: fc1.weight (out), 3: 1, 2, 7`.
+    package var line: String { words.isEmpty ? kind.rawValue : "\(kind.rawValue): \(words)" }
+
+    /// The finding in words without its name.
+    var words: String {
+        var text = subject.map { $0 + (side.map { " (\($0.rawValue))" } ?? "") } ?? ""
+        if count > 1 { text += (text.isEmpty ? "" : ", ") + ByteText.grouped(count) }
+        if let detail { text += (text.isEmpty ? "" : ": ") + detail }
         return text.singleLine
     }
 }

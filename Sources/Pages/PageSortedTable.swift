@@ -21,6 +21,8 @@ package struct PageSortedTable: Sendable {
     package let rows: [Row]
     /// The places of the rows in the ascending order of each column: [columns, rows].
     let places: [[Int]]
+    /// Whether a row has no number in a column of numbers, where it comes last in either order: [columns, rows].
+    let isMissing: [[Bool]]
     /// What is left out of the rows; nil for nothing.
     package var remark: String?
 
@@ -40,8 +42,12 @@ package struct PageSortedTable: Sendable {
         self.rows = Array(rows.prefix(Self.mostRows))
         if rows.count > Self.mostRows { remark = "The first \(Self.mostRows) of \(rows.count) rows; the other formats have all of them." }
         let shown = self.rows
-        places = columns.indices.map { column in
-            let keys = shown.map { Key($0.cells[column]) }
+        let keys = columns.indices.map { column in shown.map { Key($0.cells[column]) } }
+        isMissing = keys.map { keys in
+            let isNumeric = keys.contains { $0.number != nil }
+            return keys.map { isNumeric && $0.number == nil }
+        }
+        places = keys.map { keys in
             var places = [Int](repeating: 0, count: shown.count)
             for (place, row) in shown.indices.sorted(by: { (keys[$0], $0) < (keys[$1], $1) }).enumerated() { places[row] = place }
             return places
@@ -92,26 +98,32 @@ extension PageStyle {
         .sort label{padding:0 .15rem}
         .sort input{margin:0 .1rem 0 0;vertical-align:middle}
         .sort input:focus-visible{outline:2px solid var(--link);outline-offset:2px}
-        .rows table{display:block;min-width:34rem}
+        .sorted{width:min(94vw,82rem);margin-left:calc(50% - min(47vw,41rem))}
+        .rows table{display:block;min-width:46rem}
+        .rows caption{display:block}
         .rows thead,.rows tbody{display:flex;flex-direction:column}
-        .rows tr{display:grid;grid-template-columns:minmax(11rem,2.6fr) repeat(var(--others),minmax(3.2rem,1fr));column-gap:.6rem;\
+        .rows tr{display:grid;grid-template-columns:minmax(13rem,3fr) repeat(var(--others),minmax(4.6rem,1fr));column-gap:.6rem;\
         border-bottom:1px solid var(--line)}
-        .rows th,.rows td{border:0;padding:.2rem 0;overflow-wrap:anywhere;min-width:0}
+        .rows>table>tbody>tr{content-visibility:auto;contain-intrinsic-size:auto 1.9rem}
+        .rows th,.rows td{border:0;padding:.2rem 0;overflow-wrap:break-word;min-width:0}
+        .rows th bdi.name{overflow-wrap:anywhere}
         .rows thead th{white-space:normal}
         .rows th:has(>details[open]){grid-column:1/-1}
+        .rows th:has(>details[open])+td{grid-column:2}
         .rows th details,.rows th summary{margin:0}
         .rows th table{display:table;min-width:0}
+        .rows th caption{display:table-caption}
         .rows th thead{display:table-header-group}
         .rows th tbody{display:table-row-group}
         .rows th tr{display:table-row}
         .rows th th,.rows th td{padding:.2rem .7rem .2rem 0;border-bottom:1px solid var(--line)}
-        @media print{.sort{display:none}}
+        @media print{.sort{display:none}.sorted{width:auto;margin-left:0}.rows table{min-width:0}}
 
         """
         + (0..<PageSortedTable.mostColumns).map { column in
             """
             .sorted:has(input[value="\(column)"]:checked) .rows>table>tbody>tr{order:var(--c\(column))}
-            .sorted:has(input[value="-\(column)"]:checked) .rows>table>tbody>tr{order:calc(-1*var(--c\(column)))}
+            .sorted:has(input[value="-\(column)"]:checked) .rows>table>tbody>tr{order:calc(var(--m\(column),0)*1000000 - var(--c\(column)))}
 
             """
         }.joined()

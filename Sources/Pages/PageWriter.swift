@@ -176,7 +176,9 @@ private struct PageWriter {
         line("<thead role=\"rowgroup\"><tr role=\"row\">\(head)</tr></thead>")
         line("<tbody role=\"rowgroup\">")
         for (number, row) in table.rows.enumerated() {
-            let order = table.places.enumerated().map { "--c\($0):\($1[number])" }.joined(separator: ";")
+            let order = zip(table.places, table.isMissing).enumerated().map { column, places in
+                "--c\(column):\(places.0[number])" + (places.1[number] ? ";--m\(column):1" : "")
+            }.joined(separator: ";")
             text.append(text: "<tr role=\"row\" style=\"\(order)\">")
             for (place, cell) in row.cells.enumerated() {
                 guard place == 0 else {

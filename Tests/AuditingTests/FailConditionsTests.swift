@@ -81,7 +81,7 @@ import Text
         #expect(
             breaches.map(\.line) == [
                 "low: adjusted<0.1: 0.0500", "none: adjusted<0.1: undefined", "bad: unreadable: why", "late: unreadable: why",
-                "nan: nan: nan: b, 2",
+                "nan: nan: b, 2",
             ])
     }
 

@@ -130,6 +130,18 @@ private final class Document: NSObject, XMLParserDelegate {
         #expect(names == report.rows.map(\.name) + ["gone\n<.pt"])
     }
 
+    @Test func tsvHasTheDifferencesToTheEarlierAudit() throws {
+        let new = [try Self.row("a", 0.5), try Self.row("b", 0.25), try Self.row("c", nil)]
+        var report = AuditReport(rows: new, settings: AuditSettings(version: "1"))
+        report.comparison = AuditComparison(old: [try Self.row("a", 0.25), try Self.row("c", 0.5)], new: new)
+        let rows = report.tsv.split(separator: "\n").map { $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init) }
+        let column = try #require(rows[0].firstIndex(of: "adjusted_change"))
+        #expect(rows.map { $0[column] } == ["adjusted_change", "0.25", "nan", "nan"])
+        #expect(!rows[0].contains("null_z"))
+        report.comparison = nil
+        #expect(!report.tsv.prefix { $0 != "\n" }.contains("change"))
+    }
+
     @Test func jsonLinesAreTheRows() throws {
         let report = try Self.report()
         let lines = report.jsonl.split(separator: 10)
@@ -211,13 +223,25 @@ private final class Document: NSObject, XMLParserDelegate {
         #expect(inputs.count == 2 * columns.count)
         // The places of a column are a permutation in the order of its values.
         let places = rows.map { row in
-            row.attributes["style"].map { $0.split(separator: ";").map { Int($0.split(separator: ":")[1]) ?? -1 } } ?? []
+            row.attributes["style"].map {
+                $0.split(separator: ";").filter { $0.hasPrefix("--c") }.map { Int($0.split(separator: ":")[1]) ?? -1 }
+            } ?? []
         }
         for column in columns.indices { #expect(Set(places.map { $0[column] }) == Set(rows.indices)) }
         let values = zip(places, report.rows).sorted { $0.0[3] < $1.0[3] }.compactMap { $0.1[.adjusted] }
         #expect(values == values.sorted())
         #expect(rows.allSatisfy { !$0.named("th")[0].named("details").isEmpty })
         #expect(all.contains { $0.name == "svg" })
+    }
+
+    @Test func aLargePageHasRoomForWhatIsNoted() throws {
+        let finding = "{\"finding\":\"dead\",\"subject\":\"fc1\",\"side\":\"out\",\"count\":3,\"detail\":\"1, 2, 7\"}"
+        let rows = try (0..<6000).map { try Self.row("\($0).pt", 0.5) } + [Self.row("noted.pt", 0.5, findings: finding)]
+        let text = String(decoding: try AuditReport(rows: rows, settings: AuditSettings(version: "1")).html(), as: UTF8.self)
+        #expect(text.contains("dead: fc1 (out), 3: 1, 2, 7"))
+        // Two lines each, and three of the row that is noted.
+        #expect(text.components(separatedBy: "aria-label=\"Scores of the layers\"").count - 1 == (10_000 - 3) / 2 + 1)
+        #expect(text.components(separatedBy: "left out of this large page").count - 1 == 6001 - ((10_000 - 3) / 2 + 1))
     }
 
     @Test func anAuditOfNothingIsAPage() throws {

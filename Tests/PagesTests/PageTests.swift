@@ -109,7 +109,7 @@ private final class ReadPage: NSObject, XMLParserDelegate {
         let text = String(decoding: page.bytes, as: UTF8.self)
         let styles = text.components(separatedBy: "<tr role=\"row\" style=\"").dropFirst().map { $0.prefix { $0 != "\"" } }
         // By name: a b c d é; by value: -1, 9.5, 10, then what has no number, by its text.
-        #expect(styles == ["--c0:1;--c1:2", "--c0:0;--c1:0", "--c0:2;--c1:3", "--c0:3;--c1:1", "--c0:4;--c1:4"])
+        #expect(styles == ["--c0:1;--c1:2", "--c0:0;--c1:0", "--c0:2;--c1:3;--m1:1", "--c0:3;--c1:1", "--c0:4;--c1:4;--m1:1"])
         #expect(ReadPage(page).failure == nil)
     }
 

@@ -8,13 +8,19 @@ struct AuditLine {
     let result: AuditRow.Result?
     /// nil if there is no earlier audit.
     let change: AuditComparison.Change?
+    /// The differences to the earlier audit, in the order of ``Measure/allCases``; nil where one is undefined.
+    var differences: [Double?] = []
 
     /// The columns, of which those of the null model and of the comparison are there if they were asked for.
     static func columns(hasNull: Bool, hasBaseline: Bool) -> [Column<AuditLine>] {
-        all.filter { (hasNull || $0.path[0] != "null") && (hasBaseline || $0.name != "change") }
+        all.filter { (hasNull || $0.path[0] != "null") && (hasBaseline || !isOfBaseline($0)) }
     }
 
-    private static let all: [Column<AuditLine>] = identity + scores + nullModel + findings + facts
+    private static func isOfBaseline(_ column: Column<AuditLine>) -> Bool {
+        column.name == "change" || column.name.hasSuffix("_change")
+    }
+
+    private static let all: [Column<AuditLine>] = identity + scores + nullModel + differences + findings + facts
 
     private static let identity: [Column<AuditLine>] = [
         .text("path", "The path from the root of the search.") { $0.row.name },
@@ -33,6 +39,11 @@ struct AuditLine {
         .number("null.p", "The share of permutations that score at least as high.") { $0.result?.mean.null?.p },
         .number("null.q", "The q-value of the mean among the means of all checkpoints.") { $0.result?.mean.null?.q },
     ]
+    private static let differences: [Column<AuditLine>] = Measure.allCases.enumerated().map { place, measure in
+        .number(measure.rawValue + "Change", "The difference to the earlier audit, new minus old.") { line in
+            line.differences.indices.contains(place) ? line.differences[place] : nil
+        }
+    }
     private static let findings: [Column<AuditLine>] = Finding.Kind.allCases.map { kind in
         .whole(kind.rawValue, kind.documentation) { $0.row.model == nil ? nil : $0.row.count(of: kind) }
     }

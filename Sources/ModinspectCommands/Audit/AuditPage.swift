@@ -13,14 +13,10 @@ extension AuditReport {
         var sections = [PageSection(id: "pictures", title: "At a glance", blocks: try pictures())]
         sections.append(PageSection(id: "checkpoints", title: "Checkpoints", blocks: [.sorted(table)]))
         if !breaches.isEmpty {
-            let items = breaches.prefix(PageTable.mostRows).map { breach -> [PageText] in
-                [.name(breach.name.singleLine), .plain(": "), .code(breach.condition), .plain(": " + breach.found.singleLine)]
-            }
-            let more = breaches.count - items.count
-            sections.insert(
-                PageSection(
-                    id: "conditions", title: "Conditions that hold",
-                    blocks: [.list(items)] + (more > 0 ? [.paragraph([.plain("And \(ByteText.grouped(more)) more.")])] : [])), at: 0)
+            let table = PageTable(
+                title: "\(ByteText.grouped(breaches.count)) of these", columns: ["path", "condition", "found"],
+                rows: breaches.map { [.name($0.name.singleLine), .text($0.condition), .name($0.found.singleLine)] })
+            sections.insert(PageSection(id: "conditions", title: "Conditions that hold", blocks: [.folded(table)]), at: 0)
         }
         return Page(
             title: "Audit of \(ByteText.counted(rows.count, "checkpoint"))",
@@ -71,9 +67,10 @@ extension AuditReport {
         let columns =
             ["path", "status"] + (comparison == nil ? [] : ["change"]) + measures.map(\.rawValue) + (hasNull ? ["z", "q"] : [])
             + ["family", "parameters", "findings"]
+        let detailed = detailedRows
         return PageSortedTable(
             title: "Every checkpoint; a name shows its layers and what was found", id: "audit", columns: columns,
-            rows: rows.map { row in
+            rows: rows.enumerated().map { place, row in
                 let mean = row.results.first?.mean
                 var cells: [PageTable.Cell] = [.name(row.name.singleLine), .text(row.status.rawValue)]
                 if let comparison { cells.append(.text(comparison.change(of: row.name)?.rawValue ?? "")) }
@@ -83,7 +80,7 @@ extension AuditReport {
                 cells.append(row.model.map { .number(ByteText.grouped($0.parameters), value: "\($0.parameters)") } ?? .text(""))
                 let kinds = Finding.Kind.allCases.filter { kind in row.findings.contains { $0.kind == kind } }
                 cells.append(.text(kinds.map(\.rawValue).joined(separator: ", ")))
-                return .init(cells: cells, details: details(row, hasNull: hasNull))
+                return .init(cells: cells, details: details(row, hasNull: hasNull, isDetailed: detailed.contains(place)))
             })
     }
 
@@ -91,8 +88,31 @@ extension AuditReport {
         value.map { .number(ByteText.rounded($0), value: ByteText.shortest($0)) } ?? .text("")
     }
 
+    /// The scores and findings that all details of a page have together: a page stays one that a browser opens.
+    private static let mostLines = 10_000
+
+    /// The lines that the details of a row have.
+    private static func lines(_ row: AuditRow) -> Int {
+        row.findings.count + row.results.reduce(0) { $0 + min($1.layers.count, PageTable.mostRows) + 1 }
+    }
+
+    /// The rows that have room for their scores and findings, by their places: those that something is said of come first.
+    private var detailedRows: Set<Int> {
+        let broken = Set(breaches.map(\.name))
+        func isNoted(_ row: AuditRow) -> Bool { row.status != .ok || !row.findings.isEmpty || broken.contains(row.name) }
+        var room = Self.mostLines
+        var detailed: Set<Int> = []
+        for place in rows.indices.filter({ isNoted(rows[$0]) }) + rows.indices.filter({ !isNoted(rows[$0]) }) {
+            let lines = Self.lines(rows[place])
+            guard lines <= room else { continue }
+            room -= lines
+            detailed.insert(place)
+        }
+        return detailed
+    }
+
     /// What is known of one checkpoint.
-    private func details(_ row: AuditRow, hasNull: Bool) -> [PageBlock] {
+    private func details(_ row: AuditRow, hasNull: Bool, isDetailed: Bool) -> [PageBlock] {
         var facts: [(name: String, text: [PageText])] = []
         if let reason = row.reason { facts.append(("reason", [.name(reason.singleLine)])) }
         if let sameAs = row.sameAs { facts.append(("same weights", [.name(sameAs.singleLine)])) }
@@ -102,9 +122,18 @@ extension AuditReport {
             facts.append(("stored as", [.plain((model.dtypes + model.encodings).listed(atMost: 12))]))
             if let step = model.step { facts.append(("step", [.plain(ByteText.grouped(step))])) }
         }
+        if let comparison, comparison.change(of: row.name) == .changed {
+            let differences = Measure.allCases.compactMap { measure in
+                comparison.difference(of: measure, row.name).map { "\(measure.rawValue) \($0 < 0 ? "" : "+")\(ByteText.rounded($0))" }
+            }
+            if !differences.isEmpty { facts.append(("since the baseline", [.plain(differences.joined(separator: ", "))])) }
+        }
         facts.append(("size", [.plain(ByteText.size(row.size))]))
         if let sha256 = row.sha256 { facts.append(("sha256", [.code(sha256)])) }
         if let weights = row.weightsSHA256 { facts.append(("weights", [.code(weights)])) }
+        guard isDetailed else {
+            return [.facts(facts), .paragraph(["Scores and findings are left out of this large page; the other formats have them."])]
+        }
         var blocks: [PageBlock] = [.facts(facts), .list(row.findings.map { [.name($0.line)] })]
         for result in row.results {
             let columns = ["layer", "k"] + Measure.allCases.map(\.rawValue) + (hasNull ? ["z", "p", "q"] : [])

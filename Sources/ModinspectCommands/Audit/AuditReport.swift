@@ -1,4 +1,5 @@
 import Auditing
+import Modularity
 import Plots
 import Text
 
@@ -32,7 +33,10 @@ struct AuditReport {
         rows.flatMap { row -> [AuditLine] in
             let change = comparison?.change(of: row.name)
             if row.results.isEmpty { return [AuditLine(row: row, result: nil, change: change)] }
-            return row.results.map { AuditLine(row: row, result: $0, change: change) }
+            return row.results.map { result in
+                let differences = Measure.allCases.map { comparison?.difference(of: $0, row.name, k: result.k) }
+                return AuditLine(row: row, result: result, change: change, differences: differences)
+            }
         }
             + (comparison?.entries ?? []).compactMap { entry in
                 entry.new == nil ? entry.old.map { AuditLine(row: $0, result: nil, change: entry.change) } : nil

@@ -135,8 +135,13 @@ private struct AuditText {
         for row in failed.prefix(Self.mostListed) {
             text += entry(row.name, "\(row.status.rawValue): \(row.reason ?? "for an unknown reason")")
         }
-        if failed.count > Self.mostListed {
-            text += entry("and \(ByteText.grouped(failed.count - Self.mostListed)) more, by reason:", Self.list(summary.reasons, atMost: 5))
+        guard failed.count > Self.mostListed else { return text }
+        text += "  and \(ByteText.grouped(failed.count - Self.mostListed)) more; all by their reasons:\n"
+        for reason in summary.reasons.prefix(Self.mostListed) {
+            text += LabelledLine.text(ByteText.grouped(reason.count), reason.name.shortened(to: 500), padding: 8, width: width)
+        }
+        if summary.reasons.count > Self.mostListed {
+            text += "  and \(ByteText.grouped(summary.reasons.count - Self.mostListed)) other reasons\n"
         }
         return text
     }
