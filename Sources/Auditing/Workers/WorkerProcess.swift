@@ -187,13 +187,23 @@ final class WorkerProcess {
             }
         }
         guard answers < 0 else { return nil }
-        kill(process, SIGKILL)
+        let status = awaited()
         read(&errors) { words.append(contentsOf: $0) }
-        var status: Int32 = 0
-        while waitpid(process, &status, 0) == -1, errno == EINTR {}
         hasEnded = true
         closePipes()
         return WorkerEnd(reason: limitReached ?? reason(status), lastWords: lastWords)
+    }
+
+    /// How the process ended, which has closed its pipe; it gets a second to do so.
+    private func awaited() -> Int32 {
+        var status: Int32 = 0
+        for _ in 0..<1000 where limitReached == nil {
+            if waitpid(process, &status, WNOHANG) == process { return status }
+            usleep(1000)
+        }
+        kill(process, SIGKILL)
+        while waitpid(process, &status, 0) == -1, errno == EINTR {}
+        return status
     }
 
     private func reachLimit(_ reason: WorkerEnd.Reason) {

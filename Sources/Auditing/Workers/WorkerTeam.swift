@@ -56,6 +56,8 @@ package final class WorkerTeam {
         self.size = size
         self.limits = limits
         self.stop = stop
+        // A worker that has ended reads nothing any more: writing to it is an error, and not the end of this process.
+        signal(SIGPIPE, SIG_IGN)
     }
 
     deinit { for worker in workers { worker.end() } }

@@ -84,7 +84,8 @@ struct AuditCommand: FileCommand {
 
     var fileUse: FileUse {
         var use = FileUse(reading: inputs.inputs + judgement.inputs, writing: [])
-        if merge { for path in inputs.paths { use.read("a result", path) } }
+        // Rows may be kept in a directory that is searched: they are no checkpoint.
+        for path in inputs.paths where merge || !FilePath.isDirectory(path) { use.read(merge ? "a result" : "a path", path) }
         if !list { use.write("--output", output == "-" ? nil : output, merge ? .replaced : .appended) }
         return use
     }
