@@ -31,6 +31,9 @@ struct PackedColumns: RowDecoder {
 
     var isCertainlyFinite: Bool { (scales.largestMagnitude * 256).isFinite }
 
+    /// Along the rows of the stored matrix, each of which lies on pages of its own, a line of the cache holds the codes of 128 rows.
+    var band: Int { order == .interleaved ? 128 : RowDecoding.band }
+
     func decode(rows: Range<Int>, columns range: Range<Int>, _ target: UnsafeMutablePointer<Float>, stride: Int) {
         // Whole units of codes: 32 places hold whole words of every number of bits.
         let start = range.lowerBound / 32 * 32

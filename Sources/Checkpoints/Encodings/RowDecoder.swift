@@ -4,6 +4,9 @@ import Tensors
 protocol RowDecoder: DerivedValues {
     var columns: Int { get }
 
+    /// The rows that are best decoded at once.
+    var band: Int { get }
+
     /// Decodes the columns `columns` of the rows `rows`; row i of them goes to `target + i * stride`. At most ``RowDecoding/segment`` columns.
     func decode(rows: Range<Int>, columns: Range<Int>, _ target: UnsafeMutablePointer<Float>, stride: Int)
 }
@@ -11,11 +14,13 @@ protocol RowDecoder: DerivedValues {
 enum RowDecoding {
     /// The columns that are decoded at once, which bounds the memory of decoding for rows of any length; a multiple of every unit of codes.
     static let segment = 4096
-    /// The rows that are decoded at once.
+    /// The rows that are decoded at once where the layout asks for no other number.
     static let band = 32
 }
 
 extension RowDecoder {
+    var band: Int { RowDecoding.band }
+
     func fill(_ target: UnsafeMutableBufferPointer<Float>, elements: Range<Int>) {
         guard let base = target.baseAddress, columns > 0 else { return }
         var position = elements.lowerBound
@@ -25,8 +30,8 @@ extension RowDecoder {
             let rest = elements.upperBound - position
             let whole = column == 0 ? rest / columns : 0
             if whole > 0 {
-                decodeBand(row..<row + min(whole, RowDecoding.band), 0..<columns, place)
-                position += min(whole, RowDecoding.band) * columns
+                decodeBand(row..<row + min(whole, band), 0..<columns, place)
+                position += min(whole, band) * columns
             } else {
                 let count = min(columns - column, rest)
                 decodeBand(row..<row + 1, column..<column + count, place)
