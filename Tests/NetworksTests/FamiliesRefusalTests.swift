@@ -20,7 +20,7 @@ struct FamiliesRefusalTests {
     @Test func other_families_are_refused_by_name() throws {
         let types = TransformerFamilies.standard.modelTypes
         let known = types.dropLast().joined(separator: ", ") + " or " + (try #require(types.last))
-        for type in ["gemma2", "gemma3_text", "mixtral", "qwen3", "phi3", "opt", "bert"] {
+        for type in ["gemma2", "gemma3_text", "mixtral", "qwen3", "phi3", "opt", "t5"] {
             #expect(
                 try answer("llama", ["model_type": type])
                     == "config.json: 'model_type': models of this kind cannot be run, expected \(known), found '\(type)'"

@@ -1,13 +1,16 @@
 import Checkpoints
 import Text
 
-/// The transformers that can be run: from a checkpoint's configuration and names to a network.
+/// The families of models that can be run: from a checkpoint's configuration and names to a network.
 package struct TransformerFamilies: Sendable {
     package let families: [RunnableFamily]
 
     /// The families of this program. A family belongs here and, with its names, among ``ModelFamilies/standard``.
     package static let standard = TransformerFamilies([
         GPT2.family, GPTNeoX.family, Llama.family, Mistral.family, Qwen2.family, Gemma.family, Grokking.family,
+        Bert.family, Roberta.family, DistilBert.family, Electra.family,
+        HuggingFaceVision.vit, HuggingFaceVision.deit, HuggingFaceVision.dinov2, NamedVision.timm, NamedVision.torchvision,
+        ResNet.named, ResNet.huggingFace, VGG.family, ConvNeXt.huggingFace, ConvNeXt.named, MobileNet.family,
     ])
 
     package init(_ families: [RunnableFamily]) { self.families = families }
@@ -31,7 +34,7 @@ package struct TransformerFamilies: Sendable {
     package static func network(
         of checkpoint: Checkpoint, catalog: LayerCatalog, families: TransformerFamilies = .standard
     ) throws(Problem) -> Network? {
-        guard catalog.family.hasBlocks else { return nil }
+        guard catalog.family.hasBlocks || families.families.contains(where: { $0.family == catalog.family }) else { return nil }
         let (family, settings) = try families.family(of: checkpoint, catalog: catalog)
         return try family.network(
             FamilySource(settings: settings, names: CheckpointNames(checkpoint), checkpoint: checkpoint, catalog: catalog))
@@ -52,7 +55,7 @@ package struct TransformerFamilies: Sendable {
         guard let family = families.first(where: { $0.modelTypes.contains(modelType) }) else {
             throw settings.problem("models of this kind cannot be run", "model_type", expected: known)
         }
-        try Self.checkWhatElseIsSaid(settings, checkpoint)
+        try Self.checkWhatElseIsSaid(settings, checkpoint, family)
         return (family, settings)
     }
 
@@ -73,17 +76,23 @@ package struct TransformerFamilies: Sendable {
 
     /// Refuses what would be run as something else: weights that are quantised while the model runs, models that answer with other things
     /// than tokens. Weights that are stored quantised were decoded when the checkpoint was opened, or cannot be read.
-    private static func checkWhatElseIsSaid(_ settings: Configuration, _ checkpoint: Checkpoint) throws(Problem) {
+    private static func checkWhatElseIsSaid(
+        _ settings: Configuration, _ checkpoint: Checkpoint, _ family: RunnableFamily
+    ) throws(Problem) {
         if settings.hasValue("quantization_config"), !checkpoint.isDecoded {
             throw Problem(
                 "the model quantises its weights when it runs, which is not done here", subject: "config.json: 'quantization_config'",
                 expected: "weights that are stored quantised", found: "none among \(checkpoint.tensors.count) tensors")
         }
         guard let architecture = try settings.texts("architectures")?.first else { return }
-        guard ["LMHeadModel", "ForCausalLM", "Model"].contains(where: architecture.hasSuffix) else {
+        if family.architectures.contains(where: architecture.hasSuffix) { return }
+        guard family.architectures == RunnableFamily.languageModels else {
             throw Problem(
-                "only language models can be run", subject: "config.json: 'architectures'",
-                expected: "a name that ends in ForCausalLM or LMHeadModel", found: "'\(architecture)'")
+                "a model with this head cannot be run", subject: "config.json: 'architectures'",
+                expected: "a name that ends in \(family.architectures.joined(separator: ", "))", found: "'\(architecture)'")
         }
+        throw Problem(
+            "only language models can be run", subject: "config.json: 'architectures'",
+            expected: "a name that ends in ForCausalLM or LMHeadModel", found: "'\(architecture)'")
     }
 }
