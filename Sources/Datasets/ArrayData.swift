@@ -115,6 +115,9 @@ struct ArrayData {
         return SampleValues(record, shape: shape, scale: scale, normalization: normalization)
     }
 
+    /// Whether the samples are images whose values were not scaled yet.
+    var areImagesOfBytes: Bool { samples.dtype == .u8 && samples.shape.count > 2 }
+
     private var isTokens: Bool {
         guard samples.shape.count == 1 || samples.shape.count == 2, !samples.dtype.isFloatingPoint, samples.dtype != .bool else {
             return false

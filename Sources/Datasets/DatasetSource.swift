@@ -22,6 +22,8 @@ package struct DatasetSource: Sendable {
     package var labels: String?
     /// The numbers that are subtracted from values and that divide them, after bytes were divided by 255.
     package var normalization: Normalization?
+    /// The same for bytes alone, where ``normalization`` is nil: what the model's own preprocessing does.
+    package var byteNormalization: Normalization?
     /// The length of the windows that flat token ids and text are cut into.
     package var context: Int?
     /// How a `.bin` stores token ids.
@@ -75,7 +77,7 @@ package struct DatasetSource: Sendable {
         case .idx: return try dataset(ArrayData(idx: file))
         case .images(let batch):
             try refuse(labels: true, context: true, for: "a CIFAR batch")
-            return try batch.dataset(name: path, normalization: normalization)
+            return try batch.dataset(name: path, normalization: normalization ?? byteNormalization)
         case .flatTokens:
             try refuse(labels: true, normalization: true, for: "token ids")
             return try FlatTokens(file, width: tokenWidth).dataset(context: context)
@@ -94,7 +96,8 @@ package struct DatasetSource: Sendable {
     private func dataset(_ arrays: ArrayData) throws -> Dataset {
         var arrays = arrays
         if let labels { try arrays.readTargets(from: labels) }
-        return try arrays.dataset(normalization: normalization, context: context)
+        let own = arrays.areImagesOfBytes ? byteNormalization : nil
+        return try arrays.dataset(normalization: normalization ?? own, context: context)
     }
 
     /// Refuses options that were given and say nothing about this kind of data.

@@ -45,10 +45,11 @@ package struct DataFit {
         } catch {
             throw error.within(name)
         }
-        if case .labels = dataset.targets, case .tokens = network.input {
+        if case .labels = dataset.targets, case .tokens = network.input, !network.scoresClasses {
             throw Problem(
                 name, "has a class for each sample, which a model of tokens does not score", expected: "token ids or answers")
         }
+        try Self.checkOutput(network, dataset)
         if case .nextToken = dataset.targets, case .values = network.input {
             throw Problem(name, "has no classes for the model to find")
         }
@@ -59,6 +60,26 @@ package struct DataFit {
             throw Problem(
                 name, "sample \(largest.sample) has a label out of the model's range", expected: "0 to \(network.outputWidth - 1)",
                 found: "\(largest.value)")
+        }
+    }
+
+    /// What a model scores must be what the data asks for.
+    private static func checkOutput(_ network: Network, _ dataset: Dataset) throws(Problem) {
+        switch (network.anatomy.outputKind, dataset.targets) {
+        case (.answers, _), (_, .none): return
+        case (.states, _):
+            throw Problem(
+                dataset.name, "has answers, and the model has no head that scores any", expected: "a checkpoint with a head",
+                found: "states of \(network.outputWidth) numbers")
+        case (.classes, .nextToken):
+            throw Problem(
+                dataset.name, "asks for the next token, which the model does not score", expected: "a class for each sample",
+                found: "a model of \(network.outputWidth) classes")
+        case (.maskedTokens, .nextToken):
+            throw Problem(
+                dataset.name, "asks for the next token, which the model sees", expected: "sequences with a token hidden, and the token",
+                hint: "an npz with x and y asks for one answer at the last position alone")
+        case (.classes, _), (.maskedTokens, _): return
         }
     }
 
@@ -97,4 +118,9 @@ package struct DataFit {
                 hint: "an npz with x and y asks for one answer at the last position alone")
         }
     }
+}
+
+extension Network {
+    /// Whether the output scores classes of whole samples.
+    fileprivate var scoresClasses: Bool { if case .classes = anatomy.outputKind { true } else { false } }
 }

@@ -1,6 +1,7 @@
 import Checkpoints
 import Datasets
 import Networks
+import Text
 
 extension LoadedModel {
     /// The tokenizer beside the weights; nil if there is none.
@@ -12,10 +13,21 @@ extension LoadedModel {
     private static let longestContext = 1024
 
     /// How the model reads data: text with its tokenizer, in windows that fit the model if the source sets no context.
-    package func completed(_ source: DatasetSource) -> DatasetSource {
+    ///
+    /// - Throws: ``Problem`` for a preprocessor_config.json that cannot be followed.
+    package func completed(_ source: DatasetSource) throws -> DatasetSource {
         var source = source
         source.context = source.context ?? defaultContext(source.path)
         if let tokenizer { source.tokenize = { try tokenizer.encode($0) } }
+        if source.normalization == nil, case .values = network.input,
+            let file = checkpoint.companions["preprocessor_config.json"]
+        {
+            do {
+                source.byteNormalization = try Normalization(preprocessor: file)
+            } catch let problem as Problem {
+                throw problem.at(path: checkpoint.path + "/preprocessor_config.json")
+            }
+        }
         return source
     }
 
@@ -25,7 +37,13 @@ extension LoadedModel {
     }
 
     /// The data, read as described by ``completed(_:)``.
-    package func dataset(_ source: DatasetSource) throws -> Dataset { try completed(source).open() }
+    ///
+    /// Token ids alone ask for the next token; of a model without a head they ask for nothing.
+    package func dataset(_ source: DatasetSource) throws -> Dataset {
+        let dataset = try completed(source).open()
+        guard case .states = network.anatomy.outputKind, case .nextToken = dataset.targets else { return dataset }
+        return Dataset(name: dataset.name, inputs: dataset.inputs, targets: .none)
+    }
 
     /// The data in batches that fit the network.
     ///

@@ -11,7 +11,7 @@ package struct MLPSizes: Sendable, Equatable {
     /// - Throws: ``Problem`` for settings that do not say it.
     package init(_ configuration: ByteRegion, families: TransformerFamilies = .standard) throws(Problem) {
         let settings = try Configuration(configuration)
-        blocks = try settings.requiredSize("n_layer", "num_hidden_layers", "num_layers")
+        blocks = try settings.requiredSize("n_layer", "n_layers", "num_hidden_layers", "num_layers")
         let modelType = try settings.text("model_type")
         let family = families.families.first { family in modelType.map(family.modelTypes.contains) ?? false }
         let setting = family?.mlpWidth ?? MLPWidthSetting("intermediate_size")

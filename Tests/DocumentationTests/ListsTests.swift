@@ -89,6 +89,10 @@ import Training
         for path in ["man/modinspect-eval.1", "README.md"] {
             let page = try Document(path).lines.joined(separator: " ")
             for type in TransformerFamilies.standard.modelTypes { #expect(page.contains(type), "\(path): \(type)") }
+            // Those without a configuration are known by the family's name.
+            for family in TransformerFamilies.standard.families where family.modelTypes.isEmpty {
+                #expect(page.lowercased().contains(family.family.name), "\(path): \(family.family.name)")
+            }
         }
     }
 

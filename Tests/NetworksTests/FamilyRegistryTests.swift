@@ -15,7 +15,8 @@ struct FamilyRegistryTests {
     }
 
     @Test func everyModelTypeThatRunsIsComparedWithTheLibrary() {
-        for type in TransformerFamilies.standard.modelTypes { #expect(FamilyFixture.models.contains(type), "\(type)") }
+        let compared = FamilyFixture.models + EncoderFixture.text + EncoderFixture.vision + EncoderFixture.convolutions
+        for type in TransformerFamilies.standard.modelTypes { #expect(compared.contains(type), "\(type)") }
     }
 
     @Test func namesAndModelTypesBelongToOneFamily() {

@@ -72,7 +72,7 @@ enum Companions {
 
     static let names: Set<String> = [
         configuration, "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json",
-        "merges.txt", "tokenizer.model", "modinspect.json", AdapterConfiguration.fileName,
+        "merges.txt", "tokenizer.model", "preprocessor_config.json", "modinspect.json", AdapterConfiguration.fileName,
         TrainingProgress.fileName,
         "quantize_config.json", "quant_config.json",
     ]

@@ -68,16 +68,67 @@ extension ModelFamily {
             "bert", "roberta", "xlm-roberta", "camembert", "distilbert", "electra", "albert", "deberta", "deberta-v2", "vit", "deit",
             "beit",
         ],
-        mlpInputs: [.bert, .lin1],
+        prefixes: ["bert.", "roberta.", "distilbert.", "electra.", "vit.", "deit."], mlpInputs: [.bert, .lin1],
         isRecognized: { $0.containsInBlocks { $0.module.suffix(2).elementsEqual(["intermediate", "dense"]) } })
+
+    package static let dinov2 = ModelFamily(
+        "dinov2", summary: "DINOv2 by transformers' names", modelTypes: ["dinov2", "dinov2_with_registers"],
+        prefixes: ["dinov2.", "dinov2_with_registers."],
+        mlpInputs: [.fc1])
+
+    package static let timmVision = ModelFamily(
+        "timm_vit", summary: "vision transformers by timm's names", modelTypes: [], mlpInputs: [.fc1],
+        isRecognized: { names in
+            names.has("patch_embed") && names.has("pos_embed") && names.hasBlocks(of: "qkv") && names.hasBlocks(of: "fc1")
+                && !names.has("rel_pos")
+        })
+
+    package static let torchvisionVision = ModelFamily(
+        "torchvision_vit", summary: "vision transformers by torchvision's names", modelTypes: [],
+        mlpInputs: MLPNames.others.filter { ["mlp.0", "linear_1"].contains($0.input) },
+        isRecognized: { names in names.has("conv_proj") && names.has("class_token") && names.has("pos_embedding") })
+
+    package static let convnext = ModelFamily(
+        "convnext", summary: "ConvNeXt by transformers' names", prefixes: ["convnext."],
+        mlpInputs: MLPNames.others.filter { $0.input == "pwconv1" })
+
+    package static let convnextNames = ModelFamily(
+        "convnext_names", summary: "ConvNeXt by timm's and torchvision's names", modelTypes: [],
+        mlpInputs: [.fc1] + MLPNames.others.filter { $0.input == "block.3" },
+        isRecognized: { names in
+            names.has("conv_dw") && names.has("gamma") && names.hasBlocks(of: "fc1") && names.has("stem")
+                || names.has("layer_scale") && names.has("block") && names.has("features")
+        })
+
+    package static let resnet = ModelFamily(
+        "resnet", summary: "ResNet by transformers' names", prefixes: ["resnet."], defaultLayers: .all)
+
+    package static let resnetNames = ModelFamily(
+        "resnet_names", summary: "ResNet by torchvision's and timm's names", modelTypes: [], defaultLayers: .all,
+        isRecognized: { names in
+            names.contains { $0.hasSuffix("layer1.0.conv2.weight") }
+                && names.contains { $0.hasSuffix("conv1.weight") && !$0.contains("layer") }
+        })
+
+    package static let vgg = ModelFamily(
+        "vgg", summary: "VGG by torchvision's and timm's names", modelTypes: [], defaultLayers: .innerLayers,
+        isRecognized: { names in
+            names.contains { $0.hasSuffix("features.0.weight") }
+                && (names.contains { $0.hasSuffix("classifier.6.weight") } || names.has("pre_logits"))
+                && names.shape(named: "features.0.weight")?.suffix(2) == [3, 3]
+        })
+
+    package static let mobilenet = ModelFamily(
+        "mobilenet", summary: "MobileNet 2 and 3 by torchvision's names", modelTypes: [], defaultLayers: .all,
+        isRecognized: { names in
+            names.contains { $0.hasSuffix("features.1.conv.0.0.weight") } || names.contains { $0.hasSuffix("features.1.block.0.0.weight") }
+        })
 
     package static let transformer = ModelFamily(
         "transformer", summary: "other transformers whose MLP input matrices are known by name",
         modelTypes: [
             "falcon", "mpt", "t5", "mt5", "bart", "mbart", "whisper", "olmo", "deepseek_v2", "deepseek_v3", "cohere", "clip", "gpt_oss",
-            "dbrx", "glm", "glm4", "chatglm", "modernbert", "convnext", "convnextv2",
-            "swin",
-            "dinov2", "siglip", "rwkv",
+            "dbrx", "glm", "glm4", "chatglm", "modernbert", "convnextv2", "swin", "siglip", "rwkv",
         ],
         mlpInputs: [.linear1, .t5, .gatedT5, .fc1, .gpt2, .megatron, .gated, .gateUp] + MLPNames.others,
         isRecognized: { names in

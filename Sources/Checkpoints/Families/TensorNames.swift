@@ -51,6 +51,9 @@ package struct TensorNames: Sendable {
     /// Whether a full name satisfies a condition.
     package func contains(_ condition: (String) -> Bool) -> Bool { index.names.contains { condition($0.full) } }
 
+    /// The shape of the tensor of this name, without prefixes.
+    package func shape(named name: String) -> [Int]? { zip(index.names, index.shapes).first { $0.0.bare == name }?.1 }
+
     /// The shape of the first tensor whose last name this is.
     package func shape(of last: String) -> [Int]? { zip(index.names, index.shapes).first { $0.0.last == last }?.1 }
 }

@@ -56,6 +56,10 @@ extension EdgeGraph {
     /// - Throws: ``Problem`` if the network cannot be cut so.
     package init(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]] = [:]) throws(Problem) {
         if granularity == .cluster, groups.isEmpty { throw Problem("no layer of the network has clusters") }
+        if case .values = network.input, network.anatomy.layers.isEmpty {
+            throw Problem(
+                "a network of images with branches cannot be divided into nodes", expected: "a plain chain or a transformer of tokens")
+        }
         if case .tokens = network.input {
             var groups = groups
             if granularity == .neuron {

@@ -11,7 +11,11 @@ extension EdgeGraph {
     {
         let anatomy = network.anatomy
         guard let stream = anatomy.streams.first, anatomy.streams.count == 1, !anatomy.blocks.isEmpty, let output = anatomy.output else {
-            throw Problem("the network has no stream of blocks")
+            throw anatomy.streams.count > 1
+                ? Problem(
+                    "norms after the sums mix all that blocks add, so that no edges run through the stream",
+                    expected: "a transformer whose parts add to one stream", found: "\(anatomy.streams.count) streams")
+                : Problem("the network has no stream of blocks whose last state the answers are read from")
         }
         var edges = TransformerEdges(network, stream)
         for (place, block) in anatomy.blocks.enumerated() {

@@ -16,6 +16,8 @@ struct EncodingRun {
     /// One buffer for each step that rewrites a piece.
     private var buffers: [[UInt8]]
     private(set) var tokens: [Int32] = []
+    /// A part of a word that is looked up.
+    private var piece: [UInt8] = []
 
     private static let longestRememberedWord = 128
     private static let maximumRememberedBytes = 1 << 22
@@ -112,6 +114,11 @@ struct EncodingRun {
     private mutating func encode(_ word: UnsafeBufferPointer<UInt8>) throws {
         switch model {
         case .bytePair(let model): try encode(word, model)
+        case .wordPiece(let model):
+            if appendRemembered(word) { return }
+            let start = tokens.count
+            try model.append(word, to: &tokens, &piece)
+            remember(word, tokens[start...])
         case .wordLevel(let vocabulary, let unknown):
             guard let id = vocabulary.id(of: word) ?? vocabulary.id(of: unknown) else {
                 throw Problem(

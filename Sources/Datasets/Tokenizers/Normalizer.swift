@@ -10,6 +10,9 @@ struct Normalizer: Sendable {
         /// Canonical decomposition.
         case decomposed
         case lowercase
+        /// BERT's own, up to its accents and its case, which are steps of their own.
+        case cleaned(BertText)
+        case withoutMarks
         case strip(left: Bool, right: Bool)
         /// Puts the bytes before a text that is not empty.
         case prepend([UInt8])
@@ -19,7 +22,7 @@ struct Normalizer: Sendable {
 
     private(set) var steps: [Step] = []
 
-    private static let known = "NFC, NFD, Lowercase, Strip, Prepend, Replace or Sequence"
+    private static let known = "BertNormalizer, NFC, NFD, Lowercase, Strip, Prepend, Replace or Sequence"
 
     init(_ section: JSONSection, patterns: inout PatternList) throws {
         if !section.isNull { try add(section, &patterns) }
@@ -29,6 +32,11 @@ struct Normalizer: Sendable {
     private mutating func add(_ section: JSONSection, _ patterns: inout PatternList) throws {
         let type = try section.type()
         switch type {
+        case "BertNormalizer":
+            let text = try BertText(section)
+            steps.append(.cleaned(text))
+            if text.stripsAccents { steps += [.decomposed, .withoutMarks] }
+            if text.lowercases { steps.append(.lowercase) }
         case "NFC": steps.append(.composed)
         case "NFD": steps.append(.decomposed)
         case "Lowercase": steps.append(.lowercase)
@@ -61,6 +69,8 @@ struct Normalizer: Sendable {
             case .composed: text.bytes = Self.mapped(text.bytes) { $0._nfc }
             case .decomposed: text.bytes = Self.mapped(text.bytes) { $0._nfd }
             case .lowercase: text.bytes = Self.lowercase(text.bytes)
+            case .cleaned(let rules): text.bytes = rules.cleaned(text.bytes)
+            case .withoutMarks: text.bytes = BertText.withoutMarks(text.bytes)
             case .strip(let left, let right): Self.strip(&text, left: left, right: right)
             case .prepend(let prefix): if !text.bytes.isEmpty { text.bytes.insert(contentsOf: prefix, at: 0) }
             case .replace(let pattern, let content):

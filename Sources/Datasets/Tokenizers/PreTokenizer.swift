@@ -36,7 +36,7 @@ struct PreTokenizer: Sendable {
     private(set) var steps: [Step] = []
 
     private static let known =
-        "ByteLevel, Split, Digits, Metaspace, Whitespace, WhitespaceSplit, Punctuation or Sequence"
+        "ByteLevel, BertPreTokenizer, Split, Digits, Metaspace, Whitespace, WhitespaceSplit, Punctuation or Sequence"
     /// GPT-2's words.
     private static let byteLevelPattern = #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
 
@@ -71,6 +71,9 @@ struct PreTokenizer: Sendable {
         case "Punctuation":
             let behavior: Behavior = section["behavior"].isNull ? .isolated : try Self.behavior(section["behavior"])
             try addSplit(at: ScalarClass.punctuation, behavior, &patterns)
+        case "BertPreTokenizer":
+            try addSplit(at: ScalarClass(items: [ScalarClass.whitespace]), .removed, &patterns)
+            try addSplit(at: ScalarClass.punctuation, .isolated, &patterns)
         case "Metaspace": try addMetaspace(section, &patterns)
         case "Sequence":
             for part in try section["pretokenizers"].list() { try add(part, &patterns) }

@@ -12,6 +12,8 @@ struct TokenDecoder: Sendable {
         case strip(character: [UInt8], start: Int, end: Int)
         /// All tokens become one text.
         case fuse
+        /// The prefix joins a token to the one before it; a space separates the others. With `cleansUp`, the spaces before punctuation go.
+        case wordPiece(prefix: [UInt8], cleansUp: Bool)
         /// The sign represents a space; with `dropsInFirst`, nothing in the first token.
         case metaspace(sign: [UInt8], dropsInFirst: Bool)
     }
@@ -20,7 +22,7 @@ struct TokenDecoder: Sendable {
     /// Without a decoder, tokens are shown with spaces between them.
     private let joinsWithSpaces: Bool
 
-    private static let known = "ByteLevel, ByteFallback, Replace, Strip, Fuse, Metaspace or Sequence"
+    private static let known = "ByteLevel, ByteFallback, WordPiece, Replace, Strip, Fuse, Metaspace or Sequence"
 
     init(_ section: JSONSection, patterns: inout PatternList) throws {
         joinsWithSpaces = section.isNull
@@ -41,6 +43,10 @@ struct TokenDecoder: Sendable {
             steps.append(
                 .strip(character: Array(content.utf8), start: Int(try section["start"].count()), end: Int(try section["stop"].count())))
         case "Fuse": steps.append(.fuse)
+        case "WordPiece":
+            steps.append(
+                .wordPiece(
+                    prefix: Array(try section["prefix"].string().utf8), cleansUp: try section["cleanup"].bool(absent: true)))
         case "Metaspace":
             steps.append(.metaspace(sign: Array(try section.metaspaceSign().utf8), dropsInFirst: try section.prependScheme() != .never))
         case "Sequence":
@@ -69,6 +75,10 @@ struct TokenDecoder: Sendable {
             case .strip(let character, let start, let end):
                 if extent == .wholeText { tokens = tokens.map { Self.stripped($0, character, start: start, end: end) } }
             case .fuse: tokens = [Array(tokens.joined())]
+            case .wordPiece(let prefix, let cleansUp):
+                tokens = tokens.enumerated().map { index, token in
+                    Self.joined(token, prefix, cleansUp: cleansUp && extent == .wholeText, isFirst: index == 0)
+                }
             case .metaspace(let sign, let dropsInFirst):
                 tokens = tokens.enumerated().map { index, token in
                     Self.spaced(token, sign, dropsInFirst: dropsInFirst && index == 0 && extent == .wholeText)
@@ -137,6 +147,36 @@ struct TokenDecoder: Sendable {
             rest = rest.dropLast(character.count)
         }
         return Array(rest)
+    }
+
+    /// A token with what separates it from the one before it, as the package's WordPiece decoder writes it.
+    private static func joined(_ token: [UInt8], _ prefix: [UInt8], cleansUp: Bool, isFirst: Bool) -> [UInt8] {
+        var text = String(decoding: token, as: UTF8.self)
+        if !isFirst {
+            text = token.starts(with: prefix) ? String(decoding: token.dropFirst(prefix.count), as: UTF8.self) : " " + text
+        }
+        guard cleansUp else { return Array(text.utf8) }
+        let pairs = [
+            (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"), (" do not", " don't"),
+            (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
+        ]
+        for (old, new) in pairs { text = replaced(text, old, by: new) }
+        return Array(text.utf8)
+    }
+
+    private static func replaced(_ text: String, _ old: String, by new: String) -> String {
+        var (bytes, position, result): ([UInt8], Int, [UInt8]) = (Array(text.utf8), 0, [])
+        while position < bytes.count {
+            if bytes[position...].starts(with: old.utf8) {
+                result += new.utf8
+                position += old.utf8.count
+            } else {
+                result.append(bytes[position])
+                position += 1
+            }
+        }
+        bytes = result
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private static func spaced(_ token: [UInt8], _ sign: [UInt8], dropsInFirst: Bool) -> [UInt8] {

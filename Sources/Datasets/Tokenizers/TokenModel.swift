@@ -5,11 +5,13 @@ enum TokenModel: Sendable {
     case bytePair(BytePairModel)
     /// A word is a token as a whole, or the unknown one.
     case wordLevel(Vocabulary, unknown: String)
+    case wordPiece(WordPieceModel)
 
     var vocabulary: Vocabulary {
         switch self {
         case .bytePair(let model): model.vocabulary
         case .wordLevel(let vocabulary, _): vocabulary
+        case .wordPiece(let model): model.vocabulary
         }
     }
 }

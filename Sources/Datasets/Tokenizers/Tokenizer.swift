@@ -4,7 +4,7 @@ import Text
 /// A checkpoint's own tokenizer: text to token ids and back, as defined by its `tokenizer.json`.
 ///
 /// The ids are those of the `tokenizers` package's `encode(text).ids`, with truncation and padding off. Read are byte-level BPE
-/// (GPT-2, GPT-NeoX, Llama 3, Qwen2), SentencePiece-style BPE with byte fallback (Llama 2, Mistral, Gemma) and WordLevel; what else
+/// (GPT-2, GPT-NeoX, Llama 3, Qwen2), SentencePiece-style BPE with byte fallback (Llama 2, Mistral, Gemma), WordPiece (BERT) and WordLevel; what else
 /// a file requires is an error that names it. One tokenizer may be used by several threads at once.
 package struct Tokenizer: Sendable {
     /// Whether the special tokens that the tokenizer puts around a text are included.

@@ -111,8 +111,11 @@ private struct ModelReader {
         case "WordLevel":
             guard let vocabulary else { throw Problem("the model has no 'vocab'") }
             return .wordLevel(vocabulary, unknown: try section["unk_token"].string())
+        case "WordPiece":
+            guard let vocabulary else { throw Problem("the model has no 'vocab'") }
+            return .wordPiece(try WordPieceModel(vocabulary, section))
         default:
-            throw Problem("a tokenizer of type \(type.quotedInMessage) is not read", expected: "BPE or WordLevel")
+            throw Problem("a tokenizer of type \(type.quotedInMessage) is not read", expected: "BPE, WordPiece or WordLevel")
         }
     }
 

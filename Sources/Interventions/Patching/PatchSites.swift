@@ -68,7 +68,8 @@ package struct PatchSites: Sendable {
     package init(_ network: Network) throws(Problem) {
         let shapes = try network.shapes(for: network.exampleBatch)
         let layouts = HeadLayout.layouts(of: network)
-        isSequential = if case .tokens = network.input { true } else { false }
+        // A model of images may be a transformer over its patches.
+        isSequential = if case .tokens = network.input { true } else { network.anatomy.blocks.contains { $0.attention != nil } }
         let isSequential = isSequential
         output = network.nodes[network.output.index].site
         entries = network.nodes.indices.compactMap { index in
@@ -80,8 +81,15 @@ package struct PatchSites: Sendable {
         }
         let layers = network.anatomy.layers.filter { $0.node != network.output }
         let activations = layers.filter { $0.kind == .activation }
+        let functions = network.nodes.indices.map(NodeID.init).filter { node in
+            let operation = network.nodes[node.index].operation
+            return node != network.output && (operation is Activation || operation is CurvedActivation)
+        }
+        // A network of images that is no chain: what its nonlinearities make.
         neurons = Set(
-            (activations.isEmpty ? layers.filter { !network.nodes[$0.node.index].parameters.isEmpty } : activations).map(\.node))
+            network.anatomy.layers.isEmpty
+                ? functions
+                : (activations.isEmpty ? layers.filter { !network.nodes[$0.node.index].parameters.isEmpty } : activations).map(\.node))
         blocks = network.anatomy.blocks
     }
 

@@ -9,6 +9,8 @@ package struct Anatomy: Sendable {
     package var blocks: [Block] = []
     /// Where the logits of a model of tokens are made.
     package var output: OutputPart?
+    /// What the output's numbers are.
+    package var outputKind = OutputKind.answers
     /// The layers of a plain chain in their order, those without weights among them; none in a model of blocks.
     package var layers: [LayerPart] = []
 

@@ -74,7 +74,8 @@ struct OutputMatrix {
         return Table(name: name, shape: shape, entries: shape[layout == .outIn ? 0 : 1], layout: layout)
     }
 
-    private static func areSame(_ a: TensorRecord?, _ b: TensorRecord?) -> Bool {
+    /// Whether two stored tensors hold the same numbers.
+    static func areSame(_ a: TensorRecord?, _ b: TensorRecord?) -> Bool {
         guard let a, let b, a.dtype == b.dtype, a.shape == b.shape, a.strides == b.strides, a.bytes.count == b.bytes.count else {
             return false
         }

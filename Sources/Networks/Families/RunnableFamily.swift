@@ -9,18 +9,24 @@ package struct RunnableFamily: Sendable {
     package let modelTypes: [String]
     /// The setting that must change when MLPs are narrowed; nil if no setting gives their width.
     let mlpWidth: MLPWidthSetting?
+    /// The ends of the names of `architectures` in `config.json` that run; the part of them that describes a head.
+    let architectures: [String]
     /// The initial weights of a model by its configuration, or nil for a family whose models cannot be initialised.
     private(set) var blueprint: (@Sendable (Configuration) throws(Problem) -> Blueprint)?
     private let build: @Sendable (FamilySource) throws(Problem) -> Network
 
+    /// The architectures of models that predict the next token.
+    package static let languageModels = ["LMHeadModel", "ForCausalLM", "Model"]
+
     /// A family that builds its networks itself.
     package init(
         _ family: ModelFamily, modelTypes: [String], mlpWidth: MLPWidthSetting? = nil,
-        network: @escaping @Sendable (FamilySource) throws(Problem) -> Network
+        architectures: [String] = RunnableFamily.languageModels, network: @escaping @Sendable (FamilySource) throws(Problem) -> Network
     ) {
         self.family = family
         self.modelTypes = modelTypes
         self.mlpWidth = mlpWidth
+        self.architectures = architectures
         build = network
     }
 

@@ -1,7 +1,7 @@
 import Checkpoints
 import Text
 
-/// The transformers that can be run: from a checkpoint's configuration and names to a network.
+/// The families of models that can be run: from a checkpoint's configuration and names to a network.
 package struct TransformerFamilies: Sendable {
     package let families: [RunnableFamily]
 
@@ -10,7 +10,9 @@ package struct TransformerFamilies: Sendable {
         GPT2.family, GPTNeoX.family, Llama.family, Mistral.family, Qwen2.family, Qwen3.family, Gemma.family, Gemma2.family,
         Gemma3.family, Olmo2.family, Olmo2.family3, Phi.family, Phi3.family, GPTNeo.family, GPTJ.family, OPT.family, Bloom.family,
         StableLM.family, Starcoder2.family, Granite.family, SmolLM3.family, Mixtral.family, QwenMoE.family2, QwenMoE.family3,
-        Grokking.family,
+        Grokking.family, Bert.family, Roberta.family, DistilBert.family, Electra.family,
+        HuggingFaceVision.vit, HuggingFaceVision.deit, HuggingFaceVision.dinov2, NamedVision.timm, NamedVision.torchvision,
+        ResNet.named, ResNet.huggingFace, VGG.family, ConvNeXt.huggingFace, ConvNeXt.named, MobileNet.family,
     ])
 
     package init(_ families: [RunnableFamily]) { self.families = families }
@@ -34,7 +36,7 @@ package struct TransformerFamilies: Sendable {
     package static func network(
         of checkpoint: Checkpoint, catalog: LayerCatalog, families: TransformerFamilies = .standard
     ) throws(Problem) -> Network? {
-        guard catalog.family.hasBlocks else { return nil }
+        guard catalog.family.hasBlocks || families.families.contains(where: { $0.family == catalog.family }) else { return nil }
         let (family, settings) = try families.family(of: checkpoint, catalog: catalog)
         return try family.network(
             FamilySource(settings: settings, names: CheckpointNames(checkpoint), checkpoint: checkpoint, catalog: catalog))
@@ -57,7 +59,7 @@ package struct TransformerFamilies: Sendable {
             throw settings.problem("models of this kind cannot be run\(reason)", "model_type", expected: known)
         }
         let text = try settings.textModel()
-        try Self.checkWhatElseIsSaid(settings, isInside: text != nil, checkpoint)
+        try Self.checkWhatElseIsSaid(settings, of: family, isInside: text != nil, checkpoint)
         return (family, text ?? settings)
     }
 
@@ -99,7 +101,7 @@ package struct TransformerFamilies: Sendable {
     ///
     /// - Parameter isInside: whether the language model is a part of another model, which is named instead.
     private static func checkWhatElseIsSaid(
-        _ settings: Configuration, isInside: Bool, _ checkpoint: Checkpoint
+        _ settings: Configuration, of family: RunnableFamily, isInside: Bool, _ checkpoint: Checkpoint
     ) throws(Problem) {
         if settings.hasValue("quantization_config"), !checkpoint.isDecoded {
             throw Problem(
@@ -107,11 +109,15 @@ package struct TransformerFamilies: Sendable {
                 expected: "weights that are stored quantised", found: "none among \(checkpoint.tensors.count) tensors")
         }
         guard let architecture = try settings.texts("architectures")?.first else { return }
-        let known = ["LMHeadModel", "ForCausalLM", "Model"] + (isInside ? ["ForConditionalGeneration"] : [])
-        guard known.contains(where: architecture.hasSuffix) else {
+        let known = family.architectures + (isInside ? ["ForConditionalGeneration"] : [])
+        if known.contains(where: architecture.hasSuffix) { return }
+        guard family.architectures == RunnableFamily.languageModels else {
             throw Problem(
-                "only language models can be run", subject: "config.json: 'architectures'",
-                expected: "a name that ends in ForCausalLM or LMHeadModel", found: "'\(architecture)'")
+                "a model with this head cannot be run", subject: "config.json: 'architectures'",
+                expected: "a name that ends in \(family.architectures.joined(separator: ", "))", found: "'\(architecture)'")
         }
+        throw Problem(
+            "only language models can be run", subject: "config.json: 'architectures'",
+            expected: "a name that ends in ForCausalLM or LMHeadModel", found: "'\(architecture)'")
     }
 }

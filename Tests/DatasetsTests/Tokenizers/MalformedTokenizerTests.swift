@@ -29,11 +29,11 @@ import Text
         (#"{"model": {}}"#, "t.json: model.type has a wrong value, expected a string, found none"),
         (
             #"{"model": {"type": "Unigram", "vocab": [["a", -1.5]]}}"#,
-            "t.json: a tokenizer of type 'Unigram' is not read, expected BPE or WordLevel"
+            "t.json: a tokenizer of type 'Unigram' is not read, expected BPE, WordPiece or WordLevel"
         ),
         (
             #"{"model": {"type": "WordPiece", "vocab": {"a": 0}}}"#,
-            "t.json: a tokenizer of type 'WordPiece' is not read, expected BPE or WordLevel"
+            "t.json: model.unk_token has a wrong value, expected a string, found none"
         ),
         (model(#""merges": []"#), "t.json: the model has no 'vocab' or no 'merges'"),
         (model(#""vocab": {"a": -1}, "merges": []"#), "t.json: the token 'a' has no valid id, expected 0 to 2147483647, found -1"),
@@ -63,12 +63,12 @@ import Text
         (part(#""version": "2.0""#), "t.json: version has a wrong value, expected '1.0', found '2.0'"),
         (
             part(#""normalizer": {"type": "Precompiled"}"#),
-            "t.json: normalizer of type 'Precompiled' is not read, expected NFC, NFD, Lowercase, Strip, Prepend, Replace or Sequence"
+            "t.json: normalizer of type 'Precompiled' is not read, expected BertNormalizer, NFC, NFD, Lowercase, Strip, Prepend, Replace or Sequence"
         ),
         (
-            part(#""pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "BertPreTokenizer"}]}"#),
-            "t.json: pre_tokenizer.pretokenizers.0 of type 'BertPreTokenizer' is not read, "
-                + "expected ByteLevel, Split, Digits, Metaspace, Whitespace, WhitespaceSplit, Punctuation or Sequence"
+            part(#""pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "UnicodeScripts"}]}"#),
+            "t.json: pre_tokenizer.pretokenizers.0 of type 'UnicodeScripts' is not read, "
+                + "expected ByteLevel, BertPreTokenizer, Split, Digits, Metaspace, Whitespace, WhitespaceSplit, Punctuation or Sequence"
         ),
         (
             part(#""pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(?<=a)b"}, "behavior": "Isolated", "invert": false}"#),
@@ -103,8 +103,8 @@ import Text
             "t.json: the added token 'x' would share the id 2 with 'b'"
         ),
         (
-            part(#""decoder": {"type": "WordPiece"}"#),
-            "t.json: decoder of type 'WordPiece' is not read, expected ByteLevel, ByteFallback, Replace, Strip, Fuse, Metaspace or Sequence"
+            part(#""decoder": {"type": "CTC"}"#),
+            "t.json: decoder of type 'CTC' is not read, expected ByteLevel, ByteFallback, WordPiece, Replace, Strip, Fuse, Metaspace or Sequence"
         ),
         (#"{"model": {}} x"#, "t.json: is not a tokenizer in JSON, expected the end, found byte 14 ('x')"),
         (

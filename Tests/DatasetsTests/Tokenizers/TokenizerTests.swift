@@ -28,7 +28,7 @@ import Text
 
     static func tokenizer(_ json: some Collection<UInt8>) throws -> Tokenizer { try Tokenizer(ByteRegion(copying: json), path: "t.json") }
 
-    @Test(arguments: ["gpt2", "gpt_neox", "llama3", "qwen2", "llama_legacy", "llama", "gemma"])
+    @Test(arguments: ["gpt2", "gpt_neox", "llama3", "qwen2", "llama_legacy", "llama", "gemma", "bert", "bert_cased"])
     func families_give_the_ids_of_the_tokenizers_package(_ family: String) throws {
         let tokenizer = try Self.tokenizer(Self.data(family + ".json"))
         let texts = try JSONDecoder().decode([String].self, from: Self.data("texts.json"))
