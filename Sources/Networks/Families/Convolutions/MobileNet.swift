@@ -13,7 +13,7 @@ enum MobileNet {
     private static func second(_ source: FamilySource) throws(Problem) -> Network {
         let strides = [1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1]
         var parts = ImageParts(source)
-        parts.activation = CurvedActivation(.hardtanh(low: 0, high: 6), name: "relu6")
+        parts.activation = Activation(.hardtanh(low: 0, high: 6), name: "relu6")
         try checkBlocks(source, [strides.count])
         let stem = try parts.shape(of: "features.0.0", rank: 4)
         var last = try layer(&parts, "features.0", parts.add("input", InputOperation()), stride: 2, channels: stem[1])
@@ -48,7 +48,7 @@ enum MobileNet {
         let count = try checkBlocks(source, settings.keys.sorted())
         guard let (strides, firstHardswish) = settings[count] else { preconditionFailure("\(count) blocks") }
         var parts = ImageParts(source)
-        let hardswish = CurvedActivation(.hardswish, name: "hardswish")
+        let hardswish = Activation(.hardswish, name: "hardswish")
         parts.epsilon = 1e-3
         parts.activation = hardswish
         let stem = try parts.shape(of: "features.0.0", rank: 4)
@@ -111,7 +111,7 @@ enum MobileNet {
         let inner = try parts.convolution(module + ".fc1", pooled)
         let active = parts.add(module + ".activation", Activation(.relu), inner)
         let outer = try parts.convolution(module + ".fc2", active)
-        let gate = parts.add(module + ".scale_activation", CurvedActivation(.hardsigmoid, name: "hardsigmoid"), outer)
+        let gate = parts.add(module + ".scale_activation", Activation(.hardsigmoid, name: "hardsigmoid"), outer)
         return parts.add(module, ChannelGate(), input, gate)
     }
 }

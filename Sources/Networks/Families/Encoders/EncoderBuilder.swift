@@ -122,7 +122,7 @@ struct EncoderBuilder {
         return AttentionPart(
             reading: reading, query: query, key: key, value: value,
             heads: AttentionHeads(heads: heads, keyHeads: heads, headDimension: dimension), scores: scores, pattern: pattern, mixed: mixed,
-            output: output, norms: norms)
+            output: output, norms: norms, scaling: nil)
     }
 
     private mutating func addMLP(
@@ -135,7 +135,7 @@ struct EncoderBuilder {
         let (output, norms) = try written(
             "blocks.\(block).hook_mlp_out", "\(site).out", description.mlpOutput, description.scales?.mlp, description, block, of: post,
             from: inner)
-        return MLPPart(reading: reading, gate: nil, input: input, post: post, output: output, norms: norms)
+        return MLPPart(reading: reading, gate: nil, input: input, post: post, output: output, norms: norms, scaling: nil)
     }
 
     /// The output of a part that is added to the stream: a linear layer, then the factors of its elements if there are any.
