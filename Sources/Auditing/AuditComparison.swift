@@ -32,20 +32,20 @@ package struct AuditComparison: Sendable {
 
     /// The checkpoints of the new audit in its order, then those that are gone in the order of the earlier one.
     package let entries: [Entry]
-    private let places: [String: Int]
+    private let places: [ExactText: Int]
 
     package init(old: [AuditRow], new: [AuditRow]) {
-        let before = Dictionary(old.map { ($0.name, $0) }, uniquingKeysWith: { _, last in last })
-        let names = Set(new.map(\.name))
+        let before = Dictionary(old.map { (ExactText($0.name), $0) }, uniquingKeysWith: { _, last in last })
+        let names = Set(new.map { ExactText($0.name) })
         let present = new.map { row in
-            let old = before[row.name]
+            let old = before[ExactText(row.name)]
             let change: Change = old.map { Self.isChanged($0, row) ? .changed : .unchanged } ?? .new
             return Entry(name: row.name, change: change, old: old, new: row)
         }
         entries =
             present
-            + old.filter { !names.contains($0.name) }.map { Entry(name: $0.name, change: .gone, old: $0, new: nil) }
-        places = Dictionary(entries.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+            + old.filter { !names.contains(ExactText($0.name)) }.map { Entry(name: $0.name, change: .gone, old: $0, new: nil) }
+        places = Dictionary(entries.enumerated().map { (ExactText($1.name), $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// The same weights in another file are no change; the files are asked only where the weights have no digest.
@@ -57,14 +57,14 @@ package struct AuditComparison: Sendable {
     }
 
     /// What became of the checkpoint called `name`; nil for one of neither audit.
-    package func change(of name: String) -> Change? { places[name].map { entries[$0].change } }
+    package func change(of name: String) -> Change? { places[ExactText(name)].map { entries[$0].change } }
 
     /// How many checkpoints there are of each change.
     package subscript(change: Change) -> Int { entries.count { $0.change == change } }
 
     /// The difference of a value of the means, new minus old, for each number of clusters that both have; nil where one is undefined.
     func differences(_ name: String, _ value: (AuditRow.Scores) -> Double?) -> [(k: Int?, difference: Double?)] {
-        guard let place = places[name], let old = entries[place].old, let new = entries[place].new else { return [] }
+        guard let place = places[ExactText(name)], let old = entries[place].old, let new = entries[place].new else { return [] }
         return new.results.compactMap { result in
             guard let before = old.results.first(where: { $0.k == result.k }) else { return nil }
             guard let first = value(before.mean), let second = value(result.mean) else { return (result.k, nil) }

@@ -35,8 +35,18 @@ package struct Examination {
         } catch {
             row.status = .failed
             row.reason = Self.reason(Problem(error), of: found)
+            if row.sha256 == nil { describeFiles(of: found, in: &row) }
         }
         return row
+    }
+
+    /// What the files of a checkpoint that cannot be opened say: the hash of a single one, and what a pickle would call.
+    private static func describeFiles(of found: FoundCheckpoint, in row: inout AuditRow) {
+        let files = found.files.compactMap { file in PathText.plain(file.path).flatMap { try? ByteRegion.mapping(path: $0) } }
+        if found.files.count == 1, files.count == 1 { row.sha256 = ByteRegion.sha256(of: files) }
+        var findings = FindingList()
+        findings.add(PickleScan(files), foreign: [])
+        row.findings = findings.ordered
     }
 
     private init(checkpoint: Checkpoint, catalog: LayerCatalog, settings: AuditSettings, threads: Int) {
@@ -109,12 +119,7 @@ package struct Examination {
     }
 
     private mutating func findPickles() {
-        let scan = PickleScan(checkpoint.sources + (checkpoint.base?.sources ?? []))
-        let foreign = Set(checkpoint.foreignGlobals + scan.globals.filter(\.isForeign).map(\.name)).sorted()
-        for name in foreign { findings.add(.unsafe, detail: name) }
-        for hidden in scan.hidden {
-            findings.add(.unscanned, subject: hidden.member.isEmpty ? nil : hidden.member, detail: hidden.problem.what)
-        }
+        findings.add(PickleScan(checkpoint.sources + (checkpoint.base?.sources ?? [])), foreign: checkpoint.foreignGlobals)
     }
 
     // MARK: - Tensors

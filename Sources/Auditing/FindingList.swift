@@ -1,3 +1,4 @@
+import Checkpoints
 import Text
 
 /// Findings as they are collected: a hostile file has as many as it likes.
@@ -24,6 +25,16 @@ struct FindingList {
             Finding(
                 kind, subject: subject?.shortened(to: 1024), side: side, count: count,
                 detail: detail?.shortened(to: 1024)))
+    }
+
+    /// What a pickle would call, and what could not be searched for it.
+    ///
+    /// - Parameter foreign: globals that are known beside those of the scan.
+    mutating func add(_ scan: PickleScan, foreign: [String]) {
+        for name in Set(foreign + scan.globals.filter(\.isForeign).map(\.name)).sorted() { add(.unsafe, detail: name) }
+        for hidden in scan.hidden {
+            add(.unscanned, subject: hidden.member.isEmpty ? nil : hidden.member, detail: hidden.problem.what)
+        }
     }
 
     /// Neurons as a finding names them: `3, 17 and 4 more`.

@@ -234,10 +234,10 @@ def check(binary, model, path):
 # The first pattern that is found in a layer's name gives its kind; the others are told by their shape.
 KINDS = [
     (r"embeddings|_emb$|^embedding|\.embedding\.|get_logits_/Const:0", "embedding tables"),
-    (r"weight_hh|w_hh", "recurrent: from the state"),
-    (r"weight_ih|w_ih", "recurrent: from the input"),
-    (r"self\.(query|key)|linear_[04]\.w", "attention: query and key"),
-    (r"self\.value|attention\.output|linear_[15]\.w", "attention: value and output"),
+    (r"weight_hh|w_hh", "recurrent: state"),
+    (r"weight_ih|w_ih", "recurrent: input"),
+    (r"self\.(query|key)|linear_[04]\.w", "attention: q and k"),
+    (r"self\.value|attention\.output|linear_[15]\.w", "attention: v, output"),
     (r"intermediate\.dense|linear_[26]\.w", "MLP: input"),
     (r"\d\.output\.dense|linear_[37]\.w", "MLP: output"),
     (r"^classifier|^fc_w|logit_layer\.2|dense6|dense5_|conv4_|cv[23]\.\d\.2|Const_24|linear_8\.w|^linear\.weight", "last layers"),
@@ -300,14 +300,14 @@ def table(rows, by):
     least = min(min(row["p"], row["p_below"]) for row in rows)
     if by == "kind":
         names.sort(key=lambda name: -median([row["z"] for row in rows if row[by] == name]))
-    lines = [f"{by:<27} layers      C   null  adj.      z  lowest highest above below"]
+    lines = [f"{by:<22}   n    C null adj.     z lowest highest above below"]
     for name in names:
         mine = [row for row in rows if row[by] == name]
         zs = [row["z"] for row in mine]
         above, below = (sum(row[p] <= least * 1.001 for row in mine) / len(mine) for p in ("p", "p_below"))
         lines.append(
-            f"{name:<27} {len(mine):>6} {median([r['clusterability'] for r in mine]):>6.3f} {median([r['null_mean'] for r in mine]):>6.3f} "
-            f"{median([r['adjusted'] for r in mine]):>5.2f} {median(zs):>6.1f} {min(zs, default=math.nan):>7.1f} "
+            f"{name:<22} {len(mine):>3} {median([r['clusterability'] for r in mine]):>4.2f} {median([r['null_mean'] for r in mine]):>4.2f} "
+            f"{median([r['adjusted'] for r in mine]):>4.2f} {median(zs):>5.1f} {min(zs, default=math.nan):>6.1f} "
             f"{max(zs, default=math.nan):>7.1f} {above:>5.0%} {below:>5.0%}")
     return lines
 

@@ -11,8 +11,8 @@ import Testing
         for case let file as URL in files where file.pathExtension == "swift" {
             let path = file.path.dropFirst(sources.path.count)
             guard !path.hasPrefix("/ModinspectCommands/") else { continue }
-            // A style sheet, whose custom properties begin as options do.
-            guard path != "/Pages/PageStyle.swift" else { continue }
+            // Style sheets, whose custom properties begin as options do.
+            guard !path.hasPrefix("/Pages/") else { continue }
             read += 1
             for (number, line) in try String(contentsOf: file, encoding: .utf8).split(separator: "\n", omittingEmptySubsequences: false)
                 .enumerated()

@@ -60,13 +60,13 @@ package struct AuditFile: Sendable {
             }
         }
         try checkShards(files)
-        var places: [String: (path: String, row: AuditRow)] = [:]
+        var places: [ExactText: (path: String, row: AuditRow)] = [:]
         for file in files {
             for row in file.rows {
-                if let other = places[row.name], AuditRow.completed([other.row]) != AuditRow.completed([row]) {
+                if let other = places[ExactText(row.name)], AuditRow.completed([other.row]) != AuditRow.completed([row]) {
                     throw Problem("has another row for \(row.name.quotedInMessage) than \(other.path)", path: file.path)
                 }
-                places[row.name] = (file.path, row)
+                places[ExactText(row.name)] = (file.path, row)
             }
         }
         return (common, AuditRow.completed(places.values.map(\.row).sorted { $0.name.precedesNaturally($1.name) }))

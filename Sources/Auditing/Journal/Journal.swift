@@ -40,6 +40,12 @@ package final class Journal {
             throw Self.failure(error, path)
         }
         if earlier == .restarted {
+            do throws(Problem) {
+                try JournalLines.checkIsReplaceable(target)
+            } catch {
+                close(descriptor)
+                throw Self.failure(error, path)
+            }
             self.earlier = nil
         } else {
             do throws(Problem) {
@@ -94,6 +100,9 @@ package final class Journal {
     /// The lines that were damaged and are left out.
     package var damagedCount: Int { earlier?.lines.damaged ?? 0 }
 
+    /// How many rows of the earlier run are about none of these checkpoints, and will be dropped.
+    package func droppedCount(of names: [String]) -> Int { earlier?.strangers(to: names) ?? 0 }
+
     func known(_ checkpoint: FoundCheckpoint) -> KnownRows.Known? { earlier?.known(checkpoint) }
 
     // MARK: - Growing
@@ -133,8 +142,22 @@ package final class Journal {
         try Self.write(bytes, to: target, path: path)
     }
 
+    /// Writes results to a file that no audit is writing to.
+    package static func replace(_ path: String, with bytes: [UInt8]) throws(Problem) {
+        let target: String
+        let descriptor: Int32
+        do throws(Problem) {
+            target = try AtomicFile.followingLinks(path)
+            descriptor = try locked(target)
+        } catch {
+            throw failure(error, path)
+        }
+        defer { close(descriptor) }
+        try write(bytes, to: target, path: path)
+    }
+
     /// Writes a file that appears complete or not at all.
-    package static func write(_ bytes: [UInt8], to target: String, path: String) throws(Problem) {
+    private static func write(_ bytes: [UInt8], to target: String, path: String) throws(Problem) {
         do throws(Problem) {
             var status = stat()
             let mode = stat(target, &status) == 0 ? status.st_mode & 0o7777 : nil

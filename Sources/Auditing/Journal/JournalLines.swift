@@ -48,6 +48,16 @@ struct JournalLines {
         }
     }
 
+    /// Checks that a file is empty, or begins as results of any version do: nothing else is thrown away.
+    ///
+    /// - Throws: ``Problem`` if it is something else.
+    static func checkIsReplaceable(_ path: String) throws(Problem) {
+        guard let region = try? ByteRegion.mapping(path: path), !((try? JournalLines(path: path)) != nil) else { return }
+        let beginning = Array("{\"schema\":\"modinspect.audit/".utf8)
+        if region.withUnsafeBytes({ $0.prefix(beginning.count).elementsEqual(beginning.prefix($0.count)) }) { return }
+        throw Problem("is not a file of results", path: path, expected: AuditFile.expectation)
+    }
+
     func bytes(of entry: Entry) -> [UInt8] { region?.bytes(entry.range) ?? [] }
 
     /// Whether the file has exactly these bytes.
@@ -55,7 +65,7 @@ struct JournalLines {
 
     /// - Returns: whether the bytes are results.
     private mutating func scan(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        var places: [String: Int] = [:]
+        var places: [ExactText: Int] = [:]
         var replaced = Set<Int>()
         var number = 0
         while length < bytes.count, let found = Self.end(of: bytes, from: length) {
@@ -65,7 +75,7 @@ struct JournalLines {
             case .row(let origin, let isFinished, let name, let status, let fingerprint, let size, let sha256):
                 if origins.last != origin, !origins.contains(origin) { origins.append(origin) }
                 if !isFinished { self.isFinished = false }
-                if let earlier = places.updateValue(entries.count, forKey: name) { replaced.insert(earlier) }
+                if let earlier = places.updateValue(entries.count, forKey: ExactText(name)) { replaced.insert(earlier) }
                 entries.append(
                     Entry(
                         number: number, range: length..<found, origin: origin, isFinished: isFinished, name: name, status: status,

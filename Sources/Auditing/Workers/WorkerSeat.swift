@@ -6,7 +6,7 @@ import Text
 /// The side of a worker process.
 package enum WorkerSeat {
     /// The only argument of a process that is a worker.
-    package static let argument = "--worker-process"
+    package static let argument = "(worker process)"
 
     /// What a worker is told first.
     struct Terms {

@@ -278,7 +278,7 @@ package struct CheckpointDiscovery {
                 if names.contains(where: { place.appending(Array($0.utf8)).status?.isRegular == true }) { return place }
             }
         }
-        let beside = candidates.first { $0.candidate.isStandard && folders[$0.folder].name == folder.name }
+        let beside = candidates.first { $0.candidate.isStandard && ExactText(folders[$0.folder].name) == ExactText(folder.name) }
         return beside.map { folder.place.appending($0.candidate.main.name) }
     }
 
@@ -289,7 +289,7 @@ package struct CheckpointDiscovery {
             first.isLinked != second.isLinked ? !first.isLinked : first.found.name.precedesNaturally(second.found.name)
         }
         var seen: Set<InodeNumber> = []
-        var names: Set<String> = []
+        var names: Set<ExactText> = []
         var checkpoints: [FoundCheckpoint] = []
         checkpoints.reserveCapacity(models.count)
         for model in models {
@@ -297,7 +297,7 @@ package struct CheckpointDiscovery {
                 result.passedOver[.again, default: 0] += 1
                 continue
             }
-            if names.insert(model.found.name).inserted { checkpoints.append(model.found) }
+            if names.insert(ExactText(model.found.name)).inserted { checkpoints.append(model.found) }
         }
         if models.contains(where: \.isLinked) { checkpoints.sort { $0.name.precedesNaturally($1.name) } }
         result.checkpoints = checkpoints

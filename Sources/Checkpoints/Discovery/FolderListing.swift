@@ -65,6 +65,9 @@ struct FolderListing {
     /// The names of the directories in it, and of links to directories.
     private(set) var folders: [(name: [UInt8], isLink: Bool)] = []
 
+    /// Whether a file in it may not be examined.
+    private var isDenied = false
+
     private static let hidden = UInt8(ascii: ".")
     private static let metadata = Array(DistributedMetadata.fileName.utf8)
 
@@ -87,6 +90,8 @@ struct FolderListing {
             if name.first == Self.hidden, name != Self.metadata { continue }
             add(name, type: Int32(entry.pointee.d_type), in: descriptor)
             if name == Array("snapshots".utf8) { hasSnapshots = true }
+            // The names can be listed, but nothing behind them can be reached.
+            if isDenied { throw Problem(systemMessage(EACCES)) }
         }
         guard errno == 0 else { throw Problem(systemMessage(errno)) }
         // The snapshots of a Hugging Face cache link to files that are stored next to them under meaningless names.
@@ -119,6 +124,7 @@ struct FolderListing {
             if path.withPath({ fstatat(descriptor, $0, &found, 0) }) == 0 {
                 status = found
             } else if !isLink {
+                isDenied = errno == EACCES
                 return
             }
         }

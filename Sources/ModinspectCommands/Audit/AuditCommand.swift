@@ -147,6 +147,13 @@ struct AuditCommand: FileCommand {
                 "\(journal.path): \(ByteText.counted(journal.damagedCount, "line")) could not be read; their checkpoints are worked on again"
             )
         }
+        if let journal {
+            let dropped = journal.droppedCount(of: found.checkpoints.map(\.name) + found.unreadable.map(\.place.name))
+            if dropped > 0 {
+                diagnostics.warning(
+                    "\(journal.path): \(ByteText.counted(dropped, "row")) of checkpoints that are not found now will be dropped")
+            }
+        }
         let stop = StopPipe()
         let outcome = try work(on: found, journal: journal, stop: stop)
         try conclude(outcome.rows, baseline: baseline, origin: origin, total: found.checkpoints.count + found.unreadable.count)
@@ -178,8 +185,7 @@ struct AuditCommand: FileCommand {
         let (origin, rows) = try AuditFile.merged(files)
         let baseline = try judgement.earlier()
         if let journalPath {
-            let target = try AtomicFile.followingLinks(journalPath)
-            try Journal.write(origin.lines(rows), to: target, path: journalPath)
+            try Journal.replace(journalPath, with: origin.lines(rows))
         }
         try conclude(rows, baseline: baseline, origin: origin, total: rows.count)
     }
@@ -197,6 +203,11 @@ struct AuditCommand: FileCommand {
     private func conclude(_ rows: [AuditRow], baseline: AuditFile?, origin: ResultOrigin, total: Int) throws {
         var settings = merge ? try AuditCommand.settings(of: origin) : settings
         settings.measure = judgement.measure
+        if let baseline,
+            let difference = ResultOrigin(identity: baseline.origin.identity).difference(from: ResultOrigin(identity: origin.identity))
+        {
+            diagnostics.warning(OptionNames.line(of: difference.at(path: baseline.path)))
+        }
         let comparison = baseline.map { AuditComparison(old: $0.rows, new: rows) }
         let breaches = judgement.conditions?.breaches(rows, against: comparison) ?? []
         let report = AuditReport(rows: rows, settings: settings, comparison: comparison, breaches: breaches)

@@ -20,7 +20,7 @@ struct AuditJudgementOptions: ParsableArguments {
             discussion: """
                 A condition is a word (\(FailConditions.words.joined(separator: ", "))), or a comparison (<, <=, >, >=) of a mean over the \
                 layers (\(FailConditions.values.joined(separator: ", "))) with a number, as in adjusted<0.1; -change after the name \
-                means the difference to --baseline, as in adjusted-change<-0.05. An undefined value fails every comparison.
+                means the difference to --baseline, as in adjusted-change<-0.05. For an undefined value every condition holds.
                 """, valueName: "conditions"))
     var conditionText: String?
 
@@ -49,5 +49,15 @@ struct AuditJudgementOptions: ParsableArguments {
     var inputs: [(argument: String, path: String?)] { [("--baseline", baseline)] }
 
     /// The rows of the earlier audit; nil if none is named.
-    func earlier() throws(Problem) -> AuditFile? { try baseline.map { path throws(Problem) in try AuditFile(path: path) } }
+    ///
+    /// - Throws: ``Problem`` if it cannot be read, or is a part of an audit only.
+    func earlier() throws(Problem) -> AuditFile? {
+        guard let baseline else { return nil }
+        let file = try AuditFile(path: baseline)
+        if let shard = file.origin.shard {
+            throw Problem("holds a part of the results", path: baseline, expected: "those of all checkpoints", found: "shard \(shard)")
+        }
+        guard file.isFinished else { throw Problem("is of an audit that has not come to its end", path: baseline) }
+        return file
+    }
 }

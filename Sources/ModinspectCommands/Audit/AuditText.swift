@@ -101,20 +101,20 @@ private struct AuditText {
     private var ranking: String {
         let ranked = summary.ranked
         guard !ranked.isEmpty else { return "" }
-        let rows = Dictionary(report.rows.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let rows = Dictionary(report.rows.map { (ExactText($0.name), $0) }, uniquingKeysWith: { first, _ in first })
         if ranked.count <= 2 * Self.mostListed { return table("best first", ranked, rows) }
         return table("best", Array(ranked.prefix(Self.mostListed)), rows) + "\n"
             + table("worst", ranked.suffix(Self.mostListed).reversed(), rows)
     }
 
-    private func table(_ title: String, _ ranked: [AuditSummary.Ranked], _ rows: [String: AuditRow]) -> String {
+    private func table(_ title: String, _ ranked: [AuditSummary.Ranked], _ rows: [ExactText: AuditRow]) -> String {
         let hasNull = report.settings.nullSamples > 0
         var columns: [(String, TextTable.Alignment)] = [("path", .left), (measureName, .right)]
         if hasNull { columns += [("z", .right), ("q", .right)] }
         columns += [("family", .left), ("findings", .left)]
         var table = TextTable(columns)
         for entry in ranked {
-            let row = rows[entry.name]
+            let row = rows[ExactText(entry.name)]
             var fields = [entry.name, ByteText.rounded(entry.value)]
             if hasNull {
                 let null = row?.results.first?.mean.null
