@@ -111,6 +111,22 @@ import Text
         #expect(Self.row("mlp.pt").count(of: .unsafe) == 0)
     }
 
+    /// A pickle that cannot be opened as a checkpoint, because it calls something in place of holding tensors.
+    @Test func aFileThatOnlyCallsIsUnsafe() throws {
+        let attack = Array("\u{02}}q\0X\u{01}\0\0\0aq\u{01}cposix\nsystem\nq\u{02}X\u{04}\0\0\0trueq\u{03}".utf8)
+        let bytes = Data([0x80] + attack + [0x85] + Array("q\u{04}Rq\u{05}s.".utf8))
+        try TemporaryFolder.with { folder throws in
+            let path = folder + "/raw.pt"
+            try bytes.write(to: URL(fileURLWithPath: path))
+            let file = FoundCheckpoint.FoundFile(path: path, size: bytes.count, modified: 0)
+            let found = FoundCheckpoint(path: path, name: "raw.pt", files: [file])
+            let row = Examination.row(of: found, settings: AuditSettings(version: "1"))
+            #expect(row.status == .failed)
+            #expect(row.findings == [Finding(.unsafe, detail: "posix.system")])
+            #expect(row.sha256 != nil)
+        }
+    }
+
     // MARK: - Failures
 
     @Test func aFileThatIsNoCheckpointFailsWithoutItsPathInTheReason() {

@@ -48,6 +48,14 @@ import Text
         return found.checkpoints.map(\.name)
     }
 
+    @Test func namesThatUnicodeTakesForEqualAreTwoFiles() throws {
+        let files = ["\u{E9}.pt", "e\u{301}.pt"]
+        #expect(files[0] == files[1])
+        try withTree(files.map { ($0, .copy("mlp.pt")) }) { folder throws in
+            #expect(Set(try names(folder).map { Array($0.utf8) }) == Set(files.map { Array($0.utf8) }))
+        }
+    }
+
     @Test func eachModelIsFoundOnceAndNothingElse() throws {
         let tree: [(String, Content)] = [
             ("sharded", .copy("llama-tiny")), ("single", .copy("gpt2-tiny")), ("dcp", .copy("containers/dcp")),

@@ -152,6 +152,30 @@ import Testing
         }
     }
 
+    @Test func aFileOfAnythingElseIsNotThrownAway() throws {
+        try withTree { folder throws in
+            let result = try shell(
+                """
+                echo notes > notes; "$M" audit tree/a -o notes --restart --quiet; echo $?; cat notes
+                """, in: folder)
+            #expect(result.text == "1\nnotes\n")
+            #expect(result.errors == "modinspect: notes: is not a file of results, expected the results of modinspect audit\n")
+        }
+    }
+
+    @Test func rowsOfAnotherTreeAreDroppedWithAWarning() throws {
+        try withTree { folder throws in
+            let result = try shell(
+                """
+                "$M" audit tree -o r.jsonl --quiet > /dev/null 2>&1; wc -l < r.jsonl; "$M" audit tree/a -o r.jsonl --quiet > /dev/null
+                """, in: folder)
+            let count = result.text.trimmingCharacters(in: .whitespacesAndNewlines)
+            #expect(
+                result.errors.hasPrefix(
+                    "modinspect: warning: r.jsonl: \(count) rows of checkpoints that are not found now will be dropped\n"))
+        }
+    }
+
     @Test func aFullDiskLeavesAWholeJournal() throws {
         try withTree { folder throws in
             let result = try shell(

@@ -55,7 +55,7 @@ struct JournalLines {
         guard let region = try? ByteRegion.mapping(path: path), !((try? JournalLines(path: path)) != nil) else { return }
         let beginning = Array("{\"schema\":\"modinspect.audit/".utf8)
         if region.withUnsafeBytes({ $0.prefix(beginning.count).elementsEqual(beginning.prefix($0.count)) }) { return }
-        throw Problem("is not a file of results", path: path, expected: AuditFile.expectation)
+        throw Problem("is not a file of results", expected: AuditFile.expectation)
     }
 
     func bytes(of entry: Entry) -> [UInt8] { region?.bytes(entry.range) ?? [] }
