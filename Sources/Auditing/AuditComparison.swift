@@ -1,4 +1,5 @@
 import Modularity
+import Text
 
 /// The rows of an audit compared with those of an earlier one.
 package struct AuditComparison: Sendable {

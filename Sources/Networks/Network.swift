@@ -25,6 +25,9 @@ package struct Node: Sendable {
     /// A shorter way to the same output that leaves nodes out, used if nobody reads those.
     package let fusion: Fusion?
 
+    /// Whether the output is a function of one number, element by element: what a network's nonlinearities make.
+    package var isActivation: Bool { operation is Activation }
+
     /// Several nodes in one.
     package struct Fusion: Sendable {
         package let operation: any Operation

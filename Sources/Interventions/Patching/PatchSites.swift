@@ -82,8 +82,7 @@ package struct PatchSites: Sendable {
         let layers = network.anatomy.layers.filter { $0.node != network.output }
         let activations = layers.filter { $0.kind == .activation }
         let functions = network.nodes.indices.map(NodeID.init).filter { node in
-            let operation = network.nodes[node.index].operation
-            return node != network.output && (operation is Activation || operation is CurvedActivation)
+            node != network.output && network.nodes[node.index].isActivation
         }
         // A network of images that is no chain: what its nonlinearities make.
         neurons = Set(
