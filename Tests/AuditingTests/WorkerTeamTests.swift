@@ -132,7 +132,7 @@ import Text
     @Test func aWorkerNeedsAParentThatTalksToIt() throws {
         let result = try BuiltCommand.run(WorkerSeat.argument)
         #expect(result.status == 1 && result.output.isEmpty)
-        #expect(result.errors == "modinspect: --worker-process: is for workers that modinspect starts\n")
+        #expect(result.errors == "modinspect: (worker process): is for workers that modinspect starts\n")
     }
 
     @Test func messagesArriveWholeHoweverTheyAreCut() {

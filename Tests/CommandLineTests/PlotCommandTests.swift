@@ -92,8 +92,8 @@ import Testing
         #expect(result.status == 1 && result.output.isEmpty)
         #expect(
             result.errors == """
-                modinspect: standard input: has no picture, expected a result of score, cluster, ablate, patch, circuit, compare or eval, or \
-                the log of finetune, found schema 'modinspect.info/2'
+                modinspect: standard input: has no picture, expected a result of score, cluster, ablate, patch, circuit, compare, eval or audit, \
+                or the log of finetune, found schema 'modinspect.info/2'
 
                 """)
     }
