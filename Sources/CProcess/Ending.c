@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PLACES 64
+#define PLACES 4096
 static _Atomic(char *) kept[PLACES];
 
 int cprocess_keep(const char *path) {

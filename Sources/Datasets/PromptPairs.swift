@@ -55,6 +55,13 @@ package struct PromptPairs: Sendable {
     /// - Throws: ``Problem`` if it cannot be read or is something else.
     package static func open(_ path: String) throws -> PromptPairs { try read(DataFile(path: path)) }
 
+    /// Whether a source names a file of prompt pairs; standard input is taken for samples.
+    package static func areIn(_ source: DatasetSource) throws -> Bool {
+        guard source.path != "-", try ModularAddition(source.path) == nil else { return false }
+        if case .pairs = try DataFile(path: source.path).kind(context: source.context) { return true }
+        return false
+    }
+
     private static let maximumSize = 1 << 28
 
     /// Reads the pairs in a file.

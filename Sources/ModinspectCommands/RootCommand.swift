@@ -21,7 +21,8 @@ struct RootCommand: ParsableCommand {
     /// All of them say which files they read and write.
     static let all: [any FileCommand.Type] = [
         InfoCommand.self, GraphCommand.self, ClusterCommand.self, ScoreCommand.self, CompareCommand.self, EvalCommand.self,
-        AblateCommand.self, PatchCommand.self, CircuitCommand.self, InitCommand.self, FinetuneCommand.self, PermuteCommand.self,
+        TokensCommand.self, RecordCommand.self, AblateCommand.self, PatchCommand.self, CircuitCommand.self, InitCommand.self,
+        FinetuneCommand.self, PermuteCommand.self,
         ExtractCommand.self, ConvertCommand.self, PlotCommand.self, ReportCommand.self, AuditCommand.self,
     ]
 }

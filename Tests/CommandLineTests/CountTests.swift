@@ -47,6 +47,7 @@ import Testing
     private static let needed: [String: [String]] = [
         "graph": [], "info": [], "score": ["--layers", "all"], "cluster": [], "compare": [model],
         "eval": ["--data", images], "ablate": ["--data", images, "--clusters", "clusters"],
+        "record": ["--data", images, "--sites", "*", "-o", "out.npz"], "tokens": ["text"],
         "patch": ["--data", images, "--pairs", "by-class", "--limit", "4"],
         "circuit": ["--data", images, "--pairs", "by-class", "--method", "eap-ig", "--limit", "4"],
         "finetune": ["--data", images, "--eval", images, "--until", "clusterability=0", "-o", "out.tar"],

@@ -14,7 +14,10 @@ import Testing
         private static let outputs: Set = ["--output", "--logits", "--masks", "--new-clusters", "--log", "--state"]
         var isOutput: Bool { option.map(Self.outputs.contains) ?? false }
         /// Outputs that must have one of these endings, or be a directory.
-        var ending: String { option == "--output" && OutputSafetyTests.makers.contains(command) ? ".tar" : "" }
+        var ending: String {
+            if option == "--output", command == "record" { return ".npz" }
+            return option == "--output" && OutputSafetyTests.makers.contains(command) ? ".tar" : ""
+        }
     }
 
     /// The commands whose result is a checkpoint.
@@ -23,20 +26,20 @@ import Testing
     /// The arguments that each command needs beside its files.
     private static let needed: [String: [String]] = [
         "circuit": ["--method", "prune"], "extract": ["--cluster", "0"], "cluster": ["--method", "gradient"],
-        "score": ["--method", "gradient"],
+        "score": ["--method", "gradient"], "record": ["--sites", "*"],
     ]
     /// Arguments that require or exclude others.
     private static let variants: [String: [String]] = [
         "circuit --clusters": ["--method", "eap", "--granularity", "cluster"], "score --clusters": [],
         "finetune --eval-labels": ["--eval", "FREE"], "finetune --guard-labels": ["--guard", "FREE", "--eval", "FREE"],
         "finetune --guard": ["--eval", "FREE"], "graph --clusters": ["--format", "svg"],
-        "circuit --eval-labels": ["--method", "prune", "--eval", "FREE"],
+        "record --clusters": ["--by", "class"], "circuit --eval-labels": ["--method", "prune", "--eval", "FREE"],
     ]
     private static let required: [String: [String]] = [
         "eval": ["--data"], "ablate": ["--data", "--clusters"], "patch": ["--data"], "circuit": ["--data"],
         "finetune": ["--data", "--output"],
         "permute": ["--clusters", "--output"], "extract": ["--clusters", "--output"], "init": ["--output"], "cluster": ["--data"],
-        "score": ["--data"],
+        "score": ["--data"], "record": ["--data", "--output"],
     ]
 
     private static func fileArguments() throws -> [FileArgument] {
@@ -74,7 +77,7 @@ import Testing
         let variant = [first, second].lazy.compactMap { Self.variants["\(command) \($0.option ?? "")"] }.first
         for option in Self.required[command] ?? [] where !named.contains(where: { $0.0 == option }) {
             if variant?.isEmpty == true { continue }
-            named.append((option, free(option + (option == "--output" && Self.makers.contains(command) ? ".tar" : ""))))
+            named.append((option, free(option + FileArgument(command: command, option: option).ending)))
         }
         let positional = named.filter { $0.0 == nil }.count
         let wanted = command == "compare" ? 2 : 1

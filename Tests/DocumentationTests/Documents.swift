@@ -17,7 +17,8 @@ struct Document: Sendable {
 
     static let paths = [
         "README.md", "man/modinspect.1", "man/modinspect-info.1", "man/modinspect-graph.1", "man/modinspect-cluster.1",
-        "man/modinspect-score.1", "man/modinspect-compare.1", "man/modinspect-eval.1", "man/modinspect-ablate.1",
+        "man/modinspect-score.1", "man/modinspect-compare.1", "man/modinspect-eval.1", "man/modinspect-tokens.1",
+        "man/modinspect-record.1", "man/modinspect-ablate.1",
         "man/modinspect-patch.1", "man/modinspect-circuit.1", "man/modinspect-init.1", "man/modinspect-finetune.1",
         "man/modinspect-permute.1", "man/modinspect-extract.1", "man/modinspect-convert.1", "man/modinspect-plot.1",
         "man/modinspect-report.1", "man/modinspect-audit.1",

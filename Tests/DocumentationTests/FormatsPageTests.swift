@@ -98,6 +98,23 @@ import Testing
             ]
         ),
         (
+            "modinspect.means/1",
+            [
+                [
+                    "record", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--data", Fixtures.path("models/mnist-mlp.npz"), "--by",
+                    "class",
+                    "--clusters", Fixtures.path("models/mnist-mlp.clusters.tsv"),
+                ]
+            ]
+        ),
+        (
+            "modinspect.tokens/1",
+            [
+                ["tokens", Fixtures.path("tokenizers/gpt2.json"), "some text"],
+                ["tokens", Fixtures.path("tokenizers/gpt2.json"), "--quiet", "--pairs", Fixtures.path("data/pairs.json")],
+            ]
+        ),
+        (
             "modinspect.edges/1",
             [
                 [
@@ -139,6 +156,20 @@ import Testing
         let named = try Self.listed(schema)
         let parents = Set(found.filter { key in named.contains { $0.hasPrefix(key + ".") } })
         #expect(found.subtracting(means).subtracting(parents) == named.subtracting(parents))
+    }
+
+    @Test func theKeysOfARecordingAreThoseOfThePage() throws {
+        try TemporaryFolder.with { folder in
+            let result = try BuiltCommand.run(
+                "record", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "--data", Fixtures.path("models/mnist-mlp.npz"), "--sites",
+                "neurons",
+                "-o", folder + "/out")
+            #expect(result.status == 0, "\(result.errors)")
+            let note = try Data(contentsOf: URL(fileURLWithPath: folder + "/out/record.json"))
+            let (found, named) = (Self.keys(try Self.json(note)), try Self.listed("modinspect.record/1"))
+            let parents = found.filter { key in named.contains { $0.hasPrefix(key + ".") } }
+            #expect(found.subtracting(parents) == named.subtracting(parents))
+        }
     }
 
     @Test func theKeysOfAnAuditAreThoseOfThePage() throws {

@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct ManualTests {
     private static let subcommands = [
-        "info", "graph", "cluster", "score", "compare", "eval", "ablate", "patch", "circuit", "init", "finetune", "permute",
+        "info", "graph", "cluster", "score", "compare", "eval", "tokens", "record", "ablate", "patch", "circuit", "init", "finetune",
+        "permute",
         "extract", "convert", "plot", "report", "audit",
     ]
 

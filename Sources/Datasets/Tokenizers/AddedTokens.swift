@@ -22,6 +22,7 @@ struct AddedTokens: Sendable {
     }
 
     private var tokens: [Token] = []
+    private var special: Set<Int32> = []
     /// Prefix tree: node and byte -> node; the root is 0.
     private var children: [UInt64: Int32] = [:]
     /// The token that ends at each node, or -1.
@@ -33,6 +34,9 @@ struct AddedTokens: Sendable {
     private static let stepsPerByte = 100
 
     var isEmpty: Bool { tokens.isEmpty }
+
+    /// Whether an id is that of a special token among these.
+    func isSpecial(_ id: Int32) -> Bool { special.contains(id) }
 
     /// Adds a token that is found as `form`; if two have the same form, the first is kept.
     mutating func add(_ token: Token, form: [UInt8]) throws {
@@ -55,6 +59,7 @@ struct AddedTokens: Sendable {
         firstBytes[Int(form[0])] = true
         if ends[Int(node)] < 0 { ends[Int(node)] = Int32(tokens.count) }
         tokens.append(token)
+        if token.isSpecial { special.insert(token.id) }
     }
 
     /// Cuts `text` into tokens and the text between them; the longest of the tokens that start at the same place is used.

@@ -62,6 +62,9 @@ struct AddedVocabulary: Sendable {
     /// The content of the added token with this id.
     func content(of id: Int32) -> [UInt8]? { numberOfId[id].map { Array(contents[$0]) } }
 
+    /// Whether an id is that of a token that means no text.
+    func isSpecial(_ id: Int32) -> Bool { raw.isSpecial(id) || normalized.isSpecial(id) }
+
     /// The form in normalised text of the added token with this id.
     func form(of id: Int32) -> [UInt8]? { numberOfId[id].map { forms[$0] } }
 }

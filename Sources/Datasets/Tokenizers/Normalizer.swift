@@ -20,7 +20,7 @@ struct Normalizer: Sendable {
         case replace(pattern: Int, content: [UInt8])
     }
 
-    private(set) var steps: [Step] = []
+    var steps: [Step] = []
 
     private static let known = "BertNormalizer, NFC, NFD, Lowercase, Strip, Prepend, Replace or Sequence"
 

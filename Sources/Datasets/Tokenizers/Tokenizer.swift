@@ -15,14 +15,14 @@ package struct Tokenizer: Sendable {
         case byTemplate
     }
 
-    private let path: String
-    private let model: TokenModel
-    private let patterns: PatternList
-    private let normalizer: Normalizer
-    private let preTokenizer: PreTokenizer
-    private let postProcessor: PostProcessor
+    let path: String
+    let model: TokenModel
+    let patterns: PatternList
+    let normalizer: Normalizer
+    let preTokenizer: PreTokenizer
+    let postProcessor: PostProcessor
     private let decoder: TokenDecoder
-    private let added: AddedVocabulary
+    let added: AddedVocabulary
 
     /// Reads a `tokenizer.json`.
     ///

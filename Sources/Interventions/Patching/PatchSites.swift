@@ -51,7 +51,7 @@ package struct PatchSites: Sendable {
     }
 
     /// One node that can be patched.
-    private struct Entry: Sendable {
+    struct Entry: Sendable {
         let node: NodeID
         let site: String
         let neurons: Int
@@ -60,7 +60,7 @@ package struct PatchSites: Sendable {
         let hasPositions: Bool
     }
 
-    private let entries: [Entry]
+    let entries: [Entry]
     private let output: String
     private let isSequential: Bool
 

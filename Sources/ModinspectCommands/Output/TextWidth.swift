@@ -19,8 +19,26 @@ enum TextWidth {
         return max(Int(size.ws_col), least)
     }
 
-    /// The width of a text in columns, one for each character.
-    static func of(_ text: String) -> Int { text.utf8.allSatisfy { $0 < 0x80 } ? text.utf8.count : text.count }
+    /// The width of a text in columns: two for each wide character, as those of Chinese, none for what only changes the one before it.
+    static func of(_ text: String) -> Int {
+        text.utf8.allSatisfy { $0 < 0x80 } ? text.utf8.count : text.reduce(0) { $0 + columns(of: $1) }
+    }
+
+    private static func columns(of character: Character) -> Int {
+        guard let scalar = character.unicodeScalars.first, !scalar.isASCII else { return 1 }
+        if wide.contains(where: { $0.contains(scalar.value) }) || character.unicodeScalars.contains("\u{FE0F}") { return 2 }
+        return switch scalar.properties.generalCategory {
+        case .nonspacingMark, .enclosingMark, .format: 0
+        default: 1
+        }
+    }
+
+    /// The blocks of characters that are wide or full width, by Unicode's annex 11.
+    private static let wide: [ClosedRange<UInt32>] = [
+        0x1100...0x115F, 0x2E80...0x303E, 0x3041...0xA4CF, 0xA960...0xA97C, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F,
+        0xFF01...0xFF60, 0xFFE0...0xFFE6, 0x1F1E6...0x1F1FF, 0x1F300...0x1F64F, 0x1F680...0x1F6FF, 0x1F900...0x1F9FF, 0x1FA70...0x1FAFF,
+        0x20000...0x3FFFD,
+    ]
 
     /// The text in `width` columns: if it is longer, its middle is left out.
     static func cut(_ text: String, to width: Int) -> String {
