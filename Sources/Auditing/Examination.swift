@@ -217,8 +217,8 @@ package struct Examination {
     // MARK: - Scores
 
     private func scores(_ layers: [Layer]) throws -> [AuditRow.Result] {
-        guard settings.method != .gradient else {
-            throw Problem("the method gradient needs data, which an audit has not", expected: "another method")
+        guard !settings.method.readsData else {
+            throw Problem("the method \(settings.method.rawValue) needs data, which an audit has not", expected: "another method")
         }
         let graph = WeightGraph(
             layers: layers.map { layer in

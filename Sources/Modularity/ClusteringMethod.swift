@@ -10,6 +10,8 @@ package enum ClusteringMethod: String, Sendable, CaseIterable {
     case gradient
     /// By the normalised Laplacian of the whole graph (Filan et al.).
     case network
+    /// Hod et al.; see ``SimilaritySpectrum``.
+    case activations
 
     /// The method where none is named.
     package static let standard = ClusteringMethod.cocluster
@@ -24,8 +26,13 @@ package enum ClusteringMethod: String, Sendable, CaseIterable {
         case .gradient:
             "Each side by the similarity of its neurons' gradients on the given data; the clusters of the two sides are then paired as in bsgc."
         case .network: "One clustering of the neurons of all layers together."
+        case .activations:
+            "Each side by the squared correlation of its neurons' activations on the given data; the clusters of the two sides are then paired as in bsgc."
         }
     }
+
+    /// Whether the method runs the model on data.
+    package var readsData: Bool { self == .gradient || self == .activations }
 
     /// How a layer's two sides come to their numbers of clusters.
     enum Numbering: Sendable {
@@ -40,7 +47,7 @@ package enum ClusteringMethod: String, Sendable, CaseIterable {
     var numbering: Numbering {
         switch self {
         case .cocluster, .network: .shared
-        case .bsgc, .gradient: .paired
+        case .bsgc, .gradient, .activations: .paired
         case .contiguous: .ordered
         }
     }
@@ -70,7 +77,7 @@ package struct ClusteringOptions: Sendable {
     /// Runs of k-means, of which the best is kept.
     package var restarts: Int
     package var seed: UInt64
-    /// The spectra that the gradient method clusters, by layer; empty for other methods.
+    /// The spectra that the methods that read data cluster, by layer; empty for other methods.
     package var spectra: [String: SimilaritySpectrum]
 
     package init(
@@ -102,8 +109,8 @@ package struct LayerClustering: Sendable {
     package let outLabels: Labels
     package let inLabels: Labels
     /// The singular values from which the clusters were found, the trivial 1 first; empty if the method needs none. For the
-    /// network method these are the eigenvalues of the whole graph's normalised adjacency, for the gradient method the geometric means of
-    /// the two sides' eigenvalues.
+    /// network method these are the eigenvalues of the whole graph's normalised adjacency, for the methods that read data the geometric
+    /// means of the two sides' eigenvalues.
     package let singularValues: [Double]
 
     package init(layer: String, clusterCount: Int, outLabels: Labels, inLabels: Labels, singularValues: [Double] = []) {

@@ -54,7 +54,7 @@ struct LayerClusterer: Sendable {
     private func basis(of weights: WeightMatrix, _ layer: WeightGraph.Layer, counts: [ClusterCount]) throws -> Basis {
         let needed: Int
         switch options.method {
-        case .gradient:
+        case .gradient, .activations:
             guard let spectrum = options.spectra[layer.name] else { throw Problem.missingSimilarities(layer: layer.name) }
             let (expected, found) = ([weights.rows, weights.columns], [spectrum.out.count, spectrum.input.count])
             guard expected == found else { throw Problem.similarityCount(layer: layer.name, expected: expected, found: found) }
@@ -97,6 +97,11 @@ struct LayerClusterer: Sendable {
             return try twoSided(
                 weights, out: (spectrum.out.points(count), spectrum.out.connected),
                 in: (spectrum.input.points(count), spectrum.input.connected), layer, count)
+        case (.activations, .similarities(let spectrum)):
+            let found = try twoSided(
+                weights, out: (spectrum.out.points(count), spectrum.out.connected),
+                in: (spectrum.input.points(count), spectrum.input.connected), layer, count)
+            return joined(found, weights)
         case (.cocluster, .weights(let spectrum)):
             let means = try KMeans(
                 spectrum.stackedPoints(count), clusterCount: count, restarts: options.restarts,
@@ -105,7 +110,8 @@ struct LayerClusterer: Sendable {
             let into = Self.scatter(means.labels.dropFirst(spectrum.connectedOut.count), spectrum.connectedIn, weights.columns)
             let names = Labels.namesByAppearance(out, into, clusters: count)
             return (out.renamed(names), into.renamed(names))
-        case (.bsgc, _), (.cocluster, _), (.gradient, _), (.network, _): preconditionFailure("\(options.method) without a spectrum")
+        case (.bsgc, _), (.cocluster, _), (.gradient, _), (.network, _), (.activations, _):
+            preconditionFailure("\(options.method) without a spectrum")
         }
     }
 
@@ -127,6 +133,34 @@ struct LayerClusterer: Sendable {
         let sums = try LabelledSums(weights, outLabels: out, inLabels: into, threads: threads)
         let pairing = OptimalAssignment(maximizing: sums.pairingGains).columns
         return (out, into.renamed(Self.inverse(pairing)))
+    }
+
+    /// The clusters with the neurons that have none but have weights: each joins the cluster that most of its squared weight connects it with.
+    ///
+    /// A neuron whose activation is constant is correlated with none.
+    private func joined(_ found: (out: Labels, in: Labels), _ weights: WeightMatrix) -> (out: Labels, in: Labels) {
+        guard found.out.isolatedCount + found.in.isolatedCount > 0 else { return found }
+        let clusters = max(found.out.clusterCount, found.in.clusterCount)
+        var (rows, columns) = (found.out.values, found.in.values)
+        var sums = [Double](repeating: 0, count: columns.count * clusters)
+        weights.inRange.forEachRow { row, elements in
+            var own = [Double](repeating: 0, count: clusters)
+            for (column, element) in elements.enumerated() {
+                if found.in[column] != Labels.none { own[found.in[column]] += element * element }
+                if found.out[row] != Labels.none { sums[column * clusters + found.out[row]] += element * element }
+            }
+            if rows[row] == Labels.none { rows[row] = Self.largest(own[...]) }
+        }
+        for column in columns.indices where columns[column] == Labels.none {
+            columns[column] = Self.largest(sums[column * clusters..<(column + 1) * clusters])
+        }
+        return (Labels(rows), Labels(columns))
+    }
+
+    /// The place of the largest sum, the first of equals; none if all are 0.
+    private static func largest(_ sums: ArraySlice<Double>) -> Int {
+        guard let most = sums.max(), most > 0, let place = sums.firstIndex(of: most) else { return Labels.none }
+        return place - sums.startIndex
     }
 
     /// `labels` renamed so that most squared weight connects them with the same labels of the in-side.

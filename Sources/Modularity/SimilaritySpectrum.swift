@@ -7,6 +7,9 @@ import Tensors
 /// are similar by S = sum G G^T, the in-neurons by sum G^T G, summed over batches. Each side is clustered separately: the k leading
 /// eigenvectors of
 /// D^-1/2 |S| D^-1/2, rows scaled to unit length, k-means (Ng, Jordan and Weiss 2001); a neuron without any gradient is in no cluster.
+///
+/// The method `activations` (Hod et al., arXiv 2110.08058): two neurons are similar by the square of the correlation of their activations, a
+/// neuron not to itself.
 package struct SimilaritySpectrum: Sendable {
     /// One side's eigenpairs.
     struct Side: Sendable {
@@ -52,6 +55,9 @@ package struct SimilaritySpectrum: Sendable {
         self.out = try Side(out, count: count, generator: generator("out"), threads: threads)
         self.input = try Side(input, count: count, generator: generator("in"), threads: threads)
     }
+
+    /// The neurons of each side that are similar to none.
+    package var unconnected: (out: Int, input: Int) { (out.count - out.connected.count, input.count - input.connected.count) }
 
     /// The geometric means of the two sides' eigenvalues, in descending order, the trivial 1 first: their gaps are those of both sides
     /// together.

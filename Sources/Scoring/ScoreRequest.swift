@@ -3,7 +3,7 @@ import Modularity
 
 /// The request of `score` and `cluster`: the layers, the source of their clusters, the numbers of clusters, the size of the null model.
 ///
-/// Only linear algebra runs here. The input of the gradient method comes from outside, through ``spectra``.
+/// Only linear algebra runs here. The input of methods that read data comes from outside, through ``spectra``.
 package struct ScoreRequest {
     /// Where the clusters come from.
     package enum Clusters {
@@ -19,7 +19,7 @@ package struct ScoreRequest {
     package var nullSamples = 0
     /// Bounds the cores used; changes nothing else.
     package var threads = 1
-    /// What the gradient method clusters the layers by, asked for before the clustering begins: for layers, and the pairs of eigenvalues
+    /// What a method that reads data clusters the layers by, asked for before the clustering begins: for layers, and the pairs of eigenvalues
     /// and vectors wanted of each.
     package var spectra: (([Layer], Int) throws -> [String: SimilaritySpectrum])?
 
@@ -36,9 +36,9 @@ package struct ScoreRequest {
         self.clusters = clusters
     }
 
-    /// The same with what the gradient method looks at computed; ``run(progress:)`` does it if it is missing.
+    /// The same with what a method that reads data looks at computed; ``run(progress:)`` does it if it is missing.
     package func prepared() throws -> ScoreRequest {
-        guard case .found(var options, let counts) = clusters, options.method == .gradient, options.spectra.isEmpty, let spectra else {
+        guard case .found(var options, let counts) = clusters, options.method.readsData, options.spectra.isEmpty, let spectra else {
             return self
         }
         options.spectra = try spectra(layers, counts.map(\.spectrumSize).max() ?? 1)

@@ -292,3 +292,79 @@ private func analyze(
         }
     }
 }
+
+/// The method `activations`, whose neurons without a correlation join a cluster by their weights.
+@Suite struct ActivationClusteringTests {
+    /// r^2 of the rows of a matrix of observations, by its definition.
+    private func squares(_ rows: [[Double]]) -> Tensor {
+        let centred = rows.map { row in row.map { $0 - row.reduce(0, +) / Double(row.count) } }
+        func product(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
+        let elements = rows.indices.flatMap { i in
+            rows.indices.map { j -> Float in
+                let (a, b) = (product(centred[i], centred[i]), product(centred[j], centred[j]))
+                if a == 0 || b == 0 { return 0 }
+                if i == j { return .leastNormalMagnitude }
+                let r = product(centred[i], centred[j])
+                return Float(r * r / (a * b))
+            }
+        }
+        return Tensor(shape: [rows.count, rows.count], elements)
+    }
+
+    /// Neurons that follow one of `groups` signals, some with the opposite sign; the last one is constant.
+    private func observations(_ groups: [Int], seed: UInt64) -> [[Double]] {
+        var generator = SeededGenerator(seed: seed)
+        let signals = (0...(groups.max() ?? 0)).map { _ in (0..<60).map { _ in generator.normal() } }
+        return groups.enumerated().map { place, group in
+            (0..<60).map { (place % 2 == 0 ? 1 : -1) * signals[group][$0] + 0.2 * generator.normal() }
+        } + [[Double](repeating: 3, count: 60)]
+    }
+
+    @Test func neuronsThatFollowOneSignalAreOneClusterAndAConstantOneJoinsByItsWeights() throws {
+        let groups = (0..<24).map { $0 * 7 % 3 }
+        let similar = squares(observations(groups, seed: 5))
+        // The constant out-neuron 24 reads group 2, the constant in-neuron 24 is read by group 1.
+        var weights = Matrix<Float>(rows: 25, columns: 25, [Float](repeating: 0, count: 625))
+        var elements = [Float](repeating: 0.01, count: 625)
+        for row in 0..<24 { for column in 0..<24 where groups[row] == groups[column] { elements[row * 25 + column] = 1 } }
+        for place in 0..<24 where groups[place] == 2 { elements[24 * 25 + place] = -2 }
+        for place in 0..<24 where groups[place] == 1 { elements[place * 25 + 24] = 2 }
+        weights = Matrix(rows: 25, columns: 25, elements)
+        var options = ClusteringOptions(method: .activations)
+        options.spectra["w"] = try SimilaritySpectrum(out: similar, in: similar, place: 0, count: 3, seed: 0, threads: 1)
+        #expect(options.spectra["w"]?.unconnected.out == 1 && options.spectra["w"]?.unconnected.input == 1)
+        let graph = WeightGraph(layers: [WeightGraph.Layer(name: "w", place: 0, weights: .single(weights))])
+        let found = try ModelAnalysis(graph, labels: .clustering(options, counts: [.fixed(3)]), threads: 1).sweeps[0].layers[0].clustering
+        let names = (0..<3).map { group in found.outLabels[groups.firstIndex(of: group) ?? 0] }
+        #expect(Set(names).count == 3)
+        for place in 0..<24 {
+            #expect(found.outLabels[place] == names[groups[place]])
+            #expect(found.inLabels[place] == names[groups[place]])
+        }
+        #expect(found.outLabels[24] == names[2] && found.inLabels[24] == names[1])
+    }
+
+    /// The running sums against the definition, in pieces, with channels of images and a large mean.
+    @Test func runningSumsAreTheCorrelations() throws {
+        var generator = SeededGenerator(seed: 9)
+        let rows = (0..<5).map { column in
+            (0..<48).map { _ in column == 3 ? 2.5 : Double(Float(generator.normal() + Double(column) * 1000)) }
+        }
+        let expected = squares(rows).elements
+        for (outer, inner) in [(48, 1), (8, 6)] {
+            let sums = CorrelationSums(width: 5)
+            let team = Team(size: 2)
+            // Two batches: [outer, width, inner].
+            for half in 0..<2 {
+                let own = outer / 2
+                let values = (0..<own).flatMap { place in
+                    (0..<5).flatMap { column in (0..<inner).map { Float(rows[column][(half * own + place) * inner + $0]) } }
+                }
+                values.withUnsafeBufferPointer { sums.add($0, outer: own, inner: inner, team: team) }
+            }
+            #expect(sums.count == 48)
+            let found = try sums.squaredCorrelations(own: .leastNormalMagnitude).elements
+            for (a, b) in zip(found, expected) { #expect(abs(a - b) < 1e-6) }
+        }
+    }
+}

@@ -54,7 +54,7 @@ struct ClusterCommand: FileCommand {
                 catalog, path: opened.path, patterns: layers.patterns, clusters: .found(options, counts: clustering.clusterCounts))
             output.diagnostics.describe(request.layers, of: catalog, path: opened.path, isByDefault: layers.patterns.isEmpty)
             request.threads = computation.threadCount
-            request.spectra = gradient.spectra(of: opened, computation: computation, output: output)
+            request.spectra = gradient.spectra(of: opened, method: clustering.method, computation: computation, output: output)
             request = try request.prepared()
             let progress = output.progressBar("cluster", total: 1000, unit: "")
             let analysis = try request.run { progress.set(fraction: $0) }
@@ -95,7 +95,8 @@ struct ClusterCommand: FileCommand {
             checkpoint: CheckpointSource(
                 path: opened.path, sha256: hash, base: source.base(of: opened, output, isHashed: format.hasProvenance)),
             ClusterSetting(
-                method: clustering.methodName, data: gradient.data, batch: gradient.reportedBatch, networkNcut: sweep.networkCut))
+                method: clustering.methodName, data: gradient.data, batch: gradient.reportedBatch(clustering.method),
+                networkNcut: sweep.networkCut))
     }
 
     private func write(

@@ -6,7 +6,7 @@ struct ClusterSetting: Encodable {
     static let schema = "modinspect.cluster/1"
 
     let method: String
-    /// The data of the gradients; nil for methods that read none.
+    /// The data of the gradients or activations; nil for methods that read none.
     let data: String?
     /// The samples of a batch of it.
     let batch: Int?

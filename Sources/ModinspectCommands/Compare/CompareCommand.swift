@@ -69,8 +69,9 @@ struct CompareCommand: FileCommand {
         if clusterFile != nil, clustering.isGiven {
             throw ValidationError("--clusters cannot be combined with -k, --method, --no-align or --chain")
         }
-        if clustering.method == .gradient {
-            throw ValidationError("--method gradient is for cluster and score; compare takes the files of clusters that cluster writes")
+        if let method = clustering.method, method.readsData {
+            throw ValidationError(
+                "--method \(method.rawValue) is for cluster and score; compare takes the files of clusters that cluster writes")
         }
         if let top, !(1...1_000_000).contains(top) { throw ValidationError("--top must be between 1 and 1000000") }
     }

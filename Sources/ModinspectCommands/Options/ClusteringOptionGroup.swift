@@ -8,8 +8,8 @@ struct ClusteringOptionGroup: ParsableArguments {
         help: ArgumentHelp(
             "The number of clusters, or auto; score also takes a range (2-14) or a list (2,4,8).",
             discussion: """
-                auto chooses the number from 2 to 16 that is followed by the largest gap in the singular values (with gradient, in the \
-                eigenvalues of both sides). Without this option: 4.
+                auto chooses the number from 2 to 16 that is followed by the largest gap in the singular values (with gradient and \
+                activations, in the eigenvalues of both sides). Without this option: 4.
                 """, valueName: "n"))
     var counts: ClusterCounts?
 
@@ -20,7 +20,8 @@ struct ClusteringOptionGroup: ParsableArguments {
     var method: ClusteringMethod?
 
     @Flag(
-        name: .customLong("no-align"), help: "With bsgc and gradient: do not pair the clusters of the two sides, as in published figures.")
+        name: .customLong("no-align"),
+        help: "With bsgc, gradient and activations: do not pair the clusters of the two sides, as in published figures.")
     var leavesUnaligned = false
 
     @Flag(
@@ -29,8 +30,8 @@ struct ClusteringOptionGroup: ParsableArguments {
     var isChained = false
 
     mutating func validate() throws {
-        if leavesUnaligned, method != .bsgc, method != .gradient {
-            throw ValidationError("--no-align requires --method bsgc or --method gradient")
+        if leavesUnaligned, method != .bsgc, method?.readsData != true {
+            throw ValidationError("--no-align requires --method bsgc, gradient or activations")
         }
         if isChained, method == .network { throw ValidationError("--chain cannot be combined with --method network, which always chains") }
     }

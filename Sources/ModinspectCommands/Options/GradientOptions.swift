@@ -5,11 +5,11 @@ import Modularity
 import Networks
 import Training
 
-/// The data of `--method gradient`.
+/// The data of `--method gradient` and `--method activations`.
 struct GradientOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "With --method gradient: the data, as for modinspect eval.",
+            "With --method gradient or activations: the data, as for modinspect eval.",
             discussion: """
                 It can be combined with --labels, --normalize, --context, --token-type, --train-fraction, --limit, --arch and --batch.
                 """,
@@ -20,7 +20,10 @@ struct GradientOptions: ParsableArguments {
     @OptionGroup var samples: SampleOptions
 
     @Option(
-        name: .customLong("batch"), help: ArgumentHelp("The number of samples for each gradient; 64 without this option.", valueName: "n"))
+        name: .customLong("batch"),
+        help: ArgumentHelp(
+            "The number of samples for each gradient, 64 without this option; with activations, of those that run at once.", valueName: "n")
+    )
     var batchSize: Int?
 
     @OptionGroup var architecture: ArchitectureOptions
@@ -32,8 +35,10 @@ struct GradientOptions: ParsableArguments {
     /// The files that the options name.
     var inputs: [(argument: String, path: String?)] { [("--data", data), ("--labels", samples.labels)] }
 
-    /// The samples of a batch; nil if there is no data.
-    var reportedBatch: Int? { data == nil ? nil : batchSize ?? GradientSimilarity.defaultBatchSize }
+    /// The samples of a batch of gradients; nil if there are none.
+    func reportedBatch(_ method: ClusteringMethod?) -> Int? {
+        method == .gradient ? batchSize ?? GradientSimilarity.defaultBatchSize : nil
+    }
 
     /// The first of the options that was given.
     private var given: String? {
@@ -48,16 +53,16 @@ struct GradientOptions: ParsableArguments {
 
     /// - Throws: `ValidationError` if the method needs what is missing, or does not use what was given.
     func check(_ method: ClusteringMethod?) throws {
-        guard method == .gradient else {
-            if let given { throw ValidationError("\(given) requires --method gradient") }
+        guard let method, method.readsData else {
+            if let given { throw ValidationError("\(given) requires --method gradient or activations") }
             return
         }
-        if data == nil { throw ValidationError("--method gradient needs --data") }
+        if data == nil { throw ValidationError("--method \(method.rawValue) needs --data") }
     }
 
     /// The similarities by which the method clusters the layers of a checkpoint, computed when the library requests them.
     func spectra(
-        of checkpoint: Checkpoint, computation: ComputationOptions, output: OutputOptions
+        of checkpoint: Checkpoint, method: ClusteringMethod?, computation: ComputationOptions, output: OutputOptions
     ) -> ([Layer], Int) throws -> [String: SimilaritySpectrum] {
         { layers, count in
             guard let data else { preconditionFailure("no data") }
@@ -66,8 +71,24 @@ struct GradientOptions: ParsableArguments {
             var request = SimilarityRequest(model, data: samples.source(data, seed: computation.seed))
             request.batchSize = batchSize ?? GradientSimilarity.defaultBatchSize
             (request.seed, request.threads) = (computation.seed, computation.threadCount)
-            let progress = output.progressBar("gradients", total: 1000, unit: "")
+            let progress = output.progressBar(method == .activations ? "activations" : "gradients", total: 1000, unit: "")
             defer { progress.finish() }
+            guard method != .activations else {
+                var constants: [(name: String, text: String)] = []
+                let found = try request.correlations(
+                    of: layers, count: count, samplesAtOnce: batchSize, progress: { progress.set(fraction: $0) },
+                    constants: { layer in
+                        constants.append(
+                            (
+                                layer.layer,
+                                "\(layer.out) out-neurons and \(layer.input) in-neurons are constant on the data and join the cluster that "
+                                    + "most of their weight connects them with"
+                            ))
+                    })
+                progress.finish()
+                if let line = Diagnostics.gathered(checkpoint.path, "tensor", constants) { output.diagnostics.note(line) }
+                return found
+            }
             return try request.spectra(of: layers, count: count) { progress.set(fraction: $0) }
         }
     }

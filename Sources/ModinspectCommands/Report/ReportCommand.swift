@@ -115,8 +115,9 @@ struct ReportCommand: FileCommand {
         if clusterFile != nil, clustering.isGiven {
             throw ValidationError("--clusters cannot be combined with -k, --method, --no-align or --chain")
         }
-        if clustering.method == .gradient {
-            throw ValidationError("--method gradient is for cluster and score; report takes the files of clusters that cluster writes")
+        if let method = clustering.method, method.readsData {
+            throw ValidationError(
+                "--method \(method.rawValue) is for cluster and score; report takes the files of clusters that cluster writes")
         }
     }
 

@@ -110,7 +110,7 @@ struct ScoreCommand: FileCommand {
             output.diagnostics.describe(request.layers, of: catalog, path: opened.path, isByDefault: layers.patterns.isEmpty)
         }
         (request.nullSamples, request.threads) = (nullSamples, computation.threadCount)
-        request.spectra = gradient.spectra(of: opened, computation: computation, output: output)
+        request.spectra = gradient.spectra(of: opened, method: clustering.method, computation: computation, output: output)
         request = try request.prepared()
         let progress = output.progressBar("score", total: 1000, unit: "")
         defer { progress.finish() }
@@ -125,7 +125,7 @@ struct ScoreCommand: FileCommand {
 
     private var setting: ScoreSetting {
         ScoreSetting(
-            method: clusterFile == nil ? clustering.methodName : nil, data: gradient.data, batch: gradient.reportedBatch,
+            method: clusterFile == nil ? clustering.methodName : nil, data: gradient.data, batch: gradient.reportedBatch(clustering.method),
             clusters: clusterFile)
     }
 }

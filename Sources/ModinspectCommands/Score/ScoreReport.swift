@@ -18,7 +18,7 @@ struct ScoreReport: HeadedReport {
 struct ScoreSetting: Encodable {
     /// How the clusters were found; nil if they were given.
     let method: String?
-    /// The data of the gradients; nil for methods that read none.
+    /// The data of the gradients or activations; nil for methods that read none.
     let data: String?
     /// The samples of a batch of it.
     let batch: Int?

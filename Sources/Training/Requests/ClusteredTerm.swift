@@ -91,6 +91,10 @@ package struct ClusteredTerm {
                 data, batchSize: trainer.order.batchSize, layers: layers, parameters: trainer.parameters, threads: threads)
             options.spectra = try similarity.spectra(count: count.spectrumSize, seed: seed)
         }
+        if method == .activations {
+            let similarity = try ActivationSimilarity(data, layers: layers, parameters: trainer.parameters, threads: threads)
+            options.spectra = try similarity.spectra(count: count.spectrumSize, seed: seed)
+        }
         let analysis = try ModelAnalysis(graph, labels: .clustering(options, counts: [count]), threads: threads)
         return (analysis.sweeps.first?.layers ?? []).reduce(into: [:]) { $0[$1.clustering.layer] = $1.clustering }
     }

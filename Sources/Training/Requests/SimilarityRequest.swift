@@ -33,3 +33,27 @@ package struct SimilarityRequest {
         return try similarity.spectra(count: count, seed: seed, progress: progress)
     }
 }
+
+extension SimilarityRequest {
+    /// The correlations of the layers' neurons by layer, for ``ClusteringMethod/activations``; ``batchSize`` is of no account.
+    ///
+    /// - Parameters:
+    ///   - count: the pairs of eigenvalues and vectors that are wanted of each.
+    ///   - samplesAtOnce: how many run at once; if nil, the number depends on the memory needed.
+    ///   - progress: called with the fraction that is done.
+    ///   - constants: called with the layers that have neurons which are constant on the data.
+    /// - Throws: ``Problem`` if the model or the data does not suffice.
+    package func correlations(
+        of layers: [Layer], count: Int, samplesAtOnce: Int? = nil, progress: (Double) -> Void = { _ in },
+        constants: (ActivationSimilarity.Constants) -> Void = { _ in }
+    ) throws -> [String: SimilaritySpectrum] {
+        try model.checkParameters()
+        // The values of a run that records are not used again: they decide how many samples fit.
+        let neurons = try layers.map { try LayerNeurons($0, in: model.network) }
+        let batches = try SampleBatches(
+            model.dataset(data), for: model.network, batchSize: samplesAtOnce,
+            request: RunRequest(recorded: Set(neurons.flatMap { [$0.read, $0.made] })))
+        let similarity = try ActivationSimilarity(batches, layers: layers, threads: threads)
+        return try similarity.spectra(count: count, seed: seed, progress: progress, constants: constants)
+    }
+}
