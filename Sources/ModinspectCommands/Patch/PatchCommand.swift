@@ -68,7 +68,10 @@ struct PatchCommand: FileCommand {
     @Option(
         name: .customLong("clusters"),
         help: ArgumentHelp(
-            "Patch the clusters of a file: the tsv, json or jsonl of modinspect cluster; - is standard input.", valueName: "file"),
+            """
+            Patch the clusters of a file: the tsv, json or jsonl of modinspect cluster, \
+            or a checkpoint that finetune wrote; - is standard input.
+            """, valueName: "file"),
         completion: .file())
     var clusterFile: String?
 
