@@ -149,7 +149,7 @@ private struct TransformerEdges {
         }
         let elements = heads.flatMap { Array($0 * dimension..<($0 + 1) * dimension) }
         guard let fusion = network.nodes[attention.mixed.index].fusion,
-            let part = fusion.operation.restricted(to: elements, parameters: [])
+            let part = fusion.operation.restricted(to: elements, parameters: fusion.parameters.map { network.values[$0] })
         else { throw Problem("site '\(site(attention.mixed))': no attention that can be divided into heads") }
         unit.steps.append(UnitStep(operation: part.operation, inputs: fusion.inputs, parameters: part.parameters, output: attention.mixed))
         return unit
