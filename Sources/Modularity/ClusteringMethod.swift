@@ -10,6 +10,8 @@ package enum ClusteringMethod: String, Sendable, CaseIterable {
     case gradient
     /// By the normalised Laplacian of the whole graph (Filan et al.).
     case network
+    /// As a mixture of experts is divided: the out-neurons of a router are the experts.
+    case experts
 
     /// The method where none is named.
     package static let standard = ClusteringMethod.cocluster
@@ -24,6 +26,8 @@ package enum ClusteringMethod: String, Sendable, CaseIterable {
         case .gradient:
             "Each side by the similarity of its neurons' gradients on the given data; the clusters of the two sides are then paired as in bsgc."
         case .network: "One clustering of the neurons of all layers together."
+        case .experts:
+            "The routers of mixtures of experts: each out-neuron is an expert and a cluster of its own; an in-neuron is in the cluster of the expert with its largest weight."
         }
     }
 
@@ -41,7 +45,7 @@ package enum ClusteringMethod: String, Sendable, CaseIterable {
         switch self {
         case .cocluster, .network: .shared
         case .bsgc, .gradient: .paired
-        case .contiguous: .ordered
+        case .contiguous, .experts: .ordered
         }
     }
 }
