@@ -29,30 +29,39 @@ package struct Evaluator: Sendable {
     ///
     /// - Parameters:
     ///   - logits: called with the scores of each batch in order, if they are wanted.
+    ///   - experts: called once with what the routers chose, if that is wanted and the network is a mixture of experts.
     ///   - progress: called with the number of samples done.
     package func evaluate(
-        logits: ((Tensor) throws -> Void)? = nil, answers consume: ((Answers) throws -> Void)? = nil, progress: (Int) -> Void = { _ in }
+        logits: ((Tensor) throws -> Void)? = nil, answers consume: ((Answers) throws -> Void)? = nil,
+        experts: ((ExpertUse) -> Void)? = nil, progress: (Int) -> Void = { _ in }
     ) throws -> Outcome {
+        let unused = experts == nil ? nil : ExpertUse(network)
+        var used = unused
         var outcome = Outcome(classCount: classCount)
         let keepsLogits = logits != nil
         let reading = ScoreReading(network)
         try BatchLoop(count: batches.ranges.count, threads: threads, wave: keepsLogits ? threads : nil).run(
             worker: { BatchWorker(batches, team: $0, parameters: parameters) },
             compute: { worker, place in
-                let run = try worker.run(place, request: RunRequest(recorded: [reading.node]))
+                let run = try worker.run(place, request: RunRequest(recorded: Set([reading.node] + (unused?.nodes ?? []))))
                 guard let values = run[reading.node] else { preconditionFailure("no output") }
+                var use = unused
+                use?.add(run, classes: batches.classes(place))
                 let kept = keepsLogits ? MutableTensor(uninitialized: reading.shape(of: values)) : nil
                 return (
                     answers: try batches.answers(
-                        place, from: values, by: reading, parameters: parameters, keeping: kept, team: worker.team), logits: kept
+                        place, from: values, by: reading, parameters: parameters, keeping: kept, team: worker.team), logits: kept,
+                    use: use
                 )
             },
             consume: { place, result in
                 outcome += result.answers.outcome(classCount: classCount)
                 try consume?(result.answers)
                 if let scores = result.logits { try logits?(scores) }
+                if let use = result.use { used?.add(use) }
                 progress(batches.ranges[place].count)
             })
+        if let used { experts?(used) }
         return outcome
     }
 }

@@ -6,10 +6,16 @@ import Tensors
 import Text
 
 /// A layer whose clusters are switched: where it is in the network, and which neurons are in which cluster.
+///
+/// The neurons of a router are experts: what is switched is what they add, their outputs times their weights.
 package struct AblatedLayer: Sendable {
     package let layer: Layer
-    /// The node whose output the layer's out-neurons are, before the nonlinearity if there is one.
+    /// The node whose output the layer's out-neurons are, before the nonlinearity if there is one; for a router the experts' contributions.
     package let node: NodeID
+    /// The elements of the node's output that are one out-neuron: 1, or the width of what an expert adds.
+    let outputsPerNeuron: Int
+    /// Whether the layer is a router, whose out-neurons are experts.
+    package let isRouter: Bool
     package let parameter: ParameterID
     package let clustering: LayerClustering
     /// Neurons without weights, which are in no cluster and do not change.
@@ -35,7 +41,13 @@ package struct AblatedLayer: Sendable {
                 layer: layer.name, "its rows are not the neurons of an output of the network",
                 expected: "a layer with \(layer.outNeurons) outputs")
         }
-        self.node = node
+        if let experts = network.anatomy.blocks.compactMap(\.experts).first(where: { $0.router == node }) {
+            self.node = experts.contributions
+            (outputsPerNeuron, isRouter) = (experts.width(in: network), true)
+        } else {
+            self.node = node
+            (outputsPerNeuron, isRouter) = (1, false)
+        }
         guard clustering.outLabels.count == layer.outNeurons, clustering.inLabels.count == layer.inNeurons else {
             throw Problem(
                 layer: layer.name, "the clusters belong to another layer",
@@ -69,6 +81,11 @@ package struct AblatedLayer: Sendable {
     }
 
     package var clusterCount: Int { clustering.clusterCount }
+
+    /// The elements of the node's output that out-neurons are.
+    func outputs(of neurons: [Int]) -> [Int] {
+        outputsPerNeuron == 1 ? neurons : neurons.flatMap { Array($0 * outputsPerNeuron..<($0 + 1) * outputsPerNeuron) }
+    }
 
     /// The network's weight with everything but the wanted rows and columns set to 0, written to `target`.
     ///

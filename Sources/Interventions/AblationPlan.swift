@@ -11,8 +11,9 @@ struct AblationPlan: Sendable {
         let cluster: Int
         /// 0 for the given clustering, then the random ones.
         let clustering: Int
-        /// The out-neurons that are switched.
+        /// The out-neurons that are switched, and the elements of the node's output that they are.
         let neurons: [Int]
+        let outputs: [Int]
     }
 
     let layer: AblatedLayer
@@ -36,7 +37,8 @@ struct AblationPlan: Sendable {
                     let neurons = labels.values.indices.filter {
                         labels[$0] != Labels.none && (labels[$0] == cluster) == (kind == .off)
                     }
-                    items.append(Item(kind: kind, cluster: cluster, clustering: place, neurons: neurons))
+                    items.append(
+                        Item(kind: kind, cluster: cluster, clustering: place, neurons: neurons, outputs: layer.outputs(of: neurons)))
                 }
             }
         }

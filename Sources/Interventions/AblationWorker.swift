@@ -132,7 +132,7 @@ final class AblationWorker {
         var parameters = batches.network.values
         switch ablation.reading {
         case .activations:
-            let intervention = Intervention(node: plan.layer.node, neurons: item.neurons, replacement: replacement)
+            let intervention = Intervention(node: plan.layer.node, neurons: item.outputs, replacement: replacement)
             run = executor.run(batch, interventions: [intervention], base: base)
             change = run.changes[0]
         case .weights:

@@ -12,6 +12,8 @@ package enum ClusteringMethod: String, Sendable, CaseIterable {
     case network
     /// Hod et al.; see ``SimilaritySpectrum``.
     case activations
+    /// As a mixture of experts is divided: the out-neurons of a router are the experts.
+    case experts
 
     /// The method where none is named.
     package static let standard = ClusteringMethod.cocluster
@@ -28,6 +30,8 @@ package enum ClusteringMethod: String, Sendable, CaseIterable {
         case .network: "One clustering of the neurons of all layers together."
         case .activations:
             "Each side by the squared correlation of its neurons' activations on the given data; the clusters of the two sides are then paired as in bsgc."
+        case .experts:
+            "The routers of mixtures of experts: each out-neuron is an expert and a cluster of its own; an in-neuron is in the cluster of the expert with its largest weight."
         }
     }
 
@@ -48,7 +52,7 @@ package enum ClusteringMethod: String, Sendable, CaseIterable {
         switch self {
         case .cocluster, .network: .shared
         case .bsgc, .gradient, .activations: .paired
-        case .contiguous: .ordered
+        case .contiguous, .experts: .ordered
         }
     }
 }

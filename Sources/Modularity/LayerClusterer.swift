@@ -33,7 +33,7 @@ struct LayerClusterer: Sendable {
     ) throws -> [LayerClustering] {
         let basis = try basis(of: weights, layer, counts: counts)
         return try counts.indices.map { index in
-            let count = Self.resolve(counts[index], basis)
+            let count = options.method == .experts ? weights.rows : Self.resolve(counts[index], basis)
             let raw = try labels(weights, basis, layer, count)
             guard let given = inLabels?[index] else {
                 return LayerClustering(
@@ -63,6 +63,7 @@ struct LayerClusterer: Sendable {
         case .contiguous:
             // A number that is given needs no singular values.
             needed = counts.map { count in if case .fixed = count { 0 } else { count.spectrumSize } }.max() ?? 0
+        case .experts: needed = 0
         case .bsgc, .cocluster, .network: needed = counts.map(\.spectrumSize).max() ?? 0
         }
         guard needed > 0 else {
@@ -89,6 +90,7 @@ struct LayerClusterer: Sendable {
             return (
                 .contiguous(count: weights.rows, clusters: count), .contiguous(count: weights.columns, clusters: count)
             )
+        case (.experts, _): return try rows(of: weights)
         case (.bsgc, .weights(let spectrum)):
             return try twoSided(
                 weights, out: (spectrum.outPoints(count), spectrum.connectedOut), in: (spectrum.inPoints(count), spectrum.connectedIn),
@@ -113,6 +115,19 @@ struct LayerClusterer: Sendable {
         case (.bsgc, _), (.cocluster, _), (.gradient, _), (.network, _), (.activations, _):
             preconditionFailure("\(options.method) without a spectrum")
         }
+    }
+
+    /// Each row as a cluster; each column in that of its largest weight, the first one if several are equal. What has no weights is in none.
+    private func rows(of weights: WeightMatrix) throws -> (out: Labels, in: Labels) {
+        let sums = try weights.absoluteSums(threads: threads)
+        var largest = [Double](repeating: 0, count: weights.columns)
+        var labels = [Int](repeating: Labels.none, count: weights.columns)
+        weights.forEachRow { row, elements in
+            for (column, element) in elements.enumerated() where abs(element) > largest[column] {
+                (largest[column], labels[column]) = (abs(element), row)
+            }
+        }
+        return (Labels(sums.rows.enumerated().map { $1 > 0 ? $0 : Labels.none }), Labels(labels))
     }
 
     /// Each side's points clustered by themselves, and the in-clusters then paired with the out-clusters by the squared weights.

@@ -32,6 +32,7 @@ package struct Node: Sendable {
     package struct Fusion: Sendable {
         package let operation: any Operation
         package let inputs: [NodeID]
+        package var parameters: [ParameterID] = []
         /// The nodes whose outputs are not made.
         package let replaces: [NodeID]
     }

@@ -77,6 +77,33 @@ package struct NetworkBuilder {
         return id
     }
 
+    /// Makes a parameter of a part of a tensor that is no layer: the biases of one expert.
+    ///
+    /// - Parameters:
+    ///   - part: what follows the tensor's name in the parameter's.
+    ///   - whole: the shape that the tensor must have, in which the slices must be.
+    /// - Throws: ``Problem`` if the tensor is missing, has another shape, or is not made of numbers.
+    package mutating func parameter(
+        _ tensor: String, part: String, _ slices: [TensorRecord.Slice], shape: [Int], of whole: [Int]
+    ) throws(Problem) -> ParameterID {
+        if let known = places[tensor + part] { return known }
+        let subject = "tensor '\(tensor)'"
+        guard let record = checkpoint[tensor] else {
+            if let problem = checkpoint.problem(ofTensor: tensor) { throw problem }
+            throw Problem("is missing", subject: subject, expected: words(whole))
+        }
+        guard record.dtype != .bool else { throw Problem("is not made of numbers", subject: subject, found: record.dtype.rawValue) }
+        guard record.shape == whole else {
+            throw Problem("wrong shape", subject: subject, expected: words(whole), found: words(record.shape))
+        }
+        let id = ParameterID(parameters.count)
+        parameters.append(Parameter(name: tensor + part, shape: shape, tensorName: tensor, slices: slices))
+        records.append(record.sliced(tensor + part, slices))
+        places[tensor + part] = id
+        divided.insert(tensor)
+        return id
+    }
+
     /// Adds a node.
     package mutating func add(
         _ site: String, _ operation: some Operation, _ inputs: [NodeID] = [], parameters: [ParameterID] = [], fusion: Node.Fusion? = nil

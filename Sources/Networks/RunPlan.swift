@@ -150,7 +150,8 @@ struct NodeSelection {
             let fusion = node.fusion.flatMap { fusion in fusion.replaces.contains(where: observed.contains) ? nil : fusion }
             let inputs = fusion?.inputs ?? node.inputs
             planned[id] = Planned(
-                node: id, operation: fusion?.operation ?? node.operation, inputs: inputs, parameters: node.parameters, copiesBase: false)
+                node: id, operation: fusion?.operation ?? node.operation, inputs: inputs,
+                parameters: fusion?.parameters ?? node.parameters, copiesBase: false)
             waiting += inputs
         }
         order = planned.keys.sorted().compactMap { planned[$0] }

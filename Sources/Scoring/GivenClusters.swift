@@ -34,6 +34,26 @@ package struct GivenClusters: Sendable {
 }
 
 extension LayerCatalog {
+    /// The routers of mixtures of experts, or those of them that `patterns` name.
+    ///
+    /// - Throws: ``Problem`` that names the checkpoint if there are none, or a pattern names another layer.
+    package func routers(matching patterns: [String], path: String) throws -> [Layer] {
+        let all = routers
+        guard !all.isEmpty else {
+            throw Problem(
+                "no layer is the router of a mixture of experts", path: path, expected: "a matrix with a row for each expert",
+                found: "\(layers.count) other weight matrices")
+        }
+        if patterns.isEmpty { return all }
+        let (known, chosen) = (Set(all.map(\.name)), try layers(matching: patterns, path: path))
+        if let other = chosen.first(where: { !known.contains($0.name) }) {
+            throw Problem(
+                "layer '\(other.name)' is not the router of a mixture of experts", path: path,
+                expected: "a matrix with a row for each expert, such as '\(all[0].name)'")
+        }
+        return chosen
+    }
+
     /// The layers that `patterns` name, or the ``defaultLayers`` if there are none.
     ///
     /// - Throws: ``Problem`` that names the checkpoint.

@@ -25,11 +25,14 @@ package struct ScoreRequest {
 
     /// - Parameters:
     ///   - path: the checkpoint's.
-    ///   - patterns: of the layers' names; none for the layers that have given clusters, else for those that the model's kind suggests.
-    /// - Throws: ``Problem`` if a pattern names no layer.
+    ///   - patterns: of the layers' names; none for the layers that have given clusters, for the routers where experts are the clusters, else
+    ///     for those that the model's kind suggests.
+    /// - Throws: ``Problem`` if a pattern names no layer, or experts are the clusters and a layer is no router.
     package init(_ catalog: LayerCatalog, path: String, patterns: [String] = [], clusters: Clusters) throws {
         if case .given(let given) = clusters, patterns.isEmpty {
             layers = try given.layers(matching: [], of: catalog, path: path)
+        } else if case .found(let options, _) = clusters, options.method == .experts {
+            layers = try catalog.routers(matching: patterns, path: path)
         } else {
             layers = try catalog.layers(matching: patterns, path: path)
         }

@@ -45,6 +45,16 @@ private func analyze(
 }
 
 @Suite struct LayerClusteringTests {
+    @Test func expertsAreTheRowsOfARouter() throws {
+        // Column 2 weighs as much in rows 0 and 2; row 1 and column 3 have no weights.
+        let weights = WeightMatrix.single(Matrix(rows: 3, columns: 4, [3, 0, -1, 0, 0, 0, 0, 0, 1, -5, 1, 0]))
+        let found = try analyze(weights, ClusteringOptions(method: .experts), .fixed(2)).layers[0]
+        #expect(found.clustering.clusterCount == 3 && found.clustering.outLabels.values == [0, Labels.none, 2])
+        #expect(found.clustering.inLabels.values == [0, 2, 0, Labels.none])
+        // Inside the clusters 9 + 1 + 25 of the squared weights' 37.
+        #expect(abs((found.measures.clusterability ?? 0) - 35.0 / 37) < 1e-12)
+    }
+
     @Test(arguments: [ClusteringMethod.bsgc, .cocluster, .network], [(60, 40), (40, 260), (300, 500)])
     func planted_blocks_are_found(method: ClusteringMethod, shape: (Int, Int)) throws {
         for blocks in [2, 4, 5] {

@@ -93,7 +93,7 @@ struct AnatomyTests {
     }
 
     @Test func expertsReadTheStreamAndTheChoice() throws {
-        for (name, count, hasShared) in [("mixtral", 4, false), ("qwen2_moe", 5, true), ("qwen3_moe", 5, false)] {
+        for (name, count, hasShared) in [("mixtral", 4, false), ("qwen2_moe", 5, true), ("qwen3_moe", 5, false), ("gpt_oss", 5, false)] {
             let network = try FamilyFixture(name).network
             func inputs(_ node: NodeID) -> [NodeID] { network.nodes[node.index].inputs }
             let blocks = network.anatomy.blocks.filter { $0.experts != nil }
@@ -101,8 +101,15 @@ struct AnatomyTests {
             for part in blocks.compactMap(\.experts) {
                 #expect(part.experts.count == count && (part.shared != nil) == hasShared)
                 #expect(inputs(part.router) == [part.reading.node] && inputs(part.choice) == [part.router])
-                for expert in part.experts {
-                    for layer in expert.layers { #expect(inputs(layer) == [part.reading.node, part.choice]) }
+                #expect(inputs(part.contributions) == [part.choice] + part.experts.map(\.written))
+                #expect(inputs(part.sum) == [part.contributions] && part.inputs.count == count)
+                #expect(part.width(in: network) == 12 && (part.sharedContribution != nil) == hasShared)
+                for (expert, read) in zip(part.experts, part.inputs) {
+                    #expect(inputs(read) == [part.reading.node])
+                    for layer in expert.layers {
+                        #expect(inputs(layer) == [read, part.choice])
+                        #expect(network.nodes[layer.index].fusion?.inputs == [part.reading.node, part.choice])
+                    }
                     #expect(inputs(expert.output) == [expert.post, part.choice] && expert.written == expert.output)
                 }
             }

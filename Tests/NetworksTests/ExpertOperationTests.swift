@@ -49,6 +49,35 @@ struct ExpertOperationTests {
         try OperationCheck.expectMatchesPyTorch(ExpertSum(), file: Self.file, "sum", tolerance: 2e-6)
     }
 
+    @Test func contributionsAndTheirSumAreThoseOfPyTorch() throws {
+        try OperationCheck.expectMatchesPyTorch(ExpertContributions(), file: Self.file, "contributions", tolerance: 2e-6)
+        try OperationCheck.expectMatchesPyTorch(BlockSum(blocks: 3), file: Self.file, "blocks", tolerance: 2e-6)
+        // What is not chosen is not read, and adds nothing.
+        let contributions = OperationCheck(
+            operation: ExpertContributions(),
+            inputs: [
+                Tensor(shape: [1, 2, 2], [0.5, 2, 0, 1]), Tensor(shape: [1, 2, 1], [4, .nan]), Tensor(shape: [1, 2, 1], [3, 5]),
+            ])
+        #expect(try contributions.forward().elements == [2, 6, 0, 5])
+        #expect(
+            try OperationCheck(operation: BlockSum(blocks: 2), inputs: [Tensor(shape: [1, 1, 4], [1, 2, 10, 20])]).forward().elements == [
+                11, 22,
+            ])
+    }
+
+    @Test func boundedFunctionsAreThoseOfGptOss() throws {
+        let swish = Activation(.limitedSwish(slope: 1.702, limit: 0.7), name: "limited swish")
+        let clamp = Activation(.shiftedClamp(limit: 0.7, shift: 1), name: "shifted clamp")
+        try OperationCheck.expectMatchesPyTorch(swish, file: Self.file, "swish", tolerance: 1e-6)
+        try OperationCheck.expectMatchesPyTorch(clamp, file: Self.file, "clamp", tolerance: 1e-6)
+        #expect(
+            try OperationCheck(operation: clamp, inputs: [Tensor(shape: [1, 3], [-9, 0.25, 9])]).forward().elements == [0.3, 1.25, 1.7])
+        for operation in [swish, clamp] {
+            try OperationCheck(operation: operation, inputs: [random([3, 40_000], 1, 1)]).expectThreadsAgree()
+        }
+        try OperationCheck(operation: swish, inputs: [Tensor(shape: [1, 4], [-1, 0.2, 0.5, 3])]).expectDifferencesAgree()
+    }
+
     @Test func gradientsAreThoseOfDifferences() throws {
         // Scores so far apart that a step changes no choice.
         let scores = Tensor(shape: [1, 2, 4], [1, -1, 2, 0.3, -0.5, 1.2, 0.2, 2.4])
@@ -58,6 +87,9 @@ struct ExpertOperationTests {
         let weights = Tensor(shape: [1, 2, 2], [0.5, 2, -1, 1])
         try OperationCheck(operation: ExpertSum(), inputs: [weights, random([1, 2, 3], 1, 1), random([1, 2, 3], 2, 1)])
             .expectDifferencesAgree()
+        try OperationCheck(operation: ExpertContributions(), inputs: [weights, random([1, 2, 3], 1, 1), random([1, 2, 3], 2, 1)])
+            .expectDifferencesAgree()
+        try OperationCheck(operation: BlockSum(blocks: 2), inputs: [random([1, 2, 6], 1, 1)]).expectDifferencesAgree()
         try OperationCheck(
             operation: RoutedLinear(expert: 0), inputs: [random([1, 2, 3], 1, 1), weights], parameters: [random([4, 3], 2, 1)]
         ).expectDifferencesAgree()
@@ -72,6 +104,8 @@ struct ExpertOperationTests {
         ).expectThreadsAgree()
         let outputs = (0..<5).map { random([3, 70, 130], UInt64($0) + 4, 1) as Tensor }
         try OperationCheck(operation: ExpertSum(), inputs: [weights] + outputs).expectThreadsAgree()
+        try OperationCheck(operation: ExpertContributions(), inputs: [weights] + outputs).expectThreadsAgree()
+        try OperationCheck(operation: BlockSum(blocks: 5), inputs: [random([3, 70, 650], 9, 1)]).expectThreadsAgree()
     }
 
     @Test func whatDoesNotFitIsRefused() {
@@ -85,5 +119,7 @@ struct ExpertOperationTests {
         #expect(throws: Problem.self) { try shape(RoutedLinear(expert: 0), [[1, 2, 3], [1, 3, 4]], [[5, 3]]) }
         #expect(throws: Problem.self) { try shape(ExpertSum(), [[1, 2, 2], [1, 2, 3]]) }
         #expect(throws: Problem.self) { try shape(ExpertSum(), [[1, 2, 1], [1, 3, 3]]) }
+        #expect(throws: Problem.self) { try shape(ExpertContributions(), [[1, 2, 2], [1, 2, 3]]) }
+        #expect(throws: Problem.self) { try shape(BlockSum(blocks: 2), [[1, 2, 3]]) }
     }
 }

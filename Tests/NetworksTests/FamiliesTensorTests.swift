@@ -116,6 +116,38 @@ struct FamiliesTensorTests {
         #expect(said == "tensor 'model.embed_tokens.weight': wrong shape, expected anyx16, found 40x4x4")
     }
 
+    @Test func experts_of_unequal_shapes_are_named() {
+        let cases: [(folder: String, tensor: String, shape: [Int], said: String)] = [
+            (
+                "mixtral", "model.layers.1.block_sparse_moe.experts.2.w1.weight", [7, 12],
+                "tensor 'model.layers.1.block_sparse_moe.experts.2.w1.weight': wrong shape, expected 8x12, found 7x12"
+            ),
+            (
+                "qwen2_moe", "model.layers.0.mlp.experts.4.down_proj.weight", [12, 9],
+                "tensor 'model.layers.0.mlp.experts.4.down_proj.weight': wrong shape, expected 12x8, found 12x9"
+            ),
+            (
+                "gpt_oss", "model.layers.2.mlp.experts.down_proj_bias", [4, 12],
+                "tensor 'model.layers.2.mlp.experts.down_proj_bias': wrong shape, expected 5x12, found 4x12"
+            ),
+            (
+                "gpt_oss", "model.layers.0.self_attn.sinks", [3],
+                "tensor 'model.layers.0.self_attn.sinks': wrong shape, expected 4, found 3"
+            ),
+        ]
+        for item in cases {
+            let answer = problem {
+                _ = try changed(item.folder) { tensors in
+                    let numbers = [Float](repeating: 0.5, count: item.shape.reduce(1, *))
+                    for place in tensors.indices where tensors[place].name == item.tensor {
+                        tensors[place] = (item.tensor, item.shape, numbers)
+                    }
+                }
+            }
+            #expect(answer?.contains(item.said) == true, "\(answer ?? "built")")
+        }
+    }
+
     @Test func blocks_beyond_the_settings_are_not_run() throws {
         let network = try #require(try changed("gpt2", settings: ["n_layer": 1]))
         #expect(network["blocks.1.hook_resid_pre"] == nil)

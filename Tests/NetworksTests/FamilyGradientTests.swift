@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import Tensors
 import TestSupport
@@ -10,14 +11,29 @@ struct FamilyGradientTests {
     static let models = [
         "qwen3", "qwen3-yarn", "gemma2", "gemma3_text", "olmo2", "olmo3", "phi", "phi-normed", "phi3", "gpt_neo", "gptj", "opt",
         "opt-unbiased", "bloom", "stablelm", "stablelm-parallel", "starcoder2", "granite", "smollm3", "mixtral", "qwen2_moe", "qwen3_moe",
-        "llama-dynamic", "llama-longrope",
-        "llama-yarn",
+        "gpt_oss", "llama-dynamic", "llama-longrope", "llama-yarn",
     ]
+
+    /// The places of a part of a tensor in the whole.
+    private static func places(_ slices: [TensorRecord.Slice], in shape: [Int]) -> [Int] {
+        var found = [0]
+        for (axis, length) in shape.enumerated() {
+            let chosen: [Int] =
+                switch axis < slices.count ? slices[axis] : .all {
+                case .all: Array(0..<length)
+                case .place(let place): [place]
+                case .places(let first, let step, let count): (0..<count).map { first + $0 * step }
+                }
+            found = found.flatMap { before in chosen.map { before * length + $0 } }
+        }
+        return found
+    }
 
     @Test(arguments: models) func gradientsAreThoseOfPyTorch(name: String) throws {
         let fixture = try FamilyFixture(name)
         let (network, tokens) = (fixture.network, try fixture.tokens("batch"))
         let parameters = network.parameters.indices.map(ParameterID.init)
+        let checkpoint = try Checkpoint.open(Fixtures.path("transformers/\(name)"))
         var request = RunRequest(recorded: [network.output])
         request.gradients = GradientRequest(parameters: Set(parameters))
         let executor = try Executor(
@@ -31,10 +47,10 @@ struct FamilyGradientTests {
         for parameter in parameters {
             let described = network.parameters[parameter.index]
             let gradient = try #require(gradients[parameter]).elements
-            // Halves of a matrix, one after the other.
-            var first = 0
-            if case .places(let row, 1, _)? = described.slices.first { first = row * (described.shape.last ?? 1) }
-            let sum = gradient.enumerated().reduce(0) { $0 + Double($1.element) * cos(0.7 * Double($1.offset + first)) }
+            let whole = try #require(checkpoint[described.tensorName]).shape
+            let places = Self.places(described.slices, in: described.slices.isEmpty ? [gradient.count] : whole)
+            try #require(places.count == gradient.count)
+            let sum = zip(places, gradient).reduce(0) { $0 + Double($1.1) * cos(0.7 * Double($1.0)) }
             let square = gradient.reduce(0) { $0 + Double($1) * Double($1) }
             stored[described.tensorName, default: (0, 0)].sum += sum
             stored[described.tensorName, default: (0, 0)].square += square

@@ -78,6 +78,58 @@ struct ScoreAdjustmentTests {
         try OperationCheck.expectMatchesPyTorch(item.fused, file: Self.file, "attention_\(item.name)", tolerance: tolerance)
     }
 
+    @Test func sinksTakeTheirShareOfTheSoftmax() throws {
+        // Exponentials 1, 3 and a sink of 4: an eighth and three eighths; the first position sees itself alone, a fifth.
+        let check = OperationCheck(
+            operation: SinkSoftmax(), inputs: [Tensor(shape: [1, 1, 2, 2], [0, -.infinity, 0, 1.098_612_3])],
+            parameters: [Tensor(shape: [1], [1.386_294_4])])
+        #expect(zip(try check.forward().elements, [0.2, 0, 0.125, 0.375]).allSatisfy { abs($0 - $1) < 1e-6 })
+        try OperationCheck.expectMatchesPyTorch(SinkSoftmax(), file: Self.file, "sinks_softmax", tolerance: 2e-6)
+        for large: Float in [1e4, -1e4] {
+            let check = OperationCheck(
+                operation: SinkSoftmax(), inputs: [Tensor(shape: [1, 1, 1, 1], [0])], parameters: [Tensor(shape: [1], [large])])
+            #expect(try check.forward().elements == [large > 0 ? 0 : 1])
+        }
+    }
+
+    /// Attention with sinks, or of the last queries alone.
+    static let sunk: [(name: String, heads: Int, keyHeads: Int, dimension: Int, mask: AttentionMask, first: Int)] = [
+        ("sinks", 4, 2, 3, .causal, 0), ("sinks_window", 2, 1, 5, .window(3), 0), ("sinks_tiles", 2, 1, 2, .window(40), 0),
+        ("late", 4, 2, 3, .causal, 4), ("late_window", 2, 1, 3, .window(3), 5), ("late_tiles", 2, 2, 2, .causal, 70),
+    ]
+
+    @Test(arguments: sunk) func attentionWithSinksAndOfLateQueriesIsThatOfPyTorch(
+        item: (name: String, heads: Int, keyHeads: Int, dimension: Int, mask: AttentionMask, first: Int)
+    ) throws {
+        let operation = Attention(
+            heads: item.heads, keyHeads: item.keyHeads, headDimension: item.dimension, scale: 1 / Float(item.dimension).squareRoot(),
+            mask: item.mask, firstQuery: item.first)
+        try OperationCheck.expectMatchesPyTorch(operation, file: Self.file, "attention_\(item.name)", tolerance: 5e-6)
+    }
+
+    @Test func sinksHaveTheGradientsOfTheirDifferences() throws {
+        let attention = Attention(heads: 4, keyHeads: 2, headDimension: 3, scale: 0.6, mask: .causal, firstQuery: 1)
+        let check = OperationCheck(
+            operation: attention, inputs: [random([2, 3, 12], 1, 1), random([2, 4, 6], 2, 1), random([2, 4, 6], 3, 1)],
+            parameters: [random([4], 4, 1)])
+        try check.expectDifferencesAgree()
+        try OperationCheck(
+            operation: attention, inputs: [random([2, 149, 12], 1, 1), random([2, 150, 6], 2, 1), random([2, 150, 6], 3, 1)],
+            parameters: [random([4], 4, 1)]
+        ).expectThreadsAgree()
+        try OperationCheck(operation: SinkSoftmax(), inputs: [random([2, 3, 4, 4], 1, 1)], parameters: [random([3], 4, 1)])
+            .expectDifferencesAgree()
+        #expect(throws: Problem.self) {
+            try attention.outputShape(inputs: [[2, 3, 12], [2, 4, 6], [2, 4, 6]], parameters: [[3]], batch: .values([2, 3, 12]))
+        }
+        #expect(throws: Problem.self) {
+            try attention.outputShape(inputs: [[2, 4, 12], [2, 4, 6], [2, 4, 6]], parameters: [], batch: .values([2, 4, 12]))
+        }
+        #expect(throws: Problem.self) {
+            try SinkSoftmax().outputShape(inputs: [[2, 3, 4, 4]], parameters: [[4]], batch: .values([2, 3, 4, 4]))
+        }
+    }
+
     @Test func singleNumbersAreThoseOfPyTorch() throws {
         try OperationCheck.expectMatchesPyTorch(SoftCap(3), file: Self.file, "cap", tolerance: 1e-6)
         try OperationCheck.expectMatchesPyTorch(Scaling(0.22), file: Self.file, "scaling", tolerance: 1e-6)

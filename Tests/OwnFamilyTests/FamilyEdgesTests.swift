@@ -21,18 +21,23 @@ struct FamilyEdgesTests {
     }
 
     private func experiment(_ name: String, _ expected: Expected) throws -> EdgeExperiment {
-        let checkpoint = try Checkpoint.open(Fixtures.path("transformers/\(name)"))
+        // After a colon stands how finely the network is divided.
+        let parts = name.split(separator: ":")
+        let granularity = try #require(EdgeGranularity(rawValue: parts.count > 1 ? String(parts[1]) : "component"))
+        let checkpoint = try Checkpoint.open(Fixtures.path("transformers/\(parts[0])"))
         let network = try #require(try TransformerFamilies.network(of: checkpoint, catalog: LayerCatalog(checkpoint)))
         func dataset(_ tokens: [[Int32]]) -> Dataset { Dataset(name: "pairs", inputs: .tokens(TokenSequences(tokens)), targets: .none) }
         let pairs = BehaviourPairs(
             name: "pairs", clean: dataset(expected.clean), corrupted: dataset(expected.corrupted), answers: expected.right.map { [$0] },
             wrongAnswers: expected.wrong.map { [$0] })
         return try EdgeExperiment(
-            try EdgeGraph(network, .component), PairBatches(pairs, for: network, batchSize: 2), metric: .logitDifference,
+            try EdgeGraph(network, granularity), PairBatches(pairs, for: network, batchSize: 2), metric: .logitDifference,
             ablation: .corrupted, threads: 2)
     }
 
-    @Test(arguments: ["qwen3", "gemma2", "olmo2", "granite", "mixtral", "qwen2_moe"]) func edgesAreOneRunOfTheLibrarysModulesEach(
+    @Test(arguments: [
+        "qwen3", "gemma2", "olmo2", "granite", "mixtral", "qwen2_moe", "gpt_oss", "mixtral:expert", "qwen2_moe:expert", "gpt_oss:expert",
+    ]) func edgesAreOneRunOfTheLibrarysModulesEach(
         name: String
     ) throws {
         let data = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("expected/family-edges.json")))

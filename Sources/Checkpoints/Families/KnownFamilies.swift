@@ -62,6 +62,8 @@ extension ModelFamily {
 
     package static let smollm3 = ModelFamily("smollm3", summary: "SmolLM 3", prefixes: ["model."], mlpInputs: [.gated])
 
+    package static let gptOss = ModelFamily("gpt_oss", summary: "gpt-oss", prefixes: ["model."], mlpInputs: [.gateUp])
+
     package static let bert = ModelFamily(
         "bert", summary: "BERT, its descendants, and vision transformers with its names",
         modelTypes: [
@@ -127,8 +129,8 @@ extension ModelFamily {
     package static let transformer = ModelFamily(
         "transformer", summary: "other transformers whose MLP input matrices are known by name",
         modelTypes: [
-            "falcon", "mpt", "t5", "mt5", "bart", "mbart", "whisper", "olmo", "deepseek_v2", "deepseek_v3", "cohere", "clip", "gpt_oss",
-            "dbrx", "glm", "glm4", "chatglm", "modernbert", "convnextv2", "swin", "siglip", "rwkv",
+            "falcon", "mpt", "t5", "mt5", "bart", "mbart", "whisper", "olmo", "deepseek_v2", "deepseek_v3", "cohere", "clip", "dbrx",
+            "glm", "glm4", "chatglm", "modernbert", "convnextv2", "swin", "siglip", "rwkv",
         ],
         mlpInputs: [.linear1, .t5, .gatedT5, .fc1, .gpt2, .megatron, .gated, .gateUp] + MLPNames.others,
         isRecognized: { names in

@@ -13,7 +13,7 @@ package struct ModelFamilies: Sendable {
     /// The families of this program.
     package static let standard = ModelFamilies([
         .grokking, .transformerLens, .gguf, .gptNeox, .gptNeo, .gpt2, .gptBigCode, .gptj, .gemma, .qwen2, .mistral, .llama, .phi, .opt,
-        .olmo2, .bloom, .stablelm, .starcoder2, .granite, .smollm3, .bert, .dinov2, .timmVision, .torchvisionVision, .convnext,
+        .olmo2, .bloom, .stablelm, .starcoder2, .granite, .smollm3, .gptOss, .bert, .dinov2, .timmVision, .torchvisionVision, .convnext,
         .convnextNames, .resnet, .resnetNames, .vgg, .mobilenet, .transformer, .chain, .unknown,
     ])
 

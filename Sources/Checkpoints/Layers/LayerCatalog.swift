@@ -96,6 +96,9 @@ package struct LayerCatalog: Sendable {
     /// Every floating-point weight matrix without masks and tables: those that the pattern `all` selects.
     package var weightMatrices: [Layer] { layers.filter { reasons[$0.tensorName]?.isMatrix ?? true } }
 
+    /// The routers of mixtures of experts: each out-neuron is an expert. Gates of a single expert are left out.
+    package var routers: [Layer] { layers.filter { reasons[$0.tensorName] == .router && $0.outNeurons > 1 } }
+
     /// The layers that are selected if none are named.
     package var defaultLayers: [Layer] { defaultChoice.layers }
 

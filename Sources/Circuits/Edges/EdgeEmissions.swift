@@ -77,7 +77,7 @@ extension EdgeUnit.Source {
     ///   - target: in the stream's shape.
     func write(_ part: Tensor, isWholeEmission: Bool, to target: MutableTensor, team: Team) {
         switch writing {
-        case .output: target.copy(from: part)
+        case .output, .part: target.copy(from: part)
         case .product(_, let weight):
             Product.multiply(
                 .init(part), .init(weight), rows: part.rows, inner: part.width, columns: weight.width, into: .init(target), team: team)

@@ -61,6 +61,9 @@ extension EdgeGraph {
                 "a network of images with branches cannot be divided into nodes", expected: "a plain chain or a transformer of tokens")
         }
         if case .tokens = network.input {
+            if granularity == .expert, !network.anatomy.blocks.contains(where: { $0.experts != nil }) {
+                throw Problem("the model has no experts", expected: "a mixture of experts")
+            }
             var groups = groups
             if granularity == .neuron {
                 for mlp in network.anatomy.blocks.compactMap(\.mlp) {
@@ -68,11 +71,11 @@ extension EdgeGraph {
                     groups[layer] = NeuronGroup.single(EdgeGraphBuilder(network, input: layer).width(of: layer))
                 }
             }
-            self = try .transformer(network, granularity, groups: granularity == .component ? [:] : groups)
+            self = try .transformer(network, granularity, groups: [.component, .expert].contains(granularity) ? [:] : groups)
             try checkThatSomeAreNodes(groups, granularity)
             return
         }
-        guard granularity != .component else {
+        guard granularity != .component, granularity != .expert else {
             throw Problem(
                 "a plain chain has no heads and no residual stream",
                 hint: .usePartsOfChain)

@@ -24,7 +24,8 @@ extension EdgeGraph {
                 // The two input matrices of a gated MLP have the same neurons.
                 try edges.addMLP(place, mlp, groups: mlp.layers.compactMap { groups[$0] }.first)
             }
-            if let experts = block.experts { try edges.addExperts(place, experts) }
+            guard let experts = block.experts else { continue }
+            if granularity == .expert { try edges.addEachExpert(place, experts) } else { try edges.addExperts(place, experts) }
         }
         return try edges.graph(granularity, output)
     }
@@ -149,7 +150,7 @@ private struct TransformerEdges {
         }
         let elements = heads.flatMap { Array($0 * dimension..<($0 + 1) * dimension) }
         guard let fusion = network.nodes[attention.mixed.index].fusion,
-            let part = fusion.operation.restricted(to: elements, parameters: [])
+            let part = fusion.operation.restricted(to: elements, parameters: fusion.parameters.map { network.values[$0] })
         else { throw Problem("site '\(site(attention.mixed))': no attention that can be divided into heads") }
         unit.steps.append(UnitStep(operation: part.operation, inputs: fusion.inputs, parameters: part.parameters, output: attention.mixed))
         return unit
@@ -199,6 +200,45 @@ private struct TransformerEdges {
             readers: [("m\(block)", [slice], 0..<1)], targets: [EdgeUnit.Target(node: read, channels: Array(0..<width))],
             steps: try builder.steps(from: [read], to: experts.written), output: experts.written, sources: [("m\(block)", nil, .output)])
         try add([unit], experts.reading, emission: experts.written)
+        endWriter(bias: nil)
+    }
+
+    /// The router and each expert as nodes, and the MLP for every position as another.
+    mutating func addEachExpert(_ block: Int, _ experts: ExpertPart) throws(Problem) {
+        if let norm = experts.norms.first { throw builder.mixes(norm) }
+        let scores = builder.width(of: experts.router)
+        let width = experts.experts.first.map { builder.width(of: $0.output) } ?? 0
+        var unit = EdgeGraphBuilder.Draft(
+            readers: [], targets: [EdgeUnit.Target(node: experts.router, channels: Array(0..<scores))],
+            steps: try builder.steps(from: Set(experts.inputs + [experts.router]), to: experts.contributions),
+            output: experts.contributions)
+        unit.readers.append(
+            ("m\(block).router", [try builder.slice(of: experts.router, rows: nil, target: 0, width: scores)], 0..<experts.experts.count))
+        for (expert, input) in experts.inputs.enumerated() {
+            let name = "m\(block).e\(expert)"
+            let columns = expert * width..<(expert + 1) * width
+            unit.targets.append(EdgeUnit.Target(node: input, channels: Array(0..<width)))
+            let slice = EdgeUnit.ReaderSlice(
+                operation: Identity(name: "stream"), parameters: [], target: expert + 1, channels: 0..<width)
+            unit.readers.append((name, [slice], expert..<expert + 1))
+            unit.sources.append((name, Array(columns), .part(columns)))
+        }
+        try add([unit], experts.reading, emission: experts.contributions)
+        if let shared = experts.shared, let output = experts.sharedContribution {
+            let layers = shared.layers + [experts.sharedRouter].compactMap(\.self)
+            var slices: [EdgeUnit.ReaderSlice] = []
+            var targets: [EdgeUnit.Target] = []
+            for (place, layer) in layers.enumerated() {
+                let width = builder.width(of: layer)
+                slices.append(try builder.slice(of: layer, rows: nil, target: place, width: width))
+                targets.append(EdgeUnit.Target(node: layer, channels: Array(0..<width)))
+            }
+            let name = "m\(block).shared"
+            let unit = EdgeGraphBuilder.Draft(
+                readers: [(name, slices, 0..<1)], targets: targets, steps: try builder.steps(from: Set(layers), to: output), output: output,
+                sources: [(name, nil, .output)])
+            try add([unit], experts.reading, emission: output)
+        }
         endWriter(bias: nil)
     }
 

@@ -7,6 +7,8 @@ import Text
 package enum EdgeGranularity: String, Sendable, CaseIterable {
     /// Attention heads and whole MLPs.
     case component
+    /// The experts of mixtures; attention heads and other MLPs stay what they are.
+    case expert
     /// The clusters of a layer's neurons; attention heads stay what they are.
     case cluster
     /// Single neurons, of an image layer its channels; attention heads stay what they are.
@@ -16,6 +18,7 @@ package enum EdgeGranularity: String, Sendable, CaseIterable {
     package var documentation: String {
         switch self {
         case .component: "Attention heads and whole MLPs."
+        case .expert: "Attention heads, each expert and the router of a mixture of experts, and whole MLPs elsewhere."
         case .cluster: "The clusters in a file; layers without clusters stay whole."
         case .neuron: "Each neuron of an MLP or a hidden layer; each channel of an image layer."
         }
@@ -23,15 +26,15 @@ package enum EdgeGranularity: String, Sendable, CaseIterable {
 }
 
 /// A node that writes: the input (all embeddings together), a head's output through its part of the output matrix, an MLP, a neuron or cluster
-/// through its columns of the next matrix.
+/// through its columns of the next matrix, an expert's output times its weight.
 package struct EdgeSource: Sendable, Equatable {
-    /// `input`, `a0.h3`, `a0` if a norm combines the heads, `m2`, `m2.n17`, `m2.c1`, `fc1.n3`.
+    /// `input`, `a0.h3`, `a0` if a norm combines the heads, `m2`, `m2.e5`, `m2.n17`, `m2.c1`, `fc1.n3`.
     package let name: String
 }
 
 /// A node that reads: a head's query, key or value input with the norm before it, an MLP, neurons, the output.
 package struct EdgeReader: Sendable, Equatable {
-    /// `a1.h0<q>`, `m2`, `logits`; keys and values that several heads share are `a1.kv0<k>` and `a1.kv0<v>`.
+    /// `a1.h0<q>`, `m2`, `m2.router`, `m2.e5`, `logits`; keys and values that several heads share are `a1.kv0<k>` and `a1.kv0<v>`.
     package let name: String
     /// The consecutive sources that it can read.
     package let sources: Range<Int>
@@ -50,7 +53,9 @@ package struct EdgeReader: Sendable, Equatable {
 /// head with separate inputs for query, key and value, each MLP, the logits. A reader's norm is a part of the reader. The bias of an
 /// attention's output, which no head writes, is a constant of the stream that no edge carries; so is the output's bias of an MLP that is
 /// divided into neurons or clusters. A norm after the output, inside the branch, combines all heads, and what they write cannot be
-/// separated: such an attention is one source, `a0`, with the readers of all heads, and such an MLP cannot be divided. If attention and
+/// separated: such an attention is one source, `a0`, with the readers of all heads, and such an MLP cannot be divided. A mixture of experts
+/// is one node, or each expert is a source, its output times its weight, and a reader, and the router is one more reader that has part in
+/// all of them; an MLP beside the experts that works on every position is a node of its own. If attention and
 /// MLP of a block read the same stream, there is no edge between them. In a plain chain, the neurons or clusters of the hidden layers are
 /// the nodes between one input and one output.
 package struct EdgeGraph: Sendable {

@@ -47,6 +47,8 @@ struct EdgeUnit: Sendable {
     enum Writing: Sendable {
         /// It is the output.
         case output
+        /// It is these channels of the output.
+        case part(Range<Int>)
         /// It is the product of the channels and a part [channels, width] of the output matrix.
         case product(channels: Range<Int>, weight: Tensor)
         /// It is these of the layer's channels, with the others 0. A channel's positions are contiguous in the space.

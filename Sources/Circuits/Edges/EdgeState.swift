@@ -299,7 +299,12 @@ struct EdgeState: Sendable {
 extension EdgeUnit.Source {
     /// The source's channels of its unit's output.
     func part(of output: Tensor) -> Tensor {
-        guard case .product(let channels, _) = writing, channels.count < output.width else { return output }
+        let channels: Range<Int>
+        switch writing {
+        case .product(let part, _), .part(let part): channels = part
+        case .output, .channels: return output
+        }
+        guard channels.count < output.width else { return output }
         let part = MutableTensor(uninitialized: Channels.shape(output.shape, channels: channels.count, samples: output.shape[0]))
         Channels.copy(Array(channels), of: output, to: part)
         return part

@@ -1,7 +1,9 @@
 import Networks
 
-/// The layout of the heads in a site's output: `count` of them, `width` neurons each, following each other.
+/// The layout of the heads or the experts in a site's output: `count` of them, `width` neurons each, following each other.
 struct HeadLayout: Sendable, Equatable {
+    /// What they are: heads or experts.
+    var unit = PatchedPart.Unit.head
     let count: Int
     /// 1 if the neurons are heads: patterns and scores.
     let width: Int
@@ -17,7 +19,7 @@ struct HeadLayout: Sendable, Equatable {
     }
 
     /// The layouts of all nodes that have heads: queries, keys and values, before and after what is done to each head, scores, patterns,
-    /// and what the heads read.
+    /// and what the heads read; and of those in which experts' outputs are side by side.
     static func layouts(of network: Network) -> [NodeID: HeadLayout] {
         var layouts: [NodeID: HeadLayout] = [:]
         for attention in network.anatomy.blocks.compactMap(\.attention) {
@@ -28,6 +30,10 @@ struct HeadLayout: Sendable, Equatable {
             for node in [attention.scores, attention.pattern] { layouts[node] = patterns }
             for node in [attention.query.node] + attention.query.steps + [attention.mixed] { layouts[node] = queries }
             for node in [attention.key, attention.value].flatMap({ [$0.node] + $0.steps }) { layouts[node] = keys }
+        }
+        for experts in network.anatomy.blocks.compactMap(\.experts) {
+            let count = experts.experts.count
+            layouts[experts.contributions] = HeadLayout(unit: .expert, count: count, width: experts.width(in: network), queryHeads: count)
         }
         return layouts
     }

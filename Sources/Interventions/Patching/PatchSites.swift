@@ -7,16 +7,17 @@ import Text
 package struct PatchSites: Sendable {
     /// How sites are cut into parts.
     package enum Granularity: String, Sendable, CaseIterable {
-        /// Sites of attention with heads by head, all others whole.
+        /// Sites of attention with heads by head, those of experts by expert, all others whole.
         case auto
-        case site, head, neuron
+        case site, head, expert, neuron
 
         /// The documentation of the value for help and manual, one sentence.
         package var documentation: String {
             switch self {
-            case .auto: "Attention sites by head, neurons by neuron, all others whole."
+            case .auto: "Attention sites by head, experts by expert, neurons by neuron, all others whole."
             case .site: "Every site whole."
             case .head: "By head; a site without heads is an error."
+            case .expert: "By expert of a mixture; a site without experts is an error."
             case .neuron: "By neuron of the last dimension; images by channel."
             }
         }
@@ -31,6 +32,8 @@ package struct PatchSites: Sendable {
         /// What each head reads, before the output matrix.
         case heads
         case q, k, v, pattern
+        /// What each expert of a mixture adds: its output times its weight.
+        case experts
         /// The neurons of MLPs and chains, after the nonlinearity.
         case neurons
 
@@ -45,6 +48,7 @@ package struct PatchSites: Sendable {
             case .k: [block.attention?.key.node].compactMap { $0 }
             case .v: [block.attention?.value.node].compactMap { $0 }
             case .pattern: [block.attention?.pattern].compactMap { $0 }
+            case .experts: [block.experts?.contributions].compactMap { $0 }
             case .neurons: ([block.mlp, block.experts?.shared].compactMap { $0 } + (block.experts?.experts ?? [])).map(\.post)
             }
         }
@@ -163,7 +167,8 @@ package struct PatchSites: Sendable {
         let whole = entries.filter { glob.matches($0.site) || glob.matches(Network.shortened($0.site)) }
         if !whole.isEmpty {
             // What has no heads is left out where others that match have some.
-            let headed = granularity == .head ? whole.filter { $0.heads != nil } : whole
+            let headed =
+                granularity == .head || granularity == .expert ? whole.filter { $0.heads?.unit.rawValue == granularity.rawValue } : whole
             return try (headed.isEmpty ? whole : headed).flatMap { try cut($0, granularity) }
         }
         if let parts = try numbered(pattern, granularity) { return parts }
@@ -188,12 +193,12 @@ package struct PatchSites: Sendable {
         var found: [PatchedPart] = []
         for entry in sites {
             let isHead = entry.heads != nil && granularity != .neuron
-            found += try cut(entry, isHead ? .head : .neuron).filter { part in part.index.map { glob.matches("\($0)") } ?? false }
+            found += try cut(entry, isHead ? .auto : .neuron).filter { part in part.index.map { glob.matches("\($0)") } ?? false }
         }
         guard found.isEmpty, let entry = sites.first else { return found }
         let isHead = entry.heads != nil && granularity != .neuron
         throw Problem(
-            "site '\(entry.site)' has no \(isHead ? "head" : "neuron") \(number)",
+            "site '\(entry.site)' has no \(isHead ? entry.heads?.unit.rawValue ?? "head" : "neuron") \(number)",
             expected: isHead ? entry.heads?.words : "0 to \(entry.neurons - 1)")
     }
 
@@ -224,13 +229,15 @@ package struct PatchSites: Sendable {
                 PatchedPart(site: entry.site, node: entry.node, unit: .neuron, index: $0, neurons: [$0])
             }
         case .auto where entry.heads == nil: return [whole(entry)]
-        case .auto, .head:
-            guard let heads = entry.heads else {
+        case .auto, .head, .expert:
+            let unit = granularity == .auto ? entry.heads?.unit : granularity == .head ? .head : .expert
+            guard let heads = entry.heads, let unit, heads.unit == unit else {
                 throw Problem(
-                    "site '\(entry.site)' has no heads", nearest: Array(entries.filter { $0.heads != nil }.map(\.site).prefix(3)))
+                    "site '\(entry.site)' has no \(granularity == .expert ? "experts" : "heads")",
+                    nearest: Array(entries.filter { $0.heads?.unit == unit }.map(\.site).prefix(3)))
             }
             return (0..<heads.count).map {
-                PatchedPart(site: entry.site, node: entry.node, unit: .head, index: $0, neurons: heads.neurons(of: $0))
+                PatchedPart(site: entry.site, node: entry.node, unit: unit, index: $0, neurons: heads.neurons(of: $0))
             }
         }
     }

@@ -1,6 +1,6 @@
 import Networks
 
-/// A part of a site's output that a patch replaces: all of it, or one head, neuron or cluster.
+/// A part of a site's output that a patch replaces: all of it, or one head, expert, neuron or cluster.
 package struct PatchedPart: Sendable, Equatable {
     /// The parts that a site is divided into.
     package enum Unit: String, Sendable, CaseIterable {
@@ -8,6 +8,8 @@ package struct PatchedPart: Sendable, Equatable {
         case site
         /// One attention head. Keys and values are those of key heads, of which a grouped-query model has fewer.
         case head
+        /// What one expert of a mixture adds: its output times its weight.
+        case expert
         /// One neuron of the last dimension, or one channel of images.
         case neuron
         /// The out-neurons of one cluster of a layer.
@@ -17,7 +19,7 @@ package struct PatchedPart: Sendable, Equatable {
     package let site: String
     package let node: NodeID
     package let unit: Unit
-    /// Which head, neuron or cluster; nil for the whole site.
+    /// Which head, expert, neuron or cluster; nil for the whole site.
     package let index: Int?
     /// The neurons of the output that are replaced; nil for all.
     package let neurons: [Int]?
@@ -30,7 +32,7 @@ package struct PatchedPart: Sendable, Equatable {
         self.neurons = neurons
     }
 
-    /// The site, and after a dot the head, neuron or cluster.
+    /// The site, and after a dot the head, expert, neuron or cluster.
     package var name: String { index.map { "\(site).\($0)" } ?? site }
 
     /// The clusters of layers, each at the node whose outputs are the layer's out-neurons; those without a neuron are left out.
@@ -41,7 +43,8 @@ package struct PatchedPart: Sendable, Equatable {
                 let neurons = labels.values.indices.filter { labels[$0] == cluster }
                 guard !neurons.isEmpty else { return nil }
                 return PatchedPart(
-                    site: network.nodes[layer.node.index].site, node: layer.node, unit: .cluster, index: cluster, neurons: neurons)
+                    site: network.nodes[layer.node.index].site, node: layer.node, unit: .cluster, index: cluster,
+                    neurons: layer.outputs(of: neurons))
             }
         }
     }

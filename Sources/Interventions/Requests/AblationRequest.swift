@@ -28,6 +28,11 @@ package struct AblationRequest {
     /// - Throws: ``Problem`` if clusters, data and model do not fit each other, or the data has no answers.
     package func prepared() throws -> Prepared {
         let ablated = try model.ablatedLayers(clusters, matching: layers)
+        if ablation.reading == .weights, let router = ablated.first(where: \.isRouter) {
+            throw Problem(
+                layer: router.layer.name, "the neurons of a router are experts, which are switched by what they add",
+                expected: "the reading \(ClusterAblation.Reading.activations.rawValue)", found: ablation.reading.rawValue)
+        }
         let batches = try model.batches(data, batchSize: batchSize)
         guard batches.dataset.targets.areKnown else {
             throw Problem(data.path, "has no answers to compare with", hint: .giveAnswers)

@@ -69,6 +69,9 @@ struct CompareCommand: FileCommand {
         if clusterFile != nil, clustering.isGiven {
             throw ValidationError("--clusters cannot be combined with -k, --method, --no-align or --chain")
         }
+        if clustering.method == .experts {
+            throw ValidationError("--method experts gives each row of a router a cluster of its own; there is nothing to compare")
+        }
         if let method = clustering.method, method.readsData {
             throw ValidationError(
                 "--method \(method.rawValue) is for cluster and score; compare takes the files of clusters that cluster writes")

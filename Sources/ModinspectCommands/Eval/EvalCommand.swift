@@ -12,7 +12,8 @@ struct EvalCommand: FileCommand {
         discussion: """
             loss: the mean cross-entropy in nats over the answers. accuracy: the share of answers for which the right class or token has \
             the highest score. perplexity: exp(loss), for text and token ids. The answers are the labels for samples that have labels, \
-            each next token for text and token ids, and the sum at the last position for modular addition.
+            each next token for text and token ids, and the sum at the last position for modular addition. For a mixture of experts, \
+            the positions at which its routers choose each expert are counted too.
             """)
 
     @OptionGroup var inputs: CheckpointListOptions
@@ -68,14 +69,16 @@ struct EvalCommand: FileCommand {
         let writer = try logits.map { try LogitsWriter($0, batches: batches) }
         let progress = output.progressBar("eval", total: dataset.count, unit: "samples")
         defer { progress.finish() }
+        var experts: ExpertUse?
         let outcome = try Evaluator(batches, threads: computation.threadCount).evaluate(
-            logits: writer.map { writer in { try writer.write($0) } }, progress: { progress.advance(by: $0) })
+            logits: writer.map { writer in { try writer.write($0) } }, experts: { experts = $0 }, progress: { progress.advance(by: $0) })
         try writer?.finish()
         progress.finish()
         output.diagnostics.describe(outcome, path: path)
         let isRunningText = if case .nextToken = dataset.targets { true } else { false }
         let hash = format.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil
         let base = source.base(of: model.checkpoint, output, isHashed: format.hasProvenance)
-        return EvaluatedCheckpoint(model, sha256: hash, base: base, samples: dataset.count, isRunningText: isRunningText, outcome)
+        return EvaluatedCheckpoint(
+            model, sha256: hash, base: base, samples: dataset.count, isRunningText: isRunningText, outcome, experts: experts)
     }
 }

@@ -39,6 +39,58 @@ struct EvaluatedCheckpoint: Encodable {
     let perplexity: Double?
     /// By the class of the right answer, without classes that have no samples.
     let classes: [EvaluatedClass]
+    /// What the routers of a mixture of experts chose, block by block, expert by expert; nil for any other model.
+    let experts: [ExpertRow]?
+}
+
+/// How often a router chose an expert.
+struct ExpertRow: ColumnRow {
+    let block: Int
+    let expert: Int
+    /// The positions at which it was chosen.
+    let positions: Int
+    /// Of all positions.
+    let share: Double?
+    /// The mean weight at the positions that chose it.
+    let meanWeight: Double?
+    /// By the class of the sample.
+    let classes: [ExpertClass]
+
+    static let columns: [Column<ExpertRow>] = [
+        .whole("block", "The block.") { $0.block },
+        .whole("expert", "The expert.") { $0.expert },
+        .whole("positions", "The positions at which the router chose it.") { $0.positions },
+        .number("share", "Their share of all positions.") { $0.share },
+        .number("meanWeight", "The mean weight of its output at these positions.") { $0.meanWeight },
+        .json("classes", "The same by the class of the sample; empty for running text.") { $0.classes },
+    ]
+}
+
+/// How often an expert was chosen in samples of one class.
+struct ExpertClass: Encodable, Sendable {
+    let label: Int
+    let positions: Int
+    /// Of the positions of the class.
+    let share: Double?
+}
+
+extension ExpertUse {
+    /// One row for each expert of each block.
+    var rows: [ExpertRow] {
+        func share(_ part: Int, of all: Int) -> Double? { all > 0 ? Double(part) / Double(all) : nil }
+        return blocks.flatMap { block in
+            block.positions.indices.map { expert in
+                let count = block.positions[expert]
+                return ExpertRow(
+                    block: block.block, expert: expert, positions: count, share: share(count, of: positions),
+                    meanWeight: count > 0 ? block.weights[expert] / Double(count) : nil,
+                    classes: classPositions.sorted { $0.key < $1.key }.map { label, all in
+                        let own = block.classes[label]?[expert] ?? 0
+                        return ExpertClass(label: label, positions: own, share: share(own, of: all))
+                    })
+            }
+        }
+    }
 }
 
 /// How well a model answers the samples of one class.
@@ -70,7 +122,10 @@ extension Outcome {
 }
 
 extension EvaluatedCheckpoint {
-    init(_ model: LoadedModel, sha256: String?, base: BaseSource?, samples: Int, isRunningText: Bool, _ outcome: Outcome) {
+    init(
+        _ model: LoadedModel, sha256: String?, base: BaseSource?, samples: Int, isRunningText: Bool, _ outcome: Outcome,
+        experts use: ExpertUse?
+    ) {
         path = model.checkpoint.path
         self.sha256 = sha256
         self.base = base
@@ -84,5 +139,6 @@ extension EvaluatedCheckpoint {
         loss = outcome.loss
         perplexity = isRunningText ? outcome.loss.map { exp($0) } : nil
         classes = outcome.evaluatedClasses
+        experts = use?.rows
     }
 }

@@ -26,6 +26,23 @@ enum EvalTable {
     /// More classes than this are summed up in a line.
     private static let shownClasses = 40
 
+    /// A line for each block: the shares of its experts, the most chosen first.
+    private static func text(of experts: [ExpertRow]) -> String {
+        var text = ""
+        for block in Set(experts.map(\.block)).sorted() {
+            let rows = experts.filter { $0.block == block }.sorted { ($1.positions, $0.expert) < ($0.positions, $1.expert) }
+            let shown = rows.prefix(shownExperts).map { row in
+                "\(row.expert): \(row.share.map { ByteText.fixed($0 * 100, digits: 1) + "%" } ?? "nan")"
+            }
+            let rest = rows.count > shownExperts ? ", ..." : ""
+            text += LabelledLine.text("experts \(block)", shown.joined(separator: ", ") + rest, padding: 12)
+        }
+        return text
+    }
+
+    /// The experts of a block that a line names.
+    private static let shownExperts = 6
+
     static func text(_ found: EvaluatedCheckpoint) -> String {
         func number(_ value: Double?) -> String { value.map(ByteText.rounded) ?? "nan" }
         var text = found.path.singleLine + "\n"
@@ -37,6 +54,7 @@ enum EvalTable {
         line("loss", number(found.loss))
         line("accuracy", "\(number(found.accuracy)), \(ByteText.grouped(found.correct)) right")
         if let perplexity = found.perplexity { line("perplexity", ByteText.rounded(perplexity)) }
+        if let experts = found.experts { text += self.text(of: experts) }
         guard !found.classes.isEmpty else { return text }
         if found.classes.count > shownClasses {
             let accuracies = found.classes.compactMap(\.accuracy).sorted()

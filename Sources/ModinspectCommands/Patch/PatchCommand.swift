@@ -52,8 +52,8 @@ struct PatchCommand: FileCommand {
         help: ArgumentHelp(
             "The sites to patch: kinds, or names with *, ? and [...]; !GLOB excludes some.",
             discussion: """
-                Kinds: resid, attn_out, mlp_out, heads, q, k, v, pattern, neurons. A name may be written without hook_, and end in the \
-                number of one head or neuron: blocks.0.attn.z.3. Repeatable; several sites can be separated by commas. Without this \
+                Kinds: resid, attn_out, mlp_out, heads, q, k, v, pattern, experts, neurons. A name may be written without hook_, and end in \
+                the number of one head, expert or neuron: blocks.0.attn.z.3. Repeatable; several sites can be separated by commas. Without this \
                 option: heads and mlp_out in a transformer; the residual stream before each block, attn_out and mlp_out with --by \
                 position; neurons in a chain.
                 """, valueName: "sites"))

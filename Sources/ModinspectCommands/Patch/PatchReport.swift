@@ -54,7 +54,7 @@ struct PatchRow: ColumnRow {
     /// `denoise` or `noise`; `clean` or `corrupted` for a run without a patch.
     let direction: String
     let site: String?
-    /// `site`, `head`, `neuron` or `cluster`.
+    /// `site`, `head`, `expert`, `neuron` or `cluster`.
     let unit: String?
     let index: Int?
     /// nil if all positions were patched at once.
@@ -72,8 +72,8 @@ struct PatchRow: ColumnRow {
     static let columns: [Column<PatchRow>] = [
         .text("direction", "`denoise` or `noise`; `clean` or `corrupted` for a run without a patch.") { $0.direction },
         .text("site", "What was patched; missing for a run without a patch.") { $0.site },
-        .text("unit", "`site`, `head`, `neuron` or `cluster`.") { $0.unit },
-        .whole("index", "The number of the head, neuron or cluster.") { $0.index },
+        .text("unit", "`site`, `head`, `expert`, `neuron` or `cluster`.") { $0.unit },
+        .whole("index", "The number of the head, expert, neuron or cluster.") { $0.index },
         .whole("position", "Missing if all positions were patched at once.") { $0.position },
         .whole("pairs", "The number of pairs that have the position.") { $0.pairs },
         .flag("moved", "Whether any activation changed; if none did, the measures are undefined.") { $0.moved },

@@ -20,11 +20,13 @@ extension ReportBuilder {
         guard dataset.targets.areKnown else { throw Problem(data, "has no answers to compare with", hint: .giveAnswers) }
         let progress = options.output.progressBar("eval", total: dataset.count, unit: "samples")
         defer { progress.finish() }
-        let outcome = try Evaluator(batches, threads: threads).evaluate(logits: nil, progress: { progress.advance(by: $0) })
+        var experts: ExpertUse?
+        let outcome = try Evaluator(batches, threads: threads).evaluate(
+            logits: nil, experts: { experts = $0 }, progress: { progress.advance(by: $0) })
         progress.finish()
         let isRunningText = if case .nextToken = dataset.targets { true } else { false }
         let found = EvaluatedCheckpoint(
-            model, sha256: sha256, base: base, samples: dataset.count, isRunningText: isRunningText, outcome)
+            model, sha256: sha256, base: base, samples: dataset.count, isRunningText: isRunningText, outcome, experts: experts)
         let report = Provenanced(EvalReport.schema, seed: seed, EvalReport(data: data, checkpoints: [.ok(found)]))
         let things = isRunningText ? "token" : "answer"
         var sentence: [PageText] = [
@@ -54,7 +56,36 @@ extension ReportBuilder {
                         caption: [.plain(isRunningText ? "How well the model predicts." : "Accuracy by the class of the right answer.")],
                         commands: [commands.eval(data)], tables: found.classes.isEmpty ? [] : [table])))
         }
-        return blocks
+        return blocks + Self.experts(found.experts ?? [])
+    }
+
+    /// What the routers chose: a sentence for each block, then the table of experts, and that of experts by class.
+    private static func experts(_ rows: [ExpertRow]) -> [PageBlock] {
+        guard !rows.isEmpty else { return [] }
+        var blocks: [PageBlock] = [
+            .paragraph(["The model is a mixture of experts: at each position, the router of a block chooses some of its experts."])
+        ]
+        for block in Set(rows.map(\.block)).sorted() {
+            let own = rows.filter { $0.block == block }
+            guard let most = own.max(by: { $0.positions < $1.positions }), let least = own.min(by: { $0.positions < $1.positions }) else {
+                continue
+            }
+            blocks.append(
+                .paragraph([
+                    .plain(
+                        "In block \(block), expert \(most.expert) is chosen most, at \(percent(most.share) ?? "none") of the positions, and "
+                            + "expert \(least.expert) least, at \(percent(least.share) ?? "none").")
+                ]))
+        }
+        var tables = [PageTable("Experts", ExpertRow.columns.filter { $0.name != "classes" }, rows)]
+        if let classes = rows.first?.classes, (1...12).contains(classes.count) {
+            tables.append(
+                PageTable(
+                    title: "Share of the positions of each class that choose the expert",
+                    columns: ["block", "expert"] + classes.map { "share_\($0.label)" },
+                    rows: rows.map { row in [.init(row.block), .init(row.expert)] + row.classes.map { PageTable.Cell($0.share) } }))
+        }
+        return blocks + tables.map(PageBlock.folded)
     }
 
     // MARK: - Ablation

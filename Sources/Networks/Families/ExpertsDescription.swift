@@ -5,10 +5,8 @@ struct ExpertsDescription: Sendable {
     var chosen: Int
     /// Whether the weights of the chosen ones are divided by their sum.
     var isNormalized: Bool
-    /// What stands before an expert's number: `mlp.experts` in `mlp.experts.3.up_proj.weight`.
-    var module: String
-    /// What follows the number: the gate, the input and the output.
-    var names: (gate: String, input: String, output: String)
+    /// How the file holds the experts' matrices.
+    var storage: Storage
     /// The number of neurons of an expert.
     var width: Int
     var router: LinearTensors
@@ -18,11 +16,27 @@ struct ExpertsDescription: Sendable {
     var blocks = BlockChoice.all
     /// Blocks that have the plain MLP nevertheless.
     var plain: Set<Int> = []
+    /// nil for the activation and the product of the MLP that the experts replace.
+    var bounds: Bounds?
 
     func areIn(block: Int) -> Bool { blocks.contains(block) && !plain.contains(block) }
+}
 
-    /// The names of an expert's tensors.
-    func tensors(_ expert: Int, _ name: String) -> LinearTensors { LinearTensors(module: "\(module).\(expert).\(name)", hasBias: false) }
+extension ExpertsDescription {
+    /// How a file holds the matrices of the experts of a block.
+    enum Storage: Sendable {
+        /// One tensor for each: `MODULE.3.GATE.weight`.
+        case separate(module: String, gate: String, input: String, output: String)
+        /// The matrices of all experts in one tensor [experts, in, out], the columns of gate and input in turn, with biases in `NAME_bias`
+        /// [experts, out].
+        case stacked(gateAndInput: String, output: String)
+    }
+
+    /// The bounds of a gated MLP: (clamp(up) + 1) g sigmoid(slope g) with g = min(gate, limit), and up between -limit and limit.
+    struct Bounds: Sendable {
+        var slope: Double
+        var limit: Double
+    }
 }
 
 /// A gated MLP of Llama's names that works on every position, times the sigmoid of a number for each.

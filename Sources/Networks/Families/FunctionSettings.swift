@@ -52,7 +52,8 @@ enum FunctionSettings {
         ("use_bidirectional_attention", .flag(false)), ("is_causal", .flag(true)), ("is_encoder_decoder", .flag(false)),
         ("add_cross_attention", .flag(false)), ("attention_chunk_size", .nothing), ("attn_temperature_tuning", .flag(false)),
         ("num_local_experts", .number(0)), ("num_experts", .number(0)), ("n_routed_experts", .number(0)),
-        ("clip_qkv", .nothing), ("do_layer_norm_before", .flag(true)), ("word_embed_proj_dim", .nothing),
+        ("swiglu_limit", .nothing), ("swiglu_alpha", .nothing), ("clip_qkv", .nothing), ("do_layer_norm_before", .flag(true)),
+        ("word_embed_proj_dim", .nothing),
         ("apply_residual_connection_post_layernorm", .flag(false)), ("scale_attn_weights", .flag(true)),
         ("scale_attn_by_inverse_layer_idx", .flag(false)), ("attention_types", .nothing),
     ]

@@ -39,6 +39,8 @@ enum Llama {
         var logitScale: Float = 1
         /// By what each part's output is multiplied before it is added to the stream.
         var branchScale: Float = 1
+        /// The tensor of the sinks of each head.
+        var sinks: String?
         /// The norms of queries and keys.
         var headNorms: HeadNormsDescription.Extent?
         var norms = NormPlaces.before
@@ -136,7 +138,8 @@ enum Llama {
                     ?? .separate(
                         query: linear("self_attn.q_proj", differences.inputBias), key: linear("self_attn.k_proj", differences.inputBias),
                         value: linear("self_attn.v_proj", differences.inputBias)),
-                headNorms: headNorms, output: linear("self_attn.o_proj", differences.outputBias), outputNorm: norms.afterAttention),
+                sinks: differences.sinks, headNorms: headNorms, output: linear("self_attn.o_proj", differences.outputBias),
+                outputNorm: norms.afterAttention),
             mlp: MLPDescription(
                 width: try settings.requiredSize("intermediate_size"), activation: activation, norm: norms.mlp,
                 gate: linear(gate, differences.mlpBias),

@@ -49,8 +49,9 @@ enum QwenMoE {
         return ExpertsDescription(
             count: try settings.size("num_experts", "num_local_experts") ?? standard.count,
             chosen: try settings.size("num_experts_per_tok") ?? standard.chosen,
-            isNormalized: try settings.flag("norm_topk_prob") ?? false, module: "mlp.experts",
-            names: ("gate_proj", "up_proj", "down_proj"), width: try settings.size("moe_intermediate_size") ?? standard.width,
+            isNormalized: try settings.flag("norm_topk_prob") ?? false,
+            storage: .separate(module: "mlp.experts", gate: "gate_proj", input: "up_proj", output: "down_proj"),
+            width: try settings.size("moe_intermediate_size") ?? standard.width,
             router: LinearTensors(module: "mlp.gate", hasBias: false), blocks: .every(step), plain: plain)
     }
 

@@ -15,6 +15,8 @@ struct RotaryNames {
     var standardOriginalLength: Int?
     /// The kind of blocks that the positions are of, where a section holds one section for each kind; nil for one section for all blocks.
     var layerType: LayerType?
+    /// The section that holds if the settings have none.
+    var standardSection: [String: ConfigurationValue] = [:]
 
     /// How much of each head is rotated. Every family declares it: in transformers, some families read `partial_rotary_factor`, others
     /// do not, and nothing in the file shows which.
@@ -43,7 +45,7 @@ extension RotaryDescription {
     ///
     /// - Throws: ``Problem`` for a kind that is not known, which the error names.
     init(_ settings: Configuration, headDimension: Int, names: RotaryNames) throws(Problem) {
-        let section = try Self.section(settings, names.layerType)
+        let section = try Self.section(settings, names.layerType, standard: names.standardSection)
         let kind = try RotaryKind(section, synonyms: names.synonyms)
         // What stands in the section takes precedence over the same outside it.
         let outerBase = try settings.positiveNumber(names.base)
@@ -97,7 +99,9 @@ extension RotaryDescription {
     /// The section with the settings of rotary positions. The older spelling takes precedence.
     ///
     /// In the older spelling, models with two kinds of blocks stretch the positions of those that see everything.
-    private static func section(_ settings: Configuration, _ layerType: RotaryNames.LayerType?) throws(Problem) -> Configuration {
+    private static func section(
+        _ settings: Configuration, _ layerType: RotaryNames.LayerType?, standard: [String: ConfigurationValue]
+    ) throws(Problem) -> Configuration {
         let nested = [RotaryNames.LayerType.full, .sliding].map(\.rawValue)
         let sections = (older: try settings.section("rope_scaling"), newer: try settings.section("rope_parameters"))
         for (name, section) in [("rope_scaling", sections.older), ("rope_parameters", sections.newer)] {
@@ -115,7 +119,7 @@ extension RotaryDescription {
             }
             if let own = try section.section(layerType.rawValue) { return own }
         }
-        return Configuration([:], path: "rope_parameters.")
+        return Configuration(standard, path: "rope_parameters.")
     }
 
     private static func wrongPart(_ problem: String, _ part: Double, expected: String) -> Problem {

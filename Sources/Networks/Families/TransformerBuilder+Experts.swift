@@ -6,7 +6,8 @@ extension TransformerBuilder {
     /// The experts of a block: router, choice, each expert's MLP at the positions that choose it, and the weighted sum.
     ///
     /// Sites: `mlp.router`, the router's scores; `mlp.hook_expert_weights`, as TransformerLens calls the weights; those of the experts are
-    /// below `mlp.experts.N`, those of the MLP for every position below `mlp.shared`.
+    /// below `mlp.experts.N`; `mlp.hook_experts`, the outputs of all experts times their weights, side by side; those of the MLP for every
+    /// position below `mlp.shared`.
     mutating func addExperts(
         _ experts: ExpertsDescription, _ mlp: MLPDescription, _ block: Int, reading: Stream.Reader
     ) throws(Problem) -> ExpertPart {
@@ -22,27 +23,49 @@ extension TransformerBuilder {
         let choice = builder.add(
             "\(site).hook_expert_weights", ExpertChoice(count: experts.chosen, isNormalized: experts.isNormalized), [router])
         var parts: [MLPPart] = []
+        var inputs: [NodeID] = []
         for expert in 0..<experts.count {
             let site = "\(site).experts.\(expert)"
-            func layer(_ hook: String, _ name: String, of input: NodeID, from inputs: Int, to outputs: Int) throws(Problem) -> NodeID {
-                let tensors = named(experts.tensors(expert, name), in: block)
-                let weight = try builder.parameter(try names.fullName(tensors.weight), shape: [outputs, inputs])
-                return builder.add("\(site).\(hook)", RoutedLinear(expert: expert), [input, choice], parameters: [weight])
+            let tensors = ExpertTensors(expert: expert, of: experts, width: width)
+            let read = builder.add("\(site).hook_in", Identity(name: "stream"), [reading.node])
+            inputs.append(read)
+            func layer(_ hook: String, _ matrix: ExpertTensors.Matrix, of input: NodeID) throws(Problem) -> NodeID {
+                let parameters = try parameters(matrix, block)
+                let operation = RoutedLinear(layout: matrix.layout, expert: expert)
+                // What reads the stream reads it where it is, unless somebody looks at what the expert reads.
+                let fusion =
+                    input == read
+                    ? Node.Fusion(
+                        operation: operation, inputs: [reading.node, choice], parameters: parameters, replaces: [read]) : nil
+                return builder.add("\(site).\(hook)", operation, [input, choice], parameters: parameters, fusion: fusion)
             }
-            let gate = try layer("hook_pre", experts.names.gate, of: reading.node, from: width, to: experts.width)
-            let gated = builder.add("\(site).gate", Activation(mlp.activation), [gate])
-            let input = try layer("hook_pre_linear", experts.names.input, of: reading.node, from: width, to: experts.width)
-            let post = builder.add("\(site).hook_post", GatedProduct(), [gated, input])
-            let output = try layer("out", experts.names.output, of: post, from: experts.width, to: width)
+            let gate = try layer("hook_pre", tensors.gate, of: read)
+            let input = try layer("hook_pre_linear", tensors.input, of: read)
+            let gated: NodeID
+            let factor: NodeID
+            if let bounds = experts.bounds {
+                gated = builder.add(
+                    "\(site).gate", Activation(.limitedSwish(slope: bounds.slope, limit: bounds.limit), name: "limited swish"), [gate])
+                factor = builder.add(
+                    "\(site).factor", Activation(.shiftedClamp(limit: bounds.limit, shift: 1), name: "shifted clamp"), [input])
+            } else {
+                gated = builder.add("\(site).gate", Activation(mlp.activation), [gate])
+                factor = input
+            }
+            let post = builder.add("\(site).hook_post", GatedProduct(), [gated, factor])
+            let output = try layer("out", tensors.output, of: post)
             parts.append(MLPPart(reading: reading, gate: gate, input: input, post: post, output: output, norms: [], scaling: nil))
         }
+        let contributions = builder.add("\(site).hook_experts", ExpertContributions(), [choice] + parts.map(\.written))
+        let sumFusion = Node.Fusion(operation: ExpertSum(), inputs: [choice] + parts.map(\.written), replaces: [contributions])
         let hook = "blocks.\(block).hook_mlp_out"
+        let sum = builder.add(
+            experts.shared == nil ? hook : "\(site).expert_sum", BlockSum(blocks: experts.count), [contributions], fusion: sumFusion)
         guard let shared = experts.shared else {
-            let sum = builder.add(hook, ExpertSum(), [choice] + parts.map(\.written))
             return ExpertPart(
-                reading: reading, router: router, choice: choice, experts: parts, shared: nil, output: sum, norms: [])
+                reading: reading, router: router, choice: choice, experts: parts, inputs: inputs, contributions: contributions, sum: sum,
+                shared: nil, sharedContribution: nil, sharedRouter: nil, output: sum, norms: [])
         }
-        let sum = builder.add("\(site).expert_sum", ExpertSum(), [choice] + parts.map(\.written))
         func tensors(_ name: String) -> LinearTensors {
             named(LinearTensors(module: "\(shared.module).\(name)", hasBias: false), in: block)
         }
@@ -56,8 +79,72 @@ extension TransformerBuilder {
         let weighted = builder.add("\(site).shared.hook_out", ExpertSum(), [weight, output])
         let all = builder.add(hook, Sum(), [sum, weighted])
         return ExpertPart(
-            reading: reading, router: router, choice: choice, experts: parts,
-            shared: MLPPart(reading: reading, gate: gate, input: input, post: post, output: output, norms: [], scaling: nil), output: all,
-            norms: [])
+            reading: reading, router: router, choice: choice, experts: parts, inputs: inputs, contributions: contributions, sum: sum,
+            shared: MLPPart(reading: reading, gate: gate, input: input, post: post, output: output, norms: [], scaling: nil),
+            sharedContribution: weighted, sharedRouter: share, output: all, norms: [])
+    }
+
+    /// The parameters of a matrix of one expert: the weight, and its bias if there is one.
+    private mutating func parameters(_ matrix: ExpertTensors.Matrix, _ block: Int) throws(Problem) -> [ParameterID] {
+        let tensor = try names.fullName("\(description.blockName).\(block).\(matrix.tensor)")
+        guard let part = matrix.part else { return [try builder.parameter(tensor, shape: matrix.shape)] }
+        return [
+            try builder.parameter(tensor, part: part.suffix, shape: matrix.shape, of: part.whole, catalog: catalog),
+            try builder.parameter(
+                tensor + "_bias", part: part.suffix, part.biases, shape: [matrix.shape[1]], of: part.wholeBias),
+        ]
+    }
+}
+
+/// The tensors of one expert, or where it is in those of all.
+private struct ExpertTensors {
+    struct Matrix {
+        /// Relative to the block.
+        let tensor: String
+        let shape: [Int]
+        let layout: Linear.Layout
+        /// nil for a tensor of its own.
+        let part: Part?
+    }
+
+    /// A matrix inside a tensor of all experts' matrices.
+    struct Part {
+        let suffix: String
+        let whole: [Int]
+        /// The place of its biases, and the shape of the tensor of all.
+        let biases: [TensorRecord.Slice]
+        let wholeBias: [Int]
+    }
+
+    let gate: Matrix
+    let input: Matrix
+    let output: Matrix
+
+    init(expert: Int, of experts: ExpertsDescription, width: Int) {
+        switch experts.storage {
+        case .separate(let module, let gate, let input, let output):
+            func matrix(_ name: String, _ shape: [Int]) -> Matrix {
+                Matrix(tensor: "\(module).\(expert).\(name).weight", shape: shape, layout: .outIn, part: nil)
+            }
+            self.gate = matrix(gate, [experts.width, width])
+            self.input = matrix(input, [experts.width, width])
+            self.output = matrix(output, [width, experts.width])
+        case .stacked(let gateAndInput, let output):
+            // Sizes are at most 2^28, so their products and doubles fit.
+            let (count, neurons) = (experts.count, experts.width)
+            func half(_ name: String, _ first: Int) -> Matrix {
+                Matrix(
+                    tensor: gateAndInput, shape: [width, neurons], layout: .inOut,
+                    part: Part(
+                        suffix: "[\(expert)][\(name)]", whole: [count, width, 2 * neurons],
+                        biases: [.place(expert), .places(first: first, step: 2, count: neurons)], wholeBias: [count, 2 * neurons]))
+            }
+            gate = half("gate", 0)
+            input = half("up", 1)
+            self.output = Matrix(
+                tensor: output, shape: [neurons, width], layout: .inOut,
+                part: Part(
+                    suffix: "[\(expert)]", whole: [count, neurons, width], biases: [.place(expert)], wholeBias: [count, width]))
+        }
     }
 }

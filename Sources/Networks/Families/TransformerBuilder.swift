@@ -14,7 +14,7 @@ import Text
 struct TransformerBuilder {
     let description: TransformerDescription
     let names: CheckpointNames
-    private let catalog: LayerCatalog
+    let catalog: LayerCatalog
     var builder: NetworkBuilder
 
     /// The network of a described transformer.
@@ -126,11 +126,18 @@ struct TransformerBuilder {
             AttentionScores(
                 heads: heads, keyHeads: keyHeads, headDimension: dimension, scale: scale, adjustment: adjustment, mask: mask),
             [query.read, key.read])
-        let pattern = builder.add("\(site).hook_pattern", Softmax(), [scores])
+        var sinks: [ParameterID] = []
+        if let name = attention.sinks {
+            sinks.append(try builder.parameter(try names.fullName("\(description.blockName).\(block).\(name)"), shape: [heads]))
+        }
+        let pattern =
+            sinks.isEmpty
+            ? builder.add("\(site).hook_pattern", Softmax(), [scores])
+            : builder.add("\(site).hook_pattern", SinkSoftmax(), [scores], parameters: sinks)
         let fusion = Node.Fusion(
             operation: Attention(
                 heads: heads, keyHeads: keyHeads, headDimension: dimension, scale: scale, adjustment: adjustment, mask: mask),
-            inputs: [query.read, key.read, value.read], replaces: [scores, pattern])
+            inputs: [query.read, key.read, value.read], parameters: sinks, replaces: [scores, pattern])
         let mixed = builder.add(
             "\(site).hook_z", AttentionValues(heads: heads, keyHeads: keyHeads, headDimension: dimension), [pattern, value.read],
             fusion: fusion)

@@ -116,6 +116,8 @@ struct AttentionDescription: Sendable {
     var cap: Float?
     var norm: NormTensors?
     var projections: Projections
+    /// The tensor of the sinks, a score of each head that no position has; nil if there are none.
+    var sinks: String?
     /// nil if queries and keys are not normalised.
     var headNorms: HeadNormsDescription?
     var output: LinearTensors

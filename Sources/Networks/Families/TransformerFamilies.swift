@@ -9,7 +9,7 @@ package struct TransformerFamilies: Sendable {
     package static let standard = TransformerFamilies([
         GPT2.family, GPTNeoX.family, Llama.family, Mistral.family, Qwen2.family, Qwen3.family, Gemma.family, Gemma2.family,
         Gemma3.family, Olmo2.family, Olmo2.family3, Phi.family, Phi3.family, GPTNeo.family, GPTJ.family, OPT.family, Bloom.family,
-        StableLM.family, Starcoder2.family, Granite.family, SmolLM3.family, Mixtral.family, QwenMoE.family2, QwenMoE.family3,
+        StableLM.family, Starcoder2.family, Granite.family, SmolLM3.family, Mixtral.family, QwenMoE.family2, QwenMoE.family3, GptOss.family,
         Grokking.family, Bert.family, Roberta.family, DistilBert.family, Electra.family,
         HuggingFaceVision.vit, HuggingFaceVision.deit, HuggingFaceVision.dinov2, NamedVision.timm, NamedVision.torchvision,
         ResNet.named, ResNet.huggingFace, VGG.family, ConvNeXt.huggingFace, ConvNeXt.named, MobileNet.family,

@@ -59,21 +59,33 @@ package struct AttentionHeads: Sendable, Hashable {
     }
 
     /// Checks the shapes of queries, and of keys or values.
-    func check(queries: [Int], keys: [[Int]]) throws(Problem) {
+    ///
+    /// - Parameter firstQuery: the position of the first query.
+    func check(queries: [Int], keys: [[Int]], firstQuery: Int = 0) throws(Problem) {
         let width = try width()
         guard queries.count == 3, queries[2] == width else {
             throw Problem(
                 "the queries are not the heads'", expected: "samples x length x \(width)", found: words(queries))
         }
-        let wanted = [queries[0], queries[1], width / heads * keyHeads]
+        let wanted = [queries[0], queries[1] + firstQuery, width / heads * keyHeads]
         if let other = keys.first(where: { $0 != wanted }) {
             throw Problem("keys and values do not fit the queries", expected: words(wanted), found: words(other))
         }
     }
 
+    /// Checks the shape of sinks, where there are some.
+    func check(sinks: [Int]?) throws(Problem) {
+        guard let sinks, sinks != [heads] else { return }
+        throw Problem("the sinks do not fit the heads", expected: "\(heads)", found: words(sinks))
+    }
+
     /// The places of the heads in queries or outputs of that shape.
-    func shape(_ queries: [Int]) -> AttentionShape {
-        AttentionShape(samples: queries[0], length: queries[1], heads: heads, keyHeads: keyHeads, headDimension: headDimension)
+    ///
+    /// - Parameter firstQuery: the position of the first query.
+    func shape(_ queries: [Int], firstQuery: Int = 0) -> AttentionShape {
+        AttentionShape(
+            samples: queries[0], length: queries[1] + firstQuery, heads: heads, keyHeads: keyHeads, headDimension: headDimension,
+            firstQuery: firstQuery)
     }
 }
 

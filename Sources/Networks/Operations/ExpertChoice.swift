@@ -17,7 +17,8 @@ package struct ExpertChoice: Operation {
     package var name: String { "expert choice" }
     package var gradientReading: GradientReading { [.inputs, .output] }
 
-    package var neurons: NeuronRule { .mixes }
+    /// The experts' layers know their place.
+    package var neurons: NeuronRule { .fixed }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 

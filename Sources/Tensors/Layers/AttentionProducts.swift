@@ -110,9 +110,9 @@ package enum AttentionProducts {
             forEachKeyHead(shape, team) { sample, heads, _ in
                 for head in heads {
                     Float.gemm(
-                        .yes, .no, m: shape.length, n: shape.headDimension, k: shape.length, alpha: 1,
-                        pattern.pointer + shape.pattern(sample, head, 0), shape.length,
-                        outputGradient.pointer + shape.query(sample, head, 0), shape.width, beta: 1,
+                        .yes, .no, m: shape.length, n: shape.headDimension, k: shape.queries, alpha: 1,
+                        pattern.pointer + shape.pattern(sample, head, shape.firstQuery), shape.length,
+                        outputGradient.pointer + shape.query(sample, head, shape.firstQuery), shape.width, beta: 1,
                         gradient.mutablePointer + shape.key(sample, head, 0), shape.keyWidth)
                 }
             }
@@ -121,7 +121,7 @@ package enum AttentionProducts {
 
     /// Calls `body` with (sample, head, queries, lane) for every tile.
     static func forEachTile(_ shape: AttentionShape, _ team: Team, _ body: @Sendable (Int, Int, Range<Int>, Int) -> Void) {
-        guard shape.headDimension > 0, shape.length > 0 else { return }
+        guard shape.headDimension > 0, shape.queries > 0 else { return }
         let heads = shape.samples * shape.heads
         team.forEachInLanes(heads * shape.tiles) { piece, lane in
             let (tile, head) = (piece / heads, piece % heads)

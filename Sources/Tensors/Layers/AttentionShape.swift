@@ -20,22 +20,30 @@ package enum AttentionMask: Sendable, Hashable {
 
 /// The layout of the heads of queries, keys and values, side by side in the rows of [samples, length, heads * headDimension].
 ///
-/// Consecutive heads share a key head if there are fewer key heads: head h reads key head h / (heads / keyHeads).
+/// Consecutive heads share a key head if there are fewer key heads: head h reads key head h / (heads / keyHeads). The queries of the first
+/// positions may be left out.
 package struct AttentionShape: Sendable, Hashable {
     package let samples: Int
     package let length: Int
     package let heads: Int
     package let keyHeads: Int
     package let headDimension: Int
+    /// The position of the first query: queries, outputs and patterns have no rows for those before it.
+    package let firstQuery: Int
 
-    package init(samples: Int, length: Int, heads: Int, keyHeads: Int, headDimension: Int) {
+    package init(samples: Int, length: Int, heads: Int, keyHeads: Int, headDimension: Int, firstQuery: Int = 0) {
         precondition(keyHeads > 0 && heads > 0 && heads % keyHeads == 0, "\(heads) heads on \(keyHeads)")
+        precondition(firstQuery >= 0 && firstQuery <= length, "queries from \(firstQuery) of \(length)")
         self.samples = samples
         self.length = length
         self.heads = heads
         self.keyHeads = keyHeads
         self.headDimension = headDimension
+        self.firstQuery = firstQuery
     }
+
+    /// The number of queries of a sequence.
+    var queries: Int { length - firstQuery }
 
     /// The length of a row of queries.
     package var width: Int { heads * headDimension }
@@ -46,24 +54,28 @@ package struct AttentionShape: Sendable, Hashable {
     var group: Int { heads / keyHeads }
 
     /// The place of a head's vector in queries and outputs.
-    func query(_ sample: Int, _ head: Int, _ position: Int) -> Int { (sample * length + position) * width + head * headDimension }
+    func query(_ sample: Int, _ head: Int, _ position: Int) -> Int {
+        (sample * queries + position - firstQuery) * width + head * headDimension
+    }
 
     /// The place of the vector that a head reads in keys and values.
     func key(_ sample: Int, _ head: Int, _ position: Int) -> Int {
         (sample * length + position) * keyWidth + head / group * headDimension
     }
 
-    /// The place of a row of a pattern [samples, heads, length, length].
-    func pattern(_ sample: Int, _ head: Int, _ position: Int) -> Int { ((sample * heads + head) * length + position) * length }
+    /// The place of a row of a pattern [samples, heads, queries, length].
+    func pattern(_ sample: Int, _ head: Int, _ position: Int) -> Int {
+        ((sample * heads + head) * queries + position - firstQuery) * length
+    }
 
     /// The queries that go through products together.
     static let tileRows = 64
 
-    var tiles: Int { (length + Self.tileRows - 1) / Self.tileRows }
+    var tiles: Int { (queries + Self.tileRows - 1) / Self.tileRows }
 
     /// The queries of a tile, the last ones first: with a causal mask, they take the longest.
     func rows(ofTile tile: Int) -> Range<Int> {
-        let first = (tiles - 1 - tile) * Self.tileRows
+        let first = firstQuery + (tiles - 1 - tile) * Self.tileRows
         return first..<min(length, first + Self.tileRows)
     }
 
@@ -74,11 +86,11 @@ package struct AttentionShape: Sendable, Hashable {
     }
 
     /// The elements of the scores of a tile's queries.
-    var tileSize: Int { min(Self.tileRows, length) * length }
+    var tileSize: Int { min(Self.tileRows, queries) * length }
 
-    func checkQueries(_ tensors: Tensor?...) { check(tensors, samples * length * width) }
+    func checkQueries(_ tensors: Tensor?...) { check(tensors, samples * queries * width) }
     func checkKeys(_ tensors: Tensor?...) { check(tensors, samples * length * keyWidth) }
-    func checkPatterns(_ tensors: Tensor?...) { check(tensors, samples * heads * length * length) }
+    func checkPatterns(_ tensors: Tensor?...) { check(tensors, samples * heads * queries * length) }
 
     private func check(_ tensors: [Tensor?], _ count: Int) {
         for case let tensor? in tensors { precondition(tensor.count == count, "\(tensor.shape) for \(self)") }

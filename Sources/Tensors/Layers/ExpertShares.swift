@@ -101,3 +101,85 @@ extension ExpertShares {
         }
     }
 }
+
+extension ExpertShares {
+    /// target [rows, experts * width] = each expert's output times its weight, the experts side by side; 0 where the weight is.
+    package static func contributions(_ outputs: [Tensor], weights: Tensor, into target: MutableTensor, team: Team) {
+        let experts = outputs.count
+        let (width, rows) = (target.width / max(experts, 1), target.rows)
+        precondition(weights.count == rows * experts && outputs.allSatisfy { $0.count == rows * width }, "\(weights.shape)")
+        team.forEach(rows, step: RowSoftmax.step(target.width)) { rows in
+            for row in rows {
+                for expert in 0..<experts {
+                    let weight = weights.pointer[row * experts + expert]
+                    let y = target.mutablePointer + (row * experts + expert) * width
+                    if weight == 0 {
+                        y.update(repeating: 0, count: width)
+                        continue
+                    }
+                    let x = outputs[expert].pointer + row * width
+                    for i in 0..<width { y[i] = weight * x[i] }
+                }
+            }
+        }
+    }
+
+    /// Adds the gradients of ``contributions(_:weights:into:team:)`` to those that are not nil.
+    package static func addContributionGradients(
+        _ outputs: [Tensor], weights: Tensor, outputGradient: Tensor, to gradients: [MutableTensor?], weightGradient: MutableTensor?,
+        team: Team
+    ) {
+        let experts = outputs.count
+        let (width, rows) = (outputGradient.width / max(experts, 1), outputGradient.rows)
+        precondition(weights.count == rows * experts && gradients.count == experts, "\(weights.shape)")
+        team.forEach(rows, step: RowSoftmax.step(outputGradient.width)) { rows in
+            for row in rows {
+                for expert in 0..<experts {
+                    let weight = weights.pointer[row * experts + expert]
+                    if weight == 0 { continue }
+                    let dz = outputGradient.pointer + (row * experts + expert) * width
+                    if let gradient = gradients[expert] {
+                        let dy = gradient.mutablePointer + row * width
+                        for i in 0..<width { dy[i] += weight * dz[i] }
+                    }
+                    if let weightGradient {
+                        weightGradient.mutablePointer[row * experts + expert] +=
+                            Float(RowSoftmax.product(outputs[expert].pointer + row * width, dz, width))
+                    }
+                }
+            }
+        }
+    }
+
+    /// target [rows, width] = the sum of the blocks of each row of `source` [rows, blocks * width], in their order.
+    package static func sumBlocks(_ source: Tensor, into target: MutableTensor, team: Team) {
+        let (width, rows) = (target.width, target.rows)
+        let blocks = source.count / max(rows * width, 1)
+        precondition(source.count == rows * blocks * width, "\(source.shape) into \(target.shape)")
+        team.forEach(rows, step: RowSoftmax.step(source.width)) { rows in
+            for row in rows {
+                let y = target.mutablePointer + row * width
+                y.update(repeating: 0, count: width)
+                for block in 0..<blocks {
+                    let x = source.pointer + (row * blocks + block) * width
+                    for i in 0..<width { y[i] += x[i] }
+                }
+            }
+        }
+    }
+
+    /// The gradient of ``sumBlocks(_:into:team:)`` is added to each block.
+    package static func addBlockGradients(of outputGradient: Tensor, to gradient: MutableTensor, team: Team) {
+        let (width, rows) = (outputGradient.width, outputGradient.rows)
+        let blocks = gradient.count / max(rows * width, 1)
+        team.forEach(rows, step: RowSoftmax.step(gradient.width)) { rows in
+            for row in rows {
+                let dy = outputGradient.pointer + row * width
+                for block in 0..<blocks {
+                    let dx = gradient.mutablePointer + (row * blocks + block) * width
+                    for i in 0..<width { dx[i] += dy[i] }
+                }
+            }
+        }
+    }
+}

@@ -27,6 +27,10 @@ package enum ScalarCurve: Sendable, Equatable {
     case softsign
     /// -ln(1 + e^-x).
     case logSigmoid
+    /// c sigmoid(slope c) with c = min(x, limit).
+    case limitedSwish(slope: Double, limit: Double)
+    /// x cut to -limit to limit, plus shift.
+    case shiftedClamp(limit: Double, shift: Double)
 
     private static let seluAlpha = 1.673_263_242_354_377_2
     private static let seluScale = 1.050_700_987_355_480_5
@@ -46,6 +50,9 @@ package enum ScalarCurve: Sendable, Equatable {
         case .mish: x * tanh(Self.smoothRectifier(x))
         case .softsign: x / (1 + abs(x))
         case .logSigmoid: -Self.smoothRectifier(-x)
+        case .limitedSwish(let slope, let limit):
+            (x > limit ? limit : x) * Self.sigmoid(slope * (x > limit ? limit : x))
+        case .shiftedClamp(let limit, let shift): (x < -limit ? -limit : x > limit ? limit : x) + shift
         }
     }
 
@@ -65,6 +72,11 @@ package enum ScalarCurve: Sendable, Equatable {
             return t + x * (1 - t * t) * Self.sigmoid(x)
         case .softsign: return 1 / ((1 + abs(x)) * (1 + abs(x)))
         case .logSigmoid: return Self.sigmoid(-x)
+        case .limitedSwish(let slope, let limit):
+            guard x <= limit else { return 0 }
+            let share = Self.sigmoid(slope * x)
+            return share + slope * x * share * (1 - share)
+        case .shiftedClamp(let limit, _): return x >= -limit && x <= limit ? 1 : 0
         }
     }
 
