@@ -65,14 +65,17 @@ package struct PlotFigure: Sendable {
     }
 
     /// The picture with its title and caption.
-    package func drawing(width: Double = PlotSheet.width) -> Drawing {
+    ///
+    /// - Parameter images: among how many pictures of one file the room for embedded images is shared.
+    package func drawing(width: Double = PlotSheet.width, images: Int = 1) -> Drawing {
         let alternative = ([alternative] + remarks.map { $0.singleLine + "." }).joined(separator: " ")
         switch content {
         case .chart(let chart):
-            return Figure(Captioned(chart: chart, caption: caption, alternative: alternative)).drawing(width: width)
+            return Figure(Captioned(chart: chart, caption: caption, alternative: alternative)).drawing(
+                width: width, imageBytes: Panel.imageBytes(of: images))
         case .sheet(var sheet):
             (sheet.caption, sheet.alternative) = (caption, alternative)
-            return sheet.drawing(width: width)
+            return sheet.drawing(width: width, imageBytes: 400_000 / max(1, images))
         }
     }
 }
@@ -101,7 +104,7 @@ package enum PlotSheet {
         var sheet = Drawing(width: width, height: 0)
         let shown = figures.prefix(mostFigures)
         for (place, figure) in shown.enumerated() {
-            let drawing = figure.drawing()
+            let drawing = figure.drawing(images: shown.count)
             if place > 0 {
                 sheet.marks.append(.line(Point(12, sheet.height), Point(width - 12, sheet.height), stroke: Stroke(.grid), part: .frame))
             }

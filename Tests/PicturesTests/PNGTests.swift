@@ -75,29 +75,6 @@ struct PNGTests {
         #expect(try PNG.bytes(of: image) == file)
     }
 
-    @Test func aFileThatIsTooLongIsHalved() throws {
-        var state: UInt64 = 1
-        let indices = (0..<300 * 200).map { _ -> UInt8 in
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return UInt8(state >> 40 & 127)
-        }
-        let palette = (0..<128).map { RasterImage.Pixel(red: UInt8($0), green: 0, blue: 0) }
-        let image = RasterImage(width: 300, height: 200, pixels: .palette(palette, indices: indices))
-        let read = try PNGReader(try PNG.bytes(of: image, atMost: 20_000))
-        #expect((read.width, read.height) == (150, 100))
-        #expect(read.pixels[151][0] == indices[602])
-        #expect(try PNGReader(try PNG.bytes(of: image, atMost: 0)).pixels.count == 1)
-    }
-
-    @Test func halvesOfColoursAreMeans() {
-        let pixels = [(10, 1), (20, 2), (30, 5), (40, 0), (50, 0), (61, 0)].map {
-            RasterImage.Pixel(red: UInt8($0.0), green: UInt8($0.1), blue: 0)
-        }
-        let half = RasterImage(width: 3, height: 2, pixels: .colours(pixels)).halved
-        let expected = [RasterImage.Pixel(red: 30, green: 1, blue: 0), RasterImage.Pixel(red: 46, green: 3, blue: 0)]
-        #expect(half == RasterImage(width: 2, height: 1, pixels: .colours(expected)))
-    }
-
     @Test func theChecksumsAreThoseOfTheStandards() {
         // The check values from catalogues of checksums.
         #expect(PNG.checksum(Array("123456789".utf8)[...]) == 0xCBF4_3926)

@@ -97,6 +97,26 @@ import Testing
         #expect(try pictures.figure(7).title.hasPrefix("layer7, "))
     }
 
+    /// Noise cannot be compressed: what it shows has to be less.
+    @Test func mapsOfRandomWeightsAreSmallFiles() throws {
+        @Sendable func noise(_ row: Int, _ column: Int) -> Float {
+            var bits = UInt64(row) << 32 | UInt64(column)
+            for _ in 0..<2 { bits = (bits ^ bits >> 31) &* 0x9E37_79B9_7F4A_7C15 }
+            return Float(bits >> 40) / Float(1 << 24) - Float(bits & 0xFFFF) / Float(1 << 16)
+        }
+        func layer(_ name: String, _ out: Int, _ into: Int) -> DrawnLayer {
+            Self.layer(name, out: (0..<out).map { $0 * 4 / out }, into: (0..<into).map { $0 * 4 / into }, k: 4, weight: noise)
+        }
+        for (out, into) in [(1200, 700), (300, 2400)] {
+            let bytes = PlotSheet.svg([try #require(try Self.maps([layer("fc", out, into)]).sheet())])
+            #expect((50_000..<300_000).contains(bytes.count), "\(out) x \(into): \(bytes.count)")
+            #expect(DrawnPicture(bytes).failure == nil)
+        }
+        let figure = try #require(try Self.maps((0..<24).map { layer("layer\($0)", 200, 200) }).sheet())
+        let count = PlotSheet.svg([figure]).count
+        #expect((100_000..<520_000).contains(count), "\(count)")
+    }
+
     @Test func hardLayersAreDrawn() throws {
         let hostile = "<fc & \"x\">\u{202E}\n" + String(repeating: "n", count: 300)
         let many = Array(0..<1000)

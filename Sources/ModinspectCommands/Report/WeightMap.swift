@@ -17,7 +17,7 @@ struct WeightMap {
     /// - Parameter source: what the caption says of the clusters.
     init(_ layer: Layer, _ scores: ModelAnalysis.Layer, path: String, source: String) throws {
         let pictures = WeightPictures(models: [DrawnModel(path: path, layers: [DrawnLayer(layer, scores)])], source: source)
-        drawing = try pictures.figure(0).drawing(width: ReportBuilder.figureWidth)
+        drawing = try pictures.figure(0).drawing(width: ReportBuilder.figureWidth, images: 2)
         table = Self.table(try layer.weights(), scores.clustering)
     }
 

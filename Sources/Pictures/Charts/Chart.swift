@@ -35,6 +35,12 @@ package struct Panel: Hashable, Sendable {
     /// How many pixels of an image lie in a pixel of the picture at most: 2 for dense screens, fewer in a sheet of many images.
     package var density = 2.0
 
+    /// How many bytes of the file an embedded image takes at most.
+    package var imageBytes = Self.imageBytes(of: 1)
+
+    /// The bytes for each of so many images of one file: a few hundred kilobytes for all of them, even of noise.
+    package static func imageBytes(of count: Int) -> Int { max(280_000, min(16_000 * count, 400_000)) / max(1, count) }
+
     package init(width: Double, extents: Extents = Extents(), hasLegend: Bool = true) {
         self.width = width
         self.extents = extents

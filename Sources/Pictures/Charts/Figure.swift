@@ -5,9 +5,13 @@ package struct Figure: Sendable {
     package init(_ chart: any Chart) { self.chart = chart }
 
     /// The whole picture.
-    package func drawing(width: Double = 720) -> Drawing {
+    ///
+    /// - Parameter imageBytes: how many bytes of the file an embedded image takes at most.
+    package func drawing(width: Double = 720, imageBytes: Int = Panel.imageBytes(of: 1)) -> Drawing {
         let width = Frame.usable(width)
-        let plot = chart.plot(in: Panel(width: width - 2 * Frame.margin))
+        var panel = Panel(width: width - 2 * Frame.margin)
+        panel.imageBytes = imageBytes
+        let plot = chart.plot(in: panel)
         return Frame.drawing(
             around: plot.marks, height: plot.height, width: width, title: chart.title, caption: chart.caption,
             alternative: chart.alternative)

@@ -182,8 +182,12 @@ package struct HeatMap: Chart {
         } else {
             do {
                 let (matrix, method) = reduced(to: layout.inner, density: panel.density, size: size)
-                marks.append(try image(of: matrix, in: layout.inner, scale: scale))
-                note = reductionNote(matrix, method)
+                let image = try HeatImage(matrix, method: method, scale: scale, in: layout.inner, limit: panel.imageBytes)
+                marks.append(
+                    Mark(
+                        .image(layout.inner, png: image.png), title: title,
+                        data: [Datum("rows", rows.count), Datum("columns", columns.count)] + facts, part: .data))
+                note = reductionNote(image.matrix, method)
             } catch {
                 return Notice.drawing("The image cannot be written: \(error.line())", width: panel.width)
             }
@@ -234,12 +238,6 @@ package struct HeatMap: Chart {
         return (width, height)
     }
 
-    private func image(of matrix: ReducedMatrix, in rectangle: Rectangle, scale: HeatScale) throws(Problem) -> Mark {
-        Mark(
-            .image(rectangle, png: try PNG.bytes(of: scale.image(matrix))), title: title,
-            data: [Datum("rows", rows.count), Datum("columns", columns.count)] + facts, part: .data)
-    }
-
     /// The matrix with no more values than the panel's density asks for, and the method: in a sheet of many maps each is small.
     private func reduced(
         to rectangle: Rectangle, density: Double, size: (rows: Int, columns: Int)
@@ -254,13 +252,13 @@ package struct HeatMap: Chart {
                     }, .mean
                 )
             }
-        let side = max(64, Int(density * max(rectangle.width, rectangle.height)))
-        if max(matrix.width, matrix.height) > side * 5 / 4 {
-            let whole = matrix
-            matrix = ReducedMatrix(rows: whole.height, columns: whole.width, side: side, method: method) { row, column in
-                whole.values[row * whole.width + column]
-            }
+        // What one cell more or less would show is not worth uneven cells.
+        func side(_ length: Double, _ cells: Int) -> Int {
+            let most = max(64, Int(density * length))
+            return cells > most * 5 / 4 ? most : cells
         }
+        matrix = matrix.shrunk(
+            width: side(rectangle.width, matrix.width), height: side(rectangle.height, matrix.height), method: method)
         return (matrix, method)
     }
 

@@ -27,8 +27,9 @@ struct HeatScale {
     }
 
     /// An image of the matrix. Signed values are red and blue of growing opacity, so that the ground of either theme is their 0.
-    func image(_ matrix: ReducedMatrix) -> RasterImage {
-        let count = 255
+    ///
+    /// - Parameter count: how many colours there are over the range, an odd number so that 0 has one of its own; at most 255.
+    func image(_ matrix: ReducedMatrix, colours count: Int = 255) -> RasterImage {
         var palette: [RasterImage.Pixel] =
             switch scheme {
             case .sequential: (0..<count).map { .init(ColourMap.sequential(Double($0) / Double(count - 1))) }

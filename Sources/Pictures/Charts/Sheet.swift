@@ -35,7 +35,9 @@ package struct Sheet: Sendable {
     private static let maximum = 200
 
     /// The whole picture.
-    package func drawing(width: Double = 960) -> Drawing {
+    ///
+    /// - Parameter imageBytes: how many bytes of the file all embedded images take at most.
+    package func drawing(width: Double = 960, imageBytes: Int = 400_000) -> Drawing {
         let width = Frame.usable(width)
         let inner = width - 2 * Frame.margin
         guard !charts.isEmpty else {
@@ -48,8 +50,7 @@ package struct Sheet: Sendable {
         let columns = columns.map { min(max($0, 1), most) } ?? min(most, shown.count < 3 ? shown.count : 3)
         let panelWidth = (inner - Double(columns - 1) * Self.gap) / Double(columns)
         var panel = Panel(width: panelWidth, extents: sharedExtents(shown))
-        // All images together stay below about 1.5 MB, even of noise.
-        panel.density = min(2, 1450 / (panelWidth * Double(shown.count).squareRoot()))
+        panel.imageBytes = min(imageBytes / shown.count, Panel.imageBytes(of: shown.count))
         let first = shown[0].legend
         let isShared = shown.count > 1 && !first.isEmpty && shown.allSatisfy { $0.legend == first }
         panel.hasLegend = !isShared

@@ -37,19 +37,6 @@ package enum PNG {
         return file
     }
 
-    /// The file of an image, halved as often as it takes until the file has at most `limit` bytes.
-    ///
-    /// - Throws: ``Problem`` where memory is short.
-    package static func bytes(of image: RasterImage, atMost limit: Int) throws(Problem) -> [UInt8] {
-        var image = image
-        var file = try bytes(of: image)
-        while file.count > limit, max(image.width, image.height) > 1 {
-            image = image.halved
-            file = try bytes(of: image)
-        }
-        return file
-    }
-
     private static func header(_ image: RasterImage, depth: UInt8, colourType: UInt8) -> [UInt8] {
         big(image.width) + big(image.height) + [depth, colourType, 0, 0, 0]
     }

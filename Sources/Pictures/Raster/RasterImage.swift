@@ -68,37 +68,4 @@ package struct RasterImage: Sendable, Equatable {
         }
         self.init(width: matrix.width, height: matrix.height, pixels: .palette(palette.map { Pixel($0) } + [missing], indices: indices))
     }
-
-    /// The image with half the width and height, rounded up: colours are means of two by two pixels, indices the upper left one of them.
-    ///
-    /// Indices are not averaged: the palette's last colour need not lie beside the one before.
-    package var halved: RasterImage {
-        let (newWidth, newHeight) = ((width + 1) / 2, (height + 1) / 2)
-        switch pixels {
-        case .palette(let palette, let indices):
-            var new: [UInt8] = []
-            new.reserveCapacity(newWidth * newHeight)
-            for y in 0..<newHeight {
-                for x in 0..<newWidth { new.append(indices[2 * y * width + 2 * x]) }
-            }
-            return RasterImage(width: newWidth, height: newHeight, pixels: .palette(palette, indices: new))
-        case .colours(let colours):
-            var new: [Pixel] = []
-            new.reserveCapacity(newWidth * newHeight)
-            for y in 0..<newHeight {
-                for x in 0..<newWidth {
-                    let (below, right) = (min(2 * y + 1, height - 1), min(2 * x + 1, width - 1))
-                    let four = [
-                        colours[2 * y * width + 2 * x], colours[2 * y * width + right], colours[below * width + 2 * x],
-                        colours[below * width + right],
-                    ]
-                    func mean(_ part: KeyPath<Pixel, UInt8>) -> UInt8 {
-                        UInt8((four.reduce(2) { $0 + Int($1[keyPath: part]) }) / 4)
-                    }
-                    new.append(Pixel(red: mean(\.red), green: mean(\.green), blue: mean(\.blue), alpha: mean(\.alpha)))
-                }
-            }
-            return RasterImage(width: newWidth, height: newHeight, pixels: .colours(new))
-        }
-    }
 }

@@ -114,7 +114,7 @@ package struct WeightPictures: LayerPictures {
 
     private func columns(_ rows: [[Place]]) -> Int? { mapsInRow > 1 ? mapsInRow : rows.count == 2 || rows.count == 4 ? 2 : nil }
 
-    /// As many cells as a map has room for, so that it is not reduced again; all images together stay below 2 MB, even of noise.
+    /// As many cells as a map has room for on a dense screen, fewer where there are many maps; those of noise are reduced again.
     private static func side(maps: Int, columns: Int) -> Int {
         let width = (PlotSheet.width - 20 * Double(columns)) / Double(columns)
         return Int(width * min(2, 1150 / (width * Double(maps).squareRoot())))
