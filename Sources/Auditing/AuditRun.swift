@@ -107,20 +107,15 @@ package struct AuditRun {
     /// The row of what a worker answered, or of how it ended.
     private static func line(_ answer: WorkerTeam.Answer, of checkpoint: FoundCheckpoint) -> (line: [UInt8], status: AuditStatus) {
         switch answer {
-        case .done(let line): return (line, AuditRow.status(ofLine: line))
+        case .done(let line, _): return (line, AuditRow.status(ofLine: line))
         case .ended(let end):
             let status: AuditStatus =
                 switch end.reason {
                 case .timeout: .timeout
                 case .memory: .memory
-                // It has said why, as for a file that is cut short while it is read.
-                case .status(1) where end.lastWords != nil: .failed
-                case .signal, .status: .crashed
+                case .signal, .status: end.isFailure ? .failed : .crashed
                 }
-            var reason = end.description
-            if status == .failed, let path = PathText.plain(checkpoint.path), reason.hasPrefix(path + ": ") {
-                reason.removeFirst(path.count + 2)
-            }
+            let reason = PathText.plain(checkpoint.path).map { end.description(of: $0) } ?? end.description
             let row = AuditRow(checkpoint: checkpoint, status: status, reason: reason)
             return (row.line, status)
         }

@@ -40,7 +40,7 @@ import Text
         let answers = try Self.answers(Self.team(size: size), paths.map(Self.task))
         #expect(Set(answers.keys) == Set(0..<20))
         for (number, path) in paths.enumerated() {
-            guard case .done(let line)? = answers[number] else {
+            guard case .done(let line, _)? = answers[number] else {
                 Issue.record("\(number): no answer")
                 return
             }

@@ -37,6 +37,15 @@ extension WorkerEnd: CustomStringConvertible {
         }
     }
 
+    /// Whether it ended by itself because the file cannot be read, as one that is cut short meanwhile, and has said why.
+    package var isFailure: Bool { reason == .status(1) && lastWords != nil }
+
+    /// What happened, without the path of the checkpoint that it worked on, which is said beside it.
+    package func description(of path: String) -> String {
+        let front = path + ": "
+        return isFailure && description.hasPrefix(front) ? String(description.dropFirst(front.count)) : description
+    }
+
     /// What Swift's library says of a trap.
     private var fatalError: String? {
         guard let lastWords, let range = lastWords.firstRange(of: "atal error: ") else { return nil }

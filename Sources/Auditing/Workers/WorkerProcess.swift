@@ -29,7 +29,7 @@ final class WorkerProcess {
     /// When the task must be done, on the clock of ``now()``.
     private(set) var deadline: Double?
 
-    private static let keptWords = 1 << 12
+    private static let keptWords = 1 << 20
 
     var isBusy: Bool { number != nil }
 
@@ -104,12 +104,13 @@ final class WorkerProcess {
 
     private func setDeadline() { deadline = timeout.map { Self.now() + $0 } }
 
-    /// The answer to its task, after which it has none; nil if there is none yet.
-    func takeAnswer() -> (number: Int, bytes: [UInt8])? {
+    /// The answer to its task, after which it has none, and what it wrote to standard error meanwhile; nil if there is none yet.
+    func takeAnswer() -> (number: Int, bytes: [UInt8], words: [UInt8])? {
         guard let number, isReady, let answer = reader.next() else { return nil }
         self.number = nil
         deadline = nil
-        return (number, answer)
+        readErrors()
+        return (number, answer, words)
     }
 
     // MARK: - Pipes
@@ -134,12 +135,16 @@ final class WorkerProcess {
                     if isBusy { setDeadline() }
                 }
             } else if entry.fd == errors {
-                read(&errors) { words.append(contentsOf: $0) }
-                if words.count > 2 * Self.keptWords { words.removeFirst(words.count - Self.keptWords) }
+                readErrors()
             } else {
                 write()
             }
         }
+    }
+
+    private func readErrors() {
+        read(&errors) { words.append(contentsOf: $0) }
+        if words.count > 2 * Self.keptWords { words.removeFirst(words.count - Self.keptWords) }
     }
 
     private func read(_ descriptor: inout Int32, _ body: (UnsafeRawBufferPointer) -> Void) {
@@ -188,7 +193,7 @@ final class WorkerProcess {
         }
         guard answers < 0 else { return nil }
         let status = awaited()
-        read(&errors) { words.append(contentsOf: $0) }
+        readErrors()
         hasEnded = true
         closePipes()
         return WorkerEnd(reason: limitReached ?? reason(status), lastWords: lastWords)

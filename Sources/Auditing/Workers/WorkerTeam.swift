@@ -23,7 +23,8 @@ package final class WorkerTeam {
 
     /// What became of a task.
     package enum Answer: Sendable {
-        case done([UInt8])
+        /// Its bytes, and what the worker wrote to standard error meanwhile.
+        case done([UInt8], words: [UInt8])
         /// The worker ended.
         case ended(WorkerEnd)
     }
@@ -93,7 +94,7 @@ package final class WorkerTeam {
                 let worker = workers[place]
                 if let answer = worker.takeAnswer() {
                     failedStarts = 0
-                    try answered(answer.number, .done(answer.bytes))
+                    try answered(answer.number, .done(answer.bytes, words: answer.words))
                 } else if let end = worker.outcome(limits) {
                     workers.remove(at: place)
                     if worker.isReady {

@@ -105,6 +105,7 @@ struct AuditCommand: FileCommand {
         if let jobs, !(1...1024).contains(jobs) { throw ValidationError("--jobs must be between 1 and 1024") }
         if !(1...4096).contains(threads) { throw ValidationError("--threads must be between 1 and 4096") }
         if let timeout, !(timeout >= 0 && timeout <= 1e8) { throw ValidationError("--timeout must be between 0 and 100000000 seconds") }
+        try memory?.checkIsEnoughForAProcess()
         if !(0...1_000_000).contains(nullSamples) { throw ValidationError("--null must be between 0 and 1000000") }
         if let method = clustering.method, method.readsData {
             throw ValidationError("--method \(method.rawValue) needs data, which an audit does not have")

@@ -3,6 +3,8 @@ import ArgumentParser
 /// A number of bytes as an option gives it: `500M`, `2G`, `1.5Gi`.
 struct ByteCount: ExpressibleByArgument, Equatable {
     let bytes: Int
+    /// As it was given.
+    let text: String
 
     static let expectation = "a number of bytes such as 500M, 2G or 2Gi"
 
@@ -18,5 +20,16 @@ struct ByteCount: ExpressibleByArgument, Equatable {
         let bytes = (0..<power).reduce(number) { value, _ in value * base }
         guard bytes >= 1, bytes < 1e18 else { return nil }
         self.bytes = Int(bytes)
+        text = argument
     }
+
+    /// Checks that a limit of memory leaves a worker enough to start.
+    func checkIsEnoughForAProcess() throws {
+        if bytes < Self.leastForAProcess {
+            throw ValidationError("--memory must be at least 16M, which a process needs to start, found '\(text)'")
+        }
+    }
+
+    /// A worker without a checkpoint has 3 to 6 MB, depending on the C library and on how the program was built.
+    private static let leastForAProcess = 16_000_000
 }

@@ -10,7 +10,9 @@ enum WorkerMain {
     /// - Returns: the exit status.
     static func run() -> Int32 {
         do {
-            try WorkerSeat.serve(memory: PhysicalMemory.allowance) { greeting in try AuditTask.worker(greeting) }
+            try WorkerSeat.serve(memory: PhysicalMemory.allowance) { greeting in
+                CommandTask.isMeant(by: greeting) ? try CommandTask.worker(greeting) : try AuditTask.worker(greeting)
+            }
             return 0
         } catch {
             Diagnostics(isQuiet: false).failure(OptionNames.line(of: error))

@@ -67,6 +67,7 @@ enum CompareTable {
             switch input {
             case .ok(let source): text += "\(name)  \(source.path.singleLine)\n"
             case .failed(let failure): text += "\(name)  \(failure.text)"
+            case .worked: break
             }
         }
         if report.hasFailed { return text }

@@ -57,12 +57,17 @@ struct Diagnostics: Sendable {
     static func write(_ text: String) {
         // A path is not shortened: it is what the user has to find.
         var line = text.shortenedForMessage(longestWord: Int(PATH_MAX)).singleLine + "\n"
-        line.withUTF8 { bytes in
-            var rest = UnsafeRawBufferPointer(bytes)
-            while !rest.isEmpty {
-                let count = Glibc.write(STDERR_FILENO, rest.baseAddress, rest.count)
-                if count > 0 { rest = UnsafeRawBufferPointer(rebasing: rest[count...]) } else if errno != EINTR { return }
-            }
+        line.withUTF8 { write(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// Lines that another process of this program has written.
+    static func pass(_ lines: [UInt8]) { lines.withUnsafeBytes { write($0) } }
+
+    private static func write(_ bytes: UnsafeRawBufferPointer) {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = Glibc.write(STDERR_FILENO, rest.baseAddress, rest.count)
+            if count > 0 { rest = UnsafeRawBufferPointer(rebasing: rest[count...]) } else if errno != EINTR { return }
         }
     }
 }

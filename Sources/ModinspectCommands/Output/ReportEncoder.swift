@@ -65,6 +65,22 @@ extension Array: RowList where Element: ColumnRow {
     fileprivate func tree(at place: Int, path: [any CodingKey]) throws -> JSONTree { try ReportEncoder.value(self[place], path: path) }
 }
 
+/// The results of several checkpoints as a list in a document: each is encoded when it is written.
+struct ResultList<Found: Encodable>: Encodable, RowList {
+    private let results: [CheckpointResult<Found>]
+
+    init(_ results: [CheckpointResult<Found>]) { self.results = results }
+
+    fileprivate var count: Int { results.count }
+
+    fileprivate func tree(at place: Int, path: [any CodingKey]) throws -> JSONTree {
+        if case .worked(let worked) = results[place] { return .literal(String(decoding: worked.bytes, as: UTF8.self)) }
+        return try ReportEncoder.value(results[place], path: path)
+    }
+
+    func encode(to encoder: any Encoder) throws { try results.encode(to: encoder) }
+}
+
 /// Where a value's encoding is gathered: the standard library's containers are values that are never closed.
 private final class Target {
     private enum Content {

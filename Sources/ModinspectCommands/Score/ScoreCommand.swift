@@ -4,7 +4,7 @@ import Modularity
 import Scoring
 import Text
 
-struct ScoreCommand: FileCommand {
+struct ScoreCommand: FileCommand, WorkedCommand {
     static let configuration = CommandConfiguration(
         commandName: "score",
         abstract: "Measures how modular each layer is, and the mean over the layers.",
@@ -41,6 +41,7 @@ struct ScoreCommand: FileCommand {
     var comparesOrder = false
 
     @OptionGroup var threshold: ThresholdOptions
+    @OptionGroup var jobs: JobOptions
     @OptionGroup var clustering: ClusteringOptionGroup
     @OptionGroup var gradient: GradientOptions
     @OptionGroup var layers: LayerOptions<FileOrModelLayers>
@@ -64,20 +65,37 @@ struct ScoreCommand: FileCommand {
     }
 
     func run() throws {
+        if jobs.jobs != nil { try jobs.check(try inputs.paths(), others: source.inputs + [("--clusters", clusterFile)] + gradient.inputs) }
         let given = try clusterFile.map { try ClusterFile(path: $0) }
         // Opened first: a result that can go nowhere is not worth computing.
         let target = try ReportTarget(format, output, fileUse)
         threshold.note(to: output.diagnostics)
-        var isMet = true
+        let run = CheckpointRun(diagnostics: output.diagnostics)
         let weights = format == .svg ? try drawnWeights() : nil
-        var report = report()
-        report.layerPictures = { weights?.pictures }
-        try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report, to: target) { path in
-            let scored = try score(path, given: given, weights: weights)
-            isMet = threshold.check(scored, output.diagnostics) && isMet
-            return scored
+        var isMet = true
+        if jobs.jobs != nil, weights?.areDrawn != true {
+            isMet = try run.report(inputs, report(), to: target, by: self, label: "score")
+        } else {
+            var report = report()
+            report.layerPictures = { weights?.pictures }
+            try run.report(inputs, report, to: target) { path in
+                let scored = try score(path, given: given, weights: weights)
+                isMet = threshold.check(scored, output.diagnostics) && isMet
+                return scored
+            }
         }
         if !isMet { throw ExitCode(3) }
+    }
+
+    func worker() throws -> (String) -> [UInt8] {
+        let given = try clusterFile.map { try ClusterFile(path: $0) }
+        let report = report()
+        return { path in
+            report.worked(path, output.diagnostics) { path in
+                let scored = try score(path, given: given, weights: nil)
+                return (scored, threshold.check(scored, output.diagnostics))
+            }
+        }
     }
 
     /// How the scores are written.

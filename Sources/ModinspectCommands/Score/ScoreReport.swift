@@ -10,7 +10,7 @@ struct ScoreReport: HeadedReport {
     var head: ScoreSetting { setting }
 
     static let members: [Column<ScoreReport>] = [
-        .json("checkpoints", "In the order of the arguments.") { $0.checkpoints }
+        .json("checkpoints", "In the order of the arguments.") { ResultList($0.checkpoints) }
     ]
 }
 
@@ -105,6 +105,7 @@ extension ScoreReport {
     /// A checkpoint's lines of jsonl: one for each row, or one for its failure.
     static func lines(_ setting: ScoreSetting, seed: UInt64, _ result: CheckpointResult<ScoredCheckpoint>) -> [any Encodable] {
         switch result {
+        case .worked: return []
         case .failed(let failure):
             return [Provenanced(schema, seed: seed, Joined(setting, Keyed("checkpoint", failure)))]
         case .ok(let scored):

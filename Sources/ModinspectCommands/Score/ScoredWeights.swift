@@ -10,7 +10,7 @@ final class ScoredWeights: Sendable {
     private let source: String
     private let comparesOrder: Bool
     /// Whether there are so few models that their weights can be told apart side by side.
-    private let areDrawn: Bool
+    let areDrawn: Bool
 
     init(of modelCount: Int, source: String, comparesOrder: Bool) {
         areDrawn = modelCount <= WeightPictures.mostModels

@@ -18,6 +18,27 @@ struct CheckpointReport<Found: Encodable> {
     let document: ([CheckpointResult<Found>]) -> any Encodable
     /// What is drawn before the pictures of the document.
     var layerPictures: () -> (any LayerPictures)? = { nil }
+
+    /// Writes one checkpoint's part in a format that is written part by part.
+    func write(_ result: CheckpointResult<Found>, _ format: ReportFormat, to stream: ResultStream) throws {
+        if case .worked(let worked) = result { return try stream.write(worked.bytes) }
+        switch format {
+        case .json: break
+        case .jsonl: for line in lines(result) { try ReportEncoder.write(line, isIndented: false, to: stream) }
+        case .tsv:
+            switch result {
+            case .ok(let found): try rows(found, stream)
+            case .failed(let failure): try stream.write(failedRow(failure))
+            case .worked: break
+            }
+        case .text:
+            switch result {
+            case .ok(let found): try text(found, stream)
+            case .failed(let failure): try stream.write(failure.text)
+            case .worked: break
+            }
+        }
+    }
 }
 
 /// Where a report is written; opened before it is computed.
@@ -38,6 +59,10 @@ final class CheckpointReportWriter<Found: Encodable>: @unchecked Sendable {
     private let lock = Mutex(())
     private var results: [CheckpointResult<Found>] = []
     private var count = 0
+    /// What was done before something that precedes it, by its place.
+    private var early: [Int: (result: CheckpointResult<Found>?, announce: () -> Void)] = [:]
+    /// The place of what is added next.
+    private var next = 0
     /// Whether the result is complete: nothing is written after its end.
     private var isComplete = false
 
@@ -47,32 +72,36 @@ final class CheckpointReportWriter<Found: Encodable>: @unchecked Sendable {
     }
 
     /// Writes one checkpoint's part, or keeps it where the format is one document.
-    func add(_ result: CheckpointResult<Found>) throws {
+    func add(_ result: CheckpointResult<Found>) throws { try lock.withLock { _ in try take(result) } }
+
+    /// The same for checkpoints that are not done in their order: each is added once all before it are.
+    ///
+    /// - Parameters:
+    ///   - place: the checkpoint's, from 0.
+    ///   - result: nil for none.
+    ///   - announce: called before it is added.
+    func add(_ place: Int, _ result: CheckpointResult<Found>?, _ announce: @escaping () -> Void) throws {
         try lock.withLock { _ in
-            guard !isComplete else { return }
-            count += 1
-            guard let format = report.format.report, format != .json, case .stream(let stream) = target else {
-                results.append(result)
-                return
+            early[place] = (result, announce)
+            while let entry = early.removeValue(forKey: next) {
+                next += 1
+                entry.announce()
+                if let result = entry.result { try take(result) }
             }
-            switch format {
-            case .json: break
-            case .jsonl: for line in report.lines(result) { try ReportEncoder.write(line, isIndented: false, to: stream) }
-            case .tsv:
-                if count == 1 { try stream.write(report.header) }
-                switch result {
-                case .ok(let found): try report.rows(found, stream)
-                case .failed(let failure): try stream.write(report.failedRow(failure))
-                }
-            case .text:
-                if count > 1 { try stream.write("\n") }
-                switch result {
-                case .ok(let found): try report.text(found, stream)
-                case .failed(let failure): try stream.write(failure.text)
-                }
-            }
-            try stream.flush()
         }
+    }
+
+    private func take(_ result: CheckpointResult<Found>) throws {
+        guard !isComplete else { return }
+        count += 1
+        guard let format = report.format.report, format != .json, case .stream(let stream) = target else {
+            results.append(result)
+            return
+        }
+        if format == .tsv, count == 1 { try stream.write(report.header) }
+        if format == .text, count > 1 { try stream.write("\n") }
+        try report.write(result, format, to: stream)
+        try stream.flush()
     }
 
     /// Completes the result, unless there is nothing in it.
@@ -81,6 +110,10 @@ final class CheckpointReportWriter<Found: Encodable>: @unchecked Sendable {
     /// Completes the result with what is in it when a signal came, and calls `body` with the number of its checkpoints.
     func interrupt(_ body: (Int) -> Void) {
         lock.withLock { _ in
+            for (_, entry) in early.sorted(by: { $0.key < $1.key }) {
+                entry.announce()
+                if let result = entry.result { try? take(result) }
+            }
             try? complete()
             body(count)
         }
@@ -107,14 +140,7 @@ extension CheckpointRun {
         _ inputs: CheckpointListOptions, _ report: CheckpointReport<Found>, to target: ReportTarget, _ body: (String) throws -> Found
     ) throws {
         let paths = try inputs.paths()
-        let writer = CheckpointReportWriter(report, to: target)
-        if paths.count > 1 {
-            let diagnostics = diagnostics
-            let total = paths.count
-            Interruption.watch {
-                writer.interrupt { done in diagnostics.failure("interrupted: \(done) of \(total) checkpoints are in the result") }
-            }
-        }
+        let writer = writer(of: paths, report, to: target)
         for path in paths {
             if let found = try attempt(
                 path, { try body(path) },
@@ -127,5 +153,20 @@ extension CheckpointRun {
         }
         try writer.finish()
         try end(of: paths.count)
+    }
+
+    /// What writes a report, and its finished part when a signal comes.
+    func writer<Found: Encodable & SendableMetatype>(
+        of paths: [String], _ report: CheckpointReport<Found>, to target: ReportTarget
+    ) -> CheckpointReportWriter<Found> {
+        let writer = CheckpointReportWriter(report, to: target)
+        if paths.count > 1 {
+            let diagnostics = diagnostics
+            let total = paths.count
+            Interruption.watch {
+                writer.interrupt { done in diagnostics.failure("interrupted: \(done) of \(total) checkpoints are in the result") }
+            }
+        }
+        return writer
     }
 }

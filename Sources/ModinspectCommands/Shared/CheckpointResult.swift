@@ -4,11 +4,14 @@ import Text
 enum CheckpointResult<Found: Encodable>: Encodable {
     case ok(Found)
     case failed(FailedCheckpoint)
+    /// Either of them, from another process.
+    case worked(WorkedCheckpoint)
 
     func encode(to encoder: any Encoder) throws {
         switch self {
         case .ok(let found): try found.encode(to: encoder)
         case .failed(let failure): try failure.encode(to: encoder)
+        case .worked(let worked): try worked.encode(to: encoder)
         }
     }
 }
@@ -30,7 +33,7 @@ struct FailedCheckpoint: Encodable {
     let path: String
     let error: Reason
     /// The message without the path.
-    private let message: String
+    let message: String
 
     private enum CodingKeys: CodingKey { case path, error }
 
@@ -43,6 +46,13 @@ struct FailedCheckpoint: Encodable {
         var subject = problem
         (subject.expected, subject.found, subject.hint) = (nil, nil, nil)
         error = Reason(what: OptionNames.line(of: subject), expected: problem.expected, found: problem.found)
+    }
+
+    /// - Parameter message: the whole message without the path.
+    init(path: String, _ error: Reason, message: String) {
+        self.path = path
+        self.error = error
+        self.message = message
     }
 
     /// The failure as text.

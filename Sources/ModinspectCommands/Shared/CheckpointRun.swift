@@ -51,6 +51,9 @@ final class CheckpointRun {
         }
     }
 
+    /// Counts checkpoints that failed in other processes, which have reported them.
+    func count(failures more: Int) { failures += more }
+
     /// Throws the exit status 1 if a checkpoint was skipped.
     ///
     /// - Parameter count: how many there were; of several, the failed ones are counted on standard error.
