@@ -54,7 +54,8 @@ package final class Executor {
         values.removeAll(keepingCapacity: true)
         for (node, place) in plan.places {
             guard case .base = place else { continue }
-            guard let value = base?[node] else { preconditionFailure("the base run has no '\(network.nodes[node.index].site)'") }
+            let source = plan.baseValues[node] ?? node
+            guard let value = base?[source] else { preconditionFailure("the base run has no '\(network.nodes[source.index].site)'") }
             values[node] = value
         }
         let tokens: TokenBatch? = if case .tokens(let tokens) = batch { tokens } else { nil }

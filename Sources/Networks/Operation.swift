@@ -44,6 +44,10 @@ package protocol Operation: Sendable {
     /// - Returns: nil if these neurons depend on the others, or cannot be produced by one operation.
     func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation?
 
+    /// The operation on the positions of sequences from `first` on, a position before the last one's end; nil if it is made for all of them
+    /// alone.
+    func late(from first: Int) -> LateOperation?
+
     /// Writes every element of the output.
     func forward(_ pass: ForwardPass)
 
@@ -54,6 +58,7 @@ package protocol Operation: Sendable {
 extension Operation {
     package func forwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { 0 }
     package func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { 0 }
+    package func late(from first: Int) -> LateOperation? { nil }
     package var worksInPlace: Bool { false }
     package var overwritesGradients: Bool { false }
     package var gradientReading: GradientReading { [.inputs, .output] }

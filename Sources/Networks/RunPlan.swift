@@ -30,15 +30,23 @@ struct RunPlan {
     let steps: [Step]
     let shapes: [[Int]]
     let places: [NodeID: Place]
+    /// The nodes whose values of the base run some values are.
+    let baseValues: [NodeID: NodeID]
     let arenaSize: Int
 
     init(_ network: Network, batch: BatchShape, request: RunRequest, teamSize: Int) throws(Problem) {
-        let shapes = try network.shapes(for: batch)
-        self.shapes = shapes
+        var shapes = try network.shapes(for: batch)
         let selection = NodeSelection(network, request: request)
+        var order = selection.order
+        var baseValues: [NodeID: NodeID] = [:]
+        if request.readsLast, request.gradients == nil, case .tokens(_, let length) = batch, length > 1 {
+            let plan = PositionPlan(selection, shapes: shapes, length: length, request: request)
+            (order, shapes, baseValues) = (plan.order, plan.shapes, plan.baseValues)
+        }
+        self.shapes = shapes
+        self.baseValues = baseValues
 
         // The last step that reads a value; what is recorded, or read again by a backward pass, is kept for ever.
-        let order = selection.order
         var lastUse: [NodeID: Int] = [:]
         for (step, planned) in order.enumerated() {
             for input in planned.inputs { lastUse[input] = step }
@@ -48,7 +56,7 @@ struct RunPlan {
 
         var planner = ArenaPlanner()
         var places: [NodeID: Place] = [:]
-        for node in selection.given { places[node] = .base }
+        for node in selection.given.union(baseValues.keys) { places[node] = .base }
         var steps: [Step] = []
         for (index, planned) in order.enumerated() {
             let shape = shapes[planned.node.index]

@@ -62,6 +62,7 @@ import Testing
             [
                 ["eval", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "absent", "--data", Fixtures.path("models/mnist-mlp.npz")],
                 merged("eval") + ["--data", Fixtures.path("adapters/tokens.npy")],
+                ["eval", "--quiet", Fixtures.path("transformers/mixtral"), "--data", "modadd:5"],
             ]
         ),
         (

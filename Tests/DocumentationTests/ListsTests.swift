@@ -102,6 +102,7 @@ import Training
         ("modinspect.compare/2", "layers[].", ComparedLayer.columns.map(\.path)),
         ("modinspect.compare/2", "layers[].largestChanges[].", ComparedWeight.columns.map(\.path)),
         ("modinspect.eval/1", "checkpoints[].classes[].", EvaluatedClass.columns.map(\.path)),
+        ("modinspect.eval/1", "checkpoints[].experts[].", ExpertRow.columns.map(\.path)),
         ("modinspect.ablate/2", "layers[].interventions[].", AblatedRow.columns.map(\.path)),
         ("modinspect.patch/1", "patches[].", PatchRow.columns.map(\.path)),
         ("modinspect.edges/1", "scores[].", ScoredEdge.columns.map(\.path)),

@@ -78,6 +78,39 @@ struct ExpertOperationTests {
         try OperationCheck(operation: swish, inputs: [Tensor(shape: [1, 4], [-1, 0.2, 0.5, 3])]).expectDifferencesAgree()
     }
 
+    /// Weights of three experts at each position, of which two are chosen; no position chooses expert 2 alone.
+    private var shares: Tensor {
+        Tensor(shape: [2, 3, 3], [0.5, 0.5, 0, 0, 0.25, 0.75, 1, 0, 0, 0, 0.5, 0.5, 0.25, 0, 0.75, 0, 1, 0])
+    }
+
+    @Test(arguments: [Linear.Layout.outIn, .inOut]) func anExpertInOneStepIsTheSameAsInSeveral(layout: Linear.Layout) throws {
+        let (inner, outer) = layout == .outIn ? ([6, 4], [5, 6]) : ([4, 6], [6, 5])
+        let x: Tensor = random([2, 3, 4], 1, 1)
+        let parameters: [Tensor] = [
+            random(inner, 2, 1), random([6], 3, 1), random(inner, 4, 1), random([6], 5, 1), random(outer, 6, 1), random([5], 7, 1),
+        ]
+        let swish = Activation(.limitedSwish(slope: 1.702, limit: 0.7), name: "limited swish")
+        let clamp = Activation(.shiftedClamp(limit: 0.7, shift: 1), name: "shifted clamp")
+        for expert in 0..<3 {
+            let routed = RoutedLinear(layout: layout, expert: expert)
+            func step(_ operation: some Operation, _ inputs: [Tensor], _ parameters: [Tensor] = []) throws -> Tensor {
+                try OperationCheck(operation: operation, inputs: inputs, parameters: parameters).forward()
+            }
+            let gate = try step(swish, [step(routed, [x, shares], Array(parameters[0..<2]))])
+            let input = try step(clamp, [step(routed, [x, shares], Array(parameters[2..<4]))])
+            let wanted = try step(routed, [step(GatedProduct(), [gate, input]), shares], Array(parameters[4..<6]))
+            let whole = RoutedMLP(expert: expert, width: 6, layout: layout, activation: swish, factor: clamp, hasBias: true)
+            let check = OperationCheck(operation: whole, inputs: [x, shares], parameters: parameters)
+            let found = try check.forward()
+            #expect(found.shape == wanted.shape && zip(found.elements, wanted.elements).allSatisfy { abs($0 - $1) < 1e-5 })
+            let plain = RoutedMLP(expert: expert, width: 6, layout: layout, activation: Activation(.silu), factor: nil, hasBias: false)
+            // Weights far from 0: a small step changes no choice.
+            let chosen = Tensor(shape: [2, 3, 3], (0..<18).map { $0 % 2 == 0 ? 0.5 : -0.25 })
+            try OperationCheck(operation: plain, inputs: [x, chosen], parameters: [parameters[0], parameters[2], parameters[4]])
+                .expectDifferencesAgree()
+        }
+    }
+
     @Test func gradientsAreThoseOfDifferences() throws {
         // Scores so far apart that a step changes no choice.
         let scores = Tensor(shape: [1, 2, 4], [1, -1, 2, 0.3, -0.5, 1.2, 0.2, 2.4])

@@ -79,7 +79,7 @@ struct FunctionSettingsTests {
             ("gpt_oss", ["num_experts_per_tok": 6], "the router chooses more experts than there are, expected at most 5, found 6"),
             ("gpt_oss", ["num_local_experts": 4], "tensor 'model.layers.0.mlp.router.weight': wrong shape, expected 4x12, found 5x12"),
             ("gpt_oss", ["intermediate_size": 9], "mlp.experts.gate_up_proj': wrong shape, expected 5x12x18, found 5x12x16"),
-            ("gpt_oss", ["sliding_window": NSNull()], "blocks see a window whose length is not given"),
+            ("gpt_oss", ["layer_types": ["sliding_attention"]], "'layer_types': wrong number of entries, expected 3, found 1"),
             ("mixtral", ["swiglu_limit": 7], "'swiglu_limit': models of this kind do not follow it, expected null, found 7"),
             ("qwen2_moe", ["mlp_only_layers": [0.5]], "'mlp_only_layers': is not a list of blocks, expected whole numbers"),
             ("qwen3_moe", ["moe_intermediate_size": 9], "experts.0.gate_proj.weight': wrong shape, expected 9x12, found 8x12"),

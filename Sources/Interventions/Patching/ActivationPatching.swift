@@ -61,6 +61,12 @@ package struct ActivationPatching: Sendable {
         switch method {
         case .exact:
             for node in nodes { request.recorded.formUnion(network.frontier(intervened: [node])) }
+            // Positions before a patch are as in the run that is patched; what an attention reads there is not computed again.
+            if places == .position, network.isCausal {
+                for attention in network.anatomy.blocks.compactMap(\.attention) {
+                    request.recorded.formUnion([attention.key.read, attention.value.read])
+                }
+            }
         case .attribution: request.gradients = GradientRequest(nodes: nodes)
         }
         return request

@@ -89,7 +89,14 @@ final class PatchWorker {
     private let base: Set<NodeID>
     private let team: Team
     private let arena = Arena()
-    private var made: (node: NodeID, executor: Executor)?
+    /// The executors for a shape, by node and position.
+    private var made: (shape: BatchShape, executors: [Key: Executor])?
+    private let isCausal: Bool
+
+    private struct Key: Hashable {
+        let node: NodeID
+        let position: Int
+    }
 
     /// - Parameter base: what the recorded runs hold.
     init(_ network: Network, metrics: [BehaviourMetric], base: Set<NodeID>, team: Team) {
@@ -98,15 +105,24 @@ final class PatchWorker {
         self.metrics = metrics
         self.base = base
         self.team = team
+        isCausal = network.isCausal
     }
 
-    private func executor(_ node: NodeID, _ shape: BatchShape) throws -> Executor {
-        if let made, made.node == node, made.executor.batch == shape { return made.executor }
+    /// The run of patches of a node at a position, or at all.
+    private func executor(_ node: NodeID, at position: Int?, _ shape: BatchShape) throws -> Executor {
+        let key = Key(node: node, position: isCausal ? position ?? 0 : 0)
+        if let known = made?.executors[key], made?.shape == shape { return known }
         var request = RunRequest(recorded: [reading.node])
         request.intervened = [node]
         request.base = base
+        (request.readsLast, request.firstPosition) = (true, key.position)
         let executor = try Executor(network, batch: shape, request: request, team: team, arena: arena)
-        made = (node, executor)
+        // Patches come node by node.
+        if let made, made.shape == shape, made.executors.keys.first?.node == node {
+            self.made?.executors[key] = executor
+        } else {
+            made = (shape, [key: executor])
+        }
         return executor
     }
 
@@ -115,7 +131,7 @@ final class PatchWorker {
         guard let source = runs.source(patch.direction)[part.node] else { preconditionFailure("no output of '\(part.site)'") }
         let intervention = Intervention(
             node: part.node, neurons: part.neurons, positions: patch.position.map { [$0] }, replacement: .values(source))
-        let patched = try executor(part.node, batch.shape).run(batch, interventions: [intervention], base: run)
+        let patched = try executor(part.node, at: patch.position, batch.shape).run(batch, interventions: [intervention], base: run)
         guard let values = patched[reading.node] else { preconditionFailure("no output") }
         let sums = runs.sums(metrics, reading.logits(values, team: team))
         return PatchedBatch(row: patch.row, values: sums, change: patched.changes[0])

@@ -41,7 +41,7 @@ enum EvalTable {
     }
 
     /// The experts of a block that a line names.
-    private static let shownExperts = 6
+    private static let shownExperts = 5
 
     static func text(_ found: EvaluatedCheckpoint) -> String {
         func number(_ value: Double?) -> String { value.map(ByteText.rounded) ?? "nan" }

@@ -29,31 +29,40 @@ extension TransformerBuilder {
             let tensors = ExpertTensors(expert: expert, of: experts, width: width)
             let read = builder.add("\(site).hook_in", Identity(name: "stream"), [reading.node])
             inputs.append(read)
-            func layer(_ hook: String, _ matrix: ExpertTensors.Matrix, of input: NodeID) throws(Problem) -> NodeID {
+            var all: [ParameterID] = []
+            func layer(
+                _ hook: String, _ matrix: ExpertTensors.Matrix, of input: NodeID, fused: Node.Fusion? = nil
+            ) throws(Problem) -> NodeID {
                 let parameters = try parameters(matrix, block)
+                all += parameters
                 let operation = RoutedLinear(layout: matrix.layout, expert: expert)
                 // What reads the stream reads it where it is, unless somebody looks at what the expert reads.
-                let fusion =
-                    input == read
-                    ? Node.Fusion(
-                        operation: operation, inputs: [reading.node, choice], parameters: parameters, replaces: [read]) : nil
+                var fusion = fused
+                fusion?.parameters = all
+                if input == read {
+                    fusion = Node.Fusion(
+                        operation: operation, inputs: [reading.node, choice], parameters: parameters, replaces: [read])
+                }
                 return builder.add("\(site).\(hook)", operation, [input, choice], parameters: parameters, fusion: fusion)
             }
             let gate = try layer("hook_pre", tensors.gate, of: read)
             let input = try layer("hook_pre_linear", tensors.input, of: read)
-            let gated: NodeID
-            let factor: NodeID
+            var activation = Activation(mlp.activation)
+            var clamp: Activation?
             if let bounds = experts.bounds {
-                gated = builder.add(
-                    "\(site).gate", Activation(.limitedSwish(slope: bounds.slope, limit: bounds.limit), name: "limited swish"), [gate])
-                factor = builder.add(
-                    "\(site).factor", Activation(.shiftedClamp(limit: bounds.limit, shift: 1), name: "shifted clamp"), [input])
-            } else {
-                gated = builder.add("\(site).gate", Activation(mlp.activation), [gate])
-                factor = input
+                activation = Activation(.limitedSwish(slope: bounds.slope, limit: bounds.limit), name: "limited swish")
+                clamp = Activation(.shiftedClamp(limit: bounds.limit, shift: 1), name: "shifted clamp")
             }
+            let gated = builder.add("\(site).gate", activation, [gate])
+            let factor = clamp.map { builder.add("\(site).factor", $0, [input]) } ?? input
             let post = builder.add("\(site).hook_post", GatedProduct(), [gated, factor])
-            let output = try layer("out", tensors.output, of: post)
+            let whole = RoutedMLP(
+                expert: expert, width: experts.width, layout: tensors.output.layout, activation: activation, factor: clamp,
+                hasBias: tensors.output.part != nil)
+            let output = try layer(
+                "out", tensors.output, of: post,
+                fused: Node.Fusion(
+                    operation: whole, inputs: [reading.node, choice], replaces: Array(Set([read, gate, gated, input, factor, post]))))
             parts.append(MLPPart(reading: reading, gate: gate, input: input, post: post, output: output, norms: [], scaling: nil))
         }
         let contributions = builder.add("\(site).hook_experts", ExpertContributions(), [choice] + parts.map(\.written))

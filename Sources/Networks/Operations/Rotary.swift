@@ -16,9 +16,12 @@ package struct Rotary: Operation {
     /// By what cosines and sines are multiplied.
     package let attentionScale: Float
     package let stretch: RotaryStretch
+    /// The position of the first row of a sequence.
+    let firstPosition: Int
 
     package init(
-        headDimension: Int, rotated: Int, frequencies: [Float], pairing: Pairing, attentionScale: Float = 1, stretch: RotaryStretch = .none
+        headDimension: Int, rotated: Int, frequencies: [Float], pairing: Pairing, attentionScale: Float = 1, stretch: RotaryStretch = .none,
+        firstPosition: Int = 0
     ) {
         self.headDimension = headDimension
         self.rotated = rotated
@@ -26,6 +29,7 @@ package struct Rotary: Operation {
         self.pairing = pairing
         self.attentionScale = attentionScale
         self.stretch = stretch
+        self.firstPosition = firstPosition
     }
 
     package var name: String { "rotary" }
@@ -54,25 +58,29 @@ package struct Rotary: Operation {
         return input
     }
 
-    package func forwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { rotation.tableSize(length: output[1]) }
-    package func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { rotation.tableSize(length: output[1]) }
+    package func forwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { rotation.tableSize(length: firstPosition + output[1]) }
+    package func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { rotation.tableSize(length: firstPosition + output[1]) }
 
-    private func writeTable(length: Int, into table: MutableTensor, team: Team) {
+    /// The table of the rows, which begins where that of the first one does.
+    private func table(length: Int, in scratch: MutableTensor, team: Team) -> Tensor {
+        let all = firstPosition + length
         rotation.writeTable(
-            frequencies: stretch.frequencies(frequencies, length: length), scale: attentionScale, length: length, into: table, team: team)
+            frequencies: stretch.frequencies(frequencies, length: all), scale: attentionScale, length: all, into: scratch, team: team)
+        let skipped = rotation.tableSize(length: firstPosition)
+        return scratch.view(at: skipped, shape: [rotation.tableSize(length: length)])
     }
 
     package func forward(_ pass: ForwardPass) {
         let length = pass.output.shape[1]
-        writeTable(length: length, into: pass.scratch, team: pass.team)
-        rotation.apply(to: pass.inputs[0], table: pass.scratch, length: length, into: pass.output, team: pass.team)
+        let table = table(length: length, in: pass.scratch, team: pass.team)
+        rotation.apply(to: pass.inputs[0], table: table, length: length, into: pass.output, team: pass.team)
     }
 
     /// dx += dy turned back.
     package func backward(_ pass: BackwardPass) {
         guard let gradient = pass.inputGradients[0] else { return }
         let length = pass.outputGradient.shape[1]
-        writeTable(length: length, into: pass.scratch, team: pass.team)
-        rotation.addGradient(pass.outputGradient, table: pass.scratch, length: length, to: gradient, team: pass.team)
+        let table = table(length: length, in: pass.scratch, team: pass.team)
+        rotation.addGradient(pass.outputGradient, table: table, length: length, to: gradient, team: pass.team)
     }
 }

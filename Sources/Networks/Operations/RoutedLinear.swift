@@ -34,7 +34,7 @@ package struct RoutedLinear: Operation {
     }
 
     /// The positions that choose the expert, in order.
-    private func positions(_ weights: Tensor) -> [Int] {
+    func positions(_ weights: Tensor) -> [Int] {
         let experts = weights.width
         return weights.withElements { elements in (0..<weights.rows).filter { elements[$0 * experts + expert] != 0 } }
     }

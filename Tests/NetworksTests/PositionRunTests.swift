@@ -1,0 +1,98 @@
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Networks
+
+/// Runs that compute only the positions that are read, and of a change those from its position on.
+struct PositionRunTests {
+    static let models = [
+        "gpt2", "gpt_neox", "gpt_neox-sequential", "llama", "llama-dynamic", "mistral", "qwen3", "gemma2", "gemma3_text", "olmo2", "olmo3",
+        "phi", "phi3", "gpt_neo", "gptj", "opt", "bloom", "stablelm-parallel", "granite", "smollm3", "mixtral", "qwen2_moe", "qwen3_moe",
+        "gpt_oss", "grokking", "grokking-attention",
+    ]
+
+    private func lastRows(_ tensor: Tensor) -> [Float] {
+        let length = tensor.rows / tensor.shape[0]
+        return (0..<tensor.shape[0]).flatMap { tensor.view(at: ((($0 + 1) * length) - 1) * tensor.width, shape: [tensor.width]).elements }
+    }
+
+    /// A request for what a run after changes at a node reads, and the base that it starts from.
+    private func requests(_ network: Network, changing node: NodeID, reading: NodeID, at position: Int) -> (
+        base: RunRequest, late: RunRequest
+    ) {
+        var recorded = network.frontier(intervened: [node]).union([reading])
+        for attention in network.anatomy.blocks.compactMap(\.attention) {
+            recorded.formUnion([attention.key.read, attention.value.read])
+        }
+        var late = RunRequest(recorded: [reading])
+        (late.intervened, late.base, late.readsLast, late.firstPosition) = ([node], recorded, true, position)
+        return (RunRequest(recorded: recorded), late)
+    }
+
+    @Test(arguments: models) func changesAtAPositionAreThoseOfWholeRuns(name: String) throws {
+        let fixture = try FamilyFixture(name)
+        let (network, tokens) = (fixture.network, try fixture.tokens("batch"))
+        let team = Team(size: 2)
+        try #require(network.isCausal)
+        let output = try #require(network.anatomy.output)
+        let reading = output.reading.node
+        let shape = BatchShape.tokens(samples: tokens.samples, length: tokens.length)
+        var nodes: [NodeID] = []
+        for block in network.anatomy.blocks {
+            nodes.append(block.before)
+            if let attention = block.attention { nodes += [attention.written, attention.key.node, attention.query.read, attention.mixed] }
+            if let mlp = block.mlp { nodes += [mlp.input, mlp.written] }
+            if let experts = block.experts { nodes += [experts.router, experts.contributions, experts.written] }
+        }
+        var moved = 0
+        for node in nodes {
+            for position in [0, 1, tokens.length / 2, tokens.length - 1] {
+                let change = Intervention(node: node, positions: [position], replacement: .zero)
+                var whole = RunRequest(recorded: [reading])
+                whole.intervened = [node]
+                let wanted = try Executor(network, batch: shape, request: whole, team: team).run(.tokens(tokens), interventions: [change])
+                let requests = requests(network, changing: node, reading: reading, at: position)
+                let base = try Executor(network, batch: shape, request: requests.base, team: team).run(.tokens(tokens))
+                let found = try Executor(network, batch: shape, request: requests.late, team: team)
+                    .run(.tokens(tokens), interventions: [change], base: base)
+                let (a, b) = (lastRows(try #require(found[reading])), lastRows(try #require(wanted[reading])))
+                let scale = b.map(abs).max() ?? 0
+                #expect(a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) <= 2e-5 * max(1, scale) }, "\(node) at \(position)")
+                moved += zip(b, lastRows(try #require(base[reading]))).contains { abs($0 - $1) > 1e-3 } ? 1 : 0
+            }
+        }
+        #expect(moved > nodes.count / 2)
+    }
+
+    @Test func onlyPositionsThatAreReadAreComputed() throws {
+        let fixture = try FamilyFixture("qwen3")
+        let (network, tokens) = (fixture.network, try fixture.tokens("batch"))
+        let (samples, length) = (tokens.samples, tokens.length)
+        let blocks = network.anatomy.blocks
+        let reading = try #require(network.anatomy.output).reading.node
+        let requests = requests(network, changing: blocks[0].before, reading: reading, at: length - 4)
+        let plan = try RunPlan(network, batch: .tokens(samples: samples, length: length), request: requests.late, teamSize: 1)
+        func positions(_ node: NodeID?) -> Int? { node.flatMap { node in plan.steps.first { $0.node == node }?.shape[1] } }
+        // Block 0 computes the last four positions; block 1, the last, the answer's alone, but for keys and values.
+        try #require(blocks.count == 2)
+        #expect(positions(blocks[0].attention?.query.node) == 4 && positions(blocks[0].attention?.key.node) == 4)
+        #expect(positions(blocks[0].mlp?.post) == 4 && positions(blocks[0].after) == 4)
+        #expect(positions(blocks[1].attention?.query.node) == 1 && positions(blocks[1].attention?.mixed) == 1)
+        #expect(positions(blocks[1].attention?.key.node) == 4 && positions(blocks[1].attention?.value.node) == 4)
+        #expect(positions(blocks[1].mlp?.post) == 1 && positions(reading) == 1)
+        // Without a change: the last block alone.
+        var request = RunRequest(recorded: [reading])
+        request.readsLast = true
+        let whole = try RunPlan(network, batch: .tokens(samples: samples, length: length), request: request, teamSize: 1)
+        func all(_ node: NodeID?) -> Int? { node.flatMap { node in whole.steps.first { $0.node == node }?.shape[1] } }
+        #expect(all(blocks[0].mlp?.post) == length && all(blocks[1].attention?.key.node) == length)
+        #expect(all(blocks[1].attention?.query.node) == 1 && all(blocks[1].mlp?.post) == 1)
+    }
+
+    @Test func onlyCausalLanguageModelsAreCausal() throws {
+        #expect(try FamilyFixture("gemma2").network.isCausal)
+        let bert = try #require(try FamilyFixture.network("transformers/bert"))
+        #expect(!bert.isCausal)
+    }
+}
