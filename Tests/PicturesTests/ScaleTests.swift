@@ -17,6 +17,16 @@ import Testing
         #expect(texts(0.001...0.5, .logarithmic) == ["0.001", "0.01", "0.1", "1"])
     }
 
+    @Test func wholeNumbersHaveNoTicksBetweenThem() {
+        func texts(_ range: ClosedRange<Double>, isWhole: Bool) -> [String] {
+            Scale(.linear, holding: range, start: 0, end: 600, tickCount: 13, isWhole: isWhole).ticks.map(\.text)
+        }
+        #expect(texts(2...8, isWhole: true) == ["2", "3", "4", "5", "6", "7", "8"])
+        #expect(texts(2...8, isWhole: false).contains("2.5"))
+        #expect(texts(4...4, isWhole: true) == ["3", "4", "5"])
+        #expect(texts(0...150, isWhole: true) == texts(0...150, isWhole: false))
+    }
+
     @Test func ticksRiseAndHoldTheRange() {
         var noise = Noise(1)
         for _ in 0..<2000 {

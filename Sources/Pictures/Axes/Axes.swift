@@ -9,6 +9,8 @@ struct Axis: Sendable {
 
     var title: String
     var content: Content
+    /// Whether the numbers are whole: `k` has no tick at 2.5.
+    var isWhole = false
 }
 
 /// A frame with two axes: their lines, ticks, labels, titles and grid, laid out around the room for marks.
@@ -48,7 +50,8 @@ struct Axes {
         let longest = max(24, width * 0.34)
         switch leftAxis.content {
         case .numbers(let range, let kind):
-            let scale = Scale(kind, holding: range, start: lower, end: upper, tickCount: max(2, Int(innerHeight / 36)))
+            let scale = Scale(
+                kind, holding: range, start: lower, end: upper, tickCount: max(2, Int(innerHeight / 36)), isWhole: leftAxis.isWhole)
             verticalScale = scale
             for tick in scale.ticks {
                 if let y = scale.position(tick.value) { leftLabels.append((y, tick.text, nil)) }
@@ -113,10 +116,10 @@ struct Axes {
             // The most ticks whose labels do not touch.
             // In narrow panels up to four, so that round numbers do not lie far beyond the values.
             var count = max(2, min(4, Int(inner.width / 28)), Int(inner.width / 48))
-            var scale = Scale(kind, holding: range, start: inner.x, end: inner.maxX, tickCount: count)
+            var scale = Scale(kind, holding: range, start: inner.x, end: inner.maxX, tickCount: count, isWhole: axis.isWhole)
             while count > 2, !Self.fit(scale) {
                 count -= 1
-                scale = Scale(kind, holding: range, start: inner.x, end: inner.maxX, tickCount: count)
+                scale = Scale(kind, holding: range, start: inner.x, end: inner.maxX, tickCount: count, isWhole: axis.isWhole)
             }
             horizontalScale = scale
             var edge = -Double.infinity

@@ -29,12 +29,14 @@ package struct Scale: Hashable, Sendable {
 
     /// A scale whose domain holds the range and ends at round numbers.
     ///
-    /// - Parameter tickCount: about how many ticks there are at most, at least 2.
-    init(_ kind: Kind, holding range: ClosedRange<Double>, start: Double, end: Double, tickCount: Int) {
+    /// - Parameters:
+    ///   - tickCount: about how many ticks there are at most, at least 2.
+    ///   - isWhole: whether there are only whole numbers on a linear scale, and so no ticks between them.
+    init(_ kind: Kind, holding range: ClosedRange<Double>, start: Double, end: Double, tickCount: Int, isWhole: Bool = false) {
         self.kind = kind
         self.start = start
         self.end = end
-        (domain, ticks) = kind == .linear ? Self.linear(range, tickCount) : Self.logarithmic(range, tickCount)
+        (domain, ticks) = kind == .linear ? Self.linear(range, tickCount, isWhole) : Self.logarithmic(range, tickCount)
     }
 
     /// The pixel of a number, which lies between the ends; nil if the scale has no place for it.
@@ -57,14 +59,14 @@ package struct Scale: Hashable, Sendable {
         return low <= high ? low...high : nil
     }
 
-    private static func linear(_ range: ClosedRange<Double>, _ tickCount: Int) -> (ClosedRange<Double>, [Tick]) {
+    private static func linear(_ range: ClosedRange<Double>, _ tickCount: Int, _ isWhole: Bool) -> (ClosedRange<Double>, [Tick]) {
         var (low, high) = (max(range.lowerBound, -limit), min(range.upperBound, limit))
         // A range of one number, or too narrow for its digits, is widened.
         if high - low <= max(max(abs(low), abs(high)) * 1e-12, 1e-290) {
             let margin = abs(low) * 0.1
             (low, high) = margin < 1e-280 ? (0, 1) : (low - margin, high + margin)
         }
-        let step = roundStep((high - low) / Double(max(1, tickCount - 1)))
+        let step = max(roundStep((high - low) / Double(max(1, tickCount - 1))), isWhole ? 1 : 0)
         let first = (low / step + 1e-9).rounded(.down)
         let last = (high / step - 1e-9).rounded(.up)
         let count = Int(min(max(last - first, 1), 200))

@@ -51,7 +51,7 @@ package struct HeatMap: Chart {
         }
 
         /// So many colours are told apart along an edge.
-        private static let mostRuns = 800
+        private static let mostRuns = 340
 
         /// The runs as they are drawn: where they are too many for the edge, that of the neuron in the middle of each part of it.
         var shownRuns: [(cluster: Int, range: Range<Int>)] {
@@ -271,8 +271,13 @@ package struct HeatMap: Chart {
             case .maximum: "the greatest"
             case .nearest: "the middle one"
             }
-        func many(_ count: Int, _ cells: Int) -> Int { max(1, (count + cells / 2) / cells) }
-        return "each pixel shows \(word) of about \(many(rows.count, matrix.height)) x \(many(columns.count, matrix.width)) values"
+        func many(_ count: Int, _ cells: Int) -> String {
+            let share = Double(count) / Double(max(1, cells))
+            let text = ByteText.fixed(share, digits: share < 9.95 ? 1 : 0)
+            return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+        }
+        let (high, wide) = (many(rows.count, matrix.height), many(columns.count, matrix.width))
+        return high == "1" && wide == "1" ? nil : "each pixel shows \(word) of about \(high) x \(wide) values"
     }
 
     /// Colours of clusters along the upper and the right edge, and lines where they change.

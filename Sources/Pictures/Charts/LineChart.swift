@@ -141,7 +141,9 @@ package struct LineChart: Chart {
         let right = labelNames.isEmpty ? 14 : EndLabels.width(of: labelNames, longest: panel.width * 0.3) + 2
         let axes = Axes(
             width: panel.width, innerHeight: innerHeight, top: legend.height, right: right,
-            bottom: Axis(title: horizontalTitle, content: .numbers(horizontal, horizontalKind)),
+            bottom: Axis(
+                title: horizontalTitle, content: .numbers(horizontal, horizontalKind),
+                isWhole: series.allSatisfy { $0.vertices.allSatisfy { $0.x == $0.x.rounded() } }),
             left: Axis(title: verticalTitle, content: .numbers(vertical, verticalKind)))
         var marks = legend.marks + axes.marks
         var labels: [EndLabels.Label] = []
@@ -266,7 +268,7 @@ private struct SeriesMarks {
         }
         let points = places.map { Point($0.x, $0.high) } + places.reversed().map { Point($0.x, $0.low) }
         marks.append(
-            Mark(.polygon(points), fill: paint, opacity: 0.2, title: series.name.isEmpty ? nil : series.name, data: data, part: .data))
+            Mark(.polygon(points), fill: paint, opacity: 0.3, title: series.name.isEmpty ? nil : series.name, data: data, part: .data))
     }
 
     /// At most four places for each pixel of width: the first, the lowest, the highest and the last.

@@ -66,7 +66,7 @@ extension ScoreResult {
             let series = Self.sweepSeries(rows)
             hasBand = hasBand || series.contains { $0.style == .band }
             return LineChart(
-                title: layer == Self.mean ? "mean of the layers" : layer, alternative: Self.words(of: rows), series: series,
+                title: layer == Self.mean ? "mean of the layers" : layer.singleLine, alternative: Self.words(of: rows), series: series,
                 horizontalTitle: "k", including: Extents(vertical: 0...1))
         }
         let name = Words.name(ofPath: checkpoint.path)
@@ -107,7 +107,7 @@ extension ScoreResult {
             let (found, noise) = (Words.short(best.clusterability), Words.short(best.null?.mean))
             return z > deviations
                 ? "furthest above noise at k = \(k), clusterability \(found) against \(noise) ± \(Words.short(best.null?.sd))"
-                : "no more modular than noise at any k, at k = \(k) \(found) against \(noise) ± \(Words.short(best.null?.sd))"
+                : "no more modular than noise at any k; \(found) against \(noise) ± \(Words.short(best.null?.sd)) at k = \(k)"
         }
         if let best = rows.filter({ $0.adjusted != nil }).max(by: { ($0.adjusted ?? 0) < ($1.adjusted ?? 0) }), let k = best.k {
             return "adjusted clusterability is largest at k = \(k), \(Words.short(best.adjusted))"
@@ -131,7 +131,7 @@ extension ScoreResult {
         let hasBands = checkpoints.count <= 3 && checkpoints.contains { $0.rows.contains { $0.null?.mean != nil } }
         var charts: [LineChart] = []
         for layer in shown {
-            let title = layer == Self.mean ? "mean of the layers" : layer
+            let title = layer == Self.mean ? "mean of the layers" : layer.singleLine
             // Values are left out where the chart does not show them, so that all charts share one legend.
             for isAdjusted in layer == shown.last ? [false, true] : [false] {
                 var series: [LineChart.Series] = []
