@@ -13,6 +13,16 @@ package struct AuditComparison: Sendable {
         case changed
         case unchanged
 
+        /// What was found, in words, after the name of the change.
+        var found: String {
+            switch self {
+            case .new: "not in the earlier audit"
+            case .gone: "only in the earlier audit"
+            case .changed: "weights, status or findings differ"
+            case .unchanged: "nothing differs"
+            }
+        }
+
         package var documentation: String {
             switch self {
             case .new: "The checkpoint is not in the earlier audit."

@@ -51,9 +51,9 @@ package struct AuditRun {
 
     /// Works on all checkpoints.
     ///
-    /// - Parameter advance: called after each with its status, with nil for one that was known.
+    /// - Parameter advance: called after each with its name and its status, with nil for one that was known.
     /// - Throws: ``Problem`` if results cannot be written, or if no worker can be started.
-    package func run(_ team: Team, advance: (AuditStatus?) -> Void) throws -> Outcome {
+    package func run(_ team: Team, advance: (String, AuditStatus?) -> Void) throws -> Outcome {
         var outcome = Outcome()
         var lines: [[UInt8]] = []
         lines.reserveCapacity(found.checkpoints.count)
@@ -64,7 +64,7 @@ package struct AuditRun {
             case .row(let line):
                 lines.append(line)
                 outcome.knownCount += 1
-                advance(nil)
+                advance(checkpoint.name, nil)
             case .rowIfHashed(let line):
                 earlier[place] = line
                 waiting.append(place)
@@ -78,7 +78,7 @@ package struct AuditRun {
         for (place, problem) in found.unreadable {
             let row = AuditRow(checkpoint: place, status: .failed, reason: "the directory cannot be read: " + problem.summary)
             try add(row.line)
-            advance(.failed)
+            advance(place.name, .failed)
         }
         var next = waiting.makeIterator()
         let workers = WorkerTeam(
@@ -90,7 +90,7 @@ package struct AuditRun {
                 answered: { number, answer in
                     let (line, status) = Self.line(answer, of: found.checkpoints[waiting[number]])
                     try add(line)
-                    advance(status)
+                    advance(found.checkpoints[waiting[number]].name, status)
                 })
         } catch {
             try? journal?.sync()

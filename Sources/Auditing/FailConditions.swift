@@ -175,7 +175,7 @@ package struct FailConditions: Sendable {
         }
         let gone = comparison?.entries.filter { $0.change == .gone } ?? []
         guard let condition = conditions.first(where: { $0.condition == .change(.gone) }) else { return present }
-        return present + gone.map { Breach(name: $0.name, condition: condition.text, found: "only in the earlier audit") }
+        return present + gone.map { Breach(name: $0.name, condition: condition.text, found: AuditComparison.Change.gone.found) }
     }
 
     /// What breaks a condition; nil if nothing does.
@@ -185,9 +185,9 @@ package struct FailConditions: Sendable {
         case .status(let status): return row.status == status ? row.reason ?? status.rawValue : nil
         case .finding(let kind):
             guard let first = row.findings.first(where: { $0.kind == kind }) else { return nil }
-            return first.words.isEmpty ? kind.rawValue : first.words
+            return first.words.isEmpty ? "found" : first.words
         case .change(let change):
-            return comparison?.change(of: row.name) == change ? change.rawValue : nil
+            return comparison?.change(of: row.name) == change ? change.found : nil
         case .value(let value, let relation, let limit):
             for result in row.results {
                 let found = value.value(of: result.mean)

@@ -26,6 +26,7 @@ extension ResultKind {
         case .edges: EdgeResult()
         case .overlap: OverlapResult()
         case .compare: CompareResult()
+        case .series: SeriesResult()
         case .eval: EvalResult()
         case .finetune: FinetuneLog()
         case .audit: AuditResult()

@@ -25,6 +25,38 @@ import Text
             [String: String].self, from: Data(contentsOf: URL(fileURLWithPath: Fixtures.path("audit/expected.json"))))) ?? [:]
     }()
 
+    // MARK: - What is not there
+
+    @Test func exclusionsThatExcludeNothingHereDoNotMatter() {
+        let all = Self.row("mlp.safetensors") { $0.layers = ["all"] }
+        #expect(all.status == .ok && (all.results.first?.layers.count ?? 0) > 2)
+        #expect(Self.row("mlp.safetensors") { $0.layers = ["!absent*"] }.results == all.results)
+        let one = Self.row("mlp.safetensors") { $0.layers = ["fc2.weight", "!absent*"] }
+        #expect(one.status == .ok && one.results.first?.layers.map(\.layer) == ["fc2.weight"])
+        // What is asked for must be there.
+        #expect(Self.row("mlp.safetensors") { $0.layers = ["absent*", "!fc2.weight"] }.status == .failed)
+    }
+
+    @Test func aModelWithoutAllOfItsShardsHasFailed() throws {
+        try TemporaryFolder.with { folder throws in
+            try FileManager.default.copyItem(atPath: Fixtures.path("audit/sharded"), toPath: folder + "/model")
+            let files = try FileManager.default.contentsOfDirectory(atPath: folder + "/model").filter { $0.hasSuffix(".safetensors") }
+                .sorted()
+            // As a search finds it.
+            let model = folder + "/model/model.safetensors.index.json"
+            let whole = Examination.row(
+                of: FoundCheckpoint(path: model, name: "model", files: []), settings: AuditSettings(version: "1", layers: ["!absent*"]))
+            #expect(whole.status == .ok)
+            try FileManager.default.removeItem(atPath: folder + "/model/" + (try #require(files.last)))
+            let row = Examination.row(
+                of: FoundCheckpoint(path: model, name: "model", files: []), settings: AuditSettings(version: "1", layers: ["all"]))
+            #expect(row.status == .failed)
+            #expect(row.reason?.hasPrefix("is incomplete, expected 8 tensors, found ") == true, "\(row.reason ?? "")")
+            #expect(row.reason?.hasSuffix(" without those in \(files.last ?? "")") == true, "\(row.reason ?? "")")
+            #expect(row.results.count == 1 && row.findings.contains { $0.kind == .unread })
+        }
+    }
+
     // MARK: - The digest of the weights
 
     @Test(arguments: [

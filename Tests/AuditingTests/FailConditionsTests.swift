@@ -83,6 +83,10 @@ import Text
                 "low: adjusted<0.1: 0.0500", "none: adjusted<0.1: undefined", "bad: unreadable: why", "late: unreadable: why",
                 "nan: nan: b, 2",
             ])
+        let comparison = AuditComparison(old: [], new: Self.rows)
+        #expect(
+            try FailConditions("new").breaches(Self.rows, against: comparison).first?.line
+                == "\(Self.rows[0].name): new: not in the earlier audit")
     }
 
     @Test(arguments: [

@@ -58,6 +58,13 @@ import Testing
             ]
         ),
         (
+            "modinspect.series/1",
+            [
+                ["compare", "-q"] + ["mlp.tar", "mlp-tuned.safetensors", "cnn.pt", "models/modular.pt"].map(Fixtures.path) + ["absent"],
+                ["compare", "-q", Fixtures.path("mlp.planted.tsv"), Fixtures.path("mlp.clusters.tsv"), Fixtures.path("mlp.planted.tsv")],
+            ]
+        ),
+        (
             "modinspect.eval/1",
             [
                 ["eval", "--quiet", Fixtures.path("models/mnist-mlp.pt"), "absent", "--data", Fixtures.path("models/mnist-mlp.npz")],
@@ -150,7 +157,8 @@ import Testing
             let mean = found.filter { $0.hasPrefix(results + "mean.") }
             guard !mean.isEmpty else { continue }
             let layers = found.filter { $0.hasPrefix(results + "layers[].") }.map { $0.dropFirst((results + "layers[].").count) }
-            #expect(Set(mean.map { $0.dropFirst((results + "mean.").count) }) == Set(layers.filter { !$0.contains("[].") }))
+            let own = mean.map { $0.dropFirst((results + "mean.").count) }.filter { !$0.contains("[].") }
+            #expect(Set(own) == Set(layers.filter { !$0.contains("[].") }))
             means.formUnion(mean)
         }
         // Objects without a line of their own are named by their members' lines.

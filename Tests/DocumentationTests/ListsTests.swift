@@ -61,7 +61,8 @@ import Training
         let written: [ResultKind: String] = [
             .score: ScoreReport.schema, .cluster: ClusterSetting.schema, .ablate: AblationSetting.schema, .patch: PatchSetting.schema,
             .circuit: CircuitSetting.schema, .edges: EdgeReport.schema, .overlap: CircuitComparisonReport.schema,
-            .compare: CompareReport.schema, .eval: EvalReport.schema, .finetune: FinetuneRun.schema, .audit: AuditRow.schema,
+            .compare: CompareReport.schema, .series: SeriesReport.schema, .eval: EvalReport.schema, .finetune: FinetuneRun.schema,
+            .audit: AuditRow.schema,
         ]
         for kind in ResultKind.allCases { #expect(written[kind] == kind.schema) }
     }
@@ -101,6 +102,7 @@ import Training
         ("modinspect.score/2", "checkpoints[].results[].layers[].", ScoredLayer.columns.map(\.path)),
         ("modinspect.compare/2", "layers[].", ComparedLayer.columns.map(\.path)),
         ("modinspect.compare/2", "layers[].largestChanges[].", ComparedWeight.columns.map(\.path)),
+        ("modinspect.series/1", "layers[].steps[].", SeriesStep.columns.map(\.path)),
         ("modinspect.eval/1", "checkpoints[].classes[].", EvaluatedClass.columns.map(\.path)),
         ("modinspect.eval/1", "checkpoints[].experts[].", ExpertRow.columns.map(\.path)),
         ("modinspect.ablate/2", "layers[].interventions[].", AblatedRow.columns.map(\.path)),

@@ -128,6 +128,7 @@ private final class Document: NSObject, XMLParserDelegate {
         #expect(header.contains("null_q") && header.contains("weights_sha256") && header.contains("unsafe"))
         let names = lines.dropFirst().map { TSV.unescaped($0.split(separator: "\t")[0]) }
         #expect(names == report.rows.map(\.name) + ["gone\n<.pt"])
+        #expect(lines.last?.split(separator: "\t", omittingEmptySubsequences: false)[1] == "-")
     }
 
     @Test func tsvHasTheDifferencesToTheEarlierAudit() throws {

@@ -40,4 +40,24 @@ import Testing
         table.add(["c", "100", "y"])
         #expect(table.text(indent: 1) == " name    n  x\n a\\nb    1\n c     100  y\n")
     }
+
+    /// Widths as terminals show them.
+    @Test(arguments: [
+        ("abc", 3), ("é", 1), ("e\u{301}", 1), ("漢字", 4), ("한", 2), ("ｱ", 1), ("Ａ", 2), ("😀", 2), ("👨‍👩‍👧", 2), ("\u{200B}", 0), ("ж", 1),
+        ("…", 1),
+    ])
+    func widthsAreThoseOfATerminal(text: String, width: Int) { #expect(TextWidth.of(text) == width) }
+
+    @Test func wideNamesAreCutToTheirWidth() {
+        for width in 4...12 {
+            let cut = TextWidth.cut("模型检查点文件名称很长", to: width)
+            #expect(TextWidth.of(cut) <= width && TextWidth.of(cut) >= width - 2 && cut.contains("..."), "\(width): \(cut)")
+        }
+        var table = TextTable([("path", .left), ("n", .right)])
+        table.add(["漢字", "1"])
+        table.add(["abc", "100"])
+        #expect(table.text() == "path    n\n漢字    1\nabc   100\n")
+        let lines = LabelledLine.text("name", String(repeating: "検", count: 60), padding: 6, width: 40).split(separator: "\n")
+        #expect(lines.count > 1 && lines.allSatisfy { TextWidth.of(String($0)) <= 40 })
+    }
 }

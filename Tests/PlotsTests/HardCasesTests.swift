@@ -7,7 +7,8 @@ import Testing
     private static let empty: [ResultKind: String] = [
         .score: #""checkpoints":[]"#, .cluster: #""layers":[]"#, .ablate: #""layers":[]"#, .patch: #""metrics":[],"patches":[]"#,
         .circuit: #""circuits":[]"#, .edges: #""circuits":[{"edges":[],"size":0}],"ladder":[]"#, .overlap: #""circuits":[],"pairs":[]"#,
-        .compare: #""inputs":[],"layers":[]"#, .eval: #""checkpoints":[]"#, .finetune: #""layers":[],"steps":10"#,
+        .compare: #""inputs":[],"layers":[]"#, .series: #""inputs":[],"layers":[]"#, .eval: #""checkpoints":[]"#,
+        .finetune: #""layers":[],"steps":10"#,
         .audit: #""measure":"adjusted""#,
     ]
 

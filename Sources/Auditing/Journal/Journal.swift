@@ -35,6 +35,8 @@ package final class Journal {
         self.origin = origin
         do throws(Problem) {
             target = try AtomicFile.followingLinks(path)
+            // At the end a sorted file replaces this one: found out now rather than then. Discarded, it leaves no file.
+            _ = try AtomicFile(replacing: target, mode: nil)
             descriptor = try Self.locked(target)
         } catch {
             throw Self.failure(error, path)

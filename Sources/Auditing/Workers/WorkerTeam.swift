@@ -34,7 +34,8 @@ package final class WorkerTeam {
     private let greeting: [UInt8]
     private let limits: Limits
     private let stop: Int32
-    private let size: Int
+    /// The most workers; fewer if the system has no room for them.
+    private var size: Int
     private var workers: [WorkerProcess] = []
 
     /// How often a worker's memory is looked at, in seconds.
@@ -141,9 +142,16 @@ package final class WorkerTeam {
         try queue.fill(tasks)
         guard !queue.isEmpty else { return nil }
         if let idle { return idle }
-        let started = try WorkerProcess(program: program, arguments: arguments, greeting: greeting, memory: limits.memory)
-        workers.append(started)
-        return started
+        do {
+            let started = try WorkerProcess(program: program, arguments: arguments, greeting: greeting, memory: limits.memory)
+            workers.append(started)
+            return started
+        } catch {
+            // Without room for another process or its pipes, the others do the work.
+            guard !workers.isEmpty else { throw error }
+            size = workers.count
+            return nil
+        }
     }
 
     /// Waits until a worker has said something or ended, or until one of them may have reached a limit.

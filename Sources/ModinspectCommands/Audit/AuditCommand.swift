@@ -135,7 +135,11 @@ struct AuditCommand: FileCommand {
 
     func run() throws {
         if merge { return try mergeResults() }
-        let found = AuditRun.part(shard, of: try inputs.found())
+        let found = AuditRun.part(shard, of: try diagnostics.timing("searched") { try inputs.found() })
+        diagnostics.detail(
+            "found \(ByteText.counted(found.checkpoints.count, "checkpoint")) in "
+                + "\(ByteText.grouped(found.folderCount)) \(found.folderCount == 1 ? "directory" : "directories")"
+                + (shard.map { ", of shard \($0)" } ?? ""))
         diagnostics.notePassedOver(found)
         let origin = ResultOrigin(identity: settings.identity, shard: shard)
         if list {
@@ -173,7 +177,8 @@ struct AuditCommand: FileCommand {
         let progress = remarks.progressBar("audit", total: found.checkpoints.count + found.unreadable.count, unit: "checkpoints")
         defer { progress.finish() }
         var failures = 0
-        let outcome = try AuditRun(found, settings: settings, journal: journal).run(team) { status in
+        let outcome = try AuditRun(found, settings: settings, journal: journal).run(team) { name, status in
+            diagnostics.detail("\(name): \(status.map { "\($0.rawValue), worked on" } ?? "its row is used again")")
             if let status, status != .ok { failures += 1 }
             progress.advance { failures == 0 ? "" : "\(ByteText.grouped(failures)) failed" }
         }

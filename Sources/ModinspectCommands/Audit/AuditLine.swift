@@ -24,7 +24,7 @@ struct AuditLine {
 
     private static let identity: [Column<AuditLine>] = [
         .text("path", "The path from the root of the search.") { $0.row.name },
-        .text("status", "What became of the checkpoint.") { $0.row.status.rawValue },
+        .text("status", "What became of the checkpoint; missing if it is gone.") { $0.change == .gone ? nil : $0.row.status.rawValue },
         .text("reason", "Why the status is not ok.") { $0.row.reason },
         .text("change", "What became of it since the earlier audit.") { $0.change?.rawValue },
         .whole("k", "The number of clusters; missing if it differs between layers.") { $0.result?.k },

@@ -4,11 +4,11 @@ import Checkpoints
 import Modularity
 import Text
 
-struct CompareCommand: FileCommand {
+struct CompareCommand: FileCommand, WorkedCommand {
     static let configuration = CommandConfiguration(
         commandName: "compare",
-        abstract: "Compares two checkpoints, or two files of clusters.",
-        usage: "modinspect compare [<options>] <a> <b>",
+        abstract: "Compares two checkpoints, two files of clusters, or a series of either.",
+        usage: "modinspect compare [<options>] <a> <b> [<more> ...]",
         discussion: """
             For two checkpoints, reports for each selected layer that both have in the same shape: the scores in each; how far the \
             clusters found in each agree, for out-neurons and in-neurons; how far the weights moved from A to B, and which moved most. \
@@ -16,16 +16,20 @@ struct CompareCommand: FileCommand {
 
             For two files of clusters, reports how far they agree and the sizes of the clusters.
 
+            Of three and more, such as the checkpoints of a training run, reports how far the clusters of each agree with those of the \
+            previous one and of the last: when clusters form. They are taken in natural order of their paths, step-2 before step-10.
+
             ari: the adjusted Rand index. nmi: the normalised mutual information. matched: the share of neurons in corresponding \
             clusters, under the best matching of A's clusters with B's. All are 1 for the same clusters, however they are numbered. \
             Neurons that are in no cluster (-1) in A or B are left out. relative_change: the norm of B - A divided by that of A.
             """)
 
-    @Argument(help: "A checkpoint or a file of clusters: the state before; - is standard input.", completion: .file())
-    var a: String
+    @OptionGroup var inputs: CheckpointListOptions
 
-    @Argument(help: "Another of the same kind: the state after.", completion: .file())
-    var b: String
+    @Flag(
+        name: .customLong("keep-order"),
+        help: "Take three and more in the order in which they are given, instead of the natural order of their paths.")
+    var keepsOrder = false
 
     @Option(help: "The format of the result.")
     var format = PictureFormat.text
@@ -52,6 +56,7 @@ struct CompareCommand: FileCommand {
     @Option(name: .customLong("key-b"), help: ArgumentHelp("The --key of B, if different.", valueName: "a.b"))
     var keyInB: String?
 
+    @OptionGroup var jobs: JobOptions
     @OptionGroup var clustering: ClusteringOptionGroup
     @OptionGroup var layers: LayerOptions<FileOrModelLayers>
     @OptionGroup var source: CheckpointOptions
@@ -60,11 +65,12 @@ struct CompareCommand: FileCommand {
 
     var fileUse: FileUse {
         FileUse(
-            reading: [("A", a), ("B", b), ("--clusters", clusterFile)] + source.inputs,
+            reading: inputs.files + [("--clusters", clusterFile)] + source.inputs,
             writing: [("--output", output.path(ofPictures: format == .svg))])
     }
 
     func validate() throws {
+        if inputs.checkpoints.count == 1, !inputs.mayBeSeveral { throw ValidationError("expected two checkpoints or more, found one") }
         if clustering.clusterCounts.count > 1 { throw ValidationError("compare takes one number of clusters; score sweeps over several") }
         if clusterFile != nil, clustering.isGiven {
             throw ValidationError("--clusters cannot be combined with -k, --method, --no-align or --chain")
@@ -80,6 +86,28 @@ struct CompareCommand: FileCommand {
     }
 
     func run() throws {
+        let paths = try inputs.paths()
+        guard paths.count > 1 else { throw ValidationError("expected two checkpoints or more, found only \(paths.joined())") }
+        if jobs.jobs != nil { try jobs.check(paths, others: source.inputs) }
+        guard paths.count == 2 else {
+            try refuseOptionsOfPairs()
+            let target = try ReportTarget(format, output, fileUse)
+            return try runSeries(keepsOrder ? paths : paths.sorted { $0.precedesNaturally($1) }, to: target)
+        }
+        if jobs.jobs != nil { throw ValidationError("--jobs is for three checkpoints and more; two are compared by one process") }
+        try runPair(paths[0], paths[1])
+    }
+
+    /// What is said of A and B alone is wrong usage with a series.
+    private func refuseOptionsOfPairs() throws {
+        for (name, isGiven) in [
+            ("--clusters", clusterFile != nil), ("--top", top != nil), ("--member-b", memberInB != nil), ("--key-b", keyInB != nil),
+        ] where isGiven {
+            throw ValidationError("\(name) is for two checkpoints; \(try inputs.paths().count) are a series")
+        }
+    }
+
+    private func runPair(_ a: String, _ b: String) throws {
         let given = try clusterFile.map { try ClusterFile(path: $0) }
         // Opened first: a result that can go nowhere is not worth computing.
         let target = try ReportTarget(format, output, fileUse)
@@ -108,7 +136,7 @@ struct CompareCommand: FileCommand {
         case (.checkpoint(let first), .checkpoint(let second)):
             report = try compare(first, second, given)
         case (.clusters(let first, let contentA), .clusters(let second, let contentB)):
-            try refuseOptionsOfCheckpoints()
+            try refuseOptionsOfCheckpoints(a)
             report = try compare((first, contentA), (second, contentB))
         default:
             throw ValidationError("\(b): is \(inputs[1].kind), expected \(inputs[0].kind) as \(a) is")
@@ -136,13 +164,13 @@ struct CompareCommand: FileCommand {
     }
 
     /// Everything that is about weights is wrong usage with files of clusters.
-    private func refuseOptionsOfCheckpoints() throws {
+    func refuseOptionsOfCheckpoints(_ path: String) throws {
         let isGiven =
             clustering.isGiven || clusterFile != nil || top != nil || !layers.patterns.isEmpty
             || [source.member, source.key, source.base, source.baseMember, source.baseKey, memberInB, keyInB].contains { $0 != nil }
         if isGiven {
             throw ValidationError(
-                "\(a): is a file of clusters, with which only --format, --output, --quiet, --progress and --no-sha256 can be used")
+                "\(path): is a file of clusters, with which only --format, --output, --quiet, --progress and --no-sha256 can be used")
         }
     }
 
@@ -176,6 +204,7 @@ struct CompareCommand: FileCommand {
     private func compare(
         _ first: (file: ClusterFile, content: ByteRegion), _ second: (file: ClusterFile, content: ByteRegion)
     ) throws -> CompareReport {
+        let (a, b) = (first.file.path, second.file.path)
         let (before, after) = (try first.file.clusterings(), try second.file.clusterings())
         func candidates(_ clusterings: [LayerClustering]) -> [LayerMatch.Candidate] {
             clusterings.map { .init(name: $0.layer, shape: [$0.outLabels.count, $0.inLabels.count], isChosen: true) }

@@ -19,24 +19,33 @@ enum TextWidth {
         return max(Int(size.ws_col), least)
     }
 
-    /// The width of a text in columns: two for each wide character, as those of Chinese, none for what only changes the one before it.
+    /// The width of a text in columns, as terminals show it.
     static func of(_ text: String) -> Int {
-        text.utf8.allSatisfy { $0 < 0x80 } ? text.utf8.count : text.reduce(0) { $0 + columns(of: $1) }
+        text.utf8.allSatisfy { $0 < 0x80 } ? text.utf8.count : text.reduce(0) { $0 + of($1) }
     }
 
-    private static func columns(of character: Character) -> Int {
-        guard let scalar = character.unicodeScalars.first, !scalar.isASCII else { return 1 }
-        if wide.contains(where: { $0.contains(scalar.value) }) || character.unicodeScalars.contains("\u{FE0F}") { return 2 }
-        return switch scalar.properties.generalCategory {
-        case .nonspacingMark, .enclosingMark, .format: 0
-        default: 1
+    /// The width of a character: 2 for those of East Asian scripts and emoji, 0 for marks and controls by themselves, else 1.
+    static func of(_ character: Character) -> Int {
+        var width = 0
+        for scalar in character.unicodeScalars {
+            if scalar.properties.isEmojiPresentation || scalar.value == 0xFE0F || isWide(scalar.value) { return 2 }
+            switch scalar.properties.generalCategory {
+            case .nonspacingMark, .enclosingMark, .format, .control: break
+            default: width = 1
+            }
         }
+        return width
     }
 
-    /// The blocks of characters that are wide or full width, by Unicode's annex 11.
+    /// Whether a code point is East Asian wide or fullwidth (Unicode Standard Annex 11, blocks as a whole).
+    private static func isWide(_ value: UInt32) -> Bool {
+        guard value >= 0x1100 else { return false }
+        return wide.contains { $0.contains(value) }
+    }
+
     private static let wide: [ClosedRange<UInt32>] = [
-        0x1100...0x115F, 0x2E80...0x303E, 0x3041...0xA4CF, 0xA960...0xA97C, 0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE30...0xFE6F,
-        0xFF01...0xFF60, 0xFFE0...0xFFE6, 0x1F1E6...0x1F1FF, 0x1F300...0x1F64F, 0x1F680...0x1F6FF, 0x1F900...0x1F9FF, 0x1FA70...0x1FAFF,
+        0x1100...0x115F, 0x2E80...0x303E, 0x3041...0x4DBF, 0x4E00...0xA4CF, 0xA960...0xA97C, 0xAC00...0xD7A3, 0xF900...0xFAFF,
+        0xFE10...0xFE19, 0xFE30...0xFE6F, 0xFF01...0xFF60, 0xFFE0...0xFFE6, 0x16FE0...0x18DFF, 0x1AFF0...0x1B2FF, 0x1F200...0x1F265,
         0x20000...0x3FFFD,
     ]
 
@@ -44,7 +53,17 @@ enum TextWidth {
     static func cut(_ text: String, to width: Int) -> String {
         guard of(text) > width, width > 3 else { return text }
         let end = (width - 3) / 2
-        return String(text.prefix(width - 3 - end)) + "..." + String(text.suffix(end))
+        var room = width - 3 - end
+        let front = text.prefix { character in
+            room -= of(character)
+            return room >= 0
+        }
+        room = end
+        let back = text.reversed().prefix { character in
+            room -= of(character)
+            return room >= 0
+        }
+        return String(front) + "..." + String(back.reversed())
     }
 }
 
@@ -61,14 +80,25 @@ enum LabelledLine {
         return text
     }
 
+    /// As much of a text as has room; at least one character.
+    private static func front(of text: Substring, width: Int) -> Substring {
+        var room = width
+        let line = text.prefix { character in
+            room -= TextWidth.of(character)
+            return room >= 0
+        }
+        return line.isEmpty ? text.prefix(1) : line
+    }
+
     /// The value in lines of at most `room` columns; a word that is longer is broken where the line ends.
     private static func lines(_ value: String, room: Int) -> [String] {
         guard TextWidth.of(value) > room else { return [value] }
         var lines: [String] = []
         var rest = Substring(value)
         // Counting all of the remaining text for every line would need quadratic time.
-        while let limit = rest.index(rest.startIndex, offsetBy: room, limitedBy: rest.endIndex), limit < rest.endIndex {
-            let line = rest[..<limit]
+        while true {
+            let line = front(of: rest, width: room)
+            guard line.endIndex < rest.endIndex else { break }
             let end = line.lastIndex { $0 == " " || $0 == "," } ?? line.index(before: line.endIndex)
             let piece = rest[...end]
             lines.append(String(piece.last == " " ? piece.dropLast() : piece))

@@ -4,12 +4,12 @@ import Text
 package enum ResultKind: String, CaseIterable, Sendable {
     case score, cluster, ablate, patch, circuit, edges
     case overlap = "circuit-overlap"
-    case compare, eval, finetune, audit
+    case compare, series, eval, finetune, audit
 
     /// The version of the format that is read.
     var version: Int {
         switch self {
-        case .cluster, .patch, .circuit, .edges, .eval, .finetune, .audit: 1
+        case .cluster, .patch, .circuit, .edges, .series, .eval, .finetune, .audit: 1
         case .score, .ablate, .overlap, .compare: 2
         }
     }
@@ -52,6 +52,8 @@ package enum ResultKind: String, CaseIterable, Sendable {
             self = .overlap
         } else if has("layer", "a_k", "b_k") || has("layer", "side", "ari", "a_sizes", "b_sizes") {
             self = .compare
+        } else if has("checkpoint", "layer", "previous_out_ari", "last_out_ari") {
+            self = .series
         } else if has("label", "count", "correct", "accuracy") {
             self = .eval
         } else {

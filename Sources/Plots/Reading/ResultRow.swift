@@ -107,6 +107,20 @@ struct ResultRow: Sendable {
         return rows.count == values.count && rows.allSatisfy({ $0.count == rows[0].count }) ? rows : nil
     }
 
+    /// A table of numbers, a list for each row; nil in it where one is null.
+    func matrix(_ name: String) -> [[Double?]]? {
+        func numbers(_ value: ResultValue) -> [Double?]? {
+            switch value {
+            case .integers(let numbers): numbers.map { Double($0) }
+            case .list(let values): values.map { if case .number(let number) = $0, number.isFinite { number } else { nil } }
+            default: nil
+            }
+        }
+        guard case .list(let values)? = value(name) else { return nil }
+        let rows = values.compactMap(numbers)
+        return rows.count == values.count ? rows : nil
+    }
+
     /// A list of texts.
     func texts(_ name: String) -> [String]? {
         switch value(name) {
