@@ -65,7 +65,7 @@ struct EdgeEmissions: Sendable {
 
     /// The shape of the stream of a space.
     func streamShape(_ graph: EdgeGraph, space: Int) -> [Int] {
-        space == 0 ? input.shape : stages[space - 1].shape
+        graph.beginning(ofSpace: space).map { stages[$0].shape } ?? input.shape
     }
 }
 

@@ -53,7 +53,7 @@ package struct EdgeExperiment: Sendable {
         let shapes = try graph.network.shapes(for: shape)
         var elements = 0
         for (space, sources) in graph.spaces.enumerated() {
-            let node = space == 0 ? graph.input : graph.stages[space - 1].emission
+            let node = graph.beginning(ofSpace: space).map { graph.stages[$0].emission } ?? graph.input
             elements += sources.count * shapes[node.index].reduce(1, *) / max(shape.samples, 1)
         }
         let part = max((pairs.count + method.parts - 1) / method.parts, fewestRows / max(longest, 1))

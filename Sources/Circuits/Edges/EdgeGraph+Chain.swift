@@ -47,7 +47,7 @@ extension EdgeGraph {
             visible = first..<builder.sourceCount
             spaces.append(visible)
         }
-        return builder.graph(granularity, spaces: spaces)
+        return builder.graph(granularity, spaces: spaces, beginnings: Array(0..<spaces.count - 1), answer: .lastPosition)
     }
 
     /// The graph of a network.
@@ -56,11 +56,13 @@ extension EdgeGraph {
     /// - Throws: ``Problem`` if the network cannot be cut so.
     package init(_ network: Network, _ granularity: EdgeGranularity, groups: [NodeID: [NeuronGroup]] = [:]) throws(Problem) {
         if granularity == .cluster, groups.isEmpty { throw Problem("no layer of the network has clusters") }
-        if case .values = network.input, network.anatomy.layers.isEmpty {
+        let hasBlocks = !network.anatomy.blocks.isEmpty
+        if case .values = network.input, network.anatomy.layers.isEmpty, !hasBlocks {
             throw Problem(
-                "a network of images with branches cannot be divided into nodes", expected: "a plain chain or a transformer of tokens")
+                "a network of images with branches cannot be divided into nodes", expected: "a plain chain or a transformer")
         }
-        if case .tokens = network.input {
+        let isOfTokens = if case .tokens = network.input { true } else { false }
+        if isOfTokens || hasBlocks {
             if granularity == .expert, !network.anatomy.blocks.contains(where: { $0.experts != nil }) {
                 throw Problem("the model has no experts", expected: "a mixture of experts")
             }

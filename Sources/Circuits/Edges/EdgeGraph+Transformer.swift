@@ -10,14 +10,11 @@ extension EdgeGraph {
         -> EdgeGraph
     {
         let anatomy = network.anatomy
-        guard let stream = anatomy.streams.first, anatomy.streams.count == 1, !anatomy.blocks.isEmpty, let output = anatomy.output else {
-            throw anatomy.streams.count > 1
-                ? Problem(
-                    "norms after the sums mix all that blocks add, so that no edges run through the stream",
-                    expected: "a transformer whose parts add to one stream", found: "\(anatomy.streams.count) streams")
-                : Problem("the network has no stream of blocks whose last state the answers are read from")
+        if case .states = anatomy.outputKind {
+            throw Problem("the model has no head that scores answers", expected: "a checkpoint with a head")
         }
-        var edges = TransformerEdges(network, stream)
+        let reading = try Self.lastReading(anatomy)
+        var edges = try TransformerEdges(network)
         for (place, block) in anatomy.blocks.enumerated() {
             if let attention = block.attention { try edges.addAttention(place, attention) }
             if let mlp = block.mlp {
@@ -27,22 +24,90 @@ extension EdgeGraph {
             guard let experts = block.experts else { continue }
             if granularity == .expert { try edges.addEachExpert(place, experts) } else { try edges.addExperts(place, experts) }
         }
-        return try edges.graph(granularity, output)
+        return try edges.graph(granularity, reading)
+    }
+
+    /// Where the answers are read: by the last linear layer, or by all that follows the last state of the blocks.
+    private static func lastReading(_ anatomy: Anatomy) throws(Problem) -> TransformerEdges.LastReading {
+        guard let last = anatomy.blocks.last, let stream = anatomy.streams.first(where: { $0.states.contains(last.after) }) else {
+            throw Problem("the network has no stream of blocks whose last state the answers are read from")
+        }
+        switch anatomy.outputKind {
+        case .answers:
+            guard let output = anatomy.output, stream.states.contains(output.reading.state) else {
+                throw Problem("the network has no stream of blocks whose last state the answers are read from")
+            }
+            return .layer(output)
+        case .maskedTokens: return .rest(last.after, .lastPosition)
+        case .classes, .states: return .rest(last.after, .sample)
+        }
     }
 }
 
 /// Adds the attention and the MLP of each block in turn.
 private struct TransformerEdges {
+    /// Where the answers are read.
+    enum LastReading {
+        /// By a layer from the stream.
+        case layer(OutputPart)
+        /// By everything that follows a state.
+        case rest(NodeID, EdgeAnswer)
+    }
+
     private var builder: EdgeGraphBuilder
     private let network: Network
-    private let stream: Stream
+    /// Which of the network's streams is being added to.
+    private var place: Int
+    private var stream: Stream { network.anatomy.streams[place] }
+    /// The streams' width.
+    private let width: Int
+    /// The first of the stream's sources.
+    private var first = 0
     /// The contents of the stream after each of its writers: the number of sources, and the sum of the biases that no source holds.
     private var written: [(sources: Int, constant: Tensor?)] = [(1, nil)]
+    /// The spaces before the stream's, and the stages that begin the others.
+    private var spaces: [Range<Int>] = []
+    private var beginnings: [Int] = []
+    /// The part that wrote last: `a0`, `m0`.
+    private var writer = "input"
 
-    init(_ network: Network, _ stream: Stream) {
-        builder = EdgeGraphBuilder(network, input: stream.states[0])
+    init(_ network: Network) throws(Problem) {
+        let streams = network.anatomy.streams
+        guard let before = network.anatomy.blocks.first?.before, let place = streams.firstIndex(where: { $0.states.contains(before) })
+        else { throw Problem("the network has no stream that its blocks add to") }
+        builder = EdgeGraphBuilder(network, input: streams[place].states[0])
         self.network = network
-        self.stream = stream
+        self.place = place
+        let block = network.anatomy.blocks[0]
+        guard let output = block.attention?.output ?? block.mlp?.output ?? block.experts?.experts.first?.output else {
+            throw Problem("the network has blocks without parts")
+        }
+        width = builder.width(of: output)
+    }
+
+    /// Ends the stream if a state belongs to another, which a norm of all that was added begins.
+    private mutating func moveOn(to state: NodeID) throws(Problem) {
+        while !stream.states.contains(state) {
+            let streams = network.anatomy.streams
+            guard place + 1 < streams.count, let end = stream.states.last, let contents = written.last else {
+                throw Problem("site '\(site(state))': is in no stream of the blocks")
+            }
+            let next = streams[place + 1].states[0]
+            let slice = EdgeUnit.ReaderSlice(operation: Identity(name: "stream"), parameters: [], target: 0, channels: 0..<width)
+            let name = "\(writer).norm"
+            let unit = EdgeGraphBuilder.Draft(
+                readers: [(name, [slice], 0..<1)], targets: [EdgeUnit.Target(node: end, channels: Array(0..<width))],
+                steps: try builder.steps(from: [end], to: next), output: next, sources: [(name, nil, .output)])
+            let start = builder.sourceCount
+            beginnings.append(builder.stageCount)
+            try builder.add(
+                [unit], reading: first..<first + contents.sources, space: spaces.count, stream: end, norm: nil, emission: next,
+                constant: contents.constant)
+            spaces.append(first..<start)
+            first = start
+            written = [(1, nil)]
+            place += 1
+        }
     }
 
     private func site(_ node: NodeID) -> String { network.nodes[node.index].site }
@@ -51,12 +116,13 @@ private struct TransformerEdges {
 
     /// Adds a stage that reads the stream as a part reads it.
     private mutating func add(
-        _ units: [EdgeGraphBuilder.Draft], _ reading: Stream.Reader, emission: NodeID, isOutput: Bool = false
+        _ units: [EdgeGraphBuilder.Draft], _ reading: Stream.Reader, emission: NodeID
     ) throws(Problem) {
         let before = written[stream.writerCount(in: reading.state)]
         try builder.add(
-            units, reading: 0..<before.sources, space: 0, stream: reading.state, norm: reading.norm.map(builder.step), emission: emission,
-            constant: before.constant, isOutput: isOutput)
+            units, reading: first..<first + before.sources, space: spaces.count, stream: reading.state,
+            norm: reading.norm.map(builder.step), emission: emission,
+            constant: before.constant)
     }
 
     /// Counts a writer whose sources have been added.
@@ -69,7 +135,7 @@ private struct TransformerEdges {
             if let constant { Elementwise.add(constant, to: sum, team: Team(size: 1)) }
             constant = sum
         }
-        written.append((builder.sourceCount, constant))
+        written.append((builder.sourceCount - first, constant))
     }
 
     /// The in-neurons of an output layer as [neurons, width], and its bias, both as they reach the stream.
@@ -80,20 +146,21 @@ private struct TransformerEdges {
         guard case .produces(let weights) = network.nodes[layer.index].operation.neurons, let dimension = weights.inDimension else {
             throw Problem("site '\(site(layer))': its in-neurons cannot be taken one by one", expected: "a linear layer")
         }
-        func scaled(_ tensor: Tensor) throws(Problem) -> Tensor {
-            guard let scaling else { return tensor }
-            guard let operation = network.nodes[scaling.index].operation as? Scaling else { throw builder.mixes(scaling) }
-            let result = MutableTensor(uninitialized: tensor.shape)
-            Elementwise.scale(tensor, by: operation.factor, into: result, team: Team(size: 1))
-            return result
+        func scaled(_ rows: Tensor) -> Tensor {
+            guard let scaling else { return rows }
+            return network.nodes[scaling.index].operation.applied(to: [rows], self.parameters(scaling), team: Team(size: 1))
         }
-        let weight = try scaled(parameters[0])
-        var bias: Tensor?
-        if let own = parameters.dropFirst().first { bias = try scaled(own) }
-        return ({ WeightSlices.rows($0, of: weight, along: dimension) }, bias)
+        if let scaling {
+            let operation = network.nodes[scaling.index].operation
+            guard operation is Scaling || operation is ChannelScale else { throw builder.mixes(scaling) }
+        }
+        let bias = parameters.dropFirst().first.map { bias in scaled(bias.reshaped([1, bias.count])).reshaped([bias.count]) }
+        return ({ scaled(WeightSlices.rows($0, of: parameters[0], along: dimension)) }, bias)
     }
 
     mutating func addAttention(_ block: Int, _ attention: AttentionPart) throws(Problem) {
+        try moveOn(to: attention.reading.state)
+        writer = "a\(block)"
         let sizes = attention.heads
         let (group, dimension) = (sizes.heads / sizes.keyHeads, sizes.headDimension)
         guard attention.norms.isEmpty else {
@@ -157,6 +224,8 @@ private struct TransformerEdges {
     }
 
     mutating func addMLP(_ block: Int, _ mlp: MLPPart, groups: [NeuronGroup]?) throws(Problem) {
+        try moveOn(to: mlp.reading.state)
+        writer = "m\(block)"
         let layers = mlp.layers
         let width = builder.width(of: layers[0])
         // A layer of one cluster followed by a norm that combines all neurons stays whole.
@@ -193,6 +262,8 @@ private struct TransformerEdges {
         guard experts.reading.norm != nil else {
             throw Problem("site '\(site(experts.output))': experts that read the stream without a norm cannot be a node")
         }
+        try moveOn(to: experts.reading.state)
+        writer = "m\(block)"
         let read = experts.reading.node
         let width = network.nodes[experts.router.index].parameters.first.map { network.parameters[$0.index].shape[1] } ?? 0
         let slice = EdgeUnit.ReaderSlice(operation: Identity(name: "stream"), parameters: [], target: 0, channels: 0..<width)
@@ -242,14 +313,29 @@ private struct TransformerEdges {
         endWriter(bias: nil)
     }
 
-    mutating func graph(_ granularity: EdgeGranularity, _ output: OutputPart) throws(Problem) -> EdgeGraph {
-        let width = builder.width(of: output.layer)
-        let slice = try builder.slice(of: output.layer, rows: nil, target: 0, width: width)
+    mutating func graph(_ granularity: EdgeGranularity, _ last: LastReading) throws(Problem) -> EdgeGraph {
+        let (state, norm, slice, target, answer): (NodeID, NodeID?, EdgeUnit.ReaderSlice, EdgeUnit.Target, EdgeAnswer)
+        switch last {
+        case .layer(let output):
+            let entries = builder.width(of: output.layer)
+            (state, norm, answer) = (output.reading.state, output.reading.norm, .lastPosition)
+            slice = try builder.slice(of: output.layer, rows: nil, target: 0, width: entries)
+            target = EdgeUnit.Target(node: output.layer, channels: Array(0..<entries))
+        case .rest(let end, let kind):
+            (state, norm, answer) = (end, nil, kind)
+            slice = EdgeUnit.ReaderSlice(operation: Identity(name: "stream"), parameters: [], target: 0, channels: 0..<width)
+            target = EdgeUnit.Target(node: end, channels: Array(0..<width))
+        }
+        try moveOn(to: state)
         let unit = EdgeGraphBuilder.Draft(
-            readers: [("logits", [slice], 0..<0)], targets: [EdgeUnit.Target(node: output.layer, channels: Array(0..<width))],
-            steps: try builder.steps(from: [output.layer], to: network.output), output: network.output)
-        let all = builder.sourceCount
-        try add([unit], output.reading, emission: network.output, isOutput: true)
-        return builder.graph(granularity, spaces: [0..<all])
+            readers: [("logits", [slice], 0..<0)], targets: [target], steps: try builder.steps(from: [target.node], to: network.output),
+            output: network.output)
+        spaces.append(first..<builder.sourceCount)
+        let space = spaces.count - 1
+        let before = written[stream.writerCount(in: state)]
+        try builder.add(
+            [unit], reading: first..<first + before.sources, space: space, stream: state, norm: norm.map(builder.step),
+            emission: network.output, constant: before.constant, isOutput: true)
+        return builder.graph(granularity, spaces: spaces, beginnings: beginnings, answer: answer)
     }
 }

@@ -28,13 +28,13 @@ package enum EdgeGranularity: String, Sendable, CaseIterable {
 /// A node that writes: the input (all embeddings together), a head's output through its part of the output matrix, an MLP, a neuron or cluster
 /// through its columns of the next matrix, an expert's output times its weight.
 package struct EdgeSource: Sendable, Equatable {
-    /// `input`, `a0.h3`, `a0` if a norm combines the heads, `m2`, `m2.e5`, `m2.n17`, `m2.c1`, `fc1.n3`.
+    /// `input`, `a0.h3`, `a0` if a norm combines the heads, `a0.norm` for a norm after a sum, `m2`, `m2.e5`, `m2.n17`, `m2.c1`, `fc1.n3`.
     package let name: String
 }
 
 /// A node that reads: a head's query, key or value input with the norm before it, an MLP, neurons, the output.
 package struct EdgeReader: Sendable, Equatable {
-    /// `a1.h0<q>`, `m2`, `m2.router`, `m2.e5`, `logits`; keys and values that several heads share are `a1.kv0<k>` and `a1.kv0<v>`.
+    /// `a1.h0<q>`, `m2`, `m2.router`, `m2.e5`, `m2.norm`, `logits`; keys and values that several heads share are `a1.kv0<k>` and `a1.kv0<v>`.
     package let name: String
     /// The consecutive sources that it can read.
     package let sources: Range<Int>
@@ -56,7 +56,9 @@ package struct EdgeReader: Sendable, Equatable {
 /// separated: such an attention is one source, `a0`, with the readers of all heads, and such an MLP cannot be divided. A mixture of experts
 /// is one node, or each expert is a source, its output times its weight, and a reader, and the router is one more reader that has part in
 /// all of them; an MLP beside the experts that works on every position is a node of its own. If attention and
-/// MLP of a block read the same stream, there is no edge between them. In a plain chain, the neurons or clusters of the hidden layers are
+/// MLP of a block read the same stream, there is no edge between them. A norm after a sum, as BERT has, ends its stream: it is a node,
+/// `a0.norm`, that reads all that is added before it, and is the first source of the next stream. In a plain chain, the neurons or
+/// clusters of the hidden layers are
 /// the nodes between one input and one output.
 package struct EdgeGraph: Sendable {
     package let network: Network
@@ -69,20 +71,26 @@ package struct EdgeGraph: Sendable {
     let stages: [EdgeStage]
     /// Sources that are added up in one stream, by their stream.
     let spaces: [Range<Int>]
+    /// For each space but the first, the stage whose emission is the first of its sources.
+    let beginnings: [Int]
+    /// What the answer of a sequence is read from.
+    let answer: EdgeAnswer
     /// The node whose output the first source is.
     let input: NodeID
 
     init(
         network: Network, granularity: EdgeGranularity, sources: [EdgeSource], readers: [EdgeReader], stages: [EdgeStage],
-        spaces: [Range<Int>],
-        input: NodeID
+        spaces: [Range<Int>], beginnings: [Int], answer: EdgeAnswer, input: NodeID
     ) {
+        precondition(beginnings.count + 1 == spaces.count, "\(beginnings.count) beginnings of \(spaces.count) spaces")
         self.network = network
         self.granularity = granularity
         self.sources = sources
         self.readers = readers
         self.stages = stages
         self.spaces = spaces
+        self.beginnings = beginnings
+        self.answer = answer
         self.input = input
         edgeCount = readers.reduce(0) { $0 + $1.sources.count }
     }
@@ -129,11 +137,22 @@ package struct EdgeGraph: Sendable {
     /// A graph without edges.
     package var empty: EdgeSet { EdgeSet(repeating: false, count: edgeCount) }
 
+    /// The stage with the emission that is the first source of a space; nil for the space of the input.
+    func beginning(ofSpace space: Int) -> Int? { space == 0 ? nil : beginnings[space - 1] }
+
     /// The space in which a source is added up, and its place in it.
     func place(of source: Int) -> (space: Int, index: Int) {
         for (space, range) in spaces.enumerated() where range.contains(source) { return (space, source - range.lowerBound) }
         preconditionFailure("source \(source) of \(sources.count)")
     }
+}
+
+/// What of the last stream an answer depends on.
+enum EdgeAnswer: Sendable {
+    /// The last position of a sequence alone: what follows works on each position by itself.
+    case lastPosition
+    /// All of it: what follows takes a position or mixes them.
+    case sample
 }
 
 /// For each edge of a graph whether it is in a circuit.

@@ -76,9 +76,13 @@ struct EdgeGraphBuilder {
                 emission: emission, constant: constant, isOutput: isOutput))
     }
 
-    func graph(_ granularity: EdgeGranularity, spaces: [Range<Int>]) -> EdgeGraph {
+    /// The number of stages so far.
+    var stageCount: Int { stages.count }
+
+    func graph(_ granularity: EdgeGranularity, spaces: [Range<Int>], beginnings: [Int], answer: EdgeAnswer) -> EdgeGraph {
         EdgeGraph(
-            network: network, granularity: granularity, sources: sources, readers: readers, stages: stages, spaces: spaces, input: input)
+            network: network, granularity: granularity, sources: sources, readers: readers, stages: stages, spaces: spaces,
+            beginnings: beginnings, answer: answer, input: input)
     }
 
     /// The nodes between `known` and `output`, each after all that it reads.

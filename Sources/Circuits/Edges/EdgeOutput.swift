@@ -1,59 +1,71 @@
 import Networks
 import Tensors
 
-/// The last reader: from the stream to the logits at the last position, and back.
+/// The last reader: from the stream to a score for each class of each sample, and back.
 struct EdgeOutput: Sendable {
     private let stage: EdgeStage
+    private let unit: EdgeUnit
     private let slice: EdgeUnit.ReaderSlice
+    private let answer: EdgeAnswer
 
     init(_ graph: EdgeGraph) {
-        guard let stage = graph.stages.last, stage.isOutput, let slice = stage.units.first?.readers.first?.slices.first else {
-            preconditionFailure("a graph without an output")
-        }
+        guard let stage = graph.stages.last, stage.isOutput, let unit = stage.units.first, let slice = unit.readers.first?.slices.first
+        else { preconditionFailure("a graph without an output") }
         self.stage = stage
+        self.unit = unit
         self.slice = slice
+        answer = graph.answer
     }
 
     /// What went through the operations of a reading.
     struct Trace {
         let rows: Tensor
         let normalized: Tensor
-        /// What each of the steps after the last layer gave, the layer's own output first.
-        let values: [Tensor]
+        /// What the last layer gave, and each of the steps after it.
+        let values: [NodeID: Tensor]
         /// [samples, classes].
-        var logits: Tensor { values[values.count - 1] }
+        let logits: Tensor
     }
 
     func trace(_ stream: Tensor, team: Team) -> Trace {
-        let rows = stream.shape.count == 3 ? stream.lastPositions.reshaped([stream.shape[0], stream.shape[2]]) : stream
+        let isEnd = stream.shape.count == 3 && answer == .lastPosition
+        let rows = isEnd ? stream.lastPositions.reshaped([stream.shape[0], stream.shape[2]]) : stream
         let normalized = stage.norm.map { $0.apply([rows], team: team) } ?? rows
-        var values: [Tensor] = [slice.operation.applied(to: [normalized], slice.parameters, team: team)]
-        for step in stage.units[0].steps { values.append(step.apply([values[values.count - 1]], team: team)) }
-        return Trace(rows: rows, normalized: normalized, values: values)
+        var values: [NodeID: Tensor] = [
+            unit.targets[0].node: slice.operation.applied(to: [normalized], slice.parameters, team: team)
+        ]
+        for step in unit.steps { values[step.output] = step.apply(step.inputs.map { values[$0]! }, team: team) }
+        return Trace(rows: rows, normalized: normalized, values: values, logits: values[unit.output]!)
     }
 
-    /// The logits at the last position, [samples, classes].
+    /// The logits, [samples, classes]; of sequences, those at the last position unless the model has one answer for a sample.
     func logits(_ stream: Tensor, team: Team) -> Tensor { trace(stream, team: team).logits }
 
-    /// The gradient with respect to the stream, in its shape: 0 but at the last positions.
+    /// The gradient with respect to the stream, in its shape: 0 but at the last positions where the answer is read there.
     func gradient(_ gradient: Tensor, of trace: Trace, shape: [Int], team: Team) -> Tensor {
-        var current = gradient
-        for (place, step) in stage.units[0].steps.enumerated().reversed() {
-            let before = MutableTensor.zeros(trace.values[place].shape)
-            step.operation.addGradient(
-                current, at: trace.values[place], output: trace.values[place + 1], step.parameters, to: before, team: team)
-            current = before
+        var gradients: [NodeID: MutableTensor] = [unit.output: gradient.copied()]
+        for step in unit.steps.reversed() {
+            guard let output = gradients[step.output] else { continue }
+            let inputs = step.inputs.map { trace.values[$0]! }
+            let slopes = zip(step.inputs, inputs).map { node, value in
+                let slope = gradients[node] ?? MutableTensor.zeros(value.shape)
+                gradients[node] = slope
+                return slope
+            }
+            step.operation.addGradients(
+                output, at: inputs, output: trace.values[step.output]!, step.parameters, to: slopes, team: team)
         }
+        let layer = unit.targets[0].node
+        guard let current = gradients[layer], let output = trace.values[layer] else { preconditionFailure("an output that reads nothing") }
         let normalized = MutableTensor.zeros(trace.normalized.shape)
-        slice.operation.addGradient(current, at: trace.normalized, output: trace.values[0], slice.parameters, to: normalized, team: team)
-        current = normalized
+        slice.operation.addGradient(current, at: trace.normalized, output: output, slice.parameters, to: normalized, team: team)
+        var rows = normalized
         if let norm = stage.norm {
-            let rows = MutableTensor.zeros(trace.rows.shape)
-            norm.operation.addGradient(current, at: trace.rows, output: trace.normalized, norm.parameters, to: rows, team: team)
-            current = rows
+            rows = MutableTensor.zeros(trace.rows.shape)
+            norm.operation.addGradient(normalized, at: trace.rows, output: trace.normalized, norm.parameters, to: rows, team: team)
         }
-        guard shape.count == 3 else { return current.reshaped(shape) }
-        return current.reshaped([shape[0], 1, shape[2]]).spreadToLastPositions(length: shape[1])
+        guard shape.count == 3, answer == .lastPosition else { return rows.reshaped(shape) }
+        return rows.reshaped([shape[0], 1, shape[2]]).spreadToLastPositions(length: shape[1])
     }
 }
 

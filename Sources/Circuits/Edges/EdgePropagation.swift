@@ -120,11 +120,13 @@ struct EdgeEnds: Sendable {
     private(set) var sources: [Bool]
     private(set) var readers: [Bool]
 
-    /// - Parameter kept: the circuit.
-    init(_ graph: EdgeGraph, _ kept: EdgeSet, isSequence: Bool) {
-        sources = [Bool](repeating: isSequence, count: graph.sources.count)
+    /// - Parameters:
+    ///   - kept: the circuit.
+    ///   - isAtEnd: whether the answer is read from the last position of a sequence.
+    init(_ graph: EdgeGraph, _ kept: EdgeSet, isAtEnd: Bool) {
+        sources = [Bool](repeating: isAtEnd, count: graph.sources.count)
         readers = [Bool](repeating: false, count: graph.readers.count)
-        guard isSequence else { return }
+        guard isAtEnd else { return }
         for (place, reader) in graph.readers.enumerated().reversed() {
             readers[place] = !reader.movesPositions && reader.writes.allSatisfy { sources[$0] }
             if readers[place] { continue }

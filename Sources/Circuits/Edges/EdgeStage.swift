@@ -108,10 +108,17 @@ extension Networks.Operation {
     func addGradient(
         _ outputGradient: Tensor, at input: Tensor, output: Tensor, _ parameters: [Tensor], to gradient: MutableTensor, team: Team
     ) {
-        let scratch = MutableTensor(uninitialized: [backwardScratch(inputs: [input.shape], output: output.shape, team: team.size)])
+        addGradients(outputGradient, at: [input], output: output, parameters, to: [gradient], team: team)
+    }
+
+    /// Adds to each of `gradients` what the output's gradient gives that input.
+    func addGradients(
+        _ outputGradient: Tensor, at inputs: [Tensor], output: Tensor, _ parameters: [Tensor], to gradients: [MutableTensor], team: Team
+    ) {
+        let scratch = MutableTensor(uninitialized: [backwardScratch(inputs: inputs.map(\.shape), output: output.shape, team: team.size)])
         backward(
             BackwardPass(
-                inputs: [input], parameters: parameters, output: output, outputGradient: outputGradient, inputGradients: [gradient],
+                inputs: inputs, parameters: parameters, output: output, outputGradient: outputGradient, inputGradients: gradients,
                 parameterGradients: parameters.map { _ in nil }, scratch: scratch, team: team))
     }
 }

@@ -66,8 +66,8 @@ package struct EdgeCircuitRequest {
 
     /// The graph, and the sites whose clusters are not nodes of it.
     private func cutGraph() throws -> (graph: EdgeGraph, outside: [String]) {
-        let isChain = if case .values = model.network.input { true } else { false }
-        let granularity = granularity ?? (isChain ? .neuron : .component)
+        let isOfTokens = if case .tokens = model.network.input { true } else { false }
+        let granularity = granularity ?? (isOfTokens || !model.network.anatomy.blocks.isEmpty ? .component : .neuron)
         guard granularity == .cluster, let clusters else { return (try EdgeGraph(model.network, granularity), []) }
         var groups: [NodeID: [NeuronGroup]] = [:]
         for layer in try model.ablatedLayers(clusters, matching: []) {

@@ -34,7 +34,7 @@ package struct AttentionPart: Sendable {
     package let output: NodeID
     /// Norms after the output, inside the branch, which combine all heads.
     package let norms: [NodeID]
-    /// The multiplication with a constant at the end of the branch; nil if there is none.
+    /// The multiplication with a constant, or with one for each channel, at the end of the branch; nil if there is none.
     package let scaling: NodeID?
 
     /// The node whose output is added to the stream.

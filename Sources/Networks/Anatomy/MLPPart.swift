@@ -11,7 +11,7 @@ package struct MLPPart: Sendable {
     package let output: NodeID
     /// Norms after the output, inside the branch, which combine all neurons.
     package let norms: [NodeID]
-    /// The multiplication with a constant at the end of the branch; nil if there is none.
+    /// The multiplication with a constant, or with one for each channel, at the end of the branch; nil if there is none.
     package let scaling: NodeID?
 
     /// The layers that read the stream: the gate before the input.

@@ -116,13 +116,13 @@ struct EncoderBuilder {
         let mixed = builder.add(
             "\(site).hook_z", AttentionValues(heads: heads, keyHeads: heads, headDimension: dimension), [pattern, value.read],
             fusion: fusion)
-        let (output, norms) = try written(
+        let (output, scaling) = try written(
             "blocks.\(block).hook_attn_out", "\(site).out", description.attentionOutput, description.scales?.attention, description, block,
             of: mixed, from: width)
         return AttentionPart(
             reading: reading, query: query, key: key, value: value,
             heads: AttentionHeads(heads: heads, keyHeads: heads, headDimension: dimension), scores: scores, pattern: pattern, mixed: mixed,
-            output: output, norms: norms, scaling: nil)
+            output: output, norms: [], scaling: scaling)
     }
 
     private mutating func addMLP(
@@ -132,24 +132,24 @@ struct EncoderBuilder {
         let (width, inner) = (description.width, description.mlpWidth)
         let input = try linear("\(site).hook_pre", description.mlpInput, description, block, of: reading.node, from: width, to: inner)
         let post = builder.add("\(site).hook_post", Activation(description.activation), [input])
-        let (output, norms) = try written(
+        let (output, scaling) = try written(
             "blocks.\(block).hook_mlp_out", "\(site).out", description.mlpOutput, description.scales?.mlp, description, block, of: post,
             from: inner)
-        return MLPPart(reading: reading, gate: nil, input: input, post: post, output: output, norms: norms, scaling: nil)
+        return MLPPart(reading: reading, gate: nil, input: input, post: post, output: output, norms: [], scaling: scaling)
     }
 
     /// The output of a part that is added to the stream: a linear layer, then the factors of its elements if there are any.
     private mutating func written(
         _ hook: String, _ site: String, _ layer: LinearTensors, _ scale: String?, _ description: EncoderDescription, _ block: Int,
         of input: NodeID, from inputs: Int
-    ) throws(Problem) -> (output: NodeID, norms: [NodeID]) {
+    ) throws(Problem) -> (output: NodeID, scaling: NodeID?) {
         let width = description.width
         guard let scale else {
-            return (try linear(hook, layer, description, block, of: input, from: inputs, to: width), [])
+            return (try linear(hook, layer, description, block, of: input, from: inputs, to: width), nil)
         }
         let output = try linear(site, layer, description, block, of: input, from: inputs, to: width)
         let factors = try parameter("\(description.blockPrefix)\(block).\(scale)", shape: [width])
-        return (output, [builder.add(hook, ChannelScale(), [output], parameters: [factors])])
+        return (output, builder.add(hook, ChannelScale(), [output], parameters: [factors]))
     }
 
     private mutating func linear(
