@@ -61,6 +61,7 @@ struct EvalCommand: FileCommand {
         output.diagnostics.describe(model)
         let batches = try model.batches(data.values(seed: computation.seed), batchSize: data.batchSize)
         let dataset = batches.dataset
+        output.diagnostics.describe(dataset)
         if !dataset.targets.areKnown, logits == nil {
             throw Problem(
                 dataset.name, "has no answers to compare with", hint: "--labels FILE gives them, --logits FILE.npy saves the scores")
@@ -73,9 +74,8 @@ struct EvalCommand: FileCommand {
         try writer?.finish()
         progress.finish()
         output.diagnostics.describe(outcome, path: path)
-        let isRunningText = if case .nextToken = dataset.targets { true } else { false }
         let hash = format.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil
         let base = source.base(of: model.checkpoint, output, isHashed: format.hasProvenance)
-        return EvaluatedCheckpoint(model, sha256: hash, base: base, samples: dataset.count, isRunningText: isRunningText, outcome)
+        return EvaluatedCheckpoint(model, sha256: hash, base: base, samples: dataset.count, task: dataset.task, outcome)
     }
 }

@@ -1,4 +1,5 @@
 import Archives
+import Datasets
 import Text
 
 /// The outcome of `eval` as text and as rows.
@@ -35,7 +36,11 @@ enum EvalTable {
         line("samples", ByteText.grouped(found.samples))
         if found.answers != found.samples { line("answers", ByteText.grouped(found.answers)) }
         line("loss", number(found.loss))
-        line("accuracy", "\(number(found.accuracy)), \(ByteText.grouped(found.correct)) right")
+        if let task = found.task.flatMap(DataTask.init), !task.hasRightAnswers {
+            line("task", "\(task.rawValue): the loss is the mean squared error")
+        } else {
+            line("accuracy", "\(number(found.accuracy)), \(ByteText.grouped(found.correct)) right")
+        }
         if let perplexity = found.perplexity { line("perplexity", ByteText.rounded(perplexity)) }
         guard !found.classes.isEmpty else { return text }
         if found.classes.count > shownClasses {
