@@ -171,6 +171,38 @@ package struct Checkpoint: Sendable {
         places = Dictionary(tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
+    /// The same model in other tensors, with other settings.
+    ///
+    /// - Throws: ``Problem`` if two tensors share a name.
+    init(
+        _ original: Checkpoint, tensors: [TensorRecord], configuration: ByteRegion?, companions: [String: ByteRegion]
+    ) throws(Problem) {
+        path = original.path
+        container = original.container
+        member = original.member
+        key = original.key
+        self.tensors = tensors
+        stored = original.stored
+        unreadable = original.unreadable
+        isDecoded = original.isDecoded
+        assumptions = original.assumptions
+        module = original.module
+        metadata = original.metadata
+        training = original.training
+        keepsOrder = original.keepsOrder
+        self.configuration = configuration
+        self.companions = companions
+        foreignGlobals = original.foreignGlobals
+        adapter = original.adapter
+        base = original.base
+        sources = original.sources
+        var places: [String: Int] = [:]
+        for (place, tensor) in tensors.enumerated() where places.updateValue(place, forKey: tensor.name) != nil {
+            throw Problem("appears twice", path: original.path, subject: "tensor '\(tensor.name)'")
+        }
+        self.places = places
+    }
+
     /// Why the weights cannot be used; nil if they can.
     package var refusal: Problem? { base == nil ? adapter?.refusal?.at(path: path) : nil }
 

@@ -25,6 +25,8 @@ struct ArrayData {
     private let array: String?
     /// The answers, and where they were found.
     private(set) var targets: (record: TensorRecord, array: String?, path: String)?
+    /// What the answers are read for; nil if the arrays decide.
+    var task: DataTask?
 
     /// The array of an `.npy` file.
     init(npy file: DataFile, hasLabels: Bool) throws {
@@ -76,7 +78,7 @@ struct ArrayData {
                 throw Problem(path: labelsPath, problem: "no labels", expected: "an array y, Y or labels", found: arrays.list)
             }
             targets = (try arrays.records([name])[0], name, labelsPath)
-        case .text, .pairs, .flatTokens, .images:
+        case .text, .labelledText, .pairs, .flatTokens, .images:
             throw Problem(path: labelsPath, problem: "no labels", expected: "IDX, npy or npz")
         }
     }
@@ -100,7 +102,31 @@ struct ArrayData {
         let values = try Self.values(
             samples, shape: Array(samples.shape.dropFirst()), scale: samples.dtype == .u8 ? .byte : .plain, normalization: normalization,
             array: array, path: path)
-        return Dataset(name: path, inputs: .values(values), targets: try checkedTargets(count: values.count).map { .labels($0) } ?? .none)
+        return Dataset(name: path, inputs: .values(values), targets: try answers(count: values.count) { .labels($0) } ?? .none)
+    }
+
+    /// The answers as the task reads them; nil if there are none, or if none are read.
+    private func answers(count: Int, _ classes: ([Int32]) -> Dataset.Targets) throws -> Dataset.Targets? {
+        switch task {
+        case .nextToken, .masked, .reconstruction: return nil
+        case .classify, nil: return try checkedTargets(count: count).map(classes)
+        case .regression:
+            guard let targets else {
+                throw refusal("has no numbers to compare with", expected: "an array y", found: "none", hint: .giveLabels)
+            }
+            let numbers = try StoredNumbers.targets(targets.record, array: targets.array, path: targets.path)
+            try checkCount(numbers.count, count: count, of: targets)
+            return .numbers(numbers)
+        }
+    }
+
+    private func checkCount(_ found: Int, count: Int, of targets: (record: TensorRecord, array: String?, path: String)) throws {
+        guard found == count else {
+            throw Problem(
+                path: targets.path, array: targets.array, problem: "the number of labels differs from the number of samples",
+                expected: "\(count)",
+                found: "\(found)")
+        }
     }
 
     /// Stored numbers as samples, with a normalisation that fits their channels.
@@ -147,10 +173,10 @@ struct ArrayData {
         }
         try StoredIntegers.checkTokens(samples, length: length, array: array, path: path)
         let tokens = TokenSequences(checked: samples, length: length, total: samples.elementCount)
-        if let answers = try checkedTargets(count: tokens.count) {
-            return Dataset(name: path, inputs: .tokens(tokens), targets: .answers(answers))
+        if let answers = try answers(count: tokens.count, { .answers($0) }) {
+            return Dataset(name: path, inputs: .tokens(tokens), targets: answers)
         }
-        guard length > 1 else {
+        guard length > 1 || task == .masked else {
             throw refusal("sequences of one token predict nothing", expected: "[N, T] or answers", found: "\(samples.shape)")
         }
         return Dataset(name: path, inputs: .tokens(tokens), targets: .nextToken)
@@ -159,12 +185,7 @@ struct ArrayData {
     private func checkedTargets(count: Int) throws -> [Int32]? {
         guard let targets else { return nil }
         let list = try StoredIntegers.targets(targets.record, array: targets.array, path: targets.path)
-        guard list.count == count else {
-            throw Problem(
-                path: targets.path, array: targets.array, problem: "the number of labels differs from the number of samples",
-                expected: "\(count)",
-                found: "\(list.count)")
-        }
+        try checkCount(list.count, count: count, of: targets)
         return list
     }
 

@@ -7,6 +7,8 @@ struct DataFile {
     /// The kinds of data, recognised by content where possible.
     enum Kind: Sendable {
         case npz, npy, idx, text
+        /// Texts, one a record, with labels or without.
+        case labelledText(LabelledText.Layout)
         /// Clean and corrupted prompts.
         case pairs
         /// Integers without a header.
@@ -73,8 +75,9 @@ struct DataFile {
     /// The kind of data in the file.
     ///
     /// The content decides for zip files, `.npy` and IDX. For other files whose names end in `.bin`, the context length decides: with one, flat
-    /// token ids; without one, a CIFAR batch, whose records must fit the size and whose labels must be classes. `.txt` is text. Prompt
-    /// pairs begin with a brace or a bracket, or the name ends in `.json` or `.csv`.
+    /// token ids; without one, a CIFAR batch, whose records must fit the size and whose labels must be classes. `.txt` is text. Texts with
+    /// labels are JSON lines (`.jsonl`, or a first line that is an object with a text), or a `.csv` or `.tsv` whose header has a column of
+    /// texts. Prompt pairs begin with a brace or a bracket, or the name ends in `.json` or `.csv`.
     ///
     /// - Throws: ``Problem`` if it is none of these.
     func kind(context: Int?) throws -> Kind {
@@ -93,14 +96,28 @@ struct DataFile {
                 found: "\(content.count) bytes",
                 hint: .setContext(nil, cut: "a file of token ids into sequences"))
         }
-        if Self.beginsAsJSON(head) || baseName.hasSuffix(".json") || baseName.hasSuffix(".csv") {
-            return .pairs
+        if let table = try tableKind() { return table }
+        if Self.beginsAsJSON(head) || baseName.hasSuffix(".json") || baseName.hasSuffix(".jsonl") {
+            return baseName.hasSuffix(".jsonl") || content.withUnsafeBytes({ LabelledText.begins($0) }) ? .labelledText(.lines) : .pairs
         }
         throw Problem(
             path: path, problem: "unknown kind of data",
-            expected: "npz, npy, IDX, a CIFAR .bin, token ids in .bin with a context length, or .txt",
+            expected: "npz, npy, IDX, a CIFAR .bin, token ids in .bin with a context length, .txt, or texts in .jsonl, .csv or .tsv",
             found: "a file that begins with " + Self.shown(head))
     }
+
+    /// The kind of a file whose name is that of a table: prompt pairs where the header has one of their columns.
+    private func tableKind() throws -> Kind? {
+        let separator: CSVRows.Separator
+        if baseName.hasSuffix(".csv") { separator = .comma } else if baseName.hasSuffix(".tsv") { separator = .tab } else { return nil }
+        let head = String(decoding: content.bytes(0..<min(content.count, Self.longestHeader)) ?? [], as: UTF8.self)
+        var rows = CSVRows(head, path: path, separator: separator)
+        let header = (try? rows.next())?.fields ?? []
+        return PromptPairsCSV.isHeader(header) || !header.contains(where: { LabelledText.textNames.contains($0.trimmedOfSpaces) })
+            ? .pairs : .labelledText(.table(separator))
+    }
+
+    private static let longestHeader = 1 << 16
 
     /// The content as text.
     ///

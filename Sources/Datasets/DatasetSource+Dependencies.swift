@@ -3,7 +3,7 @@ import Archives
 extension DatasetSource {
     /// The inputs that determine the samples, besides the seed and the tokenizer, which belong to the run and the checkpoint.
     package enum Part: CaseIterable, Sendable {
-        case data, labels, normalization, context, tokenWidth, trainFraction, limit
+        case data, labels, normalization, context, tokenWidth, trainFraction, limit, task
     }
 
     /// What a part depends on; nil if nothing was given.
@@ -16,6 +16,7 @@ extension DatasetSource {
         case .tokenWidth: .words(tokenWidth.rawValue)
         case .trainFraction: Dependency.setting(trainFraction)
         case .limit: Dependency.setting(limit)
+        case .task: Dependency.setting(task?.rawValue)
         }
     }
 }
@@ -39,7 +40,13 @@ extension Dataset {
         }
         switch targets {
         case .labels(let list), .answers(let list): try list.withUnsafeBytes(body)
-        case .nextToken, .none: break
+        case .numbers(let numbers): try numbers.values.withUnsafeBytes(body)
+        case .masked(let answers):
+            for answer in answers.joined() {
+                try withUnsafeBytes(of: answer.position, body)
+                try withUnsafeBytes(of: answer.token, body)
+            }
+        case .nextToken, .inputs, .none: break
         }
     }
 }

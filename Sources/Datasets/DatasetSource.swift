@@ -10,7 +10,8 @@ import Text
 /// | IDX | its magic bytes | the array | a file of labels |
 /// | CIFAR-10, CIFAR-100 | `.bin` (or standard input) without a context, whole records, labels that are classes | [3, 32, 32] | the last label of a record |
 /// | flat token ids | `.bin` with a context | windows | the next token |
-/// | text | `.txt` | windows of its token ids | the next token |
+/// | text | `.txt` | windows of its token ids | the next token, or masked tokens |
+/// | texts with labels | `.jsonl`; `.csv` and `.tsv` with a column of texts | the texts | the labels |
 /// | modular addition | `modadd:P` | `a b P` | (a + b) mod P |
 ///
 /// Bytes are divided by 255. Integers of one or two dimensions are token ids: in an `.npz`, and in an `.npy` with labels, those of 16 bits or
@@ -34,8 +35,20 @@ package struct DatasetSource: Sendable {
     package var seed: UInt64
     /// Use only this number of samples from the beginning; all if nil.
     package var limit: Int?
+    /// What the data asks for; nil if the data and the model decide.
+    package var task: DataTask?
     /// Turns text into token ids; nil if the checkpoint brought no tokenizer.
     package var tokenize: (@Sendable (String) throws -> [Int32])?
+
+    // What a model adds that reads the data.
+    /// What the model does with text.
+    package var modelTask: DataTask?
+    /// The checkpoint's tokenizer, for texts that are samples and for masks; nil if it brought none.
+    package var tokenizer: LazyTokenizer?
+    /// The model's classes, for labels in words.
+    package var classNames: ClassNames?
+    /// The tokens of the longest sample that the model reads, to which texts that are samples are cut; nil if there is no bound.
+    package var longestSequence: Int?
 
     package init(
         path: String, labels: String? = nil, normalization: Normalization? = nil, context: Int? = nil, tokenWidth: TokenWidth = .uint16,
@@ -64,6 +77,9 @@ package struct DatasetSource: Sendable {
     private func openAll() throws -> Dataset {
         if let addition = try ModularAddition(path) {
             try refuse(labels: true, normalization: true, context: true, for: "modular addition")
+            if let task, task != .classify {
+                throw Problem("does not apply to modular addition", path: path, setting: .task, expected: "classify", found: task.rawValue)
+            }
             return try addition.dataset(trainFraction: trainFraction, seed: seed)
         }
         return try open(DataFile(path: path))
@@ -72,30 +88,69 @@ package struct DatasetSource: Sendable {
     /// Opens bytes that were found at ``path``.
     func open(_ file: DataFile) throws -> Dataset {
         switch try file.kind(context: context) {
-        case .npz: return try dataset(ArrayData(npz: file))
-        case .npy: return try dataset(ArrayData(npy: file, hasLabels: labels != nil))
-        case .idx: return try dataset(ArrayData(idx: file))
+        case .npz: return try asked(dataset(ArrayData(npz: file)))
+        case .npy: return try asked(dataset(ArrayData(npy: file, hasLabels: labels != nil)))
+        case .idx: return try asked(dataset(ArrayData(idx: file)))
         case .images(let batch):
             try refuse(labels: true, context: true, for: "a CIFAR batch")
-            return try batch.dataset(name: path, normalization: normalization ?? byteNormalization)
+            return try asked(batch.dataset(name: path, normalization: normalization ?? byteNormalization))
         case .flatTokens:
             try refuse(labels: true, normalization: true, for: "token ids")
-            return try FlatTokens(file, width: tokenWidth).dataset(context: context)
+            return try asked(FlatTokens(file, width: tokenWidth).dataset(context: context))
+        case .labelledText(let layout):
+            try refuse(labels: true, normalization: true, for: "texts in a table or in JSON lines")
+            return try labelled(file, layout)
         case .text:
             try refuse(labels: true, normalization: true, for: "text")
             let text = try file.text()
+            switch task ?? modelTask {
+            case .masked: return try masked(wrappedWindows(of: text))
+            case .classify where task != nil, .regression, .reconstruction:
+                throw Problem(
+                    "does not apply to text without samples", path: path, setting: .task, expected: "next-token or masked",
+                    found: task?.rawValue)
+            case .classify, .nextToken, nil: break
+            }
             guard let tokenize else {
                 throw Problem(path: path, problem: "text needs a tokenizer, and the checkpoint has no tokenizer.json")
             }
             return try Dataset.windows(of: tokenize(text), context: context, name: path)
         case .pairs:
-            throw Problem(path: path, problem: "prompt pairs are not samples", expected: "npz, npy, IDX, CIFAR, token ids or .txt")
+            throw Problem(
+                path: path, problem: "prompt pairs are not samples",
+                expected: "npz, npy, IDX, CIFAR, token ids, .txt, or texts under 'text' in .jsonl, .csv or .tsv")
+        }
+    }
+
+    /// The samples with the answers that the task asks for.
+    private func asked(_ dataset: Dataset) throws -> Dataset {
+        var dataset = dataset
+        switch (task, dataset.targets) {
+        case (nil, .nextToken) where modelTask == .masked && tokenizer != nil: return try masked(dataset)
+        case (nil, _), (.regression, _): return dataset
+        case (.classify, .labels), (.classify, .answers):
+            dataset.areClassesStated = true
+            return dataset
+        case (.classify, _):
+            throw Problem(path: path, problem: "has no labels", expected: "a label for each sample", hint: .giveLabels)
+        case (.nextToken, _):
+            guard case .tokens = dataset.inputs else {
+                throw Problem("is for tokens", path: path, setting: .task, expected: "text or token ids", found: "numbers")
+            }
+            return dataset.asking(.nextToken)
+        case (.masked, _): return try masked(dataset)
+        case (.reconstruction, _):
+            guard case .values = dataset.inputs else {
+                throw Problem("is for numbers", path: path, setting: .task, expected: "samples of numbers", found: "token ids")
+            }
+            return dataset.asking(.inputs)
         }
     }
 
     private func dataset(_ arrays: ArrayData) throws -> Dataset {
         var arrays = arrays
         if let labels { try arrays.readTargets(from: labels) }
+        arrays.task = task
         let own = arrays.areImagesOfBytes ? byteNormalization : nil
         return try arrays.dataset(normalization: normalization ?? own, context: context)
     }

@@ -4,7 +4,7 @@ import Text
 /// Whole numbers of stored arrays, checked to fit what they are used for.
 enum StoredIntegers {
     /// Calls `body` with the elements in row-major order, some at a time, and the place of the first of them.
-    private static func forEachPiece(of record: TensorRecord, _ body: (Int, UnsafeMutableBufferPointer<Double>) throws -> Void) rethrows {
+    static func forEachPiece(of record: TensorRecord, _ body: (Int, UnsafeMutableBufferPointer<Double>) throws -> Void) rethrows {
         let count = record.elementCount
         let length = 1 << 14
         try withUnsafeTemporaryAllocation(of: Double.self, capacity: min(length, max(count, 1))) { spare in
@@ -20,11 +20,13 @@ enum StoredIntegers {
     ///
     /// - Throws: ``Problem`` that names the first sample whose number is none of these.
     static func targets(_ record: TensorRecord, array: String?, path: String) throws -> [Int32] {
-        func refusal(_ problem: String, expected: String, found: String) -> Problem {
-            Problem(path: path, array: array, problem: problem, expected: expected, found: found)
+        func refusal(_ problem: String, expected: String, found: String, hint: Hint? = nil) -> Problem {
+            Problem(path: path, array: array, problem: problem, expected: expected, found: found, hint: hint)
         }
         guard record.shape.count == 1 || record.shape.count == 2 && record.shape[1] == 1 else {
-            throw refusal("labels of the wrong shape", expected: "[N] or [N, 1]", found: "\(record.shape)")
+            throw refusal(
+                "labels of the wrong shape", expected: "[N] or [N, 1]", found: "\(record.shape)",
+                hint: record.shape.count > 1 ? .giveTask("regression", means: "reads labels as numbers") : nil)
         }
         var targets: [Int32] = []
         targets.reserveCapacity(record.elementCount)
@@ -37,7 +39,8 @@ enum StoredIntegers {
                 let sample = start + offset
                 guard value == value.rounded() else {
                     throw refusal(
-                        "the label of sample \(sample) is not a whole number", expected: "a class of at least 0", found: "\(value)")
+                        "the label of sample \(sample) is not a whole number", expected: "a class of at least 0", found: "\(value)",
+                        hint: .giveTask("regression", means: "reads labels as numbers"))
                 }
                 throw refusal(
                     value < 0 ? "the label of sample \(sample) is negative" : "the label of sample \(sample) is too large",

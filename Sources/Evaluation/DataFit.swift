@@ -46,10 +46,13 @@ package struct DataFit {
             throw error.within(name)
         }
         if case .labels = dataset.targets, case .tokens = network.input, !network.scoresClasses {
+            let task = network.anatomy.outputKind == .maskedTokens ? "masked" : "next-token"
             throw Problem(
-                name, "has a class for each sample, which a model of tokens does not score", expected: "token ids or answers")
+                name, "has a class for each sample, which a model of tokens does not score", expected: "token ids or answers",
+                hint: .giveTask(task, means: "leaves the labels aside"))
         }
         try Self.checkOutput(network, dataset)
+        try checkNumbers(network, dataset)
         if case .nextToken = dataset.targets, case .values = network.input {
             throw Problem(name, "has no classes for the model to find")
         }
@@ -66,26 +69,32 @@ package struct DataFit {
     /// What a model scores must be what the data asks for.
     private static func checkOutput(_ network: Network, _ dataset: Dataset) throws(Problem) {
         switch (network.anatomy.outputKind, dataset.targets) {
+        case (.answers, .masked):
+            throw Problem(
+                dataset.name, "asks for masked tokens, and the model predicts the next one", expected: "text",
+                hint: .giveTask("next-token", means: "asks for that"))
         case (.answers, _), (_, .none): return
         case (.states, _):
             throw Problem(
                 dataset.name, "has answers, and the model has no head that scores any", expected: "a checkpoint with a head",
                 found: "states of \(network.outputWidth) numbers")
-        case (.classes, .nextToken):
+        case (.classes, .nextToken), (.classes, .masked):
             throw Problem(
-                dataset.name, "asks for the next token, which the model does not score", expected: "a class for each sample",
+                dataset.name, "asks for tokens, which the model does not score", expected: "a class for each sample",
                 found: "a model of \(network.outputWidth) classes")
         case (.maskedTokens, .nextToken):
             throw Problem(
                 dataset.name, "asks for the next token, which the model sees", expected: "sequences with a token hidden, and the token",
-                hint: "an npz with x and y asks for one answer at the last position alone")
+                hint: .giveTask("masked", means: "hides tokens of text"))
         case (.classes, _), (.maskedTokens, _): return
         }
     }
 
     /// Answers are looked up in tables of as many scores as the last layer with weights has outputs.
     private func checkScores(_ network: Network, _ dataset: Dataset, _ name: String) throws(Problem) {
-        guard dataset.targets.areKnown, let sampleShape, let shapes = try? network.shapes(for: .values([1] + sampleShape)) else { return }
+        guard dataset.targets.areKnown, !dataset.targets.areNumbers, let sampleShape,
+            let shapes = try? network.shapes(for: .values([1] + sampleShape))
+        else { return }
         let shape = shapes[network.output.index].dropFirst()
         guard shape.count == 1 || shape.count == 2, shape.last == network.outputWidth else {
             throw Problem(
@@ -94,14 +103,44 @@ package struct DataFit {
         }
     }
 
-    /// Rejects labels with far fewer classes than outputs if the output is as large as the input: the model reproduces it, such as an autoencoder.
+    /// Numbers are compared with outputs one by one.
+    private func checkNumbers(_ network: Network, _ dataset: Dataset) throws(Problem) {
+        let wanted: Int
+        switch (dataset.targets, dataset.inputs) {
+        case (.numbers(let numbers), _): wanted = numbers.width
+        case (.inputs, .values(let values)): wanted = values.valuesPerSample
+        default: return
+        }
+        let length = if case .tokens(let tokens) = dataset.inputs { max(1, tokens.maximumLength) } else { 0 }
+        let batch: BatchShape = sampleShape.map { .values([1] + $0) } ?? .tokens(samples: 1, length: length)
+        let shape: [Int] = (try network.shapes(for: batch))[network.output.index].dropFirst() + []
+        guard shape.reduce(1, *) == wanted, network.anatomy.output == nil else {
+            throw Problem(
+                dataset.name, "the model has not as many outputs as there are numbers to compare them with", expected: "\(wanted) a sample",
+                found: shape.isEmpty ? "1" : shape.map(String.init).joined(separator: "x"))
+        }
+    }
+
+    /// Outputs that are so many times the classes are not those classes: they are an embedding, or the input again, or other classes.
+    private static let mostOutputsPerClass = 4
+    /// A model of so few outputs may be asked about a few of its classes.
+    private static let fewOutputs = 16
+
+    /// Rejects labels of a model that has far more outputs than the labels have classes, unless it was said that it scores them; where the
+    /// output is as large as the input, as in an autoencoder, twice as many are enough.
     private func checkClasses(_ network: Network, _ dataset: Dataset, _ name: String) throws(Problem) {
-        guard case .labels = dataset.targets, let sampleShape, sampleShape.reduce(1, *) == network.outputWidth,
-            let largest = dataset.largestTarget, Int(largest.value) + 1 < network.outputWidth / 2
+        guard case .labels = dataset.targets, !dataset.areClassesStated, let classes = dataset.classCount else { return }
+        let isAsLarge = sampleShape.map { $0.reduce(1, *) == network.outputWidth } ?? false
+        guard
+            isAsLarge && classes < network.outputWidth / 2
+                || network.outputWidth > Self.fewOutputs && network.outputWidth / Self.mostOutputsPerClass >= classes
         else { return }
+        let what =
+            isAsLarge
+            ? "the model has as many outputs as inputs and is not a model of these classes" : "the model is not one of these classes"
         throw Problem(
-            name, "the model has as many outputs as inputs and is not a model of these classes", expected: "one output for each class",
-            found: "\(network.outputWidth) outputs, labels up to \(largest.value)")
+            name, what, expected: "one output for each class", found: "\(network.outputWidth) outputs, labels up to \(classes - 1)",
+            hint: .giveTask("classify", means: "says that it is" + (isAsLarge ? "; reconstruction compares outputs with inputs" : "")))
     }
 
     /// A model may read more tokens than it scores: those are not answers.

@@ -21,7 +21,7 @@ package struct Evaluator: Sendable {
     package var classCount: Int {
         switch batches.dataset.targets {
         case .labels, .answers: network.outputWidth
-        case .nextToken, .none: 0
+        case .nextToken, .masked, .numbers, .inputs, .none: 0
         }
     }
 

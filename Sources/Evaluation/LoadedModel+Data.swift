@@ -6,7 +6,38 @@ import Text
 extension LoadedModel {
     /// The tokenizer beside the weights; nil if there is none.
     package var tokenizer: LazyTokenizer? {
-        checkpoint.companions["tokenizer.json"].map { LazyTokenizer($0, path: checkpoint.path + "/tokenizer.json") }
+        checkpoint.companions["tokenizer.json"].map {
+            LazyTokenizer($0, path: checkpoint.path + "/tokenizer.json", settings: checkpoint.companions["tokenizer_config.json"])
+        }
+    }
+
+    /// What the model does with text that asks for nothing else.
+    private var task: DataTask? {
+        guard case .tokens = network.input else { return nil }
+        return switch network.anatomy.outputKind {
+        case .answers: .nextToken
+        case .maskedTokens: .masked
+        case .classes: .classify
+        case .states: nil
+        }
+    }
+
+    /// The names of the model's classes in its `config.json`; those that it contradicts itself about are left out.
+    private var classNames: ClassNames {
+        var names: [(name: String, label: Int32)] = []
+        if let configuration = checkpoint.configuration {
+            configuration.inMemory.withUnsafeBytes { bytes in
+                guard String(validating: bytes, as: UTF8.self) != nil else { return }
+                if case .object(let members)? = JSONCursor.member("id2label", of: bytes) {
+                    names = members.compactMap { member in Int32(member.name).flatMap { id in member.value.text.map { ($0, id) } } }
+                } else if case .object(let members)? = JSONCursor.member("label2id", of: bytes) {
+                    names = members.compactMap { member in
+                        if case .integer(let id) = member.value, let label = Int32(exactly: id) { (member.name, label) } else { nil }
+                    }
+                }
+            }
+        }
+        return ClassNames(names.filter { $0.label >= 0 && Int($0.label) < network.outputWidth }, count: network.outputWidth)
     }
 
     /// Text is cut to the model's positions, and to no more than this where those are many or unbounded.
@@ -18,7 +49,13 @@ extension LoadedModel {
     package func completed(_ source: DatasetSource) throws -> DatasetSource {
         var source = source
         source.context = source.context ?? defaultContext(source.path)
-        if let tokenizer { source.tokenize = { try tokenizer.encode($0) } }
+        if let tokenizer {
+            source.tokenize = { try tokenizer.encode($0) }
+            source.tokenizer = tokenizer
+        }
+        source.modelTask = task
+        source.classNames = classNames
+        if case .tokens(_, let positions) = network.input { source.longestSequence = positions }
         if source.normalization == nil, case .values = network.input,
             let file = checkpoint.companions["preprocessor_config.json"]
         {
@@ -38,11 +75,12 @@ extension LoadedModel {
 
     /// The data, read as described by ``completed(_:)``.
     ///
-    /// Token ids alone ask for the next token; of a model without a head they ask for nothing.
+    /// Token ids alone ask for the next token, or for masked tokens where the model predicts those; of a model without a head they ask for
+    /// nothing.
     package func dataset(_ source: DatasetSource) throws -> Dataset {
         let dataset = try completed(source).open()
         guard case .states = network.anatomy.outputKind, case .nextToken = dataset.targets else { return dataset }
-        return Dataset(name: dataset.name, inputs: dataset.inputs, targets: .none)
+        return dataset.asking(.none)
     }
 
     /// The data in batches that fit the network.

@@ -23,12 +23,16 @@ package struct Outcome: Sendable {
     /// - Parameter classCount: the number of classes; 0 where answers are not counted by class.
     package init(classCount: Int) { classes = Array(repeating: Class(), count: classCount) }
 
-    /// Counts an answer.
+    /// Whether answers are numbers, which are near or far but not right or wrong.
+    private var areNumbers = false
+
+    /// Counts an answer; a negative target is a number, of which only the loss is known.
     package mutating func add(target: Int, isCorrect: Bool, loss: Double) {
+        if target < 0 { areNumbers = true }
         total.count += 1
         total.correct += isCorrect ? 1 : 0
         total.loss += loss
-        guard target < classes.count else { return }
+        guard target >= 0, target < classes.count else { return }
         classes[target].count += 1
         classes[target].correct += isCorrect ? 1 : 0
         classes[target].loss += loss
@@ -41,10 +45,12 @@ package struct Outcome: Sendable {
             x.loss += y.loss
         }
         add(&a.total, b.total)
+        a.areNumbers = a.areNumbers || b.areNumbers
         for place in a.classes.indices where place < b.classes.count { add(&a.classes[place], b.classes[place]) }
     }
 
-    package var accuracy: Double? { total.accuracy }
+    /// The share of right answers; nil if none was requested, or if answers are numbers.
+    package var accuracy: Double? { areNumbers ? nil : total.accuracy }
     package var loss: Double? { total.meanLoss }
 }
 
@@ -54,7 +60,7 @@ package struct Answers: Sendable {
     package var samples: [Int] = []
     /// The place in the sample's sequence at which the answer is given; 0 for samples without one.
     package var positions: [Int] = []
-    /// The right class or token.
+    /// The right class or token; -1 where the answer is a number.
     package var targets: [Int32] = []
     /// The model's answer: the class with the highest score, the first one if several are equal.
     package var predictions: [Int32] = []
@@ -65,7 +71,7 @@ package struct Answers: Sendable {
 
     package var count: Int { targets.count }
 
-    package func isCorrect(_ place: Int) -> Bool { predictions[place] == targets[place] }
+    package func isCorrect(_ place: Int) -> Bool { targets[place] >= 0 && predictions[place] == targets[place] }
 
     /// The sums over the answers.
     package func outcome(classCount: Int) -> Outcome {

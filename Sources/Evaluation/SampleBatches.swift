@@ -145,8 +145,30 @@ package struct SampleBatches: Sendable {
                 targets.append(-1)
             }
             return targets
-        case .none:
+        case .masked(let answers):
+            var targets = [Int32](repeating: -1, count: samples.count * length)
+            for (row, sample) in samples.enumerated() {
+                for answer in answers[sample] where answer.position < length { targets[row * length + answer.position] = answer.token }
+            }
+            return targets
+        case .none, .numbers, .inputs:
             return [Int32](repeating: -1, count: samples.count * length)
+        }
+    }
+
+    /// What the outputs of samples of one shape are compared with.
+    ///
+    /// - Parameter batch: what the network read.
+    package func wanted(of samples: [Int], outputShape: [Int], batch: @autoclosure () -> Batch) -> WantedOutputs {
+        switch dataset.targets {
+        case .numbers(let numbers): .numbers(samples.flatMap(numbers.numbers(of:)))
+        case .inputs:
+            if case .values(let values) = batch() {
+                .numbers(Array(values.elements))
+            } else {
+                preconditionFailure("tokens as wanted outputs")
+            }
+        case .labels, .answers, .nextToken, .masked, .none: .classes(targets(of: samples, outputShape: outputShape))
         }
     }
 }
@@ -154,4 +176,12 @@ package struct SampleBatches: Sendable {
 extension Dataset.Targets {
     /// Whether there are answers to compare with.
     package var areKnown: Bool { if case .none = self { false } else { true } }
+
+    /// Whether outputs are compared with numbers instead of classes.
+    package var areNumbers: Bool {
+        switch self {
+        case .numbers, .inputs: true
+        case .labels, .answers, .nextToken, .masked, .none: false
+        }
+    }
 }

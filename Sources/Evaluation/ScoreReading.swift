@@ -114,6 +114,7 @@ extension SampleBatches {
         _ place: Int, from values: Tensor, by reading: ScoreReading, parameters: ParameterValues? = nil, keeping kept: MutableTensor? = nil,
         team: Team
     ) throws -> Answers {
+        if dataset.targets.areNumbers { return numberAnswers(place, from: values, by: reading, keeping: kept) }
         let shape = reading.shape(of: values)
         guard shape.count == 2 || shape.count == 3 else {
             throw Problem(
@@ -136,6 +137,19 @@ extension SampleBatches {
                     answers.losses.append(found.losses[row - rows.lowerBound])
                 }
             })
+        return answers
+    }
+    /// The losses of outputs that are numbers, one for each sample.
+    private func numberAnswers(_ place: Int, from values: Tensor, by reading: ScoreReading, keeping kept: MutableTensor?) -> Answers {
+        kept?.copy(from: values)
+        let samples = Array(ranges[place])
+        guard case .numbers(let wanted) = wanted(of: samples, outputShape: values.shape, batch: batch(place)) else { return Answers() }
+        var answers = Answers()
+        answers.samples = samples
+        answers.losses = SquaredError.losses(values, wanted: wanted, samples: samples.count)
+        answers.positions = samples.map { _ in 0 }
+        // Neither is a class.
+        (answers.targets, answers.predictions) = (samples.map { _ in -1 }, samples.map { _ in -1 })
         return answers
     }
 }

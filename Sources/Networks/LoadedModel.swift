@@ -3,6 +3,7 @@ import Text
 
 /// A checkpoint that can be run: its network, and where the architecture comes from.
 package struct LoadedModel: Sendable {
+    /// The checkpoint as the model's family has it: a GGUF file under transformers' names.
     package let checkpoint: Checkpoint
     package let catalog: LayerCatalog
     package let network: Network
@@ -15,8 +16,16 @@ package struct LoadedModel: Sendable {
     /// - Throws: ``Problem`` that names the checkpoint; an adapter without its base model is one.
     package init(_ checkpoint: Checkpoint, architecture given: Architecture? = nil, catalog known: LayerCatalog? = nil) throws {
         if let refusal = checkpoint.runRefusal { throw refusal }
+        let translated: Checkpoint?
+        do throws(Problem) {
+            translated = given == nil ? try checkpoint.translatedFromLlamaCpp() : nil
+        } catch {
+            throw error.at(path: checkpoint.path)
+        }
+        let catalog = translated.map { LayerCatalog($0) } ?? known ?? LayerCatalog(checkpoint)
+        let checkpoint = translated ?? checkpoint
         self.checkpoint = checkpoint
-        catalog = known ?? LayerCatalog(checkpoint)
+        self.catalog = catalog
         do throws(Problem) {
             if given == nil, let network = try TransformerFamilies.network(of: checkpoint, catalog: catalog) {
                 self.network = network

@@ -35,6 +35,8 @@ package enum Hint: Sendable, Equatable {
     case giveLabels
     /// Answers, if the data has none, can be given in a separate file.
     case giveAnswers
+    /// A task says what is meant where the data does not.
+    case giveTask(String, means: String)
     /// Other data can be given to judge a result on.
     case giveHeldOutData
     /// Pairs can be drawn from samples with classes.
@@ -73,6 +75,7 @@ extension Hint: CustomStringConvertible {
         case .setContext(let length, let cut): "a context length\(length.map { " of \($0)" } ?? "") cuts \(cut)"
         case .giveLabels: "labels are given in a separate file"
         case .giveAnswers: "a file of labels gives them"
+        case .giveTask(let task, let meaning): "the task '\(task)' \(meaning)"
         case .giveHeldOutData: "other data can be given"
         case .drawPairsByClass: "pairs can be drawn from samples with a class each"
         case .useMetrics(let names): "\(Self.list(names)) \(names.count == 1 ? "needs" : "need") none"

@@ -12,6 +12,7 @@ package enum Setting: Sendable, Equatable, CaseIterable {
     case layers
     case normalization
     case sites
+    case task
     case trainedParameters
     // The sizes of a model for modular addition.
     case blockCount
@@ -35,6 +36,7 @@ extension Setting: CustomStringConvertible {
         case .layers: "the choice of layers"
         case .normalization: "the normalization"
         case .sites: "the choice of sites"
+        case .task: "the task"
         case .trainedParameters: "the parameters to train"
         case .blockCount: "the number of blocks"
         case .headCount: "the number of heads"

@@ -150,9 +150,10 @@ package struct GradientSimilarity {
             guard answers > 0 else { continue }
             lane.clear()
             for chunk in samples.chunks(of: batch, size: chunkSize) {
+                let inputs = samples.batch(of: chunk, team: team)
                 _ = try lane.run(
-                    samples.batch(of: chunk, team: team), parameters: parameters, weight: 1 / Double(answers),
-                    targets: { samples.batches.targets(of: Array(chunk), outputShape: $0) })
+                    inputs, parameters: parameters, weight: 1 / Double(answers),
+                    wanted: { samples.batches.wanted(of: Array(chunk), outputShape: $0, batch: inputs) })
             }
             for (index, member) in group.enumerated() {
                 guard let gradient = gradients[member.parameter] else { continue }

@@ -31,7 +31,7 @@ package final class Trainer {
         package var loss: Double
         package var crossEntropy: Double
         /// The share of answers that were right.
-        package var accuracy: Double
+        package var accuracy: Double?
         /// The clusterability of each layer of the term; nil for a matrix of zeros.
         package var clusterability: [Double?]
         package var learningRate: Double
@@ -190,7 +190,8 @@ package final class Trainer {
         update(gradients, rate: rate, factor: settings.largestNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1)
         step += 1
         return Report(
-            step: step, loss: loss, crossEntropy: answers.loss, accuracy: Double(answers.correct) / Double(max(answers.count, 1)),
+            step: step, loss: loss, crossEntropy: answers.loss,
+            accuracy: answers.count > 0 ? Double(answers.correct) / Double(answers.count) : nil,
             clusterability: sums.map(\.share), learningRate: rate, gradientNorm: norm, samples: chunks.reduce(0) { $0 + $1.samples.count })
     }
 
@@ -209,9 +210,10 @@ package final class Trainer {
                 var sum = TrainingLane.Answers()
                 for place in stride(from: index, to: chunks.count, by: lanes.count) {
                     let chunk = chunks[place]
+                    let batch = samples.batch(of: chunk.samples, team: laneTeam)
                     let (answers, recorded) = try lanes[index].run(
-                        samples.batch(of: chunk.samples, team: laneTeam), parameters: parameters, weight: chunk.weight,
-                        targets: { samples.batches.targets(of: Array(chunk.samples), outputShape: $0) })
+                        batch, parameters: parameters, weight: chunk.weight,
+                        wanted: { samples.batches.wanted(of: Array(chunk.samples), outputShape: $0, batch: batch) })
                     sum.loss += answers.loss
                     sum.correct += answers.correct
                     sum.count += answers.count

@@ -25,6 +25,7 @@ final class TrainingLane {
     struct Answers: Sendable {
         /// Each chunk's losses times its weight.
         var loss = 0.0
+        /// The right answers and all; 0 where answers are numbers.
         var correct = 0
         var count = 0
     }
@@ -43,25 +44,32 @@ final class TrainingLane {
     /// Runs a chunk forwards and back.
     ///
     /// - Parameters:
-    ///   - targets: given the output's shape, one for each row of scores.
-    ///   - weight: what a row's loss counts.
+    ///   - wanted: what the outputs are compared with, given their shape.
+    ///   - weight: what an answer's loss counts.
     func run(
-        _ batch: Batch, parameters: ParameterValues, weight: Double, targets: ([Int]) -> [Int32]
+        _ batch: Batch, parameters: ParameterValues, weight: Double, wanted: ([Int]) -> WantedOutputs
     ) throws -> (answers: Answers, recorded: RecordedRun) {
         let pass = try self.pass(for: batch.shape)
         let recorded = pass.executor.run(batch, parameters: parameters)
         guard let scores = recorded[network.output] else { preconditionFailure("no output") }
-        let wanted = targets(scores.shape)
-        let rows = CrossEntropy.forward(scores, targets: wanted, team: team)
-        CrossEntropy.backward(scores, targets: wanted, weight: Float(weight), into: pass.seed, team: team)
+        var answers = Answers()
+        switch wanted(scores.shape) {
+        case .classes(let wanted):
+            let rows = CrossEntropy.forward(scores, targets: wanted, team: team)
+            CrossEntropy.backward(scores, targets: wanted, weight: Float(weight), into: pass.seed, team: team)
+            answers.loss = rows.losses.reduce(0, +) * weight
+            for (target, prediction) in zip(wanted, rows.predictions) where target >= 0 {
+                answers.count += 1
+                answers.correct += target == prediction ? 1 : 0
+            }
+        case .numbers(let wanted):
+            let samples = scores.shape[0]
+            let losses = SquaredError.losses(scores, wanted: wanted, samples: samples)
+            SquaredError.writeGradient(scores, wanted: wanted, samples: samples, weight: weight, into: pass.seed)
+            answers.loss = losses.reduce(0, +) * weight
+        }
         pass.gradients.backward([network.output: pass.seed], into: isClear ? .overwrite : .add)
         isClear = false
-        var answers = Answers()
-        answers.loss = rows.losses.reduce(0, +) * weight
-        for (target, prediction) in zip(wanted, rows.predictions) where target >= 0 {
-            answers.count += 1
-            answers.correct += target == prediction ? 1 : 0
-        }
         return (answers, recorded)
     }
 

@@ -54,7 +54,8 @@ struct TrainingSamples: Sendable {
     /// The answers that samples ask for.
     func answerCount(of samples: ArraySlice<Int>) -> Int {
         switch batches.dataset.targets {
-        case .labels, .answers: samples.count
+        case .labels, .answers, .numbers, .inputs: samples.count
+        case .masked(let answers): samples.reduce(0) { $0 + answers[$1].count }
         case .nextToken: samples.reduce(0) { $0 + max(batches.length(of: $1) - 1, 0) }
         case .none: 0
         }

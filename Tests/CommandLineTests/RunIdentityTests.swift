@@ -63,7 +63,7 @@ import Testing
 
     private static let changes: [String: Change] = [
         "--data": Change(value: "x2"), "--labels": Change(value: "y2"), "--normalize": Change(value: "0,2"),
-        "--limit": Change(value: "10"), "--train-fraction": Change(value: "0.5"),
+        "--limit": Change(value: "10"), "--task": Change(value: "classify"), "--train-fraction": Change(value: "0.5"),
         "--context": Change(base: .tokens, value: "6"), "--token-type": Change(base: .tokens, value: "uint32"),
         "--lambda": Change(value: "3"), "--warmup": Change(value: "1"), "--method": Change(value: "contiguous"), "-k": Change(value: "3"),
         "--clusters": Change(value: "clusters", without: ["-k"]), "--layers": Change(value: "fc1.weight"),

@@ -277,6 +277,8 @@ private struct TransformerEdges {
     /// The router and each expert as nodes, and the MLP for every position as another.
     mutating func addEachExpert(_ block: Int, _ experts: ExpertPart) throws(Problem) {
         if let norm = experts.norms.first { throw builder.mixes(norm) }
+        try moveOn(to: experts.reading.state)
+        writer = "m\(block)"
         let scores = builder.width(of: experts.router)
         let width = experts.experts.first.map { builder.width(of: $0.output) } ?? 0
         var unit = EdgeGraphBuilder.Draft(

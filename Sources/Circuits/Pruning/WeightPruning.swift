@@ -166,7 +166,7 @@ package struct WeightPruning: Sendable {
     package static func labels(of batches: SampleBatches) throws(Problem) -> [Int32] {
         switch batches.dataset.targets {
         case .labels(let labels), .answers(let labels): return labels
-        case .nextToken, .none:
+        case .nextToken, .masked, .numbers, .inputs, .none:
             throw Problem(
                 batches.dataset.name, "pruning needs one right class for each sample", expected: "labels, or one answer for each sequence",
                 hint: "an npz with x and y has them")

@@ -8,6 +8,8 @@ struct AddedVocabulary: Sendable {
     private(set) var normalized = AddedTokens()
     /// How many of them are not in the model's vocabulary.
     private(set) var countBesideModel = 0
+    /// Those that mean no text.
+    private(set) var special: Set<Int32> = []
     private var contents = ByteStringTable()
     private var ids: [Int32] = []
     private var numberOfId: [Int32: Int] = [:]
@@ -44,6 +46,7 @@ struct AddedVocabulary: Sendable {
                     stripsRight: try entry["rstrip"].bool(), isNormalized: try entry["normalized"].bool(),
                     isSpecial: try entry["special"].bool()))
         }
+        special = Set(tokens.filter(\.isSpecial).map(\.id))
         var matcher = patterns.matcher()
         forms = try tokens.map { token in
             var form = Normalizer.Text(bytes: Array(token.content.utf8), startsWholeText: true)

@@ -119,6 +119,11 @@ struct EncodingRun {
             let start = tokens.count
             try model.append(word, to: &tokens, &piece)
             remember(word, tokens[start...])
+        case .unigram(let model):
+            if appendRemembered(word) { return }
+            let start = tokens.count
+            try model.append(word, to: &tokens)
+            remember(word, tokens[start...])
         case .wordLevel(let vocabulary, let unknown):
             guard let id = vocabulary.id(of: word) ?? vocabulary.id(of: unknown) else {
                 throw Problem(

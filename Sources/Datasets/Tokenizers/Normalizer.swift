@@ -9,10 +9,19 @@ struct Normalizer: Sendable {
         case composed
         /// Canonical decomposition.
         case decomposed
+        /// Compatibility decomposition of every character, without the canonical one.
+        case compatible
         case lowercase
         /// BERT's own, up to its accents and its case, which are steps of their own.
         case cleaned(BertText)
         case withoutMarks
+        /// Removes marks of every kind.
+        case withoutAccents
+        /// Removes control characters, and makes spaces of what separates lines or words.
+        case nmt
+        case mapped(CharacterMap)
+        /// Writes each byte as the character that represents it.
+        case byteLevel
         case strip(left: Bool, right: Bool)
         /// Puts the bytes before a text that is not empty.
         case prepend([UInt8])
@@ -22,7 +31,8 @@ struct Normalizer: Sendable {
 
     var steps: [Step] = []
 
-    private static let known = "BertNormalizer, NFC, NFD, Lowercase, Strip, Prepend, Replace or Sequence"
+    private static let known =
+        "BertNormalizer, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Nmt, Precompiled, Prepend, Replace, ByteLevel or Sequence"
 
     init(_ section: JSONSection, patterns: inout PatternList) throws {
         if !section.isNull { try add(section, &patterns) }
@@ -39,6 +49,15 @@ struct Normalizer: Sendable {
             if text.lowercases { steps.append(.lowercase) }
         case "NFC": steps.append(.composed)
         case "NFD": steps.append(.decomposed)
+        case "NFKC": steps += [.compatible, .composed]
+        case "NFKD": steps += [.compatible, .decomposed]
+        case "StripAccents": steps.append(.withoutAccents)
+        case "Nmt": steps.append(.nmt)
+        case "ByteLevel": steps.append(.byteLevel)
+        case "Precompiled":
+            // Files of a model without rules have an empty table.
+            let table = section["precompiled_charsmap"]
+            if !table.isNull, case let text = try table.string(), !text.isEmpty { steps.append(.mapped(try CharacterMap(base64: text))) }
         case "Lowercase": steps.append(.lowercase)
         case "Strip": steps.append(.strip(left: try section["strip_left"].bool(), right: try section["strip_right"].bool()))
         case "Prepend": steps.append(.prepend(Array(try section["prepend"].string().utf8)))
@@ -68,6 +87,13 @@ struct Normalizer: Sendable {
             switch step {
             case .composed: text.bytes = Self.mapped(text.bytes) { $0._nfc }
             case .decomposed: text.bytes = Self.mapped(text.bytes) { $0._nfd }
+            case .compatible: text.bytes = Self.expanded(text.bytes)
+            case .withoutAccents: text.bytes = SimpleNormalization.withoutAccents(text.bytes)
+            case .nmt: text.bytes = SimpleNormalization.nmt(text.bytes)
+            case .byteLevel: text.bytes = text.bytes.flatMap { UTF8.encode(ByteAlphabet.scalars[Int($0)]) ?? .init() }
+            case .mapped(let map):
+                guard let mapped = map.mapped(text.bytes, maximum: maximum) else { throw Self.tooLong }
+                text.bytes = mapped
             case .lowercase: text.bytes = Self.lowercase(text.bytes)
             case .cleaned(let rules): text.bytes = rules.cleaned(text.bytes)
             case .withoutMarks: text.bytes = BertText.withoutMarks(text.bytes)
@@ -82,7 +108,24 @@ struct Normalizer: Sendable {
     }
 
     /// The version of Unicode by which the package composes and decomposes; newer characters are neither changed nor moved.
-    private static let unicodeVersion = 9
+    static let unicodeVersion = 9
+
+    private static func expanded(_ bytes: [UInt8]) -> [UInt8] {
+        // The first character with such a decomposition is U+00A0.
+        guard bytes.contains(where: { $0 >= 0xC2 }) else { return bytes }
+        var result: [UInt8] = []
+        result.reserveCapacity(bytes.count + bytes.count / 8)
+        for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+            guard scalar.value >= 0xA0, let parts = CompatibilityMappings.decomposition(of: scalar),
+                scalar.properties.age.map({ $0.major <= unicodeVersion }) ?? false
+            else {
+                result.append(contentsOf: UTF8.encode(scalar) ?? .init())
+                continue
+            }
+            for part in parts { result.append(contentsOf: UTF8.encode(part) ?? .init()) }
+        }
+        return result
+    }
 
     private static func mapped<Scalars: Sequence<Unicode.Scalar>>(_ bytes: [UInt8], _ transform: (String) -> Scalars) -> [UInt8] {
         // Below U+00C0 nothing decomposes, and below U+0300 nothing composes with the character before it.

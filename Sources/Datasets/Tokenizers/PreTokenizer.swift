@@ -36,7 +36,7 @@ struct PreTokenizer: Sendable {
     private(set) var steps: [Step] = []
 
     private static let known =
-        "ByteLevel, BertPreTokenizer, Split, Digits, Metaspace, Whitespace, WhitespaceSplit, Punctuation or Sequence"
+        "ByteLevel, BertPreTokenizer, Split, CharDelimiterSplit, Digits, Metaspace, Whitespace, WhitespaceSplit, Punctuation or Sequence"
     /// GPT-2's words.
     private static let byteLevelPattern = #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
 
@@ -74,6 +74,10 @@ struct PreTokenizer: Sendable {
         case "BertPreTokenizer":
             try addSplit(at: ScalarClass(items: [ScalarClass.whitespace]), .removed, &patterns)
             try addSplit(at: ScalarClass.punctuation, .isolated, &patterns)
+        case "CharDelimiterSplit":
+            let delimiter = try section["delimiter"].string()
+            guard delimiter.unicodeScalars.count == 1 else { throw section["delimiter"].mismatch("one character") }
+            steps.append(.split(pattern: try patterns.add(PatternProgram(literal: delimiter)), .removed, isInverted: false))
         case "Metaspace": try addMetaspace(section, &patterns)
         case "Sequence":
             for part in try section["pretokenizers"].list() { try add(part, &patterns) }

@@ -6,12 +6,14 @@ enum TokenModel: Sendable {
     /// A word is a token as a whole, or the unknown one.
     case wordLevel(Vocabulary, unknown: String)
     case wordPiece(WordPieceModel)
+    case unigram(UnigramModel)
 
     var vocabulary: Vocabulary {
         switch self {
         case .bytePair(let model): model.vocabulary
         case .wordLevel(let vocabulary, _): vocabulary
         case .wordPiece(let model): model.vocabulary
+        case .unigram(let model): model.vocabulary
         }
     }
 }

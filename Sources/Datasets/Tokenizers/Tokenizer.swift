@@ -4,8 +4,8 @@ import Text
 /// A checkpoint's own tokenizer: text to token ids and back, as defined by its `tokenizer.json`.
 ///
 /// The ids are those of the `tokenizers` package's `encode(text).ids`, with truncation and padding off. Read are byte-level BPE
-/// (GPT-2, GPT-NeoX, Llama 3, Qwen2), SentencePiece-style BPE with byte fallback (Llama 2, Mistral, Gemma), WordPiece (BERT) and WordLevel; what else
-/// a file requires is an error that names it. One tokenizer may be used by several threads at once.
+/// (GPT-2, GPT-NeoX, Llama 3, Qwen2), SentencePiece-style BPE with byte fallback (Llama 2, Mistral, Gemma), WordPiece (BERT), Unigram (T5, XLM-R,
+/// ALBERT) and WordLevel; what else a file requires is an error that names it. One tokenizer may be used by several threads at once.
 package struct Tokenizer: Sendable {
     /// Whether the special tokens that the tokenizer puts around a text are included.
     package enum SpecialTokens: Sendable {
@@ -99,6 +99,12 @@ package struct Tokenizer: Sendable {
             }
         }
     }
+
+    /// `ids` with the special tokens of the template around them.
+    package func wrapped(_ ids: [Int32]) -> [Int32] { postProcessor.apply(to: ids) }
+
+    /// The added tokens that mean no text.
+    package var specialTokens: Set<Int32> { added.special }
 
     // MARK: - Tokens to text
 

@@ -45,20 +45,49 @@ private struct ModelReader {
     private var members: [JSONValue.Member] = []
     private var vocabulary: Vocabulary?
     private var merges: MergeList?
+    /// The score of each token, for models that have scores.
+    private var scores: [Double] = []
 
     init(_ cursor: inout JSONCursor) throws {
         var (members, vocabulary, merges): ([JSONValue.Member], Vocabulary?, MergeList?) = ([], nil, nil)
+        var scores: [Double] = []
         try cursor.readObject { cursor, name in
             switch name {
             case "vocab" where vocabulary == nil && cursor.peek() == UInt8(ascii: "{"): vocabulary = try Self.vocabulary(&cursor)
             case "merges" where merges == nil && cursor.peek() == UInt8(ascii: "["): merges = try Self.merges(&cursor)
-            case "vocab":
-                // Unigram lists pairs of tokens and scores; the type may come later in the file.
-                try cursor.skip()
+            // Unigram lists pairs of tokens and scores.
+            case "vocab" where vocabulary == nil && cursor.peek() == UInt8(ascii: "["): (vocabulary, scores) = try Self.scored(&cursor)
+            case "vocab": throw Problem("the model has no valid 'vocab'", expected: "one object, or one list of tokens and scores")
             default: members.append(.init(name: name, value: try cursor.value()))
             }
         }
-        (self.members, self.vocabulary, self.merges) = (members, vocabulary, merges)
+        (self.members, self.vocabulary, self.merges, self.scores) = (members, vocabulary, merges, scores)
+    }
+
+    /// Tokens with scores, whose places are their ids.
+    private static func scored(_ cursor: inout JSONCursor) throws -> (Vocabulary, [Double]) {
+        var (vocabulary, scores): (Vocabulary, [Double]) = (Vocabulary(), [])
+        var token: [UInt8] = []
+        try cursor.readList { cursor in
+            var fields = 0
+            let refusal = Problem(
+                "token \(scores.count) of the vocabulary is not a token with its score", expected: "a string and a number")
+            guard let id = Int32(exactly: scores.count), cursor.peek() == UInt8(ascii: "[") else { throw refusal }
+            try cursor.readList { cursor in
+                switch fields {
+                case 0: try cursor.readString(into: &token)
+                case 1:
+                    let score = try cursor.readDouble()
+                    guard score.isFinite else { throw refusal }
+                    try vocabulary.insert(token, id: id)
+                    scores.append(score)
+                default: throw refusal
+                }
+                fields += 1
+            }
+            guard fields == 2 else { throw refusal }
+        }
+        return (vocabulary, scores)
     }
 
     private static func vocabulary(_ cursor: inout JSONCursor) throws -> Vocabulary {
@@ -103,19 +132,23 @@ private struct ModelReader {
 
     func model() throws -> TokenModel {
         let section = JSONSection(value: .object(members), place: "model")
-        let type = section["type"].isNull && merges != nil ? "BPE" : try section.type()
+        let type =
+            section["type"].isNull && merges != nil ? "BPE" : section["type"].isNull && !scores.isEmpty ? "Unigram" : try section.type()
         switch type {
         case "BPE":
-            guard let vocabulary, let merges else { throw Problem("the model has no 'vocab' or no 'merges'") }
+            guard let vocabulary, let merges, scores.isEmpty else { throw Problem("the model has no 'vocab' or no 'merges'") }
             return .bytePair(try BytePairModel(vocabulary: vocabulary, pairs: merges, settings: try Self.settings(section)))
         case "WordLevel":
-            guard let vocabulary else { throw Problem("the model has no 'vocab'") }
+            guard let vocabulary, scores.isEmpty else { throw Problem("the model has no 'vocab'") }
             return .wordLevel(vocabulary, unknown: try section["unk_token"].string())
         case "WordPiece":
-            guard let vocabulary else { throw Problem("the model has no 'vocab'") }
+            guard let vocabulary, scores.isEmpty else { throw Problem("the model has no 'vocab'") }
             return .wordPiece(try WordPieceModel(vocabulary, section))
+        case "Unigram":
+            guard let vocabulary, !scores.isEmpty else { throw Problem("the model has no 'vocab' of tokens with scores") }
+            return .unigram(try UnigramModel(vocabulary, scores: scores, section))
         default:
-            throw Problem("a tokenizer of type \(type.quotedInMessage) is not read", expected: "BPE, WordPiece or WordLevel")
+            throw Problem("a tokenizer of type \(type.quotedInMessage) is not read", expected: "BPE, WordPiece, Unigram or WordLevel")
         }
     }
 

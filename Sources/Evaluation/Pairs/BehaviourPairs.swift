@@ -22,7 +22,7 @@ package struct BehaviourPairs: Sendable {
     package var hasClasses: Bool {
         switch clean.targets {
         case .labels, .answers: true
-        case .nextToken, .none: false
+        case .nextToken, .masked, .numbers, .inputs, .none: false
         }
     }
 
@@ -55,7 +55,7 @@ package struct BehaviourPairs: Sendable {
         let classes: [Int32]
         switch dataset.targets {
         case .labels(let list), .answers(let list): classes = list
-        case .nextToken, .none:
+        case .nextToken, .masked, .numbers, .inputs, .none:
             throw Problem(dataset.name, "has no class for each sample, by which pairs could be drawn", expected: "labels or answers")
         }
         let groups = Dictionary(grouping: 0..<dataset.count) { Self.length(of: $0, dataset) }.mapValues { samples in

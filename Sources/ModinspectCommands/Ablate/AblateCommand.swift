@@ -98,6 +98,7 @@ struct AblateCommand: FileCommand {
         request.ablation = ClusterAblation(reading: reading, fill: fill, controls: controls, seed: computation.seed)
         (request.batchSize, request.threads) = (data.batchSize, computation.threadCount)
         let prepared = try request.prepared()
+        output.diagnostics.describe(prepared.batches.dataset)
         let (runs, samples) = (prepared.interventionCount, prepared.batches.dataset.count)
         let weights = model.network.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }
         output.diagnostics.announce(

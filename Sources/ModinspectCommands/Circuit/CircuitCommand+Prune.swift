@@ -12,6 +12,7 @@ extension CircuitCommand {
         let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         output.diagnostics.describe(model)
         let prepared = try weightRequest(model, data: data).prepared()
+        output.diagnostics.describe(prepared.batches.dataset)
         let masks = try prune.masks.map { try MaskWriter($0) }
         let samples = prepared.batches.dataset.count
         output.diagnostics.announce(

@@ -62,6 +62,7 @@ struct EvalCommand: FileCommand {
         output.diagnostics.describe(model)
         let batches = try model.batches(data.values(seed: computation.seed), batchSize: data.batchSize)
         let dataset = batches.dataset
+        output.diagnostics.describe(dataset)
         if !dataset.targets.areKnown, logits == nil {
             throw Problem(
                 dataset.name, "has no answers to compare with", hint: "--labels FILE gives them, --logits FILE.npy saves the scores")
@@ -75,10 +76,9 @@ struct EvalCommand: FileCommand {
         try writer?.finish()
         progress.finish()
         output.diagnostics.describe(outcome, path: path)
-        let isRunningText = if case .nextToken = dataset.targets { true } else { false }
         let hash = format.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil
         let base = source.base(of: model.checkpoint, output, isHashed: format.hasProvenance)
         return EvaluatedCheckpoint(
-            model, sha256: hash, base: base, samples: dataset.count, isRunningText: isRunningText, outcome, experts: experts)
+            model, sha256: hash, base: base, samples: dataset.count, task: dataset.task, outcome, experts: experts)
     }
 }

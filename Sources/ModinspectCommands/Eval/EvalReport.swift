@@ -1,3 +1,4 @@
+import Datasets
 import Evaluation
 import Glibc
 import Networks
@@ -29,11 +30,13 @@ struct EvaluatedCheckpoint: Encodable {
     /// Whether the architecture was `given`, kept in the `archive`, named by the `file`, or `assumed`; nil for transformers.
     let architectureSource: String?
     let samples: Int
+    /// What the data asked for: `classify`, `next-token`, `masked`, `regression` or `reconstruction`; nil if it asked for nothing.
+    let task: String?
     /// The answers that were requested: one a sample, or one a token.
     let answers: Int
     let correct: Int
     let accuracy: Double?
-    /// The mean cross-entropy in nats.
+    /// The mean cross-entropy in nats; the mean squared error for regression and reconstruction, which have no accuracy.
     let loss: Double?
     /// exp(loss), of running text.
     let perplexity: Double?
@@ -123,7 +126,7 @@ extension Outcome {
 
 extension EvaluatedCheckpoint {
     init(
-        _ model: LoadedModel, sha256: String?, base: BaseSource?, samples: Int, isRunningText: Bool, _ outcome: Outcome,
+        _ model: LoadedModel, sha256: String?, base: BaseSource?, samples: Int, task: DataTask?, _ outcome: Outcome,
         experts use: ExpertUse?
     ) {
         path = model.checkpoint.path
@@ -133,11 +136,12 @@ extension EvaluatedCheckpoint {
         architecture = model.architecture?.description
         architectureSource = model.source?.rawValue
         self.samples = samples
+        self.task = task?.rawValue
         answers = outcome.total.count
         correct = outcome.total.correct
         accuracy = outcome.accuracy
         loss = outcome.loss
-        perplexity = isRunningText ? outcome.loss.map { exp($0) } : nil
+        perplexity = task == .nextToken ? outcome.loss.map { exp($0) } : nil
         classes = outcome.evaluatedClasses
         experts = use?.rows
     }

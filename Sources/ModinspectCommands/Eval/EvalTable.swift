@@ -1,4 +1,5 @@
 import Archives
+import Datasets
 import Text
 
 /// The outcome of `eval` as text and as rows.
@@ -52,7 +53,11 @@ enum EvalTable {
         line("samples", ByteText.grouped(found.samples))
         if found.answers != found.samples { line("answers", ByteText.grouped(found.answers)) }
         line("loss", number(found.loss))
-        line("accuracy", "\(number(found.accuracy)), \(ByteText.grouped(found.correct)) right")
+        if let task = found.task.flatMap(DataTask.init), !task.hasRightAnswers {
+            line("task", "\(task.rawValue): the loss is the mean squared error")
+        } else {
+            line("accuracy", "\(number(found.accuracy)), \(ByteText.grouped(found.correct)) right")
+        }
         if let perplexity = found.perplexity { line("perplexity", ByteText.rounded(perplexity)) }
         if let experts = found.experts { text += self.text(of: experts) }
         guard !found.classes.isEmpty else { return text }

@@ -67,7 +67,9 @@ struct FinetuneCommand: FileCommand {
         let ending = try CheckpointRun.locating(checkpoint) {
             let model = try LoadedModel(source.open(checkpoint, output.diagnostics), architecture: architecture.architecture)
             output.diagnostics.describe(model)
-            let session = FinetuneSession(self, try request(model).prepared(), file)
+            let run = try request(model).prepared()
+            output.diagnostics.describe(run.data.dataset)
+            let session = FinetuneSession(self, run, file)
             try session.prepare()
             return try session.finish(target)
         }

@@ -44,7 +44,8 @@ struct FinetuneStep: ColumnRow {
     /// The cross-entropy minus lambda times the mean clusterability.
     let loss: Double
     let crossEntropy: Double
-    let accuracy: Double
+    /// nil where answers are numbers.
+    let accuracy: Double?
     /// The mean over the layers; nil before the term begins.
     let clusterability: Double?
     /// The clusterability of each layer in the order of the first line; nil for a matrix of zeros.

@@ -56,6 +56,7 @@ extension FinetuneCommand {
         case .data(.tokenWidth), .evaluated(.tokenWidth): "--token-type"
         case .data(.trainFraction), .evaluated(.trainFraction): "--train-fraction"
         case .data(.limit): "--limit"
+        case .data(.task), .evaluated(.task): "--task"
         case .evaluated(.data): "--eval"
         case .evaluated(.labels): "--eval-labels"
         case .evaluated(.limit): "--eval-limit"

@@ -2,6 +2,7 @@ import ArgumentParser
 import Datasets
 
 extension TokenWidth: ExpressibleByArgument {}
+extension DataTask: Choice {}
 
 /// The data that a model is run on, and how much of it at once.
 @dynamicMemberLookup
@@ -34,7 +35,7 @@ struct DataOptions: ParsableArguments {
 struct DataSourceOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The data: npz with x and y, IDX, CIFAR-10 binary, token ids (npy, bin), text (txt), or modadd:P[:train|:test]; for patch, also prompt pairs (JSON, CSV).",
+            "The data: npz with x and y, IDX, CIFAR-10 binary, token ids (npy, bin), text (txt), texts with labels (jsonl, csv, tsv), or modadd:P[:train|:test]; for patch, also prompt pairs (JSON, CSV).",
             valueName: "data"),
         completion: .file())
     var data: String
@@ -64,7 +65,7 @@ struct SampleOptions: ParsableArguments {
         transform: { try OptionNames.parsing($0, Normalization.init) })
     var normalize: Normalization?
 
-    @Option(help: ArgumentHelp("Cut text and flat token ids into windows of T tokens.", valueName: "t"))
+    @Option(help: ArgumentHelp("Cut text and flat token ids into windows of T tokens, and texts with labels to T tokens.", valueName: "t"))
     var context: Int?
 
     @Option(name: .customLong("token-type"), help: "How a .bin stores token ids.")
@@ -73,6 +74,12 @@ struct SampleOptions: ParsableArguments {
     @Option(
         name: .customLong("train-fraction"), help: ArgumentHelp("The share of modular addition's pairs in modadd:P:train.", valueName: "x"))
     var trainFraction = 0.3
+
+    @Option(
+        help: ArgumentHelp(
+            "What the data asks for, where the data and the model do not say.",
+            discussion: DataTask.list, valueName: "task"))
+    var task: DataTask?
 
     @Option(help: ArgumentHelp("Use only the first N samples.", valueName: "n"))
     var limit: Int?
@@ -85,8 +92,10 @@ struct SampleOptions: ParsableArguments {
 
     /// The data of a path as a library takes it.
     func source(_ path: String, seed: UInt64) -> DatasetSource {
-        DatasetSource(
+        var source = DatasetSource(
             path: path, labels: labels, normalization: normalize, context: context, tokenWidth: tokenWidth, trainFraction: trainFraction,
             seed: seed, limit: limit)
+        source.task = task
+        return source
     }
 }

@@ -44,6 +44,7 @@ struct GradientOptions: ParsableArguments {
     private var given: String? {
         let options: [(String, Bool)] = [
             ("--data", data != nil), ("--labels", samples.labels != nil), ("--normalize", samples.normalize != nil),
+            ("--task", samples.task != nil),
             ("--context", samples.context != nil), ("--token-type", samples.tokenWidth != .uint16),
             ("--train-fraction", samples.trainFraction != 0.3), ("--limit", samples.limit != nil), ("--batch", batchSize != nil),
             ("--arch", architecture.architecture != nil),

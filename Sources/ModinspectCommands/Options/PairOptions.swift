@@ -35,7 +35,8 @@ struct PairOptions: ParsableArguments {
         case .byClass: return .byClass(samples.source(path, seed: seed), seed: seed)
         case .file:
             let given = [
-                ("--labels", samples.labels != nil), ("--normalize", samples.normalize != nil), ("--context", samples.context != nil),
+                ("--labels", samples.labels != nil), ("--normalize", samples.normalize != nil), ("--task", samples.task != nil),
+                ("--context", samples.context != nil),
             ]
             if let option = given.first(where: \.1) {
                 throw Problem(path: path, problem: "\(option.0) does not apply to prompt pairs")

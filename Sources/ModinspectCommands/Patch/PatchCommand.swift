@@ -155,6 +155,7 @@ struct PatchCommand: FileCommand {
             directions: direction.directions, metrics: metrics, method: isApproximate ? .attribution : .exact, places: places)
         (request.batchSize, request.threads) = (data.batchSize, computation.threadCount)
         let prepared = try request.prepared()
+        output.diagnostics.describe(prepared.batches.pairs.clean)
         let progress = output.progressBar("patch", total: prepared.patchCount, unit: "patches")
         defer { progress.finish() }
         let result = try prepared.run { progress.advance(by: $0) }

@@ -24,15 +24,22 @@ extension ReportBuilder {
         let outcome = try Evaluator(batches, threads: threads).evaluate(
             logits: nil, experts: { experts = $0 }, progress: { progress.advance(by: $0) })
         progress.finish()
-        let isRunningText = if case .nextToken = dataset.targets { true } else { false }
+        diagnostics.describe(dataset)
+        let isRunningText = dataset.task == .nextToken
+        let hasRightAnswers = dataset.task?.hasRightAnswers ?? true
         let found = EvaluatedCheckpoint(
-            model, sha256: sha256, base: base, samples: dataset.count, isRunningText: isRunningText, outcome, experts: experts)
+            model, sha256: sha256, base: base, samples: dataset.count, task: dataset.task, outcome, experts: experts)
         let report = Provenanced(EvalReport.schema, seed: seed, EvalReport(data: data, checkpoints: [.ok(found)]))
         let things = isRunningText ? "token" : "answer"
         var sentence: [PageText] = [
-            .plain("It gets \(ByteText.grouped(found.correct)) of \(ByteText.counted(found.answers, things)) right"),
+            .plain(
+                hasRightAnswers
+                    ? "It gets \(ByteText.grouped(found.correct)) of \(ByteText.counted(found.answers, things)) right"
+                    : "It is compared with numbers"),
             .plain(Self.percent(found.accuracy).map { ", \($0)" } ?? ""),
-            .plain("; the loss is \(Self.rounded(found.loss)) nats"),
+            .plain(
+                hasRightAnswers
+                    ? "; the loss is \(Self.rounded(found.loss)) nats" : "; the mean squared error is \(Self.rounded(found.loss))"),
             .plain(found.perplexity.map { ", the perplexity \(ByteText.fixed($0, digits: 2))." } ?? "."),
         ]
         summary.append(sentence)

@@ -40,6 +40,7 @@ struct ReportCommandLines {
         if let normalize = samples.normalize {
             words += ["--normalize", (normalize.means + normalize.deviations).map(\.description).joined(separator: ",")]
         }
+        if let task = samples.task { words += ["--task", task.rawValue] }
         if let context = samples.context { words += ["--context", "\(context)"] }
         if samples.tokenWidth != .uint16 { words += ["--token-type", samples.tokenWidth.rawValue] }
         if samples.trainFraction != 0.3 { words += ["--train-fraction", samples.trainFraction.description] }

@@ -1,4 +1,5 @@
 import Checkpoints
+import Datasets
 import Evaluation
 import Modularity
 import Networks
@@ -19,6 +20,11 @@ extension Diagnostics {
             let others = count > 1 ? " and \(count - 1) \(count == 2 ? "other" : "others")" : ""
             warning("\(path): the network does not read '\(first)'\(others)")
         }
+    }
+
+    /// Says what was decided for the user as the data was read.
+    func describe(_ dataset: Dataset) {
+        for text in dataset.notes { note("\(dataset.name): \(text)") }
     }
 
     /// Warns of an outcome that NaN scores have spoilt; class 0 is then the answer, as the first of equals.

@@ -1,0 +1,150 @@
+import Archives
+import Text
+
+/// The `config.json` that a GGUF file's metadata amount to, in transformers' names.
+struct LlamaCppSettings {
+    private(set) var members: [(name: String, json: String)] = []
+
+    /// - Throws: ``Problem`` for a setting that is missing or is no number.
+    init(_ metadata: LlamaCppMetadata, _ architecture: LlamaCppArchitecture, tensors: [String: TensorRecord]) throws(Problem) {
+        let type = architecture.modelType
+        set("model_type", JSONText.string(type))
+        let isOld = type == "gpt2"
+        let (width, heads) = (try metadata.requiredCount("embedding_length"), try metadata.requiredCount("attention.head_count"))
+        set(isOld ? "n_embd" : "hidden_size", width)
+        set(isOld ? "n_layer" : "num_hidden_layers", try metadata.requiredCount("block_count"))
+        set(isOld ? "n_head" : "num_attention_heads", heads)
+        set(isOld ? "n_positions" : "max_position_embeddings", try metadata.requiredCount("context_length"))
+        set(isOld ? "n_inner" : "intermediate_size", try metadata.count("feed_forward_length"))
+        set("vocab_size", tensors["token_embd.weight"]?.shape.first)
+        set("tie_word_embeddings", tensors["output.weight"] == nil ? "true" : "false")
+        let epsilon = try metadata.number("attention.layer_norm_epsilon")
+        switch type {
+        case "gpt2": set("layer_norm_epsilon", epsilon)
+        case "starcoder2": set("norm_epsilon", epsilon)
+        case "gpt_neox", "stablelm": set("layer_norm_eps", epsilon)
+        default: set("rms_norm_eps", try metadata.number("attention.layer_norm_rms_epsilon"))
+        }
+        guard !isOld else { return }
+        if type != "gpt_neox" { set("num_key_value_heads", try metadata.count("attention.head_count_kv")) }
+        let stated = try metadata.count("attention.key_length")
+        let dimension = stated ?? width / max(heads, 1)
+        if let values = try metadata.count("attention.value_length"), values != dimension {
+            throw Problem(
+                "values of another width than keys cannot be run", subject: "'\(metadata.architecture).attention.value_length'",
+                expected: "\(dimension)", found: "\(values)")
+        }
+        if !["gpt_neox", "stablelm", "phi3"].contains(type) { set("head_dim", dimension) }
+        setBiases(tensors)
+        try setPositions(metadata, type, dimension: dimension, tensors)
+        try setRest(metadata, type, width: width, heads: heads, dimension: dimension)
+    }
+
+    /// The text of the file.
+    var json: String { "{" + members.map { JSONText.string($0.name) + ": " + $0.json }.joined(separator: ", ") + "}" }
+
+    private mutating func set(_ name: String, _ json: String) { members.append((name, json)) }
+
+    private mutating func set(_ name: String, _ count: Int?) { if let count { set(name, "\(count)") } }
+
+    private mutating func set(_ name: String, _ number: Double?) { if let number { set(name, JSONText.number(number)) } }
+
+    /// What the tensors show.
+    private mutating func setBiases(_ tensors: [String: TensorRecord]) {
+        let hasBias = tensors["blk.0.attn_q.bias"] != nil || tensors["blk.0.attn_qkv.bias"] != nil
+        switch type {
+        case "qwen2", "phi3": break
+        case "gpt_neox": set("attention_bias", hasBias ? "true" : "false")
+        case "starcoder2": set("use_bias", hasBias ? "true" : "false")
+        case "stablelm": set("use_qkv_bias", hasBias ? "true" : "false")
+        default: set("attention_bias", hasBias ? "true" : "false")
+        }
+    }
+
+    private var type: String { members.first.map { String($0.json.dropFirst().dropLast()) } ?? "" }
+
+    private mutating func setPositions(
+        _ metadata: LlamaCppMetadata, _ type: String, dimension: Int, _ tensors: [String: TensorRecord]
+    ) throws(Problem) {
+        let base = try metadata.number("rope.freq_base")
+        set("rope_theta", base ?? 10_000)
+        let turned = try metadata.count("rope.dimension_count") ?? dimension
+        switch type {
+        case "gpt_neox": set("rotary_pct", Double(turned) / Double(max(dimension, 1)))
+        case "stablelm", "phi3": set("partial_rotary_factor", Double(turned) / Double(max(dimension, 1)))
+        default:
+            guard turned == dimension else {
+                throw Problem(
+                    "heads that are turned in part cannot be run in this family",
+                    subject: "'\(metadata.architecture).rope.dimension_count'",
+                    expected: "\(dimension)", found: "\(turned)")
+            }
+        }
+        func factors(_ name: String) -> String? {
+            guard let record = tensors[name], record.shape.count == 1, record.elementCount <= 1 << 16 else { return nil }
+            let values = [Float](unsafeUninitializedCapacity: record.elementCount) { target, count in
+                record.fill(UnsafeMutableBufferPointer(rebasing: target[..<record.elementCount]), elements: 0..<record.elementCount)
+                count = record.elementCount
+            }
+            return "[" + values.map { JSONText.number(Double($0)) }.joined(separator: ", ") + "]"
+        }
+        let kind = try metadata.text(metadata.architecture + ".rope.scaling.type")
+        let original = try metadata.count("rope.scaling.original_context_length")
+        if type == "phi3", let long = factors("rope_factors_long.weight"), let short = factors("rope_factors_short.weight") {
+            set("original_max_position_embeddings", original)
+            set("rope_scaling", #"{"type": "longrope", "long_factor": \#(long), "short_factor": \#(short)}"#)
+        } else if let divisors = factors("rope_freqs.weight") {
+            // The divisors that Llama 3's kind of positions amounts to, which do not depend on the length.
+            set(
+                "rope_scaling",
+                #"{"rope_type": "longrope", "long_factor": \#(divisors), "short_factor": \#(divisors), "attention_factor": 1.0, "factor": 1.0}"#
+            )
+        } else if let kind, kind != "none" {
+            guard ["linear", "yarn"].contains(kind) else {
+                throw Problem(
+                    "positions of this kind cannot be run", subject: "'\(metadata.architecture).rope.scaling.type'",
+                    expected: "none, linear or yarn", found: kind.quotedInMessage)
+            }
+            var section = #"{"rope_type": "\#(kind)", "factor": \#(JSONText.number(try metadata.number("rope.scaling.factor") ?? 1))"#
+            if kind == "yarn", let original { section += #", "original_max_position_embeddings": \#(original)"# }
+            set("rope_scaling", section + "}")
+        }
+    }
+
+    /// The settings that single families have.
+    private mutating func setRest(_ metadata: LlamaCppMetadata, _ type: String, width: Int, heads: Int, dimension: Int) throws(Problem) {
+        let window = try metadata.count("attention.sliding_window").flatMap { $0 > 0 ? $0 : nil }
+        switch type {
+        case "mixtral", "qwen3_moe":
+            set(type == "mixtral" ? "num_local_experts" : "num_experts", try metadata.requiredCount("expert_count"))
+            set("num_experts_per_tok", try metadata.requiredCount("expert_used_count"))
+            if type == "qwen3_moe" {
+                set("moe_intermediate_size", try metadata.requiredCount("expert_feed_forward_length"))
+                set("norm_topk_prob", "true")
+            }
+        case "gemma2", "gemma3_text":
+            // The file does not hold it; the largest models differ, as llama.cpp knows by their number of blocks.
+            let blocks = try metadata.count("block_count")
+            let isLargest = blocks == (type == "gemma2" ? 46 : 62)
+            set("query_pre_attn_scalar", isLargest ? width / max(heads, 1) : dimension)
+            set("sliding_window", window)
+            if type == "gemma2" {
+                set("attn_logit_softcapping", try metadata.number("attn_logit_softcapping"))
+            } else {
+                set("rope_local_base_freq", try metadata.number("rope.freq_base_swa") ?? 10_000)
+            }
+            set("final_logit_softcapping", try metadata.number("final_logit_softcapping"))
+        case "phi3", "starcoder2", "olmo3": set("sliding_window", window)
+        case "gpt_neox", "stablelm":
+            set(
+                "use_parallel_residual",
+                try metadata.flag(metadata.architecture + ".use_parallel_residual") ?? (type == "gpt_neox") ? "true" : "false")
+        case "granite":
+            set("attention_multiplier", try metadata.number("attention.scale") ?? 1)
+            set("embedding_multiplier", try metadata.number("embedding_scale") ?? 1)
+            set("residual_multiplier", try metadata.number("residual_scale") ?? 1)
+            set("logits_scaling", try metadata.number("logit_scale") ?? 1)
+        default: break
+        }
+    }
+}

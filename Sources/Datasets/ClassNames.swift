@@ -1,0 +1,95 @@
+import Text
+
+/// The names of a model's classes, by which labels in words become numbers.
+package struct ClassNames: Sendable {
+    /// The class of each name; empty if the model names none.
+    private let classes: [String: Int32]
+    /// The number of the model's outputs.
+    private let count: Int
+
+    /// - Parameters:
+    ///   - names: by class, as a `config.json` has them; names such as `LABEL_0` say nothing and are left out.
+    ///   - count: the number of the model's outputs.
+    package init(_ names: [(name: String, label: Int32)], count: Int) {
+        let telling = names.filter { !Self.isDefault($0.name) }
+        classes = Dictionary(telling.map { ($0.name, $0.label) }) { first, _ in first }
+        self.count = count
+    }
+
+    /// Whether the name is one that a library gives to a class without one.
+    private static func isDefault(_ name: String) -> Bool {
+        let prefix = "LABEL_"
+        return name.hasPrefix(prefix) && name.utf8.dropFirst(prefix.utf8.count).allSatisfy { (0x30...0x39).contains($0) }
+    }
+
+    /// The numbers of labels that stand in a file, one for each sample, and what was assumed.
+    struct Numbering {
+        let labels: [Int32]
+        /// A sentence for the user; nil if nothing was assumed.
+        let note: String?
+        /// Whether the model itself names the labels.
+        let isNamed: Bool
+    }
+
+    /// The numbers of `labels`: by the model's names, otherwise as whole numbers, otherwise in sorted order.
+    ///
+    /// - Parameter place: how a message names a sample.
+    /// - Throws: ``Problem`` that names the first label that is none of these.
+    func numbering(_ labels: [String], path: String, place: (Int) -> String) throws(Problem) -> Numbering {
+        let distinct = Set(labels)
+        if !classes.isEmpty, let found = byName(labels) { return Numbering(labels: found, note: nil, isNamed: true) }
+        let numbers = labels.map { Int64($0) }
+        if let other = numbers.firstIndex(of: nil) {
+            let known = classes.sorted { ($0.value, $0.key) < ($1.value, $1.key) }.map { $0.key.quotedInMessage }
+            guard known.isEmpty else {
+                let unknown = labels.indices.first { byName([labels[$0]]) == nil } ?? other
+                throw Problem(
+                    path: path, problem: "\(place(unknown)) has a label that the model does not name", expected: known.listed(),
+                    found: labels[unknown].quotedInMessage)
+            }
+            if let number = numbers.firstIndex(where: { $0 != nil }) {
+                let (first, second) = (min(other, number), max(other, number))
+                throw Problem(
+                    path: path, problem: "some labels are numbers and others are names", expected: "one kind",
+                    found: "\(labels[first].quotedInMessage) at \(place(first)) and \(labels[second].quotedInMessage) at \(place(second))")
+            }
+            return try inOrder(labels, distinct, path)
+        }
+        return Numbering(
+            labels: try numbers.enumerated().map { (sample, number) throws(Problem) in
+                guard let number, let label = Int32(exactly: number), label >= 0 else {
+                    throw Problem(
+                        path: path, problem: "\(place(sample)) has a label that is no class", expected: "0 to \(Int32.max)",
+                        found: labels[sample].quotedInMessage)
+                }
+                return label
+            }, note: nil, isNamed: false)
+    }
+
+    /// The classes of the labels if the model names them all, whatever the case of their letters.
+    private func byName(_ labels: [String]) -> [Int32]? {
+        let exact = labels.compactMap { classes[$0] }
+        if exact.count == labels.count { return exact }
+        let folded = Dictionary(grouping: classes, by: { $0.key.lowercased() })
+        let found = labels.compactMap { label in folded[label.lowercased()].flatMap { $0.count == 1 ? $0[0].value : nil } }
+        return found.count == labels.count ? found : nil
+    }
+
+    /// Names that the model does not know, numbered in the order of their bytes.
+    ///
+    /// This needs all of them: otherwise another file of the same data, in which one is missing, would be numbered differently.
+    private func inOrder(_ labels: [String], _ distinct: Set<String>, _ path: String) throws(Problem) -> Numbering {
+        let names = distinct.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        guard names.count == count else {
+            throw Problem(
+                path: path, problem: "the labels are names that the model does not have, and not as many as its outputs",
+                expected: "\(count) names, numbers, or names in config.json under id2label",
+                found: "\(names.count): \(names.map(\.quotedInMessage).listed())")
+        }
+        let numbers = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, Int32($0)) })
+        let shown = names.enumerated().map { "\($1.quotedInMessage) is \($0)" }.listed()
+        return Numbering(
+            labels: labels.map { numbers[$0] ?? 0 }, note: "the model names no classes; the labels are numbered in sorted order: \(shown)",
+            isNamed: false)
+    }
+}
