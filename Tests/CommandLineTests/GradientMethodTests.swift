@@ -81,7 +81,7 @@ import Testing
         ("score", "--clusters c --method gradient --data x", "--clusters cannot be combined with -k, --method, --no-align or --chain"),
         ("score", "--clusters c --data x", "--data requires --method gradient"),
         ("cluster", "--method gradient --data - --labels -", "standard input can be read only once"),
-        ("cluster", "--method contiguous --no-align", "--no-align requires --method bsgc or --method gradient"),
+        ("cluster", "--method contiguous --no-align", "--no-align requires --method bsgc, gradient or activations"),
         ("compare", "m --method gradient", "--method gradient is for cluster and score"),
     ])
     func wrongUsageIsStatus64(command: String, options: String, message: String) throws {

@@ -40,7 +40,7 @@ private func analyze(
 ) throws -> ModelAnalysis.Sweep {
     let graph = WeightGraph(layers: [WeightGraph.Layer(name: "w", place: 0, weights: weights)])
     var options = options
-    if options.method == .gradient { options.spectra["w"] = try .ofNeurons(weights, pairs: count.spectrumSize) }
+    if options.method.readsData { options.spectra["w"] = try .ofNeurons(weights, pairs: count.spectrumSize) }
     return try ModelAnalysis(graph, labels: .clustering(options, counts: [count]), nullSamples: null, threads: threads).sweeps[0]
 }
 

@@ -23,9 +23,11 @@ struct NormalizedCharacters {
         return result
     }
 
+    /// - Parameter signsAreSpaces: whether the tokens are spelled with the signs of spaces.
     /// - Throws: what the normalizer throws.
     init(
-        _ text: UnsafeBufferPointer<UInt8>, _ normalizer: Normalizer, _ patterns: PatternList, _ matcher: inout PatternMatcher
+        _ text: UnsafeBufferPointer<UInt8>, _ normalizer: Normalizer, _ patterns: PatternList, _ matcher: inout PatternMatcher,
+        signsAreSpaces: Bool
     ) throws {
         var normalizer = normalizer
         // What is put before a text, or taken from its ends, is nothing of a character's.
@@ -35,20 +37,29 @@ struct NormalizedCharacters {
             default: false
             }
         }
+        let composes = normalizer.steps.contains { if case .composed = $0 { true } else { false } }
         let scalars = Array(String(decoding: text, as: UTF8.self).unicodeScalars)
         count = scalars.count
         var start = 0
         while start < scalars.count {
             var end = start + 1
             // Marks may become one character with the one before them.
-            if !normalizer.steps.isEmpty {
+            if composes {
                 while end < scalars.count, !scalars[end].isASCII, Self.joins(scalars[end]) { end += 1 }
             }
             var piece = Normalizer.Text(bytes: scalars[start..<end].flatMap { Array(UTF8.encode($0) ?? .init()) }, startsWholeText: false)
             if !normalizer.steps.isEmpty { try normalizer.apply(to: &piece, patterns, &matcher) }
-            let made = Self.withSpaces(piece.bytes)
+            let made = signsAreSpaces ? Self.withSpaces(piece.bytes) : piece.bytes
             bytes += made
-            sources += [Range<Int>](repeating: start..<end, count: made.count)
+            let parts = String(decoding: made, as: UTF8.self).unicodeScalars
+            if parts.count == end - start, parts.reduce(0, { $0 + UTF8.width($1) }) == made.count {
+                // Nothing was joined.
+                for (place, part) in parts.enumerated() {
+                    sources += [Range<Int>](repeating: start + place..<start + place + 1, count: UTF8.width(part))
+                }
+            } else {
+                sources += [Range<Int>](repeating: start..<end, count: made.count)
+            }
             start = end
         }
     }

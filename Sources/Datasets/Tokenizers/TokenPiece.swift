@@ -49,7 +49,7 @@ extension Tokenizer {
                 continue
             }
             let ids = try encode(part, startsWholeText: segment.range.lowerBound == 0, &matcher)
-            let source = try NormalizedCharacters(part, normalizer, patterns, &matcher)
+            let source = try NormalizedCharacters(part, normalizer, patterns, &matcher, signsAreSpaces: !preTokenizer.mapsBytes)
             let spelt = ids.map { spelling(of: $0) }
             for (id, range) in zip(ids, TokenAlignment(spelt, in: source, endsAtWords: model.endsAtWords).ranges) {
                 found.append((id, first + range.lowerBound..<first + range.upperBound))
@@ -78,13 +78,13 @@ extension Tokenizer {
 
     /// The bytes of the normalised text that a token spells; nil if it spells none.
     private func spelling(of token: Int32) -> [UInt8]? {
-        if let form = added.form(of: token) { return NormalizedCharacters.withSpaces(form) }
+        if token == model.unknownToken { return nil }
+        if let form = added.form(of: token) { return preTokenizer.mapsBytes ? form : NormalizedCharacters.withSpaces(form) }
         guard let bytes = model.vocabulary.token(token) else { return nil }
         if preTokenizer.mapsBytes { return ByteAlphabet.bytes(of: bytes) ?? bytes }
         if case .bytePair(let model) = model, let byte = model.byteTokens.firstIndex(of: token) { return [UInt8(byte)] }
-        if case .wordPiece(let model) = model {
-            if bytes.elementsEqual(model.unknown.utf8) { return nil }
-            if !model.prefix.isEmpty, bytes.starts(with: model.prefix) { return Array(bytes.dropFirst(model.prefix.count)) }
+        if case .wordPiece(let model) = model, !model.prefix.isEmpty, bytes.starts(with: model.prefix) {
+            return Array(bytes.dropFirst(model.prefix.count))
         }
         return NormalizedCharacters.withSpaces(bytes)
     }
@@ -95,6 +95,14 @@ extension PreTokenizer {
 }
 
 extension TokenModel {
+    /// The token of what is not in the vocabulary; nil if there is none.
+    fileprivate var unknownToken: Int32? {
+        if case .bytePair(let model) = self { return model.unknown }
+        if case .wordPiece(let model) = self { return model.vocabulary.id(of: model.unknown) }
+        if case .wordLevel(let vocabulary, let unknown) = self { return vocabulary.id(of: unknown) }
+        return nil
+    }
+
     /// Whether an unknown token is a whole word.
     fileprivate var endsAtWords: Bool {
         switch self {

@@ -24,7 +24,7 @@ struct RecordCommand: FileCommand {
         commandName: "record",
         abstract: "Writes activations as npz or npy, or their means by class or cluster.",
         usage: """
-            modinspect record --data <data> --sites <sites> -o <out> [<options>] <checkpoint>
+            modinspect record --data <data> --sites <sites> -o <out> <checkpoint>
             modinspect record --data <data> --by <by> [<options>] <checkpoint>
             """,
         discussion: """

@@ -129,7 +129,7 @@ struct TokenizedPair: Encodable {
     /// The pair as text: a line that sums it up, and a table.
     var shown: String {
         let lengths = cleanLength == corruptedLength ? "\(cleanLength) tokens each" : "\(cleanLength) and \(corruptedLength) tokens"
-        let places = differences.isEmpty ? "no difference" : "differ at " + differences.map(String.init).listed(atMost: 6)
+        let places = differences.isEmpty ? "no difference" : "differ at " + differences.map(String.init).listed(atMost: 4)
         func quoted(_ text: String?, _ id: Int?) -> String { id.map { text.map { "'\($0)'" } ?? "\($0)" } ?? "-" }
         var table = TextTable([
             ("position", .right), ("clean_id", .right), ("corrupted_id", .right), ("", .left), ("clean", .left), ("corrupted", .left),
