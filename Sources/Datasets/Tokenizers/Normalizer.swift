@@ -86,7 +86,7 @@ struct Normalizer: Sendable {
         for step in steps {
             switch step {
             case .composed: text.bytes = Self.mapped(text.bytes) { $0._nfc }
-            case .decomposed: text.bytes = Self.mapped(text.bytes) { $0._nfd }
+            case .decomposed: text.bytes = Self.mapped(SimpleNormalization.withoutCompoundVowels(text.bytes)) { $0._nfd }
             case .compatible: text.bytes = Self.expanded(text.bytes)
             case .withoutAccents: text.bytes = SimpleNormalization.withoutAccents(text.bytes)
             case .nmt: text.bytes = SimpleNormalization.nmt(text.bytes)

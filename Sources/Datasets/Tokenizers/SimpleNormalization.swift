@@ -7,12 +7,37 @@ enum SimpleNormalization {
     }
 
     private static func isMark(_ scalar: Unicode.Scalar) -> Bool {
-        guard scalar.value >= 0x300 else { return false }
+        switch scalar.value {
+        case 0..<0x300: return false
+        // Those whose category has changed since.
+        case 0x1CF2, 0x1CF3: return true
+        case 0x111C9: return false
+        default: break
+        }
         switch scalar.properties.generalCategory {
         case .nonspacingMark, .spacingMark, .enclosingMark:
             return scalar.properties.age.map { $0.major <= Normalizer.unicodeVersion } ?? false
         default: return false
         }
+    }
+
+    /// The text with Tibetan's compound vowels decomposed: the standard library takes them for the beginnings of new characters, and does not
+    /// move their parts before marks that belong behind them.
+    static func withoutCompoundVowels(_ bytes: [UInt8]) -> [UInt8] {
+        guard bytes.contains(0xE0) else { return bytes }
+        var result: [UInt8] = []
+        result.reserveCapacity(bytes.count)
+        for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+            let parts: [Unicode.Scalar] =
+                switch scalar.value {
+                case 0x0F73: ["\u{0F71}", "\u{0F72}"]
+                case 0x0F75: ["\u{0F71}", "\u{0F74}"]
+                case 0x0F81: ["\u{0F71}", "\u{0F80}"]
+                default: [scalar]
+                }
+            for part in parts { result.append(contentsOf: UTF8.encode(part) ?? .init()) }
+        }
+        return result
     }
 
     /// The text without control characters, with a space for every character that separates lines or words or takes no room.

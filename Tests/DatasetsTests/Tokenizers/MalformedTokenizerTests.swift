@@ -28,8 +28,8 @@ import Text
         (#"{"model": 3}"#, "t.json: is not a tokenizer in JSON, expected an object, found byte 10 ('3')"),
         (#"{"model": {}}"#, "t.json: model.type has a wrong value, expected a string, found none"),
         (
-            #"{"model": {"type": "Unigram", "vocab": [["a", -1.5]]}}"#,
-            "t.json: a tokenizer of type 'Unigram' is not read, expected BPE, WordPiece or WordLevel"
+            #"{"model": {"type": "Phonemes", "vocab": [["a", -1.5]]}}"#,
+            "t.json: a tokenizer of type 'Phonemes' is not read, expected BPE, WordPiece, Unigram or WordLevel"
         ),
         (
             #"{"model": {"type": "WordPiece", "vocab": {"a": 0}}}"#,
@@ -62,13 +62,14 @@ import Text
         ),
         (part(#""version": "2.0""#), "t.json: version has a wrong value, expected '1.0', found '2.0'"),
         (
-            part(#""normalizer": {"type": "Precompiled"}"#),
-            "t.json: normalizer of type 'Precompiled' is not read, expected BertNormalizer, NFC, NFD, Lowercase, Strip, Prepend, Replace or Sequence"
+            part(#""normalizer": {"type": "Compiled"}"#),
+            "t.json: normalizer of type 'Compiled' is not read, expected BertNormalizer, NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, "
+                + "Nmt, Precompiled, Prepend, Replace, ByteLevel or Sequence"
         ),
         (
             part(#""pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "UnicodeScripts"}]}"#),
             "t.json: pre_tokenizer.pretokenizers.0 of type 'UnicodeScripts' is not read, "
-                + "expected ByteLevel, BertPreTokenizer, Split, Digits, Metaspace, Whitespace, WhitespaceSplit, Punctuation or Sequence"
+                + "expected ByteLevel, BertPreTokenizer, Split, CharDelimiterSplit, Digits, Metaspace, Whitespace, WhitespaceSplit, Punctuation or Sequence"
         ),
         (
             part(#""pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(?<=a)b"}, "behavior": "Isolated", "invert": false}"#),
