@@ -22,6 +22,7 @@ extension ReportBuilder {
         defer { progress.finish() }
         let outcome = try Evaluator(batches, threads: threads).evaluate(logits: nil, progress: { progress.advance(by: $0) })
         progress.finish()
+        diagnostics.describe(outcome, path: path)
         let isRunningText = if case .nextToken = dataset.targets { true } else { false }
         let found = EvaluatedCheckpoint(
             model, sha256: sha256, base: base, samples: dataset.count, isRunningText: isRunningText, outcome)
@@ -30,8 +31,11 @@ extension ReportBuilder {
         var sentence: [PageText] = [
             .plain("It gets \(ByteText.grouped(found.correct)) of \(ByteText.counted(found.answers, things)) right"),
             .plain(Self.percent(found.accuracy).map { ", \($0)" } ?? ""),
-            .plain("; the loss is \(Self.rounded(found.loss)) nats"),
-            .plain(found.perplexity.map { ", the perplexity \(ByteText.fixed($0, digits: 2))." } ?? "."),
+            .plain(
+                found.loss.map(\.isNaN) == true
+                    ? "; the loss is not a number, because weights or data hold NaN or infinite numbers"
+                    : "; the loss is \(Self.rounded(found.loss)) nats"),
+            .plain(found.perplexity.flatMap { $0.isNaN ? nil : ", the perplexity \(ByteText.fixed($0, digits: 2))." } ?? "."),
         ]
         summary.append(sentence)
         sentence += [" The data are ", .name(data), .plain(", \(ByteText.counted(found.samples, "sample")).")]
