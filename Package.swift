@@ -48,7 +48,7 @@ let package = Package(
             dependencies: ["Archives", "Checkpoints", "Tensors", "Text", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: optimized),
         .target(name: "Modularity", dependencies: ["Tensors", "Text"], swiftSettings: optimized),
-        .target(name: "Scoring", dependencies: ["Checkpoints", "Modularity", "Text"]),
+        .target(name: "Scoring", dependencies: ["Checkpoints", "Modularity", "Tensors", "Text"]),
         .target(name: "Networks", dependencies: ["Archives", "Checkpoints", "Tensors", "Text"], swiftSettings: optimized),
         .target(
             name: "Evaluation", dependencies: ["Archives", "Checkpoints", "Datasets", "Networks", "Tensors", "Text"],

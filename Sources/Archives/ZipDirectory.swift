@@ -68,8 +68,13 @@ package struct ZipDirectory: Sendable {
         for _ in 0..<end.entryCount {
             let header = try CentralHeader(directory, at: position)
             position += header.totalSize
-            guard names.insert(header.name).inserted else {
-                throw Problem("the zip directory names it twice", member: header.name)
+            let (isNew, other) = names.insert(header.name)
+            guard isNew else {
+                let isSame = header.name.utf8.elementsEqual(other.utf8)
+                throw Problem(
+                    isSame
+                        ? "the zip directory names it twice" : "has a name that differs from another's only in its Unicode normalisation",
+                    member: header.name)
             }
             let (entry, place) = try header.locate(in: contents)
             entries.append(entry)

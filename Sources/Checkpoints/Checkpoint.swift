@@ -91,6 +91,11 @@ package struct Checkpoint: Sendable {
     ) throws {
         let model = try weights.splittingAdapters().model(key: key, path: weightPath)
         guard !model.tensors.isEmpty || !model.unreadable.isEmpty else { throw Problem(path: weightPath, problem: "holds no tensors") }
+        // Before anything looks a stored tensor up by its name.
+        var storedNames = DistinctNames()
+        for name in model.tensors.lazy.map(\.name) + model.unreadable.map(\.name) {
+            if let conflict = storedNames.conflict(adding: name) { throw Problem(path: weightPath, tensor: name, problem: conflict) }
+        }
         self.path = path
         self.container = container
         self.member = member

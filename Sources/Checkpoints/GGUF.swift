@@ -133,9 +133,10 @@ private struct GGUFHeader {
     }
 
     private func checkNames(_ descriptions: [Description]) throws(Problem) {
-        var names: Set<String> = []
-        for description in descriptions where !names.insert(description.name).inserted {
-            throw Problem(path: path, tensor: description.name, problem: "the file names it twice")
+        var names = DistinctNames()
+        for description in descriptions {
+            guard let conflict = names.conflict(adding: description.name, twice: "the file names it twice") else { continue }
+            throw Problem(path: path, tensor: description.name, problem: conflict)
         }
     }
 }

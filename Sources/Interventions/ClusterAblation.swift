@@ -102,17 +102,10 @@ package struct AblationResult: Sendable {
     /// The same intervention on random sets of the same number of neurons.
     package struct Control: Sendable, Equatable {
         package let samples: Int
-        package let accuracy: Comparison
-        package let loss: Comparison
-
-        /// The position of a value among the random ones.
-        package struct Comparison: Sendable, Equatable {
-            package let mean: Double?
-            /// With n - 1 in the denominator; nil for fewer than two.
-            package let standardDeviation: Double?
-            /// (1 + the random sets that do at least as much) / (n + 1): as much harm for OFF, as little for ON.
-            package let p: Double?
-        }
+        /// Extreme is what does as much harm for OFF, as little for ON.
+        package let accuracy: RandomComparison
+        /// Likewise.
+        package let loss: RandomComparison
     }
 }
 
@@ -122,25 +115,11 @@ extension AblationResult.Control {
     ///   - random: the outcomes of random sets of the same number of neurons.
     init(_ kind: ClusterAblation.Switch, observed: Outcome, random: [Outcome]) {
         samples = random.count
-        accuracy = Comparison(observed.accuracy, random.map(\.accuracy), isExtreme: kind == .off ? (<=) : (>=))
-        loss = Comparison(observed.loss, random.map(\.loss), isExtreme: kind == .off ? (>=) : (<=))
-    }
-}
-
-extension AblationResult.Control.Comparison {
-    init(_ observed: Double?, _ random: [Double?], isExtreme: (Double, Double) -> Bool) {
-        let values = random.compactMap { $0 }.filter { !$0.isNaN }
-        guard let observed, !observed.isNaN, !values.isEmpty, values.count == random.count else {
-            mean = nil
-            standardDeviation = nil
-            p = nil
-            return
+        func compared(_ value: KeyPath<Outcome, Double?>, _ isExtreme: (Double, Double) -> Bool) -> RandomComparison {
+            RandomComparison(
+                observed[keyPath: value], among: random.map { $0[keyPath: value] }, isDefined: { !$0.isNaN }, isExtreme: isExtreme)
         }
-        let mean = values.reduce(0, +) / Double(values.count)
-        self.mean = mean
-        standardDeviation =
-            values.count > 1
-            ? (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count - 1)).squareRoot() : nil
-        p = Double(1 + values.count { isExtreme($0, observed) }) / Double(values.count + 1)
+        accuracy = compared(\.accuracy, kind == .off ? (<=) : (>=))
+        loss = compared(\.loss, kind == .off ? (>=) : (<=))
     }
 }

@@ -21,7 +21,11 @@ package struct BipartiteSpectrum: Sendable {
     ///   - count: how many triplets, the first one included; fewer if the shorter side has fewer.
     /// - Throws: ``Problem`` for weights that are not finite, and if the iteration does not converge.
     package init(of weights: WeightMatrix, name: String, count: Int, generator: SeededGenerator, threads: Int) throws {
-        let sums = try Self.finiteSums(of: weights, name: name, threads: threads)
+        try self.init(of: .held(weights), name: name, count: count, generator: generator, threads: threads)
+    }
+
+    init(of weights: LayerWeights, name: String, count: Int, generator: SeededGenerator, threads: Int) throws {
+        let sums = try Self.finiteSums(of: weights.matrix(), name: name, threads: threads)
         self.sums = sums
         connectedOut = sums.rows.indices.filter { sums.rows[$0] > 0 }
         connectedIn = sums.columns.indices.filter { sums.columns[$0] > 0 }
@@ -31,9 +35,9 @@ package struct BipartiteSpectrum: Sendable {
             right = []
             return
         }
-        let normalized = NormalizedWeights(weights, sums: sums)
+        let normalized = weights.normalized(by: sums)
         var generator = generator
-        let further = min(count, min(weights.rows, weights.columns)) - 1
+        let further = min(count, min(normalized.rows, normalized.columns)) - 1
         let svd = try TruncatedSVD(of: normalized, count: max(further, 0), generator: &generator, threads: threads)
         let trivial = normalized.trivialVectors
         // The known triplet is the largest: rounding must not say otherwise of its equals.

@@ -25,14 +25,18 @@ struct LayerClusterer: Sendable {
         }
     }
 
-    /// The layer's clusters for several numbers of clusters, from one decomposition.
+    /// What `body` makes of the layer's clusters and weights for several numbers of clusters, from one decomposition.
     ///
     /// - Parameter inLabels: for each of `counts` the labels that the in-neurons must keep, or nil to cluster them too.
-    func cluster(
-        _ weights: WeightMatrix, of layer: WeightGraph.Layer, counts: [ClusterCount], inLabels: [Labels]? = nil
-    ) throws -> [LayerClustering] {
-        let basis = try basis(of: weights, layer, counts: counts)
-        return try counts.indices.map { index in
+    func cluster<Result>(
+        _ source: LayerWeights, of layer: WeightGraph.Layer, counts: [ClusterCount], inLabels: [Labels]? = nil,
+        _ body: (LayerClustering, WeightMatrix) throws -> Result
+    ) throws -> [Result] {
+        let basis = try basis(of: source, layer, counts: counts)
+        let weights = try source.matrix()
+        return try counts.indices.map { index in try body(clustering(index), weights) }
+
+        func clustering(_ index: Int) throws -> LayerClustering {
             let count = options.method == .experts ? weights.rows : Self.resolve(counts[index], basis)
             let raw = try labels(weights, basis, layer, count)
             guard let given = inLabels?[index] else {
@@ -51,14 +55,14 @@ struct LayerClusterer: Sendable {
         }
     }
 
-    private func basis(of weights: WeightMatrix, _ layer: WeightGraph.Layer, counts: [ClusterCount]) throws -> Basis {
+    private func basis(of source: LayerWeights, _ layer: WeightGraph.Layer, counts: [ClusterCount]) throws -> Basis {
         let needed: Int
         switch options.method {
         case .gradient, .activations:
             guard let spectrum = options.spectra[layer.name] else { throw Problem.missingSimilarities(layer: layer.name) }
-            let (expected, found) = ([weights.rows, weights.columns], [spectrum.out.count, spectrum.input.count])
+            let (expected, found) = ([layer.rows, layer.columns], [spectrum.out.count, spectrum.input.count])
             guard expected == found else { throw Problem.similarityCount(layer: layer.name, expected: expected, found: found) }
-            _ = try BipartiteSpectrum.finiteSums(of: weights, name: layer.name, threads: threads)
+            _ = try BipartiteSpectrum.finiteSums(of: source.matrix(), name: layer.name, threads: threads)
             return .similarities(spectrum)
         case .contiguous:
             // A number that is given needs no singular values.
@@ -67,11 +71,11 @@ struct LayerClusterer: Sendable {
         case .bsgc, .cocluster, .network: needed = counts.map(\.spectrumSize).max() ?? 0
         }
         guard needed > 0 else {
-            _ = try BipartiteSpectrum.finiteSums(of: weights, name: layer.name, threads: threads)
+            _ = try BipartiteSpectrum.finiteSums(of: source.matrix(), name: layer.name, threads: threads)
             return .order
         }
         return .weights(
-            try BipartiteSpectrum(of: weights, name: layer.name, count: needed, generator: generator(layer, "start"), threads: threads))
+            try BipartiteSpectrum(of: source, name: layer.name, count: needed, generator: generator(layer, "start"), threads: threads))
     }
 
     /// The number of clusters meant; too few singular values leave no choice but one cluster.

@@ -116,10 +116,9 @@ struct AnalysisRunner: Sendable {
                 (perLayer, cuts) = try network(options, counts, repetition, threads)
             case (_, .independent):
                 perLayer = try eachLayer(threads, progress) { layer, inner in
-                    let weights = try self.weights(layer, repetition)
                     let clusterer = LayerClusterer(options: options, threads: inner, repetition: repetition)
                     let counts = settled[layer.name] ?? counts
-                    return try clusterer.cluster(weights, of: layer, counts: counts).map { try measured($0, weights, inner) }
+                    return try clusterer.cluster(layerWeights(layer, repetition), of: layer, counts: counts) { try measured($0, $1, inner) }
                 }
             case (_, .chained):
                 perLayer = try chain(options, counts, repetition, threads)
@@ -159,6 +158,12 @@ struct AnalysisRunner: Sendable {
         try permuted(layer.weights().inRange, layer, repetition)
     }
 
+    /// The weights as they are worked on: large ones leave memory in between, as long as they are those of the file.
+    private func layerWeights(_ layer: WeightGraph.Layer, _ repetition: Int) throws -> LayerWeights {
+        if repetition == 0, let large = LayerWeights(large: layer) { return large }
+        return .held(try weights(layer, repetition))
+    }
+
     private func permuted(_ weights: WeightMatrix, _ layer: WeightGraph.Layer, _ repetition: Int) -> WeightMatrix {
         guard repetition > 0 else { return weights }
         let seed = if case .clustering(let options, _) = labels { options.seed } else { UInt64(0) }
@@ -195,7 +200,6 @@ struct AnalysisRunner: Sendable {
         // The first layer determines the number of clusters for those after it.
         var counts = counts
         for (index, layer) in graph.layers.enumerated() {
-            let weights = try self.weights(layer, repetition)
             var given: [Labels]?
             if let previous {
                 let fanOut = try WeightGraph.fanOut(from: graph.layers[index - 1], to: layer)
@@ -204,8 +208,11 @@ struct AnalysisRunner: Sendable {
                 }
             }
             let clusterer = LayerClusterer(options: options, threads: threads, repetition: repetition)
-            let clusterings = try clusterer.cluster(weights, of: layer, counts: counts, inLabels: given)
-            results.append(try clusterings.map { try measured($0, weights, threads) })
+            let measures = try clusterer.cluster(layerWeights(layer, repetition), of: layer, counts: counts, inLabels: given) {
+                try measured($0, $1, threads)
+            }
+            results.append(measures)
+            let clusterings = measures.map(\.clustering)
             counts = clusterings.map { .fixed($0.clusterCount) }
             previous = clusterings
         }

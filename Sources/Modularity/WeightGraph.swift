@@ -16,9 +16,17 @@ package struct WeightGraph: Sendable {
         /// The number of in-neurons.
         package let columns: Int
         private let read: @Sendable () throws -> WeightMatrix
+        /// The weights of some rows, in single precision; nil where they cannot be read by themselves.
+        let readRows: (@Sendable (Range<Int>) throws -> WeightMatrix)?
 
-        /// - Parameter read: the weights, [rows, columns].
-        package init(name: String, place: Int, rows: Int, columns: Int, read: @escaping @Sendable () throws -> WeightMatrix) {
+        /// - Parameters:
+        ///   - readRows: rows of the weights in single precision, for layers that are too large to be in memory twice.
+        ///   - read: the weights, [rows, columns].
+        package init(
+            name: String, place: Int, rows: Int, columns: Int, readRows: (@Sendable (Range<Int>) throws -> WeightMatrix)? = nil,
+            read: @escaping @Sendable () throws -> WeightMatrix
+        ) {
+            self.readRows = readRows
             self.name = name
             self.place = place
             self.rows = rows

@@ -12,9 +12,13 @@ package struct LoadedModel: Sendable {
     /// How the architecture of a chain became known.
     package let source: Chain.Source?
 
-    /// - Parameter catalog: the checkpoint's, if it was made before.
+    /// - Parameters:
+    ///   - catalog: the checkpoint's, if it was made before.
+    ///   - longestChain: the number of layers beyond which no chain is made of them.
     /// - Throws: ``Problem`` that names the checkpoint; an adapter without its base model is one.
-    package init(_ checkpoint: Checkpoint, architecture given: Architecture? = nil, catalog known: LayerCatalog? = nil) throws {
+    package init(
+        _ checkpoint: Checkpoint, architecture given: Architecture? = nil, catalog known: LayerCatalog? = nil, longestChain: Int = .max
+    ) throws {
         if let refusal = checkpoint.runRefusal { throw refusal }
         let translated: Checkpoint?
         do throws(Problem) {
@@ -35,6 +39,10 @@ package struct LoadedModel: Sendable {
             }
             // Whether a layer has a bias is determined by its tensors: one that cannot be read is not a missing one.
             if let tensor = checkpoint.unreadable.first { throw tensor.problem }
+            if given == nil, catalog.layers.count > longestChain {
+                throw Problem(
+                    "has more layers than are described as a chain", expected: "at most \(longestChain)", found: "\(catalog.layers.count)")
+            }
             let (architecture, source) = try Chain.architecture(of: checkpoint, catalog: catalog, given: given)
             network = try Chain.network(of: checkpoint, architecture)
             self.architecture = architecture

@@ -73,6 +73,23 @@ import Testing
         }
     }
 
+    /// Each layer of a network takes kilobytes: a file of a million small tensors would take gigabytes to be described.
+    @Test func aVeryLongChainIsDescribedWithoutANetwork() throws {
+        let names = (0...10_000).map {
+            "\"\($0).weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[\(16 * $0),\(16 * $0 + 16)]}"
+        }
+        let header = Data("{\(names.joined(separator: ","))}".utf8)
+        let length = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) }
+        try TemporaryFolder.with { folder in
+            try (length + header + Data(count: 16 * names.count)).write(to: URL(fileURLWithPath: folder + "/m.safetensors"))
+            let result = try BuiltCommand.run("info", folder + "/m.safetensors")
+            #expect(result.status == 0, "\(result.errors)")
+            let words = result.text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            #expect(words.contains("no: has more layers than are described as a chain, expected at most 10000, found 10001"))
+            #expect(result.text.contains("10000.weight") && !result.text.contains("operation"))
+        }
+    }
+
     @Test func aPatternThatMatchesNothingNamesTheNearest() throws {
         let result = try BuiltCommand.run("info", Fixtures.path("mlp.tar"), "--layers", "fc9.weight")
         #expect(result.status == 1)

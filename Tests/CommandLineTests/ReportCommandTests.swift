@@ -166,7 +166,50 @@ import Testing
             #expect(page.text("modularity").contains("Clusterability is"))
             #expect(page.text("ablation").contains("The ablation is missing: "))
             #expect(page.text("accuracy").contains("The evaluation is missing: "))
-            #expect(result.errors.split(separator: "\n").count == 2, "\(result.errors)")
+            // Both parts lack the network, for one reason.
+            #expect(result.errors.split(separator: "\n").count == 1, "\(result.errors)")
+        }
+    }
+
+    /// Two layers that follow each other, and three samples of three numbers with their classes.
+    private static func smallModel(in folder: String, samples: [Float]) throws -> [String] {
+        let (model, data, labels) = (folder + "/model.safetensors", folder + "/x.idx", folder + "/y.idx")
+        try SafetensorsFile.bytes([
+            ("fc1.weight", [4, 3], (0..<12).map { Float($0 % 5) - 1.5 }), ("fc2.weight", [2, 4], (0..<8).map { Float($0 % 3) - 0.5 }),
+        ]).write(to: URL(fileURLWithPath: model))
+        try IDXFile.bytes(shape: [3, 3], values: samples).write(to: URL(fileURLWithPath: data))
+        try IDXFile.bytes(shape: [3], values: [0, 1, 0] as [UInt8]).write(to: URL(fileURLWithPath: labels))
+        return [model, "--data", data, "--labels", labels, "--null", "2", "--control", "2", "-k", "2"]
+    }
+
+    @Test func dataThatAreNotNumbersAreSaid() throws {
+        try TemporaryFolder.with { folder in
+            let arguments = try Self.smallModel(in: folder, samples: [1, 2, 3, 4, .nan, 6, 7, 8, 9])
+            let result = try BuiltCommand.run(["report", "--quiet"] + arguments)
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(result.errors.contains("the loss is not a number"))
+            let page = ReportPage(result.output)
+            #expect(page.failure == nil)
+            #expect(page.text("accuracy").contains("the loss is not a number, because weights or data hold NaN or infinite numbers."))
+            #expect(!page.text("summary").contains("nan"))
+        }
+    }
+
+    @Test func dataThatCannotBeReadAreSaidOnce() throws {
+        try TemporaryFolder.with { folder in
+            var arguments = try Self.smallModel(in: folder, samples: [1, 2, 3, 4, 5, 6, 7, 8, 9])
+            let whole = try Data(contentsOf: URL(fileURLWithPath: folder + "/x.idx"))
+            for length in [0, 5, whole.count - 1] {
+                arguments[2] = folder + "/cut.idx"
+                try whole.prefix(length).write(to: URL(fileURLWithPath: arguments[2]))
+                let result = try BuiltCommand.run(["report", "--quiet"] + arguments)
+                #expect(result.status == 1)
+                #expect(result.errors.split(separator: "\n").count == 1, "\(result.errors)")
+                let page = ReportPage(result.output)
+                #expect(page.failure == nil)
+                #expect(page.text("accuracy").contains("The evaluation is missing: "))
+                #expect(page.text("ablation").contains("The ablation is missing: "))
+            }
         }
     }
 

@@ -27,14 +27,19 @@ final class ArchiveContainer: Container {
         var links: [String: String] = [:]
         var expectation = Expectation(member: member)
         var kept: [String: ByteRegion] = [:]
-        do {
+        do throws(Problem) {
             while let entry = try reader.next() {
                 let name = MemberPath.trimmed(entry.name)
                 switch entry.kind {
                 case .file:
                     let head = ModelFiles.mayBeModel(MemberPath.baseName(name)) ? try reader.head(ContainerFile.headLength) : []
                     let file = ContainerFile(name: name, size: entry.size, head: head)
-                    if listed.updateValue(file, forKey: name) == nil { order.append(name) }
+                    // A later member replaces an earlier one of its name.
+                    if let earlier = listed.updateValue(file, forKey: name) {
+                        guard DistinctNames.areSame(earlier.name, name) else { throw Problem(DistinctNames.normalisation, member: name) }
+                    } else {
+                        order.append(name)
+                    }
                     kept[name] = expectation.wants(file) ? try reader.content() : nil
                 case .hardLink(let target):
                     links[name] = MemberPath.trimmed(target)

@@ -35,7 +35,19 @@ struct ShardIndex {
     private static func weightMap(_ cursor: inout JSONCursor) throws -> [String: String] {
         var found: [String: String]?
         try cursor.readMembers { cursor, key in
-            if key.elementsEqual("weight_map".utf8) { found = try cursor.readTextMembers() } else { try cursor.skip() }
+            guard key.elementsEqual("weight_map".utf8) else { return try cursor.skip() }
+            var shards: [String: String] = [:]
+            try cursor.readMembers { cursor, name in
+                let name = try JSONCursor.text(name)
+                let count = shards.count
+                shards[name] = try cursor.readText()
+                // If a name appears twice, the last one counts.
+                guard shards.count == count, let place = shards.index(forKey: name), !DistinctNames.areSame(shards[place].key, name) else {
+                    return
+                }
+                throw Problem(DistinctNames.normalisation, subject: "tensor '\(name)'")
+            }
+            found = shards
         }
         guard let found else { throw Problem("no 'weight_map'") }
         return found

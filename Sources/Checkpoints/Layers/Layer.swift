@@ -56,6 +56,9 @@ package struct Layer: Sendable {
         return tensor.dtype.fitsFloat
     }
 
+    /// Pages of the file are released whenever so many weights were read: the matrix and its file are not in memory at once.
+    private static let weightsBeforeRelease = 1 << 22
+
     /// The whole matrix. Needs the matrix's memory and a few megabytes; the file's pages are released after they were read.
     ///
     /// - Throws: ``Problem`` for a matrix that does not fit into the machine's memory.
@@ -71,15 +74,28 @@ package struct Layer: Sendable {
         try checkSize(rows: rows.count)
         let reader = LayerReader(layout: layout, rows: rows)
         defer { tensor.discardPages() }
+        var unreleased = 0
+        func didRead(_ count: Int) {
+            unreleased += count
+            guard unreleased >= Self.weightsBeforeRelease else { return }
+            tensor.discardPages()
+            unreleased = 0
+        }
         if isSinglePrecision {
             return .single(
                 Matrix(rows: rows.count, columns: inNeurons) { target in
-                    reader.read(into: target) { part, range in tensor.fill(part, elements: range) }
+                    reader.read(into: target) { part, range in
+                        tensor.fill(part, elements: range)
+                        didRead(range.count)
+                    }
                 })
         }
         return .double(
             Matrix(rows: rows.count, columns: inNeurons) { target in
-                reader.read(into: target) { part, range in tensor.fill(part, elements: range) }
+                reader.read(into: target) { part, range in
+                    tensor.fill(part, elements: range)
+                    didRead(range.count)
+                }
             })
     }
 

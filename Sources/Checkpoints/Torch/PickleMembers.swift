@@ -104,10 +104,11 @@ private struct MemberCollector {
             name = text
         }
         let member = PickleMember(key: name, hasTextKey: hasTextKey, value: value)
-        if let place = places[name] {
+        // A key that equals another only to Unicode is another key: whoever needs distinct names has to see both.
+        if let place = places[name], DistinctNames.areSame(members[place].key, name) {
             members[place] = member
         } else {
-            places[name] = members.count
+            if places[name] == nil { places[name] = members.count }
             members.append(member)
         }
     }

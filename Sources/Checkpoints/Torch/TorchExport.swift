@@ -116,7 +116,13 @@ enum TorchExport {
         try cursor.readObject { cursor, member in
             guard member == "config" else { return try cursor.skip() }
             var found: [String: Weight] = [:]
-            try cursor.readMembers { cursor, name in found[try JSONCursor.text(name)] = Weight(try cursor.value()) }
+            try cursor.readMembers { cursor, name in
+                let name = try JSONCursor.text(name)
+                if let place = found.index(forKey: name), !DistinctNames.areSame(found[place].key, name) {
+                    throw Problem(DistinctNames.normalisation, subject: "tensor '\(name)'")
+                }
+                found[name] = Weight(try cursor.value())
+            }
             weights = found
         }
         guard let weights else { throw Problem("has no weights", expected: "'config'") }

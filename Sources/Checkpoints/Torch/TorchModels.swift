@@ -46,17 +46,17 @@ extension WeightFile {
         _ candidate: ModelSearch.Candidate, _ tensors: TorchTensors, _ path: String
     ) throws(Problem) -> Model {
         var records: [ReadTensor] = []
-        var names: Set<String> = []
+        var names = DistinctNames()
         for entry in candidate.entries {
             guard let source = tensors.pickle.tensorSource(entry.value) else {
-                if let name = tensors.pickle.opaqueTensorCall(entry), names.insert(entry.name).inserted {
+                if let name = tensors.pickle.opaqueTensorCall(entry), names.conflict(adding: entry.name) == nil {
                     let problem = Problem("made by \(name), which is not executed")
                     records.append(.unreadable(UnreadableTensor(name: entry.name, problem: problem, path: path)))
                 }
                 continue
             }
-            guard names.insert(entry.name).inserted else {
-                throw Problem(path: path, tensor: entry.name, problem: "the model names it twice")
+            if let conflict = names.conflict(adding: entry.name, twice: "the model names it twice") {
+                throw Problem(path: path, tensor: entry.name, problem: conflict)
             }
             records.append(tensors.record(name: entry.name, source: source, path: path))
         }

@@ -1,3 +1,4 @@
+import Interventions
 import Tensors
 
 /// The faithfulness of random circuits with as many edges as the circuits that are compared with them.
@@ -5,36 +6,10 @@ import Tensors
 /// A control is one random order of the edges on a path from the input to the output; its circuit of n edges has the first n of them, most of
 /// which may lead nowhere. One order serves circuits of every size, as one order of scores does.
 package struct RandomCircuits: Sendable {
-    /// The random circuits of one size, beside the circuit of this size.
-    package struct Comparison: Sendable, Equatable {
-        package let circuits: Int
-        /// The mean faithfulness; nil if the metric does not move.
-        package let mean: Double?
-        /// With n - 1 in the denominator; nil for fewer than two circuits.
-        package let standardDeviation: Double?
-        /// (1 + the random circuits that are at least as faithful) / (n + 1).
-        package let p: Double?
-
-        init(_ observed: Double?, _ random: [Double?]) {
-            circuits = random.count
-            let values = random.compactMap { $0 }.filter(\.isFinite)
-            guard let observed, observed.isFinite, !values.isEmpty, values.count == random.count else {
-                (mean, standardDeviation, p) = (nil, nil, nil)
-                return
-            }
-            let mean = values.reduce(0, +) / Double(values.count)
-            self.mean = mean
-            standardDeviation =
-                values.count > 1
-                ? (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count - 1)).squareRoot() : nil
-            p = Double(1 + values.count { $0 >= observed }) / Double(values.count + 1)
-        }
-    }
-
     /// Beside the circuit that was found.
-    package let circuit: Comparison
+    package let circuit: RandomComparison
     /// Beside each step of the ladder.
-    package let steps: [Comparison]
+    package let steps: [RandomComparison]
 
     /// As many sets of edges are in memory at a time as take up to this many bytes.
     private static let mostBytes = 1 << 26
@@ -65,7 +40,12 @@ package struct RandomCircuits: Sendable {
             let measured = try faithfulness.measure(circuits) { progress($0 / Double(count * sizes.count)) }
             for (place, measures) in measured.enumerated() { found[place % sizes.count].append(faithfulness.faithfulness(measures)) }
         }
-        steps = zip(ladder.steps, found).map { Comparison($0.faithfulness, $1) }
-        circuit = Comparison(observed, found[sizes.count - 1])
+        steps = zip(ladder.steps, found).map { Self.comparison($0.faithfulness, $1) }
+        circuit = Self.comparison(observed, found[sizes.count - 1])
+    }
+
+    /// Extreme are the random circuits that are at least as faithful; where the metric does not move, nothing is.
+    static func comparison(_ observed: Double?, _ random: [Double?]) -> RandomComparison {
+        RandomComparison(observed, among: random, isDefined: \.isFinite, isExtreme: >=)
     }
 }

@@ -150,7 +150,7 @@ struct AblatedControl: Sendable {
         let standardDeviation: Double?
         let p: Double?
 
-        init(_ found: AblationResult.Control.Comparison) {
+        init(_ found: RandomComparison) {
             mean = found.mean
             standardDeviation = found.standardDeviation
             p = found.p

@@ -1,4 +1,5 @@
 import Circuits
+import Interventions
 
 /// A circuit of edges and how it was found, as one json document.
 struct EdgeReport: Encodable {
@@ -150,8 +151,8 @@ struct ComparedFaithfulness: Encodable {
         let sd: Double?
     }
 
-    init(_ random: RandomCircuits.Comparison) {
-        circuits = random.circuits
+    init(_ random: RandomComparison) {
+        circuits = random.samples
         faithfulness = Spread(mean: random.mean, sd: random.standardDeviation)
         p = random.p
     }

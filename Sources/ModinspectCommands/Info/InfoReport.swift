@@ -211,12 +211,15 @@ extension CheckpointInfo {
         self.bytes = isAlone ? checkpoint.stored.reduce(0) { $0.addingReportingOverflow($1.bytes.count).partialValue } : bytes
     }
 
+    /// A network takes kilobytes for each layer; longer chains are described without one.
+    private static let longestChain = 10_000
+
     /// The sites of the checkpoint's network, or why it has none. An architecture that was given must fit.
     private static func sites(
         of checkpoint: Checkpoint, _ catalog: LayerCatalog, architecture given: Architecture?
     ) throws -> (architecture: String?, source: String?, sites: [SiteInfo], problem: String?) {
         do {
-            let model = try LoadedModel(checkpoint, architecture: given, catalog: catalog)
+            let model = try LoadedModel(checkpoint, architecture: given, catalog: catalog, longestChain: longestChain)
             let sites = try model.network.siteDescriptions()
             return (
                 model.architecture?.description, model.source?.rawValue,

@@ -24,6 +24,7 @@ extension ReportBuilder {
         let outcome = try Evaluator(batches, threads: threads).evaluate(
             logits: nil, experts: { experts = $0 }, progress: { progress.advance(by: $0) })
         progress.finish()
+        diagnostics.describe(outcome, path: path)
         diagnostics.describe(dataset)
         let isRunningText = dataset.task == .nextToken
         let hasRightAnswers = dataset.task?.hasRightAnswers ?? true
@@ -38,9 +39,11 @@ extension ReportBuilder {
                     : "It is compared with numbers"),
             .plain(Self.percent(found.accuracy).map { ", \($0)" } ?? ""),
             .plain(
-                hasRightAnswers
-                    ? "; the loss is \(Self.rounded(found.loss)) nats" : "; the mean squared error is \(Self.rounded(found.loss))"),
-            .plain(found.perplexity.map { ", the perplexity \(ByteText.fixed($0, digits: 2))." } ?? "."),
+                found.loss.map(\.isNaN) == true
+                    ? "; the loss is not a number, because weights or data hold NaN or infinite numbers"
+                    : hasRightAnswers
+                        ? "; the loss is \(Self.rounded(found.loss)) nats" : "; the mean squared error is \(Self.rounded(found.loss))"),
+            .plain(found.perplexity.flatMap { $0.isNaN ? nil : ", the perplexity \(ByteText.fixed($0, digits: 2))." } ?? "."),
         ]
         summary.append(sentence)
         sentence += [" The data are ", .name(data), .plain(", \(ByteText.counted(found.samples, "sample")).")]

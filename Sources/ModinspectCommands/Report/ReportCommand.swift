@@ -135,7 +135,10 @@ struct ReportCommand: FileCommand {
             try stream.finish()
         }
         try run.end()
-        for problem in problems { output.diagnostics.failure(OptionNames.line(of: problem)) }
+        // Data that cannot be read is missing in every section that needs it, and said once.
+        var lines: [String] = []
+        for line in problems.map({ OptionNames.line(of: $0) }) where !lines.contains(line) { lines.append(line) }
+        for line in lines { output.diagnostics.failure(line) }
         if !problems.isEmpty { throw ExitCode(1) }
     }
 }

@@ -27,8 +27,10 @@ struct DirectProduct: Sendable {
         let (rows, columns) = (source.rows, source.columns)
         return try Matrix(rows: rows, columns: columns) { target in
             let shared = SharedPointer(target.baseAddress!)
-            try forEachPiece(rows, height: max(1, (1 << 18) / max(columns, 1)), threads) { range in
-                source.fill(range, shared.pointer + range.lowerBound * columns)
+            try source.forEachRun { run, source in
+                try forEachPiece(run, height: max(1, (1 << 18) / max(columns, 1)), threads) { range in
+                    source.fill(range, shared.pointer + range.lowerBound * columns)
+                }
             }
         }
     }
@@ -37,19 +39,22 @@ struct DirectProduct: Sendable {
         let (rows, columns) = (source.rows, source.columns)
         return try Matrix(rows: columns, columns: rows) { target in
             let shared = SharedPointer(target.baseAddress!)
-            // Sixteen rows make whole cache lines of the transpose.
-            try forEachPiece(rows, height: 16, threads) { range in
-                let piece = Buffer<Float>(uninitialized: range.count * columns)
-                source.fill(range, piece.base)
-                KernelSet.current.transpose(
-                    piece.base, columns, range.count, columns, shared.pointer + range.lowerBound, rows)
+            try source.forEachRun { run, source in
+                // Sixteen rows make whole cache lines of the transpose.
+                try forEachPiece(run, height: 16, threads) { range in
+                    let piece = Buffer<Float>(uninitialized: range.count * columns)
+                    source.fill(range, piece.base)
+                    KernelSet.current.transpose(
+                        piece.base, columns, range.count, columns, shared.pointer + range.lowerBound, rows)
+                }
             }
         }
     }
 
-    private static func forEachPiece(_ rows: Int, height: Int, _ threads: Int, _ body: @Sendable (Range<Int>) -> Void) throws {
-        try Parallel.forEach(count: (rows + height - 1) / height, threads: threads) { piece in
-            body(piece * height..<min((piece + 1) * height, rows))
+    private static func forEachPiece(_ rows: Range<Int>, height: Int, _ threads: Int, _ body: @Sendable (Range<Int>) -> Void) throws {
+        try Parallel.forEach(count: (rows.count + height - 1) / height, threads: threads) { piece in
+            let first = rows.lowerBound + piece * height
+            body(first..<min(first + height, rows.upperBound))
         }
     }
 
@@ -62,7 +67,7 @@ struct DirectProduct: Sendable {
         let height = max(1, (1 << 16) / max(size, 1))
         return try Matrix(rows: vectors.rows, columns: rows) { target in
             let shared = SharedPointer(target.baseAddress!)
-            try Self.forEachPiece(rows, height: height, threads) { range in
+            try Self.forEachPiece(0..<rows, height: height, threads) { range in
                 let part = Buffer<Float>(uninitialized: padded * range.count)
                 dense.withElements {
                     SkinnyProduct.multiplyByTransposed(

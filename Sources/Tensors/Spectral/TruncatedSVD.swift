@@ -6,6 +6,51 @@ package protocol RowSource: Sendable {
     func fill(_ range: Range<Int>, _ target: UnsafeMutablePointer<Float>)
     /// As in single precision.
     func fill(_ range: Range<Int>, _ target: UnsafeMutablePointer<Double>)
+    /// Calls `body` with runs of rows, which together are the matrix, and a source that can fill them while `body` runs.
+    func forEachRun(_ body: (Range<Int>, Self) throws -> Void) throws
+}
+
+extension RowSource {
+    package func forEachRun(_ body: (Range<Int>, Self) throws -> Void) throws { try body(0..<rows, self) }
+}
+
+/// A matrix in the form that its decomposition works on; what its rows were computed from is no longer needed.
+package struct DecomposableMatrix: Sendable {
+    enum Form: Sendable {
+        case full(Matrix<Double>)
+        case lanczos(DirectProduct)
+    }
+
+    let rows: Int
+    let columns: Int
+    /// How many triplets are wanted: no more than there are.
+    let count: Int
+    /// Nil if none is wanted.
+    let form: Form?
+
+    /// - Parameters:
+    ///   - source: the entries, of magnitude around 1 or less.
+    ///   - count: how many leading triplets are wanted.
+    package init(of source: some RowSource, count: Int, threads: Int) throws {
+        try self.init(of: source, count: count, threads: threads, path: nil)
+    }
+
+    init(of source: some RowSource, count: Int, threads: Int, path: TruncatedSVD.Path?) throws {
+        (rows, columns) = (source.rows, source.columns)
+        self.count = min(count, min(rows, columns))
+        guard self.count > 0 else {
+            form = nil
+            return
+        }
+        switch path ?? TruncatedSVD.Path(rows: rows, columns: columns, count: self.count) {
+        case .full:
+            form = .full(
+                try Matrix(rows: rows, columns: columns) { target in
+                    try source.forEachRun { $1.fill($0, target.baseAddress! + $0.lowerBound * source.columns) }
+                })
+        case .lanczos: form = .lanczos(try DirectProduct(of: source, threads: threads))
+        }
+    }
 }
 
 /// The leading singular triplets of a matrix: A = sum_i values_i * left_i^T right_i.
@@ -49,20 +94,21 @@ package struct TruncatedSVD: Sendable {
     }
 
     init(of source: some RowSource, count: Int, generator: inout SeededGenerator, threads: Int, path: Path?) throws {
-        let shorter = min(source.rows, source.columns)
-        let wanted = min(count, shorter)
-        guard wanted > 0 else {
+        try self.init(of: DecomposableMatrix(of: source, count: count, threads: threads, path: path), generator: &generator)
+    }
+
+    /// The triplets that are wanted of a matrix.
+    ///
+    /// - Throws: ``Problem`` if the iteration does not converge.
+    package init(of matrix: DecomposableMatrix, generator: inout SeededGenerator) throws {
+        switch matrix.form {
+        case nil:
             values = []
-            left = .zeros(rows: 0, columns: source.rows)
-            right = .zeros(rows: 0, columns: source.columns)
-            return
+            left = .zeros(rows: 0, columns: matrix.rows)
+            right = .zeros(rows: 0, columns: matrix.columns)
+        case .full(let dense): self = try Self.fullDecomposition(dense, matrix.count).rayleighRitz()
+        case .lanczos(let product): self = try Self.lanczos(product, matrix.count, &generator).rayleighRitz()
         }
-        let subspace =
-            switch path ?? Path(rows: source.rows, columns: source.columns, count: wanted) {
-            case .full: try Self.fullDecomposition(source, wanted)
-            case .lanczos: try Self.lanczos(source, wanted, &generator, threads)
-            }
-        self = try subspace.rayleighRitz()
     }
 
     init(values: [Double], left: Matrix<Double>, right: Matrix<Double>) {
@@ -71,37 +117,31 @@ package struct TruncatedSVD: Sendable {
         self.right = right
     }
 
-    private static func fullDecomposition(_ source: some RowSource, _ count: Int) throws -> Subspace {
-        let dense = Matrix<Double>(rows: source.rows, columns: source.columns) {
-            source.fill(0..<source.rows, $0.baseAddress!)
-        }
-        let side: Subspace.Side = source.columns <= source.rows ? .columns : .rows
-        let size = min(source.rows, source.columns)
+    private static func fullDecomposition(_ dense: Matrix<Double>, _ count: Int) throws -> Subspace {
+        let side: Subspace.Side = dense.columns <= dense.rows ? .columns : .rows
+        let size = min(dense.rows, dense.columns)
         var gram = [Double](repeating: 0, count: size * size)
         dense.withElements { elements in
             Double.gram(
-                side == .columns ? .ofColumns : .ofRows, n: size, k: max(source.rows, source.columns), elements.baseAddress!,
-                source.columns, &gram, size)
+                side == .columns ? .ofColumns : .ofRows, n: size, k: max(dense.rows, dense.columns), elements.baseAddress!,
+                dense.columns, &gram, size)
         }
         let eigen = try SymmetricEigen(matrix: gram, n: size, count: count)
         return Subspace(side: side, vectors: Matrix(rows: count, columns: size, eigen.vectors)) { vectors in
-            let width = max(source.rows, source.columns)
+            let width = max(dense.rows, dense.columns)
             return Matrix(rows: count, columns: width) { target in
                 vectors.withElements { vectors in
                     dense.withElements {
                         Double.gemm(
                             .no, side == .columns ? .yes : .no, m: count, n: width, k: size, alpha: 1, vectors.baseAddress!, size,
-                            $0.baseAddress!, source.columns, beta: 0, target.baseAddress!, width)
+                            $0.baseAddress!, dense.columns, beta: 0, target.baseAddress!, width)
                     }
                 }
             }
         }
     }
 
-    private static func lanczos(
-        _ source: some RowSource, _ count: Int, _ generator: inout SeededGenerator, _ threads: Int
-    ) throws -> Subspace {
-        let product = try DirectProduct(of: source, threads: threads)
+    private static func lanczos(_ product: DirectProduct, _ count: Int, _ generator: inout SeededGenerator) throws -> Subspace {
         let result = try BlockLanczos<Float>(
             size: product.size, count: count, width: product.isLargerThanCache ? 8 : 4, tolerance: 1e-6, generator: &generator
         ) { block, input, output in

@@ -133,14 +133,14 @@ import Testing
         }
         let found = try random(1, 110, 1)
         #expect(abs(done - 1) < 1e-9)
-        #expect(found.steps.count == ladder.steps.count && found.steps.allSatisfy { $0.circuits == 6 })
+        #expect(found.steps.count == ladder.steps.count && found.steps.allSatisfy { $0.samples == 6 })
         // All edges are all edges, in whatever order they come.
         for whole in [found.circuit, found.steps[found.steps.count - 1]] {
             #expect(abs(try #require(whole.mean) - 1) < 1e-5)
             #expect(abs(try #require(whole.standardDeviation)) < 1e-5)
         }
         // Without edges it is the ablated run.
-        #expect(try random(1, 0, 0.5).circuit == RandomCircuits.Comparison(0.5, [0, 0, 0, 0, 0, 0]))
+        #expect(try random(1, 0, 0.5).circuit == RandomCircuits.comparison(0.5, [0, 0, 0, 0, 0, 0]))
         // Half the edges in another order are another circuit.
         #expect(try random(1, 55, 1).circuit == random(1, 55, 1).circuit)
         #expect(try random(1, 55, 1).circuit.mean != random(2, 55, 1).circuit.mean)
@@ -148,12 +148,12 @@ import Testing
 
     @Test func random_circuits_are_averaged_and_counted() {
         // By hand: mean 0.25, squared distances 0.0625 + 0 + 0.0625; two of three are at least 0.25.
-        let found = RandomCircuits.Comparison(0.25, [0, 0.25, 0.5])
+        let found = RandomCircuits.comparison(0.25, [0, 0.25, 0.5])
         #expect(found.mean == 0.25 && found.standardDeviation == 0.25 && found.p == 0.75)
-        let one = RandomCircuits.Comparison(0.5, [0.25])
+        let one = RandomCircuits.comparison(0.5, [0.25])
         #expect(one.mean == 0.25 && one.standardDeviation == nil && one.p == 0.5)
-        let unmoved = RandomCircuits.Comparison(nil, [nil, nil])
-        #expect(unmoved.circuits == 2 && unmoved.mean == nil && unmoved.p == nil)
+        let unmoved = RandomCircuits.comparison(nil, [nil, nil])
+        #expect(unmoved.samples == 2 && unmoved.mean == nil && unmoved.p == nil)
     }
 
     @Test func a_metric_that_does_not_move_has_no_faithfulness() throws {
