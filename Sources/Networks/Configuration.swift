@@ -129,6 +129,14 @@ struct Configuration: Sendable {
         throw wrong(name, value, expected: "a list of numbers")
     }
 
+    /// Checks that a list, where it is written down, says what the tensors say.
+    func check(_ name: String, is counts: [Int]) throws(Problem) {
+        guard let stated = try numbers(name), stated != counts.map(Double.init) else { return }
+        throw problem(
+            "contradicts the tensors", name, expected: counts.map(String.init).listed(),
+            found: stated.map { ConfigurationValue.number($0).words }.listed())
+    }
+
     /// A list of anything. nil if it is absent or null.
     func list(_ name: String) throws(Problem) -> [ConfigurationValue]? {
         guard let (name, value) = first(of: [name]) else { return nil }

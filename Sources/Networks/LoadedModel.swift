@@ -60,4 +60,11 @@ package struct LoadedModel: Sendable {
             throw error.at(path: checkpoint.path)
         }
     }
+
+    /// Of layers that no pattern names, those that the network reads; all if it reads none.
+    package func read(_ layers: [Layer], _ patterns: [String]) -> [Layer] {
+        guard patterns.isEmpty else { return layers }
+        let read = layers.filter { network.parameter(named: $0.name) != nil }
+        return read.isEmpty ? layers : read
+    }
 }

@@ -42,4 +42,24 @@ struct ConvolutionFamilyTests {
             problem { _ = try FamilyFixture.network("transformers/resnet", configuration: changed) }
                 == "config.json: 'layer_type': contradicts the tensors, expected basic, found 'bottleneck'")
     }
+
+    @Test(arguments: [
+        ("resnet", "depths", "2, 1", "1, 1"), ("resnet", "hidden_sizes", "8, 12", "8, 16"), ("convnext", "depths", "2, 1", "2, 2"),
+    ])
+    func stagesThatContradictTheTensorsAreRefused(model: String, setting: String, stored: String, stated: String) throws {
+        let text = try String(contentsOfFile: Fixtures.path("transformers/\(model)/config.json"), encoding: .utf8)
+        let list = try Regex("\"\(setting)\": \\[[^\\]]*\\]")
+        let changed = text.replacing(list, with: "\"\(setting)\": [\(stated)]")
+        try #require(changed != text)
+        #expect(
+            problem { _ = try FamilyFixture.network("transformers/\(model)", configuration: changed) }
+                == "config.json: '\(setting)': contradicts the tensors, expected \(stored), found \(stated)")
+    }
+
+    @Test func aResNetWithPoolsThatItsTensorsDoNotShowIsRefused() throws {
+        #expect(
+            problem { _ = try FamilyFixture.network("transformers/timm-resnet", configuration: #"{"architecture": "resnetblur18"}"#) }
+                == "config.json: 'architecture': models of this kind cannot be run, expected a standard ResNet, found 'resnetblur18'")
+        #expect(try FamilyFixture.network("transformers/timm-resnet", configuration: #"{"architecture": "resnet18.a1_in1k"}"#) != nil)
+    }
 }

@@ -89,7 +89,7 @@ package struct WeightCircuitRequest {
     /// The layers that are named, in the model's order.
     private func prunedLayers() throws -> [Layer] {
         if layers.isEmpty, model.architecture != nil { return model.catalog.weightMatrices }
-        return try model.catalog.layers(matching: layers, path: model.checkpoint.path)
+        return model.read(try model.catalog.layers(matching: layers, path: model.checkpoint.path), layers)
     }
 
     /// The data that circuits are found with, and those that they are judged on.

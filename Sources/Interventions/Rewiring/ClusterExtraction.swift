@@ -15,6 +15,9 @@ package struct ClusterExtraction: Sendable {
     /// The neurons that stay in each group of layers that are multiplied with one another.
     package private(set) var widths: [Int] = []
 
+    /// The MLPs that are changed, by their kind.
+    package private(set) var mlps: [NarrowedMLPs] = []
+
     /// - Throws: ``Problem`` if the effect of a removed neuron cannot be added to a bias, if a layer would have no neurons left, or
     ///   if something else fixes the layer's width.
     package init(_ checkpoint: Checkpoint, network: Network, layers: [AblatedLayer], cluster: Int) throws(Problem) {
@@ -50,6 +53,46 @@ package struct ClusterExtraction: Sendable {
             } catch {
                 throw error.subject == subject ? error : error.within(subject)
             }
+        }
+        mlps = NarrowedMLPs.all(network, kept: done.mapValues(\.count))
+    }
+}
+
+/// The MLPs of one kind that lose neurons.
+package struct NarrowedMLPs: Sendable, Equatable {
+    package enum Kind: Sendable, CaseIterable {
+        /// The only one of its block.
+        case plain
+        /// An expert of a mixture.
+        case expert
+        /// The expert of a mixture that works on every position.
+        case shared
+    }
+
+    package let kind: Kind
+    /// How many of this kind the model has.
+    package let total: Int
+    /// How many neurons those have left that lose some.
+    package let widths: [Int]
+
+    package init(kind: Kind, total: Int, widths: [Int]) {
+        self.kind = kind
+        self.total = total
+        self.widths = widths
+    }
+
+    /// - Parameter kept: the neurons that stay, by the layers that produce them.
+    static func all(_ network: Network, kept: [NodeID: Int]) -> [NarrowedMLPs] {
+        Kind.allCases.compactMap { kind in
+            let parts = network.anatomy.blocks.flatMap { block -> [MLPPart] in
+                switch kind {
+                case .plain: [block.mlp].compactMap { $0 }
+                case .expert: block.experts?.experts ?? []
+                case .shared: [block.experts?.shared].compactMap { $0 }
+                }
+            }
+            let widths = parts.compactMap { part in part.layers.compactMap { kept[$0] }.first }
+            return widths.isEmpty ? nil : NarrowedMLPs(kind: kind, total: parts.count, widths: widths)
         }
     }
 }

@@ -1,10 +1,11 @@
 import Archives
+import Interventions
 import Networks
 import Text
 
 /// A `config.json` whose model has lost neurons of its MLPs.
 ///
-/// The text is changed in one place only, so that everything else stays as its author wrote it.
+/// The text is changed only where widths are, so that everything else stays as its author wrote it.
 struct NarrowedConfiguration {
     private let text: String
     private let sizes: MLPSizes
@@ -15,16 +16,44 @@ struct NarrowedConfiguration {
         sizes = try MLPSizes(configuration)
     }
 
-    /// - Parameter widths: the neurons that each changed MLP has left.
-    /// - Throws: ``Problem`` if the blocks would differ.
-    func narrowed(to widths: [Int]) throws -> ByteRegion {
-        guard let width = widths.first, widths.allSatisfy({ $0 == width }), widths.count == sizes.blocks || width == sizes.width else {
-            throw Problem(
-                "config.json gives all blocks one width", expected: "as many neurons in each of \(sizes.blocks) blocks",
-                found: widths.map(String.init).listed())
+    /// - Parameter narrowed: the MLPs of each kind that are changed.
+    /// - Throws: ``Problem`` if those of a kind would differ.
+    func narrowed(to narrowed: [NarrowedMLPs]) throws -> ByteRegion {
+        let hasExperts = narrowed.contains { $0.kind != .plain }
+        var bytes = Array(text.utf8)
+        for mlps in narrowed {
+            guard let width = mlps.widths.first else { continue }
+            let isAll = mlps.widths.count == mlps.total
+            guard mlps.widths.allSatisfy({ $0 == width }), isAll || !hasExperts && width == sizes.width else {
+                throw Problem(
+                    mlps.kind == .expert ? "config.json gives all experts one width" : "config.json gives all blocks one width",
+                    expected: "as many neurons in each of \(mlps.total) \(mlps.kind == .expert ? "experts" : "blocks")",
+                    found: mlps.widths.map(String.init).listed())
+            }
+            bytes = try setting(width, of: mlps.kind, in: bytes)
         }
-        // A missing setting follows from others; if it is present, it takes precedence over them.
-        let bytes = Array(text.utf8)
-        return ByteRegion(copying: JSONMembers(bytes)?.setting(sizes.key, to: "\(width)") ?? bytes)
+        return ByteRegion(copying: bytes)
+    }
+
+    /// A missing setting follows from others; if it is present, it takes precedence over them.
+    private func setting(_ width: Int, of kind: NarrowedMLPs.Kind, in bytes: [UInt8]) throws -> [UInt8] {
+        var (key, value) = (sizes.key, width)
+        switch kind {
+        case .shared: key = "shared_expert_intermediate_size"
+        case .plain where sizes.key == "moe_intermediate_size": key = "intermediate_size"
+        case .plain, .expert:
+            guard let unit = sizes.unit else { break }
+            guard width % unit == 0 else {
+                throw Problem(
+                    "gives the width of MLPs as a multiple of the model's", subject: "config.json: '\(key)'",
+                    expected: "a multiple of \(unit) neurons", found: "\(width)")
+            }
+            value = width / unit
+        }
+        guard let members = JSONMembers(bytes) else { return bytes }
+        guard let section = sizes.section, let inner = members.value(of: section), let part = JSONMembers(Array(inner.utf8)) else {
+            return members.setting(key, to: "\(value)")
+        }
+        return members.setting(section, to: String(decoding: part.setting(key, to: "\(value)"), as: UTF8.self))
     }
 }

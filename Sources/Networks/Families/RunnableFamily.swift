@@ -71,9 +71,17 @@ package struct FamilySource: Sendable {
 package struct MLPWidthSetting: Sendable {
     let key: String
     /// The width if the setting is missing, as a multiple of the model's width; nil if the setting is required.
-    var standard: (multiple: Int, of: [String])?
+    private(set) var standard: (multiple: Int, of: [String])?
+    /// The multiple of the model's width that is meant if the setting, which is one, is missing; nil for a setting that is the width itself.
+    private(set) var ratio: (standard: Int, of: [String])?
 
     package init(_ key: String) { self.key = key }
+
+    /// A setting that is a multiple of the model's width.
+    init(ratio key: String, standard: Int, of width: [String]) {
+        self.key = key
+        ratio = (standard, width)
+    }
 
     /// - Parameters:
     ///   - multiple: of the model's width, where the setting is not written down.

@@ -74,6 +74,7 @@ package struct TransformerFamilies: Sendable {
                 "mamba", "mamba2", "falcon_mamba", "rwkv", "jamba", "bamba", "zamba", "zamba2", "recurrent_gemma", "nemotron_h",
                 "qwen3_next",
             ],
+            "positions attend within chunks, and experts read inputs that the router scales": ["llama4", "llama4_text"],
             "keys and values come from a latent vector that the heads share (MLA)": [
                 "deepseek_v2", "deepseek_v3", "deepseek_v32", "minicpm3",
             ],

@@ -33,8 +33,8 @@ package struct ClusteredTerm {
         self.clusters = clusters
         let path = model.checkpoint.path
         switch clusters {
-        case .given(let given): layers = try given.layers(matching: patterns, of: model.catalog, path: path)
-        case .found: layers = try model.catalog.layers(matching: patterns, path: path)
+        case .given(let given): layers = model.read(try given.layers(matching: patterns, of: model.catalog, path: path), patterns)
+        case .found: layers = model.read(try model.catalog.layers(matching: patterns, path: path), patterns)
         }
         for layer in layers where model.network.parameter(named: layer.name) == nil {
             throw Problem("the network does not read it", subject: "tensor '\(layer.name)'")

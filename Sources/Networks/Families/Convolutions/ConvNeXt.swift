@@ -8,6 +8,8 @@ enum ConvNeXt {
     static let huggingFace = RunnableFamily(.convnext, modelTypes: ["convnext"], architectures: ["Model", "ForImageClassification"]) {
         source throws(Problem) in
         let function = Activation(try Activation.Function(source.settings, "hidden_act", standard: "gelu"))
+        try source.settings.check(
+            "depths", is: (0..<source.names.blocks("encoder.stages")).map { source.names.blocks("encoder.stages.\($0).layers") })
         return try network(
             source,
             Names(

@@ -7,6 +7,7 @@ import Text
 /// Source: torchvision's `resnet.py`; transformers' `models/resnet`.
 enum ResNet {
     static let named = RunnableFamily(.resnetNames, modelTypes: []) { source throws(Problem) in
+        try checkArchitecture(source)
         var parts = ImageParts(source)
         let image = parts.add("input", InputOperation())
         let first = try parts.shape(of: "conv1", rank: 4)
@@ -42,6 +43,7 @@ enum ResNet {
         let image = parts.add("input", InputOperation())
         var last = try Self.stem(&parts, image, convolution: stem + ".convolution", norm: stem + ".normalization")
         var channels = first[0]
+        var (depths, widths): ([Int], [Int]) = ([], [])
         for stage in 0..<source.names.blocks("encoder.stages") {
             for block in 0..<source.names.blocks("encoder.stages.\(stage).layers") {
                 let front = "encoder.stages.\(stage).layers.\(block)"
@@ -57,9 +59,23 @@ enum ResNet {
                         stride: block > 0 ? 1 : stage > 0 ? 2 : firstStride, stridden: isBasic || stridesFirst ? 0 : 1),
                     to: &parts, last, channels)
             }
+            depths.append(source.names.blocks("encoder.stages.\(stage).layers"))
+            widths.append(channels)
         }
+        try settings.check("depths", is: depths)
+        try settings.check("hidden_sizes", is: widths)
         let ending = try parts.classify(last, channels: channels, head: "classifier.1")
         return try parts.network(channels: first[1], ending, kind: "a ResNet")
+    }
+
+    /// Some of timm's models have the tensors of a standard one and compute something else: pools in place of strides, other activations.
+    private static func checkArchitecture(_ source: FamilySource) throws(Problem) {
+        guard let bytes = source.checkpoint.configuration else { return }
+        let settings = try Configuration(bytes)
+        guard let name = try settings.text("architecture") else { return }
+        if name.hasPrefix("resnetblur") || name.hasPrefix("resnetaa") || name.contains("_gelu") || name.contains("_clip") {
+            throw settings.problem("models of this kind cannot be run", "architecture", expected: "a standard ResNet")
+        }
     }
 
     /// A block by the names of its modules.

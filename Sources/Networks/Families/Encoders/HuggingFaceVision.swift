@@ -29,7 +29,7 @@ enum HuggingFaceVision {
 
     static let dinov2 = RunnableFamily(
         .dinov2, modelTypes: ["dinov2", "dinov2_with_registers"],
-        mlpWidth: MLPWidthSetting("intermediate_size", standard: 4, of: ["hidden_size"]),
+        mlpWidth: MLPWidthSetting(ratio: "mlp_ratio", standard: 4, of: ["hidden_size"]),
         architectures: ["Model", "ForImageClassification"]
     ) { source throws(Problem) in
         if try source.settings.flag("use_swiglu_ffn") ?? false {
