@@ -1,6 +1,6 @@
 """Runs the node tests of the onnx package through `modinspect eval` and compares the outputs.
 
-    python Tests/ONNX/node_tests.py .build/debug/modinspect [PATTERN]
+    python Tests/ONNX/node_tests.py .build/debug/modinspect [PATTERN...]
 
 A test has any number of inputs. The first one of floating-point numbers becomes the data, its first dimension the samples; the others become stored
 tensors. Prints one line for each test that is computed wrongly, and how many are equal, refused (with an error that names the node), or of no use
@@ -19,20 +19,19 @@ from onnx import numpy_helper
 from onnx.backend.test.case.node import collect_testcases
 
 
-def main(program, pattern="*"):
+def main(program, *patterns):
     counts, refused, failed = collections.Counter(), collections.Counter(), []
     with tempfile.TemporaryDirectory() as folder:
         for case in sorted(collect_testcases(None), key=lambda case: case.name):
-            if not fnmatch.fnmatch(case.name, pattern):
+            if patterns and not any(fnmatch.fnmatch(case.name, pattern) for pattern in patterns):
                 continue
             result, detail = run(program, case, folder)
             counts[result] += 1
             if result == "wrong":
-                failed.append(f"{case.name}: {detail}")
+                failed.append(case.name)
+                print("WRONG", f"{case.name}: {detail}", flush=True)
             if result == "refused":
                 refused[detail] += 1
-    for line in failed:
-        print("WRONG", line)
     for operator, count in sorted(refused.items()):
         print("refused", count, operator)
     print(dict(counts))
