@@ -44,6 +44,9 @@ package struct Checkpoint: Sendable {
     /// The modules with their classes, if the file stores whole modules.
     package let module: SavedModule?
 
+    /// The bytes of a file with the graph of operations, in the form of ONNX; nil if none came with the weights.
+    package var graph: ByteRegion? { module?.graphFile ?? companions[ONNXFile.graphName] }
+
     private let places: [String: Int]
 
     /// The tensor called `name`.

@@ -31,6 +31,12 @@ package struct LoadedModel: Sendable {
         self.checkpoint = checkpoint
         self.catalog = catalog
         do throws(Problem) {
+            if given == nil, let graph = checkpoint.graph {
+                network = try ONNXNetwork.network(of: checkpoint, graph: graph)
+                architecture = nil
+                source = nil
+                return
+            }
             if given == nil, let network = try TransformerFamilies.network(of: checkpoint, catalog: catalog) {
                 self.network = network
                 architecture = nil

@@ -73,7 +73,7 @@ enum Companions {
     static let names: Set<String> = [
         configuration, "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json",
         "merges.txt", "tokenizer.model", "preprocessor_config.json", "modinspect.json", AdapterConfiguration.fileName,
-        TrainingProgress.fileName,
+        TrainingProgress.fileName, ONNXFile.graphName,
         "quantize_config.json", "quant_config.json",
     ]
 

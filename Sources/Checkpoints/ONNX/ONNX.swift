@@ -20,7 +20,10 @@ enum ONNX {
     static func read(_ region: ByteRegion, neighbours: Neighbours, path: String) throws(Problem) -> WeightFile {
         do throws(Problem) {
             guard let message = try graph(region) else { throw Problem("holds no graph", expected: "an ONNX model") }
-            return try weights(of: ONNXGraph(message), neighbours, path)
+            let file = try weights(of: ONNXGraph(message), neighbours, path)
+            var module = SavedModule(opaque: SavedModule.graph)
+            module.graphFile = region
+            return file.with(module)
         } catch {
             throw error.at(path: path)
         }
@@ -45,7 +48,18 @@ enum ONNX {
         return graph
     }
 
-    private static func weights(of graph: ONNXGraph, _ neighbours: Neighbours, _ path: String) throws(Problem) -> WeightFile {
+    /// A tensor of a graph as the checkpoint has it.
+    struct StoredTensor {
+        /// The name of the value in the graph.
+        let value: String
+        /// The tensor's name in the checkpoint.
+        let name: String
+        let tensor: ONNXTensor
+        let use: ONNXUses.Use?
+    }
+
+    /// The tensors of a graph that belong to a checkpoint, in the order of the file.
+    static func stored(in graph: ONNXGraph) throws(Problem) -> [StoredTensor] {
         var stored: [(name: String, tensor: ONNXTensor, isConstant: Bool)] = []
         for message in graph.initializers {
             let tensor = try ONNXTensor(message)
@@ -57,26 +71,45 @@ enum ONNX {
         }
         let uses = ONNXUses(graph, stored: Set(stored.map(\.name)))
         let names = finalNames(stored.map(\.name), uses.names)
-        var tensors: [TensorRecord] = []
-        var unreadable: [UnreadableTensor] = []
+        var tensors: [StoredTensor] = []
         for (place, entry) in stored.enumerated() {
             let use = uses.uses[entry.name]
             // Other constants are axes, shapes and scales of the computation.
             if entry.isConstant, use == nil { continue }
-            let name = names[place]
+            tensors.append(StoredTensor(value: entry.name, name: names[place], tensor: entry.tensor, use: use))
+        }
+        return tensors
+    }
+
+    /// Whether the checkpoint has the first two dimensions of a tensor the other way round than the file.
+    static func isTransposed(_ shape: [Int], _ use: ONNXUses.Use?) -> Bool {
+        switch use {
+        case .matrix(isTransposed: true)?: shape.count == 2
+        case .transposedConvolution(groups: 1)?: shape.count >= 2
+        default: false
+        }
+    }
+
+    private static func weights(of graph: ONNXGraph, _ neighbours: Neighbours, _ path: String) throws(Problem) -> WeightFile {
+        let stored = try stored(in: graph)
+        var tensors: [TensorRecord] = []
+        var unreadable: [UnreadableTensor] = []
+        for entry in stored {
             do throws(Problem) {
-                if case .quantised(let operation)? = use { throw Problem("is quantised for \(operation), which is not decoded") }
-                tensors.append(try entry.tensor.record(name: name, neighbours: neighbours).read(as: use))
+                if case .quantised(let operation)? = entry.use {
+                    throw Problem("is quantised for \(operation), which is not decoded")
+                }
+                tensors.append(try entry.tensor.record(name: entry.name, neighbours: neighbours).read(as: entry.use))
             } catch {
                 unreadable.append(
-                    UnreadableTensor(name: name, dtype: entry.tensor.typeName, shape: entry.tensor.shape, problem: error, path: path))
+                    UnreadableTensor(
+                        name: entry.name, dtype: entry.tensor.typeName, shape: entry.tensor.shape, problem: error, path: path))
             }
         }
         for (place, message) in graph.sparse.enumerated() { unreadable.append(try sparse(message, place, path)) }
-        let file = WeightFile(
+        return WeightFile(
             format: "ONNX", models: [.init(key: "", tensors: tensors, unreadable: unreadable)],
-            keepsOrder: isOrdered(graph, stored.map(\.name)))
-        return file.with(SavedModule(opaque: SavedModule.graph))
+            keepsOrder: isOrdered(graph, stored.map(\.value)))
     }
 
     /// A tensor of which only some elements are stored, its values being its first field.

@@ -192,7 +192,9 @@ struct ONNXUses {
     }
 
     /// Whether an exporter made the name up.
-    private static func isNumbered(_ name: String) -> Bool { name.hasPrefix("onnx::") }
+    private static func isNumbered(_ name: String) -> Bool {
+        name.hasPrefix("onnx::") || name.hasPrefix("val_") && name.utf8.dropFirst(4).allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
+    }
 
     /// The path of the module in a node's name, `/layers/layers.0/fc1/MatMul`: parts of lists repeat the list's name.
     private static func module(_ node: ONNXGraph.Node) -> String? {

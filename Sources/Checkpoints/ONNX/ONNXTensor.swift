@@ -150,6 +150,9 @@ struct ONNXTensor {
         17: .f8e4m3fn, 18: .f8e4m3fnuz, 19: .f8e5m2, 20: .f8e5m2fnuz,
     ]
 
+    /// The format's number of a type of elements; nil if it has none.
+    static func number(of dtype: DType) -> Int? { dtypes.first { $0.value == dtype }?.key }
+
     private static let typeNames = [
         "UNDEFINED", "FLOAT", "UINT8", "INT8", "UINT16", "INT16", "INT32", "INT64", "STRING", "BOOL", "FLOAT16", "DOUBLE", "UINT32",
         "UINT64", "COMPLEX64", "COMPLEX128", "BFLOAT16", "FLOAT8E4M3FN", "FLOAT8E4M3FNUZ", "FLOAT8E5M2", "FLOAT8E5M2FNUZ", "UINT4",

@@ -22,6 +22,8 @@ package struct SavedModule: Sendable {
     package let hasHooks: Bool
     /// The modules inside, in their order.
     package let children: [SavedModule]
+    /// The bytes of the file that holds the graph of operations, where a graph is all that is known.
+    package var graphFile: ByteRegion?
 }
 
 /// Finds the modules in a pickle, and their settings in a script's code.

@@ -108,6 +108,7 @@ package struct CheckpointDraft: Sendable {
             return Tensor(record, dtype: dtype)
         }
         files = checkpoint.companions
+        if let file = checkpoint.module?.graphFile { files[ONNXFile.graphName] = try? ONNXFile.withoutNumbers(file) }
         // The settings that describe how codes were stored do not apply to decoded numbers.
         let isDecoded = checkpoint.tensors.contains { $0.encoding != nil }
         if let configuration = checkpoint.configuration {

@@ -5,7 +5,8 @@ import Text
 /// Writes a draft as the output's name requires: a tar, a safetensors file, or a directory, which appears complete or not at all.
 ///
 /// A name that ends in `.tar` gives an archive of `model.safetensors` and the files; one in `.safetensors`, a file whose header carries
-/// `config.json` and `modinspect.json`; any other name, a directory of the files that the archive would hold.
+/// `config.json` and `modinspect.json`; one in `.onnx`, the graph that the draft came with, with the draft's numbers; any other name, a directory
+/// of the files that the archive would hold.
 package struct CheckpointWriter: Sendable {
     /// What happens to an output that exists.
     package enum Existing: Sendable {
@@ -16,7 +17,7 @@ package struct CheckpointWriter: Sendable {
 
     /// The kind of output, which its name determines.
     package enum Kind: Sendable, Equatable {
-        case tar, safetensors, directory
+        case tar, safetensors, onnx, directory
     }
 
     package let path: String
@@ -49,9 +50,11 @@ package struct CheckpointWriter: Sendable {
             kind = .tar
         } else if name.hasSuffix(".safetensors") {
             kind = .safetensors
+        } else if name.hasSuffix(".onnx") {
+            kind = .onnx
         } else if let other = Self.otherExtensions.first(where: { name.hasSuffix($0) }) {
             throw Problem(
-                path: path, problem: "is of a kind that is not written", expected: "a name in .tar or .safetensors, or a directory",
+                path: path, problem: "is of a kind that is not written", expected: "a name in .tar, .safetensors or .onnx, or a directory",
                 found: other)
         } else {
             kind = .directory
@@ -69,7 +72,7 @@ package struct CheckpointWriter: Sendable {
 
     private static let otherExtensions =
         [".gz", ".tgz", ".zst", ".xz", ".bz2", ".zip", ".json"]
-        + WeightFormat.allCases.filter { $0 != .safetensors }.flatMap(\.endings)
+        + WeightFormat.allCases.filter { $0 != .safetensors && $0 != .onnx }.flatMap(\.endings)
 
     private func checkExisting(isDirectory: Bool, isFile: Bool) throws {
         if isDirectory {
@@ -95,6 +98,9 @@ package struct CheckpointWriter: Sendable {
     package func write(_ draft: CheckpointDraft) throws {
         switch kind {
         case .directory: try writeDirectory(draft)
+        case .onnx:
+            let bytes = try ONNXFile.bytes(of: draft, path: path)
+            try writeFile(to: target) { sink in try bytes.withUnsafeBytes { try sink($0) } }
         case .tar, .safetensors:
             try writeFile(to: target) { sink in
                 if kind == .tar {

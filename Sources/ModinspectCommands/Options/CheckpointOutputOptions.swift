@@ -13,7 +13,8 @@ struct CheckpointOutputOptions: ParsableArguments {
             "Write the checkpoint to OUT, which appears complete or not at all.",
             discussion: """
                 By its name: a .tar of model.safetensors, config.json, the tokenizer's files and modinspect.json; a .safetensors, which \
-                leaves out the tokenizer; any other name is a directory of the archive's files. - writes the tar to standard output.
+                leaves out the tokenizer; a .onnx, for a model that came with its graph as one; any other name is a directory of the \
+                archive's files. - writes the tar to standard output.
                 """, valueName: "out"),
         completion: .file())
     var output: String

@@ -1,0 +1,191 @@
+import Archives
+import Text
+
+/// ONNX models as they are kept and written: the graph of a file with other numbers, or with none.
+package enum ONNXFile {
+    /// The name under which the graph is kept beside weights in another format.
+    package static let graphName = "modinspect.graph"
+
+    /// What a protocol buffers message can hold.
+    private static let limit = Int(Int32.max)
+
+    /// The same model without the numbers of the tensors that a checkpoint has, to be kept beside them.
+    ///
+    /// - Throws: ``Problem`` if the message is damaged.
+    static func withoutNumbers(_ region: ByteRegion) throws(Problem) -> ByteRegion {
+        ByteRegion(
+            copying: try rewritten(region) { entry throws(Problem) in
+                var message = ProtobufWriter()
+                for length in entry.tensor.shape { message.append(1, UInt64(length)) }
+                message.append(2, UInt64(entry.tensor.type))
+                message.append(8, entry.value)
+                // Without a place the elements are nowhere: only the checkpoint has them.
+                message.append(14, 1)
+                return message.bytes
+            })
+    }
+
+    /// The model of a draft that keeps a graph, with the draft's numbers.
+    ///
+    /// - Throws: ``Problem`` if the draft keeps no graph, or its tensors are not those of the graph.
+    static func bytes(of draft: CheckpointDraft, path: String) throws -> [UInt8] {
+        guard let graph = draft.files[graphName] else {
+            throw Problem(
+                path: path, problem: "is written for models that come with a graph", expected: "an ONNX file, or what was made of one",
+                found: "a checkpoint without one")
+        }
+        let tensors = Dictionary(draft.tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        var failure: (any Error)?
+        let bytes = try rewritten(graph) { entry throws(Problem) in
+            let subject = "tensor '\(entry.name)'"
+            guard let tensor = tensors[entry.name] else { throw Problem("is missing", subject: subject, expected: "the graph's tensors") }
+            guard let type = ONNXTensor.number(of: tensor.dtype), type == entry.tensor.type else {
+                throw Problem(
+                    "is of another type than in the graph", subject: subject, expected: entry.tensor.typeName, found: tensor.dtype.rawValue)
+            }
+            let shape = entry.tensor.shape
+            let isTransposed = ONNX.isTransposed(shape, entry.use)
+            let wanted = isTransposed ? [shape[1], shape[0]] + shape[2...] : shape
+            guard tensor.shape.reduce(1, *) == shape.reduce(1, *), !isTransposed || tensor.shape == wanted else {
+                throw Problem(
+                    "is of another shape than in the graph", subject: subject,
+                    expected: wanted.map(String.init).joined(separator: "x"), found: tensor.shape.map(String.init).joined(separator: "x"))
+            }
+            do {
+                var elements = try elements(of: tensor, path: path)
+                if isTransposed { elements = swapped(elements, rows: shape[1], columns: shape[0]) }
+                return message(entry, elements)
+            } catch {
+                failure = error
+                throw Problem("cannot be read", subject: subject)
+            }
+        }
+        if let failure { throw failure }
+        guard bytes.count <= limit else {
+            throw Problem(
+                path: path, problem: "is too large for one ONNX file", expected: "at most \(limit) bytes", found: "\(bytes.count)")
+        }
+        return bytes
+    }
+
+    /// The stored elements of a tensor: what a file of it alone has after its header.
+    private static func elements(of tensor: CheckpointDraft.Tensor, path: String) throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        try SafetensorsWriter([tensor], metadata: [:], path: path).write { bytes += $0 }
+        let header = bytes.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }
+        return Array(bytes.dropFirst(8 + Int(header)))
+    }
+
+    private static func message(_ entry: ONNX.StoredTensor, _ elements: [UInt8]) -> [UInt8] {
+        var message = ProtobufWriter()
+        for length in entry.tensor.shape { message.append(1, UInt64(length)) }
+        message.append(2, UInt64(entry.tensor.type))
+        message.append(8, entry.value)
+        message.append(9, elements)
+        return message.bytes
+    }
+
+    /// The rows of a matrix of blocks as its columns.
+    private static func swapped(_ bytes: [UInt8], rows: Int, columns: Int) -> [UInt8] {
+        guard rows * columns > 0 else { return bytes }
+        let block = bytes.count / (rows * columns)
+        return [UInt8](unsafeUninitializedCapacity: bytes.count) { target, count in
+            bytes.withUnsafeBufferPointer { source in
+                for row in 0..<rows {
+                    for column in 0..<columns {
+                        for byte in 0..<block {
+                            target[(column * rows + row) * block + byte] = source[(row * columns + column) * block + byte]
+                        }
+                    }
+                }
+            }
+            count = bytes.count
+        }
+    }
+
+    /// The model with another message for each tensor that a checkpoint has; constants of nodes become tensors of the graph.
+    private static func rewritten(
+        _ region: ByteRegion, _ tensor: (ONNX.StoredTensor) throws(Problem) -> [UInt8]
+    ) throws(Problem) -> [UInt8] {
+        var model = ProtobufWriter()
+        var reader = ProtobufReader(region)
+        while let (field, value) = try reader.next() {
+            if field == 7, let graph = value.bytes {
+                model.append(7, try rewritten(graph: graph, tensor))
+            } else {
+                model.append(field, value)
+            }
+        }
+        return model.bytes
+    }
+
+    private static func rewritten(
+        graph message: ByteRegion, _ tensor: (ONNX.StoredTensor) throws(Problem) -> [UInt8]
+    ) throws(Problem) -> [UInt8] {
+        let stored = try ONNX.stored(in: try ONNXGraph(message))
+        let constants = Set(stored.map(\.value))
+        var graph = ProtobufWriter()
+        var reader = ProtobufReader(message)
+        while let (field, value) = try reader.next() {
+            if field == 5 { continue }
+            if field == 1, let node = value.bytes, try isConstant(node, among: constants) { continue }
+            graph.append(field, value)
+        }
+        for entry in stored { graph.append(5, try tensor(entry)) }
+        return graph.bytes
+    }
+
+    /// Whether a node is a constant whose output is one of the given values.
+    private static func isConstant(_ message: ByteRegion, among values: Set<String>) throws(Problem) -> Bool {
+        var reader = ProtobufReader(message)
+        var (operation, output) = ("", "")
+        while let (field, value) = try reader.next() {
+            if field == 2 { output = value.text() ?? "" }
+            if field == 4 { operation = value.text() ?? "" }
+        }
+        return operation == "Constant" && values.contains(output)
+    }
+}
+
+/// Writes a protocol buffers message field by field.
+private struct ProtobufWriter {
+    private(set) var bytes: [UInt8] = []
+
+    private mutating func varint(_ value: UInt64) {
+        var value = value
+        while value >= 0x80 {
+            bytes.append(UInt8(value & 0x7F) | 0x80)
+            value >>= 7
+        }
+        bytes.append(UInt8(value))
+    }
+
+    mutating func append(_ field: Int, _ value: UInt64) {
+        varint(UInt64(field) << 3)
+        varint(value)
+    }
+
+    mutating func append(_ field: Int, _ content: some Collection<UInt8>) {
+        varint(UInt64(field) << 3 | 2)
+        varint(UInt64(content.count))
+        bytes += content
+    }
+
+    mutating func append(_ field: Int, _ text: String) { append(field, Array(text.utf8)) }
+
+    mutating func append(_ field: Int, _ value: ProtobufReader.Value) {
+        switch value {
+        case .varint(let number): append(field, number)
+        case .fixed64(let bits):
+            varint(UInt64(field) << 3 | 1)
+            withUnsafeBytes(of: bits.littleEndian) { bytes += $0 }
+        case .fixed32(let bits):
+            varint(UInt64(field) << 3 | 5)
+            withUnsafeBytes(of: bits.littleEndian) { bytes += $0 }
+        case .bytes(let region):
+            varint(UInt64(field) << 3 | 2)
+            varint(UInt64(region.count))
+            region.withUnsafeBytes { bytes += $0 }
+        }
+    }
+}

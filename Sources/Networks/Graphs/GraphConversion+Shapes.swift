@@ -1,0 +1,336 @@
+import Checkpoints
+import Tensors
+import Text
+
+extension GraphConversion {
+    /// Operators that move numbers, choose among them, or reduce them.
+    static let shaping: [String: Operator] = {
+        var operators: [String: Operator] = [
+            "Reshape": { conversion, _, node in [try conversion.reshape(node)] },
+            "Flatten": { conversion, _, node in [try conversion.flatten(node)] },
+            "Transpose": { conversion, _, node in [try conversion.transpose(node)] },
+            "Concat": { conversion, _, node in [try conversion.concat(node)] },
+            "Split": { conversion, _, node in try conversion.split(node) },
+            "Slice": { conversion, _, node in [try conversion.slice(node)] },
+            "Gather": { conversion, _, node in [try conversion.gather(node)] },
+            "Expand": { conversion, _, node in [try conversion.expand(node)] },
+            "Resize": { conversion, _, node in [try conversion.resize(node)] },
+            "Pad": { conversion, _, node in [try conversion.pad(node)] },
+            "Unsqueeze": { conversion, _, node in
+                try node.checkAttributes("axes")
+                let input = try conversion.required(node, 0)
+                let axes = try conversion.setting(node, 1, "list of axes")?.integers ?? node.integers("axes") ?? []
+                let shapes = input.shapes.compactMap { GraphFolding.unsqueezed($0, axes) }
+                return [try conversion.reshaped(input, to: shapes, conversion.site(node))]
+            },
+            "Squeeze": { conversion, _, node in
+                try node.checkAttributes("axes")
+                let input = try conversion.required(node, 0)
+                let axes = try conversion.setting(node, 1, "list of axes")?.integers ?? node.integers("axes")
+                let shapes = input.shapes.compactMap { GraphFolding.squeezed($0, axes) }
+                return [try conversion.reshaped(input, to: shapes, conversion.site(node))]
+            },
+        ]
+        let reductions: [String: Reduction.Function] = [
+            "ReduceMean": .mean, "ReduceSum": .sum, "ReduceMax": .maximum, "ReduceMin": .minimum, "ReduceL2": .length,
+            "ReduceSumSquare": .sumOfSquares,
+        ]
+        for (name, function) in reductions {
+            operators[name] = { conversion, _, node in [try conversion.reduce(node, function)] }
+        }
+        return operators
+    }()
+
+    /// A value in other shapes of as many elements, one for each probe.
+    mutating func reshaped(_ value: GraphValue, to shapes: [[Int]], _ name: String) throws(Problem) -> GraphValue {
+        guard shapes.count == value.shapes.count else {
+            throw Problem("the shape does not hold the elements", found: words(value.shapes.first ?? []))
+        }
+        if let stored = value.parameter, !stored.type.isWhole, let parameter = parameter(stored, shape: shapes[0]),
+            shapes.allSatisfy({ $0 == shapes[0] })
+        {
+            return try add(name, StoredValues(), parameters: [parameter])
+        }
+        let site = try site(of: value, for: name)
+        guard let template = template(shapes, input: value.shapes) else {
+            throw Problem("the shape depends on the batch in a way that is not followed", found: shapes.map(words).joined(separator: ", "))
+        }
+        // The plain flattening is known elsewhere as what it is.
+        if shapes[0].count == 2, value.shapes[0].count > 2, zip(shapes, value.shapes).allSatisfy({ $0[0] == $1[0] }) {
+            return try add(name, Flatten(), [site], type: value.type)
+        }
+        return try add(name, Reshape(template), [site], type: value.type)
+    }
+
+    private mutating func reshape(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        try node.checkAttributes("allowzero", "shape")
+        let input = try required(node, 0)
+        let wanted: [[Int]]
+        if let list = node.integers("shape") {
+            wanted = [list]
+        } else {
+            guard let numbers = numbers(try required(node, 1), isSetting: true) else {
+                throw Problem("the shape is computed from the data, which is not followed")
+            }
+            wanted = numbers.map(\.integers)
+        }
+        let allowsZero = node.integer("allowzero") ?? 0 != 0
+        var shapes: [[Int]] = []
+        for (place, shape) in input.shapes.enumerated() {
+            var lengths = wanted.count == 1 ? wanted[0] : wanted[place]
+            if GraphFolding.reshaped(shape, to: lengths, allowsZero) == nil || isOfOneSample(lengths, shape) {
+                // A file for a fixed number of samples says it where others say that of the batch.
+                if let fixedSamples, lengths.first == fixedSamples { lengths[0] = probes[place].samples }
+            }
+            guard let filled = GraphFolding.reshaped(shape, to: lengths, allowsZero) else {
+                throw Problem("the shape does not hold the elements", expected: words(shape), found: "\(lengths)")
+            }
+            shapes.append(filled)
+        }
+        return try reshaped(input, to: shapes, site(node))
+    }
+
+    /// Whether a shape for the fixed number of samples would move samples into another dimension: `1, -1` of what begins with the samples.
+    private func isOfOneSample(_ lengths: [Int], _ shape: [Int]) -> Bool {
+        guard let fixedSamples, lengths.first == fixedSamples, let own = shape.first else { return false }
+        return lengths.contains(-1) && probes.contains { $0.samples == own }
+    }
+
+    private mutating func flatten(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        try node.checkAttributes("axis")
+        let input = try required(node, 0)
+        let rank = input.shapes[0].count
+        guard let axis = GraphFolding.axis(node.integer("axis") ?? 1, rank + 1) else { throw Problem("has no such dimension") }
+        return try reshaped(input, to: input.shapes.map { [$0[..<axis].reduce(1, *), $0[axis...].reduce(1, *)] }, site(node))
+    }
+
+    private mutating func transpose(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        try node.checkAttributes("perm")
+        let input = try required(node, 0)
+        let order = node.integers("perm") ?? Array(input.shapes[0].indices.reversed())
+        // A stored matrix is the same tensor, read the other way round.
+        if let stored = input.parameter, stored.shape.count == 2, order == [1, 0] {
+            let turned = ONNXModel.Stored(
+                tensor: stored.tensor, shape: [stored.shape[1], stored.shape[0]], type: stored.type, isTransposed: !stored.isTransposed)
+            return GraphValue(source: .parameter(turned), type: input.type, shapes: probes.map { _ in turned.shape })
+        }
+        return try apply(Rearrangement(.transposed(order)), node)
+    }
+
+    private mutating func concat(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        try node.checkAttributes("axis")
+        var inputs: [GraphValue] = []
+        for place in node.inputs.indices { inputs.append(try required(node, place)) }
+        guard let first = inputs.first, let axis = GraphFolding.axis(node.integer("axis") ?? 0, first.shapes[0].count) else {
+            throw Problem("has no such dimension")
+        }
+        var sites: [String] = []
+        let samples = inputs.first {
+            $0.shapes.indices.allSatisfy { place in inputs[0].shapes.count > place } && $0.shapes[0].first == probes[0].samples
+        }
+        for (place, input) in inputs.enumerated() {
+            var site = try site(of: input, for: site(node, "\(place)"))
+            // What a file for one sample has once, a batch has once for each.
+            if axis > 0, fixedSamples == 1, let samples, input.shapes.allSatisfy({ $0.first == 1 }), samples.shapes[0].first != 1,
+                let template = template(probes.indices.map { [probes[$0].samples] + input.shapes[$0].dropFirst() })
+            {
+                site = try add(self.site(node, "\(place).samples"), Rearrangement(.repeated(template)), [site], type: input.type).site!
+            }
+            sites.append(site)
+        }
+        return try add(site(node), Concatenation(axis: axis), sites, type: first.type)
+    }
+
+    private mutating func split(_ node: ONNXModel.Node) throws(Problem) -> [GraphValue] {
+        try node.checkAttributes("axis", "split", "num_outputs")
+        let input = try required(node, 0)
+        let rank = input.shapes[0].count
+        guard let axis = GraphFolding.axis(node.integer("axis") ?? 0, rank), rank > 0 else { throw Problem("has no such dimension") }
+        let count = node.outputs.count
+        let lengths: [Int]
+        if let given = try setting(node, 1, "list of lengths")?.integers ?? node.integers("split") {
+            lengths = given
+        } else {
+            guard let whole = ShapeTemplate.Length(input.shapes.map { $0[axis] }, probes),
+                case .number(let length, false, false, 0) = whole,
+                count > 0
+            else { throw Problem("splits a dimension whose length depends on the batch") }
+            let part = (length + count - 1) / count
+            lengths = (0..<count).map { max(0, min(part, length - $0 * part)) }
+        }
+        let most = input.shapes[0][axis]
+        guard lengths.count == count, lengths.allSatisfy({ $0 >= 0 && $0 <= most }),
+            input.shapes.allSatisfy({ $0[axis] == lengths.reduce(0, +) })
+        else {
+            throw Problem("the parts are not the whole", expected: "\(input.shapes[0][axis])", found: "\(lengths)")
+        }
+        let site = try site(of: input, for: site(node))
+        var start = 0
+        var parts: [GraphValue] = []
+        for (place, length) in lengths.enumerated() {
+            let kind = Rearrangement.Kind.sliced(axis: axis, first: start, end: start + length, step: 1)
+            let operation: any Operation = axis == rank - 1 && rank > 1 ? Slice(start: start, length: length) : Rearrangement(kind)
+            parts.append(try add(self.site(node, "\(place)"), operation, [site], type: input.type))
+            start += length
+        }
+        return parts
+    }
+
+    private mutating func slice(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        try node.checkAttributes("starts", "ends", "axes")
+        let input = try required(node, 0)
+        var lists: [[GraphNumbers]?] = []
+        for place in node.inputs.indices {
+            guard place > 0, let value = try value(node, place) else {
+                lists.append(nil)
+                continue
+            }
+            guard let numbers = numbers(value, isSetting: true) else {
+                throw Problem("its bounds are computed from the data, which is not followed")
+            }
+            lists.append(numbers)
+        }
+        var cuts: [[(axis: Int, first: Int, end: Int, step: Int)]] = []
+        for probe in probes.indices {
+            let read = lists.map { $0.map { $0.count == 1 ? $0[0] : $0[probe] } }
+            guard let found = GraphFolding.cuts(node, input.shapes[0].count, read) else {
+                throw Problem("its bounds are not lists of a length")
+            }
+            cuts.append(found)
+        }
+        var current = input
+        for place in cuts[0].indices {
+            let own = cuts.map { $0[place] }
+            let part = place + 1 < cuts[0].count ? "\(place)" : ""
+            let isSame = own.allSatisfy { $0 == own[0] }
+            let counts = zip(own, current.shapes).map { cut, shape in
+                Rearrangement.entries(first: cut.first, end: cut.end, step: cut.step, of: shape[cut.axis])
+            }
+            // What takes all is nothing.
+            if zip(counts, current.shapes).allSatisfy({ $0.first == 0 && $0.count == $1[own[0].axis] }), own[0].step == 1 {
+                if !part.isEmpty || current.site == nil { continue }
+                current = try add(site(node), Identity(name: "identity"), [current.site!], type: input.type)
+                continue
+            }
+            let site = try site(of: current, for: site(node))
+            if isSame {
+                let cut = own[0]
+                current = try add(
+                    self.site(node, part), Rearrangement(.sliced(axis: cut.axis, first: cut.first, end: cut.end, step: cut.step)), [site],
+                    type: input.type)
+                continue
+            }
+            guard own.allSatisfy({ $0.step == 1 && $0.axis == own[0].axis }), let first = ShapeTemplate.Length(counts.map(\.first), probes),
+                let length = ShapeTemplate.Length(counts.map(\.count), probes)
+            else { throw Problem("its bounds depend on the batch in a way that is not followed") }
+            current = try add(
+                self.site(node, part), BatchSlice(axis: own[0].axis, first: first, length: length), [site, inputSite], type: input.type)
+        }
+        if current.site == nil { return current }
+        return current
+    }
+
+    private mutating func gather(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        try node.checkAttributes("axis")
+        let (table, entries) = (try required(node, 0), try required(node, 1))
+        let rank = table.shapes[0].count
+        guard let axis = GraphFolding.axis(node.integer("axis") ?? 0, rank), rank > 0 else { throw Problem("has no such dimension") }
+        let name = site(node)
+        let weight = table.parameter.flatMap { stored in
+            stored.type.isWhole
+                ? nil
+                : stored.isTransposed
+                    ? (NetworkGraph.Parameter(stored.tensor, shape: [stored.shape[1], stored.shape[0]]), Embedding.Layout.columns)
+                    : parameter(stored).map { ($0, Embedding.Layout.rows) }
+        }
+        // The table of the tokens.
+        if entries.site == inputSite, case .tokens = graph.input, axis == 0, rank == 2, let weight {
+            vocabulary = min(vocabulary ?? .max, table.shapes[0][0])
+            return try add(name, Embedding(layout: weight.1), parameters: [weight.0])
+        }
+        if let numbers = numbers(entries, isSetting: true) {
+            if numbers.count == 1 {
+                let constant = (numbers[0].integers, numbers[0].shape)
+                if let weight, weight.1 == .rows, rank >= 1 {
+                    return try add(name, EntryLookup(axis: axis, constant: constant, isOfParameter: true), parameters: [weight.0])
+                }
+                return try add(
+                    name, EntryLookup(axis: axis, constant: constant), [try site(of: table, for: name)], type: table.type)
+            }
+            // The table of the positions: those of each sample.
+            if axis == 0, rank == 2, let weight, case .tokens = graph.input, let offset = isPositions(numbers) {
+                positions = min(positions ?? .max, table.shapes[0][0] - offset)
+                return try add(name, PositionEmbedding(layout: weight.1, offset: offset), parameters: [weight.0])
+            }
+        }
+        let numbers = try site(of: entries, for: self.site(node, "entries"))
+        if let weight, weight.1 == .rows {
+            return try add(name, EntryLookup(axis: axis, isOfParameter: true), [numbers], parameters: [weight.0])
+        }
+        return try add(name, EntryLookup(axis: axis), [try site(of: table, for: self.site(node, "table")), numbers], type: table.type)
+    }
+
+    /// Where lists begin that count the positions of a sequence up, alone or once for each sample; nil if they do not.
+    private func isPositions(_ numbers: [GraphNumbers]) -> Int? {
+        guard let first = numbers.first?.values.first, first >= 0, first < 1e9, first == first.rounded() else { return nil }
+        for (place, list) in numbers.enumerated() {
+            guard case .tokens(let samples, let length) = probes[place],
+                list.shape == [length] || list.shape == [1, length] || list.shape == [samples, length],
+                list.values.enumerated().allSatisfy({ $1 == first + Double($0 % length) })
+            else { return nil }
+        }
+        return Int(first)
+    }
+
+    private mutating func expand(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        try node.checkAttributes()
+        let input = try required(node, 0)
+        guard let numbers = numbers(try required(node, 1), isSetting: true) else {
+            throw Problem("the shape is computed from the data, which is not followed")
+        }
+        let wanted = probes.indices.map { numbers.count == 1 ? numbers[0].integers : numbers[$0].integers }
+        guard let template = template(wanted) else { throw Problem("the shape depends on the batch in a way that is not followed") }
+        return try apply(Rearrangement(.repeated(template)), node)
+    }
+
+    private mutating func pad(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        try node.checkAttributes("mode", "pads", "value")
+        let input = try required(node, 0)
+        let rank = input.shapes[0].count
+        guard let pads = try setting(node, 1, "padding")?.integers ?? node.integers("pads") else { throw Problem("has no padding") }
+        let value = try setting(node, 2, "number")?.values.first ?? node.real("value") ?? 0
+        let axes = try setting(node, 3, "list of axes")?.integers ?? Array(0..<rank)
+        guard pads.count == 2 * axes.count else { throw Problem("'pads' are not two for each dimension", found: "\(pads.count)") }
+        var (before, after) = ([Int](repeating: 0, count: rank), [Int](repeating: 0, count: rank))
+        for (place, axis) in axes.enumerated() {
+            guard let axis = GraphFolding.axis(axis, rank), rank > 0 else { throw Problem("has no such dimension") }
+            before[axis] = pads[place]
+            after[axis] = pads[place + axes.count]
+        }
+        let mode: Padding.Mode
+        switch node.text("mode") ?? "constant" {
+        case "constant": mode = .constant(Float(value))
+        case "edge": mode = .edge
+        case "reflect": mode = .reflected
+        case let other: throw Problem("an unknown way to pad", expected: "constant, edge or reflect", found: "'\(other)'")
+        }
+        if before.allSatisfy({ $0 == 0 }), after.allSatisfy({ $0 == 0 }) { return input }
+        return try apply(Padding(before: before, after: after, mode: mode), node)
+    }
+
+    private mutating func reduce(_ node: ONNXModel.Node, _ function: Reduction.Function) throws(Problem) -> GraphValue {
+        try node.checkAttributes("axes", "keepdims", "noop_with_empty_axes")
+        let input = try required(node, 0)
+        let rank = input.shapes[0].count
+        let given = try setting(node, 1, "list of axes")?.integers ?? node.integers("axes") ?? []
+        if given.isEmpty, node.integer("noop_with_empty_axes") ?? 0 != 0 { return input }
+        var axes: [Int] = []
+        for axis in given {
+            guard let place = GraphFolding.axis(axis, rank), rank > 0 else { throw Problem("has no such dimension", found: "\(axis)") }
+            axes.append(place)
+        }
+        let keeps = node.integer("keepdims") ?? 1 != 0
+        if function == .mean, rank == 4, keeps, axes.sorted() == [2, 3] { return try apply(AdaptiveAveragePool(output: (1, 1)), node) }
+        return try apply(Reduction(function, axes: axes.sorted(), keepsDimensions: keeps, rank: rank), node)
+    }
+}

@@ -1,0 +1,396 @@
+import Checkpoints
+import Tensors
+import Text
+
+/// Turns the operators of an ONNX graph into operations of a network.
+///
+/// Shapes are followed for several batches at once, the probes: what is the same for all is fixed, and what is not must be a simple function of
+/// the batch's size. What depends on no input is computed at once.
+struct GraphConversion {
+    let model: ONNXModel
+    let checkpoint: Checkpoint
+    let probes: [BatchShape]
+    /// The samples that the file fixes, where it fixes them.
+    let fixedSamples: Int?
+    /// The site of the network's input.
+    let inputSite: String
+
+    var graph: NetworkGraph
+    var values: [String: GraphValue] = [:]
+    /// The operators that read a value.
+    let readers: [String: [Int]]
+    /// Operators whose output was made with that of another.
+    var done: Set<Int> = []
+    /// The numbers that may still be computed while the graph is read.
+    private var budget = 1 << 24
+    private var shapesOfSites: [String: [[Int]]] = [:]
+    private var depth = 0
+    /// The sites of numbers that depend on the batch, by the operator that makes them.
+    private var sitesOfOrigins: [Int: String] = [:]
+    /// The next number for a name that several nodes have.
+    private var nextNumbers: [String: Int] = [:]
+    /// The entries of the table that the tokens choose from, and how many positions a table has.
+    var vocabulary: Int?
+    var positions: Int?
+
+    init(
+        _ model: ONNXModel, _ checkpoint: Checkpoint, probes: [BatchShape], fixedSamples: Int?, input: Network.Input, inputSite: String,
+        readers: [String: [Int]]
+    ) {
+        self.model = model
+        self.checkpoint = checkpoint
+        self.probes = probes
+        self.fixedSamples = fixedSamples
+        self.inputSite = inputSite
+        self.readers = readers
+        graph = NetworkGraph(input: input)
+        for (name, stored) in model.stored {
+            // A graph kept beside the weights may speak of others.
+            var count = 1
+            for length in stored.shape { count = length < 0 ? -1 : count.multipliedReportingOverflow(by: length).partialValue }
+            guard let record = checkpoint[stored.tensor], record.elementCount == count,
+                stored.shape.allSatisfy({ $0 <= count || count == 0 })
+            else { continue }
+            values[name] = GraphValue(source: .parameter(stored), type: stored.type, shapes: probes.map { _ in stored.shape })
+        }
+    }
+
+    // MARK: Values
+
+    /// The value of an input of an operator; nil if it is left out.
+    func value(_ node: ONNXModel.Node, _ place: Int) throws(Problem) -> GraphValue? {
+        guard place < node.inputs.count, !node.inputs[place].isEmpty else { return nil }
+        guard let value = values[node.inputs[place]] else {
+            if let stored = model.stored[node.inputs[place]] {
+                throw checkpoint.problem(ofTensor: stored.tensor)
+                    ?? Problem("is not as in the graph", subject: "tensor '\(stored.tensor)'", expected: words(stored.shape))
+            }
+            throw Problem("reads a value that nothing makes", subject: node.subject, found: "'\(node.inputs[place])'")
+        }
+        return value
+    }
+
+    func required(_ node: ONNXModel.Node, _ place: Int) throws(Problem) -> GraphValue {
+        guard let value = try value(node, place) else {
+            throw Problem("has too few inputs", subject: node.subject, expected: "at least \(place + 1)", found: "\(node.inputs.count)")
+        }
+        return value
+    }
+
+    /// The most elements of a stored tensor that are read as settings of an operator.
+    private static let settingLimit = 1 << 16
+
+    /// The numbers of a value, one for each probe or one for all; nil if they are computed, or too many.
+    ///
+    /// - Parameter isSetting: whether a stored tensor of any type counts, not only whole numbers and single ones.
+    func numbers(_ value: GraphValue, isSetting: Bool = false) -> [GraphNumbers]? {
+        switch value.source {
+        case .numbers(let numbers): return numbers
+        case .node: return nil
+        case .parameter(let stored):
+            let count = stored.shape.reduce(1, { $0.multipliedReportingOverflow(by: $1).partialValue })
+            // A single number without a dimension is a constant of the computation, not a weight.
+            guard isSetting || stored.type.isWhole || stored.shape.isEmpty, count >= 0, count <= Self.settingLimit, !stored.isTransposed,
+                let record = checkpoint[stored.tensor], record.elementCount == count
+            else { return nil }
+            return [GraphNumbers(stored.shape, record.doubles())]
+        }
+    }
+
+    /// The numbers of an input that are the same for every batch; nil if it is left out.
+    ///
+    /// - Throws: ``Problem`` if they are not known.
+    func setting(_ node: ONNXModel.Node, _ place: Int, _ what: String) throws(Problem) -> GraphNumbers? {
+        guard let value = try value(node, place) else { return nil }
+        guard let numbers = numbers(value, isSetting: true), numbers.count == 1 else {
+            throw Problem(
+                "the \(what) is computed while the model runs, which is not done here", subject: node.subject, expected: "constants")
+        }
+        return numbers[0]
+    }
+
+    mutating func take(_ count: Int) throws(Problem) {
+        budget -= count
+        guard budget >= 0 else { throw Problem("the graph computes too many constants", expected: "at most \(1 << 24) numbers") }
+    }
+
+    // MARK: Nodes
+
+    /// A site that no node has yet.
+    private mutating func unusedSite(_ name: String) -> String {
+        guard shapesOfSites[name] != nil else { return name }
+        var number = nextNumbers[name] ?? 2
+        while shapesOfSites["\(name)#\(number)"] != nil { number += 1 }
+        nextNumbers[name] = number + 1
+        return "\(name)#\(number)"
+    }
+
+    /// The site of an operator's output: its name as the exporter wrote it, or that of its output.
+    func site(_ node: ONNXModel.Node, _ part: String = "") -> String {
+        let name = node.name.isEmpty ? node.outputs.first ?? node.operation : node.name
+        return part.isEmpty ? name : "\(name).\(part)"
+    }
+
+    /// Adds a node to the network.
+    ///
+    /// - Throws: ``Problem`` if the shapes do not go together.
+    mutating func add(
+        _ site: String, _ operation: any Operation, _ inputs: [String] = [], parameters: [NetworkGraph.Parameter] = [],
+        type: ONNXModel.ElementType = .float
+    ) throws(Problem) -> GraphValue {
+        let name = unusedSite(site)
+        var shapes: [[Int]] = []
+        for (place, probe) in probes.enumerated() {
+            let read = inputs.map { shapesOfSites[$0]![place] }
+            let shape: [Int]
+            do throws(Problem) {
+                shape = try operation.outputShape(inputs: read, parameters: parameters.map(\.shape), batch: probe)
+            } catch {
+                throw error.about("node '\(site)'")
+            }
+            try Problem.check(elementsOf: shape)
+            shapes.append(shape)
+        }
+        graph.nodes.append(.init(name, operation, inputs: inputs, parameters: parameters))
+        shapesOfSites[name] = shapes
+        return GraphValue(source: .node(name), type: type, shapes: shapes)
+    }
+
+    /// A stored tensor as a parameter in another shape of as many elements; nil if the checkpoint has its dimensions the other way round.
+    func parameter(_ stored: ONNXModel.Stored, shape: [Int]? = nil) -> NetworkGraph.Parameter? {
+        guard !stored.isTransposed, let record = checkpoint[stored.tensor] else {
+            return stored.isTransposed ? nil : NetworkGraph.Parameter(stored.tensor, shape: shape ?? stored.shape, stored: stored.shape)
+        }
+        // A checkpoint may have the elements in another shape, as those of recurrent layers.
+        return NetworkGraph.Parameter(stored.tensor, shape: shape ?? stored.shape, stored: record.shape)
+    }
+
+    /// The site of a value, which is made if it is not yet.
+    mutating func site(of value: GraphValue, for name: String) throws(Problem) -> String {
+        switch value.source {
+        case .node(let site): return site
+        case .parameter(let stored):
+            if stored.type == .bool || stored.type.isWhole {
+                guard let known = numbers(value, isSetting: true) else {
+                    throw Problem("too many whole numbers for a constant", subject: "tensor '\(stored.tensor)'", found: words(stored.shape))
+                }
+                return try constant(known[0], name, stored.type)
+            }
+            if let parameter = parameter(stored) {
+                return try add("\(name).\(stored.tensor)", StoredValues(), parameters: [parameter]).site!
+            }
+            // The checkpoint has it as the layer that multiplies by it reads it.
+            var turned = stored.shape
+            turned.swapAt(0, 1)
+            let kept = try add(
+                "\(name).\(stored.tensor)", StoredValues(), parameters: [.init(stored.tensor, shape: turned)]
+            ).site!
+            return try add("\(name).transposed", Rearrangement(.transposed([1, 0] + Array(stored.shape.indices.dropFirst(2)))), [kept])
+                .site!
+        case .numbers(let numbers):
+            if numbers.count == 1 { return try constant(numbers[0], name, value.type) }
+            return try made(value, numbers, name)
+        }
+    }
+
+    private mutating func constant(_ numbers: GraphNumbers, _ name: String, _ type: ONNXModel.ElementType) throws(Problem) -> String {
+        try add(
+            "\(name).constant", StoredValues(Tensor(shape: numbers.shape, numbers.values.map { Float($0) })), type: type
+        ).site!
+    }
+
+    /// Numbers that depend on the batch's size as nodes that make them.
+    private mutating func made(_ value: GraphValue, _ numbers: [GraphNumbers], _ name: String) throws(Problem) -> String {
+        let shapes = numbers.map(\.shape)
+        if let template = template(shapes) {
+            let first = numbers.lazy.compactMap(\.values.first).first ?? 0
+            if numbers.allSatisfy({ $0.values.allSatisfy { $0 == first } }) {
+                return try add("\(name).constant", BatchNumbers(.fill(Float(first)), template), [inputSite], type: value.type).site!
+            }
+            if numbers.allSatisfy({ $0.values.count == 1 }), let length = ShapeTemplate.Length(numbers.map { $0.integers[0] }, probes) {
+                return try add("\(name).constant", BatchNumbers(.length(length), template), [inputSite], type: value.type).site!
+            }
+            if let kind = GraphNumbers.triangle(numbers) {
+                return try add("\(name).mask", BatchNumbers(kind, template), [inputSite], type: value.type).site!
+            }
+            if let (start, step) = GraphNumbers.progression(numbers), let first = ShapeTemplate.Length(start, probes) {
+                return try add("\(name).range", BatchNumbers(.range(first: first, step: step), template), [inputSite], type: value.type)
+                    .site!
+            }
+        }
+        guard let origin = value.origin, depth < 256 else {
+            throw Problem("a constant depends on the batch in a way that is not followed", subject: "node '\(name)'")
+        }
+        if let site = sitesOfOrigins[origin] { return site }
+        depth += 1
+        defer { depth -= 1 }
+        let node = model.nodes[origin]
+        let made = try converted(origin)
+        guard let value = made.first else {
+            throw Problem("a constant depends on the batch in a way that is not followed", subject: node.subject)
+        }
+        let site = try site(of: value, for: site(node))
+        sitesOfOrigins[origin] = site
+        return site
+    }
+
+    /// A template of shapes, one for each probe.
+    ///
+    /// - Parameter input: the shapes of what is reshaped, whose lengths may be taken over.
+    func template(_ shapes: [[Int]], input: [[Int]]? = nil) -> ShapeTemplate? {
+        guard let rank = shapes.first?.count, shapes.allSatisfy({ $0.count == rank }) else { return nil }
+        var lengths: [ShapeTemplate.Length] = []
+        var hasRest = false
+        for axis in 0..<rank {
+            if let length = ShapeTemplate.Length(shapes.map { $0[axis] }, probes) {
+                lengths.append(length)
+            } else if let input,
+                let same = input[0].indices.first(where: { axis in
+                    zip(input, shapes).allSatisfy { $0.indices.contains(axis) && $0[axis] == $1[lengths.count] }
+                })
+            {
+                lengths.append(.same(same))
+            } else if input != nil, !hasRest {
+                hasRest = true
+                lengths.append(.rest)
+            } else {
+                return nil
+            }
+        }
+        return ShapeTemplate(lengths)
+    }
+
+    // MARK: Operators
+
+    /// Converts one operator and keeps its outputs.
+    mutating func convert(_ index: Int) throws(Problem) {
+        guard !done.contains(index) else { return }
+        let node = model.nodes[index]
+        do throws(Problem) {
+            let outputs: [GraphValue]
+            if let folded = try folded(node, index) { outputs = [folded] } else { outputs = try converted(index) }
+            for (place, name) in node.outputs.enumerated() where !name.isEmpty {
+                guard place < outputs.count else {
+                    // An output that nothing reads need not be made.
+                    if readers[name] != nil || model.outputs.first?.name == name {
+                        throw Problem("only its first output is computed", found: "'\(name)' is read")
+                    }
+                    continue
+                }
+                values[name] = outputs[place]
+            }
+        } catch {
+            throw error.about(node.subject)
+        }
+    }
+
+    /// The output of an operator all of whose inputs are known; nil if it must run.
+    private mutating func folded(_ node: ONNXModel.Node, _ index: Int) throws(Problem) -> GraphValue? {
+        guard node.domain.isEmpty, node.outputs.count == 1 || node.operation == "Constant" else { return nil }
+        if node.operation == "Constant" { return try constantValue(node) }
+        let first = try value(node, 0)
+        if node.operation == "Shape" || node.operation == "Size", let first {
+            let numbers = first.shapes.map { shape in
+                node.operation == "Shape"
+                    ? GraphFolding.shape(of: shape, node) : GraphNumbers(Double(shape.reduce(1, *)))
+            }
+            return known(numbers, .int64, index)
+        }
+        guard !node.inputs.isEmpty else { return nil }
+        var inputs: [[GraphNumbers]?] = []
+        var types: [ONNXModel.ElementType?] = []
+        for place in node.inputs.indices {
+            guard let value = try value(node, place) else {
+                inputs.append(nil)
+                types.append(nil)
+                continue
+            }
+            // What replaces entries of a constant is one too.
+            guard let numbers = numbers(value, isSetting: node.operation == "ScatterND") else { return nil }
+            inputs.append(numbers)
+            types.append(value.type)
+        }
+        let count = inputs.contains { $0.map { $0.count > 1 } ?? false } ? probes.count : 1
+        var results: [GraphNumbers] = []
+        for probe in 0..<count {
+            let read = inputs.map { $0.map { $0.count > 1 ? $0[probe] : $0[0] } }
+            guard let result = try GraphFolding.output(of: node, read, types: types, version: version) else { return nil }
+            try take(result.values.count)
+            results.append(result)
+        }
+        var type = types.first.flatMap { $0 } ?? .float
+        switch node.operation {
+        case "Cast": type = node.integer("to").flatMap(ONNXModel.ElementType.init(rawValue:)) ?? type
+        case "Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor", "Not": type = .bool
+        case "Where": type = types[1] ?? type
+        case "ConstantOfShape": if case .tensor(let constant)? = node.attributes["value"] { type = constant.type } else { type = .float }
+        default: break
+        }
+        return known(results, type, index)
+    }
+
+    /// The set of operators' version.
+    var version: Int { model.versions[""] ?? 1 }
+
+    private func known(_ numbers: [GraphNumbers], _ type: ONNXModel.ElementType, _ index: Int) -> GraphValue {
+        let isSame = numbers.allSatisfy { $0 == numbers[0] }
+        let shapes = probes.indices.map { numbers.count == 1 ? numbers[0].shape : numbers[$0].shape }
+        return GraphValue(source: .numbers(isSame ? [numbers[0]] : numbers), type: type, shapes: shapes, origin: index)
+    }
+
+    private mutating func constantValue(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        if let output = node.outputs.first, let stored = values[output] { return stored }
+        func fixed(_ numbers: GraphNumbers, _ type: ONNXModel.ElementType) -> GraphValue {
+            GraphValue(source: .numbers([numbers]), type: type, shapes: probes.map { _ in numbers.shape })
+        }
+        for (name, attribute) in node.attributes {
+            switch (name, attribute) {
+            case ("value", .tensor(let constant)):
+                let count = constant.shape.reduce(1) { $0.multipliedReportingOverflow(by: $1).partialValue }
+                guard count >= 0, count <= GraphNumbers.limit else { throw Problem("is a constant of too many numbers") }
+                try take(count)
+                return fixed(GraphNumbers(constant.shape, try constant.values()), constant.type)
+            case ("value_int", .integer(let value)): return fixed(GraphNumbers(Double(value)), .int64)
+            case ("value_ints", .integers(let values)): return fixed(GraphNumbers(values), .int64)
+            case ("value_float", .real(let value)): return fixed(GraphNumbers(value), .float)
+            case ("value_floats", .reals(let values)): return fixed(GraphNumbers([values.count], values), .float)
+            default: break
+            }
+        }
+        throw Problem("is a constant of a kind that is not read", found: node.attributes.keys.sorted().joined(separator: ", "))
+    }
+
+    /// The outputs of an operator as nodes of the network.
+    mutating func converted(_ index: Int) throws(Problem) -> [GraphValue] {
+        let node = model.nodes[index]
+        guard node.domain.isEmpty else {
+            throw Problem("is of a set of operators that is not run", expected: "ONNX's own", found: "'\(node.domain)'")
+        }
+        guard let convert = Self.operators[node.operation] else {
+            let reason = Self.refusals[node.operation]
+            throw Problem("the operator is not run" + (reason.map { ": \($0)" } ?? ""), subject: node.subject)
+        }
+        do {
+            return try convert(&self, index, node)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    typealias Operator = @Sendable (inout GraphConversion, Int, ONNXModel.Node) throws -> [GraphValue]
+
+    /// The operators that run, by name.
+    static let operators: [String: Operator] = layers.merging(elementwise) { $1 }.merging(shaping) { $1 }
+
+    /// Why some do not.
+    private static let refusals = [
+        "If": "a graph with branches", "Loop": "a graph with loops", "Scan": "a graph with loops",
+        "LSTM": "a layer that keeps a state", "GRU": "a layer that keeps a state", "RNN": "a layer that keeps a state",
+        "QuantizeLinear": "the model is quantised", "DequantizeLinear": "the model is quantised",
+        "DynamicQuantizeLinear": "the model is quantised", "MatMulInteger": "the model is quantised",
+        "ConvInteger": "the model is quantised", "QLinearConv": "the model is quantised", "QLinearMatMul": "the model is quantised",
+        "NonZero": "the size of its output depends on the data", "NonMaxSuppression": "the size of its output depends on the data",
+        "Unique": "the size of its output depends on the data", "RandomNormal": "it is random",
+        "RandomNormalLike": "it is random", "RandomUniform": "it is random", "RandomUniformLike": "it is random",
+    ]
+}

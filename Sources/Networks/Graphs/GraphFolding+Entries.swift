@@ -1,0 +1,77 @@
+import Checkpoints
+import Text
+
+/// The operators on known numbers that exporters compute masks and windows with.
+extension GraphFolding {
+    /// The sums of all numbers up to each along a dimension.
+    static func sums(_ numbers: Numbers, axis: Int, _ node: ONNXModel.Node) -> Numbers? {
+        guard let axis = self.axis(axis, numbers.shape.count), numbers.shape.indices.contains(axis), node.integer("exclusive") ?? 0 == 0,
+            node.integer("reverse") ?? 0 == 0
+        else { return nil }
+        let inner = numbers.shape[(axis + 1)...].reduce(1, *)
+        let length = numbers.shape[axis]
+        var values = numbers.values
+        for place in values.indices where place / inner % length > 0 { values[place] += values[place - inner] }
+        return Numbers(numbers.shape, values)
+    }
+
+    /// The parts of a tensor at lists of places.
+    static func entries(of numbers: Numbers, at places: Numbers, _ node: ONNXModel.Node) -> Numbers? {
+        guard node.integer("batch_dims") ?? 0 == 0, let starts = starts(places, in: numbers.shape), let depth = places.shape.last else {
+            return nil
+        }
+        let inner = Array(numbers.shape[depth...])
+        let count = inner.reduce(1, *)
+        guard starts.count * max(count, 1) <= Numbers.limit else { return nil }
+        return Numbers(
+            places.shape.dropLast() + inner, starts.flatMap { Array(numbers.values[$0..<$0 + count]) })
+    }
+
+    /// A tensor whose parts at lists of places are replaced.
+    static func scattered(
+        _ numbers: Numbers, _ node: ONNXModel.Node, _ places: Numbers?, _ updates: Numbers?
+    ) throws(Problem) -> Numbers? {
+        guard node.text("reduction") ?? "none" == "none", let places, let updates, let starts = starts(places, in: numbers.shape),
+            let depth = places.shape.last
+        else { return nil }
+        let count = numbers.shape[depth...].reduce(1, *)
+        guard updates.values.count == starts.count * count else {
+            throw Problem("the new numbers do not fill the places", expected: "\(starts.count * count)", found: "\(updates.values.count)")
+        }
+        var values = numbers.values
+        for (place, start) in starts.enumerated() {
+            for index in 0..<count { values[start + index] = updates.values[place * count + index] }
+        }
+        return Numbers(numbers.shape, values)
+    }
+
+    /// Where the parts at lists of places begin; nil if one is outside.
+    private static func starts(_ places: Numbers, in shape: [Int]) -> [Int]? {
+        guard let depth = places.shape.last, depth > 0, depth <= shape.count else { return nil }
+        let steps = IndexSteps.ofStored(shape)
+        let integers = places.integers
+        var starts: [Int] = []
+        for first in stride(from: 0, to: integers.count, by: depth) {
+            var start = 0
+            for axis in 0..<depth {
+                let place = integers[first + axis] < 0 ? integers[first + axis] &+ shape[axis] : integers[first + axis]
+                guard place >= 0, place < shape[axis] else { return nil }
+                start += place * steps[axis]
+            }
+            starts.append(start)
+        }
+        return starts
+    }
+
+    /// The upper or the lower triangle of matrices, the rest 0.
+    static func triangle(_ numbers: Numbers, _ isUpper: Bool, _ diagonal: Int) -> Numbers? {
+        guard numbers.shape.count >= 2, abs(diagonal) < 1 << 40 else { return nil }
+        let (rows, columns) = (numbers.shape[numbers.shape.count - 2], numbers.shape[numbers.shape.count - 1])
+        var values = numbers.values
+        for place in values.indices {
+            let (row, column) = (place / columns % rows, place % columns)
+            if isUpper ? column - row < diagonal : column - row > diagonal { values[place] = 0 }
+        }
+        return Numbers(numbers.shape, values)
+    }
+}

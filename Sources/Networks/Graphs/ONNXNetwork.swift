@@ -1,0 +1,192 @@
+import Archives
+import Checkpoints
+import Text
+
+/// The network of an ONNX graph.
+enum ONNXNetwork {
+    /// - Throws: ``Problem`` that names the operator, if one cannot be run, and for graphs that are damaged or never end.
+    static func network(of checkpoint: Checkpoint, graph: ByteRegion) throws(Problem) -> Network {
+        let model = try ONNXModel(graph)
+        let version = model.versions[""] ?? 0
+        guard (7...23).contains(version) else {
+            throw Problem("operators of a version that is not known", expected: "opset 7 to 23", found: "\(version)")
+        }
+        let input = try input(model)
+        let output = try output(model)
+        let order = try order(model, output: output.name)
+        var readers: [String: [Int]] = [:]
+        for index in order { for name in model.nodes[index].inputs where !name.isEmpty { readers[name, default: []].append(index) } }
+        var failure: Problem?
+        for sizes in input.openSizes {
+            do throws(Problem) {
+                return try network(of: checkpoint, model, input, output, order, readers, sizes)
+            } catch {
+                failure = failure ?? error
+            }
+        }
+        throw failure ?? Problem("holds no graph")
+    }
+
+    private static func network(
+        of checkpoint: Checkpoint, _ model: ONNXModel, _ input: GraphInput, _ output: ONNXModel.Value, _ order: [Int],
+        _ readers: [String: [Int]], _ sizes: [Int]
+    ) throws(Problem) -> Network {
+        let probes = input.probes(sizes)
+        var conversion = GraphConversion(
+            model, checkpoint, probes: probes, fixedSamples: input.samples, input: input.network, inputSite: input.name, readers: readers)
+        conversion.values[input.name] = try conversion.add(
+            input.name, input.isOfTokens ? TokenNumbers() as any Operation : InputOperation(), type: input.type)
+        for (name, number) in input.constants {
+            let numbers = probes.map { probe in
+                let (samples, length) = if case .tokens(let samples, let length) = probe { (samples, length) } else { (1, 1) }
+                return GraphNumbers([samples, length], [Double](repeating: number, count: samples * length))
+            }
+            conversion.values[name] = GraphValue(source: .numbers(numbers), type: .int64, shapes: numbers.map(\.shape))
+        }
+        for index in order { try conversion.convert(index) }
+        guard let value = conversion.values[output.name] else {
+            throw Problem("the graph's output is made by nothing", found: "'\(output.name)'")
+        }
+        let site = try conversion.site(of: value, for: output.name)
+        conversion.graph.output = site
+        conversion.graph.nameDecompositions()
+        if input.isOfTokens {
+            guard let vocabulary = conversion.vocabulary else {
+                throw Problem("its whole numbers choose from no table of embeddings", subject: "input '\(input.name)'")
+            }
+            conversion.graph.input = .tokens(vocabulary: vocabulary, positions: conversion.positions)
+        }
+        let shape = value.shapes[0]
+        let isOfSamples = zip(value.shapes, probes).allSatisfy { $0.first == $1.samples }
+        guard isOfSamples else {
+            throw Problem(
+                "the graph's output has no entry for each sample", subject: "output '\(output.name)'",
+                expected: "\(probes[0].samples) in the first dimension for \(probes[0].samples) samples", found: words(shape))
+        }
+        if input.isOfTokens { conversion.graph.outputKind = shape.count == 3 ? .answers : .classes }
+        // Stored tensors whose numbers were read as settings are used too.
+        var read: Set<String> = []
+        for index in order { for name in model.nodes[index].inputs { if let stored = model.stored[name] { read.insert(stored.tensor) } } }
+        return try conversion.graph.network(of: checkpoint, outputWidth: shape.last ?? 1, ignoring: { read.contains($0) })
+    }
+
+    // MARK: Inputs and outputs
+
+    /// The one input that data is given for.
+    struct GraphInput {
+        let name: String
+        let type: ONNXModel.ElementType
+        let isOfTokens: Bool
+        /// The shape of a sample; nil for lengths that are open.
+        let shape: [Int?]
+        /// The samples that the file fixes; nil if they are open.
+        let samples: Int?
+        /// Other inputs, by what they are where nobody gives them.
+        let constants: [String: Double]
+
+        var network: Network.Input { isOfTokens ? .tokens(vocabulary: 1, positions: nil) : .values(shape: shape) }
+
+        /// Lengths to try for those that are open, one for each probe.
+        var openSizes: [[Int]] {
+            isOfTokens || !shape.contains(nil) ? [[0, 0, 0]] : [[64, 96, 160], [224, 256, 288], [32, 48, 64]]
+        }
+
+        /// Batches of different sizes, so that what depends on the size shows.
+        func probes(_ sizes: [Int]) -> [BatchShape] {
+            if isOfTokens {
+                return [(2, 3), (3, 5), (5, 4), (7, 11)].map { .tokens(samples: $0.0, length: $0.1) }
+            }
+            return zip([2, 3, 5], sizes).map { samples, size in .values([samples] + shape.map { $0 ?? size }) }
+        }
+    }
+
+    /// Inputs of a language model beside the tokens, and what they are for sequences without gaps.
+    private static let beside = ["attention_mask": 1.0, "token_type_ids": 0, "segment_ids": 0, "input_mask": 1]
+
+    private static func input(_ model: ONNXModel) throws(Problem) -> GraphInput {
+        let open = model.inputs.filter { model.stored[$0.name] == nil }
+        var constants: [String: Double] = [:]
+        var rest: [ONNXModel.Value] = []
+        for value in open {
+            if open.count > 1, let number = beside[value.name] { constants[value.name] = number } else { rest.append(value) }
+        }
+        guard let value = rest.first, rest.count == 1 else {
+            throw Problem(
+                "a model of several inputs is not run", expected: "one input that data is given for",
+                found: rest.isEmpty ? "none" : rest.map { "'\($0.name)'" }.joined(separator: ", "))
+        }
+        let subject = "input '\(value.name)'"
+        guard value.isTensor, let shape = value.shape, !shape.isEmpty else {
+            throw Problem("is no tensor of a known number of dimensions", subject: subject, expected: "samples first")
+        }
+        var isOfTokens = false
+        switch value.type {
+        case .float, .double, .float16, .bfloat16: break
+        case .int64, .int32:
+            guard shape.count == 2 else {
+                throw Problem(
+                    "whole numbers are run as tokens", subject: subject, expected: "samples x length", found: "\(shape.count) dimensions")
+            }
+            guard shape[1] == nil else {
+                throw Problem(
+                    "sequences of a fixed length are not run", subject: subject, expected: "an open length", found: "\(shape[1] ?? 0)",
+                    hint: "an export with dynamic axes leaves it open")
+            }
+            isOfTokens = true
+        default: throw Problem("is of a type that is not run", subject: subject, expected: "float or int64", found: "\(value.type)")
+        }
+        return GraphInput(
+            name: value.name, type: value.type, isOfTokens: isOfTokens, shape: Array(shape.dropFirst()), samples: shape[0],
+            constants: constants)
+    }
+
+    /// The first output of numbers: what classifiers name as the label is none.
+    private static func output(_ model: ONNXModel) throws(Problem) -> ONNXModel.Value {
+        let numbers = model.outputs.first { $0.isTensor && !$0.type.isWhole && $0.type != .string }
+        guard let output = numbers else {
+            throw Problem(
+                "has no output of numbers",
+                found: model.outputs.isEmpty ? "none" : model.outputs.map { "'\($0.name)'" }.joined(separator: ", "))
+        }
+        return output
+    }
+
+    // MARK: Order
+
+    /// The operators that the output needs, each after all that it reads.
+    ///
+    /// - Throws: ``Problem`` for a graph with a cycle.
+    static func order(_ model: ONNXModel, output: String) throws(Problem) -> [Int] {
+        var makers: [String: Int] = [:]
+        for (index, node) in model.nodes.enumerated() {
+            for name in node.outputs where !name.isEmpty {
+                guard makers.updateValue(index, forKey: name) == nil else {
+                    throw Problem("makes a value that another operator makes too", subject: node.subject, found: "'\(name)'")
+                }
+            }
+        }
+        // Depth first without recursion: an operator is entered, its inputs come, then it is left.
+        var order: [Int] = []
+        var state = [UInt8](repeating: 0, count: model.nodes.count)
+        var waiting: [(node: Int, isLeaving: Bool)] = makers[output].map { [($0, false)] } ?? []
+        while let (index, isLeaving) = waiting.popLast() {
+            if isLeaving {
+                state[index] = 2
+                order.append(index)
+                continue
+            }
+            if state[index] == 2 { continue }
+            guard state[index] == 0 else { continue }
+            state[index] = 1
+            waiting.append((index, true))
+            for name in model.nodes[index].inputs.reversed() {
+                guard let maker = makers[name] else { continue }
+                if state[maker] == 1 {
+                    throw Problem("the graph has a cycle", subject: model.nodes[maker].subject, expected: "operators that come to an end")
+                }
+                if state[maker] == 0 { waiting.append((maker, false)) }
+            }
+        }
+        return order
+    }
+}

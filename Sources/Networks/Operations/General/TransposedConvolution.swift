@@ -1,0 +1,134 @@
+import Tensors
+import Text
+
+/// Filters laid over a larger image, one for each place of the smaller: x [B, C, H, W], W [out, C, kh, kw], b [out], y [B, out, H', W'].
+///
+/// y is the gradient that a convolution with these filters sends back (PyTorch's `ConvTranspose2d`, whose weight is [C, out, kh, kw]), so that
+/// H' = (H - 1) stride - 2 padding + (kh - 1) dilation + 1 + extra. Parameters: the weight, then the bias if there is one.
+package struct TransposedConvolution: Operation {
+    package let stride: (Int, Int)
+    package let padding: (Int, Int)
+    package let dilation: (Int, Int)
+    /// Places added after the last row and column.
+    package let extra: (Int, Int)
+
+    /// Pairs go down, then across.
+    package init(
+        stride: (Int, Int) = (1, 1), padding: (Int, Int) = (0, 0), dilation: (Int, Int) = (1, 1), extra: (Int, Int) = (0, 0)
+    ) {
+        self.stride = stride
+        self.padding = padding
+        self.dilation = dilation
+        self.extra = extra
+    }
+
+    package var name: String { "transposed convolution" }
+    package var gradientReading: GradientReading { .inputs }
+    package var neurons: NeuronRule { .produces(NeuronWeights(outDimension: 0, inDimension: 1, form: .images)) }
+
+    package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
+        RestrictedOperation(operation: self, parameters: parameters.map { WeightSlices.entries(neurons, of: $0) }, reading: .all)
+    }
+
+    private func length(_ length: Int, _ kernel: Int, _ stride: Int, _ padding: Int, _ dilation: Int, _ extra: Int) throws(Problem) -> Int {
+        for value in [length, kernel, stride, dilation] where value < 1 || value > 1 << 30 {
+            throw Problem("a setting that lays no filters", expected: "1 to \(1 << 30)", found: "\(value)")
+        }
+        guard padding >= 0, padding <= WindowAxis.limit, extra >= 0, extra < max(stride, dilation) else {
+            throw Problem("a padding that lays no filters", found: "\(padding) and \(extra)")
+        }
+        let whole = (length - 1) * stride - 2 * padding + (kernel - 1) * dilation + 1 + extra
+        guard whole > 0, whole <= WindowAxis.limit else {
+            throw Problem("an image without places", expected: "at least 1", found: "\(whole)")
+        }
+        return whole
+    }
+
+    package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
+        let (samples, channels, size) = try Problem.images(inputs[0])
+        let weight = parameters[0]
+        guard weight.count == 4, weight[1] == channels, weight[0] > 0 else {
+            throw Problem("the filters have the wrong shape", expected: "filters x \(channels) x rows x columns", found: words(weight))
+        }
+        if parameters.count > 1, parameters[1] != [weight[0]] {
+            throw Problem("the bias has the wrong shape", expected: "\(weight[0])", found: words(parameters[1]))
+        }
+        let shape = [
+            samples, weight[0], try length(size.0, weight[2], stride.0, padding.0, dilation.0, extra.0),
+            try length(size.1, weight[3], stride.1, padding.1, dilation.1, extra.1),
+        ]
+        try Problem.check(sizeOf: shape)
+        _ = try convolution.sizes(input: shape, weight: [channels, weight[0], weight[2], weight[3]])
+        return shape
+    }
+
+    /// The convolution that goes the other way.
+    private var convolution: Convolution { Convolution(stride: stride, padding: padding, dilation: dilation) }
+
+    private func shape(_ input: [Int], _ output: [Int], _ weight: [Int]) -> ConvolutionShape {
+        guard let shape = try? convolution.sizes(input: output, weight: [input[1], output[1], weight[2], weight[3]]) else {
+            preconditionFailure("\(input) to \(output)")
+        }
+        return shape
+    }
+
+    /// The weight with its first two dimensions changed about.
+    private func turned(_ weight: Tensor) -> Tensor {
+        let turned = MutableTensor(uninitialized: [weight.shape[1], weight.shape[0]] + weight.shape[2...])
+        copy(weight, to: turned, adding: false)
+        return turned
+    }
+
+    private func copy(_ source: Tensor, to target: MutableTensor, adding: Bool) {
+        let (rows, columns) = (source.shape[0], source.shape[1])
+        let block = source.shape[2] * source.shape[3]
+        source.withElements { x in
+            target.withMutableElements { y in
+                for row in 0..<rows {
+                    for column in 0..<columns {
+                        for place in 0..<block {
+                            let (from, to) = ((row * columns + column) * block + place, (column * rows + row) * block + place)
+                            y[to] = adding ? y[to] + x[from] : x[from]
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    package func forward(_ pass: ForwardPass) {
+        let (input, weight, output) = (pass.inputs[0], pass.parameters[0], pass.output)
+        let shape = shape(input.shape, output.shape, weight.shape)
+        let scratch = MutableTensor(uninitialized: [Correlation.imageGradientScratch(shape)])
+        Correlation.addImageGradient(
+            shape, input, filters: turned(weight), to: output, .overwrite, scratch: scratch, team: pass.team)
+        guard pass.parameters.count > 1 else { return }
+        let bias = pass.parameters[1]
+        let plane = output.shape[2] * output.shape[3]
+        pass.team.forEach(output.shape[0] * output.shape[1]) { index in
+            let number = bias.withElements { $0[index % bias.count] }
+            output.withMutableElements { y in for place in index * plane..<(index + 1) * plane { y[place] += number } }
+        }
+    }
+
+    /// dx += the convolution of dy, dW += the filters' gradient of that convolution at dy with x as the output's gradient, db += the sums of dy.
+    package func backward(_ pass: BackwardPass) {
+        let (input, weight, dy) = (pass.inputs[0], pass.parameters[0], pass.outputGradient)
+        let shape = shape(input.shape, dy.shape, weight.shape)
+        if let gradient = pass.inputGradients[0] {
+            let part = MutableTensor(uninitialized: input.shape)
+            let scratch = MutableTensor(uninitialized: [Correlation.forwardScratch(shape)])
+            Correlation.forward(shape, dy, filters: turned(weight), bias: nil, into: part, scratch: scratch, team: pass.team)
+            Elementwise.add(part, to: gradient, team: pass.team)
+        }
+        if let gradient = pass.parameterGradients[0] {
+            let part = MutableTensor.zeros([weight.shape[1], weight.shape[0]] + weight.shape[2...])
+            let scratch = MutableTensor(uninitialized: [Correlation.filterGradientScratch(shape)])
+            Correlation.addFilterGradient(shape, dy, input, to: part, scratch: scratch, team: pass.team)
+            copy(part, to: gradient, adding: true)
+        }
+        if pass.parameterGradients.count > 1, let gradient = pass.parameterGradients[1] {
+            ChannelStatistics.addSums(of: dy, to: gradient, team: pass.team)
+        }
+    }
+}

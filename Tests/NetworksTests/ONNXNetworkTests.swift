@@ -1,0 +1,139 @@
+import Checkpoints
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Networks
+
+/// Graphs that PyTorch and scikit-learn exported compute what onnxruntime computes, and have PyTorch's gradients.
+struct ONNXNetworkTests {
+    static let exported = ["mlp", "fixed", "residual", "attention"].flatMap { ["\($0)-script", "\($0)-dynamo"] } + ["language-script"]
+
+    private func open(_ name: String) throws -> (Network, Checkpoint) {
+        (
+            try LoadedModel(Checkpoint.open(Fixtures.path("onnx/\(name).onnx"))).network,
+            try Checkpoint.open(Fixtures.path("onnx/\(name).safetensors"))
+        )
+    }
+
+    private func batch(_ values: Checkpoint) throws -> Batch {
+        if let tokens = values["tokens"] {
+            return .tokens(TokenBatch(ids: tokens.doubles().map { Int32($0) }, samples: tokens.shape[0], length: tokens.shape[1]))
+        }
+        let input = try #require(values["input"])
+        return .values(Tensor(shape: input.shape, input.floats()))
+    }
+
+    private func close(_ found: [Float], _ expected: [Float], _ what: String) {
+        let scale = max(1, expected.map(abs).max() ?? 1)
+        let worst = zip(found, expected).map { abs($0 - $1) }.max() ?? 0
+        #expect(found.count == expected.count && worst <= 2e-5 * scale, "\(what): off by \(worst) of \(scale)")
+    }
+
+    @Test(arguments: exported + ["sklearn"])
+    func computesWhatONNXRuntimeComputes(name: String) throws {
+        let (network, values) = try open(name)
+        let batch = try batch(values)
+        let executor = try Executor(network, batch: batch.shape, request: RunRequest(recorded: [network.output]), team: Team(size: 2))
+        let output = try #require(executor.run(batch)[network.output])
+        let expected = try #require(values["output"])
+        #expect(output.shape == expected.shape)
+        close(output.elements, expected.floats(), name)
+    }
+
+    /// A batch is its samples: what an export fixes for one sample holds for several.
+    @Test(arguments: exported)
+    func samplesDoNotDependOnEachOther(name: String) throws {
+        let (network, values) = try open(name)
+        let executor = { (batch: Batch) throws -> Tensor in
+            let executor = try Executor(network, batch: batch.shape, request: RunRequest(recorded: [network.output]), team: Team(size: 1))
+            return try #require(executor.run(batch)[network.output]).copied()
+        }
+        let one = try batch(values)
+        let twice: Batch
+        switch one {
+        case .values(let tensor):
+            twice = .values(Tensor(shape: [2 * tensor.shape[0]] + tensor.shape.dropFirst(), tensor.elements + tensor.elements))
+        case .tokens(let tokens):
+            twice = .tokens(TokenBatch(ids: tokens.ids + tokens.ids, samples: 2 * tokens.samples, length: tokens.length))
+        }
+        let single = try executor(one).elements
+        close(try executor(twice).elements, single + single, name)
+    }
+
+    @Test(arguments: exported)
+    func gradientsAreThoseOfPyTorch(name: String) throws {
+        let (network, values) = try open(name)
+        let batch = try batch(values)
+        // The exporter folds a norm into the convolution before it, whose weights are then others.
+        let named = values.tensors.compactMap { tensor -> (ParameterID, TensorRecord)? in
+            guard tensor.name.hasPrefix("gradient."), !tensor.name.contains("conv1"), !tensor.name.contains("bn1") else { return nil }
+            return network.parameter(named: String(tensor.name.dropFirst("gradient.".count))).map { ($0, tensor) }
+        }
+        #expect(named.count >= 4, "\(network.parameters.map(\.name))")
+        var request = RunRequest(recorded: [network.output])
+        request.gradients = GradientRequest(parameters: Set(named.map(\.0)))
+        let executor = try Executor(network, batch: batch.shape, request: request, team: Team(size: 2))
+        let gradients = Gradients(executor, seeds: [network.output])
+        _ = executor.run(batch)
+        let weights = try #require(values["weights"])
+        gradients.clearParameters()
+        gradients.backward([network.output: Tensor(shape: weights.shape, weights.floats())])
+        for (parameter, expected) in named {
+            let found = try #require(gradients[parameter])
+            var elements = found.elements
+            let layout = network.readers(of: parameter).first.map { network.nodes[$0.index].operation }
+            // A matrix is kept with its outputs first, whatever the file has.
+            if found.shape != expected.shape, found.shape.count == 2, layout is MatrixProduct {
+                let (rows, columns) = (found.shape[0], found.shape[1])
+                elements = (0..<rows * columns).map { found.elements[$0 % rows * columns + $0 / rows] }
+            }
+            close(elements, expected.floats(), "\(name) \(expected.name)")
+        }
+    }
+
+    private func output(of checkpoint: Checkpoint, _ batch: Batch) throws -> [Float] {
+        let network = try LoadedModel(checkpoint).network
+        let executor = try Executor(network, batch: batch.shape, request: RunRequest(recorded: [network.output]), team: Team(size: 1))
+        return try #require(executor.run(batch)[network.output]).elements
+    }
+
+    /// With other numbers, the graph comes back from every kind of output, and computes the same from each.
+    @Test(arguments: exported + ["sklearn"])
+    func whatIsMadeOfAGraphKeepsIt(name: String) throws {
+        let (network, values) = try open(name)
+        let batch = try batch(values)
+        let checkpoint = try Checkpoint.open(Fixtures.path("onnx/\(name).onnx"))
+        var changed: [String: Tensor] = [:]
+        for parameter in network.parameters {
+            let record = try #require(checkpoint[parameter.tensorName])
+            let shrunk = record.floats().map { Float(0.75) * $0 + Float(0.01) }
+            changed[parameter.tensorName] = Tensor(shape: record.shape, shrunk)
+        }
+        let draft = CheckpointDraft(checkpoint, replacing: changed)
+        try TemporaryFolder.with { folder in
+            var outputs: [[Float]] = []
+            for ending in ["m.tar", "m", "m.onnx"] {
+                try CheckpointWriter(path: folder + "/" + ending).write(draft)
+                outputs.append(try output(of: Checkpoint.open(folder + "/" + ending), batch))
+            }
+            #expect(outputs[0] == outputs[1] && outputs[0] == outputs[2])
+            #expect(try output(of: checkpoint, batch) != outputs[0])
+            // What was written as ONNX can be written again.
+            let again = CheckpointDraft(try Checkpoint.open(folder + "/m.tar"))
+            try CheckpointWriter(path: folder + "/again.onnx").write(again)
+            #expect(try output(of: Checkpoint.open(folder + "/again.onnx"), batch) == outputs[0])
+        }
+    }
+
+    @Test func aCheckpointWithoutAGraphIsNotWrittenAsOne() throws {
+        let draft = CheckpointDraft(try Checkpoint.open(Fixtures.path("mlp.safetensors")))
+        try TemporaryFolder.with { folder in
+            #expect {
+                try CheckpointWriter(path: folder + "/m.onnx").write(draft)
+            } throws: {
+                "\($0)".contains("is written for models that come with a graph")
+            }
+        }
+    }
+}

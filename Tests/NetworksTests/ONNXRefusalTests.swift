@@ -1,0 +1,160 @@
+import Archives
+import Checkpoints
+import Tensors
+import TestSupport
+import Testing
+import Text
+
+@testable import Networks
+
+/// Graphs that cannot be run, are damaged, or never end: one line that names the place.
+struct ONNXRefusalTests {
+    /// A message of protocol buffers, field by field.
+    private struct Message {
+        var bytes: [UInt8] = []
+
+        static func varint(_ value: Int) -> [UInt8] {
+            var (value, bytes) = (UInt64(value), [UInt8]())
+            while value >= 0x80 {
+                bytes.append(UInt8(value & 0x7F) | 0x80)
+                value >>= 7
+            }
+            return bytes + [UInt8(value)]
+        }
+
+        func with(_ field: Int, _ value: Int) -> Message { Message(bytes: bytes + Self.varint(field << 3) + Self.varint(value)) }
+        func with(_ field: Int, _ content: [UInt8]) -> Message {
+            Message(bytes: bytes + Self.varint(field << 3 | 2) + Self.varint(content.count) + content)
+        }
+        func with(_ field: Int, _ text: String) -> Message { with(field, Array(text.utf8)) }
+        func with(_ field: Int, _ message: Message) -> Message { with(field, message.bytes) }
+    }
+
+    private static func node(
+        _ operation: String, _ inputs: [String], _ outputs: [String], name: String = "", _ attributes: [Message] = []
+    ) -> Message {
+        var message = Message()
+        for input in inputs { message = message.with(1, input) }
+        for output in outputs { message = message.with(2, output) }
+        message = message.with(3, name).with(4, operation)
+        for attribute in attributes { message = message.with(5, attribute) }
+        return message
+    }
+
+    private static func value(_ name: String, _ shape: [Int?]) -> Message {
+        var lengths = Message()
+        for length in shape { lengths = lengths.with(1, length.map { Message().with(1, $0) } ?? Message().with(2, "batch")) }
+        return Message().with(1, name).with(2, Message().with(1, Message().with(1, 1).with(2, lengths)))
+    }
+
+    /// A model that reads x [batch, 4] and answers with y; it has one weight, w [4, 4].
+    private static func model(_ nodes: [Message], inputs: [Message]? = nil, version: Int = 17) -> [UInt8] {
+        var graph = Message()
+        for node in nodes { graph = graph.with(1, node) }
+        let weight = Message().with(1, 4).with(1, 4).with(2, 1).with(8, "w").with(9, [UInt8](repeating: 0, count: 64))
+        graph = graph.with(5, weight)
+        for input in inputs ?? [value("x", [nil, 4])] { graph = graph.with(11, input) }
+        graph = graph.with(12, value("y", [nil, 4]))
+        return Message().with(1, 8).with(8, Message().with(1, "").with(2, version)).with(7, graph).bytes
+    }
+
+    private static func load(_ bytes: [UInt8]) throws -> Network {
+        try LoadedModel(Checkpoint.open(ByteRegion(copying: bytes), path: "m.onnx")).network
+    }
+
+    private func expectProblem(_ bytes: [UInt8], _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation) {
+        do {
+            _ = try Self.load(bytes)
+            Issue.record("no error", sourceLocation: sourceLocation)
+        } catch {
+            let line = "\(error)"
+            #expect(!line.contains("\n"), sourceLocation: sourceLocation)
+            for part in parts { #expect(line.contains(part), "\(line)", sourceLocation: sourceLocation) }
+        }
+    }
+
+    private static let product = node("MatMul", ["x", "w"], ["h"], name: "first")
+
+    @Test func aSmallGraphRuns() throws {
+        let network = try Self.load(Self.model([Self.product, Self.node("Relu", ["h"], ["y"])]))
+        #expect(network.nodes.map(\.site) == ["x", "first", "y"])
+        #expect(network.unusedTensors.isEmpty)
+    }
+
+    @Test func operatorsThatDoNotRunAreNamedWithTheirNode() {
+        expectProblem(
+            Self.model([Self.product, Self.node("Frobnicate", ["h"], ["y"], name: "odd")]), "node 'odd' (Frobnicate)", "is not run")
+        for (operation, reason) in [("Loop", "loops"), ("If", "branches"), ("LSTM", "keeps a state"), ("QLinearMatMul", "quantised")] {
+            expectProblem(Self.model([Self.product, Self.node(operation, ["h"], ["y"], name: "n")]), "node 'n' (\(operation))", reason)
+        }
+        let foreign = Message(bytes: Self.node("Relu", ["h"], ["y"], name: "n").with(7, "com.microsoft").bytes)
+        expectProblem(Self.model([Self.product, foreign]), "node 'n' (Relu)", "'com.microsoft'")
+    }
+
+    @Test func settingsThatAreNotFollowedAreRefused() {
+        let setting = Message().with(1, "odd").with(3, 1).with(20, 2)
+        expectProblem(Self.model([Self.product, Self.node("Relu", ["h"], ["y"], [setting])]), "'odd' is not known")
+        expectProblem(Self.model([Self.product, Self.node("MatMul", ["h", "w"], ["y"], [setting])]), "'odd' is not known")
+    }
+
+    @Test func graphsThatNeverEndAreRefused() {
+        expectProblem(
+            Self.model([Self.node("Add", ["x", "b"], ["a"]), Self.node("Relu", ["a"], ["b"]), Self.node("Relu", ["b"], ["y"])]), "cycle")
+        expectProblem(Self.model([Self.node("Add", ["x", "y"], ["y"])]), "cycle")
+        expectProblem(
+            Self.model([Self.product, Self.node("Relu", ["h"], ["h"]), Self.node("Relu", ["h"], ["y"])]), "another operator makes too")
+    }
+
+    @Test func valuesThatNothingMakesAreNamed() {
+        expectProblem(Self.model([Self.node("Add", ["x", "nowhere"], ["y"])]), "'nowhere'")
+        expectProblem(Self.model([Self.product]), "made by nothing", "'y'")
+        expectProblem(Self.model([Self.node("MatMul", ["x"], ["y"])]), "too few inputs")
+    }
+
+    @Test func shapesThatDoNotGoTogetherNameTheNode() {
+        expectProblem(
+            Self.model([Self.node("MatMul", ["x", "w"], ["y"], name: "first")], inputs: [Self.value("x", [nil, 5])]), "first", "expected 4")
+    }
+
+    @Test func otherInputsAndVersionsAreRefused() {
+        expectProblem(
+            Self.model([Self.node("Add", ["x", "z"], ["y"])], inputs: [Self.value("x", [nil, 4]), Self.value("z", [nil, 4])]),
+            "several inputs", "'x', 'z'")
+        expectProblem(Self.model([Self.product, Self.node("Relu", ["h"], ["y"])], version: 99), "expected opset 7 to 23, found 99")
+    }
+
+    @Test func graphsCutAnywhereEndInALine() throws {
+        let bytes = Self.model([Self.product, Self.node("Relu", ["h"], ["y"])])
+        for count in bytes.indices {
+            #expect(throws: (any Error).self) { try Self.load(Array(bytes[..<count])) }
+        }
+    }
+
+    /// Whatever a byte is changed to, reading ends: with a network or with an error.
+    @Test(arguments: ["mlp-script", "attention-dynamo", "residual-script", "language-script"])
+    func changedBytesDoNoHarm(name: String) throws {
+        let region = try ByteRegion.mapping(path: Fixtures.path("onnx/\(name).onnx"))
+        let original = region.withUnsafeBytes { Array($0) }
+        var generator = SeededGenerator(seed: 11)
+        for _ in 0..<60 {
+            var bytes = original
+            for _ in 0..<3 { bytes[Int(generator.next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: generator.next()) }
+            _ = try? Self.load(bytes)
+        }
+    }
+
+    @Test func manyNodesTakeTimeInProportion() throws {
+        let count = 30_000
+        var nodes = [Self.product]
+        for place in 0..<count {
+            nodes.append(Self.node("Relu", [place == 0 ? "h" : "v\(place - 1)"], [place + 1 == count ? "y" : "v\(place)"]))
+        }
+        var graph: [UInt8] = []
+        for node in nodes { graph += Message().with(1, node).bytes }
+        var tail = Message()
+        let weight = Message().with(1, 4).with(1, 4).with(2, 1).with(8, "w").with(9, [UInt8](repeating: 0, count: 64))
+        tail = tail.with(5, weight).with(11, Self.value("x", [nil, 4])).with(12, Self.value("y", [nil, 4]))
+        let bytes = Message().with(1, 8).with(8, Message().with(1, "").with(2, 17)).with(7, graph + tail.bytes).bytes
+        #expect(try Self.load(bytes).nodes.count == count + 2)
+    }
+}
