@@ -87,7 +87,7 @@ extension SampleBatches {
     func classes(_ place: Int) -> [Int]? {
         switch dataset.targets {
         case .labels(let labels), .answers(let labels): ranges[place].map { Int(labels[$0]) }
-        case .nextToken, .none: nil
+        case .nextToken, .masked, .numbers, .inputs, .none: nil
         }
     }
 }
