@@ -170,7 +170,7 @@ import Testing
         let files = ["one": one, "many": many, "zeros": IDXFile.bytes(shape: [3], values: [0, 0, 0] as [UInt8])]
         let single = try HandWorkedModel.shell("$M eval one --data x --labels zeros --quiet --format tsv", files: files)
         #expect(single.rows.dropFirst().map { Array($0[1...5]) } == [["all", "3", "3", "1", "0"], ["0", "3", "3", "1", "0"]])
-        let text = try HandWorkedModel.shell("$M eval many --data x --labels y --quiet", files: files)
+        let text = try HandWorkedModel.shell("$M eval many --data x --labels y --task classify --quiet", files: files)
         #expect(text.status == 0 && text.text.contains("loss        6.9078\n") && text.text.split(separator: "\n").count < 12)
     }
 
