@@ -25,6 +25,14 @@ package struct PlotFigure: Sendable {
         content = .sheet(sheet)
     }
 
+    /// Whether the picture may have embedded images.
+    fileprivate var hasMaps: Bool {
+        switch content {
+        case .chart(let chart): chart is HeatMap
+        case .sheet(let sheet): sheet.charts.contains { $0 is HeatMap }
+        }
+    }
+
     /// What is shown, and the number that matters.
     package var title: String {
         switch content {
@@ -103,8 +111,9 @@ package enum PlotSheet {
         if figures.count == 1 { return figures[0].drawing() }
         var sheet = Drawing(width: width, height: 0)
         let shown = figures.prefix(mostFigures)
+        let images = max(1, shown.count { $0.hasMaps })
         for (place, figure) in shown.enumerated() {
-            let drawing = figure.drawing(images: shown.count)
+            let drawing = figure.drawing(images: images)
             if place > 0 {
                 sheet.marks.append(.line(Point(12, sheet.height), Point(width - 12, sheet.height), stroke: Stroke(.grid), part: .frame))
             }
