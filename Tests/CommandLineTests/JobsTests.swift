@@ -53,7 +53,7 @@ import Testing
 
     /// Starts a run in the background in which `big.tar` takes long.
     private func running(_ options: String) -> String {
-        "\"$M\" init mlp:64-1024-1024-10 -o big.tar -q && { \"$M\" score \(options) > out 2> err & } 2> /dev/null; main=$!\n"
+        "\"$M\" init mlp:64-1024-1024-10 -o big.tar -q && { env --default-signal=TERM \"$M\" score \(options) > out 2> err & } 2> /dev/null; main=$!\n"
     }
 
     /// Waits until the only worker works on its first checkpoint, which it has used processor time for.

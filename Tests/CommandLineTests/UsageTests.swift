@@ -33,7 +33,7 @@ import Testing
         ("score m.tar --format yaml", "score: --format: expected text, tsv, json, jsonl or svg, found 'yaml'"),
         (
             "score m.tar --method coclutser",
-            "score: --method: expected cocluster, bsgc, contiguous, gradient, network or activations, found 'coclutser'; did you mean 'cocluster'?"
+            "score: --method: expected cocluster, bsgc, contiguous, gradient, network, activations or experts, found 'coclutser'; did you mean 'cocluster'?"
         ),
         ("score m.tar -k 0", "score: -k: expected a number from 1 to 4096, a range 2-14, a list 2,4,8 or auto, found '0'"),
         ("score m.tar -k -1", "score: -k: expected a number from 1 to 4096, a range 2-14, a list 2,4,8 or auto, found '-1'"),

@@ -52,6 +52,8 @@ import Testing
         Stated("finetune", "--betas", "0.9,0.999", train), Stated("finetune", "--eps", "1e-8", train),
         Stated("audit", "-k", "4", "mlp.tar"), Stated("audit", "--method", "cocluster", "mlp.tar"),
         Stated("audit", "--timeout", "3600", "mlp.tar"),
+        Stated("score", "--timeout", "0", "mlp.tar mlp-tuned.safetensors --jobs 1"),
+        Stated("compare", "--timeout", "0", "mlp.tar mlp-tuned.safetensors mlp.npz --jobs 1"),
         Stated("finetune", "--epochs", "1", "\(mnist) --limit 16 -o -"),
     ]
 

@@ -14,7 +14,7 @@ import Training
 
 /// The manual describes every value of the lists in the lists' own words, and the results have the columns that they declare.
 @Suite struct ListsTests {
-    private static func described<Value: ModinspectCommands.Choice>(_ type: Value.Type) -> [(name: String, documentation: String)] {
+    private static func described<Value: Choice>(_ type: Value.Type) -> [(name: String, documentation: String)] {
         type.allCases.map { ($0.rawValue, $0.documentation) }
     }
 

@@ -136,7 +136,7 @@ struct GeneralOperationTests {
 
     @Test func choicesTakeOneOfTwo() throws {
         let check = OperationCheck(
-            operation: Choice(), inputs: [tensor([2, 1], [1, 0]), tensor([2], [5, 6]), tensor([1], [9])])
+            operation: Where(), inputs: [tensor([2, 1], [1, 0]), tensor([2], [5, 6]), tensor([1], [9])])
         #expect(try check.forward().elements == [5, 6, 9, 9])
         let gradients = try check.backward(tensor([2, 2], [1, 2, 3, 4]))
         #expect(gradients.inputs[1].elements == [1, 2] && gradients.inputs[2].elements == [7])

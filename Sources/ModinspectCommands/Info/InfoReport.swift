@@ -57,6 +57,11 @@ struct CheckpointInfo: Encodable {
     let sites: [SiteInfo]
     /// Why the checkpoint does not run.
     let runProblem: String?
+
+    /// What the checkpoint runs as, if it runs: a model of no known family runs as the graph in its file.
+    var runsAs: String {
+        architecture ?? (family == ModelFamily.unknown.name ? "the graph in its file" : family)
+    }
 }
 
 /// A place in a network where a run can be recorded and changed.

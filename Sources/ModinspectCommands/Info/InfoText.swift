@@ -67,7 +67,7 @@ enum InfoText {
         if !reasons.isEmpty { line("left out", reasons.joined(separator: ", ")) }
         if !info.globals.isEmpty { line("globals", globals(info)) }
         for group in info.tied { line("tied", group.joined(separator: " = ")) }
-        line("runs", info.runProblem.map { "no: " + $0 } ?? info.architecture.map { "as " + $0 } ?? "as \(info.family)")
+        line("runs", info.runProblem.map { "no: " + $0 } ?? "as \(info.runsAs)")
         return text + "\n"
     }
 

@@ -61,7 +61,7 @@ extension ReportBuilder {
         } else {
             fact(
                 "runs",
-                ["as ", .name((info.architecture ?? info.family).singleLine)]
+                ["as ", .name(info.runsAs.singleLine)]
                     + (info.architectureSource == "assumed" ? [", which is assumed"] : []))
         }
         return facts

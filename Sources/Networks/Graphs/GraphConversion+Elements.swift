@@ -107,7 +107,7 @@ extension GraphConversion {
             for place in 0..<3 {
                 sites.append(try conversion.site(of: try conversion.required(node, place), for: conversion.site(node, "\(place)")))
             }
-            return [try conversion.add(conversion.site(node), Choice(), sites, type: try conversion.required(node, 1).type)]
+            return [try conversion.add(conversion.site(node), Where(), sites, type: try conversion.required(node, 1).type)]
         }
         operators["Softmax"] = { conversion, _, node in [try conversion.softmax(node)] }
         operators["LogSoftmax"] = { conversion, _, node in [try conversion.logSoftmax(node)] }

@@ -46,6 +46,8 @@ extension GraphConversion {
         guard shapes.count == value.shapes.count else {
             throw Problem("the shape does not hold the elements", found: words(value.shapes.first ?? []))
         }
+        // Tokens are what embeddings read, as they are.
+        if shapes == value.shapes, value.site != nil { return value }
         if let stored = value.parameter, !stored.type.isWhole, let parameter = parameter(stored, shape: shapes[0]),
             shapes.allSatisfy({ $0 == shapes[0] })
         {

@@ -2,10 +2,10 @@ import Tensors
 import Text
 
 /// The second input where the first is not 0, the third elsewhere; each is repeated along its dimensions of length 1.
-package struct Choice: Operation {
+package struct Where: Operation {
     package init() {}
 
-    package var name: String { "choice" }
+    package var name: String { "where" }
     package var gradientReading: GradientReading { .inputs }
     package var neurons: NeuronRule { .fixed }
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
