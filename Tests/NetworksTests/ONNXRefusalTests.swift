@@ -116,6 +116,27 @@ struct ONNXRefusalTests {
             Self.model([Self.node("MatMul", ["x", "w"], ["y"], name: "first")], inputs: [Self.value("x", [nil, 5])]), "first", "expected 4")
     }
 
+    /// What joins entries along the samples would make a sample's answer depend on its batch, also in a file for one sample.
+    @Test(arguments: [nil, 1]) func samplesAreNotMixed(count: Int?) throws {
+        func model(_ nodes: Message...) -> [UInt8] { Self.model([Self.product] + nodes, inputs: [Self.value("x", [count, 4])]) }
+        func axis(_ place: Int) -> Message { Message().with(1, "axis").with(3, place).with(20, 2) }
+        let words =
+            "mixes the samples of a batch, expected dimensions that do not depend on their number, found a length of 2 for 2 samples, 3 for 3 samples"
+        expectProblem(model(Self.node("Softmax", ["h"], ["y"], name: "s", [axis(0)])), "node 's'", words)
+        expectProblem(
+            model(Self.node("ReduceMean", ["h"], ["m"], name: "r"), Self.node("Sub", ["h", "m"], ["y"])), "node 'r'", words)
+        expectProblem(
+            model(
+                Self.node("Transpose", ["h"], ["t"]), Self.node("Softmax", ["t"], ["u"], name: "s"), Self.node("Transpose", ["u"], ["y"])),
+            "node 's'", words)
+        expectProblem(
+            model(
+                Self.node("Transpose", ["h"], ["t"]), Self.node("MatMul", ["h", "t"], ["g"]),
+                Self.node("MatMul", ["g", "h"], ["y"], name: "p")),
+            "node 'p'", words)
+        #expect(try Self.load(model(Self.node("Softmax", ["h"], ["y"], name: "s", [axis(1)]))).nodes.last?.site == "s")
+    }
+
     @Test func otherInputsAndVersionsAreRefused() {
         expectProblem(
             Self.model([Self.node("Add", ["x", "z"], ["y"])], inputs: [Self.value("x", [nil, 4]), Self.value("z", [nil, 4])]),

@@ -40,7 +40,8 @@ package enum BuiltCommand {
 
     /// Runs a line of shell in which `$M` is the command; the arguments are `$1`, `$2`, ...
     package static func shell(_ line: String, _ arguments: [String], input: Data = Data()) throws -> CommandResult {
-        try start("/bin/bash", ["-c", line, "bash"] + arguments, input: input)
+        // Signals that this process ignores, as one that has workers does SIGPIPE, would be ignored there too.
+        try start("/usr/bin/env", ["--default-signal", "/bin/bash", "-c", line, "bash"] + arguments, input: input)
     }
 
     private static func start(_ program: String, _ arguments: [String], input: Data) throws -> CommandResult {

@@ -23,7 +23,12 @@ struct LlamaCppSettings {
         case "gpt2": set("layer_norm_epsilon", epsilon)
         case "starcoder2": set("norm_epsilon", epsilon)
         case "gpt_neox", "stablelm": set("layer_norm_eps", epsilon)
-        default: set("rms_norm_eps", try metadata.number("attention.layer_norm_rms_epsilon"))
+        default:
+            let name = "attention.layer_norm_rms_epsilon"
+            guard let epsilon = try metadata.number(name) else {
+                throw Problem("is missing from the metadata", subject: "'\(metadata.architecture).\(name)'", expected: "one finite number")
+            }
+            set("rms_norm_eps", epsilon)
         }
         guard !isOld else { return }
         if type != "gpt_neox" { set("num_key_value_heads", try metadata.count("attention.head_count_kv")) }
@@ -88,7 +93,6 @@ struct LlamaCppSettings {
             }
             return "[" + values.map { JSONText.number(Double($0)) }.joined(separator: ", ") + "]"
         }
-        let kind = try metadata.text(metadata.architecture + ".rope.scaling.type")
         let original = try metadata.count("rope.scaling.original_context_length")
         if type == "phi3", let long = factors("rope_factors_long.weight"), let short = factors("rope_factors_short.weight") {
             set("original_max_position_embeddings", original)
@@ -99,16 +103,40 @@ struct LlamaCppSettings {
                 "rope_scaling",
                 #"{"rope_type": "longrope", "long_factor": \#(divisors), "short_factor": \#(divisors), "attention_factor": 1.0, "factor": 1.0}"#
             )
-        } else if let kind, kind != "none" {
-            guard ["linear", "yarn"].contains(kind) else {
-                throw Problem(
-                    "positions of this kind cannot be run", subject: "'\(metadata.architecture).rope.scaling.type'",
-                    expected: "none, linear or yarn", found: kind.quotedInMessage)
-            }
-            var section = #"{"rope_type": "\#(kind)", "factor": \#(JSONText.number(try metadata.number("rope.scaling.factor") ?? 1))"#
+        } else if let (kind, factor) = try Self.stretch(metadata) {
+            var section = #"{"rope_type": "\#(kind)", "factor": \#(JSONText.number(factor))"#
             if kind == "yarn", let original { section += #", "original_max_position_embeddings": \#(original)"# }
             set("rope_scaling", section + "}")
         }
+        // Phi-3's factor of attention follows from its lengths.
+        for (name, plain) in Self.plainPositions where type != "phi3" {
+            guard let found = try metadata.number(name), found != plain else { continue }
+            throw Problem(
+                "positions with this setting cannot be run", subject: "'\(metadata.architecture).\(name)'",
+                expected: JSONText.number(plain),
+                found: JSONText.number(found))
+        }
+    }
+
+    /// Settings of positions that are not followed, with the values that change nothing.
+    private static let plainPositions: [(name: String, plain: Double)] = [
+        ("rope.scaling.attn_factor", 1), ("rope.scaling.yarn_ext_factor", 1), ("rope.scaling.yarn_attn_factor", 1),
+        ("rope.scaling.yarn_beta_fast", 32), ("rope.scaling.yarn_beta_slow", 1),
+    ]
+
+    /// By how much positions are stretched, and how: evenly where the kind is not said, as llama.cpp does; `scale_linear` is the older name.
+    private static func stretch(_ metadata: LlamaCppMetadata) throws(Problem) -> (kind: String, factor: Double)? {
+        let name = metadata.architecture + ".rope.scaling.type"
+        let stated = try metadata.text(name)
+        let older = try metadata.number("rope.scale_linear")
+        let factor = try metadata.number("rope.scaling.factor") ?? older ?? 0
+        let kind = stated ?? "linear"
+        guard ["none", "linear", "yarn"].contains(kind) else {
+            throw Problem(
+                "positions of this kind cannot be run", subject: "'\(name)'", expected: "none, linear or yarn", found: kind.quotedInMessage)
+        }
+        if kind == "none" || stated == nil && (factor == 0 || factor == 1) { return nil }
+        return (kind, factor == 0 ? 1 : factor)
     }
 
     /// The settings that single families have.

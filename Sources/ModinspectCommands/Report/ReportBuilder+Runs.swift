@@ -63,7 +63,9 @@ extension ReportBuilder {
                 .figure(
                     PageFigure(
                         figure.drawing(width: Self.figureWidth),
-                        caption: [.plain(isRunningText ? "How well the model predicts." : "Accuracy by the class of the right answer.")],
+                        caption: [
+                            .plain(found.classes.isEmpty ? "How well the model predicts." : "Accuracy by the class of the right answer.")
+                        ],
                         commands: [commands.eval(data)], tables: found.classes.isEmpty ? [] : [table])))
         }
         return blocks + Self.experts(found.experts ?? [])
@@ -108,6 +110,9 @@ extension ReportBuilder {
         request.ablation = ClusterAblation(controls: options.controls, seed: seed)
         (request.batchSize, request.threads) = (options.batchSize, threads)
         let prepared = try request.prepared()
+        guard prepared.batches.dataset.task?.hasRightAnswers ?? true else {
+            throw Problem(data, "has numbers to compare with and no right answers, which these figures count")
+        }
         let result = try working("ablate") { progress in try prepared.run(progress: progress) }
         let setting = AblationSetting(
             data: data, clusters: options.clusterFile ?? "found by \(options.clustering.methodName)",

@@ -23,7 +23,7 @@ struct GraphConversion {
     var done: Set<Int> = []
     /// The numbers that may still be computed while the graph is read.
     private var budget = 1 << 24
-    private var shapesOfSites: [String: [[Int]]] = [:]
+    private(set) var shapesOfSites: [String: [[Int]]] = [:]
     private var depth = 0
     /// The sites of numbers that depend on the batch, by the operator that makes them.
     private var sitesOfOrigins: [Int: String] = [:]
@@ -138,6 +138,7 @@ struct GraphConversion {
         _ site: String, _ operation: any Operation, _ inputs: [String] = [], parameters: [NetworkGraph.Parameter] = [],
         type: ONNXModel.ElementType = .float
     ) throws(Problem) -> GraphValue {
+        try checkThatSamplesStayApart(operation, inputs)
         let name = unusedSite(site)
         var shapes: [[Int]] = []
         for (place, probe) in probes.enumerated() {

@@ -61,7 +61,7 @@ extension EvalResult {
                             "\($0): loss \(Words.number($1.loss)), accuracy \(Words.percent($1.accuracy))."
                         }.joined(separator: " "), categories: names,
                         series: checkpoints.isEmpty ? [] : [.init("", checkpoints.map { $0.loss.map { Estimate($0) } })],
-                        valueTitle: "loss, nats",
+                        valueTitle: checkpoints.contains(where: \.isOfNumbers) ? "mean squared error" : "loss, nats",
                         including: 0...0))
             ]
         }

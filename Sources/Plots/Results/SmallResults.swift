@@ -51,6 +51,8 @@ struct EvalResult: DrawnResult {
         var accuracy: Double?
         var loss: Double?
         var answers: Int?
+        /// Whether the outputs are compared with numbers, by the mean squared error.
+        var isOfNumbers = false
         var classes: [ClassAccuracy] = []
     }
 
@@ -86,6 +88,7 @@ struct EvalResult: DrawnResult {
         checkpoints.append(
             Evaluated(
                 path: path, accuracy: checkpoint.number("accuracy"), loss: checkpoint.number("loss"), answers: checkpoint.whole("answers"),
+                isOfNumbers: ["regression", "reconstruction"].contains(checkpoint.text("task") ?? ""),
                 classes: checkpoint.rows("classes").compactMap(ClassAccuracy.init)))
     }
 
@@ -95,7 +98,10 @@ struct EvalResult: DrawnResult {
             failed.append(path)
         } else if row.text("label") == "all" {
             checkpoints.append(
-                Evaluated(path: path, accuracy: row.number("accuracy"), loss: row.number("loss"), answers: row.whole("count")))
+                Evaluated(
+                    path: path, accuracy: row.number("accuracy"), loss: row.number("loss"), answers: row.whole("count"),
+                    // A table does not say the task: where nothing is right or wrong, numbers are compared.
+                    isOfNumbers: row.number("accuracy") == nil && row.number("loss") != nil))
         } else if let found = ClassAccuracy(row), !checkpoints.isEmpty {
             checkpoints[checkpoints.count - 1].classes.append(found)
         }
