@@ -6,7 +6,7 @@ import Modularity
 import Networks
 import Text
 
-struct AblateCommand: FileCommand {
+struct AblateCommand: FileCommand, DataCommand {
     static let configuration = CommandConfiguration(
         commandName: "ablate",
         abstract: "Switches clusters off and on and reports which classes or samples suffer.",
@@ -52,7 +52,9 @@ struct AblateCommand: FileCommand {
     @Flag(name: .customLong("dependence"), help: "Write a table of how many answers are spoiled by how many interventions (tsv).")
     var isDependence = false
 
-    @OptionGroup var data: DataOptions
+    @OptionGroup var dataPath: DataPathOptions
+    @OptionGroup var samples: SampleOptions
+    @OptionGroup var batches: BatchOptions
     @OptionGroup var layers: LayerOptions<FileLayers>
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions

@@ -23,7 +23,8 @@ struct FinetuneCommand: FileCommand {
     @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
     var checkpoint: String
 
-    @OptionGroup(title: "Data") var data: DataSourceOptions
+    @OptionGroup(title: "Data") var dataPath: DataPathOptions
+    @OptionGroup(title: "Data") var samples: SampleOptions
     @OptionGroup(title: "Clusterability") var clusterability: ClusterabilityOptions
     @OptionGroup(title: "Clusterability") var layers: LayerOptions<FileOrModelLayers>
     @OptionGroup(title: "Optimisation") var optimization: OptimizationOptions
@@ -40,6 +41,9 @@ struct FinetuneCommand: FileCommand {
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: CheckpointOutputOptions
+
+    /// The data that is trained on.
+    var data: DataOptions { DataOptions(data: dataPath.data, samples: samples) }
 
     var fileUse: FileUse {
         var use = FileUse(

@@ -4,43 +4,29 @@ import Datasets
 extension TokenWidth: ExpressibleByArgument {}
 extension DataTask: Choice {}
 
-/// The data that a model is run on, and how much of it at once.
-@dynamicMemberLookup
-struct DataOptions: ParsableArguments {
-    @OptionGroup var source: DataSourceOptions
-
-    @Option(
-        name: .customLong("batch"),
-        help: ArgumentHelp("The number of samples to run at once; without this option, as many as fit into 64 MB.", valueName: "n"))
-    var batchSize: Int?
-
-    /// The data as the user named it.
-    var data: String { source.data }
-
-    /// The data as a library takes it.
-    func values(seed: UInt64) -> DatasetSource { source.values(seed: seed) }
-
-    /// The files that the options name.
-    var inputs: [(argument: String, path: String?)] { source.inputs }
-
-    subscript<Value>(dynamicMember member: KeyPath<SampleOptions, Value>) -> Value { source.samples[keyPath: member] }
-
-    mutating func validate() throws {
-        if let batchSize, batchSize < 1 { throw ValidationError("--batch must be at least 1") }
-    }
+/// A subcommand that runs a model on data.
+///
+/// The groups stand side by side in the command: while it is being developed, the argument parser checks a group within a group many
+/// times over each time the command starts.
+protocol DataCommand: ParsableCommand {
+    var dataPath: DataPathOptions { get }
+    var samples: SampleOptions { get }
+    var batches: BatchOptions { get }
 }
 
-/// The data that a model is run on.
-@dynamicMemberLookup
-struct DataSourceOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "The data: npz with x and y, IDX, CIFAR-10 binary, token ids (npy, bin), text (txt), texts with labels (jsonl, csv, tsv), or modadd:P[:train|:test]; for patch, also prompt pairs (JSON, CSV).",
-            valueName: "data"),
-        completion: .file())
-    var data: String
+extension DataCommand {
+    /// The data and how much of it at once.
+    var data: DataOptions { DataOptions(data: dataPath.data, samples: samples, batchSize: batches.batchSize) }
+}
 
-    @OptionGroup var samples: SampleOptions
+/// The data that a model is run on, and how much of it at once.
+@dynamicMemberLookup
+struct DataOptions {
+    /// The data as the user named it.
+    let data: String
+    let samples: SampleOptions
+    /// The number of samples to run at once; nil if the library chooses.
+    var batchSize: Int?
 
     /// The files that the options name.
     var inputs: [(argument: String, path: String?)] { [("--data", data), ("--labels", samples.labels)] }
@@ -49,6 +35,28 @@ struct DataSourceOptions: ParsableArguments {
     func values(seed: UInt64) -> DatasetSource { samples.source(data, seed: seed) }
 
     subscript<Value>(dynamicMember member: KeyPath<SampleOptions, Value>) -> Value { samples[keyPath: member] }
+}
+
+/// The data that a model is run on.
+struct DataPathOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The data: npz with x and y, IDX, CIFAR-10 binary, token ids (npy, bin), text (txt), texts with labels (jsonl, csv, tsv), or modadd:P[:train|:test]; for patch, also prompt pairs (JSON, CSV).",
+            valueName: "data"),
+        completion: .file())
+    var data: String
+}
+
+/// How many samples are run at once.
+struct BatchOptions: ParsableArguments {
+    @Option(
+        name: .customLong("batch"),
+        help: ArgumentHelp("The number of samples to run at once; without this option, as many as fit into 64 MB.", valueName: "n"))
+    var batchSize: Int?
+
+    mutating func validate() throws {
+        if let batchSize, batchSize < 1 { throw ValidationError("--batch must be at least 1") }
+    }
 }
 
 /// How the data becomes samples, and which of them are used.

@@ -5,8 +5,24 @@ import Modularity
 import Networks
 import Training
 
+/// A subcommand that can cluster neurons by what they do on data.
+protocol SimilarityCommand: ParsableCommand {
+    var similarityData: SimilarityDataOptions { get }
+    var samples: SampleOptions { get }
+    var similarityBatches: SimilarityBatchOptions { get }
+    var architecture: ArchitectureOptions { get }
+}
+
+extension SimilarityCommand {
+    /// The options of the methods that read data.
+    var gradient: GradientOptions {
+        GradientOptions(
+            data: similarityData.data, samples: samples, batchSize: similarityBatches.batchSize, architecture: architecture)
+    }
+}
+
 /// The data of `--method gradient` and `--method activations`.
-struct GradientOptions: ParsableArguments {
+struct SimilarityDataOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "With --method gradient or activations: the data, as for modinspect eval.",
@@ -16,9 +32,10 @@ struct GradientOptions: ParsableArguments {
             valueName: "data"),
         completion: .file())
     var data: String?
+}
 
-    @OptionGroup var samples: SampleOptions
-
+/// How many samples `--method gradient` and `--method activations` take at once.
+struct SimilarityBatchOptions: ParsableArguments {
     @Option(
         name: .customLong("batch"),
         help: ArgumentHelp(
@@ -26,11 +43,17 @@ struct GradientOptions: ParsableArguments {
     )
     var batchSize: Int?
 
-    @OptionGroup var architecture: ArchitectureOptions
-
     mutating func validate() throws {
         if let batchSize, batchSize < 1 { throw ValidationError("--batch must be at least 1") }
     }
+}
+
+/// The options of `--method gradient` and `--method activations` together.
+struct GradientOptions {
+    let data: String?
+    let samples: SampleOptions
+    let batchSize: Int?
+    let architecture: ArchitectureOptions
 
     /// The files that the options name.
     var inputs: [(argument: String, path: String?)] { [("--data", data), ("--labels", samples.labels)] }

@@ -8,7 +8,7 @@ import Text
 extension PatchSites.Granularity: Choice {}
 extension PatchedPlaces: Choice {}
 
-struct PatchCommand: FileCommand {
+struct PatchCommand: FileCommand, DataCommand {
     /// Which run is patched.
     enum Direction: String, Choice {
         case denoise, noise, both
@@ -105,7 +105,9 @@ struct PatchCommand: FileCommand {
     var format = PictureFormat.text
 
     @OptionGroup var pairs: PairOptions
-    @OptionGroup var data: DataOptions
+    @OptionGroup var dataPath: DataPathOptions
+    @OptionGroup var samples: SampleOptions
+    @OptionGroup var batches: BatchOptions
     @OptionGroup var layers: LayerOptions<FileLayers>
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
@@ -147,7 +149,7 @@ struct PatchCommand: FileCommand {
         let given = try clusterFile.map(ClusterFile.init(path:))
         let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         output.diagnostics.describe(model)
-        var request = PatchRequest(model, pairs: try pairs.values(data.data, data.source.samples, seed: computation.seed))
+        var request = PatchRequest(model, pairs: try pairs.values(data.data, samples, seed: computation.seed))
         request.parts =
             try given.map { PatchRequest.Parts.clusters(try $0.clusters(for: model.catalog), layers: layers.patterns) }
             ?? .sites(sites, granularity)

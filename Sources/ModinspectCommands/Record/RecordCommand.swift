@@ -7,7 +7,7 @@ import Interventions
 import Networks
 import Text
 
-struct RecordCommand: FileCommand {
+struct RecordCommand: FileCommand, DataCommand {
     /// What mean activations are given for.
     enum Grouping: String, Choice {
         case `class`, cluster
@@ -82,7 +82,9 @@ struct RecordCommand: FileCommand {
     @Flag(help: "Replace a directory that holds an earlier recording.")
     var force = false
 
-    @OptionGroup var data: DataOptions
+    @OptionGroup var dataPath: DataPathOptions
+    @OptionGroup var samples: SampleOptions
+    @OptionGroup var batches: BatchOptions
     @OptionGroup var layers: LayerOptions<FileLayers>
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
