@@ -16,7 +16,7 @@ struct ArchitectureTests {
         #expect(try Architecture(architecture.description) == architecture)
     }
 
-    @Test(arguments: ["", ",", "fc1,", "fc1,,fc2", "fc1(", "fc1()", "fc1(a=)", "fc1(=1)", "fc1)fc2", "fc1(1)x", "fc1=2"])
+    @Test(arguments: ["", ",", "fc1,", "fc1,,fc2", "fc1(", "fc1()", "fc1(a=)", "fc1(=1)", "fc1)fc2", "fc1(1)x", "=fc1", "x=", "add(x"])
     func bad_grammar_is_refused(text: String) {
         #expect(throws: Problem.self) { try Architecture(text) }
     }

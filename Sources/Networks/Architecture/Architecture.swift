@@ -1,24 +1,34 @@
 import Archives
 import Text
 
-/// A plain chain of layers in words: `conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2`.
+/// A network in words: `conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2`.
 ///
 /// Each element names a module of the state dict or an operation without parameters; settings are in parentheses,
 /// `name=value` or, for the first ones, the value alone; a value of two numbers is `3x5`.
+///
+/// Each element reads the output of the element before it, which makes a plain chain. In a graph, an output has a label, `x=relu`. An element
+/// that is a label alone goes on from there, and operations such as `add(x)` combine the output before with others: `x=fc1,relu,fc2,add(x)`.
 package struct Architecture: Sendable, Equatable, CustomStringConvertible {
-    /// One element of the chain.
+    /// One element.
     package struct Element: Sendable, Equatable, CustomStringConvertible {
         package let name: String
         package let settings: [Setting]
+        /// The label of its output; nil if it has none.
+        package let label: String?
 
-        package init(_ name: String, _ settings: [Setting] = []) {
+        package init(_ name: String, _ settings: [Setting] = [], label: String? = nil) {
             self.name = name
             self.settings = settings
+            self.label = label
         }
 
         package var description: String {
-            settings.isEmpty ? name : "\(name)(\(settings.map(\.description).joined(separator: ",")))"
+            let call = settings.isEmpty ? name : "\(name)(\(settings.map(\.description).joined(separator: ",")))"
+            return label.map { "\($0)=\(call)" } ?? call
         }
+
+        /// The characters that separate elements and settings, which are in no name.
+        static func isSeparator(_ character: Character) -> Bool { ",()=".contains(character) }
     }
 
     /// A value in parentheses, with its name if it has one.
@@ -45,19 +55,30 @@ package struct Architecture: Sendable, Equatable, CustomStringConvertible {
         func failure(_ problem: String, found: Substring? = nil) -> Problem {
             Problem(problem, setting: .architecture, found: found.map { "'\($0)'" })
         }
-        guard text.utf8.count <= 1 << 16 else { throw failure("is too long") }
+        guard text.utf8.count <= Self.longestText else {
+            throw Problem(
+                "is too long", setting: .architecture, expected: "at most \(Self.longestText) bytes", found: "\(text.utf8.count)")
+        }
         var elements: [Element] = []
         var rest = text[...]
         while true {
-            rest = rest.drop(while: \.isWhitespace)
-            let name = rest.prefix { !",()=".contains($0) }
-            rest = rest.dropFirst(name.count)
-            let trimmed = Self.trimmed(name)
-            guard !trimmed.isEmpty else { throw failure("has an empty element", found: text[...]) }
+            var name = Self.takeName(&rest)
+            var label: String?
+            if rest.first == "=", !name.isEmpty {
+                rest = rest.dropFirst()
+                label = name
+                name = Self.takeName(&rest)
+            }
+            guard !name.isEmpty else { throw failure("has an empty element", found: text[...]) }
             var settings: [Setting] = []
             if rest.first == "(" {
                 guard let end = rest.firstIndex(of: ")") else { throw failure("has no closing parenthesis", found: rest) }
                 let inside = rest[rest.index(after: rest.startIndex)..<end]
+                guard !inside.contains("(") else {
+                    throw Problem(
+                        "has an element inside another", setting: .architecture, expected: "a label, as x in x=relu,...,add(x)",
+                        found: "'\(rest[...end])'")
+                }
                 rest = rest[rest.index(after: end)...].drop(while: \.isWhitespace)
                 for part in inside.split(separator: ",", omittingEmptySubsequences: false) {
                     let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(Self.trimmed)
@@ -65,12 +86,25 @@ package struct Architecture: Sendable, Equatable, CustomStringConvertible {
                     settings.append(sides.count == 2 ? Setting(sides[0], sides[1]) : Setting(nil, sides[0]))
                 }
             }
-            elements.append(Element(trimmed, settings))
+            elements.append(Element(name, settings, label: label))
+            guard elements.count <= Self.mostElements else {
+                throw Problem("has too many elements", setting: .architecture, expected: "at most \(Self.mostElements)", found: "more")
+            }
             guard let next = rest.first else { break }
             guard next == "," else { throw failure("expected a comma", found: rest) }
             rest = rest.dropFirst()
         }
         self.elements = elements
+    }
+
+    private static let longestText = 1 << 20
+    private static let mostElements = 1 << 15
+
+    /// The text before the next separator, without the spaces around it.
+    private static func takeName(_ rest: inout Substring) -> String {
+        let end = rest.firstIndex(where: Element.isSeparator) ?? rest.endIndex
+        defer { rest = rest[end...] }
+        return trimmed(rest[..<end])
     }
 
     private static func trimmed(_ text: Substring) -> String {
@@ -158,6 +192,16 @@ struct SettingsReader {
         }
         return number
     }
+
+    /// The values of all settings without a name that nobody has read yet.
+    mutating func unnamed() -> [String] {
+        let places = element.settings.indices.filter { element.settings[$0].name == nil && !taken.contains($0) }
+        taken.formUnion(places)
+        return places.map { element.settings[$0].value }
+    }
+
+    /// The value of a setting that is a word of any kind; nil if it is not given.
+    mutating func text(_ name: String) throws(Problem) -> String? { try value(name, isPositional: false) }
 
     /// One of several words.
     mutating func choice(_ name: String, of words: [String], default standard: String, isPositional: Bool = false) throws(Problem)

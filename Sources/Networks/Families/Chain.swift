@@ -2,7 +2,8 @@ import Archives
 import Checkpoints
 import Text
 
-/// Plain chains of layers: multilayer perceptrons and convolutional networks, each layer's output the next one's input.
+/// Networks in words: plain chains of layers, each of which reads the one before it, such as multilayer perceptrons and convolutional networks, and
+/// graphs such as residual networks.
 package enum Chain {
     /// Where a chain's architecture comes from.
     package enum Source: String, Sendable {
@@ -55,74 +56,80 @@ package enum Chain {
         return try Architecture(text)
     }
 
-    /// The network of a chain.
+    /// The network of an architecture: a plain chain, or a graph in words.
     ///
-    /// - Throws: ``Problem`` for an element that is not a module of the checkpoint, and for a module that no element names.
+    /// - Throws: ``Problem`` for an element that is not a module of the checkpoint, for a module that no element names, and for shapes that do
+    ///   not go together, where those of samples are known.
     package static func network(of checkpoint: Checkpoint, _ architecture: Architecture) throws(Problem) -> Network {
-        var builder = ChainBuilder(checkpoint)
-        for element in architecture.elements { try builder.add(element) }
-        return try builder.network()
+        let modules = ModuleNames(checkpoint)
+        let input = try WordInput(architecture, modules, checkpoint)
+        // Of several shapes that samples may have, that which goes furthest is meant.
+        var failure: Problem?
+        var furthest = 0
+        for probe in input.probes {
+            var count = 0
+            do throws(Problem) {
+                var builder = try ChainBuilder(checkpoint, modules, architecture, input, probe)
+                for element in architecture.elements {
+                    try builder.add(element)
+                    count += 1
+                }
+                return try builder.network()
+            } catch {
+                if failure == nil || count > furthest || (count == furthest && probe.batch != nil) { failure = error }
+                furthest = max(furthest, count)
+            }
+        }
+        throw failure ?? Problem("has no elements", setting: .architecture)
     }
 }
 
-/// Adds one element of a chain after the other.
+/// Adds one element of an architecture after the other.
 private struct ChainBuilder {
     private let modules: ModuleNames
-    private var builder: NetworkBuilder
-    private var last: NodeID
-    private var input: [Int?] = []
-    /// The operations before the first layer with weights, some of which apply only to images.
-    private var leading = LeadingPart()
-    /// The module whose output the next operations work on; they are named after it.
-    private var lastModule: String?
-    private var sites: Set<String> = ["input"]
+    private let checkpoint: Checkpoint
+    private var graph: WordGraph
+    private let input: WordInput
+    private let probe: WordInput.Probe
     private var used: Set<String> = []
     private var width: Int?
+    private var isFirst = true
 
-    init(_ checkpoint: Checkpoint) {
-        modules = ModuleNames(checkpoint)
-        builder = NetworkBuilder(checkpoint)
-        last = builder.add("input", InputOperation())
+    init(
+        _ checkpoint: Checkpoint, _ modules: ModuleNames, _ architecture: Architecture, _ input: WordInput, _ probe: WordInput.Probe
+    ) throws(Problem) {
+        self.modules = modules
+        self.checkpoint = checkpoint
+        self.input = input
+        self.probe = probe
+        graph = WordGraph(
+            architecture, probe: probe.batch, tensorShape: { checkpoint[$0]?.shape },
+            isTaken: { name in checkpoint[name] != nil || modules[name].map { !$0.tensors.isEmpty } ?? false })
+        if !input.isOfTokens { try graph.addInput() }
     }
 
     mutating func add(_ element: Architecture.Element) throws(Problem) {
+        defer { isFirst = false }
         if let module = modules[element.name], !module.tensors.isEmpty {
-            return try add(module: module.name, module.tensors, element)
+            try add(module: module.name, module.tensors, element)
+            return try graph.keepLabel(of: element)
         }
-        guard let operation = try ChainOperations.operation(element) else {
-            let names = modules.names.filter { !$0.isEmpty }.listed()
-            throw Problem(
-                "is neither a module of the checkpoint nor an operation", setting: .architecture, subject: "'\(element.name)'",
-                expected: "one of the modules \(names), or \(ChainOperations.names.joined(separator: ", "))")
+        if WordInput.isInput(element) {
+            guard isFirst, element.label == nil else {
+                throw graph.failure("gives the shape of samples", element, expected: "the first element, without a label")
+            }
+            return
         }
-        leading.pass(operation)
-        let site = unique((lastModule ?? "input") + "." + element.name)
-        add(site, operation)
-    }
-
-    private mutating func add(_ site: String, _ operation: any LayerOperation, _ parameters: [ParameterID] = []) {
-        last = builder.add(site, operation, [last], parameters: parameters)
-        builder.anatomy.layers.append(LayerPart(node: last, operation: operation))
-    }
-
-    private mutating func unique(_ site: String) -> String {
-        var name = site
-        var count = 1
-        while !sites.insert(name).inserted {
-            count += 1
-            name = "\(site).\(count)"
-        }
-        return name
+        try graph.add(element, modules: modules.names.filter { !$0.isEmpty })
     }
 
     private mutating func add(
         module name: String, _ tensors: [String: TensorRecord], _ element: Architecture.Element
     ) throws(Problem) {
-        let subject = "'\(element.name)'"
+        let subject = "'\(element)'"
         guard used.insert(name).inserted else { throw Problem("names a module twice", setting: .architecture, subject: subject) }
-        func parameter(_ part: String, _ shape: [Int]) throws(Problem) -> ParameterID {
-            try builder.parameter(name + "." + part, shape: shape)
-        }
+        if tensors["in_proj_weight"] != nil { return try add(attention: name, tensors, element) }
+        func parameter(_ part: String, _ shape: [Int]) -> NetworkGraph.Parameter { .init(name + "." + part, shape: shape) }
         guard let weight = tensors["weight"] ?? tensors["running_mean"] else {
             throw Problem("has no weight", setting: .architecture, subject: subject, found: tensors.keys.sorted().listed())
         }
@@ -133,31 +140,27 @@ private struct ChainBuilder {
         }
         let shape = weight.shape
         var settings = SettingsReader(element)
-        var parameters: [ParameterID] = []
+        var parameters: [NetworkGraph.Parameter] = []
         let operation: any LayerOperation
-        var inputShape: [Int?] = []
         switch shape.count {
         case 1:
             let channels = shape[0]
-            if tensors["weight"] != nil { parameters.append(try parameter("weight", [channels])) }
-            if tensors["bias"] != nil { parameters.append(try parameter("bias", [channels])) }
+            if tensors["weight"] != nil { parameters.append(parameter("weight", [channels])) }
+            if tensors["bias"] != nil { parameters.append(parameter("bias", [channels])) }
             if tensors["running_mean"] != nil {
                 operation = try ChainOperations.batchNorm(
                     &settings, parameterCount: parameters.count, subject: subject)
-                parameters += [try parameter("running_mean", [channels]), try parameter("running_var", [channels])]
+                parameters += [parameter("running_mean", [channels]), parameter("running_var", [channels])]
             } else {
                 operation = try ChainOperations.layerNorm(&settings)
             }
         case 2:
             operation = Linear()
-            parameters.append(try parameter("weight", shape))
-            inputShape = [shape[1]]
+            parameters.append(parameter("weight", shape))
             width = shape[0]
         case 4:
             operation = try ChainOperations.convolution(&settings)
-            parameters.append(try parameter("weight", shape))
-            let groups = (operation as? Convolution)?.groups ?? 1
-            inputShape = [shape[1] * groups, nil, nil]
+            parameters.append(parameter("weight", shape))
             width = shape[0]
         default:
             throw Problem(
@@ -170,52 +173,54 @@ private struct ChainBuilder {
             guard bias.shape == [shape[0]] else {
                 throw Problem("wrong shape", subject: "tensor '\(name).bias'", expected: "\(shape[0])", found: words(bias.shape))
             }
-            parameters.append(try parameter("bias", [shape[0]]))
+            parameters.append(parameter("bias", [shape[0]]))
         }
-        if shape.count == 1 {
-            leading.pass(operation, channels: shape[0])
-        } else if input.isEmpty {
-            input = leading.inputShape(before: inputShape)
+        try graph.add(module: name, operation, parameters: parameters, for: element)
+    }
+
+    /// PyTorch's `MultiheadAttention` of what it reads to itself: one product of queries, keys and values, and the output's layer.
+    private mutating func add(attention name: String, _ tensors: [String: TensorRecord], _ element: Architecture.Element) throws(Problem) {
+        var settings = SettingsReader(element)
+        let attention = try WordOperations.AttentionSettings(&settings)
+        try settings.end()
+        let (output, parts) = (name + ".out_proj", ["weight", "bias"])
+        guard let product = tensors["in_proj_weight"], product.shape.count == 2, let out = checkpoint[output + ".weight"],
+            out.shape.count == 2
+        else {
+            throw Problem(
+                "is no attention", setting: .architecture, subject: "'\(element)'",
+                expected: "'\(name).in_proj_weight' and '\(output).weight'")
         }
-        lastModule = name
-        add(unique(name), operation, parameters)
+        if let other = tensors.keys.sorted().first(where: { !["in_proj_weight", "in_proj_bias"].contains($0) }) {
+            throw Problem("has a tensor that is not run", setting: .architecture, subject: "'\(element)'", found: "'\(name).\(other)'")
+        }
+        used.insert(output)
+        func parameters(_ front: String) -> [NetworkGraph.Parameter] {
+            parts.compactMap { part in checkpoint[front + part].map { .init(front + part, shape: $0.shape) } }
+        }
+        try graph.add(module: name + ".in_proj", Linear(), parameters: parameters(name + ".in_proj_"), for: element)
+        let site = graph.unique(name)
+        try WordOperations.attention(&graph, attention, site: site, element)
+        try graph.add(module: output, Linear(), parameters: parameters(output + "."), for: element)
+        width = out.shape[0]
     }
 
     func network() throws(Problem) -> Network {
+        let finished = try graph.graph(input: probe.input)
+        let read = Set(finished.nodes.flatMap { $0.parameters.map(\.tensor) })
         for name in modules.names where !used.contains(name) {
-            guard let tensors = modules[name]?.tensors, tensors.values.contains(where: { $0.dtype.isFloatingPoint }) else { continue }
+            let left = modules[name]?.tensors.values.filter { $0.dtype.isFloatingPoint } ?? []
+            guard !left.isEmpty, let tensor = left.map(\.name).sorted().first(where: { !read.contains($0) }) else { continue }
             throw Problem(
-                "leaves out a module of the checkpoint", setting: .architecture,
-                expected: "'\(name.isEmpty ? tensors.keys.sorted()[0] : name)'")
+                "leaves out a module of the checkpoint", setting: .architecture, expected: "'\(name.isEmpty ? tensor : name)'")
         }
-        guard let width, !input.isEmpty else { throw Problem("has no layer with weights", setting: .architecture) }
-        return builder.network(input: .values(shape: input), output: last, outputWidth: width) { $0.hasSuffix("num_batches_tracked") }
-    }
-}
-
-/// The operations before a chain's first layer with weights, as far as they determine the shape of samples.
-private struct LeadingPart {
-    private var channels: Int?
-    /// Whether the samples are images.
-    private var readsImages = false
-    private var isFlattened = false
-
-    /// Passes an operation, or a norm of this many channels.
-    mutating func pass(_ operation: any Operation, channels norm: Int? = nil) {
-        if isFlattened { return }
-        switch operation {
-        case is MaxPool, is AveragePool, is AdaptiveAveragePool: readsImages = true
-        case is Flatten: isFlattened = true
-        // A layer norm is over the last dimension, a batch norm over the channels.
-        case is BatchNorm: channels = norm
-        default: break
-        }
-    }
-
-    /// The shape of the chain's samples, where its first layer with weights reads `shape`.
-    func inputShape(before shape: [Int?]) -> [Int?] {
-        guard shape.count == 1 else { return shape }
-        if readsImages || (isFlattened && channels != nil) { return [channels, nil, nil] }
-        return shape
+        let shape = graph.shape(of: finished.output)
+        guard let width = shape?.last ?? width, input.isKnown else { throw Problem("has no layer with weights", setting: .architecture) }
+        var result = finished
+        if input.isOfTokens { result.outputKind = shape?.count == 3 ? .answers : .classes }
+        var anatomy = Anatomy()
+        // A graph is no chain, and whatever takes its layers for one must refuse it.
+        if !graph.isGraph { anatomy.layers = graph.layers }
+        return try result.network(of: checkpoint, outputWidth: width, anatomy: anatomy) { $0.hasSuffix("num_batches_tracked") }
     }
 }

@@ -24,6 +24,9 @@ enum ChainOperations {
     /// The names of the operations without parameters, for help.
     static let names = entries.map(\.shown)
 
+    /// Whether a word names an operation.
+    static func isName(_ word: String) -> Bool { entries.contains { $0.names.contains(word.lowercased()) } }
+
     /// The operation that an element names; nil if it names none.
     static func operation(_ element: Architecture.Element) throws(Problem) -> (any LayerOperation)? {
         let name = element.name.lowercased()
@@ -136,4 +139,7 @@ enum ChainOperations {
 extension Architecture {
     /// The operations without parameters that a chain may have, with their settings in parentheses.
     package static var operationNames: [String] { ChainOperations.names }
+
+    /// The operations of graphs that are no chains, with what is in their parentheses.
+    package static var graphOperationNames: [String] { WordOperations.names }
 }

@@ -19,8 +19,8 @@ extension Blueprint {
 
     /// A convolutional network: `3x32x32:conv1(16,3,padding=1),relu,maxpool(2),flatten,fc1(64),relu,fc2(10)`.
     ///
-    /// The shape of a sample, then the chain as in an ``Architecture`` with the sizes of its modules: a convolution's channels and kernel, a
-    /// linear layer's outputs. The input size of a module follows from the elements before it.
+    /// The shape of a sample, then an ``Architecture``, a plain chain or a graph, with the sizes of its modules: a convolution's channels and
+    /// kernel, a linear layer's outputs. The input size of a module follows from what it reads.
     ///
     /// - Throws: ``Problem`` for text that is not such a description, and if shapes do not match.
     package static func convolutional(_ text: String) throws(Problem) -> Blueprint {
@@ -43,48 +43,75 @@ extension Blueprint {
     }
 
     private static func chain(input: [Int], _ elements: [Architecture.Element]) throws(Problem) -> Blueprint {
-        var builder = ChainBlueprintBuilder(shape: input)
+        var builder = try ChainBlueprintBuilder(shape: input, Architecture(elements))
         for element in elements { try builder.add(element) }
-        return builder.finished
+        return try builder.finished()
     }
 }
 
-/// Adds one element of a chain after the other, with the shape of what comes out of it.
+/// Adds one element of an architecture after the other, with the shape of what comes out of it.
 private struct ChainBlueprintBuilder {
-    /// Of one sample.
-    private var shape: [Int]
+    private var graph: WordGraph
     private var blueprint = Blueprint()
     private var elements: [Architecture.Element] = []
+    /// Whether the shape of samples must be known before the graph can be built.
+    private var needsShape = false
+    private let input: [Int]
 
-    init(shape: [Int]) { self.shape = shape }
+    init(shape: [Int], _ architecture: Architecture) throws(Problem) {
+        input = shape
+        graph = WordGraph(
+            architecture, probe: .values([1] + shape), tensorShape: { _ in nil }, isTaken: { Self.module(of: $0) != nil })
+        try graph.addInput()
+    }
 
-    var finished: Blueprint {
+    /// Of one sample, what the next element reads.
+    private var shape: [Int] { Array((graph.shape(of: graph.current) ?? []).dropFirst()) }
+
+    func finished() throws(Problem) -> Blueprint {
+        _ = try graph.graph(input: .values(shape: input))
         var blueprint = blueprint
-        blueprint.architecture = Architecture(elements)
+        // Without it, a layer of rows would not be known to read sequences of them.
+        let front =
+            needsShape
+            ? [Architecture.Element("input", [.init(nil, input.map(String.init).joined(separator: "x"))])] : []
+        blueprint.architecture = Architecture(front + elements)
         return blueprint
     }
 
     /// The kinds of modules, by the first letters of their names.
-    private static let modules = ["conv", "fc", "linear", "bn", "batchnorm", "ln", "layernorm"]
+    private static let modules = ["conv", "fc", "linear", "bn", "batchnorm", "ln", "layernorm", "attn", "mha"]
+
+    /// The kind of the module that an element is by its name; nil if it is none.
+    private static func module(of name: String) -> String? {
+        let last = name.split(separator: ".").last.map { $0.lowercased() } ?? ""
+        let letters = String(last.prefix { $0.isLetter })
+        return modules.contains(letters) ? letters : nil
+    }
 
     mutating func add(_ element: Architecture.Element) throws(Problem) {
-        let name = element.name.split(separator: ".").last.map { $0.lowercased() } ?? ""
-        let letters = String(name.prefix { $0.isLetter })
-        switch letters {
+        switch Self.module(of: element.name) {
         case "conv": try addConvolution(element)
         case "fc", "linear": try addLinear(element)
-        case "bn", "batchnorm", "ln", "layernorm": try addNorm(element, isBatch: letters.hasPrefix("b"))
-        default:
-            guard let operation = try ChainOperations.operation(element) else {
+        case "attn", "mha": try addAttention(element)
+        case let kind?: try addNorm(element, isBatch: kind.hasPrefix("b"))
+        case nil:
+            if WordInput.isInput(element) {
+                throw graph.failure("gives the shape of samples, which comes before the elements", element, expected: "no such element")
+            }
+            do throws(Problem) {
+                try graph.add(element, modules: [])
+            } catch {
+                guard error.subject == "'\(element.name)'", error.what.hasPrefix("is neither") else { throw error }
                 throw Problem(
                     "is neither a module nor an operation", setting: .architecture, subject: "'\(element.name)'",
-                    expected:
-                        "a name that begins with \(Self.modules.joined(separator: ", ")), or \(ChainOperations.names.joined(separator: ", "))"
-                )
+                    expected: "a name that begins with \(Self.modules.joined(separator: ", ")), or "
+                        + (ChainOperations.names + WordOperations.names).joined(separator: ", "), hint: error.hint)
             }
-            shape = try output(of: operation, element, parameters: [])
             elements.append(element)
+            return
         }
+        try graph.keepLabel(of: element)
     }
 
     private mutating func addConvolution(_ element: Architecture.Element) throws(Problem) {
@@ -102,8 +129,8 @@ private struct ChainBlueprintBuilder {
                 found: words(shape))
         }
         let weight = [out, shape[0] / groups, kernel.0, kernel.1]
-        try addModule(element.name, weight: weight, fanIn: weight.dropFirst().reduce(1, *), hasBias: hasBias)
-        shape = try output(of: operation, element, parameters: [weight])
+        let parameters = try addModule(element.name, weight: weight, fanIn: weight.dropFirst().reduce(1, *), hasBias: hasBias)
+        try graph.add(module: element.name, operation, parameters: parameters, for: element)
         keep(element, ["stride", "padding", "dilation", "groups"])
     }
 
@@ -112,13 +139,14 @@ private struct ChainBlueprintBuilder {
         let out = try settings.integer("out", default: nil, minimum: 1, isPositional: true)
         let hasBias = try bias(&settings)
         try settings.end()
-        guard shape.count == 1 else {
+        guard shape.count == 1 || shape.count == 2, let width = shape.last else {
             throw Problem(
                 "cannot read this shape", setting: .architecture, subject: "'\(element)'", expected: "a flatten before it",
                 found: words(shape))
         }
-        try addModule(element.name, weight: [out, shape[0]], fanIn: shape[0], hasBias: hasBias)
-        shape = [out]
+        if shape.count == 2 { needsShape = true }
+        let parameters = try addModule(element.name, weight: [out, width], fanIn: width, hasBias: hasBias)
+        try graph.add(module: element.name, Linear(), parameters: parameters, for: element)
         keep(element, [])
     }
 
@@ -129,15 +157,47 @@ private struct ChainBlueprintBuilder {
             ? try ChainOperations.batchNorm(&settings, parameterCount: 2, subject: "'\(element)'")
             : try ChainOperations.layerNorm(&settings)
         try settings.end()
-        let width = isBatch ? shape[0] : shape[shape.count - 1]
+        guard let width = isBatch ? shape.first : shape.last else {
+            throw Problem("cannot read this shape", setting: .architecture, subject: "'\(element)'", expected: "neurons", found: "a scalar")
+        }
+        var parameters = [NetworkGraph.Parameter(element.name + ".weight", shape: [width]), .init(element.name + ".bias", shape: [width])]
         try blueprint.add(element.name + ".weight", [width], .constant(1))
         try blueprint.add(element.name + ".bias", [width], .constant(0))
         if isBatch {
             try blueprint.add(element.name + ".running_mean", [width], .constant(0))
             try blueprint.add(element.name + ".running_var", [width], .constant(1))
             try blueprint.add(element.name + ".num_batches_tracked", [], .constant(0), dtype: .i64)
+            parameters += ["running_mean", "running_var"].map { .init("\(element.name).\($0)", shape: [width]) }
         }
-        shape = try output(of: operation, element, parameters: [[Int]](repeating: [width], count: isBatch ? 4 : 2))
+        try graph.add(module: element.name, operation, parameters: parameters, for: element)
+        elements.append(element)
+    }
+
+    /// PyTorch's `MultiheadAttention` with its initial weights: uniform within root(6 / (4 width)) for the product, and biases of 0.
+    private mutating func addAttention(_ element: Architecture.Element) throws(Problem) {
+        var settings = SettingsReader(element)
+        let attention = try WordOperations.AttentionSettings(&settings)
+        try settings.end()
+        guard shape.count == 2, let width = shape.last, width % attention.heads == 0, attention.keyHeads == attention.heads else {
+            throw Problem(
+                shape.count == 2 ? "the heads do not divide the width" : "cannot read this shape", setting: .architecture,
+                subject: "'\(element)'", expected: shape.count == 2 ? "a divisor of \(shape[1])" : "length x width",
+                found: shape.count == 2 ? "\(attention.heads) heads" : words(shape))
+        }
+        needsShape = true
+        let (product, output) = (element.name + ".in_proj_", element.name + ".out_proj")
+        try blueprint.add(product + "weight", [3 * width, width], .uniform(bound: (6 / Double(4 * width)).squareRoot()))
+        try blueprint.add(product + "bias", [3 * width], .constant(0))
+        try graph.add(
+            module: element.name + ".in_proj", Linear(),
+            parameters: [.init(product + "weight", shape: [3 * width, width]), .init(product + "bias", shape: [3 * width])], for: element)
+        let site = graph.unique(element.name)
+        try WordOperations.attention(&graph, attention, site: site, element)
+        try blueprint.add(output + ".weight", [width, width], .torchDefault(fanIn: width))
+        try blueprint.add(output + ".bias", [width], .constant(0))
+        try graph.add(
+            module: output, Linear(),
+            parameters: [.init(output + ".weight", shape: [width, width]), .init(output + ".bias", shape: [width])], for: element)
         elements.append(element)
     }
 
@@ -145,22 +205,18 @@ private struct ChainBlueprintBuilder {
         try settings.choice("bias", of: ["true", "false"], default: "true") == "true"
     }
 
-    private mutating func addModule(_ name: String, weight: [Int], fanIn: Int, hasBias: Bool) throws(Problem) {
+    private mutating func addModule(
+        _ name: String, weight: [Int], fanIn: Int, hasBias: Bool
+    ) throws(Problem) -> [NetworkGraph.Parameter] {
         try blueprint.add(name + ".weight", weight, .torchDefault(fanIn: fanIn))
-        if hasBias { try blueprint.add(name + ".bias", [weight[0]], .torchDefault(fanIn: fanIn)) }
+        guard hasBias else { return [.init(name + ".weight", shape: weight)] }
+        try blueprint.add(name + ".bias", [weight[0]], .torchDefault(fanIn: fanIn))
+        return [.init(name + ".weight", shape: weight), .init(name + ".bias", shape: [weight[0]])]
     }
 
     /// What remains of an element when its sizes are in the tensors.
     private mutating func keep(_ element: Architecture.Element, _ names: Set<String>) {
-        elements.append(.init(element.name, element.settings.filter { $0.name.map(names.contains) ?? false }))
-    }
-
-    private func output(of operation: any Operation, _ element: Architecture.Element, parameters: [[Int]]) throws(Problem) -> [Int] {
-        do throws(Problem) {
-            return Array(try operation.outputShape(inputs: [[1] + shape], parameters: parameters, batch: .values([1] + shape)).dropFirst())
-        } catch {
-            throw Problem(
-                error.what, setting: .architecture, subject: "'\(element)'", expected: error.expected, found: error.found)
-        }
+        elements.append(
+            .init(element.name, element.settings.filter { $0.name.map(names.contains) ?? false }, label: element.label))
     }
 }
