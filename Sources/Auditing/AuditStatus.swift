@@ -15,7 +15,7 @@ package enum AuditStatus: String, Sendable, CaseIterable {
         switch self {
         case .ok: "The checkpoint was opened and scored."
         case .failed: "The checkpoint could not be opened or scored."
-        case .crashed: "The process that worked on the checkpoint ended."
+        case .crashed: "The process that worked on the checkpoint died."
         case .timeout: "The checkpoint took longer than allowed."
         case .memory: "The checkpoint needed more memory than allowed."
         }

@@ -133,8 +133,9 @@ struct NetworkChartTests {
         #expect(drawn.count > 100)
         // The heaviest, and the heaviest last.
         #expect(drawn == (0..<drawn.count).map { Double(20_000 - drawn.count + $0) })
-        #expect(chart.caption.hasPrefix("data; the heaviest \(drawn.count) of 20000 edges are drawn; "))
-        #expect(chart.caption.hasSuffix(" of 4000 nodes are drawn"))
+        #expect(chart.caption.contains(" of 20,000 edges are drawn · "))
+        #expect(chart.caption.filter { $0 != "," }.hasPrefix("data · the heaviest \(drawn.count) of 20000 edges"))
+        #expect(chart.caption.hasSuffix(" of 4,000 nodes are drawn"))
     }
 
     // MARK: Columns of neurons
@@ -206,7 +207,7 @@ struct NetworkChartTests {
         let bars = reader.elements(with: "neurons")
         #expect(bars.compactMap { $0.number("neurons") }.reduce(0, +) == 3840)
         #expect(bars.count == 12)
-        #expect(chart.caption.contains("the heaviest 1200 of "))
+        #expect(chart.caption.contains("the heaviest 1,200 of "))
         #expect(chart.caption.contains("a bar is a cluster's neurons"))
     }
 

@@ -83,7 +83,7 @@ import Testing
         let figures = try Sample.figures(text: text)
         #expect(figures.map(\.name) == ["ablate-classes-l", "ablate-clusters", "ablate-dependence"])
         for figure in figures { #expect(DrawnPicture(figure).failure == nil) }
-        #expect(figures[0].title.contains("no cluster's absence lowers"))
+        #expect(figures[0].title.contains("without any one cluster, no class falls"))
     }
 
     @Test func aThousandClustersAreAPictureOfLessThanTwoMegabytes() throws {

@@ -163,6 +163,18 @@ import Testing
         #expect(picture.text.contains("the heaviest 3 of 4 weights are drawn"))
     }
 
+    @Test func aLayerWithoutScoresSaysHowManyOfItsWeightsAreInsideClusters() throws {
+        func title(out: [Int], into: [Int]) throws -> String {
+            var layer = Self.layer(out: out, into: into) { row, column in [[0.5, -3, 2], [1, 0, .nan]][row][column] }
+            layer.clusterCount = nil
+            let neurons = NeuronPictures(model: DrawnModel(path: "a.pt", layers: [layer]), source: "")
+            return try #require(try neurons.sheet()).title
+        }
+        // 0.5 joins in-neuron 0 of cluster 1 to out-neuron 0 of cluster 0.
+        #expect(try title(out: [0, 1], into: [1, 0, 0]) == "fc: 3 of the heaviest 4 weights inside clusters")
+        #expect(try title(out: [-1, -1], into: [-1, -1, -1]) == "fc: the heaviest 4 of 4 weights")
+    }
+
     @Test func aChainFoldsTheInNeuronsOfOneChannel() throws {
         let first = Self.layer("conv", out: [0, 1], into: [0, 1]) { row, column in row == column ? 2 : 0 }
         // Two in-neurons for each channel: 3 and 4 make 5.

@@ -35,7 +35,7 @@ import Testing
                 for key in ["clusterability", "chance", "adjusted"] { #expect(picture.has(try #require(row.number(key)))) }
                 let null = row.object("null")
                 let (mean, sd) = (try #require(null.number("mean")), try #require(null.number("sd")))
-                // 90 % of a normal distribution lie within 1.6449 standard deviations.
+                // 90% of a normal distribution lie within 1.6449 standard deviations.
                 #expect(picture.numbers("low").contains { abs($0 - (mean - 1.6449 * sd)) < 1e-9 })
                 #expect(picture.numbers("high").contains { abs($0 - (mean + 1.6449 * sd)) < 1e-9 })
             }

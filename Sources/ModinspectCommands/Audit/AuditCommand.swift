@@ -34,13 +34,13 @@ struct AuditCommand: FileCommand {
         completion: .file())
     var output: String?
 
-    @Flag(help: "Throw away the rows that the file of --output has from before.")
+    @Flag(help: "Discard the rows that the file of --output already has.")
     var restart = false
 
     @Flag(help: "Show which checkpoints there are and which of them would be worked on, in the formats text, tsv or jsonl.")
     var list = false
 
-    @Flag(help: "Put together the results of audits: those of all shards, or of different directories.")
+    @Flag(help: "Merge the results of audits: those of all shards, or of different directories.")
     var merge = false
 
     @Option(
@@ -57,7 +57,7 @@ struct AuditCommand: FileCommand {
     var threads = 1
 
     @Option(
-        help: ArgumentHelp("End the work on a checkpoint after so many seconds, 0 for never; 3600 without this option.", valueName: "x"))
+        help: ArgumentHelp("End the work on a checkpoint after X seconds; 3600 without this option, and 0 sets no limit.", valueName: "x"))
     var timeout: Double?
 
     @Option(

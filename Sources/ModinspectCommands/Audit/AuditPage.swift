@@ -56,7 +56,17 @@ extension AuditReport {
 
     private func pictures() throws -> [PageBlock] {
         guard !rows.isEmpty else { return [.paragraph(["There are no checkpoints."])] }
-        return try figures().map { .figure(PageFigure($0.drawing(), caption: [.plain($0.caption)])) }
+        return try figures().map { .figure(PageFigure($0.drawing(), caption: [.plain(Self.caption(of: $0.name))])) }
+    }
+
+    /// What a picture shows, in a sentence below it; the picture itself says by which method.
+    private static func caption(of picture: String) -> String {
+        switch picture {
+        case "audit": "A dot for each checkpoint, the mean over its layers; outliers are named."
+        case "audit-measures": "The same checkpoints by each measure."
+        case "audit-families": "The same checkpoints by family, on one scale."
+        default: "The checkpoints of one training run, in the order of their steps."
+        }
     }
 
     // MARK: - The table

@@ -10,10 +10,11 @@ struct EvalCommand: FileCommand, DataCommand {
         abstract: "Runs models on data: loss, accuracy, accuracy by class, perplexity.",
         usage: "modinspect eval --data <data> [<options>] <checkpoints> ...",
         discussion: """
-            loss: the mean cross-entropy in nats over the answers. accuracy: the share of answers for which the right class or token has \
-            the highest score. perplexity: exp(loss), for text and token ids. The answers are the labels for samples that have labels, \
-            each next token for text and token ids, and the sum at the last position for modular addition. For a mixture of experts, \
-            the positions at which its routers choose each expert are counted too.
+            loss: the mean cross-entropy in nats over the answers; with --task regression and reconstruction, the mean squared error, \
+            and there is no accuracy. accuracy: the share of answers for which the right class or token has the highest score. \
+            perplexity: exp(loss), for text and token ids. The answers are the labels for samples that have labels, each next token \
+            for text and token ids, the masked tokens for a model that predicts them, and the sum at the last position for modular \
+            addition. For a mixture of experts, the positions at which its routers choose each expert are counted too.
             """)
 
     @OptionGroup var inputs: CheckpointListOptions

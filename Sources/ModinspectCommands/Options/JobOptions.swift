@@ -12,7 +12,7 @@ struct JobOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "With --jobs: end the work on a checkpoint after so many seconds; 0 and without this option: never.", valueName: "x"))
+            "With --jobs: end the work on a checkpoint after X seconds; 0, or leaving this option out, sets no limit.", valueName: "x"))
     var timeout: Double?
 
     @Option(

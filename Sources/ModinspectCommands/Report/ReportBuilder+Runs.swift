@@ -170,7 +170,7 @@ extension ReportBuilder {
             text.append(
                 .plain(
                     "; without as many random neurons it is \(mean)"
-                        + (control.standardDeviation.map { "\u{A0}±\u{A0}\(ByteText.fixed($0 * 100, digits: 1))" } ?? "")
+                        + (control.standardDeviation.map { "\u{A0}±\u{A0}\(ByteText.fixed($0 * 100, digits: 1))%" } ?? "")
                         + (control.p.map { " (p\u{A0}=\u{A0}\(ByteText.fixed($0, digits: 2)))" } ?? "")))
         }
         return text + ["."]
@@ -210,7 +210,7 @@ extension ReportBuilder {
     }
 
     static func percent(_ share: Double?) -> String? {
-        share.flatMap { $0.isFinite ? ByteText.fixed($0 * 100, digits: 1) + "\u{A0}%" : nil }
+        share.flatMap { $0.isFinite ? ByteText.fixed($0 * 100, digits: 1) + "%" : nil }
     }
 
     static func rounded(_ value: Double?) -> String { value.map(ByteText.rounded) ?? "undefined" }

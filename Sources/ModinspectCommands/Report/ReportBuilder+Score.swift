@@ -143,7 +143,7 @@ extension ReportBuilder {
                 case .undefined: "\(count) not comparable"
                 }
             }
-            if words.count > 1 { text.append(.plain(" Of the layers, \(words.joined(separator: ", ")).")) }
+            if words.count > 1 { text.append(.plain(" Layer by layer: \(words.joined(separator: ", ")).")) }
         }
         summary.append(text)
         return text
@@ -158,7 +158,7 @@ extension ReportBuilder {
         guard layers.count > 8 else { return layers.map(sentence) }
         let ranked = layers.enumerated().sorted { (Self.excess($0.element), -$0.offset) > (Self.excess($1.element), -$1.offset) }.map(
             \.element)
-        return ranked.prefix(3).map(sentence) + [[.plain("(\(layers.count - 6) layers between these are in the table.)")]]
+        return ranked.prefix(3).map(sentence) + [[.plain("(The table has the \(layers.count - 6) layers between these.)")]]
             + ranked.suffix(3).map(sentence)
     }
 

@@ -62,7 +62,8 @@ struct ReportCommand: FileCommand {
     var clusterFile: String?
 
     @Option(
-        name: .customLong("compare"), help: ArgumentHelp("Compare with another checkpoint, the state after.", valueName: "checkpoint"),
+        name: .customLong("compare"),
+        help: ArgumentHelp("Compare with another checkpoint, taken as the later of the two.", valueName: "checkpoint"),
         completion: .file())
     var other: String?
 

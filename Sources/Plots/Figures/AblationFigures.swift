@@ -46,8 +46,8 @@ extension AblationResult {
             }
         }
         let heading =
-            worst.map { "off \($0.cluster) costs class \($0.label) most, \(Words.percent($0.accuracy)) left" }
-            ?? "no cluster's absence lowers the accuracy of a class"
+            worst.map { "without cluster \($0.cluster), class \($0.label) falls to \(Words.percent($0.accuracy))" }
+            ?? "without any one cluster, no class falls"
         let words = (layer.off.map { ("off", $0) } + layer.on.map { ("on", $0) }).prefix(40).map { kind, row in
             guard row.moved else { return "\(kind) \(row.cluster) changed nothing." }
             let known = row.classes.compactMap { found in found.accuracy.map { (found.label, $0) } }
@@ -58,7 +58,7 @@ extension AblationResult {
         return PlotFigure(
             "ablate-classes", layer.name,
             chart: HeatMap(
-                title: "\(layer.name), accuracy by class with each cluster off, and alone: \(heading)",
+                title: "\(layer.name), accuracy by class: \(heading)",
                 caption: caption(idle ? "hatched: the intervention changed nothing" : nil),
                 alternative: "Intact: accuracy \(Words.percent(intactAccuracy)). " + words.joined(separator: " "),
                 rows: .init(rows.map(\.name), title: "cluster", borders: [1, 1 + layer.off.count]), columns: .init(labels, title: "class"),
@@ -144,7 +144,7 @@ extension AblationResult {
             "ablate-dependence",
             chart: BarChart(
                 title: "Right answers that need a cluster: \(Words.list(off, atMost: 4))",
-                caption: caption("colours: by how many clusters' interventions alone an answer is spoiled"),
+                caption: caption("colours: how many of the interventions spoil an answer"),
                 alternative: words.joined(separator: " "), categories: rows.map(\.0), series: series, arrangement: .stacked,
                 direction: .lying, valueTitle: "answers that the intact model gets right"))
     }

@@ -55,7 +55,7 @@ extension CircuitResult {
                 caption: [caption, degenerate.isEmpty ? "" : "degenerate (one answer to nearly everything): \(Words.list(degenerate))"]
                     .filter { !$0.isEmpty }
                     .joined(separator: " · "), alternative: words.joined(separator: " "),
-                categories: labels, series: series, valueTitle: "kept weights / weights", including: 0...0))
+                categories: labels, series: series, valueTitle: "share of weights kept", including: 0...0))
     }
 
     /// More circuits than this are not compared in pairs.

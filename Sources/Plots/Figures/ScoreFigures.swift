@@ -2,10 +2,10 @@ import Pictures
 import Text
 
 extension ScoreResult {
-    /// 90 % of a normal distribution lie so many standard deviations around its mean.
+    /// 90% of a normal distribution lie so many standard deviations around its mean.
     private static let deviations = 1.6449
     private static let bandNote =
-        "band: 5 to 95 % of the null model, taken as normal around its mean (mean ± 1.645 standard deviations)"
+        "band: 5 to 95% of the null model, taken as normal around its mean (mean ± 1.645 standard deviations)"
     /// More layers than this are not drawn beside each other.
     private static let mostPanels = 48
 

@@ -12,10 +12,10 @@ enum Words {
         return magnitude != 0 && magnitude < 0.01 || magnitude >= 1e6 ? ByteText.rounded(value) : ByteText.fixed(value, digits: 2)
     }
 
-    /// Hundredths with one decimal, `95.0 %`, which no line end parts.
+    /// Hundredths with one decimal, `95.0%`.
     static func percent(_ value: Double?) -> String {
         guard let value, value.isFinite else { return "undefined" }
-        return abs(value) > 1e6 ? ByteText.rounded(value) : ByteText.fixed(value * 100, digits: 1) + "\u{A0}%"
+        return abs(value) > 1e6 ? ByteText.rounded(value) : ByteText.fixed(value * 100, digits: 1) + "%"
     }
 
     /// The last component of a path: what tells checkpoints in one directory apart.

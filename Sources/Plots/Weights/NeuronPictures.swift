@@ -120,8 +120,24 @@ package struct NeuronPictures: LayerPictures {
     }
 
     private func bipartite(_ layer: DrawnLayer, limit: Int, caption: String) throws -> Bipartite {
-        Bipartite(
-            title: layer.title, source: caption, inputs: NeuronColumn("in", clusters: layer.inClusters),
-            outputs: NeuronColumn("out", clusters: layer.outClusters), weights: try layer.heaviest(limit: limit, most: mostDrawn))
+        let weights = try layer.heaviest(limit: limit, most: mostDrawn)
+        return Bipartite(
+            title: layer.clusterCount == nil ? Self.title(layer, weights) : layer.title, source: caption,
+            inputs: NeuronColumn("in", clusters: layer.inClusters), outputs: NeuronColumn("out", clusters: layer.outClusters),
+            weights: weights)
+    }
+
+    /// The title of a layer without scores: how many of the weights drawn lie inside its clusters, where it has some.
+    private static func title(_ layer: DrawnLayer, _ weights: HeaviestWeights) -> String {
+        let (name, drawn) = (layer.name.singleLine, weights.entries.count)
+        guard drawn > 0 else { return name }
+        guard (layer.outClusters + layer.inClusters).contains(where: { $0 >= 0 }) else {
+            return "\(name): the heaviest \(ByteText.grouped(drawn)) of \(ByteText.grouped(weights.count)) weights"
+        }
+        let inside = weights.entries.count { entry in
+            let cluster = layer.outClusters[entry.row]
+            return cluster >= 0 && cluster == layer.inClusters[entry.column]
+        }
+        return "\(name): \(ByteText.grouped(inside)) of the heaviest \(ByteText.counted(drawn, "weight")) inside clusters"
     }
 }

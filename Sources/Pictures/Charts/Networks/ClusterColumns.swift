@@ -31,13 +31,13 @@ struct ClusterColumns {
         if drawn < all {
             let percent = 100 * Double(drawn) / Double(all)
             let share = percent < 0.01 ? "below 0.01" : ByteText.fixed(percent, digits: percent < 1 ? 2 : percent < 10 ? 1 : 0)
-            parts.append("the heaviest \(drawn) of \(all) weights are drawn (\(share)%)")
+            parts.append("the heaviest \(ByteText.grouped(drawn)) of \(ByteText.grouped(all)) weights are drawn (\(share)%)")
         }
         let places = placed(Self.height(columns))
         if zip(columns, areBars(places)).contains(where: { !$0.clusters.isEmpty && $1 }) {
             parts.append("a bar is a cluster's neurons, its length their number")
         }
-        return parts.joined(separator: "; ")
+        return parts.joined(separator: " · ")
     }
 
     var words: String {

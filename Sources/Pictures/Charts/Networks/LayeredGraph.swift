@@ -103,9 +103,13 @@ package struct LayeredGraph: Chart {
     package var caption: String {
         let selection = Selection(self)
         var parts = source.isEmpty ? [] : [source]
-        if selection.edges.count < edges.count { parts.append("the heaviest \(selection.edges.count) of \(edges.count) edges are drawn") }
-        if selection.nodes.count < nodes.count { parts.append("\(selection.nodes.count) of \(nodes.count) nodes are drawn") }
-        return parts.joined(separator: "; ")
+        if selection.edges.count < edges.count {
+            parts.append("the heaviest \(ByteText.grouped(selection.edges.count)) of \(ByteText.grouped(edges.count)) edges are drawn")
+        }
+        if selection.nodes.count < nodes.count {
+            parts.append("\(ByteText.grouped(selection.nodes.count)) of \(ByteText.grouped(nodes.count)) nodes are drawn")
+        }
+        return parts.joined(separator: " · ")
     }
 
     package var legend: [LegendEntry] {
