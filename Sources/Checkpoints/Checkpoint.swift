@@ -25,9 +25,8 @@ package struct Checkpoint: Sendable {
     /// Whether the order of the tensors is the order in which the model defines them.
     package let keepsOrder: Bool
     /// The bytes of the model's `config.json`.
-    package let configuration: ByteRegion?
-    /// The other files that belong to the model, such as its tokenizer's, by name.
-    package let companions: [String: ByteRegion]
+    package private(set) var configuration: ByteRegion?
+    private let filesBeside: [String: ByteRegion]
     /// The globals that a loader would have to import or call, beyond those that tensors and plain data need.
     package let foreignGlobals: [String]
     /// The metadata of the weight file, in its order.
@@ -48,6 +47,25 @@ package struct Checkpoint: Sendable {
     package var graph: ByteRegion? { module?.graphFile ?? companions[ONNXFile.graphName] }
 
     private let places: [String: Int]
+
+    /// What the file calls the model's tensors, if it is a GGUF file whose model is read under transformers' names.
+    package private(set) var fileNames: FileNames?
+    /// Why a GGUF file's model is read under the file's own names and does not run.
+    package private(set) var translationProblem: Problem?
+
+    /// The other files that belong to the model, such as its tokenizer's, by name.
+    package var companions: [String: ByteRegion] {
+        guard let tokenizer = fileNames?.tokenizer, let file = try? tokenizer.file() else { return filesBeside }
+        return filesBeside.merging(["tokenizer.json": file]) { own, _ in own }
+    }
+
+    /// The model's `tokenizer.json`; nil if it has none.
+    ///
+    /// - Throws: ``Problem`` for a tokenizer in the metadata that cannot be read.
+    package func tokenizerFile() throws(Problem) -> ByteRegion? {
+        if let file = filesBeside["tokenizer.json"] { return file }
+        return try fileNames?.tokenizer?.file()
+    }
 
     /// The tensor called `name`.
     package subscript(name: String) -> TensorRecord? { places[name].map { tensors[$0] } }
@@ -75,7 +93,7 @@ package struct Checkpoint: Sendable {
     ///
     /// - Throws: ``Problem`` if it cannot be read, is damaged, or holds no model or several.
     package static func open(_ path: String, options: Options = .init()) throws -> Checkpoint {
-        try CheckpointOpener(path: path, options: options).open()
+        try CheckpointOpener(path: path, options: options).open().translatedFromLlamaCpp()
     }
 
     /// Opens a checkpoint whose bytes were read already.
@@ -85,7 +103,7 @@ package struct Checkpoint: Sendable {
     ///   - path: where they are from; the shards of an index are in the same folder.
     /// - Throws: ``Problem`` as above.
     package static func open(_ content: ByteRegion, path: String, options: Options = .init()) throws -> Checkpoint {
-        try CheckpointOpener(path: path, options: options).open(content)
+        try CheckpointOpener(path: path, options: options).open(content).translatedFromLlamaCpp()
     }
 
     init(
@@ -117,7 +135,7 @@ package struct Checkpoint: Sendable {
             tensors = try adapter.tensors()
             unreadable = model.unreadable
             isDecoded = false
-            assumptions = []
+            assumptions = weights.assumptions
         } else {
             let encoded: EncodedTensors
             do throws(Problem) {
@@ -130,13 +148,13 @@ package struct Checkpoint: Sendable {
             let isOrdered = weights.keepsOrder || encoded.replaced.isEmpty
             tensors = isOrdered ? encoded.tensors : encoded.tensors.sorted { $0.name.precedesNaturally($1.name) }
             isDecoded = encoded.hasDecoded
-            assumptions = encoded.assumptions
+            assumptions = weights.assumptions + encoded.assumptions
             unreadable = model.unreadable.filter { !encoded.replaced.contains($0.name) } + encoded.unreadable(path: weightPath)
         }
         self.tensors = tensors
         keepsOrder = weights.keepsOrder
         configuration = companions[Companions.configuration]
-        self.companions = companions.filter { !Companions.isRead($0.key) }
+        filesBeside = companions.filter { !Companions.isRead($0.key) }
         training =
             weights.training ?? companions[TrainingProgress.fileName].flatMap { TrainingProgress(trainerState: $0) }
             ?? TrainingProgress(weights.metadata)
@@ -171,7 +189,9 @@ package struct Checkpoint: Sendable {
         keepsOrder = base.keepsOrder
         self.configuration = configuration
         // The tokenizer is the base's; what the base lacks the adapter may have.
-        companions = base.companions.isEmpty ? adapter.companions : base.companions
+        filesBeside = base.filesBeside.isEmpty && base.fileNames == nil ? adapter.filesBeside : base.filesBeside
+        fileNames = base.fileNames
+        translationProblem = base.translationProblem
         foreignGlobals = base.foreignGlobals + adapter.foreignGlobals.filter { !base.foreignGlobals.contains($0) }
         self.adapter = adapter.adapter
         self.base = Base(path: base.path, container: base.container, member: base.member, key: base.key, sources: base.sources)
@@ -179,11 +199,11 @@ package struct Checkpoint: Sendable {
         places = Dictionary(tensors.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// The same model in other tensors, with other settings.
+    /// The same model under other names than its file's, with other settings.
     ///
     /// - Throws: ``Problem`` if two tensors share a name.
     init(
-        _ original: Checkpoint, tensors: [TensorRecord], configuration: ByteRegion?, companions: [String: ByteRegion]
+        _ original: Checkpoint, tensors: [TensorRecord], unreadable: [UnreadableTensor], configuration: ByteRegion?, names: FileNames
     ) throws(Problem) {
         path = original.path
         container = original.container
@@ -191,7 +211,7 @@ package struct Checkpoint: Sendable {
         key = original.key
         self.tensors = tensors
         stored = original.stored
-        unreadable = original.unreadable
+        self.unreadable = unreadable
         isDecoded = original.isDecoded
         assumptions = original.assumptions
         module = original.module
@@ -199,7 +219,8 @@ package struct Checkpoint: Sendable {
         training = original.training
         keepsOrder = original.keepsOrder
         self.configuration = configuration
-        self.companions = companions
+        filesBeside = original.filesBeside
+        fileNames = names
         foreignGlobals = original.foreignGlobals
         adapter = original.adapter
         base = original.base
@@ -209,6 +230,20 @@ package struct Checkpoint: Sendable {
             throw Problem("appears twice", path: original.path, subject: "tensor '\(tensor.name)'")
         }
         self.places = places
+    }
+
+    /// The same model, which does not run under the names of its file.
+    func untranslated(_ problem: Problem) -> Checkpoint {
+        var checkpoint = self
+        checkpoint.translationProblem = problem
+        return checkpoint
+    }
+
+    /// The same model with other settings.
+    package func with(configuration: ByteRegion) -> Checkpoint {
+        var checkpoint = self
+        checkpoint.configuration = configuration
+        return checkpoint
     }
 
     /// Why the weights cannot be used; nil if they can.

@@ -42,6 +42,9 @@ package struct WeightFile: Sendable {
     /// The metadata of the file, in its order.
     package let metadata: [MetadataEntry]
 
+    /// What is assumed of the model that the file does not say, in words.
+    var assumptions: [String] = []
+
     /// The progress of the training run, as the file records it.
     var training: TrainingProgress?
 
@@ -72,6 +75,7 @@ package struct WeightFile: Sendable {
             format: format, models: models, keepsOrder: keepsOrder, foreignGlobals: foreignGlobals, companions: companions,
             metadata: metadata, part: part)
         file.training = training
+        file.assumptions = assumptions
         return file
     }
 }

@@ -38,7 +38,7 @@ package struct ClassNames: Sendable {
     func numbering(_ labels: [String], path: String, place: (Int) -> String) throws(Problem) -> Numbering {
         let distinct = Set(labels)
         if !classes.isEmpty, let found = byName(labels) { return Numbering(labels: found, note: nil, isNamed: true) }
-        let numbers = labels.map { Int64($0) }
+        let numbers = labels.map { Int64($0) ?? Self.wholeNumber($0) }
         if let other = numbers.firstIndex(of: nil) {
             let known = classes.sorted { ($0.value, $0.key) < ($1.value, $1.key) }.map { $0.key.quotedInMessage }
             guard known.isEmpty else {
@@ -64,6 +64,14 @@ package struct ClassNames: Sendable {
                 }
                 return label
             }, note: nil, isNamed: false)
+    }
+
+    /// A whole number written with a fraction of 0, as `1.0`.
+    private static func wholeNumber(_ label: String) -> Int64? {
+        guard label.contains("."), label.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == 0x2E || $0 == 0x2D }),
+            let number = Double(label)
+        else { return nil }
+        return abs(number) < 1e15 ? Int64(exactly: number) : nil
     }
 
     /// The classes of the labels if the model names them all, whatever the case of their letters.

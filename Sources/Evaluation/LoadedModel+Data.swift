@@ -6,8 +6,12 @@ import Text
 extension LoadedModel {
     /// The tokenizer beside the weights; nil if there is none.
     package var tokenizer: LazyTokenizer? {
-        checkpoint.companions["tokenizer.json"].map {
-            LazyTokenizer($0, path: checkpoint.path + "/tokenizer.json", settings: checkpoint.companions["tokenizer_config.json"])
+        do throws(Problem) {
+            return try checkpoint.tokenizerFile().map {
+                LazyTokenizer($0, path: checkpoint.path + "/tokenizer.json", settings: checkpoint.companions["tokenizer_config.json"])
+            }
+        } catch {
+            return LazyTokenizer(error, path: checkpoint.path)
         }
     }
 

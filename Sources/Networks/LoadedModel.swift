@@ -3,7 +3,6 @@ import Text
 
 /// A checkpoint that can be run: its network, and where the architecture comes from.
 package struct LoadedModel: Sendable {
-    /// The checkpoint as the model's family has it: a GGUF file under transformers' names.
     package let checkpoint: Checkpoint
     package let catalog: LayerCatalog
     package let network: Network
@@ -20,14 +19,8 @@ package struct LoadedModel: Sendable {
         _ checkpoint: Checkpoint, architecture given: Architecture? = nil, catalog known: LayerCatalog? = nil, longestChain: Int = .max
     ) throws {
         if let refusal = checkpoint.runRefusal { throw refusal }
-        let translated: Checkpoint?
-        do throws(Problem) {
-            translated = given == nil ? try checkpoint.translatedFromLlamaCpp() : nil
-        } catch {
-            throw error.at(path: checkpoint.path)
-        }
-        let catalog = translated.map { LayerCatalog($0) } ?? known ?? LayerCatalog(checkpoint)
-        let checkpoint = translated ?? checkpoint
+        if given == nil, let problem = checkpoint.translationProblem { throw problem.at(path: checkpoint.path) }
+        let catalog = known ?? LayerCatalog(checkpoint)
         self.checkpoint = checkpoint
         self.catalog = catalog
         do throws(Problem) {
@@ -54,7 +47,7 @@ package struct LoadedModel: Sendable {
             self.architecture = architecture
             self.source = source
         } catch {
-            throw error.at(path: checkpoint.path)
+            throw (checkpoint.fileNames?.renaming(error) ?? error).at(path: checkpoint.path)
         }
     }
 

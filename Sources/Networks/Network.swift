@@ -48,8 +48,40 @@ package struct Parameter: Sendable {
     package let tensorName: String
     /// Which places of the tensor it has; empty for the whole tensor.
     package let slices: [TensorRecord.Slice]
+    /// How the tensor is stored, if its dimensions are read in another order.
+    package let stored: StoredOrder?
 
-    package init(name: String, shape: [Int], tensorName: String? = nil, slices: [TensorRecord.Slice] = []) {
+    /// The shape of a stored tensor, and its dimensions in the order in which they are read.
+    package struct StoredOrder: Sendable {
+        package let shape: [Int]
+        package let order: [Int]
+
+        /// Numbers as they are read, in the order in which they are stored.
+        package func storing(_ tensor: Tensors.Tensor) -> Tensors.Tensor {
+            let read = order.map { shape[$0] }
+            var strides = [Int](repeating: 1, count: read.count)
+            for place in read.indices.dropLast().reversed() { strides[place] = strides[place + 1] * read[place + 1] }
+            // The stride, among the numbers as they are read, of each stored dimension.
+            var stored = [Int](repeating: 0, count: shape.count)
+            for (place, dimension) in order.enumerated() { stored[dimension] = strides[place] }
+            let numbers = tensor.withElements { elements in
+                (0..<elements.count).map { index in
+                    var (rest, place) = (index, 0)
+                    for dimension in shape.indices.reversed() {
+                        place += rest % shape[dimension] * stored[dimension]
+                        rest /= shape[dimension]
+                    }
+                    return elements[place]
+                }
+            }
+            return Tensors.Tensor(shape: shape, numbers)
+        }
+    }
+
+    package init(
+        name: String, shape: [Int], tensorName: String? = nil, slices: [TensorRecord.Slice] = [], stored: StoredOrder? = nil
+    ) {
+        self.stored = stored
         self.name = name
         self.shape = shape
         self.tensorName = tensorName ?? name

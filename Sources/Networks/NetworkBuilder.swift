@@ -22,8 +22,10 @@ package struct NetworkBuilder {
     ///
     /// - Parameters:
     ///   - stored: the shape that the tensor must have in the file; `shape` if nil.
+    ///   - order: the dimensions of the file in the order in which they are read; nil for the file's own.
     /// - Throws: ``Problem`` if it is missing, has another shape, or is not made of numbers.
-    package mutating func parameter(_ name: String, shape: [Int], stored: [Int]? = nil) throws(Problem) -> ParameterID {
+    package mutating func parameter(_ name: String, shape: [Int], stored: [Int]? = nil, order: [Int]? = nil) throws(Problem) -> ParameterID
+    {
         let subject = "tensor '\(name)'"
         guard let record = checkpoint[name] else {
             if let problem = checkpoint.problem(ofTensor: name) { throw problem }
@@ -41,8 +43,8 @@ package struct NetworkBuilder {
             return known
         }
         let id = ParameterID(parameters.count)
-        parameters.append(Parameter(name: name, shape: shape))
-        records.append(record)
+        parameters.append(Parameter(name: name, shape: shape, stored: order.map { .init(shape: record.shape, order: $0) }))
+        records.append(order == nil ? record : record.sliced(name, [], order: order))
         places[name] = id
         return id
     }

@@ -25,6 +25,8 @@ package enum Hint: Sendable, Equatable {
     case describeImages
     /// The model that an adapter changes can be given; its name if the adapter gives it.
     case giveBase(String?)
+    /// The settings of a model can be given.
+    case giveConfiguration
     /// A layer can be left out.
     case leaveOutLayer(String)
 
@@ -70,6 +72,7 @@ extension Hint: CustomStringConvertible {
         case .describeChain: "an architecture 'fc1,relu,fc2' describes a plain chain of its modules"
         case .describeImages:
             "an architecture 'conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2' describes the modules and the operations between them"
+        case .giveConfiguration: "the settings can be given"
         case .giveBase(let name): "its base model\(name.map { " " + $0.quotedInMessage } ?? "") can be given"
         case .leaveOutLayer(let name): "'\(name)' can be left out"
         case .setContext(let length, let cut): "a context length\(length.map { " of \($0)" } ?? "") cuts \(cut)"

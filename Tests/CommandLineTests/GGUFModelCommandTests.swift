@@ -48,3 +48,75 @@ import Testing
         }
     }
 }
+
+/// One set of names for scores and runs of a GGUF file.
+@Suite struct GGUFNamesCommandTests {
+    private static let model = Fixtures.path("gguf-models/llama.gguf")
+    private static let tokens = Fixtures.path("gguf-models/tokens.npy")
+
+    @Test func clustersOfAFileFitItsRuns() throws {
+        let result = try BuiltCommand.shell(
+            #""$M" cluster "$1" -k 2 --quiet | "$M" ablate "$1" --clusters - --data "$2" --format tsv --quiet"#, Self.model, Self.tokens)
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(result.text.contains("model.layers.0.mlp.up_proj.weight\toff\t0"), "\(result.text)")
+    }
+
+    /// Rows that the file permutes are counted in its order where its name is used.
+    @Test func bothNamesOfALayerAreAccepted() throws {
+        let chosen = try BuiltCommand.run(
+            "score", Self.model, "--layers", "blk.*.ffn_up.weight,blk.0.attn_q.weight", "-k", "2", "--format", "tsv", "--quiet")
+        #expect(
+            chosen.rows.dropFirst().map { $0[1] } == [
+                "model.layers.0.self_attn.q_proj.weight", "model.layers.0.mlp.up_proj.weight", "model.layers.1.mlp.up_proj.weight", "mean",
+            ], "\(chosen.errors)\(chosen.text)")
+        // Heads of 8 rows: stored row 2 j + t of a head is row t 4 + j.
+        let own = (0..<32).map { $0 % 8 < 4 ? 0 : 1 }
+        let stored = (0..<32).map { $0 % 2 }
+        try TemporaryFolder.with { folder in
+            func table(_ layer: String, _ out: [Int]) -> String {
+                var text = "layer\tside\tindex\tcluster\n"
+                for (index, cluster) in out.enumerated() { text += "\(layer)\tout\t\(index)\t\(cluster)\n" }
+                for index in 0..<32 { text += "\(layer)\tin\t\(index)\t\(index / 16)\n" }
+                return text
+            }
+            try table("blk.0.attn_q.weight", stored).write(toFile: folder + "/file.tsv", atomically: true, encoding: .utf8)
+            try table("model.layers.0.self_attn.q_proj.weight", own).write(toFile: folder + "/model.tsv", atomically: true, encoding: .utf8)
+            let found = try ["file", "model"].map {
+                try BuiltCommand.run(
+                    "ablate", Self.model, "--clusters", "\(folder)/\($0).tsv", "--data", Self.tokens, "--format", "tsv", "--quiet")
+            }
+            #expect(found.allSatisfy { $0.status == 0 }, "\(found.map(\.errors))")
+            #expect(found[0].text == found[1].text && found[0].rows.count > 4)
+        }
+    }
+
+    @Test func aConvertedFileIsTheModelUnderTransformersNames() throws {
+        try TemporaryFolder.with { folder in
+            for name in ["llama", "gemma2", "gpt2", "gptneox"] {
+                let path = Fixtures.path("gguf-models/\(name).gguf")
+                let made = try BuiltCommand.run("convert", path, "-o", "\(folder)/\(name)/", "--quiet")
+                #expect(made.status == 0, "\(made.errors)")
+                let rows = try [path, "\(folder)/\(name)"].map {
+                    try BuiltCommand.run("eval", $0, "--data", Self.tokens, "--format", "tsv", "--quiet").rows
+                }
+                try #require(rows.allSatisfy { $0.count > 1 })
+                // The norms that the file keeps plus one are rounded once more.
+                #expect(abs(try #require(Double(rows[0][1][5])) - (try #require(Double(rows[1][1][5])))) < 1e-6, "\(name)")
+            }
+            let settings = try JSONSerialization.jsonObject(
+                with: Data(contentsOf: URL(fileURLWithPath: folder + "/llama/config.json")))
+            let members = try #require(settings as? [String: Any])
+            #expect(members["model_type"] as? String == "llama" && members["num_key_value_heads"] as? Int == 2)
+        }
+    }
+
+    @Test func infoSaysWhichNameIsWhich() throws {
+        let text = try BuiltCommand.run("info", Self.model).text
+        #expect(text.contains(/model\.layers\.0-1\.self_attn\.q_proj\.weight +blk\.0-1\.attn_q\.weight/), "\(text)")
+        let json = try BuiltCommand.run("info", Self.model, "--format", "json")
+        let document = try #require(try JSONSerialization.jsonObject(with: json.output) as? [String: Any])
+        let tensors = try #require((document["checkpoints"] as? [[String: Any]])?.first?["tensors"] as? [[String: Any]])
+        let names = tensors.map { [$0["tensor"] as? String, $0["nameInFile"] as? String] }
+        #expect(names.contains(["model.norm.weight", "output_norm.weight"]))
+    }
+}

@@ -81,6 +81,7 @@ import Testing
         "--base": Change(base: .adapter, value: "other-base"),
         "--base-member": Change(base: .adapterOfMember, value: "other-base/model.safetensors"),
         "--base-key": Change(base: .adapterOfFile, value: "ema"),
+        "--config": Change(value: "width=8", named: "config.json or the tokenizer"),
         "--member": Change(base: .members, value: "b/model.safetensors"), "--seed": Change(value: "1"),
     ]
 

@@ -31,7 +31,6 @@ struct FamiliesRefusalTests {
         for (type, reason) in [
             ("t5", "they have an encoder beside the decoder"), ("whisper", "they have an encoder beside the decoder"),
             ("clip", "they compare images and texts by two models"), ("mamba", "their blocks keep a state in place of attention"),
-            ("llama4_text", "positions attend within chunks, and experts read inputs that the router scales"),
             ("deepseek_v3", "keys and values come from a latent vector that the heads share (MLA)"),
         ] {
             #expect(

@@ -16,7 +16,8 @@ struct FamilyFixture {
     static let twoSpellings = [
         "gpt2", "gpt_neox", "gpt_neox-sequential", "llama", "llama-tied", "mistral", "qwen2", "gemma", "qwen3", "qwen3-yarn", "gemma2",
         "gemma3_text", "gemma3", "olmo2", "olmo3", "phi", "phi3", "gpt_neo", "gptj", "opt", "bloom", "stablelm", "starcoder2", "granite",
-        "smollm3", "mixtral", "qwen2_moe", "qwen3_moe", "gpt_oss", "llama-dynamic", "llama-longrope", "llama-yarn",
+        "smollm3", "mixtral", "qwen2_moe", "qwen3_moe", "gpt_oss", "llama4_text", "llama4", "llama-dynamic", "llama-longrope",
+        "llama-yarn",
     ]
     static let models =
         twoSpellings + [

@@ -11,7 +11,7 @@ struct FamilyGradientTests {
     static let models = [
         "qwen3", "qwen3-yarn", "gemma2", "gemma3_text", "olmo2", "olmo3", "phi", "phi-normed", "phi3", "gpt_neo", "gptj", "opt",
         "opt-unbiased", "bloom", "stablelm", "stablelm-parallel", "starcoder2", "granite", "smollm3", "mixtral", "qwen2_moe", "qwen3_moe",
-        "gpt_oss", "llama-dynamic", "llama-longrope", "llama-yarn",
+        "gpt_oss", "llama4_text", "llama-dynamic", "llama-longrope", "llama-yarn",
     ]
 
     /// The places of a part of a tensor in the whole.

@@ -129,10 +129,13 @@ struct FunctionSettingsTests {
     }
 
     @Test func everyFamilyReadsAllOfItsTensors() throws {
-        for name in FamilyFixture.models where name != "gemma3" {
+        for name in FamilyFixture.models where !["gemma3", "llama4"].contains(name) {
             #expect(try FamilyFixture(name).network.unusedTensors.isEmpty, "\(name)")
         }
-        let other = try FamilyFixture("gemma3").network.unusedTensors
-        #expect(!other.isEmpty && other.allSatisfy { !$0.hasPrefix("language_model.") })
+        // Of models that see images the other part is not read.
+        for name in ["gemma3", "llama4"] {
+            let other = try FamilyFixture(name).network.unusedTensors
+            #expect(!other.isEmpty && other.allSatisfy { !$0.hasPrefix("language_model.") })
+        }
     }
 }

@@ -9,7 +9,7 @@ struct PositionRunTests {
     static let models = [
         "gpt2", "gpt_neox", "gpt_neox-sequential", "llama", "llama-dynamic", "mistral", "qwen3", "gemma2", "gemma3_text", "olmo2", "olmo3",
         "phi", "phi3", "gpt_neo", "gptj", "opt", "bloom", "stablelm-parallel", "granite", "smollm3", "mixtral", "qwen2_moe", "qwen3_moe",
-        "gpt_oss", "grokking", "grokking-attention",
+        "gpt_oss", "llama4_text", "grokking", "grokking-attention",
     ]
 
     private func lastRows(_ tensor: Tensor) -> [Float] {

@@ -24,7 +24,7 @@ struct EveryFamilyTests {
     private static let mixtures = ["mixtral", "qwen2_moe", "qwen3_moe"]
 
     /// Those that keep all experts in one tensor, in which no neuron can be moved.
-    private static let stacked = ["gpt_oss"]
+    private static let stacked = ["gpt_oss", "llama4_text"]
 
     private struct Model {
         let checkpoint: Checkpoint

@@ -26,6 +26,11 @@ extension ModelFamily {
         "llama", summary: "Llama and the models that share its names", prefixes: ["model."], mlpInputs: [.gated, .numberedGated, .gateUp],
         isRecognized: hasGatedMLPs)
 
+    package static let llama4 = ModelFamily(
+        "llama4", summary: "Llama 4", modelTypes: ["llama4", "llama4_text"], prefixes: ["model.", "language_model."],
+        mlpInputs: [.gated, .gateUp],
+        isRecognized: { hasGatedMLPs($0) && $0.has("feed_forward") && $0.has("shared_expert") })
+
     package static let mistral = ModelFamily(
         "mistral", summary: "Mistral and Mixtral", modelTypes: ["mistral", "mixtral", "ministral", "mistral3"], prefixes: ["model."],
         mlpInputs: [.gated, .numberedGated, .gateUp])
@@ -65,13 +70,30 @@ extension ModelFamily {
     package static let gptOss = ModelFamily("gpt_oss", summary: "gpt-oss", prefixes: ["model."], mlpInputs: [.gateUp])
 
     package static let bert = ModelFamily(
-        "bert", summary: "BERT, its descendants, and vision transformers with its names",
-        modelTypes: [
-            "bert", "roberta", "xlm-roberta", "camembert", "distilbert", "electra", "albert", "deberta", "deberta-v2", "vit", "deit",
-            "beit",
-        ],
-        prefixes: ["bert.", "roberta.", "distilbert.", "electra.", "vit.", "deit."], mlpInputs: [.bert, .lin1],
-        isRecognized: { $0.containsInBlocks { $0.module.suffix(2).elementsEqual(["intermediate", "dense"]) } })
+        "bert", summary: "BERT and its descendants", modelTypes: ["bert", "albert", "deberta", "deberta-v2"], prefixes: ["bert."],
+        mlpInputs: [.bert, .lin1], isRecognized: hasBertMLPs)
+
+    package static let roberta = ModelFamily(
+        "roberta", summary: "RoBERTa and the models that share its names", modelTypes: ["roberta", "xlm-roberta", "camembert"],
+        prefixes: ["roberta."], mlpInputs: [.bert], isRecognized: { hasBertMLPs($0) && $0.has("roberta") })
+
+    package static let distilbert = ModelFamily("distilbert", summary: "DistilBERT", prefixes: ["distilbert."], mlpInputs: [.lin1])
+
+    package static let electra = ModelFamily(
+        "electra", summary: "ELECTRA", prefixes: ["electra."], mlpInputs: [.bert],
+        isRecognized: { hasBertMLPs($0) && $0.has("electra") })
+
+    package static let vit = ModelFamily(
+        "vit", summary: "vision transformers by transformers' names", modelTypes: ["vit", "beit"], prefixes: ["vit."], mlpInputs: [.bert],
+        isRecognized: { hasBertMLPs($0) && $0.has("patch_embeddings") })
+
+    package static let deit = ModelFamily(
+        "deit", summary: "DeiT by transformers' names", prefixes: ["deit."], mlpInputs: [.bert],
+        isRecognized: { hasBertMLPs($0) && $0.has("patch_embeddings") && $0.has("distillation_token") })
+
+    private static func hasBertMLPs(_ names: TensorNames) -> Bool {
+        names.containsInBlocks { $0.module.suffix(2).elementsEqual(["intermediate", "dense"]) }
+    }
 
     package static let dinov2 = ModelFamily(
         "dinov2", summary: "DINOv2 by transformers' names", modelTypes: ["dinov2", "dinov2_with_registers"],

@@ -137,11 +137,26 @@ struct FoundLayers {
         }
     }
 
+    /// The name of the convolution that reads images of one channel; nil if none does.
+    ///
+    /// A depthwise convolution is one of several, or reads what another makes that itself reads the images.
+    private var imageReader: String? {
+        let shapes = layers.compactMap { layer -> (name: String, out: Int, in: Int)? in
+            guard case .convolution = layer.layout, layer.tensor.shape.count > 2 else { return nil }
+            return (layer.name, layer.tensor.shape[0], layer.tensor.shape[1])
+        }
+        let single = shapes.filter { $0.in == 1 && $0.out > 1 }
+        guard single.count == 1 else { return nil }
+        let made = Set(shapes.map(\.out))
+        return shapes.allSatisfy { $0.in == 1 || made.contains($0.in) } ? single[0].name : nil
+    }
+
     /// Finds the matrices of one row or column, whose clusterability is 1, and the convolutions that read one channel.
     mutating func leaveOutSingleNeurons() {
+        let first = imageReader
         for layer in layers where !layer.isPart && reasons[layer.tensorName] == nil {
             let shape = layer.tensor.shape
-            if shape.count > 2, shape[0] > 1, shape[1] == 1, case .convolution = layer.layout {
+            if shape.count > 2, shape[0] > 1, shape[1] == 1, layer.name != first, case .convolution = layer.layout {
                 reasons[layer.name] = .depthwise
             } else if layer.outNeurons == 1 || layer.inNeurons == 1 {
                 reasons[layer.name] = .oneNeuron

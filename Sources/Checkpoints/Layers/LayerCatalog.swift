@@ -33,12 +33,14 @@ package struct LayerCatalog: Sendable {
     /// The place of each layer by its name.
     private let places: [String: Int]
     private let mlpInputNames: Set<String>
+    /// What the file calls the tensors, if those have other names.
+    private let fileNames: FileNames?
 
     /// The catalog of a checkpoint's tensors, from their names and shapes and its configuration.
     package init(_ checkpoint: Checkpoint, families: ModelFamilies = .standard) {
         self.init(
             tensors: checkpoint.tensors, unreadable: checkpoint.unreadable, keepsOrder: checkpoint.keepsOrder,
-            configuration: checkpoint.configuration, families: families)
+            configuration: checkpoint.configuration, families: families, fileNames: checkpoint.fileNames)
     }
 
     /// The catalog of the given tensors.
@@ -49,8 +51,9 @@ package struct LayerCatalog: Sendable {
     ///   - families: those that are known.
     package init(
         tensors: [TensorRecord], unreadable: [UnreadableTensor] = [], keepsOrder: Bool, configuration: ByteRegion? = nil,
-        families: ModelFamilies = .standard
+        families: ModelFamilies = .standard, fileNames: FileNames? = nil
     ) {
+        self.fileNames = fileNames
         let ordered = keepsOrder || tensors.isInNaturalOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) }
         let names = ordered.map { TensorName($0.name) }
         // The name of a tensor that cannot be read still helps to recognise the family.
@@ -140,6 +143,14 @@ package struct LayerCatalog: Sendable {
 
     /// The layer of this name, or nil if there is none.
     package subscript(name: String) -> Layer? { places[name].map { layers[$0] } }
+
+    /// What the file calls a layer, if that is another name.
+    func fileName(of layer: Layer) -> String? { fileNames?.name(of: layer) }
+
+    /// The layer that the file calls `name`; nil if there is none, or files and models have the same names.
+    package func layer(inFile name: String) -> Layer? {
+        fileNames.flatMap { names in layers.first { names.name(of: $0) == name } }
+    }
 
     /// Whether the model has learned the tensor's values: real numbers, no mask, table or running mean.
     package func isParameter(_ tensor: TensorRecord) -> Bool {

@@ -6,7 +6,8 @@ extension LayerCatalog {
     ///
     /// A pattern is matched against a layer's name, with and without the prefixes of training wrappers and base models; if nothing
     /// matches, it may be the end of a single name, such as `fc2.weight`. The name of a tensor that holds several layers selects them all;
-    /// `[` and `]` also match themselves, so that a layer's name is a pattern. `all` selects every weight matrix; a pattern after `!`
+    /// `[` and `]` also match themselves, so that a layer's name is a pattern. The names of a GGUF file that is read under transformers' names
+    /// are patterns too. `all` selects every weight matrix; a pattern after `!`
     /// excludes layers. Without patterns the layers are ``defaultLayers``. If all patterns exclude, they do so from ``weightMatrices``.
     ///
     /// - Throws: ``Problem`` for a pattern that matches no weight matrix, and if no layer is left.
@@ -42,6 +43,14 @@ extension LayerCatalog {
                 || layer.isPart && TensorName.withoutPrefixes(layer.tensorName).contains { glob.matches($0) }
         }
         if !found.isEmpty { return found.map(\.name) }
+        let stored = layers.filter { layer in
+            // An expert of several in one tensor is named with its place, and the tensor's name means all of them.
+            fileName(of: layer).map { name in
+                glob.matches(name) || literal?.matches(name) ?? false
+                    || name.contains("[") && glob.matches(String(name.prefix { $0 != "[" }))
+            } ?? false
+        }
+        if !stored.isEmpty { return stored.map(\.name) }
         if let bad = unreadable.first(where: { TensorName.withoutPrefixes($0.name).contains { glob.matches($0) } }) {
             throw bad.pathless
         }

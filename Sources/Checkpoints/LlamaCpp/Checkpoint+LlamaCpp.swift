@@ -2,29 +2,48 @@ import Archives
 import Text
 
 extension Checkpoint {
-    /// A GGUF file's model under the names, and with the settings and the tokenizer, that transformers would have for it; nil for any other
-    /// checkpoint.
+    /// A GGUF file's model under the names, and with the settings and the tokenizer, that transformers would have for it. A file that cannot
+    /// be run keeps its own names, and ``translationProblem`` says why; so does any other checkpoint.
     ///
     /// What llama.cpp's converter changed is undone as the tensors are read, a row at a time: the order of the rows of queries and keys, and
     /// norms that are stored plus one. A quantised tensor is decoded when it is first used.
-    ///
-    /// - Throws: ``Problem`` for an architecture that cannot be run, settings that are missing, and tensors that do not fit them.
-    package func translatedFromLlamaCpp() throws(Problem) -> Checkpoint? {
+    func translatedFromLlamaCpp() -> Checkpoint {
         guard stored.contains(where: { $0.name.hasPrefix("blk.") || $0.name == "token_embd.weight" }),
             let metadata = LlamaCppMetadata(self.metadata)
-        else { return nil }
+        else { return self }
+        do throws(Problem) {
+            return try translated(metadata)
+        } catch {
+            return untranslated(error)
+        }
+    }
+
+    /// - Throws: ``Problem`` for an architecture that cannot be run, settings that are missing, and tensors that do not fit them.
+    private func translated(_ metadata: LlamaCppMetadata) throws(Problem) -> Checkpoint {
         let architecture = try LlamaCppArchitecture.named(metadata)
         let byName = Dictionary(tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let settings = try LlamaCppSettings(metadata, architecture, tensors: byName)
         var translated: [TensorRecord] = []
-        for tensor in tensors { translated += try Self.translated(tensor, metadata, architecture) }
-        var companions = companions
-        if companions["tokenizer.json"] == nil, let json = try LlamaCppTokenizer(metadata).json {
-            companions["tokenizer.json"] = ByteRegion(copying: Array(json.utf8))
+        var origins: [String: String] = [:]
+        for tensor in tensors {
+            let records = try Self.translated(tensor, metadata, architecture)
+            for (place, record) in records.enumerated() {
+                origins[record.name] = tensor.name + (records.count > 1 ? "[\(place)]" : "")
+            }
+            translated += records
+        }
+        // What cannot be read is a tensor of the model too.
+        let unreadable = unreadable.map { tensor in
+            UnreadableTensor(
+                name: architecture.name(of: tensor.name) ?? tensor.name, dtype: tensor.dtype, shape: tensor.shape, problem: tensor.problem,
+                path: nil)
         }
         return try Checkpoint(
-            self, tensors: translated, configuration: configuration ?? ByteRegion(copying: Array(settings.json.utf8)),
-            companions: companions)
+            self, tensors: translated, unreadable: unreadable,
+            configuration: configuration ?? ByteRegion(copying: Array(settings.json.utf8)),
+            names: FileNames(
+                tensors: origins, settings: configuration == nil ? settings.keys : [:], architecture: metadata.architecture,
+                tokenizer: companions["tokenizer.json"] == nil ? LlamaCppTokenizerFile(metadata) : nil))
     }
 
     private static func translated(

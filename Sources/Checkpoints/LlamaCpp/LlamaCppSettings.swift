@@ -4,34 +4,47 @@ import Text
 /// The `config.json` that a GGUF file's metadata amount to, in transformers' names.
 struct LlamaCppSettings {
     private(set) var members: [(name: String, json: String)] = []
+    /// The keys of the metadata by the settings that are made of them.
+    private(set) var keys: [String: String] = [:]
+    private let architecture: String
 
     /// - Throws: ``Problem`` for a setting that is missing or is no number.
     init(_ metadata: LlamaCppMetadata, _ architecture: LlamaCppArchitecture, tensors: [String: TensorRecord]) throws(Problem) {
+        self.architecture = metadata.architecture
         let type = architecture.modelType
         set("model_type", JSONText.string(type))
         let isOld = type == "gpt2"
         let (width, heads) = (try metadata.requiredCount("embedding_length"), try metadata.requiredCount("attention.head_count"))
-        set(isOld ? "n_embd" : "hidden_size", width)
-        set(isOld ? "n_layer" : "num_hidden_layers", try metadata.requiredCount("block_count"))
-        set(isOld ? "n_head" : "num_attention_heads", heads)
-        set(isOld ? "n_positions" : "max_position_embeddings", try metadata.requiredCount("context_length"))
-        set(isOld ? "n_inner" : "intermediate_size", try metadata.count("feed_forward_length"))
+        set(isOld ? "n_embd" : "hidden_size", width, from: "embedding_length")
+        set(isOld ? "n_layer" : "num_hidden_layers", try metadata.requiredCount("block_count"), from: "block_count")
+        set(isOld ? "n_head" : "num_attention_heads", heads, from: "attention.head_count")
+        set(isOld ? "n_positions" : "max_position_embeddings", try metadata.requiredCount("context_length"), from: "context_length")
+        set(isOld ? "n_inner" : "intermediate_size", try metadata.count("feed_forward_length"), from: "feed_forward_length")
         set("vocab_size", tensors["token_embd.weight"]?.shape.first)
         set("tie_word_embeddings", tensors["output.weight"] == nil ? "true" : "false")
+        // transformers has ids of its own for each family where config.json says nothing, and its tables refuse those that they lack.
+        let rows = tensors["token_embd.weight"]?.shape.first ?? 0
+        for (name, key) in [("bos_token_id", "bos"), ("eos_token_id", "eos"), ("pad_token_id", "padding")] {
+            if case .integer(let id)? = metadata.value("tokenizer.ggml.\(key)_token_id"), id >= 0, id < rows {
+                set(name, "\(id)")
+            } else {
+                set(name, "null")
+            }
+        }
         let epsilon = try metadata.number("attention.layer_norm_epsilon")
         switch type {
-        case "gpt2": set("layer_norm_epsilon", epsilon)
-        case "starcoder2": set("norm_epsilon", epsilon)
-        case "gpt_neox", "stablelm": set("layer_norm_eps", epsilon)
+        case "gpt2": set("layer_norm_epsilon", epsilon, from: "attention.layer_norm_epsilon")
+        case "starcoder2": set("norm_epsilon", epsilon, from: "attention.layer_norm_epsilon")
+        case "gpt_neox", "stablelm": set("layer_norm_eps", epsilon, from: "attention.layer_norm_epsilon")
         default:
             let name = "attention.layer_norm_rms_epsilon"
             guard let epsilon = try metadata.number(name) else {
                 throw Problem("is missing from the metadata", subject: "'\(metadata.architecture).\(name)'", expected: "one finite number")
             }
-            set("rms_norm_eps", epsilon)
+            set("rms_norm_eps", epsilon, from: name)
         }
         guard !isOld else { return }
-        if type != "gpt_neox" { set("num_key_value_heads", try metadata.count("attention.head_count_kv")) }
+        if type != "gpt_neox" { set("num_key_value_heads", try metadata.count("attention.head_count_kv"), from: "attention.head_count_kv") }
         let stated = try metadata.count("attention.key_length")
         let dimension = stated ?? width / max(heads, 1)
         if let values = try metadata.count("attention.value_length"), values != dimension {
@@ -39,7 +52,7 @@ struct LlamaCppSettings {
                 "values of another width than keys cannot be run", subject: "'\(metadata.architecture).attention.value_length'",
                 expected: "\(dimension)", found: "\(values)")
         }
-        if !["gpt_neox", "stablelm", "phi3"].contains(type) { set("head_dim", dimension) }
+        if !["gpt_neox", "stablelm", "phi3"].contains(type) { set("head_dim", dimension, from: "attention.key_length") }
         setBiases(tensors)
         try setPositions(metadata, type, dimension: dimension, tensors)
         try setRest(metadata, type, width: width, heads: heads, dimension: dimension)
@@ -48,11 +61,24 @@ struct LlamaCppSettings {
     /// The text of the file.
     var json: String { "{" + members.map { JSONText.string($0.name) + ": " + $0.json }.joined(separator: ", ") + "}" }
 
-    private mutating func set(_ name: String, _ json: String) { members.append((name, json)) }
+    /// A number with a point.
+    private static func fraction(_ number: Double) -> String {
+        let text = JSONText.number(number)
+        return text.contains { $0 == "." || $0 == "e" || $0 == "E" } ? text : text + ".0"
+    }
 
-    private mutating func set(_ name: String, _ count: Int?) { if let count { set(name, "\(count)") } }
+    /// - Parameter key: what the metadata call the setting, without the architecture's name.
+    private mutating func set(_ name: String, _ json: String, from key: String? = nil) {
+        members.append((name, json))
+        if let key { keys[name] = "\(architecture).\(key)" }
+    }
 
-    private mutating func set(_ name: String, _ number: Double?) { if let number { set(name, JSONText.number(number)) } }
+    private mutating func set(_ name: String, _ count: Int?, from key: String? = nil) { if let count { set(name, "\(count)", from: key) } }
+
+    private mutating func set(_ name: String, _ number: Double?, from key: String? = nil) {
+        // transformers takes no whole number where it expects another.
+        if let number { set(name, Self.fraction(number), from: key) }
+    }
 
     /// What the tensors show.
     private mutating func setBiases(_ tensors: [String: TensorRecord]) {
@@ -72,11 +98,11 @@ struct LlamaCppSettings {
         _ metadata: LlamaCppMetadata, _ type: String, dimension: Int, _ tensors: [String: TensorRecord]
     ) throws(Problem) {
         let base = try metadata.number("rope.freq_base")
-        set("rope_theta", base ?? 10_000)
+        set("rope_theta", base ?? 10_000, from: "rope.freq_base")
         let turned = try metadata.count("rope.dimension_count") ?? dimension
         switch type {
-        case "gpt_neox": set("rotary_pct", Double(turned) / Double(max(dimension, 1)))
-        case "stablelm", "phi3": set("partial_rotary_factor", Double(turned) / Double(max(dimension, 1)))
+        case "gpt_neox": set("rotary_pct", Double(turned) / Double(max(dimension, 1)), from: "rope.dimension_count")
+        case "stablelm", "phi3": set("partial_rotary_factor", Double(turned) / Double(max(dimension, 1)), from: "rope.dimension_count")
         default:
             guard turned == dimension else {
                 throw Problem(
@@ -95,7 +121,7 @@ struct LlamaCppSettings {
         }
         let original = try metadata.count("rope.scaling.original_context_length")
         if type == "phi3", let long = factors("rope_factors_long.weight"), let short = factors("rope_factors_short.weight") {
-            set("original_max_position_embeddings", original)
+            set("original_max_position_embeddings", original, from: "rope.scaling.original_context_length")
             set("rope_scaling", #"{"type": "longrope", "long_factor": \#(long), "short_factor": \#(short)}"#)
         } else if let divisors = factors("rope_freqs.weight") {
             // The divisors that Llama 3's kind of positions amounts to, which do not depend on the length.
@@ -106,7 +132,7 @@ struct LlamaCppSettings {
         } else if let (kind, factor) = try Self.stretch(metadata) {
             var section = #"{"rope_type": "\#(kind)", "factor": \#(JSONText.number(factor))"#
             if kind == "yarn", let original { section += #", "original_max_position_embeddings": \#(original)"# }
-            set("rope_scaling", section + "}")
+            set("rope_scaling", section + "}", from: "rope.scaling.type")
         }
         // Phi-3's factor of attention follows from its lengths.
         for (name, plain) in Self.plainPositions where type != "phi3" {
@@ -144,10 +170,10 @@ struct LlamaCppSettings {
         let window = try metadata.count("attention.sliding_window").flatMap { $0 > 0 ? $0 : nil }
         switch type {
         case "mixtral", "qwen3_moe":
-            set(type == "mixtral" ? "num_local_experts" : "num_experts", try metadata.requiredCount("expert_count"))
-            set("num_experts_per_tok", try metadata.requiredCount("expert_used_count"))
+            set(type == "mixtral" ? "num_local_experts" : "num_experts", try metadata.requiredCount("expert_count"), from: "expert_count")
+            set("num_experts_per_tok", try metadata.requiredCount("expert_used_count"), from: "expert_used_count")
             if type == "qwen3_moe" {
-                set("moe_intermediate_size", try metadata.requiredCount("expert_feed_forward_length"))
+                set("moe_intermediate_size", try metadata.requiredCount("expert_feed_forward_length"), from: "expert_feed_forward_length")
                 set("norm_topk_prob", "true")
             }
         case "gemma2", "gemma3_text":
@@ -155,23 +181,23 @@ struct LlamaCppSettings {
             let blocks = try metadata.count("block_count")
             let isLargest = blocks == (type == "gemma2" ? 46 : 62)
             set("query_pre_attn_scalar", isLargest ? width / max(heads, 1) : dimension)
-            set("sliding_window", window)
+            set("sliding_window", window, from: "attention.sliding_window")
             if type == "gemma2" {
-                set("attn_logit_softcapping", try metadata.number("attn_logit_softcapping"))
+                set("attn_logit_softcapping", try metadata.number("attn_logit_softcapping"), from: "attn_logit_softcapping")
             } else {
-                set("rope_local_base_freq", try metadata.number("rope.freq_base_swa") ?? 10_000)
+                set("rope_local_base_freq", try metadata.number("rope.freq_base_swa") ?? 10_000, from: "rope.freq_base_swa")
             }
-            set("final_logit_softcapping", try metadata.number("final_logit_softcapping"))
-        case "phi3", "starcoder2", "olmo3": set("sliding_window", window)
+            set("final_logit_softcapping", try metadata.number("final_logit_softcapping"), from: "final_logit_softcapping")
+        case "phi3", "starcoder2", "olmo3": set("sliding_window", window, from: "attention.sliding_window")
         case "gpt_neox", "stablelm":
             set(
                 "use_parallel_residual",
                 try metadata.flag(metadata.architecture + ".use_parallel_residual") ?? (type == "gpt_neox") ? "true" : "false")
         case "granite":
-            set("attention_multiplier", try metadata.number("attention.scale") ?? 1)
-            set("embedding_multiplier", try metadata.number("embedding_scale") ?? 1)
-            set("residual_multiplier", try metadata.number("residual_scale") ?? 1)
-            set("logits_scaling", try metadata.number("logit_scale") ?? 1)
+            set("attention_multiplier", try metadata.number("attention.scale") ?? 1, from: "attention.scale")
+            set("embedding_multiplier", try metadata.number("embedding_scale") ?? 1, from: "embedding_scale")
+            set("residual_multiplier", try metadata.number("residual_scale") ?? 1, from: "residual_scale")
+            set("logits_scaling", try metadata.number("logit_scale") ?? 1, from: "logit_scale")
         default: break
         }
     }

@@ -23,9 +23,9 @@ struct LlamaCppTokenizer {
             return
         }
         guard model == "gpt2" || model == "llama" else {
-            // Whoever reads a text meets the tokenizer's own message.
-            json = #"{"version": "1.0", "model": {"type": \#(JSONText.string(model))}}"#
-            return
+            throw Problem(
+                "tokenizers of this kind are not read", subject: "'tokenizer.ggml.model'", expected: "gpt2 or llama",
+                found: model.quotedInMessage)
         }
         guard let tokens = try metadata.texts("tokenizer.ggml.tokens"), !tokens.isEmpty else {
             throw Problem("is missing from the metadata", subject: "'tokenizer.ggml.tokens'", expected: "a list of tokens")
@@ -66,7 +66,13 @@ struct LlamaCppTokenizer {
         let rest = #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
         let words = contraction + #"|[^\r\n\p{L}\p{N}]?\p{L}+"#
         let gpt2 = #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
+        // What llama.cpp takes for files that name no pattern.
+        let standard = [
+            #"[\p{P}\$\+<=>\^~\|]+"#, #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)"#, #"\p{N}+"#,
+            "[0-9][0-9][0-9]",
+        ]
         return [
+            (["default"], standard),
             (["llama3", "llama-v3", "llama-bpe", "falcon3", "smaug-bpe", "dbrx"], [words + #"|\p{N}{1,3}"# + rest]),
             (["qwen2", "stablelm2", "deepseek-r1-qwen", "megrez"], [words + #"|\p{N}"# + rest]),
             (["gpt-2", "mpt", "olmo", "jais", "phi-2", "gigachat", "jina-es", "jina-de", "roberta-bpe"], [gpt2]),
@@ -75,9 +81,8 @@ struct LlamaCppTokenizer {
     }()
 
     private static func byteLevel(_ metadata: LlamaCppMetadata, _ vocabulary: String) throws(Problem) -> [String] {
-        // Files from before the patterns had names have GPT-2's.
-        let name = try metadata.text("tokenizer.ggml.pre") ?? "gpt-2"
-        guard let found = patterns.first(where: { $0.names.contains(name) || name == "default" && $0.names.contains("gpt-2") }) else {
+        let name = try metadata.text("tokenizer.ggml.pre") ?? "default"
+        guard let found = patterns.first(where: { $0.names.contains(name) }) else {
             throw Problem(
                 "words split in this way are not read", subject: "'tokenizer.ggml.pre'",
                 expected: patterns.flatMap(\.names).listed(atMost: 40), found: name.quotedInMessage)

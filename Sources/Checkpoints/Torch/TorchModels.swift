@@ -33,7 +33,11 @@ extension WeightFile {
             }
             models.append(model)
         }
-        self.init(format: format, models: models, keepsOrder: true, foreignGlobals: foreign)
+        let settings = NanoGPTSettings(pickle)
+        self.init(
+            format: format, models: models, keepsOrder: true, foreignGlobals: foreign,
+            companions: settings.map { [Companions.configuration: ByteRegion(copying: Array($0.json.utf8))] } ?? [:])
+        if let settings { assumptions = settings.assumptions }
         training = TrainingProgress(pickle)
     }
 

@@ -4,7 +4,9 @@ import Text
 
 /// A checkpoint's tokenizer, read when it is first needed: data that is not text needs none.
 package final class LazyTokenizer: Sendable {
-    private let file: ByteRegion
+    private let file: ByteRegion?
+    /// Why there is no file.
+    private let refusal: Problem?
     private let path: String
     /// How the mask token is written, if the model's settings say so.
     private let maskName: String?
@@ -13,8 +15,17 @@ package final class LazyTokenizer: Sendable {
     /// - Parameter settings: the `tokenizer_config.json` beside the tokenizer, for the name of the mask token.
     package init(_ file: ByteRegion, path: String, settings: ByteRegion? = nil) {
         self.file = file
+        refusal = nil
         self.path = path
         maskName = settings.flatMap(Self.maskName)
+    }
+
+    /// A tokenizer that cannot be read, which is an error where it is needed.
+    package init(_ refusal: Problem, path: String) {
+        file = nil
+        self.refusal = refusal.at(path: path)
+        self.path = path
+        maskName = nil
     }
 
     /// The name of the mask token in a `tokenizer_config.json`; nil if there is none, or the file is something else.
@@ -69,7 +80,8 @@ package final class LazyTokenizer: Sendable {
     package func text(of token: Int32) throws -> String? { try made().text(of: token) }
 
     private func made() throws -> Tokenizer {
-        try tokenizer.withLock { known in
+        guard let file else { throw refusal ?? Problem(path: path, problem: "has no tokenizer") }
+        return try tokenizer.withLock { known in
             let tokenizer = try known ?? Tokenizer(file, path: path)
             known = tokenizer
             return tokenizer

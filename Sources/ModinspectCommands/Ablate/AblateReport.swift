@@ -21,6 +21,9 @@ struct AblateReport: HeadedReport {
     let intact: AblatedOutcome
     let layers: [AblatedLayerReport]
 
+    /// Whether there are right answers; a regression has none.
+    var hasAccuracy: Bool { intact.accuracy != nil }
+
     var head: Provenanced<AblationSetting> { provenance }
 
     static let members: [Column<AblateReport>] = [

@@ -57,24 +57,29 @@ struct AblateTable {
         }
         line("data", "\(provenance.data), \(ByteText.grouped(report.samples)) samples")
         line("switched", provenance.reading == "weights" ? "weights, set to zero" : "activations, filled with \(provenance.fill)")
-        line("intact", "accuracy \(Self.number(report.intact.accuracy)), loss \(Self.number(report.intact.loss))")
-        for layer in report.layers { text += "\n" + self.text(layer, intact: report.intact) }
+        let loss = "loss \(Self.number(report.intact.loss))"
+        line("intact", report.hasAccuracy ? "accuracy \(Self.number(report.intact.accuracy)), \(loss)" : loss)
+        for layer in report.layers { text += "\n" + self.text(layer, intact: report.intact, hasAccuracy: report.hasAccuracy) }
         return text
     }
 
-    private func text(_ layer: AblatedLayerReport, intact: AblatedOutcome) -> String {
+    private func text(_ layer: AblatedLayerReport, intact: AblatedOutcome, hasAccuracy: Bool) -> String {
         var text = "  " + "\(layer.layer), \(layer.k) \(layer.k == 1 ? "cluster" : "clusters")".singleLine + "\n"
         var columns: [(String, TextTable.Alignment)] = [
-            ("intervention", .left), ("cluster", .right), ("neurons", .right), ("relative_change", .right), ("accuracy", .right),
-            ("loss", .right),
+            ("intervention", .left), ("cluster", .right), ("neurons", .right), ("relative_change", .right),
         ]
+        if hasAccuracy { columns.append(("accuracy", .right)) }
+        columns.append(("loss", .right))
         let judged = classes.isEmpty ? "loss" : "accuracy"
         if hasControl { columns += ["mean", "sd", "p"].map { ("control_\(judged)_\($0)", .right) } }
         var table = TextTable(columns, keys: 2)
-        table.add(["intact", "", "", "", Self.number(intact.accuracy), Self.number(intact.loss)] + (hasControl ? ["", "", ""] : []))
+        func outcome(_ accuracy: Double?, _ loss: Double?) -> [String] { (hasAccuracy ? [accuracy, loss] : [loss]).map(Self.number) }
+        table.add(["intact", "", "", ""] + outcome(intact.accuracy, intact.loss) + (hasControl ? ["", "", ""] : []))
         for row in layer.interventions {
             var fields = [row.intervention, row.cluster.map(String.init) ?? "", "\(row.neurons)"]
-            fields += row.moved ? [row.relativeChange, row.accuracy, row.loss].map(Self.number) : ["none", "-", "-"]
+            fields +=
+                row.moved
+                ? [Self.number(row.relativeChange)] + outcome(row.accuracy, row.loss) : ["none", "-"] + (hasAccuracy ? ["-"] : [])
             if hasControl {
                 let control = classes.isEmpty ? row.control?.loss : row.control?.accuracy
                 fields += [control?.mean, control?.standardDeviation, control?.p].map { row.moved ? Self.number($0) : "-" }
@@ -85,6 +90,7 @@ struct AblateTable {
         if !classes.isEmpty, classes.count <= Self.mostShown {
             text += "\n    accuracy by class\n" + classText(layer, intact: intact)
         }
+        if !hasAccuracy { return text }
         text +=
             "\n    right answers of the intact model, by how many"
             + (TextWidth.columns < 80 ? "\n    " : " ") + "clusters' switches spoil them\n"

@@ -11,7 +11,8 @@ struct ConvertCommand: FileCommand {
         usage: "modinspect convert [<options>] -o <out> <checkpoint>",
         discussion: """
             Writes any checkpoint as one safetensors file with its config.json and tokenizer: shards are joined, quantised weights are \
-            decoded, and an adapter is merged with its base model. Names do not change. Tied tensors are written once.
+            decoded, and an adapter is merged with its base model. Tied tensors are written once. Names do not change, except that a GGUF \
+            file that runs becomes the model that it was made of, under transformers' names, with a config.json and a tokenizer.
 
             The quantisation settings of config.json are removed, and its entry for the type of the weights is set to the type that is \
             written.
@@ -42,6 +43,14 @@ struct ConvertCommand: FileCommand {
         try CheckpointRun.locating(checkpoint) {
             let opened = try source.open(checkpoint, output.diagnostics)
             if let refusal = opened.runRefusal ?? opened.unreadable.first?.problem { throw refusal }
+            if let problem = opened.translationProblem {
+                output.diagnostics.note("\(checkpoint): names and settings are the file's own, as it does not run: \(problem.summary)")
+            }
+            do throws(Problem) {
+                _ = try opened.tokenizerFile()
+            } catch {
+                output.diagnostics.note("\(checkpoint): the tokenizer is left out: \(error.summary)")
+            }
             var draft = CheckpointDraft(opened, dtype: dtype)
             if let configuration = opened.configuration {
                 draft.files["config.json"] = ConvertedConfiguration(configuration).text(for: draft)

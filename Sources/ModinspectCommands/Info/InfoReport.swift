@@ -111,6 +111,8 @@ struct TensorInfo: ColumnRow {
     let encoding: String?
     /// The names of those tensors; nil for a tensor that the file holds as it is.
     let madeOf: [String]?
+    /// What a GGUF file calls the tensor, if the model is read under transformers' names.
+    let nameInFile: String?
 
     static let columns: [Column<TensorInfo>] = [
         .text("tensor", "The tensor's name.") { $0.name },
@@ -129,6 +131,7 @@ struct TensorInfo: ColumnRow {
             $0.encoding
         },
         .json("madeOf", "The names of the stored tensors that it is computed from; missing where it is stored as it is.") { $0.madeOf },
+        .json("nameInFile", "What the GGUF file calls the tensor; missing where the names are the file's own.") { $0.nameInFile },
     ]
 }
 
@@ -204,10 +207,12 @@ extension CheckpointInfo {
                 out: shown?.outNeurons, in: shown?.inNeurons, scored: scoredNames.contains(tensor.name), layers: own.map(\.name),
                 leftOut: catalog.leftOut(tensor, chosen: scoredNames, isDefault: isDefault), nan: special?.nan,
                 infinite: special?.infinite,
-                encoding: tensor.encoding, madeOf: tensor.encoding == nil ? nil : tensor.stored.map(\.name))
+                encoding: tensor.encoding, madeOf: tensor.encoding == nil ? nil : tensor.stored.map(\.name),
+                nameInFile: checkpoint.fileNames?.name(ofTensor: tensor.name))
         }
         assumptions = checkpoint.assumptions
-        let plain = Set(checkpoint.tensors.lazy.filter { $0.encoding == nil }.map(\.name))
+        let plain = Set(
+            checkpoint.tensors.lazy.filter { $0.encoding == nil }.map { checkpoint.fileNames?.name(ofTensor: $0.name) ?? $0.name })
         stored = checkpoint.stored.filter { !plain.contains($0.name) }.map(StoredInfo.init)
         // An adapter by itself is what it stores, not what it changes.
         let isAlone = checkpoint.adapter != nil && checkpoint.base == nil

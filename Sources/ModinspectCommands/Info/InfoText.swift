@@ -32,7 +32,30 @@ enum InfoText {
         let columns = TensorInfo.columns.filter { !hidden.contains($0.name) }
         if !info.tensors.isEmpty { try columns.table(info.tensors).write(indent: 2) { try stream.write($0) } }
         try stream.write(unreadable(info))
+        try stream.write(names(info))
         try stream.write(sites(info))
+    }
+
+    /// The names that a GGUF file has for the tensors, blocks that differ in a number alone in one line.
+    private static func names(_ info: CheckpointInfo) -> String {
+        var groups: [(own: SitePattern, file: SitePattern)] = []
+        var places: [String: Int] = [:]
+        for tensor in info.tensors {
+            guard let file = tensor.nameInFile else { continue }
+            let pair = (own: SitePattern(tensor.name), file: SitePattern(file))
+            let key = pair.own.key + "\0" + pair.file.key
+            if let place = places[key] {
+                groups[place].own.extend(to: pair.own)
+                groups[place].file.extend(to: pair.file)
+            } else {
+                places[key] = groups.count
+                groups.append(pair)
+            }
+        }
+        guard !groups.isEmpty else { return "" }
+        var table = TextTable([("tensor", .left), ("in the GGUF file", .left)])
+        for group in groups { table.add([group.own.text, group.file.text]) }
+        return "\n" + table.text(indent: 2)
     }
 
     /// What is said of the checkpoint as a whole.

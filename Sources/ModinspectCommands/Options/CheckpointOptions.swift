@@ -23,6 +23,14 @@ struct CheckpointOptions: ParsableArguments {
     @Option(name: .customLong("base-key"), help: ArgumentHelp("The --key of the base model.", valueName: "a.b"))
     var baseKey: String?
 
+    @Option(
+        name: .customLong("config"),
+        help: ArgumentHelp(
+            "The settings of config.json: a file, used in place of the checkpoint's own, or key=value,..., added to it.",
+            valueName: "settings"),
+        completion: .file())
+    var config: String?
+
     @Flag(
         name: .customLong("no-sha256"),
         help: "Do not compute the checkpoint's SHA-256, which reads the whole file; json and jsonl then give it as null.")
@@ -35,15 +43,18 @@ struct CheckpointOptions: ParsableArguments {
     }
 
     /// The files that the options name.
-    var inputs: [(argument: String, path: String?)] { [("--base", base)] }
+    var inputs: [(argument: String, path: String?)] {
+        [("--base", base), ("--config", config.flatMap { GivenConfiguration.isFile($0) ? $0 : nil })]
+    }
 
     /// Opens the checkpoint that the argument names, merged with its base model if there is one; `-` is an archive on standard input.
     ///
     /// - Parameter isDescribed: whether the result names what cannot be read: without that a note counts tensors, and an adapter is an error.
     func open(_ path: String, _ diagnostics: Diagnostics, isDescribed: Bool = false) throws -> Checkpoint {
-        let checkpoint = try diagnostics.timing("\(path): opened") {
+        var checkpoint = try diagnostics.timing("\(path): opened") {
             try merged(Checkpoint.open(path, options: Checkpoint.Options(member: member, key: key)))
         }
+        if let config { checkpoint = checkpoint.with(configuration: try GivenConfiguration(config).merged(into: checkpoint.configuration)) }
         if !isDescribed, let refusal = checkpoint.refusal { throw refusal }
         diagnostics.describe(checkpoint)
         for assumption in checkpoint.assumptions { diagnostics.note("\(path): \(assumption)") }

@@ -35,6 +35,7 @@ enum OptionNames {
         case .describeChain: "--arch 'fc1,relu,fc2' describes a plain chain of its modules"
         case .describeImages:
             "--arch 'conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2' would describe the modules and the operations between them"
+        case .giveConfiguration: "--config KEY=VALUE,... gives settings"
         case .giveBase(let name): "--base CHECKPOINT gives its base model\(name.map { ", " + $0.quotedInMessage } ?? "")"
         case .leaveOutLayer(let name): "--layers '!\(name)' leaves it out"
         case .setContext(let length, let cut): "--context \(length.map(String.init) ?? "T") cuts \(cut)"

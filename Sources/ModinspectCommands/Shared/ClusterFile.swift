@@ -109,17 +109,21 @@ struct ClusterFile {
         guard !layers.isEmpty else { throw Problem(file: path, problem: "has no clusters") }
     }
 
-    /// The labels of all the file's layers by the checkpoint's names, which may differ as ``NamePairing`` allows.
+    /// The labels of all the file's layers by the checkpoint's names, which may differ as ``NamePairing`` allows, or by the names
+    /// of its GGUF file.
     ///
     /// - Throws: ``Problem`` for a layer that the checkpoint lacks, a neuron that is missing, named twice or not there.
     func clusterings(for catalog: LayerCatalog) throws -> [String: LayerClustering] {
         var clusterings: [String: LayerClustering] = [:]
         let partners = NamePairing(layers.map(\.name), catalog.layers.map(\.name)).partners
         for (layer, partner) in zip(layers, partners) {
-            guard let weights = partner.map({ catalog.layers[$0] }) else {
+            let stored = partner == nil ? catalog.layer(inFile: layer.name) : nil
+            guard let weights = partner.map({ catalog.layers[$0] }) ?? stored else {
                 throw Problem(file: path, layer: layer.name, problem: "is not a weight matrix of the checkpoint")
             }
-            let out = try labels(layer.out, side: "out", count: weights.outNeurons, layer: layer.name)
+            var out = try labels(layer.out, side: "out", count: weights.outNeurons, layer: layer.name)
+            // Under its file's name a layer has the file's order of rows.
+            if stored != nil { out = Labels(weights.inModelOrder(out.values)) }
             let input = try labels(layer.in, side: "in", count: weights.inNeurons, layer: layer.name)
             let used = max(out.clusterCount, input.clusterCount)
             clusterings[weights.name] = LayerClustering(

@@ -101,7 +101,13 @@ struct TokensCommand: FileCommand {
             if file.inMemory.withUnsafeBytes({ JSONCursor.member("model", of: $0) }) != nil { return (file, path) }
         }
         let opened = try Checkpoint.open(path, options: Checkpoint.Options(member: member))
-        guard let file = opened.companions["tokenizer.json"] else {
+        let found: ByteRegion?
+        do throws(Problem) {
+            found = try opened.tokenizerFile()
+        } catch {
+            throw error.at(path: path)
+        }
+        guard let file = found else {
             throw Problem(path: path, problem: "has no tokenizer.json", expected: "a checkpoint with a tokenizer, or a tokenizer.json")
         }
         return (file, path + "/tokenizer.json")

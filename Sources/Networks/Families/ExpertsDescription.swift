@@ -3,8 +3,7 @@ struct ExpertsDescription: Sendable {
     /// The number of experts, and how many are chosen for a position.
     var count: Int
     var chosen: Int
-    /// Whether the weights of the chosen ones are divided by their sum.
-    var isNormalized: Bool
+    var weights: Weights
     /// How the file holds the experts' matrices.
     var storage: Storage
     /// The number of neurons of an expert.
@@ -23,6 +22,16 @@ struct ExpertsDescription: Sendable {
 }
 
 extension ExpertsDescription {
+    /// The weights of the chosen experts.
+    enum Weights: Sendable {
+        /// Their shares in the softmax of all scores.
+        case shares
+        /// The same, divided by their sum.
+        case normalizedShares
+        /// The logistic function of their scores, which multiplies what an expert reads.
+        case gates
+    }
+
     /// How a file holds the matrices of the experts of a block.
     enum Storage: Sendable {
         /// One tensor for each: `MODULE.3.GATE.weight`.
@@ -30,6 +39,8 @@ extension ExpertsDescription {
         /// The matrices of all experts in one tensor [experts, in, out], the columns of gate and input in turn, with biases in `NAME_bias`
         /// [experts, out].
         case stacked(gateAndInput: String, output: String)
+        /// The same without biases, all columns of the gate before those of the input.
+        case stackedHalves(gateAndInput: String, output: String)
     }
 
     /// The bounds of a gated MLP: (clamp(up) + 1) g sigmoid(slope g) with g = min(gate, limit), and up between -limit and limit.
@@ -39,9 +50,10 @@ extension ExpertsDescription {
     }
 }
 
-/// A gated MLP of Llama's names that works on every position, times the sigmoid of a number for each.
+/// A gated MLP of Llama's names that works on every position.
 struct SharedExpertDescription: Sendable {
     var width: Int
     var module: String
-    var gate: LinearTensors
+    /// What gives each position a number whose sigmoid the output is multiplied by; nil if it is not.
+    var gate: LinearTensors?
 }

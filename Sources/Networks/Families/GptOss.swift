@@ -27,7 +27,7 @@ enum GptOss {
                 sinks: "self_attn.sinks", standardEpsilon: 1e-5, rotary: rotary, activation: .silu))
         description.experts = ExpertsDescription(
             count: try settings.size("num_local_experts", "num_experts") ?? 128, chosen: try settings.size("num_experts_per_tok") ?? 4,
-            isNormalized: true, storage: .stacked(gateAndInput: "mlp.experts.gate_up_proj", output: "mlp.experts.down_proj"),
+            weights: .normalizedShares, storage: .stacked(gateAndInput: "mlp.experts.gate_up_proj", output: "mlp.experts.down_proj"),
             width: description.mlp?.width ?? 1, router: LinearTensors(module: "mlp.router", hasBias: true),
             bounds: ExpertsDescription.Bounds(
                 slope: try settings.number("swiglu_alpha") ?? 1.702,

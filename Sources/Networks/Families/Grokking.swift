@@ -46,7 +46,7 @@ enum Grokking {
     }
 
     /// The shape of a tensor that must have as many dimensions as have names, none of them empty.
-    private static func shape(
+    static func shape(
         _ name: String, _ dimensions: [String], _ names: CheckpointNames, _ checkpoint: Checkpoint
     ) throws(Problem) -> [Int] {
         let full = try names.fullName(name)

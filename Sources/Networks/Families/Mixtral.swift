@@ -18,7 +18,7 @@ enum Mixtral {
                 rotary: RotaryNames(standardBase: 1_000_000, turned: .whole)))
         description.experts = ExpertsDescription(
             count: try settings.size("num_local_experts", "num_experts") ?? 8, chosen: try settings.size("num_experts_per_tok") ?? 2,
-            isNormalized: true, storage: .separate(module: "block_sparse_moe.experts", gate: "w1", input: "w3", output: "w2"),
+            weights: .normalizedShares, storage: .separate(module: "block_sparse_moe.experts", gate: "w1", input: "w3", output: "w2"),
             width: description.mlp?.width ?? 1, router: LinearTensors(module: "block_sparse_moe.gate", hasBias: false))
         return description
     }

@@ -49,7 +49,7 @@ enum QwenMoE {
         return ExpertsDescription(
             count: try settings.size("num_experts", "num_local_experts") ?? standard.count,
             chosen: try settings.size("num_experts_per_tok") ?? standard.chosen,
-            isNormalized: try settings.flag("norm_topk_prob") ?? false,
+            weights: try settings.flag("norm_topk_prob") ?? false ? .normalizedShares : .shares,
             storage: .separate(module: "mlp.experts", gate: "gate_proj", input: "up_proj", output: "down_proj"),
             width: try settings.size("moe_intermediate_size") ?? standard.width,
             router: LinearTensors(module: "mlp.gate", hasBias: false), blocks: .every(step), plain: plain)

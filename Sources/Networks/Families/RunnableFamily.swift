@@ -55,7 +55,13 @@ package struct RunnableFamily: Sendable {
     ///
     /// - Throws: ``Problem`` for settings that are missing, out of range or cannot be run, and tensors that are missing or have
     ///   another shape.
-    func network(_ source: FamilySource) throws(Problem) -> Network { try build(source) }
+    func network(_ source: FamilySource) throws(Problem) -> Network {
+        let network = try build(source)
+        if case .tokens(let vocabulary, _) = network.input, let stated = try source.settings.size("vocab_size"), stated != vocabulary {
+            throw source.settings.problem("contradicts the tensors", "vocab_size", expected: "\(vocabulary), the rows of the embedding")
+        }
+        return network
+    }
 }
 
 /// The input from which a family builds a network.

@@ -20,14 +20,29 @@ extension TransformerBuilder {
                 "the router chooses more experts than there are", subject: "config.json: 'num_experts_per_tok'",
                 expected: "at most \(experts.count)", found: "\(experts.chosen)")
         }
-        let choice = builder.add(
-            "\(site).hook_expert_weights", ExpertChoice(count: experts.chosen, isNormalized: experts.isNormalized), [router])
+        let weights = "\(site).hook_expert_weights"
+        let choice: NodeID
+        // What the experts' outputs are multiplied by.
+        let factors: NodeID
+        switch experts.weights {
+        case .shares, .normalizedShares:
+            let isNormalized = if case .normalizedShares = experts.weights { true } else { false }
+            choice = builder.add(weights, ExpertChoice(count: experts.chosen, isNormalized: isNormalized), [router])
+            factors = choice
+        case .gates:
+            choice = builder.add(weights, ExpertGates(count: experts.chosen), [router])
+            factors = builder.add("\(site).expert_marks", ExpertMarks(), [choice])
+        }
+        let readsGated = factors != choice
         var parts: [MLPPart] = []
         var inputs: [NodeID] = []
         for expert in 0..<experts.count {
             let site = "\(site).experts.\(expert)"
             let tensors = ExpertTensors(expert: expert, of: experts, width: width)
-            let read = builder.add("\(site).hook_in", Identity(name: "stream"), [reading.node])
+            let read =
+                readsGated
+                ? builder.add("\(site).hook_in", GatedInput(expert: expert), [reading.node, choice])
+                : builder.add("\(site).hook_in", Identity(name: "stream"), [reading.node])
             inputs.append(read)
             var all: [ParameterID] = []
             func layer(
@@ -39,7 +54,9 @@ extension TransformerBuilder {
                 // What reads the stream reads it where it is, unless somebody looks at what the expert reads.
                 var fusion = fused
                 fusion?.parameters = all
-                if input == read {
+                if readsGated {
+                    fusion = nil
+                } else if input == read {
                     fusion = Node.Fusion(
                         operation: operation, inputs: [reading.node, choice], parameters: parameters, replaces: [read])
                 }
@@ -58,15 +75,15 @@ extension TransformerBuilder {
             let post = builder.add("\(site).hook_post", GatedProduct(), [gated, factor])
             let whole = RoutedMLP(
                 expert: expert, width: experts.width, layout: tensors.output.layout, activation: activation, factor: clamp,
-                hasBias: tensors.output.part != nil)
+                hasBias: tensors.hasBiases)
             let output = try layer(
                 "out", tensors.output, of: post,
                 fused: Node.Fusion(
                     operation: whole, inputs: [reading.node, choice], replaces: Array(Set([read, gate, gated, input, factor, post]))))
             parts.append(MLPPart(reading: reading, gate: gate, input: input, post: post, output: output, norms: [], scaling: nil))
         }
-        let contributions = builder.add("\(site).hook_experts", ExpertContributions(), [choice] + parts.map(\.written))
-        let sumFusion = Node.Fusion(operation: ExpertSum(), inputs: [choice] + parts.map(\.written), replaces: [contributions])
+        let contributions = builder.add("\(site).hook_experts", ExpertContributions(), [factors] + parts.map(\.written))
+        let sumFusion = Node.Fusion(operation: ExpertSum(), inputs: [factors] + parts.map(\.written), replaces: [contributions])
         let hook = "blocks.\(block).hook_mlp_out"
         let sum = builder.add(
             experts.shared == nil ? hook : "\(site).expert_sum", BlockSum(blocks: experts.count), [contributions], fusion: sumFusion)
@@ -83,9 +100,14 @@ extension TransformerBuilder {
         let input = try linear("\(site).shared.hook_pre_linear", tensors("up_proj"), of: reading.node, from: width, to: shared.width)
         let post = builder.add("\(site).shared.hook_post", GatedProduct(), [gated, input])
         let output = try linear("\(site).shared.out", tensors("down_proj"), of: post, from: shared.width, to: width)
-        let share = try linear("\(site).shared.router", named(shared.gate, in: block), of: reading.node, from: width, to: 1)
-        let weight = builder.add("\(site).shared.hook_weight", Activation(.sigmoid), [share])
-        let weighted = builder.add("\(site).shared.hook_out", ExpertSum(), [weight, output])
+        var weighted = output
+        var share: NodeID?
+        if let gate = shared.gate {
+            let score = try linear("\(site).shared.router", named(gate, in: block), of: reading.node, from: width, to: 1)
+            let weight = builder.add("\(site).shared.hook_weight", Activation(.sigmoid), [score])
+            weighted = builder.add("\(site).shared.hook_out", ExpertSum(), [weight, output])
+            share = score
+        }
         let all = builder.add(hook, Sum(), [sum, weighted])
         return ExpertPart(
             reading: reading, router: router, choice: choice, experts: parts, inputs: inputs, contributions: contributions, sum: sum,
@@ -97,10 +119,11 @@ extension TransformerBuilder {
     private mutating func parameters(_ matrix: ExpertTensors.Matrix, _ block: Int) throws(Problem) -> [ParameterID] {
         let tensor = try names.fullName("\(description.blockName).\(block).\(matrix.tensor)")
         guard let part = matrix.part else { return [try builder.parameter(tensor, shape: matrix.shape)] }
+        let weight = try builder.parameter(tensor, part: part.suffix, shape: matrix.shape, of: part.whole, catalog: catalog)
+        guard let biases = part.biases else { return [weight] }
         return [
-            try builder.parameter(tensor, part: part.suffix, shape: matrix.shape, of: part.whole, catalog: catalog),
-            try builder.parameter(
-                tensor + "_bias", part: part.suffix, part.biases, shape: [matrix.shape[1]], of: part.wholeBias),
+            weight,
+            try builder.parameter(tensor + "_bias", part: part.suffix, biases.places, shape: [matrix.shape[1]], of: biases.whole),
         ]
     }
 }
@@ -120,14 +143,15 @@ private struct ExpertTensors {
     struct Part {
         let suffix: String
         let whole: [Int]
-        /// The place of its biases, and the shape of the tensor of all.
-        let biases: [TensorRecord.Slice]
-        let wholeBias: [Int]
+        /// The place of its biases, and the shape of the tensor of all; nil if there are none.
+        let biases: (places: [TensorRecord.Slice], whole: [Int])?
     }
 
     let gate: Matrix
     let input: Matrix
     let output: Matrix
+
+    var hasBiases: Bool { output.part?.biases != nil }
 
     init(expert: Int, of experts: ExpertsDescription, width: Int) {
         switch experts.storage {
@@ -138,7 +162,8 @@ private struct ExpertTensors {
             self.gate = matrix(gate, [experts.width, width])
             self.input = matrix(input, [experts.width, width])
             self.output = matrix(output, [width, experts.width])
-        case .stacked(let gateAndInput, let output):
+        case .stacked(let gateAndInput, let output), .stackedHalves(let gateAndInput, let output):
+            let hasBiases = if case .stacked = experts.storage { true } else { false }
             // Sizes are at most 2^28, so their products and doubles fit.
             let (count, neurons) = (experts.count, experts.width)
             func half(_ name: String, _ first: Int) -> Matrix {
@@ -146,14 +171,16 @@ private struct ExpertTensors {
                     tensor: gateAndInput, shape: [width, neurons], layout: .inOut,
                     part: Part(
                         suffix: "[\(expert)][\(name)]", whole: [count, width, 2 * neurons],
-                        biases: [.place(expert), .places(first: first, step: 2, count: neurons)], wholeBias: [count, 2 * neurons]))
+                        biases: hasBiases
+                            ? ([.place(expert), .places(first: first, step: 2, count: neurons)], [count, 2 * neurons]) : nil))
             }
             gate = half("gate", 0)
             input = half("up", 1)
             self.output = Matrix(
                 tensor: output, shape: [neurons, width], layout: .inOut,
                 part: Part(
-                    suffix: "[\(expert)]", whole: [count, neurons, width], biases: [.place(expert)], wholeBias: [count, width]))
+                    suffix: "[\(expert)]", whole: [count, neurons, width],
+                    biases: hasBiases ? ([.place(expert)], [count, width]) : nil))
         }
     }
 }

@@ -8,6 +8,7 @@ import Text
 /// norms of heads and rotary positions. `hook_normalized` is a norm's whole output, where TransformerLens's comes before its weight
 /// and bias. `hook_attn_out` and `hook_mlp_out` are what is added to the stream, after a norm inside the branch. Sites without a hook
 /// of TransformerLens: `attn.qkv`, one product that queries, keys and values are cut from; `mlp.gate`, a gate after its activation;
+/// `attn.q_scaled`, queries after a scaling by their position;
 /// `attn.out` and `mlp.out`, the last layer of a branch that does not end with it; `attn.normed` and `mlp.normed`, a norm in a branch that
 /// a scaling follows; `ln_embed`, a norm of the embeddings; `unembed`, the logits; `unembed.scaled` and `unembed.capped`, the logits after
 /// a scaling and a cap.
@@ -158,15 +159,19 @@ struct TransformerBuilder {
         let dimension = description.attention.headDimension
         var steps: [NodeID] = []
         var last = projection.read
-        if let norms = description.attention.headNorms, let norm = named(norm, in: block) {
+        func addNorm(_ norms: HeadNormsDescription) throws(Problem) {
             let hook = "\(site).\(letter)_norm.hook_normalized"
+            let tensors = named(norm, in: block)
             switch norms.extent {
             case .head:
                 let operation = HeadNorm(headDimension: dimension, kind: norms.kind, epsilon: norms.epsilon)
-                last = builder.add(hook, operation, [last], parameters: try parameters(of: norm, width: dimension))
+                var weights: [ParameterID] = []
+                if let tensors { weights = try parameters(of: tensors, width: dimension) }
+                last = builder.add(hook, operation, [last], parameters: weights)
             case .all:
+                guard let tensors else { return }
                 let heads = letter == "q" ? description.attention.heads : description.attention.keyHeads
-                let parameters = try parameters(of: norm, width: heads * dimension)
+                let parameters = try parameters(of: tensors, width: heads * dimension)
                 switch norms.kind {
                 case .layer: last = builder.add(hook, LayerNorm(epsilon: norms.epsilon), [last], parameters: parameters)
                 case .rootMeanSquare(let offset):
@@ -175,11 +180,18 @@ struct TransformerBuilder {
             }
             steps.append(last)
         }
+        let norms = description.attention.headNorms.flatMap { $0.blocks.contains(block) ? $0 : nil }
+        if let norms, !norms.followsPositions { try addNorm(norms) }
         if let rotary = description.rotary(inBlock: block), rotary.rotated > 0 {
             let operation = Rotary(
                 headDimension: dimension, rotated: rotary.rotated, frequencies: rotary.frequencies, pairing: rotary.pairing,
                 attentionScale: rotary.attentionScale, stretch: rotary.stretch)
             last = builder.add("\(site).hook_rot_\(letter)", operation, [last])
+            steps.append(last)
+        }
+        if let norms, norms.followsPositions { try addNorm(norms) }
+        if letter == "q", let growth = description.attention.growth, growth.blocks.contains(block) {
+            last = builder.add("\(site).q_scaled", PositionScaling(slope: growth.slope, step: growth.step), [last])
             steps.append(last)
         }
         return AttentionPart.Projection(layer: projection.layer, slice: projection.slice, node: projection.node, steps: steps)
@@ -270,20 +282,27 @@ struct TransformerBuilder {
             return builder.add(site, Linear(layout: .outIn), [input], parameters: [weight])
         }
         let shape = tensors.layout == .outIn ? [outputs, inputs] : [inputs, outputs]
-        var parameters = [try builder.parameter(try names.fullName(tensors.weight), shape: shape, stored: tensors.stored)]
-        if let bias = tensors.bias { parameters.append(try builder.parameter(try names.fullName(bias), shape: [outputs])) }
+        let weight = try names.fullName(tensors.weight)
+        var parameters = [try builder.parameter(weight, shape: shape, stored: tensors.stored, order: tensors.order)]
+        if let bias = tensors.bias {
+            parameters.append(try builder.parameter(try names.fullName(bias), shape: [outputs], stored: tensors.storedBias))
+        }
         return builder.add(site, Linear(layout: tensors.layout), [input], parameters: parameters)
     }
 
     /// A norm of the stream's width; nil if the model has none.
     private mutating func norm(_ site: String, _ tensors: NormTensors?, of input: NodeID) throws(Problem) -> NodeID? {
         guard let tensors else { return nil }
-        let parameters = try parameters(of: tensors, width: description.width)
+        func parameters() throws(Problem) -> [ParameterID] { try self.parameters(of: tensors, width: description.width) }
         switch description.norm {
         case .none: return nil
-        case .layer(let epsilon): return builder.add(site, LayerNorm(epsilon: epsilon), [input], parameters: parameters)
+        case .layer(let epsilon): return builder.add(site, LayerNorm(epsilon: epsilon), [input], parameters: try parameters())
         case .rootMeanSquare(let epsilon, let offset):
-            return builder.add(site, RMSNorm(epsilon: epsilon, offset: offset), [input], parameters: parameters)
+            return builder.add(site, RMSNorm(epsilon: epsilon, offset: offset), [input], parameters: try parameters())
+        case .plainLayer(let epsilon): return builder.add(site, LayerNorm(epsilon: epsilon), [input])
+        case .plainRootMeanSquare(let epsilon):
+            let norm = HeadNorm(headDimension: description.width, kind: .rootMeanSquare(offset: 0), epsilon: epsilon)
+            return builder.add(site, norm, [input])
         }
     }
 

@@ -20,6 +20,9 @@ struct TransformerDescription: Sendable {
         case layer(epsilon: Float)
         /// The root mean square; the factor is `offset` + weight.
         case rootMeanSquare(epsilon: Float, offset: Float)
+        /// Mean and variance, or the root mean square, without weights: tensors that norms are said to have are not looked for.
+        case plainLayer(epsilon: Float)
+        case plainRootMeanSquare(epsilon: Float)
     }
 
     /// How positions are distinguished.
@@ -112,6 +115,10 @@ struct AttentionDescription: Sendable {
     var scale: Scale
     /// The number of positions that are seen, including the own one, and the blocks; nil if all earlier positions are seen.
     var window: (length: Int, blocks: BlockChoice)?
+    /// The length of the chunks that positions do not see beyond, and the blocks; nil if there are none.
+    var chunks: (length: Int, blocks: BlockChoice)?
+    /// How much queries grow with their position, and the blocks; nil if they do not.
+    var growth: (slope: Float, step: Float, blocks: BlockChoice)?
     /// The bound of the scores, cap tanh(x / cap); nil if they have none.
     var cap: Float?
     var norm: NormTensors?
@@ -134,6 +141,7 @@ struct AttentionDescription: Sendable {
 
     /// The positions that a position of a block sees.
     func mask(inBlock block: Int) -> AttentionMask {
+        if let chunks, chunks.blocks.contains(block) { return .chunk(chunks.length) }
         guard let window, window.blocks.contains(block) else { return .causal }
         return .window(window.length)
     }
@@ -180,7 +188,7 @@ enum BlockChoice: Sendable {
     }
 }
 
-/// Norms of queries and keys, before rotary positions. Their tensors have names relative to the block.
+/// Norms of queries and keys. Their tensors have names relative to the block.
 struct HeadNormsDescription: Sendable {
     /// The vectors that are normalised.
     enum Extent: Sendable {
@@ -193,8 +201,13 @@ struct HeadNormsDescription: Sendable {
     var kind: HeadNorm.Kind
     var epsilon: Float
     var extent = Extent.head
-    var query: NormTensors
-    var key: NormTensors
+    /// nil for norms of each head without weights.
+    var query: NormTensors?
+    var key: NormTensors?
+    /// Whether they follow rotary positions.
+    var followsPositions = false
+    /// The blocks that have them.
+    var blocks = BlockChoice.all
 }
 
 /// Rotary positions of the blocks of a model.
@@ -242,6 +255,10 @@ struct LinearTensors: Sendable {
     var layout = Linear.Layout.outIn
     /// The shape in the file if that is another than the matrix's.
     var stored: [Int]?
+    /// The dimensions of the file in the order of the matrix's, which may take several together; nil for the file's own.
+    var order: [Int]?
+    /// The shape of the bias in the file if that is another than one number for each output.
+    var storedBias: [Int]?
 }
 
 extension LinearTensors {

@@ -10,7 +10,8 @@ package struct TransformerFamilies: Sendable {
         GPT2.family, GPTNeoX.family, Llama.family, Mistral.family, Qwen2.family, Qwen3.family, Gemma.family, Gemma2.family,
         Gemma3.family, Olmo2.family, Olmo2.family3, Phi.family, Phi3.family, GPTNeo.family, GPTJ.family, OPT.family, Bloom.family,
         StableLM.family, Starcoder2.family, Granite.family, SmolLM3.family, Mixtral.family, QwenMoE.family2, QwenMoE.family3, GptOss.family,
-        Grokking.family, Bert.family, Roberta.family, DistilBert.family, Electra.family,
+        Llama4.family,
+        Grokking.family, TransformerLens.family, Bert.family, Roberta.family, DistilBert.family, Electra.family,
         HuggingFaceVision.vit, HuggingFaceVision.deit, HuggingFaceVision.dinov2, NamedVision.timm, NamedVision.torchvision,
         ResNet.named, ResNet.huggingFace, VGG.family, ConvNeXt.huggingFace, ConvNeXt.named, MobileNet.family,
     ])
@@ -74,7 +75,6 @@ package struct TransformerFamilies: Sendable {
                 "mamba", "mamba2", "falcon_mamba", "rwkv", "jamba", "bamba", "zamba", "zamba2", "recurrent_gemma", "nemotron_h",
                 "qwen3_next",
             ],
-            "positions attend within chunks, and experts read inputs that the router scales": ["llama4", "llama4_text"],
             "keys and values come from a latent vector that the heads share (MLA)": [
                 "deepseek_v2", "deepseek_v3", "deepseek_v32", "minicpm3",
             ],

@@ -92,8 +92,13 @@ package struct AttentionHeads: Sendable, Hashable {
 extension AttentionMask {
     /// Checks that every position attends to itself at least.
     func check() throws(Problem) {
-        if case .window(let size) = self, size < 1 {
+        switch self {
+        case .none, .causal: return
+        case .window(let size) where size < 1:
             throw Problem("the window is empty", expected: "at least 1 position", found: "\(size)")
+        case .chunk(let size) where size < 1:
+            throw Problem("the chunks are empty", expected: "at least 1 position", found: "\(size)")
+        case .window, .chunk: return
         }
     }
 }

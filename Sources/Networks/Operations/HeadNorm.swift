@@ -3,7 +3,8 @@ import Text
 
 /// A norm of each head's vectors alone: of rows [samples, length, heads * headDimension], headDimension elements at a time.
 ///
-/// Parameters: the weight [headDimension], which all heads share, and maybe the bias of a layer norm [headDimension].
+/// Parameters: the weight [headDimension], which all heads share, and maybe the bias of a layer norm [headDimension]; none for vectors that
+/// are not multiplied by a weight.
 package struct HeadNorm: Operation {
     /// `.layer` as ``LayerNorm``, or `.rootMeanSquare` as ``RMSNorm``.
     package typealias Kind = Normalization.Kind
@@ -11,9 +12,12 @@ package struct HeadNorm: Operation {
     package let headDimension: Int
     package let kind: Kind
     package let epsilon: Float
+    /// The weight of a norm that has none.
+    private let ones: Tensor
 
     package init(headDimension: Int, kind: Kind, epsilon: Float) {
         self.headDimension = headDimension
+        ones = Tensor(shape: [max(headDimension, 0)], [Float](repeating: 1, count: max(headDimension, 0)))
         self.kind = kind
         self.epsilon = epsilon
     }
@@ -47,7 +51,7 @@ package struct HeadNorm: Operation {
 
     package func forward(_ pass: ForwardPass) {
         Normalization.apply(
-            kind, epsilon: epsilon, to: heads(pass.inputs[0]), weight: pass.parameters[0],
+            kind, epsilon: epsilon, to: heads(pass.inputs[0]), weight: pass.parameters.first ?? ones,
             bias: pass.parameters.dropFirst().first, into: heads(pass.output), team: pass.team)
     }
 
@@ -58,9 +62,9 @@ package struct HeadNorm: Operation {
     /// The rule of ``LayerNorm`` or ``RMSNorm`` for each head's vector; the heads' parts of dweight and dbias are added up.
     package func backward(_ pass: BackwardPass) {
         Normalization.addGradients(
-            kind, epsilon: epsilon, at: heads(pass.inputs[0]), weight: pass.parameters[0],
+            kind, epsilon: epsilon, at: heads(pass.inputs[0]), weight: pass.parameters.first ?? ones,
             outputGradient: heads(pass.outputGradient), to: pass.inputGradients[0].map { heads($0) },
-            weightGradient: pass.parameterGradients[0],
+            weightGradient: pass.parameterGradients.first ?? nil,
             biasGradient: pass.parameterGradients.dropFirst().first ?? nil, scratch: pass.scratch, team: pass.team)
     }
 }

@@ -6,6 +6,8 @@ package enum AttentionMask: Sendable, Hashable {
     case causal
     /// The last positions up to and including itself, this many.
     case window(Int)
+    /// Itself and the positions before it in its chunk: positions are divided into chunks of this many from the first one on.
+    case chunk(Int)
 
     /// The positions of a sequence of `length` that `position` attends to.
     @inline(__always)
@@ -14,6 +16,7 @@ package enum AttentionMask: Sendable, Hashable {
         case .none: 0..<length
         case .causal: 0..<position + 1
         case .window(let size): max(0, position + 1 - max(size, 1))..<position + 1
+        case .chunk(let size): position - position % max(size, 1)..<position + 1
         }
     }
 }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// The shares that a router gives to experts, row by row.
 package enum ExpertShares {
     /// target = the softmax of each row of `scores` for its `count` largest, 0 for the others.
@@ -51,6 +53,74 @@ package enum ExpertShares {
                         dx[place] += p[place] * Float(1 / sum) * (own - Float(mean))
                     }
                 }
+            }
+        }
+    }
+}
+
+extension ExpertShares {
+    /// target = the logistic function of the `count` largest of each row of `scores`, 0 for the others.
+    package static func chooseGates(_ count: Int, from scores: Tensor, into target: MutableTensor, team: Team) {
+        let width = target.width
+        precondition(scores.count == target.count && count <= width, "\(scores.shape) into \(target.shape)")
+        team.forEach(target.rows, step: RowSoftmax.step(width)) { rows in
+            for row in rows {
+                let x = scores.pointer + row * width
+                let y = target.mutablePointer + row * width
+                y.update(repeating: 0, count: width)
+                var isChosen = [Bool](repeating: false, count: width)
+                for _ in 0..<count {
+                    var best: Int?
+                    for place in 0..<width where !isChosen[place] && (best.map { x[place] > x[$0] } ?? true) { best = place }
+                    guard let best else { break }
+                    isChosen[best] = true
+                    y[best] = Float(1 / (1 + exp(-Double(x[best]))))
+                }
+            }
+        }
+    }
+
+    /// gradient += w (1 - w) dw for the gates `weights`; the choice does not change.
+    package static func addGateGradient(weights: Tensor, outputGradient: Tensor, to gradient: MutableTensor, team: Team) {
+        precondition(outputGradient.count == weights.count && gradient.count == weights.count, "\(weights.shape)")
+        team.forEach(weights.rows, step: RowSoftmax.step(weights.width)) { rows in
+            for place in rows.lowerBound * weights.width..<rows.upperBound * weights.width {
+                let w = weights.pointer[place]
+                gradient.mutablePointer[place] += w * (1 - w) * outputGradient.pointer[place]
+            }
+        }
+    }
+
+    /// target = each row of `source` times the row's weight of one expert.
+    package static func scale(_ source: Tensor, by weights: Tensor, of expert: Int, into target: MutableTensor, team: Team) {
+        let (width, experts) = (target.width, weights.width)
+        precondition(source.count == target.count && weights.rows == target.rows && expert < experts, "\(weights.shape)")
+        team.forEach(target.rows, step: RowSoftmax.step(width)) { rows in
+            for row in rows {
+                let weight = weights.pointer[row * experts + expert]
+                let (x, y) = (source.pointer + row * width, target.mutablePointer + row * width)
+                if weight == 0 { y.update(repeating: 0, count: width) } else { for i in 0..<width { y[i] = weight * x[i] } }
+            }
+        }
+    }
+
+    /// Adds the gradients of ``scale(_:by:of:into:team:)`` to those that are not nil, where the weight is not 0.
+    package static func addScaleGradients(
+        _ source: Tensor, by weights: Tensor, of expert: Int, outputGradient: Tensor, toSource sourceGradient: MutableTensor?,
+        toWeights weightGradient: MutableTensor?, team: Team
+    ) {
+        let (width, experts) = (source.width, weights.width)
+        precondition(source.count == outputGradient.count && weights.rows == source.rows && expert < experts, "\(weights.shape)")
+        team.forEach(source.rows, step: RowSoftmax.step(width)) { rows in
+            for row in rows {
+                let weight = weights.pointer[row * experts + expert]
+                if weight == 0 { continue }
+                let (x, dy) = (source.pointer + row * width, outputGradient.pointer + row * width)
+                if let sourceGradient {
+                    let dx = sourceGradient.mutablePointer + row * width
+                    for i in 0..<width { dx[i] += weight * dy[i] }
+                }
+                weightGradient?.mutablePointer[row * experts + expert] += Float(RowSoftmax.product(x, dy, width))
             }
         }
     }

@@ -22,7 +22,8 @@ extension CheckpointDraft {
                 values[name] = record.floats(
                     replacing: parameters.map { (network.parameters[$0.index].slices, trainer.parameters[$0]) })
             } else if let parameter = parameters.first {
-                values[name] = trainer.parameters[parameter]
+                let numbers = trainer.parameters[parameter]
+                values[name] = network.parameters[parameter.index].stored?.storing(numbers) ?? numbers
             }
         }
         let copies = checkpoint.tensors.map(\.name).filter {

@@ -75,7 +75,7 @@ enum Bert {
 /// RoBERTa, XLM-RoBERTa and CamemBERT: positions that begin behind the padding token, and heads of their own.
 enum Roberta {
     static let family = RunnableFamily(
-        .bert, modelTypes: ["roberta", "xlm-roberta", "camembert"],
+        .roberta, modelTypes: ["roberta", "xlm-roberta", "camembert"],
         architectures: ["Model", "ForMaskedLM", "ForSequenceClassification"]
     ) { source throws(Problem) in
         let head: TextEncoder.Head =
@@ -98,7 +98,7 @@ enum Roberta {
 /// ELECTRA: embeddings of a smaller width, and a discriminator that scores each token.
 enum Electra {
     static let family = RunnableFamily(
-        .bert, modelTypes: ["electra"], architectures: ["Model", "ForMaskedLM", "ForPreTraining", "ForSequenceClassification"]
+        .electra, modelTypes: ["electra"], architectures: ["Model", "ForMaskedLM", "ForPreTraining", "ForSequenceClassification"]
     ) { source throws(Problem) in
         let activation = try Bert.activation(source.settings)
         let isDiscriminator = source.names.has("discriminator_predictions.dense.weight")
@@ -125,7 +125,7 @@ enum Electra {
 /// Source: transformers' `models/distilbert`.
 enum DistilBert {
     static let family = RunnableFamily(
-        .bert, modelTypes: ["distilbert"], mlpWidth: MLPWidthSetting("hidden_dim", standard: 4, of: ["dim", "hidden_size"]),
+        .distilbert, modelTypes: ["distilbert"], mlpWidth: MLPWidthSetting("hidden_dim", standard: 4, of: ["dim", "hidden_size"]),
         architectures: ["Model", "ForMaskedLM", "ForSequenceClassification"]
     ) { source throws(Problem) in
         let settings = source.settings

@@ -5,14 +5,14 @@ import Text
 ///
 /// Source: transformers' `models/vit`, `models/deit`, `models/dinov2`, `models/dinov2_with_registers`.
 enum HuggingFaceVision {
-    static let vit = RunnableFamily(.bert, modelTypes: ["vit"], architectures: ["Model", "ForImageClassification"]) {
+    static let vit = RunnableFamily(.vit, modelTypes: ["vit"], architectures: ["Model", "ForImageClassification"]) {
         source throws(Problem) in
         let head: VisionTransformer.Head = isBare(source, "classifier.weight") ? .none(pooler: "pooler.dense") : .token("classifier")
         return try network(source, tokens: ["embeddings.cls_token"], norms: ("layernorm_before", "layernorm_after"), head: head)
     }
 
     static let deit = RunnableFamily(
-        .bert, modelTypes: ["deit"], architectures: ["Model", "ForImageClassification", "ForImageClassificationWithTeacher"]
+        .deit, modelTypes: ["deit"], architectures: ["Model", "ForImageClassification", "ForImageClassificationWithTeacher"]
     ) { source throws(Problem) in
         let head: VisionTransformer.Head =
             if source.names.has("cls_classifier.weight") {
