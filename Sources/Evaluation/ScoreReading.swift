@@ -116,6 +116,11 @@ extension SampleBatches {
     ) throws -> Answers {
         if dataset.targets.areNumbers { return numberAnswers(place, from: values, by: reading, keeping: kept) }
         let shape = reading.shape(of: values)
+        // Outputs that are no scores can be kept, with nothing to compare them with.
+        if !dataset.targets.areKnown, shape.count != 2, shape.count != 3 {
+            kept?.copy(from: values)
+            return Answers()
+        }
         guard shape.count == 2 || shape.count == 3 else {
             throw Problem(
                 dataset.name, "the model's output is not a table of scores", expected: "samples x classes",

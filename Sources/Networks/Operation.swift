@@ -33,6 +33,14 @@ package protocol Operation: Sendable {
     /// Which inputs and outputs of the forward rule ``backward(_:)`` reads, beyond their shapes.
     var gradientReading: GradientReading { get }
 
+    /// The dimensions of an input along which what is made of one entry depends on others, or of which only some entries are taken: samples
+    /// must not be along them.
+    ///
+    /// - Parameters:
+    ///   - input: its place among the inputs.
+    ///   - rank: the number of its dimensions.
+    func joinedDimensions(ofInput input: Int, rank: Int) -> [Int]
+
     /// How the output's neurons follow from the inputs'.
     var neurons: NeuronRule { get }
 

@@ -64,6 +64,7 @@ package struct ActivationSimilarity {
     ///   - count: the pairs of eigenvalues and vectors; ``ClusterCount/spectrumSize`` of the largest number of clusters.
     ///   - seed: of the clustering.
     ///   - constants: called with the layers that have neurons which are constant on the data.
+    /// - Throws: ``Problem`` if all neurons of a side are constant, as they are on a single sample.
     package func spectra(
         count: Int, seed: UInt64, progress: (Double) -> Void = { _ in }, constants: (Constants) -> Void = { _ in }
     ) throws -> [String: SimilaritySpectrum] {
@@ -86,6 +87,13 @@ package struct ActivationSimilarity {
                     threads: threads)
                 spectra[layer.layer.name] = spectrum
                 let (out, input) = spectrum.unconnected
+                guard out < layer.layer.outNeurons, input < layer.layer.inNeurons else {
+                    let isOut = out == layer.layer.outNeurons
+                    throw Problem(
+                        "its \(isOut ? "out" : "in")-neurons cannot be clustered by activations",
+                        subject: "tensor '\(layer.layer.name)'", expected: "neurons whose activations differ between samples",
+                        found: "all \(isOut ? out : input) are constant on the data")
+                }
                 if out + input > 0 { constants(Constants(layer: layer.layer.name, out: out, input: input)) }
             }
         }

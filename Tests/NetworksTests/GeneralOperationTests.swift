@@ -1,5 +1,6 @@
 import Tensors
 import Testing
+import Text
 
 @testable import Networks
 
@@ -212,5 +213,53 @@ struct GeneralOperationTests {
         check.operation = BatchSlice(axis: 1, first: .fixed(1), length: length)
         check.inputs = [tensor([1, 4], [1, 2, 3, 4]), tensor([1, 2], [4, 5])]
         #expect(try check.forward().elements == [2, 3])
+    }
+
+    /// TensorFlow's rule: as many windows as there are strides, the odd place at the end or at the beginning.
+    @Test func paddingFollowsTheSizeOfTheImage() throws {
+        // Rows of 5: (3 - 1) 2 + 3 - 5 = 2 places. Columns of 6: (3 - 1) 2 + 3 - 6 = 1 place.
+        let image = OperationCheck.random([2, 1, 5, 6], seed: 9)
+        for (side, before) in [(SamePadding.Side.end, 0), (.beginning, 1)] {
+            let padding = SamePadding(kernel: [3, 3], stride: [2, 2], dilation: [1, 1], side: side, value: 7)
+            let check = OperationCheck(operation: padding, inputs: [image])
+            let padded = try check.forward()
+            #expect(padded.shape == [2, 1, 7, 7])
+            let known = Padding(before: [0, 0, 1, before], after: [0, 0, 1, 1 - before], mode: .constant(7))
+            #expect(padded.elements == (try OperationCheck(operation: known, inputs: [image]).forward().elements))
+            try check.expectDifferencesAgree()
+        }
+        // Windows that do not reach beyond the image need no padding: 4 strides of 2 over 8.
+        let wide = SamePadding(kernel: [1, 2], stride: [2, 2], dilation: [1, 1], side: .end)
+        #expect(try wide.outputShape(inputs: [[1, 1, 8, 8]], parameters: [], batch: .values([1, 1, 8, 8])) == [1, 1, 8, 8])
+        #expect(throws: Problem.self) { try wide.outputShape(inputs: [[8, 8]], parameters: [], batch: .values([8, 8])) }
+    }
+
+    /// The values of numpy's float16, and of bfloat16 by its definition: the nearest, ties to even.
+    @Test func castsRoundToTheNearestNumber() throws {
+        let half = OperationCheck(
+            operation: ElementCurve(.halfPrecision, name: "float16"), inputs: [tensor([5], [0.1, 2049, 2051, 65520, 1e-8])])
+        #expect(try half.forward().elements == [0.099_975_586, 2048, 2052, .infinity, 0])
+        let brain = OperationCheck(
+            operation: ElementCurve(.brainPrecision, name: "bfloat16"),
+            inputs: [tensor([4], [1.003_906_25, 1.011_718_75, -.infinity, 1.005])])
+        #expect(try brain.forward().elements == [1, 1.015_625, -.infinity, 1.007_812_5])
+        #expect(try half.backward(tensor([5], [1, 2, 3, 4, 5])).inputs[0].elements == [1, 2, 3, 4, 5])
+    }
+
+    /// What an operation makes of a sample must not depend on others: it says along which dimensions it does.
+    @Test func operationsSayWhatTheyJoin() {
+        func joined(_ operation: any Operation, _ input: Int = 0, rank: Int = 3) -> [Int] {
+            operation.joinedDimensions(ofInput: input, rank: rank)
+        }
+        #expect(joined(MatrixProduct()) == [2] && joined(MatrixProduct(), 1) == [1])
+        // The input is the right factor, whose rows are summed over.
+        #expect(joined(MatrixProduct(parameterFirst: true)) == [1])
+        #expect(joined(Reduction(.sum, axes: [], keepsDimensions: false)) == [0, 1, 2])
+        #expect(joined(EntryLookup(axis: 1, constant: ([0], []))) == [1])
+        // Entries whose numbers are computed are chosen as much.
+        #expect(joined(EntryLookup(axis: 1)) == [1] && joined(EntryLookup(axis: 1), 1) == [])
+        #expect(joined(EntryLookup(axis: 0, isOfParameter: true)) == [])
+        #expect(joined(Padding(before: [0, 1, 0], after: [0, 0, 0])) == [1])
+        #expect(joined(Softmax()) == [2] && joined(Activation(.relu)) == [] && joined(Convolution(stride: (1, 1)), rank: 4) == [1, 2, 3])
     }
 }

@@ -164,6 +164,42 @@ struct ONNXRefusalTests {
         }
     }
 
+    /// Lists of a batch norm that are constants of the graph: (1 - mean) / root(variance + epsilon) weight + bias.
+    @Test func normsOfConstantsRun() throws {
+        func constant(_ name: String, _ numbers: [Float]) -> Message {
+            let bytes = numbers.flatMap { number in (0..<4).map { UInt8(number.bitPattern >> (8 * $0) & 255) } }
+            return Self.node("Constant", [], [name], [Message().with(1, "value_floats").with(7, bytes).with(20, 6)])
+        }
+        let lists = [
+            constant("s", [1, 2, 3, 4]), constant("b", [0, 0, 1, 1]), constant("m", [0, 1, 2, 3]), constant("v", [4, 4, 1, 16]),
+        ]
+        let network = try Self.load(
+            Self.model(
+                lists + [Self.node("BatchNormalization", ["x", "s", "b", "m", "v"], ["h"]), Self.node("MatMul", ["h", "w"], ["y"])]))
+        let norm = try #require(network["h"])
+        let batch = Batch.values(Tensor(shape: [1, 4], [1, 1, 1, 1]))
+        let executor = try Executor(network, batch: batch.shape, request: RunRequest(recorded: [norm]), team: Team(size: 1))
+        let found = try #require(executor.run(batch)[norm]).elements
+        for (a, b) in zip(found, [0.5, 0, -2, -1] as [Float]) { #expect(abs(a - b) < 1e-4) }
+        expectProblem(
+            Self.model([Self.node("BatchNormalization", ["x", "w", "w", "w", "w"], ["y"], name: "n")]), "node 'n'", "lists of one number")
+    }
+
+    /// Places of images of any size are no samples; automatic padding follows the size.
+    @Test func windowsOverImagesOfAnySizeRun() throws {
+        let two = Message().with(8, 2).with(8, 2).with(20, 7).bytes
+        let settings = [
+            Message(bytes: Message().with(1, "kernel_shape").bytes + two), Message(bytes: Message().with(1, "strides").bytes + two),
+            Message().with(1, "auto_pad").with(4, "SAME_UPPER").with(20, 3),
+        ]
+        let network = try Self.load(
+            Self.model([Self.node("MaxPool", ["x"], ["y"], settings)], inputs: [Self.value("x", [nil, 1, nil, nil])]))
+        for (samples, side) in [(1, 5), (2, 5), (3, 8)] {
+            let shapes = try network.shapes(for: .values([samples, 1, side, side]))
+            #expect(shapes[network.output.index] == [samples, 1, (side + 1) / 2, (side + 1) / 2])
+        }
+    }
+
     @Test func manyNodesTakeTimeInProportion() throws {
         let count = 30_000
         var nodes = [Self.product]

@@ -74,7 +74,7 @@ private struct TransformerEdges {
     init(_ network: Network) throws(Problem) {
         let streams = network.anatomy.streams
         guard let before = network.anatomy.blocks.first?.before, let place = streams.firstIndex(where: { $0.states.contains(before) })
-        else { throw Problem("the network has no stream that its blocks add to") }
+        else { throw Problem("the network has no stream that its blocks add to", found: network.anatomy.gap) }
         builder = EdgeGraphBuilder(network, input: streams[place].states[0])
         self.network = network
         self.place = place

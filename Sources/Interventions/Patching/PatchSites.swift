@@ -94,9 +94,12 @@ package struct PatchSites: Sendable {
                 ? functions
                 : (activations.isEmpty ? layers.filter { !network.nodes[$0.node.index].parameters.isEmpty } : activations).map(\.node))
         blocks = network.anatomy.blocks
+        gap = network.anatomy.gap
     }
 
     private let blocks: [Block]
+    /// What a graph has that looks like the parts of blocks and is none.
+    private let gap: String?
     /// The neurons of a chain: the outputs of its nonlinearities; or of its layers with parameters if it has none.
     private let neurons: Set<NodeID>
 
@@ -211,6 +214,7 @@ package struct PatchSites: Sendable {
         let nodes = Set(blocks.flatMap(kind.nodes))
         let chosen = entries.filter { nodes.contains($0.node) }
         guard !chosen.isEmpty else {
+            if let gap { throw Problem("the model has no '\(kind.rawValue)'", found: gap) }
             throw Problem("the model has no '\(kind.rawValue)'", nearest: Array(entries.map(\.site).prefix(3)))
         }
         let units: Granularity = kind == .neurons && granularity == .auto ? .neuron : granularity

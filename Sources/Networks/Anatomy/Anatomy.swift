@@ -13,6 +13,8 @@ package struct Anatomy: Sendable {
     package var outputKind = OutputKind.answers
     /// The layers of a plain chain in their order, those without weights among them; none in a model of blocks.
     package var layers: [LayerPart] = []
+    /// What was looked for in a graph and not found, so that it has no parts, or not all; nil if nothing is missing.
+    package var gap: String?
 
     package init() {}
 }

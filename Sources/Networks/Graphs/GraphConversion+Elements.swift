@@ -158,6 +158,12 @@ extension GraphConversion {
         default:
             if type.isWhole, !input.type.isWhole { return try apply(ElementCurve(.truncate, name: "truncate"), node, type: type) }
             if case .parameter(let stored) = input.source, stored.type.isWhole == type.isWhole { return input }
+            // Numbers of a model that is stored in half precision stay as they are.
+            if type == .float16 || type == .bfloat16, input.type == .float || input.type == .double {
+                let curve =
+                    type == .float16 ? ElementCurve(.halfPrecision, name: "float16") : ElementCurve(.brainPrecision, name: "bfloat16")
+                return try apply(curve, node, type: type)
+            }
             guard let site = input.site else { return try apply(Identity(name: "identity"), node, type: type) }
             return GraphValue(source: .node(site), type: type, shapes: input.shapes)
         }

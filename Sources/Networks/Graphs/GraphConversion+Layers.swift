@@ -136,7 +136,10 @@ extension GraphConversion {
         var dilation: [Int]
         var before: [Int]
         var after: [Int]
-        var isEven: Bool { before == after }
+        /// The windows' size, and where they are padded by the size of what they cut: to as many as there are strides.
+        var kernel: [Int]
+        var same: SamePadding.Side?
+        var isEven: Bool { before == after && same == nil }
     }
 
     private func windows(_ node: ONNXModel.Node, kernel: [Int], _ input: GraphValue, roundsUp: Bool = false) throws(Problem) -> Windows {
@@ -159,22 +162,25 @@ extension GraphConversion {
         guard (stride + dilation + kernel).allSatisfy({ $0 >= 1 && $0 <= WindowAxis.limit }),
             pads.allSatisfy({ $0 >= 0 && $0 <= WindowAxis.limit })
         else { throw Problem("settings that make no windows", found: "strides \(stride), dilations \(dilation), pads \(pads)") }
+        var same: SamePadding.Side?
         switch node.text("auto_pad") ?? "NOTSET" {
         case "NOTSET": break
         case "VALID": pads = pads.map { _ in 0 }
         case "SAME_UPPER", "SAME_LOWER":
+            let end: SamePadding.Side = node.text("auto_pad") == "SAME_UPPER" ? .end : .beginning
             guard let shape = sizes(input), shape.count == sides else {
-                throw Problem("is padded by a size that is not fixed", found: "auto_pad '\(node.text("auto_pad") ?? "")'")
+                // The size is known when data are.
+                same = end
+                break
             }
             for side in 0..<sides {
-                let count = (shape[side] - 1) / stride[side] + 1
-                let needed = max(0, (count - 1) * stride[side] + (kernel[side] - 1) * dilation[side] + 1 - shape[side])
-                let (less, more) = (needed / 2, needed - needed / 2)
-                (pads[side], pads[side + sides]) = node.text("auto_pad") == "SAME_UPPER" ? (less, more) : (more, less)
+                (pads[side], pads[side + sides]) = SamePadding.places(
+                    shape[side], kernel: kernel[side], stride: stride[side], dilation: dilation[side], side: end)
             }
         case let other: throw Problem("an unknown way to pad", expected: "NOTSET, VALID, SAME_UPPER or SAME_LOWER", found: "'\(other)'")
         }
-        return Windows(stride: stride, dilation: dilation, before: Array(pads[..<sides]), after: Array(pads[sides...]))
+        return Windows(
+            stride: stride, dilation: dilation, before: Array(pads[..<sides]), after: Array(pads[sides...]), kernel: kernel, same: same)
     }
 
     /// The lengths after samples and channels, if they are fixed.
@@ -184,7 +190,7 @@ extension GraphConversion {
     }
 
     /// Sequences [B, C, L] as images of one row; images as they are.
-    private mutating func images(_ value: GraphValue, _ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+    mutating func images(_ value: GraphValue, _ node: ONNXModel.Node) throws(Problem) -> GraphValue {
         guard value.shapes[0].count == 3 else {
             let site = try site(of: value, for: site(node))
             return GraphValue(source: .node(site), type: value.type, shapes: value.shapes)
@@ -193,7 +199,7 @@ extension GraphConversion {
     }
 
     /// The output of an operation on images, as a sequence if the input was one.
-    private mutating func sequences(
+    mutating func sequences(
         _ operation: any Operation, _ images: GraphValue, _ parameters: [NetworkGraph.Parameter], _ node: ONNXModel.Node, isSequence: Bool
     ) throws(Problem) -> GraphValue {
         guard isSequence else { return try add(site(node), operation, [images.site!], parameters: parameters) }
@@ -205,6 +211,14 @@ extension GraphConversion {
         _ images: GraphValue, _ windows: Windows, _ node: ONNXModel.Node, _ mode: Padding.Mode
     ) throws(Problem) -> GraphValue {
         let isSequence = windows.before.count == 1
+        if let side = windows.same {
+            func both(_ list: [Int]) -> [Int] { isSequence ? [1] + list : list }
+            var value: Float = 0
+            if case .constant(let own) = mode { value = own }
+            let padding = SamePadding(
+                kernel: both(windows.kernel), stride: both(windows.stride), dilation: both(windows.dilation), side: side, value: value)
+            return try add(site(node, "padded"), padding, [images.site!])
+        }
         let before = [0, 0] + (isSequence ? [0] : []) + windows.before
         let after = [0, 0] + (isSequence ? [0] : []) + windows.after
         return try add(site(node, "padded"), Padding(before: before, after: after, mode: mode), [images.site!])
@@ -288,13 +302,24 @@ extension GraphConversion {
         var images = try images(input, node)
         let counts = node.integer("count_include_pad") ?? 0 != 0
         let isWide = zip(windows.before, zip(kernel, windows.dilation)).contains { $0 > ((($1.0 - 1) * $1.1) + 1) / 2 }
+        var shares: String?
         if !windows.isEven || isWide {
-            guard rounding == .down, isMaximum || counts else {
+            guard rounding == .down else {
                 throw Problem("is padded unevenly in a way that is not run", found: "pads \(windows.before + windows.after)")
+            }
+            if !isMaximum, !counts {
+                // The share of each window that is no padding.
+                let ones = try add(site(node, "ones"), ElementCurve(.power(0), name: "ones"), [images.site!])
+                let inside = try padded(ones, windows, node, .constant(0))
+                let means = AveragePool(
+                    kernel: pair(kernel, single: 1), stride: pair(windows.stride, single: 1), padding: (0, 0), rounding: .down,
+                    paddingCounts: .counted)
+                shares = try add(site(node, "shares"), means, [inside.site!]).site
             }
             images = try padded(images, windows, node, .constant(isMaximum ? -.infinity : 0))
             windows.before = windows.before.map { _ in 0 }
             windows.after = windows.before
+            windows.same = nil
         }
         let (size, stride, padding) = (
             pair(kernel, single: 1), pair(windows.stride, single: 1), pair(windows.before, single: 0)
@@ -306,7 +331,14 @@ extension GraphConversion {
         } else {
             guard windows.dilation.allSatisfy({ $0 == 1 }) else { throw Problem("means over dilated windows are not run") }
             operation = AveragePool(
-                kernel: size, stride: stride, padding: padding, rounding: rounding, paddingCounts: counts ? .counted : .ignored)
+                kernel: size, stride: stride, padding: padding, rounding: rounding,
+                paddingCounts: counts || shares != nil ? .counted : .ignored)
+        }
+        if let shares {
+            let sums = try add(site(node, "sums"), operation, [images.site!])
+            let isSequence = kernel.count == 1
+            let means = try add(site(node, isSequence ? "windows" : ""), Arithmetic(.divide), [sums.site!, shares])
+            return isSequence ? try reshaped(means, to: means.shapes.map { [$0[0], $0[1], $0[3]] }, site(node)) : means
         }
         return try sequences(operation, images, [], node, isSequence: kernel.count == 1)
     }
@@ -318,83 +350,5 @@ extension GraphConversion {
         guard rank >= 3 else { throw Problem("has no places to pool", found: words(input.shapes[0])) }
         if rank == 4, function == .mean { return try apply(AdaptiveAveragePool(output: (1, 1)), node) }
         return try apply(Reduction(function, axes: Array(2..<rank), keepsDimensions: true), node)
-    }
-
-    // MARK: Norms
-
-    private mutating func batchNorm(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
-        try node.checkAttributes("epsilon", "momentum", "training_mode", "spatial")
-        guard node.integer("training_mode") ?? 0 == 0, node.integer("spatial") ?? 1 == 1 else {
-            throw Problem("measures what it reads, which is not run")
-        }
-        let input = try required(node, 0)
-        var parameters: [NetworkGraph.Parameter] = []
-        for place in 1...4 {
-            guard let stored = try required(node, place).parameter, stored.shape.count == 1, let parameter = parameter(stored) else {
-                throw Problem("its parameters are no stored lists of one number for each channel")
-            }
-            parameters.append(parameter)
-        }
-        let operation = BatchNorm(epsilon: Float(node.real("epsilon") ?? 1e-5), momentum: Float(1 - (node.real("momentum") ?? 0.9)))
-        let rank = input.shapes[0].count
-        if rank == 2 { return try add(site(node), operation, [try site(of: input, for: site(node))], parameters: parameters) }
-        guard rank == 3 || rank == 4 else { throw Problem("reads rows, sequences or images", found: words(input.shapes[0])) }
-        return try sequences(operation, try images(input, node), parameters, node, isSequence: rank == 3)
-    }
-
-    private mutating func layerNorm(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
-        try node.checkAttributes("axis", "epsilon", "stash_type")
-        let input = try required(node, 0)
-        let rank = input.shapes[0].count
-        guard let axis = GraphFolding.axis(node.integer("axis") ?? -1, rank), rank > 0 else { throw Problem("has no such dimension") }
-        let operation = LayerNorm(epsilon: Float(node.real("epsilon") ?? 1e-5))
-        let site = try site(of: input, for: site(node))
-        // Several dimensions are one.
-        let isFlat = axis == rank - 1
-        let flat = isFlat ? input.shapes : input.shapes.map { Array($0[..<axis]) + [$0[axis...].reduce(1, *)] }
-        let rows =
-            isFlat
-            ? GraphValue(source: .node(site), type: input.type, shapes: input.shapes)
-            : try reshaped(input, to: flat, self.site(node, "rows"))
-        let width = flat[0].last ?? 1
-        var stored: [NetworkGraph.Parameter] = []
-        for place in 1...2 {
-            guard let value = try value(node, place), let weight = value.parameter, weight.shape.reduce(1, *) == width,
-                let parameter = parameter(weight, shape: [width])
-            else { break }
-            stored.append(parameter)
-        }
-        let given = (try value(node, 1) != nil ? 1 : 0) + (try value(node, 2) != nil ? 1 : 0)
-        var normed: GraphValue
-        if stored.count == given, given > 0 {
-            normed = try add(isFlat ? self.site(node) : self.site(node, "norm"), operation, [rows.site!], parameters: stored)
-            return isFlat ? normed : try reshaped(normed, to: input.shapes, self.site(node))
-        }
-        normed = try add(self.site(node, "norm"), operation, [rows.site!])
-        if !isFlat { normed = try reshaped(normed, to: input.shapes, self.site(node, "shaped")) }
-        if let weight = try value(node, 1) { normed = try arithmetic(self.site(node, "scaled"), .multiply, normed, weight) }
-        if let bias = try value(node, 2) { normed = try arithmetic(self.site(node), .add, normed, bias) }
-        return normed
-    }
-
-    /// Each channel of each sample normalised: a layer norm over its places, then a factor and a summand for each channel.
-    private mutating func instanceNorm(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
-        try node.checkAttributes("epsilon")
-        let input = try required(node, 0)
-        guard input.shapes[0].count >= 3 else { throw Problem("has no places to normalise over", found: words(input.shapes[0])) }
-        let rows = try reshaped(
-            input, to: input.shapes.map { [$0[0], $0[1], $0[2...].reduce(1, *)] }, site(node, "rows"))
-        let normed = try add(site(node, "norm"), LayerNorm(epsilon: Float(node.real("epsilon") ?? 1e-5)), [rows.site!])
-        var result = normed
-        for (place, function, part) in [(1, Arithmetic.Function.multiply, "scaled"), (2, .add, "shifted")] {
-            guard let value = try value(node, place) else { continue }
-            if let stored = value.parameter, let parameter = parameter(stored, shape: [stored.shape.reduce(1, *), 1]) {
-                result = try add(site(node, part), Arithmetic(function), [result.site!], parameters: [parameter])
-            } else {
-                let column = try reshaped(value, to: value.shapes.map { $0 + [1] }, site(node, part + ".column"))
-                result = try arithmetic(site(node, part), function, result, column)
-            }
-        }
-        return try reshaped(result, to: input.shapes, site(node))
     }
 }

@@ -9,7 +9,7 @@ extension GraphConversion {
             guard let shapes = shapesOfSites[input], let rank = shapes.first?.count, shapes.allSatisfy({ $0.count == rank }) else {
                 continue
             }
-            for axis in Self.joinedAxes(operation, input: place, rank: rank) where (0..<rank).contains(axis) {
+            for axis in operation.joinedDimensions(ofInput: place, rank: rank) where (0..<rank).contains(axis) {
                 let lengths = shapes.map { $0[axis] }
                 guard case .number(_, perSample: true, _, _)? = ShapeTemplate.Length(lengths, probes) else { continue }
                 let batches = zip(lengths, probes).map { "\($0) for \($1.samples) samples" }
@@ -17,19 +17,6 @@ extension GraphConversion {
                     "mixes the samples of a batch", expected: "dimensions that do not depend on their number",
                     found: "a length of " + batches.prefix(2).joined(separator: ", "))
             }
-        }
-    }
-
-    /// The dimensions of an input whose entries an operation joins, or of which it picks some.
-    private static func joinedAxes(_ operation: any Operation, input: Int, rank: Int) -> [Int] {
-        switch operation {
-        case let reduction as Reduction: reduction.axes.isEmpty ? Array(0..<rank) : reduction.axes
-        case is Softmax, is LayerNorm, is RMSNorm: [rank - 1]
-        case is MatrixProduct: [input == 0 || rank < 2 ? rank - 1 : rank - 2]
-        case let concatenation as Concatenation: [concatenation.axis]
-        case let lookup as EntryLookup: lookup.constant != nil && !lookup.isOfParameter ? [lookup.axis] : []
-        case let rearrangement as Rearrangement: if case .sliced(let axis, _, _, _) = rearrangement.kind { [axis] } else { [] }
-        default: []
         }
     }
 }

@@ -89,12 +89,18 @@ struct GraphConversion {
         case .node: return nil
         case .parameter(let stored):
             let count = stored.shape.reduce(1, { $0.multipliedReportingOverflow(by: $1).partialValue })
-            // A single number without a dimension is a constant of the computation, not a weight.
-            guard isSetting || stored.type.isWhole || stored.shape.isEmpty, count >= 0, count <= Self.settingLimit, !stored.isTransposed,
+            // A single number without a dimension is a constant of the computation, not a weight; and so is one that the exporter named.
+            guard isSetting || stored.type.isWhole || stored.shape.isEmpty || (stored.shape == [1] && Self.isExporters(stored.tensor)),
+                count >= 0, count <= Self.settingLimit, !stored.isTransposed,
                 let record = checkpoint[stored.tensor], record.elementCount == count
             else { return nil }
             return [GraphNumbers(stored.shape, record.doubles())]
         }
+    }
+
+    /// Whether a name is one that PyTorch's exporter gives to the constants of a computation: `val_58`. Weights have names of modules.
+    private static func isExporters(_ name: String) -> Bool {
+        name.hasPrefix("val_") && name.count > 4 && name.dropFirst(4).utf8.allSatisfy { (48...57).contains($0) }
     }
 
     /// The numbers of an input that are the same for every batch; nil if it is left out.
@@ -171,7 +177,7 @@ struct GraphConversion {
         switch value.source {
         case .node(let site): return site
         case .parameter(let stored):
-            if stored.type == .bool || stored.type.isWhole {
+            if stored.type == .bool || stored.type.isWhole || numbers(value) != nil {
                 guard let known = numbers(value, isSetting: true) else {
                     throw Problem("too many whole numbers for a constant", subject: "tensor '\(stored.tensor)'", found: words(stored.shape))
                 }

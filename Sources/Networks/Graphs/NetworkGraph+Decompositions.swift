@@ -93,7 +93,7 @@ private struct DecompositionSearch {
 
     // MARK: Sequences
 
-    /// x / 2 (1 + erf(x / root 2)), the half before or after the product.
+    /// x / 2 (1 + erf(x / root 2)), the half before, in or after the product.
     private func geluOfError(_ place: Int) -> Found? {
         if let half = scaled(nodes[place].name, by: 0.5), let product = maker(half.input) {
             for (x, other) in factors(product) {
@@ -103,8 +103,13 @@ private struct DecompositionSearch {
             }
         }
         for (part, other) in factors(place) {
-            guard let half = scaled(part, by: 0.5), let steps = errorPart(other, of: half.input) else { continue }
-            return Found(operation: Activation(.gelu), input: half.input, steps: steps + [half.place])
+            guard let half = scaled(part, by: 0.5) else { continue }
+            if let steps = errorPart(other, of: half.input) {
+                return Found(operation: Activation(.gelu), input: half.input, steps: steps + [half.place])
+            }
+            if let steps = errorPart(half.input, of: other) {
+                return Found(operation: Activation(.gelu), input: other, steps: steps + [half.place])
+            }
         }
         return nil
     }

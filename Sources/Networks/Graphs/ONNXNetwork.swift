@@ -64,10 +64,11 @@ enum ONNXNetwork {
                 expected: "\(probes[0].samples) in the first dimension for \(probes[0].samples) samples", found: words(shape))
         }
         if input.isOfTokens { conversion.graph.outputKind = shape.count == 3 ? .answers : .classes }
+        let anatomy = conversion.graph.recogniseAnatomy(probes: probes, vocabulary: input.isOfTokens ? conversion.vocabulary : nil)
         // Stored tensors whose numbers were read as settings are used too.
         var read: Set<String> = []
         for index in order { for name in model.nodes[index].inputs { if let stored = model.stored[name] { read.insert(stored.tensor) } } }
-        return try conversion.graph.network(of: checkpoint, outputWidth: shape.last ?? 1, ignoring: { read.contains($0) })
+        return try conversion.graph.network(of: checkpoint, outputWidth: shape.last ?? 1, anatomy: anatomy, ignoring: { read.contains($0) })
     }
 
     // MARK: Inputs and outputs
@@ -86,9 +87,9 @@ enum ONNXNetwork {
 
         var network: Network.Input { isOfTokens ? .tokens(vocabulary: 1, positions: nil) : .values(shape: shape) }
 
-        /// Lengths to try for those that are open, one for each probe.
+        /// Lengths to try for those that are open, one for each probe; no linear function of the samples, so that they are not taken for one.
         var openSizes: [[Int]] {
-            isOfTokens || !shape.contains(nil) ? [[0, 0, 0]] : [[64, 96, 160], [224, 256, 288], [32, 48, 64]]
+            isOfTokens || !shape.contains(nil) ? [[0, 0, 0]] : [[64, 160, 96], [224, 288, 256], [32, 64, 48]]
         }
 
         /// Batches of different sizes, so that what depends on the size shows.

@@ -39,6 +39,7 @@ package struct Activation: LayerOperation {
     package var worksInPlace: Bool { true }
     package var overwritesGradients: Bool { true }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .elementwise }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {

@@ -14,6 +14,7 @@ package struct AdaptiveAveragePool: LayerOperation {
     package var name: String { "adaptive average pool" }
     package var gradientReading: GradientReading { [] }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { Array((0..<rank).dropFirst(2)) }
     package var neurons: NeuronRule { .windows(keepsConstants: true) }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {

@@ -28,6 +28,7 @@ package struct AttentionScores: Operation {
     package var name: String { "attention scores" }
     package var gradientReading: GradientReading { adjustment.bends ? [.inputs, .output] : .inputs }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { Array((0..<rank).dropFirst()) }
     package var neurons: NeuronRule { .fixed }
 
     /// The neurons are heads.
@@ -77,6 +78,7 @@ package struct AttentionValues: Operation {
     package var name: String { "attention values" }
     package var gradientReading: GradientReading { .inputs }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { Array((0..<rank).dropFirst()) }
     package var neurons: NeuronRule { .fixed }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {

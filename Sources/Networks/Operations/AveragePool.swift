@@ -28,6 +28,7 @@ package struct AveragePool: LayerOperation {
     package var name: String { "average pool" }
     package var gradientReading: GradientReading { [] }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { Array((0..<rank).dropFirst(2)) }
     package var neurons: NeuronRule { .windows(keepsConstants: keepsConstants) }
 
     /// Whether an image of one number stays that: no zeros come into the means.

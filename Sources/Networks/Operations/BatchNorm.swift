@@ -20,6 +20,7 @@ package struct BatchNorm: LayerOperation {
     package var name: String { "batch norm" }
     package var gradientReading: GradientReading { .inputs }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .perChannel }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {

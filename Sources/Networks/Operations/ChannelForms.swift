@@ -8,6 +8,7 @@ package struct ImageRows: Operation {
     package var name: String { "image rows" }
     package var gradientReading: GradientReading { [] }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .fixed }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
@@ -44,6 +45,7 @@ package struct RowsImage: Operation {
     package var name: String { "rows image" }
     package var gradientReading: GradientReading { [] }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .fixed }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
@@ -81,6 +83,7 @@ package struct ChannelScale: Operation {
     package var name: String { "channel scale" }
     package var gradientReading: GradientReading { .inputs }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .perChannel }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
@@ -116,6 +119,7 @@ package struct ChannelGate: Operation {
     package var name: String { "channel gate" }
     package var gradientReading: GradientReading { .inputs }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .fixed }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {

@@ -64,6 +64,7 @@ package struct Convolution: LayerOperation {
         (try? sizes(input: input, weight: parameters[0].shape)).map(LayerRule.convolution)
     }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { Array((0..<rank).dropFirst()) }
     package var neurons: NeuronRule {
         .produces(
             NeuronWeights(outDimension: 0, inDimension: 1, form: .images, groups: groups, padsWithZeros: padding != (0, 0)))

@@ -20,6 +20,7 @@ package struct Embedding: Operation {
     package var name: String { "embedding" }
     package var gradientReading: GradientReading { [] }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .produces(NeuronWeights(outDimension: layout == .rows ? 1 : 0, inDimension: nil, form: .rows)) }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
@@ -59,6 +60,7 @@ package struct PositionEmbedding: Operation {
     package var name: String { "position embedding" }
     package var gradientReading: GradientReading { [] }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .produces(NeuronWeights(outDimension: layout == .rows ? 1 : 0, inDimension: nil, form: .rows)) }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {

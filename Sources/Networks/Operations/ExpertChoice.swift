@@ -18,6 +18,7 @@ package struct ExpertChoice: Operation {
     package var gradientReading: GradientReading { [.inputs, .output] }
 
     /// The experts' layers know their place.
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [rank - 1] }
     package var neurons: NeuronRule { .fixed }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }

@@ -10,6 +10,7 @@ package struct ExpertContributions: Operation {
     package var name: String { "expert contributions" }
     package var gradientReading: GradientReading { .inputs }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [rank - 1] }
     package var neurons: NeuronRule { .fixed }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
@@ -42,6 +43,7 @@ package struct BlockSum: Operation {
     package var name: String { "sum of blocks" }
     package var gradientReading: GradientReading { [] }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [rank - 1] }
     package var neurons: NeuronRule { .fixed }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }

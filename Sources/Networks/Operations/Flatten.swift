@@ -9,6 +9,7 @@ package struct Flatten: LayerOperation {
     package var worksInPlace: Bool { true }
     package var overwritesGradients: Bool { true }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .flattens }
 
     /// The neurons are all places of some channels.

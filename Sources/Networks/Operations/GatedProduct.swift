@@ -8,6 +8,7 @@ package struct GatedProduct: Operation {
     package var gradientReading: GradientReading { .inputs }
     package var worksInPlace: Bool { true }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .multiplies }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {

@@ -26,6 +26,7 @@ package struct HeadNorm: Operation {
     package var gradientReading: GradientReading { .inputs }
     package var worksInPlace: Bool { true }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [rank - 1] }
     package var neurons: NeuronRule { .fixed }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {

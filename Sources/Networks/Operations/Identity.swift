@@ -8,6 +8,7 @@ package struct Identity: LayerOperation {
     package var gradientReading: GradientReading { [] }
     package var worksInPlace: Bool { true }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .elementwise }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {

@@ -6,6 +6,7 @@ package struct InputOperation: Operation {
     package init() {}
     package var name: String { "input" }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .fixed }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }

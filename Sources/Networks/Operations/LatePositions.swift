@@ -60,6 +60,7 @@ struct LaterPositions: Operation {
     let dropped: Int
 
     var name: String { "later positions" }
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [1] }
     var neurons: NeuronRule { .fixed }
     func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 
@@ -85,6 +86,7 @@ struct JoinedPositions: Operation {
     let first: Int
 
     var name: String { "joined positions" }
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [1] }
     var neurons: NeuronRule { .fixed }
     func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 

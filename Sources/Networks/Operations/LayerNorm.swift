@@ -13,6 +13,7 @@ package struct LayerNorm: LayerOperation {
     package var gradientReading: GradientReading { .inputs }
     package var worksInPlace: Bool { true }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [rank - 1] }
     package var neurons: NeuronRule { .mixes }
 
     /// Only all neurons, since each depends on the others.
@@ -66,6 +67,7 @@ package struct RMSNorm: Operation {
     package var gradientReading: GradientReading { .inputs }
     package var worksInPlace: Bool { true }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [rank - 1] }
     package var neurons: NeuronRule { .mixes }
 
     /// Only all neurons, since each depends on the others.

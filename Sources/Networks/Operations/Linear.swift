@@ -30,6 +30,7 @@ package struct Linear: LayerOperation {
 
     package func rule(input: [Int], parameters: [Tensor]) -> LayerRule? { layout == .outIn && input.count == 2 ? .linear : nil }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [rank - 1] }
     package var neurons: NeuronRule {
         .produces(NeuronWeights(outDimension: layout == .outIn ? 0 : 1, inDimension: layout == .outIn ? 1 : 0, form: .rows))
     }

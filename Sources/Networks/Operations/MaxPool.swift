@@ -22,6 +22,7 @@ package struct MaxPool: LayerOperation {
     package var gradientReading: GradientReading { .inputs }
     package var overwritesGradients: Bool { true }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { Array((0..<rank).dropFirst(2)) }
     package var neurons: NeuronRule { .windows(keepsConstants: true) }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {

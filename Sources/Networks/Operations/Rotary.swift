@@ -38,6 +38,7 @@ package struct Rotary: Operation {
 
     private var rotation: Rotation { Rotation(headDimension: headDimension, rotated: rotated, pairing: pairing) }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [rank - 1] }
     package var neurons: NeuronRule { .fixed }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {

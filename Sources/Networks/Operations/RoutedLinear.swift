@@ -18,6 +18,7 @@ package struct RoutedLinear: Operation {
 
     private var linear: Linear { Linear(layout: layout) }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [rank - 1] }
     package var neurons: NeuronRule { linear.neurons }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {

@@ -19,6 +19,7 @@ struct RoutedMLP: Operation {
 
     var name: String { "routed MLP" }
     var gradientReading: GradientReading { .inputs }
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [rank - 1] }
     var neurons: NeuronRule { .fixed }
 
     func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }

@@ -11,6 +11,7 @@ package struct Scaling: Operation {
     package var gradientReading: GradientReading { [] }
     package var worksInPlace: Bool { true }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .elementwise }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {

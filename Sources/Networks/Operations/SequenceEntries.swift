@@ -12,6 +12,7 @@ package struct RepeatedEntry: Operation {
     package var name: String { "repeated entry" }
     package var gradientReading: GradientReading { [] }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { Array((0..<rank).dropFirst()) }
     package var neurons: NeuronRule { .produces(NeuronWeights(outDimension: 1, inDimension: nil, form: .rows)) }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
@@ -54,6 +55,7 @@ package struct PositionRows: Operation {
     package var name: String { "position rows" }
     package var gradientReading: GradientReading { [] }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .produces(NeuronWeights(outDimension: 1, inDimension: nil, form: .rows)) }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
@@ -96,6 +98,7 @@ package struct InsertedRows: Operation {
     package var name: String { "inserted rows" }
     package var gradientReading: GradientReading { [] }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { Array((0..<rank).dropFirst()) }
     package var neurons: NeuronRule { .fixed }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
@@ -172,6 +175,7 @@ package struct PaddedPositionEmbedding: Operation {
     package var name: String { "position embedding" }
     package var gradientReading: GradientReading { [] }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .produces(NeuronWeights(outDimension: 1, inDimension: nil, form: .rows)) }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {

@@ -10,6 +10,7 @@ package struct SelectedRow: Operation {
     package var name: String { "selected row" }
     package var gradientReading: GradientReading { [] }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { Array((0..<rank).dropFirst()) }
     package var neurons: NeuronRule { .fixed }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
@@ -51,6 +52,7 @@ package struct MeanRow: Operation {
     package var name: String { "mean row" }
     package var gradientReading: GradientReading { [] }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { Array((0..<rank).dropFirst()) }
     package var neurons: NeuronRule { .fixed }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
@@ -92,6 +94,7 @@ package struct UnitRow: Operation {
     package var name: String { "unit row" }
     package var gradientReading: GradientReading { .inputs }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [rank - 1] }
     package var neurons: NeuronRule { .mixes }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
@@ -117,6 +120,7 @@ package struct SideBySide: Operation {
     package var name: String { "side by side" }
     package var gradientReading: GradientReading { [] }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [rank - 1] }
     package var neurons: NeuronRule { .fixed }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
@@ -171,6 +175,7 @@ package struct Mean: Operation {
     package var name: String { "mean" }
     package var gradientReading: GradientReading { [] }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .adds }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {

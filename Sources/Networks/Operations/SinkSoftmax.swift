@@ -13,6 +13,7 @@ package struct SinkSoftmax: Operation {
     package var gradientReading: GradientReading { .output }
     package var worksInPlace: Bool { true }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [rank - 1] }
     package var neurons: NeuronRule { .fixed }
 
     /// The neurons are heads.

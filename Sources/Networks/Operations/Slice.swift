@@ -23,6 +23,7 @@ package struct Slice: Operation {
     /// The place in the input of an element of the output.
     package func input(of element: Int) -> Int { start + element / length * stride + element % length }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [rank - 1] }
     package var neurons: NeuronRule { .fixed }
 
     /// Neurons that follow each other in the input.

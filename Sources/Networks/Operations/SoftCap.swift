@@ -14,6 +14,7 @@ package struct SoftCap: Operation {
     package var gradientReading: GradientReading { .output }
     package var worksInPlace: Bool { true }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .elementwise }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {

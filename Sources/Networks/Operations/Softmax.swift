@@ -8,6 +8,7 @@ package struct Softmax: LayerOperation {
     package var gradientReading: GradientReading { .output }
     package var worksInPlace: Bool { true }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [rank - 1] }
     package var neurons: NeuronRule { .mixes }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }

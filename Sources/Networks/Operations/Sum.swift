@@ -8,6 +8,7 @@ package struct Sum: Operation {
     package var gradientReading: GradientReading { [] }
     package var worksInPlace: Bool { true }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .adds }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {

@@ -37,6 +37,7 @@ package struct Arithmetic: Operation {
     package var name: String { function.rawValue }
     package var gradientReading: GradientReading { function.isLinear || !function.hasGradient ? [] : .inputs }
 
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .fixed }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }

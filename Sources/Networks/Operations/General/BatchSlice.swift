@@ -17,6 +17,7 @@ package struct BatchSlice: Operation {
 
     package var name: String { "slice" }
     package var gradientReading: GradientReading { [] }
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { input == 0 ? [axis] : [] }
     package var neurons: NeuronRule { .fixed }
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 

@@ -9,6 +9,7 @@ package struct Concatenation: Operation {
 
     package var name: String { "concat" }
     package var gradientReading: GradientReading { [] }
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [axis] }
     package var neurons: NeuronRule { .fixed }
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 

@@ -14,6 +14,8 @@ package struct ElementCurve: Operation {
         case truth
         /// Whether it is no number.
         case isNaN
+        /// The nearest number of half precision, or of bfloat16, ties to even: what a cast to it does. Its slope is 1.
+        case halfPrecision, brainPrecision
         /// x cut to a range.
         case clip(low: Float, high: Float)
         /// alpha x + beta, cut to 0 to 1.
@@ -42,6 +44,7 @@ package struct ElementCurve: Operation {
 
     package var gradientReading: GradientReading { .inputs }
     package var worksInPlace: Bool { true }
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .elementwise }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {
@@ -49,6 +52,12 @@ package struct ElementCurve: Operation {
     }
 
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] { inputs[0] }
+
+    private static func brainPrecision(_ x: Float) -> Float {
+        guard x.isFinite else { return x }
+        let bits = x.bitPattern
+        return Float(bitPattern: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000)
+    }
 
     /// The function's value.
     func value(_ x: Float) -> Float {
@@ -70,6 +79,8 @@ package struct ElementCurve: Operation {
         case .not: x == 0 ? 1 : 0
         case .truth: x == 0 ? 0 : 1
         case .isNaN: x.isNaN ? 1 : 0
+        case .halfPrecision: Float(Float16(x))
+        case .brainPrecision: Self.brainPrecision(x)
         case .clip(let low, let high): x.isNaN ? x : min(high, max(low, x))
         case .hardSigmoid(let alpha, let beta): max(0, min(1, alpha * x + beta))
         case .threshold(let alpha): x > alpha ? x : 0
@@ -93,6 +104,7 @@ package struct ElementCurve: Operation {
         case .error: return Float(2 / Double.pi.squareRoot() * exp(-Double(x) * Double(x)))
         case .sine: return cos(x)
         case .cosine: return -sin(x)
+        case .halfPrecision, .brainPrecision: return 1
         case .sign, .floor, .ceiling, .round, .truncate, .not, .truth, .isNaN: return 0
         case .clip(let low, let high): return x >= low && x <= high ? 1 : 0
         case .hardSigmoid(let alpha, let beta): return alpha * x + beta > 0 && alpha * x + beta < 1 ? alpha : 0

@@ -20,6 +20,7 @@ package struct EntryLookup: Operation {
 
     package var name: String { "gather" }
     package var gradientReading: GradientReading { constant == nil ? .inputs : [] }
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { input == 0 && !isOfParameter ? [axis] : [] }
     package var neurons: NeuronRule { .fixed }
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 

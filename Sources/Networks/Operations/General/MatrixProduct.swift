@@ -16,6 +16,9 @@ package struct MatrixProduct: Operation {
 
     package var name: String { "matrix product" }
     package var gradientReading: GradientReading { .inputs }
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] {
+        [rank < 2 || (input == 0 && !parameterFirst) ? rank - 1 : rank - 2]
+    }
     package var neurons: NeuronRule { .fixed }
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 

@@ -24,6 +24,9 @@ package struct Padding: Operation {
 
     package var name: String { "padding" }
     package var gradientReading: GradientReading { [] }
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] {
+        (0..<min(rank, before.count)).filter { before[$0] != 0 || after[$0] != 0 }
+    }
     package var neurons: NeuronRule { .fixed }
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 

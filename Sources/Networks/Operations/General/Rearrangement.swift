@@ -26,6 +26,9 @@ package struct Rearrangement: Operation {
     }
 
     package var gradientReading: GradientReading { [] }
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] {
+        if case .sliced(let axis, _, _, _) = kind { [axis] } else { [] }
+    }
     package var neurons: NeuronRule { .fixed }
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 
@@ -183,6 +186,7 @@ package struct Reshape: LayerOperation {
     package var gradientReading: GradientReading { [] }
     package var worksInPlace: Bool { true }
     package var overwritesGradients: Bool { true }
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .fixed }
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
     package var kind: LayerPart.Kind { .passage }

@@ -36,6 +36,7 @@ package struct Reduction: Operation {
         default: [.inputs, .output]
         }
     }
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { axes.isEmpty ? Array(0..<rank) : axes }
     package var neurons: NeuronRule { .fixed }
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 

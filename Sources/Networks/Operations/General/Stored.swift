@@ -5,6 +5,8 @@ import Text
 package struct StoredValues: Operation {
     /// The numbers; nil for the parameter.
     private let constant: Tensor?
+    /// The numbers that are no parameter.
+    var numbers: Tensor? { constant }
 
     /// A parameter.
     package init() { constant = nil }
@@ -14,6 +16,7 @@ package struct StoredValues: Operation {
 
     package var name: String { constant == nil ? "parameter" : "constant" }
     package var gradientReading: GradientReading { [] }
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .fixed }
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 
@@ -52,6 +55,7 @@ package struct BatchNumbers: Operation {
 
     package var name: String { "numbers" }
     package var gradientReading: GradientReading { [] }
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .fixed }
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 
@@ -94,6 +98,7 @@ package struct TokenNumbers: Operation {
     package init() {}
     package var name: String { "tokens" }
     package var gradientReading: GradientReading { [] }
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .fixed }
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 

@@ -24,6 +24,7 @@ package struct TransposedConvolution: Operation {
 
     package var name: String { "transposed convolution" }
     package var gradientReading: GradientReading { .inputs }
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { Array((0..<rank).dropFirst()) }
     package var neurons: NeuronRule { .produces(NeuronWeights(outDimension: 0, inDimension: 1, form: .images)) }
 
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? {

@@ -7,6 +7,7 @@ package struct Where: Operation {
 
     package var name: String { "where" }
     package var gradientReading: GradientReading { .inputs }
+    package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [] }
     package var neurons: NeuronRule { .fixed }
     package func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 

@@ -1,0 +1,107 @@
+import Checkpoints
+import Tensors
+import Text
+
+/// Operators that normalise.
+extension GraphConversion {
+    mutating func batchNorm(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        try node.checkAttributes("epsilon", "momentum", "training_mode", "spatial")
+        guard node.integer("training_mode") ?? 0 == 0, node.integer("spatial") ?? 1 == 1 else {
+            throw Problem("measures what it reads, which is not run")
+        }
+        let input = try required(node, 0)
+        var parameters: [NetworkGraph.Parameter] = []
+        for place in 1...4 {
+            let value = try required(node, place)
+            guard value.shapes.allSatisfy({ $0.count == 1 }) else {
+                throw Problem("its parameters are no lists of one number for each channel", found: words(value.shapes[0]))
+            }
+            guard let stored = value.parameter, !stored.type.isWhole, let parameter = parameter(stored) else {
+                return try writtenOutNorm(node)
+            }
+            parameters.append(parameter)
+        }
+        let operation = BatchNorm(epsilon: Float(node.real("epsilon") ?? 1e-5), momentum: Float(1 - (node.real("momentum") ?? 0.9)))
+        let rank = input.shapes[0].count
+        if rank == 2 { return try add(site(node), operation, [try site(of: input, for: site(node))], parameters: parameters) }
+        guard rank == 3 || rank == 4 else { throw Problem("reads rows, sequences or images", found: words(input.shapes[0])) }
+        return try sequences(operation, try images(input, node), parameters, node, isSequence: rank == 3)
+    }
+
+    /// (x - mean) / root(variance + epsilon) weight + bias, step by step: of lists that are not all stored tensors.
+    private mutating func writtenOutNorm(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        let input = try required(node, 0)
+        let places = [Int](repeating: 1, count: max(0, input.shapes[0].count - 2))
+        func column(_ place: Int, _ name: String, _ conversion: inout GraphConversion) throws(Problem) -> GraphValue {
+            let value = try conversion.required(node, place)
+            return try conversion.reshaped(value, to: value.shapes.map { $0 + places }, conversion.site(node, name))
+        }
+        let site = try site(of: input, for: site(node))
+        let mean = try column(3, "mean", &self)
+        let variance = try column(4, "variance", &self)
+        let epsilon = ElementCurve(.shift(Float(node.real("epsilon") ?? 1e-5)), name: "add")
+        let sum = try add(self.site(node, "sum"), epsilon, [try self.site(of: variance, for: self.site(node, "variance"))])
+        let root = try add(self.site(node, "root"), ElementCurve(.squareRoot, name: "sqrt"), [sum.site!])
+        let centred = try arithmetic(
+            self.site(node, "centred"), .subtract, GraphValue(source: .node(site), type: input.type, shapes: input.shapes), mean)
+        let scaled = try arithmetic(self.site(node, "scaled"), .divide, centred, root)
+        let weighted = try arithmetic(self.site(node, "weighted"), .multiply, scaled, try column(1, "weight", &self))
+        return try arithmetic(self.site(node), .add, weighted, try column(2, "bias", &self))
+    }
+
+    mutating func layerNorm(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        try node.checkAttributes("axis", "epsilon", "stash_type")
+        let input = try required(node, 0)
+        let rank = input.shapes[0].count
+        guard let axis = GraphFolding.axis(node.integer("axis") ?? -1, rank), rank > 0 else { throw Problem("has no such dimension") }
+        let operation = LayerNorm(epsilon: Float(node.real("epsilon") ?? 1e-5))
+        let site = try site(of: input, for: site(node))
+        // Several dimensions are one.
+        let isFlat = axis == rank - 1
+        let flat = isFlat ? input.shapes : input.shapes.map { Array($0[..<axis]) + [$0[axis...].reduce(1, *)] }
+        let rows =
+            isFlat
+            ? GraphValue(source: .node(site), type: input.type, shapes: input.shapes)
+            : try reshaped(input, to: flat, self.site(node, "rows"))
+        let width = flat[0].last ?? 1
+        var stored: [NetworkGraph.Parameter] = []
+        for place in 1...2 {
+            guard let value = try value(node, place), let weight = value.parameter, weight.shape.reduce(1, *) == width,
+                let parameter = parameter(weight, shape: [width])
+            else { break }
+            stored.append(parameter)
+        }
+        let given = (try value(node, 1) != nil ? 1 : 0) + (try value(node, 2) != nil ? 1 : 0)
+        var normed: GraphValue
+        if stored.count == given, given > 0 {
+            normed = try add(isFlat ? self.site(node) : self.site(node, "norm"), operation, [rows.site!], parameters: stored)
+            return isFlat ? normed : try reshaped(normed, to: input.shapes, self.site(node))
+        }
+        normed = try add(self.site(node, "norm"), operation, [rows.site!])
+        if !isFlat { normed = try reshaped(normed, to: input.shapes, self.site(node, "shaped")) }
+        if let weight = try value(node, 1) { normed = try arithmetic(self.site(node, "scaled"), .multiply, normed, weight) }
+        if let bias = try value(node, 2) { normed = try arithmetic(self.site(node), .add, normed, bias) }
+        return normed
+    }
+
+    /// Each channel of each sample normalised: a layer norm over its places, then a factor and a summand for each channel.
+    mutating func instanceNorm(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        try node.checkAttributes("epsilon")
+        let input = try required(node, 0)
+        guard input.shapes[0].count >= 3 else { throw Problem("has no places to normalise over", found: words(input.shapes[0])) }
+        let rows = try reshaped(
+            input, to: input.shapes.map { [$0[0], $0[1], $0[2...].reduce(1, *)] }, site(node, "rows"))
+        let normed = try add(site(node, "norm"), LayerNorm(epsilon: Float(node.real("epsilon") ?? 1e-5)), [rows.site!])
+        var result = normed
+        for (place, function, part) in [(1, Arithmetic.Function.multiply, "scaled"), (2, .add, "shifted")] {
+            guard let value = try value(node, place) else { continue }
+            if let stored = value.parameter, let parameter = parameter(stored, shape: [stored.shape.reduce(1, *), 1]) {
+                result = try add(site(node, part), Arithmetic(function), [result.site!], parameters: [parameter])
+            } else {
+                let column = try reshaped(value, to: value.shapes.map { $0 + [1] }, site(node, part + ".column"))
+                result = try arithmetic(site(node, part), function, result, column)
+            }
+        }
+        return try reshaped(result, to: input.shapes, site(node))
+    }
+}

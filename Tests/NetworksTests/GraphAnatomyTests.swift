@@ -1,0 +1,116 @@
+import Checkpoints
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Networks
+
+/// The anatomy of a graph that PyTorch exported is that of the family which the same model is: the same parts, and at each of their nodes the same
+/// activations. What patches, ablates and cuts parts asks the anatomy alone.
+struct GraphAnatomyTests {
+    static let exported = [
+        "gpt2-script", "gpt2-dynamo", "distilbert-classes-script", "distilbert-classes-dynamo", "distilbert-masked-script", "vit-script",
+        "vit-dynamo",
+        "timm-vit-script", "timm-vit-dynamo", "torchvision-vit-script", "torchvision-vit-dynamo",
+    ]
+
+    private static func family(_ name: String) -> String {
+        let model = name.split(separator: "-").dropLast().joined(separator: "-")
+        return "transformers/\(model)"
+    }
+
+    /// The streams that parts add to: a family may have others, such as the embeddings before their norm.
+    private static func written(_ anatomy: Anatomy) -> [Stream] { anatomy.streams.filter { !$0.writers.isEmpty } }
+
+    /// The nodes of the parts in an order that does not depend on the network, with what they are.
+    private static func nodes(_ anatomy: Anatomy) -> [(String, NodeID)] {
+        var nodes: [(String, NodeID)] = []
+        for (place, block) in anatomy.blocks.enumerated() {
+            nodes.append(("\(place) before", block.before))
+            if let middle = block.middle { nodes.append(("\(place) middle", middle)) }
+            nodes.append(("\(place) after", block.after))
+            if let part = block.attention {
+                nodes += [
+                    ("\(place) attention reads", part.reading.node), ("\(place) q", part.query.node), ("\(place) k", part.key.node),
+                    ("\(place) v", part.value.node), ("\(place) scores", part.scores), ("\(place) pattern", part.pattern),
+                    ("\(place) mixed", part.mixed), ("\(place) attention writes", part.written),
+                ]
+            }
+            if let part = block.mlp {
+                nodes += [
+                    ("\(place) MLP reads", part.reading.node), ("\(place) MLP input", part.input), ("\(place) neurons", part.post),
+                    ("\(place) MLP writes", part.written),
+                ]
+            }
+        }
+        for (place, stream) in written(anatomy).enumerated() {
+            nodes += stream.writers.enumerated().map { ("stream \(place), writer \($0)", $1.node) }
+        }
+        if let output = anatomy.output { nodes.append(("logits", output.layer)) }
+        return nodes
+    }
+
+    private func batch(_ network: Network) -> Batch {
+        switch network.input {
+        case .tokens: .tokens(TokenBatch(ids: (0..<15).map { Int32($0 * 7 % 30) }, samples: 3, length: 5))
+        case .values(let shape): .values(OperationCheck.random([2] + shape.map { $0 ?? 12 }, seed: 4))
+        }
+    }
+
+    @Test(arguments: exported)
+    func partsAreThoseOfTheFamily(name: String) throws {
+        let graph = try LoadedModel(Checkpoint.open(Fixtures.path("onnx/anatomy/\(name).onnx"))).network
+        let family = try LoadedModel(Checkpoint.open(Fixtures.path(Self.family(name)))).network
+        #expect(graph.anatomy.gap == nil)
+        #expect(graph.anatomy.outputKind == family.anatomy.outputKind)
+        #expect(Self.written(graph.anatomy).map(\.writers.count) == Self.written(family.anatomy).map(\.writers.count))
+        let (own, expected) = (
+            Self.nodes(graph.anatomy), Self.nodes(family.anatomy).filter { $0.0 != "logits" || graph.anatomy.output != nil }
+        )
+        #expect(own.map(\.0) == expected.map(\.0))
+        guard own.count == expected.count else { return }
+        let heads = family.anatomy.blocks.map { $0.attention?.heads }
+        #expect(graph.anatomy.blocks.map { $0.attention?.heads } == heads)
+        let batch = batch(family)
+        func run(_ network: Network, _ nodes: [NodeID]) throws -> [Tensor] {
+            let nodes = nodes + [network.output]
+            let executor = try Executor(network, batch: batch.shape, request: RunRequest(recorded: Set(nodes)), team: Team(size: 1))
+            let recording = executor.run(batch)
+            return try nodes.map { try #require(recording[$0]).copied() }
+        }
+        let (found, wanted) = (try run(graph, own.map(\.1)), try run(family, expected.map(\.1)))
+        for (place, (a, b)) in zip(found, wanted).enumerated() {
+            let what = place < own.count ? own[place].0 : "output"
+            #expect(a.shape == b.shape, "\(what)")
+            let worst = zip(a.elements, b.elements).map { $0 == $1 ? 0 : abs($0 - $1) }.max() ?? 0
+            let scale = max(1, b.elements.filter(\.isFinite).map(abs).max() ?? 1)
+            #expect(worst <= 1e-5 * scale, "\(what): off by \(worst) of \(scale)")
+        }
+    }
+
+    /// Without the steps between its nodes a graph computes as much: fused attention in place of products and a softmax.
+    @Test(arguments: exported)
+    func attentionRunsInOneStep(name: String) throws {
+        let graph = try LoadedModel(Checkpoint.open(Fixtures.path("onnx/anatomy/\(name).onnx"))).network
+        let parts = graph.anatomy.blocks.compactMap(\.attention)
+        #expect(!parts.isEmpty)
+        for part in parts {
+            let fusion = try #require(graph.nodes[part.mixed.index].fusion)
+            #expect(fusion.replaces == [part.scores, part.pattern])
+            #expect(graph.nodes[part.query.layer.index].operation is Linear)
+        }
+        #expect(!graph.nodes.contains { $0.operation is MatrixProduct })
+    }
+
+    @Test func elementsAreFollowedThroughReshapingAndTransposing() throws {
+        // [2, 5, 24] as [2, 5, 3, 4, 2], the keys' [2, 4, 5, 2].
+        let layout = try #require(ElementLayout([2, 5, 24]).reshaped(to: [2, 5, 3, 4, 2])?.transposed([2, 0, 3, 1, 4]))
+        let keys = try #require(layout.sliced(0, first: 1, count: 1)?.removed(0))
+        #expect(keys.shape == [2, 4, 5, 2])
+        #expect(keys.starts == [0, 0, 8])
+        #expect(keys.dimensions[1] == [.init(axis: 2, step: 2, length: 4)])
+        #expect(keys.transposed([0, 2, 1, 3])?.reshaped(to: [10, 8])?.dimensions[1] == [.init(axis: 2, step: 1, length: 8)])
+        #expect(ElementLayout([4, 6]).transposed([1, 0])?.reshaped(to: [8, 3]) == nil)
+        #expect(ElementLayout([4, 6]).reshaped(to: [5, 5]) == nil)
+    }
+}
