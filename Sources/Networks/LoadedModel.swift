@@ -6,7 +6,7 @@ package struct LoadedModel: Sendable {
     package let checkpoint: Checkpoint
     package let catalog: LayerCatalog
     package let network: Network
-    /// The architecture of a plain chain; nil for transformers.
+    /// The architecture of a plain chain or a network in words; nil for families and for graphs in files.
     package let architecture: Architecture?
     /// How the architecture of a chain became known.
     package let source: Chain.Source?
@@ -24,13 +24,16 @@ package struct LoadedModel: Sendable {
         self.checkpoint = checkpoint
         self.catalog = catalog
         do throws(Problem) {
-            if given == nil, let graph = checkpoint.graph {
+            // Words that an archive keeps were given for it once.
+            let kept = given == nil ? try Chain.kept(in: checkpoint) : nil
+            let isDescribed = given != nil || kept != nil
+            if !isDescribed, let graph = checkpoint.graph {
                 network = try ONNXNetwork.network(of: checkpoint, graph: graph)
                 architecture = nil
                 source = nil
                 return
             }
-            if given == nil, let network = try TransformerFamilies.network(of: checkpoint, catalog: catalog) {
+            if !isDescribed, let network = try TransformerFamilies.network(of: checkpoint, catalog: catalog) {
                 self.network = network
                 architecture = nil
                 source = nil
@@ -48,6 +51,20 @@ package struct LoadedModel: Sendable {
             self.source = source
         } catch {
             throw (checkpoint.fileNames?.renaming(error) ?? error).at(path: checkpoint.path)
+        }
+    }
+
+    /// The network in words, from which the same one can be built.
+    ///
+    /// - Throws: ``Problem`` that names what has no words.
+    package func words() throws -> Architecture {
+        if let architecture { return architecture }
+        do throws(Problem) {
+            let words = try NetworkWords.architecture(of: network, checkpoint)
+            _ = try Chain.network(of: checkpoint, words)
+            return words
+        } catch {
+            throw error.at(path: checkpoint.path)
         }
     }
 

@@ -24,6 +24,10 @@ package struct SavedModule: Sendable {
     package let children: [SavedModule]
     /// The bytes of the file that holds the graph of operations, where a graph is all that is known.
     package var graphFile: ByteRegion?
+    /// Why the operations of an exported program are not run; nil if they are.
+    package var graphProblem: Problem?
+    /// Whether it is a module of TorchScript, whose code is in the file.
+    package var isScript = false
 }
 
 /// Finds the modules in a pickle, and their settings in a script's code.
@@ -66,8 +70,10 @@ struct SavedModuleReader {
             guard path.utf8.count <= Pickle.keyLimit, let child = module(member.value, name: path, depth: depth + 1) else { return nil }
             children.append(child)
         }
-        return SavedModule(
+        var module = SavedModule(
             name: name, className: Self.plain(className), settings: settings, hasHooks: hasHooks(members), children: children)
+        module.isScript = isScript
+        return module
     }
 
     private func hasHooks(_ members: [PickleMember]) -> Bool {

@@ -34,24 +34,36 @@ enum TorchExport {
         do throws(Problem) {
             try members.checkByteOrder()
             if let listing = try members.contents(weightListing) {
-                return try listed(listing, members, path).with(module(members))
+                let file = try listed(listing, members, path)
+                return file.with(try module(members, file))
             }
             guard let saved = savedWeights.first(where: members.names.contains), let bytes = try members.contents(saved) else {
                 throw Problem("holds no weights", expected: "'\(weightListing)' or '\(savedWeights[0])'")
             }
             let file = try TorchFile(bytes, path: path + "!" + folder + saved)
             let weights = try WeightFile(format: format, pickle: file.pickle, path: path + "!" + folder + saved, storages: file.storages)
-            return weights.with(try module(members))
+            return weights.with(try module(members, weights))
         } catch {
             throw error.at(path: path)
         }
     }
 
-    /// The modules that the program's operations are.
-    private static func module(_ members: TorchMembers) throws(Problem) -> SavedModule {
-        let opaque = SavedModule(opaque: SavedModule.program)
-        guard let name = programs.first(where: members.names.contains), let bytes = try members.contents(name) else { return opaque }
-        return TorchExportGraph(bytes)?.module ?? opaque
+    /// The modules that the program's operations are, if they are a plain sequence; otherwise its graph.
+    private static func module(_ members: TorchMembers, _ file: WeightFile) throws(Problem) -> SavedModule {
+        var opaque = SavedModule(opaque: SavedModule.program)
+        guard let name = programs.first(where: members.names.contains), let bytes = try members.contents(name),
+            let program = TorchExportGraph(bytes)
+        else { return opaque }
+        let module = program.module
+        // A plain sequence may have operations that chains do not have.
+        let isChain = module.className != SavedModule.program && module.children.allSatisfy { $0.className.hasPrefix("torch.nn.modules.") }
+        if isChain { return module }
+        do throws(Problem) {
+            opaque.graphFile = try TorchExportConversion.graph(of: program, tensors: file.models.first?.tensors ?? [])
+        } catch {
+            opaque.graphProblem = error
+        }
+        return opaque
     }
 
     private static let format = "PyTorch export"

@@ -1,14 +1,19 @@
 import Archives
 import Text
 
-/// The operations of an exported program, if they are a plain sequence: each reads what the one before it has made.
+/// The operations of an exported program.
 struct TorchExportGraph {
-    private let nodes: [Node]
-    private let parameters: [String: String]
-    private let userInputs: Set<String>
-    private let outputs: [String]
+    let nodes: [Node]
+    /// The names in the model of parameters and buffers, by the names of tensors in the program.
+    let parameters: [String: String]
+    let userInputs: [String]
+    let outputs: [String]
+    /// The shapes of tensors, with nil for lengths that are open.
+    let shapes: [String: [Int?]]
+    /// The tensors of whole numbers or truth values.
+    let wholeNumbers: Set<String>
 
-    /// The most operations of a program that are read; a plain sequence has far fewer.
+    /// The most operations of a program that are read.
     private static let nodeLimit = 1 << 16
 
     /// Reads the program in a member's JSON; nil if it has another form.
@@ -19,7 +24,8 @@ struct TorchExportGraph {
         self = graph
     }
 
-    /// The modules that would make the program, one after the other.
+    /// The modules that would make the program, one after the other, if it is a plain sequence: each operation reads what the one before it has
+    /// made.
     var module: SavedModule {
         let whole = SavedModule.program
         var children: [SavedModule] = []
@@ -99,7 +105,9 @@ struct TorchExportGraph {
         var nodes: [Node]?
         var outputs: [String]?
         var parameters: [String: String] = [:]
-        var userInputs: Set<String> = []
+        var userInputs: [String] = []
+        var shapes: [String: [Int?]] = [:]
+        var wholeNumbers: Set<String> = []
         try cursor.readMember("graph_module") { cursor in
             try cursor.readObject { cursor, name in
                 switch name {
@@ -108,6 +116,12 @@ struct TorchExportGraph {
                         switch name {
                         case "nodes": nodes = try Self.nodes(&cursor)
                         case "outputs": outputs = try Argument.names(&cursor)
+                        case "tensor_values":
+                            try cursor.readObject { cursor, tensor in
+                                let (shape, type) = try Self.description(&cursor)
+                                shapes[tensor] = shape
+                                if type.map(Self.wholeTypes.contains) == true { wholeNumbers.insert(tensor) }
+                            }
                         default: try cursor.skip()
                         }
                     }
@@ -124,6 +138,34 @@ struct TorchExportGraph {
         self.outputs = outputs
         self.parameters = parameters
         self.userInputs = userInputs
+        self.shapes = shapes
+        self.wholeNumbers = wholeNumbers
+    }
+
+    /// The numbers of torch.export's `ScalarType` for whole numbers and truth values.
+    private static let wholeTypes: Set<Int> = [1, 2, 3, 4, 5, 12]
+
+    /// Reads a tensor's lengths and the number of its type.
+    private static func description(_ cursor: inout JSONCursor) throws -> (shape: [Int?], type: Int?) {
+        var shape: [Int?] = []
+        var type: Int?
+        guard cursor.peek() == UInt8(ascii: "{") else {
+            try cursor.skip()
+            return ([], nil)
+        }
+        try cursor.readObject { cursor, member in
+            switch member {
+            case "dtype": type = try cursor.value().wholeNumber
+            case "sizes":
+                try cursor.readList { cursor in
+                    var length: Int?
+                    try cursor.readMember("as_int") { cursor in length = try cursor.value().wholeNumber }
+                    shape.append(length.flatMap { $0 >= 0 ? $0 : nil })
+                }
+            default: try cursor.skip()
+            }
+        }
+        return (shape, type)
     }
 
     private static func nodes(_ cursor: inout JSONCursor) throws -> [Node] {
@@ -137,29 +179,40 @@ struct TorchExportGraph {
 
     /// Reads what the program's inputs are: a parameter and its name in the model, or what the user gives.
     private static func readInput(
-        _ cursor: inout JSONCursor, _ parameters: inout [String: String], _ userInputs: inout Set<String>
+        _ cursor: inout JSONCursor, _ parameters: inout [String: String], _ userInputs: inout [String]
     ) throws {
         try cursor.readObject { cursor, kind in
-            guard kind == "parameter" || kind == "user_input" else { return try cursor.skip() }
+            guard ["parameter", "buffer", "tensor_constant", "user_input"].contains(kind) else { return try cursor.skip() }
             var argument = Argument()
             var name: String?
             try cursor.readObject { cursor, member in
                 switch member {
-                case "arg" where kind == "parameter": argument.tensor = try Argument.name(&cursor)
+                case "arg" where kind != "user_input": argument.tensor = try Argument.name(&cursor)
                 case "arg": argument = try Argument(&cursor)
-                case "parameter_name": name = try cursor.readText()
+                case "parameter_name", "buffer_name", "tensor_constant_name": name = try cursor.readText()
                 default: try cursor.skip()
                 }
             }
             guard let tensor = argument.tensor else { return }
-            if kind == "user_input" { userInputs.insert(tensor) } else { parameters[tensor] = name }
+            if kind == "user_input" { userInputs.append(tensor) } else { parameters[tensor] = name }
         }
     }
 
-    private struct Node {
+    struct Node {
         let target: String
         let inputs: [(name: String, value: Argument)]
+        /// The tensors that it makes, or the whole number.
         let outputs: [String]
+
+        /// The operation without the library and the overload.
+        var name: String {
+            let prefix = "torch.ops.aten."
+            guard target.hasPrefix(prefix) else { return target }
+            return String(target.dropFirst(prefix.count).prefix { $0 != "." })
+        }
+
+        /// The input of a name; nil if it is left out.
+        subscript(name: String) -> Argument? { inputs.first { $0.name == name }?.value }
 
         init(_ cursor: inout JSONCursor) throws {
             var target: String?
@@ -193,10 +246,25 @@ struct TorchExportGraph {
         }
     }
 
-    /// A tensor's name or a plain value; others are neither.
-    private struct Argument {
+    /// A whole number, or the name of one that an operation computes.
+    enum Symbol {
+        case number(Int)
+        case name(String)
+    }
+
+    /// A tensor's name or several, a plain value, or whole numbers some of which are computed; others are none of these.
+    struct Argument {
         var tensor: String?
+        var tensors: [String]?
         var setting: SavedModule.Setting?
+        var symbols: [Symbol]?
+        var isNone = false
+
+        /// The names of tensors and computed numbers.
+        var names: [String] {
+            let computed = (symbols ?? []).compactMap { symbol -> String? in if case .name(let name) = symbol { name } else { nil } }
+            return (tensor.map { [$0] } ?? []) + (tensors ?? []) + computed
+        }
 
         init() {}
 
@@ -208,16 +276,49 @@ struct TorchExportGraph {
             try cursor.readObject { cursor, kind in
                 switch kind {
                 case "as_tensor": tensor = try Self.name(&cursor)
-                case "as_int", "as_ints", "as_float", "as_bool", "as_string": setting = Self.setting(kind, try cursor.value())
+                case "as_tensors":
+                    var names: [String] = []
+                    try cursor.readList { cursor in names.append(try Self.name(&cursor) ?? "") }
+                    tensors = names
+                case "as_none":
+                    isNone = true
+                    try cursor.skip()
+                case "as_sym_int":
+                    symbols = [try Self.symbol(&cursor)]
+                    if case .number(let number)? = symbols?.first { setting = .integer(number) }
+                case "as_sym_ints":
+                    var read: [Symbol] = []
+                    try cursor.readList { cursor in read.append(try Self.symbol(&cursor)) }
+                    symbols = read
+                case "as_int", "as_ints", "as_float", "as_bool", "as_string":
+                    setting = Self.setting(kind, try cursor.value())
+                    if case .integer(let number)? = setting { symbols = [.number(number)] }
+                    if case .integers(let numbers)? = setting { symbols = numbers.map { .number($0) } }
                 default: try cursor.skip()
                 }
             }
         }
 
-        /// The tensors' names in a list of arguments; empty for those that are none.
+        private static func symbol(_ cursor: inout JSONCursor) throws -> Symbol {
+            var symbol: Symbol?
+            try cursor.readObject { cursor, kind in
+                switch kind {
+                case "as_int": symbol = try cursor.value().wholeNumber.map { .number($0) }
+                case "as_name": symbol = .name(try cursor.readText())
+                default: try cursor.skip()
+                }
+            }
+            guard let symbol else { throw Problem("a length is neither a number nor computed") }
+            return symbol
+        }
+
+        /// The names in a list of outputs; empty for those that are none.
         static func names(_ cursor: inout JSONCursor) throws -> [String] {
             var names: [String] = []
-            try cursor.readList { cursor in names.append(try Argument(&cursor).tensor ?? "") }
+            try cursor.readList { cursor in
+                let argument = try Argument(&cursor)
+                if let several = argument.tensors { names += several } else { names.append(argument.names.first ?? "") }
+            }
             return names
         }
 

@@ -1,6 +1,7 @@
 import Archives
 import ArgumentParser
 import Checkpoints
+import Networks
 import Text
 
 struct InfoCommand: FileCommand {
@@ -25,6 +26,11 @@ struct InfoCommand: FileCommand {
         help: "Count NaN and infinite weights in checkpoints of more than 1 GiB too, which reads them whole.")
     var checksValues = false
 
+    @Flag(
+        name: .customLong("print-arch"),
+        help: "Print the network in words alone, as --arch takes it; --arch without a list means the same.")
+    var printsArchitecture = false
+
     @OptionGroup var layers: LayerOptions<ModelLayers>
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
@@ -32,7 +38,12 @@ struct InfoCommand: FileCommand {
 
     var fileUse: FileUse { FileUse(reading: inputs.files + source.inputs, writing: [("--output", output.path)]) }
 
+    func validate() throws {
+        if printsArchitecture, format != .text { throw ValidationError("--print-arch cannot be combined with --format \(format.rawValue)") }
+    }
+
     func run() throws {
+        if printsArchitecture { return try printArchitectures() }
         // Opened first: a result that can go nowhere is not worth computing.
         let stream = try output.resultStream()
         let report = CheckpointReport<CheckpointInfo>(
@@ -40,6 +51,19 @@ struct InfoCommand: FileCommand {
             lines: { [Provenanced(InfoReport.schema, seed: nil, Keyed("checkpoint", $0))] },
             document: { Provenanced(InfoReport.schema, seed: nil, InfoReport(checkpoints: $0)) })
         try CheckpointRun(diagnostics: output.diagnostics).report(inputs, report, to: .stream(stream)) { try inspect($0) }
+    }
+
+    /// A line of words for each checkpoint, after its path if there are several.
+    private func printArchitectures() throws {
+        let stream = try output.resultStream()
+        let run = CheckpointRun(diagnostics: output.diagnostics)
+        let paths = try inputs.paths()
+        try run.forEach(paths) { path in
+            let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
+            try stream.write((inputs.mayBeSeveral ? path.singleLine + "\t" : "") + "\(try model.words())\n")
+        }
+        try stream.finish()
+        try run.end(of: paths.count)
     }
 
     private func inspect(_ path: String) throws -> CheckpointInfo {

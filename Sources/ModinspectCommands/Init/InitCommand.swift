@@ -13,8 +13,8 @@ struct InitCommand: FileCommand {
         discussion: """
             A SPEC is one of
               mlp:784-64-64-10: linear layers fc1, fc2, ... with ReLU between them;
-              cnn:3x32x32:conv1(16,3,padding=1),relu,maxpool(2),flatten,fc1(10): the shape of a sample, then a chain in the syntax of \
-            --arch, with the channels and kernels of convolutions and the outputs of linear layers;
+              cnn:3x32x32:conv1(16,3,padding=1),relu,maxpool(2),flatten,fc1(10): the shape of a sample, then a chain or graph in the \
+            syntax of --arch, with the channels and kernels of convolutions and the outputs of linear layers;
               modadd:113: the Grokking repository's transformer for addition modulo 113;
               the path of a GPT-2 config.json; tokenizer files in the same directory are copied.
 

@@ -3,6 +3,7 @@ import ArgumentParser
 import Checkpoints
 import Datasets
 import Glibc
+import Networks
 import Text
 
 /// Where a checkpoint is written; shared by the subcommands that make one.
@@ -71,6 +72,10 @@ struct CheckpointOutputOptions: ParsableArguments {
 
 /// Where a checkpoint goes.
 enum CheckpointTarget {
+    private static func outline(of draft: CheckpointDraft, _ path: String) throws(Problem) -> Checkpoint {
+        do { return try draft.outline(path: path) } catch { throw Problem(error) }
+    }
+
     case standardOutput
     case file(CheckpointWriter)
 
@@ -85,7 +90,16 @@ enum CheckpointTarget {
         }
         draft.files["modinspect.json"] = ByteRegion(copying: note)
         switch self {
-        case .file(let writer): try writer.write(draft)
+        case .file(let writer):
+            // A network in words comes without a graph of ONNX, which is what such a file is.
+            if writer.kind == .onnx, draft.files[ONNXFile.graphName] == nil, let words = record.architecture {
+                do throws(Problem) {
+                    draft.files[ONNXFile.graphName] = try Architecture(words).onnxGraph(for: Self.outline(of: draft, writer.path))
+                } catch {
+                    throw error.at(path: writer.path)
+                }
+            }
+            try writer.write(draft)
         case .standardOutput:
             let destination = try Destination(path: "-")
             try CheckpointWriter.writeTar(draft, path: destination.name) { try destination.write($0) }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// A command line as a person writes it, normalised for the parser.
 ///
 /// The parser would read `-k4` as two flags and `-1` after `--seed` as another option. Both are rewritten with `=` before it sees them.
@@ -12,13 +14,21 @@ enum ArgumentLine {
         var result: [String] = []
         for (place, argument) in arguments.enumerated() {
             if argument == "--" { return result + arguments[place...] }
-            if isNegative(argument), let last = result.last, takesValue(last) {
+            if argument == "--arch", arguments.first == "info", isWithoutList(arguments.dropFirst(place + 1)) {
+                result.append("--print-arch")
+            } else if isNegative(argument), let last = result.last, takesValue(last) {
                 result[result.count - 1] = last + "=" + argument
             } else {
                 result += shortOptions(argument) ?? [argument]
             }
         }
         return result
+    }
+
+    /// Whether `info --arch` is followed by no list: by nothing, an option or a file.
+    private static func isWithoutList(_ rest: ArraySlice<String>) -> Bool {
+        guard let next = rest.first else { return true }
+        return next.hasPrefix("-") || access(next, F_OK) == 0
     }
 
     /// Whether the text can only be a number: `-0` is an option's name.

@@ -1,4 +1,5 @@
 import Archives
+import Checkpoints
 import Text
 
 /// A network in words: `conv1(padding=1),relu,maxpool(2),flatten,fc1,relu,fc2`.
@@ -45,6 +46,13 @@ package struct Architecture: Sendable, Equatable, CustomStringConvertible {
     }
 
     package let elements: [Element]
+
+    /// The graph of ONNX that computes the same with the tensors of a checkpoint, without their numbers.
+    ///
+    /// - Throws: ``Problem`` if the checkpoint has another network, or an operation has no counterpart.
+    package func onnxGraph(for checkpoint: Checkpoint) throws(Problem) -> ByteRegion {
+        try NetworkONNX.graph(of: try Chain.network(of: checkpoint, self), checkpoint)
+    }
 
     package init(_ elements: [Element]) { self.elements = elements }
 

@@ -50,10 +50,23 @@ package enum Chain {
     }
 
     /// The architecture in the archive's `modinspect.json`.
-    private static func kept(in checkpoint: Checkpoint) throws(Problem) -> Architecture? {
+    static func kept(in checkpoint: Checkpoint) throws(Problem) -> Architecture? {
         guard let file = checkpoint.companions["modinspect.json"], file.count <= 1 << 24 else { return nil }
         guard let text = file.withUnsafeBytes({ JSONCursor.member("architecture", of: $0) })?.text else { return nil }
         return try Architecture(text)
+    }
+
+    /// - Parameter count: counts the elements that have been added.
+    private static func network(
+        of checkpoint: Checkpoint, _ modules: ModuleNames, _ architecture: Architecture, _ input: WordInput, _ probe: WordInput.Probe,
+        _ count: inout Int
+    ) throws(Problem) -> Network {
+        var builder = try ChainBuilder(checkpoint, modules, architecture, input, probe)
+        for element in architecture.elements {
+            try builder.add(element)
+            count += 1
+        }
+        return try builder.network()
     }
 
     /// The network of an architecture: a plain chain, or a graph in words.
@@ -69,12 +82,9 @@ package enum Chain {
         for probe in input.probes {
             var count = 0
             do throws(Problem) {
-                var builder = try ChainBuilder(checkpoint, modules, architecture, input, probe)
-                for element in architecture.elements {
-                    try builder.add(element)
-                    count += 1
-                }
-                return try builder.network()
+                let network = try network(of: checkpoint, modules, architecture, input, probe, &count)
+                guard let other = probe.other, (try? network.shapes(for: other)) == nil else { return network }
+                return try self.network(of: checkpoint, modules, architecture, input, probe.fixed, &count)
             } catch {
                 if failure == nil || count > furthest || (count == furthest && probe.batch != nil) { failure = error }
                 furthest = max(furthest, count)

@@ -11,9 +11,16 @@ enum SavedArchitecture {
             throw Problem("is an ONNX graph, whose operations are not run", hint: .describeChain)
         }
         if module.className == SavedModule.program {
-            throw Problem("is an exported program whose operations are not a plain sequence", hint: .describeChain)
+            throw module.graphProblem
+                ?? Problem("is an exported program whose graph is not read", expected: "one of torch.export.save", hint: .describeChain)
         }
         guard isSequential(module) || classes.contains(shortName(module)) else {
+            if module.isScript {
+                throw Problem(
+                    "is a module with its own forward function in TorchScript, which is not run",
+                    expected: "a program of torch.export.save, or an architecture",
+                    found: module.className.quotedInMessage, hint: .describeChain)
+            }
             throw Problem(
                 "is a module with its own forward function, which is not in the file", found: module.className.quotedInMessage,
                 hint: .describeChain)

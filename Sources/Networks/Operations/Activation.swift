@@ -18,6 +18,10 @@ package struct Activation: LayerOperation {
 
     package let name: String
     private let function: any ElementFunction
+    /// The function that kernels compute; nil for one with settings.
+    let kernel: Function?
+    /// The function with settings; nil for one that kernels compute.
+    let curve: ScalarCurve?
     /// The layer's rule in another precision; nil if it has none.
     private let rule: LayerRule?
 
@@ -25,6 +29,8 @@ package struct Activation: LayerOperation {
     package init(_ function: Function) {
         name = function.rawValue
         self.function = function
+        kernel = function
+        curve = nil
         rule = .activation(function)
     }
 
@@ -32,6 +38,8 @@ package struct Activation: LayerOperation {
     package init(_ curve: ScalarCurve, name: String) {
         self.name = name
         function = curve
+        kernel = nil
+        self.curve = curve
         rule = nil
     }
 

@@ -11,7 +11,7 @@ package struct AveragePool: LayerOperation {
         case ignored
     }
 
-    private let windows: ImageWindows
+    let windows: ImageWindows
     package let paddingCounts: Padding
 
     /// Pairs go down, then across.

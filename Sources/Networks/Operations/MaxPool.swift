@@ -6,7 +6,7 @@ import Text
 /// The padding never is the largest. A window with something that is not a number gives that. Of equals the first, row after row,
 /// gets the gradient.
 package struct MaxPool: LayerOperation {
-    private let windows: ImageWindows
+    let windows: ImageWindows
 
     /// Pairs go down, then across.
     ///

@@ -8,6 +8,14 @@ struct WordInput {
         let input: Network.Input
         /// The batch for which shapes are followed; nil if they are not.
         let batch: BatchShape?
+        /// A batch of another length, which shows whether the length is open.
+        var other: BatchShape?
+
+        /// The same for samples of the batch's shape alone.
+        var fixed: Probe {
+            guard case .values(let shape)? = batch else { return self }
+            return Probe(input: .values(shape: shape.dropFirst().map { $0 }), batch: batch)
+        }
     }
 
     let probes: [Probe]
@@ -59,13 +67,30 @@ struct WordInput {
         }
         var probes = Self.batches(shape).map { Probe(input: .values(shape: shape), batch: .values($0)) }
         if shape.count == 1 {
-            // Rows of numbers may also be sequences of them.
-            probes.append(Probe(input: .values(shape: [nil] + shape), batch: .values([3, 5] + shape.map { $0 ?? 1 })))
+            // Rows of numbers may also be sequences of them, of any length or of that of a table.
+            let width = shape.map { $0 ?? 1 }
+            for length in [5] + Self.lengths(elements, checkpoint) {
+                probes.append(
+                    Probe(
+                        input: .values(shape: [nil] + shape), batch: .values([3, length] + width), other: .values([3, length + 3] + width)))
+            }
         } else {
             // What the size of images must be shows when they are read.
             probes.append(plain)
         }
         self.probes = probes
+    }
+
+    /// The lengths of tables that elements name, as of learned positions; at most a few.
+    private static func lengths(_ elements: [Architecture.Element], _ checkpoint: Checkpoint) -> [Int] {
+        var lengths: Set<Int> = []
+        for element in elements {
+            for setting in element.settings where setting.name == nil {
+                guard let shape = checkpoint[setting.value]?.shape, shape.count == 2 || shape.count == 3 else { continue }
+                lengths.insert(shape[shape.count - 2])
+            }
+        }
+        return lengths.filter { $0 > 0 && $0 != 5 && $0 < 1 << 20 }.sorted().suffix(8)
     }
 
     /// Batches of samples of a shape, with lengths to try where they are open.

@@ -1,0 +1,156 @@
+import Archives
+import Text
+
+/// Writes a graph of operators as an ONNX model without the numbers of its tensors, operator by operator.
+///
+/// The model is kept beside the weights, as that of an ONNX file is, and gets their numbers where it is written as ONNX.
+package struct ONNXGraphWriter {
+    /// A setting of an operator.
+    package enum Attribute: Sendable {
+        case integer(Int)
+        case integers([Int])
+        case real(Float)
+        case text(String)
+    }
+
+    /// The version of the operators: the first in which layer norm, GELU and Mish are operators.
+    private static let version: UInt64 = 20
+    /// The version of the format that goes with it.
+    private static let format: UInt64 = 9
+
+    private var graph = ProtobufWriter()
+    private var names: Set<String> = []
+    /// The next number for a name that several values would have.
+    private var nextNumbers: [String: Int] = [:]
+
+    package init() { graph.append(2, "graph") }
+
+    /// A name that no value has yet.
+    package mutating func unused(_ name: String) -> String {
+        var unused = name
+        var count = nextNumbers[name] ?? 2
+        while !names.insert(unused).inserted {
+            unused = "\(name)#\(count)"
+            count += 1
+        }
+        nextNumbers[name] = count
+        return unused
+    }
+
+    /// Adds an operator.
+    ///
+    /// - Parameters:
+    ///   - output: the name of its output, which must be ``unused(_:)``; one is made of the operator's if nil.
+    /// - Returns: the name of its output.
+    @discardableResult
+    package mutating func add(
+        _ operation: String, _ inputs: [String], _ attributes: [(String, Attribute)] = [], output: String? = nil
+    ) -> String {
+        let output = output ?? unused(operation)
+        var node = ProtobufWriter()
+        for input in inputs { node.append(1, input) }
+        node.append(2, output)
+        node.append(4, operation)
+        for (name, value) in attributes {
+            var attribute = ProtobufWriter()
+            attribute.append(1, name)
+            switch value {
+            case .real(let number):
+                attribute.append(2, number)
+                attribute.append(20, 1 as UInt64)
+            case .integer(let number):
+                attribute.append(3, UInt64(bitPattern: Int64(number)))
+                attribute.append(20, 2 as UInt64)
+            case .text(let text):
+                attribute.append(4, text)
+                attribute.append(20, 3 as UInt64)
+            case .integers(let numbers):
+                for number in numbers { attribute.append(8, UInt64(bitPattern: Int64(number))) }
+                attribute.append(20, 7 as UInt64)
+            }
+            node.append(5, attribute.bytes)
+        }
+        graph.append(1, node.bytes)
+        return output
+    }
+
+    /// Whole numbers that the graph fixes: a list, or a single one without a dimension.
+    package mutating func constant(_ numbers: [Int]) -> String { add("Constant", [], [("value_ints", .integers(numbers))]) }
+    package mutating func constant(_ number: Int) -> String { add("Constant", [], [("value_int", .integer(number))]) }
+    package mutating func constant(_ number: Float) -> String { add("Constant", [], [("value_float", .real(number))]) }
+
+    /// A matrix of the checkpoint as the factor of a product that reads it as it is stored. Read directly it would be taken for the [in, out] of a
+    /// linear layer, which a checkpoint has the other way round.
+    package mutating func factor(_ tensor: String) -> String { add("Reshape", [tensor, constant([0, 0])]) }
+
+    /// Each row without its mean, divided by its standard deviation: a layer norm without weights.
+    package mutating func normalized(_ value: String, epsilon: Float, output: String) -> String {
+        let last = constant([-1])
+        let mean = add("ReduceMean", [value, last], [("keepdims", .integer(1))])
+        let difference = add("Sub", [value, mean])
+        let variance = add("ReduceMean", [add("Mul", [difference, difference]), last], [("keepdims", .integer(1))])
+        return add("Div", [difference, add("Sqrt", [add("Add", [variance, constant(epsilon)])])], output: output)
+    }
+
+    /// Declares a tensor of the checkpoint, which has the same name.
+    ///
+    /// - Throws: ``Problem`` for a type that ONNX does not have, and for a name that another value has.
+    package mutating func declare(tensor record: TensorRecord) throws(Problem) {
+        let subject = "tensor '\(record.name)'"
+        guard let type = ONNXTensor.number(of: record.dtype) else {
+            throw Problem("is of a type that ONNX does not have", subject: subject, found: record.dtype.rawValue)
+        }
+        guard names.insert(record.name).inserted else { throw Problem("has the name of another value of the graph", subject: subject) }
+        var message = ProtobufWriter()
+        for length in record.shape { message.append(1, UInt64(length)) }
+        message.append(2, UInt64(type))
+        message.append(8, record.name)
+        // Without a place the elements are nowhere: only the checkpoint has them.
+        message.append(14, 1 as UInt64)
+        graph.append(5, message.bytes)
+    }
+
+    /// Declares the input of the graph.
+    ///
+    /// - Parameter shape: nil for lengths that are open, the number of samples among them.
+    package mutating func declare(input name: String, isWhole: Bool, shape: [Int?]) {
+        names.insert(name)
+        graph.append(11, Self.value(name, isWhole: isWhole, shape: shape))
+    }
+
+    /// Declares the output of the graph.
+    package mutating func declare(output name: String, shape: [Int?]) {
+        graph.append(12, Self.value(name, isWhole: false, shape: shape))
+    }
+
+    private static func value(_ name: String, isWhole: Bool, shape: [Int?]) -> [UInt8] {
+        var lengths = ProtobufWriter()
+        for (place, length) in shape.enumerated() {
+            var dimension = ProtobufWriter()
+            if let length { dimension.append(1, UInt64(length)) } else { dimension.append(2, place == 0 ? "samples" : "length\(place)") }
+            lengths.append(1, dimension.bytes)
+        }
+        var tensor = ProtobufWriter()
+        tensor.append(1, isWhole ? 7 as UInt64 : 1)
+        tensor.append(2, lengths.bytes)
+        var type = ProtobufWriter()
+        type.append(1, tensor.bytes)
+        var value = ProtobufWriter()
+        value.append(1, name)
+        value.append(2, type.bytes)
+        return value.bytes
+    }
+
+    /// The model.
+    package var model: ByteRegion {
+        var operators = ProtobufWriter()
+        operators.append(1, "")
+        operators.append(2, Self.version)
+        var model = ProtobufWriter()
+        model.append(1, Self.format)
+        model.append(2, "modinspect")
+        model.append(7, graph.bytes)
+        model.append(8, operators.bytes)
+        return ByteRegion(copying: model.bytes)
+    }
+}

@@ -1,0 +1,398 @@
+import Archives
+import Text
+
+/// Writes the operations of an exported program as a graph of ONNX, which is run like that of an ONNX file.
+struct TorchExportConversion {
+    typealias Node = TorchExportGraph.Node
+    typealias Argument = TorchExportGraph.Argument
+    typealias Symbol = TorchExportGraph.Symbol
+
+    let program: TorchExportGraph
+    var writer = ONNXGraphWriter()
+    /// The values of the graph by the program's names of tensors and of whole numbers.
+    var values: [String: String] = [:]
+
+    /// The graph of a program.
+    ///
+    /// - Throws: ``Problem`` that names the first operation that has no counterpart.
+    static func graph(of program: TorchExportGraph, tensors: [TensorRecord]) throws(Problem) -> ByteRegion {
+        var conversion = TorchExportConversion(program: program)
+        return try conversion.run(tensors)
+    }
+
+    private init(program: TorchExportGraph) { self.program = program }
+
+    mutating func run(_ tensors: [TensorRecord]) throws(Problem) -> ByteRegion {
+        let read = Set(program.nodes.flatMap { node in node.inputs.flatMap { $0.value.names } })
+        let records = Dictionary(tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        var declared: Set<String> = []
+        for (name, tensor) in program.parameters.sorted(by: { $0.key < $1.key }) where read.contains(name) {
+            guard let record = records[tensor] else {
+                throw Problem("is missing", subject: "tensor '\(tensor)'", expected: "the program's tensors")
+            }
+            if declared.insert(tensor).inserted { try writer.declare(tensor: record) }
+            values[name] = tensor
+        }
+        for input in program.userInputs {
+            guard let shape = program.shapes[input] else { throw Problem("has no shape", subject: "input '\(input)'") }
+            let name = writer.unused(input)
+            values[input] = name
+            writer.declare(input: name, isWhole: program.wholeNumbers.contains(input), shape: shape)
+        }
+        for node in program.nodes {
+            do throws(Problem) {
+                try convert(node)
+            } catch {
+                throw error.about("operation '\(node.target)'")
+            }
+        }
+        guard let output = program.outputs.first(where: { !$0.isEmpty }), let value = values[output] else {
+            throw Problem("the program has no output of numbers")
+        }
+        writer.declare(output: value, shape: program.shapes[output] ?? [])
+        return writer.model
+    }
+
+    // MARK: Arguments
+
+    func rank(_ tensor: String) throws(Problem) -> Int {
+        guard let shape = program.shapes[tensor] else { throw Problem("reads a tensor without a shape", found: "'\(tensor)'") }
+        return shape.count
+    }
+
+    func tensor(_ node: Node, _ name: String) throws(Problem) -> String {
+        guard let tensor = node[name]?.tensor else { throw Problem("has no tensor '\(name)'") }
+        return tensor
+    }
+
+    func value(_ node: Node, _ name: String) throws(Problem) -> String {
+        let tensor = try tensor(node, name)
+        guard let value = values[tensor] else { throw Problem("reads what nothing makes", found: "'\(tensor)'") }
+        return value
+    }
+
+    /// The value of a tensor that a product reads as it is stored.
+    mutating func factor(_ node: Node, _ name: String) throws(Problem) -> String {
+        let tensor = try tensor(node, name)
+        let isMatrix = program.parameters[tensor] != nil && program.shapes[tensor]?.count == 2
+        let value = try value(node, name)
+        return isMatrix ? writer.factor(value) : value
+    }
+
+    /// The value of a tensor that may be left out; empty if it is.
+    func optional(_ node: Node, _ name: String) throws(Problem) -> String {
+        node[name]?.tensor == nil ? "" : try value(node, name)
+    }
+
+    func integer(_ node: Node, _ name: String, _ standard: Int? = nil) throws(Problem) -> Int {
+        guard let argument = node[name], !argument.isNone else {
+            guard let standard else { throw Problem("has no setting '\(name)'") }
+            return standard
+        }
+        guard case .integer(let number)? = argument.setting else { throw Problem("has a setting '\(name)' that is not fixed") }
+        return number
+    }
+
+    func integers(_ node: Node, _ name: String, _ standard: [Int]? = nil) throws(Problem) -> [Int] {
+        guard let argument = node[name], !argument.isNone else {
+            guard let standard else { throw Problem("has no setting '\(name)'") }
+            return standard
+        }
+        switch argument.setting {
+        case .integers(let numbers)?: return numbers
+        case .integer(let number)?: return [number]
+        default: throw Problem("has a setting '\(name)' that is not fixed")
+        }
+    }
+
+    func real(_ node: Node, _ name: String, _ standard: Double) -> Double {
+        switch node[name]?.setting {
+        case .real(let number)?: number
+        case .integer(let number)?: Double(number)
+        default: standard
+        }
+    }
+
+    func flag(_ node: Node, _ name: String, _ standard: Bool = false) -> Bool {
+        if case .boolean(let flag)? = node[name]?.setting { flag } else { standard }
+    }
+
+    /// A dimension, counted from the first.
+    func axis(_ node: Node, _ name: String, of tensor: String, _ standard: Int? = nil, extra: Int = 0) throws(Problem) -> Int {
+        let (axis, rank) = (try integer(node, name, standard), try rank(tensor) + extra)
+        guard (-rank..<max(rank, 1)).contains(axis) else { throw Problem("has no such dimension", found: "\(axis) of \(rank)") }
+        return axis < 0 ? axis + rank : axis
+    }
+
+    /// Whole numbers, some of which may be computed, as a value.
+    mutating func shape(_ symbols: [Symbol]) throws(Problem) -> String {
+        var fixed: [Int] = []
+        for case .number(let number) in symbols { fixed.append(number) }
+        if fixed.count == symbols.count { return writer.constant(fixed) }
+        let zero = writer.constant([0])
+        var parts: [String] = []
+        for symbol in symbols {
+            switch symbol {
+            case .number(let number): parts.append(writer.constant([number]))
+            case .name(let name):
+                guard let value = values[name] else { throw Problem("reads a length that nothing makes", found: "'\(name)'") }
+                parts.append(writer.add("Unsqueeze", [value, zero]))
+            }
+        }
+        return writer.add("Concat", parts, [("axis", .integer(0))])
+    }
+
+    func symbols(_ node: Node, _ name: String) throws(Problem) -> [Symbol] {
+        guard let symbols = node[name]?.symbols else { throw Problem("has no setting '\(name)'") }
+        return symbols
+    }
+
+    /// A tensor or a number.
+    mutating func operand(_ node: Node, _ name: String) throws(Problem) -> String {
+        guard let argument = node[name] else { throw Problem("has no operand '\(name)'") }
+        if argument.tensor != nil { return try value(node, name) }
+        if case .name(let symbol)? = argument.symbols?.first, let value = values[symbol] {
+            return writer.add("Cast", [value], [("to", .integer(1))])
+        }
+        guard argument.setting != nil else { throw Problem("has an operand '\(name)' that is no number") }
+        return writer.constant(Float(real(node, name, 0)))
+    }
+
+    /// A whole number, which may be computed.
+    mutating func length(_ node: Node, _ name: String, _ standard: Int? = nil) throws(Problem) -> String {
+        guard let argument = node[name], !argument.isNone else {
+            guard let standard else { throw Problem("has no operand '\(name)'") }
+            return writer.constant(standard)
+        }
+        switch argument.symbols?.first {
+        case .number(let number)?: return writer.constant(number)
+        case .name(let name)?:
+            guard let value = values[name] else { throw Problem("reads a length that nothing makes", found: "'\(name)'") }
+            return value
+        case nil: throw Problem("has an operand '\(name)' that is no whole number")
+        }
+    }
+
+    // MARK: Operations
+
+    mutating func convert(_ node: Node) throws(Problem) {
+        if node.outputs.isEmpty || node.name.hasPrefix("_assert") || node.name.hasPrefix("sym_constrain") { return }
+        if try convertSeveral(node) { return }
+        guard let name = node.outputs.first else { return }
+        let result: String
+        switch node.name {
+        case "relu", "relu_", "tanh", "tanh_", "sigmoid", "sigmoid_", "exp", "log", "sqrt", "neg", "abs", "erf", "sin", "cos", "reciprocal",
+            "mish", "selu", "softsign", "hardswish", "hardswish_", "sign", "floor", "ceil":
+            let plain = node.name.hasSuffix("_") ? String(node.name.dropLast()) : node.name
+            let operation = plain == "hardswish" ? "HardSwish" : plain.prefix(1).uppercased() + plain.dropFirst()
+            result = add(name, operation, [try value(node, node["self"] == nil ? "input" : "self")])
+        case "silu", "silu_":
+            let x = try value(node, "self")
+            result = add(name, "Mul", [x, writer.add("Sigmoid", [x])])
+        case "rsqrt": result = add(name, "Reciprocal", [writer.add("Sqrt", [try value(node, "self")])])
+        case "hardsigmoid", "hardsigmoid_":
+            result = add(name, "HardSigmoid", [try value(node, "self")], [("alpha", .real(1 / 6)), ("beta", .real(0.5))])
+        case "gelu":
+            var kind = "none"
+            if case .text(let text)? = node["approximate"]?.setting { kind = text }
+            result = add(name, "Gelu", [try value(node, "self")], [("approximate", .text(kind))])
+        case "leaky_relu", "leaky_relu_":
+            result = add(name, "LeakyRelu", [try value(node, "self")], [("alpha", .real(Float(real(node, "negative_slope", 0.01))))])
+        case "elu", "elu_", "celu":
+            guard real(node, "scale", 1) == 1, real(node, "input_scale", 1) == 1 else { throw Problem("has a scale") }
+            result = add(
+                name, node.name == "celu" ? "Celu" : "Elu", [try value(node, "self")], [("alpha", .real(Float(real(node, "alpha", 1))))])
+        case "softplus":
+            guard real(node, "beta", 1) == 1 else { throw Problem("has another beta than 1") }
+            result = add(name, "Softplus", [try value(node, "self")])
+        case "relu6", "relu6_", "hardtanh", "hardtanh_", "clamp", "clamp_":
+            let isSix = node.name.hasPrefix("relu6"), isTanh = node.name.hasPrefix("hardtanh")
+            let low = real(node, isTanh ? "min_val" : "min", isSix ? 0 : isTanh ? -1 : -.infinity)
+            let high = real(node, isTanh ? "max_val" : "max", isSix ? 6 : isTanh ? 1 : .infinity)
+            let bounds = [low.isFinite ? writer.constant(Float(low)) : "", high.isFinite ? writer.constant(Float(high)) : ""]
+            result = add(name, "Clip", [try value(node, "self")] + bounds)
+        case "add", "add_", "sub", "sub_", "mul", "mul_", "div", "div_", "rsub", "maximum", "minimum", "pow":
+            guard real(node, "alpha", 1) == 1, node["rounding_mode"] == nil else { throw Problem("has a setting that is not run") }
+            let operations = [
+                "add": "Add", "sub": "Sub", "rsub": "Sub", "mul": "Mul", "div": "Div", "maximum": "Max", "minimum": "Min", "pow": "Pow",
+            ]
+            let plain = node.name.hasSuffix("_") ? String(node.name.dropLast()) : node.name
+            let second = plain == "pow" && node["exponent"] != nil ? "exponent" : "other"
+            let (a, b) = (try operand(node, "self"), try operand(node, second))
+            result = add(name, operations[plain] ?? plain, plain == "rsub" ? [b, a] : [a, b])
+        case "matmul", "bmm", "mm":
+            result = add(name, "MatMul", [try factor(node, "self"), try factor(node, node["mat2"] == nil ? "other" : "mat2")])
+        case "linear": result = try linear(node, name)
+        case "addmm": result = add(name, "Gemm", [try factor(node, "mat1"), try factor(node, "mat2"), try value(node, "self")])
+        case "conv2d", "conv1d", "convolution": result = try convolution(node, name)
+        case "batch_norm", "_native_batch_norm_legit_no_training": result = try batchNorm(node, name)
+        case "layer_norm", "native_layer_norm": result = try layerNorm(node, name)
+        case "max_pool2d", "max_pool2d_with_indices", "avg_pool2d": result = try pool(node, name)
+        case "adaptive_avg_pool2d", "_adaptive_avg_pool2d": result = try adaptivePool(node, name)
+        case "softmax", "_softmax", "log_softmax", "_log_softmax":
+            let axis = try axis(node, "dim", of: tensor(node, "self"))
+            result = add(name, node.name.contains("log") ? "LogSoftmax" : "Softmax", [try value(node, "self")], [("axis", .integer(axis))])
+        case "scaled_dot_product_attention": result = try attention(node, name)
+        case "embedding": result = add(name, "Gather", [try value(node, "weight"), try value(node, "indices")])
+        case "cat":
+            var parts: [String] = []
+            for part in node["tensors"]?.tensors ?? [] {
+                guard let value = values[part] else { throw Problem("reads what nothing makes", found: "'\(part)'") }
+                parts.append(value)
+            }
+            guard let first = node["tensors"]?.tensors?.first else { throw Problem("joins nothing") }
+            result = add(name, "Concat", parts, [("axis", .integer(try axis(node, "dim", of: first, 0)))])
+        case "mean", "sum", "amax":
+            let dims = node["dim"] == nil ? [] : try integers(node, "dim")
+            guard !dims.isEmpty else { throw Problem("is over all numbers of the batch") }
+            let operations = ["mean": "ReduceMean", "sum": "ReduceSum", "amax": "ReduceMax"]
+            result = add(
+                name, operations[node.name] ?? "", [try value(node, "self"), writer.constant(dims)],
+                [("keepdims", .integer(flag(node, "keepdim") ? 1 : 0))])
+        case "dropout", "dropout_", "feature_dropout", "alpha_dropout":
+            guard !flag(node, "train") || real(node, "p", 0.5) == 0 else {
+                throw Problem("drops numbers at random", expected: "a model in evaluation mode, as after model.eval()")
+            }
+            result = try value(node, "input")
+        case "contiguous", "clone", "detach", "alias", "detach_", "lift_fresh_copy", "_to_copy", "to", "type_as", "identity":
+            result = try value(node, "self")
+        case "sym_size":
+            let shape = writer.add("Shape", [try value(node, "self")])
+            result = writer.add("Gather", [shape, writer.constant(try integer(node, "dim"))], [("axis", .integer(0))])
+        case "_operator.mul", "_operator.add", "_operator.sub", "_operator.floordiv":
+            let operations = ["mul": "Mul", "add": "Add", "sub": "Sub", "floordiv": "Div"]
+            let (a, b) = (try length(node, "a"), try length(node, "b"))
+            result = writer.add(operations[String(node.name.dropFirst("_operator.".count))] ?? "", [a, b])
+        case "arange":
+            let (start, end, step) = (try length(node, "start", 0), try length(node, "end"), try length(node, "step", 1))
+            result = writer.add("Range", [start, end, step])
+        case "where":
+            result = add(name, "Where", [try value(node, "condition"), try operand(node, "self"), try operand(node, "other")])
+        case "masked_fill":
+            result = add(name, "Where", [try value(node, "mask"), try operand(node, "value"), try value(node, "self")])
+        default:
+            guard let shaped = try reshaped(node, name) else {
+                throw Problem("is not run", hint: .describeChain)
+            }
+            result = shaped
+        }
+        values[name] = result
+    }
+
+    mutating func add(
+        _ name: String, _ operation: String, _ inputs: [String], _ attributes: [(String, ONNXGraphWriter.Attribute)] = []
+    ) -> String { writer.add(operation, inputs, attributes, output: writer.unused(name)) }
+
+    mutating func linear(_ node: Node, _ name: String) throws(Problem) -> String {
+        let (x, weight, bias) = (try value(node, "input"), try value(node, "weight"), try optional(node, "bias"))
+        if try rank(tensor(node, "input")) == 2 {
+            return add(name, "Gemm", [x, weight] + (bias.isEmpty ? [] : [bias]), [("transB", .integer(1))])
+        }
+        let turned = writer.add("Transpose", [weight], [("perm", .integers([1, 0]))])
+        if bias.isEmpty { return add(name, "MatMul", [x, turned]) }
+        return add(name, "Add", [writer.add("MatMul", [x, turned], output: writer.unused(name + ".product")), bias])
+    }
+
+    mutating func convolution(_ node: Node, _ name: String) throws(Problem) -> String {
+        guard !flag(node, "transposed") else { throw Problem("is transposed, which is not run") }
+        let bias = try optional(node, "bias")
+        let count = try rank(tensor(node, "weight")) - 2
+        func pair(_ name: String, _ standard: Int) throws(Problem) -> [Int] {
+            let numbers = try integers(node, name, [standard])
+            return numbers.count == count ? numbers : [Int](repeating: numbers.first ?? standard, count: count)
+        }
+        let padding = try pair("padding", 0)
+        return add(
+            name, "Conv", [try value(node, "input"), try value(node, "weight")] + (bias.isEmpty ? [] : [bias]),
+            [
+                ("strides", .integers(try pair("stride", 1))), ("pads", .integers(padding + padding)),
+                ("dilations", .integers(try pair("dilation", 1))), ("group", .integer(try integer(node, "groups", 1))),
+            ])
+    }
+
+    mutating func batchNorm(_ node: Node, _ name: String) throws(Problem) -> String {
+        guard !flag(node, "training") else {
+            throw Problem("measures its batch", expected: "a model in evaluation mode, as after model.eval()")
+        }
+        var inputs: [String] = []
+        for part in ["input", "weight", "bias", "running_mean", "running_var"] { inputs.append(try value(node, part)) }
+        return add(
+            name, "BatchNormalization", inputs,
+            [("epsilon", .real(Float(real(node, "eps", 1e-5)))), ("momentum", .real(1 - Float(real(node, "momentum", 0.1))))])
+    }
+
+    mutating func layerNorm(_ node: Node, _ name: String) throws(Problem) -> String {
+        let count = try integers(node, "normalized_shape").count
+        let (x, weight, bias) = (try value(node, "input"), try optional(node, "weight"), try optional(node, "bias"))
+        let epsilon = Float(real(node, "eps", 1e-5))
+        guard !weight.isEmpty else {
+            guard count == 1 else { throw Problem("is over several dimensions without a weight") }
+            return writer.normalized(x, epsilon: epsilon, output: writer.unused(name))
+        }
+        return add(
+            name, "LayerNormalization", [x, weight] + (bias.isEmpty ? [] : [bias]),
+            [("axis", .integer(-count)), ("epsilon", .real(epsilon))])
+    }
+
+    mutating func pool(_ node: Node, _ name: String) throws(Problem) -> String {
+        func pair(_ name: String, _ standard: [Int]) throws(Problem) -> [Int] {
+            let numbers = try integers(node, name, standard)
+            return numbers.isEmpty ? standard : numbers.count == 1 ? [numbers[0], numbers[0]] : numbers
+        }
+        let kernel = try pair("kernel_size", [])
+        guard kernel.count == 2 else { throw Problem("has no window") }
+        let padding = try pair("padding", [0, 0])
+        var attributes: [(String, ONNXGraphWriter.Attribute)] = [
+            ("kernel_shape", .integers(kernel)), ("strides", .integers(try pair("stride", kernel))), ("pads", .integers(padding + padding)),
+            ("ceil_mode", .integer(flag(node, "ceil_mode") ? 1 : 0)),
+        ]
+        if node.name == "avg_pool2d" {
+            guard node["divisor_override"]?.isNone ?? true else { throw Problem("has a divisor of its own") }
+            attributes.append(("count_include_pad", .integer(flag(node, "count_include_pad", true) ? 1 : 0)))
+            return add(name, "AveragePool", [try value(node, "self")], attributes)
+        }
+        attributes.append(("dilations", .integers(try pair("dilation", [1, 1]))))
+        return add(name, "MaxPool", [try value(node, "self")], attributes)
+    }
+
+    mutating func adaptivePool(_ node: Node, _ name: String) throws(Problem) -> String {
+        let (x, size) = (try value(node, "self"), try integers(node, "output_size"))
+        if size.allSatisfy({ $0 == 1 }) { return add(name, "GlobalAveragePool", [x]) }
+        let input = program.shapes[try tensor(node, "self")]?.suffix(2).compactMap { $0 } ?? []
+        guard input.count == 2, size.count == 2, size.allSatisfy({ $0 > 0 }), input[0] % size[0] == 0, input[1] % size[1] == 0 else {
+            throw Problem("has windows of different sizes", expected: "a size that divides the images'")
+        }
+        let window = [input[0] / size[0], input[1] / size[1]]
+        return add(name, "AveragePool", [x], [("kernel_shape", .integers(window)), ("strides", .integers(window))])
+    }
+
+    /// softmax(scale q k^T) v, with a mask of what comes later where it is causal.
+    mutating func attention(_ node: Node, _ name: String) throws(Problem) -> String {
+        let query = try tensor(node, "query")
+        guard real(node, "dropout_p", 0) == 0, !flag(node, "enable_gqa"), let shape = program.shapes[query], let width = shape.last ?? nil,
+            width > 0
+        else { throw Problem("has a setting that is not run") }
+        var order = Array(0..<shape.count)
+        order.swapAt(shape.count - 2, shape.count - 1)
+        let turned = writer.add("Transpose", [try value(node, "key")], [("perm", .integers(order))])
+        let products = writer.add("MatMul", [try value(node, "query"), turned], output: writer.unused(name + ".products"))
+        let scale = real(node, "scale", 1 / Double(width).squareRoot())
+        var scores = writer.add("Mul", [products, writer.constant(Float(scale))], output: writer.unused(name + ".scores"))
+        if flag(node, "is_causal") {
+            let lengths = writer.add("Shape", [try value(node, "query")])
+            let length = writer.add("Gather", [lengths, writer.constant(shape.count - 2)], [("axis", .integer(0))])
+            let places = writer.add("Range", [writer.constant(0), length, writer.constant(1)])
+            let rows = writer.add("Unsqueeze", [places, writer.constant([1])])
+            let columns = writer.add("Unsqueeze", [places, writer.constant([0])])
+            let later = writer.add("Greater", [columns, rows])
+            scores = writer.add("Where", [later, writer.constant(-Float.infinity), scores], output: writer.unused(name + ".masked"))
+        }
+        if node["attn_mask"]?.tensor != nil {
+            let mask = try value(node, "attn_mask")
+            guard !program.wholeNumbers.contains(try tensor(node, "attn_mask")) else { throw Problem("has a mask of truth values") }
+            scores = writer.add("Add", [scores, mask], output: writer.unused(name + ".masked"))
+        }
+        let pattern = writer.add("Softmax", [scores], [("axis", .integer(-1))], output: writer.unused(name + ".pattern"))
+        return add(name, "MatMul", [pattern, try value(node, "value")])
+    }
+}

@@ -1,0 +1,231 @@
+import Archives
+import Checkpoints
+import Tensors
+import Text
+
+/// A network's operations in those of ONNX: the graph that is kept in an ONNX file.
+struct NetworkONNX {
+    private let network: Network
+    private let checkpoint: Checkpoint
+    var writer = ONNXGraphWriter()
+    private var values: [NodeID: String] = [:]
+    private var parameters: [ParameterID: String] = [:]
+    private var tokens = ""
+    /// The shapes of outputs, where some batch is known to have them.
+    private let shapes: [[Int]]?
+
+    /// The graph of a network.
+    ///
+    /// - Throws: ``Problem`` that names the first operation that has no counterpart.
+    static func graph(of network: Network, _ checkpoint: Checkpoint) throws(Problem) -> ByteRegion {
+        var conversion = NetworkONNX(network, checkpoint)
+        return try conversion.run()
+    }
+
+    private init(_ network: Network, _ checkpoint: Checkpoint) {
+        self.network = network
+        self.checkpoint = checkpoint
+        var batches: [BatchShape] = []
+        switch network.input {
+        case .tokens(_, let positions): batches = [.tokens(samples: 3, length: min(5, positions ?? 5))]
+        case .values(let shape): batches = [5, 64, 224, 32, 28].map { size in .values([3] + shape.map { $0 ?? size }) }
+        }
+        shapes = batches.lazy.compactMap { try? network.shapes(for: $0) }.first
+    }
+
+    private mutating func run() throws(Problem) -> ByteRegion {
+        for (index, parameter) in network.parameters.enumerated() {
+            guard parameter.slices.isEmpty, let record = checkpoint[parameter.tensorName], record.dtype == .f32 else {
+                throw Problem(
+                    "is written as ONNX for whole tensors of single precision", subject: "tensor '\(parameter.tensorName)'",
+                    expected: "f32", found: checkpoint[parameter.tensorName]?.dtype.rawValue ?? "a part")
+            }
+            try writer.declare(tensor: record)
+            parameters[ParameterID(index)] = record.name
+        }
+        switch network.input {
+        case .values(let shape):
+            // The node of the input declares it.
+            _ = shape
+        case .tokens:
+            tokens = writer.unused("tokens")
+            writer.declare(input: tokens, isWhole: true, shape: [nil, nil])
+        }
+        for (index, node) in network.nodes.enumerated() {
+            let id = NodeID(index)
+            do throws(Problem) {
+                values[id] = try converted(id, node)
+            } catch {
+                throw error.about("site '\(node.site)'")
+            }
+        }
+        guard let output = values[network.output] else { throw Problem("has no output") }
+        let rank = shapes.map { $0[network.output.index].count } ?? 2
+        let width = shapes.map { $0[network.output.index].last ?? network.outputWidth } ?? network.outputWidth
+        writer.declare(output: output, shape: [Int?](repeating: nil, count: max(0, rank - 1)) + [width])
+        return writer.model
+    }
+
+    // MARK: Parts
+
+    private func input(_ node: Node, _ place: Int = 0) throws(Problem) -> String {
+        guard node.inputs.indices.contains(place), let value = values[node.inputs[place]] else { throw Problem("reads nothing") }
+        return value
+    }
+
+    private func parameter(_ node: Node, _ place: Int) throws(Problem) -> String {
+        guard node.parameters.indices.contains(place), let name = parameters[node.parameters[place]] else { throw Problem("has no tensor") }
+        return name
+    }
+
+    mutating func add(
+        _ node: Node, _ operation: String, _ inputs: [String], _ attributes: [(String, ONNXGraphWriter.Attribute)] = []
+    ) -> String { writer.add(operation, inputs, attributes, output: writer.unused(node.site)) }
+
+    private func refusal(_ node: Node) -> Problem {
+        Problem("is an operation that is not written as ONNX", found: node.operation.name)
+    }
+
+    private mutating func converted(_ id: NodeID, _ node: Node) throws(Problem) -> String {
+        switch node.operation {
+        case is InputOperation:
+            guard case .values(let shape) = network.input else { throw refusal(node) }
+            let name = writer.unused(node.site)
+            writer.declare(input: name, isWhole: false, shape: [nil] + shape)
+            return name
+        case let embedding as Embedding where embedding.layout == .rows:
+            guard embedding.scale != 1 else { return add(node, "Gather", [try parameter(node, 0), tokens]) }
+            let entries = writer.add("Gather", [try parameter(node, 0), tokens])
+            return add(node, "Mul", [entries, writer.constant(embedding.scale)])
+        case let positions as PositionEmbedding where positions.layout == .rows:
+            let length = writer.add("Gather", [writer.add("Shape", [tokens]), writer.constant(1)], [("axis", .integer(0))])
+            let start = writer.constant(positions.offset)
+            let places = writer.add("Range", [start, writer.add("Add", [length, start]), writer.constant(1)])
+            return add(node, "Gather", [try parameter(node, 0), places])
+        case let linear as Linear: return try converted(linear, id, node)
+        case let convolution as Convolution:
+            var inputs = [try input(node)]
+            for place in node.parameters.indices { inputs.append(try parameter(node, place)) }
+            let padding = [convolution.padding.0, convolution.padding.1]
+            return add(
+                node, "Conv", inputs,
+                [
+                    ("strides", .integers([convolution.stride.0, convolution.stride.1])), ("pads", .integers(padding + padding)),
+                    ("dilations", .integers([convolution.dilation.0, convolution.dilation.1])), ("group", .integer(convolution.groups)),
+                ])
+        case let norm as BatchNorm:
+            guard node.parameters.count == 4 else { throw refusal(node) }
+            var inputs = [try input(node)]
+            for place in 0..<4 { inputs.append(try parameter(node, place)) }
+            return add(
+                node, "BatchNormalization", inputs, [("epsilon", .real(norm.epsilon)), ("momentum", .real(1 - (norm.momentum ?? 0.1)))])
+        case let norm as LayerNorm:
+            guard !node.parameters.isEmpty else {
+                return writer.normalized(try input(node), epsilon: norm.epsilon, output: writer.unused(node.site))
+            }
+            var inputs = [try input(node)]
+            for place in node.parameters.indices { inputs.append(try parameter(node, place)) }
+            return add(node, "LayerNormalization", inputs, [("axis", .integer(-1)), ("epsilon", .real(norm.epsilon))])
+        case let norm as RMSNorm:
+            let x = try input(node)
+            let square = writer.add("ReduceMean", [writer.add("Mul", [x, x]), writer.constant([-1])], [("keepdims", .integer(1))])
+            let size = writer.add("Sqrt", [writer.add("Add", [square, writer.constant(norm.epsilon)])])
+            var weight = try parameter(node, 0)
+            if norm.offset != 0 { weight = writer.add("Add", [weight, writer.constant(norm.offset)]) }
+            return add(node, "Mul", [writer.add("Div", [x, size]), weight])
+        case is Sum:
+            guard node.inputs.count > 1 else { return try input(node) }
+            var sum = try input(node)
+            for place in 1..<node.inputs.count {
+                let other = try input(node, place)
+                sum = place == node.inputs.count - 1 ? add(node, "Add", [sum, other]) : writer.add("Add", [sum, other])
+            }
+            return sum
+        case is GatedProduct: return add(node, "Mul", [try input(node), try input(node, 1)])
+        case let arithmetic as Arithmetic:
+            let names: [Arithmetic.Function: String] = [.add: "Add", .multiply: "Mul", .subtract: "Sub", .divide: "Div", .power: "Pow"]
+            guard let name = names[arithmetic.function] else { throw refusal(node) }
+            let other = try node.parameters.isEmpty ? input(node, 1) : parameter(node, 0)
+            let first = try input(node)
+            return add(node, name, arithmetic.parameterFirst && !node.parameters.isEmpty ? [other, first] : [first, other])
+        case let product as MatrixProduct:
+            var other = try node.parameters.isEmpty ? input(node, 1) : parameter(node, 0)
+            if let matrix = node.parameters.first, network.parameters[matrix.index].shape.count == 2 { other = writer.factor(other) }
+            let first = try input(node)
+            let factors = product.parameterFirst && !node.parameters.isEmpty ? [other, first] : [first, other]
+            guard product.scale != 1 else { return add(node, "MatMul", factors) }
+            return add(node, "Mul", [writer.add("MatMul", factors), writer.constant(product.scale)])
+        case let concatenation as Concatenation:
+            var inputs: [String] = []
+            for place in node.inputs.indices { inputs.append(try input(node, place)) }
+            return add(node, "Concat", inputs, [("axis", .integer(concatenation.axis))])
+        case let scores as AttentionScores: return try converted(scores, node)
+        case let attention as AttentionValues:
+            let heads = attention.heads
+            guard heads.heads == heads.keyHeads else { throw refusal(node) }
+            let values = heads4(try input(node, 1), heads.keyHeads, heads.headDimension, order: [0, 2, 1, 3])
+            let mixed = writer.add("Transpose", [writer.add("MatMul", [try input(node), values])], [("perm", .integers([0, 2, 1, 3]))])
+            return add(node, "Reshape", [mixed, writer.constant([0, 0, heads.heads * heads.headDimension])])
+        case is InsertedRows: return try inserted(node)
+        default:
+            guard let value = try plain(node, try input(node)) else { throw refusal(node) }
+            return value
+        }
+    }
+
+    private mutating func converted(_ linear: Linear, _ id: NodeID, _ node: Node) throws(Problem) -> String {
+        let (x, weight) = (try input(node), try parameter(node, 0))
+        let bias = node.parameters.count > 1 ? [try parameter(node, 1)] : []
+        if linear.layout == .outIn, let shapes, shapes[node.inputs[0].index].count == 2 {
+            return add(node, "Gemm", [x, weight] + bias, [("transB", .integer(1))])
+        }
+        let matrix =
+            linear.layout == .outIn ? writer.add("Transpose", [weight], [("perm", .integers([1, 0]))]) : writer.factor(weight)
+        guard let bias = bias.first else { return add(node, "MatMul", [x, matrix]) }
+        return add(node, "Add", [writer.add("MatMul", [x, matrix]), bias])
+    }
+
+    /// Rows of heads side by side as [samples, heads, length, width] in another order.
+    private mutating func heads4(_ value: String, _ heads: Int, _ width: Int, order: [Int]) -> String {
+        let apart = writer.add("Reshape", [value, writer.constant([0, 0, heads, width])])
+        return writer.add("Transpose", [apart], [("perm", .integers(order))])
+    }
+
+    private mutating func converted(_ scores: AttentionScores, _ node: Node) throws(Problem) -> String {
+        let heads = scores.heads
+        guard heads.heads == heads.keyHeads, scores.adjustment == .none, scores.mask == .none || scores.mask == .causal else {
+            throw refusal(node)
+        }
+        let (q, k) = (try input(node), try input(node, 1))
+        let queries = heads4(q, heads.heads, heads.headDimension, order: [0, 2, 1, 3])
+        let keys = heads4(k, heads.heads, heads.headDimension, order: [0, 2, 3, 1])
+        let product = writer.add("MatMul", [queries, keys])
+        guard scores.mask == .causal else { return add(node, "Mul", [product, writer.constant(scores.scale)]) }
+        let scaled = writer.add("Mul", [product, writer.constant(scores.scale)])
+        let length = writer.add("Gather", [writer.add("Shape", [q]), writer.constant(1)], [("axis", .integer(0))])
+        let places = writer.add("Range", [writer.constant(0), length, writer.constant(1)])
+        let rows = writer.add("Unsqueeze", [places, writer.constant([1])])
+        let columns = writer.add("Unsqueeze", [places, writer.constant([0])])
+        let later = writer.add("Greater", [columns, rows])
+        return add(node, "Where", [later, writer.constant(-Float.infinity), scaled])
+    }
+
+    /// Rows that are the same for every sample, within its sequence.
+    private mutating func inserted(_ node: Node) throws(Problem) -> String {
+        guard let rows = node.operation as? InsertedRows else { throw refusal(node) }
+        let x = try input(node)
+        let samples = writer.add("Slice", [writer.add("Shape", [x]), writer.constant([0]), writer.constant([1]), writer.constant([0])])
+        let shape = writer.add("Concat", [samples, writer.constant([1, 1])], [("axis", .integer(0))])
+        func piece(_ first: Int, _ end: Int, _ writer: inout ONNXGraphWriter) -> String {
+            let bounds = [writer.constant([first]), writer.constant([end]), writer.constant([1])]
+            return writer.add("Slice", [x] + bounds)
+        }
+        var pieces = rows.position > 0 ? [piece(0, rows.position, &writer)] : []
+        for (place, id) in node.parameters.enumerated() {
+            let table = writer.add("Reshape", [try parameter(node, place), writer.constant([1] + network.parameters[id.index].shape)])
+            pieces.append(writer.add("Expand", [table, shape]))
+        }
+        pieces.append(rows.position > 0 ? piece(rows.position, Int(Int32.max), &writer) : x)
+        return add(node, "Concat", pieces, [("axis", .integer(1))])
+    }
+}

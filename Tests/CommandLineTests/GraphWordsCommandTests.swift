@@ -1,0 +1,58 @@
+import Checkpoints
+import Foundation
+import TestSupport
+import Testing
+
+/// Networks in words through the commands that keep, print and write them.
+struct GraphWordsCommandTests {
+    private static func path(_ name: String) -> String { Fixtures.path("graphs/" + name) }
+
+    private static let words = [
+        "residual":
+            "conv1(padding=1),bn1,x=relu,conv2(padding=1),relu,y=conv3(padding=1),x,shortcut,add(y),z=relu,conv4(padding=1),add(z),relu,"
+            + "globalavgpool,flatten,fc",
+        "attending":
+            "embed,x=add(places),ln1,qkv,attention(heads=2),proj,y=add(x),layernorm,up,gelu,down,z=add(y),attn(heads=4),add(z),mean(1),head",
+    ]
+
+    private func scores(_ arguments: [String], _ folder: String) throws -> [Float] {
+        let result = try BuiltCommand.run(["eval", "--quiet", "--logits", folder + "/s.npy"] + arguments)
+        try #require(result.status == 0, "\(result.errors)")
+        return try #require(try Checkpoint.open(folder + "/s.npy").tensors.first).floats()
+    }
+
+    private func expectNear(_ found: [Float], _ expected: [Float], _ what: String) {
+        #expect(found.count == expected.count && zip(found, expected).allSatisfy { abs($0 - $1) <= 1e-5 * max(1, abs($1)) }, "\(what)")
+    }
+
+    @Test(arguments: ["residual", "attending"]) func aStepOfTrainingIsPyTorchsAndTheWordsAreKept(name: String) throws {
+        let expected = try Checkpoint.open(Self.path(name + ".expected.safetensors"))
+        let (words, data) = (Self.words[name] ?? "", ["--data", Self.path(name + ".npz")])
+        try TemporaryFolder.with { folder in
+            let out = folder + "/out.tar"
+            let training = ["--lambda", "0", "--optimizer", "sgd", "--lr", "0.1", "--steps", "1", "--batch", "10"]
+            let result = try BuiltCommand.run(
+                ["finetune", "--quiet", Self.path(name + ".safetensors"), "--arch", words, "-o", out] + training + data)
+            try #require(result.status == 0, "\(result.errors)")
+            let trained = try Checkpoint.open(out)
+            for tensor in expected.tensors where tensor.name.hasPrefix("after.") {
+                let found = try #require(trained[String(tensor.name.dropFirst(6))], "\(tensor.name)")
+                expectNear(found.floats(), tensor.floats(), tensor.name)
+            }
+            // The words are in the archive, and need not be given again.
+            #expect(try BuiltCommand.run("info", out, "--arch").text == words + "\n")
+            #expect(try BuiltCommand.run("info", "--arch", out).text == words + "\n")
+            let own = try scores([out] + data, folder)
+            #expect(try BuiltCommand.run("convert", out, "-o", folder + "/m.onnx", "--quiet").status == 0)
+            expectNear(try scores([folder + "/m.onnx"] + data, folder), own, "the ONNX file")
+        }
+    }
+
+    @Test func whatHasNoWordsIsALine() throws {
+        let result = try BuiltCommand.run("info", "--print-arch", Fixtures.path("llama-tiny"))
+        #expect(result.status == 1 && result.text.isEmpty)
+        #expect(result.errors.contains("has no words") && result.errors.split(separator: "\n").count == 1, "\(result.errors)")
+        #expect(try BuiltCommand.run("info", "--print-arch", "--format", "json", Fixtures.path("gpt2-tiny")).status == 64)
+        #expect(try BuiltCommand.run("info", "--print-arch", Fixtures.path("mlp.safetensors")).text == "fc1,relu,fc2,relu,fc3,relu,fc4\n")
+    }
+}

@@ -1,0 +1,117 @@
+import Archives
+import Checkpoints
+import Tensors
+import TestSupport
+import Testing
+import Text
+
+@testable import Networks
+
+/// Programs of torch.export run as PyTorch runs them; networks come back from their words, and from the ONNX that is written of them.
+struct TorchProgramTests {
+    static let programs = ["mlp", "cnn", "block", "encoder", "library"]
+
+    private func open(_ name: String) throws -> Checkpoint { try Checkpoint.open(Fixtures.path("graphs/program-\(name).pt2")) }
+
+    private func values(_ name: String) throws -> Checkpoint { try Checkpoint.open(Fixtures.path("graphs/program-\(name).safetensors")) }
+
+    private func output(_ network: Network, _ batch: Batch) throws -> Tensor {
+        let executor = try Executor(network, batch: batch.shape, request: RunRequest(recorded: [network.output]), team: Team(size: 1))
+        return try #require(executor.run(batch)[network.output]).copied()
+    }
+
+    @Test(arguments: programs) func outputsAndGradientsAreThoseOfPyTorch(name: String) throws {
+        let (network, values) = (try LoadedModel(open(name)).network, try values(name))
+        let batch = try GraphWordsTests.batch(values)
+        let named = values.tensors.filter { $0.name.hasPrefix("gradient.") }.map { ($0, String($0.name.dropFirst("gradient.".count))) }
+        let parameters = try named.map { try #require(network.parameter(named: $0.1), "\($0.1)") }
+        var request = RunRequest(recorded: [network.output])
+        request.gradients = GradientRequest(parameters: Set(parameters))
+        let executor = try Executor(network, batch: batch.shape, request: request, team: Team(size: 2))
+        let gradients = Gradients(executor, seeds: [network.output])
+        let output = try #require(executor.run(batch)[network.output])
+        let expected = try #require(values["output"])
+        #expect(output.shape == expected.shape)
+        GraphWordsTests.close(output.elements, expected.floats(), name)
+        let weights = try #require(values["weights"])
+        gradients.clearParameters()
+        gradients.backward([network.output: Tensor(shape: weights.shape, weights.floats())])
+        for (parameter, (tensor, name)) in zip(parameters, named) {
+            GraphWordsTests.close(try #require(gradients[parameter]).elements, tensor.floats(), name)
+        }
+    }
+
+    @Test func anOperationThatIsNotRunIsNamed() throws {
+        let checkpoint = try open("sorted")
+        let error = #expect(throws: Problem.self) { try LoadedModel(checkpoint) }
+        let message = error.map { "\($0)" } ?? ""
+        #expect(message.contains("operation 'torch.ops.aten.sort.default': is not run"), "\(message)")
+    }
+
+    @Test(arguments: programs) func whatIsMadeOfAProgramKeepsIt(name: String) throws {
+        let checkpoint = try open(name)
+        let batch = try GraphWordsTests.batch(values(name))
+        let expected = try output(LoadedModel(checkpoint).network, batch).elements
+        try TemporaryFolder.with { folder in
+            for ending in ["m.tar", "m.onnx"] {
+                try CheckpointWriter(path: folder + "/" + ending).write(CheckpointDraft(checkpoint))
+                let model = try LoadedModel(Checkpoint.open(folder + "/" + ending))
+                GraphWordsTests.close(try output(model.network, batch).elements, expected, "\(name) \(ending)")
+            }
+        }
+    }
+
+    /// Networks of files and of families in words, given back for the same weights.
+    @Test(arguments: [
+        "graphs/program-mlp.pt2", "graphs/program-cnn.pt2", "graphs/program-block.pt2", "graphs/program-library.pt2",
+        "onnx/mlp-script.onnx", "onnx/residual-script.onnx", "onnx/residual-dynamo.onnx", "onnx/attention-dynamo.onnx",
+        "gpt2-tiny",
+    ])
+    func aNetworkComesBackFromItsWords(path: String) throws {
+        let checkpoint = try Checkpoint.open(Fixtures.path(path))
+        let model = try LoadedModel(checkpoint)
+        let words: Architecture
+        do {
+            words = try model.words()
+        } catch let error as Problem where path.hasPrefix("graphs/program-library") || path.hasPrefix("onnx/attention") {
+            // Samples that an export moves to another dimension have no words.
+            #expect("\(error)".contains("no words"), "\(error)")
+            return
+        }
+        let again = try Chain.network(of: checkpoint, Architecture("\(words)"))
+        let batch: Batch
+        switch model.network.input {
+        case .tokens:
+            batch = .tokens(TokenBatch(ids: [1, 3, 2, 0, 4, 1], samples: 2, length: 3))
+        case .values(let shape):
+            let whole = [3] + shape.map { $0 ?? 8 }
+            batch = .values(Tensor(shape: whole, (0..<whole.reduce(1, *)).map { Float($0 * 7 % 11) / 11 - 0.5 }))
+        }
+        let (found, expected) = (try output(again, batch), try output(model.network, batch))
+        #expect(found.shape == expected.shape)
+        GraphWordsTests.close(found.elements, expected.elements, path)
+    }
+
+    @Test(arguments: GraphWordsTests.names) func wordsOfANetworkInWordsAreTheSameNetwork(name: String) throws {
+        let checkpoint = try GraphWordsTests.checkpoint(name)
+        let network = try Chain.network(of: checkpoint, Architecture(GraphWordsTests.words[name] ?? ""))
+        let words = try NetworkWords.architecture(of: network, checkpoint)
+        let batch = try GraphWordsTests.batch(GraphWordsTests.expected(name))
+        let found = try output(Chain.network(of: checkpoint, words), batch).elements
+        #expect(found == (try output(network, batch).elements), "\(words)")
+    }
+
+    @Test(arguments: GraphWordsTests.names) func theONNXOfANetworkInWordsComputesTheSame(name: String) throws {
+        let checkpoint = try GraphWordsTests.checkpoint(name)
+        let words = try Architecture(GraphWordsTests.words[name] ?? "")
+        let values = try GraphWordsTests.expected(name)
+        var draft = CheckpointDraft(checkpoint)
+        draft.files[ONNXFile.graphName] = try words.onnxGraph(for: checkpoint)
+        try TemporaryFolder.with { folder in
+            try CheckpointWriter(path: folder + "/m.onnx").write(draft)
+            let model = try LoadedModel(Checkpoint.open(folder + "/m.onnx"))
+            let found = try output(model.network, GraphWordsTests.batch(values)).elements
+            GraphWordsTests.close(found, try #require(values["output"]).floats(), name)
+        }
+    }
+}
