@@ -27,6 +27,8 @@ package struct Checkpoint: Sendable {
     /// The bytes of the model's `config.json`.
     package private(set) var configuration: ByteRegion?
     private let filesBeside: [String: ByteRegion]
+    /// The bytes of the file in which sentence-transformers says how a sentence's embedding is made; nil if there is none.
+    package let pooling: ByteRegion?
     /// The globals that a loader would have to import or call, beyond those that tensors and plain data need.
     package let foreignGlobals: [String]
     /// The metadata of the weight file, in its order.
@@ -154,6 +156,7 @@ package struct Checkpoint: Sendable {
         self.tensors = tensors
         keepsOrder = weights.keepsOrder
         configuration = companions[Companions.configuration]
+        pooling = companions[Companions.pooling]
         filesBeside = companions.filter { !Companions.isRead($0.key) }
         training =
             weights.training ?? companions[TrainingProgress.fileName].flatMap { TrainingProgress(trainerState: $0) }
@@ -190,6 +193,7 @@ package struct Checkpoint: Sendable {
         self.configuration = configuration
         // The tokenizer is the base's; what the base lacks the adapter may have.
         filesBeside = base.filesBeside.isEmpty && base.fileNames == nil ? adapter.filesBeside : base.filesBeside
+        pooling = base.pooling
         fileNames = base.fileNames
         translationProblem = base.translationProblem
         foreignGlobals = base.foreignGlobals + adapter.foreignGlobals.filter { !base.foreignGlobals.contains($0) }
@@ -220,6 +224,7 @@ package struct Checkpoint: Sendable {
         keepsOrder = original.keepsOrder
         self.configuration = configuration
         filesBeside = original.filesBeside
+        pooling = original.pooling
         fileNames = names
         foreignGlobals = original.foreignGlobals
         adapter = original.adapter

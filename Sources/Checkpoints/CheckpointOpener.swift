@@ -107,7 +107,10 @@ struct CheckpointOpener {
         let companionFiles = companions(of: file, in: container)
         let contents = try container.contents(of: Set(companionFiles.map(\.name) + [file.name]))
         var companions: [String: ByteRegion] = [:]
-        for companion in companionFiles { companions[companion.baseName] = contents[companion.name] }
+        for companion in companionFiles {
+            let name = companion.name.hasSuffix(Companions.pooling) ? Companions.pooling : companion.baseName
+            companions[name] = contents[companion.name]
+        }
         guard let bytes = contents[file.name] else {
             throw Problem(path: container.displayPath(file.name), problem: "cannot be read")
         }
@@ -133,7 +136,10 @@ struct CheckpointOpener {
 
     /// The files that belong to the model in `file`: those in its folder, or those next to the folder that training has put it in.
     private func companions(of file: ContainerFile, in container: some Container) -> [ContainerFile] {
-        let beside = container.files.filter { $0.folder == file.folder && Companions.isCompanion($0.baseName) }
+        let pooling = MemberPath.join(file.folder, Companions.pooling)
+        let beside = container.files.filter {
+            $0.folder == file.folder && Companions.isCompanion($0.baseName) || $0.name == pooling
+        }
         let isSpread = file.baseName == DistributedMetadata.fileName || DeepSpeedCheckpoint.isIndex(file, in: container.files)
         guard beside.isEmpty, isSpread, !file.folder.isEmpty else { return beside }
         let outer = MemberPath.folder(file.folder)

@@ -5,6 +5,9 @@ import Text
 package struct MLPSizes: Sendable, Equatable {
     /// The setting that holds the width; in a mixture of experts, that of an expert.
     package let key: String
+    /// The setting of blocks with an MLP in place of experts, and that of an MLP beside experts; nil for the same.
+    package let plainKey: String?
+    package let sharedKey: String?
     /// The model's width if the setting is a multiple of it.
     package let unit: Int?
     package let width: Int
@@ -24,8 +27,9 @@ package struct MLPSizes: Sendable, Equatable {
             throw outer.problem("no setting of these models gives the width of their MLPs", "model_type", expected: "a family that has one")
         }
         blocks = try settings.requiredSize("n_layer", "n_layers", "num_hidden_layers", "num_layers")
-        let setting = family?.mlpWidth ?? MLPWidthSetting("intermediate_size")
+        let setting = family?.mlpWidth ?? MLPWidthSetting(modelType == nil && settings.hasValue("d_mlp") ? "d_mlp" : "intermediate_size")
         key = setting.key
+        (plainKey, sharedKey) = (setting.plain, setting.shared)
         if let ratio = setting.ratio {
             let size = try settings.requiredSize(ratio.of)
             (unit, width) = (size, size * (try settings.size(key) ?? ratio.standard))

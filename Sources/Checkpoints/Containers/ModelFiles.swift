@@ -69,6 +69,8 @@ enum ModelFiles {
 /// The files next to a model that belong to it.
 enum Companions {
     static let configuration = "config.json"
+    /// How sentence-transformers makes a sentence's embedding of the states.
+    static let pooling = "1_Pooling/config.json"
 
     static let names: Set<String> = [
         configuration, "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json",
@@ -79,7 +81,7 @@ enum Companions {
 
     /// Whether a file of this name is read when the model is opened, but is not copied with the model.
     static func isRead(_ baseName: String) -> Bool {
-        [configuration, AdapterConfiguration.fileName, TrainingProgress.fileName].contains(baseName)
+        [configuration, pooling, AdapterConfiguration.fileName, TrainingProgress.fileName].contains(baseName)
             || EncodingSettings.filesBeside[baseName] != nil
     }
 

@@ -81,6 +81,10 @@ struct InfoCommand: FileCommand {
         let info = try CheckpointInfo(
             checkpoint, catalog: catalog, scored: scored, isDefault: layers.patterns.isEmpty, architecture: architecture.architecture,
             sha256: hash, base: base, countsValues: ValueCheck.isDone(isRequested: checksValues, bytes: bytes), progress: progress)
+        if checkpoint.pooling == nil, info.sites.contains(where: { $0.site == "sentence_embed" }) {
+            output.diagnostics.note(
+                "\(path): no 1_Pooling/config.json says how states become a sentence's: sentence_embed is their normalised mean")
+        }
         warn(info)
         let misfits = catalog.misfits.map { (name: $0.name, text: $0.reason) }
         if let line = Diagnostics.gathered(path, "tensor", misfits) { output.diagnostics.warning(line) }

@@ -39,8 +39,14 @@ struct NarrowedConfiguration {
     private func setting(_ width: Int, of kind: NarrowedMLPs.Kind, in bytes: [UInt8]) throws -> [UInt8] {
         var (key, value) = (sizes.key, width)
         switch kind {
-        case .shared: key = "shared_expert_intermediate_size"
-        case .plain where sizes.key == "moe_intermediate_size": key = "intermediate_size"
+        case .shared:
+            guard let shared = sizes.sharedKey else {
+                throw Problem(
+                    "config.json gives the MLP beside experts their width", expected: "all experts narrowed alike",
+                    found: "\(width) neurons")
+            }
+            key = shared
+        case .plain where sizes.plainKey != nil: key = sizes.plainKey ?? key
         case .plain, .expert:
             guard let unit = sizes.unit else { break }
             guard width % unit == 0 else {

@@ -8,7 +8,7 @@ import Text
 /// Source: transformers' `models/llama4`.
 enum Llama4 {
     static let family = RunnableFamily(
-        .llama4, modelTypes: ["llama4_text", "llama4"], mlpWidth: MLPWidthSetting("intermediate_size")
+        .llama4, modelTypes: ["llama4_text", "llama4"], mlpWidth: MLPWidthSetting("intermediate_size", plain: "intermediate_size_mlp")
     ) { source throws(Problem) in
         try description(source.settings)
     }

@@ -5,7 +5,10 @@ import Text
 ///
 /// Source: transformers' `models/qwen2_moe` and `models/qwen3_moe`.
 enum QwenMoE {
-    static let family2 = RunnableFamily(.qwen2, modelTypes: ["qwen2_moe"], mlpWidth: MLPWidthSetting("moe_intermediate_size")) {
+    static let family2 = RunnableFamily(
+        .qwen2, modelTypes: ["qwen2_moe"],
+        mlpWidth: MLPWidthSetting("moe_intermediate_size", plain: "intermediate_size", shared: "shared_expert_intermediate_size")
+    ) {
         source throws(Problem) in
         let settings = source.settings
         var differences = Llama.Differences(
@@ -20,7 +23,9 @@ enum QwenMoE {
         return description
     }
 
-    static let family3 = RunnableFamily(.qwen2, modelTypes: ["qwen3_moe"], mlpWidth: MLPWidthSetting("moe_intermediate_size")) {
+    static let family3 = RunnableFamily(
+        .qwen2, modelTypes: ["qwen3_moe"], mlpWidth: MLPWidthSetting("moe_intermediate_size", plain: "intermediate_size")
+    ) {
         source throws(Problem) in
         let settings = source.settings
         let isBiased = try settings.flag("attention_bias") ?? false

@@ -76,12 +76,22 @@ package struct FamilySource: Sendable {
 /// The setting that gives the width of a family's MLPs.
 package struct MLPWidthSetting: Sendable {
     let key: String
+    /// The setting of blocks that have an MLP in place of experts, and that of the MLP beside experts; nil for the same as of the experts.
+    private(set) var plain: String?
+    private(set) var shared: String?
     /// The width if the setting is missing, as a multiple of the model's width; nil if the setting is required.
     private(set) var standard: (multiple: Int, of: [String])?
     /// The multiple of the model's width that is meant if the setting, which is one, is missing; nil for a setting that is the width itself.
     private(set) var ratio: (standard: Int, of: [String])?
 
     package init(_ key: String) { self.key = key }
+
+    /// The settings of a mixture of experts.
+    init(_ key: String, plain: String, shared: String? = nil) {
+        self.key = key
+        self.plain = plain
+        self.shared = shared
+    }
 
     /// A setting that is a multiple of the model's width.
     init(ratio key: String, standard: Int, of width: [String]) {

@@ -95,8 +95,15 @@ extension TextEncoder {
         case .none(let pooler):
             parts.builder.anatomy.streams.append(stream.stream)
             parts.builder.anatomy.outputKind = .states
-            let mean = parts.builder.add("mean_pool", MeanRow(), [last])
-            _ = parts.builder.add("sentence_embed", UnitRow(), [mean])
+            switch try SentencePooling(source.checkpoint.pooling) {
+            case .mean:
+                let mean = parts.builder.add("mean_pool", MeanRow(), [last])
+                _ = parts.builder.add("sentence_embed", UnitRow(), [mean])
+            case .first:
+                let first = parts.builder.add("first_pool", SelectedRow(), [last])
+                _ = parts.builder.add("sentence_embed", UnitRow(), [first])
+            case .other: break
+            }
             if let pooler, source.names.has(pooler + ".weight") {
                 let first = parts.builder.add("class_token", SelectedRow(), [last])
                 let dense = try parts.linear("pooler.pre", linear(pooler), of: first, from: width, to: width)
