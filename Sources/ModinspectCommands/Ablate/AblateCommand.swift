@@ -52,12 +52,16 @@ struct AblateCommand: FileCommand {
     @Flag(name: .customLong("dependence"), help: "Write a table of how many answers are spoiled by how many interventions (tsv).")
     var isDependence = false
 
-    @OptionGroup var data: DataOptions
+    @OptionGroup var dataSource: DataSourceOptions
+    @OptionGroup var sampleOptions: SampleOptions
+    @OptionGroup var batch: BatchOptions
     @OptionGroup var layers: LayerOptions<FileLayers>
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
+
+    var data: GivenData { GivenData(dataSource, sampleOptions, batch) }
 
     var fileUse: FileUse {
         FileUse(

@@ -25,11 +25,16 @@ struct ClusterCommand: FileCommand {
     var format = PictureFormat.tsv
 
     @OptionGroup var clustering: ClusteringOptionGroup
-    @OptionGroup var gradient: GradientOptions
+    @OptionGroup var gradientData: GradientDataOptions
+    @OptionGroup var sampleOptions: SampleOptions
+    @OptionGroup var gradientBatch: GradientBatchOptions
+    @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var layers: LayerOptions<ModelLayers>
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
+
+    var gradient: GradientOptions { GradientOptions(gradientData, sampleOptions, gradientBatch, architecture) }
 
     var fileUse: FileUse {
         FileUse(

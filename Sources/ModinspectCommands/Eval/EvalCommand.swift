@@ -29,11 +29,15 @@ struct EvalCommand: FileCommand {
         completion: .file())
     var logits: String?
 
-    @OptionGroup var data: DataOptions
+    @OptionGroup var dataSource: DataSourceOptions
+    @OptionGroup var sampleOptions: SampleOptions
+    @OptionGroup var batch: BatchOptions
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
+
+    var data: GivenData { GivenData(dataSource, sampleOptions, batch) }
 
     var fileUse: FileUse {
         FileUse(

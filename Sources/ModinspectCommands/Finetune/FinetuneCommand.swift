@@ -23,7 +23,8 @@ struct FinetuneCommand: FileCommand {
     @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
     var checkpoint: String
 
-    @OptionGroup(title: "Data") var data: DataSourceOptions
+    @OptionGroup(title: "Data") var dataSource: DataSourceOptions
+    @OptionGroup(title: "Data") var sampleOptions: SampleOptions
     @OptionGroup(title: "Clusterability") var clusterability: ClusterabilityOptions
     @OptionGroup(title: "Clusterability") var layers: LayerOptions<FileOrModelLayers>
     @OptionGroup(title: "Optimisation") var optimization: OptimizationOptions
@@ -40,6 +41,8 @@ struct FinetuneCommand: FileCommand {
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: CheckpointOutputOptions
+
+    var data: GivenData { GivenData(dataSource, sampleOptions) }
 
     var fileUse: FileUse {
         var use = FileUse(

@@ -39,12 +39,13 @@ struct CheckpointOptions: ParsableArguments {
 
     /// Opens the checkpoint that the argument names, merged with its base model if there is one; `-` is an archive on standard input.
     ///
-    /// - Parameter isDescribed: whether the result names what cannot be read: without that a note counts tensors, and an adapter is an error.
+    /// - Parameter isDescribed: whether the result names what cannot be read: without that a note counts tensors, and an adapter or a model
+    ///   without all of its files is an error.
     func open(_ path: String, _ diagnostics: Diagnostics, isDescribed: Bool = false) throws -> Checkpoint {
         let checkpoint = try diagnostics.timing("\(path): opened") {
             try merged(Checkpoint.open(path, options: Checkpoint.Options(member: member, key: key)))
         }
-        if !isDescribed, let refusal = checkpoint.refusal { throw refusal }
+        if !isDescribed, let refusal = checkpoint.refusal ?? checkpoint.incompleteness { throw refusal }
         diagnostics.describe(checkpoint)
         for assumption in checkpoint.assumptions { diagnostics.note("\(path): \(assumption)") }
         if !isDescribed { diagnostics.noteUnreadable(checkpoint) }

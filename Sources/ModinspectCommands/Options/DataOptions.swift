@@ -4,43 +4,23 @@ import Datasets
 extension TokenWidth: ExpressibleByArgument {}
 extension DataTask: Choice {}
 
-/// The data that a model is run on, and how much of it at once.
+/// The data that a model is run on, as the options of several groups give it.
+///
+/// Groups are not nested: with each level, the checks of ArgumentParser in a debug build take five times as long, and all tests of commands pay
+/// for them.
 @dynamicMemberLookup
-struct DataOptions: ParsableArguments {
-    @OptionGroup var source: DataSourceOptions
-
-    @Option(
-        name: .customLong("batch"),
-        help: ArgumentHelp("The number of samples to run at once; without this option, as many as fit into 64 MB.", valueName: "n"))
+struct GivenData {
+    /// The data as the user named it.
+    let data: String
+    let samples: SampleOptions
+    /// The number of samples to run at once; nil for as many as fit.
     var batchSize: Int?
 
-    /// The data as the user named it.
-    var data: String { source.data }
-
-    /// The data as a library takes it.
-    func values(seed: UInt64) -> DatasetSource { source.values(seed: seed) }
-
-    /// The files that the options name.
-    var inputs: [(argument: String, path: String?)] { source.inputs }
-
-    subscript<Value>(dynamicMember member: KeyPath<SampleOptions, Value>) -> Value { source.samples[keyPath: member] }
-
-    mutating func validate() throws {
-        if let batchSize, batchSize < 1 { throw ValidationError("--batch must be at least 1") }
+    init(_ source: DataSourceOptions, _ samples: SampleOptions, _ batch: BatchOptions? = nil) {
+        data = source.data
+        self.samples = samples
+        batchSize = batch?.batchSize
     }
-}
-
-/// The data that a model is run on.
-@dynamicMemberLookup
-struct DataSourceOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "The data: npz with x and y, IDX, CIFAR-10 binary, token ids (npy, bin), text (txt), texts with labels (jsonl, csv, tsv), or modadd:P[:train|:test]; for patch, also prompt pairs (JSON, CSV).",
-            valueName: "data"),
-        completion: .file())
-    var data: String
-
-    @OptionGroup var samples: SampleOptions
 
     /// The files that the options name.
     var inputs: [(argument: String, path: String?)] { [("--data", data), ("--labels", samples.labels)] }
@@ -49,6 +29,28 @@ struct DataSourceOptions: ParsableArguments {
     func values(seed: UInt64) -> DatasetSource { samples.source(data, seed: seed) }
 
     subscript<Value>(dynamicMember member: KeyPath<SampleOptions, Value>) -> Value { samples[keyPath: member] }
+}
+
+/// Where the data is that a model is run on.
+struct DataSourceOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The data: npz with x and y, IDX, CIFAR-10 binary, token ids (npy, bin), text (txt), texts with labels (jsonl, csv, tsv), or modadd:P[:train|:test]; for patch, also prompt pairs (JSON, CSV).",
+            valueName: "data"),
+        completion: .file())
+    var data: String
+}
+
+/// How much of the data a model is run on at once.
+struct BatchOptions: ParsableArguments {
+    @Option(
+        name: .customLong("batch"),
+        help: ArgumentHelp("The number of samples to run at once; without this option, as many as fit into 64 MB.", valueName: "n"))
+    var batchSize: Int?
+
+    mutating func validate() throws {
+        if let batchSize, batchSize < 1 { throw ValidationError("--batch must be at least 1") }
+    }
 }
 
 /// How the data becomes samples, and which of them are used.
@@ -72,7 +74,8 @@ struct SampleOptions: ParsableArguments {
     var tokenWidth = TokenWidth.uint16
 
     @Option(
-        name: .customLong("train-fraction"), help: ArgumentHelp("The share of modular addition's pairs in modadd:P:train.", valueName: "x"))
+        name: .customLong("train-fraction"), help: ArgumentHelp("The share of modular addition's pairs in modadd:P:train.", valueName: "x"),
+        transform: { try NumberRange.part.number($0) })
     var trainFraction = 0.3
 
     @Option(
@@ -87,7 +90,6 @@ struct SampleOptions: ParsableArguments {
     mutating func validate() throws {
         if let context, context < 2 { throw ValidationError("--context must be at least 2") }
         if let limit, limit < 1 { throw ValidationError("--limit must be at least 1") }
-        if !(trainFraction > 0 && trainFraction < 1) { throw ValidationError("--train-fraction must be above 0 and below 1") }
     }
 
     /// The data of a path as a library takes it.

@@ -5,31 +5,18 @@ import Modularity
 import Networks
 import Training
 
-/// The data of `--method gradient` and `--method activations`.
-struct GradientOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "With --method gradient or activations: the data, as for modinspect eval.",
-            discussion: """
-                It can be combined with --labels, --normalize, --context, --token-type, --train-fraction, --limit, --arch and --batch.
-                """,
-            valueName: "data"),
-        completion: .file())
-    var data: String?
+/// The data of `--method gradient` and `--method activations`, as the options of several groups give it.
+struct GradientOptions {
+    let data: String?
+    let samples: SampleOptions
+    let batchSize: Int?
+    let architecture: ArchitectureOptions
 
-    @OptionGroup var samples: SampleOptions
-
-    @Option(
-        name: .customLong("batch"),
-        help: ArgumentHelp(
-            "The number of samples for each gradient, 64 without this option; with activations, of those that run at once.", valueName: "n")
-    )
-    var batchSize: Int?
-
-    @OptionGroup var architecture: ArchitectureOptions
-
-    mutating func validate() throws {
-        if let batchSize, batchSize < 1 { throw ValidationError("--batch must be at least 1") }
+    init(_ source: GradientDataOptions, _ samples: SampleOptions, _ batch: GradientBatchOptions, _ architecture: ArchitectureOptions) {
+        data = source.data
+        self.samples = samples
+        batchSize = batch.batchSize
+        self.architecture = architecture
     }
 
     /// The files that the options name.
@@ -92,5 +79,32 @@ struct GradientOptions: ParsableArguments {
             }
             return try request.spectra(of: layers, count: count) { progress.set(fraction: $0) }
         }
+    }
+}
+
+/// Where the data of these methods is.
+struct GradientDataOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "With --method gradient or activations: the data, as for modinspect eval.",
+            discussion: """
+                It can be combined with --labels, --normalize, --context, --token-type, --train-fraction, --limit, --arch and --batch.
+                """,
+            valueName: "data"),
+        completion: .file())
+    var data: String?
+}
+
+/// How many samples a gradient is of.
+struct GradientBatchOptions: ParsableArguments {
+    @Option(
+        name: .customLong("batch"),
+        help: ArgumentHelp(
+            "The number of samples for each gradient, 64 without this option; with activations, of those that run at once.", valueName: "n")
+    )
+    var batchSize: Int?
+
+    mutating func validate() throws {
+        if let batchSize, batchSize < 1 { throw ValidationError("--batch must be at least 1") }
     }
 }

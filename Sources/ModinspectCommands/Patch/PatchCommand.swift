@@ -52,9 +52,7 @@ struct PatchCommand: FileCommand {
         help: ArgumentHelp(
             "The sites to patch: kinds, or names with *, ? and [...]; !GLOB excludes some.",
             discussion: """
-                Kinds: resid, attn_out, mlp_out, heads, q, k, v, pattern, experts, neurons. A name may be written without hook_, and end in \
-                the number of one head, expert or neuron: blocks.0.attn.z.3. Repeatable; several sites can be separated by commas. Without this \
-                option: heads and mlp_out in a transformer; the residual stream before each block, attn_out and mlp_out with --by \
+                \(SiteNames.help) Without this option: heads and mlp_out in a transformer; the residual stream before each block, attn_out and mlp_out with --by \
                 position; neurons in a chain.
                 """, valueName: "sites"))
     var siteLists: [String] = []
@@ -105,12 +103,16 @@ struct PatchCommand: FileCommand {
     var format = PictureFormat.text
 
     @OptionGroup var pairs: PairOptions
-    @OptionGroup var data: DataOptions
+    @OptionGroup var dataSource: DataSourceOptions
+    @OptionGroup var sampleOptions: SampleOptions
+    @OptionGroup var batch: BatchOptions
     @OptionGroup var layers: LayerOptions<FileLayers>
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
+
+    var data: GivenData { GivenData(dataSource, sampleOptions, batch) }
 
     private var sites: [String] { siteLists.flatMap(GlobList.split) }
 
@@ -147,7 +149,7 @@ struct PatchCommand: FileCommand {
         let given = try clusterFile.map(ClusterFile.init(path:))
         let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         output.diagnostics.describe(model)
-        var request = PatchRequest(model, pairs: try pairs.values(data.data, data.source.samples, seed: computation.seed))
+        var request = PatchRequest(model, pairs: try pairs.values(data.data, data.samples, seed: computation.seed))
         request.parts =
             try given.map { PatchRequest.Parts.clusters(try $0.clusters(for: model.catalog), layers: layers.patterns) }
             ?? .sites(sites, granularity)

@@ -42,11 +42,7 @@ struct RecordCommand: FileCommand {
         name: .customLong("sites"),
         help: ArgumentHelp(
             "The sites to record: kinds, or names with *, ? and [...]; !GLOB excludes some.",
-            discussion: """
-                Kinds: resid, attn_out, mlp_out, heads, q, k, v, pattern, neurons. A name may be written without hook_, and end in the \
-                number of one head or neuron: blocks.0.attn.z.3. Repeatable; several sites can be separated by commas. modinspect info \
-                lists them.
-                """, valueName: "sites"))
+            discussion: "\(SiteNames.help) modinspect info lists them.", valueName: "sites"))
     var siteLists: [String] = []
 
     @Option(
@@ -82,12 +78,16 @@ struct RecordCommand: FileCommand {
     @Flag(help: "Replace a directory that holds an earlier recording.")
     var force = false
 
-    @OptionGroup var data: DataOptions
+    @OptionGroup var dataSource: DataSourceOptions
+    @OptionGroup var sampleOptions: SampleOptions
+    @OptionGroup var batch: BatchOptions
     @OptionGroup var layers: LayerOptions<FileLayers>
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
+
+    var data: GivenData { GivenData(dataSource, sampleOptions, batch) }
 
     private var sites: [String] { siteLists.flatMap(GlobList.split) }
 

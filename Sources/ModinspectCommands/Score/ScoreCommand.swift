@@ -43,11 +43,16 @@ struct ScoreCommand: FileCommand, WorkedCommand {
     @OptionGroup var threshold: ThresholdOptions
     @OptionGroup var jobs: JobOptions
     @OptionGroup var clustering: ClusteringOptionGroup
-    @OptionGroup var gradient: GradientOptions
+    @OptionGroup var gradientData: GradientDataOptions
+    @OptionGroup var sampleOptions: SampleOptions
+    @OptionGroup var gradientBatch: GradientBatchOptions
+    @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var layers: LayerOptions<FileOrModelLayers>
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
+
+    var gradient: GradientOptions { GradientOptions(gradientData, sampleOptions, gradientBatch, architecture) }
 
     var fileUse: FileUse {
         FileUse(
