@@ -5,7 +5,7 @@ import Text
 /// A hidden name in a folder under which something is written until it is complete.
 ///
 /// Its owner holds a lock on it as long as it is needed. Files left by a killed process are no longer locked, and the next run that
-/// writes into the folder removes it. SIGINT, SIGTERM and SIGHUP remove it at once.
+/// writes into the folder removes it. SIGINT, SIGTERM, SIGHUP and SIGQUIT remove it at once.
 package final class Temporary {
     package let path: String
     private var lock: Int32
@@ -20,7 +20,7 @@ package final class Temporary {
         self.path = path
         self.lock = lock
         keep(path)
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
             var action = sigaction()
             sigaction(signal, nil, &action)
             if unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 0 { cprocess_clean_on(signal) }

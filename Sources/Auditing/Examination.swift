@@ -87,29 +87,8 @@ package struct Examination {
         row.findings = findings.ordered
         if let problem { throw problem }
         row.results = try scores(choice)
-        if let problem = missingFiles { throw problem }
-    }
-
-    /// Files of the checkpoint that are not there or cannot be opened, as shards that an index names; nil if there are none. What is left of the
-    /// model is scored, but it is not the model.
-    private var missingFiles: Problem? {
-        var files: [(path: String, tensors: Int)] = []
-        var places: [String: Int] = [:]
-        for tensor in checkpoint.unreadable {
-            guard let path = tensor.problem.path, path != checkpoint.path else { continue }
-            if let place = places[path] {
-                files[place].tensors += 1
-            } else if access(path, R_OK) != 0 {
-                places[path] = files.count
-                files.append((path, 1))
-            }
-        }
-        guard let first = files.first else { return nil }
-        let tensors = files.reduce(0) { $0 + $1.tensors }
-        return Problem(
-            "is incomplete", path: checkpoint.path, expected: ByteText.counted(checkpoint.tensors.count + tensors, "tensor"),
-            found: "\(ByteText.grouped(checkpoint.tensors.count)) without those in "
-                + (files.count > 1 ? "\(files.count) files, of which the first is " : "") + (first.path.split(separator: "/").last ?? ""))
+        // What is left of the model is scored, but it is not the model.
+        if let problem = checkpoint.incompleteness { throw problem }
     }
 
     // MARK: - What it is

@@ -107,7 +107,7 @@ package struct FailConditions: Sendable {
                 expected: Hint.list(Relation.allCases.map(\.rawValue)), found: String(found).quotedInMessage)
         }
         let number = rest.dropFirst(relation.rawValue.count)
-        guard let limit = Double(number.trimmed), !limit.isNaN else {
+        guard let limit = Double(decimal: number.trimmed) else {
             throw Problem(
                 "not a number", subject: "character \(place + text.count - number.count + number.prefix { $0 == " " }.count)",
                 expected: "a number after \(relation.rawValue)", found: number.trimmed.quotedInMessage)

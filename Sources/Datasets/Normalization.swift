@@ -28,7 +28,7 @@ package struct Normalization: Sendable, Equatable {
         let fields = text.split(separator: ",", omittingEmptySubsequences: false)
         var numbers: [Float] = []
         for field in fields {
-            guard let number = Float(field), number.isFinite else {
+            guard let number = Float(decimal: field) else {
                 throw refusal("not a number", expected: "MEAN,STD", found: "'\(field)'")
             }
             numbers.append(number)

@@ -13,6 +13,21 @@ package func assignNearest(
     _ centers: UnsafePointer<Double>, _ clusters: Int,
     _ labels: UnsafeMutablePointer<Int64>, _ distances: UnsafeMutablePointer<Double>
 ) -> Bool {
+    // Spectral clustering has few dimensions: with a number that the compiler knows, the innermost loop is gone.
+    switch dimensions {
+    case 1: assign(points, stride, count, 1, centers, clusters, labels, distances)
+    case 2: assign(points, stride, count, 2, centers, clusters, labels, distances)
+    case 3: assign(points, stride, count, 3, centers, clusters, labels, distances)
+    default: assign(points, stride, count, dimensions, centers, clusters, labels, distances)
+    }
+}
+
+@inline(__always)
+private func assign(
+    _ points: UnsafePointer<Double>, _ stride: Int, _ count: Int, _ dimensions: Int,
+    _ centers: UnsafePointer<Double>, _ clusters: Int,
+    _ labels: UnsafeMutablePointer<Int64>, _ distances: UnsafeMutablePointer<Double>
+) -> Bool {
     var changed = SIMD8<Int64>.zero
     var i = 0
     while i < count {
@@ -43,18 +58,31 @@ package func assignNearest(
     return changed != .zero
 }
 
-/// distances_i = min(distances_i, |x_i - center|^2) into `target`; returns their sum. Padding starts at distance 0 and stays there.
+/// distances_i = min(distances_i, |x_i - x_center|^2) into `target`; returns their sum. Padding starts at distance 0 and stays there.
 package func minimumDistances(
-    _ points: UnsafePointer<Double>, _ stride: Int, _ count: Int, _ dimensions: Int, _ center: UnsafePointer<Double>,
-    _ distances: UnsafePointer<Double>, _ target: UnsafeMutablePointer<Double>
+    _ points: UnsafePointer<Double>, _ stride: Int, _ dimensions: Int, _ center: Int, _ distances: UnsafePointer<Double>,
+    _ target: UnsafeMutablePointer<Double>
+) -> Double {
+    switch dimensions {
+    case 1: lower(points, stride, 1, center, distances, target)
+    case 2: lower(points, stride, 2, center, distances, target)
+    case 3: lower(points, stride, 3, center, distances, target)
+    default: lower(points, stride, dimensions, center, distances, target)
+    }
+}
+
+@inline(__always)
+private func lower(
+    _ points: UnsafePointer<Double>, _ stride: Int, _ dimensions: Int, _ center: Int, _ distances: UnsafePointer<Double>,
+    _ target: UnsafeMutablePointer<Double>
 ) -> Double {
     var total = SIMD8<Double>.zero
     var i = 0
-    while i < count {
+    while i < stride {
         var distance = SIMD8<Double>.zero
         for d in 0..<dimensions {
             let x = UnsafeRawPointer(points + (d &* stride &+ i)).loadUnaligned(as: SIMD8<Double>.self)
-            let difference = x - center[d]
+            let difference = x - points[d &* stride &+ center]
             distance += difference * difference
         }
         let old = UnsafeRawPointer(distances + i).loadUnaligned(as: SIMD8<Double>.self)
@@ -83,16 +111,36 @@ package func sumByCluster(
             i &+= 8
         }
         sizes[cluster] = Int(size.wrappedSum())
-        for d in 0..<dimensions {
+        let target = sums + cluster &* dimensions
+        var d = 0
+        // Three coordinates at a time: one after the other, each addition would wait for the one before it.
+        while d &+ 3 <= dimensions {
+            let (x, y, z) = (points + d &* stride, points + (d &+ 1) &* stride, points + (d &+ 2) &* stride)
+            var (first, second, third) = (SIMD8<Double>.zero, SIMD8<Double>.zero, SIMD8<Double>.zero)
+            i = 0
+            while i < count {
+                let isWanted = UnsafeRawPointer(labels + i).loadUnaligned(as: SIMD8<Int64>.self) .== wanted
+                first += SIMD8<Double>.zero.replacing(with: UnsafeRawPointer(x + i).loadUnaligned(as: SIMD8<Double>.self), where: isWanted)
+                second += SIMD8<Double>.zero.replacing(with: UnsafeRawPointer(y + i).loadUnaligned(as: SIMD8<Double>.self), where: isWanted)
+                third += SIMD8<Double>.zero.replacing(with: UnsafeRawPointer(z + i).loadUnaligned(as: SIMD8<Double>.self), where: isWanted)
+                i &+= 8
+            }
+            target[d] = first.sum()
+            target[d &+ 1] = second.sum()
+            target[d &+ 2] = third.sum()
+            d &+= 3
+        }
+        while d < dimensions {
+            let x = points + d &* stride
             var sum = SIMD8<Double>.zero
             i = 0
             while i < count {
-                let label = UnsafeRawPointer(labels + i).loadUnaligned(as: SIMD8<Int64>.self)
-                let x = UnsafeRawPointer(points + (d &* stride &+ i)).loadUnaligned(as: SIMD8<Double>.self)
-                sum += SIMD8<Double>.zero.replacing(with: x, where: label .== wanted)
+                let isWanted = UnsafeRawPointer(labels + i).loadUnaligned(as: SIMD8<Int64>.self) .== wanted
+                sum += SIMD8<Double>.zero.replacing(with: UnsafeRawPointer(x + i).loadUnaligned(as: SIMD8<Double>.self), where: isWanted)
                 i &+= 8
             }
-            sums[cluster &* dimensions &+ d] = sum.sum()
+            target[d] = sum.sum()
+            d &+= 1
         }
     }
 }

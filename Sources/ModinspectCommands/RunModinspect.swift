@@ -24,6 +24,7 @@ package func runModinspect() -> Int32 {
 package func runModinspect(_ arguments: [String]) -> Int32 {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
+    endOnQuit()
     occupyClosedDescriptors()
     if WorkerMain.isMeant(by: arguments) { return WorkerMain.run() }
     if let allowance = PhysicalMemory.allowance { cprocess_limit_memory(allowance) }
@@ -71,6 +72,16 @@ private func writeAnswer(_ text: String) -> Int32 {
 private func fail(_ error: UsageError) -> Int32 {
     Diagnostics(isQuiet: false).failure(error.message)
     return 64
+}
+
+/// SIGQUIT ends the process at once, with a core file where the user allows one: Swift's library would take seconds to write of a crash.
+private func endOnQuit() {
+    var action = sigaction()
+    sigaction(SIGQUIT, nil, &action)
+    // What a shell starts in the background ignores it.
+    if unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) != unsafeBitCast(SIG_IGN, to: Int.self) {
+        signal(SIGQUIT, SIG_DFL)
+    }
 }
 
 /// Prevents a file that is opened later from being mistaken for a closed standard stream. Reading from or writing to the stream

@@ -67,7 +67,7 @@ package struct KMeans: Sendable {
         _ = points.assign(to: points[0], clusters: 1, &assignment)
         let (sums, sizes) = points.clusterSums(assignment, clusters: 1)
         _ = points.assign(to: sums.map { $0 / Double(sizes[0]) }, clusters: 1, &assignment)
-        return (0..<points.count).reduce(0) { $0 + assignment.distance($1) }
+        return assignment.inertia
     }
 
     /// One run of Lloyd's algorithm to its end.
@@ -81,27 +81,26 @@ package struct KMeans: Sendable {
         init(_ points: PointSet, from seeds: [Double], _ clusters: Int) {
             centers = seeds
             assignment = PointSet.Assignment(points)
+            var sums = seeds
+            var sizes = [Int](repeating: 0, count: clusters)
             while rounds < mostIterations {
                 rounds += 1
                 guard points.assign(to: centers, clusters: clusters, &assignment) else { break }
-                var (sums, sizes) = points.clusterSums(assignment, clusters: clusters)
-                if sizes.contains(0), refill(&sizes, points, &assignment) {
-                    (sums, sizes) = points.clusterSums(assignment, clusters: clusters)
-                }
+                points.sumClusters(assignment, &sums, &sizes)
+                if sizes.contains(0), refill(&sizes, points, &assignment) { points.sumClusters(assignment, &sums, &sizes) }
                 for cluster in 0..<clusters where sizes[cluster] > 0 {
-                    for d in 0..<points.dimensions {
-                        centers[cluster * points.dimensions + d] = sums[cluster * points.dimensions + d] / Double(sizes[cluster])
-                    }
+                    let size = Double(sizes[cluster])
+                    for place in cluster * points.dimensions..<(cluster + 1) * points.dimensions { centers[place] = sums[place] / size }
                 }
             }
-            inertia = (0..<points.count).reduce(0) { [assignment] in $0 + assignment.distance($1) }
+            inertia = assignment.inertia
         }
 
         /// The centres with one of them moved to a point, which is drawn with probability proportional to its squared distance.
         func swapped(_ points: PointSet, _ generator: inout SeededGenerator) -> [Double] {
             var centers = centers
             let cluster = generator.integer(below: centers.count / points.dimensions)
-            let point = draw(points.count, total: inertia, &generator) { assignment.distance($0) }
+            let point = assignment.point(beyond: generator.uniform() * inertia)
             centers.replaceSubrange(cluster * points.dimensions..<(cluster + 1) * points.dimensions, with: points[point])
             return centers
         }
@@ -124,9 +123,12 @@ package struct KMeans: Sendable {
         return refilled
     }
 
+    /// Each centre after the first is a point that is drawn with probability proportional to its squared distance from the nearest one.
     private static func seedCenters(_ points: PointSet, _ clusters: Int, _ generator: inout SeededGenerator) -> [Double] {
         var chosen = [generator.integer(below: points.count)]
         var distances = points.distances(to: chosen[0])
+        // Each step overwrites these: a run has no time for new arrays.
+        var (best, next) = (distances, distances)
         let candidates = 2 + Int(logarithmOfCount(clusters))
         while chosen.count < clusters {
             guard distances.total > 0 else {
@@ -134,31 +136,18 @@ package struct KMeans: Sendable {
                 chosen.append(generator.integer(below: points.count))
                 continue
             }
-            var best: (point: Int, distances: PointSet.Distances)?
+            var point: Int?
             for _ in 0..<candidates {
-                let point = draw(points.count, total: distances.total, &generator) { distances[$0] }
-                let next = points.distances(to: point, before: distances)
-                if best == nil || next.total < best!.distances.total { best = (point, next) }
+                let candidate = distances.point(beyond: generator.uniform() * distances.total)
+                points.lower(distances, to: candidate, into: &next)
+                guard point == nil || next.total < best.total else { continue }
+                point = candidate
+                swap(&best, &next)
             }
-            chosen.append(best!.point)
-            distances = best!.distances
+            chosen.append(point!)
+            swap(&distances, &best)
         }
         return chosen.flatMap { points[$0] }
-    }
-
-    /// A point with probability proportional to its squared distance.
-    private static func draw(
-        _ count: Int, total: Double, _ generator: inout SeededGenerator, _ distance: (Int) -> Double
-    ) -> Int {
-        let target = generator.uniform() * total
-        var sum = 0.0
-        var last = 0
-        for point in 0..<count where distance(point) > 0 {
-            sum += distance(point)
-            last = point
-            if sum > target { return point }
-        }
-        return last
     }
 
     /// The natural logarithm, by counting: exact enough for a number of candidates and the same everywhere.

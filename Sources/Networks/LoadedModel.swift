@@ -11,6 +11,15 @@ package struct LoadedModel: Sendable {
     /// How the architecture of a chain became known.
     package let source: Chain.Source?
 
+    /// What it runs as, in words: a chain of layers, the graph in its file, whatever family the names of its tensors are, or its family.
+    package var runsAs: String {
+        if let architecture { return architecture.description }
+        return isGraph ? "the graph in its file" : catalog.family.name
+    }
+
+    /// Whether the network is the graph of operators that the file holds.
+    private let isGraph: Bool
+
     /// - Parameters:
     ///   - catalog: the checkpoint's, if it was made before.
     ///   - longestChain: the number of layers beyond which no chain is made of them.
@@ -23,6 +32,7 @@ package struct LoadedModel: Sendable {
         let catalog = known ?? LayerCatalog(checkpoint)
         self.checkpoint = checkpoint
         self.catalog = catalog
+        isGraph = given == nil && checkpoint.graph != nil
         do throws(Problem) {
             // Words that an archive keeps were given for it once.
             let kept = given == nil ? try Chain.kept(in: checkpoint) : nil

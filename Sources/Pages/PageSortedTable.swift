@@ -54,6 +54,15 @@ package struct PageSortedTable: Sendable {
         }
     }
 
+    /// The widths of the columns as CSS: all rows have the same, and the longest word of a heading is not broken.
+    var widths: String {
+        let others = columns.dropFirst().map { column in
+            let longest = column.split { $0 == " " || $0 == "-" }.map(\.count).max() ?? 0
+            return "minmax(\(max(8, longest + 1))ch,1fr)"
+        }
+        return (["minmax(13rem,3fr)"] + others).joined(separator: " ")
+    }
+
     /// Whether a column holds numbers, which stand to the right.
     func isNumeric(_ column: Int) -> Bool {
         rows.contains { if case .number = $0.cells[column] { true } else { false } }
@@ -102,7 +111,7 @@ extension PageStyle {
         .rows table{display:block;min-width:46rem}
         .rows caption{display:block}
         .rows thead,.rows tbody{display:flex;flex-direction:column}
-        .rows tr{display:grid;grid-template-columns:minmax(13rem,3fr) repeat(var(--others),minmax(4.6rem,1fr));column-gap:.6rem;\
+        .rows tr{display:grid;grid-template-columns:var(--columns);column-gap:.6rem;\
         border-bottom:1px solid var(--line)}
         .rows>table>tbody>tr{content-visibility:auto;contain-intrinsic-size:auto 1.9rem}
         .rows th,.rows td{border:0;padding:.2rem 0;overflow-wrap:break-word;min-width:0}

@@ -169,7 +169,7 @@ private struct PageWriter {
         let title = XMLText.escaped(table.title)
         line("<div class=\"scroll rows\" tabindex=\"0\" role=\"group\" aria-label=\"\(title)\">")
         // Rows that are laid out as grids are tables for a screen reader only if they say so.
-        line("<table role=\"table\" style=\"--others:\(table.columns.count - 1)\">")
+        line("<table role=\"table\" style=\"--columns:\(table.widths)\">")
         line("<caption>\(title)</caption>")
         let classes = table.columns.indices.map { table.isNumeric($0) ? " class=\"number\"" : "" }
         let head = zip(table.columns, classes).map { "<th scope=\"col\" role=\"columnheader\"\($1)>\(XMLText.escaped($0))</th>" }.joined()

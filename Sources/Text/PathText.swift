@@ -4,9 +4,14 @@
 package enum PathText {
     private static let backslash = UInt8(ascii: "\\")
 
-    package static func text(_ bytes: some Collection<UInt8>) -> String {
+    package static func text(_ bytes: [UInt8]) -> String {
+        // Nearly all names are ASCII without a backslash; trees have a hundred thousand of them.
+        let isPlain = bytes.withUnsafeBufferPointer { bytes in
+            for byte in bytes where byte == backslash || byte >= 0x80 { return false }
+            return true
+        }
+        if isPlain { return String(decoding: bytes, as: UTF8.self) }
         if !bytes.contains(backslash), let text = String(validating: bytes, as: UTF8.self) { return text }
-        let bytes = Array(bytes)
         var text = ""
         var place = 0
         while place < bytes.count {
@@ -28,7 +33,7 @@ package enum PathText {
     /// - Returns: nil for text that ``text(_:)`` does not write.
     package static func bytes(_ text: String) -> [UInt8]? {
         let escaped = Array(text.utf8)
-        guard escaped.contains(backslash) else { return escaped }
+        guard text.utf8.contains(backslash) else { return escaped }
         var bytes: [UInt8] = []
         var place = 0
         while place < escaped.count {

@@ -99,6 +99,28 @@ import Testing
         #expect(try shell("printf -- '-\\n' | \"$M\" score --files-from - --format tsv").errors.contains("standard input"))
     }
 
+    @Test func aModelWithoutAllOfItsFilesHasFailed() throws {
+        try TemporaryFolder.with { folder throws in
+            try FileManager.default.copyItem(atPath: Fixtures.path("audit/sharded"), toPath: folder + "/m")
+            let last = try #require(
+                try FileManager.default.contentsOfDirectory(atPath: folder + "/m").filter { $0.hasSuffix(".safetensors") }.max())
+            try FileManager.default.removeItem(atPath: folder + "/m/" + last)
+            for line in ["score m", "score -r m", "compare m whole", "compare whole m", "convert m -o out.tar", "compare whole m whole"] {
+                let result = try BuiltCommand.shell(
+                    "cd \"$1\" || exit; cp \"$2\" whole; \"$M\" \(line) --quiet; s=$?; ls out.tar 2> /dev/null; exit $s", folder,
+                    Fixtures.path("mlp.safetensors"))
+                #expect(result.status == 1, "\(line)")
+                let errors = result.errors.split(separator: "\n")
+                #expect(errors.first?.hasPrefix("modinspect: m") == true, "\(line): \(result.errors)")
+                #expect(errors.first?.contains(": is incomplete, expected 8 tensors, found ") == true, "\(line): \(result.errors)")
+                #expect(errors.first?.hasSuffix(" without those in \(last)") == true, "\(line): \(result.errors)")
+                #expect(!result.text.contains("out.tar"))
+            }
+            // What is there is described, and can be scored by itself.
+            #expect(try BuiltCommand.run("info", folder + "/m").status == 0)
+        }
+    }
+
     @Test func bothSidesOfAComparisonAreNamed() throws {
         let result = try shell("\"$M\" compare a absent --format json")
         #expect(result.status == 1)
@@ -192,7 +214,7 @@ import Testing
     @Test(arguments: [
         ("--per-layer", "--per-layer requires --fail-under or --fail-over"),
         ("--measure ncut", "--measure requires --fail-under or --fail-over"),
-        ("--fail-under nan", "--fail-under must be a number, found 'nan'"),
+        ("--fail-under nan", "--fail-under: expected a number, found 'nan'"),
         ("--fail-under 2 --fail-over 1", "--fail-under must be at most --fail-over"),
     ])
     func limitsThatMeanNothingAreWrongUsage(options: String, message: String) throws {

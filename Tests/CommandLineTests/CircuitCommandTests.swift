@@ -118,7 +118,7 @@ import Testing
         (["--objective", "label-loss"], 64, "--objective label-loss needs --label or --per-label"),
         (["--label", "1", "--per-label"], 64, "--label cannot be combined with --per-label"),
         (["--tolerance", "-1"], 64, "--tolerance"),
-        (["--held-out", "1"], 64, "--held-out must be above 0 and below 1"),
+        (["--held-out", "1"], 64, "--held-out: expected a number above 0 and below 1, found '1'"),
         (["--limit", "1"], 1, "too few samples"),
         (["--kept", "--format", "json"], 64, "--kept writes tsv"),
         (["--bootstrap=-1"], 64, "--bootstrap must be between 0 and 100000"),

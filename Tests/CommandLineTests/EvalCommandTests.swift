@@ -28,7 +28,7 @@ import Testing
     @Test func everyFormatSaysTheSame() throws {
         let rows = try HandWorkedModel.shell(Self.run + "--format tsv").rows
         #expect(rows.map(\.count) == [8, 8, 8, 8, 8])
-        #expect(rows[0] == ["checkpoint", "label", "count", "correct", "accuracy", "loss", "perplexity", "status"])
+        #expect(rows[0] == ["checkpoint", "label", "count", "correct", "accuracy", "loss", "perplexity", "task", "status"])
         #expect(rows[1].prefix(5) == ["m.safetensors", "all", "3", "3", "1"] && rows[1][6] == "nan")
         let lines = try HandWorkedModel.shell("$M eval m.safetensors m.safetensors --data x --labels y --quiet --format jsonl").text.split(
             separator: "\n")

@@ -4,13 +4,18 @@ import Testing
 
 @Suite struct InfoCommandTests {
     @Test func aReportSaysWhatTheFileIs() throws {
-        let result = try BuiltCommand.run("info", Fixtures.path("mlp.tar"), Fixtures.path("gpt2-tiny"), "--format", "json")
+        let result = try BuiltCommand.run(
+            "info", Fixtures.path("mlp.tar"), Fixtures.path("gpt2-tiny"), Fixtures.path("containers/onnx/numbered.onnx"), "--format", "json"
+        )
         #expect(result.status == 0, "\(result.errors)")
         let document = try #require(try JSONSerialization.jsonObject(with: result.output) as? [String: Any])
         #expect(document["schema"] as? String == "modinspect.info/2")
         #expect(document["seed"] is NSNull)
         let checkpoints = try #require(document["checkpoints"] as? [[String: Any]])
-        #expect(checkpoints.map { $0["family"] as? String } == ["chain", "gpt2"])
+        #expect(checkpoints.map { $0["family"] as? String } == ["chain", "gpt2", "chain"])
+        // The shapes in the ONNX file are those of a chain; what runs is its graph.
+        #expect(
+            checkpoints.map { $0["runsAs"] as? String } == [checkpoints[0]["architecture"] as? String, "gpt2", "the graph in its file"])
         // 64*48 + 48 + 2 * (48*48 + 48) + 48*10 + 10
         #expect(checkpoints[0]["parameters"] as? Int == 8314)
         let tensor = try #require(

@@ -9,7 +9,8 @@ import Testing
         try BuiltCommand.shell(
             """
             cd "$1"
-            env --default-signal=INT,TERM,HUP "$M" init mlp:5000-5000-5000 -o dir --quiet & process=$!
+            ulimit -c 0
+            env --default-signal=INT,TERM,HUP,QUIT "$M" init mlp:5000-5000-5000 -o dir --quiet & process=$!
             until compgen -G '.modinspect.*' > /dev/null; do kill -0 $process || exit 9; done
             kill -$2 $process
             wait $process
@@ -18,7 +19,9 @@ import Testing
             """, folder, signal)
     }
 
-    @Test(arguments: [("INT", 130), ("TERM", 143), ("HUP", 129)]) func aSignalLeavesNothing(signal: String, status: Int) throws {
+    @Test(arguments: [("INT", 130), ("TERM", 143), ("HUP", 129), ("QUIT", 131)]) func aSignalLeavesNothing(signal: String, status: Int)
+        throws
+    {
         try TemporaryFolder.with { folder in
             var result = try cutOff(signal, in: folder)
             // On a busy machine the command may finish before it is ended.

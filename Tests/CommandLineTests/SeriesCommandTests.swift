@@ -158,6 +158,14 @@ import Testing
             #expect(previous.map { $0?["path"] as? String } == ["s2", "s3"])
             let differing = try #require(json["differing"] as? [[String: Any]])
             #expect(differing.count == 1 && differing[0]["path"] as? String == "s3" && differing[0]["expected"] as? [Int] == [8, 6])
+            // No layer is in all four: a mean would be of one layer here and of two there.
+            #expect(json["meanLayers"] as? [String] == [])
+            #expect((json["mean"] as? [String: Any])?["steps"] as? [[String: Any]] ?? [[:]] == [])
+
+            let text = try shell("\"$M\" compare s1 s2 s4 -k 2 --layers all --quiet", in: folder).text
+            let tables = text.split(separator: "\n\n").map { $0.split(separator: "\n") }
+            #expect(tables.map(\.first) == ["mean of the 1 of 2 layers that all checkpoints have", "a.weight", "b.weight"])
+            #expect(tables.first?.dropFirst() == tables.dropFirst().first?.dropFirst())
         }
     }
 

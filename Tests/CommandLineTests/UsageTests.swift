@@ -43,7 +43,7 @@ import Testing
         ),
         ("score m.tar --threads x", "score: --threads: expected a whole number, found 'x'"),
         ("score m.tar --threads 0", "score: --threads must be between 1 and 4096"),
-        ("graph m.tar --threshold x", "graph: --threshold: expected a number, found 'x'"),
+        ("graph m.tar --threshold x", "graph: --threshold: expected a number of at least 0, found 'x'"),
         ("score m.tar --seed", "score: --seed needs a value: --seed <n>"),
         ("score m.tar --quiet=1", "score: --quiet takes no value, found '1'"),
         ("graph m.tar n.tar", "graph: unexpected argument 'n.tar'"),
@@ -81,7 +81,9 @@ import Testing
         #expect(below.status == 0, "\(below.errors)")
         let unsigned = try BuiltCommand.run("score", Self.checkpoint, "--seed", "18446744073709551615")
         #expect(below.output == unsigned.output)
-        #expect(try refusal(["graph", Self.checkpoint, "--threshold", "-1.5"]) == "graph: --threshold must be at least 0")
+        #expect(
+            try refusal(["graph", Self.checkpoint, "--threshold", "-1.5"])
+                == "graph: --threshold: expected a number of at least 0, found '-1.5'")
         #expect(try refusal(["score", Self.checkpoint, "--null", "-3"]) == "score: --null must be between 0 and 1000000")
     }
 

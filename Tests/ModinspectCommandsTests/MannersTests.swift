@@ -40,6 +40,18 @@ import Text
                 == "m.pt\n  failed: several models in the file, found a and b; --key KEY picks one\n")
     }
 
+    @Test func aFailureForEyesFitsTheWidth() {
+        let problem = Problem(
+            "the data end before the tensor does", path: "m.pt", subject: "tensor 'fc1.weight'", expected: "4096 bytes", found: "2848")
+        #expect(
+            FailedCheckpoint(path: "m.pt", problem).text == """
+                m.pt
+                  failed: tensor 'fc1.weight': the data end before the tensor does, expected
+                          4096 bytes, found 2848
+
+                """)
+    }
+
     @Test func remarksOfOneKindAreOneLine() {
         let remarks = ["a", "b", "c", "d", "e"].map { (name: $0, text: "is odd") }
         #expect(Diagnostics.gathered("m", "tensor", []) == nil)

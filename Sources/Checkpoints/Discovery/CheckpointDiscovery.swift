@@ -35,6 +35,8 @@ package struct CheckpointDiscovery {
     /// A directory that was read.
     private struct Folder {
         let place: FilePlace
+        /// The text of the place.
+        let path: String
         let name: String
         let parent: Int?
         let isLinked: Bool
@@ -117,13 +119,13 @@ package struct CheckpointDiscovery {
         }
         models.append(
             Model(
-                found: FoundCheckpoint(path: text, name: text, files: files), identity: place.status.map(InodeNumber.init), isLinked: false)
+                found: FoundCheckpoint(path: text, name: text, files: files), identity: place.status?.identity, isLinked: false)
         )
     }
 
     private static func file(_ place: FilePlace) -> FoundCheckpoint.FoundFile? {
         guard let status = place.status, status.isRegular else { return nil }
-        return FoundCheckpoint.FoundFile(path: place.text, size: Int(status.st_size), modified: status.modified)
+        return FoundCheckpoint.FoundFile(path: place.text, size: status.size, modified: status.modified)
     }
 
     /// Reads the directories; those that links lead to last, so that a directory is named by its own path if it has one here.
@@ -164,20 +166,26 @@ package struct CheckpointDiscovery {
         let number = folders.count
         folders.append(
             Folder(
-                place: folder.place, name: folder.name, parent: folder.parent, isLinked: folder.isLinked,
+                place: folder.place, path: folder.place.text, name: folder.name, parent: folder.parent, isLinked: folder.isLinked,
                 hasStandardModel: models.hasStandardModel, hasConfiguration: models.hasConfiguration, companions: models.companions,
                 ownCount: models.candidates.count))
         for candidate in models.candidates {
             if candidate.kind == .spread, let parent = folder.parent { folders[parent].spreadCount += 1 }
             candidates.append((candidate, number))
         }
-        for (name, isLink) in listing.folders {
-            let next = Pending(
+        var inner = listing.folders.map { name, isLink in
+            Pending(
                 place: folder.place.appending(name), name: prefix + PathText.text(name), parent: number,
                 isLinked: folder.isLinked || isLink)
-            if next.isLinked { linked.insert(next, at: 0) } else { pending.append(next) }
         }
-        linked.sort { $1.name.precedesNaturally($0.name) }
+        // The last is read first: what is found is then nearly in its order, and quickly sorted.
+        inner.sort { $1.name.precedesNaturally($0.name) }
+        pending += inner.filter { !$0.isLinked }
+        let links = inner.filter(\.isLinked)
+        if !links.isEmpty {
+            linked += links
+            linked.sort { $1.name.precedesNaturally($0.name) }
+        }
     }
 
     private mutating func fail(_ folder: Pending, _ problem: Problem) {
@@ -212,7 +220,8 @@ package struct CheckpointDiscovery {
                 result.passedOver[.sameModel, default: 0] += candidate.files.count { $0.role != .companion }
                 continue
             }
-            var (place, companions): (Folder, [FolderListing.File]) = (folder, [])
+            var place = folder
+            var companions: [FolderListing.File] = []
             // The files that belong to the model may lie beside the directory that training has put it in.
             if candidate.kind == .spread, let outer, folder.companions.isEmpty, outer.hasConfiguration, outer.ownCount == 0,
                 outer.spreadCount == 1
@@ -226,16 +235,16 @@ package struct CheckpointDiscovery {
                 result.passedOver[.excluded, default: 0] += 1
                 continue
             }
-            let path = candidate.opensFolder ? place.place : folder.place.appending(candidate.main.name)
-            var files = candidate.files.compactMap { Self.file($0, in: folder.place) }
-            files += companions.compactMap { Self.file($0, in: place.place) }
-            if candidate.kind == .export, let plain = PathText.plain(path.text) {
+            let path = candidate.opensFolder ? place.path : FilePlace.text(candidate.main.text, in: folder.path)
+            var files = candidate.files.compactMap { Self.file($0, in: folder.path) }
+            files += companions.compactMap { Self.file($0, in: place.path) }
+            if candidate.kind == .export, let plain = PathText.plain(path) {
                 files = Checkpoint.files(at: plain).compactMap { Self.file(FilePlace(Array($0.utf8))) }
             }
-            var found = FoundCheckpoint(path: path.text, name: name, files: files)
+            var found = FoundCheckpoint(path: path, name: name, files: files)
             if candidate.kind == .adapter, let base = base(of: candidate, in: folder) {
                 found = FoundCheckpoint(
-                    path: path.text, name: name, base: base.text,
+                    path: path, name: name, base: base.text,
                     files: files
                         + (PathText.plain(base.text).map { Checkpoint.files(at: $0) } ?? []).compactMap {
                             Self.file(FilePlace(Array($0.utf8)))
@@ -243,14 +252,14 @@ package struct CheckpointDiscovery {
             }
             models.append(
                 Model(
-                    found: found, identity: candidate.main.status.map(InodeNumber.init),
+                    found: found, identity: candidate.main.status?.identity,
                     isLinked: folder.isLinked || candidate.main.isLink))
         }
     }
 
-    private static func file(_ file: FolderListing.File, in place: FilePlace) -> FoundCheckpoint.FoundFile? {
+    private static func file(_ file: FolderListing.File, in folder: String) -> FoundCheckpoint.FoundFile? {
         guard let status = file.status else { return nil }
-        return FoundCheckpoint.FoundFile(path: place.appending(file.name).text, size: Int(status.st_size), modified: status.modified)
+        return FoundCheckpoint.FoundFile(path: FilePlace.text(file.text, in: folder), size: status.size, modified: status.modified)
     }
 
     /// Whether the model is that of the directory around it in another form.
@@ -285,19 +294,25 @@ package struct CheckpointDiscovery {
     // MARK: - The result
 
     private mutating func finished() -> Result {
-        models.sort { first, second in
-            first.isLinked != second.isLinked ? !first.isLinked : first.found.name.precedesNaturally(second.found.name)
+        let names = models.map(\.found.name)
+        // Numbers are sorted, since models are large to move.
+        let order = models.indices.sorted { first, second in
+            models[first].isLinked != models[second].isLinked
+                ? !models[first].isLinked : names[first].precedesNaturally(names[second])
         }
         var seen: Set<InodeNumber> = []
-        var names: Set<ExactText> = []
+        var taken: Set<ExactText> = []
         var checkpoints: [FoundCheckpoint] = []
+        seen.reserveCapacity(models.count)
+        taken.reserveCapacity(models.count)
         checkpoints.reserveCapacity(models.count)
-        for model in models {
+        for number in order {
+            let model = models[number]
             if let identity = model.identity, !seen.insert(identity).inserted {
                 result.passedOver[.again, default: 0] += 1
                 continue
             }
-            if names.insert(ExactText(model.found.name)).inserted { checkpoints.append(model.found) }
+            if taken.insert(ExactText(model.found.name)).inserted { checkpoints.append(model.found) }
         }
         if models.contains(where: \.isLinked) { checkpoints.sort { $0.name.precedesNaturally($1.name) } }
         result.checkpoints = checkpoints

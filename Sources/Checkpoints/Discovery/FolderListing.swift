@@ -15,6 +15,11 @@ struct FilePlace {
 
     var text: String { PathText.text(bytes) }
 
+    /// The text of the path of a file in this directory, from the texts of both.
+    static func text(_ file: String, in folder: String) -> String {
+        folder.utf8.last == UInt8(ascii: "/") ? folder + file : folder + "/" + file
+    }
+
     /// Calls `body` with the path as the system takes it.
     func withPath<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
         (bytes + [0]).withUnsafeBufferPointer { buffer in
@@ -23,9 +28,9 @@ struct FilePlace {
     }
 
     /// What the path leads to, through links; nil if it leads nowhere.
-    var status: stat? {
+    var status: FileStatus? {
         var status = stat()
-        return withPath { stat($0, &status) } == 0 ? status : nil
+        return withPath { stat($0, &status) } == 0 ? FileStatus(status) : nil
     }
 }
 
@@ -40,11 +45,24 @@ struct InodeNumber: Hashable {
     }
 }
 
-extension stat {
-    var isDirectory: Bool { st_mode & S_IFMT == S_IFDIR }
-    var isRegular: Bool { st_mode & S_IFMT == S_IFREG }
+/// What the search needs of a file's status, which is several times as large.
+struct FileStatus {
+    let identity: InodeNumber
+    /// In bytes.
+    let size: Int
     /// In nanoseconds since 1970.
-    var modified: Int { Int(st_mtim.tv_sec) &* 1_000_000_000 &+ Int(st_mtim.tv_nsec) }
+    let modified: Int
+    private let type: mode_t
+
+    init(_ status: stat) {
+        identity = InodeNumber(status)
+        size = Int(status.st_size)
+        modified = Int(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int(status.st_mtim.tv_nsec)
+        type = status.st_mode & S_IFMT
+    }
+
+    var isDirectory: Bool { type == S_IFDIR }
+    var isRegular: Bool { type == S_IFREG }
 }
 
 /// The entries of one directory that may have to do with checkpoints.
@@ -56,7 +74,7 @@ struct FolderListing {
         var role: FileRole
         let isLink: Bool
         /// nil for a link that leads nowhere, and for files whose role needs none.
-        let status: stat?
+        let status: FileStatus?
         /// Whether a link leads nowhere.
         var isDangling: Bool { isLink && status == nil && role.isExamined }
     }
@@ -113,7 +131,7 @@ struct FolderListing {
         guard type == Int32(DT_REG) || isLink || type == Int32(DT_UNKNOWN) else { return }
         let text = PathText.text(name)
         let role = FileRole(text)
-        var status: stat?
+        var status: FileStatus?
         // What the file is, and where a link leads, is examined only where it matters.
         if type != Int32(DT_REG) || role.isExamined {
             var found = stat()
@@ -122,7 +140,7 @@ struct FolderListing {
                 isLink = found.st_mode & S_IFMT == S_IFLNK
             }
             if path.withPath({ fstatat(descriptor, $0, &found, 0) }) == 0 {
-                status = found
+                status = FileStatus(found)
             } else if !isLink {
                 isDenied = errno == EACCES
                 return

@@ -76,7 +76,7 @@ struct FolderModels {
         switch file.role {
         case .array: return isWanted(file) ? .weights : .array
         case .unknown:
-            guard let size = file.status?.st_size, size > 16, WeightFormat.isUnmistakable(head(of: file)) else { return .other }
+            guard let size = file.status?.size, size > 16, WeightFormat.isUnmistakable(head(of: file)) else { return .other }
             return NPY.isRecognised(head(of: file)) && !isWanted(file) ? .array : .weights
         case .arrays: return holdsData(file) && !isWanted(file) ? .arrays : .weights
         default: return file.role

@@ -57,7 +57,8 @@ struct AuditCommand: FileCommand {
     var threads = 1
 
     @Option(
-        help: ArgumentHelp("End the work on a checkpoint after X seconds; 3600 without this option, and 0 sets no limit.", valueName: "x"))
+        help: ArgumentHelp("End the work on a checkpoint after X seconds; 3600 without this option, and 0 sets no limit.", valueName: "x"),
+        transform: { try NumberRange.seconds.number($0) })
     var timeout: Double?
 
     @Option(
@@ -104,7 +105,6 @@ struct AuditCommand: FileCommand {
         if output == "" { throw ValidationError("--output needs the name of a file") }
         if let jobs, !(1...1024).contains(jobs) { throw ValidationError("--jobs must be between 1 and 1024") }
         if !(1...4096).contains(threads) { throw ValidationError("--threads must be between 1 and 4096") }
-        if let timeout, !(timeout >= 0 && timeout <= 1e8) { throw ValidationError("--timeout must be between 0 and 100000000 seconds") }
         try memory?.checkIsEnoughForAProcess()
         if !(0...1_000_000).contains(nullSamples) { throw ValidationError("--null must be between 0 and 1000000") }
         if let method = clustering.method, method.readsData {

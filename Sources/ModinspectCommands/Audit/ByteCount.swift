@@ -1,4 +1,5 @@
 import ArgumentParser
+import Text
 
 /// A number of bytes as an option gives it: `500M`, `2G`, `1.5Gi`.
 struct ByteCount: ExpressibleByArgument, Equatable {
@@ -14,7 +15,8 @@ struct ByteCount: ExpressibleByArgument, Equatable {
         if unit.hasSuffix("b") { unit.removeLast() }
         let base = unit.hasSuffix("i") ? 1024.0 : 1000
         if unit.hasSuffix("i") { unit.removeLast() }
-        guard let number = Double(digits), let power = ["", "k", "m", "g", "t"].firstIndex(of: unit), base == 1000 || power > 0 else {
+        guard let number = Double(decimal: digits), let power = ["", "k", "m", "g", "t"].firstIndex(of: unit), base == 1000 || power > 0
+        else {
             return nil
         }
         let bytes = (0..<power).reduce(number) { value, _ in value * base }

@@ -79,7 +79,7 @@ extension CompareCommand {
                 kind: .clusters, sha256: format.hasProvenance ? source.sha256(of: [content], output) : nil, layers: layers)
         case .checkpoint(var checkpoint):
             if checkpoint.adapter != nil { checkpoint = try source.merged(checkpoint) }
-            if let refusal = checkpoint.refusal { throw refusal }
+            if let refusal = checkpoint.refusal ?? checkpoint.incompleteness { throw refusal }
             output.diagnostics.noteUnreadable(checkpoint)
             let catalog = LayerCatalog(checkpoint)
             var request = try ScoreRequest(

@@ -120,7 +120,7 @@ struct CompareCommand: FileCommand, WorkedCommand {
         var sources: [CheckpointResult<CheckpointSource>] = []
         for (path, options) in zip([a, b], options) {
             let input = try run.attempt(
-                path, { try ComparedInput(path: path, options: options) },
+                path, { try ComparedInput(path: path, options: options).whole() },
                 failed: { sources.append(.failed(FailedCheckpoint(path: path, $0))) })
             guard let input else { continue }
             inputs.append(input)

@@ -1,5 +1,6 @@
 import Archives
 import Checkpoints
+import Text
 
 /// What `compare` was given, as determined by its content.
 enum ComparedInput {
@@ -24,6 +25,12 @@ enum ComparedInput {
         } else {
             self = .checkpoint(try Checkpoint.open(content, path: path, options: options))
         }
+    }
+
+    /// The same, if none of its files are missing.
+    func whole() throws(Problem) -> ComparedInput {
+        if case .checkpoint(let checkpoint) = self, let problem = checkpoint.incompleteness { throw problem }
+        return self
     }
 
     /// Whether the bytes are the table of `cluster` or JSON. A safetensors file can begin with a `{` too, as a number; the index of a

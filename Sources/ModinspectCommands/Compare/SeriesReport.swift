@@ -7,13 +7,16 @@ struct SeriesReport: HeadedReport {
     let setting: CompareReport.Setting
     let layers: [SeriesLayer]
     let mean: SeriesLayer
+    /// The layers that all checkpoints have: means over others would not be comparable.
+    let meanLayers: [String]
     let differing: [SeriesDifference]
 
     var head: CompareReport.Setting { setting }
 
     static let members: [Column<SeriesReport>] = [
         .json("layers", "The layers, in the order in which the checkpoints have them.") { $0.layers },
-        .json("mean", "The means over them.") { $0.mean },
+        .json("mean", "The means over those that all checkpoints have.") { $0.mean },
+        .json("meanLayers", "The names of these.") { $0.meanLayers },
         .json("differing", "Layers that one checkpoint has in another shape than most, which are not compared.") { $0.differing },
     ]
 
@@ -125,13 +128,18 @@ extension SeriesReport {
             SeriesLayer(
                 layer: layer.name, steps: Self.steps(layer, paths), agreement: pairs <= Self.mostPairs ? Self.matrices(layer) : nil)
         }
-        let steps = (0..<count).compactMap { Self.meanStep($0, of: layers) }
-        let matrices = SeriesMatrices(meanOf: layers.compactMap(\.agreement), count: count)
+        // A checkpoint that failed has none of the layers.
+        let present = (0..<count).filter { place in comparison.layers.contains { $0.members[place] != nil } }
+        let common = comparison.layers.indices.filter { layer in present.allSatisfy { comparison.layers[layer].members[$0] != nil } }
+        let shared = common.map { layers[$0] }
+        let steps = (0..<count).compactMap { Self.meanStep($0, of: shared) }
+        let matrices = SeriesMatrices(meanOf: shared.compactMap(\.agreement), count: count)
         let keepsMatrices = pairs * (layers.count + 1) <= Self.mostPairs
         self.init(
             setting: setting,
             layers: layers.map { keepsMatrices ? $0 : SeriesLayer(layer: $0.layer, steps: $0.steps, agreement: nil) },
             mean: SeriesLayer(layer: "mean", steps: steps, agreement: pairs <= Self.mostPairs ? matrices : nil),
+            meanLayers: shared.map(\.layer),
             differing: comparison.differing)
     }
 

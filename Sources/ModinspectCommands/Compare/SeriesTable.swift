@@ -52,12 +52,20 @@ enum SeriesTable {
             }
         }
         let hasScores = report.setting.kind == .checkpoints
-        for layer in (report.layers.count > 1 ? [report.mean] : []) + report.layers {
-            let name = layer.layer == "mean" ? "mean of \(ByteText.counted(report.layers.count, "layer"))" : layer.layer
+        func add(_ layer: SeriesLayer, as name: String) {
             if !text.isEmpty { text += "\n" }
             text += name.singleLine + "\n" + table(layer, paths: paths, hasScores: hasScores).text(indent: 2)
         }
+        if report.layers.count > 1, !report.meanLayers.isEmpty { add(report.mean, as: meanName(report)) }
+        for layer in report.layers { add(layer, as: layer.layer) }
         return text
+    }
+
+    /// What the means are of: where checkpoints lack layers, only those that all have.
+    private static func meanName(_ report: SeriesReport) -> String {
+        let (common, all) = (report.meanLayers.count, report.layers.count)
+        if common == all { return "mean of \(ByteText.counted(all, "layer"))" }
+        return "mean of the \(ByteText.grouped(common)) of \(ByteText.counted(all, "layer")) that all checkpoints have"
     }
 
     private static func table(_ layer: SeriesLayer, paths: [String], hasScores: Bool) -> TextTable {

@@ -19,7 +19,7 @@ struct EvalLine: Encodable {
 }
 
 /// How well one checkpoint answers.
-struct EvaluatedCheckpoint: Encodable {
+struct EvaluatedCheckpoint: ColumnRow {
     let path: String
     let sha256: String?
     /// The model that an adapter was merged with; nil for any other checkpoint.
@@ -44,6 +44,43 @@ struct EvaluatedCheckpoint: Encodable {
     let classes: [EvaluatedClass]
     /// What the routers of a mixture of experts chose, block by block, expert by expert; nil for any other model.
     let experts: [ExpertRow]?
+
+    static let columns: [Column<EvaluatedCheckpoint>] = [
+        .json("path", "The checkpoint as the user named it.") { $0.path },
+        .json("sha256", "The SHA-256 of its file; null with --no-sha256.") { $0.sha256 },
+        .json("base", "The model that an adapter was merged into, or null.") { $0.base },
+        .json("family", "The family.") { $0.family },
+        .json("architecture", "The architecture of a plain chain; null for transformers.") { $0.architecture },
+        .json("architectureSource", "How it became known; null for transformers.") { $0.architectureSource },
+        .json("samples", "The number of samples.") { $0.samples },
+        .text("task", "What the data asked for; null, in tsv `-`, if it asked for nothing.") { $0.task },
+        .whole("answers", "The number of answers: one per sample, or one per token.") { $0.answers },
+        .whole("correct", "The number of right answers.") { $0.correct },
+        .number("accuracy", "The share of right answers.") { $0.accuracy },
+        .number("loss", "The mean cross-entropy in nats, or the mean squared error.") { $0.loss },
+        .number("perplexity", "exp(loss) for running text.") { $0.perplexity },
+        .json("classes", "By the class of the right answer.") { $0.classes },
+        .json("experts", "What the routers of a mixture of experts chose; null for any other model.") { $0.experts },
+    ]
+}
+
+/// A row of tsv: all answers of a checkpoint, or those of one class.
+struct EvalRow: Sendable {
+    let checkpoint: EvaluatedCheckpoint
+    /// nil for all answers.
+    let `class`: EvaluatedClass?
+
+    private var answers: EvaluatedClass {
+        `class`
+            ?? EvaluatedClass(
+                label: -1, count: checkpoint.answers, correct: checkpoint.correct, accuracy: checkpoint.accuracy, loss: checkpoint.loss)
+    }
+
+    /// Those of a class, with the name `all` where there is none, and what is the checkpoint's.
+    static let columns: [Column<EvalRow>] =
+        [.text("label", EvaluatedClass.columns[0].documentation) { row in row.class.map { "\($0.label)" } ?? "all" }]
+        + EvaluatedClass.columns.dropFirst().map { $0.of { $0.answers } }
+        + EvaluatedCheckpoint.columns.named(["perplexity", "task"]).map { $0.of { $0.checkpoint } }
 }
 
 /// How often a router chose an expert.

@@ -4,24 +4,18 @@ import Text
 
 /// The outcome of `eval` as text and as rows.
 enum EvalTable {
-    private static var columns: [String] { ["checkpoint"] + EvaluatedClass.columns.map(\.name) + ["perplexity", "status"] }
+    private static let columns = EvalRow.columns
 
-    static var header: String { TSV.row(columns) }
+    static var header: String { columns.header(after: ["checkpoint"], before: ["status"]) }
 
     /// The row of a checkpoint that could not be evaluated.
-    static func row(_ failure: FailedCheckpoint) -> String { TSV.row(failure, columns: columns.count) }
+    static func row(_ failure: FailedCheckpoint) -> String { TSV.row(failure, columns: columns.count + 2) }
 
     /// A row `all`, then one a class.
     static func rows(_ found: EvaluatedCheckpoint) -> String {
-        let all = TSV.row([
-            found.path, "all", "\(found.answers)", "\(found.correct)", TSV.number(found.accuracy), TSV.number(found.loss),
-            TSV.number(found.perplexity), CheckpointStatus.ok.rawValue,
-        ])
-        return all
-            + found.classes.map { row in
-                TSV.row(
-                    [found.path] + EvaluatedClass.columns.map { $0.value(of: row).tsv } + [TSV.number(nil), CheckpointStatus.ok.rawValue])
-            }.joined()
+        ([nil] + found.classes.map(Optional.some)).map { label in
+            columns.tsv(EvalRow(checkpoint: found, class: label), after: [found.path], before: [CheckpointStatus.ok.rawValue])
+        }.joined()
     }
 
     /// More classes than this are summed up in a line.

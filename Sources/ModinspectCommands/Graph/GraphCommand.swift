@@ -18,10 +18,14 @@ struct GraphCommand: FileCommand {
     @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
     var checkpoint: String
 
-    @Option(help: ArgumentHelp("Write only this share of each layer's edges, the largest by magnitude.", valueName: "fraction"))
+    @Option(
+        help: ArgumentHelp("Write only this share of each layer's edges, the largest by magnitude.", valueName: "fraction"),
+        transform: { try NumberRange.share.number($0) })
     var top: Double?
 
-    @Option(help: ArgumentHelp("Write only edges with at least this magnitude.", valueName: "x"))
+    @Option(
+        help: ArgumentHelp("Write only edges with at least this magnitude.", valueName: "x"),
+        transform: { try NumberRange.nonNegative.number($0) })
     var threshold: Double?
 
     @Flag(help: "Write magnitudes instead of signed weights.")
@@ -56,8 +60,6 @@ struct GraphCommand: FileCommand {
     }
 
     func validate() throws {
-        if let top, !(top > 0 && top <= 1) { throw ValidationError("--top must be above 0 and at most 1") }
-        if let threshold, !(threshold >= 0 && threshold.isFinite) { throw ValidationError("--threshold must be at least 0") }
         if top != nil, threshold != nil { throw ValidationError("--top cannot be combined with --threshold") }
         if format != .svg, clusterFile != nil || isChained {
             throw ValidationError("--\(isChained ? "chain" : "clusters") requires --format svg")

@@ -53,15 +53,12 @@ struct CheckpointInfo: Encodable {
     let architecture: String?
     /// Whether the architecture was `given`, kept in the `archive`, named by the `file`, or `assumed`; nil for transformers.
     let architectureSource: String?
+    /// What the checkpoint runs as: the architecture of a chain, `the graph in its file`, or the family; nil if it does not run.
+    let runsAs: String?
     /// Where a run can be recorded and changed, in the order of the run; empty if the checkpoint does not run.
     let sites: [SiteInfo]
     /// Why the checkpoint does not run.
     let runProblem: String?
-
-    /// What the checkpoint runs as, if it runs: a model of no known family runs as the graph in its file.
-    var runsAs: String {
-        architecture ?? (family == ModelFamily.unknown.name ? "the graph in its file" : family)
-    }
 }
 
 /// A place in a network where a run can be recorded and changed.
@@ -185,7 +182,7 @@ extension CheckpointInfo {
         let layers = Dictionary(grouping: catalog.layers, by: \.tensorName)
         let first = Dictionary(scored.map { ($0.tensorName, $0) }, uniquingKeysWith: { first, _ in first })
 
-        (architecture, architectureSource, sites, runProblem) = try Self.sites(of: checkpoint, catalog, architecture: given)
+        (architecture, architectureSource, runsAs, sites, runProblem) = try Self.sites(of: checkpoint, catalog, architecture: given)
 
         var parameters = 0
         var bytes = 0
@@ -227,18 +224,18 @@ extension CheckpointInfo {
     /// The sites of the checkpoint's network, or why it has none. An architecture that was given must fit.
     private static func sites(
         of checkpoint: Checkpoint, _ catalog: LayerCatalog, architecture given: Architecture?
-    ) throws -> (architecture: String?, source: String?, sites: [SiteInfo], problem: String?) {
+    ) throws -> (architecture: String?, source: String?, runsAs: String?, sites: [SiteInfo], problem: String?) {
         do {
             let model = try LoadedModel(checkpoint, architecture: given, catalog: catalog, longestChain: longestChain)
             let sites = try model.network.siteDescriptions()
             return (
-                model.architecture?.description, model.source?.rawValue,
+                model.architecture?.description, model.source?.rawValue, model.runsAs,
                 sites.map { SiteInfo(site: $0.site, operation: $0.operation, neurons: $0.neurons) }, nil
             )
         } catch var error as Problem {
             if given != nil { throw error }
             error.path = nil
-            return (nil, nil, [], error.summary)
+            return (nil, nil, nil, [], error.summary)
         }
     }
 }

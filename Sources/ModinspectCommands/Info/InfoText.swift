@@ -90,7 +90,7 @@ enum InfoText {
         if !reasons.isEmpty { line("left out", reasons.joined(separator: ", ")) }
         if !info.globals.isEmpty { line("globals", globals(info)) }
         for group in info.tied { line("tied", group.joined(separator: " = ")) }
-        line("runs", info.runProblem.map { "no: " + $0 } ?? "as \(info.runsAs)")
+        line("runs", info.runProblem.map { "no: " + $0 } ?? "as \(info.runsAs ?? info.family)")
         return text + "\n"
     }
 

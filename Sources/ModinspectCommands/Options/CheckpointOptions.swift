@@ -49,13 +49,14 @@ struct CheckpointOptions: ParsableArguments {
 
     /// Opens the checkpoint that the argument names, merged with its base model if there is one; `-` is an archive on standard input.
     ///
-    /// - Parameter isDescribed: whether the result names what cannot be read: without that a note counts tensors, and an adapter is an error.
+    /// - Parameter isDescribed: whether the result names what cannot be read: without that a note counts tensors, and an adapter or a model
+    ///   without all of its files is an error.
     func open(_ path: String, _ diagnostics: Diagnostics, isDescribed: Bool = false) throws -> Checkpoint {
         var checkpoint = try diagnostics.timing("\(path): opened") {
             try merged(Checkpoint.open(path, options: Checkpoint.Options(member: member, key: key)))
         }
         if let config { checkpoint = checkpoint.with(configuration: try GivenConfiguration(config).merged(into: checkpoint.configuration)) }
-        if !isDescribed, let refusal = checkpoint.refusal { throw refusal }
+        if !isDescribed, let refusal = checkpoint.refusal ?? checkpoint.incompleteness { throw refusal }
         diagnostics.describe(checkpoint)
         for assumption in checkpoint.assumptions { diagnostics.note("\(path): \(assumption)") }
         if !isDescribed { diagnostics.noteUnreadable(checkpoint) }

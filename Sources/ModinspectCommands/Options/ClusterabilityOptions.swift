@@ -6,7 +6,7 @@ struct ClusterabilityOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "The weight of the mean clusterability in the loss; 20 without this option, 40 for a language model; 0 only reports it.",
-            valueName: "x"))
+            valueName: "x"), transform: { try NumberRange.nonNegative.number($0) })
     var lambda: Double?
 
     @Option(
@@ -34,7 +34,6 @@ struct ClusterabilityOptions: ParsableArguments {
     var counts: ClusterCounts?
 
     mutating func validate() throws {
-        if let lambda, !(lambda >= 0 && lambda.isFinite) { throw ValidationError("--lambda must be at least 0") }
         if warmup < 0 { throw ValidationError("--warmup must be at least 0") }
         if clusterFile != nil, method != nil || counts != nil { throw ValidationError("--clusters cannot be combined with --method or -k") }
         if method == .experts {

@@ -80,7 +80,8 @@ struct SampleOptions: ParsableArguments {
     var tokenWidth = TokenWidth.uint16
 
     @Option(
-        name: .customLong("train-fraction"), help: ArgumentHelp("The share of modular addition's pairs in modadd:P:train.", valueName: "x"))
+        name: .customLong("train-fraction"), help: ArgumentHelp("The share of modular addition's pairs in modadd:P:train.", valueName: "x"),
+        transform: { try NumberRange.part.number($0) })
     var trainFraction = 0.3
 
     @Option(
@@ -95,7 +96,6 @@ struct SampleOptions: ParsableArguments {
     mutating func validate() throws {
         if let context, context < 2 { throw ValidationError("--context must be at least 2") }
         if let limit, limit < 1 { throw ValidationError("--limit must be at least 1") }
-        if !(trainFraction > 0 && trainFraction < 1) { throw ValidationError("--train-fraction must be above 0 and below 1") }
     }
 
     /// The data of a path as a library takes it.

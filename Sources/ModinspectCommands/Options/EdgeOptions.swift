@@ -46,14 +46,14 @@ struct EdgeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "edges: keep edges whose score is at least X; acdc: edges whose removal hurts the metric by at least X, 0.01 without this option.",
-            valueName: "x"))
+            valueName: "x"), transform: { try NumberRange.nonNegative.number($0) })
     var threshold: Double?
 
     @Option(
         name: .customLong("target-faithfulness"),
         help: ArgumentHelp(
             "edges: keep the fewest top-scoring edges that are this faithful; 0.9 without --edges and --threshold.",
-            valueName: "f"))
+            valueName: "f"), transform: { try NumberRange.any.number($0) })
     var target: Double?
 
     @Option(
@@ -74,8 +74,6 @@ struct EdgeOptions: ParsableArguments {
     mutating func validate() throws {
         if let steps, !(1...10_000).contains(steps) { throw ValidationError("--steps must be between 1 and 10000") }
         if let edges, edges < 0 { throw ValidationError("--edges must be at least 0") }
-        if let threshold, !(threshold >= 0 && threshold.isFinite) { throw ValidationError("--threshold must be at least 0") }
-        if let target, !target.isFinite { throw ValidationError("--target-faithfulness must be a finite number") }
         if [edges != nil, threshold != nil, target != nil].filter(\.self).count > 1 {
             throw ValidationError("--edges, --threshold and --target-faithfulness cannot be combined")
         }

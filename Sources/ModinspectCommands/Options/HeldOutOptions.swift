@@ -17,11 +17,11 @@ struct HeldOutOptions: ParsableArguments {
     @Option(
         name: .customLong("held-out"),
         help: ArgumentHelp(
-            "The share of --data that circuits are judged on, a random selection; 0.5 without this option.", valueName: "x"))
+            "The share of --data that circuits are judged on, a random selection; 0.5 without this option.", valueName: "x"),
+        transform: { try NumberRange.part.number($0) })
     var share: Double?
 
     mutating func validate() throws {
-        if let share, !(share > 0 && share < 1) { throw ValidationError("--held-out must be above 0 and below 1") }
         if data != nil, share != nil { throw ValidationError("--eval cannot be combined with --held-out") }
         if labels != nil, data == nil { throw ValidationError("--eval-labels requires --eval") }
     }

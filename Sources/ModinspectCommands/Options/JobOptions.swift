@@ -12,7 +12,8 @@ struct JobOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "With --jobs: end the work on a checkpoint after X seconds; 0, or leaving this option out, sets no limit.", valueName: "x"))
+            "With --jobs: end the work on a checkpoint after X seconds; 0, or leaving this option out, sets no limit.", valueName: "x"),
+        transform: { try NumberRange.seconds.number($0) })
     var timeout: Double?
 
     @Option(
@@ -22,7 +23,6 @@ struct JobOptions: ParsableArguments {
 
     mutating func validate() throws {
         if let jobs, !(1...1024).contains(jobs) { throw ValidationError("--jobs must be between 1 and 1024") }
-        if let timeout, !(timeout >= 0 && timeout <= 1e8) { throw ValidationError("--timeout must be between 0 and 100000000 seconds") }
         if jobs == nil, timeout != nil || memory != nil {
             throw ValidationError("\(timeout != nil ? "--timeout" : "--memory") requires --jobs")
         }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Text
 import Training
 
 extension Optimizer.Rule: Choice {}
@@ -9,7 +10,9 @@ struct OptimizationOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The optimiser, as PyTorch defines it.", discussion: Optimizer.Rule.list))
     var optimizer = Optimizer.Rule.adam
 
-    @Option(name: .customLong("lr"), help: ArgumentHelp("The largest learning rate.", valueName: "x"))
+    @Option(
+        name: .customLong("lr"), help: ArgumentHelp("The largest learning rate.", valueName: "x"),
+        transform: { try NumberRange.nonNegative.number($0) })
     var learningRate = 1e-3
 
     @Option(help: ArgumentHelp("How the learning rate changes.", discussion: LearningRate.Decay.list))
@@ -22,10 +25,11 @@ struct OptimizationOptions: ParsableArguments {
 
     @Option(
         name: .customLong("weight-decay"),
-        help: ArgumentHelp("How fast weights shrink; without this option 0.01 with adamw, otherwise 0.", valueName: "x"))
+        help: ArgumentHelp("How fast weights shrink; without this option 0.01 with adamw, otherwise 0.", valueName: "x"),
+        transform: { try NumberRange.nonNegative.number($0) })
     var weightDecay: Double?
 
-    @Option(help: ArgumentHelp("The momentum of sgd.", valueName: "x"))
+    @Option(help: ArgumentHelp("The momentum of sgd.", valueName: "x"), transform: { try NumberRange.decay.number($0) })
     var momentum: Double?
 
     @Flag(help: "With sgd: Nesterov's momentum.")
@@ -36,10 +40,14 @@ struct OptimizationOptions: ParsableArguments {
         transform: { try AdamShares($0) })
     var betas: AdamShares?
 
-    @Option(help: ArgumentHelp("The constant that Adam adds to its denominator; 1e-8 without this option.", valueName: "x"))
+    @Option(
+        help: ArgumentHelp("The constant that Adam adds to its denominator; 1e-8 without this option.", valueName: "x"),
+        transform: { try NumberRange.nonNegative.number($0) })
     var eps: Double?
 
-    @Option(help: ArgumentHelp("Scale the gradient down to this norm if it is longer.", valueName: "norm"))
+    @Option(
+        help: ArgumentHelp("Scale the gradient down to this norm if it is longer.", valueName: "norm"),
+        transform: { try NumberRange.positive.number($0) })
     var clip: Double?
 
     @Option(
@@ -70,15 +78,10 @@ struct OptimizationOptions: ParsableArguments {
     var only: [String] = []
 
     mutating func validate() throws {
-        try Self.check(learningRate >= 0 && learningRate.isFinite, "--lr must be at least 0")
         try Self.check(rateWarmup >= 0, "--lr-warmup must be at least 0")
-        try Self.check(weightDecay.map { $0 >= 0 && $0.isFinite } ?? true, "--weight-decay must be at least 0")
-        try Self.check(momentum.map { $0 >= 0 && $0 < 1 } ?? true, "--momentum must be at least 0 and below 1")
         try Self.check(optimizer == .sgd || (momentum == nil && !nesterov), "--momentum and --nesterov go with --optimizer sgd only")
         try Self.check(!nesterov || (momentum ?? 0) > 0, "--nesterov needs --momentum")
         try Self.check(optimizer != .sgd || (betas == nil && eps == nil), "--betas and --eps do not go with --optimizer sgd")
-        try Self.check(eps.map { $0 >= 0 && $0.isFinite } ?? true, "--eps must be at least 0")
-        try Self.check(clip.map { $0 > 0 && $0.isFinite } ?? true, "--clip must be above 0")
         try Self.check(batchSize.map { $0 > 0 } ?? true, "--batch must be at least 1")
         try Self.check(!takesWholeData || batchSize == nil, "--full-batch cannot be combined with --batch")
         try Self.check(accumulate > 0, "--accumulate must be at least 1")
@@ -117,7 +120,7 @@ struct AdamShares {
     let second: Double
 
     init(_ text: String) throws {
-        let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+        let parts = text.split(separator: ",", omittingEmptySubsequences: false).map { Double(decimal: $0) }
         guard parts.count == 2, let first = parts[0], let second = parts[1], (0..<1).contains(first), (0..<1).contains(second) else {
             throw ValidationError("--betas must be two numbers from 0 to below 1, as in 0.9,0.999, found '\(text)'")
         }

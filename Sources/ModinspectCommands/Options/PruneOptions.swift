@@ -14,7 +14,7 @@ struct PruneOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "prune: the allowed mean divergence, or rise of the mean loss, in nats; 0.01 without this option, 0 with label-loss.",
-            valueName: "x"))
+            valueName: "x"), transform: { try NumberRange.nonNegative.number($0) })
     var tolerance: Double?
 
     @Option(name: .customLong("label"), help: ArgumentHelp("prune: find the circuit of this label (repeatable).", valueName: "n"))
@@ -41,7 +41,6 @@ struct PruneOptions: ParsableArguments {
     var masks: String?
 
     mutating func validate() throws {
-        if let tolerance, !(tolerance >= 0 && tolerance.isFinite) { throw ValidationError("--tolerance must be at least 0") }
         if isPerLabel, !labels.isEmpty { throw ValidationError("--label cannot be combined with --per-label") }
         if labels.contains(where: { $0 < 0 }) { throw ValidationError("--label must be at least 0") }
         if Set(labels).count < labels.count { throw ValidationError("--label names a label twice") }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Text
 import Checkpoints
 import Training
 
@@ -86,7 +87,8 @@ struct TrainingGoal {
 
     init(_ text: String) throws {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        guard parts.count == 2, let measure = Measure(rawValue: parts[0]), let value = Double(parts[1]), (0...1).contains(value) else {
+        guard parts.count == 2, let measure = Measure(rawValue: parts[0]), let value = Double(decimal: parts[1]), (0...1).contains(value)
+        else {
             throw ValidationError("--until must be clusterability=X or accuracy=X with a number from 0 to 1, found '\(text)'")
         }
         (self.measure, self.value) = (measure, value)

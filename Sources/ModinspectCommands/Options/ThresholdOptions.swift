@@ -6,12 +6,14 @@ import Text
 struct ThresholdOptions: ParsableArguments {
     @Option(
         name: .customLong("fail-under"), parsing: .unconditional,
-        help: ArgumentHelp("Exit with status 3 if the mean of --measure is below X or undefined.", valueName: "x"))
+        help: ArgumentHelp("Exit with status 3 if the mean of --measure is below X or undefined.", valueName: "x"),
+        transform: { try NumberRange.any.number($0) })
     var least: Double?
 
     @Option(
         name: .customLong("fail-over"), parsing: .unconditional,
-        help: ArgumentHelp("Exit with status 3 if the mean of --measure is above X or undefined.", valueName: "x"))
+        help: ArgumentHelp("Exit with status 3 if the mean of --measure is above X or undefined.", valueName: "x"),
+        transform: { try NumberRange.any.number($0) })
     var most: Double?
 
     @Flag(name: .customLong("per-layer"), help: "Apply --fail-under and --fail-over to every layer instead of the mean.")
@@ -26,9 +28,6 @@ struct ThresholdOptions: ParsableArguments {
     var measure = Measure.clusterability
 
     mutating func validate() throws {
-        for (name, limit) in [("--fail-under", least), ("--fail-over", most)] where limit?.isNaN == true {
-            throw ValidationError("\(name) must be a number, found 'nan'")
-        }
         if least == nil, most == nil {
             if isPerLayer { throw ValidationError("--per-layer requires --fail-under or --fail-over") }
             if measure != .clusterability { throw ValidationError("--measure requires --fail-under or --fail-over") }

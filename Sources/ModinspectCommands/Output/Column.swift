@@ -63,6 +63,11 @@ struct Column<Row>: Sendable {
 
     func value(of row: Row) -> ColumnValue { get(row) }
 
+    /// The same column of a row that has this one's row in it.
+    func of<Outer>(_ inner: @escaping @Sendable (Outer) -> Row) -> Column<Outer> {
+        Column<Outer>(path.joined(separator: "."), documentation, isInTables: isInTables) { [get] in get(inner($0)) }
+    }
+
     /// The column of a row that has this one's row under `key`.
     func within<Outer>(_ key: String, _ inner: @escaping @Sendable (Outer) -> Row) -> Column<Outer> {
         Column<Outer>(([key] + path).joined(separator: "."), documentation, isInTables: isInTables) { [get] in get(inner($0)) }

@@ -5,6 +5,7 @@ import Text
 enum TSV {
     /// A field that cannot break its row: `\t`, `\n`, `\r`, `\\` and `\u{...}` for other control characters.
     static func escaped(_ field: String) -> String {
+        if field.utf8.allSatisfy({ (0x20..<0x7F).contains($0) && $0 != UInt8(ascii: "\\") }) { return field }
         func isSafe(_ scalar: Unicode.Scalar) -> Bool { scalar != "\\" && !scalar.breaksLine }
         if field.unicodeScalars.allSatisfy(isSafe) { return field }
         var text = ""
@@ -56,7 +57,12 @@ enum TSV {
 
     /// One line of the fields, which are escaped.
     static func row(_ fields: [String]) -> String {
-        fields.lazy.map(escaped).joined(separator: "\t") + "\n"
+        var row = ""
+        for (number, field) in fields.enumerated() {
+            if number > 0 { row += "\t" }
+            row += escaped(field)
+        }
+        return row + "\n"
     }
 
     /// The row of a checkpoint that failed: its path, empty fields, and its status in the last column.

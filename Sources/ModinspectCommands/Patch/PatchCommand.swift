@@ -52,9 +52,7 @@ struct PatchCommand: FileCommand, DataCommand {
         help: ArgumentHelp(
             "The sites to patch: kinds, or names with *, ? and [...]; !GLOB excludes some.",
             discussion: """
-                Kinds: resid, attn_out, mlp_out, heads, q, k, v, pattern, experts, neurons. A name may be written without hook_, and end in \
-                the number of one head, expert or neuron: blocks.0.attn.z.3. Repeatable; several sites can be separated by commas. Without this \
-                option: heads and mlp_out in a transformer; the residual stream before each block, attn_out and mlp_out with --by \
+                \(SiteNames.help) Without this option: heads and mlp_out in a transformer; the residual stream before each block, attn_out and mlp_out with --by \
                 position; neurons in a chain.
                 """, valueName: "sites"))
     var siteLists: [String] = []

@@ -42,11 +42,7 @@ struct RecordCommand: FileCommand, DataCommand {
         name: .customLong("sites"),
         help: ArgumentHelp(
             "The sites to record: kinds, or names with *, ? and [...]; !GLOB excludes some.",
-            discussion: """
-                Kinds: resid, attn_out, mlp_out, heads, q, k, v, pattern, neurons. A name may be written without hook_, and end in the \
-                number of one head or neuron: blocks.0.attn.z.3. Repeatable; several sites can be separated by commas. modinspect info \
-                lists them.
-                """, valueName: "sites"))
+            discussion: "\(SiteNames.help) modinspect info lists them.", valueName: "sites"))
     var siteLists: [String] = []
 
     @Option(

@@ -164,7 +164,7 @@ extension ReportBuilder {
         let second = try Checkpoint.open(
             other, options: Checkpoint.Options(member: options.source.member, key: options.source.key))
         guard second.adapter != nil else {
-            if let refusal = second.refusal { throw refusal }
+            if let refusal = second.refusal ?? second.incompleteness { throw refusal }
             return second
         }
         return try options.source.base == nil ? second.merged(into: checkpoint) : options.source.merged(second)

@@ -61,7 +61,7 @@ extension ReportBuilder {
         } else {
             fact(
                 "runs",
-                ["as ", .name(info.runsAs.singleLine)]
+                ["as ", .name((info.runsAs ?? info.family).singleLine)]
                     + (info.architectureSource == "assumed" ? [", which is assumed"] : []))
         }
         return facts

@@ -10,8 +10,7 @@ extension Diagnostics {
     func describe(_ model: LoadedModel) {
         let (path, network) = (model.checkpoint.path, model.network)
         detail(
-            "\(path): runs as \(model.architecture.map { "\($0)" } ?? (model.checkpoint.graph == nil ? model.catalog.family.name : "the graph in its file")), "
-                + ByteText.counted(network.nodes.count, "operation"))
+            "\(path): runs as \(model.runsAs), \(ByteText.counted(network.nodes.count, "operation"))")
         if model.source == .assumed, let architecture = model.architecture, architecture.elements.count > 1 {
             note("\(path): ReLU is assumed between its linear layers: --arch '\(architecture)'")
         }

@@ -36,7 +36,7 @@ enum ArgumentLine {
         guard text.hasPrefix("-"), text != "-0" else { return false }
         let rest = text.dropFirst()
         return rest.first?.isASCIIDigit == true || (rest.first == "." && rest.dropFirst().first?.isASCIIDigit == true)
-            || rest.lowercased() == "inf" || rest.lowercased() == "infinity"
+            || ["inf", "infinity", "nan"].contains(rest.lowercased())
     }
 
     private static func takesValue(_ option: String) -> Bool {

@@ -187,7 +187,7 @@ struct SettingsReader {
 
     mutating func real(_ name: String, default standard: Float, isPositional: Bool = false) throws(Problem) -> Float {
         guard let text = try value(name, isPositional: isPositional) else { return standard }
-        guard let number = Float(text), number.isFinite, number >= 0 else {
+        guard let number = Float(decimal: text), number >= 0 else {
             throw failure("setting '\(name)'", expected: "a number of at least 0", found: "'\(text)'")
         }
         return number
@@ -195,7 +195,7 @@ struct SettingsReader {
 
     mutating func signed(_ name: String, default standard: Double, isPositional: Bool = false) throws(Problem) -> Double {
         guard let text = try value(name, isPositional: isPositional) else { return standard }
-        guard let number = Double(text), number.isFinite else {
+        guard let number = Double(decimal: text) else {
             throw failure("setting '\(name)'", expected: "a number", found: "'\(text)'")
         }
         return number

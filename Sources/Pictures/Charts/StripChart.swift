@@ -23,10 +23,13 @@ package struct StripChart: Chart {
     package var references: [LineChart.Reference]
     /// A range that must be seen whatever the numbers are.
     package var including: ClosedRange<Double>?
+    /// The height of the heaps, which small multiples have in common; nil for what the highest heap needs.
+    package var heapHeight: Double?
 
     package init(
         title: String, caption: String = "", alternative: String = "", entries: [Entry], valueTitle: String = "",
-        references: [LineChart.Reference] = [], including: ClosedRange<Double>? = nil
+        references: [LineChart.Reference] = [], including: ClosedRange<Double>? = nil,
+        heapHeight: Double? = nil
     ) {
         self.title = title
         self.caption = caption
@@ -35,6 +38,7 @@ package struct StripChart: Chart {
         self.valueTitle = valueTitle
         self.references = references
         self.including = including
+        self.heapHeight = heapHeight
     }
 
     package var extents: Extents {
@@ -63,8 +67,9 @@ package struct StripChart: Chart {
         let names = outlierNames(drawn, scale: scale, width: panel.width)
         let heaps = Self.heaps(drawn, scale: scale)
         let highest = heaps.map(\.count).max() ?? 1
-        let isBarred = highest > Self.highestHeap
-        let body = isBarred ? 120 : max(40, Double(highest) * 2 * Self.radius + 8)
+        let needed = Double(highest) * 2 * Self.radius + 8
+        let isBarred = heapHeight.map { needed > $0 } ?? (highest > Self.highestHeap)
+        let body = heapHeight ?? (isBarred ? 120 : max(40, needed))
         let labelled = axes(range, width: panel.width, height: body, top: legend.height + names.height)
         var marks =
             legend.marks + names.marks.map { $0.moved(by: Point(0, legend.height + labelled.inner.y - legend.height - names.height)) }

@@ -95,7 +95,7 @@ extension AuditResult {
             guard !entries.isEmpty else { return nil }
             return StripChart(
                 title: Self.title(measure), alternative: words(entries, measure), entries: entries.map(Self.unnamed),
-                valueTitle: Self.title(measure))
+                valueTitle: Self.title(measure), heapHeight: Self.heapHeight(checkpoints.count))
         }
         guard charts.count > 1 else { return nil }
         return PlotFigure(
@@ -114,7 +114,8 @@ extension AuditResult {
             let entries = entries(Self.first, members)
             return StripChart(
                 title: "\(family): \(ByteText.counted(members.count, "checkpoint"))", alternative: words(entries, Self.first),
-                entries: entries.map(Self.unnamed), valueTitle: Self.title(Self.first))
+                entries: entries.map(Self.unnamed), valueTitle: Self.title(Self.first),
+                heapHeight: Self.heapHeight(families.map(\.value.count).max() ?? 0))
         }
         return PlotFigure(
             "audit-families",
@@ -125,6 +126,9 @@ extension AuditResult {
                 alternative: zip(ordered, charts).map { "\($0.key): \($1.alternative)" }.joined(separator: " "), charts: charts,
                 sharing: .everything))
     }
+
+    /// Small strips stand beside each other on one line: their heaps have one height, which is low where there are few values.
+    private static func heapHeight(_ values: Int) -> Double { values > 12 ? 100 : 60 }
 
     /// Small strips have no room for names.
     private static func unnamed(_ entry: StripChart.Entry) -> StripChart.Entry { StripChart.Entry(entry.name, entry.value) }

@@ -79,6 +79,9 @@ struct EvalResult: DrawnResult {
         return true
     }
 
+    /// Whether the task compares numbers, of which none is right or wrong.
+    private static func isOfNumbers(_ row: ResultRow) -> Bool { ["regression", "reconstruction"].contains(row.text("task") ?? "") }
+
     private mutating func add(checkpoint: ResultRow) {
         let path = checkpoint.text("path") ?? ""
         if checkpoint.row("error") != nil {
@@ -88,7 +91,7 @@ struct EvalResult: DrawnResult {
         checkpoints.append(
             Evaluated(
                 path: path, accuracy: checkpoint.number("accuracy"), loss: checkpoint.number("loss"), answers: checkpoint.whole("answers"),
-                isOfNumbers: ["regression", "reconstruction"].contains(checkpoint.text("task") ?? ""),
+                isOfNumbers: Self.isOfNumbers(checkpoint),
                 classes: checkpoint.rows("classes").compactMap(ClassAccuracy.init)))
     }
 
@@ -100,8 +103,9 @@ struct EvalResult: DrawnResult {
             checkpoints.append(
                 Evaluated(
                     path: path, accuracy: row.number("accuracy"), loss: row.number("loss"), answers: row.whole("count"),
-                    // A table does not say the task: where nothing is right or wrong, numbers are compared.
-                    isOfNumbers: row.number("accuracy") == nil && row.number("loss") != nil))
+                    // Tables of earlier versions do not say the task: where nothing is right or wrong, numbers are compared.
+                    isOfNumbers: row.has("task")
+                        ? Self.isOfNumbers(row) : row.number("accuracy") == nil && row.number("loss") != nil))
         } else if let found = ClassAccuracy(row), !checkpoints.isEmpty {
             checkpoints[checkpoints.count - 1].classes.append(found)
         }

@@ -19,7 +19,7 @@ struct KernelSet: Sendable {
     let normalizeRowSingle: NormalizeWide<Float>
     let normalizeRowDouble: NormalizeWide<Double>
     let assignNearest: @Sendable (Numbers<Double>, Int, Int, Int, Numbers<Double>, Int, Target<Int64>, Target<Double>) -> Bool
-    let minimumDistances: @Sendable (Numbers<Double>, Int, Int, Int, Numbers<Double>, Numbers<Double>, Target<Double>) -> Double
+    let minimumDistances: @Sendable (Numbers<Double>, Int, Int, Int, Numbers<Double>, Target<Double>) -> Double
     let sumByCluster: @Sendable (Numbers<Double>, Int, Int, Int, Numbers<Int64>, Int, Target<Double>, Target<Int>) -> Void
     let multiplyFourByTransposed: @Sendable (Numbers<Float>, Numbers<Float>, Int, Int, Target<Float>, Int) -> Void
     let addFourByMatrix: @Sendable (Numbers<Float>, Int, Numbers<Float>, Int, Int, Target<Float>) -> Void

@@ -43,6 +43,14 @@ package final class PointSet: Sendable {
         package func label(_ point: Int) -> Int { Int(paddedLabels[point]) }
         /// The squared distance of a point to its cluster's centre.
         package func distance(_ point: Int) -> Double { paddedDistances[point] }
+        /// The sum of the squared distances.
+        package var inertia: Double {
+            var sum = 0.0
+            for distance in paddedDistances { sum += distance }
+            return sum
+        }
+        /// The first point up to which the distances sum to more than `target`; the last that has one where rounding leaves none.
+        package func point(beyond target: Double) -> Int { PointSet.point(paddedDistances, beyond: target) }
         /// Moves a point to another cluster, whose centre it becomes.
         package mutating func move(_ point: Int, to cluster: Int) {
             paddedLabels[point] = Int64(cluster)
@@ -69,39 +77,64 @@ package final class PointSet: Sendable {
     package func clusterSums(_ assignment: Assignment, clusters: Int) -> (sums: [Double], sizes: [Int]) {
         var sums = [Double](repeating: 0, count: clusters * dimensions)
         var sizes = [Int](repeating: 0, count: clusters)
+        sumClusters(assignment, &sums, &sizes)
+        return (sums, sizes)
+    }
+
+    /// Does the same with arrays that exist, whose lengths tell the number of clusters.
+    package func sumClusters(_ assignment: Assignment, _ sums: inout [Double], _ sizes: inout [Int]) {
+        let clusters = sizes.count
+        precondition(sums.count == clusters * dimensions, "\(sums.count) sums for \(clusters) clusters")
         let points = coordinates.buffer.base
         guard clusters > 8 else {
             KernelSet.current.sumByCluster(points, stride, stride, dimensions, assignment.paddedLabels, clusters, &sums, &sizes)
-            return (sums, sizes)
+            return
         }
+        for i in sums.indices { sums[i] = 0 }
+        for i in sizes.indices { sizes[i] = 0 }
         // Reading all points once for each cluster costs more than scattered additions when there are many clusters.
         for i in 0..<count {
             let label = Int(assignment.paddedLabels[i])
             sizes[label] += 1
             for d in 0..<dimensions { sums[label &* dimensions &+ d] += points[d &* stride &+ i] }
         }
-        return (sums, sizes)
     }
 
     /// Squared distances of the points to the nearest of some centres, which grow one by one during seeding.
     package struct Distances: Sendable {
-        var padded: [Double]
+        fileprivate var padded: [Double]
         /// Their sum.
-        package let total: Double
+        package fileprivate(set) var total: Double
 
-        package subscript(point: Int) -> Double { padded[point] }
+        /// The first point up to which the distances sum to more than `target`; the last that has one where rounding leaves none.
+        package func point(beyond target: Double) -> Int { PointSet.point(padded, beyond: target) }
     }
 
-    /// The squared distances to one point, or the smaller of those and `previous`.
-    package func distances(to center: Int, before previous: Distances? = nil) -> Distances {
-        let center = self[center]
-        let old = previous?.padded ?? [Double](repeating: .infinity, count: count) + [Double](repeating: 0, count: stride - count)
-        let points = coordinates.buffer.base
-        var total = 0.0
-        let padded = [Double](unsafeUninitializedCapacity: stride) { target, initialized in
-            total = KernelSet.current.minimumDistances(points, stride, stride, dimensions, center, old, target.baseAddress!)
-            initialized = stride
+    /// The squared distances to one point.
+    package func distances(to center: Int) -> Distances {
+        let unbounded = [Double](repeating: .infinity, count: count) + [Double](repeating: 0, count: stride - count)
+        var distances = Distances(padded: [Double](repeating: 0, count: stride), total: 0)
+        lower(Distances(padded: unbounded, total: .infinity), to: center, into: &distances)
+        return distances
+    }
+
+    /// The squared distances to one point where they are smaller than `previous`, and these otherwise, into `next`.
+    package func lower(_ previous: Distances, to center: Int, into next: inout Distances) {
+        precondition(0..<count ~= center, "point \(center) of \(count)")
+        precondition(previous.padded.count == stride && next.padded.count == stride, "distances of other points")
+        next.total = KernelSet.current.minimumDistances(
+            coordinates.buffer.base, stride, dimensions, center, previous.padded, &next.padded)
+    }
+
+    /// See ``Distances/point(beyond:)``.
+    fileprivate static func point(_ distances: [Double], beyond target: Double) -> Int {
+        distances.withUnsafeBufferPointer { distances in
+            var sum = 0.0
+            for point in 0..<distances.count {
+                sum += distances[point]
+                if sum > target { return point }
+            }
+            return distances.lastIndex { $0 > 0 } ?? 0
         }
-        return Distances(padded: padded, total: total)
     }
 }
