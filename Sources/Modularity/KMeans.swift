@@ -135,9 +135,8 @@ package struct KMeans: Sendable {
                 continue
             }
             var best: (point: Int, distances: PointSet.Distances)?
-            for _ in 0..<candidates {
-                let point = draw(points.count, total: distances.total, &generator) { distances[$0] }
-                let next = points.distances(to: point, before: distances)
+            let drawn = (0..<candidates).map { _ in draw(points.count, total: distances.total, &generator) { distances[$0] } }
+            for (point, next) in zip(drawn, points.distances(to: drawn, before: distances)) {
                 if best == nil || next.total < best!.distances.total { best = (point, next) }
             }
             chosen.append(best!.point)

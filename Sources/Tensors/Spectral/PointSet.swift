@@ -104,4 +104,23 @@ package final class PointSet: Sendable {
         }
         return Distances(padded: padded, total: total)
     }
+
+    /// As ``distances(to:before:)`` for each of several points. In many dimensions the points are read once for four of them.
+    package func distances(to centers: [Int], before previous: Distances) -> [Distances] {
+        guard dimensions >= 16, centers.count > 1 else { return centers.map { distances(to: $0, before: previous) } }
+        let points = coordinates.buffer.base
+        var found: [Distances] = []
+        for first in Swift.stride(from: 0, to: centers.count, by: 4) {
+            // The last point is repeated where fewer than four are left.
+            let four = (0..<4).flatMap { self[centers[min(first + $0, centers.count - 1)]] }
+            let targets = Buffer<Double>(uninitialized: 4 * stride)
+            var totals = [0.0, 0.0, 0.0, 0.0]
+            KernelSet.current.minimumDistancesToFour(points, stride, stride, dimensions, four, previous.padded, targets.base, &totals)
+            for own in 0..<min(4, centers.count - first) {
+                let padded = [Double](UnsafeBufferPointer(start: targets.base + own * stride, count: stride))
+                found.append(Distances(padded: padded, total: totals[own]))
+            }
+        }
+        return found
+    }
 }
