@@ -136,6 +136,17 @@ package struct KMeans: Sendable {
                 chosen.append(generator.integer(below: points.count))
                 continue
             }
+            if points.isWide {
+                let drawn = (0..<candidates).map { _ in distances.point(beyond: generator.uniform() * distances.total) }
+                var found: (point: Int, distances: PointSet.Distances)?
+                for (point, next) in zip(drawn, points.distances(to: drawn, before: distances)) {
+                    guard found == nil || next.total < found!.distances.total else { continue }
+                    found = (point, next)
+                }
+                chosen.append(found!.point)
+                distances = found!.distances
+                continue
+            }
             var point: Int?
             for _ in 0..<candidates {
                 let candidate = distances.point(beyond: generator.uniform() * distances.total)

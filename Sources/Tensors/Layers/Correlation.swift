@@ -5,7 +5,7 @@ import KernelsV4
 /// Convolutions of images and their gradients. Samples run side by side; the bits depend on the shapes alone.
 package enum Correlation {
     /// The elements of scratch memory that ``forward(_:_:filters:bias:into:scratch:team:)`` needs.
-    package static func forwardScratch(_ shape: ConvolutionShape) -> Int { Pass(shape).scratch }
+    package static func forwardScratch(_ shape: ConvolutionShape) -> Int { PanelCorrelation(shape) == nil ? Pass(shape).scratch : 0 }
 
     /// output [samples, filters, ...] = the images under each filter + bias.
     package static func forward(
@@ -13,6 +13,10 @@ package enum Correlation {
         team: Team
     ) {
         check(shape, images, filters, output)
+        if let panels = PanelCorrelation(shape) {
+            precondition((bias?.count ?? shape.filters) == shape.filters, "bias of another shape")
+            return panels.run(images.pointer, filters: filters.pointer, bias: bias?.pointer, into: output.mutablePointer, team: team)
+        }
         let pass = Pass(shape)
         precondition(scratch.count >= pass.scratch && (bias?.count ?? shape.filters) == shape.filters, "scratch or bias of another shape")
         let weights = pass.weights(scratch)

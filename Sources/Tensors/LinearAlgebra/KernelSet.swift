@@ -20,6 +20,8 @@ struct KernelSet: Sendable {
     let normalizeRowDouble: NormalizeWide<Double>
     let assignNearest: @Sendable (Numbers<Double>, Int, Int, Int, Numbers<Double>, Int, Target<Int64>, Target<Double>) -> Bool
     let minimumDistances: @Sendable (Numbers<Double>, Int, Int, Int, Numbers<Double>, Target<Double>) -> Double
+    let minimumDistancesToFour:
+        @Sendable (Numbers<Double>, Int, Int, Int, Numbers<Double>, Numbers<Double>, Target<Double>, Target<Double>) -> Void
     let sumByCluster: @Sendable (Numbers<Double>, Int, Int, Int, Numbers<Int64>, Int, Target<Double>, Target<Int>) -> Void
     let multiplyFourByTransposed: @Sendable (Numbers<Float>, Numbers<Float>, Int, Int, Target<Float>, Int) -> Void
     let addFourByMatrix: @Sendable (Numbers<Float>, Int, Numbers<Float>, Int, Int, Target<Float>) -> Void
@@ -34,7 +36,8 @@ struct KernelSet: Sendable {
                 addSquaresRowSingle: Kernels.addSquaresRow, addSquaresRowDouble: Kernels.addSquaresRow,
                 normalizeRow: Kernels.normalizeRow, normalizeRowSingle: Kernels.normalizeRow,
                 normalizeRowDouble: Kernels.normalizeRow, assignNearest: Kernels.assignNearest,
-                minimumDistances: Kernels.minimumDistances, sumByCluster: Kernels.sumByCluster,
+                minimumDistances: Kernels.minimumDistances,
+                minimumDistancesToFour: Kernels.minimumDistancesToFour, sumByCluster: Kernels.sumByCluster,
                 multiplyFourByTransposed: Kernels.multiplyFourByTransposed, addFourByMatrix: Kernels.addFourByMatrix,
                 transpose: Kernels.transpose)
         case .v3:
@@ -43,7 +46,8 @@ struct KernelSet: Sendable {
                 addSquaresRowSingle: KernelsV3.addSquaresRow, addSquaresRowDouble: KernelsV3.addSquaresRow,
                 normalizeRow: KernelsV3.normalizeRow, normalizeRowSingle: KernelsV3.normalizeRow,
                 normalizeRowDouble: KernelsV3.normalizeRow, assignNearest: KernelsV3.assignNearest,
-                minimumDistances: KernelsV3.minimumDistances, sumByCluster: KernelsV3.sumByCluster,
+                minimumDistances: KernelsV3.minimumDistances,
+                minimumDistancesToFour: KernelsV3.minimumDistancesToFour, sumByCluster: KernelsV3.sumByCluster,
                 multiplyFourByTransposed: KernelsV3.multiplyFourByTransposed, addFourByMatrix: KernelsV3.addFourByMatrix,
                 transpose: KernelsV3.transpose)
         case .v4:
@@ -52,7 +56,8 @@ struct KernelSet: Sendable {
                 addSquaresRowSingle: KernelsV4.addSquaresRow, addSquaresRowDouble: KernelsV4.addSquaresRow,
                 normalizeRow: KernelsV4.normalizeRow, normalizeRowSingle: KernelsV4.normalizeRow,
                 normalizeRowDouble: KernelsV4.normalizeRow, assignNearest: KernelsV4.assignNearest,
-                minimumDistances: KernelsV4.minimumDistances, sumByCluster: KernelsV4.sumByCluster,
+                minimumDistances: KernelsV4.minimumDistances,
+                minimumDistancesToFour: KernelsV4.minimumDistancesToFour, sumByCluster: KernelsV4.sumByCluster,
                 multiplyFourByTransposed: KernelsV4.multiplyFourByTransposed, addFourByMatrix: KernelsV4.addFourByMatrix,
                 transpose: KernelsV4.transpose)
         }

@@ -9,7 +9,8 @@ struct ProductTiles {
 
     /// Fewer multiplications than this are not worth a tile, because tiles must be packed again.
     private static let smallest = 1 << 22
-    private static let mostRows = 256
+    /// A tile copies its columns of B: the more rows, the less that costs.
+    private static let mostRows = 512
     private static let mostColumns = 512
     /// Small products are divided into at most this many tiles, none narrower than `narrowest`.
     private static let fewest = 4

@@ -101,7 +101,7 @@ package final class PointSet: Sendable {
     }
 
     /// Squared distances of the points to the nearest of some centres, which grow one by one during seeding.
-    package struct Distances: Sendable {
+    package struct Distances: Equatable, Sendable {
         fileprivate var padded: [Double]
         /// Their sum.
         package fileprivate(set) var total: Double
@@ -124,6 +124,28 @@ package final class PointSet: Sendable {
         precondition(previous.padded.count == stride && next.padded.count == stride, "distances of other points")
         next.total = KernelSet.current.minimumDistances(
             coordinates.buffer.base, stride, dimensions, center, previous.padded, &next.padded)
+    }
+
+    /// Whether the points have so many dimensions that they are better read once for several centres.
+    package var isWide: Bool { dimensions >= 16 }
+
+    /// As ``lower(_:to:into:)`` for each of several points, with the same bits. All points are read once for four of them.
+    package func distances(to centers: [Int], before previous: Distances) -> [Distances] {
+        precondition(centers.allSatisfy { 0..<count ~= $0 } && previous.padded.count == stride, "distances of other points")
+        let points = coordinates.buffer.base
+        var found: [Distances] = []
+        for first in Swift.stride(from: 0, to: centers.count, by: 4) {
+            // The last point is repeated where fewer than four are left.
+            let four = (0..<4).flatMap { self[centers[min(first + $0, centers.count - 1)]] }
+            let targets = Buffer<Double>(uninitialized: 4 * stride)
+            var totals = [0.0, 0.0, 0.0, 0.0]
+            KernelSet.current.minimumDistancesToFour(points, stride, stride, dimensions, four, previous.padded, targets.base, &totals)
+            for own in 0..<min(4, centers.count - first) {
+                let padded = [Double](UnsafeBufferPointer(start: targets.base + own * stride, count: stride))
+                found.append(Distances(padded: padded, total: totals[own]))
+            }
+        }
+        return found
     }
 
     /// See ``Distances/point(beyond:)``.
