@@ -6,7 +6,7 @@ import Modularity
 import Networks
 import Text
 
-struct AblateCommand: FileCommand {
+struct AblateCommand: FileCommand, DataCommand {
     static let configuration = CommandConfiguration(
         commandName: "ablate",
         abstract: "Switches clusters off and on and reports which classes or samples suffer.",
@@ -52,16 +52,14 @@ struct AblateCommand: FileCommand {
     @Flag(name: .customLong("dependence"), help: "Write a table of how many answers are spoiled by how many interventions (tsv).")
     var isDependence = false
 
-    @OptionGroup var dataSource: DataSourceOptions
-    @OptionGroup var sampleOptions: SampleOptions
-    @OptionGroup var batch: BatchOptions
+    @OptionGroup var dataPath: DataPathOptions
+    @OptionGroup var samples: SampleOptions
+    @OptionGroup var batches: BatchOptions
     @OptionGroup var layers: LayerOptions<FileLayers>
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
-
-    var data: GivenData { GivenData(dataSource, sampleOptions, batch) }
 
     var fileUse: FileUse {
         FileUse(

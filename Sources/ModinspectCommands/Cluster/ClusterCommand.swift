@@ -5,7 +5,7 @@ import Plots
 import Scoring
 import Text
 
-struct ClusterCommand: FileCommand {
+struct ClusterCommand: FileCommand, SimilarityCommand {
     static let configuration = CommandConfiguration(
         commandName: "cluster",
         abstract: "Puts the neurons of each layer into clusters.",
@@ -25,16 +25,14 @@ struct ClusterCommand: FileCommand {
     var format = PictureFormat.tsv
 
     @OptionGroup var clustering: ClusteringOptionGroup
-    @OptionGroup var gradientData: GradientDataOptions
-    @OptionGroup var sampleOptions: SampleOptions
-    @OptionGroup var gradientBatch: GradientBatchOptions
+    @OptionGroup var similarityData: SimilarityDataOptions
+    @OptionGroup var samples: SampleOptions
+    @OptionGroup var similarityBatches: SimilarityBatchOptions
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var layers: LayerOptions<ModelLayers>
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
-
-    var gradient: GradientOptions { GradientOptions(gradientData, sampleOptions, gradientBatch, architecture) }
 
     var fileUse: FileUse {
         FileUse(

@@ -4,7 +4,7 @@ import Evaluation
 import Networks
 import Text
 
-struct EvalCommand: FileCommand {
+struct EvalCommand: FileCommand, DataCommand {
     static let configuration = CommandConfiguration(
         commandName: "eval",
         abstract: "Runs models on data: loss, accuracy, accuracy by class, perplexity.",
@@ -29,15 +29,13 @@ struct EvalCommand: FileCommand {
         completion: .file())
     var logits: String?
 
-    @OptionGroup var dataSource: DataSourceOptions
-    @OptionGroup var sampleOptions: SampleOptions
-    @OptionGroup var batch: BatchOptions
+    @OptionGroup var dataPath: DataPathOptions
+    @OptionGroup var samples: SampleOptions
+    @OptionGroup var batches: BatchOptions
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
-
-    var data: GivenData { GivenData(dataSource, sampleOptions, batch) }
 
     var fileUse: FileUse {
         FileUse(

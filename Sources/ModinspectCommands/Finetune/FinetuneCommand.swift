@@ -23,8 +23,8 @@ struct FinetuneCommand: FileCommand {
     @Argument(help: "The checkpoint, or - for an archive on standard input.", completion: .file())
     var checkpoint: String
 
-    @OptionGroup(title: "Data") var dataSource: DataSourceOptions
-    @OptionGroup(title: "Data") var sampleOptions: SampleOptions
+    @OptionGroup(title: "Data") var dataPath: DataPathOptions
+    @OptionGroup(title: "Data") var samples: SampleOptions
     @OptionGroup(title: "Clusterability") var clusterability: ClusterabilityOptions
     @OptionGroup(title: "Clusterability") var layers: LayerOptions<FileOrModelLayers>
     @OptionGroup(title: "Optimisation") var optimization: OptimizationOptions
@@ -42,7 +42,8 @@ struct FinetuneCommand: FileCommand {
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: CheckpointOutputOptions
 
-    var data: GivenData { GivenData(dataSource, sampleOptions) }
+    /// The data that is trained on.
+    var data: DataOptions { DataOptions(data: dataPath.data, samples: samples) }
 
     var fileUse: FileUse {
         var use = FileUse(

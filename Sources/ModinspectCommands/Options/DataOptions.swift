@@ -4,23 +4,29 @@ import Datasets
 extension TokenWidth: ExpressibleByArgument {}
 extension DataTask: Choice {}
 
-/// The data that a model is run on, as the options of several groups give it.
+/// A subcommand that runs a model on data.
 ///
-/// Groups are not nested: with each level, the checks of ArgumentParser in a debug build take five times as long, and all tests of commands pay
-/// for them.
+/// The groups stand side by side in the command: while it is being developed, the argument parser checks a group within a group many
+/// times over each time the command starts.
+protocol DataCommand: ParsableCommand {
+    var dataPath: DataPathOptions { get }
+    var samples: SampleOptions { get }
+    var batches: BatchOptions { get }
+}
+
+extension DataCommand {
+    /// The data and how much of it at once.
+    var data: DataOptions { DataOptions(data: dataPath.data, samples: samples, batchSize: batches.batchSize) }
+}
+
+/// The data that a model is run on, and how much of it at once.
 @dynamicMemberLookup
-struct GivenData {
+struct DataOptions {
     /// The data as the user named it.
     let data: String
     let samples: SampleOptions
-    /// The number of samples to run at once; nil for as many as fit.
+    /// The number of samples to run at once; nil if the library chooses.
     var batchSize: Int?
-
-    init(_ source: DataSourceOptions, _ samples: SampleOptions, _ batch: BatchOptions? = nil) {
-        data = source.data
-        self.samples = samples
-        batchSize = batch?.batchSize
-    }
 
     /// The files that the options name.
     var inputs: [(argument: String, path: String?)] { [("--data", data), ("--labels", samples.labels)] }
@@ -31,8 +37,8 @@ struct GivenData {
     subscript<Value>(dynamicMember member: KeyPath<SampleOptions, Value>) -> Value { samples[keyPath: member] }
 }
 
-/// Where the data is that a model is run on.
-struct DataSourceOptions: ParsableArguments {
+/// The data that a model is run on.
+struct DataPathOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "The data: npz with x and y, IDX, CIFAR-10 binary, token ids (npy, bin), text (txt), texts with labels (jsonl, csv, tsv), or modadd:P[:train|:test]; for patch, also prompt pairs (JSON, CSV).",
@@ -41,7 +47,7 @@ struct DataSourceOptions: ParsableArguments {
     var data: String
 }
 
-/// How much of the data a model is run on at once.
+/// How many samples are run at once.
 struct BatchOptions: ParsableArguments {
     @Option(
         name: .customLong("batch"),

@@ -5,19 +5,55 @@ import Modularity
 import Networks
 import Training
 
-/// The data of `--method gradient` and `--method activations`, as the options of several groups give it.
+/// A subcommand that can cluster neurons by what they do on data.
+protocol SimilarityCommand: ParsableCommand {
+    var similarityData: SimilarityDataOptions { get }
+    var samples: SampleOptions { get }
+    var similarityBatches: SimilarityBatchOptions { get }
+    var architecture: ArchitectureOptions { get }
+}
+
+extension SimilarityCommand {
+    /// The options of the methods that read data.
+    var gradient: GradientOptions {
+        GradientOptions(
+            data: similarityData.data, samples: samples, batchSize: similarityBatches.batchSize, architecture: architecture)
+    }
+}
+
+/// The data of `--method gradient` and `--method activations`.
+struct SimilarityDataOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "With --method gradient or activations: the data, as for modinspect eval.",
+            discussion: """
+                It can be combined with --labels, --normalize, --context, --token-type, --train-fraction, --limit, --arch and --batch.
+                """,
+            valueName: "data"),
+        completion: .file())
+    var data: String?
+}
+
+/// How many samples `--method gradient` and `--method activations` take at once.
+struct SimilarityBatchOptions: ParsableArguments {
+    @Option(
+        name: .customLong("batch"),
+        help: ArgumentHelp(
+            "The number of samples for each gradient, 64 without this option; with activations, of those that run at once.", valueName: "n")
+    )
+    var batchSize: Int?
+
+    mutating func validate() throws {
+        if let batchSize, batchSize < 1 { throw ValidationError("--batch must be at least 1") }
+    }
+}
+
+/// The options of `--method gradient` and `--method activations` together.
 struct GradientOptions {
     let data: String?
     let samples: SampleOptions
     let batchSize: Int?
     let architecture: ArchitectureOptions
-
-    init(_ source: GradientDataOptions, _ samples: SampleOptions, _ batch: GradientBatchOptions, _ architecture: ArchitectureOptions) {
-        data = source.data
-        self.samples = samples
-        batchSize = batch.batchSize
-        self.architecture = architecture
-    }
 
     /// The files that the options name.
     var inputs: [(argument: String, path: String?)] { [("--data", data), ("--labels", samples.labels)] }
@@ -79,32 +115,5 @@ struct GradientOptions {
             }
             return try request.spectra(of: layers, count: count) { progress.set(fraction: $0) }
         }
-    }
-}
-
-/// Where the data of these methods is.
-struct GradientDataOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "With --method gradient or activations: the data, as for modinspect eval.",
-            discussion: """
-                It can be combined with --labels, --normalize, --context, --token-type, --train-fraction, --limit, --arch and --batch.
-                """,
-            valueName: "data"),
-        completion: .file())
-    var data: String?
-}
-
-/// How many samples a gradient is of.
-struct GradientBatchOptions: ParsableArguments {
-    @Option(
-        name: .customLong("batch"),
-        help: ArgumentHelp(
-            "The number of samples for each gradient, 64 without this option; with activations, of those that run at once.", valueName: "n")
-    )
-    var batchSize: Int?
-
-    mutating func validate() throws {
-        if let batchSize, batchSize < 1 { throw ValidationError("--batch must be at least 1") }
     }
 }

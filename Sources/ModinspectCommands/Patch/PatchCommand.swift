@@ -8,7 +8,7 @@ import Text
 extension PatchSites.Granularity: Choice {}
 extension PatchedPlaces: Choice {}
 
-struct PatchCommand: FileCommand {
+struct PatchCommand: FileCommand, DataCommand {
     /// Which run is patched.
     enum Direction: String, Choice {
         case denoise, noise, both
@@ -103,16 +103,14 @@ struct PatchCommand: FileCommand {
     var format = PictureFormat.text
 
     @OptionGroup var pairs: PairOptions
-    @OptionGroup var dataSource: DataSourceOptions
-    @OptionGroup var sampleOptions: SampleOptions
-    @OptionGroup var batch: BatchOptions
+    @OptionGroup var dataPath: DataPathOptions
+    @OptionGroup var samples: SampleOptions
+    @OptionGroup var batches: BatchOptions
     @OptionGroup var layers: LayerOptions<FileLayers>
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
-
-    var data: GivenData { GivenData(dataSource, sampleOptions, batch) }
 
     private var sites: [String] { siteLists.flatMap(GlobList.split) }
 
@@ -149,7 +147,7 @@ struct PatchCommand: FileCommand {
         let given = try clusterFile.map(ClusterFile.init(path:))
         let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         output.diagnostics.describe(model)
-        var request = PatchRequest(model, pairs: try pairs.values(data.data, data.samples, seed: computation.seed))
+        var request = PatchRequest(model, pairs: try pairs.values(data.data, samples, seed: computation.seed))
         request.parts =
             try given.map { PatchRequest.Parts.clusters(try $0.clusters(for: model.catalog), layers: layers.patterns) }
             ?? .sites(sites, granularity)

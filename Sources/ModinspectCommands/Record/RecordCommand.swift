@@ -7,7 +7,7 @@ import Interventions
 import Networks
 import Text
 
-struct RecordCommand: FileCommand {
+struct RecordCommand: FileCommand, DataCommand {
     /// What mean activations are given for.
     enum Grouping: String, Choice {
         case `class`, cluster
@@ -78,16 +78,14 @@ struct RecordCommand: FileCommand {
     @Flag(help: "Replace a directory that holds an earlier recording.")
     var force = false
 
-    @OptionGroup var dataSource: DataSourceOptions
-    @OptionGroup var sampleOptions: SampleOptions
-    @OptionGroup var batch: BatchOptions
+    @OptionGroup var dataPath: DataPathOptions
+    @OptionGroup var samples: SampleOptions
+    @OptionGroup var batches: BatchOptions
     @OptionGroup var layers: LayerOptions<FileLayers>
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
-
-    var data: GivenData { GivenData(dataSource, sampleOptions, batch) }
 
     private var sites: [String] { siteLists.flatMap(GlobList.split) }
 

@@ -4,7 +4,7 @@ import Modularity
 import Scoring
 import Text
 
-struct ScoreCommand: FileCommand, WorkedCommand {
+struct ScoreCommand: FileCommand, SimilarityCommand, WorkedCommand {
     static let configuration = CommandConfiguration(
         commandName: "score",
         abstract: "Measures how modular each layer is, and the mean over the layers.",
@@ -43,16 +43,14 @@ struct ScoreCommand: FileCommand, WorkedCommand {
     @OptionGroup var threshold: ThresholdOptions
     @OptionGroup var jobs: JobOptions
     @OptionGroup var clustering: ClusteringOptionGroup
-    @OptionGroup var gradientData: GradientDataOptions
-    @OptionGroup var sampleOptions: SampleOptions
-    @OptionGroup var gradientBatch: GradientBatchOptions
+    @OptionGroup var similarityData: SimilarityDataOptions
+    @OptionGroup var samples: SampleOptions
+    @OptionGroup var similarityBatches: SimilarityBatchOptions
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var layers: LayerOptions<FileOrModelLayers>
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
-
-    var gradient: GradientOptions { GradientOptions(gradientData, sampleOptions, gradientBatch, architecture) }
 
     var fileUse: FileUse {
         FileUse(
