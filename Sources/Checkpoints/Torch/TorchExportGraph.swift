@@ -222,7 +222,7 @@ struct TorchExportGraph {
                 switch member {
                 case "target": target = try cursor.readText()
                 case "inputs": try cursor.readList { cursor in inputs.append(try Self.input(&cursor)) }
-                case "outputs": outputs = try Argument.names(&cursor)
+                case "outputs": outputs = try Argument.allNames(&cursor)
                 default: try cursor.skip()
                 }
             }
@@ -312,8 +312,15 @@ struct TorchExportGraph {
             return symbol
         }
 
-        /// The names in a list of outputs; empty for those that are none.
+        /// The names of a program's outputs; empty for those that are no single tensor.
         static func names(_ cursor: inout JSONCursor) throws -> [String] {
+            var names: [String] = []
+            try cursor.readList { cursor in names.append(try Argument(&cursor).tensor ?? "") }
+            return names
+        }
+
+        /// The names of an operation's outputs, those of a list of tensors one by one; empty for those that are none.
+        static func allNames(_ cursor: inout JSONCursor) throws -> [String] {
             var names: [String] = []
             try cursor.readList { cursor in
                 let argument = try Argument(&cursor)
