@@ -113,12 +113,12 @@ struct DataFile {
         let head = String(decoding: content.bytes(0..<min(content.count, Self.longestHeader)) ?? [], as: UTF8.self)
         var rows = CSVRows(head, path: path, separator: separator)
         let header = (try? rows.next())?.fields ?? []
-        if PromptPairsCSV.isHeader(header) { return .pairs }
+        if header.isEmpty || PromptPairsCSV.isHeader(header) { return .pairs }
         if header.contains(where: { LabelledText.textNames.contains($0.trimmedOfSpaces) }) { return .labelledText(.table(separator)) }
         throw Problem(
             path: path, problem: "no column of texts or of prompt pairs in the header",
             expected: "\(LabelledText.textNames.joined(separator: " or ")), or clean, corrupted and correct_idx",
-            found: header.isEmpty ? "an empty file" : header.map(\.quotedInMessage).listed())
+            found: header.map(\.quotedInMessage).listed())
     }
 
     private static let longestHeader = 1 << 16

@@ -15,7 +15,7 @@ import Testing
     @Test(arguments: [
         ("wte.weight", [20, 6], LeftOut.embedding), ("embed_positions.weight", [20, 6], .positions), ("pos_embed", [1, 17, 6], .positions),
         ("layers.0.relative_position_bias_table", [169, 3], .relativePositions), ("layer.router.weight", [4, 6], .router),
-        ("conv.weight", [6, 1, 3, 3], .depthwise), ("head.weight", [1, 6], .oneNeuron), ("gate.weight", [6, 1], .oneNeuron),
+        ("conv.weight", [6, 1, 3, 3], .oneNeuron), ("head.weight", [1, 6], .oneNeuron), ("gate.weight", [6, 1], .oneNeuron),
         ("norm.weight", [4, 6], .norm), ("encoder.ln1.weight", [1, 64], .norm), ("cls_token", [1, 1, 6], .token),
         ("layer_scale", [6, 1, 1], .vector), ("mixer.A_log", [6, 16], .scale), ("mel_filters", [80, 201], .basis),
         ("attn.bias", [1, 1, 8, 8], .bias), ("causal_mask", [8, 8], .mask), ("rotary.cos_cached", [8, 8], .table),
@@ -24,6 +24,14 @@ import Testing
     ])
     func what_is_no_layer_says_why(name: String, shape: [Int], expected: LeftOut) throws {
         #expect(try reason(name, beside: chain, shape) == expected)
+    }
+
+    /// A convolution of one channel is depthwise beside one that reads the images, or beside others like it; alone it reads the images.
+    @Test func depthwiseConvolutionsReadWhatOthersMake() throws {
+        let stem: [(String, [Int])] = [("stem.weight", [6, 3, 3, 3])]
+        #expect(try reason("conv.weight", beside: chain + stem, [6, 1, 3, 3]) == .depthwise)
+        #expect(try reason("conv.weight", beside: chain + [("next.weight", [6, 1, 3, 3])], [6, 1, 3, 3]) == .depthwise)
+        #expect(try reason("conv.weight", beside: chain + [("next.weight", [9, 6, 3, 3])], [6, 1, 3, 3]) == .oneNeuron)
     }
 
     @Test func recurrentWeightsAndConvolutionsOfPatchesAreLayers() throws {
