@@ -56,6 +56,12 @@ package struct ONNXModel: Sendable {
         package fileprivate(set) var inputs: [String] = []
         package fileprivate(set) var outputs: [String] = []
         package fileprivate(set) var attributes: [String: Attribute] = [:]
+
+        /// What messages call it.
+        package var subject: String {
+            let label = name.isEmpty ? outputs.first ?? "" : name
+            return "node '\(label)' (\(operation))"
+        }
     }
 
     /// An input or output of the graph.
@@ -156,6 +162,7 @@ package struct ONNXModel: Sendable {
 
     private mutating func node(_ message: ByteRegion) throws(Problem) -> Node {
         var node = Node()
+        var repeated: String?
         var reader = ProtobufReader(message)
         while let (field, value) = try reader.next() {
             switch field {
@@ -166,7 +173,7 @@ package struct ONNXModel: Sendable {
             case 5:
                 if let bytes = value.bytes {
                     let (name, attribute) = try attribute(bytes, of: node)
-                    node.attributes[name] = attribute
+                    if node.attributes.updateValue(attribute, forKey: name) != nil { repeated = name }
                 }
             case 7:
                 let domain = value.text() ?? ""
@@ -175,6 +182,7 @@ package struct ONNXModel: Sendable {
             }
             try take(1)
         }
+        if let repeated { throw Problem("has a setting twice", subject: node.subject, found: "'\(repeated)'") }
         return node
     }
 

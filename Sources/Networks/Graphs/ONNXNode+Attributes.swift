@@ -7,12 +7,6 @@ extension ONNXModel.Node {
     func text(_ name: String) -> String? { if case .text(let value)? = attributes[name] { value } else { nil } }
     func real(_ name: String) -> Double? { if case .real(let value)? = attributes[name] { value } else { nil } }
 
-    /// What messages call it.
-    var subject: String {
-        let label = name.isEmpty ? outputs.first ?? "" : name
-        return "node '\(label)' (\(operation))"
-    }
-
     /// Refuses settings that the conversion does not follow.
     ///
     /// - Parameter names: those that it does.
