@@ -103,7 +103,6 @@ import Training
         ("modinspect.compare/2", "layers[].", ComparedLayer.columns.map(\.path)),
         ("modinspect.compare/2", "layers[].largestChanges[].", ComparedWeight.columns.map(\.path)),
         ("modinspect.series/1", "layers[].steps[].", SeriesStep.columns.map(\.path)),
-        ("modinspect.eval/1", "checkpoints[].", EvaluatedCheckpoint.columns.map(\.path)),
         ("modinspect.eval/1", "checkpoints[].classes[].", EvaluatedClass.columns.map(\.path)),
         ("modinspect.eval/1", "checkpoints[].experts[].", ExpertRow.columns.map(\.path)),
         ("modinspect.ablate/2", "layers[].interventions[].", AblatedRow.columns.map(\.path)),
