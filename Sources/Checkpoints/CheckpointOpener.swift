@@ -182,7 +182,7 @@ struct CheckpointOpener {
         let files = zip(names, paths).map { name, path in
             Self.shard(path) {
                 guard let region = contents[name] else {
-                    throw Problem(path: indexPath, problem: "a shard is missing", expected: name)
+                    throw Problem(path: path, problem: "a shard is missing", expected: name)
                 }
                 return region
             }

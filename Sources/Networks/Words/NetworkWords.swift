@@ -284,6 +284,7 @@ struct NetworkWords {
         case .none: break
         case .causal: settings.append(Setting("causal", "true"))
         case .window: throw Problem("has no words", found: "an attention to a window")
+        case .chunk: throw Problem("has no words", found: "an attention within chunks")
         }
         if scores.scale != Float(1 / Double(heads.headDimension).squareRoot()) { settings.append(Setting("scale", "\(scores.scale)")) }
         add("attention", settings, of: id, source: attention.source, operands: attention.operands)
