@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times `modinspect eval`, `circuit` and `record` on families against families_reference.py: seconds of a pass, ratio and peak memory.
+"""Times `modinspect eval` on families against families_reference.py: seconds of a pass, ratio and peak memory.
 
     run_families.py [--modinspect .build/release/modinspect] [--python python3] [--cases resnet,vit,...] [--repeats 5]
 

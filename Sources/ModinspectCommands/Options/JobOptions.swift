@@ -12,7 +12,7 @@ struct JobOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "With --jobs: end the work on a checkpoint after X seconds; 0, or leaving this option out, sets no limit.", valueName: "x"),
+            "With --jobs: end the work on a checkpoint after X seconds; 0 without this option, which sets no limit.", valueName: "x"),
         transform: { try NumberRange.seconds.number($0) })
     var timeout: Double?
 

@@ -215,11 +215,14 @@ private struct ChainBuilder {
         width = out.shape[0]
     }
 
+    /// Whether a tensor is a number that an exporter has put into a graph, which words have in other places.
+    private func isConstant(_ tensor: TensorRecord) -> Bool { checkpoint.graph != nil && tensor.elementCount == 1 }
+
     func network() throws(Problem) -> Network {
         let finished = try graph.graph(input: probe.input)
         let read = Set(finished.nodes.flatMap { $0.parameters.map(\.tensor) })
         for name in modules.names where !used.contains(name) {
-            let left = modules[name]?.tensors.values.filter { $0.dtype.isFloatingPoint } ?? []
+            let left = modules[name]?.tensors.values.filter { $0.dtype.isFloatingPoint && !isConstant($0) } ?? []
             guard !left.isEmpty, let tensor = left.map(\.name).sorted().first(where: { !read.contains($0) }) else { continue }
             throw Problem(
                 "leaves out a module of the checkpoint", setting: .architecture, expected: "'\(name.isEmpty ? tensor : name)'")
