@@ -88,17 +88,12 @@ package struct PlottedResult: Sendable {
                 groups.append((result, leftOut))
             }
         }
-        var names: Set<String> = []
+        var names = UniqueNames(separator: "-")
         return groups.flatMap { group in
             group.result.figures().map { figure in
                 var figure = figure
                 figure.remarks = group.leftOut
-                var (name, count) = (figure.name, 1)
-                while !names.insert(name).inserted {
-                    count += 1
-                    name = "\(figure.name)-\(count)"
-                }
-                figure.name = name
+                figure.name = names.unused(figure.name)
                 return figure
             }
         }

@@ -19,23 +19,12 @@ package struct ONNXGraphWriter {
     private static let format: UInt64 = 9
 
     private var graph = ProtobufWriter()
-    private var names: Set<String> = []
-    /// The next number for a name that several values would have.
-    private var nextNumbers: [String: Int] = [:]
+    private var names = UniqueNames(separator: "#")
 
     package init() { graph.append(2, "graph") }
 
     /// A name that no value has yet.
-    package mutating func unused(_ name: String) -> String {
-        var unused = name
-        var count = nextNumbers[name] ?? 2
-        while !names.insert(unused).inserted {
-            unused = "\(name)#\(count)"
-            count += 1
-        }
-        nextNumbers[name] = count
-        return unused
-    }
+    package mutating func unused(_ name: String) -> String { names.unused(name) }
 
     /// Adds an operator.
     ///
@@ -100,7 +89,7 @@ package struct ONNXGraphWriter {
         guard let type = ONNXTensor.number(of: record.dtype) else {
             throw Problem("is of a type that ONNX does not have", subject: subject, found: record.dtype.rawValue)
         }
-        guard names.insert(record.name).inserted else { throw Problem("has the name of another value of the graph", subject: subject) }
+        guard names.take(record.name) else { throw Problem("has the name of another value of the graph", subject: subject) }
         var message = ProtobufWriter()
         for length in record.shape { message.append(1, UInt64(length)) }
         message.append(2, UInt64(type))
@@ -114,7 +103,7 @@ package struct ONNXGraphWriter {
     ///
     /// - Parameter shape: nil for lengths that are open, the number of samples among them.
     package mutating func declare(input name: String, isWhole: Bool, shape: [Int?]) {
-        names.insert(name)
+        _ = names.take(name)
         graph.append(11, Self.value(name, isWhole: isWhole, shape: shape))
     }
 

@@ -27,8 +27,7 @@ struct GraphConversion {
     private var depth = 0
     /// The sites of numbers that depend on the batch, by the operator that makes them.
     private var sitesOfOrigins: [Int: String] = [:]
-    /// The next number for a name that several nodes have.
-    private var nextNumbers: [String: Int] = [:]
+    private var sites = UniqueNames(separator: "#")
     /// The entries of the table that the tokens choose from, and how many positions a table has.
     var vocabulary: Int?
     var positions: Int?
@@ -122,15 +121,6 @@ struct GraphConversion {
 
     // MARK: Nodes
 
-    /// A site that no node has yet.
-    private mutating func unusedSite(_ name: String) -> String {
-        guard shapesOfSites[name] != nil else { return name }
-        var number = nextNumbers[name] ?? 2
-        while shapesOfSites["\(name)#\(number)"] != nil { number += 1 }
-        nextNumbers[name] = number + 1
-        return "\(name)#\(number)"
-    }
-
     /// The site of an operator's output: its name as the exporter wrote it, or that of its output.
     func site(_ node: ONNXModel.Node, _ part: String = "") -> String {
         let name = node.name.isEmpty ? node.outputs.first ?? node.operation : node.name
@@ -145,7 +135,7 @@ struct GraphConversion {
         type: ONNXModel.ElementType = .float
     ) throws(Problem) -> GraphValue {
         try checkThatSamplesStayApart(operation, inputs)
-        let name = unusedSite(site)
+        let name = sites.unused(site)
         var shapes: [[Int]] = []
         for (place, probe) in probes.enumerated() {
             let read = inputs.map { shapesOfSites[$0]![place] }

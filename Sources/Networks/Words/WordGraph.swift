@@ -25,9 +25,7 @@ struct WordGraph {
     private(set) var isGraph = false
     /// The module whose output the next operations work on; they are named after it.
     private var lastModule: String?
-    private var sites: Set<String> = []
-    /// The next number for a site that several nodes would have.
-    private var nextNumbers: [String: Int] = [:]
+    private var sites = UniqueNames(separator: ".")
     /// The shapes of all outputs for the probe; empty if they are not followed.
     private var shapes: [String: [Int]] = [:]
     private var labels: [String: String] = [:]
@@ -65,7 +63,7 @@ struct WordGraph {
 
     /// Adds the input of samples, which is no element unless its shape is given.
     mutating func addInput() throws(Problem) {
-        sites.insert("input")
+        _ = sites.take("input")
         labels["input"] = "input"
         try add("input", InputOperation(), [], for: Element("input"))
         layers = []
@@ -111,21 +109,12 @@ struct WordGraph {
 
     /// The site of an element's operation: its label, or its name after that of the module before it.
     mutating func site(_ element: Element) -> String {
-        if let label = element.label, sites.insert(label).inserted { return label }
+        if let label = element.label, sites.take(label) { return label }
         return unique((lastModule ?? "input") + "." + element.name)
     }
 
     /// A site that no node has yet.
-    mutating func unique(_ site: String) -> String {
-        var name = site
-        var count = nextNumbers[site] ?? 2
-        while !sites.insert(name).inserted {
-            name = "\(site).\(count)"
-            count += 1
-        }
-        nextNumbers[site] = count
-        return name
-    }
+    mutating func unique(_ site: String) -> String { sites.unused(site) }
 
     /// Adds a node, from which the next element goes on.
     ///
