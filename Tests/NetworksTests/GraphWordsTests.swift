@@ -26,18 +26,8 @@ struct GraphWordsTests {
 
     static func expected(_ name: String) throws -> Checkpoint { try Checkpoint.open(Fixtures.path("graphs/\(name).expected.safetensors")) }
 
-    static func batch(_ values: Checkpoint) throws -> Batch {
-        if let tokens = values["tokens"] {
-            return .tokens(TokenBatch(ids: tokens.doubles().map { Int32($0) }, samples: tokens.shape[0], length: tokens.shape[1]))
-        }
-        let input = try #require(values["input"])
-        return .values(Tensor(shape: input.shape, input.floats()))
-    }
-
     static func close(_ found: [Float], _ expected: [Float], _ what: String) {
-        let scale = max(1, expected.map(abs).max() ?? 1)
-        let worst = zip(found, expected).map { abs($0 - $1) }.max() ?? 0
-        #expect(found.count == expected.count && worst <= 1e-5 * scale, "\(what): off by \(worst) of \(scale)")
+        ReferenceValues.close(found, expected, within: 1e-5, what)
     }
 
     private func network(_ name: String, _ words: String? = nil) throws -> Network {
@@ -46,7 +36,7 @@ struct GraphWordsTests {
 
     @Test(arguments: names) func outputsAreThoseOfPyTorch(name: String) throws {
         let (network, values) = (try network(name), try Self.expected(name))
-        let batch = try Self.batch(values)
+        let batch = try ReferenceValues.batch(values)
         let executor = try Executor(network, batch: batch.shape, request: RunRequest(recorded: [network.output]), team: Team(size: 2))
         let output = try #require(executor.run(batch)[network.output])
         let expected = try #require(values["output"])
@@ -56,7 +46,7 @@ struct GraphWordsTests {
 
     @Test(arguments: names) func gradientsAreThoseOfPyTorch(name: String) throws {
         let (network, values) = (try network(name), try Self.expected(name))
-        let batch = try Self.batch(values)
+        let batch = try ReferenceValues.batch(values)
         var request = RunRequest(recorded: [network.output])
         let named = values.tensors.filter { $0.name.hasPrefix("gradient.") }.map { ($0, String($0.name.dropFirst("gradient.".count))) }
         let parameters = try named.map { try #require(network.parameter(named: $0.1), "\($0.1)") }

@@ -16,24 +16,14 @@ struct ONNXNetworkTests {
         )
     }
 
-    private func batch(_ values: Checkpoint) throws -> Batch {
-        if let tokens = values["tokens"] {
-            return .tokens(TokenBatch(ids: tokens.doubles().map { Int32($0) }, samples: tokens.shape[0], length: tokens.shape[1]))
-        }
-        let input = try #require(values["input"])
-        return .values(Tensor(shape: input.shape, input.floats()))
-    }
-
     private func close(_ found: [Float], _ expected: [Float], _ what: String) {
-        let scale = max(1, expected.map(abs).max() ?? 1)
-        let worst = zip(found, expected).map { abs($0 - $1) }.max() ?? 0
-        #expect(found.count == expected.count && worst <= 2e-5 * scale, "\(what): off by \(worst) of \(scale)")
+        ReferenceValues.close(found, expected, within: 2e-5, what)
     }
 
     @Test(arguments: exported + ["sklearn"])
     func computesWhatONNXRuntimeComputes(name: String) throws {
         let (network, values) = try open(name)
-        let batch = try batch(values)
+        let batch = try ReferenceValues.batch(values)
         let executor = try Executor(network, batch: batch.shape, request: RunRequest(recorded: [network.output]), team: Team(size: 2))
         let output = try #require(executor.run(batch)[network.output])
         let expected = try #require(values["output"])
@@ -49,7 +39,7 @@ struct ONNXNetworkTests {
             let executor = try Executor(network, batch: batch.shape, request: RunRequest(recorded: [network.output]), team: Team(size: 1))
             return try #require(executor.run(batch)[network.output]).copied()
         }
-        let one = try batch(values)
+        let one = try ReferenceValues.batch(values)
         let twice: Batch
         switch one {
         case .values(let tensor):
@@ -64,7 +54,7 @@ struct ONNXNetworkTests {
     @Test(arguments: exported)
     func gradientsAreThoseOfPyTorch(name: String) throws {
         let (network, values) = try open(name)
-        let batch = try batch(values)
+        let batch = try ReferenceValues.batch(values)
         // The exporter folds a norm into the convolution before it, whose weights are then others.
         let named = values.tensors.compactMap { tensor -> (ParameterID, TensorRecord)? in
             guard tensor.name.hasPrefix("gradient."), !tensor.name.contains("conv1"), !tensor.name.contains("bn1") else { return nil }
@@ -102,7 +92,7 @@ struct ONNXNetworkTests {
     @Test(arguments: exported + ["sklearn"])
     func whatIsMadeOfAGraphKeepsIt(name: String) throws {
         let (network, values) = try open(name)
-        let batch = try batch(values)
+        let batch = try ReferenceValues.batch(values)
         let checkpoint = try Checkpoint.open(Fixtures.path("onnx/\(name).onnx"))
         var changed: [String: Tensor] = [:]
         for parameter in network.parameters {

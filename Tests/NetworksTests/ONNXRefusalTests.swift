@@ -95,6 +95,10 @@ struct ONNXRefusalTests {
         let setting = Message().with(1, "odd").with(3, 1).with(20, 2)
         expectProblem(Self.model([Self.product, Self.node("Relu", ["h"], ["y"], [setting])]), "'odd' is not known")
         expectProblem(Self.model([Self.product, Self.node("MatMul", ["h", "w"], ["y"], [setting])]), "'odd' is not known")
+        let axis = Message().with(1, "axis").with(3, 1).with(20, 2)
+        expectProblem(
+            Self.model([Self.product, Self.node("Softmax", ["h"], ["y"], name: "n", [axis, axis])]), "node 'n' (Softmax)",
+            "has a setting twice", "'axis'")
     }
 
     @Test func graphsThatNeverEndAreRefused() {

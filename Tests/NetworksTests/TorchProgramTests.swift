@@ -22,7 +22,7 @@ struct TorchProgramTests {
 
     @Test(arguments: programs) func outputsAndGradientsAreThoseOfPyTorch(name: String) throws {
         let (network, values) = (try LoadedModel(open(name)).network, try values(name))
-        let batch = try GraphWordsTests.batch(values)
+        let batch = try ReferenceValues.batch(values)
         let named = values.tensors.filter { $0.name.hasPrefix("gradient.") }.map { ($0, String($0.name.dropFirst("gradient.".count))) }
         let parameters = try named.map { try #require(network.parameter(named: $0.1), "\($0.1)") }
         var request = RunRequest(recorded: [network.output])
@@ -50,7 +50,7 @@ struct TorchProgramTests {
 
     @Test(arguments: programs) func whatIsMadeOfAProgramKeepsIt(name: String) throws {
         let checkpoint = try open(name)
-        let batch = try GraphWordsTests.batch(values(name))
+        let batch = try ReferenceValues.batch(values(name))
         let expected = try output(LoadedModel(checkpoint).network, batch).elements
         try TemporaryFolder.with { folder in
             for ending in ["m.tar", "m.onnx"] {
@@ -96,7 +96,7 @@ struct TorchProgramTests {
         let checkpoint = try GraphWordsTests.checkpoint(name)
         let network = try Chain.network(of: checkpoint, Architecture(GraphWordsTests.words[name] ?? ""))
         let words = try NetworkWords.architecture(of: network, checkpoint)
-        let batch = try GraphWordsTests.batch(GraphWordsTests.expected(name))
+        let batch = try ReferenceValues.batch(GraphWordsTests.expected(name))
         let found = try output(Chain.network(of: checkpoint, words), batch).elements
         #expect(found == (try output(network, batch).elements), "\(words)")
     }
@@ -110,7 +110,7 @@ struct TorchProgramTests {
         try TemporaryFolder.with { folder in
             try CheckpointWriter(path: folder + "/m.onnx").write(draft)
             let model = try LoadedModel(Checkpoint.open(folder + "/m.onnx"))
-            let found = try output(model.network, GraphWordsTests.batch(values)).elements
+            let found = try output(model.network, ReferenceValues.batch(values)).elements
             GraphWordsTests.close(found, try #require(values["output"]).floats(), name)
         }
     }
