@@ -37,7 +37,7 @@ struct GivenConfiguration {
     /// A value as JSON: a number, true, false or null as they are, anything else as a string.
     private static func json(_ value: String) -> String {
         if ["true", "false", "null"].contains(value) { return value }
-        if let number = Double(value), number.isFinite { return Int(value) != nil ? value : JSONText.number(number) }
+        if let number = Double(decimal: value) { return Int(value).map(String.init) ?? JSONText.number(number) }
         return JSONText.string(value)
     }
 
