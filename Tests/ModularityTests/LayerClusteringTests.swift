@@ -145,7 +145,7 @@ private func analyze(
         #expect(constant.measures.clusterability != nil)
         let one = try analyze(Planted(rows: 9, columns: 8, blocks: 2).weights, ClusteringOptions(method: method), .fixed(1)).layers[0]
         #expect(one.measures.clusterability == 1)
-        #expect(one.measures.adjusted == nil)
+        #expect(one.measures[.adjusted] == nil)
     }
 
     @Test(arguments: ClusteringMethod.allCases)
@@ -279,7 +279,7 @@ private func analyze(
         for method in [ClusteringMethod.bsgc, .cocluster] {
             let result = try analyze(.double(matrix), ClusteringOptions(method: method), .fixed(2)).layers[0]
             #expect(planted.isFound(in: result.clustering))
-            #expect(result.measures.clusterability == 1 && result.measures.adjusted == 1)
+            #expect(result.measures.clusterability == 1 && result.measures[.adjusted] == 1)
         }
     }
 
