@@ -222,7 +222,9 @@ import Testing
                 let value = try Self.json(Data(line.utf8))
                 #expect((value as? [String: Any])?["schema"] as? String == schema)
                 missing.formUnion(
-                    Self.keys(value).filter { !names.contains(($0.split(separator: ".").last ?? "").replacingOccurrences(of: "[]", with: "")) })
+                    Self.keys(value).filter {
+                        !names.contains(($0.split(separator: ".").last ?? "").replacingOccurrences(of: "[]", with: ""))
+                    })
             }
         }
         #expect(missing.isEmpty, "not on the page: \(missing.sorted())")
