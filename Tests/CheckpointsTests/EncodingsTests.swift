@@ -63,6 +63,19 @@ import Testing
         #expect(try Checkpoint.open(Self.folder + "bnb-int8.safetensors").tensors.count == 1)
     }
 
+    /// bitsandbytes calls the bytes of its codes elements of `bnb_4bit_quant_storage`.
+    @Test(arguments: [DType.bf16, .f16]) func codesMayBeStoredAsAnotherType(dtype: DType) throws {
+        var file = try EncodedFile(fixture: "bnb-nf4")
+        let expected = try Checkpoint.open(Self.folder + "bnb-nf4.safetensors")
+        for (name, content) in file.tensors where content.0 == .u8 && file.tensors[name + ".absmax"] != nil {
+            file.tensors[name] = (dtype, [content.2.count / dtype.bytesPerBlock, 1], content.2)
+        }
+        let checkpoint = try file.checkpoint()
+        let decoded = expected.tensors.filter { $0.encoding != nil }
+        #expect(!decoded.isEmpty)
+        for wanted in decoded { #expect(checkpoint[wanted.name]?.floats() == wanted.floats()) }
+    }
+
     @Test func longRowsAreDecodedInSegments() throws {
         let columns = 9000
         let codes = (0..<columns).map { UInt8($0 * 7 % 251) }
