@@ -124,7 +124,8 @@ import Training
         ("modinspect.circuit/1", "circuits[].", PrunedCircuit.columns.map(\.path)),
         ("modinspect.circuit/1", "circuits[].layers[].", PrunedCircuit.KeptLayer.columns.map(\.path)),
         ("modinspect.cluster/1", "layers[].", ClusteredLayer.columns.map(\.path)),
-        ("modinspect.graph/1", "", GraphEdge.columns.map(\.path)),
+        ("modinspect.graph/1", "", GraphEdge.columns(isChained: true, hasClusters: true).map(\.path)),
+        ("modinspect.graph/1", "nodes[].", GraphNode.columns.map(\.path)),
         ("modinspect.finetune/1", "", FinetuneRun.columns.map(\.path) + FinetuneStep.columns.map(\.path)),
     ]
 
