@@ -57,6 +57,16 @@ import Training
         }
     }
 
+    @Test func theManualNamesEveryMeasureThatAConditionCompares() throws {
+        // The items are those of `--fail-on conditions` and `--measure measure`.
+        let items = ManualItems(try Document("man/modinspect-audit.1")).texts
+        for name in ["conditions", "measure"] {
+            let text = try #require(items[name]?.first, "\(name)")
+            let words = Set(text.split { " ,.".contains($0) }.map(String.init))
+            for measure in Measure.allCases { #expect(words.contains(measure.rawValue), "\(name): \(measure.rawValue)") }
+        }
+    }
+
     @Test func plotReadsWhatTheSubcommandsWrite() {
         let written: [ResultKind: String] = [
             .score: ScoreReport.schema, .cluster: ClusterSetting.schema, .ablate: AblationSetting.schema, .patch: PatchSetting.schema,
