@@ -68,7 +68,9 @@ enum PageStyle {
         pre{border:1px solid var(--line)}
         details::details-content{content-visibility:visible;block-size:auto;display:block}
         summary{color:var(--faint);list-style:none}
-        table{font-size:.78rem}
+        table{font-size:.78rem;max-width:100%}
+        thead th{white-space:normal;overflow-wrap:anywhere}
+        td,th{padding-right:.45rem}
         }
 
         """

@@ -10,6 +10,10 @@ import Testing
             Fixtures.path("models/mnist-mlp.pt"), "--data", Fixtures.path("models/mnist-mlp.npz"), "--null", "5", "--control", "2",
             "--compare", Fixtures.path("models/mnist-mlp.pt"),
         ],
+        [
+            Fixtures.path("models/modular.pt"), "--data", Fixtures.path("models/modular.npz"), "--pairs", "by-class", "--compare",
+            Fixtures.path("models/modular.pt"), "--null", "2", "--control", "2", "--limit", "40",
+        ],
         [Fixtures.path("models/induction.safetensors"), "--pairs", Fixtures.path("models/induction.pairs.json"), "--null", "2"],
     ]
 

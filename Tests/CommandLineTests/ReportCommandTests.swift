@@ -13,6 +13,10 @@ import Testing
         [mlp, "--data", data, "--limit", "100", "--null", "3", "--control", "2"],
         [mlp, "--compare", mlp, "--null", "3", "-k", "3"],
         [mlp, "--clusters", Fixtures.path("models/mnist-mlp.clusters.tsv"), "--null", "3", "--data", data, "--control", "2"],
+        [
+            Fixtures.path("models/modular.pt"), "--data", Fixtures.path("models/modular.npz"), "--pairs", "by-class", "--null", "2",
+            "--control", "2", "--limit", "40",
+        ],
         [induction, "--pairs", pairs, "--null", "2"],
         [induction, "--pairs", pairs, "--null", "2", "--circuit-method", "acdc"],
         [Fixtures.path("gpt2-tiny"), "--null", "2", "--seed", "7"],

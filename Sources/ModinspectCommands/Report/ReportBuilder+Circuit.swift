@@ -14,14 +14,16 @@ extension ReportBuilder {
     func circuit(_ pairs: String) throws -> [PageBlock] {
         let model = try model()
         let method = edgeMethod
-        var request = EdgeCircuitRequest(model, pairs: .file(pairs, limit: options.samples.limit), method: method)
+        let samples = options.arePairsByClass ? options.data : nil
+        let drawn = samples.map { PairSource.byClass(options.samples.source($0, seed: seed), seed: seed) }
+        var request = EdgeCircuitRequest(model, pairs: drawn ?? .file(pairs, limit: options.samples.limit), method: method)
         (request.batchSize, request.seed, request.threads) = (options.batchSize, seed, threads)
         let prepared = try request.prepared()
         let result = try working("circuit") { try prepared.run(progress: $0) }
         let isDiscovery = options.circuitMethod == .acdc
         let found = EdgeReport(
             EdgeReport.Origin(
-                data: pairs, method: options.circuitMethod.rawValue, clusters: nil,
+                data: samples ?? pairs, method: options.circuitMethod.rawValue, clusters: nil,
                 steps: options.circuitMethod == .eapIG ? EdgeMethod.standardSteps : nil,
                 threshold: isDiscovery ? EdgeMethod.standardThreshold : nil, selection: isDiscovery ? nil : request.selection.rawValue),
             prepared.search, result)
@@ -43,7 +45,8 @@ extension ReportBuilder {
                 sentence + [
                     " Faithfulness is 1 for the whole model and 0 without any edge. The method is ", .code(options.circuitMethod.rawValue),
                     ", on ",
-                    .plain(ByteText.counted(found.pairs, "pair")), " of ", .name(pairs), ", the metric ", .code(found.metric),
+                    .plain(ByteText.counted(found.pairs, "pair") + (samples == nil ? "" : " of samples of different classes")), " of ",
+                    .name(samples ?? pairs), ", the metric ", .code(found.metric),
                     .plain(". " + rule),
                 ])
         ]

@@ -190,7 +190,14 @@ extension ReportBuilder {
             let source = [given == nil ? "method \(options.clustering.methodName)" : nil, "seed \(seed)"]
             let map = try WeightMap(
                 layer, sweep.layers[place], path: path, source: source.compactMap(\.self).joined(separator: " · "))
-            let role: String = most == least ? "The layer" : place == most ? "Furthest above its null model" : "Least above its null model"
+            // The furthest above may be below, where none is above.
+            let isAbove = (sweep.layers[place].null?.z ?? 0) > 0
+            let role: String =
+                most == least
+                ? "The layer"
+                : place == most
+                    ? isAbove ? "Furthest above its null model" : "Least below its null model"
+                    : isAbove ? "Least above its null model" : "Furthest below its null model"
             blocks.append(
                 .figure(
                     PageFigure(

@@ -48,8 +48,14 @@ struct ReportCommand: FileCommand {
         completion: .file())
     var data: String?
 
-    @Option(help: ArgumentHelp("Find the circuit of a behaviour: prompt pairs (JSON, CSV).", valueName: "file"), completion: .file())
+    @Option(
+        help: ArgumentHelp(
+            "Find the circuit of a behaviour: prompt pairs (JSON, CSV), or by-class, which draws pairs of different classes from --data.",
+            valueName: "file"), completion: .file())
     var pairs: String?
+
+    /// Whether pairs are drawn from the samples.
+    var arePairsByClass: Bool { pairs == PairOptions.Source.byClass.rawValue }
 
     @Option(
         name: .customLong("clusters"),
@@ -101,7 +107,7 @@ struct ReportCommand: FileCommand {
     var fileUse: FileUse {
         FileUse(
             reading: [
-                ("the checkpoint", checkpoint), ("--data", data), ("--labels", samples.labels), ("--pairs", pairs),
+                ("the checkpoint", checkpoint), ("--data", data), ("--labels", samples.labels), ("--pairs", arePairsByClass ? nil : pairs),
                 ("--clusters", clusterFile), ("--compare", other),
             ] + source.inputs,
             writing: [("--output", output.path)])
@@ -112,6 +118,7 @@ struct ReportCommand: FileCommand {
             throw ValidationError("--null must be between 2 and 1000000: a score without its null model says little")
         }
         if !(2...100_000).contains(controls) { throw ValidationError("--control must be between 2 and 100000") }
+        if arePairsByClass, data == nil { throw ValidationError("--pairs by-class requires --data; a file of that name is ./by-class") }
         if let batchSize, batchSize < 1 { throw ValidationError("--batch must be at least 1") }
         if clusterFile != nil, clustering.isGiven {
             throw ValidationError("--clusters cannot be combined with -k, --method, --no-align or --chain")

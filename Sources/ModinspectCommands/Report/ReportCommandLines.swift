@@ -93,9 +93,10 @@ struct ReportCommandLines {
     }
 
     func circuit(_ pairs: String) -> String {
-        line(
-            ["circuit"] + checkpoint + ["--method", options.circuitMethod.rawValue, "--data", pairs] + limitWords + batchWords
-                + architectureWords + seedWords + Self.drawn("circuit"))
+        let byClass = options.arePairsByClass ? options.data.map { ["--data", $0, "--pairs", pairs] + sampleWords } : nil
+        return line(
+            ["circuit"] + checkpoint + ["--method", options.circuitMethod.rawValue] + (byClass ?? ["--data", pairs] + limitWords)
+                + batchWords + architectureWords + seedWords + Self.drawn("circuit"))
     }
 
     func compare(_ other: String, _ counts: String) -> String {

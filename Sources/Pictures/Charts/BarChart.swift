@@ -35,6 +35,8 @@ package struct BarChart: Chart {
     package var caption: String
     package var alternative: String
     package var categories: [String]
+    /// Whether the values count something, so that ticks are whole numbers.
+    package var areCounts = false
     package var series: [Series]
     package var arrangement: Arrangement
     package var direction: Direction
@@ -49,11 +51,13 @@ package struct BarChart: Chart {
     package init(
         title: String, caption: String = "", alternative: String = "", categories: [String], series: [Series],
         arrangement: Arrangement = .beside, direction: Direction = .standing, valueTitle: String = "", categoryTitle: String = "",
-        references: [LineChart.Reference] = [], including: ClosedRange<Double>? = nil, coloursCategories: Bool = false
+        references: [LineChart.Reference] = [], including: ClosedRange<Double>? = nil, coloursCategories: Bool = false,
+        areCounts: Bool = false
     ) {
         self.title = title
         self.caption = caption
         self.alternative = alternative.isEmpty ? title : alternative
+        self.areCounts = areCounts
         self.categories = categories
         self.series = series
         self.arrangement = arrangement
@@ -111,7 +115,8 @@ package struct BarChart: Chart {
             return Notice.drawing("None of the values is finite, so none can be drawn.", width: panel.width)
         }
         let legend = Legend(panel.hasLegend ? self.legend : [], width: panel.width)
-        let numbers = Axis(title: valueTitle, content: .numbers(range, .linear))
+        var numbers = Axis(title: valueTitle, content: .numbers(range, .linear))
+        numbers.isWhole = areCounts
         let names = Axis(title: categoryTitle, content: .categories(categories))
         let isStanding = direction == .standing
         let rows = arrangement == .beside ? max(1, series.count) : 1

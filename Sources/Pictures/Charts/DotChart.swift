@@ -128,7 +128,7 @@ package struct DotChart: Chart {
         let isHollow = series[index].isHollow
         marks.append(
             .circle(
-                point, radius: isHollow ? radius - 0.75 : radius, fill: isHollow ? .ground : paint,
+                point, radius: isHollow ? radius + 0.75 : radius, fill: isHollow ? .ground : paint,
                 stroke: isHollow ? Stroke(paint, width: 1.5) : nil, title: "\(name): \(value.text)",
                 data: [Datum("series", series[index].name), Datum("category", categories[category])] + value.data, part: .data))
         return marks

@@ -190,7 +190,9 @@ struct HeatGrid {
             row.map { value -> String in
                 guard value.isFinite else { return "" }
                 let text = ByteText.fixed(value, digits: digits)
-                return text.hasPrefix("-") ? "−" + text.dropFirst() : text
+                guard text.hasPrefix("-") else { return text }
+                // What rounds to 0 has no sign.
+                return (text.contains { ("1"..."9").contains($0) } ? "−" : "") + text.dropFirst()
             }
         }
         let longest = texts.joined().map { TextWidth.width(of: $0, size: Self.size) }.max() ?? 0

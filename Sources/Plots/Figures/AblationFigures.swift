@@ -79,7 +79,7 @@ extension AblationResult {
                     series.append(
                         .init(
                             "as many random neurons, mean ± sd",
-                            rows.map { row in row.control.map { Estimate($0.mean, deviation: $0.sd ?? 0) } }, paint: .cluster(7)))
+                            rows.map { row in row.control.map(Self.estimate) }, paint: .cluster(7)))
                 }
                 charts.append(
                     BarChart(
@@ -117,6 +117,12 @@ extension AblationResult {
     /// Numbers of interventions from this on are one colour.
     private static let mostCounts = 8
 
+    /// The mean accuracy and a standard deviation to both sides, which ends where accuracies do.
+    private static func estimate(_ control: Control) -> Estimate {
+        let sd = control.sd ?? 0
+        return Estimate(control.mean, low: max(min(0, control.mean), control.mean - sd), high: min(max(1, control.mean), control.mean + sd))
+    }
+
     private func dependence(_ layers: [Layer]) -> PlotFigure {
         let rows = layers.flatMap { layer in
             [("\(layer.name), off", layer.dependenceOff), ("\(layer.name), on", layer.dependenceOn)].filter { !$0.1.isEmpty }
@@ -143,9 +149,11 @@ extension AblationResult {
         return PlotFigure(
             "ablate-dependence",
             chart: BarChart(
-                title: "Right answers that need a cluster: \(Words.list(off, atMost: 4))",
+                title: rows.allSatisfy { $0.1.allSatisfy { $0 == 0 } }
+                    ? "The intact model gives no right answer that could need a cluster"
+                    : "Right answers that need a cluster: \(Words.list(off, atMost: 4))",
                 caption: caption("colours: how many of the interventions spoil an answer"),
                 alternative: words.joined(separator: " "), categories: rows.map(\.0), series: series, arrangement: .stacked,
-                direction: .lying, valueTitle: "answers that the intact model gets right"))
+                direction: .lying, valueTitle: "answers that the intact model gets right", areCounts: true))
     }
 }

@@ -4,6 +4,8 @@ import Text
 extension ScoreResult {
     /// 90% of a normal distribution lie so many standard deviations around its mean.
     private static let deviations = 1.6449
+    /// A layer is called more modular than noise from so many standard deviations on, as in a report's sentences.
+    private static let standsOut = 2.0
     private static let bandNote =
         "band: 5 to 95% of the null model, taken as normal around its mean (mean ± 1.645 standard deviations)"
     /// More layers than this are not drawn beside each other.
@@ -105,7 +107,7 @@ extension ScoreResult {
         if let best = rows.filter({ $0.null?.z != nil }).max(by: { ($0.null?.z ?? 0) < ($1.null?.z ?? 0) }), let k = best.k {
             let z = best.null?.z ?? 0
             let (found, noise) = (Words.short(best.clusterability), Words.short(best.null?.mean))
-            return z > deviations
+            return z >= standsOut
                 ? "furthest above noise at k = \(k), clusterability \(found) against \(noise) ± \(Words.short(best.null?.sd))"
                 : "no more modular than noise at any k; \(found) against \(noise) ± \(Words.short(best.null?.sd)) at k = \(k)"
         }

@@ -12,7 +12,7 @@ extension ClusterResult {
             return BarChart(
                 title: layer.name, categories: clusters.map { $0 < 0 ? "none" : String($0) },
                 series: [.init("out-neurons", values(layer.out)), .init("in-neurons", values(layer.into))],
-                direction: clusters.count > 24 ? .lying : .standing, valueTitle: "neurons", categoryTitle: "cluster")
+                direction: clusters.count > 24 ? .lying : .standing, valueTitle: "neurons", categoryTitle: "cluster", areCounts: true)
         }
         func sizes(_ sizes: [Int: Int]) -> String {
             sizes.sorted { $0.key < $1.key }.prefix(40).map { "\($0.key < 0 ? "none" : String($0.key)): \($0.value)" }.joined(
