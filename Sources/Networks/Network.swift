@@ -50,6 +50,8 @@ package struct Parameter: Sendable {
     package let slices: [TensorRecord.Slice]
     /// How the tensor is stored, if its dimensions are read in another order.
     package let stored: StoredOrder?
+    /// Whether it is a constant of the model that training leaves as it is.
+    package internal(set) var isFixed = false
 
     /// The shape of a stored tensor, and its dimensions in the order in which they are read.
     package struct StoredOrder: Sendable {

@@ -42,7 +42,7 @@ package struct RunnableFamily: Sendable {
             let stored = source.names.blocks(description.blockName)
             guard description.blocks <= stored else {
                 throw Problem(
-                    "the configuration has more blocks than the checkpoint", subject: "config.json",
+                    "the configuration has more blocks than the checkpoint", subject: source.settings.file,
                     expected: "at most \(stored)", found: "\(description.blocks)")
             }
             return try TransformerBuilder.network(
