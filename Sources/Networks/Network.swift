@@ -112,7 +112,7 @@ package struct Network: Sendable {
     /// The number of classes or tokens that the output scores.
     package let outputWidth: Int
     /// Which nodes are which part of the model.
-    package let anatomy: Anatomy
+    package internal(set) var anatomy: Anatomy
     /// Tensors of the checkpoint that the network does not read, masks and tables that follow from the settings aside.
     package let unusedTensors: [String]
 
