@@ -12,6 +12,12 @@ import Text
 struct CircuitSparsityTests {
     static let models = ["sparse", "beside", "dense", "heads"]
 
+    /// What training leaves as it is: buffers, and a table of sinusoids.
+    private static let constants = [
+        "sparse": ["final_logits_bias"], "beside": ["bigram_table", "final_logits_bias"], "dense": ["final_logits_bias"],
+        "heads": ["final_logits_bias", "transformer.wpe.weight"],
+    ]
+
     private static func path(_ name: String) -> String { Fixtures.path("circuit-sparsity/" + name) }
 
     private static func expected() throws -> Checkpoint { try Checkpoint.open(path("expected.safetensors")) }
@@ -38,6 +44,7 @@ struct CircuitSparsityTests {
         #expect(LayerCatalog(checkpoint).family == .circuitSparsity)
         let network = try #require(try FamilyFixture.network(of: checkpoint))
         #expect(network.unusedTensors.isEmpty)
+        #expect(network.parameters.filter(\.isFixed).map(\.name).sorted() == Self.constants[name])
         let learned = network.parameters.indices.filter { !network.parameters[$0].isFixed }.map(ParameterID.init)
         let (executor, logits) = try run(network, name, expected, gradients: learned)
         let gradients = Gradients(executor, seeds: [network.output])
@@ -90,7 +97,7 @@ struct CircuitSparsityTests {
         var request = RunRequest(recorded: [network.output])
         let whole = try Executor(network, batch: Batch.tokens(batch).shape, request: request, team: Team(size: 1))
         let all = try #require(whole.run(.tokens(batch))[network.output]).copied()
-        request.readsLast = true
+        request.readAtEnd = [network.output]
         let last = try Executor(network, batch: Batch.tokens(batch).shape, request: request, team: Team(size: 1))
         let found = try #require(last.run(.tokens(batch))[network.output])
         try #require(found.shape == [batch.samples, 1, all.width])

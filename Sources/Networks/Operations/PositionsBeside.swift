@@ -95,7 +95,7 @@ package struct PositionsBeside: Operation {
                 at: length * beside, shape: [Normalization.gradientScratch(rows: length, width: beside)]), team: pass.team)
     }
 
-    package func late(from first: Int) -> LateOperation? {
-        LateOperation(PositionsBeside(kind: kind, epsilon: epsilon, firstPosition: firstPosition + first))
+    package func part(_ positions: Range<Int>, of length: Int) -> PartialOperation? {
+        PartialOperation(PositionsBeside(kind: kind, epsilon: epsilon, firstPosition: firstPosition + positions.lowerBound))
     }
 }

@@ -51,5 +51,7 @@ package struct TokenScores: Operation {
         ) { token($0, rows, tokens) }
     }
 
-    package func late(from first: Int) -> LateOperation? { LateOperation(TokenScores(firstPosition: firstPosition + first)) }
+    package func part(_ positions: Range<Int>, of length: Int) -> PartialOperation? {
+        PartialOperation(TokenScores(firstPosition: firstPosition + positions.lowerBound))
+    }
 }
