@@ -132,6 +132,14 @@ package final class ArchiveReader {
         return try spool.finish()
     }
 
+    /// Reads the content of the current member and keeps none of it.
+    ///
+    /// - Throws: ``Problem`` if it is damaged; a zip file has a checksum of each member.
+    package func verify() throws(Problem) {
+        block = nil
+        while try readBlock() != nil {}
+    }
+
     // MARK: - libarchive
 
     /// A piece of a member's content; the bytes are valid until the next call of libarchive.
@@ -221,8 +229,7 @@ package final class ArchiveReader {
     /// Leaves the current member. libarchive would unpack all of it unseen, so what is compressed is counted here.
     private func skip() throws(Problem) {
         guard !format.isPlain, current?.kind == .file else { return }
-        block = nil
-        while try readBlock() != nil {}
+        try verify()
     }
 
     private func checkLimit(name: String?) throws(Problem) {

@@ -3,8 +3,8 @@ import Text
 /// The members of a zip file as its central directory names them, read without touching their data.
 ///
 /// The central directory is trusted; every local header is checked against it, since writers that stream (PyTorch among
-/// them) leave the sizes there at zero. Checksums are not verified: stored members are used in place, and reading all of
-/// their bytes is what mapping them avoids.
+/// them) leave the sizes there at zero. Checksums of stored members are verified only by ``damage(in:of:)``: they are used in place, and
+/// reading all of their bytes is what mapping them avoids.
 package struct ZipDirectory: Sendable {
     /// One member of a zip file.
     package struct Entry: Sendable {

@@ -100,6 +100,39 @@ extension ZipDirectory {
         return contents
     }
 
+    /// What is wrong with the stored members of `names`, by their checksums. Nothing is kept of what is read.
+    ///
+    /// A member that a header calls encrypted is not verified.
+    ///
+    /// - Parameter region: the bytes of the whole zip file.
+    package func damage(in names: Set<String>, of region: ByteRegion) -> [String: Problem] {
+        var rest = Set(entries.lazy.filter { names.contains($0.name) && $0.region != nil && !$0.isFlaggedEncrypted }.map(\.name))
+        var damage: [String: Problem] = [:]
+        while !rest.isEmpty {
+            let before = rest.count
+            do throws(Problem) {
+                guard let reader = try ArchiveReader(region) else { break }
+                while !rest.isEmpty, let member = try reader.next() {
+                    guard member.kind == .file, rest.remove(member.name) != nil else { continue }
+                    do throws(Problem) {
+                        try reader.verify()
+                    } catch {
+                        // A reader that met damage reads no further: a new one passes over it.
+                        damage[member.name] = error
+                        break
+                    }
+                }
+            } catch {
+                for name in rest { damage[name] = error }
+                break
+            }
+            guard rest.count < before, damage.count < Self.restartLimit else { break }
+        }
+        for name in rest { damage[name] = Problem("was not verified, since too many other members are damaged", member: name) }
+        for entry in entries where names.contains(entry.name) { entry.region?.discardPages() }
+        return damage
+    }
+
     /// How many damaged members may be skipped.
     private static let restartLimit = 16
 

@@ -1,7 +1,8 @@
 import Archives
 import Text
 
-/// The `.npz` format: a zip of `.npy` files. Stored arrays are used in place, compressed ones are unpacked.
+/// The `.npz` format: a zip of `.npy` files. Stored arrays are used in place, compressed ones are unpacked; the checksums of both are
+/// verified, as numpy does.
 enum NPZ {
     private static let suffix = ".npy"
 
@@ -22,11 +23,13 @@ enum NPZ {
         let heads = (try? directory.heads(of: compressed, count: NPYHeader.magic.count, from: region)) ?? [:]
         let others = heads.filter { !NPY.isRecognised($0.value) }
         let unpacked = directory.inflateEach(compressed.subtracting(others.keys), from: region)
+        let damage = directory.damage(in: Set(files.map(\.name)), of: region)
         let tensors = files.map { entry -> ReadTensor in
             let name = String(entry.name.dropLast(suffix.count))
             if let head = others[entry.name] { return NPY.tensor(ByteRegion(copying: head), name: name, path: path) }
             do {
-                let content = entry.problem.map { .failure($0) } ?? entry.region.map { .success($0) } ?? unpacked[entry.name]
+                let content =
+                    (entry.problem ?? damage[entry.name]).map { .failure($0) } ?? entry.region.map { .success($0) } ?? unpacked[entry.name]
                 guard let bytes = try content?.get() else { throw Problem("has no content", member: entry.name) }
                 return NPY.tensor(bytes, name: name, path: path)
             } catch {

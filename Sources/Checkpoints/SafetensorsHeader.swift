@@ -41,7 +41,8 @@ enum SafetensorsHeader {
         mutating func read(_ cursor: inout JSONCursor) throws {
             try cursor.readMembers { cursor, name in
                 if name.elementsEqual("__metadata__".utf8) {
-                    content.metadata = try cursor.readTextMembers()
+                    // Writers that have none may say so.
+                    if cursor.peek() == UInt8(ascii: "n") { try cursor.skip() } else { content.metadata = try cursor.readTextMembers() }
                 } else {
                     content.tensors.append(try tensor(&cursor, name: try JSONCursor.text(name)))
                 }

@@ -253,7 +253,9 @@ private struct NPZMembers {
         } catch {
             throw error.at(path: file.path)
         }
+        let damage = directory.damage(in: Set(chosen.map(\.name)), of: file.content)
         return try zip(names, chosen).map { name, entry in
+            if let problem = damage[entry.name] { throw problem.at(path: file.path) }
             guard let bytes = entry.region ?? unpacked[entry.name] else {
                 throw Problem(path: file.path, array: name, problem: "has no content")
             }

@@ -4,6 +4,8 @@ import Text
 package struct ClassNames: Sendable {
     /// The class of each name; empty if the model names none.
     private let classes: [String: Int32]
+    /// The name of each class that has one to itself.
+    package let names: [Int: String]
     /// The number of the model's outputs.
     private let count: Int
 
@@ -13,6 +15,10 @@ package struct ClassNames: Sendable {
     package init(_ names: [(name: String, label: Int32)], count: Int) {
         let telling = names.filter { !Self.isDefault($0.name) }
         classes = Dictionary(telling.map { ($0.name, $0.label) }) { first, _ in first }
+        let counts = Dictionary(telling.map { ($0.name, 1) }, uniquingKeysWith: +)
+        self.names = Dictionary(
+            telling.filter { counts[$0.name] == 1 && !$0.name.isEmpty }.map { (Int($0.label), $0.name) },
+            uniquingKeysWith: { first, _ in first })
         self.count = count
     }
 
@@ -29,17 +35,22 @@ package struct ClassNames: Sendable {
         let note: String?
         /// Whether the model itself names the labels.
         let isNamed: Bool
+        /// What the labels themselves call the classes; empty for numbers.
+        var names: [Int: String] = [:]
     }
 
     /// The numbers of `labels`: by the model's names, otherwise as whole numbers, otherwise in sorted order.
     ///
-    /// - Parameter place: how a message names a sample.
+    /// - Parameters:
+    ///   - areGroups: whether they may be any names, and any number of them, because the model is not asked for them.
+    ///   - place: how a message names a sample.
     /// - Throws: ``Problem`` that names the first label that is none of these.
-    func numbering(_ labels: [String], path: String, place: (Int) -> String) throws(Problem) -> Numbering {
+    func numbering(_ labels: [String], areGroups: Bool = false, path: String, place: (Int) -> String) throws(Problem) -> Numbering {
         let distinct = Set(labels)
-        if !classes.isEmpty, let found = byName(labels) { return Numbering(labels: found, note: nil, isNamed: true) }
+        if !classes.isEmpty, let found = byName(labels) { return Numbering(labels: found, note: nil, isNamed: true, names: names) }
         let numbers = labels.map { Int64($0) ?? Self.wholeNumber($0) }
         if let other = numbers.firstIndex(of: nil) {
+            if areGroups { return inOrder(distinct.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }, of: labels) }
             let known = classes.sorted { ($0.value, $0.key) < ($1.value, $1.key) }.map { $0.key.quotedInMessage }
             guard known.isEmpty else {
                 let unknown = labels.indices.first { byName([labels[$0]]) == nil } ?? other
@@ -94,10 +105,16 @@ package struct ClassNames: Sendable {
                 expected: "\(count) names, numbers, or names in config.json under id2label",
                 found: "\(names.count): \(names.map(\.quotedInMessage).listed())")
         }
+        return inOrder(names, of: labels)
+    }
+
+    /// The labels as their places among the names.
+    private func inOrder(_ names: [String], of labels: [String]) -> Numbering {
         let numbers = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, Int32($0)) })
         let shown = names.enumerated().map { "\($1.quotedInMessage) is \($0)" }.listed()
+        let reason = classes.isEmpty ? "the model names no classes" : "the model does not name all of these classes"
         return Numbering(
-            labels: labels.map { numbers[$0] ?? 0 }, note: "the model names no classes; the labels are numbered in sorted order: \(shown)",
-            isNamed: false)
+            labels: labels.map { numbers[$0] ?? 0 }, note: "\(reason); the labels are numbered in sorted order: \(shown)", isNamed: false,
+            names: Dictionary(uniqueKeysWithValues: names.enumerated().map { ($0, $1) }))
     }
 }

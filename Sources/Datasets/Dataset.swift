@@ -74,6 +74,10 @@ package struct Dataset: Sendable {
     package var notes: [String] = []
     /// Whether the user or the model said that the labels are the model's classes.
     package var areClassesStated = false
+    /// Whether labels and answers only tell samples apart, so that they may be any, whatever the model scores.
+    package var areLabelsGroups = false
+    /// The names of the classes that have one, no two the same.
+    package var classNames: [Int: String] = [:]
     /// The classes of all samples in the file, if these are some of them.
     private(set) var classCountOfFile: Int?
 
@@ -118,7 +122,7 @@ package struct Dataset: Sendable {
     /// The same samples with other answers.
     package func asking(_ targets: Targets) -> Dataset {
         var dataset = Dataset(name: name, inputs: inputs, targets: targets)
-        (dataset.notes, dataset.areClassesStated) = (notes, areClassesStated)
+        (dataset.notes, dataset.areClassesStated, dataset.areLabelsGroups) = (notes, areClassesStated, areLabelsGroups)
         return dataset
     }
 
@@ -141,6 +145,7 @@ package struct Dataset: Sendable {
             }
         var chosen = Dataset(name: name, inputs: chosenInputs, targets: chosenTargets)
         (chosen.notes, chosen.areClassesStated, chosen.classCountOfFile) = (notes, areClassesStated, classCount)
+        (chosen.areLabelsGroups, chosen.classNames) = (areLabelsGroups, classNames)
         return chosen
     }
 }

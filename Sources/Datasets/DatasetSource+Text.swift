@@ -55,14 +55,16 @@ extension DatasetSource {
             if task == .classify { throw Problem(path: path, problem: "has no labels", expected: "a label for each text") }
             return dataset(.none)
         }
-        if task == nil, let modelTask, modelTask != .classify {
+        if task == nil, !labelsAreGroups, let modelTask, modelTask != .classify {
             throw Problem(
                 path: path, problem: "has a label for each text, which a model of tokens does not score",
                 hint: .giveTask(modelTask.rawValue, means: "leaves the labels aside"))
         }
-        let numbering = try (classNames ?? ClassNames([], count: 0)).numbering(labels, path: path, place: texts.place)
+        let numbering = try (classNames ?? ClassNames([], count: 0)).numbering(
+            labels, areGroups: labelsAreGroups, path: path, place: texts.place)
         var result = dataset(.labels(numbering.labels))
         result.areClassesStated = numbering.isNamed || task == .classify
+        result.classNames = numbering.names
         if let note = numbering.note { result.notes.append(note) }
         return result
     }

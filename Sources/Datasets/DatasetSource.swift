@@ -49,6 +49,8 @@ package struct DatasetSource: Sendable {
     package var classNames: ClassNames?
     /// The tokens of the longest sample that the model reads, to which texts that are samples are cut; nil if there is no bound.
     package var longestSequence: Int?
+    /// Whether labels only tell samples apart: the model is not asked for them.
+    package var labelsAreGroups = false
 
     package init(
         path: String, labels: String? = nil, normalization: Normalization? = nil, context: Int? = nil, tokenWidth: TokenWidth = .uint16,

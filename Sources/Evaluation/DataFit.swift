@@ -45,6 +45,10 @@ package struct DataFit {
         } catch {
             throw error.within(name)
         }
+        switch dataset.targets {
+        case .labels where dataset.areLabelsGroups, .answers where dataset.areLabelsGroups: return
+        default: break
+        }
         if case .labels = dataset.targets, case .tokens = network.input, !network.scoresClasses {
             let task = network.anatomy.outputKind == .maskedTokens ? "masked" : "next-token"
             throw Problem(

@@ -82,7 +82,11 @@ extension LoadedModel {
     /// Token ids alone ask for the next token, or for masked tokens where the model predicts those; of a model without a head they ask for
     /// nothing.
     package func dataset(_ source: DatasetSource) throws -> Dataset {
-        let dataset = try completed(source).open()
+        var dataset = try completed(source).open()
+        dataset.areLabelsGroups = source.labelsAreGroups
+        if case .labels = dataset.targets, dataset.classNames.isEmpty, network.anatomy.outputKind != .states {
+            dataset.classNames = classNames.names
+        }
         guard case .states = network.anatomy.outputKind, case .nextToken = dataset.targets else { return dataset }
         return dataset.asking(.none)
     }

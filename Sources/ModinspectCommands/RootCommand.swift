@@ -6,8 +6,8 @@ struct RootCommand: ParsableCommand {
         commandName: "modinspect",
         abstract: "Reads saved neural networks and measures how modular they are.",
         discussion: """
-            A CHECKPOINT is a safetensors file or its index, a PyTorch file, an npz, npy, GGUF, ONNX or Flax msgpack file, a Hugging \
-            Face model directory, a distributed checkpoint of PyTorch or DeepSpeed, an archive (tar, tar.gz, tar.zst, tar.xz, zip) of \
+            A CHECKPOINT is a safetensors file or its index, a PyTorch file (also TorchScript, or a pt2 program of torch.export), an npz, \
+            npy, GGUF, ONNX or Flax msgpack file, a Hugging Face model directory, a distributed checkpoint of PyTorch or DeepSpeed, an archive (tar, tar.gz, tar.zst, tar.xz, zip) of \
             any of these, or - for an archive on standard input. The format is recognised by content. Nothing in a file is ever \
             executed.
 

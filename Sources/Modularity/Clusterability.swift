@@ -9,11 +9,8 @@ package struct Clusterability: Sendable, Equatable {
         zip(Measure.allCases, values).first { $0.0 == measure }?.1
     }
 
+    /// What the null model and the notes are about.
     package var clusterability: Double? { self[.clusterability] }
-    package var chance: Double? { self[.chance] }
-    package var adjusted: Double? { self[.adjusted] }
-    package var ncut: Double? { self[.ncut] }
-    package var modularity: Double? { self[.modularity] }
 
     /// - Parameters:
     ///   - outLabels: one for each row.

@@ -36,7 +36,20 @@ package enum ClusteringMethod: String, Sendable, CaseIterable {
     }
 
     /// Whether the method runs the model on data.
-    package var readsData: Bool { self == .gradient || self == .activations }
+    package var readsData: Bool {
+        switch self {
+        case .gradient, .activations: true
+        case .cocluster, .bsgc, .contiguous, .network, .experts: false
+        }
+    }
+
+    /// Whether the method clusters the routers of mixtures of experts, and no other layer.
+    package var clustersRouters: Bool {
+        switch self {
+        case .experts: true
+        case .cocluster, .bsgc, .contiguous, .gradient, .network, .activations: false
+        }
+    }
 
     /// How a layer's two sides come to their numbers of clusters.
     enum Numbering: Sendable {

@@ -31,7 +31,7 @@ package struct ScoreRequest {
     package init(_ catalog: LayerCatalog, path: String, patterns: [String] = [], clusters: Clusters) throws {
         if case .given(let given) = clusters, patterns.isEmpty {
             layers = try given.layers(matching: [], of: catalog, path: path)
-        } else if case .found(let options, _) = clusters, options.method == .experts {
+        } else if case .found(let options, _) = clusters, options.method.clustersRouters {
             layers = try catalog.routers(matching: patterns, path: path)
         } else {
             layers = try catalog.layers(matching: patterns, path: path)

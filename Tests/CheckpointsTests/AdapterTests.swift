@@ -15,10 +15,11 @@ struct AdapterFixture {
     static let bases: [(name: String, base: String)] = [
         ("patterns", "transformers/llama"), ("biased", "transformers/llama"), ("dora", "transformers/llama"),
         ("saved", "transformers/llama"),
-        ("untied", "transformers/llama-tied"), ("tied", "transformers/llama-tied"), ("conv1d", "transformers/gpt2"),
+        ("untied", "transformers/llama-tied"), ("tied", "transformers/llama-tied"),
+        ("input-only", "transformers/llama-tied"), ("conv1d", "transformers/gpt2"),
         ("conv1d-dora", "transformers/gpt2"), ("bf16", "llama-tiny"), ("conv2d", "cnn.pt"), ("conv2d-dora", "cnn.pt"),
         ("signal", "adapters/bases/signal.safetensors"), ("point", "adapters/bases/point.safetensors"),
-        ("experts", "adapters/bases/experts"),
+        ("experts", "adapters/bases/experts"), ("mixture", "transformers/mixtral"),
     ]
 
     static func path(_ name: String) -> String { FormatFixtures.path("../" + name) }
@@ -56,7 +57,7 @@ extension Checkpoint {
         #expect(worst <= tolerance, "\(what): \(worst)")
     }
 
-    @Test(arguments: names.filter { $0 != "experts" }) func mergedWeightsAreThoseOfPEFT(_ name: String) throws {
+    @Test(arguments: names.filter { !["experts", "mixture"].contains($0) }) func mergedWeightsAreThoseOfPEFT(_ name: String) throws {
         let fixture = try AdapterFixture(name)
         let merged = try fixture.adapter.merged(into: fixture.base)
         let values = fixture.values("merged")
@@ -78,7 +79,7 @@ extension Checkpoint {
         #expect(merged.base?.path == fixture.base.path)
     }
 
-    @Test(arguments: ["patterns", "biased", "saved", "untied", "conv1d", "bf16", "conv2d", "signal", "point"])
+    @Test(arguments: ["patterns", "biased", "saved", "untied", "input-only", "conv1d", "bf16", "conv2d", "signal", "point"])
     func byItselfAnAdapterIsItsChanges(_ name: String) throws {
         let fixture = try AdapterFixture(name)
         #expect(fixture.adapter.refusal == nil)
@@ -116,6 +117,26 @@ extension Checkpoint {
             let size = wanted.elementCount / wanted.shape[0]
             for expert in 0..<wanted.shape[0] {
                 let parts = name.hasSuffix("gate_up_proj") ? ["gate_proj", "up_proj"] : ["down_proj"]
+                let found = try parts.flatMap { try #require(merged["\(module).\(expert).\($0).weight"]).floats() }
+                expectClose(found, Array(wanted.floats()[expert * size..<(expert + 1) * size]), "\(name)[\(expert)]")
+            }
+        }
+    }
+
+    /// The library calls `mlp` what it stores as `block_sparse_moe`.
+    @Test func expertsAreChangedUnderTheNamesOfTheFile() throws {
+        let fixture = try AdapterFixture("mixture")
+        let merged = try fixture.adapter.merged(into: fixture.base)
+        for (name, wanted) in fixture.values("merged") {
+            let stored = name.replacingOccurrences(of: ".mlp.", with: ".block_sparse_moe.")
+            if let found = merged[stored] {
+                expectClose(found.floats(), wanted.floats(), name)
+                continue
+            }
+            let parts = name.hasSuffix("gate_up_proj") ? ["w1", "w3"] : ["w2"]
+            let module = stored.split(separator: ".").dropLast().joined(separator: ".")
+            let size = wanted.elementCount / wanted.shape[0]
+            for expert in 0..<wanted.shape[0] {
                 let found = try parts.flatMap { try #require(merged["\(module).\(expert).\($0).weight"]).floats() }
                 expectClose(found, Array(wanted.floats()[expert * size..<(expert + 1) * size]), "\(name)[\(expert)]")
             }
@@ -168,8 +189,8 @@ extension Checkpoint {
         #expect(problem { try patterns.merged(into: patterns) }?.contains("is an adapter itself") == true)
     }
 
-    @Test func tokenizerAndSettingsAreTheBases() throws {
-        let fixture = try AdapterFixture("untied")
+    @Test(arguments: ["untied", "input-only"]) func tokenizerAndSettingsAreTheBases(_ name: String) throws {
+        let fixture = try AdapterFixture(name)
         let merged = try fixture.adapter.merged(into: fixture.base)
         // The output matrix is kept whole, so that it is no longer the embedding.
         let settings = try #require(merged.configuration).withUnsafeBytes { String(decoding: $0, as: UTF8.self) }

@@ -63,6 +63,19 @@ import Testing
         #expect(try Checkpoint.open(Self.folder + "bnb-int8.safetensors").tensors.count == 1)
     }
 
+    /// bitsandbytes calls the bytes of its codes elements of `bnb_4bit_quant_storage`.
+    @Test(arguments: [DType.bf16, .f16]) func codesMayBeStoredAsAnotherType(dtype: DType) throws {
+        var file = try EncodedFile(fixture: "bnb-nf4")
+        let expected = try Checkpoint.open(Self.folder + "bnb-nf4.safetensors")
+        for (name, content) in file.tensors where content.0 == .u8 && file.tensors[name + ".absmax"] != nil {
+            file.tensors[name] = (dtype, [content.2.count / dtype.bytesPerBlock, 1], content.2)
+        }
+        let checkpoint = try file.checkpoint()
+        let decoded = expected.tensors.filter { $0.encoding != nil }
+        #expect(!decoded.isEmpty)
+        for wanted in decoded { #expect(checkpoint[wanted.name]?.floats() == wanted.floats()) }
+    }
+
     @Test func longRowsAreDecodedInSegments() throws {
         let columns = 9000
         let codes = (0..<columns).map { UInt8($0 * 7 % 251) }
@@ -72,5 +85,39 @@ import Testing
         let weight = try #require(checkpoint["w.weight"])
         let expected = codes.map { Float(Int8(bitPattern: $0)) * 127 * Float(7.874015718698502e-3) }
         #expect(weight.floats() == expected)
+    }
+
+    /// Codes that lie along the rows are decoded in blocks of many rows and a few hundred columns; around their corners the numbers are
+    /// those of the definition.
+    @Test func interleavedCodesAreDecodedInBlocks() throws {
+        let (rows, columns, size) = (1040, 520, 130)
+        let groups = columns / size
+        func words(_ count: Int, _ factor: UInt32) -> [Int32] { (0..<count).map { Int32(bitPattern: (UInt32($0) &+ 3) &* factor) } }
+        let codes = words(columns * rows / 8, 2_654_435_761)
+        let zeros = words(groups * rows / 8, 2_246_822_519)
+        let scales = (0..<groups * rows).map { Float($0 % 17 + 1) / 64 }
+        let checkpoint = try EncodedFile(
+            tensors: [
+                "w.qweight": (.i32, [columns, rows / 8], EncodedFile.integers(codes)),
+                "w.qzeros": (.i32, [groups, rows / 8], EncodedFile.integers(zeros)),
+                "w.scales": (.f32, [groups, rows], EncodedFile.floats(scales)),
+            ],
+            configuration: #"{"quantization_config": {"quant_method": "awq", "bits": 4, "group_size": \#(size)}}"#
+        ).checkpoint()
+        let weight = try #require(checkpoint["w.weight"])
+        #expect(weight.shape == [rows, columns])
+        let values = weight.floats()
+        // Column c of eight is nibble [0, 4, 1, 5, 2, 6, 3, 7][c] of the word.
+        func nibble(_ words: [Int32], _ line: Int, _ row: Int) -> Float {
+            let place = [0, 4, 1, 5, 2, 6, 3, 7][row % 8]
+            return Float(UInt32(bitPattern: words[line * (rows / 8) + row / 8]) >> UInt32(4 * place) & 15)
+        }
+        for row in [0, 1, 511, 1016, 1023, 1024, 1025, 1031, 1032, 1039] {
+            for column in [0, 129, 130, 257, 500, 511, 512, 513, 519] {
+                let group = column / size
+                let expected = (nibble(codes, column, row) - nibble(zeros, group, row)) * scales[group * rows + row]
+                #expect(values[row * columns + column] == expected, "row \(row), column \(column)")
+            }
+        }
     }
 }

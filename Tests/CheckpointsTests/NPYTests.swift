@@ -95,4 +95,15 @@ import Testing
         let checkpoint = try Checkpoint.open(FormatFixtures.path("names.npz"))
         #expect(checkpoint["größe.weight"]?.doubles() == Self.twelve)
     }
+
+    @Test func aStoredMemberWhoseChecksumIsWrongIsNotRead() throws {
+        var bytes = try FormatFixtures.bytes("stored.npz")
+        // The central directory follows the last member's content.
+        let end = try #require(bytes.indices.dropLast(4).first { Array(bytes[$0..<$0 + 4]) == [0x50, 0x4B, 1, 2] })
+        bytes[end - 1] ^= 1
+        let checkpoint = try openCheckpoint(bytes)
+        #expect(checkpoint.tensors.map(\.name) == ["fc2.weight"])
+        #expect(checkpoint.unreadable.map(\.name) == ["fc1.weight"])
+        #expect(checkpoint.unreadable.first?.problem.description.contains("bad CRC") == true, "\(checkpoint.unreadable)")
+    }
 }

@@ -53,6 +53,7 @@ import Testing
     /// The decoder for plain headers and the one for all others must agree on what a file holds.
     @Test(arguments: [
         #"{"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"__metadata__":{"x":"y"},"b":{"shape":[],"data_offsets":[8,12],"dtype":"F32"}}"#,
+        #"{"__metadata__":null,"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"b":{"shape":[],"data_offsets":[8,12],"dtype":"F32"}}"#,
         #" { "a" : {"dtype" : "F32", "shape" : [ 1 , 2 ], "data_offsets" : [0, 8] } , "b":{"shape":[],"data_offsets":[8,12],"dtype":"F32"} }  "#,
         #"{"\u0061":{"dtype":"F\u00332","shape":[1,2],"data_offsets":[0,8]},"b":{"shape":[],"data_offsets":[8,12],"dtype":"F32","more":{"c":[null]}}}"#,
         #"{"a":{"dtype":"F32","shape":[1,2.0],"data_offsets":[0,8]},"b":{"shape":[],"data_offsets":[8,12],"dtype":"F32"}}"#,

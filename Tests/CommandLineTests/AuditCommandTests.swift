@@ -283,6 +283,14 @@ import Testing
         ("--memory 3X tree", "--memory: expected <size>, found '3X'"),
         ("-", "an audit needs names: standard input is not a checkpoint here; give a file"),
         ("", "missing argument <paths> ..., or --files-from <file>"),
+        (
+            "--format html -o page.html tree",
+            "--output keeps the rows as jsonl, whatever --format says, found a name of html; write '-o rows.jsonl --format html > page.html'"
+        ),
+        (
+            "--merge -o tests.XML r.jsonl",
+            "--output keeps the rows as jsonl, whatever --format says, found a name of junit; write '-o rows.jsonl --format junit > tests.XML'"
+        ),
         ("--list --format html tree", "--list has the formats text, tsv and jsonl"),
         ("--merge --jobs 2 r.jsonl", "--merge takes results alone, with --output, --format, --baseline, --fail-on and --measure"),
         ("--fail-on z<2 tree", "--fail-on with z, p or q requires --null"), ("--jobs 0 tree", "--jobs must be between 1 and 1024"),

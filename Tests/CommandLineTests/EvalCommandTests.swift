@@ -27,8 +27,8 @@ import Testing
 
     @Test func everyFormatSaysTheSame() throws {
         let rows = try HandWorkedModel.shell(Self.run + "--format tsv").rows
-        #expect(rows.map(\.count) == [9, 9, 9, 9, 9])
-        #expect(rows[0] == ["checkpoint", "label", "count", "correct", "accuracy", "loss", "perplexity", "task", "status"])
+        #expect(rows.map(\.count) == [10, 10, 10, 10, 10])
+        #expect(rows[0] == ["checkpoint", "label", "count", "correct", "accuracy", "loss", "perplexity", "task", "name", "status"])
         #expect(rows[1].prefix(5) == ["m.safetensors", "all", "3", "3", "1"] && rows[1][6] == "nan")
         let lines = try HandWorkedModel.shell("$M eval m.safetensors m.safetensors --data x --labels y --quiet --format jsonl").text.split(
             separator: "\n")
@@ -73,7 +73,7 @@ import Testing
     @Test func logitsNeedNoLabels() throws {
         let result = try HandWorkedModel.shell("$M eval m.safetensors --data x --logits l.npy --format tsv --quiet; wc -c < l.npy")
         #expect(
-            result.status == 0 && result.rows[1] == ["m.safetensors", "all", "0", "0", "nan", "nan", "nan", "-", "ok"]
+            result.status == 0 && result.rows[1] == ["m.safetensors", "all", "0", "0", "nan", "nan", "nan", "-", "-", "ok"]
                 && result.rows[2] == ["164"])
     }
 

@@ -145,7 +145,9 @@ struct RealLibraryTests {
     }
 
     /// The names, types, settings and ties of merged adapters are those with which the library finds every tensor and no other.
-    @Test(arguments: [("patterns", "llama"), ("untied", "llama-tied"), ("tied", "llama-tied"), ("conv1d", "gpt2")])
+    @Test(arguments: [
+        ("patterns", "llama"), ("untied", "llama-tied"), ("tied", "llama-tied"), ("input-only", "llama-tied"), ("conv1d", "gpt2"),
+    ])
     func aMergedAdapterLoads(name: String, base: String) throws {
         try TemporaryFolder.with { folder in
             try expectLoadable(.transformer, in: folder) {

@@ -1,3 +1,5 @@
+import Foundation
+import TestSupport
 import Testing
 
 @testable import Datasets
@@ -48,6 +50,17 @@ import Testing
         let text = problem { try DatasetSource(path: path).open() }
         #expect(text?.hasPrefix(path + ": ") == true)
         #expect(text?.contains(words) == true, "\(text ?? "no error")")
+    }
+
+    @Test func anArrayWhoseChecksumIsWrongIsRefused() throws {
+        var bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: DataFixtures.path("x-f4.npz"))))
+        let end = try #require(bytes.indices.dropLast(4).first { Array(bytes[$0..<$0 + 4]) == [0x50, 0x4B, 1, 2] })
+        bytes[end - 1] ^= 1
+        try TemporaryFolder.with { folder in
+            try Data(bytes).write(to: URL(fileURLWithPath: folder + "/d.npz"))
+            let text = problem { try DatasetSource(path: folder + "/d.npz").open() }
+            #expect(text?.contains("bad CRC") == true, "\(text ?? "no error")")
+        }
     }
 
     @Test func aNormalisationMustFitTheChannels() {

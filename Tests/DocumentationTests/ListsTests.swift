@@ -57,6 +57,16 @@ import Training
         }
     }
 
+    @Test func theManualNamesEveryMeasureThatAConditionCompares() throws {
+        // The items are those of `--fail-on conditions` and `--measure measure`.
+        let items = ManualItems(try Document("man/modinspect-audit.1")).texts
+        for name in ["conditions", "measure"] {
+            let text = try #require(items[name]?.first, "\(name)")
+            let words = Set(text.split { " ,.".contains($0) }.map(String.init))
+            for measure in Measure.allCases { #expect(words.contains(measure.rawValue), "\(name): \(measure.rawValue)") }
+        }
+    }
+
     @Test func plotReadsWhatTheSubcommandsWrite() {
         let written: [ResultKind: String] = [
             .score: ScoreReport.schema, .cluster: ClusterSetting.schema, .ablate: AblationSetting.schema, .patch: PatchSetting.schema,
@@ -114,7 +124,8 @@ import Training
         ("modinspect.circuit/1", "circuits[].", PrunedCircuit.columns.map(\.path)),
         ("modinspect.circuit/1", "circuits[].layers[].", PrunedCircuit.KeptLayer.columns.map(\.path)),
         ("modinspect.cluster/1", "layers[].", ClusteredLayer.columns.map(\.path)),
-        ("modinspect.graph/1", "", GraphEdge.columns.map(\.path)),
+        ("modinspect.graph/1", "", GraphEdge.columns(isChained: true, hasClusters: true).map(\.path)),
+        ("modinspect.graph/1", "nodes[].", GraphNode.columns.map(\.path)),
         ("modinspect.finetune/1", "", FinetuneRun.columns.map(\.path) + FinetuneStep.columns.map(\.path)),
     ]
 

@@ -8,11 +8,12 @@ import Testing
 
 /// The gradients of every parameter of a whole model against those of PyTorch's autograd.
 struct FamilyGradientTests {
-    static let models = [
-        "qwen3", "qwen3-yarn", "gemma2", "gemma3_text", "olmo2", "olmo3", "phi", "phi-normed", "phi3", "gpt_neo", "gptj", "opt",
-        "opt-unbiased", "bloom", "stablelm", "stablelm-parallel", "starcoder2", "granite", "smollm3", "mixtral", "qwen2_moe", "qwen3_moe",
-        "gpt_oss", "llama4_text", "llama-dynamic", "llama-longrope", "llama-yarn",
-    ]
+    /// Those whose gradients the library's script wrote down.
+    static let models = FamilyFixture.models.filter { name in
+        // A file that cannot be read is not passed over: its test fails.
+        let expected = try? Checkpoint.open(Fixtures.path("transformers/expected/\(name).safetensors"))
+        return expected?.tensors.contains { $0.name.hasPrefix("gradient.") } ?? true
+    }
 
     /// The places of a part of a tensor in the whole.
     private static func places(_ slices: [TensorRecord.Slice], in shape: [Int]) -> [Int] {
@@ -28,6 +29,8 @@ struct FamilyGradientTests {
         }
         return found
     }
+
+    @Test func mostFamiliesHaveGradients() { #expect(Self.models.count >= 27) }
 
     @Test(arguments: models) func gradientsAreThoseOfPyTorch(name: String) throws {
         let fixture = try FamilyFixture(name)

@@ -49,12 +49,17 @@ private struct AdapterMerging {
     /// The tensors that the base does not have, in the adapter's order.
     private var added: [TensorRecord] = []
     private var failures: [Problem] = []
+    /// The table of embeddings, if the adapter stores another one in full.
+    private var replacedTable: String?
+    /// The tensors that get a change of low rank.
+    private let changedNames: Set<String>
 
     init(_ adapter: Adapter, base: Checkpoint, path: String) throws {
         guard let settings = adapter.configuration else { throw Problem("has no settings", path: path) }
         self.base = base
         self.settings = settings
         catalog = LayerCatalog(base)
+        changedNames = Set(adapter.changes.map(\.name))
         tensors = base.tensors
         configuration = base.configuration
         let wanted =
@@ -62,9 +67,12 @@ private struct AdapterMerging {
         let unique = Array(Set(wanted)).sorted()
         let partners = NamePairing(unique, base.tensors.map(\.name)).partners
         names = Dictionary(
-            uniqueKeysWithValues: zip(unique, partners).compactMap { name, place in place.map { (name, base.tensors[$0].name) } })
+            uniqueKeysWithValues: zip(unique, partners).compactMap { name, place in
+                (place.map { base.tensors[$0].name } ?? Self.storedName(name).flatMap { base[$0]?.name }).map { (name, $0) }
+            })
 
         for record in adapter.whole { attempt(record.name) { try $0.replace(record) } }
+        attempt(replacedTable ?? "") { try $0.untieReplacedTable() }
         for change in adapter.changes {
             attempt(change.name) { try $0.apply(change) }
             if let bias = change.bias { attempt(change.module + ".bias") { try $0.apply(bias, of: change) } }
@@ -97,10 +105,35 @@ private struct AdapterMerging {
     /// The table of embeddings that is the output matrix too, where the base stores it once.
     private func tiedTable(_ name: String) -> String? {
         guard CheckpointDraft.isOutputMatrix(name), CheckpointDraft.tiesEmbeddings(base.configuration) else { return nil }
-        let tables = base.tensors.filter { record in
-            record.shape.count == 2 && ["embed_tokens", "wte", "embed_in", "word_embeddings"].contains(TensorName(record.name).moduleName)
-        }
+        let tables = base.tensors.filter(Self.isTable)
         return tables.count == 1 ? tables[0].name : nil
+    }
+
+    private static func isTable(_ record: TensorRecord) -> Bool {
+        record.shape.count == 2 && ["embed_tokens", "wte", "embed_in", "word_embeddings"].contains(TensorName(record.name).moduleName)
+    }
+
+    /// Where the adapter stores the embedding in full and the base has one matrix for input and output, the output keeps the base's, as
+    /// peft's own module does: it becomes a tensor of its own.
+    private mutating func untieReplacedTable() throws(Problem) {
+        guard let table = replacedTable, let stored = base[table], CheckpointDraft.tiesEmbeddings(base.configuration) else { return }
+        if (base.tensors + added).contains(where: { CheckpointDraft.isOutputMatrix($0.name) }) {
+            configuration = Self.untied(configuration)
+            return
+        }
+        var architecture: String?
+        if case .list(let names)? = base.configuration?.withUnsafeBytes({ JSONCursor.member("architectures", of: $0) }) {
+            architecture = names.first?.text
+        }
+        // Encoders are tied only under a head of masked tokens, whose matrix has another place in each family.
+        if table.contains("embeddings.word_embeddings") {
+            guard let architecture, architecture.hasSuffix("ForMaskedLM") || architecture.hasSuffix("ForPreTraining") else { return }
+            throw Problem(
+                "is stored in full, and the base has one matrix for input and output", expected: "a causal language model",
+                found: architecture)
+        }
+        added.append(stored.renamed(TensorName(table).moduleName == "embed_in" ? "embed_out.weight" : "lm_head.weight"))
+        configuration = Self.untied(configuration)
     }
 
     private mutating func replace(_ record: TensorRecord) throws(Problem) {
@@ -109,7 +142,11 @@ private struct AdapterMerging {
             let isSaved = settings.savedModules.contains { module in
                 ("." + record.name).contains("." + module + ".")
             }
-            guard isSaved else { throw Problem("is not a tensor", found: "none of this name") }
+            // peft's `ensure_weight_tying` stores both of two tied matrices.
+            let isTied = CheckpointDraft.isOutputMatrix(record.name) && CheckpointDraft.tiesEmbeddings(base.configuration)
+            guard isSaved || isTied && !changedNames.contains(record.name) else {
+                throw Problem("is not a tensor", found: "none of this name")
+            }
             if CheckpointDraft.isOutputMatrix(record.name) { configuration = Self.untied(configuration) }
             added.append(record)
             return
@@ -121,6 +158,8 @@ private struct AdapterMerging {
         if CheckpointDraft.isOutputMatrix(record.name), CheckpointDraft.tiesEmbeddings(configuration) {
             configuration = Self.untied(configuration)
         }
+        // Beside a change of low rank the adapter repeats the base's table.
+        if Self.isTable(stored), !changedNames.contains(record.name) { replacedTable = own }
         merged[own] = record.renamed(own)
     }
 
@@ -187,6 +226,13 @@ private struct AdapterMerging {
         }
     }
 
+    /// The name under which transformers stores what its Mixtral calls `mlp` since version 5; nil for any other name.
+    private static func storedName(_ name: String) -> String? {
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        guard let place = parts.lastIndex(of: "mlp") else { return nil }
+        return (parts[..<place] + ["block_sparse_moe"] + parts[(place + 1)...]).joined(separator: ".")
+    }
+
     /// The names of single experts' matrices by the name of the parameter that holds them together: the parts of its rows, in their order.
     private static let expertParts: [String: [[String]]] = [
         "gate_up_proj": [["gate_proj", "up_proj"], ["w1", "w3"]], "down_proj": [["down_proj"], ["w2"]],
@@ -199,13 +245,14 @@ private struct AdapterMerging {
         guard case .experts(let count) = change.target, let point = change.name.lastIndex(of: "."),
             let names = Self.expertParts[String(change.name[change.name.index(after: point)...])]
         else { return false }
-        for parts in names {
-            let first = "\(change.module).0.\(parts[0]).weight"
-            guard base[first] != nil else { continue }
+        for (module, parts) in names.flatMap({ parts in
+            [change.module, Self.storedName(change.module) ?? change.module].map { ($0, parts) }
+        }) {
+            guard base["\(module).0.\(parts[0]).weight"] != nil else { continue }
             for expert in 0..<count {
                 var row = 0
                 for part in parts {
-                    let name = "\(change.module).\(expert).\(part).weight"
+                    let name = "\(module).\(expert).\(part).weight"
                     let height = change.outputs / parts.count
                     guard let stored = base[name] else { throw Problem("is not a tensor", subject: "tensor '\(name)'") }
                     guard stored.shape == [height, change.inputs], height * parts.count == change.outputs else {
@@ -217,7 +264,7 @@ private struct AdapterMerging {
                     row += height
                 }
             }
-            if base["\(change.module).\(count).\(parts[0]).weight"] != nil {
+            if base["\(module).\(count).\(parts[0]).weight"] != nil {
                 throw Problem("does not fit the experts", expected: "more than \(count) of them", found: "\(count)")
             }
             return true
@@ -228,7 +275,7 @@ private struct AdapterMerging {
     /// Puts the changed tensors in the places of the base's. Tensors that are the same bytes stay the same.
     private mutating func finish() {
         for group in base.tensors.tied {
-            // A layer that the adapter stores in full is no longer tied.
+            // A layer that the adapter stores in full is no longer tied; see also ``untieReplacedTable()``.
             guard let source = group.first(where: changed.contains), let value = merged[source] else { continue }
             for name in group where merged[name] == nil { merged[name] = value.renamed(name) }
         }

@@ -1,7 +1,7 @@
 import Text
 
 extension EncodingScheme {
-    /// bitsandbytes nf4 and fp4: `weight` u8, high nibble first; `weight.absmax` by block, `weight.quant_map`, and a JSON text with
+    /// bitsandbytes nf4 and fp4: `weight` u8, or the same bytes called elements of a floating-point type, high nibble first; `weight.absmax` by block, `weight.quant_map`, and a JSON text with
     /// shape and blocks. Nested statistics are codes themselves.
     ///
     /// Source: bitsandbytes' `QuantState.from_dict` and `dequantize_4bit`.
@@ -18,7 +18,7 @@ extension EncodingScheme {
             }
             let stateName = "\(member).quant_state.bitsandbytes__\(kind)"
             let state = try quantState(module.part(stateName, [.u8]), stateName)
-            let codes = try module.part(member, [.u8])
+            let codes = try bytes(of: module.part(member, [.u8, .bf16, .f16, .f32]))
             guard case let shape = (state[member: "shape"]?.elements ?? []).map({ $0.wholeNumber ?? -1 }), !shape.isEmpty,
                 shape.allSatisfy({ $0 >= 1 }), let count = product(shape), (count + 1) / 2 == codes.elementCount
             else {
@@ -76,6 +76,12 @@ extension EncodingScheme {
             return try DecodedWeight(
                 module, "weight", shape: codes.shape, codes: "weight", parts: ["weight", "SCB", "weight_format"], values)
         })
+
+    /// The bytes of a tensor, whatever type they are stored as.
+    private static func bytes(of record: TensorRecord) throws(Problem) -> TensorRecord {
+        if record.dtype == .u8 { return record }
+        return try TensorRecord(name: record.name, dtype: .u8, shape: [record.bytes.count], bytes: record.bytes)
+    }
 
     private static func quantState(_ record: TensorRecord, _ name: String) throws(Problem) -> JSONValue {
         guard record.bytes.count <= 1 << 16 else { throw Problem("'\(name)' is too long", found: "\(record.bytes.count) bytes") }

@@ -60,7 +60,10 @@ package struct RecordRequest {
                 parts.append(try Recording.Part(prefix, batches(dataset), sites, positions, token))
             }
         } else {
-            parts = [try Recording.Part("", batches(model.dataset(data)), sites, positions, token)]
+            // Activations do not depend on what the model is asked for.
+            var grouped = data
+            grouped.labelsAreGroups = true
+            parts = [try Recording.Part("", batches(model.dataset(grouped)), sites, positions, token)]
         }
         return try Recording(sites: sites, parts: parts, answers: answers, request: request, threads: threads)
     }

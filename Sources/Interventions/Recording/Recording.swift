@@ -9,6 +9,12 @@ import Text
 /// All samples of one shape give a site [samples, ...] as the network makes it. Where positions or a token are chosen, or sequences differ in
 /// length, a site with positions gives a row for each position that is recorded, sample by sample.
 package struct Recording: Sendable {
+    /// The names of the data's classes that have one.
+    package var classNames: [Int: String] { parts.first?.batches.dataset.classNames ?? [:] }
+
+    /// What was decided for the user as the data was read, in sentences.
+    package var dataNotes: [String] { parts.flatMap(\.batches.dataset.notes) }
+
     /// The samples of one run over the data: all, or the clean or the corrupted ones of pairs.
     struct Part: Sendable {
         let prefix: String

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Datasets
 import Evaluation
 import Interventions
 import Modularity
@@ -116,7 +117,7 @@ struct AblateCommand: FileCommand, DataCommand {
             progress: { progress.set(fraction: $0) })
         progress.finish()
         describe(result, path: path)
-        if !isPerSample { try write(result, model, samples: samples, to: target) }
+        if !isPerSample { try write(result, model, prepared.batches.dataset, to: target) }
         if case .stream(let stream) = target { try stream.finish() }
     }
 
@@ -133,7 +134,8 @@ struct AblateCommand: FileCommand, DataCommand {
         if let line = Diagnostics.gathered(path, "layer", idle) { output.diagnostics.warning(line) }
     }
 
-    private func write(_ result: AblationResult, _ model: LoadedModel, samples: Int, to target: ReportTarget) throws {
+    private func write(_ result: AblationResult, _ model: LoadedModel, _ dataset: Dataset, to target: ReportTarget) throws {
+        let names = dataset.classNames
         let format = chosenFormat
         let hash = format.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil
         let base = source.base(of: model.checkpoint, output, isHashed: format.hasProvenance)
@@ -141,9 +143,9 @@ struct AblateCommand: FileCommand, DataCommand {
             AblationSetting.schema, seed: computation.seed, checkpoint: CheckpointSource(model, sha256: hash, base: base),
             AblationSetting(data: data.data, clusters: clusters.path, reading: reading.rawValue, fill: fill.rawValue))
         let report = AblateReport(
-            provenance: provenance, samples: samples, answers: result.intact.total.count, intact: AblatedOutcome(result.intact),
-            layers: result.layers.map(AblatedLayerReport.init))
-        let rows = [AblatedRow(intact: result.intact)] + report.layers.flatMap(\.interventions)
+            provenance: provenance, samples: dataset.count, answers: result.intact.total.count,
+            intact: AblatedOutcome(result.intact, names), layers: result.layers.map { AblatedLayerReport($0, names) })
+        let rows = [AblatedRow(intact: result.intact, names)] + report.layers.flatMap(\.interventions)
         let table = AblateTable(report, hasControl: controls > 0)
         switch target {
         case .pictures(let pictures): try pictures.write(report)

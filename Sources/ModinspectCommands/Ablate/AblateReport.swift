@@ -40,10 +40,11 @@ struct AblatedOutcome: Encodable {
     let loss: Double?
     let classes: [EvaluatedClass]
 
-    init(_ outcome: Outcome) {
+    /// - Parameter names: those of the classes.
+    init(_ outcome: Outcome, _ names: [Int: String]) {
         accuracy = outcome.accuracy
         loss = outcome.loss
-        classes = outcome.evaluatedClasses
+        classes = outcome.evaluatedClasses(names)
     }
 }
 
@@ -61,11 +62,11 @@ struct AblatedLayerReport: Encodable {
         let on: [Int]
     }
 
-    init(_ found: AblationResult.Layer) {
+    init(_ found: AblationResult.Layer, _ names: [Int: String]) {
         layer = found.name
         site = found.site
         k = found.clusterCount
-        interventions = found.rows.map { AblatedRow(layer: found.name, $0) }
+        interventions = found.rows.map { AblatedRow(layer: found.name, $0, names) }
         dependence = Dependence(off: found.dependence[.off] ?? [], on: found.dependence[.on] ?? [])
     }
 }
@@ -113,7 +114,7 @@ struct AblatedRow: ColumnRow {
         .number("control.loss.p", "The same for the loss.") { $0.control?.loss.p },
     ]
 
-    init(layer: String, _ row: AblationResult.Row) {
+    init(layer: String, _ row: AblationResult.Row, _ names: [Int: String]) {
         self.layer = layer
         intervention = row.kind.rawValue
         cluster = row.cluster
@@ -123,11 +124,11 @@ struct AblatedRow: ColumnRow {
         meanChange = row.change.elements > 0 ? row.change.absoluteChange / Double(row.change.elements) : nil
         accuracy = row.movedNothing ? nil : row.outcome.accuracy
         loss = row.movedNothing ? nil : row.outcome.loss
-        classes = row.movedNothing ? [] : row.outcome.evaluatedClasses
+        classes = row.movedNothing ? [] : row.outcome.evaluatedClasses(names)
         control = row.movedNothing ? nil : row.control.map(AblatedControl.init)
     }
 
-    init(intact outcome: Outcome) {
+    init(intact outcome: Outcome, _ names: [Int: String]) {
         layer = nil
         intervention = "intact"
         cluster = nil
@@ -137,7 +138,7 @@ struct AblatedRow: ColumnRow {
         meanChange = nil
         accuracy = outcome.accuracy
         loss = outcome.loss
-        classes = outcome.evaluatedClasses
+        classes = outcome.evaluatedClasses(names)
         control = nil
     }
 }

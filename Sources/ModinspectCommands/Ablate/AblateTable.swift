@@ -5,16 +5,18 @@ import Text
 struct AblateTable {
     let hasControl: Bool
     /// The classes that have a column: those that answers are counted by, if there are few enough.
-    let classes: [Int]
+    let classes: [EvaluatedClass]
 
     /// More classes than this have no columns.
     private static let mostColumns = 100
     /// More classes than this are not shown to eyes.
     private static let mostShown = 10
+    /// A longer name of a class is cut in tables for eyes.
+    private static let longestName = 16
 
     init(_ report: AblateReport, hasControl: Bool) {
         self.hasControl = hasControl
-        classes = report.intact.classes.count <= Self.mostColumns ? report.intact.classes.map(\.label) : []
+        classes = report.intact.classes.count <= Self.mostColumns ? report.intact.classes : []
     }
 
     private var columns: [Column<AblatedRow>] { AblatedRow.columns.filter { hasControl || $0.path[0] != "control" } }
@@ -26,13 +28,13 @@ struct AblateTable {
 
     var header: String {
         TSV.row(
-            parts.before.filter(\.isInTables).map(\.name) + classes.map { "accuracy_\($0)" } + parts.after.map(\.name))
+            parts.before.filter(\.isInTables).map(\.name) + classes.map { "accuracy_\($0.shownName)" } + parts.after.map(\.name))
     }
 
     func row(_ row: AblatedRow) -> String {
         let accuracies = Dictionary(row.classes.map { ($0.label, $0.accuracy) }, uniquingKeysWith: { first, _ in first })
         return TSV.row(
-            parts.before.filter(\.isInTables).map { $0.value(of: row).tsv } + classes.map { TSV.number(accuracies[$0] ?? nil) }
+            parts.before.filter(\.isInTables).map { $0.value(of: row).tsv } + classes.map { TSV.number(accuracies[$0.label] ?? nil) }
                 + parts.after.map { $0.value(of: row).tsv })
     }
 
@@ -102,10 +104,12 @@ struct AblateTable {
     }
 
     private func classText(_ layer: AblatedLayerReport, intact: AblatedOutcome) -> String {
-        var table = TextTable([("intervention", .left), ("cluster", .right)] + classes.map { ("\($0)", .right) }, keys: 2)
+        var table = TextTable(
+            [("intervention", .left), ("cluster", .right)]
+                + classes.map { ($0.shownName.singleLine.shortened(to: Self.longestName), .right) }, keys: 2)
         func accuracies(_ found: [EvaluatedClass]) -> [String] {
-            classes.map { label in
-                found.first { $0.label == label }?.accuracy.map { ByteText.fixed($0, digits: 2) } ?? "-"
+            classes.map { wanted in
+                found.first { $0.label == wanted.label }?.accuracy.map { ByteText.fixed($0, digits: 2) } ?? "-"
             }
         }
         table.add(["intact", ""] + accuracies(intact.classes))

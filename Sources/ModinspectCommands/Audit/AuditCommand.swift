@@ -30,7 +30,8 @@ struct AuditCommand: FileCommand {
     @Option(
         name: .shortAndLong,
         help: ArgumentHelp(
-            "Keep the rows in FILE, one line of JSON each: it grows as they are done, and is sorted at the end.", valueName: "file"),
+            "Keep the rows in FILE, one line of JSON each: it grows as they are done, and is sorted at the end.",
+            discussion: "Whatever --format says: what that names goes to standard output, so that one run gives both.", valueName: "file"),
         completion: .file())
     var output: String?
 
@@ -103,6 +104,11 @@ struct AuditCommand: FileCommand {
 
     mutating func validate() throws {
         if output == "" { throw ValidationError("--output needs the name of a file") }
+        if let journalPath, let format = Self.otherFormat(ofPath: journalPath) {
+            throw ValidationError(
+                "--output keeps the rows as jsonl, whatever --format says, found a name of \(format); write '-o rows.jsonl --format "
+                    + "\(format) > \(journalPath.singleLine)'")
+        }
         if let jobs, !(1...1024).contains(jobs) { throw ValidationError("--jobs must be between 1 and 1024") }
         if !(1...4096).contains(threads) { throw ValidationError("--threads must be between 1 and 4096") }
         try memory?.checkIsEnoughForAProcess()
@@ -110,7 +116,7 @@ struct AuditCommand: FileCommand {
         if let method = clustering.method, method.readsData {
             throw ValidationError("--method \(method.rawValue) needs data, which an audit does not have")
         }
-        if clustering.method == .experts { throw ValidationError("--method experts clusters routers, which an audit does not score") }
+        if clustering.method.clustersRouters { throw ValidationError("--method experts clusters routers, which an audit does not score") }
         if restart, journalPath == nil { throw ValidationError("--restart requires --output") }
         if list, ![.text, .tsv, .jsonl].contains(format) { throw ValidationError("--list has the formats text, tsv and jsonl") }
         if merge {
@@ -124,6 +130,15 @@ struct AuditCommand: FileCommand {
 
     /// The file of rows; nil if there is none.
     private var journalPath: String? { output == "-" ? nil : output }
+
+    /// The format that a file's name promises where that is not what rows are kept in.
+    private static func otherFormat(ofPath path: String) -> String? {
+        let name = path.lowercased()
+        let formats = [
+            (".html", "html"), (".htm", "html"), (".svg", "svg"), (".xml", "junit"), (".tsv", "tsv"), (".txt", "text"),
+        ]
+        return formats.first { name.hasSuffix($0.0) }?.1
+    }
 
     private var settings: AuditSettings {
         let options = clustering.clusteringOptions(seed: seed)

@@ -11,7 +11,7 @@ extension AuditReport {
     func html() throws -> [UInt8] {
         let summary = AuditSummary(rows, measure: settings.measure)
         var sections = [PageSection(id: "pictures", title: "At a glance", blocks: try pictures())]
-        sections.append(PageSection(id: "checkpoints", title: "Checkpoints", blocks: [.sorted(table)]))
+        sections.append(PageSection(id: "checkpoints", title: "Every checkpoint", blocks: [.sorted(table)]))
         if !breaches.isEmpty {
             let table = PageTable(
                 title: "\(ByteText.grouped(breaches.count)) of these", columns: ["path", "condition", "found"],
@@ -62,7 +62,7 @@ extension AuditReport {
     /// What a picture shows, in a sentence below it; the picture itself says by which method.
     private static func caption(of picture: String) -> String {
         switch picture {
-        case "audit": "A dot for each checkpoint, the mean over its layers; outliers are named."
+        case "audit": "Every checkpoint, by the mean over its layers: a dot each, or bars where there are many. Outliers are named."
         case "audit-measures": "The same checkpoints by each measure."
         case "audit-families": "The same checkpoints by family, on one scale."
         default: "The checkpoints of one training run, in the order of their steps."
@@ -79,7 +79,7 @@ extension AuditReport {
             + ["family", "parameters", "findings"]
         let detailed = detailedRows
         return PageSortedTable(
-            title: "Every checkpoint; a name shows its layers and what was found", id: "audit", columns: columns,
+            title: "A name shows the scores of the layers and what was found", id: "audit", columns: columns,
             rows: rows.enumerated().map { place, row in
                 let mean = row.results.first?.mean
                 var cells: [PageTable.Cell] = [.name(row.name.singleLine), .text(row.status.rawValue)]

@@ -168,7 +168,7 @@ struct JudgedCircuit: ColumnRow {
         falseAlarms = verdict.falseAlarms
         commonAnswer = verdict.commonAnswer
         commonShare = verdict.commonShare
-        self.classes = classes ? verdict.outcome.evaluatedClasses : []
+        self.classes = classes ? verdict.outcome.evaluatedClasses([:]) : []
     }
 }
 

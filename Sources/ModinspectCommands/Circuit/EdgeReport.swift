@@ -73,7 +73,7 @@ struct EdgeReport: Encodable {
         }
         area = result.area
         classes = result.whole.outcome.map { whole in
-            zip(whole.evaluatedClasses, result.circuit.outcome?.evaluatedClasses ?? []).map {
+            zip(whole.evaluatedClasses([:]), result.circuit.outcome?.evaluatedClasses([:]) ?? []).map {
                 AnsweredClass(label: $0.label, pairs: $0.count, cleanAccuracy: $0.accuracy, circuitAccuracy: $1.accuracy)
             }
         }

@@ -7,10 +7,11 @@ import Text
 struct ConvertCommand: FileCommand {
     static let configuration = CommandConfiguration(
         commandName: "convert",
-        abstract: "Writes the same model as safetensors, a tar or a directory.",
+        abstract: "Writes the same model as safetensors, ONNX, a tar or a directory.",
         usage: "modinspect convert [<options>] -o <out> <checkpoint>",
         discussion: """
-            Writes any checkpoint as one safetensors file with its config.json and tokenizer: shards are joined, quantised weights are \
+            Writes any checkpoint as one safetensors file with its config.json and tokenizer, or a network that has a graph or words \
+            (--arch) as an ONNX file, if the name of OUT ends in .onnx: shards are joined, quantised weights are \
             decoded, and an adapter is merged with its base model. Tied tensors are written once. Names do not change, except that a GGUF \
             file that runs becomes the model that it was made of, under transformers' names, with a config.json and a tokenizer.
 

@@ -81,7 +81,6 @@ struct EvalCommand: FileCommand, DataCommand {
         output.diagnostics.describe(outcome, path: path)
         let hash = format.hasProvenance ? source.sha256(of: model.checkpoint, output) : nil
         let base = source.base(of: model.checkpoint, output, isHashed: format.hasProvenance)
-        return EvaluatedCheckpoint(
-            model, sha256: hash, base: base, samples: dataset.count, task: dataset.task, outcome, experts: experts)
+        return EvaluatedCheckpoint(model, sha256: hash, base: base, dataset, outcome, experts: experts)
     }
 }

@@ -79,8 +79,9 @@ struct EvalRow: Sendable {
     /// Those of a class, with the name `all` where there is none, and what is the checkpoint's.
     static let columns: [Column<EvalRow>] =
         [.text("label", EvaluatedClass.columns[0].documentation) { row in row.class.map { "\($0.label)" } ?? "all" }]
-        + EvaluatedClass.columns.dropFirst().map { $0.of { $0.answers } }
+        + EvaluatedClass.columns.named(["count", "correct", "accuracy", "loss"]).map { $0.of { $0.answers } }
         + EvaluatedCheckpoint.columns.named(["perplexity", "task"]).map { $0.of { $0.checkpoint } }
+        + EvaluatedClass.columns.named(["name"]).map { $0.of { $0.answers } }
 }
 
 /// How often a router chose an expert.
@@ -140,6 +141,11 @@ struct EvaluatedClass: ColumnRow {
     let correct: Int
     let accuracy: Double?
     let loss: Double?
+    /// What the model or the labels call the class; nil for a number.
+    var name: String?
+
+    /// What a class is called where there is room for one of the two.
+    var shownName: String { name ?? "\(label)" }
 
     static let columns: [Column<EvaluatedClass>] = [
         .whole("label", "The class; in tsv `all` for the row of all answers.") { $0.label },
@@ -147,24 +153,26 @@ struct EvaluatedClass: ColumnRow {
         .whole("correct", "The number of right answers.") { $0.correct },
         .number("accuracy", "The share of right answers.") { $0.accuracy },
         .number("loss", "The mean cross-entropy in nats.") { $0.loss },
+        .text("name", "The name of the class, where the model or the labels have one.") { $0.name },
     ]
 }
 
 extension Outcome {
     /// The classes that have samples.
-    var evaluatedClasses: [EvaluatedClass] {
+    func evaluatedClasses(_ names: [Int: String]) -> [EvaluatedClass] {
         classes.enumerated().compactMap { label, found in
             found.count == 0
                 ? nil
-                : EvaluatedClass(label: label, count: found.count, correct: found.correct, accuracy: found.accuracy, loss: found.meanLoss)
+                : EvaluatedClass(
+                    label: label, count: found.count, correct: found.correct, accuracy: found.accuracy, loss: found.meanLoss,
+                    name: names[label])
         }
     }
 }
 
 extension EvaluatedCheckpoint {
     init(
-        _ model: LoadedModel, sha256: String?, base: BaseSource?, samples: Int, task: DataTask?, _ outcome: Outcome,
-        experts use: ExpertUse?
+        _ model: LoadedModel, sha256: String?, base: BaseSource?, _ dataset: Dataset, _ outcome: Outcome, experts use: ExpertUse?
     ) {
         path = model.checkpoint.path
         self.sha256 = sha256
@@ -172,14 +180,15 @@ extension EvaluatedCheckpoint {
         family = model.catalog.family.name
         architecture = model.architecture?.description
         architectureSource = model.source?.rawValue
-        self.samples = samples
+        let task = dataset.task
+        samples = dataset.count
         self.task = task?.rawValue
         answers = outcome.total.count
         correct = outcome.total.correct
         accuracy = outcome.accuracy
         loss = outcome.loss
         perplexity = task == .nextToken ? outcome.loss.map { exp($0) } : nil
-        classes = outcome.evaluatedClasses
+        classes = outcome.evaluatedClasses(dataset.classNames)
         experts = use?.rows
     }
 }

@@ -60,7 +60,8 @@ enum EvalTable {
             line("classes", "\(found.classes.count), accuracy \(number(accuracies.first)) to \(number(accuracies.last))")
             return text
         }
-        let table = EvaluatedClass.columns.named(["label", "count", "accuracy", "loss"]).table(found.classes)
+        let names = found.classes.contains { $0.name != nil } ? ["label", "name"] : ["label"]
+        let table = EvaluatedClass.columns.named(names + ["count", "accuracy", "loss"]).table(found.classes)
         return text + "\n" + table.text(indent: 2)
     }
 }

@@ -1,20 +1,39 @@
 import Tensors
 
-/// The bytes that surround an edge's numbers in a format of one edge a line.
-struct EdgeTemplate {
-    let beforeIn: [UInt8]
-    let beforeOut: [UInt8]
-    let beforeWeight: [UInt8]
-    let end: [UInt8]
+/// What a format of one edge a line says of an edge.
+enum EdgeField: UInt8 {
+    /// The in-neuron of the layer.
+    case input
+    /// The in-neuron as an out-neuron of the previous layer.
+    case source
+    case output
+    case weight
+    /// The cluster of the in-neuron.
+    case inputCluster
+    case outputCluster
+}
 
-    init(_ beforeIn: String, _ beforeOut: String, _ beforeWeight: String, _ end: String) {
-        self.beforeIn = Array(beforeIn.utf8)
-        self.beforeOut = Array(beforeOut.utf8)
-        self.beforeWeight = Array(beforeWeight.utf8)
-        self.end = Array(end.utf8)
+/// The fields of a line, and the bytes around them.
+struct EdgeTemplate {
+    /// The texts before the fields, one after the other, then that after the last.
+    fileprivate private(set) var texts: [UInt8] = []
+    fileprivate private(set) var fields: [(field: EdgeField, textLength: Int)] = []
+    private var textLength = 0
+
+    fileprivate var longestLine: Int { texts.count + fields.count * Self.longestField }
+
+    /// An index or a weight is never longer.
+    private static let longestField = 32
+
+    mutating func append(_ text: String) {
+        texts += Array(text.utf8)
+        textLength += text.utf8.count
     }
 
-    var count: Int { beforeIn.count + beforeOut.count + beforeWeight.count + end.count }
+    mutating func append(_ field: EdgeField) {
+        fields.append((field, textLength))
+        textLength = 0
+    }
 }
 
 /// The text for an infinite weight.
@@ -29,61 +48,71 @@ enum InfinityText: String {
 /// Writes rows of edges as lines, many millions per second.
 final class EdgeLines {
     private let stream: ResultStream
+    private let layer: GraphLayer
+    private let template: EdgeTemplate
     private let isAbsolute: Bool
     private let infinity: InfinityText
-    private var buffer: UnsafeMutablePointer<UInt8>
-    private var capacity = 1 << 16
+    private let buffer: UnsafeMutablePointer<UInt8>
+    private let capacity: Int
 
-    /// The longest text of two indices and a weight.
-    private static let numbersLength = 20 + 20 + 32
-
-    init(stream: ResultStream, isAbsolute: Bool, infinity: InfinityText) {
+    init(_ layer: GraphLayer, _ template: EdgeTemplate, stream: ResultStream, isAbsolute: Bool, infinity: InfinityText) {
         self.stream = stream
+        self.layer = layer
+        self.template = template
         self.isAbsolute = isAbsolute
         self.infinity = infinity
+        capacity = max(1 << 16, template.longestLine)
         buffer = .allocate(capacity: capacity)
     }
 
     deinit { buffer.deallocate() }
 
-    func write<Weight>(row: Int, _ edges: LayerEdges.Row<Weight>, _ template: EdgeTemplate) throws where Weight: CustomStringConvertible {
-        let lineLength = template.count + Self.numbersLength
-        if capacity < lineLength {
-            buffer.deallocate()
-            capacity = lineLength
-            buffer = .allocate(capacity: capacity)
-        }
+    func write<Weight>(row: Int, _ edges: LayerEdges.Row<Weight>) throws where Weight: CustomStringConvertible {
+        let longestLine = template.longestLine
+        let (fold, outputCluster) = (layer.fold, layer.clusters?.out[row] ?? 0)
+        let inputClusters = layer.clusters?.in ?? []
         var end = buffer
-        for place in edges.columns.indices {
-            if capacity - (end - buffer) < lineLength {
-                try stream.write(UnsafeRawBufferPointer(start: buffer, count: end - buffer))
-                end = buffer
+        try template.texts.withUnsafeBufferPointer { texts in
+            for place in edges.columns.indices {
+                if capacity - (end - buffer) < longestLine {
+                    try stream.write(UnsafeRawBufferPointer(start: buffer, count: end - buffer))
+                    end = buffer
+                }
+                let column = edges.columns[place]
+                var text = 0
+                for (field, length) in template.fields {
+                    Self.put(texts[text..<text + length], &end)
+                    text += length
+                    switch field {
+                    case .input: Self.put(column, &end)
+                    case .source: Self.put(column / fold, &end)
+                    case .output: Self.put(row, &end)
+                    case .weight: put(isAbsolute ? edges.weights[place].magnitude : edges.weights[place], &end)
+                    case .inputCluster: Self.put(inputClusters[column], &end)
+                    case .outputCluster: Self.put(outputCluster, &end)
+                    }
+                }
+                Self.put(texts[text...], &end)
             }
-            let weight = isAbsolute ? edges.weights[place].magnitude : edges.weights[place]
-            Self.put(template.beforeIn, &end)
-            Self.put(edges.columns[place], &end)
-            Self.put(template.beforeOut, &end)
-            Self.put(row, &end)
-            Self.put(template.beforeWeight, &end)
-            put(weight, &end)
-            Self.put(template.end, &end)
         }
         try stream.write(UnsafeRawBufferPointer(start: buffer, count: end - buffer))
     }
 
     @inline(__always)
-    private static func put(_ bytes: [UInt8], _ end: inout UnsafeMutablePointer<UInt8>) {
-        bytes.withUnsafeBufferPointer { source in
-            if let base = source.baseAddress { end.update(from: base, count: source.count) }
-        }
+    private static func put(_ bytes: Slice<UnsafeBufferPointer<UInt8>>, _ end: inout UnsafeMutablePointer<UInt8>) {
+        if let base = bytes.base.baseAddress { end.update(from: base + bytes.startIndex, count: bytes.count) }
         end += bytes.count
     }
 
     @inline(__always)
     private static func put(_ value: Int, _ end: inout UnsafeMutablePointer<UInt8>) {
-        var rest = value
+        if value < 0 {
+            end.pointee = UInt8(ascii: "-")
+            end += 1
+        }
+        var rest = value.magnitude
         var length = 1
-        var limit = 10
+        var limit: UInt = 10
         while length < 19, rest >= limit {
             length += 1
             limit = limit &* 10

@@ -6,9 +6,7 @@ import Text
 extension GraphCommand {
     /// `--format svg`.
     func draw(_ opened: Checkpoint) throws {
-        let catalog = LayerCatalog(opened)
-        let chosen = try layers.select(from: catalog, path: opened.path, output.diagnostics)
-        let given = try clusterFile.map { try ClusterFile(path: $0).clusters(for: catalog) }
+        let (chosen, given) = try chosenLayers(opened)
         let pictures = try PictureOutput(output, fileUse)
         let undefined = UndefinedWeights()
         let drawn = chosen.map { layer in
@@ -18,18 +16,15 @@ extension GraphCommand {
                 inClusters: clustering?.inLabels.values ?? Array(repeating: -1, count: layer.inNeurons),
                 forEachRow: rows(of: layer, undefined))
         }
-        if let wrong = zip(chosen, drawn).first(where: { $0.outNeurons != $1.outClusters.count || $0.inNeurons != $1.inClusters.count }) {
-            throw Problem(
-                "does not fit layer '\(wrong.0.name)'", path: clusterFile, expected: "\(wrong.0.outNeurons) x \(wrong.0.inNeurons) labels",
-                found: "\(wrong.1.outClusters.count) x \(wrong.1.inClusters.count)")
-        }
         let (top, isLimited) = (top, threshold != nil)
         let neurons = NeuronPictures(
             model: DrawnModel(path: opened.path, layers: drawn), source: clusterFile.map { "clusters \($0)" } ?? "", isChain: isChained,
             mostDrawn: { count in
                 top.map { EdgeRule.edgeCount(share: $0, of: count) } ?? (isLimited ? count : NeuronPictures.few(count))
             })
-        if isChained, !neurons.isOneNetwork {
+        if isChained, neurons.isOneNetwork {
+            describeContradictions(of: try GraphLayer.layers(chosen, clusters: given, isChained: true), given)
+        } else if isChained {
             output.diagnostics.warning("\(opened.path): the layers are drawn one by one, because they do not follow each other")
         }
         try pictures.write([], after: neurons)

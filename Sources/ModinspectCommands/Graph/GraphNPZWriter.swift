@@ -2,7 +2,7 @@ import Archives
 import Checkpoints
 
 /// Writes a graph as the arrays of scipy's compressed sparse rows: for each layer `LAYER/data`, `LAYER/indices`, `LAYER/indptr` and
-/// `LAYER/shape`; rows are out-neurons.
+/// `LAYER/shape`; rows are out-neurons. With clusters also `LAYER/out_clusters` and `LAYER/in_clusters`.
 ///
 /// An array's length precedes it, so a layer is read once to count its edges and once for each array.
 struct GraphNPZWriter {
@@ -19,7 +19,8 @@ struct GraphNPZWriter {
     /// Writes a layer.
     ///
     /// - Returns: the number of weights that are not a number.
-    func write(_ layer: Layer) throws -> Int {
+    func write(_ graphLayer: GraphLayer) throws -> Int {
+        let layer = graphLayer.layer
         let edges = try LayerEdges(layer, rule: rule)
         var rowStarts = [0]
         rowStarts.reserveCapacity(layer.outNeurons + 1)
@@ -42,6 +43,12 @@ struct GraphNPZWriter {
         try write(indices: rowStarts, isWide: isWide)
         try begin("\(layer.name)/shape.npy", type: "<i8", width: 8, count: 2)
         try write(indices: [layer.outNeurons, layer.inNeurons], isWide: true)
+        if let clusters = graphLayer.clusters {
+            for (side, labels) in [("out", clusters.out), ("in", clusters.in)] {
+                try begin("\(layer.name)/\(side)_clusters.npy", type: "<i4", width: 4, count: labels.count)
+                try write(indices: labels, isWide: false)
+            }
+        }
         return undefined
     }
 

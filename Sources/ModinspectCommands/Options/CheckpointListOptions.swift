@@ -67,12 +67,13 @@ struct CheckpointListOptions: ParsableArguments {
     private func listed(in listFile: String) throws(Problem) -> [String] {
         var paths: [String] = []
         let list = try PathList(path: listFile, separator: isSeparatedByZero ? 0 : 10)
+        let unit = isSeparatedByZero ? "path" : "line"
         for (place, bytes) in list.paths.enumerated() {
             guard let path = String(validating: bytes, as: UTF8.self) else {
-                throw Problem("is not a path", path: list.name, subject: "line \(place + 1)", expected: "UTF-8", found: "other bytes")
+                throw Problem("is not a path", path: list.name, subject: "\(unit) \(place + 1)", expected: "UTF-8", found: "other bytes")
             }
             if path == "-", listFile == "-" || checkpoints.contains("-") {
-                throw Problem("standard input can be read only once", path: list.name, subject: "line \(place + 1)")
+                throw Problem("standard input can be read only once", path: list.name, subject: "\(unit) \(place + 1)")
             }
             paths.append(path)
         }

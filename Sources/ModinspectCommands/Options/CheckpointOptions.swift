@@ -52,6 +52,10 @@ struct CheckpointOptions: ParsableArguments {
     /// - Parameter isDescribed: whether the result names what cannot be read: without that a note counts tensors, and an adapter or a model
     ///   without all of its files is an error.
     func open(_ path: String, _ diagnostics: Diagnostics, isDescribed: Bool = false) throws -> Checkpoint {
+        // A name of other bytes, as a search gives it: it cannot be passed on as a string.
+        if PathText.plain(path) == nil, PathText.bytes(path) != nil, !FilePath.exists(path) {
+            throw Problem("has a name that is not UTF-8, which only audit takes", path: path)
+        }
         var checkpoint = try diagnostics.timing("\(path): opened") {
             try merged(Checkpoint.open(path, options: Checkpoint.Options(member: member, key: key)))
         }

@@ -33,10 +33,10 @@ struct ClusteringOptionGroup: ParsableArguments {
         if leavesUnaligned, method != .bsgc, method?.readsData != true {
             throw ValidationError("--no-align requires --method bsgc, gradient or activations")
         }
-        if method == .experts, counts != nil {
+        if method.clustersRouters, counts != nil {
             throw ValidationError("-k cannot be combined with --method experts, whose clusters are the experts")
         }
-        if isChained, method == .experts { throw ValidationError("--chain cannot be combined with --method experts") }
+        if isChained, method.clustersRouters { throw ValidationError("--chain cannot be combined with --method experts") }
         if isChained, method == .network { throw ValidationError("--chain cannot be combined with --method network, which always chains") }
     }
 

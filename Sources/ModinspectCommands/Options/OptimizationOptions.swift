@@ -69,15 +69,22 @@ struct OptimizationOptions: ParsableArguments {
 
     @Option(
         name: .customLong("freeze"),
-        help: ArgumentHelp("Do not train these parameters, by tensor name with *, ? and [...]; repeatable.", valueName: "glob"))
-    var frozen: [String] = []
+        help: ArgumentHelp(
+            "Do not train these parameters, by tensor name with *, ? and [...]; repeatable, and a list between commas.", valueName: "glob"))
+    var frozenLists: [String] = []
 
     @Option(
         name: .customLong("only"),
-        help: ArgumentHelp("Train only these parameters, by tensor name with *, ? and [...]; repeatable.", valueName: "glob"))
-    var only: [String] = []
+        help: ArgumentHelp(
+            "Train only these parameters, by tensor name with *, ? and [...]; repeatable, and a list between commas.", valueName: "glob"))
+    var onlyLists: [String] = []
+
+    var frozen: [String] { frozenLists.flatMap(GlobList.split) }
+    var only: [String] { onlyLists.flatMap(GlobList.split) }
 
     mutating func validate() throws {
+        try Self.check(!frozen.contains(""), "--freeze has an empty pattern")
+        try Self.check(!only.contains(""), "--only has an empty pattern")
         try Self.check(rateWarmup >= 0, "--lr-warmup must be at least 0")
         try Self.check(optimizer == .sgd || (momentum == nil && !nesterov), "--momentum and --nesterov go with --optimizer sgd only")
         try Self.check(!nesterov || (momentum ?? 0) > 0, "--nesterov needs --momentum")

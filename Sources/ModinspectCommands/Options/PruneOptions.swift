@@ -17,8 +17,20 @@ struct PruneOptions: ParsableArguments {
             valueName: "x"), transform: { try NumberRange.nonNegative.number($0) })
     var tolerance: Double?
 
-    @Option(name: .customLong("label"), help: ArgumentHelp("prune: find the circuit of this label (repeatable).", valueName: "n"))
-    var labels: [Int] = []
+    @Option(
+        name: .customLong("label"),
+        help: ArgumentHelp("prune: find the circuit of this label; repeatable, and a list between commas.", valueName: "n"),
+        transform: { try PruneOptions.labels(in: $0) })
+    var labelLists: [[Int]] = []
+
+    var labels: [Int] { labelLists.flatMap(\.self) }
+
+    private static func labels(in list: String) throws -> [Int] {
+        try list.split(separator: ",", omittingEmptySubsequences: false).map { text in
+            guard let label = Int(text) else { throw ValidationError("--label must be whole numbers between commas, found '\(list)'") }
+            return label
+        }
+    }
 
     @Flag(name: .customLong("per-label"), help: "prune: find a circuit for each label of the data.")
     var isPerLabel = false

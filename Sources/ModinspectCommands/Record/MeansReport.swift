@@ -31,6 +31,8 @@ struct MeanRow: ColumnRow {
     let mean: Double?
     let sd: Double?
     let active: Double?
+    /// What the model or the labels call the class; nil for a number.
+    let name: String?
 
     static let columns: [Column<MeanRow>] = [
         .text("layer", "The layer whose out-neurons the cluster has; missing for sites.") { $0.layer },
@@ -43,9 +45,11 @@ struct MeanRow: ColumnRow {
         .number("mean", "Their mean.") { $0.mean },
         .number("sd", "Their standard deviation.") { $0.sd },
         .number("active", "The share of activations above 0.") { $0.active },
+        .text("name", "The name of the class, where the model or the labels have one.") { $0.name },
     ]
 
-    init(_ row: ActivationMeans.Row) {
+    /// - Parameter names: those of the classes.
+    init(_ row: ActivationMeans.Row, _ names: [Int: String]) {
         let isCluster = row.site.part.unit == .cluster
         layer = row.site.layer
         site = isCluster ? row.site.part.site : row.site.name
@@ -57,6 +61,7 @@ struct MeanRow: ColumnRow {
         mean = row.moments.mean
         sd = row.moments.deviation
         active = row.moments.active
+        name = row.label.flatMap { names[Int($0)] }
     }
 
     /// The columns that some row has a value in.

@@ -202,7 +202,7 @@ struct RecordCommand: FileCommand, DataCommand {
                 MeansSetting(
                     data: data.data, samples: recording.count, by: grouping.rawValue, clusters: clusterFile,
                     position: positions?.description, token: request.token.map(Int.init))),
-            means: means.rows.map(MeanRow.init))
+            means: means.rows.map { MeanRow($0, recording.classNames) })
         try report.write(format, to: stream)
         try stream.finish()
     }
@@ -251,6 +251,7 @@ struct RecordCommand: FileCommand, DataCommand {
     }
 
     private func describe(_ recording: Recording, path: String) {
+        for text in recording.dataNotes { output.diagnostics.note("\(data.data): \(text)") }
         if recording.hasRows, positions == nil, token == nil, grouping == nil {
             output.diagnostics.note("\(path): the sequences differ in length: sites with positions have a row for each position")
         }

@@ -29,7 +29,7 @@ extension ReportBuilder {
         let isRunningText = dataset.task == .nextToken
         let hasRightAnswers = dataset.task?.hasRightAnswers ?? true
         let found = EvaluatedCheckpoint(
-            model, sha256: sha256, base: base, samples: dataset.count, task: dataset.task, outcome, experts: experts)
+            model, sha256: sha256, base: base, dataset, outcome, experts: experts)
         let report = Provenanced(EvalReport.schema, seed: seed, EvalReport(data: data, checkpoints: [.ok(found)]))
         let things = isRunningText ? "token" : "answer"
         var sentence: [PageText] = [
@@ -53,11 +53,16 @@ extension ReportBuilder {
         {
             blocks.append(
                 .paragraph([
-                    .plain("Class \(worst.label) is the hardest: \(Self.percent(worst.accuracy) ?? "") of \(worst.count) are right.")
+                    .plain(
+                        "Class \(worst.shownName.singleLine) is the hardest: \(Self.percent(worst.accuracy) ?? "") of \(worst.count) are right."
+                    )
                 ]))
         }
-        var table = PageTable("Accuracy by class", EvaluatedClass.columns, found.classes)
-        table.rows.insert([.text("all"), .init(found.answers), .init(found.correct), .init(found.accuracy), .init(found.loss)], at: 0)
+        let hasNames = found.classes.contains { $0.name != nil }
+        var table = PageTable("Accuracy by class", EvaluatedClass.columns.filter { hasNames || $0.name != "name" }, found.classes)
+        table.rows.insert(
+            [.text("all"), .init(found.answers), .init(found.correct), .init(found.accuracy), .init(found.loss)]
+                + (hasNames ? [.text("")] : []), at: 0)
         for figure in try figures(of: report) {
             blocks.append(
                 .figure(
@@ -118,9 +123,10 @@ extension ReportBuilder {
             data: data, clusters: options.clusterFile ?? "found by \(options.clustering.methodName)",
             reading: request.ablation.reading.rawValue, fill: request.ablation.fill.rawValue)
         let head = Provenanced(AblationSetting.schema, seed: seed, checkpoint: source(model), setting)
+        let names = prepared.batches.dataset.classNames
         let report = AblateReport(
             provenance: head, samples: prepared.batches.dataset.count, answers: result.intact.total.count,
-            intact: AblatedOutcome(result.intact), layers: result.layers.map(AblatedLayerReport.init))
+            intact: AblatedOutcome(result.intact, names), layers: result.layers.map { AblatedLayerReport($0, names) })
         let rows = report.layers.flatMap(\.interventions)
         var blocks: [PageBlock] = [
             .paragraph([
@@ -133,7 +139,7 @@ extension ReportBuilder {
             blocks.append(.paragraph(sentence))
             summary.append(sentence)
         }
-        let shown = [AblatedRow(intact: result.intact)] + rows
+        let shown = [AblatedRow(intact: result.intact, names)] + rows
         let tables = [interventionTable(shown), classTable(shown, report.intact), dependenceTable(report)].compactMap(\.self)
         for (place, figure) in try figures(of: report).enumerated() {
             blocks.append(
@@ -184,14 +190,14 @@ extension ReportBuilder {
 
     /// The accuracy of each class; nil if there are too many classes for a page.
     private func classTable(_ rows: [AblatedRow], _ intact: AblatedOutcome) -> PageTable? {
-        let classes = intact.classes.map(\.label)
+        let classes = intact.classes
         guard (1...12).contains(classes.count) else { return nil }
         let columns = AblatedRow.columns.named(["layer", "intervention", "cluster"])
         return PageTable(
-            title: "Accuracy by class", columns: columns.map(\.name) + classes.map { "accuracy_\($0)" },
+            title: "Accuracy by class", columns: columns.map(\.name) + classes.map { "accuracy_\($0.shownName.singleLine)" },
             rows: rows.map { row in
                 let accuracies = Dictionary(row.classes.map { ($0.label, $0.accuracy) }, uniquingKeysWith: { first, _ in first })
-                return columns.map { PageTable.Cell($0.value(of: row)) } + classes.map { PageTable.Cell(accuracies[$0] ?? nil) }
+                return columns.map { PageTable.Cell($0.value(of: row)) } + classes.map { PageTable.Cell(accuracies[$0.label] ?? nil) }
             })
     }
 

@@ -6,7 +6,7 @@ extension Measure: ExpressibleByArgument {}
 extension Measure {
     /// Whether the text tables of `score` show the measure; the other formats always do.
     ///
-    /// Five measures fill a terminal of 80 columns. Beside a null model there is room only for those that it is compared with.
+    /// The first measures fill a terminal of 80 columns. Beside a null model there is room only for those that it is compared with.
     func isInText(hasNull: Bool) -> Bool {
         switch self {
         case .clusterability, .chance, .adjusted: true

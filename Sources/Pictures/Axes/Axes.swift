@@ -59,8 +59,8 @@ struct Axes {
         case .categories(let names):
             let bands = Bands(count: names.count, start: upper, end: lower)
             verticalBands = bands
-            for index in Self.shown(names.count, step: bands.step, needed: size + 2) {
-                let text = names[index].singleLine.shortened(toWidth: longest, size: size)
+            let shown = Self.shown(names.count, step: bands.step, needed: size + 2)
+            for (index, text) in zip(shown, shown.map { names[$0].singleLine }.shortenedApart(toWidth: longest, size: size)) {
                 leftLabels.append((bands.middle(index), text, text == names[index] ? nil : names[index]))
             }
         }
@@ -172,8 +172,8 @@ struct Axes {
         let longest = names.prefix(2000).map { TextWidth.width(of: String($0.prefix(64)), size: size) }.max() ?? 0
         if longest + 6 <= bands.step || longest <= 26 || bands.step >= 72 {
             let room = max(bands.step - 6, min(longest, 26))
-            for index in Self.shown(names.count, step: bands.step, needed: min(longest, room) + 6) {
-                let text = names[index].singleLine.shortened(toWidth: room, size: size)
+            let shown = Self.shown(names.count, step: bands.step, needed: min(longest, room) + 6)
+            for (index, text) in zip(shown, shown.map { names[$0].singleLine }.shortenedApart(toWidth: room, size: size)) {
                 let half = TextWidth.width(of: text, size: size) / 2
                 let x = min(max(bands.middle(index), half), width - half)
                 marks.append(
@@ -184,8 +184,8 @@ struct Axes {
             return
         }
         var height = 0.0
-        for index in Self.shown(names.count, step: bands.step, needed: size + 3) {
-            let text = names[index].singleLine.shortened(toWidth: 110, size: size)
+        let shown = Self.shown(names.count, step: bands.step, needed: size + 3)
+        for (index, text) in zip(shown, shown.map { names[$0].singleLine }.shortenedApart(toWidth: 110, size: size)) {
             height = max(height, TextWidth.width(of: text, size: size))
             marks.append(
                 .text(

@@ -37,6 +37,15 @@ package struct Sheet: Sendable {
     /// The whole picture.
     ///
     /// - Parameter imageBytes: how many bytes of the file all embedded images take at most.
+    /// The lines of the titles. The names of layers, which titles begin with, stay different where they are too long.
+    private static func titles(of titles: [String], width: Double) -> [[String]] {
+        let parts = titles.map { title in title.prefix { $0 != " " } }
+        let names = parts.map(String.init).shortenedApart(toWidth: width, size: panelTitleSize, bold: true)
+        return zip(titles, zip(parts, names)).map { title, name in
+            (name.1 + title.dropFirst(name.0.count)).wrapped(toWidth: width, size: panelTitleSize, bold: true, maximum: 2)
+        }
+    }
+
     package func drawing(width: Double = 960, imageBytes: Int = 400_000) -> Drawing {
         let width = Frame.usable(width)
         let inner = width - 2 * Frame.margin
@@ -62,9 +71,10 @@ package struct Sheet: Sendable {
             marks += key.marks
             y += key.height
         }
+        let allTitles = Self.titles(of: shown.map(\.title), width: panelWidth)
         for start in stride(from: 0, to: shown.count, by: columns) {
             let row = shown[start..<min(start + columns, shown.count)]
-            let titles = row.map { $0.title.wrapped(toWidth: panelWidth, size: Self.panelTitleSize, bold: true, maximum: 2) }
+            let titles = Array(allTitles[start..<start + row.count])
             let titleHeight = Double(titles.map(\.count).max() ?? 0) * 16 + 4
             var height = 0.0
             for (column, (chart, lines)) in zip(row, titles).enumerated() {

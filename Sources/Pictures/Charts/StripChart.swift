@@ -70,7 +70,10 @@ package struct StripChart: Chart {
         let needed = Double(highest) * 2 * Self.radius + 8
         let isBarred = heapHeight.map { needed > $0 } ?? (highest > Self.highestHeap)
         let body = heapHeight ?? (isBarred ? 120 : max(40, needed))
-        let labelled = axes(range, width: panel.width, height: body, top: legend.height + names.height)
+        // Bars have no axis for their heights: what the tallest holds says it.
+        let labelled = axes(
+            range, width: panel.width, height: body, top: legend.height + names.height,
+            note: isBarred ? "tallest bar: \(ByteText.grouped(highest))" : nil)
         var marks =
             legend.marks + names.marks.map { $0.moved(by: Point(0, legend.height + labelled.inner.y - legend.height - names.height)) }
         marks += labelled.marks
@@ -111,9 +114,10 @@ package struct StripChart: Chart {
         return Drawing(width: panel.width, height: labelled.bottom + note.height, marks: marks + note.marks)
     }
 
-    private func axes(_ range: ClosedRange<Double>, width: Double, height: Double, top: Double) -> Axes {
-        Axes(
-            width: width, innerHeight: height, top: top, right: 14, bottom: Axis(title: valueTitle, content: .numbers(range, .linear)),
+    private func axes(_ range: ClosedRange<Double>, width: Double, height: Double, top: Double, note: String? = nil) -> Axes {
+        let title = [valueTitle, note ?? ""].filter { !$0.isEmpty }.joined(separator: " · ")
+        return Axes(
+            width: width, innerHeight: height, top: top, right: 14, bottom: Axis(title: title, content: .numbers(range, .linear)),
             left: Axis(title: "", content: .categories([])))
     }
 

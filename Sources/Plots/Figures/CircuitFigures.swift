@@ -86,6 +86,8 @@ enum OverlapFigure {
         let sorted = pairs.enumerated().sorted { (-$0.element.value, $0.offset) < (-$1.element.value, $1.offset) }.map(\.element)
         let words = sorted.prefix(30).map { "\($0.text) \(Words.number($0.value))" }.joined(separator: "; ")
         let least = sorted.last.map { " The least: \($0.text) \(Words.number($0.value))." } ?? ""
+        // A circuit is the same as itself: colours are for the others, whose greatest overlap is the end of the scale.
+        let greatest = sorted.first.map { ($0.value * 10).rounded(.up) / 10 } ?? 1
         return PlotFigure(
             "circuit-overlap",
             chart: HeatMap(
@@ -94,7 +96,7 @@ enum OverlapFigure {
                     + "intersection over union, 1 for the same and 0 for disjoint circuits",
                 alternative: "Overlap of each two of \(names.count) circuits. The largest: \(words.isEmpty ? "none" : words).\(least)",
                 rows: .init(names), columns: .init(names), values: .cells(values.map { $0.map { $0 ?? .nan } }), valueTitle: "overlap",
-                range: 0...1))
+                range: 0...(greatest > 0 ? min(greatest, 1) : 1)))
     }
 }
 

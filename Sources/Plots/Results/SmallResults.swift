@@ -125,6 +125,8 @@ struct ClassAccuracy: Sendable {
 
     init?(_ row: ResultRow) {
         guard let label = row.whole("label") else { return nil }
-        self.init(label: String(label), count: row.whole("count"), accuracy: row.number("accuracy"))
+        // tsv writes a dash where there is no name.
+        let name = row.text("name").flatMap { $0.isEmpty || $0 == "-" ? nil : $0 }
+        self.init(label: name ?? String(label), count: row.whole("count"), accuracy: row.number("accuracy"))
     }
 }
