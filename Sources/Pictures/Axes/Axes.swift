@@ -9,7 +9,7 @@ struct Axis: Sendable {
 
     var title: String
     var content: Content
-    /// Whether the numbers are whole: `k` has no tick at 2.5.
+    /// Whether the numbers are whole: `k`, and what is counted, has no tick at 2.5.
     var isWhole = false
 }
 
@@ -30,19 +30,24 @@ struct Axes {
     static let labelSize = 11.0
     private static let tickLength = 4.0
     private static let gap = 4.0
+    /// The longest name that stands below an axis.
+    private static let longestStanding = 160.0
 
     /// - Parameters:
     ///   - top: The pixels that are taken above, by a legend.
     ///   - right: The pixels that are kept free on the right, for labels at the ends of lines.
     ///   - above: The pixels between the left axis's title and the plot, for a strip of colours.
     ///   - widest: The greatest width of the plot; nil to take what there is.
+    ///   - turnsLeftTitle: Whether the left axis's title stands along it; nothing is above the plot then that could be taken for its own title.
     ///   - hasLines: Whether the axes themselves are drawn; a matrix has edges of its own.
     init(
-        width: Double, innerHeight: Double, top: Double, right: Double, above: Double = 0, widest: Double? = nil, hasLines: Bool = true,
-        bottom bottomAxis: Axis, left leftAxis: Axis
+        width: Double, innerHeight: Double, top: Double, right: Double, above: Double = 0, widest: Double? = nil,
+        turnsLeftTitle: Bool = false,
+        hasLines: Bool = true, bottom bottomAxis: Axis, left leftAxis: Axis
     ) {
         let size = Self.labelSize
-        let titleHeight = leftAxis.title.isEmpty ? size / 2 + 2 : size + 10
+        let isTurned = turnsLeftTitle && !leftAxis.title.isEmpty
+        let titleHeight = leftAxis.title.isEmpty || isTurned ? size / 2 + 2 : size + 10
         let upper = top + titleHeight + above
         let lower = upper + innerHeight
         // The left labels decide where the plot begins, and so how long the lower axis is.
@@ -59,13 +64,14 @@ struct Axes {
         case .categories(let names):
             let bands = Bands(count: names.count, start: upper, end: lower)
             verticalBands = bands
-            for index in Self.shown(names.count, step: bands.step, needed: size + 2) {
-                let text = names[index].singleLine.shortened(toWidth: longest, size: size)
+            let shown = Self.shown(names.count, step: bands.step, needed: size + 2)
+            let texts = DistinctNames.shortened(shown.map { names[$0].singleLine }, toWidth: longest, size: size)
+            for (index, text) in zip(shown, texts) {
                 leftLabels.append((bands.middle(index), text, text == names[index] ? nil : names[index]))
             }
         }
         let labelWidth = leftLabels.map { TextWidth.width(of: $0.text, size: size) }.max() ?? 0
-        let left = (labelWidth + Self.tickLength + Self.gap).rounded(.up)
+        let left = (labelWidth + Self.tickLength + Self.gap + (isTurned ? size + 5 : 0)).rounded(.up)
         var rightEdge = max(left + 20, width - right)
         if case .numbers = bottomAxis.content { rightEdge = min(rightEdge, max(left + 20, width - 14)) }
         if let widest { rightEdge = min(rightEdge, left + widest) }
@@ -73,9 +79,13 @@ struct Axes {
         bottom = lower
 
         if !leftAxis.title.isEmpty {
-            let text = leftAxis.title.singleLine.shortened(toWidth: width - 2, size: size)
+            let text = leftAxis.title.singleLine.shortened(toWidth: isTurned ? innerHeight : width - 2, size: size)
             let title = text == leftAxis.title ? nil : leftAxis.title
-            marks.append(.text(TextLine(text, at: Point(0, top + size), size: size), fill: .faint, title: title, part: .axisTitle))
+            let line =
+                isTurned
+                ? TextLine(text, at: Point(size, upper + innerHeight / 2), size: size, anchor: .middle, rotation: -90)
+                : TextLine(text, at: Point(0, top + size), size: size)
+            marks.append(.text(line, fill: .faint, title: title, part: .axisTitle))
         }
         for (y, text, full) in leftLabels {
             marks.append(
@@ -172,8 +182,9 @@ struct Axes {
         let longest = names.prefix(2000).map { TextWidth.width(of: String($0.prefix(64)), size: size) }.max() ?? 0
         if longest + 6 <= bands.step || longest <= 26 || bands.step >= 72 {
             let room = max(bands.step - 6, min(longest, 26))
-            for index in Self.shown(names.count, step: bands.step, needed: min(longest, room) + 6) {
-                let text = names[index].singleLine.shortened(toWidth: room, size: size)
+            let shown = Self.shown(names.count, step: bands.step, needed: min(longest, room) + 6)
+            let texts = DistinctNames.shortened(shown.map { names[$0].singleLine }, toWidth: room, size: size)
+            for (index, text) in zip(shown, texts) {
                 let half = TextWidth.width(of: text, size: size) / 2
                 let x = min(max(bands.middle(index), half), width - half)
                 marks.append(
@@ -184,8 +195,9 @@ struct Axes {
             return
         }
         var height = 0.0
-        for index in Self.shown(names.count, step: bands.step, needed: size + 3) {
-            let text = names[index].singleLine.shortened(toWidth: 110, size: size)
+        let shown = Self.shown(names.count, step: bands.step, needed: size + 3)
+        let texts = DistinctNames.shortened(shown.map { names[$0].singleLine }, toWidth: Self.longestStanding, size: size)
+        for (index, text) in zip(shown, texts) {
             height = max(height, TextWidth.width(of: text, size: size))
             marks.append(
                 .text(

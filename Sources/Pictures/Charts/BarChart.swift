@@ -45,6 +45,8 @@ package struct BarChart: Chart {
     package var including: ClosedRange<Double>?
     /// Whether colours go with the categories instead of the series, for one series of clusters.
     package var coloursCategories: Bool
+    /// Whether the values are counts, between which the axis has no ticks.
+    package var isOfCounts = false
 
     package init(
         title: String, caption: String = "", alternative: String = "", categories: [String], series: [Series],
@@ -111,7 +113,7 @@ package struct BarChart: Chart {
             return Notice.drawing("None of the values is finite, so none can be drawn.", width: panel.width)
         }
         let legend = Legend(panel.hasLegend ? self.legend : [], width: panel.width)
-        let numbers = Axis(title: valueTitle, content: .numbers(range, .linear))
+        let numbers = Axis(title: valueTitle, content: .numbers(range, .linear), isWhole: isOfCounts)
         let names = Axis(title: categoryTitle, content: .categories(categories))
         let isStanding = direction == .standing
         let rows = arrangement == .beside ? max(1, series.count) : 1
@@ -205,7 +207,7 @@ package struct BarChart: Chart {
                 .line(
                     isStanding ? Point(inner.x, place) : Point(place, inner.y),
                     isStanding ? Point(inner.maxX, place) : Point(place, inner.maxY),
-                    stroke: stroke, title: "\(reference.name): \(ByteText.rounded(reference.value))",
+                    stroke: stroke, title: "\(reference.name): \(NumberText.rounded(reference.value))",
                     data: [Datum("reference", reference.name), Datum("value", reference.value)], part: .data))
             labels.append(EndLabels.Label(text: reference.name, y: place, x: inner.maxX, paint: .faint, title: nil))
         }

@@ -24,13 +24,34 @@ extension String {
         return fitting < 0 ? "" : cut(fitting)
     }
 
+    /// The words of the text, each on one line: marks of the direction of text would turn what follows them. No line ends before or behind the
+    /// sign in `k = 4` and `0.57 ± 0.02`.
+    var words: [String] {
+        var words: [String] = []
+        var isOpen = false
+        for part in split(whereSeparator: { $0 == " " || $0.isNewline }) {
+            let word = String(part).singleLine
+            let isSign = word == "=" || word == "±"
+            if isOpen || isSign, let last = words.last, last.utf8.count < 64 {
+                words[words.count - 1] = last + " " + word
+            } else {
+                words.append(word)
+            }
+            isOpen = isSign
+        }
+        return words
+    }
+
     /// The text in lines of at most this width, broken at spaces; words that are wider are shortened.
-    package func wrapped(toWidth width: Double, size: Double = 12, bold: Bool = false, maximum: Int = 8) -> [String] {
+    ///
+    /// - Parameter shortened: words that are too wide as they look beside others.
+    package func wrapped(
+        toWidth width: Double, size: Double = 12, bold: Bool = false, maximum: Int = 8, shortened: [String: String] = [:]
+    ) -> [String] {
         var lines: [String] = []
         var line = ""
-        for part in split(whereSeparator: { $0 == " " || $0.isNewline }) {
-            // Marks of the direction of text would turn what follows them.
-            let word = String(part).singleLine
+        for whole in words {
+            let word = shortened[whole] ?? whole
             let joined = line.isEmpty ? word : line + " " + word
             if joined.utf8.count < 4096, TextWidth.width(of: joined, size: size, bold: bold) <= width {
                 line = joined
