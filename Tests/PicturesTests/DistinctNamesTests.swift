@@ -31,6 +31,13 @@ import Testing
         #expect(files[0].contains("0.1-seed") && files[1].contains("0.2-seed"))
     }
 
+    /// As soon as two would look the same, all that are cut are cut in the same way.
+    @Test func namesOfOneSheetAreCutAlike() {
+        let parts = ["attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"]
+        let texts = shortened(parts.map { "transformer.h.0.\($0).weight" }, 130)
+        for (text, part) in zip(texts, parts) { #expect(text.hasPrefix("…") && text.hasSuffix("0.\(part).weight"), "\(text)") }
+    }
+
     /// `a0.h1` and `a0.h11` differ at their ends.
     @Test func shortNamesInNarrowNodes() {
         let names = (0..<12).map { "a0.h\($0)" }

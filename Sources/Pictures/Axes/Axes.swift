@@ -32,6 +32,8 @@ struct Axes {
     private static let gap = 4.0
     /// The longest name that stands below an axis.
     private static let longestStanding = 160.0
+    /// So far a title that stands beside a low plot may reach beyond it, mostly below.
+    static let turnedOverhang = 36.0
 
     /// - Parameters:
     ///   - top: The pixels that are taken above, by a legend.
@@ -78,12 +80,16 @@ struct Axes {
         inner = Rectangle(x: left, y: upper, width: rightEdge - left, height: innerHeight)
         bottom = lower
 
+        var turnedLength = 0.0
         if !leftAxis.title.isEmpty {
-            let text = leftAxis.title.singleLine.shortened(toWidth: isTurned ? innerHeight : width - 2, size: size)
+            let text = leftAxis.title.singleLine.shortened(
+                toWidth: isTurned ? innerHeight + Self.turnedOverhang : width - 2, size: size)
+            turnedLength = isTurned ? TextWidth.width(of: text, size: size) : 0
             let title = text == leftAxis.title ? nil : leftAxis.title
             let line =
                 isTurned
-                ? TextLine(text, at: Point(size, upper + innerHeight / 2), size: size, anchor: .middle, rotation: -90)
+                ? TextLine(
+                    text, at: Point(size, upper + max(innerHeight / 2, turnedLength / 2 - 8)), size: size, anchor: .middle, rotation: -90)
                 : TextLine(text, at: Point(0, top + size), size: size)
             marks.append(.text(line, fill: .faint, title: title, part: .axisTitle))
         }
@@ -99,6 +105,7 @@ struct Axes {
             }
         }
         appendLower(bottomAxis, lower: lower, width: width)
+        if turnedLength > innerHeight { bottom = max(bottom, upper + turnedLength - 6) }
         guard hasLines else { return }
         marks.append(.line(Point(left, lower), Point(inner.maxX, lower), stroke: Stroke(.axis), part: .axis))
         if verticalBands != nil { marks.append(.line(Point(left, upper), Point(left, lower), stroke: Stroke(.axis), part: .axis)) }

@@ -198,8 +198,8 @@ package struct HeatMap: Chart {
         let top = key?.height ?? 0
         let hasRowStrip = !rows.runs.isEmpty
         // The height of the lowest map there may be.
-        let lowest = grid == nil ? 90 : Double(size.rows) * (rows.names.isEmpty ? 4 : 14)
-        let turnsTitle = TextWidth.width(of: rows.title.singleLine, size: Axes.labelSize) <= lowest
+        let lowest = grid == nil ? 90 : mapSize(room: panel.width / 2, size: size, isGrid: true).1
+        let turnsTitle = TextWidth.width(of: rows.title.singleLine, size: Axes.labelSize) <= lowest + Axes.turnedOverhang
         let left = Axis(title: rows.title, content: .categories(Array(rows.names.prefix(rows.count))))
         let bottom = Axis(title: columns.title, content: .categories(Array(columns.names.prefix(columns.count))))
         func axes(height: Double, widest: Double?) -> Axes {

@@ -102,6 +102,14 @@ package struct StripChart: Chart {
                     data: [Datum("reference", reference.name), Datum("value", reference.value)], part: .data))
         }
         for heap in heaps {
+            // From the plot's edge, where the lines of the names end, to what they belong to.
+            for entry in heap.entries where names.values.contains(entry.value) {
+                guard let x = scale.position(entry.value) else { continue }
+                let top = isBarred ? labelled.verticalScale?.position(Double(heap.count)) : floor - Double(heap.count) * 2 * Self.radius - 2
+                guard let top, top > labelled.inner.y + 2 else { continue }
+                marks.append(
+                    .line(Point(x, labelled.inner.y), Point(x, top), stroke: Stroke(.faint, width: 1, opacity: 0.6), part: .leader))
+            }
             if isBarred {
                 let top = labelled.verticalScale?.position(Double(heap.count)) ?? labelled.inner.y
                 let isOutlier = heap.allSatisfy(\.isOutlier)
@@ -176,7 +184,7 @@ package struct StripChart: Chart {
     }
 
     /// Names of outliers in rows above the heaps, no two on each other, with lines down to their values that cross no name.
-    private func outlierNames(_ entries: [Entry], scale: Scale, width: Double) -> (marks: [Mark], height: Double) {
+    private func outlierNames(_ entries: [Entry], scale: Scale, width: Double) -> (marks: [Mark], height: Double, values: Set<Double>) {
         let median = entries[entries.count / 2].value
         let far = entries.filter { $0.isOutlier || $0.isNamed }.sorted {
             (-abs($0.value - median), $0.name) < (-abs($1.value - median), $1.name)
@@ -190,7 +198,7 @@ package struct StripChart: Chart {
                     (x, "\(name) \(NumberText.rounded(entry.value))", "\(entry.name): \(NumberText.rounded(entry.value))")
                 }
             }, width: width)
-        guard let highest = placed.map(\.row).max() else { return ([], 0) }
+        guard let highest = placed.map(\.row).max() else { return ([], 0, []) }
         let height = Double(highest + 1) * EndLabels.lineHeight + 4
         let marks = placed.flatMap { label -> [Mark] in
             let baseline = height - 6 - Double(label.row) * EndLabels.lineHeight
@@ -204,6 +212,6 @@ package struct StripChart: Chart {
                     title: label.title, part: .label),
             ]
         }
-        return (marks, height)
+        return (marks, height, Set(named.map(\.value)))
     }
 }

@@ -13,16 +13,25 @@ package enum DistinctNames {
     /// around these as there is room for: `…0.attn.c_proj.weight` and `…0.mlp.c_proj.weight`.
     static func shortened(_ names: [String], toWidths widths: [Double], size: Double, bold: Bool = false) -> [String] {
         var result = zip(names, widths).map { $0.shortened(toWidth: $1, size: size, bold: bold) }
-        for members in alike(result, names) {
-            let differing = Dictionary(grouping: members, by: { names[$0] }).keys.sorted()
-            guard differing.allSatisfy({ $0.utf8.count <= longest }) else { continue }
+        /// The texts of these names with the parts in which they all differ; nil if some name has no room for its own.
+        func told(_ members: [Int]) -> [String?]? {
+            let differing = Set(members.map { names[$0] }).sorted()
+            guard differing.allSatisfy({ $0.utf8.count <= longest }) else { return nil }
             let window = Window(differing.map(Array.init))
-            for index in members {
-                let text = window.text(of: Array(names[index])) {
-                    TextWidth.width(of: $0, size: size, bold: bold) <= widths[index]
-                }
-                if let text { result[index] = text }
+            return members.map { index in
+                window.text(of: Array(names[index])) { TextWidth.width(of: $0, size: size, bold: bold) <= widths[index] }
             }
+        }
+        guard !alike(result, names).isEmpty else { return result }
+        // All that are cut are cut in the same way if that tells them.
+        let cut = names.indices.filter { result[$0] != names[$0] && !result[$0].isEmpty }
+        if let texts = told(cut), texts.allSatisfy({ $0 != nil }) {
+            var whole = result
+            for (index, text) in zip(cut, texts) { whole[index] = text ?? "" }
+            if alike(whole, names).isEmpty { return whole }
+        }
+        for members in alike(result, names) {
+            for (index, text) in zip(members, told(members) ?? []) { result[index] = text ?? result[index] }
         }
         // No parts are left to tell these by.
         for members in alike(result, names) {

@@ -72,9 +72,15 @@ extension AblationResult {
     /// What the bars show: of running text, of whose tokens few are predicted exactly, the loss says more than the accuracy.
     private struct Measure {
         let isLoss: Bool
+        /// Where bars begin: the loss of the intact model, of which the changes are small beside it.
+        let base: Double
+        /// How many digits losses have.
+        let digits: Int
 
-        var title: String { isLoss ? "loss, nats" : "accuracy" }
-        func text(_ value: Double?) -> String { isLoss ? Words.short(value) : Words.percent(value) }
+        var title: String { isLoss ? "loss above the intact model's, nats" : "accuracy" }
+        func text(_ value: Double?) -> String {
+            isLoss ? value.map { NumberText.fixed($0, digits: digits) } ?? "undefined" : Words.percent(value)
+        }
         func value(_ row: Row) -> Double? { isLoss ? row.loss : row.accuracy }
         func control(_ row: Row) -> Spread? {
             row.control.flatMap { isLoss ? $0.loss : Spread(mean: $0.mean, sd: $0.sd, p: $0.p) }
@@ -84,7 +90,12 @@ extension AblationResult {
     private func measure(_ layers: [Layer]) -> Measure {
         let rows = layers.flatMap { $0.off + $0.on }
         let hasClasses = !intactClasses.isEmpty || rows.contains { !$0.classes.isEmpty }
-        return Measure(isLoss: !hasClasses && rows.contains { $0.loss?.isFinite ?? false })
+        guard !hasClasses, let intactLoss, intactLoss.isFinite, rows.contains(where: { $0.loss?.isFinite ?? false }) else {
+            return Measure(isLoss: false, base: 0, digits: 0)
+        }
+        // As many as the largest change needs, and the deviations of random neurons.
+        let largest = rows.compactMap { row in row.loss.map { abs($0 - intactLoss) } }.filter(\.isFinite).max() ?? 1
+        return Measure(isLoss: true, base: intactLoss, digits: NullDistance.digits([largest] + rows.compactMap { $0.control?.loss?.sd }))
     }
 
     private func bars(_ layers: [Layer]) -> PlotFigure {
@@ -96,18 +107,22 @@ extension AblationResult {
         for layer in layers.prefix(100) {
             for (kind, rows) in [("off", layer.off), ("on", layer.on)] where !rows.isEmpty {
                 let hasControl = rows.contains { $0.control != nil }
-                var series = [BarChart.Series("the cluster", rows.map { measure.value($0).map { Estimate($0) } }, paint: .cluster(0))]
+                var series = [
+                    BarChart.Series("the cluster", rows.map { measure.value($0).map { Estimate($0 - measure.base) } }, paint: .cluster(0))
+                ]
                 if hasControl {
                     series.append(
                         .init(
                             "as many random neurons, mean ± sd",
-                            rows.map { row in measure.control(row).map { Estimate($0.mean, deviation: $0.sd ?? 0) } }, paint: .cluster(7)))
+                            rows.map { row in measure.control(row).map { Estimate($0.mean - measure.base, deviation: $0.sd ?? 0) } },
+                            paint: .cluster(7)))
                 }
                 charts.append(
                     BarChart(
                         title: "\(layer.name), one cluster \(kind)", categories: rows.map { String($0.cluster) }, series: series,
                         direction: rows.count > 24 ? .lying : .standing, valueTitle: measure.title, categoryTitle: "cluster",
-                        references: intact.map { [LineChart.Reference("intact", $0)] } ?? [], including: measure.isLoss ? 0...0 : 0...1))
+                        references: intact.map { [LineChart.Reference("intact", $0 - measure.base)] } ?? [],
+                        including: measure.isLoss ? 0...0 : 0...1))
                 let texts = rows.prefix(40).map { row in
                     var text = "cluster \(row.cluster) \(row.moved ? measure.text(measure.value(row)) : "changed nothing")"
                     if let control = measure.control(row) {

@@ -49,8 +49,16 @@ extension CircuitResult {
             if circuit.degenerate { text += ", degenerate" }
             return text + "."
         }
-        let degenerate = circuits.filter(\.degenerate).map(\.name)
-        let degenerateNames = Set(degenerate)
+        let degenerate = circuits.filter(\.degenerate).map(\.name).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
+        func category(_ label: String) -> String {
+            let own = circuits.filter { $0.name == label }
+            let bad = own.filter(\.degenerate)
+            if bad.isEmpty { return label }
+            let place =
+                bad.count < own.count
+                ? " in " + Words.list(zip(files, names).filter { file, _ in bad.contains { $0.path == file } }.map(\.1)) : ""
+            return label + ", degenerate" + place
+        }
         return PlotFigure(
             "circuit-sizes",
             chart: DotChart(
@@ -61,7 +69,7 @@ extension CircuitResult {
                 ]
                 .filter { !$0.isEmpty }
                 .joined(separator: " · "), alternative: words.joined(separator: " "),
-                categories: labels.map { degenerateNames.contains($0) ? $0 + ", degenerate" : $0 }, series: series,
+                categories: labels.map(category), series: series,
                 valueTitle: "share of weights kept", including: 0...0))
     }
 

@@ -156,6 +156,7 @@ extension EdgeResult {
                 alternative: "Faithfulness of circuits of growing size: \(words.joined(separator: "; ")). Area \(Words.number(area)).",
                 series: series, references: [LineChart.Reference("all edges", 1)],
                 horizontalTitle: "share of \(ByteText.grouped(total)) edges",
-                verticalTitle: "faithfulness", horizontalKind: .logarithmic, including: Extents(vertical: 0...1), shadesArea: true))
+                verticalTitle: "faithfulness", horizontalKind: .logarithmic, including: Extents(horizontal: 0.1...1, vertical: 0...1),
+                shadesArea: true))
     }
 }

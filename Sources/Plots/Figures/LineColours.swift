@@ -7,9 +7,11 @@ enum LineColours {
     /// So many of more lines are named: they tell which colours lie where.
     private static let named = 5
 
-    /// One of the ten colours, or of more lines a colour by the line's place, from dark to light.
+    /// One of the ten colours, or of more lines a colour by the line's place, from dark to light; none is close to the ground.
     static func paint(_ place: Int, of count: Int) -> Paint {
-        count > most ? .sequential(0.12 + 0.72 * Double(place) / Double(count - 1)) : .cluster(place)
+        guard count > most else { return .cluster(place) }
+        let share = Double(place) / Double(count - 1)
+        return .themed(light: ColourMap.sequential(0.08 + 0.68 * share), dark: ColourMap.sequential(0.4 + 0.56 * share))
     }
 
     /// Whether the line has an entry in the legend: each of few, and five of many, the first and the last among them.

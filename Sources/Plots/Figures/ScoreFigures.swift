@@ -176,11 +176,13 @@ extension ScoreResult {
         }
         let largest = checkpoints.map { checkpoint in checkpoint.rows.filter { $0.layer == Self.mean }.compactMap(\.adjusted).max() }
         let best = zip(names, Words.together(largest)).map { "\($0) \($1)" }
+        let isRun = best.count > 4 && inOrder.isBySteps
+        let heading = isRun ? "from \(best[0]) to \(best[best.count - 1])" : Words.list(best, atMost: 4)
         let (arranged, columns) = Self.arranged(charts, adjusted)
         return PlotFigure(
             "score-sweep",
             sheet: Sheet(
-                title: "Clusterability over k; largest mean adjusted: \(Words.list(best, atMost: 4))",
+                title: "Clusterability over k; largest mean adjusted: \(heading)",
                 caption: head.caption(
                     hasBands ? Self.bandNote : hasNull ? "null models are drawn for up to three checkpoints" : nil, note, failedNote,
                     Words.list(checkpoints.map(\.path), atMost: 6)),
