@@ -89,7 +89,8 @@ extension GraphConversion {
             guard let filled = GraphFolding.reshaped(shape, to: lengths, allowsZero) else {
                 if wanted.count == 1, input.fixedShape == nil {
                     throw Problem(
-                        "the export has fixed the number of samples or positions, which the graph's input leaves open",
+                        fixedSamples.map { "the export joins its \($0) samples with another dimension, and runs on no other number" }
+                            ?? "the export has fixed the number of samples or positions, which the graph's input leaves open",
                         expected: "a shape for \(words(shape))", found: "\(lengths)",
                         hint: "torch.onnx.export with dynamo=True and dynamic_shapes leaves them open")
                 }
