@@ -26,6 +26,11 @@ package struct DataFit {
                 _ = try network.shapes(for: .values([1] + shape))
             case (.tokens(let tokens), .tokens(let vocabulary, let positions)):
                 sampleShape = nil
+                if network.fixedLength != nil {
+                    for sample in 0..<tokens.count {
+                        if let problem = network.lengthProblem(tokens.length(of: sample)) { throw problem.about("sample \(sample)") }
+                    }
+                }
                 if let positions, tokens.maximumLength > positions {
                     throw Problem(
                         "a sequence is longer than the model's positions", expected: "at most \(positions) tokens",

@@ -122,6 +122,9 @@ package struct Network: Sendable {
         return places[Self.shortened(site)]
     }
 
+    /// The only number of tokens that sequences may have; nil if the graph leaves it open.
+    package internal(set) var fixedLength: Int?
+
     private let places: [String: NodeID]
 
     init(
@@ -188,6 +191,7 @@ package struct Network: Sendable {
                     found: "samples of \(given.map(String.init).joined(separator: "x"))")
             }
         case (.tokens(_, let positions), .tokens(_, let length)):
+            if let problem = lengthProblem(length) { throw problem }
             if let positions, length > positions {
                 throw Problem(
                     "a sequence is longer than the model's positions", expected: "at most \(positions) tokens", found: "\(length)",
@@ -196,6 +200,14 @@ package struct Network: Sendable {
         case (.values, .tokens): throw Problem("the model reads numbers", expected: "samples of numbers", found: "token ids")
         case (.tokens, .values): throw Problem("the model reads tokens", expected: "token ids or text", found: "samples of numbers")
         }
+    }
+
+    /// Why sequences of a length do not fit a graph that fixes it; nil if they do.
+    package func lengthProblem(_ length: Int) -> Problem? {
+        guard let fixedLength, length != fixedLength else { return nil }
+        return Problem(
+            "the model's graph fixes the length of sequences", expected: "\(fixedLength) tokens", found: "\(length)",
+            hint: "an export with dynamic axes leaves it open")
     }
 
     static func words(_ shape: [Int?]) -> String { shape.map { $0.map(String.init) ?? "any" }.joined(separator: "x") }

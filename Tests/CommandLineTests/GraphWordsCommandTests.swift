@@ -48,6 +48,40 @@ struct GraphWordsCommandTests {
         }
     }
 
+    /// What PyTorch computes where hooks put one head's output, or what one reader reads, of one prompt into the run on the other
+    /// (fixtures/make_graphs.py, `Tokens`).
+    @Test func headsAndEdgesOfWordsAreThoseOfPyTorchHooks() throws {
+        let words = "embedding(embed),x=positions(places),ln1,qkv,attention(heads=2,causal=true),proj,add(x),unembed"
+        try TemporaryFolder.with { folder in
+            let pairs = folder + "/pairs.json"
+            try Data(
+                """
+                {"prompts": [{"clean": [1, 2, 3, 4, 5], "corrupt": [1, 2, 9, 4, 5], "answers": [7], "wrong_answers": [8]},
+                {"clean": [5, 6, 7, 8, 2], "corrupt": [5, 10, 7, 8, 2], "answers": [3], "wrong_answers": [1]}]}
+                """.utf8
+            ).write(to: URL(fileURLWithPath: pairs))
+            let model = [Self.path("tokens.safetensors"), "--arch", words, "--data", pairs, "--quiet", "--format", "json"]
+            let patch = try BuiltCommand.run(["patch", "--sites", "heads"] + model)
+            try #require(patch.status == 0, "\(patch.errors)")
+            #expect(patch.text.contains("\"effect\": 0.087715") && patch.text.contains("\"effect\": 0.00784"), "\(patch.text)")
+            let circuit = try BuiltCommand.run(["circuit", "--method", "exact"] + model)
+            try #require(circuit.status == 0, "\(circuit.errors)")
+            let json = try JSONSerialization.jsonObject(with: Data(circuit.text.utf8)) as? [String: Any]
+            let edges = try #require(json?["scores"] as? [[String: Any]])
+            let expected = [
+                "input a0.h0<q>": 0, "input a0.h0<k>": 0.001_414_984, "input a0.h0<v>": -0.066_563_34, "input a0.h1<q>": 0,
+                "input a0.h1<k>": -0.001_483_709, "input a0.h1<v>": -0.007_769_451, "input logits": 0, "a0.h0 logits": -0.087_715_88,
+                "a0.h1 logits": -0.007_849_321,
+            ]
+            #expect(edges.count == expected.count)
+            for edge in edges {
+                let name = "\(edge["source"] ?? "") \(edge["target"] ?? "")"
+                let score = try #require(edge["score"] as? Double)
+                #expect(abs(score - (expected[name] ?? .nan)) < 1e-6, "\(name): \(score)")
+            }
+        }
+    }
+
     @Test func whatHasNoWordsIsALine() throws {
         let result = try BuiltCommand.run("info", "--print-arch", Fixtures.path("llama-tiny"))
         #expect(result.status == 1 && result.text.isEmpty)

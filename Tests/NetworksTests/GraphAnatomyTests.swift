@@ -11,6 +11,8 @@ struct GraphAnatomyTests {
     static let exported = [
         "gpt2-script", "gpt2-dynamo", "distilbert-classes-script", "distilbert-classes-dynamo", "distilbert-masked-script", "vit-script",
         "vit-dynamo",
+        "llama-script", "llama-dynamo", "qwen3-dynamo", "gpt_neox-dynamo", "gemma2-dynamo", "mistral-dynamo", "phi3-dynamo", "gptj-script",
+        "gptj-dynamo", "bloom-dynamo",
         "timm-vit-script", "timm-vit-dynamo", "torchvision-vit-script", "torchvision-vit-dynamo",
     ]
 
@@ -52,7 +54,8 @@ struct GraphAnatomyTests {
 
     private func batch(_ network: Network) -> Batch {
         switch network.input {
-        case .tokens: .tokens(TokenBatch(ids: (0..<15).map { Int32($0 * 7 % 30) }, samples: 3, length: 5))
+        case .tokens(let vocabulary, _):
+            .tokens(TokenBatch(ids: (0..<15).map { Int32($0 * 7 % min(30, vocabulary)) }, samples: 3, length: 5))
         case .values(let shape): .values(OperationCheck.random([2] + shape.map { $0 ?? 12 }, seed: 4))
         }
     }
@@ -67,10 +70,18 @@ struct GraphAnatomyTests {
         let (own, expected) = (
             Self.nodes(graph.anatomy), Self.nodes(family.anatomy).filter { $0.0 != "logits" || graph.anatomy.output != nil }
         )
+        try compare(graph, own, family, expected)
+    }
+
+    /// The activations of the same parts in two networks.
+    private func compare(_ graph: Network, _ own: [(String, NodeID)], _ family: Network, _ expected: [(String, NodeID)]) throws {
+        // One layer of the graph may make what the family has as two.
+        let isFused = graph.anatomy.blocks.contains { $0.mlp?.gate == nil } && family.anatomy.blocks.contains { $0.mlp?.gate != nil }
+        let (own, expected) =
+            isFused ? (own.filter { !$0.0.hasSuffix("MLP input") }, expected.filter { !$0.0.hasSuffix("MLP input") }) : (own, expected)
         #expect(own.map(\.0) == expected.map(\.0))
         guard own.count == expected.count else { return }
-        let heads = family.anatomy.blocks.map { $0.attention?.heads }
-        #expect(graph.anatomy.blocks.map { $0.attention?.heads } == heads)
+        #expect(graph.anatomy.blocks.map { $0.attention?.heads } == family.anatomy.blocks.map { $0.attention?.heads })
         let batch = batch(family)
         func run(_ network: Network, _ nodes: [NodeID]) throws -> [Tensor] {
             let nodes = nodes + [network.output]
@@ -86,6 +97,31 @@ struct GraphAnatomyTests {
             let scale = max(1, b.elements.filter(\.isFinite).map(abs).max() ?? 1)
             #expect(worst <= 1e-5 * scale, "\(what): off by \(worst) of \(scale)")
         }
+    }
+
+    /// A network in words has the parts of the same network as PyTorch exported it.
+    @Test(arguments: ["tokens", "attending"], ["script", "dynamo"])
+    func partsInWordsAreThoseOfTheExport(name: String, exporter: String) throws {
+        let words = try Chain.network(of: GraphWordsTests.checkpoint(name), Architecture(GraphWordsTests.words[name] ?? ""))
+        let graph = try LoadedModel(Checkpoint.open(Fixtures.path("onnx/anatomy/words-\(name)-\(exporter).onnx"))).network
+        #expect(words.anatomy.gap == nil && graph.anatomy.gap == nil)
+        #expect(words.anatomy.outputKind == graph.anatomy.outputKind)
+        #expect(words.anatomy.blocks.count == ["tokens": 1, "attending": 2][name])
+        try compare(words, Self.nodes(words.anatomy), graph, Self.nodes(graph.anatomy))
+    }
+
+    /// RMSNormalization, RotaryEmbedding and Attention with shared key heads, and an MLP whose layer makes the gate too.
+    @Test func operatorsOfOpset23AreParts() throws {
+        let network = try LoadedModel(Checkpoint.open(Fixtures.path("onnx/operators-23.onnx"))).network
+        #expect(network.anatomy.gap == nil && network.anatomy.output != nil)
+        let block = try #require(network.anatomy.blocks.first)
+        let attention = try #require(block.attention)
+        #expect(attention.heads == AttentionHeads(heads: 4, keyHeads: 2, headDimension: 2))
+        let step = try #require(attention.query.steps.first)
+        let rotary = try #require(network.nodes[step.index].operation as? Rotary)
+        #expect(rotary.frequencies == [1] && rotary.rotated == 2 && attention.value.steps.isEmpty)
+        let mlp = try #require(block.mlp)
+        #expect(mlp.gate == nil && network.nodes[mlp.input.index].site == "gate_up" && network.nodes[mlp.post.index].site == "post")
     }
 
     /// Without the steps between its nodes a graph computes as much: fused attention in place of products and a softmax.

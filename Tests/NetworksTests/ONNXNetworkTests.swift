@@ -2,6 +2,7 @@ import Checkpoints
 import Tensors
 import TestSupport
 import Testing
+import Text
 
 @testable import Networks
 
@@ -20,7 +21,7 @@ struct ONNXNetworkTests {
         ReferenceValues.close(found, expected, within: 2e-5, what)
     }
 
-    @Test(arguments: exported + ["sklearn"])
+    @Test(arguments: exported + ["sklearn", "operators-23"])
     func computesWhatONNXRuntimeComputes(name: String) throws {
         let (network, values) = try open(name)
         let batch = try ReferenceValues.batch(values)
@@ -29,6 +30,20 @@ struct ONNXNetworkTests {
         let expected = try #require(values["output"])
         #expect(output.shape == expected.shape)
         close(output.elements, expected.floats(), name)
+    }
+
+    @Test func sequencesOfAFixedLengthRunAndOthersAreALine() throws {
+        let network = try LoadedModel(Checkpoint.open(Fixtures.path("onnx/operators-23-fixed.onnx"))).network
+        let (open, values) = try self.open("operators-23")
+        #expect(network.fixedLength == 6 && open.fixedLength == nil && network.exampleBatch == .tokens(samples: 1, length: 6))
+        let batch = try ReferenceValues.batch(values)
+        let executor = try Executor(network, batch: batch.shape, request: RunRequest(recorded: [network.output]), team: Team(size: 1))
+        close(try #require(executor.run(batch)[network.output]).elements, try #require(values["output"]).floats(), "fixed")
+        #expect(network.anatomy.blocks.first?.attention?.heads == open.anatomy.blocks.first?.attention?.heads)
+        let error = #expect(throws: Problem.self) { try network.shapes(for: .tokens(samples: 1, length: 5)) }
+        #expect(
+            error.map { "\($0)" }?.hasPrefix("the model's graph fixes the length of sequences, expected 6 tokens, found 5") == true,
+            "\(error.map { "\($0)" } ?? "")")
     }
 
     /// A batch is its samples: what an export fixes for one sample holds for several.

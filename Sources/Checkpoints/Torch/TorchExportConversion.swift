@@ -42,6 +42,7 @@ struct TorchExportConversion {
         for node in program.nodes {
             do throws(Problem) {
                 try convert(node)
+                try checkThatAllIsRead(node)
             } catch {
                 throw error.about("operation '\(node.target)'")
             }
@@ -107,14 +108,18 @@ struct TorchExportConversion {
 
     func real(_ node: Node, _ name: String, _ standard: Double) -> Double {
         switch node[name]?.setting {
-        case .real(let number)?: number
-        case .integer(let number)?: Double(number)
-        default: standard
+        case .real(let number)?: return number
+        case .integer(let number)?: return Double(number)
+        default:
+            if let argument = node[name], !argument.isNone { node.reads.unread.insert(name) }
+            return standard
         }
     }
 
     func flag(_ node: Node, _ name: String, _ standard: Bool = false) -> Bool {
-        if case .boolean(let flag)? = node[name]?.setting { flag } else { standard }
+        if case .boolean(let flag)? = node[name]?.setting { return flag }
+        if let argument = node[name], !argument.isNone { node.reads.unread.insert(name) }
+        return standard
     }
 
     /// A dimension, counted from the first.
@@ -176,7 +181,10 @@ struct TorchExportConversion {
     // MARK: Operations
 
     mutating func convert(_ node: Node) throws(Problem) {
-        if node.outputs.isEmpty || node.name.hasPrefix("_assert") || node.name.hasPrefix("sym_constrain") { return }
+        if node.outputs.isEmpty || node.name.hasPrefix("_assert") || node.name.hasPrefix("sym_constrain") {
+            node.reads.names.formUnion(node.inputs.map(\.name))
+            return
+        }
         if try convertSeveral(node) { return }
         guard let name = node.outputs.first else { return }
         let result: String
@@ -203,9 +211,15 @@ struct TorchExportConversion {
             result = add(
                 name, node.name == "celu" ? "Celu" : "Elu", [try value(node, "self")], [("alpha", .real(Float(real(node, "alpha", 1))))])
         case "softplus":
-            guard real(node, "beta", 1) == 1 else { throw Problem("has another beta than 1") }
+            guard real(node, "beta", 1) == 1, real(node, "threshold", 20) >= 20 else {
+                throw Problem("has a setting that is not run", expected: "a beta of 1 and a threshold of at least 20")
+            }
             result = add(name, "Softplus", [try value(node, "self")])
         case "relu6", "relu6_", "hardtanh", "hardtanh_", "clamp", "clamp_":
+            if node["min"]?.tensor != nil || node["max"]?.tensor != nil {
+                result = try clamped(node, name)
+                break
+            }
             let isSix = node.name.hasPrefix("relu6"), isTanh = node.name.hasPrefix("hardtanh")
             let low = real(node, isTanh ? "min_val" : "min", isSix ? 0 : isTanh ? -1 : -.infinity)
             let high = real(node, isTanh ? "max_val" : "max", isSix ? 6 : isTanh ? 1 : .infinity)
@@ -223,7 +237,10 @@ struct TorchExportConversion {
         case "matmul", "bmm", "mm":
             result = add(name, "MatMul", [try factor(node, "self"), try factor(node, node["mat2"] == nil ? "other" : "mat2")])
         case "linear": result = try linear(node, name)
-        case "addmm": result = add(name, "Gemm", [try factor(node, "mat1"), try factor(node, "mat2"), try value(node, "self")])
+        case "addmm":
+            result = add(
+                name, "Gemm", [try factor(node, "mat1"), try factor(node, "mat2"), try value(node, "self")],
+                [("alpha", .real(Float(real(node, "alpha", 1)))), ("beta", .real(Float(real(node, "beta", 1))))])
         case "conv2d", "conv1d", "convolution": result = try convolution(node, name)
         case "batch_norm", "_native_batch_norm_legit_no_training": result = try batchNorm(node, name)
         case "layer_norm", "native_layer_norm": result = try layerNorm(node, name)
@@ -250,12 +267,16 @@ struct TorchExportConversion {
                 name, operations[node.name] ?? "", [try value(node, "self"), writer.constant(dims)],
                 [("keepdims", .integer(flag(node, "keepdim") ? 1 : 0))])
         case "dropout", "dropout_", "feature_dropout", "alpha_dropout":
-            guard !flag(node, "train") || real(node, "p", 0.5) == 0 else {
+            let share = real(node, "p", 0.5)
+            guard !flag(node, "train") || share == 0 else {
                 throw Problem("drops numbers at random", expected: "a model in evaluation mode, as after model.eval()")
             }
             result = try value(node, "input")
-        case "contiguous", "clone", "detach", "alias", "detach_", "lift_fresh_copy", "_to_copy", "to", "type_as", "identity":
-            result = try value(node, "self")
+        case "contiguous", "clone", "detach", "alias", "detach_", "lift_fresh_copy", "identity": result = try value(node, "self")
+        case "_to_copy", "to", "type_as":
+            // The type shows in the output.
+            node.reads.names.formUnion(["dtype", "other"])
+            result = try cast(node, name)
         case "sym_size":
             let shape = writer.add("Shape", [try value(node, "self")])
             result = writer.add("Gather", [shape, writer.constant(try integer(node, "dim"))], [("axis", .integer(0))])
@@ -271,10 +292,13 @@ struct TorchExportConversion {
         case "masked_fill":
             result = add(name, "Where", [try value(node, "mask"), try operand(node, "value"), try value(node, "self")])
         default:
-            guard let shaped = try reshaped(node, name) else {
-                throw Problem("is not run", hint: .describeChain)
+            if let shaped = try reshaped(node, name) {
+                result = shaped
+            } else if let written = try written(node, name) {
+                result = written
+            } else {
+                throw Problem("is not run")
             }
-            result = shaped
         }
         values[name] = result
     }
@@ -294,19 +318,25 @@ struct TorchExportConversion {
     }
 
     mutating func convolution(_ node: Node, _ name: String) throws(Problem) -> String {
-        guard !flag(node, "transposed") else { throw Problem("is transposed, which is not run") }
+        _ = node["output_padding"]
+        guard !flag(node, "transposed") else { throw Problem("is transposed, which is not run in programs") }
         let bias = try optional(node, "bias")
         let count = try rank(tensor(node, "weight")) - 2
         func pair(_ name: String, _ standard: Int) throws(Problem) -> [Int] {
             let numbers = try integers(node, name, [standard])
             return numbers.count == count ? numbers : [Int](repeating: numbers.first ?? standard, count: count)
         }
-        let padding = try pair("padding", 0)
+        let dilation = try pair("dilation", 1)
+        var padding = try samePadding(node, dilation: dilation) ?? []
+        if padding.isEmpty {
+            let given = try pair("padding", 0)
+            padding = given + given
+        }
         return add(
             name, "Conv", [try value(node, "input"), try value(node, "weight")] + (bias.isEmpty ? [] : [bias]),
             [
-                ("strides", .integers(try pair("stride", 1))), ("pads", .integers(padding + padding)),
-                ("dilations", .integers(try pair("dilation", 1))), ("group", .integer(try integer(node, "groups", 1))),
+                ("strides", .integers(try pair("stride", 1))), ("pads", .integers(padding)), ("dilations", .integers(dilation)),
+                ("group", .integer(try integer(node, "groups", 1))),
             ])
     }
 
@@ -314,6 +344,7 @@ struct TorchExportConversion {
         guard !flag(node, "training") else {
             throw Problem("measures its batch", expected: "a model in evaluation mode, as after model.eval()")
         }
+        if node["weight"]?.tensor == nil { return try plainBatchNorm(node, name) }
         var inputs: [String] = []
         for part in ["input", "weight", "bias", "running_mean", "running_var"] { inputs.append(try value(node, part)) }
         return add(
@@ -332,38 +363,6 @@ struct TorchExportConversion {
         return add(
             name, "LayerNormalization", [x, weight] + (bias.isEmpty ? [] : [bias]),
             [("axis", .integer(-count)), ("epsilon", .real(epsilon))])
-    }
-
-    mutating func pool(_ node: Node, _ name: String) throws(Problem) -> String {
-        func pair(_ name: String, _ standard: [Int]) throws(Problem) -> [Int] {
-            let numbers = try integers(node, name, standard)
-            return numbers.isEmpty ? standard : numbers.count == 1 ? [numbers[0], numbers[0]] : numbers
-        }
-        let kernel = try pair("kernel_size", [])
-        guard kernel.count == 2 else { throw Problem("has no window") }
-        let padding = try pair("padding", [0, 0])
-        var attributes: [(String, ONNXGraphWriter.Attribute)] = [
-            ("kernel_shape", .integers(kernel)), ("strides", .integers(try pair("stride", kernel))), ("pads", .integers(padding + padding)),
-            ("ceil_mode", .integer(flag(node, "ceil_mode") ? 1 : 0)),
-        ]
-        if node.name == "avg_pool2d" {
-            guard node["divisor_override"]?.isNone ?? true else { throw Problem("has a divisor of its own") }
-            attributes.append(("count_include_pad", .integer(flag(node, "count_include_pad", true) ? 1 : 0)))
-            return add(name, "AveragePool", [try value(node, "self")], attributes)
-        }
-        attributes.append(("dilations", .integers(try pair("dilation", [1, 1]))))
-        return add(name, "MaxPool", [try value(node, "self")], attributes)
-    }
-
-    mutating func adaptivePool(_ node: Node, _ name: String) throws(Problem) -> String {
-        let (x, size) = (try value(node, "self"), try integers(node, "output_size"))
-        if size.allSatisfy({ $0 == 1 }) { return add(name, "GlobalAveragePool", [x]) }
-        let input = program.shapes[try tensor(node, "self")]?.suffix(2).compactMap { $0 } ?? []
-        guard input.count == 2, size.count == 2, size.allSatisfy({ $0 > 0 }), input[0] % size[0] == 0, input[1] % size[1] == 0 else {
-            throw Problem("has windows of different sizes", expected: "a size that divides the images'")
-        }
-        let window = [input[0] / size[0], input[1] / size[1]]
-        return add(name, "AveragePool", [x], [("kernel_shape", .integers(window)), ("strides", .integers(window))])
     }
 
     /// softmax(scale q k^T) v, with a mask of what comes later where it is causal.
@@ -389,8 +388,11 @@ struct TorchExportConversion {
         }
         if node["attn_mask"]?.tensor != nil {
             let mask = try value(node, "attn_mask")
-            guard !program.wholeNumbers.contains(try tensor(node, "attn_mask")) else { throw Problem("has a mask of truth values") }
-            scores = writer.add("Add", [scores, mask], output: writer.unused(name + ".masked"))
+            let isOfTruthValues = program.wholeNumbers.contains(try tensor(node, "attn_mask"))
+            scores =
+                isOfTruthValues
+                ? writer.add("Where", [mask, scores, writer.constant(-Float.infinity)], output: writer.unused(name + ".masked"))
+                : writer.add("Add", [scores, mask], output: writer.unused(name + ".masked"))
         }
         let pattern = writer.add("Softmax", [scores], [("axis", .integer(-1))], output: writer.unused(name + ".pattern"))
         return add(name, "MatMul", [pattern, try value(node, "value")])

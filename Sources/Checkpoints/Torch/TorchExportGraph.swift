@@ -12,6 +12,8 @@ struct TorchExportGraph {
     let shapes: [String: [Int?]]
     /// The tensors of whole numbers or truth values.
     let wholeNumbers: Set<String>
+    /// The numbers of tensors' types.
+    let types: [String: Int]
 
     /// The most operations of a program that are read.
     private static let nodeLimit = 1 << 16
@@ -24,81 +26,6 @@ struct TorchExportGraph {
         self = graph
     }
 
-    /// The modules that would make the program, one after the other, if it is a plain sequence: each operation reads what the one before it has
-    /// made.
-    var module: SavedModule {
-        let whole = SavedModule.program
-        var children: [SavedModule] = []
-        var current: String?
-        for (place, node) in nodes.enumerated() {
-            let input = node.inputs.first?.value.tensor
-            let continues = current == nil ? input.map(userInputs.contains) == true : input == current
-            guard continues, node.outputs.count == 1 else { return SavedModule(opaque: whole) }
-            children.append(child(node, place))
-            current = node.outputs[0]
-        }
-        guard let current, outputs == [current] else { return SavedModule(opaque: whole) }
-        return SavedModule(
-            name: "", className: "torch.nn.modules.container.Sequential", settings: [:], hasHooks: false, children: children)
-    }
-
-    /// The module that a node would be.
-    private func child(_ node: Node, _ place: Int) -> SavedModule {
-        var settings: [String: SavedModule.Setting] = [:]
-        for input in node.inputs { settings[input.name] = input.value.setting }
-        let weight = node.inputs.first { $0.name == "weight" }?.value.tensor.flatMap { parameters[$0] }
-        var name = "operation \(place)"
-        if let weight, weight.hasSuffix(".weight") { name = String(weight.dropLast(7)) }
-        guard let (className, defaults, renamed) = Self.classes[node.target] else {
-            return SavedModule(name: name, className: node.target, settings: [:], hasHooks: false, children: [])
-        }
-        var meant = defaults.merging(settings) { _, given in given }
-        for (old, new) in renamed { meant[new] = meant[old] }
-        // An empty list is the window itself.
-        if meant["stride"] == .integers([]) { meant["stride"] = meant["kernel_size"] }
-        return SavedModule(name: name, className: "torch.nn.modules." + className, settings: meant, hasHooks: false, children: [])
-    }
-
-    /// The module of an operation, the settings that are not written if they are usual, and those that it calls otherwise.
-    private static let classes: [String: (String, [String: SavedModule.Setting], [String: String])] = {
-        var classes: [String: (String, [String: SavedModule.Setting], [String: String])] = [
-            "linear.default": ("linear.Linear", [:], [:]),
-            "conv2d.default": (
-                "conv.Conv2d",
-                [
-                    "stride": .integer(1), "padding": .integer(0), "dilation": .integer(1), "groups": .integer(1),
-                    "padding_mode": .text("zeros"),
-                ],
-                [:]
-            ),
-            "flatten.using_ints": ("flatten.Flatten", ["start_dim": .integer(0), "end_dim": .integer(-1)], [:]),
-            "gelu.default": ("activation.GELU", ["approximate": .text("none")], [:]),
-            "leaky_relu.default": ("activation.LeakyReLU", ["negative_slope": .real(0.01)], [:]),
-            "elu.default": ("activation.ELU", ["alpha": .real(1)], [:]),
-            "celu.default": ("activation.CELU", ["alpha": .real(1)], [:]),
-            "softplus.default": ("activation.Softplus", ["beta": .real(1), "threshold": .real(20)], [:]),
-            "hardtanh.default": ("activation.Hardtanh", ["min_val": .real(-1), "max_val": .real(1)], [:]),
-            "softmax.int": ("activation.Softmax", [:], [:]),
-            "max_pool2d.default": (
-                "pooling.MaxPool2d",
-                [
-                    "stride": .integers([]), "padding": .integer(0), "dilation": .integer(1), "ceil_mode": .boolean(false),
-                    "return_indices": .boolean(false),
-                ], [:]
-            ),
-            "adaptive_avg_pool2d.default": ("pooling.AdaptiveAvgPool2d", [:], [:]),
-            "dropout.default": ("dropout.Dropout", [:], [:]),
-        ]
-        let plain = [
-            "relu": "ReLU", "silu": "SiLU", "tanh": "Tanh", "sigmoid": "Sigmoid", "selu": "SELU", "relu6": "ReLU6",
-            "hardswish": "Hardswish",
-            "hardsigmoid": "Hardsigmoid", "mish": "Mish", "log_sigmoid": "LogSigmoid",
-        ]
-        for (name, module) in plain { classes[name + ".default"] = ("activation." + module, [:], [:]) }
-        for (name, module) in classes { classes["torch.ops.aten." + name] = module }
-        return classes
-    }()
-
     // MARK: - JSON
 
     private init(_ cursor: inout JSONCursor) throws {
@@ -108,6 +35,7 @@ struct TorchExportGraph {
         var userInputs: [String] = []
         var shapes: [String: [Int?]] = [:]
         var wholeNumbers: Set<String> = []
+        var types: [String: Int] = [:]
         try cursor.readMember("graph_module") { cursor in
             try cursor.readObject { cursor, name in
                 switch name {
@@ -120,6 +48,7 @@ struct TorchExportGraph {
                             try cursor.readObject { cursor, tensor in
                                 let (shape, type) = try Self.description(&cursor)
                                 shapes[tensor] = shape
+                                types[tensor] = type
                                 if type.map(Self.wholeTypes.contains) == true { wholeNumbers.insert(tensor) }
                             }
                         default: try cursor.skip()
@@ -140,6 +69,7 @@ struct TorchExportGraph {
         self.userInputs = userInputs
         self.shapes = shapes
         self.wholeNumbers = wholeNumbers
+        self.types = types
     }
 
     /// The numbers of torch.export's `ScalarType` for whole numbers and truth values.
@@ -212,7 +142,18 @@ struct TorchExportGraph {
         }
 
         /// The input of a name; nil if it is left out.
-        subscript(name: String) -> Argument? { inputs.first { $0.name == name }?.value }
+        subscript(name: String) -> Argument? {
+            reads.names.insert(name)
+            return inputs.first { $0.name == name }?.value
+        }
+
+        /// What a conversion has read of the inputs, so that it leaves none out without a word.
+        final class Reads {
+            var names: Set<String> = []
+            /// Those that were no such setting as was looked for.
+            var unread: Set<String> = []
+        }
+        let reads = Reads()
 
         init(_ cursor: inout JSONCursor) throws {
             var target: String?
@@ -343,7 +284,10 @@ struct TorchExportGraph {
         private static func setting(_ kind: String, _ value: JSONValue) -> SavedModule.Setting? {
             switch kind {
             case "as_int": return value.wholeNumber.map { .integer($0) }
-            case "as_float": return value.real.map { .real($0) }
+            case "as_float":
+                // What JSON has no number for is a word.
+                let words = ["Infinity": Double.infinity, "-Infinity": -.infinity, "NaN": .nan]
+                return (value.real ?? value.text.flatMap { words[$0] }).map { .real($0) }
             case "as_bool": return value.flag.map { .boolean($0) }
             case "as_string": return value.text.map { .text($0) }
             default:

@@ -58,6 +58,9 @@ package struct PairBatches: Sendable {
             guard case .tokens(let tokens) = dataset.inputs else { continue }
             for pair in 0..<pairs.count {
                 let ids = tokens.tokens(of: pair)
+                if let problem = network.lengthProblem(ids.count) {
+                    throw problem.about("pair \(pair)").within(pairs.name)
+                }
                 if let positions, ids.count > positions {
                     throw Problem(
                         pairs.name, "pair \(pair): the prompts are longer than the model's positions",

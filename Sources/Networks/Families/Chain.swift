@@ -218,6 +218,16 @@ private struct ChainBuilder {
     /// Whether a tensor is a number that an exporter has put into a graph, which words have in other places.
     private func isConstant(_ tensor: TensorRecord) -> Bool { checkpoint.graph != nil && tensor.elementCount == 1 }
 
+    /// The parts of a transformer in the graph.
+    private func parts(of graph: inout NetworkGraph) -> Anatomy {
+        let vocabulary: Int? = if case .tokens(let count, _) = graph.input { count } else { nil }
+        for probes in probe.batches {
+            let anatomy = graph.recogniseAnatomy(of: checkpoint, probes: probes, vocabulary: vocabulary)
+            if !anatomy.blocks.isEmpty || anatomy.gap != nil { return anatomy }
+        }
+        return Anatomy()
+    }
+
     func network() throws(Problem) -> Network {
         let finished = try graph.graph(input: probe.input)
         let read = Set(finished.nodes.flatMap { $0.parameters.map(\.tensor) })
@@ -233,7 +243,7 @@ private struct ChainBuilder {
         if input.isOfTokens { result.outputKind = shape?.count == 3 ? .answers : .classes }
         var anatomy = Anatomy()
         // A graph is no chain, and whatever takes its layers for one must refuse it.
-        if !graph.isGraph { anatomy.layers = graph.layers }
+        if graph.isGraph { anatomy = parts(of: &result) } else { anatomy.layers = graph.layers }
         return try result.network(of: checkpoint, outputWidth: width, anatomy: anatomy) { $0.hasSuffix("num_batches_tracked") }
     }
 }

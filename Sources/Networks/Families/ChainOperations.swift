@@ -109,7 +109,8 @@ enum ChainOperations {
         },
         Entry("flatten") { (_, _) throws(Problem) in Flatten() },
         Entry("dropout") { (settings, name) throws(Problem) in
-            _ = try settings.real("p", default: 0.5, isPositional: true)
+            let share = try settings.real("p", default: 0.5, isPositional: true)
+            guard share <= 1 else { throw settings.failure("setting 'p'", expected: "a number from 0 to 1", found: "'\(share)'") }
             return Identity(name: name)
         },
         Entry("identity") { (_, name) throws(Problem) in Identity(name: name) },

@@ -79,9 +79,35 @@ extension GraphConversion {
         }
         normed = try add(self.site(node, "norm"), operation, [rows.site!])
         if !isFlat { normed = try reshaped(normed, to: input.shapes, self.site(node, "shaped")) }
-        if let weight = try value(node, 1) { normed = try arithmetic(self.site(node, "scaled"), .multiply, normed, weight) }
-        if let bias = try value(node, 2) { normed = try arithmetic(self.site(node), .add, normed, bias) }
+        // Ones and zeros are those of a norm without parameters.
+        func isPlain(_ value: GraphValue, _ number: Double) -> Bool {
+            guard let numbers = numbers(value, isSetting: true), numbers.count == 1 else { return false }
+            return numbers[0].values.allSatisfy { $0 == number }
+        }
+        if let weight = try value(node, 1), !isPlain(weight, 1) {
+            normed = try arithmetic(self.site(node, "scaled"), .multiply, normed, weight)
+        }
+        if let bias = try value(node, 2), !isPlain(bias, 0) { normed = try arithmetic(self.site(node), .add, normed, bias) }
         return normed
+    }
+
+    mutating func rootMeanSquareNorm(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        try node.checkAttributes("axis", "epsilon", "stash_type")
+        let input = try required(node, 0)
+        let rank = input.shapes[0].count
+        guard let axis = GraphFolding.axis(node.integer("axis") ?? -1, rank), rank > 0 else { throw Problem("has no such dimension") }
+        let epsilon = Float(node.real("epsilon") ?? 1e-5)
+        let weight = try required(node, 1)
+        let x = GraphValue(source: .node(try site(of: input, for: site(node))), type: input.type, shapes: input.shapes)
+        if axis == rank - 1, let stored = weight.parameter, stored.shape == [input.shapes[0].last ?? 0], let own = parameter(stored) {
+            return try add(site(node), RMSNorm(epsilon: epsilon), [x.site!], parameters: [own])
+        }
+        let square = try add(site(node, "square"), ElementCurve(.power(2), name: "power"), [x.site!])
+        let mean = try add(
+            site(node, "mean"), Reduction(.mean, axes: Array(axis..<rank), keepsDimensions: true, rank: rank), [square.site!])
+        let moved = try add(site(node, "moved"), ElementCurve(.shift(epsilon), name: "add"), [mean.site!])
+        let root = try add(site(node, "root"), ElementCurve(.squareRoot, name: "sqrt"), [moved.site!])
+        return try arithmetic(site(node), .multiply, try arithmetic(site(node, "norm"), .divide, x, root), weight)
     }
 
     /// Each channel of each sample normalised: a layer norm over its places, then a factor and a summand for each channel.

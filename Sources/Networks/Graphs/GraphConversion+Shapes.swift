@@ -13,7 +13,9 @@ extension GraphConversion {
             "Split": { conversion, _, node in try conversion.split(node) },
             "Slice": { conversion, _, node in [try conversion.slice(node)] },
             "Gather": { conversion, _, node in [try conversion.gather(node)] },
+            "GatherND": { conversion, _, node in [try conversion.gatherRows(node)] },
             "Expand": { conversion, _, node in [try conversion.expand(node)] },
+            "Tile": { conversion, _, node in [try conversion.tile(node)] },
             "Resize": { conversion, _, node in [try conversion.resize(node)] },
             "Pad": { conversion, _, node in [try conversion.pad(node)] },
             "Unsqueeze": { conversion, _, node in
@@ -85,6 +87,13 @@ extension GraphConversion {
                 if let fixedSamples, lengths.first == fixedSamples { lengths[0] = probes[place].samples }
             }
             guard let filled = GraphFolding.reshaped(shape, to: lengths, allowsZero) else {
+                if wanted.count == 1, input.fixedShape == nil {
+                    throw Problem(
+                        fixedSamples.map { "the export joins its \($0) samples with another dimension, and runs on no other number" }
+                            ?? "the export has fixed the number of samples or positions, which the graph's input leaves open",
+                        expected: "a shape for \(words(shape))", found: "\(lengths)",
+                        hint: "torch.onnx.export with dynamo=True and dynamic_shapes leaves them open")
+                }
                 throw Problem("the shape does not hold the elements", expected: words(shape), found: "\(lengths)")
             }
             shapes.append(filled)
@@ -272,6 +281,24 @@ extension GraphConversion {
         return try add(name, EntryLookup(axis: axis), [try site(of: table, for: self.site(node, "table")), numbers], type: table.type)
     }
 
+    /// Entries of the first dimension, each by a list of one number.
+    private mutating func gatherRows(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        try node.checkAttributes("batch_dims")
+        let (table, entries) = (try required(node, 0), try required(node, 1))
+        guard node.integer("batch_dims") ?? 0 == 0, entries.shapes.allSatisfy({ $0.last == 1 }) else {
+            throw Problem(
+                "looks up entries by several numbers while the model runs, which is not done here", expected: "lists of one number",
+                found: words(entries.shapes[0]))
+        }
+        let name = site(node)
+        let numbers = try site(
+            of: reshaped(entries, to: entries.shapes.map { Array($0.dropLast()) }, site(node, "entries")), for: site(node, "entries"))
+        if let stored = table.parameter, !stored.type.isWhole, let parameter = parameter(stored) {
+            return try add(name, EntryLookup(axis: 0, isOfParameter: true), [numbers], parameters: [parameter])
+        }
+        return try add(name, EntryLookup(axis: 0), [try site(of: table, for: site(node, "table")), numbers], type: table.type)
+    }
+
     /// Where lists begin that count the positions of a sequence up, alone or once for each sample; nil if they do not.
     private func isPositions(_ numbers: [GraphNumbers]) -> Int? {
         guard let first = numbers.first?.values.first, first >= 0, first < 1e9, first == first.rounded() else { return nil }
@@ -293,6 +320,36 @@ extension GraphConversion {
         let wanted = probes.indices.map { numbers.count == 1 ? numbers[0].integers : numbers[$0].integers }
         guard let template = template(wanted) else { throw Problem("the shape depends on the batch in a way that is not followed") }
         return try apply(Rearrangement(.repeated(template)), node)
+    }
+
+    /// Each dimension behind one of its own in which it is repeated, then both as one.
+    private mutating func tile(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        try node.checkAttributes()
+        let input = try required(node, 0)
+        guard let numbers = numbers(try required(node, 1), isSetting: true) else {
+            throw Problem("how often it repeats is computed from the data, which is not followed")
+        }
+        let times = probes.indices.map { numbers.count == 1 ? numbers[0].integers : numbers[$0].integers }
+        let rank = input.shapes[0].count
+        guard times.allSatisfy({ $0.count == rank && $0.allSatisfy { $0 > 0 } }) else {
+            throw Problem("does not repeat each dimension", expected: "\(rank) numbers above 0", found: "\(times[0])")
+        }
+        var (apart, wide, merged): ([[Int]], [[Int]], [[Int]]) = ([], [], [])
+        let isRepeated = (0..<rank).map { axis in times.contains { $0[axis] != 1 } }
+        let isLong = (0..<rank).map { axis in input.shapes.contains { $0[axis] != 1 } }
+        for (shape, times) in zip(input.shapes, times) {
+            apart.append((0..<rank).flatMap { isRepeated[$0] && isLong[$0] ? [1, shape[$0]] : [shape[$0]] })
+            wide.append((0..<rank).flatMap { isRepeated[$0] && isLong[$0] ? [times[$0], shape[$0]] : [times[$0] * shape[$0]] })
+            merged.append((0..<rank).map { times[$0] * shape[$0] })
+        }
+        let divided = try reshaped(input, to: apart, site(node, "apart"))
+        guard let template = template(wide, input: apart) else {
+            throw Problem("the shape depends on the batch in a way that is not followed", found: wide.map(words).joined(separator: ", "))
+        }
+        let name = wide == merged ? site(node) : site(node, "repeated")
+        let repeated = try add(
+            name, Rearrangement(.repeated(template)), [try site(of: divided, for: site(node, "input"))], type: input.type)
+        return wide == merged ? repeated : try reshaped(repeated, to: merged, site(node))
     }
 
     private mutating func pad(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {

@@ -207,7 +207,7 @@ struct GraphConversion {
             if numbers.allSatisfy({ $0.values.count == 1 }), let length = ShapeTemplate.Length(numbers.map { $0.integers[0] }, probes) {
                 return try add("\(name).constant", BatchNumbers(.length(length), template), [inputSite], type: value.type).site!
             }
-            if let kind = GraphNumbers.triangle(numbers) {
+            if let kind = GraphNumbers.triangle(numbers) ?? GraphNumbers.band(numbers) {
                 return try add("\(name).mask", BatchNumbers(kind, template), [inputSite], type: value.type).site!
             }
             if let (start, step) = GraphNumbers.progression(numbers), let first = ShapeTemplate.Length(start, probes) {
@@ -308,6 +308,7 @@ struct GraphConversion {
             types.append(value.type)
         }
         let count = inputs.contains { $0.map { $0.count > 1 } ?? false } ? probes.count : 1
+        if count > 1 { boundPositions(node, inputs.compactMap { $0 }) }
         var results: [GraphNumbers] = []
         for probe in 0..<count {
             let read = inputs.map { $0.map { $0.count > 1 ? $0[probe] : $0[0] } }

@@ -63,6 +63,27 @@ extension GraphFolding {
         return starts
     }
 
+    /// Numbers repeated as a whole along each dimension.
+    static func tiled(_ numbers: Numbers, _ times: [Int]) -> Numbers? {
+        guard times.count == numbers.shape.count, times.allSatisfy({ $0 >= 0 && $0 <= Numbers.limit }) else { return nil }
+        var shape: [Int] = []
+        var count = 1
+        for (length, times) in zip(numbers.shape, times) {
+            let (product, overflows) = length.multipliedReportingOverflow(by: times)
+            let (all, isTooMuch) = count.multipliedReportingOverflow(by: product)
+            guard !overflows, !isTooMuch, all <= Numbers.limit else { return nil }
+            shape.append(product)
+            count = all
+        }
+        let (own, steps) = (IndexSteps.ofStored(numbers.shape), IndexSteps.ofStored(shape))
+        let values = (0..<count).map { index in
+            var place = 0
+            for axis in shape.indices { place += index / steps[axis] % shape[axis] % numbers.shape[axis] * own[axis] }
+            return numbers.values[place]
+        }
+        return Numbers(shape, values)
+    }
+
     /// The upper or the lower triangle of matrices, the rest 0.
     static func triangle(_ numbers: Numbers, _ isUpper: Bool, _ diagonal: Int) -> Numbers? {
         guard numbers.shape.count >= 2, abs(diagonal) < 1 << 40 else { return nil }

@@ -101,6 +101,7 @@ enum GraphFolding {
         case "Expand":
             guard let wanted = input(1)?.integers else { return nil }
             return try rearranged(Rearrangement(.repeated(ShapeTemplate(wanted.map { .fixed($0) }))), [first])
+        case "Tile": return input(1).flatMap { tiled(first, $0.integers) }
         case "ConstantOfShape":
             let count = try count(first.integers)
             guard let count else { return nil }
@@ -218,7 +219,7 @@ enum GraphFolding {
 
     private static func map(_ numbers: Numbers, _ f: (Double) -> Double) -> Numbers { Numbers(numbers.shape, numbers.values.map(f)) }
 
-    private static func pair(_ a: Numbers, _ b: Numbers, _ f: (Double, Double) -> Double) throws(Problem) -> Numbers? {
+    static func pair(_ a: Numbers, _ b: Numbers, _ f: (Double, Double) -> Double) throws(Problem) -> Numbers? {
         let shape = try repeatedShape(a.shape, b.shape)
         guard let count = try count(shape) else { return nil }
         let steps = IndexSteps(shape, [(0, IndexSteps.repeated(a.shape, to: shape)), (0, IndexSteps.repeated(b.shape, to: shape))])

@@ -31,7 +31,7 @@ private struct DecompositionSearch {
 
     mutating func run() {
         for place in nodes.indices {
-            if let found = geluOfError(place) ?? geluOfTangent(place) ?? silu(place) ?? layerNorm(place) {
+            if let found = geluOfError(place) ?? geluOfTangent(place) ?? silu(place) ?? layerNorm(place) ?? rootMeanSquareNorm(place) {
                 replace(place, found)
             }
         }
@@ -122,19 +122,60 @@ private struct DecompositionSearch {
         return [scaled.place, error.place, sum.place]
     }
 
-    /// x / 2 (1 + tanh(root(2 / pi) (x + 0.044715 x^3))).
+    /// x / 2 (1 + tanh(root(2 / pi) (x + 0.044715 x^3))), the half before, in or after the product.
     private func geluOfTangent(_ place: Int) -> Found? {
+        func found(_ x: String, _ steps: [Int]) -> Found { Found(operation: Activation(.geluTanh), input: x, steps: steps.sorted()) }
+        if let half = scaled(nodes[place].name, by: 0.5), let product = maker(half.input) {
+            for (x, other) in factors(product) {
+                if let steps = tangentPart(other, of: x) { return found(x, steps + [product]) }
+            }
+        }
         for (part, other) in factors(place) {
-            guard let half = scaled(part, by: 0.5), let sum = shifted(other, by: 1), let tangent = activated(sum.input, .tanh),
-                let outer = scaled(tangent.input, by: Float(0.636_619_77).squareRoot()), let inner = maker(outer.input),
-                nodes[inner].operation is Sum, nodes[inner].inputs.count == 2,
-                let x = nodes[inner].inputs.first(where: { $0 == half.input }),
-                let cubic = nodes[inner].inputs.first(where: { $0 != x }), let term = scaled(cubic, by: 0.044715),
-                let cube = curve(term.input, { $0 == .power(3) }), cube.input == x
-            else { continue }
-            return Found(
-                operation: Activation(.geluTanh), input: x,
-                steps: [half.place, cube.place, term.place, inner, outer.place, tangent.place, sum.place].sorted())
+            guard let half = scaled(part, by: 0.5) else { continue }
+            if let steps = tangentPart(other, of: half.input) { return found(half.input, steps + [half.place]) }
+            if let steps = tangentPart(half.input, of: other) { return found(other, steps + [half.place]) }
+        }
+        return nil
+    }
+
+    /// The steps of 1 + tanh(root(2 / pi) (x + 0.044715 x^3)).
+    private func tangentPart(_ site: String, of x: String) -> [Int]? {
+        guard let sum = shifted(site, by: 1), let tangent = activated(sum.input, .tanh) else { return nil }
+        // The root may multiply x first.
+        if let product = maker(tangent.input) {
+            for (factor, other) in factors(product) {
+                if let outer = scaled(factor, by: Float(0.636_619_77).squareRoot()), outer.input == x,
+                    let moved = shifted(other, by: 1), let steps = square(moved.input, of: x)
+                {
+                    return steps + [moved.place, outer.place, product, tangent.place, sum.place]
+                }
+            }
+        }
+        guard
+            let outer = scaled(tangent.input, by: Float(0.636_619_77).squareRoot()), let inner = maker(outer.input)
+        else { return nil }
+        let last = [inner, outer.place, tangent.place, sum.place]
+        // x (1 + 0.044715 x^2).
+        for (factor, other) in factors(inner) where factor == x {
+            if let moved = shifted(other, by: 1), let steps = square(moved.input, of: x) { return steps + [moved.place] + last }
+        }
+        guard nodes[inner].operation is Sum, nodes[inner].inputs.count == 2, nodes[inner].inputs.contains(x),
+            let cubic = nodes[inner].inputs.first(where: { $0 != x }), let term = scaled(cubic, by: 0.044715)
+        else { return nil }
+        if let cube = curve(term.input, { $0 == .power(3) }), cube.input == x { return [cube.place, term.place] + last }
+        guard let cube = maker(term.input) else { return nil }
+        for (factor, other) in factors(cube) where factor == x {
+            if let square = squared(other), square.input == x { return [square.place, cube, term.place] + last }
+        }
+        return nil
+    }
+
+    /// The steps of 0.044715 x^2, in any order.
+    private func square(_ site: String, of x: String) -> [Int]? {
+        if let term = scaled(site, by: 0.044715), let square = squared(term.input), square.input == x { return [square.place, term.place] }
+        guard let product = maker(site) else { return nil }
+        for (factor, other) in factors(product) where factor == x {
+            if let term = scaled(other, by: 0.044715), term.input == x { return [term.place, product] }
         }
         return nil
     }
@@ -165,6 +206,49 @@ private struct DecompositionSearch {
         return Found(
             operation: LayerNorm(epsilon: epsilon), input: mean.input, parameters: [weight, bias],
             steps: [mean.place, difference, square.place, variance.place, moved, root.place, quotient, product].sorted())
+    }
+
+    /// x times or divided by root(mean of its square + epsilon), times a weight.
+    private func rootMeanSquareNorm(_ place: Int) -> Found? {
+        guard let product = nodes[place].operation as? Arithmetic, product.function == .multiply, nodes[place].inputs.count == 1,
+            let weight = nodes[place].parameters.first, weight.shape.count == 1, let normed = maker(nodes[place].inputs[0]),
+            nodes[normed].inputs.count == 2, nodes[normed].parameters.isEmpty
+        else { return nil }
+        var candidates: [(x: String, root: String, steps: [Int])] = []
+        if (nodes[normed].operation as? Arithmetic)?.function == .divide {
+            candidates.append((nodes[normed].inputs[0], nodes[normed].inputs[1], []))
+        }
+        for (x, other) in factors(normed) {
+            if let inverse = curve(other, { $0 == .reciprocal || $0 == .power(-1) }) {
+                candidates.append((x, inverse.input, [inverse.place]))
+            } else if let inverse = maker(other), (nodes[inverse].operation as? Arithmetic)?.function == .divide,
+                nodes[inverse].inputs.count == 2, let one = maker(nodes[inverse].inputs[0]),
+                let number = (nodes[one].operation as? StoredValues)?.numbers, number.elements == [1]
+            {
+                candidates.append((x, nodes[inverse].inputs[1], [one, inverse]))
+            } else if let inverse = curve(other, { $0 == .power(-0.5) }) {
+                candidates.append((x, inverse.input, [inverse.place]))
+            }
+        }
+        for (x, last, steps) in candidates {
+            let isRooted = steps.contains { (nodes[$0].operation as? ElementCurve)?.function == .power(-0.5) }
+            let root = isRooted ? nil : curve(last, { $0 == .squareRoot || $0 == .power(0.5) })
+            guard isRooted || root != nil, let moved = maker(root?.input ?? last),
+                case .shift(let epsilon)? = (nodes[moved].operation as? ElementCurve)?.function,
+                let square = mean(nodes[moved].inputs[0]), let squared = squared(square.input), squared.input == x
+            else { continue }
+            return Found(
+                operation: RMSNorm(epsilon: epsilon), input: x, parameters: [weight],
+                steps: ([squared.place, square.place, moved] + (root.map { [$0.place] } ?? []) + steps + [normed]).sorted())
+        }
+        return nil
+    }
+
+    /// The square of a node.
+    private func squared(_ site: String) -> (place: Int, input: String)? {
+        if let square = curve(site, { $0 == .power(2) }) { return square }
+        guard let place = maker(site), let pair = factors(place).first, pair.0 == pair.1 else { return nil }
+        return (place, pair.0)
     }
 
     /// The mean over the last dimension, which remains.

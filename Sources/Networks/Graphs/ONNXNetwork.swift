@@ -54,7 +54,7 @@ enum ONNXNetwork {
             guard let vocabulary = conversion.vocabulary else {
                 throw Problem("its whole numbers choose from no table of embeddings", subject: "input '\(input.name)'")
             }
-            conversion.graph.input = .tokens(vocabulary: vocabulary, positions: conversion.positions)
+            conversion.graph.input = .tokens(vocabulary: vocabulary, positions: input.length ?? conversion.positions)
         }
         let shape = value.shapes[0]
         let isOfSamples = zip(value.shapes, probes).allSatisfy { $0.first == $1.samples }
@@ -64,11 +64,15 @@ enum ONNXNetwork {
                 expected: "\(probes[0].samples) in the first dimension for \(probes[0].samples) samples", found: words(shape))
         }
         if input.isOfTokens { conversion.graph.outputKind = shape.count == 3 ? .answers : .classes }
-        let anatomy = conversion.graph.recogniseAnatomy(probes: probes, vocabulary: input.isOfTokens ? conversion.vocabulary : nil)
+        let anatomy = conversion.graph.recogniseAnatomy(
+            of: checkpoint, probes: probes, vocabulary: input.isOfTokens ? conversion.vocabulary : nil)
         // Stored tensors whose numbers were read as settings are used too.
         var read: Set<String> = []
         for index in order { for name in model.nodes[index].inputs { if let stored = model.stored[name] { read.insert(stored.tensor) } } }
-        return try conversion.graph.network(of: checkpoint, outputWidth: shape.last ?? 1, anatomy: anatomy, ignoring: { read.contains($0) })
+        var network = try conversion.graph.network(
+            of: checkpoint, outputWidth: shape.last ?? 1, anatomy: anatomy, ignoring: { read.contains($0) })
+        network.fixedLength = input.length
+        return network
     }
 
     // MARK: Inputs and outputs
@@ -87,6 +91,9 @@ enum ONNXNetwork {
 
         var network: Network.Input { isOfTokens ? .tokens(vocabulary: 1, positions: nil) : .values(shape: shape) }
 
+        /// The length of sequences of tokens that the file fixes; nil if it is open.
+        var length: Int? { isOfTokens ? shape[0] : nil }
+
         /// Lengths to try for those that are open, one for each probe; no linear function of the samples, so that they are not taken for one.
         var openSizes: [[Int]] {
             isOfTokens || !shape.contains(nil) ? [[0, 0, 0]] : [[64, 160, 96], [224, 288, 256], [32, 64, 48]]
@@ -94,6 +101,7 @@ enum ONNXNetwork {
 
         /// Batches of different sizes, so that what depends on the size shows.
         func probes(_ sizes: [Int]) -> [BatchShape] {
+            if let length { return [2, 3, 5].map { .tokens(samples: $0, length: length) } }
             if isOfTokens {
                 return [(2, 3), (3, 5), (5, 4), (7, 11)].map { .tokens(samples: $0.0, length: $0.1) }
             }
@@ -128,10 +136,8 @@ enum ONNXNetwork {
                 throw Problem(
                     "whole numbers are run as tokens", subject: subject, expected: "samples x length", found: "\(shape.count) dimensions")
             }
-            guard shape[1] == nil else {
-                throw Problem(
-                    "sequences of a fixed length are not run", subject: subject, expected: "an open length", found: "\(shape[1] ?? 0)",
-                    hint: "an export with dynamic axes leaves it open")
+            if let length = shape[1], !(1...1 << 16).contains(length) {
+                throw Problem("sequences of this length are not run", subject: subject, expected: "1 to \(1 << 16)", found: "\(length)")
             }
             isOfTokens = true
         default: throw Problem("is of a type that is not run", subject: subject, expected: "float or int64", found: "\(value.type)")

@@ -162,8 +162,8 @@ struct NetworkONNX {
         case let scores as AttentionScores: return try converted(scores, node)
         case let attention as AttentionValues:
             let heads = attention.heads
-            guard heads.heads == heads.keyHeads else { throw refusal(node) }
-            let values = heads4(try input(node, 1), heads.keyHeads, heads.headDimension, order: [0, 2, 1, 3])
+            var values = heads4(try input(node, 1), heads.keyHeads, heads.headDimension, order: [0, 2, 1, 3])
+            if heads.heads != heads.keyHeads { values = shared(values, heads, shape: [0, heads.heads, -1, heads.headDimension]) }
             let mixed = writer.add("Transpose", [writer.add("MatMul", [try input(node), values])], [("perm", .integers([0, 2, 1, 3]))])
             return add(node, "Reshape", [mixed, writer.constant([0, 0, heads.heads * heads.headDimension])])
         case is InsertedRows: return try inserted(node)
@@ -191,14 +191,23 @@ struct NetworkONNX {
         return writer.add("Transpose", [apart], [("perm", .integers(order))])
     }
 
+    /// Each key head as often as heads share it.
+    private mutating func shared(_ value: String, _ heads: AttentionHeads, shape: [Int]) -> String {
+        let apart = writer.add("Unsqueeze", [value, writer.constant([2])])
+        let group = heads.heads / heads.keyHeads
+        return writer.add(
+            "Reshape", [writer.add("Expand", [apart, writer.constant([1, 1, group, 1, 1])]), writer.constant(shape)])
+    }
+
     private mutating func converted(_ scores: AttentionScores, _ node: Node) throws(Problem) -> String {
         let heads = scores.heads
-        guard heads.heads == heads.keyHeads, scores.adjustment == .none, scores.mask == .none || scores.mask == .causal else {
+        guard scores.adjustment == .none, scores.mask == .none || scores.mask == .causal else {
             throw refusal(node)
         }
         let (q, k) = (try input(node), try input(node, 1))
         let queries = heads4(q, heads.heads, heads.headDimension, order: [0, 2, 1, 3])
-        let keys = heads4(k, heads.heads, heads.headDimension, order: [0, 2, 3, 1])
+        var keys = heads4(k, heads.keyHeads, heads.headDimension, order: [0, 2, 3, 1])
+        if heads.heads != heads.keyHeads { keys = shared(keys, heads, shape: [0, heads.heads, heads.headDimension, -1]) }
         let product = writer.add("MatMul", [queries, keys])
         guard scores.mask == .causal else { return add(node, "Mul", [product, writer.constant(scores.scale)]) }
         let scaled = writer.add("Mul", [product, writer.constant(scores.scale)])

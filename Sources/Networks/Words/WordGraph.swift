@@ -132,6 +132,9 @@ struct WordGraph {
             } catch {
                 throw failure(error.what, element, expected: error.expected, found: error.found)
             }
+            guard !shape.contains(0) else {
+                throw failure("makes no numbers", element, expected: "lengths of at least 1", found: Networks.words(shape))
+            }
             shapes[site] = shape
         }
         if let operation = operation as? any LayerOperation {

@@ -11,6 +11,23 @@ struct WordInput {
         /// A batch of another length, which shows whether the length is open.
         var other: BatchShape?
 
+        /// Sets of batches of different sizes, so that what depends on the size shows; the first that the graph can run is meant.
+        var batches: [[BatchShape]] {
+            switch (input, batch) {
+            case (.tokens(_, let positions), _):
+                let most = positions ?? 11
+                return [[(2, 3), (3, 5), (5, 4), (7, 11)].map { .tokens(samples: $0.0, length: min($0.1, most)) }]
+            case (.values(let lengths), .values(let shape)?):
+                guard lengths.contains(nil) else { return [[2, 3, 5].map { .values([$0] + shape.dropFirst()) }] }
+                return [{ $0 + $1 }, { $0 * ($1 + 1) }].map { (length: (Int, Int) -> Int) in
+                    [(2, 0), (3, 2), (5, 1)].map { samples, step in
+                        .values([samples] + zip(lengths, shape.dropFirst()).map { $0 ?? length($1, step) })
+                    }
+                }
+            default: return []
+            }
+        }
+
         /// The same for samples of the batch's shape alone.
         var fixed: Probe {
             guard case .values(let shape)? = batch else { return self }

@@ -43,6 +43,9 @@ enum WordOperations {
                 Float(try settings.signed("min", default: -.infinity)), Float(try settings.signed("max", default: .infinity))
             )
             try settings.end()
+            guard low <= high else {
+                throw graph.failure("has bounds that leave nothing", element, expected: "min of at most max", found: "\(low) and \(high)")
+            }
             try graph.add(graph.site(element), ElementCurve(.clip(low: low, high: high), name: "clip"), [graph.current], for: element)
         }
         entry("matmul", "X", matrixProduct)

@@ -1,16 +1,28 @@
+import Checkpoints
 import Tensors
 import Text
 
 /// Attention that an exporter wrote out, as a person would name it: the products of queries and keys, the softmax, the mixed values.
 struct FoundAttention {
+    /// An operation on queries or keys before the products: a norm of each head, or of all together, or rotary positions.
+    struct Step {
+        var name: String
+        let operation: any Operation
+        let parameters: [NetworkGraph.Parameter]
+    }
+
     /// Queries, keys or values: the node that they are taken from, and their elements in it.
-    struct Projection: Equatable {
+    struct Projection {
         let source: String
         /// The first element, and how far the heads are apart.
         let start: Int
         let step: Int
         /// The name of their own node.
         var name: String
+        /// What is done to them before the products, in order.
+        var steps: [Step] = []
+        /// The node in the new form of the graph that they are before the steps.
+        var node = ""
     }
 
     var query: Projection
@@ -18,6 +30,7 @@ struct FoundAttention {
     var value: Projection
     let heads: AttentionHeads
     let scale: Float
+    let adjustment: ScoreAdjustment
     let mask: AttentionMask
     /// The sites of the scores, of the pattern and of what it mixes.
     let scores: String
@@ -25,19 +38,22 @@ struct FoundAttention {
     let mixed: String
 }
 
-/// Looks for attention in a graph.
 struct AttentionSearch {
-    private let graph: ShapedGraph
+    let graph: ShapedGraph
+    let numbers: FixedNumbers
+    /// Masks that are known already: attentions share them.
+    private var masks: [String: AttentionMask?] = [:]
     private(set) var found: [FoundAttention] = []
     /// Why the first softmax over scores that is no attention is none.
     private(set) var failure: String?
 
-    init(_ graph: ShapedGraph) {
+    init(_ graph: ShapedGraph, _ checkpoint: Checkpoint, _ input: Network.Input) {
         self.graph = graph
+        numbers = FixedNumbers(graph, checkpoint, input)
         for node in graph.nodes where node.operation is Softmax {
             guard let shape = graph.shapes[node.name]?[0], shape.count == 4 || shape.count == 3, shape.count == 4 || shape[1] == shape[2]
             else { continue }
-            switch attention(node) {
+            switch named(node) ?? attention(node) {
             case .found(let attention): found.append(attention)
             case .failed(let reason): failure = failure ?? "'\(node.name)': \(reason)"
             }
@@ -49,18 +65,48 @@ struct AttentionSearch {
         case failed(String)
     }
 
-    private func attention(_ softmax: NetworkGraph.Node) -> Result {
+    /// Attention that has the operations of one already, as words have.
+    private func named(_ softmax: NetworkGraph.Node) -> Result? {
+        guard let scores = graph.node(softmax.inputs[0]), let operation = scores.operation as? AttentionScores, scores.inputs.count == 2
+        else { return nil }
+        guard let mixed = graph.onlyReader(softmax.name), mixed.operation is AttentionValues, mixed.inputs.first == softmax.name,
+            graph.onlyReader(scores.name) != nil
+        else { return .failed("its shares are read by something else than the values") }
+        let sizes = operation.heads
+        guard let query = rows(scores.inputs[0]), let key = rows(scores.inputs[1]), let value = rows(mixed.inputs[1]) else {
+            return .failed("its queries, keys or values are no neighbouring elements of a node")
+        }
+        func projection(_ rows: Rows) -> FoundAttention.Projection {
+            .init(source: rows.source, start: rows.start, step: sizes.headDimension, name: rows.name)
+        }
+        return .found(
+            FoundAttention(
+                query: projection(query), key: projection(key), value: projection(value), heads: sizes, scale: operation.scale,
+                adjustment: operation.adjustment, mask: operation.mask, scores: scores.name, pattern: softmax.name, mixed: mixed.name))
+    }
+
+    private mutating func attention(_ softmax: NetworkGraph.Node) -> Result {
         // Forward: guards against rows without numbers, the product with the values, the heads side by side.
         guard let product = productAfter(softmax) else { return .failed("its shares multiply nothing") }
         guard let mixed = sideBySide(product) else {
             return .failed("the heads that '\(product.name)' mixes are not laid side by side")
         }
         // Backward: masks and scales, the product of queries and keys.
-        var (scale, mask): (Float, AttentionMask) = (1, .none)
+        var (scale, mask, adjustment): (Float, AttentionMask, ScoreAdjustment) = (1, .none, .none)
+        /// What masks hide, all of them together.
+        func hide(_ other: AttentionMask) -> Bool {
+            if other == .none || other == mask { return true }
+            guard mask == .none || mask == .causal else { return other == .causal }
+            mask = other
+            return true
+        }
         var site = softmax.inputs[0]
         var products: NetworkGraph.Node?
         while products == nil {
             guard let node = graph.node(site) else { return .failed("its scores are made by nothing") }
+            if case .cap = adjustment, node.operation is Sum || node.operation is Where {
+                return .failed("'\(node.name)' masks scores before they are capped")
+            }
             switch node.operation {
             case let scaling as Scaling:
                 scale *= scaling.factor
@@ -70,12 +116,22 @@ struct AttentionSearch {
             case let curve as ElementCurve where curve.function == .shift(0): site = node.inputs[0]
             case is Sum where node.inputs.count == 2,
                 is Arithmetic where (node.operation as? Arithmetic)?.function == .add && node.inputs.count == 2:
-                guard let (other, kind) = summand(node) else { return .failed("'\(node.name)' adds to the scores what is no mask") }
-                if kind == .causal { mask = .causal }
+                if let (other, slopes) = slopes(node, adjustment) {
+                    adjustment = .slopes(slopes.map { $0 * scale })
+                    site = other
+                    continue
+                }
+                guard let (other, kind) = summand(node), hide(kind) else {
+                    return .failed("'\(node.name)' adds to the scores what is no mask")
+                }
                 site = other
+            case let activation as Activation where activation.kernel == .tanh && adjustment == .none && scale > 0:
+                adjustment = .cap(scale)
+                scale = 1
+                site = node.inputs[0]
             case is Where:
                 guard let (other, kind) = choice(node) else { return .failed("'\(node.name)' replaces scores by what is no mask") }
-                if kind == .causal { mask = .causal }
+                guard hide(kind) else { return .failed("'\(node.name)' replaces scores by what is no mask") }
                 site = other
             case let multiplication as MatrixProduct where node.inputs.count == 2:
                 scale *= multiplication.scale
@@ -86,25 +142,35 @@ struct AttentionSearch {
         guard let products, let query = graph.node(products.inputs[0]), let key = graph.node(products.inputs[1]),
             let value = graph.node(product.inputs[1])
         else { return .failed("its scores are no product") }
-        guard let (queries, heads) = projection(query.name, order: [0, 1, 2, 3], what: "q") else {
-            return .failed("the queries '\(query.name)' are no heads side by side")
+        let queries: ProjectionSearch.Found
+        let keys: ProjectionSearch.Found
+        let values: ProjectionSearch.Found
+        switch ProjectionSearch(graph, numbers).projection(query.name, order: [0, 1, 2, 3]) {
+        case .success(let found): queries = found
+        case .failure(let gap): return .failed("the queries \(gap.reason)")
         }
-        guard let (keys, keyHeads) = projection(key.name, order: [0, 1, 3, 2], what: "k") else {
-            return .failed("the keys '\(key.name)' are no heads side by side")
+        switch ProjectionSearch(graph, numbers).projection(key.name, order: [0, 1, 3, 2]) {
+        case .success(let found): keys = found
+        case .failure(let gap): return .failed("the keys \(gap.reason)")
         }
-        guard let (values, valueHeads) = projection(value.name, order: [0, 1, 2, 3], what: "v") else {
-            return .failed("the values '\(value.name)' are no heads side by side")
+        switch ProjectionSearch(graph, numbers).projection(value.name, order: [0, 1, 2, 3]) {
+        case .success(let found): values = found
+        case .failure(let gap): return .failed("the values \(gap.reason)")
         }
-        guard keyHeads == valueHeads, heads.count == keyHeads.count, heads.own == heads.count, heads.dimension == keyHeads.dimension else {
+        let (heads, keyHeads) = (queries.heads, keys.heads)
+        guard keyHeads == values.heads, heads.count == keyHeads.count, heads.own == heads.count, heads.dimension == keyHeads.dimension
+        else {
             return .failed("queries, keys and values have heads of different sizes")
         }
         scale *= queries.factor * keys.factor
+        if case .cap(let cap) = adjustment { scale *= cap }
         guard values.factor == 1, scale > 0 else { return .failed("its heads are scaled in a way that is not known") }
+        guard values.projection.steps.isEmpty else { return .failed("its values pass a norm or positions") }
         return .found(
             FoundAttention(
                 query: queries.projection, key: keys.projection, value: values.projection,
-                heads: AttentionHeads(heads: heads.count, keyHeads: keyHeads.own, headDimension: heads.dimension), scale: scale, mask: mask,
-                scores: softmax.inputs[0], pattern: softmax.name, mixed: mixed))
+                heads: AttentionHeads(heads: heads.count, keyHeads: keyHeads.own, headDimension: heads.dimension), scale: scale,
+                adjustment: adjustment, mask: mask, scores: softmax.inputs[0], pattern: softmax.name, mixed: mixed))
     }
 
     // MARK: After the softmax
@@ -177,20 +243,48 @@ struct AttentionSearch {
 
     // MARK: Masks
 
-    private func summand(_ node: NetworkGraph.Node) -> (other: String, kind: AttentionMask)? {
+    /// A mask as it is in the numbers of a node.
+    private mutating func mask(_ name: String, _ reading: FixedNumbers.MaskReading) -> AttentionMask? {
+        let key = "\(reading) \(name)"
+        if let known = masks[key] { return known }
+        let found = numbers.mask(name, reading)
+        masks[key] = .some(found)
+        return found
+    }
+
+    private mutating func summand(_ node: NetworkGraph.Node) -> (other: String, kind: AttentionMask)? {
         for (mask, other) in [(node.inputs[1], node.inputs[0]), (node.inputs[0], node.inputs[1])] {
-            guard let numbers = graph.mask(mask), graph.shapes[other] == graph.shapes[node.name] else { continue }
+            guard graph.shapes[other] == graph.shapes[node.name] else { continue }
+            if let kind = self.mask(mask, .summand) { return (other, kind) }
+            guard let numbers = graph.mask(mask) else { continue }
             if numbers.uniform == 0 { return (other, .none) }
             if numbers.isCausalSummand { return (other, .causal) }
         }
         return nil
     }
 
-    private func choice(_ node: NetworkGraph.Node) -> (other: String, kind: AttentionMask)? {
-        guard let condition = graph.mask(node.inputs[0]) else { return nil }
+    /// What ALiBi adds to the scores.
+    private func slopes(_ node: NetworkGraph.Node, _ adjustment: ScoreAdjustment) -> (other: String, slopes: [Float])? {
+        guard adjustment == .none, case .tokens = graph.probes[0], let shape = graph.shapes[node.name]?[0], shape.count >= 3 else {
+            return nil
+        }
+        let heads = shape.count == 4 ? shape[1] : shape[0] / max(1, graph.probes[0].samples)
+        for (added, other) in [(node.inputs[1], node.inputs[0]), (node.inputs[0], node.inputs[1])] {
+            guard graph.shapes[other] == graph.shapes[node.name],
+                let slopes = numbers.slopes(added, heads: heads)
+            else { continue }
+            return (other, slopes)
+        }
+        return nil
+    }
+
+    private mutating func choice(_ node: NetworkGraph.Node) -> (other: String, kind: AttentionMask)? {
         let (first, second) = (node.inputs[1], node.inputs[2])
         func isHidden(_ name: String) -> Bool { (graph.mask(name)?.uniform).map { $0 <= GraphMask.hidden } ?? false }
         func fits(_ name: String) -> Bool { graph.shapes[name] == graph.shapes[node.name] }
+        if isHidden(second), fits(first), let kind = mask(node.inputs[0], .shown) { return (first, kind) }
+        if isHidden(first), fits(second), let kind = mask(node.inputs[0], .hidden) { return (second, kind) }
+        guard let condition = graph.mask(node.inputs[0]) else { return nil }
         if let always = condition.uniform {
             let chosen = always != 0 ? first : second
             return fits(chosen) ? (chosen, .none) : nil
@@ -200,94 +294,39 @@ struct AttentionSearch {
         return nil
     }
 
-    // MARK: Queries, keys and values
+    // MARK: Rows
 
-    private struct Heads: Equatable {
-        /// The heads, those that have vectors of their own, and the length of a vector.
-        let count: Int
-        let own: Int
-        let dimension: Int
+    private struct Rows {
+        let source: String
+        let start: Int
+        let name: String
     }
 
-    private struct Found {
-        let projection: FoundAttention.Projection
-        let factor: Float
-    }
-
-    /// Follows the rearranged heads of an operand back to where they are side by side.
-    ///
-    /// - Parameter order: which dimension of the operand is that of the samples, heads, positions and elements.
-    private func projection(_ operand: String, order: [Int], what: String) -> (Found, Heads)? {
-        guard let shapes = graph.shapes[operand] else { return nil }
+    /// The node that has rows [samples, length, width], of which others take neighbouring elements.
+    private func rows(_ name: String) -> Rows? {
         var chain: [NetworkGraph.Node] = []
-        var name = operand
-        var factor: Float = 1
-        while let node = graph.node(name), node.inputs.count == 1, node.parameters.isEmpty, chain.count < 32 {
-            if let scaling = node.operation as? Scaling {
-                factor *= scaling.factor
-            } else if !isMove(node.operation) {
-                break
-            }
+        var source = name
+        while let node = graph.node(source), node.inputs.count == 1, node.parameters.isEmpty, chain.count < 32,
+            ProjectionSearch.isMove(node.operation)
+        {
             chain.append(node)
-            name = node.inputs[0]
+            source = node.inputs[0]
         }
-        chain.reverse()
-        guard let sources = graph.shapes[name], sources.allSatisfy({ $0.count == 3 && $0.allSatisfy { $0 > 0 } }) else { return nil }
-        var heads: Heads?
-        var place: (start: Int, step: Int)?
-        for (probe, source) in sources.enumerated() {
-            var layout = ElementLayout(source)
-            for node in chain {
-                guard let output = graph.shapes[node.name]?[probe], let moved = layout.moved(by: node.operation, to: output) else {
-                    return nil
-                }
+        guard let sources = graph.shapes[source], sources.allSatisfy({ $0.count == 3 && $0.allSatisfy { $0 > 0 } }) else { return nil }
+        var start: Int?
+        for (probe, shape) in sources.enumerated() {
+            var layout = ElementLayout(shape)
+            for node in chain.reversed() {
+                guard let moved = layout.moved(by: node.operation, to: graph.shapes[node.name]![probe]) else { return nil }
                 layout = moved
             }
-            guard graph.probes[probe].samples == source[0],
-                let four = shapes[probe].count == 4
-                    ? layout
-                    : layout.reshaped(to: [source[0], shapes[probe][0] / source[0]] + shapes[probe].dropFirst()),
-                let turned = four.transposed(order.map { $0 }), let (own, found) = read(turned, source)
+            let whole = ElementLayout(shape)
+            guard layout.dimensions.count == 3, layout.dimensions[0] == whole.dimensions[0], layout.dimensions[1] == whole.dimensions[1],
+                layout.starts[0] == 0, layout.starts[1] == 0, layout.dimensions[2].count <= 1,
+                layout.dimensions[2].allSatisfy({ $0.axis == 2 && $0.step == 1 }), start == nil || start == layout.starts[2]
             else { return nil }
-            guard heads == nil || heads == own, place == nil || place! == found else { return nil }
-            (heads, place) = (own, found)
+            start = layout.starts[2]
         }
-        guard let heads, let place else { return nil }
-        // The site of the slice that takes them out, if they have one alone.
-        let slice = chain.first {
-            $0.operation is Slice || ($0.operation as? Rearrangement).map { if case .sliced = $0.kind { true } else { false } } ?? false
-        }
-        let own = slice.flatMap { graph.onlyReader($0.name) == nil ? nil : $0.name } ?? chain.last?.name ?? name
-        return (Found(projection: .init(source: name, start: place.start, step: place.step, name: own), factor: factor), heads)
-    }
-
-    private func isMove(_ operation: any Operation) -> Bool {
-        operation is Identity || operation is Reshape || operation is Flatten || operation is Rearrangement || operation is Slice
-            || operation is EntryLookup
-    }
-
-    /// The heads of a layout [samples, heads, length, dimension] of a source [samples, length, width].
-    private func read(_ layout: ElementLayout, _ source: [Int]) -> (Heads, (start: Int, step: Int))? {
-        let shape = layout.shape
-        let whole = ElementLayout(source)
-        guard shape.count == 4, shape[0] == source[0], shape[2] == source[1], layout.dimensions[0] == whole.dimensions[0],
-            layout.dimensions[2] == whole.dimensions[1], layout.starts[0] == 0, layout.starts[1] == 0
-        else { return nil }
-        switch layout.dimensions[3].count {
-        case 0: break
-        case 1: guard layout.dimensions[3][0].axis == 2, layout.dimensions[3][0].step == 1 else { return nil }
-        default: return nil
-        }
-        var digits = layout.dimensions[1]
-        var own = shape[1]
-        // Heads that share a key head are its repetitions.
-        if let last = digits.last, last.axis == nil {
-            own /= last.length
-            digits.removeLast()
-        }
-        guard digits.count <= 1, digits.allSatisfy({ $0.axis == 2 && $0.step > 0 }) else { return nil }
-        let step = digits.first?.step ?? shape[3]
-        guard step >= shape[3] else { return nil }
-        return (Heads(count: shape[1], own: own, dimension: shape[3]), (layout.starts[2], step))
+        return start.map { Rows(source: source, start: $0, name: name) }
     }
 }

@@ -1,3 +1,4 @@
+import Checkpoints
 import Text
 
 extension NetworkGraph {
@@ -8,18 +9,20 @@ extension NetworkGraph {
     /// is a sum that a part reads, directly or through a norm, and to which it adds.
     ///
     /// - Returns: the anatomy, by the places of the nodes. The graph stays as it is if there is none.
-    mutating func recogniseAnatomy(probes: [BatchShape], vocabulary: Int?) -> Anatomy {
+    mutating func recogniseAnatomy(of checkpoint: Checkpoint, probes: [BatchShape], vocabulary: Int?) -> Anatomy {
         var anatomy = Anatomy()
-        guard nodes.contains(where: { $0.operation is Softmax }), let whole = try? ShapedGraph(nodes, output: output, probes: probes),
+        let mayHaveParts = nodes.contains { $0.operation is Softmax || ($0.operation is Sum && nodes.count < 50_000) }
+        guard mayHaveParts, let whole = try? ShapedGraph(nodes, output: output, probes: probes),
             let rows = PositionDimension.nodes(of: whole),
             let graph = try? ShapedGraph(ShapedGraph.needed(rows.nodes, output: rows.output), output: rows.output, probes: probes)
         else { return anatomy }
-        let search = AttentionSearch(graph)
+        let search = AttentionSearch(graph, checkpoint, input)
         anatomy.gap = search.failure
-        guard !search.found.isEmpty, let rewritten = AttentionRewriting.nodes(of: graph, search.found),
+        var attentions = search.found
+        guard search.failure == nil || !attentions.isEmpty, let rewritten = AttentionRewriting.nodes(of: graph, &attentions),
             let plain = try? ShapedGraph(rewritten, output: graph.output, probes: probes)
         else { return anatomy }
-        var parts = PartSearch(plain, search.found)
+        var parts = PartSearch(plain, attentions)
         guard parts.run(causal: search.found.allSatisfy { $0.mask != .none }, isOfTokens: vocabulary != nil, vocabulary: vocabulary) else {
             anatomy.gap = parts.failure ?? anatomy.gap
             return anatomy
@@ -38,7 +41,9 @@ extension NetworkGraph {
 /// Puts the operations of attention in the place of what an exporter wrote out.
 enum AttentionRewriting {
     /// The nodes of the graph with the attention that was found; nil if something else reads what goes away.
-    static func nodes(of graph: ShapedGraph, _ found: [FoundAttention]) -> [NetworkGraph.Node]? {
+    ///
+    /// - Parameter found: is told the names of its nodes.
+    static func nodes(of graph: ShapedGraph, _ found: inout [FoundAttention]) -> [NetworkGraph.Node]? {
         var before: [String: [NetworkGraph.Node]] = [:]
         var replaced: [String: NetworkGraph.Node] = [:]
         var names = Set(graph.places.keys)
@@ -51,9 +56,10 @@ enum AttentionRewriting {
             return candidate
         }
         var sliced: Set<String> = []
-        for attention in found {
+        for number in found.indices {
+            let attention = found[number]
             let sizes = attention.heads
-            func own(_ projection: FoundAttention.Projection, _ heads: Int, _ part: String, at place: String) -> String {
+            func slice(_ projection: FoundAttention.Projection, _ heads: Int, _ part: String, at place: String) -> String {
                 let (width, dimension) = (graph.shapes[projection.source]?[0].last ?? 0, sizes.headDimension)
                 if projection.start == 0, width == heads * dimension, projection.step == dimension || heads == 1 {
                     return projection.source
@@ -68,19 +74,32 @@ enum AttentionRewriting {
                 before[place, default: []].append(.init(name, slice, inputs: [projection.source]))
                 return name
             }
-            let query = own(attention.query, sizes.heads, "q", at: attention.scores)
-            let key = own(attention.key, sizes.keyHeads, "k", at: attention.scores)
+            func own(_ projection: inout FoundAttention.Projection, _ heads: Int, _ part: String, at place: String) -> String {
+                projection.node = slice(projection, heads, part, at: place)
+                var last = projection.node
+                for index in projection.steps.indices {
+                    let step = projection.steps[index]
+                    let isFree = graph.onlyReader(step.name) != nil && sliced.insert(step.name).inserted
+                    let name = isFree ? step.name : unused("\(attention.pattern).\(part).\(step.operation.name)")
+                    before[place, default: []].append(.init(name, step.operation, inputs: [last], parameters: step.parameters))
+                    projection.steps[index].name = name
+                    last = name
+                }
+                return last
+            }
+            let query = own(&found[number].query, sizes.heads, "q", at: attention.scores)
+            let key = own(&found[number].key, sizes.keyHeads, "k", at: attention.scores)
             // The values stand beside the queries and keys, where they are made by then.
             let isEarly = graph.places[attention.value.source]! < graph.places[attention.scores]!
-            let value = own(attention.value, sizes.keyHeads, "v", at: isEarly ? attention.scores : attention.mixed)
+            let value = own(&found[number].value, sizes.keyHeads, "v", at: isEarly ? attention.scores : attention.mixed)
             let scores = AttentionScores(
                 heads: sizes.heads, keyHeads: sizes.keyHeads, headDimension: sizes.headDimension, scale: attention.scale,
-                mask: attention.mask)
+                adjustment: attention.adjustment, mask: attention.mask)
             replaced[attention.scores] = .init(attention.scores, scores, inputs: [query, key])
             replaced[attention.pattern] = .init(attention.pattern, Softmax(), inputs: [attention.scores])
             let fused = Attention(
                 heads: sizes.heads, keyHeads: sizes.keyHeads, headDimension: sizes.headDimension, scale: attention.scale,
-                mask: attention.mask)
+                adjustment: attention.adjustment, mask: attention.mask)
             replaced[attention.mixed] = .init(
                 attention.mixed,
                 AttentionValues(heads: sizes.heads, keyHeads: sizes.keyHeads, headDimension: sizes.headDimension),

@@ -36,7 +36,7 @@ extension ShapedGraph {
             switch numbers.kind {
             case .fill(let value): return GraphMask(below: value, diagonal: value, above: value)
             case .triangle(let below, let diagonal, let above): return GraphMask(below: below, diagonal: diagonal, above: above)
-            case .range, .length: return nil
+            case .range, .length, .band: return nil
             }
         case let stored as StoredValues:
             return stored.numbers.flatMap(Self.mask)

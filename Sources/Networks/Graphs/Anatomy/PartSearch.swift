@@ -62,13 +62,19 @@ struct PartSearch {
     mutating func run(causal: Bool, isOfTokens: Bool, vocabulary: Int?) -> Bool {
         var parts: [Part] = []
         for attention in attentions { if let part = part(of: attention) { parts.append(part) } }
-        guard !parts.isEmpty else { return false }
+        guard parts.count == attentions.count || !parts.isEmpty else { return false }
         parts += graph.nodes.compactMap(mlp)
-        parts.sort { graph.places[$0.branch.written]! < graph.places[$1.branch.written]! }
+        guard !parts.isEmpty else { return false }
+        // Parts that work side by side add to one sum, whose attention comes first.
+        func order(_ part: Part) -> (Int, Int, Int) {
+            let isAttention = if case .attention = part { true } else { false }
+            return (graph.places[part.branch.sum]!, isAttention ? 0 : 1, graph.places[part.branch.written]!)
+        }
+        parts.sort { order($0) < order($1) }
         let written = Set(parts.map(\.branch.written))
         for part in parts {
-            guard add(part, written) else {
-                failure = failure ?? "'\(part.branch.written)' adds to another stream than it reads"
+            if let reason = add(part, written) {
+                failure = failure ?? reason
                 return false
             }
         }
@@ -95,7 +101,10 @@ struct PartSearch {
         }
         let read = Set(layers.map { graph.node($0)!.inputs[0] })
         guard read.count == 1, let reads = read.first else {
-            failure = failure ?? "'\(found.pattern)': queries and keys are made of different states"
+            let states = layers.map { "'\(graph.node($0)!.inputs[0])'" }
+            failure =
+                failure
+                ?? "'\(found.pattern)': attends from one sequence to another (queries of \(states[0]), keys of \(states[1]), values of \(states[2]))"
             return nil
         }
         return .attention(found, branch, reads: reads)
@@ -107,6 +116,11 @@ struct PartSearch {
             return nil
         }
         if post.operation is GatedProduct {
+            // One layer makes the gate and what it multiplies.
+            let origins = post.inputs.compactMap(layerOfPart)
+            if origins.count == 2, origins[0] == origins[1], post.inputs[0] != post.inputs[1], let layer = graph.node(origins[0]) {
+                return .mlp(gate: nil, input: origins[0], post: post.name, branch, reads: layer.inputs[0])
+            }
             for (gated, input) in [(post.inputs[0], post.inputs[1]), (post.inputs[1], post.inputs[0])] {
                 guard let layer = graph.node(input), layer.operation is Linear, let gate = layerBefore(gated), gate != input,
                     graph.node(gate)?.inputs == layer.inputs
@@ -127,6 +141,28 @@ struct PartSearch {
             guard node.operation is Activation || node.operation is ElementCurve || node.operation is Scaling, node.inputs.count == 1,
                 graph.onlyReader(node.inputs[0]) != nil
             else { return nil }
+            name = node.inputs[0]
+            count += 1
+        }
+        return nil
+    }
+
+    /// The linear layer whose neurons, some of them alone, go through functions of single elements to a node.
+    private func layerOfPart(_ name: String) -> String? {
+        var (name, count, isPart) = (name, 0, false)
+        while let node = graph.node(name), count < 8 {
+            if node.operation is Linear { return isPart ? name : nil }
+            guard node.inputs.count == 1, node.parameters.isEmpty else { return nil }
+            switch node.operation {
+            case is Activation, is ElementCurve, is Scaling: break
+            case is Slice: isPart = true
+            case let rearrangement as Rearrangement:
+                guard case .sliced(let axis, _, _, _) = rearrangement.kind, axis == (graph.shapes[name]?[0].count ?? 0) - 1 else {
+                    return nil
+                }
+                isPart = true
+            default: return nil
+            }
             name = node.inputs[0]
             count += 1
         }
@@ -157,19 +193,31 @@ struct PartSearch {
     // MARK: Streams
 
     /// Adds a part to the stream that it reads.
-    private mutating func add(_ part: Part, _ written: Set<String>) -> Bool {
+    ///
+    /// - Returns: why it cannot be added; nil if it has been.
+    private mutating func add(_ part: Part, _ written: Set<String>) -> String? {
         let branch = part.branch
         let others = branch.states.filter { !written.contains($0) }
-        guard others.count == 1, let state = others.first else { return false }
+        let read = graph.node(part.reads).flatMap { isNorm($0) ? $0.inputs.first : nil } ?? part.reads
+        guard others.count == 1, let state = others.first else {
+            let other = others.first { $0 != read && $0 != part.reads }
+            return "'\(branch.sum)' adds '\(other ?? branch.written)', which neither an attention nor an MLP writes"
+        }
         let reading: Stream.Reader
         if part.reads == state {
             reading = Stream.Reader(state: id(state), norm: nil)
         } else if let norm = graph.node(part.reads), isNorm(norm), norm.inputs == [state] {
             reading = Stream.Reader(state: id(state), norm: id(norm.name))
         } else {
-            return false
+            let operation = graph.node(part.reads)?.operation.name ?? ""
+            return "'\(branch.written)' is added to '\(state)', and its part reads '\(part.reads)' (\(operation))"
         }
-        guard move(to: state) else { return false }
+        let end = streams.last?.states.last.map { graph.nodes[$0.index].name }
+        guard move(to: state) else {
+            let unknown = graph.node(state)?.inputs.first { $0 != end && !written.contains($0) }
+            return unknown.map { "'\(state)' adds '\($0)', which neither an attention nor an MLP writes" }
+                ?? "'\(branch.written)' is added to '\(state)', which does not follow '\(end ?? "")'"
+        }
         let place = streams.count - 1
         streams[place].readers.append(reading)
         let sum = id(branch.sum)
@@ -190,7 +238,7 @@ struct PartSearch {
                 blocks.append(Draft(before: reading.state, after: sum, mlp: mlp))
             }
         }
-        return true
+        return nil
     }
 
     /// Makes a state the last stream's, which it begins if it is none of the one before.
@@ -223,13 +271,14 @@ struct PartSearch {
     }
 
     private func attention(_ found: FoundAttention, _ branch: Branch, _ reading: Stream.Reader) -> AttentionPart {
-        let fusion = graph.node(found.mixed)!.fusion!
-        func projection(_ own: FoundAttention.Projection, _ node: String) -> AttentionPart.Projection {
-            .init(layer: id(own.source), slice: graph.node(node)?.operation as? Slice, node: id(node), steps: [])
+        func projection(_ own: FoundAttention.Projection) -> AttentionPart.Projection {
+            .init(
+                layer: id(own.source), slice: graph.node(own.node)?.operation as? Slice, node: id(own.node),
+                steps: own.steps.map { id($0.name) })
         }
         return AttentionPart(
-            reading: reading, query: projection(found.query, fusion.inputs[0]), key: projection(found.key, fusion.inputs[1]),
-            value: projection(found.value, fusion.inputs[2]), heads: found.heads, scores: id(found.scores), pattern: id(found.pattern),
+            reading: reading, query: projection(found.query), key: projection(found.key), value: projection(found.value),
+            heads: found.heads, scores: id(found.scores), pattern: id(found.pattern),
             mixed: id(found.mixed), output: branch.output, norms: branch.norms, scaling: branch.scaling)
     }
 

@@ -30,7 +30,9 @@ package struct MatrixProduct: Operation {
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
         let (a, b) = operands(inputs, parameters)
         guard a.count >= 2, b.count >= 2, a[a.count - 1] == b[b.count - 2] else {
-            throw Problem("factors that do not go together", expected: words(a), found: words(b))
+            throw Problem(
+                "factors that do not go together",
+                expected: "\(words(a)) times as many rows as it has columns, \(a.last ?? 0)", found: words(b))
         }
         let outer = try repeatedShape(Array(a.dropLast(2)), Array(b.dropLast(2)))
         let shape = outer + [a[a.count - 2], b[b.count - 1]]

@@ -41,6 +41,8 @@ package struct BatchNumbers: Operation {
         case fill(Float)
         /// In squares of the last two dimensions.
         case triangle(below: Float, diagonal: Float, above: Float)
+        /// In squares of the last two dimensions, `inside` at the last `size` positions up to each, itself among them.
+        case band(size: Int, inside: Float, outside: Float)
         /// One number: a length of the batch.
         case length(ShapeTemplate.Length)
     }
@@ -78,6 +80,13 @@ package struct BatchNumbers: Operation {
             let width = max(1, pass.output.width)
             pass.output.withMutableElements { target in
                 for place in target.indices { target[place] = start + Float(place % width) * step }
+            }
+        case .band(let size, let inside, let outside):
+            let width = max(1, pass.output.width)
+            pass.output.withMutableElements { target in
+                for place in target.indices {
+                    target[place] = (0..<size).contains(place / width % width - place % width) ? inside : outside
+                }
             }
         case .triangle(let below, let diagonal, let above):
             let width = max(1, pass.output.width)

@@ -1,0 +1,184 @@
+import Text
+
+/// Operations that PyTorch writes out when it decomposes others, and those without a single counterpart in ONNX.
+extension TorchExportConversion {
+    /// - Returns: the value of an operation that compares, fills, pads, gates or normalises; nil for others.
+    mutating func written(_ node: Node, _ name: String) throws(Problem) -> String? {
+        switch node.name {
+        case "eq", "ne", "gt", "lt", "ge", "le":
+            let operations = ["eq": "Equal", "ne": "Equal", "gt": "Greater", "lt": "Less", "ge": "GreaterOrEqual", "le": "LessOrEqual"]
+            let inputs = [try value(node, "self"), try compared(node)]
+            guard node.name == "ne" else { return add(name, operations[node.name] ?? "", inputs) }
+            return add(name, "Not", [writer.add("Equal", inputs)])
+        case "logical_not", "bitwise_not": return add(name, "Not", [try value(node, "self")])
+        case "logical_and", "bitwise_and", "__and__": return add(name, "And", [try value(node, "self"), try value(node, "other")])
+        case "logical_or", "bitwise_or", "__or__": return add(name, "Or", [try value(node, "self"), try value(node, "other")])
+        case "any":
+            let dims = node["dim"] == nil ? [] : try integers(node, "dim")
+            guard !dims.isEmpty else { throw Problem("is over all numbers of the batch") }
+            let numbers = writer.add("Cast", [try value(node, "self")], [("to", .integer(1))])
+            let most = writer.add("ReduceMax", [numbers, writer.constant(dims)], [("keepdims", .integer(flag(node, "keepdim") ? 1 : 0))])
+            return add(name, "Greater", [most, writer.constant(Float(0))])
+        case "full", "zeros", "ones", "scalar_tensor", "full_like", "zeros_like", "ones_like": return try filled(node, name)
+        case "_safe_softmax":
+            return add(
+                name, "Softmax", [try value(node, "self")], [("axis", .integer(try axis(node, "dim", of: tensor(node, "self"))))])
+        case "rms_norm":
+            guard try integers(node, "normalized_shape").count == 1 else { throw Problem("is over several dimensions") }
+            let (x, weight) = (try value(node, "input"), try optional(node, "weight"))
+            let epsilon = Float(real(node, "eps", Double(Float.ulpOfOne)))
+            let square = writer.add("ReduceMean", [writer.add("Mul", [x, x]), writer.constant([-1])], [("keepdims", .integer(1))])
+            let size = writer.add("Sqrt", [writer.add("Add", [square, writer.constant(epsilon)])])
+            guard !weight.isEmpty else { return add(name, "Div", [x, size]) }
+            return add(name, "Mul", [writer.add("Div", [x, size]), weight])
+        case "group_norm", "native_group_norm": return try groupNorm(node, name)
+        case "glu":
+            let input = try tensor(node, "self")
+            let axis = try axis(node, "dim", of: input, -1)
+            guard let width = program.shapes[input]?[axis], width % 2 == 0 else { throw Problem("has no halves of a fixed width") }
+            let x = try value(node, "self")
+            let halves = [0, width / 2].map { first in
+                let bounds = [writer.constant([first]), writer.constant([first + width / 2]), writer.constant([axis])]
+                return writer.add("Slice", [x] + bounds)
+            }
+            let (first, second) = (halves[0], halves[1])
+            return add(name, "Mul", [first, writer.add("Sigmoid", [second])])
+        case "prelu", "_prelu_kernel":
+            let (rank, weight) = (try rank(tensor(node, "self")), try tensor(node, "weight"))
+            var slope = try value(node, "weight")
+            if let shape = program.shapes[weight], shape.count == 1, let count = shape[0], count > 1, rank > 2 {
+                slope = writer.add("Reshape", [slope, writer.constant([count] + [Int](repeating: 1, count: rank - 2))])
+            }
+            return add(name, "PRelu", [try value(node, "self"), slope])
+        case "constant_pad_nd", "pad": return try padded(node, name)
+        case "conv_transpose1d", "conv_transpose2d", "conv_transpose3d": throw Problem("is transposed, which is not run in programs")
+        default: return nil
+        }
+    }
+
+    /// What a tensor is compared with: another, or a number of its type.
+    private mutating func compared(_ node: Node) throws(Problem) -> String {
+        guard node["other"]?.tensor == nil else { return try value(node, "other") }
+        if program.wholeNumbers.contains(try tensor(node, "self")), case .integer(let number)? = node["other"]?.setting {
+            return writer.constant(number)
+        }
+        return try operand(node, "other")
+    }
+
+    private mutating func filled(_ node: Node, _ name: String) throws(Problem) -> String {
+        var number = node.name.hasPrefix("ones") ? 1.0 : 0
+        switch node[node.name == "scalar_tensor" ? "s" : "fill_value"]?.setting {
+        case .real(let given)?: number = given
+        case .integer(let given)?: number = Double(given)
+        case .boolean(let given)?: number = given ? 1 : 0
+        default: if node.name.hasPrefix("full") || node.name == "scalar_tensor" { throw Problem("fills with what is no number") }
+        }
+        let isTruth = if case .boolean? = node["fill_value"]?.setting { true } else { false }
+        var value = writer.constant(Float(number))
+        if isTruth { value = writer.add("Cast", [value], [("to", .integer(9))]) }
+        if node.name == "scalar_tensor" { return value }
+        if node.name.hasSuffix("_like") {
+            return add(name, "Expand", [value, writer.add("Shape", [try self.value(node, "self")])])
+        }
+        let symbols = try symbols(node, "size")
+        return symbols.isEmpty ? value : add(name, "Expand", [value, try shape(symbols)])
+    }
+
+    /// The channels of a group, at all their places, as one row without its mean and with a standard deviation of 1.
+    private mutating func groupNorm(_ node: Node, _ name: String) throws(Problem) -> String {
+        let input = try tensor(node, "input")
+        let (x, rank) = (try value(node, "input"), try rank(input))
+        for part in ["N", "C", "HxW"] { _ = node[part] }
+        let groups = try integer(node, node["num_groups"] == nil ? "group" : "num_groups")
+        guard groups > 0, rank > 1 else { throw Problem("has no groups") }
+        let rows = writer.add("Reshape", [x, writer.constant([0, groups, -1])])
+        let normed = writer.normalized(rows, epsilon: Float(real(node, "eps", 1e-5)), output: writer.unused(name + ".rows"))
+        var result = writer.add("Reshape", [normed, writer.add("Shape", [x])])
+        for (part, operation) in [("weight", "Mul"), ("bias", "Add")] {
+            guard let tensor = node[part]?.tensor, let count = program.shapes[tensor]?.first ?? nil else { continue }
+            let column = writer.add(
+                "Reshape", [try value(node, part), writer.constant([count] + [Int](repeating: 1, count: rank - 2))])
+            result = writer.add(operation, [result, column])
+        }
+        return result
+    }
+
+    private mutating func padded(_ node: Node, _ name: String) throws(Problem) -> String {
+        let rank = try rank(tensor(node, "self"))
+        let pads = try integers(node, "pad")
+        guard pads.count % 2 == 0, pads.count <= 2 * rank else { throw Problem("pads more dimensions than there are") }
+        var (before, after) = ([Int](repeating: 0, count: rank), [Int](repeating: 0, count: rank))
+        // The last dimension comes first.
+        for place in 0..<pads.count / 2 {
+            before[rank - 1 - place] = pads[2 * place]
+            after[rank - 1 - place] = pads[2 * place + 1]
+        }
+        var mode = "constant"
+        if case .text(let text)? = node["mode"]?.setting { mode = text }
+        let modes = ["constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"]
+        guard let written = modes[mode] else { throw Problem("pads in a way that is not run", found: "'\(mode)'") }
+        let inputs = [try value(node, "self"), writer.constant(before + after)]
+        guard written == "constant" else { return add(name, "Pad", inputs, [("mode", .text(written))]) }
+        return add(name, "Pad", inputs + [writer.constant(Float(real(node, "value", 0)))], [("mode", .text(written))])
+    }
+
+    /// The padding of a convolution that keeps the size of its images: one place more at the end, where the window is even.
+    func samePadding(_ node: Node, dilation: [Int]) throws(Problem) -> [Int]? {
+        guard case .text(let text)? = node["padding"]?.setting else { return nil }
+        guard let kernel = program.shapes[try tensor(node, "weight")]?.dropFirst(2), kernel.count == dilation.count,
+            text == "same" || text == "valid"
+        else { throw Problem("pads in a way that is not run", found: "'\(text)'") }
+        let totals = zip(kernel, dilation).map { text == "valid" ? 0 : (($0 ?? 1) - 1) * $1 }
+        return totals.map { $0 / 2 } + totals.map { $0 - $0 / 2 }
+    }
+
+    /// A batch norm without a weight and a bias.
+    mutating func plainBatchNorm(_ node: Node, _ name: String) throws(Problem) -> String {
+        // The momentum matters to training alone.
+        _ = node["momentum"]
+        let rank = try rank(tensor(node, "input"))
+        var columns: [String] = []
+        for part in ["running_mean", "running_var"] {
+            guard let count = program.shapes[try tensor(node, part)]?.first ?? nil else { throw Problem("has no tensor '\(part)'") }
+            let shape = writer.constant([count] + [Int](repeating: 1, count: max(0, rank - 2)))
+            columns.append(writer.add("Reshape", [try value(node, part), shape]))
+        }
+        let difference = writer.add("Sub", [try value(node, "input"), columns[0]])
+        let variance = writer.add("Add", [columns[1], writer.constant(Float(real(node, "eps", 1e-5)))])
+        return add(name, "Div", [difference, writer.add("Sqrt", [variance])])
+    }
+
+    // MARK: Types
+
+    /// The numbers of ONNX's types by those of torch.export.
+    private static let types = [1: 2, 2: 3, 3: 5, 4: 6, 5: 7, 6: 10, 7: 1, 8: 11, 12: 9, 13: 16]
+
+    /// A value in the type of the operation's output.
+    mutating func cast(_ node: Node, _ name: String) throws(Problem) -> String {
+        let x = try value(node, "self")
+        guard let output = node.outputs.first, let type = program.types[output], program.types[try tensor(node, "self")] != type else {
+            return x
+        }
+        guard let number = Self.types[type] else { throw Problem("is to a type that is not run", found: "type \(type) of torch.export") }
+        return add(name, "Cast", [x], [("to", .integer(number))])
+    }
+
+    /// What is given to operations and changes no number, or shows in the shape of the output alone.
+    private static let withoutEffect: Set<String> = [
+        "memory_format", "layout", "device", "pin_memory", "non_blocking", "copy", "requires_grad", "cudnn_enabled", "cudnn_enable",
+        "benchmark", "deterministic", "allow_tf32", "padding_idx", "scale_grad_by_freq", "sparse", "half_to_float", "implicit", "inplace",
+        "split_size", "split_sizes", "chunks",
+    ]
+    private static let halfTypes: Set<Int> = [6, 13]
+
+    /// - Throws: ``Problem`` if an operation has a setting that its conversion did not read.
+    func checkThatAllIsRead(_ node: Node) throws(Problem) {
+        if let wrong = node.reads.unread.min() { throw Problem("has a setting '\(wrong)' of a kind that is not run") }
+        for (name, argument) in node.inputs where !node.reads.names.contains(name) && !argument.isNone {
+            if Self.withoutEffect.contains(name) || argument.setting == .boolean(false) { continue }
+            // The type is the output's; only that of few digits changes numbers.
+            if name == "dtype", let type = node.outputs.first.flatMap({ program.types[$0] }), !Self.halfTypes.contains(type) { continue }
+            throw Problem("has a setting '\(name)' that is not run", found: argument.setting.map { "\($0)" })
+        }
+    }
+}

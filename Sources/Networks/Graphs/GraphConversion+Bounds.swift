@@ -1,0 +1,48 @@
+import Checkpoints
+
+extension GraphConversion {
+    /// Bounds the length of sequences where a comparison that has one outcome for all probes would have another for longer ones: whether a position
+    /// is within a window of 4,096, for example.
+    mutating func boundPositions(_ node: ONNXModel.Node, _ inputs: [[GraphNumbers]]) {
+        let atLeast: (above: Double, below: Double)
+        // How far above or below 0 the difference must stay.
+        switch node.operation {
+        case "Greater", "LessOrEqual": atLeast = (1, 0)
+        case "GreaterOrEqual", "Less": atLeast = (0, -1)
+        case "Equal", "Min", "Max": atLeast = (1, -1)
+        default: return
+        }
+        guard inputs.count == 2, case .tokens = probes[0] else { return }
+        var lengths: [Double] = []
+        var (lows, highs): ([Double], [Double]) = ([], [])
+        for (place, probe) in probes.enumerated() {
+            guard case .tokens(_, let length) = probe,
+                let differences = try? GraphFolding.pair(
+                    inputs[0].count == 1 ? inputs[0][0] : inputs[0][place], inputs[1].count == 1 ? inputs[1][0] : inputs[1][place],
+                    { $0 - $1 }), let low = differences.values.min(), let high = differences.values.max()
+            else { return }
+            lengths.append(Double(length))
+            lows.append(low)
+            highs.append(high)
+        }
+        /// The length up to which numbers that change evenly with it do not pass a limit.
+        func length(_ numbers: [Double], _ limit: Double) -> Int? {
+            guard let other = lengths.indices.first(where: { lengths[$0] != lengths[0] }) else { return nil }
+            let slope = (numbers[other] - numbers[0]) / (lengths[other] - lengths[0])
+            let start = numbers[0] - slope * lengths[0]
+            guard slope != 0, zip(lengths, numbers).allSatisfy({ abs(start + slope * $0 - $1) < 1e-6 * max(1, abs($1)) }) else {
+                return nil
+            }
+            let last = (limit - start) / slope
+            return last >= 1 && last < 1e9 ? Int(last.rounded(.down)) : nil
+        }
+        var bound: Int?
+        if lows.allSatisfy({ $0 >= atLeast.above }), lows.max() != lows.min() {
+            bound = length(lows, atLeast.above)
+        } else if highs.allSatisfy({ $0 <= atLeast.below }), highs.max() != highs.min() {
+            bound = length(highs, atLeast.below)
+        }
+        guard let bound, bound >= Int(lengths.max() ?? 0) else { return }
+        positions = min(positions ?? .max, bound)
+    }
+}
