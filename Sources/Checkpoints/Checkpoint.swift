@@ -24,8 +24,10 @@ package struct Checkpoint: Sendable {
     package let assumptions: [String]
     /// Whether the order of the tensors is the order in which the model defines them.
     package let keepsOrder: Bool
-    /// The bytes of the model's `config.json`.
+    /// The bytes of the model's settings, in the file ``configurationName``.
     package private(set) var configuration: ByteRegion?
+    /// `config.json`, or the file that models of some kind have in its place.
+    package let configurationName: String
     private let filesBeside: [String: ByteRegion]
     /// The bytes of the file in which sentence-transformers says how a sentence's embedding is made; nil if there is none.
     package let pooling: ByteRegion?
@@ -155,7 +157,9 @@ package struct Checkpoint: Sendable {
         }
         self.tensors = tensors
         keepsOrder = weights.keepsOrder
-        configuration = companions[Companions.configuration]
+        let ownSettings = companions[Companions.configuration] == nil ? companions[Companions.sparseCircuitSettings] : nil
+        configuration = ownSettings ?? companions[Companions.configuration]
+        configurationName = ownSettings == nil ? Companions.configuration : Companions.sparseCircuitSettings
         pooling = companions[Companions.pooling]
         filesBeside = companions.filter { !Companions.isRead($0.key) }
         training =
@@ -191,6 +195,7 @@ package struct Checkpoint: Sendable {
         training = adapter.training
         keepsOrder = base.keepsOrder
         self.configuration = configuration
+        configurationName = base.configurationName
         // The tokenizer is the base's; what the base lacks the adapter may have.
         filesBeside = base.filesBeside.isEmpty && base.fileNames == nil ? adapter.filesBeside : base.filesBeside
         pooling = base.pooling
@@ -223,6 +228,7 @@ package struct Checkpoint: Sendable {
         training = original.training
         keepsOrder = original.keepsOrder
         self.configuration = configuration
+        configurationName = original.configurationName
         filesBeside = original.filesBeside
         pooling = original.pooling
         fileNames = names
@@ -243,6 +249,9 @@ package struct Checkpoint: Sendable {
         checkpoint.translationProblem = problem
         return checkpoint
     }
+
+    /// The kind of model that the file of the settings is the only sign of; nil if they say themselves which it is.
+    package var impliedModelType: String? { configurationName == Companions.sparseCircuitSettings ? ModelFamily.sparseCircuit : nil }
 
     /// The same model with other settings.
     package func with(configuration: ByteRegion) -> Checkpoint {

@@ -80,7 +80,13 @@ struct CheckpointOpener {
             let whole = try WeightFile.joining(files, paths: paths, path: path)
             return try checkpoint(whole.format, whole, companions: neighbours(), sources: regions)
         }
-        let companions = ModelFiles.rank(MemberPath.baseName(path)) == nil ? [:] : try neighbours()
+        let name = MemberPath.baseName(path)
+        let companions: [String: ByteRegion]
+        if path != "-", name == Companions.sparseCircuitModel {
+            companions = try neighbours([Companions.sparseCircuitSettings])
+        } else {
+            companions = ModelFiles.rank(name) == nil ? [:] : try neighbours()
+        }
         return try checkpoint(weights.format, weights, companions: companions, sources: [region] + beside.regions)
     }
 
@@ -217,9 +223,9 @@ struct CheckpointOpener {
     private func neighbour(_ name: String) -> String { path.contains("/") ? MemberPath.folder(path) + "/" + name : name }
 
     /// The files in the folder of ``path`` that belong to its model.
-    func neighbours() throws -> [String: ByteRegion] {
+    func neighbours(_ names: Set<String> = Companions.names) throws -> [String: ByteRegion] {
         var companions: [String: ByteRegion] = [:]
-        for name in Companions.names.sorted() {
+        for name in names.sorted() {
             var status = stat()
             guard stat(neighbour(name), &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
             guard status.st_size > 0 else {

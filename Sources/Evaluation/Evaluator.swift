@@ -40,10 +40,11 @@ package struct Evaluator: Sendable {
         var outcome = Outcome(classCount: classCount)
         let keepsLogits = logits != nil
         let reading = ScoreReading(network)
+        let request = request(reading, experts: Set(unused?.nodes ?? []), keepsLogits: keepsLogits)
         try BatchLoop(count: batches.ranges.count, threads: threads, wave: keepsLogits ? threads : nil).run(
             worker: { BatchWorker(batches, team: $0, parameters: parameters) },
             compute: { worker, place in
-                let run = try worker.run(place, request: RunRequest(recorded: Set([reading.node] + (unused?.nodes ?? []))))
+                let run = try worker.run(place, request: request)
                 guard let values = run[reading.node] else { preconditionFailure("no output") }
                 var use = unused
                 use?.add(run, classes: batches.classes(place))
@@ -63,6 +64,13 @@ package struct Evaluator: Sendable {
             })
         if let used { experts?(used) }
         return outcome
+    }
+
+    /// What a run records: of answers at the end of sequences no other scores.
+    private func request(_ reading: ScoreReading, experts: Set<NodeID>, keepsLogits: Bool) -> RunRequest {
+        var request = RunRequest(recorded: experts.union([reading.node]))
+        if batches.areAnsweredAtEnd, !keepsLogits, !experts.contains(reading.node) { request.readAtEnd = [reading.node] }
+        return request
     }
 }
 

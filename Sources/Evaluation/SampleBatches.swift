@@ -96,6 +96,15 @@ package struct SampleBatches: Sendable {
     /// The length of a sample's sequence; 0 for samples of numbers.
     package func length(of sample: Int) -> Int { Self.length(of: sample, dataset) }
 
+    /// Whether the answers to the samples are read at the last position of sequences of tokens alone.
+    package var areAnsweredAtEnd: Bool {
+        guard case .tokens = dataset.inputs else { return false }
+        return switch dataset.targets {
+        case .labels, .answers: true
+        case .nextToken, .masked, .numbers, .inputs, .none: false
+        }
+    }
+
     /// The network's input for a batch.
     package func batch(_ place: Int) -> Batch { batch(of: Array(ranges[place])) }
 

@@ -128,6 +128,8 @@ extension SampleBatches {
         }
         let targets = targets(place, outputShape: shape)
         let length = shape.count == 3 ? shape[1] : 1
+        // Where the run has the last positions alone, their numbers are those of the whole sequences.
+        let left = shape.count == 3 ? max(0, self.length(of: ranges[place].lowerBound) - length) : 0
         var answers = Answers()
         reading.forEachTile(
             values, parameters: parameters ?? network.values, keeping: kept, team: team,
@@ -136,7 +138,7 @@ extension SampleBatches {
                 let found = CrossEntropy.forward(scores, targets: Array(targets[rows]), team: team)
                 for row in rows where targets[row] >= 0 {
                     answers.samples.append(ranges[place].lowerBound + row / length)
-                    answers.positions.append(row % length)
+                    answers.positions.append(left + row % length)
                     answers.targets.append(targets[row])
                     answers.predictions.append(found.predictions[row - rows.lowerBound])
                     answers.losses.append(found.losses[row - rows.lowerBound])

@@ -38,15 +38,19 @@ final class AblationWorker {
         let reading = ScoreReading(network)
         self.reading = reading
         changedReadings = plans.map { $0.layer.node == network.output ? ScoreReading(output: network) : reading }
-        var recorded: Set<NodeID> = [reading.node]
+        var changing: Set<NodeID> = []
         for plan in plans {
-            recorded.insert(plan.layer.node)
+            changing.insert(plan.layer.node)
             switch ablation.reading {
-            case .activations: recorded.formUnion(network.frontier(intervened: [plan.layer.node]))
-            case .weights: recorded.formUnion(network.frontier(parameters: [plan.layer.parameter]))
+            case .activations: changing.formUnion(network.frontier(intervened: [plan.layer.node]))
+            case .weights: changing.formUnion(network.frontier(parameters: [plan.layer.parameter]))
             }
         }
-        intactRequest = RunRequest(recorded: recorded)
+        let recorded = changing.union([reading.node])
+        var request = RunRequest(recorded: recorded)
+        // What changed runs start from is needed at all positions.
+        if batches.areAnsweredAtEnd, !changing.contains(reading.node) { request.readAtEnd = [reading.node] }
+        intactRequest = request
         intact = BatchWorker(batches, team: team)
         resampled = BatchWorker(batches, team: team)
         masked = ablation.reading == .weights ? plans.map { MutableTensor(uninitialized: network.values[$0.layer.parameter].shape) } : []
@@ -57,7 +61,8 @@ final class AblationWorker {
         let network = batches.network
         let made = try zip(plans, changedReadings).map { plan, reading -> Executor in
             var request = RunRequest(recorded: [reading.node])
-            request.base = intactRequest.recorded
+            request.base = intactRequest.recorded.subtracting(intactRequest.readAtEnd)
+            if batches.areAnsweredAtEnd, reading.node != plan.layer.node { request.readAtEnd = [reading.node] }
             switch ablation.reading {
             case .activations: request.intervened = [plan.layer.node]
             case .weights:

@@ -7,6 +7,8 @@ struct Configuration: Sendable {
     private let values: [String: ConfigurationValue]
     /// The names of the sections around these settings, each followed by a point.
     private let path: String
+    /// The name of the file, for messages.
+    let file: String
     /// What was asked for, in these settings and in the sections.
     private let log: ReadLog
 
@@ -14,21 +16,24 @@ struct Configuration: Sendable {
     static let largestSize = 1 << 28
 
     /// - Throws: ``Problem`` for bytes that are no JSON object.
-    init(_ bytes: ByteRegion) throws(Problem) {
+    init(_ bytes: ByteRegion, file: String = "config.json") throws(Problem) {
         guard bytes.count <= 1 << 22 else {
-            throw Problem("is too large", subject: "config.json", expected: "at most \(1 << 22) bytes", found: "\(bytes.count)")
+            throw Problem("is too large", subject: file, expected: "at most \(1 << 22) bytes", found: "\(bytes.count)")
         }
         guard case .section(let values)? = bytes.withUnsafeBytes({ ConfigurationValue($0) }) else {
-            throw Problem("cannot be read", subject: "config.json", expected: "a JSON object")
+            throw Problem("cannot be read", subject: file, expected: "a JSON object")
         }
-        self.init(values)
+        self.init(values, file: file)
     }
 
-    init(_ values: [String: ConfigurationValue], path: String = "") { self.init(values, path: path, log: ReadLog()) }
+    init(_ values: [String: ConfigurationValue], path: String = "", file: String = "config.json") {
+        self.init(values, path: path, file: file, log: ReadLog())
+    }
 
-    private init(_ values: [String: ConfigurationValue], path: String, log: ReadLog) {
+    private init(_ values: [String: ConfigurationValue], path: String, file: String, log: ReadLog) {
         self.values = values
         self.path = path
+        self.file = file
         self.log = log
     }
 
@@ -62,7 +67,7 @@ struct Configuration: Sendable {
 
     func requiredSize(_ names: [String]) throws(Problem) -> Int {
         if let size = try size(names) { return size }
-        throw Problem("is missing", subject: Self.subject(path + (names.first ?? "")), expected: Self.sizeWords)
+        throw Problem("is missing", subject: subject(path + (names.first ?? "")), expected: Self.sizeWords)
     }
 
     private static let sizeWords = "a whole number from 1 to \(largestSize)"
@@ -92,7 +97,7 @@ struct Configuration: Sendable {
     /// A positive number that the model cannot be built without.
     func requiredNumber(_ name: String) throws(Problem) -> Double {
         if let number = try positiveNumber([name]) { return number }
-        throw Problem("is missing", subject: Self.subject(path + name), expected: "a number above 0")
+        throw Problem("is missing", subject: subject(path + name), expected: "a number above 0")
     }
 
     /// True or false. nil if it is absent or null.
@@ -148,7 +153,7 @@ struct Configuration: Sendable {
     func section(_ name: String) throws(Problem) -> Configuration? {
         guard let (name, value) = first(of: [name]) else { return nil }
         guard case .section(let values) = value else { throw wrong(name, value, expected: "an object") }
-        return values.isEmpty ? nil : Configuration(values, path: path + name + ".", log: log)
+        return values.isEmpty ? nil : Configuration(values, path: path + name + ".", file: file, log: log)
     }
 
     /// Whether a setting is an object.
@@ -162,14 +167,14 @@ struct Configuration: Sendable {
         var inner = section.values
         let tie = "tie_word_embeddings"
         if let outer = values[tie], outer != .null { inner[tie] = outer }
-        return Configuration(inner, path: section.path, log: log)
+        return Configuration(inner, path: section.path, file: file, log: log)
     }
 
     /// An error about a setting that is present.
     ///
     /// - Parameter found: nil for the setting's value.
     func problem(_ what: String, _ name: String, expected: String? = nil, found: String? = nil, hint: Hint? = nil) -> Problem {
-        Problem(what, subject: Self.subject(path + name), expected: expected, found: found ?? values[name]?.words, hint: hint)
+        Problem(what, subject: subject(path + name), expected: expected, found: found ?? values[name]?.words, hint: hint)
     }
 
     /// The name with those of the sections around it.
@@ -179,7 +184,7 @@ struct Configuration: Sendable {
     func writtenName(_ names: String...) -> String { first(of: names)?.name ?? names.first ?? "" }
 
     private func wrong(_ name: String, _ value: ConfigurationValue, expected: String) -> Problem {
-        Problem("cannot be used", subject: Self.subject(path + name), expected: expected, found: value.words)
+        Problem("cannot be used", subject: subject(path + name), expected: expected, found: value.words)
     }
 
     private func first(of names: [String]) -> (name: String, value: ConfigurationValue)? {
@@ -190,5 +195,5 @@ struct Configuration: Sendable {
         return nil
     }
 
-    private static func subject(_ name: String) -> String { "config.json: '\(name)'" }
+    private func subject(_ name: String) -> String { "\(file): '\(name)'" }
 }

@@ -27,7 +27,7 @@ package struct MLPSizes: Sendable, Equatable {
             throw outer.problem("no setting of these models gives the width of their MLPs", "model_type", expected: "a family that has one")
         }
         blocks = try settings.requiredSize("n_layer", "n_layers", "num_hidden_layers", "num_layers")
-        let setting = family?.mlpWidth ?? MLPWidthSetting(modelType == nil && settings.hasValue("d_mlp") ? "d_mlp" : "intermediate_size")
+        let setting = family?.mlpWidth ?? Self.setting(of: settings, isNamed: modelType != nil)
         key = setting.key
         (plainKey, sharedKey) = (setting.plain, setting.shared)
         if let ratio = setting.ratio {
@@ -41,5 +41,16 @@ package struct MLPSizes: Sendable, Equatable {
         } else {
             width = try settings.requiredSize(key)
         }
+    }
+
+    /// The setting of models of an unknown family.
+    ///
+    /// - Parameter isNamed: whether they have a `model_type`, unlike those of TransformerLens and those beside beeg_config.json.
+    private static func setting(of settings: Configuration, isNamed: Bool) -> MLPWidthSetting {
+        if isNamed { return MLPWidthSetting("intermediate_size") }
+        if settings.hasValue("n_mlp") { return MLPWidthSetting("n_mlp") }
+        if settings.hasValue("d_mlp") { return MLPWidthSetting("d_mlp") }
+        return settings.hasValue("block_size")
+            ? MLPWidthSetting("d_mlp", standard: 4, of: ["d_model"]) : MLPWidthSetting("intermediate_size")
     }
 }

@@ -50,6 +50,8 @@ package struct Parameter: Sendable {
     package let slices: [TensorRecord.Slice]
     /// How the tensor is stored, if its dimensions are read in another order.
     package let stored: StoredOrder?
+    /// Whether it is a constant of the model that training leaves as it is.
+    package internal(set) var isFixed = false
 
     /// The shape of a stored tensor, and its dimensions in the order in which they are read.
     package struct StoredOrder: Sendable {
@@ -110,7 +112,7 @@ package struct Network: Sendable {
     /// The number of classes or tokens that the output scores.
     package let outputWidth: Int
     /// Which nodes are which part of the model.
-    package let anatomy: Anatomy
+    package internal(set) var anatomy: Anatomy
     /// Tensors of the checkpoint that the network does not read, masks and tables that follow from the settings aside.
     package let unusedTensors: [String]
 

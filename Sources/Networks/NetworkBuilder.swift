@@ -106,6 +106,9 @@ package struct NetworkBuilder {
         return id
     }
 
+    /// Says that a parameter is not learned.
+    mutating func fix(_ parameter: ParameterID) { parameters[parameter.index].isFixed = true }
+
     /// Adds a node.
     package mutating func add(
         _ site: String, _ operation: some Operation, _ inputs: [NodeID] = [], parameters: [ParameterID] = [], fusion: Node.Fusion? = nil

@@ -52,9 +52,15 @@ package protocol Operation: Sendable {
     /// - Returns: nil if these neurons depend on the others, or cannot be produced by one operation.
     func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation?
 
-    /// The operation on the positions of sequences from `first` on, a position before the last one's end; nil if it is made for all of them
-    /// alone.
-    func late(from first: Int) -> LateOperation?
+    /// The operation on some consecutive positions of sequences; nil if it is made for all of them alone.
+    ///
+    /// - Parameters:
+    ///   - positions: fewer than all, at least one.
+    ///   - length: of the whole sequences.
+    func part(_ positions: Range<Int>, of length: Int) -> PartialOperation?
+
+    /// The only position of its input that the operation reads; nil if it reads others.
+    var selectedPosition: Int? { get }
 
     /// Writes every element of the output.
     func forward(_ pass: ForwardPass)
@@ -66,7 +72,8 @@ package protocol Operation: Sendable {
 extension Operation {
     package func forwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { 0 }
     package func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { 0 }
-    package func late(from first: Int) -> LateOperation? { nil }
+    package func part(_ positions: Range<Int>, of length: Int) -> PartialOperation? { nil }
+    package var selectedPosition: Int? { nil }
     package var worksInPlace: Bool { false }
     package var overwritesGradients: Bool { false }
     package var gradientReading: GradientReading { [.inputs, .output] }

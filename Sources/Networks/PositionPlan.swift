@@ -1,8 +1,9 @@
 /// The steps of a run that computes only some positions of sequences: those that are read, and of what a change moves those from its
 /// position on; the others are the base run's.
 ///
-/// A step computes the positions from one on, [samples, length - first, width]. Where another needs fewer of them, they are taken; where it
-/// needs all, as the keys and values of an attention, those before come from the base run.
+/// A step computes consecutive positions, [samples, positions, width]. Where another needs fewer of them, they are taken; where it needs all, as
+/// the keys and values of an attention, those before come from the base run. Of a token that a head selects, nothing else is computed from
+/// the last attention on.
 struct PositionPlan {
     private(set) var order: [NodeSelection.Planned] = []
     /// Shapes of all nodes, then of the values between the steps.
@@ -10,73 +11,106 @@ struct PositionPlan {
     /// The values that are a node's of the base run under a number of their own.
     private(set) var baseValues: [NodeID: NodeID] = [:]
 
-    /// The first position that each step computes.
-    private var first: [NodeID: Int] = [:]
+    /// The positions that a step computes if they are not all.
+    private var computed: [NodeID: Range<Int>] = [:]
     private var taken: [Pair: NodeID] = [:]
+
+    /// Whether any step computes fewer positions than there are.
+    var leavesOut: Bool { !computed.isEmpty }
 
     private struct Pair: Hashable {
         let node: NodeID
-        let first: Int
+        let positions: Range<Int>
     }
 
-    init(_ selection: NodeSelection, shapes: [[Int]], length: Int, request: RunRequest) {
+    init(_ selection: NodeSelection, shapes: [[Int]], request: RunRequest) {
         self.shapes = shapes
-        var late: [NodeID: LateOperation] = [:]
-        var needed: [NodeID: Int] = [:]
-        for node in request.recorded { needed[node] = length - 1 }
+        var parts: [NodeID: PartialOperation] = [:]
+        var needed: [NodeID: Range<Int>] = [:]
+        for node in request.recorded {
+            guard let length = length(of: node) else { continue }
+            needed[node] = request.readAtEnd.contains(node) ? length - 1..<length : 0..<length
+        }
+        for node in request.gradients?.nodes ?? [] { needed[node] = length(of: node).map { 0..<$0 } }
         for planned in selection.order.reversed() {
             let node = planned.node
-            // Before its position a change moves nothing; what is read there the base run must have.
-            let read = needed[node] ?? 0
-            let start = request.base.contains(node) ? max(read, request.firstPosition) : read
-            let isWhole = planned.copiesBase || request.intervened.contains(node) || start == 0 || !isSequence(node, length)
-            let operation = isWhole ? nil : planned.operation.late(from: start)
-            if let operation, planned.inputs.allSatisfy({ isSequence($0, length) }) {
-                (late[node], first[node]) = (operation, start)
+            let own = length(of: node)
+            var operation: PartialOperation?
+            if let own, own > 1, let read = needed[node], !planned.copiesBase, !request.intervened.contains(node),
+                planned.inputs.allSatisfy({ length(of: $0) == own })
+            {
+                // Before its position a change moves nothing; what is read there the base run must have.
+                let start = request.base.contains(node) ? max(read.lowerBound, min(request.firstPosition, own - 1)) : read.lowerBound
+                let positions = min(start, read.upperBound - 1)..<read.upperBound
+                if positions.count < own, let part = planned.operation.part(positions, of: own) {
+                    (operation, parts[node], computed[node]) = (part, part, positions)
+                }
             }
             for (place, input) in planned.inputs.enumerated() {
-                let from = late[node].map { $0.whole.contains(place) ? 0 : start } ?? 0
-                needed[input] = min(needed[input] ?? length, from)
+                guard let length = length(of: input) else { continue }
+                let wanted = wanted(ofInput: place, by: planned, operation, length: length)
+                needed[input] =
+                    needed[input].map { min($0.lowerBound, wanted.lowerBound)..<max($0.upperBound, wanted.upperBound) } ?? wanted
             }
         }
+        guard !computed.isEmpty else { return }
         for planned in selection.order {
-            let start = first[planned.node] ?? 0
-            let operation = late[planned.node]
-            var inputs: [NodeID] = []
+            let operation = parts[planned.node]
+            var (inputs, selected): ([NodeID], Bool) = ([], false)
             for (place, input) in planned.inputs.enumerated() {
-                let from = operation.map { $0.whole.contains(place) ? 0 : start } ?? 0
-                inputs.append(value(of: input, from: from, length: length))
+                guard let length = length(ofWhole: input, shapes) else {
+                    inputs.append(input)
+                    continue
+                }
+                let wanted = wanted(ofInput: place, by: planned, operation, length: length)
+                inputs.append(value(of: input, wanted, length: length))
+                selected = selected || operation == nil && wanted.count < length
             }
-            if start > 0 { self.shapes[planned.node.index][1] = length - start }
+            if let positions = computed[planned.node] { self.shapes[planned.node.index][1] = positions.count }
             order.append(
                 NodeSelection.Planned(
-                    node: planned.node, operation: operation?.operation ?? planned.operation, inputs: inputs,
+                    node: planned.node, operation: selected ? SelectedRow() : operation?.operation ?? planned.operation, inputs: inputs,
                     parameters: planned.parameters, copiesBase: planned.copiesBase))
         }
     }
 
-    private func isSequence(_ node: NodeID, _ length: Int) -> Bool {
-        shapes[node.index].count == 3 && shapes[node.index][1] == length
+    /// The positions of an input that a step reads.
+    private func wanted(
+        ofInput place: Int, by planned: NodeSelection.Planned, _ operation: PartialOperation?, length: Int
+    ) -> Range<Int> {
+        if let operation, let positions = computed[planned.node] { return operation.whole.contains(place) ? 0..<length : positions }
+        if !planned.copiesBase, let row = planned.operation.selectedPosition, row < length { return row..<row + 1 }
+        return 0..<length
     }
 
-    /// A node's value from a position on.
-    private mutating func value(of node: NodeID, from wanted: Int, length: Int) -> NodeID {
-        let available = first[node] ?? 0
+    /// The number of positions of a node's output; nil if it is no sequence.
+    private func length(of node: NodeID) -> Int? { length(ofWhole: node, shapes) }
+
+    private func length(ofWhole node: NodeID, _ shapes: [[Int]]) -> Int? {
+        shapes[node.index].count == 3 ? shapes[node.index][1] : nil
+    }
+
+    /// A node's value at some positions.
+    private mutating func value(of node: NodeID, _ wanted: Range<Int>, length: Int) -> NodeID {
+        let available = computed[node] ?? 0..<length
         if available == wanted { return node }
-        if let known = taken[Pair(node: node, first: wanted)] { return known }
+        if let known = taken[Pair(node: node, positions: wanted)] { return known }
         let made: NodeID
-        if available < wanted {
-            made = add(LaterPositions(dropped: wanted - available), [node])
-            shapes[made.index] = [shapes[node.index][0], length - wanted, shapes[node.index][2]]
+        let (samples, width) = (shapes[node.index][0], shapes[node.index][2])
+        if available.lowerBound <= wanted.lowerBound, available.upperBound >= wanted.upperBound {
+            made = add(SomePositions(first: wanted.lowerBound - available.lowerBound, count: wanted.count), [node])
+            shapes[made.index] = [samples, wanted.count, width]
         } else {
-            precondition(wanted == 0, "positions from \(wanted) of '\(node.index)', which begins at \(available)")
+            precondition(
+                wanted == 0..<length && available.upperBound == length,
+                "positions \(wanted) of '\(node.index)', which has \(available)")
             let base = NodeID(shapes.count)
-            shapes.append([shapes[node.index][0], length, shapes[node.index][2]])
+            shapes.append([samples, length, width])
             baseValues[base] = node
-            made = add(JoinedPositions(first: available), [base, node])
+            made = add(JoinedPositions(first: available.lowerBound), [base, node])
             shapes[made.index] = shapes[base.index]
         }
-        taken[Pair(node: node, first: wanted)] = made
+        taken[Pair(node: node, positions: wanted)] = made
         return made
     }
 

@@ -39,10 +39,8 @@ struct RunPlan {
         let selection = NodeSelection(network, request: request)
         var order = selection.order
         var baseValues: [NodeID: NodeID] = [:]
-        if request.readsLast, request.gradients == nil, case .tokens(_, let length) = batch, length > 1 {
-            let plan = PositionPlan(selection, shapes: shapes, length: length, request: request)
-            (order, shapes, baseValues) = (plan.order, plan.shapes, plan.baseValues)
-        }
+        let plan = PositionPlan(selection, shapes: shapes, request: request)
+        if plan.leavesOut { (order, shapes, baseValues) = (plan.order, plan.shapes, plan.baseValues) }
         self.shapes = shapes
         self.baseValues = baseValues
 

@@ -8,11 +8,9 @@ package struct RunRequest: Sendable {
     package var changedParameters: Set<ParameterID> = []
     /// The nodes whose outputs a base run has recorded: only nodes downstream of a change are computed again.
     package var base: Set<NodeID> = []
-    /// Whether the caller reads the recorded outputs at the last position of each sequence alone: the run may give no others, [samples, 1,
-    /// width]. Without gradients.
-    package var readsLast = false
-    /// The position of the sequences at which the changes begin, for runs with ``readsLast`` of a causal network: before it everything is as in
-    /// the base run.
+    /// The recorded nodes that the caller reads at the last position of each sequence alone: the run may give no others, [samples, 1, width].
+    package var readAtEnd: Set<NodeID> = []
+    /// The position of the sequences at which the changes begin, for runs of a causal network: before it everything is as in the base run.
     package var firstPosition = 0
     /// The gradients of the backward pass; nil for a run without one.
     package var gradients: GradientRequest?

@@ -24,11 +24,26 @@ package enum PageText: Hashable, Sendable, ExpressibleByStringLiteral, Expressib
         let text = XMLText.escaped(string)
         return switch self {
         case .plain: text
-        case .name: "<bdi class=\"name\">\(text)</bdi>"
-        case .code: "<code>\(text)</code>"
+        case .name: "<bdi class=\"name\">\(text.breakingAtCommas)</bdi>"
+        case .code: "<code>\(text.breakingAtCommas)</code>"
         case .strong: "<strong>\(text)</strong>"
         case .link(_, let id): "<a href=\"#\(id)\">\(text)</a>"
         }
+    }
+}
+
+extension String {
+    /// The markup with a place for a line break behind each comma within a word, such as those of an architecture; copied text does not have it.
+    var breakingAtCommas: String {
+        guard contains(",") else { return self }
+        var text = ""
+        var last: Character?
+        for character in self {
+            if last == ",", character != " " { text += "<wbr />" }
+            text.append(character)
+            last = character
+        }
+        return text
     }
 }
 

@@ -115,7 +115,7 @@ private struct PageWriter {
     private static func html(command: String) -> String {
         command.split(separator: " ", omittingEmptySubsequences: false).map { word in
             let text = XMLText.escaped(String(word))
-            return word.contains("-") && word.count <= 24 ? "<span>\(text)</span>" : text
+            return word.contains("-") && word.count <= 24 ? "<span>\(text)</span>" : text.breakingAtCommas
         }.joined(separator: " ")
     }
 

@@ -11,7 +11,8 @@ package struct TrainedParameters: Sendable, Equatable {
     /// The given ones.
     init(_ parameters: [ParameterID]) { self.parameters = parameters }
 
-    /// All that the network has learned but what the patterns leave out. Running statistics are measured, not learned.
+    /// All that the network has learned but what the patterns leave out. Running statistics are measured, not learned, and constants of a
+    /// model are neither.
     ///
     /// - Parameters:
     ///   - only: patterns of tensor names, one of which a parameter must match; all parameters where empty.
@@ -19,7 +20,9 @@ package struct TrainedParameters: Sendable, Equatable {
     /// - Throws: ``Problem`` for a pattern that matches nothing, and if nothing is left.
     package init(of network: Network, only: [String] = [], frozen: [String] = []) throws(Problem) {
         let measured = Set(network.statistics.flatMap { [$0.mean, $0.variance] })
-        let learned = network.parameters.indices.map(ParameterID.init).filter { !measured.contains($0) }
+        let learned = network.parameters.indices.map(ParameterID.init).filter {
+            !measured.contains($0) && !network.parameters[$0.index].isFixed
+        }
         func matching(_ patterns: [String], _ setting: Setting) throws(Problem) -> Set<ParameterID> {
             var found: Set<ParameterID> = []
             for pattern in patterns {

@@ -111,11 +111,15 @@ package final class Trainer {
         var request = RunRequest(recorded: statistics.inputs.union([network.output]))
         request.gradients = GradientRequest(parameters: Set(trained.parameters))
         request.mode = .training
+        // The chunks are those of runs that compute everything: their sums do not depend on what is left out.
         let longest = (0..<order.count).max { batches.length(of: $0) < batches.length(of: $1) } ?? 0
         let bytes = try Executor.memory(network, batch: batches.shape(samples: 1, like: longest), request: request)
         plan = ChunkPlan(
             samples: order.batchSize, elementsPerSample: 2 * bytes / MemoryLayout<Float>.size, parameters: layout.size,
             needsWholeBatch: statistics.areMeasured)
+        if batches.areAnsweredAtEnd {
+            request.readAtEnd = [network.output]
+        }
         let laneTeams = plan.lanes > 1 ? (0..<plan.lanes).map { _ in Team(size: 1) } : [team]
         lanes = laneTeams.map { TrainingLane(network, layout: layout, request: request, team: $0) }
         gradientPlaces = layout.tensors(in: lanes[0].gradients)

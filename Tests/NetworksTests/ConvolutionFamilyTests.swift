@@ -59,7 +59,7 @@ struct ConvolutionFamilyTests {
     @Test func aResNetWithPoolsThatItsTensorsDoNotShowIsRefused() throws {
         #expect(
             problem { _ = try FamilyFixture.network("transformers/timm-resnet", configuration: #"{"architecture": "resnetblur18"}"#) }
-                == "config.json: 'architecture': models of this kind cannot be run, expected a standard ResNet, found 'resnetblur18'")
+                == "config.json: 'architecture': models of this kind cannot be run, expected a standard model, found 'resnetblur18'")
         #expect(try FamilyFixture.network("transformers/timm-resnet", configuration: #"{"architecture": "resnet18.a1_in1k"}"#) != nil)
     }
 }

@@ -1,3 +1,4 @@
+import Archives
 import Checkpoints
 import Foundation
 import TestSupport
@@ -15,7 +16,10 @@ struct FamilyRegistryTests {
     }
 
     @Test func everyModelTypeThatRunsIsComparedWithTheLibrary() {
-        let compared = FamilyFixture.models + EncoderFixture.text + EncoderFixture.vision + EncoderFixture.convolutions
+        let compared =
+            FamilyFixture.models + EncoderFixture.text + EncoderFixture.vision + EncoderFixture.convolutions
+            // By CircuitSparsityTests.
+            + ["circuitgpt"]
         for type in TransformerFamilies.standard.modelTypes { #expect(compared.contains(type), "\(type)") }
     }
 
@@ -25,6 +29,34 @@ struct FamilyRegistryTests {
         let types = families.flatMap(\.modelTypes)
         #expect(Set(types).count == types.count)
         #expect(families.allSatisfy { !$0.summary.isEmpty && !$0.hasBlocks || !$0.mlpInputs.isEmpty })
+    }
+
+    @Test func whatNoTensorShowsIsSaid() throws {
+        func assumption(_ name: String) throws -> String? { try EncoderFixture(name).network.anatomy.assumption }
+        #expect(
+            try assumption("timm-resnet")
+                == "no tensor shows activations, strides and pools: ReLU, a max pool after the first layer, strides of 2 between the stages and a mean at the end are assumed, as the standard models have them"
+        )
+        #expect(
+            try assumption("timm-vit")
+                == "no tensor shows the activation and what the head reads: GELU and the class token's state are assumed, as the standard models have them"
+        )
+        #expect(try assumption("timm-vit-mean")?.contains("GELU and the patches' mean are assumed") == true)
+        #expect(try assumption("timm-convnext")?.contains("GELU and a mean at the end are assumed") == true)
+        for name in ["resnet", "convnext", "vit", "bert", "dinov2"] { #expect(try assumption(name) == nil, "\(name)") }
+    }
+
+    @Test func aNameSaysWhichOfTheStandardModelsItIs() throws {
+        let checkpoint = try Checkpoint.open(Fixtures.path("transformers/timm-resnet"))
+        func assumption(_ settings: String) throws -> String? {
+            try FamilyFixture.network(of: checkpoint.with(configuration: ByteRegion(copying: settings.utf8)))?.anatomy.assumption
+        }
+        #expect(try assumption(#"{"architecture": "resnet18", "num_classes": 5}"#) == nil)
+        #expect(try assumption(#"{"architecture": "resnet18", "model_args": {"output_stride": 16}}"#) != nil)
+        for name in ["resnetblur18", "resnetaa50", "resnet50_gelu", "resnet50_clip_gap"] {
+            let found = problem { _ = try assumption(#"{"architecture": "\#(name)"}"#) }
+            #expect(found?.contains("'architecture': models of this kind cannot be run") == true, "\(name): \(found ?? "runs")")
+        }
     }
 
     @Test func aFamilyThatIsAddedIsRecognisedAndBuilt() throws {

@@ -28,7 +28,7 @@ struct PositionRunTests {
             recorded.formUnion([attention.key.read, attention.value.read])
         }
         var late = RunRequest(recorded: [reading])
-        (late.intervened, late.base, late.readsLast, late.firstPosition) = ([node], recorded, true, position)
+        (late.intervened, late.base, late.readAtEnd, late.firstPosition) = ([node], recorded, [reading], position)
         return (RunRequest(recorded: recorded), late)
     }
 
@@ -85,11 +85,74 @@ struct PositionRunTests {
         #expect(positions(blocks[1].mlp?.post) == 1 && positions(reading) == 1)
         // Without a change: the last block alone.
         var request = RunRequest(recorded: [reading])
-        request.readsLast = true
+        request.readAtEnd = [reading]
         let whole = try RunPlan(network, batch: .tokens(samples: samples, length: length), request: request, teamSize: 1)
         func all(_ node: NodeID?) -> Int? { node.flatMap { node in whole.steps.first { $0.node == node }?.shape[1] } }
         #expect(all(blocks[0].mlp?.post) == length && all(blocks[1].attention?.key.node) == length)
         #expect(all(blocks[1].attention?.query.node) == 1 && all(blocks[1].mlp?.post) == 1)
+    }
+
+    /// The output of a run and the gradients of all parameters for a sum of it whose numbers count differently, at the last position or at all.
+    private func run(
+        _ network: Network, _ batch: Batch, _ request: RunRequest, atEnd: Bool = false
+    ) throws -> (output: [Float], gradients: [[Float]], plan: RunPlan) {
+        var request = request
+        let parameters = network.parameters.indices.map(ParameterID.init)
+        request.gradients = GradientRequest(parameters: Set(parameters))
+        let executor = try Executor(network, batch: batch.shape, request: request, team: Team(size: 2))
+        let output = try #require(executor.run(batch)[network.output])
+        let gradients = Gradients(executor, seeds: [network.output])
+        let (rows, length) = (output.rows, atEnd ? output.shape[1] : 1)
+        let seed = MutableTensor.zeros(output.shape)
+        for row in 0..<rows where row % length == length - 1 {
+            // The same numbers for a sample whatever else is computed.
+            let place = row / length
+            seed.view(at: row * output.width, shape: [output.width])
+                .copy(from: Tensor(shape: [output.width], (0..<output.width).map { Float((7 * place + 3 * $0) % 11) - 5 }))
+        }
+        gradients.backward([network.output: seed])
+        let answers = atEnd ? lastRows(output) : output.elements
+        return (answers, try parameters.map { try #require(gradients[$0]).elements }, executor.plan)
+    }
+
+    private func expectSame(_ a: [Float], _ b: [Float], _ what: String) {
+        let scale = b.map(abs).max() ?? 0
+        #expect(a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) <= 2e-5 * max(1, scale) }, "\(what)")
+    }
+
+    @Test(arguments: [
+        "bert-classes", "roberta-classes", "electra-classes", "distilbert-classes", "vit", "deit", "timm-vit", "timm-vit-registers",
+        "torchvision-vit", "deit-teacher",
+    ]) func ofATokenThatAHeadSelectsTheLastBlockComputesNoOther(name: String) throws {
+        let fixture = try EncoderFixture(name)
+        let isText = if case .tokens = fixture.network.input { true } else { false }
+        let (network, batch) = (fixture.network, try fixture.batch(isText ? "batch" : "images"))
+        let last = try #require(network.anatomy.blocks.last)
+        let part = try run(network, batch, RunRequest(recorded: [network.output]))
+        // A state that is recorded is computed as a whole.
+        let whole = try run(network, batch, RunRequest(recorded: [network.output, last.after]))
+        func positions(_ node: NodeID?, _ plan: RunPlan) -> Int? { node.flatMap { node in plan.steps.first { $0.node == node }?.shape[1] } }
+        let (post, key) = (last.mlp?.post, last.attention?.key.read)
+        let length = try #require(positions(post, whole.plan))
+        #expect(length > 3 && positions(key, part.plan) == length)
+        // The head with a teacher reads two tokens.
+        #expect(positions(post, part.plan) == (name == "deit-teacher" ? 2 : 1))
+        #expect(positions(network.anatomy.blocks[0].mlp?.post, part.plan) == length)
+        expectSame(part.output, whole.output, "output")
+        for (place, (a, b)) in zip(part.gradients, whole.gradients).enumerated() { expectSame(a, b, network.parameters[place].name) }
+    }
+
+    @Test(arguments: ["gpt2", "llama", "gemma2", "gpt_oss", "bloom", "mixtral", "llama-dynamic", "grokking", "grokking-attention"])
+    func gradientsOfAnswersAtTheEndAreThoseOfWholeRuns(name: String) throws {
+        let fixture = try FamilyFixture(name)
+        let (network, batch) = (fixture.network, Batch.tokens(try fixture.tokens("batch")))
+        let whole = try run(network, batch, RunRequest(recorded: [network.output]), atEnd: true)
+        var request = RunRequest(recorded: [network.output])
+        request.readAtEnd = [network.output]
+        let part = try run(network, batch, request, atEnd: true)
+        #expect(part.plan.arenaSize < whole.plan.arenaSize)
+        expectSame(part.output, whole.output, "output")
+        for (place, (a, b)) in zip(part.gradients, whole.gradients).enumerated() { expectSame(a, b, network.parameters[place].name) }
     }
 
     @Test func onlyCausalLanguageModelsAreCausal() throws {

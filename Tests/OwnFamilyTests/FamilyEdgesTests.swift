@@ -37,6 +37,7 @@ struct FamilyEdgesTests {
 
     @Test(arguments: [
         "qwen3", "gemma2", "olmo2", "granite", "mixtral", "qwen2_moe", "gpt_oss", "mixtral:expert", "qwen2_moe:expert", "gpt_oss:expert",
+        "llama4_text", "llama4_text:expert",
     ]) func edgesAreOneRunOfTheLibrarysModulesEach(
         name: String
     ) throws {

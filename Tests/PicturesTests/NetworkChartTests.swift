@@ -65,7 +65,7 @@ struct NetworkChartTests {
         #expect(try edge("a1.h2", "other").attributes["stroke-width"] == "4.5")
         // 0.8 + 3.7 x 1.5 / 3
         #expect(try edge("a0.h1", "key").attributes["stroke-width"] == "2.65")
-        #expect(try edge("a0.h1", "key").title == "a0.h1 → a1.h2 (key): -1.5000")
+        #expect(try edge("a0.h1", "key").title == "a0.h1 → a1.h2 (key): −1.5000")
         let against = try edge("m0", "other")
         #expect(against.attributes["stroke-dasharray"] == "5 3")
         #expect(against.attributes["data-against"] == "true")

@@ -63,28 +63,4 @@ struct TextWidthTests {
         let short = String(repeating: "name.", count: 1_000_000).shortened(toWidth: 100, size: 12)
         #expect(short.count < 20)
     }
-
-    @Test func namesThatDifferStayDifferent() {
-        let names = (0..<12).flatMap { block in
-            ["attention.output.dense", "attention.query", "output.dense"].map { "bert.encoder.layer.\(block).\($0).weight" }
-        }
-        for width in [90.0, 110, 160, 240] {
-            let short = names.shortenedApart(toWidth: width, size: 11)
-            #expect(zip(names, short).allSatisfy { TextWidth.width(of: $1, size: 11) <= width })
-            if width > 150 { #expect(Set(short).count == names.count, "\(width): \(short)") }
-        }
-        // What has room is whole, and one name alone is cut as ever.
-        #expect(["a", "b"].shortenedApart(toWidth: 100) == ["a", "b"])
-        #expect([names[0], "b"].shortenedApart(toWidth: 90)[0] == names[0].shortened(toWidth: 90))
-    }
-
-    @Test func whatTellsNamesApartIsShown() {
-        let names = ["a", "b", "c"].map { "induction-head-circuit-of-training-run-\($0)-with-a-long-name.jsonl" }
-        let short = names.shortenedApart(toWidth: 150, size: 11)
-        for (letter, text) in zip(["a", "b", "c"], short) {
-            #expect(text.contains("run-\(letter)…") && text.hasPrefix("ind") && text.hasSuffix("l"), "\(text)")
-        }
-        let long = ["x", "y"].map { String(repeating: "name", count: 500_000) + $0 }
-        #expect(long.shortenedApart(toWidth: 50).allSatisfy { $0.count < 20 })
-    }
 }

@@ -39,6 +39,13 @@ import Testing
         #expect(measures.data("chart") == ["adjusted clusterability", "clusterability", "chance"])
     }
 
+    /// Quartiles of two groups leave nothing outside their fences.
+    @Test func theLowestAndTheHighestAreNamed() throws {
+        let values = [0.26, 0.36, 0.36, 0.37, 0.79, 0.79, 0.79, 0.79]
+        let picture = DrawnPicture(try Self.figures(values.enumerated().map { Self.line("m\($0).pt", $1) })[0])
+        #expect(picture.text.contains("m0.pt 0.2600") && !picture.text.contains("m7.pt 0.7900"))
+    }
+
     @Test func quartilesAreThoseOfNumpy() {
         // numpy.quantile([1, 2, 4, 8, 16], [0, 0.1, 0.25, 0.6, 0.99, 1])
         let values = [1.0, 2, 4, 8, 16]

@@ -161,8 +161,8 @@ import Testing
             .alternative
         }
         #expect(try picture("logit-diff", "exact").contains("a0.h0 to logits 1.0000 (works against)"))
-        #expect(try picture("kl", "exact").contains("input to a0.h0<q> -2.0000 (works against)"))
-        #expect(try picture("logit-diff", "acdc").contains("input to a0.h0<q> -2.0000 (works against)"))
+        #expect(try picture("kl", "exact").contains("input to a0.h0<q> −2.0000 (works against)"))
+        #expect(try picture("logit-diff", "acdc").contains("input to a0.h0<q> −2.0000 (works against)"))
     }
 
     @Test func layersWhoseNamesDifferInSignsHaveFilesOfTheirOwn() throws {

@@ -28,7 +28,10 @@ import Testing
         let figures = try Sample.figures("score-sweep.json")
         #expect(figures.map(\.name) == ["score-sweep"])
         let picture = DrawnPicture(figures[0])
-        #expect(picture.data("chart") == ["fc2.weight", "fc3.weight", "mean of the layers"])
+        let layers = ["fc2.weight", "fc3.weight", "mean of the layers"]
+        #expect(picture.data("chart") == layers.map { $0 + ", clusterability" } + layers.map { $0 + ", adjusted" })
+        // The null model is one of clusterability: what is adjusted has no band.
+        #expect(picture.data("band") == ["null model", "null model", "null model"])
         #expect(picture.numbers("x") == [2, 3, 4, 5])
         for result in try Sample.json("score-sweep.json").list("checkpoints")[0].list("results") {
             for row in result.list("layers") + [result.object("mean")] {
@@ -152,7 +155,7 @@ import Testing
         let figures = try Sample.figures("prune.json", "prune.jsonl")
         let sizes = DrawnPicture(figures[0])
         #expect(Set(sizes.data("series")) == ["prune.json", "prune.jsonl"])
-        #expect(Set(sizes.data("category")) == ["label 0", "label 1", "label 2"])
+        #expect(Set(sizes.data("category")) == ["label 0", "label 1, degenerate", "label 2"])
     }
 
     @Test func comparedLayersHaveBothScores() throws {

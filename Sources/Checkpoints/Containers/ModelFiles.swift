@@ -69,11 +69,15 @@ enum ModelFiles {
 /// The files next to a model that belong to it.
 enum Companions {
     static let configuration = "config.json"
+    /// The settings of OpenAI's sparse circuit models, and the file that they are next to.
+    static let sparseCircuitSettings = "beeg_config.json"
+    static let sparseCircuitModel = "final_model.pt"
     /// How sentence-transformers makes a sentence's embedding of the states.
     static let pooling = "1_Pooling/config.json"
 
     static let names: Set<String> = [
-        configuration, "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json",
+        configuration, sparseCircuitSettings, "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+        "special_tokens_map.json", "vocab.json",
         "merges.txt", "tokenizer.model", "preprocessor_config.json", "modinspect.json", AdapterConfiguration.fileName,
         TrainingProgress.fileName, ONNXFile.graphName,
         "quantize_config.json", "quant_config.json",
@@ -81,12 +85,12 @@ enum Companions {
 
     /// Whether a file of this name is read when the model is opened, but is not copied with the model.
     static func isRead(_ baseName: String) -> Bool {
-        [configuration, pooling, AdapterConfiguration.fileName, TrainingProgress.fileName].contains(baseName)
+        [configuration, sparseCircuitSettings, pooling, AdapterConfiguration.fileName, TrainingProgress.fileName].contains(baseName)
             || EncodingSettings.filesBeside[baseName] != nil
     }
 
     /// The files that a safetensors header can carry if no files can be written next to it.
-    static let inHeader = [configuration, "modinspect.json"]
+    static let inHeader = [configuration, sparseCircuitSettings, "modinspect.json"]
 
     /// Whether a file of this name is kept with the model.
     static func isCompanion(_ baseName: String) -> Bool { names.contains(baseName) }

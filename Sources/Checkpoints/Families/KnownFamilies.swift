@@ -4,6 +4,19 @@ extension ModelFamily {
         mlpInputs: [.gpt2],
         isRecognized: { $0.hasBlocks(of: "c_attn") || $0.hasBlocks(of: "c_fc") && $0.has("ln_1") })
 
+    /// The `model_type` of sparse circuit models as the Hub has them; those beside beeg_config.json do not say it.
+    package static let sparseCircuit = "circuitgpt"
+
+    package static let circuitSparsity = ModelFamily(
+        "circuit_sparsity", summary: "OpenAI's sparse circuit models, GPT-2's names with linear layers", modelTypes: [sparseCircuit],
+        prefixes: ["circuit_model.", "transformer."], mlpInputs: [.gpt2],
+        layout: { name, shape in
+            shape.count == 2 && ["c_attn", "c_proj", "c_fc"].contains(name.moduleName) ? .asStored(out: shape[0], in: shape[1]) : nil
+        },
+        isRecognized: { names in
+            names.hasBlocks(of: "c_fc") && names.contains { $0.hasSuffix("attn_imp.sink_logit") || $0.hasSuffix(".ln_p1.weight") }
+        })
+
     package static let gptBigCode = ModelFamily(
         "gpt_bigcode", summary: "StarCoder: GPT-2's names with linear layers", prefixes: ["transformer."], mlpInputs: [.gpt2])
 

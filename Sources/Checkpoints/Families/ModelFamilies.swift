@@ -12,7 +12,8 @@ package struct ModelFamilies: Sendable {
 
     /// The families of this program.
     package static let standard = ModelFamilies([
-        .grokking, .transformerLens, .gguf, .gptNeox, .gptNeo, .gpt2, .gptBigCode, .gptj, .gemma, .qwen2, .mistral, .llama4, .llama, .phi,
+        .grokking, .transformerLens, .gguf, .gptNeox, .gptNeo, .circuitSparsity, .gpt2, .gptBigCode, .gptj, .gemma, .qwen2, .mistral,
+        .llama4, .llama, .phi,
         .opt,
         .olmo2, .bloom, .stablelm, .starcoder2, .granite, .smollm3, .gptOss, .deit, .vit, .roberta, .electra, .distilbert, .bert, .dinov2,
         .timmVision, .torchvisionVision, .convnext, .convnextNames, .resnet, .resnetNames, .vgg, .mobilenet, .transformer, .chain, .unknown,

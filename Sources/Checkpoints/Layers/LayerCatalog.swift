@@ -40,7 +40,8 @@ package struct LayerCatalog: Sendable {
     package init(_ checkpoint: Checkpoint, families: ModelFamilies = .standard) {
         self.init(
             tensors: checkpoint.tensors, unreadable: checkpoint.unreadable, keepsOrder: checkpoint.keepsOrder,
-            configuration: checkpoint.configuration, families: families, fileNames: checkpoint.fileNames)
+            configuration: checkpoint.configuration, impliedModelType: checkpoint.impliedModelType, families: families,
+            fileNames: checkpoint.fileNames)
     }
 
     /// The catalog of the given tensors.
@@ -48,10 +49,11 @@ package struct LayerCatalog: Sendable {
     /// - Parameters:
     ///   - keepsOrder: whether the order of `tensors` is that in which the model defines them.
     ///   - configuration: the bytes of the model's `config.json`; one that is not a JSON object is ignored.
+    ///   - impliedModelType: the kind of model if the configuration does not say it.
     ///   - families: those that are known.
     package init(
         tensors: [TensorRecord], unreadable: [UnreadableTensor] = [], keepsOrder: Bool, configuration: ByteRegion? = nil,
-        families: ModelFamilies = .standard, fileNames: FileNames? = nil
+        impliedModelType: String? = nil, families: ModelFamilies = .standard, fileNames: FileNames? = nil
     ) {
         self.fileNames = fileNames
         let ordered = keepsOrder || tensors.isInNaturalOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) }
@@ -59,7 +61,7 @@ package struct LayerCatalog: Sendable {
         // The name of a tensor that cannot be read still helps to recognise the family.
         let index = TensorIndex(
             names: names + unreadable.map { TensorName($0.name) }, shapes: ordered.map(\.shape) + unreadable.map { $0.shape ?? [] })
-        let configured = configuration.flatMap(Self.modelType).flatMap(families.family(modelType:))
+        let configured = (configuration.flatMap(Self.modelType) ?? impliedModelType).flatMap(families.family(modelType:))
         let known = configured ?? families.family(of: TensorNames(index))
 
         var found = FoundLayers(tensors: ordered, index: index, family: known ?? .unknown, families: families)

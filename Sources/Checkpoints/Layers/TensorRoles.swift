@@ -32,7 +32,7 @@ struct TensorRoles {
         "causal_mask": .mask, "attention_mask": .mask, "weight_mask": .mask, "tril": .mask, "IGNORE": .mask, "inv_freq": .table,
         "freqs_cis": .table, "cos_cached": .table, "sin_cached": .table, "cos": .table, "sin": .table, "rotary_sin": .table,
         "rotary_cos": .table, "position_ids": .table, "relative_position_index": .table, "relative_coords_table": .table,
-        "rope_freqs": .table, "running_mean": .statistics, "running_var": .statistics,
+        "rope_freqs": .table, "bigram_table": .embedding, "running_mean": .statistics, "running_var": .statistics,
     ]
 
     /// The meaning of a name that has the same meaning in every model.

@@ -112,7 +112,7 @@ package struct CheckpointDraft: Sendable {
         // The settings that describe how codes were stored do not apply to decoded numbers.
         let isDecoded = checkpoint.tensors.contains { $0.encoding != nil }
         if let configuration = checkpoint.configuration {
-            files[Companions.configuration] = isDecoded ? EncodingSettings.decoded(configuration) : configuration
+            files[checkpoint.configurationName] = isDecoded ? EncodingSettings.decoded(configuration) : configuration
         }
     }
 

@@ -49,7 +49,8 @@ package struct EdgeAttribution: Sendable {
         var run = executor.run(batches.clean(place))
         let clean = EdgeEmissions(run, graph)
         let output = EdgeOutput(graph)
-        var trace = output.trace(run[last.stream]!, team: team)
+        let constants = graph.constantScores(batches.clean(place))
+        var trace = output.trace(run[last.stream]!, adding: constants, team: team)
         let cleanLogits = trace.logits
         guard let ablated = experiment.ablated(like: clean) ?? corrupted else { preconditionFailure("no ablated run") }
         let changes = ablated.combined(with: clean) { $0.minus($1) }.contributions(graph, team: team)
@@ -59,7 +60,7 @@ package struct EdgeAttribution: Sendable {
             if steps > 1 {
                 let input = ablated.input.blended(with: cleanInput, share: Float(step) / Float(steps))
                 run = executor.run(batches.clean(place), interventions: [Intervention(node: graph.input, replacement: .values(input))])
-                trace = output.trace(run[last.stream]!, team: team)
+                trace = output.trace(run[last.stream]!, adding: constants, team: team)
             }
             let slope = experiment.metric.gradient(trace.logits, batches.answers(place), clean: cleanLogits)
             let end = output.gradient(slope, of: trace, shape: run[last.stream]!.shape, team: team)
@@ -147,7 +148,14 @@ package struct EdgeAttribution: Sendable {
         let stage = row.stage
         if stage.isOutput { return slot.copy(from: slopes.end) }
         guard let stream = slopes.run[stage.stream] else { preconditionFailure("no stream") }
-        let inner = stage.norm == nil ? slot : spare
+        let inner: MutableTensor
+        if let norm = stage.norm {
+            let shape = norm.outputShape(stream.shape)
+            // Positions beside the stream make it wider.
+            inner = shape == spare.shape ? spare : MutableTensor(uninitialized: shape)
+        } else {
+            inner = slot
+        }
         inner.fill(0)
         for slice in row.reader.slices {
             let target = row.unit.targets[slice.target]
@@ -160,7 +168,8 @@ package struct EdgeAttribution: Sendable {
                 part = chosen
             }
             // Layers are linear, so the gradient is the same everywhere.
-            slice.operation.addGradient(part, at: stream, output: part, slice.parameters, to: inner, team: team)
+            let read = inner.shape == stream.shape ? stream : inner.copied()
+            slice.operation.addGradient(part, at: read, output: part, slice.parameters, to: inner, team: team)
         }
         guard let norm = stage.norm else { return }
         slot.fill(0)

@@ -121,7 +121,7 @@ private struct TransformerEdges {
         let before = written[stream.writerCount(in: reading.state)]
         try builder.add(
             units, reading: first..<first + before.sources, space: spaces.count, stream: reading.state,
-            norm: reading.norm.map(builder.step), emission: emission,
+            norm: builder.reading(reading), emission: emission,
             constant: before.constant)
     }
 
@@ -174,21 +174,36 @@ private struct TransformerEdges {
             return endWriter(bias: nil)
         }
         let (rows, bias) = try outputWeights(attention.output, attention.scaling)
-        var units: [EdgeGraphBuilder.Draft] = []
-        for key in 0..<sizes.keyHeads {
-            var unit = try heads(key..<key + 1, of: attention, block)
-            unit.sources = (key * group..<(key + 1) * group).enumerated().map { index, head in
+        func sources(_ heads: Range<Int>) -> [(name: String, emitted: [Int]?, writing: EdgeUnit.Writing)] {
+            heads.enumerated().map { index, head in
                 let columns = Array(head * dimension..<(head + 1) * dimension)
                 return (
                     name: "a\(block).h\(head)", emitted: Optional(columns),
-                    writing: EdgeUnit.Writing.product(
-                        channels: index * dimension..<(index + 1) * dimension, weight: rows(columns))
+                    writing: EdgeUnit.Writing.product(channels: index * dimension..<(index + 1) * dimension, weight: rows(columns))
                 )
             }
-            units.append(unit)
+        }
+        var units: [EdgeGraphBuilder.Draft] = []
+        if combinesHeads(attention) {
+            // What one head reads decides what is left of the others.
+            var unit = try heads(0..<sizes.keyHeads, of: attention, block)
+            unit.readers = unit.readers.map { ($0.name, $0.slices, 0..<sizes.heads) }
+            unit.sources = sources(0..<sizes.heads)
+            units = [unit]
+        } else {
+            for key in 0..<sizes.keyHeads {
+                var unit = try heads(key..<key + 1, of: attention, block)
+                unit.sources = sources(key * group..<(key + 1) * group)
+                units.append(unit)
+            }
         }
         try add(units, attention.reading, emission: attention.mixed)
         endWriter(bias: bias)
+    }
+
+    /// Whether the heads' queries, keys or values go through an operation that looks at all of them.
+    private func combinesHeads(_ attention: AttentionPart) -> Bool {
+        attention.projections.contains { $0.steps.contains { network.nodes[$0.index].operation.neurons == .mixes } }
     }
 
     /// The heads of some key heads, from the stream to what their patterns mix; without sources.
@@ -259,8 +274,8 @@ private struct TransformerEdges {
 
     /// Router and experts as one node, which reads the stream once.
     mutating func addExperts(_ block: Int, _ experts: ExpertPart) throws(Problem) {
-        guard experts.reading.norm != nil else {
-            throw Problem("site '\(site(experts.output))': experts that read the stream without a norm cannot be a node")
+        guard experts.reading.norm != nil, experts.reading.steps.isEmpty else {
+            throw Problem("site '\(site(experts.output))': experts that do not read a norm of the stream cannot be a node")
         }
         try moveOn(to: experts.reading.state)
         writer = "m\(block)"
@@ -316,28 +331,33 @@ private struct TransformerEdges {
     }
 
     mutating func graph(_ granularity: EdgeGranularity, _ last: LastReading) throws(Problem) -> EdgeGraph {
-        let (state, norm, slice, target, answer): (NodeID, NodeID?, EdgeUnit.ReaderSlice, EdgeUnit.Target, EdgeAnswer)
+        let (state, norm, slice, target, answer): (NodeID, UnitStep?, EdgeUnit.ReaderSlice, EdgeUnit.Target, EdgeAnswer)
+        var (end, scores): (NodeID, Tensor?) = (network.output, nil)
         switch last {
         case .layer(let output):
             let entries = builder.width(of: output.layer)
-            (state, norm, answer) = (output.reading.state, output.reading.norm, .lastPosition)
+            (state, norm, answer) = (output.reading.state, builder.reading(output.reading), .lastPosition)
+            if let added = output.tokenScores { (end, scores) = (output.layer, parameters(added).first) }
             slice = try builder.slice(of: output.layer, rows: nil, target: 0, width: entries)
             target = EdgeUnit.Target(node: output.layer, channels: Array(0..<entries))
-        case .rest(let end, let kind):
-            (state, norm, answer) = (end, nil, kind)
+        case .rest(let read, let kind):
+            (state, norm, answer) = (read, nil, kind)
             slice = EdgeUnit.ReaderSlice(operation: Identity(name: "stream"), parameters: [], target: 0, channels: 0..<width)
-            target = EdgeUnit.Target(node: end, channels: Array(0..<width))
+            target = EdgeUnit.Target(node: read, channels: Array(0..<width))
         }
         try moveOn(to: state)
         let unit = EdgeGraphBuilder.Draft(
-            readers: [("logits", [slice], 0..<0)], targets: [target], steps: try builder.steps(from: [target.node], to: network.output),
-            output: network.output)
+            readers: [("logits", [slice], 0..<0)], targets: [target], steps: try builder.steps(from: [target.node], to: end), output: end)
         spaces.append(first..<builder.sourceCount)
         let space = spaces.count - 1
         let before = written[stream.writerCount(in: state)]
         try builder.add(
-            [unit], reading: first..<first + before.sources, space: space, stream: state, norm: norm.map(builder.step),
+            [unit], reading: first..<first + before.sources, space: space, stream: state, norm: norm,
             emission: network.output, constant: before.constant, isOutput: true)
-        return builder.graph(granularity, spaces: spaces, beginnings: beginnings, answer: answer)
+        let steps = network.anatomy.streams.flatMap(\.readers).flatMap(\.steps)
+        return builder.graph(
+            granularity, spaces: spaces, beginnings: beginnings, answer: answer,
+            readsPositions: steps.contains { network.nodes[$0.index].operation.joinedDimensions(ofInput: 0, rank: 3).contains(1) },
+            tokenScores: scores)
     }
 }

@@ -57,7 +57,10 @@ package struct EdgeReader: Sendable, Equatable {
 /// is one node, or each expert is a source, its output times its weight, and a reader, and the router is one more reader that has part in
 /// all of them; an MLP beside the experts that works on every position is a node of its own. If attention and
 /// MLP of a block read the same stream, there is no edge between them. A norm after a sum, as BERT has, ends its stream: it is a node,
-/// `a0.norm`, that reads all that is added before it, and is the first source of the next stream. In a plain chain, the neurons or
+/// `a0.norm`, that reads all that is added before it, and is the first source of the next stream. A choice of the largest entries is like a norm:
+/// before a part it belongs to the reader, inside the branch it combines all heads; of the queries, keys and values of all heads, it makes the
+/// readers of one head have part in all that the heads write. The scores of a table of bigrams are those of the clean sample, and no edge. In a
+/// plain chain, the neurons or
 /// clusters of the hidden layers are
 /// the nodes between one input and one output.
 package struct EdgeGraph: Sendable {
@@ -77,10 +80,14 @@ package struct EdgeGraph: Sendable {
     let answer: EdgeAnswer
     /// The node whose output the first source is.
     let input: NodeID
+    /// Whether a part reads the number of a position, so that no position can be computed as if it were alone.
+    private let readsPositions: Bool
+    /// The scores that each token adds to the answer at its position, [tokens, answers]; nil if there are none.
+    private let tokenScores: Tensor?
 
     init(
         network: Network, granularity: EdgeGranularity, sources: [EdgeSource], readers: [EdgeReader], stages: [EdgeStage],
-        spaces: [Range<Int>], beginnings: [Int], answer: EdgeAnswer, input: NodeID
+        spaces: [Range<Int>], beginnings: [Int], answer: EdgeAnswer, input: NodeID, readsPositions: Bool = false, tokenScores: Tensor? = nil
     ) {
         precondition(beginnings.count + 1 == spaces.count, "\(beginnings.count) beginnings of \(spaces.count) spaces")
         self.network = network
@@ -92,7 +99,23 @@ package struct EdgeGraph: Sendable {
         self.beginnings = beginnings
         self.answer = answer
         self.input = input
+        self.readsPositions = readsPositions
+        self.tokenScores = tokenScores
         edgeCount = readers.reduce(0) { $0 + $1.sources.count }
+    }
+
+    /// Whether what matters at the last positions alone can be computed there alone.
+    var hasEnds: Bool { answer == .lastPosition && !readsPositions }
+
+    /// The scores that no edge carries: those that the last tokens of clean samples add to the answers, [samples, answers]; nil without a table.
+    func constantScores(_ clean: Batch) -> Tensor? {
+        guard let tokenScores, case .tokens(let tokens) = clean else { return nil }
+        let scores = MutableTensor(uninitialized: [tokens.samples, tokenScores.width])
+        for sample in 0..<tokens.samples {
+            let token = Int(tokens.ids[(sample + 1) * tokens.length - 1])
+            scores[sample..<sample + 1].copy(from: tokenScores[token..<token + 1])
+        }
+        return scores
     }
 
     /// The edge into a reader from one of its sources.

@@ -79,10 +79,16 @@ struct EdgeGraphBuilder {
     /// The number of stages so far.
     var stageCount: Int { stages.count }
 
-    func graph(_ granularity: EdgeGranularity, spaces: [Range<Int>], beginnings: [Int], answer: EdgeAnswer) -> EdgeGraph {
+    /// - Parameters:
+    ///   - readsPositions: whether a part reads the number of a position, so that no position can be computed as if it were alone.
+    ///   - tokenScores: the table of the scores that each token adds to the answer at its position; nil if there is none.
+    func graph(
+        _ granularity: EdgeGranularity, spaces: [Range<Int>], beginnings: [Int], answer: EdgeAnswer, readsPositions: Bool = false,
+        tokenScores: Tensor? = nil
+    ) -> EdgeGraph {
         EdgeGraph(
             network: network, granularity: granularity, sources: sources, readers: readers, stages: stages, spaces: spaces,
-            beginnings: beginnings, answer: answer, input: input)
+            beginnings: beginnings, answer: answer, input: input, readsPositions: readsPositions, tokenScores: tokenScores)
     }
 
     /// The nodes between `known` and `output`, each after all that it reads.
@@ -119,6 +125,13 @@ struct EdgeGraphBuilder {
         let node = network.nodes[id.index]
         return UnitStep(
             operation: node.operation, inputs: node.inputs, parameters: node.parameters.map { network.values[$0] }, output: id)
+    }
+
+    /// What stands between a stream and a part's layers, as one step; nil if they read the stream itself.
+    func reading(_ reader: Stream.Reader) -> UnitStep? {
+        let steps = ([reader.norm].compactMap { $0 } + reader.steps).map(step)
+        guard let first = steps.first, let last = steps.last, steps.count > 1 else { return steps.first }
+        return UnitStep(operation: StepSequence(steps), inputs: first.inputs, parameters: [], output: last.output)
     }
 
     /// A node on some channels alone.

@@ -27,7 +27,8 @@ struct EdgeOutput: Sendable {
         let logits: Tensor
     }
 
-    func trace(_ stream: Tensor, team: Team) -> Trace {
+    /// - Parameter constants: added to the answers; for fewer samples, they are those of each repetition.
+    func trace(_ stream: Tensor, adding constants: Tensor?, team: Team) -> Trace {
         let isEnd = stream.shape.count == 3 && answer == .lastPosition
         let rows = isEnd ? stream.lastPositions.reshaped([stream.shape[0], stream.shape[2]]) : stream
         let normalized = stage.norm.map { $0.apply([rows], team: team) } ?? rows
@@ -35,11 +36,17 @@ struct EdgeOutput: Sendable {
             unit.targets[0].node: slice.operation.applied(to: [normalized], slice.parameters, team: team)
         ]
         for step in unit.steps { values[step.output] = step.apply(step.inputs.map { values[$0]! }, team: team) }
-        return Trace(rows: rows, normalized: normalized, values: values, logits: values[unit.output]!)
+        var logits = values[unit.output]!
+        if let constants {
+            let sum = constants.repeated(logits.count / max(constants.count, 1)).reshaped(logits.shape)
+            Elementwise.add(logits, to: sum, team: team)
+            logits = sum
+        }
+        return Trace(rows: rows, normalized: normalized, values: values, logits: logits)
     }
 
     /// The logits, [samples, classes]; of sequences, those at the last position unless the model has one answer for a sample.
-    func logits(_ stream: Tensor, team: Team) -> Tensor { trace(stream, team: team).logits }
+    func logits(_ stream: Tensor, adding constants: Tensor?, team: Team) -> Tensor { trace(stream, adding: constants, team: team).logits }
 
     /// The gradient with respect to the stream, in its shape: 0 but at the last positions where the answer is read there.
     func gradient(_ gradient: Tensor, of trace: Trace, shape: [Int], team: Team) -> Tensor {

@@ -35,7 +35,9 @@ struct EdgePropagation {
                 for members in state.classes[place] { read(members, stage, changed, copies: rows.count, into: &reads) }
             }
             if stage.isOutput {
-                if let input = reads[stage.readers.lowerBound] { result.logits = EdgeOutput(graph).logits(input.tensor, team: team) }
+                if let input = reads[stage.readers.lowerBound] {
+                    result.logits = EdgeOutput(graph).logits(input.tensor, adding: state.recording.constantScores, team: team)
+                }
                 break
             }
             guard !reads.isEmpty else { continue }

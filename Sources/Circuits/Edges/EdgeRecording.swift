@@ -17,6 +17,8 @@ struct EdgeRecording: Sendable {
     /// The readers' outputs in the clean run, with all readers of a node side by side.
     let targets: [NodeID: Tensor]
     let cleanLogits: Tensor
+    /// The scores that no edge carries, [pairs, answers]; nil if there are none.
+    let constantScores: Tensor?
     let answers: PairAnswers
 
     var pairs: Int { cleanLogits.rows }
@@ -42,7 +44,8 @@ struct EdgeRecording: Sendable {
         let run = executor.run(batches.clean(place))
         let streams = Self.streams(run, graph)
         let clean = EdgeEmissions(run, graph).map { $0.copied() }
-        cleanLogits = output.logits(streams[streams.count - 1], team: team)
+        constantScores = graph.constantScores(batches.clean(place))
+        cleanLogits = output.logits(streams[streams.count - 1], adding: constantScores, team: team)
         self.targets = targets.reduce(into: [:]) { result, node in result[node] = run[node]?.copied() }
         ablated = experiment.ablated(like: clean) ?? corruptedEmissions
         ablatedStreams = streams.indices.map { experiment.ablatedStream($0, like: streams[$0]) ?? corruptedStreams[$0] }

@@ -87,6 +87,11 @@ struct UnitStep: Sendable {
     let output: NodeID
 
     func apply(_ inputs: [Tensor], team: Team) -> Tensor { operation.applied(to: inputs, parameters, team: team) }
+
+    /// The shape of the output for an input that is known to fit.
+    func outputShape(_ input: [Int]) -> [Int] {
+        (try? operation.outputShape(inputs: [input], parameters: parameters.map(\.shape), batch: .values(input))) ?? input
+    }
 }
 
 extension Networks.Operation {

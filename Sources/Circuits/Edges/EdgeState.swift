@@ -37,7 +37,7 @@ struct EdgeState: Sendable {
         targets = recording.targets.mapValues { $0.copied() }
         logits = recording.cleanLogits
         classes = graph.stages.map { [Array($0.readers)] }
-        ends = EdgeEnds(graph, kept, isAtEnd: recording.isSequence && graph.answer == .lastPosition)
+        ends = EdgeEnds(graph, kept, isAtEnd: recording.isSequence && graph.hasEnds)
         for (stage, stream) in zip(graph.stages, recording.streams) { classInputs[stage.readers.lowerBound] = stream }
     }
 
@@ -55,7 +55,7 @@ struct EdgeState: Sendable {
         targets = [:]
         logits = recording.cleanLogits
         classes = []
-        ends = EdgeEnds(graph, kept, isAtEnd: recording.isSequence && graph.answer == .lastPosition)
+        ends = EdgeEnds(graph, kept, isAtEnd: recording.isSequence && graph.hasEnds)
         for stage in graph.stages { classes.append(Self.classes(stage, kept, graph)) }
         var isRead = [Bool](repeating: false, count: graph.sources.count)
         for (place, reader) in graph.readers.enumerated() {
@@ -87,7 +87,8 @@ struct EdgeState: Sendable {
         let runner = StageRun(stage: stage, team: team)
         if stage.isOutput {
             let input = inputs([row(stage.readers.lowerBound)], stage, place, team: team)
-            logits = EdgeOutput(graph).logits(input.reshaped(streamShape(stage, samples: recording.pairs)), team: team)
+            logits = EdgeOutput(graph).logits(
+                input.reshaped(streamShape(stage, samples: recording.pairs)), adding: recording.constantScores, team: team)
             return
         }
         let classOf = Dictionary(
@@ -269,7 +270,7 @@ struct EdgeState: Sendable {
     /// Finds what matters at the last positions alone, and makes what the readers after a stage read: variants of readers of that stage
     /// start from it.
     mutating func prepare(behind first: Int, team: Team) {
-        ends = EdgeEnds(graph, kept, isAtEnd: recording.isSequence && graph.answer == .lastPosition)
+        ends = EdgeEnds(graph, kept, isAtEnd: recording.isSequence && graph.hasEnds)
         for place in graph.stages.indices.dropFirst(first + 1) {
             let missing = classes[place].filter { readers in
                 classInputs[readers[0]] == nil && kept[graph.edges(to: readers[0])].contains(true)

@@ -115,7 +115,7 @@ final class PatchWorker {
         var request = RunRequest(recorded: [reading.node])
         request.intervened = [node]
         request.base = base
-        (request.readsLast, request.firstPosition) = (true, key.position)
+        (request.readAtEnd, request.firstPosition) = ([reading.node], key.position)
         let executor = try Executor(network, batch: shape, request: request, team: team, arena: arena)
         // Patches come node by node.
         if let made, made.shape == shape, made.executors.keys.first?.node == node {

@@ -62,7 +62,8 @@ extension AuditReport {
     /// What a picture shows, in a sentence below it; the picture itself says by which method.
     private static func caption(of picture: String) -> String {
         switch picture {
-        case "audit": "Every checkpoint, by the mean over its layers: a dot each, or bars where there are many. Outliers are named."
+        case "audit":
+            "The checkpoints by the mean over their layers, as dots or, where they are many, as bars; outliers and both ends are named."
         case "audit-measures": "The same checkpoints by each measure."
         case "audit-families": "The same checkpoints by family, on one scale."
         default: "The checkpoints of one training run, in the order of their steps."

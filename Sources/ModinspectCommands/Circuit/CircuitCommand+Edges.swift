@@ -87,8 +87,10 @@ extension CircuitCommand {
         case .dot:
             // The scores of discovery are damages; others are changes of the metric without the edge.
             let metric = search.experiment.metric
+            // An edge works against the behaviour where removing it does not do what removing all edges does.
+            let whole = metric.damage(from: report.clean.value, to: report.ablated.value) < 0 ? -1.0 : 1
             let picture = EdgePicture(report.scores.filter(\.kept), links: report.links) { score in
-                (method == .acdc ? score : metric.damage(from: 0, to: score)) < 0
+                (method == .acdc ? score : metric.damage(from: 0, to: score)) * whole < 0
             }
             try stream.write(picture.text)
         }

@@ -54,7 +54,7 @@ struct ConvertCommand: FileCommand {
             }
             var draft = CheckpointDraft(opened, dtype: dtype)
             if let configuration = opened.configuration {
-                draft.files["config.json"] = ConvertedConfiguration(configuration).text(for: draft)
+                draft.files[opened.configurationName] = ConvertedConfiguration(configuration).text(for: draft)
             }
             let record = ArchiveRecord(architecture: try described(opened), seed: nil, parent: output.parent(opened, source))
             try target.write(draft, record: record, keeping: opened.companions["modinspect.json"])

@@ -182,7 +182,9 @@ extension CheckpointInfo {
         let layers = Dictionary(grouping: catalog.layers, by: \.tensorName)
         let first = Dictionary(scored.map { ($0.tensorName, $0) }, uniquingKeysWith: { first, _ in first })
 
-        (architecture, architectureSource, runsAs, sites, runProblem) = try Self.sites(of: checkpoint, catalog, architecture: given)
+        let assumed: String?
+        (architecture, architectureSource, runsAs, assumed, sites, runProblem) = try Self.sites(
+            of: checkpoint, catalog, architecture: given)
 
         var parameters = 0
         var bytes = 0
@@ -207,7 +209,7 @@ extension CheckpointInfo {
                 encoding: tensor.encoding, madeOf: tensor.encoding == nil ? nil : tensor.stored.map(\.name),
                 nameInFile: checkpoint.fileNames?.name(ofTensor: tensor.name))
         }
-        assumptions = checkpoint.assumptions
+        assumptions = checkpoint.assumptions + [assumed].compactMap { $0 }
         let plain = Set(
             checkpoint.tensors.lazy.filter { $0.encoding == nil }.map { checkpoint.fileNames?.name(ofTensor: $0.name) ?? $0.name })
         stored = checkpoint.stored.filter { !plain.contains($0.name) }.map(StoredInfo.init)
@@ -224,18 +226,18 @@ extension CheckpointInfo {
     /// The sites of the checkpoint's network, or why it has none. An architecture that was given must fit.
     private static func sites(
         of checkpoint: Checkpoint, _ catalog: LayerCatalog, architecture given: Architecture?
-    ) throws -> (architecture: String?, source: String?, runsAs: String?, sites: [SiteInfo], problem: String?) {
+    ) throws -> (architecture: String?, source: String?, runsAs: String?, assumed: String?, sites: [SiteInfo], problem: String?) {
         do {
             let model = try LoadedModel(checkpoint, architecture: given, catalog: catalog, longestChain: longestChain)
             let sites = try model.network.siteDescriptions()
             return (
-                model.architecture?.description, model.source?.rawValue, model.runsAs,
+                model.architecture?.description, model.source?.rawValue, model.runsAs, model.network.anatomy.assumption,
                 sites.map { SiteInfo(site: $0.site, operation: $0.operation, neurons: $0.neurons) }, nil
             )
         } catch var error as Problem {
             if given != nil { throw error }
             error.path = nil
-            return (nil, nil, nil, [], error.summary)
+            return (nil, nil, nil, nil, [], error.summary)
         }
     }
 }

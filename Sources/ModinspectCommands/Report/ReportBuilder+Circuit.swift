@@ -5,6 +5,7 @@ import Interventions
 import Modularity
 import Networks
 import Pages
+import Pictures
 import Plots
 import Text
 
@@ -38,7 +39,7 @@ extension ReportBuilder {
         summary.append(sentence)
         let rule =
             isDiscovery
-            ? "It keeps the edges whose removal changes the metric by at least \(ByteText.shortest(EdgeMethod.standardThreshold))."
+            ? "It keeps the edges whose removal changes the metric by at least \(NumberText.shortest(EdgeMethod.standardThreshold))."
             : "It has the fewest of the edges with the largest scores whose faithfulness is at least 0.9."
         var blocks: [PageBlock] = [
             .paragraph(

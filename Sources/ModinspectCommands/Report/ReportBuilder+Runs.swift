@@ -4,6 +4,7 @@ import Interventions
 import Modularity
 import Networks
 import Pages
+import Pictures
 import Plots
 import Scoring
 import Text
@@ -43,7 +44,7 @@ extension ReportBuilder {
                     ? "; the loss is not a number, because weights or data hold NaN or infinite numbers"
                     : hasRightAnswers
                         ? "; the loss is \(Self.rounded(found.loss)) nats" : "; the mean squared error is \(Self.rounded(found.loss))"),
-            .plain(found.perplexity.flatMap { $0.isNaN ? nil : ", the perplexity \(ByteText.fixed($0, digits: 2))." } ?? "."),
+            .plain(found.perplexity.flatMap { $0.isNaN ? nil : ", the perplexity \(NumberText.fixed($0, digits: 2))." } ?? "."),
         ]
         summary.append(sentence)
         sentence += [" The data are ", .name(data), .plain(", \(ByteText.counted(found.samples, "sample")).")]
@@ -135,7 +136,7 @@ extension ReportBuilder {
                 "a cluster that matters more than they do carries something of its own.",
             ])
         ]
-        if let sentence = Self.sentence(rows, intact: report.intact.accuracy) {
+        if let sentence = Self.sentence(rows, intact: report.intact) {
             blocks.append(.paragraph(sentence))
             summary.append(sentence)
         }
@@ -159,11 +160,17 @@ extension ReportBuilder {
             return "Accuracy by class: the intact model on top, then each cluster off, then each alone."
         }
         if figure.name.hasPrefix("ablate-dependence") { return "How many right answers are spoilt by how many of the interventions." }
-        return "Accuracy with each cluster off or alone, beside random sets of as many neurons."
+        let measure = figure.title.hasPrefix("Loss") ? "Loss" : "Accuracy"
+        return .plain("\(measure) with each cluster off or alone, beside random sets of as many neurons.")
     }
 
     /// The cluster whose absence costs most beyond its control.
-    private static func sentence(_ rows: [AblatedRow], intact: Double?) -> [PageText]? {
+    private static func sentence(_ rows: [AblatedRow], intact outcome: AblatedOutcome) -> [PageText]? {
+        // As the figure does it: of running text the loss says more.
+        if outcome.classes.isEmpty, rows.allSatisfy(\.classes.isEmpty), let sentence = lossSentence(rows, intact: outcome.loss) {
+            return sentence
+        }
+        let intact = outcome.accuracy
         let off = rows.filter { $0.intervention == "off" && $0.accuracy != nil }
         guard let worst = off.min(by: { ($0.accuracy ?? 1) < ($1.accuracy ?? 1) }), let layer = worst.layer, let cluster = worst.cluster,
             let before = percent(intact), let after = percent(worst.accuracy), (worst.accuracy ?? 1) < (intact ?? 0)
@@ -176,8 +183,30 @@ extension ReportBuilder {
             text.append(
                 .plain(
                     "; without as many random neurons it is \(mean)"
-                        + (control.standardDeviation.map { "\u{A0}±\u{A0}\(ByteText.fixed($0 * 100, digits: 1))%" } ?? "")
-                        + (control.p.map { " (p\u{A0}=\u{A0}\(ByteText.fixed($0, digits: 2)))" } ?? "")))
+                        + (control.standardDeviation.map { "\u{A0}±\u{A0}\(NumberText.fixed($0 * 100, digits: 1))%" } ?? "")
+                        + (control.p.map { " (p\u{A0}=\u{A0}\(NumberText.fixed($0, digits: 2)))" } ?? "")))
+        }
+        return text + ["."]
+    }
+
+    private static func lossSentence(_ rows: [AblatedRow], intact: Double?) -> [PageText]? {
+        let off = rows.filter { $0.intervention == "off" && $0.loss?.isFinite ?? false }
+        guard let worst = off.max(by: { ($0.loss ?? 0) < ($1.loss ?? 0) }), let layer = worst.layer, let cluster = worst.cluster,
+            let before = intact, let after = worst.loss, after > before
+        else { return nil }
+        let control = worst.control?.loss
+        let digits = NullDistance.digits([before, after, control?.standardDeviation ?? 1])
+        func number(_ value: Double) -> String { NumberText.fixed(value, digits: digits) }
+        var text: [PageText] = [
+            .plain("Without cluster \(cluster) of "), .name(layer.singleLine),
+            .plain(" (\(ByteText.counted(worst.neurons, "neuron"))) the loss rises from \(number(before)) to \(number(after)) nats"),
+        ]
+        if let control, let mean = control.mean {
+            text.append(
+                .plain(
+                    "; without as many random neurons it is \(number(mean))"
+                        + (control.standardDeviation.map { "\u{A0}±\u{A0}\(number($0))" } ?? "")
+                        + (control.p.map { " (p\u{A0}=\u{A0}\(NumberText.fixed($0, digits: 2)))" } ?? "")))
         }
         return text + ["."]
     }
@@ -216,8 +245,8 @@ extension ReportBuilder {
     }
 
     static func percent(_ share: Double?) -> String? {
-        share.flatMap { $0.isFinite ? ByteText.fixed($0 * 100, digits: 1) + "%" : nil }
+        share.flatMap { $0.isFinite ? NumberText.fixed($0 * 100, digits: 1) + "%" : nil }
     }
 
-    static func rounded(_ value: Double?) -> String { value.map(ByteText.rounded) ?? "undefined" }
+    static func rounded(_ value: Double?) -> String { value.map(NumberText.rounded) ?? "undefined" }
 }

@@ -152,8 +152,9 @@ extension ReportBuilder {
     /// A sentence for each layer, or for the first and the last of many by their scores.
     private func verdicts(_ layers: [ScoredLayer]) -> [[PageText]] {
         guard layers.count > 1 else { return [] }
+        let digits = ScoreSentence.digits(layers)
         func sentence(_ layer: ScoredLayer) -> [PageText] {
-            [.name(layer.layer.singleLine), .plain(ScoreSentence(layer).predicate() + ".")]
+            [.name(layer.layer.singleLine), .plain(ScoreSentence(layer, digits: digits).predicate() + ".")]
         }
         guard layers.count > 8 else { return layers.map(sentence) }
         let ranked = layers.enumerated().sorted { (Self.excess($0.element), -$0.offset) > (Self.excess($1.element), -$1.offset) }.map(
@@ -181,7 +182,9 @@ extension ReportBuilder {
                 "In a modular layer the strong weights lie in blocks on the diagonal.",
                 .plain(
                     most == least
-                        ? "" : " These are the layers whose clusterability lies furthest above the mean of their null models, and least."),
+                        ? ""
+                        : " Of all layers, the first one's clusterability lies highest relative to the mean of its null model, and the second one's lowest."
+                ),
             ])
         ]
         for place in most == least ? [most] : [most, least] {
@@ -190,14 +193,7 @@ extension ReportBuilder {
             let source = [given == nil ? "method \(options.clustering.methodName)" : nil, "seed \(seed)"]
             let map = try WeightMap(
                 layer, sweep.layers[place], path: path, source: source.compactMap(\.self).joined(separator: " · "))
-            // The furthest above may be below, where none is above.
-            let isAbove = (sweep.layers[place].null?.z ?? 0) > 0
-            let role: String =
-                most == least
-                ? "The layer"
-                : place == most
-                    ? isAbove ? "Furthest above its null model" : "Least below its null model"
-                    : isAbove ? "Least above its null model" : "Furthest below its null model"
+            let role = most == least ? "The layer" : Self.role(isMost: place == most, excess: Self.excess(scored[place]))
             blocks.append(
                 .figure(
                     PageFigure(
@@ -206,6 +202,17 @@ extension ReportBuilder {
                         commands: [commands.weights(countWords, null: nullSamples(layers))], tables: [map.table])))
         }
         return blocks
+    }
+
+    /// What a map shows, of two: the layer with the most, or the least, above its null model; the least may lie below it, and even the most.
+    private static func role(isMost: Bool, excess: Double) -> String {
+        if abs(excess) < 5e-5 { return "At the mean of its null model" }
+        return switch (isMost, excess > 0) {
+        case (true, true): "Furthest above its null model"
+        case (true, false): "Least below its null model"
+        case (false, true): "Least above its null model"
+        case (false, false): "Furthest below its null model"
+        }
     }
 
     // MARK: - Sweep

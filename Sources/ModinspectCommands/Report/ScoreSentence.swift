@@ -1,5 +1,7 @@
 import Modularity
 import Pages
+import Pictures
+import Plots
 import Text
 
 /// What a score says beside its null model, in plain words.
@@ -11,8 +13,8 @@ struct ScoreSentence {
         case undefined
 
         /// From so many standard deviations on.
-        static let farMoreFrom = 10.0
-        static let moreFrom = 2.0
+        static let farMoreFrom = NullDistance.farMoreFrom
+        static let moreFrom = NullDistance.moreFrom
 
         init(_ null: NullModel?) {
             guard let z = null?.z else {
@@ -36,10 +38,20 @@ struct ScoreSentence {
 
     let score: Double?
     let null: NullModel?
+    /// How many digits the numbers have after the point.
+    private let digits: Int
 
-    init(_ layer: ScoredLayer) {
+    /// - Parameter digits: those of the sentences around it, see ``digits(_:)``; nil for as many as this one needs.
+    init(_ layer: ScoredLayer, digits: Int? = nil) {
         score = layer[.clusterability]
         null = layer.null
+        self.digits = digits ?? Self.digits([layer])
+    }
+
+    /// The digits that sentences of the layers have in common: as many as the smallest deviation needs, four where nothing deviates.
+    static func digits(_ layers: [ScoredLayer]) -> Int {
+        let deviations = layers.compactMap { $0.null?.standardDeviation }.filter { $0 > 0 }
+        return deviations.isEmpty ? 4 : NullDistance.digits(deviations)
     }
 
     var verdict: Verdict { score == nil ? .undefined : Verdict(null) }
@@ -54,8 +66,7 @@ struct ScoreSentence {
         let (verb, owner) = subject == .one ? ("is", "its") : ("are on average", "their")
         guard let score else { return " \(subject == .one ? "has" : "have") no score: all \(owner) weights are 0" }
         guard let null, let mean = null.mean else { return " \(verb) not comparable with random places: no permutation has a score" }
-        let digits = Self.digits(null.standardDeviation)
-        func number(_ value: Double) -> String { ByteText.fixed(value, digits: digits) }
+        func number(_ value: Double) -> String { NumberText.fixed(value, digits: digits) }
         guard let deviation = null.standardDeviation, let z = null.z else {
             return " \(verb) at \(number(score)), and \(owner) weights in random places always at \(number(mean))"
         }
@@ -65,17 +76,5 @@ struct ScoreSentence {
     }
 
     /// One decimal, without the sign of what rounds to 0.
-    static func distance(_ z: Double) -> String { ByteText.fixed(abs(z) < 0.05 ? 0 : z, digits: 1) }
-
-    /// Two decimals, or as many as the deviation needs for a digit of its own, up to five.
-    private static func digits(_ deviation: Double?) -> Int {
-        guard let deviation, deviation > 0 else { return 4 }
-        var digits = 2
-        var half = 0.005
-        while deviation < half, digits < 5 {
-            half /= 10
-            digits += 1
-        }
-        return digits
-    }
+    static func distance(_ z: Double) -> String { NumberText.fixed(z, digits: 1) }
 }

@@ -52,7 +52,7 @@ struct ExtractCommand: FileCommand {
                 layers: model.ablatedLayers(given.clusters(for: model.catalog), matching: layers.patterns), cluster: cluster)
             var draft = extraction.rewiring.draft
             if let configuration = model.checkpoint.configuration, model.architecture == nil {
-                draft.files["config.json"] = try NarrowedConfiguration(configuration).narrowed(to: extraction.mlps)
+                draft.files[model.checkpoint.configurationName] = try NarrowedConfiguration(configuration).narrowed(to: extraction.mlps)
             }
             let record = ArchiveRecord(architecture: model.architecture, seed: nil, parent: output.parent(model.checkpoint, source))
             // What would not run as what it came from is not written.

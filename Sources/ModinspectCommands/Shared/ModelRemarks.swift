@@ -14,6 +14,7 @@ extension Diagnostics {
         if model.source == .assumed, let architecture = model.architecture, architecture.elements.count > 1 {
             note("\(path): ReLU is assumed between its linear layers: --arch '\(architecture)'")
         }
+        if let assumption = network.anatomy.assumption { note("\(path): \(assumption)") }
         if let first = network.unusedTensors.first {
             let count = network.unusedTensors.count
             let others = count > 1 ? " and \(count - 1) \(count == 2 ? "other" : "others")" : ""

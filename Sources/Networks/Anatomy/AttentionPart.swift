@@ -8,7 +8,8 @@ package struct AttentionPart: Sendable {
         package let slice: Slice?
         /// The node whose output they are, with the heads side by side, before any of the steps.
         package let node: NodeID
-        /// The operations before the products, in order: norms of each head or of all heads together, rotary positions.
+        /// The operations before the products, in order: norms of each head or of all heads together, rotary positions, a choice of the
+        /// entries that are kept.
         package let steps: [NodeID]
 
         /// The node that the attention reads.
@@ -32,7 +33,7 @@ package struct AttentionPart: Sendable {
     package let mixed: NodeID
     /// The linear layer after ``mixed``.
     package let output: NodeID
-    /// Norms after the output, inside the branch, which combine all heads.
+    /// Norms after the output, or a choice of what is kept of it, inside the branch, which combine all heads.
     package let norms: [NodeID]
     /// The multiplication with a constant, or with one for each channel, at the end of the branch; nil if there is none.
     package let scaling: NodeID?

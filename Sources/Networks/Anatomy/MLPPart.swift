@@ -5,11 +5,11 @@ package struct MLPPart: Sendable {
     package let gate: NodeID?
     /// The layer that produces the neurons; in gated MLPs, the one without the activation.
     package let input: NodeID
-    /// The neurons after the activation, and after the product of gated MLPs.
+    /// The neurons after the activation, after the product of gated MLPs, and after the choice of those that are kept.
     package let post: NodeID
     /// The layer that reads ``post``.
     package let output: NodeID
-    /// Norms after the output, inside the branch, which combine all neurons.
+    /// Norms after the output, or a choice of what is kept of it, inside the branch, which combine all neurons.
     package let norms: [NodeID]
     /// The multiplication with a constant, or with one for each channel, at the end of the branch; nil if there is none.
     package let scaling: NodeID?

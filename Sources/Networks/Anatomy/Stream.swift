@@ -16,9 +16,11 @@ package struct Stream: Sendable {
         package let state: NodeID
         /// The norm between the stream and the part; nil if the part reads the stream directly.
         package let norm: NodeID?
+        /// What is done to each position after the norm, in order: each reads the one before it alone.
+        package internal(set) var steps: [NodeID] = []
 
         /// The node whose output the part's layers read.
-        package var node: NodeID { norm ?? state }
+        package var node: NodeID { steps.last ?? norm ?? state }
     }
 
     /// The nodes whose sum is the first state: the embeddings.

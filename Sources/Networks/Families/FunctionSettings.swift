@@ -56,6 +56,8 @@ enum FunctionSettings {
         ("word_embed_proj_dim", .nothing),
         ("apply_residual_connection_post_layernorm", .flag(false)), ("scale_attn_weights", .flag(true)),
         ("scale_attn_by_inverse_layer_idx", .flag(false)), ("attention_types", .nothing),
+        ("afrac", .nothing), ("d_pos_emb", .nothing), ("enable_bigram_table", .flag(false)), ("sink", .flag(false)),
+        ("residual_activation_type", .words(["identity"])),
     ]
 }
 

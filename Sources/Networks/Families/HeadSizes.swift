@@ -10,7 +10,8 @@ enum HeadSizes {
     ) throws(Problem) -> Int {
         guard width % heads == 0 else {
             throw Problem(
-                "the heads do not divide the width", subject: "config.json: '\(settings.writtenName(names.heads, "num_attention_heads"))'",
+                "the heads do not divide the width",
+                subject: "\(settings.file): '\(settings.writtenName(names.heads, "num_attention_heads"))'",
                 expected: "a divisor of \(width)", found: "\(heads)")
         }
         return width / heads

@@ -24,11 +24,13 @@ struct ResidualStream {
         stream.states.append(builder.add(site, Sum(), [current]))
     }
 
-    /// Lets a part read the stream without a norm.
+    /// Lets a part read the stream.
     ///
-    /// - Parameter norm: between the stream and the part.
-    mutating func read(through norm: NodeID?) -> Stream.Reader {
-        let reader = Stream.Reader(state: current, norm: norm)
+    /// - Parameters:
+    ///   - norm: between the stream and the part.
+    ///   - steps: between the norm and the part.
+    mutating func read(through norm: NodeID?, then steps: [NodeID] = []) -> Stream.Reader {
+        let reader = Stream.Reader(state: current, norm: norm, steps: steps)
         stream.readers.append(reader)
         return reader
     }

@@ -13,20 +13,27 @@ package struct RunnableFamily: Sendable {
     let architectures: [String]
     /// The initial weights of a model by its configuration, or nil for a family whose models cannot be initialised.
     private(set) var blueprint: (@Sendable (Configuration) throws(Problem) -> Blueprint)?
+    /// What is assumed of a model that is described by names and shapes alone; nil if nothing is.
+    private let assumption: (@Sendable (FamilySource, Network) throws(Problem) -> String?)?
     private let build: @Sendable (FamilySource) throws(Problem) -> Network
 
     /// The architectures of models that predict the next token.
     package static let languageModels = ["LMHeadModel", "ForCausalLM", "Model"]
 
     /// A family that builds its networks itself.
+    ///
+    /// - Parameter assumption: what of a network follows neither from tensors nor from settings, in words.
     package init(
         _ family: ModelFamily, modelTypes: [String], mlpWidth: MLPWidthSetting? = nil,
-        architectures: [String] = RunnableFamily.languageModels, network: @escaping @Sendable (FamilySource) throws(Problem) -> Network
+        architectures: [String] = RunnableFamily.languageModels,
+        assumption: (@Sendable (FamilySource, Network) throws(Problem) -> String?)? = nil,
+        network: @escaping @Sendable (FamilySource) throws(Problem) -> Network
     ) {
         self.family = family
         self.modelTypes = modelTypes
         self.mlpWidth = mlpWidth
         self.architectures = architectures
+        self.assumption = assumption
         build = network
     }
 
@@ -42,7 +49,7 @@ package struct RunnableFamily: Sendable {
             let stored = source.names.blocks(description.blockName)
             guard description.blocks <= stored else {
                 throw Problem(
-                    "the configuration has more blocks than the checkpoint", subject: "config.json",
+                    "the configuration has more blocks than the checkpoint", subject: source.settings.file,
                     expected: "at most \(stored)", found: "\(description.blocks)")
             }
             return try TransformerBuilder.network(
@@ -56,7 +63,8 @@ package struct RunnableFamily: Sendable {
     /// - Throws: ``Problem`` for settings that are missing, out of range or cannot be run, and tensors that are missing or have
     ///   another shape.
     func network(_ source: FamilySource) throws(Problem) -> Network {
-        let network = try build(source)
+        var network = try build(source)
+        if let assumption { network.anatomy.assumption = try assumption(source, network) }
         if case .tokens(let vocabulary, _) = network.input, let stated = try source.settings.size("vocab_size"), stated != vocabulary {
             throw source.settings.problem("contradicts the tensors", "vocab_size", expected: "\(vocabulary), the rows of the embedding")
         }

@@ -6,7 +6,7 @@ extension TransformerBuilder {
     /// The experts of a block: router, choice, each expert's MLP at the positions that choose it, and the weighted sum.
     ///
     /// Sites: `mlp.router`, the router's scores; `mlp.hook_expert_weights`, as TransformerLens calls the weights; those of the experts are
-    /// below `mlp.experts.N`; `mlp.hook_experts`, the outputs of all experts times their weights, side by side; those of the MLP for every
+    /// below `mlp.experts.N`, `gated_in` among them where an expert's input is multiplied by its gate; `mlp.hook_experts`, the outputs of all experts times their weights, side by side; those of the MLP for every
     /// position below `mlp.shared`.
     mutating func addExperts(
         _ experts: ExpertsDescription, _ mlp: MLPDescription, _ block: Int, reading: Stream.Reader
@@ -39,11 +39,15 @@ extension TransformerBuilder {
         for expert in 0..<experts.count {
             let site = "\(site).experts.\(expert)"
             let tensors = ExpertTensors(expert: expert, of: experts, width: width)
-            let read =
-                readsGated
-                ? builder.add("\(site).hook_in", GatedInput(expert: expert), [reading.node, choice])
-                : builder.add("\(site).hook_in", Identity(name: "stream"), [reading.node])
-            inputs.append(read)
+            let open = builder.add("\(site).hook_in", Identity(name: "stream"), [reading.node])
+            inputs.append(open)
+            var read = open
+            if readsGated {
+                let gate = GatedInput(expert: expert)
+                read = builder.add(
+                    "\(site).gated_in", gate, [open, choice],
+                    fusion: Node.Fusion(operation: gate, inputs: [reading.node, choice], replaces: [open]))
+            }
             var all: [ParameterID] = []
             func layer(
                 _ hook: String, _ matrix: ExpertTensors.Matrix, of input: NodeID, fused: Node.Fusion? = nil

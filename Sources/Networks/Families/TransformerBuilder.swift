@@ -8,10 +8,12 @@ import Text
 /// norms of heads and rotary positions. `hook_normalized` is a norm's whole output, where TransformerLens's comes before its weight
 /// and bias. `hook_attn_out` and `hook_mlp_out` are what is added to the stream, after a norm inside the branch. Sites without a hook
 /// of TransformerLens: `attn.qkv`, one product that queries, keys and values are cut from; `mlp.gate`, a gate after its activation;
-/// `attn.q_scaled`, queries after a scaling by their position;
+/// `attn.q_scaled`, queries after a scaling by their position; `attn.act_in` and `mlp.act_in`, what is kept of a part's input, with
+/// `attn.placed` and `mlp.placed` before it, the norm with positions beside it; `attn.q_kept`, `attn.k_kept` and `attn.v_kept`, what is kept of
+/// queries, keys and values; `mlp.activated`, neurons of which `mlp.hook_post` keeps some;
 /// `attn.out` and `mlp.out`, the last layer of a branch that does not end with it; `attn.normed` and `mlp.normed`, a norm in a branch that
 /// a scaling follows; `ln_embed`, a norm of the embeddings; `unembed`, the logits; `unembed.scaled` and `unembed.capped`, the logits after
-/// a scaling and a cap.
+/// a scaling and a cap; `unembed.bigrams`, the logits with the scores of a table of bigrams.
 struct TransformerBuilder {
     let description: TransformerDescription
     let names: CheckpointNames
@@ -44,6 +46,7 @@ struct TransformerBuilder {
                 builder.add("hook_pos_embed", PositionEmbedding(layout: .rows, offset: offset), parameters: [parameter]))
             bound = count
         }
+        if case .beside(let positions) = description.positions { bound = positions.count }
         if let norm = description.embeddingNorm {
             let sum = embeddings.count == 1 ? embeddings[0] : builder.add("hook_embed_sum", Sum(), embeddings)
             embeddings = [try self.norm("ln_embed", norm, of: sum)].compactMap { $0 }
@@ -57,12 +60,16 @@ struct TransformerBuilder {
         let matrix = try output.matrix(checkpoint)
         var parameters = [try builder.parameter(matrix.name, shape: matrix.shape)]
         if let bias = description.output.bias {
-            parameters.append(try builder.parameter(try names.fullName(bias), shape: [matrix.entries]))
+            let name = try names.fullName(bias)
+            parameters.append(try builder.parameter(name, shape: [matrix.entries]))
+            if description.output.fixed.contains(bias), let added = parameters.last { builder.fix(added) }
         }
         let layer = builder.add("unembed", Linear(layout: matrix.layout), [final.node], parameters: parameters)
         builder.anatomy.streams = [stream.stream]
-        builder.anatomy.output = OutputPart(reading: final, layer: layer)
         var logits = layer
+        let scores = try addTokenScores(to: layer, tokens: table.entries, answers: matrix.entries)
+        builder.anatomy.output = OutputPart(reading: final, layer: layer, tokenScores: scores)
+        if let scores { logits = scores }
         if description.output.scale != 1 { logits = builder.add("unembed.scaled", Scaling(description.output.scale), [logits]) }
         if let cap = description.output.cap { logits = builder.add("unembed.capped", SoftCap(cap), [logits]) }
         return try builder.network(
@@ -74,7 +81,9 @@ struct TransformerBuilder {
         let site = "blocks.\(block)"
         let before = stream.current
         let first = try norm("\(site).ln1.hook_normalized", named(description.attention.norm, in: block), of: stream.current)
-        let attention = try addAttention(block, reading: stream.read(through: first))
+        let attention = try addAttention(
+            block,
+            reading: stream.read(through: first, then: try steps(from: first ?? stream.current, before: .attentionInput, in: block)))
         guard let mlp = description.mlp else {
             stream.write([attention.written], site: "\(site).hook_resid_post", in: &builder)
             builder.anatomy.blocks.append(
@@ -92,7 +101,7 @@ struct TransformerBuilder {
         } else {
             second = try norm("\(site).ln2.hook_normalized", named(mlp.norm, in: block), of: stream.current)
         }
-        let reading = stream.read(through: second)
+        let reading = stream.read(through: second, then: try steps(from: second ?? stream.current, before: .mlpInput, in: block))
         var (neurons, mixture): (MLPPart?, ExpertPart?)
         let written: NodeID
         if let experts = description.experts, experts.areIn(block: block) {
@@ -115,7 +124,10 @@ struct TransformerBuilder {
         let products = try addProjections(block, reading: reading.node)
         let query = try stepped(products.query, "q", attention.headNorms?.query, block)
         let key = try stepped(products.key, "k", attention.headNorms?.key, block)
-        let value = products.value
+        var value = products.value
+        if let kept = kept(value.node, at: .values, of: keyHeads * dimension, site: "\(site).v_kept") {
+            value = AttentionPart.Projection(layer: value.layer, slice: value.slice, node: value.node, steps: [kept])
+        }
         let scale = attention.scale(inBlock: block)
         let mask = attention.mask(inBlock: block)
         var adjustment: ScoreAdjustment = .none
@@ -144,7 +156,7 @@ struct TransformerBuilder {
             fusion: fusion)
         let branch = try written(
             "blocks.\(block).hook_attn_out", site, named(attention.output, in: block), named(attention.outputNorm, in: block),
-            of: mixed, from: heads * dimension)
+            keeping: .attentionOutput, of: mixed, from: heads * dimension)
         return AttentionPart(
             reading: reading, query: query, key: key, value: value,
             heads: AttentionHeads(heads: heads, keyHeads: keyHeads, headDimension: dimension), scores: scores, pattern: pattern,
@@ -194,19 +206,29 @@ struct TransformerBuilder {
             last = builder.add("\(site).q_scaled", PositionScaling(slope: growth.slope, step: growth.step), [last])
             steps.append(last)
         }
+        let heads = letter == "q" ? description.attention.heads : description.attention.keyHeads
+        if let kept = kept(last, at: letter == "q" ? .queries : .keys, of: heads * dimension, site: "\(site).\(letter)_kept") {
+            steps.append(kept)
+        }
         return AttentionPart.Projection(layer: projection.layer, slice: projection.slice, node: projection.node, steps: steps)
     }
 
-    /// The output of a part that is added to the stream: a linear layer, followed by a norm and by a multiplication with a constant if the
-    /// family has them inside the branch. The node that is added has the site `hook`; those before it have sites below `site`.
+    /// The output of a part that is added to the stream: a linear layer, followed by a norm, a choice of what is kept, and a multiplication
+    /// with a constant if the family has them inside the branch. The node that is added has the site `hook`; those before it have sites below `site`.
     private mutating func written(
-        _ hook: String, _ site: String, _ layer: LinearTensors, _ norm: NormTensors?, of input: NodeID, from inputs: Int
+        _ hook: String, _ site: String, _ layer: LinearTensors, _ norm: NormTensors?, keeping place: KeptEntries.Place, of input: NodeID,
+        from inputs: Int
     ) throws(Problem) -> (output: NodeID, norms: [NodeID], scaling: NodeID?) {
         let isScaled = description.branchScale != 1
         let output = try linear(
-            norm == nil && !isScaled ? hook : "\(site).out", layer, of: input, from: inputs, to: description.width)
+            norm == nil && !isScaled && !keeps(place, of: description.width) ? hook : "\(site).out", layer, of: input, from: inputs,
+            to: description.width)
         var norms: [NodeID] = []
-        if let normed = try self.norm(isScaled ? "\(site).normed" : hook, norm, of: output) { norms.append(normed) }
+        let isLast = !isScaled && !keeps(place, of: description.width)
+        if let normed = try self.norm(isLast ? hook : "\(site).normed", norm, of: output) { norms.append(normed) }
+        if let kept = kept(norms.last ?? output, at: place, of: description.width, site: isScaled ? "\(site).kept" : hook) {
+            norms.append(kept)
+        }
         let scaling = isScaled ? builder.add(hook, Scaling(description.branchScale), [norms.last ?? output]) : nil
         return (output, norms, scaling)
     }
@@ -215,7 +237,7 @@ struct TransformerBuilder {
         _ block: Int, reading input: NodeID
     ) throws(Problem) -> (query: AttentionPart.Projection, key: AttentionPart.Projection, value: AttentionPart.Projection) {
         let attention = description.attention
-        let (width, dimension) = (description.width, attention.headDimension)
+        let (width, dimension) = (description.readWidth, attention.headDimension)
         let site = "blocks.\(block).attn"
         switch attention.projections {
         case .separate(let query, let key, let value):
@@ -245,10 +267,12 @@ struct TransformerBuilder {
 
     private mutating func addMLP(_ mlp: MLPDescription, _ block: Int, reading: Stream.Reader) throws(Problem) -> MLPPart {
         let site = "blocks.\(block).mlp"
-        let width = description.width
+        let width = description.readWidth
+        let isKept = keeps(.neurons, of: mlp.width)
+        let postSite = isKept ? "\(site).activated" : "\(site).hook_post"
         var gate: NodeID?
         let input: NodeID
-        let post: NodeID
+        var post: NodeID
         if let tensors = mlp.gate {
             let (first, second) = (named(tensors, in: block), named(mlp.input, in: block))
             let isFused = first.weight == second.weight
@@ -257,15 +281,16 @@ struct TransformerBuilder {
             let gated = builder.add("\(site).gate", Activation(mlp.activation), [pre])
             input = try linear(
                 "\(site).hook_pre_linear", second, part: isFused ? "[up]" : nil, of: reading.node, from: width, to: mlp.width)
-            post = builder.add("\(site).hook_post", GatedProduct(), [gated, input])
+            post = builder.add(postSite, GatedProduct(), [gated, input])
             gate = pre
         } else {
             input = try linear("\(site).hook_pre", named(mlp.input, in: block), of: reading.node, from: width, to: mlp.width)
-            post = builder.add("\(site).hook_post", Activation(mlp.activation), [input])
+            post = builder.add(postSite, Activation(mlp.activation), [input])
         }
+        if let kept = kept(post, at: .neurons, of: mlp.width, site: "\(site).hook_post") { post = kept }
         let branch = try written(
-            "blocks.\(block).hook_mlp_out", site, named(mlp.output, in: block), named(mlp.outputNorm, in: block), of: post,
-            from: mlp.width)
+            "blocks.\(block).hook_mlp_out", site, named(mlp.output, in: block), named(mlp.outputNorm, in: block), keeping: .mlpOutput,
+            of: post, from: mlp.width)
         return MLPPart(
             reading: reading, gate: gate, input: input, post: post, output: branch.output, norms: branch.norms, scaling: branch.scaling)
     }
@@ -306,13 +331,13 @@ struct TransformerBuilder {
         }
     }
 
-    private mutating func parameters(of tensors: NormTensors, width: Int) throws(Problem) -> [ParameterID] {
+    mutating func parameters(of tensors: NormTensors, width: Int) throws(Problem) -> [ParameterID] {
         var parameters = [try builder.parameter(try names.fullName(tensors.weight), shape: [width])]
         if let bias = tensors.bias { parameters.append(try builder.parameter(try names.fullName(bias), shape: [width])) }
         return parameters
     }
 
-    private func named(_ tensors: NormTensors?, in block: Int) -> NormTensors? {
+    func named(_ tensors: NormTensors?, in block: Int) -> NormTensors? {
         guard let tensors else { return nil }
         let front = "\(description.blockName).\(block)."
         return NormTensors(weight: front + tensors.weight, bias: tensors.bias.map { front + $0 })

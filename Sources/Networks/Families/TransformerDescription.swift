@@ -32,6 +32,8 @@ struct TransformerDescription: Sendable {
         case learned(table: String, count: Int, offset: Int = 0)
         /// Scores that fall with the distance of a key.
         case slopes
+        /// A table whose normalised rows stand behind what each part reads.
+        case beside(PositionsBesideDescription)
         case rotary(RotaryPositions)
 
         /// Rotary positions of all blocks.
@@ -58,6 +60,8 @@ struct TransformerDescription: Sendable {
     var mlp: MLPDescription?
     /// Experts in place of the MLP of some blocks, with its activation and norm; nil if there are none.
     var experts: ExpertsDescription?
+    /// The share of the entries that are kept at some places; nil where all are.
+    var kept: KeptEntries?
 
     var embedding: TableTensor
     var finalNorm: NormTensors?
@@ -83,6 +87,48 @@ struct OutputDescription: Sendable {
     var scale: Float = 1
     /// The bound of the logits, cap tanh(x / cap); nil if they have none.
     var cap: Float?
+    /// The table of the scores that each token adds to the logits at its position; nil if there is none.
+    var tokenScores: String?
+    /// The names of tensors, here or anywhere in the model, that are not learned.
+    var fixed: Set<String> = []
+}
+
+/// Positions beside the stream: the width of an entry of their table, and the norm before each part, whose tensors have names relative to the
+/// block.
+struct PositionsBesideDescription: Sendable {
+    var table: String
+    var count: Int
+    var width: Int
+    var attentionNorm: NormTensors
+    var mlpNorm: NormTensors
+}
+
+/// A share of the entries of each row, those of the largest magnitude, that is kept at some places; the others are 0.
+struct KeptEntries: Sendable {
+    enum Place: String, Sendable, CaseIterable {
+        /// What a part's layers read.
+        case attentionInput = "attn_in"
+        case mlpInput = "mlp_in"
+        /// Queries, keys and values of all heads together.
+        case queries = "attn_q"
+        case keys = "attn_k"
+        case values = "attn_v"
+        /// The MLP's neurons after the activation.
+        case neurons = "mlp_neuron"
+        /// What a part adds to the stream.
+        case attentionOutput = "attn_out"
+        case mlpOutput = "mlp_out"
+    }
+
+    var share: Double
+    var places: Set<Place>
+
+    /// The number of entries that are kept of a row; nil for all.
+    func count(at place: Place, of width: Int) -> Int? {
+        guard places.contains(place) else { return nil }
+        let count = Int(min(share, 1) * Double(width))
+        return count < width ? count : nil
+    }
 }
 
 /// Attention with its reader's norm and its tensors, whose names are relative to the block.

@@ -7,7 +7,8 @@ package struct TransformerFamilies: Sendable {
 
     /// The families of this program. A family belongs here and, with its names, among ``ModelFamilies/standard``.
     package static let standard = TransformerFamilies([
-        GPT2.family, GPTNeoX.family, Llama.family, Mistral.family, Qwen2.family, Qwen3.family, Gemma.family, Gemma2.family,
+        GPT2.family, CircuitSparsity.family, GPTNeoX.family, Llama.family, Mistral.family, Qwen2.family, Qwen3.family, Gemma.family,
+        Gemma2.family,
         Gemma3.family, Olmo2.family, Olmo2.family3, Phi.family, Phi3.family, GPTNeo.family, GPTJ.family, OPT.family, Bloom.family,
         StableLM.family, Starcoder2.family, Granite.family, SmolLM3.family, Mixtral.family, QwenMoE.family2, QwenMoE.family3, GptOss.family,
         Llama4.family,
@@ -51,8 +52,8 @@ package struct TransformerFamilies: Sendable {
             return (family, Configuration([:]))
         }
         guard let configuration = checkpoint.configuration else { throw withoutConfiguration(catalog) }
-        let settings = try Configuration(configuration)
-        guard let modelType = try settings.text("model_type") else {
+        let settings = try Configuration(configuration, file: checkpoint.configurationName)
+        guard let modelType = try settings.text("model_type") ?? checkpoint.impliedModelType else {
             throw Problem("is missing", subject: "config.json: 'model_type'", expected: known)
         }
         guard let family = families.first(where: { $0.modelTypes.contains(modelType) }) else {

@@ -61,7 +61,7 @@ package struct PositionScaling: Operation {
         }
     }
 
-    package func late(from first: Int) -> LateOperation? {
-        LateOperation(PositionScaling(slope: slope, step: step, firstPosition: first))
+    package func part(_ positions: Range<Int>, of length: Int) -> PartialOperation? {
+        PartialOperation(PositionScaling(slope: slope, step: step, firstPosition: positions.lowerBound))
     }
 }

@@ -9,7 +9,7 @@ struct Axis: Sendable {
 
     var title: String
     var content: Content
-    /// Whether the numbers are whole: `k` has no tick at 2.5.
+    /// Whether the numbers are whole: `k`, and what is counted, has no tick at 2.5.
     var isWhole = false
 }
 
@@ -30,19 +30,26 @@ struct Axes {
     static let labelSize = 11.0
     private static let tickLength = 4.0
     private static let gap = 4.0
+    /// The longest name that stands below an axis.
+    private static let longestStanding = 160.0
+    /// So far a title that stands beside a low plot may reach beyond it, mostly below.
+    static let turnedOverhang = 36.0
 
     /// - Parameters:
     ///   - top: The pixels that are taken above, by a legend.
     ///   - right: The pixels that are kept free on the right, for labels at the ends of lines.
     ///   - above: The pixels between the left axis's title and the plot, for a strip of colours.
     ///   - widest: The greatest width of the plot; nil to take what there is.
+    ///   - turnsLeftTitle: Whether the left axis's title stands along it; nothing is above the plot then that could be taken for its own title.
     ///   - hasLines: Whether the axes themselves are drawn; a matrix has edges of its own.
     init(
-        width: Double, innerHeight: Double, top: Double, right: Double, above: Double = 0, widest: Double? = nil, hasLines: Bool = true,
-        bottom bottomAxis: Axis, left leftAxis: Axis
+        width: Double, innerHeight: Double, top: Double, right: Double, above: Double = 0, widest: Double? = nil,
+        turnsLeftTitle: Bool = false,
+        hasLines: Bool = true, bottom bottomAxis: Axis, left leftAxis: Axis
     ) {
         let size = Self.labelSize
-        let titleHeight = leftAxis.title.isEmpty ? size / 2 + 2 : size + 10
+        let isTurned = turnsLeftTitle && !leftAxis.title.isEmpty
+        let titleHeight = leftAxis.title.isEmpty || isTurned ? size / 2 + 2 : size + 10
         let upper = top + titleHeight + above
         let lower = upper + innerHeight
         // The left labels decide where the plot begins, and so how long the lower axis is.
@@ -60,22 +67,31 @@ struct Axes {
             let bands = Bands(count: names.count, start: upper, end: lower)
             verticalBands = bands
             let shown = Self.shown(names.count, step: bands.step, needed: size + 2)
-            for (index, text) in zip(shown, shown.map { names[$0].singleLine }.shortenedApart(toWidth: longest, size: size)) {
+            let texts = ShortNames.shortened(shown.map { names[$0].singleLine }, toWidth: longest, size: size)
+            for (index, text) in zip(shown, texts) {
                 leftLabels.append((bands.middle(index), text, text == names[index] ? nil : names[index]))
             }
         }
         let labelWidth = leftLabels.map { TextWidth.width(of: $0.text, size: size) }.max() ?? 0
-        let left = (labelWidth + Self.tickLength + Self.gap).rounded(.up)
+        let left = (labelWidth + Self.tickLength + Self.gap + (isTurned ? size + 5 : 0)).rounded(.up)
         var rightEdge = max(left + 20, width - right)
         if case .numbers = bottomAxis.content { rightEdge = min(rightEdge, max(left + 20, width - 14)) }
         if let widest { rightEdge = min(rightEdge, left + widest) }
         inner = Rectangle(x: left, y: upper, width: rightEdge - left, height: innerHeight)
         bottom = lower
 
+        var turnedLength = 0.0
         if !leftAxis.title.isEmpty {
-            let text = leftAxis.title.singleLine.shortened(toWidth: width - 2, size: size)
+            let text = leftAxis.title.singleLine.shortened(
+                toWidth: isTurned ? innerHeight + Self.turnedOverhang : width - 2, size: size)
+            turnedLength = isTurned ? TextWidth.width(of: text, size: size) : 0
             let title = text == leftAxis.title ? nil : leftAxis.title
-            marks.append(.text(TextLine(text, at: Point(0, top + size), size: size), fill: .faint, title: title, part: .axisTitle))
+            let line =
+                isTurned
+                ? TextLine(
+                    text, at: Point(size, upper + max(innerHeight / 2, turnedLength / 2 - 8)), size: size, anchor: .middle, rotation: -90)
+                : TextLine(text, at: Point(0, top + size), size: size)
+            marks.append(.text(line, fill: .faint, title: title, part: .axisTitle))
         }
         for (y, text, full) in leftLabels {
             marks.append(
@@ -89,6 +105,7 @@ struct Axes {
             }
         }
         appendLower(bottomAxis, lower: lower, width: width)
+        if turnedLength > innerHeight { bottom = max(bottom, upper + turnedLength - 6) }
         guard hasLines else { return }
         marks.append(.line(Point(left, lower), Point(inner.maxX, lower), stroke: Stroke(.axis), part: .axis))
         if verticalBands != nil { marks.append(.line(Point(left, upper), Point(left, lower), stroke: Stroke(.axis), part: .axis)) }
@@ -173,7 +190,8 @@ struct Axes {
         if longest + 6 <= bands.step || longest <= 26 || bands.step >= 72 {
             let room = max(bands.step - 6, min(longest, 26))
             let shown = Self.shown(names.count, step: bands.step, needed: min(longest, room) + 6)
-            for (index, text) in zip(shown, shown.map { names[$0].singleLine }.shortenedApart(toWidth: room, size: size)) {
+            let texts = ShortNames.shortened(shown.map { names[$0].singleLine }, toWidth: room, size: size)
+            for (index, text) in zip(shown, texts) {
                 let half = TextWidth.width(of: text, size: size) / 2
                 let x = min(max(bands.middle(index), half), width - half)
                 marks.append(
@@ -185,7 +203,8 @@ struct Axes {
         }
         var height = 0.0
         let shown = Self.shown(names.count, step: bands.step, needed: size + 3)
-        for (index, text) in zip(shown, shown.map { names[$0].singleLine }.shortenedApart(toWidth: 110, size: size)) {
+        let texts = ShortNames.shortened(shown.map { names[$0].singleLine }, toWidth: Self.longestStanding, size: size)
+        for (index, text) in zip(shown, texts) {
             height = max(height, TextWidth.width(of: text, size: size))
             marks.append(
                 .text(

@@ -116,12 +116,11 @@ package struct Scale: Hashable, Sendable {
                 while mantissa.hasSuffix("0") { mantissa.removeLast() }
                 if mantissa.hasSuffix(".") { mantissa.removeLast() }
             }
-            return "\(mantissa)e\(exponent)"
+            return NumberText.signed("\(mantissa)e\(exponent)")
         }
         let digits = max(0, -Int((log10(step) + 1e-9).rounded(.down)))
         if digits == 0, size >= 1000 { return ByteText.grouped(Int(value.rounded())) }
-        let text = ByteText.fixed(value, digits: digits)
-        return text.hasPrefix("-") ? "−" + text.dropFirst() : text
+        return NumberText.fixed(value, digits: digits)
     }
 }
 

@@ -35,8 +35,6 @@ package struct BarChart: Chart {
     package var caption: String
     package var alternative: String
     package var categories: [String]
-    /// Whether the values count something, so that ticks are whole numbers.
-    package var areCounts = false
     package var series: [Series]
     package var arrangement: Arrangement
     package var direction: Direction
@@ -47,17 +45,17 @@ package struct BarChart: Chart {
     package var including: ClosedRange<Double>?
     /// Whether colours go with the categories instead of the series, for one series of clusters.
     package var coloursCategories: Bool
+    /// Whether the values are counts, between which the axis has no ticks.
+    package var isOfCounts = false
 
     package init(
         title: String, caption: String = "", alternative: String = "", categories: [String], series: [Series],
         arrangement: Arrangement = .beside, direction: Direction = .standing, valueTitle: String = "", categoryTitle: String = "",
-        references: [LineChart.Reference] = [], including: ClosedRange<Double>? = nil, coloursCategories: Bool = false,
-        areCounts: Bool = false
+        references: [LineChart.Reference] = [], including: ClosedRange<Double>? = nil, coloursCategories: Bool = false
     ) {
         self.title = title
         self.caption = caption
         self.alternative = alternative.isEmpty ? title : alternative
-        self.areCounts = areCounts
         self.categories = categories
         self.series = series
         self.arrangement = arrangement
@@ -115,8 +113,7 @@ package struct BarChart: Chart {
             return Notice.drawing("None of the values is finite, so none can be drawn.", width: panel.width)
         }
         let legend = Legend(panel.hasLegend ? self.legend : [], width: panel.width)
-        var numbers = Axis(title: valueTitle, content: .numbers(range, .linear))
-        numbers.isWhole = areCounts
+        let numbers = Axis(title: valueTitle, content: .numbers(range, .linear), isWhole: isOfCounts)
         let names = Axis(title: categoryTitle, content: .categories(categories))
         let isStanding = direction == .standing
         let rows = arrangement == .beside ? max(1, series.count) : 1
@@ -210,7 +207,7 @@ package struct BarChart: Chart {
                 .line(
                     isStanding ? Point(inner.x, place) : Point(place, inner.y),
                     isStanding ? Point(inner.maxX, place) : Point(place, inner.maxY),
-                    stroke: stroke, title: "\(reference.name): \(ByteText.rounded(reference.value))",
+                    stroke: stroke, title: "\(reference.name): \(NumberText.rounded(reference.value))",
                     data: [Datum("reference", reference.name), Datum("value", reference.value)], part: .data))
             labels.append(EndLabels.Label(text: reference.name, y: place, x: inner.maxX, paint: .faint, title: nil))
         }

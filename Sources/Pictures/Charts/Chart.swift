@@ -32,6 +32,9 @@ package struct Panel: Hashable, Sendable {
     /// False where the sheet shows one legend for all its charts.
     package var hasLegend: Bool
 
+    /// The count up to which the axis of bars of a strip reaches; nil where the strip may be dots.
+    package var highestBar: Int?
+
     /// How many pixels of an image lie in a pixel of the picture at most: 2 for dense screens, fewer in a sheet of many images.
     package var density = 2.0
 

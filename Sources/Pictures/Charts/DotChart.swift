@@ -32,6 +32,8 @@ package struct DotChart: Chart {
     package var references: [LineChart.Reference]
     /// A range that must be seen whatever the numbers are.
     package var including: ClosedRange<Double>?
+    /// Whether the values are counts, between which the axis has no ticks.
+    package var isOfCounts = false
 
     package init(
         title: String, caption: String = "", alternative: String = "", categories: [String], series: [Series], joins: Bool = true,
@@ -77,7 +79,7 @@ package struct DotChart: Chart {
         let innerHeight = min(Double(categories.count) * 20 + 8, max(1600, Double(categories.count)))
         let axes = Axes(
             width: panel.width, innerHeight: innerHeight, top: legend.height, right: 14,
-            bottom: Axis(title: valueTitle, content: .numbers(range, kind)),
+            bottom: Axis(title: valueTitle, content: .numbers(range, kind), isWhole: isOfCounts),
             left: Axis(title: categoryTitle, content: .categories(categories)))
         guard let scale = axes.horizontalScale, let bands = axes.verticalBands else { return Notice.drawing("", width: panel.width) }
         var marks = legend.marks + axes.marks
@@ -86,7 +88,7 @@ package struct DotChart: Chart {
             marks.append(
                 .line(
                     Point(x, axes.inner.y), Point(x, axes.inner.maxY), stroke: Stroke(.faint, width: 1, dash: [4, 3]),
-                    title: "\(reference.name): \(ByteText.rounded(reference.value))",
+                    title: "\(reference.name): \(NumberText.rounded(reference.value))",
                     data: [Datum("reference", reference.name), Datum("value", reference.value)], part: .data))
         }
         let radius = min(4.5, max(1, bands.step * 0.3))
@@ -96,14 +98,14 @@ package struct DotChart: Chart {
             if bands.step >= 8 {
                 marks.append(.line(Point(axes.inner.x, y), Point(axes.inner.maxX, y), stroke: Stroke(.grid), part: .grid))
             }
-            var places: [(x: Double, marks: [Mark])] = []
+            var places: [(x: Double, value: Estimate, series: Int)] = []
             for index in series.indices {
                 guard category < series[index].values.count, let value = series[index].values[category] else { continue }
                 guard let x = scale.position(value.value) else {
                     leftOut += 1
                     continue
                 }
-                places.append((x, dot(value, at: Point(x, y), radius: radius, scale: scale, series: index, category: category)))
+                places.append((x, value, index))
             }
             // Thin where there are intervals, which lie on it.
             let width = series.contains { $0.values.contains { $0?.low != nil } } ? 1 : min(2.5, radius)
@@ -111,10 +113,22 @@ package struct DotChart: Chart {
                 marks.append(
                     .line(Point(first, y), Point(last, y), stroke: Stroke(.axis, width: width), part: .data))
             }
-            marks += places.flatMap(\.marks)
+            for (place, radius) in zip(places, Self.radii(places.map(\.x), radius: radius)) {
+                marks += dot(
+                    place.value, at: Point(place.x, y), radius: radius, scale: scale, series: place.series, category: category)
+            }
         }
         let note = Notice.leftOut(leftOut, isLogarithmic: kind == .logarithmic, width: panel.width, y: axes.bottom)
         return Drawing(width: panel.width, height: axes.bottom + note.height, marks: marks + note.marks)
+    }
+
+    /// The radius of each dot of a row: dots on the same place lie within each other, the first outside, so that all are seen.
+    private static func radii(_ places: [Double], radius: Double) -> [Double] {
+        places.indices.map { index in
+            let heap = places.indices.filter { abs(places[$0] - places[index]) < 0.5 * radius }
+            guard heap.count > 1, let depth = heap.firstIndex(of: index) else { return radius }
+            return max(1, (radius + 2) * (1 - Double(depth) / (Double(heap.count) + 0.25)))
+        }
     }
 
     private func dot(_ value: Estimate, at point: Point, radius: Double, scale: Scale, series index: Int, category: Int) -> [Mark] {

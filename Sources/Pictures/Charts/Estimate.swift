@@ -29,9 +29,9 @@ package struct Estimate: Hashable, Sendable, ExpressibleByFloatLiteral, Expressi
 
     /// For eyes: `0.8403 (0.8100 to 0.8600)`.
     var text: String {
-        let number = ByteText.rounded(value)
+        let number = NumberText.rounded(value)
         guard let low, let high else { return number }
-        return "\(number) (\(ByteText.rounded(low)) to \(ByteText.rounded(high)))"
+        return "\(number) (\(NumberText.rounded(low)) to \(NumberText.rounded(high)))"
     }
 }
 

@@ -1,3 +1,4 @@
+import Glibc
 import Text
 
 /// A matrix as colours: few cells with their numbers, many as an image.
@@ -93,6 +94,10 @@ package struct HeatMap: Chart {
     package var shareInRange: Double
     /// What the image carries besides its size.
     package var facts: [Datum] = []
+    /// Whether the values are counts: no colour is explained by half of one.
+    package var isOfCounts = false
+    /// Whether the diagonal, what each is to itself, has no colour, so that the others have the whole range.
+    package var leavesOutDiagonal = false
 
     package init(
         title: String, caption: String = "", alternative: String = "", rows: Side, columns: Side, values: Values,
@@ -120,10 +125,32 @@ package struct HeatMap: Chart {
         guard let colour, Scale.accepts(colour.lowerBound, .linear), Scale.accepts(colour.upperBound, .linear) else { return Extents() }
         switch scheme {
         case .sequential:
-            return Extents(colour: range ?? (colour.lowerBound > 0 ? 0...colour.upperBound : colour))
+            guard range == nil else { return Extents(colour: range) }
+            return Extents(
+                colour: (colour.lowerBound > 0 ? 0 : -roundedUp(-colour.lowerBound))...max(colour.lowerBound, roundedUp(colour.upperBound)))
         case .diverging:
             let end = max(abs(colour.lowerBound), abs(colour.upperBound))
-            return Extents(colour: -end...end)
+            return Extents(colour: range == nil ? -roundedUp(end)...roundedUp(end) : -end...end)
+        }
+    }
+
+    /// The least number of two digits that is round and not below the end of the range; the end itself for counts.
+    private func roundedUp(_ end: Double) -> Double {
+        guard !isOfCounts, end > 1e-290 else { return end }
+        let exponent = log10(end).rounded(.down)
+        // Whole numbers, so that 0.14 is the nearest number to it.
+        let factors: [Double] = [10, 12, 14, 16, 18, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90, 100]
+        return factors.map { exponent < 1 ? $0 / pow(10, 1 - exponent) : $0 * pow(10, exponent - 1) }.first { $0 >= end * (1 - 1e-6) }
+            ?? end
+    }
+
+    /// The rows without the diagonal where that is left out.
+    private func colouredCells(_ cells: [[Double]]) -> [[Double]] {
+        guard leavesOutDiagonal else { return cells }
+        return cells.enumerated().map { row, values in
+            var values = values
+            if row < values.count { values[row] = .nan }
+            return values
         }
     }
 
@@ -131,7 +158,7 @@ package struct HeatMap: Chart {
     private var finiteRange: ClosedRange<Double>? {
         var finite: [Double] =
             switch values {
-            case .cells(let cells): cells.joined().filter { Scale.accepts($0, .linear) }
+            case .cells(let cells): colouredCells(cells).joined().filter { Scale.accepts($0, .linear) }
             case .reduced(let matrix, _): matrix.values.lazy.filter(\.isFinite).map(Double.init)
             }
         guard let whole = Scale.range(finite) else { return nil }
@@ -159,17 +186,26 @@ package struct HeatMap: Chart {
         }
         let scale = HeatScale(range: colours, scheme: scheme)
         let grid: HeatGrid? =
-            if case .cells(let cells) = values, size.rows * size.columns <= Self.cellLimit { HeatGrid(cells) } else { nil }
+            if case .cells(let cells) = values, size.rows * size.columns <= Self.cellLimit {
+                HeatGrid(cells, leavesOutDiagonal: leavesOutDiagonal)
+            } else {
+                nil
+            }
         let key =
-            panel.hasLegend ? HeatKey(scale, title: valueTitle, hasMissing: hasMissing, clips: clips(colours), width: panel.width) : nil
+            panel.hasLegend
+            ? HeatKey(
+                scale, title: valueTitle, hasMissing: hasMissing, clips: clips(colours), isOfCounts: isOfCounts, width: panel.width) : nil
         let top = key?.height ?? 0
         let hasRowStrip = !rows.runs.isEmpty
+        // The height of the lowest map there may be.
+        let lowest = grid == nil ? 90 : mapSize(room: panel.width / 2, size: size, isGrid: true).1
+        let turnsTitle = TextWidth.width(of: rows.title.singleLine, size: Axes.labelSize) <= lowest + Axes.turnedOverhang
         let left = Axis(title: rows.title, content: .categories(Array(rows.names.prefix(rows.count))))
         let bottom = Axis(title: columns.title, content: .categories(Array(columns.names.prefix(columns.count))))
         func axes(height: Double, widest: Double?) -> Axes {
             Axes(
                 width: panel.width, innerHeight: height, top: top, right: hasRowStrip ? 12 : 2, above: columns.runs.isEmpty ? 0 : 10,
-                widest: widest, hasLines: false, bottom: bottom, left: left)
+                widest: widest, turnsLeftTitle: turnsTitle, hasLines: false, bottom: bottom, left: left)
         }
         // The names decide how wide the matrix may be, and its width how high it is.
         let room = axes(height: 100, widest: nil).inner.width
@@ -194,12 +230,11 @@ package struct HeatMap: Chart {
         }
         marks += edges(layout.inner, isOnDark: scheme == .sequential, isGrid: grid != nil)
         var y = layout.bottom
-        if let note {
+        for line in (note ?? "").wrapped(toWidth: panel.width, size: Axes.labelSize, maximum: 2) {
             y += 14
-            let line = TextLine(note.shortened(toWidth: panel.width, size: Axes.labelSize), at: Point(0, y), size: Axes.labelSize)
-            marks.append(.text(line, fill: .faint, part: .note))
-            y += 4
+            marks.append(.text(TextLine(line, at: Point(0, y), size: Axes.labelSize), fill: .faint, part: .note))
         }
+        if note != nil { y += 4 }
         return Drawing(width: panel.width, height: y, marks: marks)
     }
 
@@ -207,7 +242,10 @@ package struct HeatMap: Chart {
     var hasMissing: Bool {
         switch values {
         case .cells(let cells):
-            cells.contains { $0.count < columns.count || $0.contains { !Scale.accepts($0, .linear) } }
+            cells.enumerated().contains { row, values in
+                values.count < columns.count
+                    || values.enumerated().contains { !(leavesOutDiagonal && $0 == row) && !Scale.accepts($1, .linear) }
+            }
         case .reduced(let matrix, _): matrix.values.contains { !$0.isFinite }
         }
     }
@@ -220,7 +258,7 @@ package struct HeatMap: Chart {
             value.isFinite && (value > range.upperBound + margin || value < range.lowerBound - margin)
         }
         return switch values {
-        case .cells(let cells): cells.contains { $0.contains(where: isBeyond) }
+        case .cells(let cells): colouredCells(cells).contains { $0.contains(where: isBeyond) }
         case .reduced(let matrix, _): matrix.values.contains { isBeyond(Double($0)) }
         }
     }
@@ -245,10 +283,10 @@ package struct HeatMap: Chart {
         var (matrix, method): (ReducedMatrix, ReducedMatrix.Method) =
             switch values {
             case .reduced(let matrix, let method): (matrix, method)
-            case .cells(let cells):
+            case .cells(let all):
                 (
                     ReducedMatrix(rows: size.rows, columns: size.columns, side: Self.imageSide, method: .mean) { row, column in
-                        column < cells[row].count ? Float(cells[row][column]) : .nan
+                        column < all[row].count && !(leavesOutDiagonal && row == column) ? Float(all[row][column]) : .nan
                     }, .mean
                 )
             }

@@ -65,7 +65,7 @@ struct HeatKey {
     private(set) var marks: [Mark] = []
     let height: Double
 
-    init(_ scale: HeatScale, title: String, hasMissing: Bool, clips: Bool, width: Double) {
+    init(_ scale: HeatScale, title: String, hasMissing: Bool, clips: Bool, isOfCounts: Bool = false, width: Double) {
         let size = Axes.labelSize
         var parts: [Mark] = []
         let name = title.singleLine.shortened(toWidth: width * 0.45, size: size)
@@ -105,7 +105,7 @@ struct HeatKey {
                 let ends = numbers.map {
                     TextWidth.width(of: Self.text($0, span: numbers[1] - numbers[0]), size: size) / 2 + (clips ? 12 : 0)
                 }
-                guard ends.allSatisfy({ $0 < room }) else { continue }
+                guard ends.allSatisfy({ $0 < room }), !isOfCounts || middle == middle.rounded() else { continue }
             } else if numbers[0] == numbers[1], edge > -.infinity {
                 continue
             }
@@ -124,7 +124,7 @@ struct HeatKey {
     }
 
     private static func text(_ value: Double, span: Double) -> String {
-        guard span > 0 else { return ByteText.shortest(value) }
+        guard span > 0 else { return NumberText.shortest(value) }
         // Three digits of the range are enough to read colours by.
         var step = 1e-300
         if span > 1e-290 { step = 1 }
@@ -142,8 +142,12 @@ struct HeatKey {
 /// Cells that are marks of their own.
 struct HeatGrid {
     private let cells: [[Double]]
+    private let leavesOutDiagonal: Bool
 
-    init(_ cells: [[Double]]) { self.cells = cells }
+    init(_ cells: [[Double]], leavesOutDiagonal: Bool = false) {
+        self.cells = cells
+        self.leavesOutDiagonal = leavesOutDiagonal
+    }
 
     func marks(
         in map: Rectangle, rows: HeatMap.Side, columns: HeatMap.Side, size: (rows: Int, columns: Int), scale: HeatScale
@@ -157,20 +161,23 @@ struct HeatGrid {
                 let value = column < cells[row].count ? cells[row][column] : .nan
                 let cell = Rectangle(
                     x: map.x + Double(column) * width, y: map.y + Double(row) * height, width: width - gap, height: height - gap)
+                let isPlain = leavesOutDiagonal && row == column
                 let names = [
                     row < rows.names.count ? rows.names[row] : "\(row)", column < columns.names.count ? columns.names[column] : "\(column)",
                 ]
                 marks.append(
                     .rectangle(
-                        cell, fill: scale.paint(value),
-                        title: "\(names[0]), \(names[1]): \(value.isFinite ? ByteText.rounded(value) : "no value")",
+                        cell, fill: isPlain ? .grid : scale.paint(value),
+                        // What is about 0 has the colour of the ground.
+                        stroke: scale.scheme == .diverging && gap > 0 ? Stroke(.grid, width: 0.75) : nil,
+                        title: "\(names[0]), \(names[1]): \(value.isFinite ? NumberText.rounded(value) : "no value")",
                         data: [Datum("row", names[0]), Datum("column", names[1]), Datum("value", value)], part: .data))
                 guard let texts, column < texts[row].count, !texts[row][column].isEmpty else { continue }
                 marks.append(
                     .text(
                         TextLine(
                             texts[row][column], at: Point(cell.midX, cell.midY + Self.size * 0.35), size: Self.size, anchor: .middle),
-                        fill: scale.inkPaint(on: value), part: .data))
+                        fill: isPlain ? .faint : scale.inkPaint(on: value), part: .data))
             }
         }
         return marks
@@ -189,10 +196,7 @@ struct HeatGrid {
         let texts = cells.map { row in
             row.map { value -> String in
                 guard value.isFinite else { return "" }
-                let text = ByteText.fixed(value, digits: digits)
-                guard text.hasPrefix("-") else { return text }
-                // What rounds to 0 has no sign.
-                return (text.contains { ("1"..."9").contains($0) } ? "−" : "") + text.dropFirst()
+                return NumberText.fixed(value, digits: digits)
             }
         }
         let longest = texts.joined().map { TextWidth.width(of: $0, size: Self.size) }.max() ?? 0

@@ -32,6 +32,8 @@ package struct LineChart: Chart {
         package var style: Style
         /// The colour; nil for the next of the ten.
         package var paint: Paint?
+        /// Whether labels and legend name it; where there are many lines, a few of them tell what the others are.
+        package var isNamed = true
 
         /// - Parameter vertices: in the order of the line. Where they have intervals, a band is drawn behind the line.
         package init(_ name: String, label: String? = nil, _ vertices: [Vertex], style: Style = .line, paint: Paint? = nil) {
@@ -104,7 +106,7 @@ package struct LineChart: Chart {
 
     package var legend: [LegendEntry] {
         guard series.count > 1 else { return [] }
-        return series.indices.map { LegendEntry(series[$0].name, symbol(of: $0)) }
+        return series.indices.filter { series[$0].isNamed }.map { LegendEntry(series[$0].name, symbol(of: $0)) }
     }
 
     private func paint(of index: Int) -> Paint {
@@ -112,6 +114,16 @@ package struct LineChart: Chart {
         if series[index].style == .band { return .faint }
         // Bands that go with other lines take no colour away from them.
         return .cluster(series[..<index].count { $0.paint == nil && $0.style != .band })
+    }
+
+    /// Whether a later line has the same vertices and would hide this one.
+    private func isCovered(_ index: Int) -> Bool {
+        let own = series[index]
+        guard own.style != .band, !own.vertices.isEmpty else { return false }
+        return series[(index + 1)...].contains { other in
+            other.style != .band && own.vertices.count == other.vertices.count
+                && zip(own.vertices, other.vertices).allSatisfy { $0.x == $1.x && $0.y.value == $1.y.value }
+        }
     }
 
     private func symbol(of index: Int) -> LegendEntry.Symbol {
@@ -133,12 +145,12 @@ package struct LineChart: Chart {
             return Notice.drawing("None of the values is \(reason), so none can be drawn.", width: panel.width)
         }
         let innerHeight = height ?? min(max(panel.width * 0.48, 120), 340)
-        let names = (series.count > 1 ? series.map { $0.label ?? $0.name } : []) + references.map(\.name)
+        let names = (series.count > 1 ? series.filter(\.isNamed).map { $0.label ?? $0.name } : []) + references.map(\.name)
         let isDirect = Double(names.count) * EndLabels.lineHeight <= innerHeight
         let needsLegend = panel.hasLegend && !isDirect
         let legend = Legend(needsLegend ? self.legend : [], width: panel.width)
         let labelNames = isDirect ? (panel.hasLegend ? names : references.map(\.name)) : references.prefix(8).map(\.name)
-        let right = labelNames.isEmpty ? 14 : EndLabels.width(of: labelNames, longest: panel.width * 0.3) + 2
+        let right = labelNames.isEmpty ? 14 : EndLabels.width(of: labelNames, longest: panel.width * 0.3, hasSymbols: true) + 2
         let axes = Axes(
             width: panel.width, innerHeight: innerHeight, top: legend.height, right: right,
             bottom: Axis(
@@ -152,22 +164,26 @@ package struct LineChart: Chart {
             marks.append(
                 .line(
                     Point(axes.inner.x, y), Point(axes.inner.maxX, y), stroke: Stroke(.faint, width: 1, dash: [4, 3]),
-                    title: "\(reference.name): \(ByteText.rounded(reference.value))",
+                    title: "\(reference.name): \(NumberText.rounded(reference.value))",
                     data: [Datum("reference", reference.name), Datum("value", reference.value)], part: .data))
             labels.append(
-                EndLabels.Label(text: reference.name, y: y, x: axes.inner.maxX, paint: .faint, title: nil))
+                EndLabels.Label(
+                    text: reference.name, y: y, x: axes.inner.maxX, paint: .faint, title: nil,
+                    symbol: .line(Stroke(.faint, width: 1, dash: [4, 3]))))
         }
         var leftOut = 0
         // Bands lie behind all lines.
         let order = series.indices.sorted { (series[$0].style == .band ? 0 : 1, $0) < (series[$1].style == .band ? 0 : 1, $1) }
         for index in order {
-            let line = SeriesMarks(series[index], paint: paint(of: index), axes: axes, shadesArea: shadesArea && index == 0)
+            let line = SeriesMarks(
+                series[index], paint: paint(of: index), axes: axes, shadesArea: shadesArea && index == 0, isCovered: isCovered(index))
             marks += line.marks
             leftOut += line.leftOut
-            if series.count > 1, isDirect, panel.hasLegend, let end = line.end {
+            if series.count > 1, series[index].isNamed, isDirect, panel.hasLegend, let end = line.end {
                 labels.append(
                     EndLabels.Label(
-                        text: series[index].label ?? series[index].name, y: end.y, x: end.x, paint: paint(of: index), title: nil))
+                        text: series[index].label ?? series[index].name, y: end.y, x: end.x, paint: paint(of: index), title: nil,
+                        symbol: symbol(of: index)))
             }
         }
         if !isDirect { labels = Array(labels.prefix(8)) }
@@ -198,7 +214,9 @@ private struct SeriesMarks {
         let high: Double?
     }
 
-    init(_ series: LineChart.Series, paint: Paint, axes: Axes, shadesArea: Bool) {
+    init(_ series: LineChart.Series, paint: Paint, axes: Axes, shadesArea: Bool, isCovered: Bool) {
+        // Wide enough to be seen on both sides of the line that lies on it.
+        let extra = isCovered ? 1.75 : 0
         guard let horizontal = axes.horizontalScale, let vertical = axes.verticalScale else { return }
         // Runs of places without a break.
         var runs: [[Place]] = [[]]
@@ -235,7 +253,7 @@ private struct SeriesMarks {
             if run.count > 1 {
                 marks.append(
                     .polyline(
-                        run.map(\.point), stroke: Stroke(paint, width: 1.75, dash: series.style == .dashed ? [5, 3] : []),
+                        run.map(\.point), stroke: Stroke(paint, width: 1.75 + 2 * extra, dash: series.style == .dashed ? [5, 3] : []),
                         title: series.name.isEmpty ? nil : series.name, data: [Datum("series", series.name)] + data, part: .data))
             }
         }
@@ -243,8 +261,9 @@ private struct SeriesMarks {
         for place in runs.joined() where hasDots || series.style == .dots || runs.contains(where: { $0.count == 1 }) {
             marks.append(
                 .circle(
-                    place.point, radius: series.style == .band ? 0.1 : isCrowded ? 1.75 : 2.75, fill: series.style == .band ? .none : paint,
-                    title: "\(series.name.isEmpty ? "" : series.name + ", ")\(ByteText.shortest(place.vertex.x)): \(place.vertex.y.text)",
+                    place.point, radius: series.style == .band ? 0.1 : (isCrowded ? 1.75 : 2.75) + extra,
+                    fill: series.style == .band ? .none : paint,
+                    title: "\(series.name.isEmpty ? "" : series.name + ", ")\(NumberText.shortest(place.vertex.x)): \(place.vertex.y.text)",
                     data: [Datum("series", series.name), Datum("x", place.vertex.x)] + place.vertex.y.data, part: .data))
         }
         guard let last = runs.last?.last else { return }

@@ -37,15 +37,6 @@ package struct Sheet: Sendable {
     /// The whole picture.
     ///
     /// - Parameter imageBytes: how many bytes of the file all embedded images take at most.
-    /// The lines of the titles. The names of layers, which titles begin with, stay different where they are too long.
-    private static func titles(of titles: [String], width: Double) -> [[String]] {
-        let parts = titles.map { title in title.prefix { $0 != " " } }
-        let names = parts.map(String.init).shortenedApart(toWidth: width, size: panelTitleSize, bold: true)
-        return zip(titles, zip(parts, names)).map { title, name in
-            (name.1 + title.dropFirst(name.0.count)).wrapped(toWidth: width, size: panelTitleSize, bold: true, maximum: 2)
-        }
-    }
-
     package func drawing(width: Double = 960, imageBytes: Int = 400_000) -> Drawing {
         let width = Frame.usable(width)
         let inner = width - 2 * Frame.margin
@@ -60,6 +51,7 @@ package struct Sheet: Sendable {
         let panelWidth = (inner - Double(columns - 1) * Self.gap) / Double(columns)
         var panel = Panel(width: panelWidth, extents: sharedExtents(shown))
         panel.imageBytes = min(imageBytes / shown.count, Panel.imageBytes(of: shown.count))
+        panel.highestBar = Self.highestBar(shown, panel)
         let first = shown[0].legend
         let isShared = shown.count > 1 && !first.isEmpty && shown.allSatisfy { $0.legend == first }
         panel.hasLegend = !isShared
@@ -71,10 +63,10 @@ package struct Sheet: Sendable {
             marks += key.marks
             y += key.height
         }
-        let allTitles = Self.titles(of: shown.map(\.title), width: panelWidth)
+        let allTitles = Self.titles(shown.map(\.title), width: panelWidth)
         for start in stride(from: 0, to: shown.count, by: columns) {
             let row = shown[start..<min(start + columns, shown.count)]
-            let titles = Array(allTitles[start..<start + row.count])
+            let titles = allTitles[start..<row.endIndex]
             let titleHeight = Double(titles.map(\.count).max() ?? 0) * 16 + 4
             var height = 0.0
             for (column, (chart, lines)) in zip(row, titles).enumerated() {
@@ -104,6 +96,30 @@ package struct Sheet: Sendable {
         return Frame.drawing(around: marks, height: y, width: width, title: title, caption: caption, alternative: alternative)
     }
 
+    /// Strips are all bars where one has to be, on one axis of counts; nil for dots.
+    private static func highestBar(_ charts: some Collection<any Chart>, _ panel: Panel) -> Int? {
+        let strips = charts.compactMap { $0 as? StripChart }
+        guard strips.count == charts.count else { return nil }
+        let highest = strips.map { $0.highestHeap(in: panel) }
+        return zip(strips, highest).contains { $0.isBarred($1) } ? highest.max() : nil
+    }
+
+    /// The lines of the panels' titles: those that differ look different, however little room they have.
+    private static func titles(_ titles: [String], width: Double) -> [[String]] {
+        func shortened(_ texts: [String]) -> [String] {
+            ShortNames.shortened(texts, toWidth: width, size: panelTitleSize, bold: true)
+        }
+        var seen: Set<String> = []
+        let wide = titles.flatMap(\.words).filter {
+            TextWidth.width(of: $0, size: panelTitleSize, bold: true) > width && seen.insert($0).inserted
+        }
+        let words = Dictionary(zip(wide, shortened(wide)), uniquingKeysWith: { first, _ in first })
+        let lines = titles.map { $0.wrapped(toWidth: width, size: panelTitleSize, bold: true, maximum: 3, shortened: words) }
+        // What differs may lie behind the last line.
+        let isTold = Set(lines).count == Set(titles.map { $0.words }).count
+        return isTold ? lines : shortened(titles.map(\.singleLine)).map { [$0] }
+    }
+
     /// One bar of colours where all charts are maps with the same colours.
     private func sharedKey(_ charts: some Sequence<any Chart>, extents: Extents, width: Double) -> HeatKey? {
         let maps = charts.compactMap { $0 as? HeatMap }
@@ -112,7 +128,7 @@ package struct Sheet: Sendable {
         else { return nil }
         return HeatKey(
             HeatScale(range: range, scheme: maps[0].scheme), title: maps[0].valueTitle, hasMissing: maps.contains(where: \.hasMissing),
-            clips: maps.contains { $0.clips(range) }, width: width)
+            clips: maps.contains { $0.clips(range) }, isOfCounts: maps.allSatisfy(\.isOfCounts), width: width)
     }
 
     private func sharedExtents(_ charts: some Sequence<any Chart>) -> Extents {

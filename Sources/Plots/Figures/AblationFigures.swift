@@ -38,15 +38,17 @@ extension AblationResult {
             let accuracies = Dictionary(row.classes.map { ($0.label, $0.accuracy) }, uniquingKeysWith: { first, _ in first })
             return labels.map { accuracies[$0] ?? nil }
         }
-        var worst: (drop: Double, cluster: Int, label: String, accuracy: Double)?
+        var worst: (drop: Double, cluster: Int, label: String, intact: Double, accuracy: Double)?
         for (place, row) in layer.off.enumerated() {
             for (column, label) in labels.enumerated() {
                 guard let intact = values[0][column], let accuracy = values[1 + place][column] else { continue }
-                if intact - accuracy > worst?.drop ?? 0 { worst = (intact - accuracy, row.cluster, label, accuracy) }
+                if intact - accuracy > worst?.drop ?? 0 { worst = (intact - accuracy, row.cluster, label, intact, accuracy) }
             }
         }
         let heading =
-            worst.map { "without cluster \($0.cluster), class \($0.label) falls to \(Words.percent($0.accuracy))" }
+            worst.map {
+                "without cluster \($0.cluster), class \($0.label) falls from \(Words.percent($0.intact)) to \(Words.percent($0.accuracy))"
+            }
             ?? "without any one cluster, no class falls"
         let words = (layer.off.map { ("off", $0) } + layer.on.map { ("on", $0) }).prefix(40).map { kind, row in
             guard row.moved else { return "\(kind) \(row.cluster) changed nothing." }
@@ -67,29 +69,64 @@ extension AblationResult {
 
     // MARK: - Clusters and their control
 
+    /// What the bars show: of running text, of whose tokens few are predicted exactly, the loss says more than the accuracy.
+    private struct Measure {
+        let isLoss: Bool
+        /// Where bars begin: the loss of the intact model, of which the changes are small beside it.
+        let base: Double
+        /// How many digits losses have.
+        let digits: Int
+
+        var title: String { isLoss ? "loss above the intact model's, nats" : "accuracy" }
+        func text(_ value: Double?) -> String {
+            isLoss ? value.map { NumberText.fixed($0, digits: digits) } ?? "undefined" : Words.percent(value)
+        }
+        func value(_ row: Row) -> Double? { isLoss ? row.loss : row.accuracy }
+        func control(_ row: Row) -> Spread? {
+            row.control.flatMap { isLoss ? $0.loss : Spread(mean: $0.mean, sd: $0.sd, p: $0.p) }
+        }
+    }
+
+    private func measure(_ layers: [Layer]) -> Measure {
+        let rows = layers.flatMap { $0.off + $0.on }
+        let hasClasses = !intactClasses.isEmpty || rows.contains { !$0.classes.isEmpty }
+        guard !hasClasses, let intactLoss, intactLoss.isFinite, rows.contains(where: { $0.loss?.isFinite ?? false }) else {
+            return Measure(isLoss: false, base: 0, digits: 0)
+        }
+        // As many as the largest change needs, and the deviations of random neurons.
+        let largest = rows.compactMap { row in row.loss.map { abs($0 - intactLoss) } }.filter(\.isFinite).max() ?? 1
+        return Measure(isLoss: true, base: intactLoss, digits: NullDistance.digits([largest] + rows.compactMap { $0.control?.loss?.sd }))
+    }
+
     private func bars(_ layers: [Layer]) -> PlotFigure {
         var charts: [any Chart] = []
         var words: [String] = []
-        var worst: (accuracy: Double, text: String)?
+        var worst: (value: Double, text: String)?
+        let measure = measure(layers)
+        let intact = measure.isLoss ? intactLoss : intactAccuracy
         for layer in layers.prefix(100) {
             for (kind, rows) in [("off", layer.off), ("on", layer.on)] where !rows.isEmpty {
                 let hasControl = rows.contains { $0.control != nil }
-                var series = [BarChart.Series("the cluster", rows.map { $0.accuracy.map { Estimate($0) } }, paint: .cluster(0))]
+                var series = [
+                    BarChart.Series("the cluster", rows.map { measure.value($0).map { Estimate($0 - measure.base) } }, paint: .cluster(0))
+                ]
                 if hasControl {
                     series.append(
                         .init(
                             "as many random neurons, mean ± sd",
-                            rows.map { row in row.control.map(Self.estimate) }, paint: .cluster(7)))
+                            rows.map { row in measure.control(row).map { Estimate($0.mean - measure.base, deviation: $0.sd ?? 0) } },
+                            paint: .cluster(7)))
                 }
                 charts.append(
                     BarChart(
                         title: "\(layer.name), one cluster \(kind)", categories: rows.map { String($0.cluster) }, series: series,
-                        direction: rows.count > 24 ? .lying : .standing, valueTitle: "accuracy", categoryTitle: "cluster",
-                        references: intactAccuracy.map { [LineChart.Reference("intact", $0)] } ?? [], including: 0...1))
+                        direction: rows.count > 24 ? .lying : .standing, valueTitle: measure.title, categoryTitle: "cluster",
+                        references: intact.map { [LineChart.Reference("intact", $0 - measure.base)] } ?? [],
+                        including: measure.isLoss ? 0...0 : 0...1))
                 let texts = rows.prefix(40).map { row in
-                    var text = "cluster \(row.cluster) \(row.moved ? Words.percent(row.accuracy) : "changed nothing")"
-                    if let control = row.control {
-                        text += ", random neurons \(Words.percent(control.mean)) ± \(Words.percent(control.sd))"
+                    var text = "cluster \(row.cluster) \(row.moved ? measure.text(measure.value(row)) : "changed nothing")"
+                    if let control = measure.control(row) {
+                        text += ", random neurons \(measure.text(control.mean)) ± \(measure.text(control.sd))"
                         if let p = control.p { text += ", p \(Words.number(p))" }
                     }
                     return text
@@ -97,9 +134,12 @@ extension AblationResult {
                 words.append("\(layer.name), \(kind): \(texts.joined(separator: "; ")).")
                 if kind == "off" {
                     for row in rows {
-                        guard let accuracy = row.accuracy, accuracy < worst?.accuracy ?? .infinity else { continue }
-                        let control = row.control.map { " (random neurons \(Words.percent($0.mean)) ± \(Words.percent($0.sd)))" } ?? ""
-                        worst = (accuracy, "without cluster \(row.cluster) of \(layer.name) \(Words.percent(accuracy))\(control)")
+                        guard let value = measure.value(row), value.isFinite,
+                            worst.map({ measure.isLoss ? value > $0.value : value < $0.value }) ?? true
+                        else { continue }
+                        let control =
+                            measure.control(row).map { " (random neurons \(measure.text($0.mean)) ± \(measure.text($0.sd)))" } ?? ""
+                        worst = (value, "without cluster \(row.cluster) of \(layer.name) \(measure.text(value))\(control)")
                     }
                 }
             }
@@ -107,8 +147,10 @@ extension AblationResult {
         return PlotFigure(
             "ablate-clusters",
             sheet: Sheet(
-                title: "Accuracy: intact \(Words.percent(intactAccuracy))\(worst.map { ", " + $0.text } ?? "")", caption: caption(nil),
-                alternative: "Intact: accuracy \(Words.percent(intactAccuracy)). " + words.joined(separator: " "), charts: charts,
+                title: "\(measure.isLoss ? "Loss" : "Accuracy"): intact \(measure.text(intact))\(worst.map { ", " + $0.text } ?? "")",
+                caption: caption(nil),
+                alternative: "Intact: \(measure.isLoss ? "loss" : "accuracy") \(measure.text(intact)). " + words.joined(separator: " "),
+                charts: charts,
                 columns: layers.contains { $0.off.count > 12 } ? 1 : 2, sharing: .everything))
     }
 
@@ -116,12 +158,6 @@ extension AblationResult {
 
     /// Numbers of interventions from this on are one colour.
     private static let mostCounts = 8
-
-    /// The mean accuracy and a standard deviation to both sides, which ends where accuracies do.
-    private static func estimate(_ control: Control) -> Estimate {
-        let sd = control.sd ?? 0
-        return Estimate(control.mean, low: max(min(0, control.mean), control.mean - sd), high: min(max(1, control.mean), control.mean + sd))
-    }
 
     private func dependence(_ layers: [Layer]) -> PlotFigure {
         let rows = layers.flatMap { layer in
@@ -132,7 +168,7 @@ extension AblationResult {
         let series = (0..<columns).map { count in
             let isLast = count == columns - 1 && most > columns
             return BarChart.Series(
-                isLast ? "\(count) and more" : "\(count)",
+                count == 0 ? "spoilt by none" : isLast ? "by \(count) and more" : "by \(count)",
                 rows.map { row in
                     guard count < row.1.count else { return nil }
                     return Estimate(Double(isLast ? row.1[count...].reduce(0, +) : row.1[count]))
@@ -146,14 +182,12 @@ extension AblationResult {
         let words = rows.prefix(40).map { name, counts in
             "\(name): " + counts.prefix(20).enumerated().map { "\($1) answers spoiled by \($0)" }.joined(separator: ", ") + "."
         }
-        return PlotFigure(
-            "ablate-dependence",
-            chart: BarChart(
-                title: rows.allSatisfy { $0.1.allSatisfy { $0 == 0 } }
-                    ? "The intact model gives no right answer that could need a cluster"
-                    : "Right answers that need a cluster: \(Words.list(off, atMost: 4))",
-                caption: caption("colours: how many of the interventions spoil an answer"),
-                alternative: words.joined(separator: " "), categories: rows.map(\.0), series: series, arrangement: .stacked,
-                direction: .lying, valueTitle: "answers that the intact model gets right", areCounts: true))
+        var chart = BarChart(
+            title: "Right answers that need a cluster: \(Words.list(off, atMost: 4))",
+            caption: caption("colours: how many of the interventions spoil an answer"),
+            alternative: words.joined(separator: " "), categories: rows.map(\.0), series: series, arrangement: .stacked,
+            direction: .lying, valueTitle: "answers that the intact model gets right")
+        chart.isOfCounts = true
+        return PlotFigure("ablate-dependence", chart: chart)
     }
 }

@@ -34,7 +34,12 @@ extension AuditResult {
     private func entries(_ measure: String, _ checkpoints: [Checkpoint]) -> [StripChart.Entry] {
         let known = checkpoints.compactMap { checkpoint in checkpoint.values[measure].map { (checkpoint.name, $0) } }
         let fences = Self.fences(known.map(\.1))
-        return known.map { name, value in StripChart.Entry(name, value, isOutlier: fences.map { !$0.contains(value) } ?? false) }
+        // The quartiles of few groups of values hide what lies apart: the ends of the range are named wherever one checkpoint has them.
+        let sorted = known.map(\.1).sorted()
+        let ends = sorted.count > 2 ? [sorted[0], sorted[sorted.count - 1]].filter { end in sorted.count { $0 == end } == 1 } : []
+        return known.map { name, value in
+            StripChart.Entry(name, value, isOutlier: fences.map { !$0.contains(value) } ?? false, isNamed: ends.contains(value))
+        }
     }
 
     /// Tukey's fences: one and a half times the distance between the quartiles beyond them; nil for few values.
@@ -85,7 +90,7 @@ extension AuditResult {
             "audit",
             chart: StripChart(
                 title: "\(ByteText.counted(checkpoints.count, "checkpoint"))\(bad): \(heading)", caption: caption(),
-                alternative: words(entries, Self.first), entries: entries, valueTitle: Self.title(Self.first)))
+                alternative: words(entries, Self.first), entries: entries, valueTitle: Self.title(Self.first), countTitle: "checkpoints"))
     }
 
     /// A small strip for each measure; nil where there is but one.
@@ -95,7 +100,7 @@ extension AuditResult {
             guard !entries.isEmpty else { return nil }
             return StripChart(
                 title: Self.title(measure), alternative: words(entries, measure), entries: entries.map(Self.unnamed),
-                valueTitle: Self.title(measure), heapHeight: Self.heapHeight(checkpoints.count))
+                valueTitle: Self.title(measure), countTitle: "checkpoints", heapHeight: Self.heapHeight(checkpoints.count))
         }
         guard charts.count > 1 else { return nil }
         return PlotFigure(
@@ -114,7 +119,7 @@ extension AuditResult {
             let entries = entries(Self.first, members)
             return StripChart(
                 title: "\(family): \(ByteText.counted(members.count, "checkpoint"))", alternative: words(entries, Self.first),
-                entries: entries.map(Self.unnamed), valueTitle: Self.title(Self.first),
+                entries: entries.map(Self.unnamed), valueTitle: Self.title(Self.first), countTitle: "checkpoints",
                 heapHeight: Self.heapHeight(families.map(\.value.count).max() ?? 0))
         }
         return PlotFigure(
@@ -158,14 +163,15 @@ extension AuditResult {
                 including: Extents(vertical: 0...1))
         }
         let means = run.checkpoints.map { ($0.step, $0.checkpoint.values[Self.first]) }
-        let spoken = means.prefix(60).map { "step \(ByteText.shortest($0.0)): \(Words.number($0.1))" }.joined(separator: ", ")
+        let spoken = means.prefix(60).map { "step \(NumberText.shortest($0.0)): \(Words.number($0.1))" }.joined(separator: ", ")
         let first = means.first { $0.1 != nil }?.1
         let last = means.last { $0.1 != nil }?.1
+        let ends = Words.together([first, last])
         return PlotFigure(
             "audit-run", run.name,
             sheet: Sheet(
                 title:
-                    "\(run.name): mean \(Self.title(Self.first)) from \(Words.short(first)) to \(Words.short(last)) in \(run.checkpoints.count) checkpoints",
+                    "\(run.name): mean \(Self.title(Self.first)) from \(ends[0]) to \(ends[1]) in \(run.checkpoints.count) checkpoints",
                 caption: head.caption(
                     names.count > shown.count && names.count > 1 ? "the first \(shown.count) of \(names.count) layers" : nil,
                     checkpoint: false),

@@ -13,7 +13,7 @@ extension CircuitResult {
 
     private var caption: String {
         head.caption(
-            objective.map { "objective \($0)" }, tolerance.map { "tolerance \(ByteText.shortest($0))" },
+            objective.map { "objective \($0)" }, tolerance.map { "tolerance \(NumberText.shortest($0))" },
             paths.count > 1 ? Words.list(paths, atMost: 6) : nil)
     }
 
@@ -33,8 +33,10 @@ extension CircuitResult {
                 files.count > 1 ? file.1 : "", labels.map { found[$0]?.size.map { Estimate($0) } }, isHollow: files.count == 2 && place == 0
             )
         }
+        // A degenerate circuit is no circuit of its label, however small.
         let means = zip(files, names).map { file, name in
-            let mean = Self.mean(circuits.filter { $0.path == file }.compactMap(\.size))
+            let own = circuits.filter { $0.path == file }
+            let mean = Self.mean((own.contains { !$0.degenerate } ? own.filter { !$0.degenerate } : own).compactMap(\.size))
             return (files.count > 1 ? "\(name) " : "") + Words.percent(mean)
         }
         let words = circuits.prefix(80).map { circuit in
@@ -47,15 +49,28 @@ extension CircuitResult {
             if circuit.degenerate { text += ", degenerate" }
             return text + "."
         }
-        let degenerate = circuits.filter(\.degenerate).map(\.name)
+        let degenerate = circuits.filter(\.degenerate).map(\.name).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
+        func category(_ label: String) -> String {
+            let own = circuits.filter { $0.name == label }
+            let bad = own.filter(\.degenerate)
+            if bad.isEmpty { return label }
+            let place =
+                bad.count < own.count
+                ? " in " + Words.list(zip(files, names).filter { file, _ in bad.contains { $0.path == file } }.map(\.1)) : ""
+            return label + ", degenerate" + place
+        }
         return PlotFigure(
             "circuit-sizes",
             chart: DotChart(
                 title: "Effective circuit size by label: mean \(Words.list(means, atMost: 4))",
-                caption: [caption, degenerate.isEmpty ? "" : "degenerate (one answer to nearly everything): \(Words.list(degenerate))"]
-                    .filter { !$0.isEmpty }
-                    .joined(separator: " · "), alternative: words.joined(separator: " "),
-                categories: labels, series: series, valueTitle: "share of weights kept", including: 0...0))
+                caption: [
+                    caption,
+                    degenerate.isEmpty ? "" : "degenerate (one answer to nearly everything, not in the mean): \(Words.list(degenerate))",
+                ]
+                .filter { !$0.isEmpty }
+                .joined(separator: " · "), alternative: words.joined(separator: " "),
+                categories: labels.map(category), series: series,
+                valueTitle: "share of weights kept", including: 0...0))
     }
 
     /// More circuits than this are not compared in pairs.
@@ -86,17 +101,14 @@ enum OverlapFigure {
         let sorted = pairs.enumerated().sorted { (-$0.element.value, $0.offset) < (-$1.element.value, $1.offset) }.map(\.element)
         let words = sorted.prefix(30).map { "\($0.text) \(Words.number($0.value))" }.joined(separator: "; ")
         let least = sorted.last.map { " The least: \($0.text) \(Words.number($0.value))." } ?? ""
-        // A circuit is the same as itself: colours are for the others, whose greatest overlap is the end of the scale.
-        let greatest = sorted.first.map { ($0.value * 10).rounded(.up) / 10 } ?? 1
-        return PlotFigure(
-            "circuit-overlap",
-            chart: HeatMap(
-                title: "Overlap of the circuits' \(what): mean \(Words.short(mean)) of a pair",
-                caption: caption + (caption.isEmpty ? "" : " · ")
-                    + "intersection over union, 1 for the same and 0 for disjoint circuits",
-                alternative: "Overlap of each two of \(names.count) circuits. The largest: \(words.isEmpty ? "none" : words).\(least)",
-                rows: .init(names), columns: .init(names), values: .cells(values.map { $0.map { $0 ?? .nan } }), valueTitle: "overlap",
-                range: 0...(greatest > 0 ? min(greatest, 1) : 1)))
+        var map = HeatMap(
+            title: "Overlap of the circuits' \(what): mean \(Words.short(mean)) of a pair",
+            caption: caption + (caption.isEmpty ? "" : " · ")
+                + "intersection over union, 1 for the same and 0 for disjoint circuits; the diagonal has no colour",
+            alternative: "Overlap of each two of \(names.count) circuits. The largest: \(words.isEmpty ? "none" : words).\(least)",
+            rows: .init(names), columns: .init(names), values: .cells(values.map { $0.map { $0 ?? .nan } }), valueTitle: "overlap")
+        map.leavesOutDiagonal = true
+        return PlotFigure("circuit-overlap", chart: map)
     }
 }
 
@@ -122,16 +134,17 @@ extension OverlapResult {
         let short = Words.names(ofPaths: Array(shown))
         let hasSizes = !sizes.isEmpty
         let counts = shown.map { name in hasSizes ? sizes[name] : kept[name].map(Double.init) }
-        let words = zip(short, counts).prefix(80).map { "\($0): \(hasSizes ? Words.percent($1) : $1.map(ByteText.shortest) ?? "unknown")." }
+        let words = zip(short, counts).prefix(80).map {
+            "\($0): \(hasSizes ? Words.percent($1) : $1.map(NumberText.shortest) ?? "unknown")."
+        }
         let what = kind ?? "parts"
+        var dots = DotChart(
+            title: "Sizes of \(ByteText.counted(names.count, "circuit"))", caption: failedNote, alternative: words.joined(separator: " "),
+            categories: short, series: [.init("", counts.map { $0.map { Estimate($0) } })],
+            valueTitle: hasSizes ? "share of the \(what) that is kept" : "kept \(what)", including: 0...0)
+        dots.isOfCounts = !hasSizes
         return [
-            PlotFigure(
-                "circuit-sizes",
-                chart: DotChart(
-                    title: "Sizes of \(ByteText.counted(names.count, "circuit"))", caption: failedNote,
-                    alternative: words.joined(separator: " "),
-                    categories: short, series: [.init("", counts.map { $0.map { Estimate($0) } })],
-                    valueTitle: hasSizes ? "share of the \(what) that is kept" : "kept \(what)", including: 0...0)),
+            PlotFigure("circuit-sizes", chart: dots),
             OverlapFigure.figure(names: short, values: values, what: what, caption: failedNote),
         ]
     }

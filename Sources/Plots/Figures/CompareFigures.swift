@@ -18,7 +18,7 @@ extension CompareResult {
         var figures: [PlotFigure] = []
         let charts = [
             measure(rows, names, "clusterability", 0...1) { $0.clusterability }, measure(rows, names, "adjusted", 0...1) { $0.adjusted },
-            measure(rows, names, "ncut", 0...0) { $0.ncut },
+            measure(rows, names, "n-cut", 0...0) { $0.ncut },
         ].compactMap(\.self)
         if !charts.isEmpty {
             let words = rows.prefix(60).map { row in
@@ -27,12 +27,13 @@ extension CompareResult {
                     + "\(Words.number(row.b.ncut)), weights changed by \(Words.percent(row.relativeChange))."
             }
             let all = mean ?? layers[0]
+            let means = Words.together([all.a.clusterability, all.b.clusterability])
             figures.append(
                 PlotFigure(
                     "compare-scores",
                     sheet: Sheet(
                         title:
-                            "\(names[0]) and \(names[1]): mean clusterability \(Words.short(all.a.clusterability)) and \(Words.short(all.b.clusterability))",
+                            "\(names[0]) and \(names[1]): mean clusterability \(means[0]) and \(means[1])",
                         caption: caption, alternative: "A is \(names[0]), B is \(names[1]). " + words.joined(separator: " "),
                         charts: charts, columns: 1, sharing: .nothing)))
         }
@@ -69,11 +70,12 @@ extension CompareResult {
             "\($0.name): adjusted Rand index \(Words.number($0.out.ari)) of the out-neurons, \(Words.number($0.into.ari)) of the in-neurons."
         }
         let all = mean ?? rows[0]
+        let means = Words.together([all.out.ari, all.into.ari])
         return PlotFigure(
             "compare-agreement",
             chart: BarChart(
                 title:
-                    "Agreement of the clusters: mean adjusted Rand index \(Words.short(all.out.ari)) out, \(Words.short(all.into.ari)) in",
+                    "Agreement of the clusters: mean adjusted Rand index \(means[0]) out, \(means[1]) in",
                 caption: [caption, "1 for the same clusters, about 0 for unrelated ones"].filter { !$0.isEmpty }.joined(separator: " · "),
                 alternative: words.joined(separator: " "), categories: rows.map(name),
                 series: [
@@ -94,10 +96,11 @@ extension CompareResult {
                 side.showsBorders = false
                 return side
             }
-            charts.append(
-                HeatMap(
-                    title: side, rows: clusters(Array(counts.indices), names[0]), columns: clusters(agreement.order, names[1]),
-                    values: .cells(counts.map { row in agreement.order.map { Double(row[$0]) } }), valueTitle: "shared \(side)"))
+            var map = HeatMap(
+                title: side, rows: clusters(Array(counts.indices), names[0]), columns: clusters(agreement.order, names[1]),
+                values: .cells(counts.map { row in agreement.order.map { Double(row[$0]) } }), valueTitle: "shared \(side)")
+            map.isOfCounts = true
+            charts.append(map)
             shares.append("\(Words.percent(agreement.matched)) of the \(side)")
             let largest = counts.enumerated().prefix(40).compactMap { cluster, row -> String? in
                 guard let most = row.indices.max(by: { (row[$0], $1) < (row[$1], $0) }), row[most] > 0 else { return nil }

@@ -14,12 +14,15 @@ extension EdgeResult {
             pairs.map { ByteText.counted($0, "pair") })
     }
 
-    /// Whether the behaviour is better without the edge: a score is the change of the metric without it, of acdc the damage.
+    /// Whether there is more of the behaviour without the edge: a score is the change of the metric without it, of acdc the damage.
     private func worksAgainst(_ score: Double?) -> Bool {
         guard let score, let metric else { return false }
-        if head.method == "acdc" { return score < 0 }
         // Without an edge that helps, the logit difference and the probability fall; divergence and loss rise.
-        return metric == "logit-diff" || metric == "prob" ? score > 0 : score < 0
+        let falls = metric == "logit-diff" || metric == "prob"
+        let change = head.method == "acdc" && falls ? -score : score
+        // The whole effect has the sign of the behaviour: of one that lowers the logit difference, an edge that lowers it is a part.
+        if let clean, let ablated, clean != ablated { return change * (ablated - clean) < 0 }
+        return falls ? change > 0 : change < 0
     }
 
     private static let kinds: [(suffix: String, kind: LayeredGraph.EdgeKind)] = [("<q>", .query), ("<k>", .key), ("<v>", .value)]
@@ -83,15 +86,17 @@ extension EdgeResult {
 
     private static func isBlock(_ part: Substring, _ letter: Character) -> Bool { part.first == letter && Int(part.dropFirst()) != nil }
 
-    /// The layers of a block: shared keys and values, heads, the attention whose norm combines them, the MLP.
+    /// The layers of a block: shared keys and values, heads, the attention whose norm combines them, its norm where that is a node, what is in
+    /// the MLP, the MLP, its norm.
     private static func layer(_ name: String) -> Int? {
         if name == "input" { return -1 }
         if name == "logits" { return Int(Int32.max) }
         let parts = name.split(separator: ".")
         guard let first = parts.first, let block = Int(first.dropFirst()), (0..<1_000_000).contains(block) else { return nil }
-        if isBlock(first, "m") { return 4 * block + 3 }
+        let isNorm = parts.count > 1 && parts[parts.count - 1] == "norm"
+        if isBlock(first, "m") { return 8 * block + (isNorm ? 6 : 4) }
         guard isBlock(first, "a") else { return nil }
-        return 4 * block + (parts.count < 2 ? 2 : parts[1].hasPrefix("kv") ? 0 : 1)
+        return 8 * block + (isNorm ? 3 : parts.count < 2 ? 2 : parts[1].hasPrefix("kv") ? 0 : 1)
     }
 
     /// The layer of each node: that of its block where all are named by blocks, else the longest way to it.
@@ -151,6 +156,7 @@ extension EdgeResult {
                 alternative: "Faithfulness of circuits of growing size: \(words.joined(separator: "; ")). Area \(Words.number(area)).",
                 series: series, references: [LineChart.Reference("all edges", 1)],
                 horizontalTitle: "share of \(ByteText.grouped(total)) edges",
-                verticalTitle: "faithfulness", horizontalKind: .logarithmic, including: Extents(vertical: 0...1), shadesArea: true))
+                verticalTitle: "faithfulness", horizontalKind: .logarithmic, including: Extents(horizontal: 0.1...1, vertical: 0...1),
+                shadesArea: true))
     }
 }

@@ -4,8 +4,6 @@ import Text
 extension ScoreResult {
     /// 90% of a normal distribution lie so many standard deviations around its mean.
     private static let deviations = 1.6449
-    /// A layer is called more modular than noise from so many standard deviations on, as in a report's sentences.
-    private static let standsOut = 2.0
     private static let bandNote =
         "band: 5 to 95% of the null model, taken as normal around its mean (mean ± 1.645 standard deviations)"
     /// More layers than this are not drawn beside each other.
@@ -32,17 +30,12 @@ extension ScoreResult {
         return checkpoints.allSatisfy { Set($0.rows.map(\.layer)) == first }
     }
 
-    /// What savers put before the names of one model's tensors.
-    private static let prefixes = ["module.", "_orig_mod.", "model."]
-
     /// The same with layers called as they are without what was put before their names.
     private var withoutPrefixes: ScoreResult {
         var result = self
         for checkpoint in result.checkpoints.indices {
             for row in result.checkpoints[checkpoint].rows.indices {
-                var name = result.checkpoints[checkpoint].rows[row].layer
-                while let prefix = Self.prefixes.first(where: name.hasPrefix) { name = String(name.dropFirst(prefix.count)) }
-                result.checkpoints[checkpoint].rows[row].layer = name
+                result.checkpoints[checkpoint].rows[row].layer = Words.layer(result.checkpoints[checkpoint].rows[row].layer)
             }
         }
         return result
@@ -62,24 +55,40 @@ extension ScoreResult {
 
     private func sweep(_ checkpoint: Scored) -> PlotFigure {
         let (shown, note) = shownLayers
-        var hasBand = false
-        let charts = shown.map { layer in
+        let hasBand = checkpoint.rows.contains { $0.null?.mean != nil }
+        var charts: [LineChart] = []
+        var adjusted: [LineChart] = []
+        for layer in shown {
             let rows = checkpoint.rows.filter { $0.layer == layer }
-            let series = Self.sweepSeries(rows)
-            hasBand = hasBand || series.contains { $0.style == .band }
-            return LineChart(
-                title: layer == Self.mean ? "mean of the layers" : layer.singleLine, alternative: Self.words(of: rows), series: series,
-                horizontalTitle: "k", including: Extents(vertical: 0...1))
+            // The null model and chance are those of clusterability: adjusted has a chart of its own. Both have all series, some without values,
+            // so that all charts share one legend.
+            func chart(_ measure: String, _ alternative: String) -> LineChart {
+                LineChart(
+                    title: Self.title(layer) + ", " + measure, alternative: alternative,
+                    series: Self.sweepSeries(rows, isAdjusted: measure == "adjusted", hasBand: hasBand),
+                    horizontalTitle: "k", including: Extents(vertical: 0...1))
+            }
+            charts.append(chart("clusterability", Self.words(of: rows)))
+            adjusted.append(chart("adjusted", "adjusted for chance"))
         }
         let name = Words.name(ofPath: checkpoint.path)
         let mean = checkpoint.rows.filter { $0.layer == Self.mean }
+        let (arranged, columns) = Self.arranged(charts, adjusted)
         let alternative = charts.map { "\($0.title): \($0.alternative)" }.joined(separator: " ")
         return PlotFigure(
             "score-sweep",
             sheet: Sheet(
                 title: "\(name): \(Self.heading(mean.isEmpty ? checkpoint.rows : mean))",
                 caption: head.caption(hasBand ? Self.bandNote : nil, note, failedNote, checkpoint.path), alternative: alternative,
-                charts: charts, sharing: .everything))
+                charts: arranged, columns: columns, sharing: .everything))
+    }
+
+    private static func title(_ layer: String) -> String { layer == mean ? "mean of the layers" : layer.singleLine }
+
+    /// Charts of clusterability and of what is adjusted: of few layers a row each, of many beside each other.
+    private static func arranged(_ plain: [LineChart], _ adjusted: [LineChart]) -> (charts: [LineChart], columns: Int) {
+        (2...3).contains(plain.count)
+            ? (plain + adjusted, plain.count) : (zip(plain, adjusted).flatMap { [$0, $1] }, plain.count == 1 ? 2 : 4)
     }
 
     private static func vertices(_ rows: [Row], _ value: (Row) -> Estimate?) -> [LineChart.Vertex] {
@@ -92,24 +101,25 @@ extension ScoreResult {
         return Estimate(mean, low: mean - width, high: mean + width)
     }
 
-    private static func sweepSeries(_ rows: [Row]) -> [LineChart.Series] {
-        let all: [LineChart.Series] = [
-            .init("null model", vertices(rows) { band($0.null) }, style: .band),
-            .init("clusterability", vertices(rows) { $0.clusterability.map { Estimate($0) } }, paint: .cluster(0)),
-            .init("adjusted", vertices(rows) { $0.adjusted.map { Estimate($0) } }, paint: .cluster(1)),
-            .init("chance", vertices(rows) { $0.chance.map { Estimate($0) } }, style: .dashed, paint: .faint),
+    private static func sweepSeries(_ rows: [Row], isAdjusted: Bool, hasBand: Bool) -> [LineChart.Series] {
+        func plain(_ value: (Row) -> Estimate?) -> [LineChart.Vertex] { isAdjusted ? [] : vertices(rows, value) }
+        let adjusted = isAdjusted ? vertices(rows) { $0.adjusted.map { Estimate($0) } } : []
+        let band: [LineChart.Series] = hasBand ? [.init("null model", plain { Self.band($0.null) }, style: .band)] : []
+        return band + [
+            .init("clusterability", plain { $0.clusterability.map { Estimate($0) } }, paint: .cluster(0)),
+            .init("adjusted", adjusted, paint: .cluster(1)),
+            .init("chance", plain { $0.chance.map { Estimate($0) } }, style: .dashed, paint: .faint),
         ]
-        return all.filter { !$0.vertices.isEmpty }
     }
 
     /// The number of clusters that stands out, and by how much.
     private static func heading(_ rows: [Row]) -> String {
         if let best = rows.filter({ $0.null?.z != nil }).max(by: { ($0.null?.z ?? 0) < ($1.null?.z ?? 0) }), let k = best.k {
             let z = best.null?.z ?? 0
-            let (found, noise) = (Words.short(best.clusterability), Words.short(best.null?.mean))
-            return z >= standsOut
-                ? "furthest above noise at k = \(k), clusterability \(found) against \(noise) ± \(Words.short(best.null?.sd))"
-                : "no more modular than noise at any k; \(found) against \(noise) ± \(Words.short(best.null?.sd)) at k = \(k)"
+            let numbers = Words.together([best.clusterability, best.null?.mean, best.null?.sd])
+            let found = "\(numbers[0]) against \(numbers[1]) ± \(numbers[2])"
+            return z >= NullDistance.moreFrom
+                ? "furthest above noise at k = \(k), clusterability \(found)" : "no more modular than noise at any k; \(found) at k = \(k)"
         }
         if let best = rows.filter({ $0.adjusted != nil }).max(by: { ($0.adjusted ?? 0) < ($1.adjusted ?? 0) }), let k = best.k {
             return "adjusted clusterability is largest at k = \(k), \(Words.short(best.adjusted))"
@@ -128,52 +138,62 @@ extension ScoreResult {
     // MARK: - Several checkpoints, several numbers of clusters
 
     private func comparedSweeps() -> PlotFigure {
+        // Checkpoints of one run from the first step to the last, others as they were given.
+        let checkpoints = inOrder.isBySteps && self.checkpoints.count > 2 ? inOrder.checkpoints : self.checkpoints
         let names = Words.names(ofPaths: checkpoints.map(\.path))
         let (shown, note) = shownLayers
-        let hasBands = checkpoints.count <= 3 && checkpoints.contains { $0.rows.contains { $0.null?.mean != nil } }
+        let hasNull = checkpoints.contains { $0.rows.contains { $0.null?.mean != nil } }
+        let hasBands = checkpoints.count <= 3 && hasNull
         var charts: [LineChart] = []
+        var adjusted: [LineChart] = []
         for layer in shown {
-            let title = layer == Self.mean ? "mean of the layers" : layer.singleLine
             // Values are left out where the chart does not show them, so that all charts share one legend.
-            for isAdjusted in layer == shown.last ? [false, true] : [false] {
+            for isAdjusted in [false, true] {
                 var series: [LineChart.Series] = []
                 for (place, checkpoint) in checkpoints.enumerated() {
                     let rows = checkpoint.rows.filter { $0.layer == layer }
                     func add(_ kind: String?, _ style: LineChart.Series.Style, _ value: (Row) -> Estimate?) {
                         let name = names[place] + (kind.map { ", " + $0 } ?? "")
-                        series.append(.init(name, label: kind, Self.vertices(rows, value), style: style, paint: .cluster(place)))
+                        var line = LineChart.Series(
+                            name, label: kind, Self.vertices(rows, value), style: style,
+                            paint: LineColours.paint(place, of: checkpoints.count))
+                        line.isNamed = LineColours.isNamed(place, of: checkpoints.count)
+                        series.append(line)
                     }
                     if hasBands { add("null model", .band) { isAdjusted ? nil : Self.band($0.null) } }
                     add(nil, .line) { (isAdjusted ? $0.adjusted : $0.clusterability).map { Estimate($0) } }
                     if checkpoints.count <= 3 { add("chance", .dashed) { isAdjusted ? nil : $0.chance.map { Estimate($0) } } }
                 }
-                charts.append(
-                    LineChart(
-                        title: title + (isAdjusted ? ", adjusted" : ", clusterability"), series: series,
-                        horizontalTitle: "k", including: Extents(vertical: 0...1)))
+                let chart = LineChart(
+                    title: Self.title(layer) + (isAdjusted ? ", adjusted" : ", clusterability"), series: series,
+                    horizontalTitle: "k", including: Extents(vertical: 0...1))
+                if isAdjusted { adjusted.append(chart) } else { charts.append(chart) }
             }
         }
         let words = zip(names, checkpoints).map { name, checkpoint in
             let mean = checkpoint.rows.filter { $0.layer == Self.mean }
             return "\(name): \(Self.words(of: mean.isEmpty ? checkpoint.rows : mean))"
         }
-        let best = zip(names, checkpoints).map { name, checkpoint in
-            let mean = checkpoint.rows.filter { $0.layer == Self.mean }
-            let adjusted = mean.compactMap(\.adjusted).max()
-            return "\(name) \(Words.short(adjusted))"
-        }
+        let largest = checkpoints.map { checkpoint in checkpoint.rows.filter { $0.layer == Self.mean }.compactMap(\.adjusted).max() }
+        let best = zip(names, Words.together(largest)).map { "\($0) \($1)" }
+        let isRun = best.count > 4 && inOrder.isBySteps
+        let heading = isRun ? "from \(best[0]) to \(best[best.count - 1])" : Words.list(best, atMost: 4)
+        let (arranged, columns) = Self.arranged(charts, adjusted)
         return PlotFigure(
             "score-sweep",
             sheet: Sheet(
-                title: "Clusterability over k; largest mean adjusted: \(Words.list(best, atMost: 4))",
-                caption: head.caption(hasBands ? Self.bandNote : nil, note, failedNote, Words.list(checkpoints.map(\.path), atMost: 6)),
-                alternative: words.prefix(12).joined(separator: " "), charts: charts, sharing: .everything))
+                title: "Clusterability over k; largest mean adjusted: \(heading)",
+                caption: head.caption(
+                    hasBands ? Self.bandNote : hasNull ? "null models are drawn for up to three checkpoints" : nil, note, failedNote,
+                    Words.list(checkpoints.map(\.path), atMost: 6)),
+                alternative: words.prefix(12).joined(separator: " "), charts: arranged, columns: columns, sharing: .everything))
     }
 
     // MARK: - One number of clusters
 
     private func layerDots(_ checkpoint: Scored) -> PlotFigure {
-        let rows = checkpoint.rows
+        // The mean of one layer is that layer.
+        let rows = checkpoint.rows.count == 2 ? checkpoint.rows.filter { $0.layer != Self.mean } : checkpoint.rows
         let hasNull = rows.contains { $0.null?.mean != nil }
         var series = [DotChart.Series("chance", rows.map { $0.chance.map { Estimate($0) } }, paint: .faint, isHollow: true)]
         if hasNull {
@@ -186,8 +206,8 @@ extension ScoreResult {
         let counts = Set(rows.compactMap(\.k))
         let k = counts.count == 1 ? "k = \(counts.first!)" : nil
         let mean = rows.first { $0.layer == Self.mean } ?? rows[0]
-        let noise =
-            mean.null?.mean.map { " (noise \(Words.short($0)) ± \(Words.short(mean.null?.sd)))" } ?? " (chance \(Words.short(mean.chance)))"
+        let numbers = Words.together([mean.clusterability, mean.null?.mean ?? mean.chance, mean.null?.sd])
+        let noise = mean.null?.mean == nil ? "chance \(numbers[1])" : "noise \(numbers[1]) ± \(numbers[2])"
         let words = rows.prefix(60).map { row in
             var text = "\(row.layer): clusterability \(Words.number(row.clusterability))"
             if let noise = row.null?.mean { text += ", noise \(Words.number(noise)) ± \(Words.number(row.null?.sd))" }
@@ -197,10 +217,11 @@ extension ScoreResult {
         return PlotFigure(
             "score", checkpoints.count > 1 ? name : "",
             chart: DotChart(
-                title: "\(name)\(k.map { ", " + $0 } ?? ""): mean clusterability \(Words.short(mean.clusterability))\(noise)",
+                title: "\(name)\(k.map { ", " + $0 } ?? ""): mean clusterability \(numbers[0]) (\(noise))",
                 caption: head.caption(failedNote, checkpoint.path), alternative: words.joined(separator: " "),
                 categories: rows.map { row in
-                    (row.layer == Self.mean ? "mean of the layers" : row.layer) + (k == nil && row.k != nil ? ", k = \(row.k!)" : "")
+                    Self.title(row.layer) + (k == nil && row.k != nil ? ", k = \(row.k!)" : "")
+                        + (row.clusterability == nil ? ", undefined" : "")
                 }, series: series, valueTitle: "clusterability", including: 0...1))
     }
 
@@ -222,36 +243,50 @@ extension ScoreResult {
         let (ordered, places, isBySteps) = inOrder
         if ordered.count == 2, !isBySteps { return pairedCheckpoints }
         let (shown, note) = shownLayers
-        func chart(_ title: String, _ value: (Row) -> Double?) -> LineChart {
-            let series = shown.enumerated().map { place, layer in
-                let vertices = zip(ordered, places).compactMap { checkpoint, x in
-                    checkpoint.rows.first { $0.layer == layer }.flatMap(value).map { LineChart.Vertex(x, Estimate($0)) }
-                }
-                return LineChart.Series(
-                    layer == Self.mean ? "mean of the layers" : layer, vertices, style: .line,
-                    paint: layer == Self.mean ? .ink : .cluster(place))
+        func vertices(_ layer: String, _ value: (Row) -> Estimate?) -> [LineChart.Vertex] {
+            zip(ordered, places).compactMap { checkpoint, x in
+                checkpoint.rows.first { $0.layer == layer }.flatMap(value).map { LineChart.Vertex(x, $0) }
+            }
+        }
+        let single = shown.count { $0 != Self.mean }
+        // One band has room: that of the mean, or of the only layer.
+        let banded = shown.contains(Self.mean) ? Self.mean : shown.first ?? Self.mean
+        let band = vertices(banded) { Self.band($0.null) }
+        func chart(_ title: String, hasBand: Bool, _ value: (Row) -> Double?) -> LineChart {
+            var series = shown.enumerated().map { place, layer in
+                var line = LineChart.Series(
+                    Self.title(layer), vertices(layer) { value($0).map { Estimate($0) } }, style: .line,
+                    paint: layer == Self.mean ? .ink : LineColours.paint(place, of: single))
+                line.isNamed = layer == Self.mean || LineColours.isNamed(place, of: single)
+                return line
+            }.filter { !$0.vertices.isEmpty }
+            if !band.isEmpty {
+                // Without values beside what it does not belong to, so that both charts share one legend.
+                let name = banded == Self.mean ? "null model of the mean" : "null model"
+                series.append(.init(name, hasBand ? band : [], style: .band))
             }
             return LineChart(
-                title: title, series: series.filter { !$0.vertices.isEmpty }, horizontalTitle: isBySteps ? "step" : "checkpoint",
-                including: Extents(vertical: 0...1))
+                title: title, series: series, horizontalTitle: isBySteps ? "step" : "checkpoint", including: Extents(vertical: 0...1))
         }
         let means = ordered.map { checkpoint in (checkpoint.rows.first { $0.layer == Self.mean } ?? checkpoint.rows.first)?.adjusted }
         let words = zip(ordered, places).prefix(60).map { checkpoint, place in
             let mean = checkpoint.rows.first { $0.layer == Self.mean } ?? checkpoint.rows.first
             return
-                "\(isBySteps ? "Step \(ByteText.shortest(place))" : Words.name(ofPath: checkpoint.path)): mean clusterability "
+                "\(isBySteps ? "Step \(NumberText.shortest(place))" : Words.name(ofPath: checkpoint.path)): mean clusterability "
                 + "\(Words.number(mean?.clusterability)), adjusted \(Words.number(mean?.adjusted))."
         }
         let range = "\(Words.name(ofPath: ordered[0].path)) to \(Words.name(ofPath: ordered[ordered.count - 1].path))"
         let order = isBySteps ? range : "1 to \(ordered.count): " + Words.list(ordered.map { Words.name(ofPath: $0.path) }, atMost: 6)
+        let ends = Words.together([means.first ?? nil, means.last ?? nil])
         return PlotFigure(
             "score-trajectory",
             sheet: Sheet(
-                title:
-                    "\(ordered.count) checkpoints: mean adjusted clusterability from \(Words.short(means.first ?? nil)) to \(Words.short(means.last ?? nil))",
-                caption: head.caption(order, note, failedNote), alternative: words.joined(separator: " "),
-                charts: [chart("clusterability") { $0.clusterability }, chart("adjusted") { $0.adjusted }], columns: 2,
-                sharing: .everything))
+                title: "\(ordered.count) checkpoints: mean adjusted clusterability from \(ends[0]) to \(ends[1])",
+                caption: head.caption(order, band.isEmpty ? nil : Self.bandNote, note, failedNote),
+                alternative: words.joined(separator: " "),
+                charts: [
+                    chart("clusterability", hasBand: true) { $0.clusterability }, chart("adjusted", hasBand: false) { $0.adjusted },
+                ], columns: 2, sharing: .everything))
     }
 
     /// Two checkpoints whose names say no steps.
@@ -272,11 +307,11 @@ extension ScoreResult {
             "\(one.layer): clusterability \(Words.number(one.clusterability)) and \(Words.number(other.clusterability)), adjusted "
                 + "\(Words.number(one.adjusted)) and \(Words.number(other.adjusted))."
         }
+        let adjusted = Words.together(means.map(\.adjusted))
         return PlotFigure(
             "score",
             sheet: Sheet(
-                title:
-                    "Mean adjusted clusterability: \(names[0]) \(Words.short(means[0].adjusted)), \(names[1]) \(Words.short(means[1].adjusted))",
+                title: "Mean adjusted clusterability: \(names[0]) \(adjusted[0]), \(names[1]) \(adjusted[1])",
                 caption: head.caption(failedNote, checkpoints.map(\.path).joined(separator: " and ")),
                 alternative: "\(names[0]) and \(names[1]). " + words.joined(separator: " "),
                 charts: [chart("clusterability") { $0.clusterability }, chart("adjusted") { $0.adjusted }], columns: 1,

@@ -61,13 +61,13 @@ extension SeriesResult {
         }
         let names = Words.names(ofPaths: paths)
         let order = "\(areNamed ? "" : "1 to \(paths.count): ")\(names[0]) to \(names[names.count - 1])"
-        let (first, final) = (all.steps.first?.last.mean, all.steps.dropLast().last?.last.mean)
+        let ends = Words.together([all.steps.first?.last.mean, all.steps.dropLast().last?.last.mean])
         let left = single.count > shown.count && single.count > 1 ? "the first \(shown.count) of \(single.count) layers" : nil
         return PlotFigure(
             "compare-series",
             sheet: Sheet(
                 title:
-                    "\(paths.count) checkpoints: agreement with the last from \(Words.short(first)) at the first to \(Words.short(final)) at the last but one",
+                    "\(paths.count) checkpoints: agreement with the last from \(ends[0]) at the first to \(ends[1]) at the last but one",
                 caption: head.caption(order, "agreement: adjusted Rand index, mean of out- and in-neurons", left, failedNote),
                 alternative: words.joined(separator: " "), charts: charts, columns: 3, sharing: .everything))
     }
@@ -87,9 +87,11 @@ extension SeriesResult {
             paths.count <= Self.mostNames ? HeatMap.Side(names) : HeatMap.Side(count: paths.count, title: "checkpoint")
         }
         func map(_ title: String, _ values: [[Double?]]) -> HeatMap {
-            HeatMap(
+            var map = HeatMap(
                 title: title, rows: side(), columns: side(), values: .cells(values.map { row in row.map { $0 ?? .nan } }),
-                valueTitle: "adjusted Rand index", range: 0...1)
+                valueTitle: "adjusted Rand index")
+            map.leavesOutDiagonal = true
+            return map
         }
         /// The two neighbours that agree least: where the clusters changed most.
         func least(_ values: [[Double?]]) -> String {
@@ -102,7 +104,7 @@ extension SeriesResult {
             "compare-matrix", layer.name,
             sheet: Sheet(
                 title: "\(name): agreement of the clusters of every two of \(paths.count) checkpoints",
-                caption: head.caption("1 for the same clusters, about 0 for unrelated ones", failedNote),
+                caption: head.caption("1 for the same clusters, about 0 for unrelated ones; the diagonal has no colour", failedNote),
                 alternative: "\(name): of the out-neurons \(least(out)); of the in-neurons \(least(into)).",
                 charts: [map("out-neurons", out), map("in-neurons", into)], columns: 2, sharing: .everything))
     }

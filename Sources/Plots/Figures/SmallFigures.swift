@@ -9,10 +9,12 @@ extension ClusterResult {
         let charts = layers.map { layer in
             let clusters = Set(layer.out.keys).union(layer.into.keys).sorted()
             func values(_ sizes: [Int: Int]) -> [Estimate?] { clusters.map { Estimate(Double(sizes[$0] ?? 0)) } }
-            return BarChart(
+            var chart = BarChart(
                 title: layer.name, categories: clusters.map { $0 < 0 ? "none" : String($0) },
                 series: [.init("out-neurons", values(layer.out)), .init("in-neurons", values(layer.into))],
-                direction: clusters.count > 24 ? .lying : .standing, valueTitle: "neurons", categoryTitle: "cluster", areCounts: true)
+                direction: clusters.count > 24 ? .lying : .standing, valueTitle: "neurons", categoryTitle: "cluster")
+            chart.isOfCounts = true
+            return chart
         }
         func sizes(_ sizes: [Int: Int]) -> String {
             sizes.sorted { $0.key < $1.key }.prefix(40).map { "\($0.key < 0 ? "none" : String($0.key)): \($0.value)" }.joined(
@@ -47,6 +49,7 @@ extension EvalResult {
         let summary = zip(names, checkpoints).map { name, found in
             "\(name) \(found.accuracy == nil && found.loss != nil ? "loss \(Words.short(found.loss))" : Words.percent(found.accuracy))"
         }
+        let losses = zip(names, Words.together(checkpoints.map(\.loss))).map { "\($0) \($1)" }
         guard !labels.isEmpty else {
             // Running text has no classes: its losses are compared.
             return [
@@ -55,7 +58,7 @@ extension EvalResult {
                     chart: DotChart(
                         title: checkpoints.isEmpty
                             ? "No results"
-                            : "Loss: \(Words.list(zip(names, checkpoints).map { "\($0) \(Words.short($1.loss))" }, atMost: 4))",
+                            : "Loss: \(Words.list(losses, atMost: 4))",
                         caption: caption,
                         alternative: zip(names, checkpoints).prefix(60).map {
                             "\($0): loss \(Words.number($1.loss)), accuracy \(Words.percent($1.accuracy))."

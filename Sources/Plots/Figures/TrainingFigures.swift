@@ -4,7 +4,7 @@ import Text
 extension FinetuneLog {
     func figures() -> [PlotFigure] {
         let caption = head.caption(
-            lambda.map { "lambda \(ByteText.shortest($0))" }, batch.map { "batch \($0)" },
+            lambda.map { "lambda \(NumberText.shortest($0))" }, batch.map { "batch \($0)" },
             total.flatMap { total in steps.last.flatMap { $0.step < total ? "\($0.step) of \(total) steps so far" : nil } })
         guard let last = steps.last else {
             return [
@@ -32,7 +32,7 @@ extension FinetuneLog {
             line(place < layers.count ? layers[place] : "layer \(place)") { place < $0.layers.count ? $0.layers[place] : nil }
         }
         if count != 1 { clusterability.append(line("mean", \.clusterability, .ink)) }
-        add("clusterability", clusterability)
+        add(count == 1 && layers.count == 1 ? "clusterability of \(layers[0].singleLine)" : "clusterability", clusterability)
         add("guard's loss, nats", [line("guard", \.guardLoss, .cluster(2))])
         func change(_ name: String, _ value: (Step) -> Double?) -> String? {
             let known = steps.compactMap { step in value(step).map { (step.step, $0) } }
@@ -51,15 +51,15 @@ extension FinetuneLog {
             if let text = change("Clusterability of \(layer)", { place < $0.layers.count ? $0.layers[place] : nil }) { words.append(text) }
         }
         let first = steps.first { $0.clusterability != nil }?.clusterability
-        let heading =
-            first.map { "clusterability \(Words.short($0)) to \(Words.short(steps.last { $0.clusterability != nil }?.clusterability)), " }
-            ?? ""
+        let ends = Words.together([first, steps.last { $0.clusterability != nil }?.clusterability])
+        let heading = first == nil ? "" : "clusterability \(ends[0]) to \(ends[1]), "
+        let losses = Words.together([steps[0].crossEntropy, last.crossEntropy])
         return [
             PlotFigure(
                 "finetune",
                 sheet: Sheet(
                     title:
-                        "Step \(last.step): \(heading)cross-entropy \(Words.short(steps[0].crossEntropy)) to \(Words.short(last.crossEntropy))",
+                        "Step \(last.step): \(heading)cross-entropy \(losses[0]) to \(losses[1])",
                     caption: caption, alternative: words.joined(separator: " "), charts: charts, columns: 2, sharing: .nothing))
         ]
     }

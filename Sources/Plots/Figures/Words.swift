@@ -1,21 +1,40 @@
+import Pictures
 import Text
 
 /// Numbers and names in the sentences of titles, captions and alternative texts.
 enum Words {
     /// Four decimals; `undefined` where there is no number.
-    static func number(_ value: Double?) -> String { value.map(ByteText.rounded) ?? "undefined" }
+    static func number(_ value: Double?) -> String { value.map(NumberText.rounded) ?? "undefined" }
 
     /// Two decimals, for titles.
     static func short(_ value: Double?) -> String {
         guard let value else { return "undefined" }
         let magnitude = abs(value)
-        return magnitude != 0 && magnitude < 0.01 || magnitude >= 1e6 ? ByteText.rounded(value) : ByteText.fixed(value, digits: 2)
+        return magnitude != 0 && magnitude < 0.01 || magnitude >= 1e6 ? NumberText.rounded(value) : NumberText.fixed(value, digits: 2)
+    }
+
+    /// The numbers of one sentence, all with the same digits after the point: two, or as many as the smallest needs.
+    static func together(_ values: [Double?]) -> [String] {
+        let known = values.compactMap(\.self)
+        guard known.allSatisfy({ abs($0) < 1e6 }) else { return values.map(number) }
+        let digits = NullDistance.digits(known)
+        return values.map { $0.map { NumberText.fixed($0, digits: digits) } ?? "undefined" }
     }
 
     /// Hundredths with one decimal, `95.0%`.
     static func percent(_ value: Double?) -> String {
         guard let value, value.isFinite else { return "undefined" }
-        return abs(value) > 1e6 ? ByteText.rounded(value) : ByteText.fixed(value * 100, digits: 1) + "%"
+        return abs(value) > 1e6 ? NumberText.rounded(value) : NumberText.fixed(value * 100, digits: 1) + "%"
+    }
+
+    /// What savers put before the names of one model's tensors.
+    private static let prefixes = ["module.", "_orig_mod.", "model."]
+
+    /// The name of a layer without what was put before it.
+    static func layer(_ name: String) -> String {
+        var name = name
+        while let prefix = prefixes.first(where: name.hasPrefix) { name = String(name.dropFirst(prefix.count)) }
+        return name
     }
 
     /// The last component of a path: what tells checkpoints in one directory apart.
@@ -24,8 +43,15 @@ enum Words {
         return parts.last.map(String.init) ?? path
     }
 
-    /// Short names for paths: the last components, as many as tell them apart.
+    /// Short names for paths, for titles and legends: the last components, as many as tell them apart, and of long ones the parts that do.
     static func names(ofPaths paths: [String]) -> [String] {
+        ShortNames.shortened(components(ofPaths: paths).map(\.singleLine), toWidth: longestName, size: 12)
+    }
+
+    /// Room for two names and what is said of them in one line of a title.
+    private static let longestName = 230.0
+
+    private static func components(ofPaths paths: [String]) -> [String] {
         let parts = paths.map { $0.split(separator: "/").map(String.init) }
         for count in 1...4 {
             let names = zip(parts, paths).map { $0.isEmpty ? $1 : $0.suffix(count).joined(separator: "/") }

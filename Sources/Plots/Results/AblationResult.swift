@@ -15,6 +15,14 @@ struct AblationResult: DrawnResult {
         var sd: Double?
         var p: Double?
         var samples: Int?
+        /// The same of the loss.
+        var loss: Spread?
+    }
+
+    struct Spread: Sendable {
+        var mean: Double
+        var sd: Double?
+        var p: Double?
     }
 
     struct Layer: Sendable {
@@ -31,6 +39,7 @@ struct AblationResult: DrawnResult {
     var fill: String?
     var samples: Int?
     var intactAccuracy: Double?
+    var intactLoss: Double?
     var intactClasses: [ClassAccuracy] = []
     var layers: [Layer] = []
     private var places: [String: Int] = [:]
@@ -50,6 +59,7 @@ struct AblationResult: DrawnResult {
         guard record.hasList("layers") else { return addRow(record, layer: record.text("layer") ?? "") }
         samples = record.whole("samples")
         intactAccuracy = record.number("intact.accuracy")
+        intactLoss = record.number("intact.loss")
         intactClasses = record.row("intact")?.rows("classes").compactMap(ClassAccuracy.init) ?? []
         for layer in record.rows("layers") {
             let name = layer.text("layer") ?? ""
@@ -71,12 +81,17 @@ struct AblationResult: DrawnResult {
             ? row.rows("classes").compactMap(ClassAccuracy.init)
             : row.columns(behind: "accuracy_").map { ClassAccuracy(label: $0.rest, count: nil, accuracy: $0.value) }
         guard kind == "off" || kind == "on", let cluster = row.whole("cluster") else {
-            if kind == "intact" { (intactAccuracy, intactClasses) = (row.number("accuracy"), classes) }
+            if kind == "intact" {
+                (intactAccuracy, intactLoss, intactClasses) = (row.number("accuracy"), row.number("loss"), classes)
+            }
             return
         }
         let control = row.number("control.accuracy.mean").map {
             Control(
-                mean: $0, sd: row.number("control.accuracy.sd"), p: row.number("control.accuracy.p"), samples: row.whole("control.samples"))
+                mean: $0, sd: row.number("control.accuracy.sd"), p: row.number("control.accuracy.p"), samples: row.whole("control.samples"),
+                loss: row.number("control.loss.mean").map { mean in
+                    Spread(mean: mean, sd: row.number("control.loss.sd"), p: row.number("control.loss.p"))
+                })
         }
         let moved = row.flag("moved") ?? true
         let found = Row(

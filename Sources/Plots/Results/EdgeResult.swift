@@ -40,6 +40,9 @@ struct EdgeResult: DrawnResult {
     var faithfulness: Double?
     /// The number of all edges; nil where the result does not say.
     var total: Int?
+    /// The metric of the whole model, and that without edges; nil where the result does not say.
+    var clean: Double?
+    var ablated: Double?
     var ladder: [Step] = []
     var area: Double?
     var random: Random?
@@ -61,6 +64,7 @@ struct EdgeResult: DrawnResult {
             link.text("node").map { Link(node: $0, writes: link.texts("writes") ?? []) }
         }
         total = record.whole("clean.size")
+        (clean, ablated) = (record.number("clean.value"), record.number("ablated.value"))
         ladder = record.rows("ladder").compactMap { step in
             step.whole("size").map { Step(size: $0, faithfulness: step.number("faithfulness"), random: Random(step)) }
         }

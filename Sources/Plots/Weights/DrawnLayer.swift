@@ -35,8 +35,8 @@ package struct DrawnLayer: Sendable {
     /// What the clusters come to, after the name: `fc2.weight, k = 4: clusterability 0.84 (noise 0.57)`.
     var title: String {
         guard let clusterCount else { return name.singleLine }
-        return "\(name.singleLine), k = \(clusterCount): clusterability \(Words.short(clusterability))"
-            + (noise.map { " (noise \(Words.short($0)))" } ?? "")
+        let numbers = Words.together([clusterability, noise])
+        return "\(name.singleLine), k = \(clusterCount): clusterability \(numbers[0])" + (noise == nil ? "" : " (noise \(numbers[1]))")
     }
 
     /// The scores, as the marks of a picture carry them.

@@ -34,11 +34,13 @@ package struct WeightPictures: LayerPictures {
         var places: [String: [Int]] = [:]
         for (number, model) in models.enumerated() {
             for (place, layer) in model.layers.enumerated() where !layer.outClusters.isEmpty && !layer.inClusters.isEmpty {
-                let row = places[layer.name, default: []].first { rows[$0].allSatisfy { $0.model != number } }
+                // The same layer may have more before its name in one of the files.
+                let name = models.count > 1 ? Words.layer(layer.name) : layer.name
+                let row = places[name, default: []].first { rows[$0].allSatisfy { $0.model != number } }
                 if let row {
                     rows[row].append(Place(model: number, layer: place))
                 } else {
-                    places[layer.name, default: []].append(rows.count)
+                    places[name, default: []].append(rows.count)
                     rows.append([Place(model: number, layer: place)])
                 }
             }
@@ -128,16 +130,18 @@ package struct WeightPictures: LayerPictures {
     private func title(_ rows: [[Place]]) -> String {
         if rows.count == 1 {
             let layers = rows[0].map(layer)
-            let scores = rows[0].map { place in
-                (models.count > 1 ? names[place.model] + " " : "") + Words.short(layer(place).clusterability)
+            let scores = zip(rows[0], Words.together(layers.map(\.clusterability))).map { place, score in
+                (models.count > 1 ? names[place.model] + " " : "") + score
             }
             let k = layers[0].clusterCount.map { ", k = \($0)" } ?? ""
             return "\(layers[0].name.singleLine)\(k): clusterability \(Words.list(scores, atMost: 4))"
         }
-        let scores = zip(names, models).map { name, model in
-            (models.count > 1 ? name + " " : "") + Words.short(model.mean) + (model.noise.map { " (noise \(Words.short($0)))" } ?? "")
+        let numbers = Words.together(models.map(\.mean) + models.map(\.noise))
+        let scores = models.indices.map { place in
+            (models.count > 1 ? names[place] + " " : "") + numbers[place]
+                + (models[place].noise == nil ? "" : " (noise \(numbers[models.count + place]))")
         }
-        return (models.count == 1 ? "\(names[0]): " : "") + "mean clusterability \(Words.list(scores, atMost: 4))"
+        return (models.count == 1 ? "\(names[0]): mean" : "Mean") + " clusterability \(Words.list(scores, atMost: 4))"
     }
 
     /// The maps of one layer in all models, and in both orders, in the same colours.

@@ -39,10 +39,29 @@ package enum TableRows {
         }
     }
 
+    /// Row r of target = row r of source + entry entries(r) of a table [entries, width]. Source and target may be the same memory.
+    package static func add(
+        _ table: Tensor, toRowsOf source: Tensor, into target: MutableTensor, team: Team, entry: @Sendable (Int) -> Int
+    ) {
+        let (entries, width) = sizes(table.shape, .rows)
+        guard width > 0 else { return }
+        precondition(source.count == target.count && target.count % width == 0, "\(target.shape) from \(source.shape) and \(table.shape)")
+        team.forEach(target.count / width, step: RowSoftmax.step(width)) { rows in
+            for row in rows {
+                let entry = entry(row)
+                precondition(entry >= 0 && entry < entries, "entry \(entry) of \(entries)")
+                let (t, x, y) = (table.pointer + entry * width, source.pointer + row * width, target.mutablePointer + row * width)
+                for i in 0..<width { y[i] = x[i] + t[i] }
+            }
+        }
+    }
+
     /// Entry entries(r) of the table's gradient += scale * row r of `outputGradient`, in the order of the rows.
+    ///
+    /// - Parameter left: an entry that gets nothing.
     package static func scatterAdd(
-        _ outputGradient: Tensor, scale: Float = 1, toEntriesOf gradient: MutableTensor, _ layout: Layout, team: Team,
-        entry: @Sendable (Int) -> Int
+        _ outputGradient: Tensor, scale: Float = 1, toEntriesOf gradient: MutableTensor, _ layout: Layout, leavingOut left: Int? = nil,
+        team: Team, entry: @Sendable (Int) -> Int
     ) {
         let (entries, width) = sizes(gradient.shape, layout)
         guard width > 0 else { return }
@@ -53,6 +72,7 @@ package enum TableRows {
             for row in 0..<rows {
                 let entry = entry(row)
                 precondition(entry >= 0 && entry < entries, "entry \(entry) of \(entries)")
+                if entry == left { continue }
                 let dy = outputGradient.pointer + row * width
                 switch layout {
                 case .rows:

@@ -24,7 +24,13 @@ enum ConvNeXt {
             function, headEpsilon: Float(try source.settings.number("layer_norm_eps") ?? 1e-12))
     }
 
-    static let named = RunnableFamily(.convnextNames, modelTypes: []) { source throws(Problem) in
+    static let named = RunnableFamily(
+        .convnextNames, modelTypes: [],
+        assumption: { source, _ throws(Problem) in
+            try StandardModels.assumption(source, unseen: "activations and pools", "GELU and a mean at the end are assumed")
+        }
+    ) { source throws(Problem) in
+        try StandardModels.checkArchitecture(source)
         let names = source.names
         if names.has("stem.0.weight") {
             return try network(

@@ -6,7 +6,15 @@ import Text
 ///
 /// Source: torchvision's `mobilenetv2.py`, `mobilenetv3.py`: the strides and nonlinearities of their standard settings.
 enum MobileNet {
-    static let family = RunnableFamily(.mobilenet, modelTypes: []) { source throws(Problem) in
+    static let family = RunnableFamily(
+        .mobilenet, modelTypes: [],
+        assumption: { source, _ throws(Problem) in
+            try StandardModels.assumption(
+                source, unseen: "activations and strides",
+                source.names.has("features.1.conv.0.0.weight")
+                    ? "ReLU6 and the strides of MobileNet 2 are assumed" : "ReLU, hardswish and the strides of MobileNet 3 are assumed")
+        }
+    ) { source throws(Problem) in
         source.names.has("features.1.conv.0.0.weight") ? try second(source) : try third(source)
     }
 

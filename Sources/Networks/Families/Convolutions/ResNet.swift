@@ -6,8 +6,15 @@ import Text
 ///
 /// Source: torchvision's `resnet.py`; transformers' `models/resnet`.
 enum ResNet {
-    static let named = RunnableFamily(.resnetNames, modelTypes: []) { source throws(Problem) in
-        try checkArchitecture(source)
+    static let named = RunnableFamily(
+        .resnetNames, modelTypes: [],
+        assumption: { source, _ throws(Problem) in
+            try StandardModels.assumption(
+                source, unseen: "activations, strides and pools",
+                "ReLU, a max pool after the first layer, strides of 2 between the stages and a mean at the end are assumed")
+        }
+    ) { source throws(Problem) in
+        try StandardModels.checkArchitecture(source)
         var parts = ImageParts(source)
         let image = parts.add("input", InputOperation())
         let first = try parts.shape(of: "conv1", rank: 4)
@@ -66,16 +73,6 @@ enum ResNet {
         try settings.check("hidden_sizes", is: widths)
         let ending = try parts.classify(last, channels: channels, head: "classifier.1")
         return try parts.network(channels: first[1], ending, kind: "a ResNet")
-    }
-
-    /// Some of timm's models have the tensors of a standard one and compute something else: pools in place of strides, other activations.
-    private static func checkArchitecture(_ source: FamilySource) throws(Problem) {
-        guard let bytes = source.checkpoint.configuration else { return }
-        let settings = try Configuration(bytes)
-        guard let name = try settings.text("architecture") else { return }
-        if name.hasPrefix("resnetblur") || name.hasPrefix("resnetaa") || name.contains("_gelu") || name.contains("_clip") {
-            throw settings.problem("models of this kind cannot be run", "architecture", expected: "a standard ResNet")
-        }
     }
 
     /// A block by the names of its modules.

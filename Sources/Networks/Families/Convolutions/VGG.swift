@@ -5,7 +5,12 @@ import Text
 ///
 /// Source: torchvision's `vgg.py`, timm's `vgg.py`.
 enum VGG {
-    static let family = RunnableFamily(.vgg, modelTypes: []) { source throws(Problem) in
+    static let family = RunnableFamily(
+        .vgg, modelTypes: [],
+        assumption: { source, _ throws(Problem) in
+            try StandardModels.assumption(source, unseen: "activations and pools", "ReLU and max pools of 2 are assumed")
+        }
+    ) { source throws(Problem) in
         let names = source.names
         func element(_ name: String) -> Architecture.Element { Architecture.Element(name) }
         var elements: [Architecture.Element] = []

@@ -6,7 +6,14 @@ import Text
 ///
 /// Source: timm's `vision_transformer.py`, torchvision's `vision_transformer.py`.
 enum NamedVision {
-    static let timm = RunnableFamily(.timmVision, modelTypes: []) { source throws(Problem) in
+    static let timm = RunnableFamily(
+        .timmVision, modelTypes: [],
+        assumption: { source, network throws(Problem) in
+            try StandardModels.vision(
+                source, network, reading: readsPatches(source.names) ? "the patches' mean" : "the class token's state")
+        }
+    ) { source throws(Problem) in
+        try StandardModels.checkArchitecture(source)
         let names = source.names
         let tokens = ["cls_token", "dist_token"].filter(names.has)
         let positions = try EncoderBuilder(source).shape(of: "pos_embed", rank: 3)
@@ -18,7 +25,7 @@ enum NamedVision {
                 .none(pooler: nil)
             } else if names.has("head_dist.weight") {
                 .twoTokens("head", "head_dist")
-            } else if tokens.isEmpty || names.has("fc_norm.weight") {
+            } else if readsPatches(names) {
                 .patches("head", norm: names.has("fc_norm.weight") ? "fc_norm" : nil)
             } else {
                 .token("head")
@@ -35,7 +42,15 @@ enum NamedVision {
                 positioned: isOfPatches ? .patches : .tokensAndPatches, norm: names.has("norm.weight") ? "norm" : nil, head: head), source)
     }
 
-    static let torchvision = RunnableFamily(.torchvisionVision, modelTypes: []) { source throws(Problem) in
+    /// Whether the head reads the mean of the patches.
+    private static func readsPatches(_ names: CheckpointNames) -> Bool { !names.has("cls_token") || names.has("fc_norm.weight") }
+
+    static let torchvision = RunnableFamily(
+        .torchvisionVision, modelTypes: [],
+        assumption: { source, network throws(Problem) in
+            try StandardModels.vision(source, network, reading: "the class token's state")
+        }
+    ) { source throws(Problem) in
         let names = source.names
         let positions = try EncoderBuilder(source).shape(of: "encoder.pos_embedding", rank: 3)
         let prefix = "encoder.layers.encoder_layer_"

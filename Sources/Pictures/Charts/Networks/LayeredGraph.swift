@@ -95,7 +95,7 @@ package struct LayeredGraph: Chart {
             let (from, to) = (nodes[strongest.from].name.inPicture, nodes[strongest.to].name.inPicture)
             text += " The strongest edge leads from \(from) to \(to)"
             text += strongest.kind == .other ? "" : " (\(strongest.kind.rawValue))"
-            text += ": \(ByteText.rounded(strongest.score))."
+            text += ": \(NumberText.rounded(strongest.score))."
         }
         return text
     }

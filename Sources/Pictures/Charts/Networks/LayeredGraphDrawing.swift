@@ -29,21 +29,28 @@ struct LayeredGraphDrawing {
         let nodes = selection.nodes.map { graph.nodes[$0] }
         let byLayer = Dictionary(grouping: nodes.indices, by: { nodes[$0].layer })
         let most = Double(byLayer.values.map(\.count).max() ?? 1)
-        let gap = min(12, 0.3 * room / most)
-        var labels = nodes.map { $0.name }
-        var sizes = nodes.map(Self.width)
-        for members in byLayer.values {
-            let available = room - gap * Double(members.count - 1)
-            let cap = Self.cap(members.map { sizes[$0] }, available)
-            for index in members {
-                if cap < 24 {
-                    labels[index] = ""
-                    sizes[index] = max(0.05, min(10, cap))
-                } else {
-                    sizes[index] = min(sizes[index], cap)
-                    labels[index] = labels[index].shortened(toWidth: sizes[index] - Self.padding(nodes[index].kind), size: Self.labelSize)
-                }
+        var gap = min(12, 0.3 * room / most)
+        var labels = nodes.map(\.name.inPicture)
+        var sizes = nodes.map { Self.width(of: $0) }
+        func isTight(_ members: [Int]) -> Bool { members.reduce(0) { $0 + sizes[$1] } + gap * Double(members.count - 1) > room }
+        let tight = Set(byLayer.filter { isTight($0.value) }.keys)
+        if !tight.isEmpty { gap = min(gap, 4) }
+        for (layer, members) in byLayer {
+            // Names matter more than the room around them.
+            let slimness = tight.contains(layer) ? 0.35 : 1
+            for index in members { sizes[index] = Self.width(of: nodes[index], slimness) }
+            let cap = Self.cap(members.map { sizes[$0] }, room - gap * Double(members.count - 1))
+            guard cap >= 24 else {
+                for index in members { (labels[index], sizes[index]) = ("", max(0.05, min(10, cap))) }
+                continue
             }
+            for index in members { sizes[index] = min(sizes[index], cap) }
+            let texts = ShortNames.shortened(
+                members.map { labels[$0] }, toWidths: members.map { sizes[$0] - Self.padding(nodes[$0].kind) * slimness },
+                size: Self.labelSize)
+            // Names that cannot be told apart are worse than none.
+            let areTold = Set(texts).count == Set(members.map { labels[$0] }).count
+            for (index, text) in zip(members, texts) { labels[index] = areTold ? text : "" }
         }
         self.labels = labels
         self.sizes = sizes
@@ -59,8 +66,8 @@ struct LayeredGraphDrawing {
     }
 
     /// The width of a node with its whole name.
-    private static func width(of node: LayeredGraph.Node) -> Double {
-        min(max(TextWidth.width(of: node.name.inPicture, size: labelSize) + padding(node.kind) + 0.5, 26), 190)
+    private static func width(of node: LayeredGraph.Node, _ slimness: Double = 1) -> Double {
+        min(max(TextWidth.width(of: node.name.inPicture, size: labelSize) + padding(node.kind) * slimness + 0.5, 26), 190)
     }
 
     private static func padding(_ kind: LayeredGraph.NodeKind) -> Double { kind == .end ? 22 : kind == .attention ? 16 : 12 }
@@ -99,19 +106,26 @@ struct LayeredGraphDrawing {
         let scores = selection.edges.lazy.map { abs(graph.edges[$0].score) }.filter(\.isFinite)
         let largest = scores.max() ?? 0
         let ports = ports
-        return selection.edges.enumerated().map { index, number in
+        return selection.edges.enumerated().flatMap { index, number -> [Mark] in
             let edge = graph.edges[number]
             let (from, to) = (graph.nodes[edge.from].name.inPicture, graph.nodes[edge.to].name.inPicture)
             var data = [Datum("from", from), Datum("to", to), Datum("kind", edge.kind.rawValue)]
             var title = "\(from) → \(to)"
             if edge.kind != .link {
                 if edge.kind != .other { title += " (\(edge.kind.rawValue))" }
-                title += ": \(ByteText.rounded(edge.score))" + (edge.worksAgainst ? ", works against" : "")
+                title += ": \(NumberText.rounded(edge.score))" + (edge.worksAgainst ? ", works against" : "")
                 data.append(Datum("score", edge.score))
                 if edge.worksAgainst { data.append(Datum("against", "true")) }
             }
-            return Mark(
-                .path(route(index, ports)), stroke: stroke(edge, largest), title: title, data: data, part: .data)
+            let steps = route(index, ports)
+            let stroke = stroke(edge, largest)
+            let line = Mark(.path(steps), stroke: stroke, title: title, data: data, part: .data)
+            guard case .curve(_, _, let end)? = steps.last, edge.kind != .link,
+                layout.layer[place[edge.from]!] == layout.layer[place[edge.to]!]
+            else { return [line] }
+            // Within a layer neither end is the upper one.
+            let head = [Point(end.x, end.y), Point(end.x - 3.5, end.y - 7), Point(end.x + 3.5, end.y - 7)]
+            return [line, Mark(.polygon(head), fill: stroke.paint, part: .data)]
         }
     }
 

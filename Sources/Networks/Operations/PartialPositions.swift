@@ -1,9 +1,9 @@
 import Tensors
 import Text
 
-/// An operation that computes the positions of sequences from one on, and which inputs it reads at all positions; of the others it is
-/// given those from the same position on.
-package struct LateOperation: Sendable {
+/// An operation that computes some positions of sequences, and which inputs it reads at all positions; of the others it is given the same
+/// positions.
+package struct PartialOperation: Sendable {
     package let operation: any Operation
     package var whole: Set<Int> = []
 
@@ -17,7 +17,7 @@ package struct LateOperation: Sendable {
 package protocol PositionwiseOperation: Operation {}
 
 extension PositionwiseOperation {
-    package func late(from first: Int) -> LateOperation? { LateOperation(self) }
+    package func part(_ positions: Range<Int>, of length: Int) -> PartialOperation? { PartialOperation(self) }
 }
 
 extension Linear: PositionwiseOperation {}
@@ -38,46 +38,66 @@ extension ExpertContributions: PositionwiseOperation {}
 extension BlockSum: PositionwiseOperation {}
 
 extension Rotary {
-    package func late(from first: Int) -> LateOperation? {
-        LateOperation(
+    /// Frequencies may follow the length of the sequences, which positions up to the last one tell.
+    package func part(_ positions: Range<Int>, of length: Int) -> PartialOperation? {
+        guard positions.upperBound == length else { return nil }
+        return PartialOperation(
             Rotary(
                 headDimension: headDimension, rotated: rotated, frequencies: frequencies, pairing: pairing,
-                attentionScale: attentionScale, stretch: stretch, firstPosition: first))
+                attentionScale: attentionScale, stretch: stretch, firstPosition: positions.lowerBound))
     }
 }
 
 extension Attention {
-    package func late(from first: Int) -> LateOperation? {
+    package func part(_ positions: Range<Int>, of length: Int) -> PartialOperation? {
         guard firstQuery == 0 else { return nil }
-        return LateOperation(
-            Attention(heads: heads, scale: scale, adjustment: adjustment, mask: mask, firstQuery: first), whole: [1, 2])
+        // Where every query sees every key alike, it does not matter at which position it is.
+        var isAlike = mask == .none
+        if case .slopes = adjustment { isAlike = false }
+        guard positions.upperBound == length || isAlike else { return nil }
+        return PartialOperation(
+            Attention(heads: heads, scale: scale, adjustment: adjustment, mask: mask, firstQuery: length - positions.count),
+            whole: [1, 2])
     }
 }
 
-/// The positions of sequences from one on: [samples, length - dropped, width] of [samples, length, width].
-struct LaterPositions: Operation {
-    /// How many positions are left out.
-    let dropped: Int
+extension SelectedRow {
+    package var selectedPosition: Int? { position }
+}
 
-    var name: String { "later positions" }
+/// Some consecutive positions of sequences: [samples, count, width] of [samples, length, width].
+struct SomePositions: Operation {
+    let first: Int
+    let count: Int
+
+    var name: String { "some positions" }
+    package var gradientReading: GradientReading { [] }
     package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [1] }
     var neurons: NeuronRule { .fixed }
     func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 
     func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
-        [inputs[0][0], inputs[0][1] - dropped, inputs[0][2]]
+        [inputs[0][0], count, inputs[0][2]]
     }
 
     func forward(_ pass: ForwardPass) {
         let (length, width) = (pass.inputs[0].shape[1], pass.output.shape[2])
         for sample in 0..<pass.output.shape[0] {
-            let part = pass.inputs[0].view(at: (sample * length + dropped) * width, shape: [length - dropped, width])
+            let part = pass.inputs[0].view(at: (sample * length + first) * width, shape: [count, width])
             pass.output[sample..<sample + 1].copy(from: part)
         }
     }
 
-    /// Runs that use it have no gradients.
-    func backward(_ pass: BackwardPass) { preconditionFailure("a gradient of some positions") }
+    /// The positions of dx += dy.
+    func backward(_ pass: BackwardPass) {
+        guard let gradient = pass.inputGradients[0] else { return }
+        let (length, width) = (gradient.shape[1], gradient.shape[2])
+        for sample in 0..<gradient.shape[0] {
+            Elementwise.add(
+                pass.outputGradient[sample..<sample + 1],
+                to: gradient.view(at: (sample * length + first) * width, shape: [count, width]), team: pass.team)
+        }
+    }
 }
 
 /// Sequences of which the first positions are those of one input, [samples, length, width], and the others another, [samples, length - first,
