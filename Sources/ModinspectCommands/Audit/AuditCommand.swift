@@ -116,7 +116,9 @@ struct AuditCommand: FileCommand {
         if let method = clustering.method, method.readsData {
             throw ValidationError("--method \(method.rawValue) needs data, which an audit does not have")
         }
-        if clustering.method.clustersRouters { throw ValidationError("--method experts clusters routers, which an audit does not score") }
+        if clustering.method?.clustersRouters == true {
+            throw ValidationError("--method experts clusters routers, which an audit does not score")
+        }
         if restart, journalPath == nil { throw ValidationError("--restart requires --output") }
         if list, ![.text, .tsv, .jsonl].contains(format) { throw ValidationError("--list has the formats text, tsv and jsonl") }
         if merge {

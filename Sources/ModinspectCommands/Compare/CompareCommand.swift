@@ -75,7 +75,7 @@ struct CompareCommand: FileCommand, WorkedCommand {
         if clusterFile != nil, clustering.isGiven {
             throw ValidationError("--clusters cannot be combined with -k, --method, --no-align or --chain")
         }
-        if clustering.method.clustersRouters {
+        if clustering.method?.clustersRouters == true {
             throw ValidationError("--method experts gives each row of a router a cluster of its own; there is nothing to compare")
         }
         if let method = clustering.method, method.readsData {

@@ -36,7 +36,7 @@ struct ClusterabilityOptions: ParsableArguments {
     mutating func validate() throws {
         if warmup < 0 { throw ValidationError("--warmup must be at least 0") }
         if clusterFile != nil, method != nil || counts != nil { throw ValidationError("--clusters cannot be combined with --method or -k") }
-        if method.clustersRouters {
+        if method?.clustersRouters == true {
             throw ValidationError("--method experts clusters routers, whose rows are the experts, for cluster and score")
         }
         if let counts, case .counts(let list) = counts, list.count > 1 { throw ValidationError("finetune takes one number of clusters") }

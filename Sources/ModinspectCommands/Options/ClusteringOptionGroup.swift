@@ -33,10 +33,10 @@ struct ClusteringOptionGroup: ParsableArguments {
         if leavesUnaligned, method != .bsgc, method?.readsData != true {
             throw ValidationError("--no-align requires --method bsgc, gradient or activations")
         }
-        if method.clustersRouters, counts != nil {
+        if method?.clustersRouters == true, counts != nil {
             throw ValidationError("-k cannot be combined with --method experts, whose clusters are the experts")
         }
-        if isChained, method.clustersRouters { throw ValidationError("--chain cannot be combined with --method experts") }
+        if isChained, method?.clustersRouters == true { throw ValidationError("--chain cannot be combined with --method experts") }
         if isChained, method == .network { throw ValidationError("--chain cannot be combined with --method network, which always chains") }
     }
 
