@@ -1,8 +1,9 @@
 import Foundation
 import FoundationXML
-import Pages
 import Pictures
 import Testing
+
+@testable import Pages
 
 /// A page read back by a strict XML parser.
 private final class ReadPage: NSObject, XMLParserDelegate {
@@ -33,6 +34,12 @@ private final class ReadPage: NSObject, XMLParserDelegate {
 
 @Suite struct PageTests {
     private static let hostile = "</style><script>alert(1)</script> & \"x\" 'y' \u{202E}gnp.exe \u{5D0}\u{5D1} \u{0}\u{1F}"
+
+    @Test func wordsBreakBehindTheirCommas() {
+        #expect(PageText.code("--arch linear:4-5,relu,<x>").html == "<code>--arch linear:4-5,<wbr />relu,<wbr />&lt;x&gt;</code>")
+        #expect(PageText.name("a, b,").html == "<bdi class=\"name\">a, b,</bdi>")
+        #expect(PageText.plain("1,000").html == "1,000")
+    }
 
     private static func page(_ name: String) -> Page {
         let bars = BarChart(title: name, alternative: name, categories: [name], series: [])

@@ -213,8 +213,10 @@ extension ReportBuilder {
 
     /// Intact model and interventions.
     private func interventionTable(_ rows: [AblatedRow]) -> PageTable {
-        PageTable(
-            "Interventions", AblatedRow.columns.filter { $0.isInTables && $0.name != "moved" && !$0.name.hasPrefix("control_loss") }, rows)
+        // The control of what the figure shows.
+        let left = rows.allSatisfy(\.classes.isEmpty) ? "control_accuracy" : "control_loss"
+        return PageTable(
+            "Interventions", AblatedRow.columns.filter { $0.isInTables && $0.name != "moved" && !$0.name.hasPrefix(left) }, rows)
     }
 
     /// The accuracy of each class; nil if there are too many classes for a page.
