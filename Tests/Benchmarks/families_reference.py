@@ -5,8 +5,10 @@
     families_reference.py vit STATE.safetensors IMAGES.npz REPEATS
     families_reference.py onnx MODEL.onnx IMAGES.npz REPEATS
     families_reference.py causal FOLDER TOKENS.npy REPEATS
+    families_reference.py sentences FOLDER SENTENCES.jsonl OUT.npy
 
-The clock starts after the model is loaded. Needs torch and numpy; torchvision, onnxruntime, transformers and safetensors where they are named.
+The clock starts after the model is loaded. `sentences` writes the embeddings of a sentence-transformers folder instead, by the steps of that
+library's `encode`: sentences in the order of their length in batches of 32, filled up, the mean of the states, normalised. Needs torch and numpy; torchvision, onnxruntime, transformers and safetensors where they are named.
 """
 
 import json
@@ -76,7 +78,27 @@ def causal(folder, tokens, repeats):
         report(*timed(loss, repeats))
 
 
+def sentences(folder, texts, output):
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
+    texts = [json.loads(line)["text"] for line in open(texts)]
+    order = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
+    found = np.empty((len(texts), model.config.hidden_size), np.float32)
+    with torch.inference_mode():
+        for start in range(0, len(order), 32):
+            places = order[start:start + 32]
+            batch = tokenizer([texts[place] for place in places], padding=True, truncation=True, max_length=256, return_tensors="pt")
+            mask = batch["attention_mask"][..., None].float()
+            mean = (model(**batch).last_hidden_state * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+            found[places] = torch.nn.functional.normalize(mean, dim=1).numpy()
+    np.save(output, found)
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "sentences":
+        sys.exit(sentences(*sys.argv[2:]))
     kind, *arguments, repeats = sys.argv[1:]
     run = {"resnet": lambda *a: vision("resnet18", *a), "vit": lambda *a: vision("vit_b_16", *a), "onnx": onnx, "causal": causal}[kind]
     run(*arguments, int(repeats))

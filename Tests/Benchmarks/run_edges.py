@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Times `modinspect circuit` on edges against edges_reference.py and discovery_reference.py on the same inputs, in the same run.
 
-    run_edges.py [--modinspect .build/release/modinspect] [--python python3]
+    run_edges.py [--modinspect .build/release/modinspect] [--python python3] [--cases gpt2,acdc,qwen3]
 
 The inputs lie in the folder that MODINSPECT_BENCHMARK_INPUTS names and are made there on first use; without it they are made in a
-temporary folder, which is removed. Ours is what the command says that computing the scores took, after the clean and the ablated run that
+temporary folder, which is removed; the case `qwen3` needs the model of run_families.py. Ours is what the command says that computing the scores took, after the clean and the ablated run that
 circuits are measured between: the weights were read before, as the references' were.
 
 ACDC is held against two references: the search as it is written down, a forward pass with its edges ablated for each edge, whose circuit is
@@ -49,10 +49,21 @@ def difference(theirs, ours, threshold):
     return f"{other} edges decided otherwise, scores within {max(abs(ours[edge] - theirs[edge]['score']) for edge in ours):.1e}"
 
 
+def run_attribution(title, model, pairs, options):
+    seconds, memory, result = ours(options, "--method", "eap", model, "--data", pairs, "--edges", "10")
+    reference, theirs_memory = theirs(options, "attribution", model, pairs)
+    print(f"eap, {title}, {len(result['scores'])} edges, 8 pairs of 16 tokens")
+    print(f"  modinspect  {duration(seconds)}, peak {memory:.0f} MB")
+    print(f"  reference   {duration(reference)}, two forward passes and one backward, peak {theirs_memory:.0f} MB")
+    print(f"  ratio       {seconds / reference:.2f}")
+    print(verdict("at most 1.2 times the reference", seconds <= 1.2 * reference), flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--modinspect", type=Path, default=REPOSITORY / ".build/release/modinspect", metavar="PATH")
     parser.add_argument("--python", default=sys.executable, help="an interpreter that has torch and transformers")
+    parser.add_argument("--cases", default="gpt2,acdc", help="of gpt2, acdc, qwen3; %(default)s without it")
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     given = os.environ.get("MODINSPECT_BENCHMARK_INPUTS")
@@ -61,14 +72,13 @@ def main():
         make = f"import sys; sys.path.insert(0, {str(HERE)!r}); import make_edge_inputs; make_edge_inputs.make({str(folder)!r})"
         subprocess.run([options.python, "-c", make], check=True, capture_output=True)
 
-        model, pairs = folder / "gpt2-edges", folder / "edges-small.json"
-        seconds, memory, result = ours(options, "--method", "eap", model, "--data", pairs, "--edges", "10")
-        reference, theirs_memory = theirs(options, "attribution", model, pairs)
-        print(f"eap, GPT-2 small's size, {len(result['scores'])} edges, 8 pairs of 16 tokens")
-        print(f"  modinspect  {duration(seconds)}, peak {memory:.0f} MB")
-        print(f"  reference   {duration(reference)}, two forward passes and one backward, peak {theirs_memory:.0f} MB")
-        print(f"  ratio       {seconds / reference:.2f}")
-        print(verdict("at most 1.2 times the reference", seconds <= 1.2 * reference), flush=True)
+        cases = options.cases.split(",")
+        if "gpt2" in cases:
+            run_attribution("GPT-2 small's size", folder / "gpt2-edges", folder / "edges-small.json", options)
+        if "qwen3" in cases:
+            run_attribution("Qwen3-0.6B's shape", folder / "families" / "qwen3", folder / "edges-small.json", options)
+        if "acdc" not in cases:
+            return
 
         model, pairs = folder / "four-layers", folder / "edges-four.json"
         plain, _ = theirs(options, "discovery", model, pairs)

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Times `modinspect eval` on families against families_reference.py: seconds of a pass, ratio and peak memory.
 
-    run_families.py [--modinspect .build/release/modinspect] [--python python3] [--cases resnet,vit,...] [--repeats 5]
+    run_families.py [--modinspect .build/release/modinspect] [--python python3] [--cases resnet,vit,...] [--repeats 5] [--minilm FOLDER]
 
 A pass is one batch: ours is what four more batches take, divided by four, so that starting and reading are left out on both sides. The runs of
 both sides alternate. The inputs lie in the folder that MODINSPECT_BENCHMARK_INPUTS names and are made there on first use (2.5 GB for all cases);
-without it they are made in a temporary folder, which is removed. The interpreter needs torch, torchvision, onnx, onnxruntime, transformers and
+without it they are made in a temporary folder, which is removed. The case `minilm`, with the folder of a sentence-transformers model, embeds
+1,000 sentences: process against process, from start to exit, and compares the embeddings. The interpreter needs torch, torchvision, onnx, onnxruntime, transformers and
 safetensors, as far as the cases do.
 """
 
@@ -53,6 +54,42 @@ CASES = {
         "eval, Qwen3-0.6B's shape, 1 x 256 tokens",
         ["eval", "qwen3", "--data", "DATA", "--batch", "1"], TOKENS, {"transformers": (["causal", "qwen3", TOKENS[0]], 1)}),
 }
+
+
+def make_sentences(path, tokenizer):
+    """1,000 sentences of 4 to 40 words of a vocabulary."""
+    import random
+
+    draw = random.Random(0)
+    words = sorted(word for word in json.loads(tokenizer.read_text())["model"]["vocab"] if word.isalpha() and word.isascii())
+    lines = [json.dumps({"text": " ".join(draw.choices(words, k=draw.randint(4, 40)))}) for _ in range(1000)]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def run_sentences(inputs, options):
+    import numpy as np
+
+    print("record, MiniLM's embeddings of 1,000 sentences, from start to exit", flush=True)
+    data = inputs / "sentences.jsonl"
+    make_sentences(data, options.minilm / "tokenizer.json")
+    with tempfile.TemporaryDirectory() as temporary:
+        ours, theirs = Path(temporary) / "ours.npz", Path(temporary) / "theirs.npy"
+        commands = {
+            "modinspect": [
+                options.modinspect, "record", options.minilm, "--data", data, "--sites", "sentence_embed", "-o", ours, "--force", "--quiet"],
+            "PyTorch": [options.python, HERE / "families_reference.py", "sentences", options.minilm, data, theirs]}
+        times = {name: [] for name in commands}
+        for run in range(options.repeats + 1):
+            for name, command in commands.items():
+                found = measure(command, 1)
+                if run > 0:
+                    times[name].append(found.median)
+                print(f"  {name:<11} {duration(found.median):>9}, peak {found.megabytes:.0f} MB", flush=True)
+        arrays = np.load(ours)
+        error = np.abs(arrays["sentence_embed"] - np.load(theirs)).max()
+    ratio = statistics.median(times["PyTorch"]) / statistics.median(times["modinspect"])
+    print(f"  embeddings within {error:.1e}, ratio {ratio:.2f}")
+    print(verdict("at least 2 times the speed of PyTorch", ratio >= 2), flush=True)
 
 
 def make(folder):
@@ -124,6 +161,7 @@ def main():
     parser.add_argument("--python", default=sys.executable, help="an interpreter that has the libraries of the cases")
     parser.add_argument("--cases", default=",".join(CASES), help="of: %(default)s")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--minilm", type=Path, metavar="FOLDER", help="MiniLM, for the case minilm")
     parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.make:
@@ -135,7 +173,10 @@ def main():
             inputs.mkdir(parents=True, exist_ok=True)
             subprocess.run([options.python, __file__, "--make", inputs], check=True)
         for name in options.cases.split(","):
-            run_case(CASES[name], inputs, options)
+            if name == "minilm":
+                run_sentences(inputs, options)
+            else:
+                run_case(CASES[name], inputs, options)
 
 
 if __name__ == "__main__":
