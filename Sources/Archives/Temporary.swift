@@ -138,9 +138,14 @@ extension Temporary {
         close(lock)
     }
 
-    /// Removes a directory and the files in it; directories in it stay.
+    /// Removes a directory with the files in it and in its directories; what lies deeper stays.
     package static func removeDirectory(_ directory: String) {
-        for name in names(in: directory) { unlink(directory + "/" + name) }
+        for name in names(in: directory) {
+            let path = directory + "/" + name
+            guard unlink(path) != 0, errno == EISDIR || errno == EPERM else { continue }
+            for file in names(in: path) { unlink(path + "/" + file) }
+            rmdir(path)
+        }
         rmdir(directory)
     }
 }

@@ -114,7 +114,8 @@ struct CheckpointOpener {
         let contents = try container.contents(of: Set(companionFiles.map(\.name) + [file.name]))
         var companions: [String: ByteRegion] = [:]
         for companion in companionFiles {
-            let name = companion.name.hasSuffix(Companions.pooling) ? Companions.pooling : companion.baseName
+            let inside = MemberPath.inside(companion.name, of: file.folder)
+            let name = Companions.isOfModule(inside) ? inside : companion.baseName
             companions[name] = contents[companion.name]
         }
         guard let bytes = contents[file.name] else {
@@ -143,8 +144,11 @@ struct CheckpointOpener {
     /// The files that belong to the model in `file`: those in its folder, or those next to the folder that training has put it in.
     private func companions(of file: ContainerFile, in container: some Container) -> [ContainerFile] {
         let pooling = MemberPath.join(file.folder, Companions.pooling)
+        let modules = MemberPath.join(file.folder, Companions.modules)
+        let hasModules = container.files.contains { $0.name == modules }
         let beside = container.files.filter {
             $0.folder == file.folder && Companions.isCompanion($0.baseName) || $0.name == pooling
+                || hasModules && Companions.isOfModule(MemberPath.inside($0.name, of: file.folder))
         }
         let isSpread = file.baseName == DistributedMetadata.fileName || DeepSpeedCheckpoint.isIndex(file, in: container.files)
         guard beside.isEmpty, isSpread, !file.folder.isEmpty else { return beside }
@@ -222,9 +226,24 @@ struct CheckpointOpener {
 
     private func neighbour(_ name: String) -> String { path.contains("/") ? MemberPath.folder(path) + "/" + name : name }
 
+    /// The files of the modules of sentence-transformers in the folder of ``path``.
+    private func moduleFiles() -> [String] {
+        guard access(neighbour(Companions.modules), F_OK) == 0 else { return [Companions.pooling] }
+        guard let handle = opendir(path.contains("/") ? MemberPath.folder(path) + "/" : ".") else { return [] }
+        defer { closedir(handle) }
+        var folders: [String] = []
+        while let entry = readdir(handle) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            if Companions.isModuleFolder(name[...]) { folders.append(name) }
+        }
+        return folders.flatMap { folder in ["config.json", "model.safetensors", "pytorch_model.bin"].map { "\(folder)/\($0)" } }
+    }
+
     /// The files in the folder of ``path`` that belong to its model.
     func neighbours(_ names: Set<String> = Companions.names) throws -> [String: ByteRegion] {
         var companions: [String: ByteRegion] = [:]
+        var names = names
+        if names.contains(Companions.modules) { names.formUnion(moduleFiles()) }
         for name in names.sorted() {
             var status = stat()
             guard stat(neighbour(name), &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }

@@ -43,6 +43,12 @@ enum MemberPath {
         path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
     }
 
+    /// The path of a member as seen from a folder; the whole path for one elsewhere.
+    static func inside(_ path: String, of folder: String) -> String {
+        let front = folder + "/"
+        return !folder.isEmpty && path.hasPrefix(front) ? String(path.dropFirst(front.count)) : path
+    }
+
     static func join(_ folder: String, _ name: String) -> String {
         folder.isEmpty ? name : folder + "/" + name
     }

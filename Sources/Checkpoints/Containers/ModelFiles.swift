@@ -74,18 +74,35 @@ enum Companions {
     static let sparseCircuitModel = "final_model.pt"
     /// How sentence-transformers makes a sentence's embedding of the states.
     static let pooling = "1_Pooling/config.json"
+    /// The modules of a folder of sentence-transformers, in their order.
+    static let modules = "modules.json"
+
+    /// Whether a path in a model's folder is that of a file of a module of sentence-transformers, such as `1_Pooling/config.json`.
+    static func isOfModule(_ path: String) -> Bool {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        return parts.count == 2 && isModuleFolder(parts[0]) && ["config.json", "model.safetensors", "pytorch_model.bin"].contains(parts[1])
+    }
+
+    /// Whether the name of a folder is a number and a word: `2_Normalize`.
+    static func isModuleFolder(_ name: Substring) -> Bool {
+        let digits = name.utf8.prefix { (0x30...0x39).contains($0) }
+        let word = name.utf8.dropFirst(digits.count + 1)
+        return (1...2).contains(digits.count) && name.utf8.dropFirst(digits.count).first == UInt8(ascii: "_")
+            && (1...32).contains(word.count)
+            && word.allSatisfy { (0x41...0x5A).contains($0 & 0xDF) }
+    }
 
     static let names: Set<String> = [
         configuration, sparseCircuitSettings, "generation_config.json", "tokenizer.json", "tokenizer_config.json",
         "special_tokens_map.json", "vocab.json",
         "merges.txt", "tokenizer.model", "preprocessor_config.json", "modinspect.json", AdapterConfiguration.fileName,
-        TrainingProgress.fileName, ONNXFile.graphName,
+        TrainingProgress.fileName, ONNXFile.graphName, modules, "sentence_bert_config.json", "config_sentence_transformers.json",
         "quantize_config.json", "quant_config.json",
     ]
 
     /// Whether a file of this name is read when the model is opened, but is not copied with the model.
     static func isRead(_ baseName: String) -> Bool {
-        [configuration, sparseCircuitSettings, pooling, AdapterConfiguration.fileName, TrainingProgress.fileName].contains(baseName)
+        [configuration, sparseCircuitSettings, AdapterConfiguration.fileName, TrainingProgress.fileName].contains(baseName)
             || EncodingSettings.filesBeside[baseName] != nil
     }
 

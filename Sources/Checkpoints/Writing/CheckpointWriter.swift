@@ -81,7 +81,7 @@ package struct CheckpointWriter: Sendable {
             guard existing == .replaced else {
                 throw Problem(path: path, problem: "exists and is not empty", hint: .replaceExisting)
             }
-            if let foreign = names.first(where: { $0 != Self.weights && !Companions.isCompanion($0) }) {
+            if let foreign = names.first(where: isForeign) {
                 throw Problem(
                     path: path, problem: "cannot be replaced, expected nothing but the files of a checkpoint", found: "'\(foreign)'")
             }
@@ -90,6 +90,13 @@ package struct CheckpointWriter: Sendable {
         guard kind != .directory else { throw Problem(path: path, problem: "is not a directory") }
         guard isFile else { throw Problem(path: path, problem: "is neither a file nor a directory") }
         guard existing == .replaced else { throw Problem(path: path, problem: "exists", hint: .replaceExisting) }
+    }
+
+    /// Whether an entry of a directory is something that is not written here.
+    private func isForeign(_ name: String) -> Bool {
+        if name == Self.weights || Companions.isCompanion(name) { return false }
+        guard Companions.isModuleFolder(name[...]), let inside = try? contents(of: target + "/" + name) else { return true }
+        return inside.contains { !Companions.isOfModule(name + "/" + $0) }
     }
 
     /// Writes the draft.
@@ -153,6 +160,11 @@ package struct CheckpointWriter: Sendable {
             let mask = umask(0)
             umask(mask)
             chmod(temporary.path, 0o777 & ~mask)
+            for folder in Set(draft.files.keys.filter { $0.contains("/") }.map(MemberPath.folder)).sorted() {
+                temporary.keep(temporary.path + "/" + folder)
+                guard mkdir(temporary.path + "/" + folder, 0o777) == 0 else { throw failure("write") }
+            }
+            for name in draft.files.keys where name.contains("/") { temporary.keep(temporary.path + "/" + name) }
             for (name, bytes) in draft.files.sorted(by: { $0.key < $1.key }) {
                 try writeFile(to: temporary.path + "/" + name) { sink in try bytes.withUnsafeBytes { try sink($0) } }
             }

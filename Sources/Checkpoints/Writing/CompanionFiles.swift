@@ -9,6 +9,7 @@ extension CheckpointDraft {
         var files = try CheckpointOpener(path: path, options: .init()).neighbours()
         files["modinspect.json"] = nil
         files[TrainingProgress.fileName] = nil
+        for name in files.keys where name == Companions.modules || Companions.isOfModule(name) { files[name] = nil }
         return files
     }
 }

@@ -95,11 +95,14 @@ package struct PatchSites: Sendable {
                 : (activations.isEmpty ? layers.filter { !network.nodes[$0.node.index].parameters.isEmpty } : activations).map(\.node))
         blocks = network.anatomy.blocks
         gap = network.anatomy.gap
+        sentenceProblem = network.anatomy.sentenceProblem
     }
 
     private let blocks: [Block]
     /// What a graph has that looks like the parts of blocks and is none.
     private let gap: String?
+    /// Why there is no embedding of sentences.
+    private let sentenceProblem: String?
     /// The neurons of a chain: the outputs of its nonlinearities; or of its layers with parameters if it has none.
     private let neurons: Set<NodeID>
 
@@ -176,6 +179,7 @@ package struct PatchSites: Sendable {
         }
         if let parts = try numbered(pattern, granularity) { return parts }
         if glob.matches(output) { throw isOutput(output) }
+        if let problem = sentenceProblem, glob.matches("sentence_embed") { throw Problem("there is no site 'sentence_embed': \(problem)") }
         throw Problem("no site matches '\(pattern)'", nearest: nearest(to: pattern))
     }
 

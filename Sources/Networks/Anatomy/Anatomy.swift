@@ -15,6 +15,8 @@ package struct Anatomy: Sendable {
     package var layers: [LayerPart] = []
     /// What was looked for in a graph and not found, so that it has no parts, or not all; nil if nothing is missing.
     package var gap: String?
+    /// Why there is no site with a sentence's embedding although the model's folder describes one; nil where there is nothing to say.
+    package var sentenceProblem: String?
     /// What neither tensors nor settings say and the family takes as its standard models have it, in words; nil if they say everything.
     package var assumption: String?
 

@@ -95,14 +95,17 @@ extension TextEncoder {
         case .none(let pooler):
             parts.builder.anatomy.streams.append(stream.stream)
             parts.builder.anatomy.outputKind = .states
-            switch try SentencePooling(source.checkpoint.pooling) {
-            case .mean:
-                let mean = parts.builder.add("mean_pool", MeanRow(), [last])
-                _ = parts.builder.add("sentence_embed", UnitRow(), [mean])
-            case .first:
-                let first = parts.builder.add("first_pool", SelectedRow(), [last])
-                _ = parts.builder.add("sentence_embed", UnitRow(), [first])
-            case .other: break
+            let pooling = try SentencePooling(source.checkpoint)
+            parts.builder.anatomy.sentenceProblem = pooling.problem
+            if let kind = pooling.kind {
+                let pooled =
+                    kind == .mean
+                    ? parts.builder.add("mean_pool", MeanRow(), [last]) : parts.builder.add("first_pool", SelectedRow(), [last])
+                if pooling.isNormalized {
+                    _ = parts.builder.add("sentence_embed", UnitRow(), [pooled])
+                } else {
+                    _ = parts.builder.add("sentence_embed", Identity(name: "sentence"), [pooled])
+                }
             }
             if let pooler, source.names.has(pooler + ".weight") {
                 let first = parts.builder.add("class_token", SelectedRow(), [last])
