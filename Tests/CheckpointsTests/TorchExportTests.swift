@@ -12,7 +12,8 @@ struct TorchExportTests {
     /// A program of the given operations in the layout of PyTorch 2.15.
     private func program(_ nodes: String, outputs: String = #"[{"as_tensor": {"name": "y"}}]"#) -> String {
         #"""
-        {"graph_module": {"graph": {"inputs": [], "nodes": [\#(nodes)], "outputs": \#(outputs)},
+        {"graph_module": {"graph": {"inputs": [], "nodes": [\#(nodes)], "outputs": \#(outputs),
+            "tensor_values": {"x": {"dtype": 7, "sizes": [{"as_int": 2}, {"as_int": 3}]}}},
           "signature": {"input_specs": [
             {"parameter": {"arg": {"name": "p_w"}, "parameter_name": "fc.weight"}}, {"buffer": {"arg": {"name": "b"}, "persistent": true}},
             {"user_input": {"arg": {"as_tensor": {"name": "x"}}}}]}},

@@ -26,10 +26,11 @@ struct EveryFamilyTests {
     /// Those that keep all experts in one tensor, in which no neuron can be moved.
     private static let stacked = ["gpt_oss", "llama4_text"]
 
-    /// Families that have suites of their own: the first ones, in every target; encoders and images in `EncoderEdgesTests` and NetworksTests.
+    /// Families that have suites of their own: the first ones, in every target; encoders and images in `EncoderEdgesTests` and NetworksTests, sparse
+    /// models in `SparseModelTests`.
     private static let elsewhere: Set = [
         "gpt2", "gpt_neox", "llama", "mistral", "qwen2", "gemma", "llama4", "bert", "roberta", "xlm-roberta", "camembert", "electra",
-        "distilbert", "vit", "deit", "dinov2", "dinov2_with_registers", "convnext", "resnet",
+        "distilbert", "circuitgpt", "vit", "deit", "dinov2", "dinov2_with_registers", "convnext", "resnet",
     ]
 
     @Test func everyFamilyIsAmongThem() {
