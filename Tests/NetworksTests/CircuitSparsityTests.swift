@@ -22,22 +22,6 @@ struct CircuitSparsityTests {
 
     private static func expected() throws -> Checkpoint { try Checkpoint.open(path("expected.safetensors")) }
 
-    private func run(
-        _ network: Network, _ name: String, _ expected: Checkpoint, gradients parameters: [ParameterID] = []
-    ) throws -> (Executor, Tensor) {
-        let tokens = try #require(expected["\(name).tokens"])
-        let batch = TokenBatch(ids: tokens.floats().map { Int32($0) }, samples: tokens.shape[0], length: tokens.shape[1])
-        var request = RunRequest(recorded: [network.output])
-        if !parameters.isEmpty { request.gradients = GradientRequest(parameters: Set(parameters)) }
-        let executor = try Executor(
-            network, batch: .tokens(samples: batch.samples, length: batch.length), request: request, team: Team(size: 2))
-        let logits = try #require(executor.run(.tokens(batch))[network.output])
-        let wanted = try #require(expected["\(name).logits"]).floats()
-        try #require(logits.count == wanted.count)
-        for (a, b) in zip(logits.elements, wanted) { #expect(abs(a - b) < 2e-5, "\(name)") }
-        return (executor, logits)
-    }
-
     @Test(arguments: models) func logitsAndGradientsAreThoseOfThePublishedCode(_ name: String) throws {
         let expected = try Self.expected()
         let checkpoint = try Checkpoint.open(Self.path(name))
@@ -46,7 +30,7 @@ struct CircuitSparsityTests {
         #expect(network.unusedTensors.isEmpty)
         #expect(network.parameters.filter(\.isFixed).map(\.name).sorted() == Self.constants[name])
         let learned = network.parameters.indices.filter { !network.parameters[$0].isFixed }.map(ParameterID.init)
-        let (executor, logits) = try run(network, name, expected, gradients: learned)
+        let (executor, logits) = try storedRun(network, name, expected, tolerance: 2e-5, gradients: learned)
         let gradients = Gradients(executor, seeds: [network.output])
         gradients.backward([network.output: Tensor(shape: logits.shape, (0..<logits.count).map { Float(cos(0.3 * Double($0))) })])
         // Buffers and sinusoids are not learned there, and have no gradient.
@@ -68,7 +52,7 @@ struct CircuitSparsityTests {
         for name in ["sparse/final_model.pt", "packaged"] {
             let checkpoint = try Checkpoint.open(Self.path(name))
             let network = try #require(try FamilyFixture.network(of: checkpoint))
-            _ = try run(network, "sparse", Self.expected())
+            _ = try storedRun(network, "sparse", Self.expected(), tolerance: 2e-5)
         }
         // Another file beside the settings is another model.
         #expect(try Checkpoint.open(Self.path("expected.safetensors")).configuration == nil)
@@ -82,7 +66,7 @@ struct CircuitSparsityTests {
                 let written = try Checkpoint.open("\(folder)/\(name)")
                 #expect(written.configurationName == "beeg_config.json")
                 #expect(written.configuration?.withUnsafeBytes { Array($0) } == checkpoint.configuration?.withUnsafeBytes { Array($0) })
-                _ = try run(try #require(try FamilyFixture.network(of: written)), "beside", Self.expected())
+                _ = try storedRun(try #require(try FamilyFixture.network(of: written)), "beside", Self.expected(), tolerance: 2e-5)
             }
             #expect(!FileManager.default.fileExists(atPath: folder + "/folder/config.json"))
         }

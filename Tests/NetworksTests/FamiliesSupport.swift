@@ -82,6 +82,25 @@ struct FamilyFixture {
     }
 }
 
+/// Runs a network on the tokens that are stored under a name, and expects the logits that are stored with them.
+///
+/// - Parameter parameters: those whose gradients can be computed afterwards.
+func storedRun(
+    _ network: Network, _ name: String, _ expected: Checkpoint, tolerance: Float, gradients parameters: [ParameterID] = []
+) throws -> (Executor, Tensor) {
+    let tokens = try #require(expected["\(name).tokens"])
+    let batch = TokenBatch(ids: tokens.floats().map { Int32($0) }, samples: tokens.shape[0], length: tokens.shape[1])
+    var request = RunRequest(recorded: [network.output])
+    if !parameters.isEmpty { request.gradients = GradientRequest(parameters: Set(parameters)) }
+    let executor = try Executor(
+        network, batch: .tokens(samples: batch.samples, length: batch.length), request: request, team: Team(size: 2))
+    let logits = try #require(executor.run(.tokens(batch))[network.output])
+    let wanted = try #require(expected["\(name).logits"]).floats()
+    try #require(logits.count == wanted.count)
+    for (a, b) in zip(logits.elements, wanted) { #expect(abs(a - b) < tolerance, "\(name)") }
+    return (executor, logits)
+}
+
 /// The description of the error that a closure throws; nil where it throws none.
 func problem(_ body: () throws -> Void) -> String? {
     do {

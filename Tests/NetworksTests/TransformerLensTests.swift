@@ -25,27 +25,11 @@ struct TransformerLensTests {
 
     private static func expected() throws -> Checkpoint { try Checkpoint.open(Fixtures.path("transformer-lens/expected.safetensors")) }
 
-    private func run(
-        _ network: Network, _ name: String, _ expected: Checkpoint, gradients parameters: [ParameterID] = []
-    ) throws -> (Executor, Tensor) {
-        let tokens = try #require(expected["\(name).tokens"])
-        let batch = TokenBatch(ids: tokens.floats().map { Int32($0) }, samples: tokens.shape[0], length: tokens.shape[1])
-        var request = RunRequest(recorded: [network.output])
-        if !parameters.isEmpty { request.gradients = GradientRequest(parameters: Set(parameters)) }
-        let executor = try Executor(
-            network, batch: .tokens(samples: batch.samples, length: batch.length), request: request, team: Team(size: 2))
-        let logits = try #require(executor.run(.tokens(batch))[network.output])
-        let wanted = try #require(expected["\(name).logits"]).floats()
-        try #require(logits.count == wanted.count)
-        for (a, b) in zip(logits.elements, wanted) { #expect(abs(a - b) < 1e-4, "\(name)") }
-        return (executor, logits)
-    }
-
     @Test(arguments: kinds) func logitsAndGradientsAreTheLibrarys(_ name: String) throws {
         let expected = try Self.expected()
         let network = try #require(try FamilyFixture.network(of: Self.checkpoint(name, Self.settings(name))))
         let parameters = network.parameters.indices.map(ParameterID.init)
-        let (executor, logits) = try run(network, name, expected, gradients: parameters)
+        let (executor, logits) = try storedRun(network, name, expected, tolerance: 1e-4, gradients: parameters)
         let gradients = Gradients(executor, seeds: [network.output])
         gradients.backward([network.output: Tensor(shape: logits.shape, (0..<logits.count).map { Float(cos(0.3 * Double($0))) })])
         let all = expected.tensors.filter { $0.name.hasPrefix("\(name).gradient.") }
@@ -112,7 +96,7 @@ struct TransformerLensTests {
     @Test func aCheckpointOfNanoGPTRunsByItsArguments() throws {
         let checkpoint = try Checkpoint.open(Fixtures.path("transformer-lens/nanogpt.pt"))
         let network = try #require(try FamilyFixture.network(of: checkpoint))
-        _ = try run(network, "nanogpt", Self.expected())
+        _ = try storedRun(network, "nanogpt", Self.expected(), tolerance: 1e-4)
         #expect(checkpoint.training?.step == 7)
         #expect(checkpoint.assumptions == ["the activation is not in model_args: gelu is assumed, which nanoGPT's models have"])
     }

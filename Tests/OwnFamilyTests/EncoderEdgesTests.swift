@@ -63,19 +63,7 @@ struct EncoderEdgesTests {
     func edgesAreOneRunOfTheLibrarysModulesEach(name: String) throws {
         let expected = try expected(name)
         let experiment = try experiment(name, expected)
-        let names = (0..<experiment.graph.edgeCount).map(experiment.graph.name)
-        #expect(Set(names) == Set(expected.edges) && names.count == expected.edges.count)
-        for (found, wanted) in [
-            (try ExactPatching(experiment).scores().means, expected.exact), (try EdgeAttribution(experiment).scores().means, expected.eap),
-        ] {
-            let wanted = Dictionary(uniqueKeysWithValues: zip(expected.edges, wanted))
-            let scale = wanted.values.map(abs).max() ?? 0
-            #expect(scale > 0.01)
-            for (name, value) in zip(names, found) {
-                let other = try #require(wanted[name])
-                #expect(abs(value - other) <= 1e-4 * scale, "\(name): \(value) for \(other)")
-            }
-        }
+        try expectEdges(of: experiment, edges: expected.edges, exact: expected.exact, eap: expected.eap)
     }
 
     @Test(arguments: ["bert-masked", "bert-classes", "vit", "dinov2"]) func withoutEdgesItIsTheCorruptedRun(name: String) throws {

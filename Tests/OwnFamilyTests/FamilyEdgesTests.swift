@@ -44,18 +44,6 @@ struct FamilyEdgesTests {
         let data = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("expected/family-edges.json")))
         let expected = try #require(try JSONDecoder().decode([String: Expected].self, from: data)[name])
         let experiment = try experiment(name, expected)
-        let names = (0..<experiment.graph.edgeCount).map(experiment.graph.name)
-        #expect(Set(names) == Set(expected.edges) && names.count == expected.edges.count)
-        for (found, wanted) in [
-            (try ExactPatching(experiment).scores().means, expected.exact), (try EdgeAttribution(experiment).scores().means, expected.eap),
-        ] {
-            let wanted = Dictionary(uniqueKeysWithValues: zip(expected.edges, wanted))
-            let scale = wanted.values.map(abs).max() ?? 0
-            #expect(scale > 0.01)
-            for (name, value) in zip(names, found) {
-                let other = try #require(wanted[name])
-                #expect(abs(value - other) <= 1e-4 * scale, "\(name): \(value) for \(other)")
-            }
-        }
+        try expectEdges(of: experiment, edges: expected.edges, exact: expected.exact, eap: expected.eap)
     }
 }

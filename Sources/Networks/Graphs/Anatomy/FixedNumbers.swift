@@ -97,15 +97,24 @@ struct FixedNumbers {
         return executor.run(data)[network.output]?.copied()
     }
 
-    /// The single numbers that a node is made of, whole ones alone.
-    func wholeNumbers(before name: String) -> [Int] {
-        var found: Set<Int> = []
+    /// A node and those that it is computed from, each once, without another node and what only that is computed from.
+    private func sources(of name: String, until origin: String? = nil) -> [NetworkGraph.Node] {
+        var found: [NetworkGraph.Node] = []
         var seen: Set<Int> = []
         var waiting = graph.places[name].map { [$0] } ?? []
         while let place = waiting.popLast() {
-            guard seen.insert(place).inserted else { continue }
             let node = graph.nodes[place]
+            guard node.name != origin, seen.insert(place).inserted else { continue }
+            found.append(node)
             waiting += node.inputs.compactMap { graph.places[$0] }
+        }
+        return found
+    }
+
+    /// The single numbers that a node is made of, whole ones alone.
+    func wholeNumbers(before name: String) -> [Int] {
+        var found: Set<Int> = []
+        for node in sources(of: name) {
             var numbers: [Float] = []
             if let constant = (node.operation as? StoredValues)?.numbers, constant.count == 1 { numbers = constant.elements }
             if case .shift(let number)? = (node.operation as? ElementCurve)?.function { numbers = [number] }
@@ -119,12 +128,7 @@ struct FixedNumbers {
     /// The entries of the shortest table that positions choose from between two nodes; nil if there is none.
     func tableLength(before name: String, until origin: String) -> Int? {
         var length: Int?
-        var seen: Set<Int> = []
-        var waiting = graph.places[name].map { [$0] } ?? []
-        while let place = waiting.popLast() {
-            let node = graph.nodes[place]
-            guard node.name != origin, seen.insert(place).inserted else { continue }
-            waiting += node.inputs.compactMap { graph.places[$0] }
+        for node in sources(of: name, until: origin) {
             var table: [Int]?
             var axis = 0
             if let lookup = node.operation as? EntryLookup, lookup.constant == nil {
@@ -141,12 +145,7 @@ struct FixedNumbers {
     /// Lists of numbers that a node is made of, of a length.
     func lists(of count: Int, before name: String, until origin: String) -> [[Float]] {
         var lists: [[Float]] = []
-        var seen: Set<Int> = []
-        var waiting = graph.places[name].map { [$0] } ?? []
-        while let place = waiting.popLast() {
-            let node = graph.nodes[place]
-            guard node.name != origin, seen.insert(place).inserted else { continue }
-            waiting += node.inputs.compactMap { graph.places[$0] }
+        for node in sources(of: name, until: origin) {
             for parameter in node.parameters where parameter.shape.reduce(1, *) == count {
                 if let record = checkpoint[parameter.tensor], record.elementCount == count { lists.append(record.floats()) }
             }
