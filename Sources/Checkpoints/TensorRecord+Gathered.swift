@@ -18,20 +18,23 @@ extension TensorRecord {
         return TensorRecord(name: name, dtype: dtype, shape: shape, strides: nil, bytes: whole, derived: nil).storedBytes(selection)
     }
 
+    /// The elements that are computed at once: many rows, which some layouts decode together.
+    private static let computedPiece = 1 << 20
+
     /// All elements as ``dtype`` has them, computed a piece at a time.
     private func computedBytes() -> ByteRegion {
         let width = dtype.bytesPerBlock
         let region = ByteRegion(count: elementCount * width) { target in
             guard let base = target.baseAddress else { return }
             if dtype == .f64 {
-                withUnsafeTemporaryAllocation(of: Double.self, capacity: 1 << 12) { spare in
+                withUnsafeTemporaryAllocation(of: Double.self, capacity: min(Self.computedPiece, max(elementCount, 1))) { spare in
                     inPieces(of: spare) { piece, start in
                         (base + start * width).copyMemory(from: piece.baseAddress!, byteCount: piece.count * width)
                     }
                 }
                 return
             }
-            withUnsafeTemporaryAllocation(of: Float.self, capacity: 1 << 12) { spare in
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: min(Self.computedPiece, max(elementCount, 1))) { spare in
                 inPieces(of: spare) { piece, start in
                     let place = base + start * width
                     switch dtype {

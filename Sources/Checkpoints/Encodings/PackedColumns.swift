@@ -31,10 +31,8 @@ struct PackedColumns: RowDecoder {
 
     var isCertainlyFinite: Bool { (scales.largestMagnitude * 256).isFinite }
 
-    /// Each row of the stored matrix lies on pages of its own, whose addresses take longer to look up than their codes to decode: of each of
-    /// a few hundred, the codes of many out-neurons are taken at once.
-    var band: Int { order == .interleaved ? 1024 : RowDecoding.band }
-    var segment: Int { order == .interleaved ? 512 : RowDecoding.segment }
+    /// Along the rows of the stored matrix, each of which lies on pages of its own, a line of the cache holds the codes of 128 rows.
+    var band: Int { order == .interleaved ? 128 : RowDecoding.band }
 
     func decode(rows: Range<Int>, columns range: Range<Int>, _ target: UnsafeMutablePointer<Float>, stride: Int) {
         // Whole units of codes: 32 places hold whole words of every number of bits.

@@ -7,16 +7,12 @@ protocol RowDecoder: DerivedValues {
     /// The rows that are best decoded at once.
     var band: Int { get }
 
-    /// The columns that are decoded at once, at most ``RowDecoding/segment``.
-    var segment: Int { get }
-
-    /// Decodes the columns `columns` of the rows `rows`; row i of them goes to `target + i * stride`. At most ``segment`` columns.
+    /// Decodes the columns `columns` of the rows `rows`; row i of them goes to `target + i * stride`. At most ``RowDecoding/segment`` columns.
     func decode(rows: Range<Int>, columns: Range<Int>, _ target: UnsafeMutablePointer<Float>, stride: Int)
 }
 
 enum RowDecoding {
-    /// The columns that are decoded at once where the layout asks for no other number. It bounds the memory of decoding for rows of any
-    /// length, and is a multiple of every unit of codes.
+    /// The columns that are decoded at once, which bounds the memory of decoding for rows of any length; a multiple of every unit of codes.
     static let segment = 4096
     /// The rows that are decoded at once where the layout asks for no other number.
     static let band = 32
@@ -24,7 +20,6 @@ enum RowDecoding {
 
 extension RowDecoder {
     var band: Int { RowDecoding.band }
-    var segment: Int { RowDecoding.segment }
 
     func fill(_ target: UnsafeMutableBufferPointer<Float>, elements: Range<Int>) {
         guard let base = target.baseAddress, columns > 0 else { return }
@@ -46,8 +41,8 @@ extension RowDecoder {
     }
 
     private func decodeBand(_ rows: Range<Int>, _ range: Range<Int>, _ target: UnsafeMutablePointer<Float>) {
-        for start in stride(from: range.lowerBound, to: range.upperBound, by: segment) {
-            let end = min(start + segment, range.upperBound)
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: RowDecoding.segment) {
+            let end = min(start + RowDecoding.segment, range.upperBound)
             decode(rows: rows, columns: start..<end, target + (start - range.lowerBound), stride: columns)
         }
     }
