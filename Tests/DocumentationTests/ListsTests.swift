@@ -107,6 +107,17 @@ import Training
         }
     }
 
+    @Test func theManualNamesEveryOperationOfANetworkInWords() throws {
+        let lines = try Document("man/modinspect-formats.5").lines
+        let start = try #require(lines.firstIndex(of: ".Ss Networks in words"))
+        let end = try #require(lines[(start + 1)...].firstIndex { $0.hasPrefix(".Ss ") })
+        let words = Set(lines[start..<end].flatMap { $0.split { !($0.isLetter || $0.isNumber || $0 == "_") }.map(String.init) })
+        for operation in Architecture.operationNames + Architecture.graphOperationNames {
+            let name = String(operation.prefix { $0 != "(" })
+            #expect(words.contains(name), "\(name)")
+        }
+    }
+
     /// For each kind of row the schema, what stands before its keys on the page of formats, and its columns' keys.
     private static let rows: [(schema: String, prefix: String, keys: [[String]])] = [
         ("modinspect.score/2", "checkpoints[].results[].layers[].", ScoredLayer.columns.map(\.path)),

@@ -27,12 +27,6 @@ import Testing
             if argument.kind == "option" {
                 #expect(Set(item.values) == Set([argument.valueName].compactMap { $0 }), "\(argument.flags)")
             }
-            if argument.flags == ["-arch"], !["cluster", "score"].contains(name) {
-                for operation in Architecture.operationNames {
-                    let name = String(operation.prefix { $0 != "(" })
-                    #expect(item.words.contains(name), "\(argument.flags): \(name)")
-                }
-            }
             for value in argument.allValues ?? [] { #expect(item.words.contains(value), "\(argument.flags): \(value)") }
             if let value = argument.defaultValue {
                 #expect(item.words.contains("default") && item.words.contains(value), "\(argument.flags): the default \(value)")

@@ -33,16 +33,26 @@ struct NetworkWords {
     /// - Throws: ``Problem`` that names the first operation that has none.
     static func architecture(of network: Network, _ checkpoint: Checkpoint) throws(Problem) -> Architecture {
         var words = NetworkWords(network, checkpoint)
-        words.mergeAttentions()
-        words.mergeTables()
-        for index in network.nodes.indices where !words.merged.contains(NodeID(index)) && words.isNeeded(NodeID(index)) {
-            do throws(Problem) {
-                try words.describe(NodeID(index))
-            } catch {
-                throw error.about("site '\(network.nodes[index].site)'")
-            }
-        }
+        for node in words.elements { if let problem = words.problem(describing: node) { throw problem } }
         return try words.architecture()
+    }
+
+    /// Why operations of a network cannot be described, in the order of the network, however many there are.
+    static func problems(of network: Network, _ checkpoint: Checkpoint) -> [Problem] {
+        var words = NetworkWords(network, checkpoint)
+        return words.elements.compactMap { words.problem(describing: $0) }
+    }
+
+    /// The nodes that are described by elements of their own.
+    private var elements: [NodeID] { network.nodes.indices.map(NodeID.init).filter { !merged.contains($0) && isNeeded($0) } }
+
+    private mutating func problem(describing node: NodeID) -> Problem? {
+        do throws(Problem) {
+            try describe(node)
+            return nil
+        } catch {
+            return error.about("site '\(network.nodes[node.index].site)'")
+        }
     }
 
     private init(_ network: Network, _ checkpoint: Checkpoint) {
@@ -52,6 +62,8 @@ struct NetworkWords {
         for node in network.nodes { for input in node.inputs { readers[input.index] += 1 } }
         readers[network.output.index] += 1
         self.readers = readers
+        mergeAttentions()
+        mergeTables()
     }
 
     private func isNeeded(_ node: NodeID) -> Bool { readers[node.index] > 0 }
