@@ -13,23 +13,13 @@ import Text
 /// Edges of encoders of texts and images: norms after sums, answers read from one position, two, or the mean, and branches with a factor for
 /// each channel, against the modules of transformers.
 struct EncoderEdgesTests {
-    private struct Expected: Decodable {
-        let clean: [[Int32]]
-        let corrupted: [[Int32]]
-        let right: [Int32]
-        let wrong: [Int32]
-        let edges: [String]
-        let exact: [Double]
-        let eap: [Double]
-    }
-
     private static func network(_ name: String) throws -> Network {
         let checkpoint = try Checkpoint.open(Fixtures.path("transformers/\(name)"))
         return try #require(try TransformerFamilies.network(of: checkpoint, catalog: LayerCatalog(checkpoint)))
     }
 
     /// The clean and the corrupted samples; each image is the corrupted one of the other.
-    private func samples(_ name: String, _ expected: Expected) throws -> [Dataset] {
+    private func samples(_ name: String, _ expected: ExpectedEdges) throws -> [Dataset] {
         guard expected.clean.isEmpty else {
             return [expected.clean, expected.corrupted].map { tokens in
                 Dataset(name: "pairs", inputs: .tokens(TokenSequences(tokens)), targets: .none)
@@ -43,27 +33,22 @@ struct EncoderEdgesTests {
         return [images, images.selecting([1, 0])]
     }
 
-    private func experiment(_ name: String, _ expected: Expected, _ ablation: EdgeAblation = .corrupted) throws -> EdgeExperiment {
+    private func experiment(_ name: String, _ expected: ExpectedEdges, _ ablation: EdgeAblation = .corrupted) throws -> EdgeExperiment {
         let network = try Self.network(name)
         let samples = try samples(name, expected)
-        let pairs = BehaviourPairs(
-            name: "pairs", clean: samples[0], corrupted: samples[1], answers: expected.right.map { [$0] },
-            wrongAnswers: expected.wrong.map { [$0] })
+        let pairs = expected.pairs(clean: samples[0], corrupted: samples[1])
         return try EdgeExperiment(
             try EdgeGraph(network, .component), PairBatches(pairs, for: network, batchSize: 2), metric: .logitDifference,
             ablation: ablation, threads: 2)
     }
 
-    private func expected(_ name: String) throws -> Expected {
-        let data = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("expected/encoder-edges.json")))
-        return try #require(try JSONDecoder().decode([String: Expected].self, from: data)[name])
-    }
+    private func expected(_ name: String) throws -> ExpectedEdges { try ExpectedEdges(name, in: "expected/encoder-edges.json") }
 
     @Test(arguments: ["bert-masked", "bert-classes", "electra-classes", "vit", "deit-teacher", "dinov2"])
     func edgesAreOneRunOfTheLibrarysModulesEach(name: String) throws {
         let expected = try expected(name)
         let experiment = try experiment(name, expected)
-        try expectEdges(of: experiment, edges: expected.edges, exact: expected.exact, eap: expected.eap)
+        try expected.expectAgreement(of: experiment)
     }
 
     @Test(arguments: ["bert-masked", "bert-classes", "vit", "dinov2"]) func withoutEdgesItIsTheCorruptedRun(name: String) throws {

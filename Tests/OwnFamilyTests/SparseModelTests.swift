@@ -15,22 +15,6 @@ import Text
 /// What OpenAI's sparse circuit models are good for beyond their logits: edges against runs of their modules one by one, patching, neurons moved and
 /// removed, training.
 struct SparseModelTests {
-    private struct Expected: Decodable {
-        let clean: [[Int32]]
-        let corrupted: [[Int32]]
-        let right: [Int32]
-        let wrong: [Int32]
-        let edges: [String]
-        let exact: [Double]
-        let eap: [Double]
-        let circuits: [Circuit]
-
-        struct Circuit: Decodable {
-            let left: [Int]
-            let difference: Double
-        }
-    }
-
     private struct Model {
         let checkpoint: Checkpoint
         let network: Network
@@ -60,29 +44,17 @@ struct SparseModelTests {
         }
     }
 
-    private static func expected(_ name: String) throws -> Expected {
-        let data = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("circuit-sparsity/edges.json")))
-        return try #require(try JSONDecoder().decode([String: Expected].self, from: data)[name])
-    }
-
-    private static func pairs(_ expected: Expected) -> BehaviourPairs {
-        func dataset(_ tokens: [[Int32]]) -> Dataset { Dataset(name: "pairs", inputs: .tokens(TokenSequences(tokens)), targets: .none) }
-        return BehaviourPairs(
-            name: "pairs", clean: dataset(expected.clean), corrupted: dataset(expected.corrupted), answers: expected.right.map { [$0] },
-            wrongAnswers: expected.wrong.map { [$0] })
-    }
-
-    private static func experiment(_ name: String, _ granularity: EdgeGranularity = .component) throws -> (EdgeExperiment, Expected) {
-        let (model, expected) = (try Model(fixture: name), try expected(name))
+    private static func experiment(_ name: String, _ granularity: EdgeGranularity = .component) throws -> (EdgeExperiment, ExpectedEdges) {
+        let (model, expected) = (try Model(fixture: name), try ExpectedEdges(name, in: "circuit-sparsity/edges.json"))
         let experiment = try EdgeExperiment(
-            try EdgeGraph(model.network, granularity), PairBatches(pairs(expected), for: model.network, batchSize: 2),
+            try EdgeGraph(model.network, granularity), PairBatches(expected.pairs, for: model.network, batchSize: 2),
             metric: .logitDifference, ablation: .corrupted, threads: 2)
         return (experiment, expected)
     }
 
     @Test(arguments: ["sparse", "beside", "heads"]) func edgesAreOneRunOfThePartsEach(_ name: String) throws {
         let (experiment, expected) = try Self.experiment(name)
-        try expectEdges(of: experiment, edges: expected.edges, exact: expected.exact, eap: expected.eap)
+        try expected.expectAgreement(of: experiment)
     }
 
     @Test(arguments: ["sparse", "beside", "heads"]) func circuitsOfSeveralEdgesAreOneRunToo(_ name: String) throws {
@@ -90,7 +62,7 @@ struct SparseModelTests {
         let faithfulness = try CircuitFaithfulness(experiment)
         let scale = max(abs(faithfulness.whole.metric), abs(faithfulness.none.metric))
         let places = Dictionary(uniqueKeysWithValues: (0..<experiment.graph.edgeCount).map { (experiment.graph.name(of: $0), $0) })
-        for circuit in expected.circuits {
+        for circuit in try #require(expected.circuits) {
             var kept = experiment.graph.empty
             for edge in circuit.left { kept[try #require(places[expected.edges[edge]])] = true }
             let found = try faithfulness.measure([kept])[0].metric
@@ -111,7 +83,10 @@ struct SparseModelTests {
         let parts = try PatchSites(model.network).parts(
             ["heads", "q", "k", "v", "attn_out", "mlp_out", "neurons"], granularity: .auto, by: .all)
         let result = try ActivationPatching(directions: [.denoise], metrics: [.logitDifference])
-            .run(parts, on: PairBatches(Self.pairs(try Self.expected("beside")), for: model.network, batchSize: 2), threads: 2)
+            .run(
+                parts,
+                on: PairBatches(try ExpectedEdges("beside", in: "circuit-sparsity/edges.json").pairs, for: model.network, batchSize: 2),
+                threads: 2)
         #expect(result.rows.count == parts.count)
         #expect(result.rows.contains { abs(($0.measures?[0].value ?? result.scales[0].corrupted) - result.scales[0].corrupted) > 1e-4 })
     }

@@ -1,8 +1,28 @@
 import Archives
 import Text
 
+/// A tensor whose elements are those of others, in another order.
+protocol CopiedValues: DerivedValues {
+    /// Calls `body` with the stored elements that `elements` consists of, and where in the run of them they go.
+    func forEachPart(of elements: Range<Int>, _ body: (TensorRecord, Range<Int>, Int) -> Void)
+}
+
+extension CopiedValues {
+    func fill(_ target: UnsafeMutableBufferPointer<Float>, elements: Range<Int>) {
+        forEachPart(of: elements) { record, source, place in
+            record.fill(UnsafeMutableBufferPointer(rebasing: target[place..<place + source.count]), elements: source)
+        }
+    }
+
+    func fill(_ target: UnsafeMutableBufferPointer<Double>, elements: Range<Int>) {
+        forEachPart(of: elements) { record, source, place in
+            record.fill(UnsafeMutableBufferPointer(rebasing: target[place..<place + source.count]), elements: source)
+        }
+    }
+}
+
 /// A tensor assembled from runs of others, which follow each other in row-major order.
-struct JoinedValues: DerivedValues {
+struct JoinedValues: CopiedValues {
     /// Consecutive elements of one stored tensor.
     struct Run: Sendable {
         let record: TensorRecord
@@ -27,20 +47,7 @@ struct JoinedValues: DerivedValues {
 
     var selection: [Int] { runs.flatMap { [$0.elements.lowerBound, $0.elements.upperBound] } }
 
-    func fill(_ target: UnsafeMutableBufferPointer<Float>, elements: Range<Int>) {
-        forEachPart(of: elements) { record, source, place in
-            record.fill(UnsafeMutableBufferPointer(rebasing: target[place..<place + source.count]), elements: source)
-        }
-    }
-
-    func fill(_ target: UnsafeMutableBufferPointer<Double>, elements: Range<Int>) {
-        forEachPart(of: elements) { record, source, place in
-            record.fill(UnsafeMutableBufferPointer(rebasing: target[place..<place + source.count]), elements: source)
-        }
-    }
-
-    /// Calls `body` with the stored elements that `elements` consists of, and where in the run of them they go.
-    private func forEachPart(of elements: Range<Int>, _ body: (TensorRecord, Range<Int>, Int) -> Void) {
+    func forEachPart(of elements: Range<Int>, _ body: (TensorRecord, Range<Int>, Int) -> Void) {
         guard !elements.isEmpty else { return }
         var low = 0
         var high = runs.count
@@ -59,7 +66,7 @@ struct JoinedValues: DerivedValues {
 }
 
 /// A tensor put together from blocks of any place in it.
-struct BlockValues: DerivedValues {
+struct BlockValues: CopiedValues {
     /// A stored tensor and the place of its first element in the whole.
     struct Block: Sendable {
         let record: TensorRecord
@@ -81,20 +88,8 @@ struct BlockValues: DerivedValues {
 
     var selection: [Int] { blocks.flatMap(\.offsets) }
 
-    func fill(_ target: UnsafeMutableBufferPointer<Float>, elements: Range<Int>) {
-        forEachPart(of: elements) { record, source, place in
-            record.fill(UnsafeMutableBufferPointer(rebasing: target[place..<place + source.count]), elements: source)
-        }
-    }
-
-    func fill(_ target: UnsafeMutableBufferPointer<Double>, elements: Range<Int>) {
-        forEachPart(of: elements) { record, source, place in
-            record.fill(UnsafeMutableBufferPointer(rebasing: target[place..<place + source.count]), elements: source)
-        }
-    }
-
     /// Row by row: what each block has of the row.
-    private func forEachPart(of elements: Range<Int>, _ body: (TensorRecord, Range<Int>, Int) -> Void) {
+    func forEachPart(of elements: Range<Int>, _ body: (TensorRecord, Range<Int>, Int) -> Void) {
         let last = shape.count - 1
         let columns = shape[last]
         var position = elements.lowerBound

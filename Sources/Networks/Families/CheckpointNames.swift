@@ -36,6 +36,20 @@ struct CheckpointNames: Sendable {
         return full
     }
 
+    /// The shape of a tensor, which has `rank` dimensions, none of them 0.
+    func shape(of name: String, rank: Int, in checkpoint: Checkpoint) throws(Problem) -> [Int] {
+        let full = try fullName(name)
+        let subject = "tensor '\(full)'"
+        guard let shape = checkpoint[full]?.shape else {
+            if let problem = checkpoint.problem(ofTensor: full) { throw problem }
+            throw Problem("is missing", subject: subject, expected: "\(rank) dimensions")
+        }
+        guard shape.count == rank, !shape.contains(0) else {
+            throw Problem("wrong shape", subject: subject, expected: "\(rank) dimensions", found: words(shape))
+        }
+        return shape
+    }
+
     /// How many blocks there are, counted from the first, of tensors called `NAME.0.…`, `NAME.1.…`.
     func blocks(_ name: String) -> Int {
         let numbers = Set(parts(ofBlocks: name).map(\.block))

@@ -18,11 +18,7 @@ package struct SelectedRow: Operation {
     }
 
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
-        let input = inputs[0]
-        guard input.count == 3, position >= 0, position < input[1] else {
-            throw Problem("the sequence is too short", expected: "more than \(position) positions", found: words(Array(input.dropFirst())))
-        }
-        return [input[0], input[2]]
+        try SequenceRows.shape(of: inputs[0], reading: position)
     }
 
     package func forward(_ pass: ForwardPass) {
@@ -60,11 +56,7 @@ package struct MeanRow: Operation {
     }
 
     package func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
-        let input = inputs[0]
-        guard input.count == 3, first >= 0, first < input[1] else {
-            throw Problem("the sequence is too short", expected: "more than \(first) positions", found: words(Array(input.dropFirst())))
-        }
-        return [input[0], input[2]]
+        try SequenceRows.shape(of: inputs[0], reading: first)
     }
 
     package func forward(_ pass: ForwardPass) {
@@ -204,5 +196,15 @@ package struct Mean: Operation {
         SequenceRows.add(
             1, samples: source.rows, width: source.width, scale: 1 / Float(count), from: source, .init(stride: 1), to: target,
             .init(stride: 1), team: team)
+    }
+}
+
+extension SequenceRows {
+    /// The shape of an input, [samples, length, width], without its positions, of which those from `position` on are read.
+    fileprivate static func shape(of input: [Int], reading position: Int) throws(Problem) -> [Int] {
+        guard input.count == 3, position >= 0, position < input[1] else {
+            throw Problem("the sequence is too short", expected: "more than \(position) positions", found: words(Array(input.dropFirst())))
+        }
+        return [input[0], input[2]]
     }
 }

@@ -34,16 +34,7 @@ struct ImageParts {
 
     /// The shape of a module's weight, which has `rank` dimensions, none of them 0.
     func shape(of module: String, rank: Int) throws(Problem) -> [Int] {
-        let full = try names.fullName(module + ".weight")
-        let subject = "tensor '\(full)'"
-        guard let shape = checkpoint[full]?.shape else {
-            if let problem = checkpoint.problem(ofTensor: full) { throw problem }
-            throw Problem("is missing", subject: subject, expected: "\(rank) dimensions")
-        }
-        guard shape.count == rank, !shape.contains(0) else {
-            throw Problem("wrong shape", subject: subject, expected: "\(rank) dimensions", found: words(shape))
-        }
-        return shape
+        try names.shape(of: module + ".weight", rank: rank, in: checkpoint)
     }
 
     private mutating func parameter(_ name: String, _ shape: [Int], stored: [Int]? = nil) throws(Problem) -> ParameterID {

@@ -194,16 +194,5 @@ extension VisionTransformer {
 
 extension EncoderBuilder {
     /// The shape of a tensor that is named in the model, which has `rank` dimensions, none of them 0.
-    func shape(of name: String, rank: Int) throws(Problem) -> [Int] {
-        let full = try names.fullName(name)
-        let subject = "tensor '\(full)'"
-        guard let shape = checkpoint[full]?.shape else {
-            if let problem = checkpoint.problem(ofTensor: full) { throw problem }
-            throw Problem("is missing", subject: subject, expected: "\(rank) dimensions")
-        }
-        guard shape.count == rank, !shape.contains(0) else {
-            throw Problem("wrong shape", subject: subject, expected: "\(rank) dimensions", found: words(shape))
-        }
-        return shape
-    }
+    func shape(of name: String, rank: Int) throws(Problem) -> [Int] { try names.shape(of: name, rank: rank, in: checkpoint) }
 }
