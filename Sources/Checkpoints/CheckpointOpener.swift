@@ -85,7 +85,8 @@ struct CheckpointOpener {
         if path != "-", name == Companions.sparseCircuitModel {
             companions = try neighbours([Companions.sparseCircuitSettings])
         } else {
-            companions = ModelFiles.rank(name) == nil ? [:] : try neighbours()
+            // One of several files of a model is described by what lies beside it as well.
+            companions = path == "-" || ModelFiles.rank(name) == nil && !ModelFiles.isShard(name) ? [:] : try neighbours()
         }
         return try checkpoint(weights.format, weights, companions: companions, sources: [region] + beside.regions)
     }

@@ -4,17 +4,26 @@ import Text
 package struct ClassNames: Sendable {
     /// The class of each name; empty if the model names none.
     private let classes: [String: Int32]
+    /// The class of each name that a library gave to a class without one.
+    private let defaults: [String: Int32]
     /// The name of each class that has one to itself.
     package let names: [Int: String]
     /// The number of the model's outputs.
     private let count: Int
+    /// Whether the model gives each sample any number of classes, each with a probability of its own.
+    package var areSeveralEach = false
 
     /// - Parameters:
-    ///   - names: by class, as a `config.json` has them; names such as `LABEL_0` say nothing and are left out.
+    ///   - names: by class, as a `config.json` has them; names such as `LABEL_0` say no more than the number and are not shown.
     ///   - count: the number of the model's outputs.
     package init(_ names: [(name: String, label: Int32)], count: Int) {
         let telling = names.filter { !Self.isDefault($0.name) }
         classes = Dictionary(telling.map { ($0.name, $0.label) }) { first, _ in first }
+        let others = names.filter { Self.isDefault($0.name) }
+        // Without names in the configuration, transformers calls the classes so.
+        defaults = Dictionary(
+            names.isEmpty ? (0..<Int32(clamping: count)).map { (Self.defaultPrefix + "\($0)", $0) } : others.map { ($0.name, $0.label) }
+        ) { first, _ in first }
         let counts = Dictionary(telling.map { ($0.name, 1) }, uniquingKeysWith: +)
         self.names = Dictionary(
             telling.filter { counts[$0.name] == 1 && !$0.name.isEmpty }.map { (Int($0.label), $0.name) },
@@ -24,9 +33,10 @@ package struct ClassNames: Sendable {
 
     /// Whether the name is one that a library gives to a class without one.
     private static func isDefault(_ name: String) -> Bool {
-        let prefix = "LABEL_"
-        return name.hasPrefix(prefix) && name.utf8.dropFirst(prefix.utf8.count).allSatisfy { (0x30...0x39).contains($0) }
+        name.hasPrefix(defaultPrefix) && name.utf8.dropFirst(defaultPrefix.utf8.count).allSatisfy { (0x30...0x39).contains($0) }
     }
+
+    private static let defaultPrefix = "LABEL_"
 
     /// The numbers of labels that stand in a file, one for each sample, and what was assumed.
     struct Numbering {
@@ -42,12 +52,21 @@ package struct ClassNames: Sendable {
     /// The numbers of `labels`: by the model's names, otherwise as whole numbers, otherwise in sorted order.
     ///
     /// - Parameters:
+    ///   - areNumbers: whether they were written as numbers, which are classes whatever the names are.
     ///   - areGroups: whether they may be any names, and any number of them, because the model is not asked for them.
     ///   - place: how a message names a sample.
     /// - Throws: ``Problem`` that names the first label that is none of these.
-    func numbering(_ labels: [String], areGroups: Bool = false, path: String, place: (Int) -> String) throws(Problem) -> Numbering {
+    func numbering(
+        _ labels: [String], areNumbers: Bool = false, areGroups: Bool = false, path: String, place: (Int) -> String
+    ) throws(Problem) -> Numbering {
         let distinct = Set(labels)
-        if !classes.isEmpty, let found = byName(labels) { return Numbering(labels: found, note: nil, isNamed: true, names: names) }
+        if !areNumbers, !(classes.isEmpty && defaults.isEmpty), let found = byName(labels) {
+            let unlike = zip(labels, found).first { Int32($0) != nil && Int32($0) != $1 }
+            return Numbering(
+                labels: found,
+                note: unlike.map { "the labels are taken for the model's names of classes: \($0.quotedInMessage) is \($1)" }, isNamed: true,
+                names: names)
+        }
         let numbers = labels.map { Int64($0) ?? Self.wholeNumber($0) }
         if let other = numbers.firstIndex(of: nil) {
             if areGroups { return inOrder(distinct.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }, of: labels) }
@@ -87,9 +106,9 @@ package struct ClassNames: Sendable {
 
     /// The classes of the labels if the model names them all, whatever the case of their letters.
     private func byName(_ labels: [String]) -> [Int32]? {
-        let exact = labels.compactMap { classes[$0] }
+        let exact = labels.compactMap { classes[$0] ?? defaults[$0] }
         if exact.count == labels.count { return exact }
-        let folded = Dictionary(grouping: classes, by: { $0.key.lowercased() })
+        let folded = Dictionary(grouping: classes.merging(defaults) { name, _ in name }, by: { $0.key.lowercased() })
         let found = labels.compactMap { label in folded[label.lowercased()].flatMap { $0.count == 1 ? $0[0].value : nil } }
         return found.count == labels.count ? found : nil
     }

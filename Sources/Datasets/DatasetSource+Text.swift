@@ -61,11 +61,14 @@ extension DatasetSource {
                 hint: .giveTask(modelTask.rawValue, means: "leaves the labels aside"))
         }
         let numbering = try (classNames ?? ClassNames([], count: 0)).numbering(
-            labels, areGroups: labelsAreGroups, path: path, place: texts.place)
+            labels, areNumbers: texts.labelsAreNumbers, areGroups: labelsAreGroups, path: path, place: texts.place)
         var result = dataset(.labels(numbering.labels))
         result.areClassesStated = numbering.isNamed || task == .classify
         result.classNames = numbering.names
         if let note = numbering.note { result.notes.append(note) }
+        if classNames?.areSeveralEach ?? false, !labelsAreGroups {
+            result.notes.append("the model gives a text several classes (problem_type); it is scored as if it gave one")
+        }
         return result
     }
 
@@ -77,11 +80,18 @@ extension DatasetSource {
         guard let labels = texts.labels else {
             throw Problem(path: path, problem: "texts have masks and no labels", expected: "the masked token as the label of each text")
         }
+        let special = try tokenizer.specialTokens()
         return try zip(sequences, labels).enumerated().map { number, sample in
             let places = sample.0.indices.filter { sample.0[$0] == mask }
-            // Byte-level vocabularies have a word in a text under its space.
+            // Byte-level vocabularies have a word in a text under its space, and the first one without.
+            let isFirst = !texts.beginsWithSpace(number) && sample.0.prefix(places.first ?? 0).allSatisfy(special.contains)
             let spelled = try [sample.1, " " + sample.1].map { try tokenizer.encode($0) }
-            guard let answer = spelled.reversed().first(where: { $0.count == places.count }), !places.isEmpty else {
+            guard !places.isEmpty else {
+                throw Problem(
+                    path: path, problem: "the text of \(texts.place(number)) has no mask in the tokens that are read",
+                    expected: "a mask token for the label \(sample.1.quotedInMessage)", found: "\(sample.0.count) tokens without one")
+            }
+            guard let answer = (isFirst ? spelled : spelled.reversed()).first(where: { $0.count == places.count }) else {
                 throw Problem(
                     path: path,
                     problem: "the label of \(texts.place(number)) is not as many tokens as its text has masks: \(sample.1.quotedInMessage)",

@@ -22,6 +22,8 @@ struct LabelledText {
 
     let path: String
     private(set) var records: [Record] = []
+    /// Whether every label is a number of JSON, which is the class itself, rather than text that may be its name.
+    private(set) var labelsAreNumbers = false
     /// The line of each record, counted from 1.
     private(set) var lines: [Int] = []
 
@@ -53,6 +55,9 @@ struct LabelledText {
     /// The labels; nil if the file has none.
     var labels: [String]? { records[0].label == nil ? nil : records.compactMap(\.label) }
 
+    /// Whether a record's text begins with white space.
+    func beginsWithSpace(_ record: Int) -> Bool { records[record].text.unicodeScalars.first?.properties.isWhitespace ?? false }
+
     /// How a message names a record.
     func place(_ record: Int) -> String { "line \(lines[record])" }
 
@@ -65,22 +70,25 @@ struct LabelledText {
 
     private mutating func readLines(_ text: String) throws {
         var number = 0
+        var areNumbers = true
         for line in text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
             number += 1
             var bytes = Array(line)
             if number == 1, bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
             if bytes.allSatisfy(DataFile.space.contains) { continue }
             do {
-                let (text, label) = try Self.record(bytes)
+                let (text, label, isNumber) = try Self.record(bytes)
                 add(text, label, line: number)
+                areNumbers = areNumbers && isNumber
             } catch var problem as Problem {
                 problem.what = "line \(number): " + problem.what
                 throw problem.at(path: path)
             }
         }
+        labelsAreNumbers = areNumbers && !records.isEmpty
     }
 
-    private static func record(_ bytes: [UInt8]) throws -> (text: String, label: String?) {
+    private static func record(_ bytes: [UInt8]) throws -> (text: String, label: String?, isNumber: Bool) {
         let section = try bytes.withUnsafeBufferPointer { buffer in
             var cursor = JSONCursor(buffer, kind: "an object in JSON")
             let value = try cursor.value()
@@ -98,12 +106,12 @@ struct LabelledText {
         guard case .string(let text) = section[name].value else {
             throw Problem("has a '\(name)' that is no text", expected: "a string", found: section[name].value.kind)
         }
-        guard let labelName = labelNames.first(where: { !section[$0].isNull }) else { return (text, nil) }
+        guard let labelName = labelNames.first(where: { !section[$0].isNull }) else { return (text, nil, false) }
         switch section[labelName].value {
-        case .string(let label): return (text, label)
-        case .integer(let label): return (text, "\(label)")
-        case .number(let label): return (text, label == label.rounded() && abs(label) < 1e15 ? "\(Int(label))" : "\(label)")
-        case .bool(let label): return (text, "\(label)")
+        case .string(let label): return (text, label, false)
+        case .integer(let label): return (text, "\(label)", true)
+        case .number(let label): return (text, label == label.rounded() && abs(label) < 1e15 ? "\(Int(label))" : "\(label)", true)
+        case .bool(let label): return (text, "\(label)", false)
         default:
             throw Problem("has a '\(labelName)' that is no label", expected: "a number or a name", found: section[labelName].value.kind)
         }

@@ -29,9 +29,11 @@ extension LoadedModel {
     /// The names of the model's classes in its `config.json`; those that it contradicts itself about are left out.
     private var classNames: ClassNames {
         var names: [(name: String, label: Int32)] = []
+        var problemType: String?
         if let configuration = checkpoint.configuration {
             configuration.inMemory.withUnsafeBytes { bytes in
                 guard String(validating: bytes, as: UTF8.self) != nil else { return }
+                problemType = JSONCursor.member("problem_type", of: bytes)?.text
                 if case .object(let members)? = JSONCursor.member("id2label", of: bytes) {
                     names = members.compactMap { member in Int32(member.name).flatMap { id in member.value.text.map { ($0, id) } } }
                 } else if case .object(let members)? = JSONCursor.member("label2id", of: bytes) {
@@ -41,7 +43,9 @@ extension LoadedModel {
                 }
             }
         }
-        return ClassNames(names.filter { $0.label >= 0 && Int($0.label) < network.outputWidth }, count: network.outputWidth)
+        var known = ClassNames(names.filter { $0.label >= 0 && Int($0.label) < network.outputWidth }, count: network.outputWidth)
+        known.areSeveralEach = problemType == "multi_label_classification"
+        return known
     }
 
     /// Text is cut to the model's positions, and to no more than this where those are many or unbounded.

@@ -65,6 +65,87 @@ import Testing
                 == weight + "'weight_scale' has the wrong shape, expected groups of 8 of 24, found [5, 1]")
     }
 
+    private static func compressed(_ weights: String, _ others: String = "") -> String {
+        #"{"quantization_config": {"quant_method": "compressed-tensors", "config_groups": {"a": {"weights": {\#(weights)}}}\#(others)}}"#
+    }
+
+    /// Zero points beside symmetric codes would change the numbers, or would not: the file says both.
+    @Test(arguments: [#", "symmetric": true"#, "", #", "symmetric": null"#])
+    func zeroPointsOfSymmetricCodesAreAContradiction(_ symmetric: String) throws {
+        let text =
+            "config.json and the tensors contradict each other, expected zero points of 0, as 'symmetric' says, found 'weight_zero_point'"
+        let packed = try problem("ct-4-zeros") {
+            $0.configuration = Self.compressed(#""num_bits": 4, "group_size": 32"# + symmetric)
+        }
+        #expect(packed == weight + text)
+        let bytes = try problem("int8-scale") {
+            $0.tensors[Self.up + "weight_zero_point"] = (.i8, [6, 1], [0, 0, 0, 0, 1, 0])
+            $0.configuration = Self.compressed(#""num_bits": 8, "type": "int""# + symmetric)
+        }
+        #expect(bytes == weight + text)
+    }
+
+    @Test func zeroPointsOfZeroDoNotContradictSymmetry() throws {
+        var file = try EncodedFile(fixture: "int8-scale")
+        let expected = try file.checkpoint()[Self.up + "weight"]?.floats()
+        file.tensors[Self.up + "weight_zero_point"] = (.i8, [6, 1], [0, 0, 0, 0, 0, 0])
+        #expect(try expected != nil && file.checkpoint()[Self.up + "weight"]?.floats() == expected)
+    }
+
+    @Test func symmetryIsTrueOrFalse() throws {
+        #expect(
+            try problem("ct-4") { $0.configuration = Self.compressed(#""num_bits": 4, "group_size": 32, "symmetric": "junk""#) }
+                == weight + "symmetric in config.json, expected true or false, found 'junk'")
+    }
+
+    /// Codes in another form may look like those of a form that is known.
+    @Test(arguments: [
+        (#", "format": "marlin-24""#, "'marlin-24'"), (#", "format": "mxfp6-pack-quantized""#, "'mxfp6-pack-quantized'"),
+        (#", "format": "pack-quantized", "sparsity_config": {"format": "sparse-24-bitmask"}"#, "'sparse-24-bitmask'"),
+        (#", "format": "pack-quantized", "transform_config": {"config_groups": {"R1": {"type": "hadamard"}}}"#, "transforms of weights"),
+    ]) func otherFormsOfCompressionAreRefusedByName(_ setting: String, _ name: String) throws {
+        var file = try EncodedFile(fixture: "ct-4")
+        file.configuration = Self.compressed(#""num_bits": 4, "group_size": 32, "symmetric": true"#, setting)
+        let checkpoint = try file.checkpoint()
+        #expect(!checkpoint.tensors.contains { $0.name.hasPrefix(Self.up) })
+        for tensor in checkpoint.unreadable {
+            #expect("\(tensor.problem)".hasSuffix("is stored by compressed-tensors with \(name), which is not decoded"))
+        }
+        #expect(checkpoint.unreadable.count == 3)
+    }
+
+    @Test func sparseWeightsAreRefusedByName() throws {
+        let file = EncodedFile(
+            tensors: [
+                Self.up + "compressed": (.f32, [3], EncodedFile.floats([1, 2, 3])), Self.up + "bitmask": (.u8, [2, 1], [3, 1]),
+                Self.up + "shape": (.i32, [2], EncodedFile.integers([2, 3])),
+            ], configuration: Self.compressed(#""num_bits": 8"#))
+        let checkpoint = try file.checkpoint()
+        #expect(checkpoint.tensors.isEmpty)
+        #expect(
+            checkpoint.unreadable.allSatisfy {
+                "\($0.problem)".hasSuffix("is stored by compressed-tensors with sparse bitmasks, which is not decoded")
+            } && checkpoint.unreadable.count == 3)
+    }
+
+    @Test func settingsOfOtherKindsAreShown() throws {
+        for (stated, found) in [("7", "7"), ("[null, 128]", "[null, 128]"), ("[1, 2, \"x\"]", "[1, 2, 'x']")] {
+            #expect(
+                try problem("fp8-scale") {
+                    $0.tensors = $0.tensors.filter { $0.key.hasPrefix(Self.up) }
+                    $0.configuration = #"{"quantization_config": {"quant_method": "fp8", "weight_block_size": \#(stated)}}"#
+                    $0.tensors[Self.up + "weight_scale_inv"] = $0.tensors.removeValue(forKey: Self.up + "weight_scale")
+                } == weight + "weight_block_size in config.json, expected two numbers of at least 1, found \(found)")
+        }
+        for (method, fixture) in [("gptq", "gptq-4"), ("awq", "awq")] {
+            #expect(
+                try problem(fixture) {
+                    $0.configuration =
+                        #"{"quantization_config": {"quant_method": "\#(method)", "bits": 4, "group_size": "junk", "version": "gemm"}}"#
+                } == weight + "group_size in config.json, expected -1 or at least 1, found 'junk'")
+        }
+    }
+
     @Test func groupsOutsideTheScalesAreRefused() throws {
         let text = try problem("gptq-order") {
             $0.tensors[Self.up + "g_idx"] = (.i32, [64], EncodedFile.integers([Int32](repeating: 4, count: 64)))
@@ -108,7 +189,7 @@ import Testing
             $0.tensors[Self.up + "weight_scale_inv"] = (.f32, [1, 1], EncodedFile.floats([1]))
             $0.configuration = #"{"quantization_config": {"quant_method": "fp8", "weight_block_size": [0, 128]}}"#
         }
-        #expect(text == weight + #"weight_block_size in config.json, expected two numbers of at least 1, found ["0", "128"]"#)
+        #expect(text == weight + #"weight_block_size in config.json, expected two numbers of at least 1, found [0, 128]"#)
         let state = #"{"blocksize": 0, "shape": [7, 37]}"#
         let nested = try problem("bnb-nf4") {
             $0.tensors[Self.up + "weight.quant_state.bitsandbytes__nf4"] = (.u8, [state.utf8.count], Array(state.utf8))

@@ -2,6 +2,7 @@ import Archives
 import Foundation
 import TestSupport
 import Testing
+import Text
 
 @testable import Checkpoints
 
@@ -28,6 +29,101 @@ import Testing
         file.configuration = settings("gptq_v2")
         #expect(try first == weight(file))
         #expect(first.min() == 0 && first.contains { $0 > 0 })
+    }
+
+    /// gptqmodel's `dynamic` gives modules bits and groups of their own; the shapes of the parts say which of them a module has.
+    @Test(arguments: [("gptq-4", 4, 24), ("gptq-8", 8, 12), ("gptq-order", 4, 16)])
+    func aModuleMayHaveItsOwnGroups(name: String, bits: Int, size: Int) throws {
+        var file = try EncodedFile(fixture: name)
+        let expected = try weight(file)
+        for (general, own) in [(128, size), (size, 128), (-1, size)] {
+            file.configuration = #"""
+                {"quantization_config": {"quant_method": "gptq", "bits": 2, "group_size": \#(general), "checkpoint_format":
+                "\#(name == "gptq-4" ? "gptq" : "gptq_v2")", "dynamic": {"+:.*up.*": {"bits": \#(bits), "group_size": \#(own)}}}}
+                """#
+            #expect(try weight(file) == expected)
+        }
+    }
+
+    /// One of several files has codes whose scales lie in another, and the reverse; what describes both lies beside them.
+    @Test(arguments: [
+        ("fp8-block", "weight_scale_inv"), ("fp8-scale", "weight_scale"), ("mlx", "scales"), ("mlx", "biases"), ("gptq-4", "scales"),
+        ("gptq-4", "qweight"), ("awq", "qzeros"), ("ct-4", "weight_scale"), ("bnb-nf4", "weight.absmax"), ("bnb-int8", "SCB"),
+        ("mxfp4", "experts.gate_up_proj_scales"), ("mxfp4", "experts.gate_up_proj_blocks"),
+    ])
+    func aShardAloneHasNoWeightThatIsNotWholeInIt(fixture: String, part: String) throws {
+        var first = try EncodedFile(fixture: fixture)
+        var second = first
+        second.tensors = first.tensors.filter { $0.key.hasSuffix("." + part) }
+        first.tensors = first.tensors.filter { !$0.key.hasSuffix("." + part) }
+        #expect(!first.tensors.isEmpty && !second.tensors.isEmpty)
+        let configuration = try #require(first.configuration)
+        (first.configuration, second.configuration) = (nil, nil)
+        try TemporaryFolder.with { folder in
+            try ByteRegion(copying: configuration.utf8).write(folder + "/config.json")
+            for (file, name) in [(first, "model-00001-of-00002"), (second, "model-00002-of-00002")] {
+                try file.write(folder + "/\(name).safetensors")
+                let checkpoint = try Checkpoint.open(folder + "/\(name).safetensors")
+                #expect(checkpoint.configuration != nil)
+                #expect(!checkpoint.unreadable.isEmpty)
+                // What is left is no matrix: biases and norms.
+                for tensor in checkpoint.tensors { #expect(tensor.shape.count == 1 || tensor.name.hasSuffix("bias"), "\(tensor.name)") }
+            }
+        }
+    }
+
+    /// A shard in which nothing is quantised contradicts nothing.
+    @Test func aShardNeedNotHoldQuantisedWeights() throws {
+        let file = EncodedFile(tensors: ["lm_head.weight": (.f32, [1, 2], EncodedFile.floats([1, 2]))])
+        try TemporaryFolder.with { folder in
+            try ByteRegion(copying: #"{"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 24}}"#.utf8)
+                .write(folder + "/config.json")
+            try file.write(folder + "/model-00002-of-00002.safetensors")
+            #expect(try Checkpoint.open(folder + "/model-00002-of-00002.safetensors")["lm_head.weight"]?.floats() == [1, 2])
+            try file.write(folder + "/model.safetensors")
+            #expect(throws: Problem.self) { try Checkpoint.open(folder + "/model.safetensors") }
+        }
+    }
+
+    /// AutoFP8 calls its method fp8 and has a scale a tensor under the name of compressed-tensors; ComfyUI has a name of its own.
+    @Test(arguments: ["weight_scale", "scale_weight"]) func aFactorHasOneOfSeveralNames(name: String) throws {
+        // 0x38 is 1, 0x40 is 2, 0xBC is -1.5.
+        var file = EncodedFile(
+            tensors: [
+                "l.weight": (.f8e4m3fn, [2, 2], [0x38, 0x40, 0xBC, 0]), "l.\(name)": (.f32, [1], EncodedFile.floats([0.25])),
+                "l.scale_input": (.f32, [1], EncodedFile.floats([3])),
+            ])
+        for settings in [nil, #"{"quantization_config": {"quant_method": "fp8", "activation_scheme": "static"}}"#] {
+            file.configuration = settings
+            let checkpoint = try file.checkpoint()
+            #expect(checkpoint.tensors.map(\.name) == ["l.weight"] && checkpoint.unreadable.isEmpty, "\(checkpoint.unreadable)")
+            #expect(checkpoint["l.weight"]?.floats() == [0.25, 0.5, -0.375, 0])
+        }
+    }
+
+    /// Scales that were saved as a transposed view are those of the view.
+    @Test func scalesMayBeATransposedView() throws {
+        let file = try EncodedFile(fixture: "awq")
+        let stored = try file.checkpoint().stored
+        let turned = try stored.map { record in
+            guard record.name.hasSuffix("scales") else { return record }
+            let (rows, columns, width) = (record.shape[0], record.shape[1], record.dtype.bytesPerBlock)
+            let source = try #require(record.bytes.bytes(0..<record.bytes.count))
+            var bytes: [UInt8] = []
+            for column in 0..<columns {
+                for row in 0..<rows {
+                    let start = (row * columns + column) * width
+                    bytes += source[start..<start + width]
+                }
+            }
+            return try TensorRecord(
+                name: record.name, dtype: record.dtype, shape: record.shape, strides: [1, rows], offset: 0,
+                storage: ByteRegion(copying: bytes))
+        }
+        let settings = EncodingSettings(file.configuration.map { ByteRegion(copying: $0.utf8) })
+        let (found, expected) = (try EncodedTensors(turned, settings: settings), try EncodedTensors(stored, settings: settings))
+        #expect(found.failures.isEmpty && !expected.tensors.isEmpty)
+        #expect(found.tensors.map { $0.floats() } == expected.tensors.map { $0.floats() })
     }
 
     @Test func aFileBesideTheConfigurationSaysIt() throws {

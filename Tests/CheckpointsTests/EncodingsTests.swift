@@ -11,7 +11,8 @@ import Testing
     }()
 
     static let names = [
-        "gptq-2", "gptq-3", "gptq-4", "gptq-8", "gptq-order", "awq", "ct-3", "ct-4", "ct-4-zeros", "ct-5-zeros", "ct-8", "nvfp4",
+        "gptq-2", "gptq-3", "gptq-4", "gptq-8", "gptq-order", "awq", "ct-3", "ct-4", "ct-4-zeros", "ct-5-zeros", "ct-8", "ct-4-tensor",
+        "ct-6-tensor-zeros", "nvfp4",
         "modelopt-nvfp4", "fp8-block", "fp8-scale", "int8-scale", "mxfp4", "bnb-nf4", "bnb-fp4", "bnb-nf4-nested", "bnb-fp4-nested",
         "bnb-int8",
         "mlx", "mlx-mxfp4", "mlx-nvfp4", "mlx-mxfp8",

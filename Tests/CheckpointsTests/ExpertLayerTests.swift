@@ -54,6 +54,19 @@ import Text
         #expect(rows(try up.weights())[0] == [4, 12, 20])
     }
 
+    /// MLX stacks the experts under one module, [experts, out, in]: neither a convolution nor a matrix.
+    @Test(arguments: ["mlp.switch_mlp", "block_sparse_moe.switch_mlp", "feed_forward.switch_glu"])
+    func mlxStacksExpertsBelowOneModule(_ module: String) throws {
+        let front = "model.layers.0.\(module)."
+        let model = try catalog([
+            (front + "gate_proj.weight", [2, 4, 3]), (front + "up_proj.weight", [2, 4, 3]), (front + "down_proj.weight", [2, 3, 4]),
+        ])
+        #expect(names(try model.select([])) == ["\(front)up_proj.weight[0]", "\(front)up_proj.weight[1]"])
+        let up = try #require(model["\(front)up_proj.weight[1]"])
+        #expect([up.outNeurons, up.inNeurons] == [4, 3])
+        #expect(rows(try up.weights()) == [[12, 13, 14], [15, 16, 17], [18, 19, 20], [21, 22, 23]])
+    }
+
     @Test func dbrxKeepsAllExpertsRowsInOneMatrix() throws {
         let front = "transformer.blocks.0.ffn."
         let model = try catalog([

@@ -50,6 +50,60 @@ import Text
         #expect(throws: Problem.self) { try Self.open(lines, path: "x.jsonl", names: ClassNames([], count: 3)) }
     }
 
+    /// A word at the start of a text has no space before it, and is another token where bytes are tokens.
+    @Test func theFirstWordIsSpelledWithoutASpace() throws {
+        let tokenizer = #"""
+            {"added_tokens": [{"id": 0, "content": "<mask>", "single_word": false, "lstrip": true, "rstrip": false, "normalized": false,
+            "special": true}], "normalizer": null, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true},
+            "post_processor": null, "decoder": null, "model": {"type": "BPE", "merges": ["a b", "Ġ ab"],
+            "vocab": {"<mask>": 0, "a": 1, "b": 2, "ab": 3, "Ġ": 4, "Ġab": 5}}}
+            """#
+        func answers(_ text: String) throws -> [Int32] {
+            let path = "x.jsonl"
+            var source = DatasetSource(path: path, context: nil, seed: 0)
+            (source.modelTask, source.longestSequence) = (.masked, 20)
+            source.tokenizer = LazyTokenizer(ByteRegion(copying: Array(tokenizer.utf8)), path: "tokenizer.json")
+            let dataset = try source.open(DataFile(guardedRegion(Array(#"{"text":"\#(text)","label":"ab"}"#.utf8)), path: path))
+            guard case .masked(let answers) = dataset.targets else { throw Problem("no masks") }
+            return answers.flatMap { $0.map(\.token) }
+        }
+        #expect(try answers("<mask> ab") == [3])
+        #expect(try answers(" <mask> ab") == [5])
+        #expect(try answers("ab <mask> ab") == [5])
+    }
+
+    /// transformers calls class n of a model without names LABEL_n: not the nth in the order of bytes.
+    @Test(arguments: [true, false]) func namesThatALibraryGaveAreTheirNumbers(areGiven: Bool) throws {
+        let given = ClassNames(areGiven ? (0..<12).map { ("LABEL_\($0)", Int32($0)) } : [], count: 12)
+        for numbers in [Array(0..<12), [10, 2]] {
+            let lines = numbers.map { #"{"text":"a","label":"LABEL_\#($0)"}"# }.joined(separator: "\n")
+            let dataset = try Self.open(lines, path: "x.jsonl", names: given)
+            guard case .labels(let labels) = dataset.targets else { throw Problem("no labels") }
+            #expect(labels == numbers.map(Int32.init) && dataset.notes.isEmpty && dataset.classNames.isEmpty)
+        }
+    }
+
+    /// A number of JSON is the class itself; in a table it cannot be told from a name that is a numeral, and what is taken is said.
+    @Test func numbersAreNoNames() throws {
+        let numerals = ClassNames([("1", 0), ("2", 1), ("3", 2)], count: 3)
+        func labels(_ text: String, _ path: String) throws -> (labels: [Int32], notes: [String]) {
+            let dataset = try Self.open(text, path: path, names: numerals)
+            guard case .labels(let labels) = dataset.targets else { throw Problem("no labels") }
+            return (labels, dataset.notes)
+        }
+        let numbers = try labels(#"{"text":"a","label":1}"# + "\n" + #"{"text":"a","label":2}"#, "x.jsonl")
+        #expect(numbers.labels == [1, 2] && numbers.notes.isEmpty)
+        let names = try labels("text,label\na,1\na,2\n", "x.csv")
+        #expect(names.labels == [0, 1] && names.notes == ["the labels are taken for the model's names of classes: '1' is 0"])
+    }
+
+    @Test func severalClassesEachAreSaid() throws {
+        var several = Self.names
+        several.areSeveralEach = true
+        let dataset = try Self.open(#"{"text":"a","label":1}"#, path: "x.jsonl", names: several)
+        #expect(dataset.notes == ["the model gives a text several classes (problem_type); it is scored as if it gave one"])
+    }
+
     @Test func longTextsAreCutBeforeTheirEndTokens() throws {
         let dataset = try Self.open(#"{"text":"the cat sat on the mat","label":1}"#, path: "x.jsonl", context: 5)
         let tokens = try #require(dataset.tokens)

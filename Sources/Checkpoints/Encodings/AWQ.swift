@@ -17,7 +17,8 @@ extension EncodingScheme {
                 throw Problem("'qweight' has the wrong shape", expected: "a matrix", found: "\(codes.shape)")
             }
             let (columns, rows) = (codes.shape[0], codes.shape[1] * 8)
-            let size = try groupSize(settings.integer("group_size", "q_group_size"), columns: columns)
+            let size = try groupSize(
+                settings.integer("group_size", "q_group_size"), columns: columns, found: settings.found("group_size", "q_group_size"))
             let groups = (columns - 1) / size + 1
             let scales = try module.part("scales", DType.scales, shape: [groups, rows])
             let zeros = try module.part("qzeros", [.i32, .u32], shape: [groups, rows / 8])

@@ -35,10 +35,13 @@ struct EncodedModule: Sendable {
             throw Problem("'\(member)' has the wrong shape", expected: "\(shape)", found: "\(record.shape)")
         }
         guard record.elementCount > 0 else { throw Problem("'\(member)' is empty", found: "\(record.shape)") }
-        guard record.derived == nil, record.strides == nil, !record.isNegated else {
-            throw Problem("'\(member)' is a view", expected: "contiguous elements")
-        }
-        return record
+        if record.derived == nil, record.strides == nil, !record.isNegated { return record }
+        // Scales are small next to their codes: those of a transposed view are brought into order as the file is opened.
+        guard record.derived == nil, !record.isNegated, DType.scales.contains(record.dtype),
+            record.elementCount <= record.bytes.count / record.dtype.bytesPerBlock
+        else { throw Problem("'\(member)' is a view", expected: "contiguous elements") }
+        return TensorRecord(
+            name: record.name, dtype: record.dtype, shape: record.shape, strides: nil, bytes: record.gathered(), derived: nil)
     }
 
     /// The group of every column, from the member that lists it; nil if there is no such member or it agrees with the size of the groups.

@@ -25,8 +25,9 @@ struct EncodedTensors {
     ///   - stored: the tensors of the file.
     ///   - settings: how the weights are stored, according to the model's files.
     ///   - missing: the names of tensors of the file that cannot be read.
+    ///   - isShard: whether the file is one of several, which need not hold a weight that is stored as the settings say.
     /// - Throws: ``Problem`` if the configuration names a scheme and the file has no tensor stored in it.
-    init(_ stored: [TensorRecord], settings: EncodingSettings, missing: [String] = []) throws(Problem) {
+    init(_ stored: [TensorRecord], settings: EncodingSettings, missing: [String] = [], isShard: Bool = false) throws(Problem) {
         var replaced: [String: TensorRecord] = [:]
         var left: Set<String> = []
         var failures: [Failure] = []
@@ -47,10 +48,13 @@ struct EncodedTensors {
             left.formUnion(found.parts)
             failures += found.failures
         }
-        if left.isEmpty { try Self.check(settings, stored) }
+        if left.isEmpty, !isShard { try Self.check(settings, stored) }
         let bare = Self.bareCodes(stored, settings).filter { !left.contains($0.name) && replaced[$0.name] == nil }
         failures += bare
         left.formUnion(Self.parts(of: bare, stored))
+        let orphans = Self.partsAlone(stored, settings).filter { !left.contains($0.name) && replaced[$0.name] == nil }
+        failures += orphans
+        left.formUnion(orphans.map(\.name))
         guard !left.isEmpty else {
             tensors = stored
             self.failures = []
@@ -104,6 +108,39 @@ struct EncodedTensors {
 
     private static let codeNames: Set = ["weight", "qweight", "weight_packed"]
 
+    /// The names of parts that no tensor of a model has.
+    private static let partNames: Set = [
+        "weight_scale", "weight_scale_inv", "weight_scale_2", "weight_zero_point", "weight_global_scale", "weight_shape", "weight_g_idx",
+        "scales",
+        "biases", "qzeros", "g_idx", "SCB", "scale_weight",
+    ]
+
+    /// The scales and other parts of weights whose codes are not in the file but in another shard.
+    private static func partsAlone(_ stored: [TensorRecord], _ settings: EncodingSettings) -> [Failure] {
+        guard let method = settings.method, EncodingScheme.all.contains(where: { $0.methods.contains(method) }) else { return [] }
+        var coded: Set<String> = []
+        var names: Set<String> = []
+        for record in stored {
+            let (module, member) = split(record.name)
+            if codeNames.contains(member) { coded.insert(module) }
+            names.insert(record.name)
+        }
+        /// Whether one of two tensors of MXFP4 is there without the other.
+        func isHalf(_ name: String) -> Bool {
+            method == "mxfp4"
+                && [("_blocks", "_scales"), ("_scales", "_blocks")].contains {
+                    name.hasSuffix($0.0) && !names.contains(name.dropLast(7) + $0.1)
+                }
+        }
+        let problem = Problem("is a part of a weight that is not whole in the file")
+        return stored.compactMap { record in
+            let (module, member) = split(record.name)
+            let isPart = partNames.contains(member) || suffixes.contains(where: record.name.hasSuffix)
+            guard isPart && !coded.contains(module) || isHalf(record.name) else { return nil }
+            return Failure(name: record.name, stored: record, problem: problem)
+        }
+    }
+
     /// The names of all stored tensors of weights that lack a part.
     private static func parts(of bare: [Failure], _ stored: [TensorRecord]) -> [String] {
         guard !bare.isEmpty else { return [] }
@@ -128,7 +165,9 @@ struct EncodedTensors {
         var members: [String: [String: TensorRecord]] = [:]
         let splits = stored.map { split($0.name) }
         let missing = missing.map(split)
-        for (module, member) in splits + missing where isTelling(member) && members[module] == nil {
+        let isSparse = settings.method == "compressed-tensors"
+        for (module, member) in splits + missing where isTelling(member) || isSparse && member == "bitmask" {
+            guard members[module] == nil else { continue }
             order.append(module)
             members[module] = [:]
         }
@@ -158,7 +197,7 @@ struct EncodedTensors {
     private static func isTelling(_ member: String) -> Bool {
         if EncodingScheme.refusedMembers[member] != nil { return true }
         switch member {
-        case "qweight", "weight_packed", "scales", "SCB", "weight_scale_2": return true
+        case "qweight", "weight_packed", "scales", "SCB", "weight_scale_2", "scale_weight": return true
         default:
             return member.hasSuffix("_scale") || member.hasSuffix("_scale_inv") || member.hasSuffix(".absmax")
                 || member.hasSuffix("_blocks")
@@ -244,6 +283,9 @@ struct EncodedTensors {
         }
         let isCoded = module.members.contains { $0.value.dtype.isCode || isTelling($0.key) }
         if let method, isRefused(method), isCoded { return EncodingScheme.refusedMethods[method] ?? method.quotedInMessage }
+        if method == "compressed-tensors", isCoded || module.names("bitmask"), let form = EncodingScheme.refusedCompression(module) {
+            return "compressed-tensors with \(form)"
+        }
         guard method == nil else { return nil }
         return module.members.keys.sorted().lazy.compactMap { EncodingScheme.refusedMembers[$0] }.first
     }
@@ -277,7 +319,7 @@ struct EncodedTensors {
     private static func belongs(_ member: String, to weight: String) -> Bool {
         if member == weight || member.hasPrefix(weight + "_") || member.hasPrefix(weight + ".") { return true }
         guard weight == "weight" else { return false }
-        return ["qweight", "qzeros", "scales", "biases", "g_idx", "SCB", "global_scale"].contains(member)
+        return ["qweight", "qzeros", "scales", "biases", "g_idx", "SCB", "global_scale", "scale_weight"].contains(member)
             || EncodingScheme.activationParts.contains(member)
     }
 }

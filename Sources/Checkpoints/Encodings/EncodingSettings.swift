@@ -101,6 +101,9 @@ struct EncodingSettings: Sendable {
         }
     }
 
+    /// What stands under the first of the names that has something, for a message that it is none of what was expected.
+    func found(_ names: String...) -> String { names.lazy.compactMap { self[$0]?.kind }.first ?? "none" }
+
     /// A whole number under the first of the names that has one.
     func integer(_ names: String...) -> Int? { names.lazy.compactMap { self[$0]?.wholeNumber }.first }
 }
@@ -113,6 +116,8 @@ extension JSONValue {
     }
 
     var wholeNumber: Int? { if case .integer(let number) = self { number } else { nil } }
+
+    var isList: Bool { if case .list = self { true } else { false } }
 
     var elements: [JSONValue] { if case .list(let elements) = self { elements } else { [] } }
 

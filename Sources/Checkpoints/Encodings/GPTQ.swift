@@ -19,7 +19,7 @@ extension EncodingScheme {
                 throw Problem("'qweight' has the wrong shape", expected: "whole words of codes of \(bits) bits", found: "\(codes.shape)")
             }
             let columns = words * 32 / bits
-            let size = try groupSize(settings.integer("group_size"), columns: columns)
+            let size = try groupSize(module, columns: columns)
             let groups = (columns - 1) / size + 1
             guard rows * bits % 32 == 0 else {
                 throw Problem("'qweight' has the wrong shape", expected: "out-neurons that fill words of zero points", found: "\(rows)")
@@ -68,15 +68,34 @@ extension EncodingScheme {
         }
         guard let stated, [2, 3, 4, 8].contains(stated) else {
             throw Problem(
-                "bits of GPTQ codes in \(module.settings.fileName)", expected: "2, 3, 4 or 8", found: stated.map(String.init) ?? "none")
+                "bits of GPTQ codes in \(module.settings.fileName)", expected: "2, 3, 4 or 8", found: module.settings.found("bits", "w_bit")
+            )
         }
         return stated
     }
 
+    /// The number of in-neurons that share a scale. `dynamic` gives modules sizes of their own, by patterns of their names: the size is that
+    /// which agrees with the number of scales, the general one before the others.
+    private static func groupSize(_ module: EncodedModule, columns: Int) throws(Problem) -> Int {
+        let settings = module.settings
+        let stated = try groupSize(settings.integer("group_size"), columns: columns, found: settings.found("group_size"))
+        let others = (settings["dynamic"]?.members ?? []).compactMap { $0.value[member: "group_size"]?.wholeNumber }
+        guard !others.isEmpty, let groups = module["scales"]?.shape.first else { return stated }
+        var sizes: Set<Int> = []
+        for size in others { sizes.insert(min(try groupSize(size, columns: columns, found: "\(size)"), columns)) }
+        let fitting = sizes.union([min(stated, columns)]).filter { (columns - 1) / $0 + 1 == groups }
+        guard fitting.count <= 1 || module.names("g_idx") else {
+            throw Problem(
+                "dynamic in \(settings.fileName)", expected: "one size of groups that gives \(groups) of \(columns)",
+                found: fitting.sorted().map(String.init).joined(separator: " and "))
+        }
+        return fitting.contains(min(stated, columns)) ? stated : fitting.min() ?? stated
+    }
+
     /// The number of in-neurons that share a scale; -1 means all of them.
-    static func groupSize(_ stated: Int?, columns: Int) throws(Problem) -> Int {
+    static func groupSize(_ stated: Int?, columns: Int, found: String) throws(Problem) -> Int {
         guard let stated, stated == -1 || stated >= 1 else {
-            throw Problem("group_size in config.json", expected: "-1 or at least 1", found: stated.map(String.init) ?? "none")
+            throw Problem("group_size in config.json", expected: "-1 or at least 1", found: found)
         }
         return stated == -1 ? columns : stated
     }

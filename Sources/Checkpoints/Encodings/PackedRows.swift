@@ -32,6 +32,8 @@ struct PackedRows: RowDecoder {
     enum Scale {
         /// A number a group.
         case number(TensorRecord)
+        /// One number for all.
+        case one(TensorRecord)
         /// A number a group and one for all: divided by, or multiplied by.
         case divided(TensorRecord, by: Float)
         case multiplied(TensorRecord, by: Float)
@@ -40,7 +42,7 @@ struct PackedRows: RowDecoder {
 
         var record: TensorRecord {
             switch self {
-            case .number(let record), .divided(let record, _), .multiplied(let record, _), .exponent(let record): record
+            case .number(let record), .one(let record), .divided(let record, _), .multiplied(let record, _), .exponent(let record): record
             }
         }
     }
@@ -62,7 +64,7 @@ struct PackedRows: RowDecoder {
     var isCertainlyFinite: Bool {
         let largest: Float
         switch scale {
-        case .number(let record): largest = record.largestMagnitude
+        case .number(let record), .one(let record): largest = record.largestMagnitude
         case .divided(let record, let number): largest = record.largestMagnitude / number.magnitude
         case .multiplied(let record, let number): largest = record.largestMagnitude * number.magnitude
         case .exponent(let record): largest = Self.powers[Int(record.largestMagnitude)]
@@ -114,9 +116,13 @@ struct PackedRows: RowDecoder {
             }
             return
         }
+        if case .one(let record) = scale {
+            for group in 0..<range.count { record.fill(UnsafeMutableBufferPointer(start: target + group, count: 1), elements: 0..<1) }
+            return
+        }
         scale.record.fill(UnsafeMutableBufferPointer(start: target, count: range.count), elements: elements)
         switch scale {
-        case .number, .exponent: break
+        case .number, .one, .exponent: break
         case .divided(_, let number): for i in 0..<range.count { target[i] /= number }
         case .multiplied(_, let number): for i in 0..<range.count { target[i] *= number }
         }

@@ -2,7 +2,8 @@ import Text
 
 extension EncodingScheme {
     /// Numbers of eight bits with a scale for each block, row or tensor: FP8 of transformers (`weight_scale_inv`, a factor in spite of its
-    /// name), of compressed-tensors, fbgemm and ModelOpt (`weight_scale`), and int8 of compressed-tensors.
+    /// name), of compressed-tensors, fbgemm, AutoFP8 and ModelOpt (`weight_scale`), of ComfyUI (`scale_weight`), and int8 of
+    /// compressed-tensors.
     ///
     /// Source: `Fp8Dequantize` of transformers; compressed-tensors' `dequantize`.
     static let scaled = EncodingScheme(
@@ -13,7 +14,8 @@ extension EncodingScheme {
                     record.dtype == .f8e4m3fn || record.dtype == .f8e5m2
                     || (record.dtype == .i8 && module.settings.method == "compressed-tensors")
                 guard isCode else { return nil }
-                return module.names(name + "_scale_inv") || module.names(name + "_scale") || needsScale(module) ? name : nil
+                let hasScale = [name + "_scale_inv", name + "_scale"].contains(where: module.names)
+                return hasScale || hasFactor(module, name) || needsScale(module) ? name : nil
             }.sorted()
         }, isSelfContained: true,
         decode: { (module, member) throws(Problem) in
@@ -23,8 +25,11 @@ extension EncodingScheme {
             }
             let matrixRows = codes.shape[codes.shape.count - 2]
             let leading = Array(codes.shape.dropLast(2))
-            let isInverse = module.names(member + "_scale_inv") || module.settings.method == "fp8"
-            let name = member + (isInverse ? "_scale_inv" : "_scale")
+            let isInverse =
+                module.names(member + "_scale_inv")
+                || module.settings.method == "fp8" && !module.names(member + "_scale")
+                    && !hasFactor(module, member)
+            let name = hasFactor(module, member) ? "scale_weight" : member + (isInverse ? "_scale_inv" : "_scale")
             let scales = try module.part(name, DType.scales)
             let block = try blockSize(module.settings)
             let layout: (rows: Int, columns: Int, text: String)
@@ -48,7 +53,13 @@ extension EncodingScheme {
             }
             let zeroName = member + "_zero_point"
             var zeros: TensorRecord?
-            if module.names(zeroName) { zeros = try module.part(zeroName, [.i8, .i32, .f8e4m3fn], shape: scales.shape) }
+            if module.names(zeroName) {
+                zeros = try module.part(zeroName, [.i8, .i32, .f8e4m3fn], shape: scales.shape)
+                let groups = (module.settings["config_groups"]?.members ?? []).compactMap { $0.value[member: "weights"] }
+                var areSymmetric = !groups.isEmpty
+                for weights in groups where try !isSymmetric(weights) { areSymmetric = false }
+                if areSymmetric { try checkSymmetry(module, zeroName, scales) }
+            }
             let parts = [member, name, zeroName]
             let values = ScaledBlocks(
                 summary: "\(codes.dtype == .i8 ? "compressed-tensors int8" : "FP8"), 8 bits, \(layout.text)",
@@ -57,6 +68,11 @@ extension EncodingScheme {
                 matrixRows: scales.elementCount == 1 ? layout.rows : matrixRows, zeros: zeros)
             return try DecodedWeight(module, member, shape: codes.shape, codes: member, parts: parts + activationParts, values)
         })
+
+    /// Whether the scale has the name that ComfyUI gives it.
+    private static func hasFactor(_ module: EncodedModule, _ member: String) -> Bool {
+        member == "weight" && module.names("scale_weight") && !["weight_scale_inv", "weight_scale"].contains(where: module.names)
+    }
 
     /// Whether a number of eight bits without a scale is one whose scale is missing.
     private static func needsScale(_ module: EncodedModule) -> Bool {
@@ -71,9 +87,11 @@ extension EncodingScheme {
         }
         guard let stated, stated != .null else { return (128, 128) }
         let sizes = stated.elements.compactMap(\.wholeNumber)
-        guard sizes.count == 2, sizes.allSatisfy({ $0 >= 1 }) else {
+        guard sizes.count == 2, stated.elements.count == 2, sizes.allSatisfy({ $0 >= 1 }) else {
+            let found = stated.elements.map(\.kind).joined(separator: ", ")
             throw Problem(
-                "weight_block_size in config.json", expected: "two numbers of at least 1", found: "\(stated.elements.map(\.kind))")
+                "weight_block_size in config.json", expected: "two numbers of at least 1",
+                found: stated.isList ? "[\(found)]" : stated.kind)
         }
         return (sizes[0], sizes[1])
     }

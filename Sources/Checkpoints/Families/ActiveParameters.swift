@@ -15,7 +15,7 @@ package struct ActiveParameters: Sendable {
         var hasExperts = false
         for tensor in checkpoint.tensors where catalog.isParameter(tensor) && !repeated.contains(tensor.name) {
             let parts = tensor.name.split(separator: ".")
-            guard let place = parts.firstIndex(of: "experts"), place + 1 < parts.count else {
+            guard let place = parts.firstIndex(where: TensorName.mixtures.contains), place + 1 < parts.count else {
                 total = total.addingReportingOverflow(tensor.elementCount).partialValue
                 continue
             }

@@ -13,7 +13,7 @@ struct TensorIndex: Sendable {
         var mixtures: Set<String> = []
         for name in names {
             // The parts are slices of the full name.
-            if let experts = name.parts.first(where: { $0 == "experts" }) {
+            if let experts = name.experts {
                 mixtures.insert(String(name.full[..<experts.startIndex].dropLast()))
             }
         }

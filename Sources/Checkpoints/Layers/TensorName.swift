@@ -41,6 +41,11 @@ package struct TensorName: Sendable {
     /// The name of the module itself, `c_fc` in `h.0.mlp.c_fc.weight`.
     package var moduleName: Substring { module.last ?? "" }
 
+    /// The part that has the experts of a mixture below it: `experts`, and in MLX the module that holds them all.
+    package var experts: Substring? { parts.first(where: Self.mixtures.contains) }
+
+    static let mixtures: Set<Substring> = ["experts", "switch_mlp", "switch_glu"]
+
     /// Whether a part is a number, as in the names of a stack of blocks.
     package var isNumbered: Bool { parts.contains { !$0.isEmpty && $0.utf8.allSatisfy { (48...57).contains($0) } } }
 }

@@ -135,7 +135,7 @@ struct TensorParts {
     ]
 
     private func stack(_ name: TensorName, _ shape: [Int]) -> Stack? {
-        let isBelowExperts = name.parts.contains("experts")
+        let isBelowExperts = name.experts != nil
         let isNamed = name.moduleName.hasSuffix("_exps") || Self.stackNames.contains(name.moduleName)
         guard isBelowExperts || isNamed, !shape.contains(0) else { return nil }
         if shape.count == 3 {
@@ -159,7 +159,7 @@ struct TensorParts {
 
     private func router(_ name: TensorName) -> [Int]? {
         let mixture: Substring
-        if let experts = name.parts.first(where: { $0 == "experts" }) {
+        if let experts = name.experts {
             mixture = name.full[..<experts.startIndex]
         } else {
             mixture = name.full[..<name.moduleName.startIndex]
