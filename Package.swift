@@ -70,7 +70,7 @@ let package = Package(
             swiftSettings: optimized),
         .target(
             name: "Auditing",
-            dependencies: ["Archives", "CProcess", "Checkpoints", "Datasets", "Modularity", "Scoring", "Tensors", "Text"],
+            dependencies: ["Archives", "CProcess", "Checkpoints", "Datasets", "Modularity", "Networks", "Scoring", "Tensors", "Text"],
             swiftSettings: optimized),
         .target(
             name: "ModinspectCommands",

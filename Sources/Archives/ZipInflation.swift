@@ -66,38 +66,55 @@ extension ZipDirectory {
                 return try entry.inflateAlone()
             }
         }
-        var problem = Problem("cannot be found again in the zip file")
+        let damage = readEach(rest, from: region) { reader, name throws(Problem) in
+            let content = try reader.content()
+            guard content.count == sizes[name] else {
+                throw Problem(
+                    "the zip directory and the member disagree", member: name, expected: "\(sizes[name] ?? 0) bytes",
+                    found: "\(content.count)")
+            }
+            contents[name] = .success(content)
+        }
+        return contents.merging(damage.mapValues { .failure($0) }) { $1 }
+    }
+
+    /// Calls `body` with a reader that is at the content of each member, whatever is wrong with the others.
+    ///
+    /// - Returns: what `body` threw, and why members were not reached.
+    private func readEach(
+        _ names: Set<String>, from region: ByteRegion, _ body: (ArchiveReader, String) throws(Problem) -> Void
+    ) -> [String: Problem] {
+        var rest = names
+        var damage: [String: Problem] = [:]
+        var reason = Problem("cannot be found again in the zip file")
+        var isOver = false
         // A reader that met damage reads no further: a new one passes over it.
-        for _ in 0..<Self.restartLimit where !rest.isEmpty {
+        while !isOver, !rest.isEmpty {
+            guard damage.count < Self.restartLimit else {
+                reason = Problem("was not read, since too many other members are damaged")
+                break
+            }
+            isOver = true
             do throws(Problem) {
                 guard let reader = try ArchiveReader(region) else { break }
-                var isWhole = true
-                while isWhole, !rest.isEmpty, let member = try reader.next() {
+                while isOver, !rest.isEmpty, let member = try reader.next() {
                     guard member.kind == .file, rest.remove(member.name) != nil else { continue }
                     do throws(Problem) {
-                        let content = try reader.content()
-                        guard content.count == sizes[member.name] else {
-                            throw Problem(
-                                "the zip directory and the member disagree", member: member.name,
-                                expected: "\(sizes[member.name] ?? 0) bytes", found: "\(content.count)")
-                        }
-                        contents[member.name] = .success(content)
+                        try body(reader, member.name)
                     } catch {
-                        contents[member.name] = .failure(error)
-                        isWhole = false
+                        damage[member.name] = error
+                        isOver = false
                     }
                 }
-                if isWhole { break }
             } catch {
-                problem = error
-                break
+                reason = error
             }
         }
         for name in rest {
-            problem.member = name
-            contents[name] = .failure(problem)
+            reason.member = name
+            damage[name] = reason
         }
-        return contents
+        return damage
     }
 
     /// What is wrong with the stored members of `names`, by their checksums. Nothing is kept of what is read.
@@ -106,29 +123,8 @@ extension ZipDirectory {
     ///
     /// - Parameter region: the bytes of the whole zip file.
     package func damage(in names: Set<String>, of region: ByteRegion) -> [String: Problem] {
-        var rest = Set(entries.lazy.filter { names.contains($0.name) && $0.region != nil && !$0.isFlaggedEncrypted }.map(\.name))
-        var damage: [String: Problem] = [:]
-        while !rest.isEmpty {
-            let before = rest.count
-            do throws(Problem) {
-                guard let reader = try ArchiveReader(region) else { break }
-                while !rest.isEmpty, let member = try reader.next() {
-                    guard member.kind == .file, rest.remove(member.name) != nil else { continue }
-                    do throws(Problem) {
-                        try reader.verify()
-                    } catch {
-                        // A reader that met damage reads no further: a new one passes over it.
-                        damage[member.name] = error
-                        break
-                    }
-                }
-            } catch {
-                for name in rest { damage[name] = error }
-                break
-            }
-            guard rest.count < before, damage.count < Self.restartLimit else { break }
-        }
-        for name in rest { damage[name] = Problem("was not verified, since too many other members are damaged", member: name) }
+        let verified = Set(entries.lazy.filter { names.contains($0.name) && $0.region != nil && !$0.isFlaggedEncrypted }.map(\.name))
+        let damage = readEach(verified, from: region) { reader, _ throws(Problem) in try reader.verify() }
         for entry in entries where names.contains(entry.name) { entry.region?.discardPages() }
         return damage
     }

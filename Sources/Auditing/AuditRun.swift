@@ -1,4 +1,5 @@
 import Checkpoints
+import Tensors
 import Text
 
 /// An audit: rows for many checkpoints, each computed by a worker unless it is known from before.
@@ -96,12 +97,17 @@ package struct AuditRun {
             try? journal?.sync()
             throw error
         }
-        var rows: [AuditRow] = []
-        rows.reserveCapacity(lines.count)
-        for line in lines { rows.append(try AuditRow(line: line)) }
-        outcome.rows = AuditRow.completed(rows.sorted { $0.name.precedesNaturally($1.name) })
+        outcome.rows = AuditRow.completed(try Self.rows(of: lines).sorted { $0.name.precedesNaturally($1.name) })
         if outcome.isComplete { try journal?.finish(outcome.rows) } else { try journal?.sync() }
         return outcome
+    }
+
+    /// The rows of lines, read on all cores: no worker is busy any more.
+    private static func rows(of lines: [[UInt8]]) throws -> [AuditRow] {
+        let pieces = min(Parallel.availableCores, max(1, lines.count / 64))
+        return try Parallel.map(count: pieces, threads: pieces) { piece in
+            try lines[piece * lines.count / pieces..<(piece + 1) * lines.count / pieces].map { try AuditRow(line: $0) }
+        }.flatMap { $0 }
     }
 
     /// The row of what a worker answered, or of how it ended.

@@ -3,6 +3,7 @@ import Checkpoints
 import Datasets
 import Glibc
 import Modularity
+import Networks
 import Scoring
 import Tensors
 import Text
@@ -78,7 +79,8 @@ package struct Examination {
     private mutating func fill(_ row: inout AuditRow) throws {
         row.sha256 = ByteRegion.sha256(of: checkpoint.sources + (checkpoint.base?.sources ?? []))
         findPickles()
-        for assumption in checkpoint.assumptions { findings.add(.assumed, detail: assumption) }
+        let unseen = TransformerFamilies.assumption(of: checkpoint, catalog: catalog)
+        for assumption in checkpoint.assumptions + [unseen].compactMap({ $0 }) { findings.add(.assumed, detail: assumption) }
         for tensor in checkpoint.unreadable + catalog.misfits { findings.add(.unread, subject: tensor.name, detail: tensor.reason) }
         let (choice, problem) = scoredLayers()
         row.model = model(scored: choice)

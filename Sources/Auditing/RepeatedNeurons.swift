@@ -32,16 +32,8 @@ struct RepeatedNeurons {
         var projections: [Projection] = []
         projections.reserveCapacity(weights.rows)
         weights.forEachRow { row, values in
-            var (squares, first, second) = (0.0, 0.0, 0.0)
-            directions[0].withUnsafeBufferPointer { one in
-                directions[1].withUnsafeBufferPointer { two in
-                    for column in values.indices {
-                        let value = values[column]
-                        squares += value * value
-                        first += value * one[column]
-                        second += value * two[column]
-                    }
-                }
+            let (squares, first, second) = directions[0].withUnsafeBufferPointer { one in
+                directions[1].withUnsafeBufferPointer { two in Self.products(values, one, two) }
             }
             guard squares > 0, squares.isFinite else { return }
             let length = squares.squareRoot()
@@ -68,6 +60,27 @@ struct RepeatedNeurons {
         for rows in classes where rows.count > 1 { add(rows.sorted(), of: weights) }
         equal.sort { $0.neuron < $1.neuron }
         proportional.sort { $0.neuron < $1.neuron }
+    }
+
+    /// The products of a row with itself and two others; four sums at a time, since one addition would wait for the one before it.
+    private static func products(
+        _ values: UnsafeBufferPointer<Double>, _ one: UnsafeBufferPointer<Double>, _ two: UnsafeBufferPointer<Double>
+    ) -> (Double, Double, Double) {
+        var (squares, first, second) = (SIMD4<Double>.zero, SIMD4<Double>.zero, SIMD4<Double>.zero)
+        let whole = values.count / 4 * 4
+        for column in stride(from: 0, to: whole, by: 4) {
+            let four = SIMD4(values[column], values[column + 1], values[column + 2], values[column + 3])
+            squares += four * four
+            first += four * SIMD4(one[column], one[column + 1], one[column + 2], one[column + 3])
+            second += four * SIMD4(two[column], two[column + 1], two[column + 2], two[column + 3])
+        }
+        var sums = (squares.sum(), first.sum(), second.sum())
+        for column in whole..<values.count {
+            sums.0 += values[column] * values[column]
+            sums.1 += values[column] * one[column]
+            sums.2 += values[column] * two[column]
+        }
+        return sums
     }
 
     private mutating func add(_ rows: [Int], of weights: WeightMatrix) {

@@ -50,15 +50,22 @@ struct TensorReading {
         }
     }
 
-    private mutating func count<Scalar: BinaryFloatingPoint>(_ piece: UnsafeBufferPointer<Scalar>) {
-        var special = 0
-        var other = 0
-        for value in piece {
-            special &+= value.isFinite ? 0 : 1
-            other &+= value == 0 ? 0 : 1
-        }
-        if other > 0 { isZero = false }
-        guard special > 0 else { return }
+    private mutating func count(_ piece: UnsafeBufferPointer<Float>) {
+        // Without its sign a number is the larger the larger its bits; this is one instruction for several of them.
+        var largest: Int32 = 0
+        for value in piece { largest = max(largest, Int32(truncatingIfNeeded: value.bitPattern & 0x7FFF_FFFF)) }
+        if largest > 0 { isZero = false }
+        if largest >= 0x7F80_0000 { countSpecial(piece) }
+    }
+
+    private mutating func count(_ piece: UnsafeBufferPointer<Double>) {
+        var largest: Int64 = 0
+        for value in piece { largest = max(largest, Int64(truncatingIfNeeded: value.bitPattern & 0x7FFF_FFFF_FFFF_FFFF)) }
+        if largest > 0 { isZero = false }
+        if largest >= 0x7FF0_0000_0000_0000 { countSpecial(piece) }
+    }
+
+    private mutating func countSpecial(_ piece: UnsafeBufferPointer<some BinaryFloatingPoint>) {
         for value in piece where !value.isFinite {
             if value.isNaN { nan += 1 } else { infinite += 1 }
         }

@@ -6,7 +6,7 @@
 /// - Parameters:
 ///   - points: the points' first coordinates; `step` is the distance to the next dimension's.
 @inline(__always)
-private func distancesToFour(
+func distancesToFour(
     _ points: UnsafePointer<Double>, _ step: Int, _ dimensions: Int, _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>,
     _ c: UnsafePointer<Double>, _ d: UnsafePointer<Double>
 ) -> (SIMD8<Double>, SIMD8<Double>, SIMD8<Double>, SIMD8<Double>) {

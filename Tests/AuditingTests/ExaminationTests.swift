@@ -112,6 +112,17 @@ import Text
         #expect(Self.row("audit/tied-twice.npz").findings.map(\.line) == ["copy: transformer.wte.weight: lm_head.weight"])
     }
 
+    /// As `info` says it of a model that runs.
+    @Test(arguments: [
+        ("timm-resnet", "no tensor shows activations, strides and pools: "),
+        ("timm-vit-bare", "no tensor shows the activation and what the head reads: "), ("resnet", nil), ("convnext", nil),
+    ]) func whatNoTensorOfAModelShowsIsFound(name: String, expected: String?) throws {
+        let row = Self.row("transformers/" + name)
+        let details = row.findings.filter { $0.kind == .assumed }.map { $0.detail ?? "" }
+        #expect(row.status == .ok)
+        if let expected { #expect(details.count == 1 && details[0].hasPrefix(expected), "\(details)") } else { #expect(details.isEmpty) }
+    }
+
     @Test func soundModelsHaveNoFindings() {
         for name in ["mlp.safetensors", "cnn.pt", "gpt2-tiny", "llama-tiny", "pythia-tiny"] {
             #expect(Self.row(name).findings.isEmpty, "\(name): \(Self.row(name).findings.map(\.line))")

@@ -36,6 +36,20 @@ import Testing
         }
     }
 
+    /// A search finds such a file, whose name no argument can be.
+    @Test func aNameThatIsNotUTF8FailsForItself() throws {
+        try withRun { folder in
+            for line in [
+                "mv step9 $(printf 'st\\351p9') && $M compare -r . -q", "rm -r st?p9 step10 && mv step2 $(printf 'st\\351p2') && $M compare -r . -q",
+            ] {
+                let result = try shell(line, in: folder)
+                #expect(result.status == 1)
+                #expect(result.errors.contains("has a name that is not UTF-8, which only audit takes"), "\(result.errors)")
+                #expect(!result.errors.contains("no such file"))
+            }
+        }
+    }
+
     @Test func filesOfClustersAgreeAsScikitLearnSays() throws {
         let data = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("expected/compare.json")))
         let expected = try JSONDecoder().decode(Expected.self, from: data).clusters

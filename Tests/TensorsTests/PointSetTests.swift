@@ -28,18 +28,4 @@ struct PointSetTests {
         }
         #expect(!set.assign(to: centers.flatMap { $0 }, clusters: clusters, &assignment))
     }
-
-    @Test(arguments: [3, 19], 1...5)
-    func distances_to_several_points_are_those_to_each(dimensions: Int, count: Int) {
-        let (set, _) = points(37, dimensions)
-        let before = set.distances(to: 30)
-        let centers = (0..<count).map { $0 * 7 }
-        let found = set.distances(to: centers, before: before)
-        #expect(found.count == count)
-        for (center, found) in zip(centers, found) {
-            var alone = before
-            set.lower(before, to: center, into: &alone)
-            #expect(found == alone)
-        }
-    }
 }

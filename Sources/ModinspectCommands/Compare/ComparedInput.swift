@@ -10,6 +10,7 @@ enum ComparedInput {
 
     /// Reads a path, or standard input for `-`: once, so that pipes can be compared too.
     init(path: String, options: Checkpoint.Options) throws {
+        try CheckpointOptions.checkName(path)
         if path != "-", FilePath.isDirectory(path) {
             self = .checkpoint(try Checkpoint.open(path, options: options))
             return

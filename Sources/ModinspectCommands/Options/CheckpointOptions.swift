@@ -52,10 +52,7 @@ struct CheckpointOptions: ParsableArguments {
     /// - Parameter isDescribed: whether the result names what cannot be read: without that a note counts tensors, and an adapter or a model
     ///   without all of its files is an error.
     func open(_ path: String, _ diagnostics: Diagnostics, isDescribed: Bool = false) throws -> Checkpoint {
-        // A name of other bytes, as a search gives it: it cannot be passed on as a string.
-        if PathText.plain(path) == nil, PathText.bytes(path) != nil, !FilePath.exists(path) {
-            throw Problem("has a name that is not UTF-8, which only audit takes", path: path)
-        }
+        try Self.checkName(path)
         var checkpoint = try diagnostics.timing("\(path): opened") {
             try merged(Checkpoint.open(path, options: Checkpoint.Options(member: member, key: key)))
         }
@@ -65,6 +62,13 @@ struct CheckpointOptions: ParsableArguments {
         for assumption in checkpoint.assumptions { diagnostics.note("\(path): \(assumption)") }
         if !isDescribed { diagnostics.noteUnreadable(checkpoint) }
         return checkpoint
+    }
+
+    /// A name of other bytes than UTF-8, as a search gives it, cannot be passed on as a string.
+    static func checkName(_ path: String) throws(Problem) {
+        if PathText.plain(path) == nil, PathText.bytes(path) != nil, !FilePath.exists(path) {
+            throw Problem("has a name that is not UTF-8, which only audit takes", path: path)
+        }
     }
 
     /// An adapter merged with its base model if that is given; without it any checkpoint as it is.

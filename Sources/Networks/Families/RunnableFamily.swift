@@ -15,6 +15,8 @@ package struct RunnableFamily: Sendable {
     private(set) var blueprint: (@Sendable (Configuration) throws(Problem) -> Blueprint)?
     /// What is assumed of a model that is described by names and shapes alone; nil if nothing is.
     private let assumption: (@Sendable (FamilySource, Network) throws(Problem) -> String?)?
+    /// Whether networks of the family may rest on something that no tensor shows.
+    var mayAssume: Bool { assumption != nil }
     private let build: @Sendable (FamilySource) throws(Problem) -> Network
 
     /// The architectures of models that predict the next token.

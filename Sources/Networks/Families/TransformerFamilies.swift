@@ -44,6 +44,14 @@ package struct TransformerFamilies: Sendable {
             FamilySource(settings: settings, names: CheckpointNames(checkpoint), checkpoint: checkpoint, catalog: catalog))
     }
 
+    /// What a network of the checkpoint would assume that neither tensors nor settings say, in words; nil if that is nothing, or it has none.
+    package static func assumption(
+        of checkpoint: Checkpoint, catalog: LayerCatalog, families: TransformerFamilies = .standard
+    ) -> String? {
+        guard families.families.contains(where: { $0.family == catalog.family && $0.mayAssume }) else { return nil }
+        return try? network(of: checkpoint, catalog: catalog, families: families)?.anatomy.assumption
+    }
+
     /// The family that builds the network of a checkpoint, and the settings that it reads.
     private func family(
         of checkpoint: Checkpoint, catalog: LayerCatalog

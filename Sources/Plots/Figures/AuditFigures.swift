@@ -145,6 +145,8 @@ extension AuditResult {
         var seen: Set<String> = []
         for layer in run.checkpoints.flatMap(\.checkpoint.layers) where seen.insert(layer.name).inserted { names.append(layer.name) }
         let shown = names.count > 1 ? names.prefix(Self.mostLayers) : []
+        // One that could not be scored has no mean either.
+        let scored = Set(run.checkpoints.map { Set($0.checkpoint.layers.map(\.name)) }.filter { !$0.isEmpty })
         func chart(_ measure: String) -> LineChart {
             func line(_ name: String, _ paint: Paint, _ value: (Checkpoint) -> Double?) -> LineChart.Series {
                 let vertices = run.checkpoints.compactMap { step, checkpoint in
@@ -174,6 +176,7 @@ extension AuditResult {
                     "\(run.name): mean \(Self.title(Self.first)) from \(ends[0]) to \(ends[1]) in \(run.checkpoints.count) checkpoints",
                 caption: head.caption(
                     names.count > shown.count && names.count > 1 ? "the first \(shown.count) of \(names.count) layers" : nil,
+                    scored.count > 1 ? "the checkpoints' layers differ: each mean is over its own" : nil,
                     checkpoint: false),
                 alternative: "Mean \(Self.title(Self.first)) of \(run.name) by step: \(spoken).",
                 charts: [chart("adjusted"), chart("clusterability")], columns: 2, sharing: .everything))

@@ -282,11 +282,16 @@ extension ScoreResult {
             "score-trajectory",
             sheet: Sheet(
                 title: "\(ordered.count) checkpoints: mean adjusted clusterability from \(ends[0]) to \(ends[1])",
-                caption: head.caption(order, band.isEmpty ? nil : Self.bandNote, note, failedNote),
+                caption: head.caption(order, band.isEmpty ? nil : Self.bandNote, note, differingNote, failedNote),
                 alternative: words.joined(separator: " "),
                 charts: [
                     chart("clusterability", hasBand: true) { $0.clusterability }, chart("adjusted", hasBand: false) { $0.adjusted },
                 ], columns: 2, sharing: .everything))
+    }
+
+    /// Means of checkpoints of other layers are no trajectory of one thing.
+    private var differingNote: String? {
+        Set(checkpoints.map { Set($0.rows.map(\.layer)) }).count > 1 ? "the checkpoints' layers differ: each mean is over its own" : nil
     }
 
     /// Two checkpoints whose names say no steps.
