@@ -3,9 +3,9 @@
 enum PageStyle {
     /// Text on its ground has a contrast of at least 4.5 in both themes.
     static let text = """
-        :root{--ground:#ffffff;--ink:#1c1c1c;--faint:#595959;--line:#d4d4d4;--soft:#f3f4f6;--link:#0b57a4;--mark:#b45309;--hint:#fff7ed}
+        :root{--ground:#ffffff;--ink:#1c1c1c;--faint:#595959;--line:#d4d4d4;--soft:#f3f4f6;--link:#0b57a4;--mark:#b45309;--hint:#fff7ed;--bad:#a8071a}
         @media screen and (prefers-color-scheme:dark){
-        :root{--ground:#16181c;--ink:#e8e8e8;--faint:#b0b0b0;--line:#3a3e45;--soft:#22252b;--link:#8ab8ff;--mark:#f0a95a;--hint:#2b2418}
+        :root{--ground:#16181c;--ink:#e8e8e8;--faint:#b0b0b0;--line:#3a3e45;--soft:#22252b;--link:#8ab8ff;--mark:#f0a95a;--hint:#2b2418;--bad:#ff9c9c}
         }
         *{box-sizing:border-box}
         html{background:var(--ground);color:var(--ink);font:16px/1.55 "Helvetica Neue",Helvetica,Arial,"Liberation Sans",sans-serif}
