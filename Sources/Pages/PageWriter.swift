@@ -119,20 +119,29 @@ private struct PageWriter {
         }.joined(separator: " ")
     }
 
+    /// Tables of more columns have smaller letters on paper, so that it has room for all.
+    private static let mostPlainColumns = 11
+
     private mutating func append(folded table: PageTable, of figure: Int?) {
         let isLong = table.rows.count > 40
         line(isLong ? "<details class=\"long\">" : "<details>")
         line("<summary>\(XMLText.escaped(table.title))\(figure.map { " (numbers of figure \($0))" } ?? "")</summary>")
         append(table, isNamed: false)
         line("</details>")
+        if isLong {
+            line("<p class=\"remark paper\">\(XMLText.escaped(table.title)): \(table.rows.count) rows, which are not printed.</p>")
+        }
     }
 
     private mutating func append(_ table: PageTable, isNamed: Bool = true) {
         line("<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"\(XMLText.escaped(table.title))\">")
-        line("<table>")
+        line(table.columns.count > Self.mostPlainColumns ? "<table class=\"wide\">" : "<table>")
         if isNamed { line("<caption>\(XMLText.escaped(table.title))</caption>") }
         let classes = table.columns.indices.map { table.isNumeric($0) ? " class=\"number\"" : "" }
-        let head = zip(table.columns, classes).map { "<th scope=\"col\"\($1)>\(XMLText.escaped($0))</th>" }.joined()
+        // On paper headings break where their words are joined.
+        let head = zip(table.columns, classes).map { column, attribute in
+            "<th scope=\"col\"\(attribute)>\(XMLText.escaped(column).replacing("_", with: "_<wbr />"))</th>"
+        }.joined()
         line("<thead><tr>\(head)</tr></thead>")
         line("<tbody>")
         for row in table.rows {
