@@ -3,9 +3,9 @@
 enum PageStyle {
     /// Text on its ground has a contrast of at least 4.5 in both themes.
     static let text = """
-        :root{--ground:#ffffff;--ink:#1c1c1c;--faint:#595959;--line:#d4d4d4;--soft:#f3f4f6;--link:#0b57a4;--mark:#b45309;--hint:#fff7ed}
+        :root{--ground:#ffffff;--ink:#1c1c1c;--faint:#595959;--line:#d4d4d4;--soft:#f3f4f6;--link:#0b57a4;--mark:#b45309;--hint:#fff7ed;--bad:#a8071a}
         @media screen and (prefers-color-scheme:dark){
-        :root{--ground:#16181c;--ink:#e8e8e8;--faint:#b0b0b0;--line:#3a3e45;--soft:#22252b;--link:#8ab8ff;--mark:#f0a95a;--hint:#2b2418}
+        :root{--ground:#16181c;--ink:#e8e8e8;--faint:#b0b0b0;--line:#3a3e45;--soft:#22252b;--link:#8ab8ff;--mark:#f0a95a;--hint:#2b2418;--bad:#ff9c9c}
         }
         *{box-sizing:border-box}
         html{background:var(--ground);color:var(--ink);font:16px/1.55 "Helvetica Neue",Helvetica,Arial,"Liberation Sans",sans-serif}
@@ -25,7 +25,9 @@ enum PageStyle {
         dl>div{display:grid;grid-template-columns:9.5rem 1fr;gap:0 1rem;padding:.2rem 0}
         dt{color:var(--faint)}
         dd{margin:0;overflow-wrap:anywhere;min-width:0}
-        bdi.name{unicode-bidi:isolate;overflow-wrap:anywhere}
+        /* Paths and names of tensors read from the left whatever their letters, in the text as in the figures. */
+        bdi.name{direction:ltr;unicode-bidi:isolate;overflow-wrap:anywhere}
+        .paper{display:none}
         code,pre{font-family:ui-monospace,"DejaVu Sans Mono","Liberation Mono",Menlo,Consolas,monospace;font-size:.84em}
         pre{background:var(--soft);padding:.6rem .8rem;border-radius:4px;white-space:pre-wrap;overflow-wrap:anywhere;line-height:1.45}
         pre code{font-size:1em}
@@ -53,13 +55,19 @@ enum PageStyle {
         dl>div{grid-template-columns:1fr;padding:.35rem 0}
         nav ol{columns:1}
         }
+        @media screen and (max-width:38rem){
+        figcaption::after{content:" The picture is wider than the screen and can be moved sideways."}
+        }
         @media print{
         @page{margin:16mm 14mm}
         html{font-size:10.5pt}
         body{max-width:none;padding:0}
         nav,.skip,details.long{display:none}
         a{color:inherit;text-decoration:none}
-        h2,h3{break-after:avoid}
+        h2,h3,summary,caption,thead{break-after:avoid}
+        tbody tr:nth-child(-n+2){break-after:avoid}
+        tbody tr:nth-last-child(-n+2){break-before:avoid}
+        .paper{display:block}
         figure,.picture,pre,tr,.notice,dl>div{break-inside:avoid}
         figcaption{break-before:avoid}
         .picture{border:0;overflow:visible;padding:0}
@@ -69,8 +77,13 @@ enum PageStyle {
         details::details-content{content-visibility:visible;block-size:auto;display:block}
         summary{color:var(--faint);list-style:none}
         table{font-size:.78rem;max-width:100%}
-        thead th{white-space:normal;overflow-wrap:anywhere}
+        thead th,thead th.number{white-space:normal;overflow-wrap:normal}
         td,th{padding-right:.45rem}
+        tbody td,tbody th bdi.name{overflow-wrap:anywhere}
+        tbody td.number{overflow-wrap:normal}
+        tbody th{min-width:11em}
+        table.wide{font-size:.6rem}
+        table.wide td,table.wide th{padding-right:.25rem}
         }
 
         """

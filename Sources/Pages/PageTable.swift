@@ -6,6 +6,17 @@ package struct PageTable: Hashable, Sendable {
         case name(String)
         /// As it is shown, with the number that it stands for, digit for digit.
         case number(String, value: String)
+        /// Values as ticks on a line from one end of the range to the other, said in words too; nothing for no values. Cells are sorted by the
+        /// least of them.
+        case strip([Double], range: ClosedRange<Double>, words: String)
+
+        /// Without markup.
+        var shown: String {
+            switch self {
+            case .text(let text), .name(let text), .number(let text, _): text
+            case .strip: "            "
+            }
+        }
     }
 
     /// What the table holds.

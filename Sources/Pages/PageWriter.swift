@@ -119,20 +119,29 @@ private struct PageWriter {
         }.joined(separator: " ")
     }
 
+    /// Tables of more columns have smaller letters on paper, so that it has room for all.
+    private static let mostPlainColumns = 11
+
     private mutating func append(folded table: PageTable, of figure: Int?) {
         let isLong = table.rows.count > 40
         line(isLong ? "<details class=\"long\">" : "<details>")
         line("<summary>\(XMLText.escaped(table.title))\(figure.map { " (numbers of figure \($0))" } ?? "")</summary>")
         append(table, isNamed: false)
         line("</details>")
+        if isLong {
+            line("<p class=\"remark paper\">\(XMLText.escaped(table.title)): \(table.rows.count) rows, which are not printed.</p>")
+        }
     }
 
     private mutating func append(_ table: PageTable, isNamed: Bool = true) {
         line("<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"\(XMLText.escaped(table.title))\">")
-        line("<table>")
+        line(table.columns.count > Self.mostPlainColumns ? "<table class=\"wide\">" : "<table>")
         if isNamed { line("<caption>\(XMLText.escaped(table.title))</caption>") }
         let classes = table.columns.indices.map { table.isNumeric($0) ? " class=\"number\"" : "" }
-        let head = zip(table.columns, classes).map { "<th scope=\"col\"\($1)>\(XMLText.escaped($0))</th>" }.joined()
+        // On paper headings break where their words are joined.
+        let head = zip(table.columns, classes).map { column, attribute in
+            "<th scope=\"col\"\(attribute)>\(XMLText.escaped(column).replacing("_", with: "_<wbr />"))</th>"
+        }.joined()
         line("<thead><tr>\(head)</tr></thead>")
         line("<tbody>")
         for row in table.rows {
@@ -169,7 +178,7 @@ private struct PageWriter {
         let title = XMLText.escaped(table.title)
         line("<div class=\"scroll rows\" tabindex=\"0\" role=\"group\" aria-label=\"\(title)\">")
         // Rows that are laid out as grids are tables for a screen reader only if they say so.
-        line("<table role=\"table\" style=\"--columns:\(table.widths)\">")
+        line("<table role=\"table\" style=\"--columns:\(table.widths);--paper:\(table.paperWidths)\">")
         line("<caption>\(title)</caption>")
         let classes = table.columns.indices.map { table.isNumeric($0) ? " class=\"number\"" : "" }
         let head = zip(table.columns, classes).map { "<th scope=\"col\" role=\"columnheader\"\($1)>\(XMLText.escaped($0))</th>" }.joined()
@@ -179,10 +188,20 @@ private struct PageWriter {
             let order = zip(table.places, table.isMissing).enumerated().map { column, places in
                 "--c\(column):\(places.0[number])" + (places.1[number] ? ";--m\(column):1" : "")
             }.joined(separator: ";")
-            text.append(text: "<tr role=\"row\" style=\"\(order)\">")
+            let alarmed = row.alarm == nil ? "" : " class=\"alarmed\" id=\"\(table.rowID(number) ?? "")\""
+            text.append(text: "<tr role=\"row\"\(alarmed) style=\"\(order)\">")
             for (place, cell) in row.cells.enumerated() {
                 guard place == 0 else {
-                    text.append(text: "<td role=\"cell\"\(classes[place])>\(Self.html(cell))</td>")
+                    if let alarm = row.alarm, alarm.column == place {
+                        let notes = alarm.notes.map { "<span>\($0.html)</span>" }.joined(separator: " ")
+                        let shown =
+                            alarm.isCellMarked ? "<strong>✗ \(Self.html(cell))</strong>" : "<span class=\"plain\">\(Self.html(cell))</span>"
+                        line(
+                            "<td role=\"cell\" class=\"alarm\">\(shown)\(notes.isEmpty ? "" : " <span class=\"notes\">\(notes)</span>")</td>"
+                        )
+                    } else {
+                        text.append(text: "<td role=\"cell\"\(classes[place])>\(Self.html(cell))</td>")
+                    }
                     continue
                 }
                 text.append(text: "<th scope=\"row\" role=\"rowheader\"\(classes[place])>")
@@ -209,6 +228,20 @@ private struct PageWriter {
         case .text(let text): XMLText.escaped(text)
         case .name(let name): PageText.name(name).html
         case .number(let shown, let value): "<data value=\"\(XMLText.escaped(value))\">\(XMLText.escaped(shown))</data>"
+        case .strip(let values, let range, let words): values.isEmpty ? "" : html(strip: values, range, words)
         }
+    }
+
+    /// A line of 80 units with a tick for each value; ticks that would lie upon each other are drawn once.
+    private static func html(strip values: [Double], _ range: ClosedRange<Double>, _ words: String) -> String {
+        let width = range.upperBound - range.lowerBound
+        let places = Set(
+            values.filter(\.isFinite).map { value in
+                width > 0 ? Int((min(max((value - range.lowerBound) / width, 0), 1) * 160).rounded()) : 80
+            })
+        let ticks = places.sorted().map { "M\(2 + $0 / 2)\($0 % 2 == 0 ? "" : ".5") 2v10" }.joined()
+        return
+            "<svg class=\"strip\" width=\"84\" height=\"14\" viewBox=\"0 0 84 14\" role=\"img\" aria-label=\"\(XMLText.escaped(words))\">"
+            + "<path class=\"base\" d=\"M2 4v8h80v-8\" /><path d=\"\(ticks)\" /></svg>"
     }
 }

@@ -124,7 +124,7 @@ package enum PlotSheet {
         }
         if figures.count > shown.count {
             let note = "\(figures.count - shown.count) more pictures are left out of this sheet; a directory as output takes all of them."
-            sheet.marks.append(.text(TextLine(note, at: Point(12, sheet.height + 14), size: 11), fill: .faint, part: .note))
+            sheet.marks.append(.text(TextLine(note, at: Point(12, sheet.height + 14), size: 12), fill: .faint, part: .note))
             sheet.height += 26
             sheet.alternative += " " + note
         }

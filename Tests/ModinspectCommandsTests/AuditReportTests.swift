@@ -235,6 +235,42 @@ private final class Document: NSObject, XMLParserDelegate {
         #expect(all.contains { $0.name == "svg" })
     }
 
+    @Test func whatIsWrongIsSeenWithoutOpeningARow() throws {
+        let report = try Self.report()
+        let all = try #require(Document(try report.html()).root).all
+        let table = try #require(all.first { $0.attributes["role"] == "table" })
+        let rows = table.named("tbody").flatMap { $0.named("tr") }
+        func words(_ element: Element) -> String { element.all.map(\.text).joined(separator: " ") }
+        for (element, row) in zip(rows, report.rows) {
+            let broken = report.breaches.filter { $0.name == row.name }
+            #expect((element.attributes["class"] == "alarmed") == (row.status != .ok || !broken.isEmpty), "\(row.name)")
+            guard let cell = element.named("td").first, element.attributes["class"] == "alarmed" else { continue }
+            #expect(cell.named("strong").map(words) == (row.status == .ok ? [] : ["✗ \(row.status.rawValue)"]))
+            if let reason = row.reason { #expect(words(cell).contains(reason.singleLine)) }
+            for breach in broken { #expect(words(cell).contains("✗ \(breach.condition): ")) }
+        }
+        // The head of the page counts what was not examined (bad and slow), with a link to each row, and the conditions that hold:
+        // for these, for those below 0.1 or undefined (three), and for the one that is gone.
+        let notices = all.filter { $0.attributes["class"] == "notice" }
+        #expect(
+            notices.map { $0.named("strong").map(words) }
+                == [["✗ 2 of 33 checkpoints not examined:"], ["✗ A condition of --fail-on holds for 6 checkpoints:"]])
+        let ids = Set(rows.compactMap { $0.attributes["id"] })
+        #expect(notices[0].named("a").allSatisfy { ids.contains(String(($0.attributes["href"] ?? "").dropFirst())) })
+        #expect(notices[0].named("a").count == 2)
+        #expect(all.first { $0.name == "dd" && words($0).hasPrefix("chain") }.map(words) == "chain 33")
+    }
+
+    @Test func eachRowShowsItsLayersOnOneLine() throws {
+        let report = try Self.report()
+        let strips = try #require(Document(try report.html()).root).all.filter { $0.attributes["class"] == "strip" }
+        // Values of 0 to 0.8 in steps of 0.1 on a line of 80 from 2 on.
+        let paths = strips.prefix(4).map { $0.named("path").last?.attributes["d"] }
+        #expect(paths == ["M2 2v10", "M10 2v10", "M18 2v10", "M26 2v10"])
+        #expect(strips[1].attributes["aria-label"] == "1 layer at 0.1000")
+        #expect(strips.count == report.rows.count { $0[.adjusted] != nil })
+    }
+
     @Test func aLargePageHasRoomForWhatIsNoted() throws {
         let finding = "{\"finding\":\"dead\",\"subject\":\"fc1\",\"side\":\"out\",\"count\":3,\"detail\":\"1, 2, 7\"}"
         let rows = try (0..<6000).map { try Self.row("\($0).pt", 0.5) } + [Self.row("noted.pt", 0.5, findings: finding)]

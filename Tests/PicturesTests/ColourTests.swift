@@ -49,8 +49,14 @@ import Testing
             let colours = Palette.themes(of: .cluster(first))!
             #expect(distance(colours.light, ground.light) > 0.1 && distance(colours.dark, ground.dark) > 0.1)
         }
-        #expect(Palette.themes(of: .cluster(13))! == Palette.themes(of: .cluster(3))!)
-        #expect(Palette.themes(of: .cluster(-1))! == Palette.themes(of: .cluster(9))!)
+        // Beyond the ten come the same hues darker, each unlike the lighter one, and then all of them again.
+        for first in 10..<20 {
+            let (own, lighter) = (Palette.themes(of: .cluster(first))!, Palette.themes(of: .cluster(first - 10))!)
+            #expect(distance(own.light, lighter.light) > 0.1 && distance(own.dark, lighter.dark) > 0.1, "\(first)")
+            #expect(distance(own.light, ground.light) > 0.1 && distance(own.dark, ground.dark) > 0.1, "\(first)")
+        }
+        #expect(Palette.themes(of: .cluster(23))! == Palette.themes(of: .cluster(3))!)
+        #expect(Palette.themes(of: .cluster(-1))! == Palette.themes(of: .cluster(19))!)
     }
 
     /// Published values of Ottosson's transform: sRGB red, green and blue.

@@ -188,7 +188,7 @@ struct NetworkChartTests {
             let cluster = inputs.clusters[from]
             #expect(edge.number("cluster") == (cluster >= 0 && cluster == outputs.clusters[to] ? Double(cluster) : nil))
         }
-        #expect(chart.caption == "seed 0")
+        #expect(chart.caption == "seed 0 · wider lines are heavier")
         // Clusters follow each other, and neurons without one come last; inputs are on the left.
         let neurons = drawing.leaves.filter { $0.data.contains { $0.name == "neuron" } }
         #expect(neurons.count == 6)

@@ -188,4 +188,44 @@ import Testing
         let apart = NeuronPictures(model: DrawnModel(path: "a.pt", layers: [first, third]), source: "", isChain: true)
         #expect(!apart.isOneNetwork && apart.fileNames == ["neurons-conv", "neurons-odd"])
     }
+
+    // MARK: Chains of many layers
+
+    private static func chain(_ layers: Int, widths: (Int) -> Int = { _ in 4 }) -> NeuronPictures {
+        let drawn = (0..<layers).map { layer in
+            Self.layer(
+                "fc\(layer).weight", out: (0..<widths(layer + 1)).map { $0 % 2 }, into: (0..<widths(layer)).map { $0 % 2 }
+            ) { Float($0 + $1 + 1) }
+        }
+        return NeuronPictures(model: DrawnModel(path: "net.tar", layers: drawn, mean: 0.5), source: "seed 0", isChain: true)
+    }
+
+    @Test(arguments: [2, 15, 16, 40, NeuronPictures.mostChained]) func aChainIsOnePicture(layers: Int) throws {
+        let pictures = Self.chain(layers)
+        #expect(pictures.isOneNetwork && pictures.obstacle == nil && pictures.fileNames == ["network"])
+        let figure = try #require(try pictures.sheet())
+        guard case .chart(let chart as ChainGraph) = figure.content else {
+            Issue.record("no chain")
+            return
+        }
+        #expect(chart.columns.count == layers + 1 && chart.legend.map(\.label) == ["cluster 0", "cluster 1", "across"])
+    }
+
+    @Test func layersThatAreDrawnOneByOneSayWhy() {
+        let many = Self.chain(NeuronPictures.mostChained + 1)
+        #expect(!many.isOneNetwork && many.obstacle == "because one picture has room for 48 layers, found 49")
+        let apart = Self.chain(3) { $0 == 2 ? 3 : 4 }
+        // fc1 writes 3 neurons, and fc2 reads 3: they follow each other whatever their number.
+        #expect(apart.isOneNetwork)
+        var broken = Self.chain(3)
+        broken.model.layers.remove(at: 1)
+        broken.model.layers[0] = Self.layer("x", out: [0, 1, 1], into: [0, 1]) { _, _ in 1 }
+        #expect(!broken.isOneNetwork && broken.obstacle == "because they do not follow each other")
+        broken.isChain = false
+        #expect(broken.obstacle == nil && Self.chain(1).obstacle == nil)
+    }
+
+    @Test func fewOfTheWeightsOfSmallLayersAreDrawn() {
+        #expect([12, 100, 256, 600, 2304, 4000].map(NeuronPictures.few) == [40, 40, 64, 150, 150, 200])
+    }
 }

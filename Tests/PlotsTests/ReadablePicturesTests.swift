@@ -195,4 +195,49 @@ import Testing
             }
         }
     }
+
+    // MARK: Colours
+
+    /// What is weak is pale in every file; what is beyond the clean run has its own end.
+    @Test func coloursOfEffectsDoNotDependOnTheFile() throws {
+        func range(_ values: [Double]) throws -> ClosedRange<Double>? {
+            let rows = values.enumerated().map { place, value in
+                "{\"direction\":\"denoise\",\"unit\":\"head\",\"site\":\"a\",\"index\":\(place),\"moved\":true,\"measures\":[{\"metric\":\"logit-diff\",\"normalized\":\(value)}]}"
+            }
+            let figure = try Sample.figures(
+                text:
+                    "{\"schema\":\"modinspect.patch/1\",\"metrics\":[{\"metric\":\"logit-diff\"}],\"patches\":[\(rows.joined(separator: ","))]}"
+            )[0]
+            guard case .chart(let map as HeatMap) = figure.content else { return nil }
+            return map.extents.colour
+        }
+        #expect(try range([0.02, -0.076]) == -1...1)
+        #expect(try range([0.5, -1]) == -1...1)
+        #expect(try range([0.5, -1.7]) == -1.8...1.8)
+    }
+
+    // MARK: Circuits
+
+    /// Edges that lead nowhere are chosen and not drawn.
+    @Test func aCircuitSaysWhichOfItsEdgesAreNotDrawn() throws {
+        func caption(_ chosen: Int) throws -> String {
+            let edge = "{\"source\":\"input\",\"target\":\"logits\",\"score\":-1}"
+            let circuit = "{\"chosen\":\(chosen),\"size\":1,\"faithfulness\":0.5,\"edges\":[\(edge)]}"
+            return try Sample.figures(text: "{\"schema\":\"modinspect.edges/1\",\"metric\":\"logit-diff\",\"circuits\":[\(circuit)]}")[0]
+                .caption
+        }
+        #expect(try caption(1_060).hasSuffix("1,060 chosen, 1 of them on a path to the output"))
+        #expect(!(try caption(1)).contains("chosen"))
+    }
+
+    /// A degenerate circuit is none of its label: it counts neither in the mean of the sizes nor in that of the overlaps.
+    @Test func degenerateCircuitsAreNamedAndNotInTheMeans() throws {
+        let figure = OverlapFigure.figure(
+            names: ["0", "1", "2"], values: [[1, 0.5, 0], [0.5, 1, 0.1], [0, 0.1, 1]], what: "weights", caption: "", degenerate: [2])
+        #expect(figure.title == "Overlap of the circuits' weights: mean 0.50 of a pair")
+        #expect(figure.caption.hasSuffix("degenerate circuits do not count in the mean"))
+        let all = OverlapFigure.figure(
+            names: ["0", "1"], values: [[1, 0.5], [0.5, 1]], what: "weights", caption: "", degenerate: [0, 1])
+        #expect(all.title == "Overlap of the circuits' weights: mean 0.50 of a pair" && !all.caption.contains("degenerate"))
+    }
 }

@@ -10,17 +10,19 @@ extension AuditReport {
     /// - Throws: ``Problem`` if the pictures cannot be drawn.
     func html() throws -> [UInt8] {
         let summary = AuditSummary(rows, measure: settings.measure)
+        let table = table
         var sections = [PageSection(id: "pictures", title: "At a glance", blocks: try pictures())]
         sections.append(PageSection(id: "checkpoints", title: "Every checkpoint", blocks: [.sorted(table)]))
         if !breaches.isEmpty {
             let table = PageTable(
                 title: "\(ByteText.grouped(breaches.count)) of these", columns: ["path", "condition", "found"],
                 rows: breaches.map { [.name($0.name.singleLine), .text($0.condition), .name($0.found.singleLine)] })
-            sections.insert(PageSection(id: "conditions", title: "Conditions that hold", blocks: [.folded(table)]), at: 0)
+            let block = breaches.count > Self.mostUnfolded ? PageBlock.folded(table) : .table(table)
+            sections.insert(PageSection(id: "conditions", title: "Conditions that hold", blocks: [block]), at: 0)
         }
         return Page(
             title: "Audit of \(ByteText.counted(rows.count, "checkpoint"))",
-            heading: [.plain("Audit of \(ByteText.counted(rows.count, "checkpoint"))")], lead: [.facts(facts(summary))],
+            heading: [.plain("Audit of \(ByteText.counted(rows.count, "checkpoint"))")], lead: [.facts(facts(summary))] + warnings(table),
             sections: sections, footer: [.plain("modinspect \(settings.version), seed \(settings.seed)")],
             generator: "modinspect \(settings.version)"
         ).bytes
@@ -31,7 +33,12 @@ extension AuditReport {
             [.plain(counts.map { "\($0.name) \(ByteText.grouped($0.count))" }.listed(atMost: 20))]
         }
         var facts: [(name: String, text: [PageText])] = [("status", counts(summary.statuses))]
-        if !summary.families.isEmpty { facts.append(("families", counts(summary.families))) }
+        if !summary.families.isEmpty {
+            // The counts are those of all checkpoints: what has no family is counted too.
+            let known = summary.families.reduce(0) { $0 + $1.count }
+            let rest: [PageText] = known < rows.count ? [.plain(", not read \(ByteText.grouped(rows.count - known))")] : []
+            facts.append(("families", counts(summary.families) + rest))
+        }
         if !summary.findings.isEmpty { facts.append(("findings", counts(summary.findings))) }
         if summary.repeated > 0 {
             facts.append(("same weights", [.plain("\(ByteText.counted(summary.repeated, "checkpoint")) with the weights of another")]))
@@ -52,6 +59,42 @@ extension AuditReport {
             facts.append(("baseline", [.plain(changes.joined(separator: ", "))]))
         }
         return facts
+    }
+
+    /// More lines than this are folded, or left to the table.
+    private static let mostUnfolded = 20
+
+    /// What the reader must not miss, with links to the rows of the table.
+    private func warnings(_ table: PageSortedTable) -> [PageBlock] {
+        var blocks: [PageBlock] = []
+        let failed = rows.indices.filter { rows[$0].status != .ok }
+        if !failed.isEmpty {
+            var text: [PageText] = [
+                .strong("✗ \(ByteText.grouped(failed.count)) of \(ByteText.counted(rows.count, "checkpoint")) not examined:"), .plain(" "),
+            ]
+            for (number, place) in failed.prefix(Self.mostUnfolded).enumerated() {
+                let name = rows[place].name.singleLine
+                if number > 0 { text.append(.plain(", ")) }
+                text.append(table.rowID(place).map { .link(name, id: $0) } ?? .name(name))
+                if rows[place].status != .failed { text.append(.plain(" (\(rows[place].status.rawValue))")) }
+            }
+            if failed.count > Self.mostUnfolded {
+                text += [
+                    .plain(" and \(ByteText.grouped(failed.count - Self.mostUnfolded)) more; the table can be sorted by "),
+                    .link("status", id: "checkpoints"),
+                ]
+            }
+            blocks.append(.notice(text + [.plain(".")]))
+        }
+        if !breaches.isEmpty {
+            let names = Set(breaches.map(\.name)).count
+            blocks.append(
+                .notice([
+                    .strong("✗ A condition of --fail-on holds for \(ByteText.counted(names, "checkpoint")):"), .plain(" "),
+                    .link("which ones", id: "conditions"), .plain("."),
+                ]))
+        }
+        return blocks
     }
 
     private func pictures() throws -> [PageBlock] {
@@ -75,24 +118,70 @@ extension AuditReport {
     private var table: PageSortedTable {
         let hasNull = settings.nullSamples > 0
         let measures = [settings.measure] + Measure.allCases.filter { $0 != settings.measure && ($0 == .clusterability || $0 == .adjusted) }
+        let range = layerRange
         let columns =
-            ["path", "status"] + (comparison == nil ? [] : ["change"]) + measures.map(\.rawValue) + (hasNull ? ["z", "q"] : [])
-            + ["family", "parameters", "findings"]
+            ["path", "status"] + (comparison == nil ? [] : ["change"]) + measures.map(\.rawValue) + (range == nil ? [] : ["layers"])
+            + (hasNull ? ["z", "q"] : []) + ["family", "parameters", "findings"]
         let detailed = detailedRows
+        let broken = Dictionary(grouping: breaches, by: \.name)
+        let ends = range.map {
+            "; its layers stand by \(settings.measure.rawValue) on a line from \(Self.end($0.lowerBound)) to \(Self.end($0.upperBound))"
+        }
         return PageSortedTable(
-            title: "A name shows the scores of the layers and what was found", id: "audit", columns: columns,
+            title: "A name shows the scores of the layers and what was found\(ends ?? "")", id: "audit", columns: columns,
             rows: rows.enumerated().map { place, row in
                 let mean = row.results.first?.mean
                 var cells: [PageTable.Cell] = [.name(row.name.singleLine), .text(row.status.rawValue)]
                 if let comparison { cells.append(.text(comparison.change(of: row.name)?.rawValue ?? "")) }
                 cells += measures.map { Self.number(mean?[$0]) }
+                if let range { cells.append(strip(row, range)) }
                 if hasNull { cells += [Self.number(mean?.null?.z), Self.number(mean?.null?.q)] }
                 cells.append(.text(row.model?.family ?? ""))
                 cells.append(row.model.map { .number(ByteText.grouped($0.parameters), value: "\($0.parameters)") } ?? .text(""))
                 let kinds = Finding.Kind.allCases.filter { kind in row.findings.contains { $0.kind == kind } }
                 cells.append(.text(kinds.map(\.rawValue).joined(separator: ", ")))
-                return .init(cells: cells, details: details(row, hasNull: hasNull, isDetailed: detailed.contains(place)))
+                return .init(
+                    cells: cells, details: details(row, hasNull: hasNull, isDetailed: detailed.contains(place)),
+                    alarm: alarm(row, breaches: broken[row.name] ?? []))
             })
+    }
+
+    /// What the reader must not miss of a row: that it was not examined, and the conditions that hold for it.
+    private func alarm(_ row: AuditRow, breaches: [FailConditions.Breach]) -> PageSortedTable.Alarm? {
+        guard row.status != .ok || !breaches.isEmpty else { return nil }
+        let reason: [[PageText]] = row.status == .ok ? [] : row.reason.map { [[.name($0.singleLine)]] } ?? []
+        return .init(
+            column: 1, isCellMarked: row.status != .ok,
+            notes: reason + breaches.map { [.plain("✗ \($0.condition): "), .name($0.found.singleLine)] })
+    }
+
+    /// The values of the first number of clusters of a row's layers, as far as they are defined.
+    private func layerValues(_ row: AuditRow) -> [Double] {
+        row.results.first?.layers.compactMap { $0[settings.measure] }.filter(\.isFinite) ?? []
+    }
+
+    /// The line that the layers of all rows stand on: 0 to 1, and further where values lie outside; nil if there are no values.
+    private var layerRange: ClosedRange<Double>? {
+        var range: ClosedRange<Double>?
+        for row in rows {
+            for value in layerValues(row) {
+                let known = range ?? 0...1
+                range = min(known.lowerBound, value)...max(known.upperBound, value)
+            }
+        }
+        return range
+    }
+
+    private static func end(_ value: Double) -> String { value == value.rounded() ? ByteText.shortest(value) : ByteText.rounded(value) }
+
+    private func strip(_ row: AuditRow, _ range: ClosedRange<Double>) -> PageTable.Cell {
+        let values = layerValues(row)
+        guard let least = values.min(), let most = values.max() else { return .text("") }
+        let words =
+            least == most
+            ? "\(ByteText.counted(values.count, "layer")) at \(ByteText.rounded(least))"
+            : "\(ByteText.counted(values.count, "layer")) from \(ByteText.rounded(least)) to \(ByteText.rounded(most))"
+        return .strip(values, range: range, words: words)
     }
 
     private static func number(_ value: Double?) -> PageTable.Cell {

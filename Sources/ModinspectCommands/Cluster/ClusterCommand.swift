@@ -73,8 +73,11 @@ struct ClusterCommand: FileCommand, SimilarityCommand {
         let found = sweep.layers.map(ClusteredLayer.init)
         switch target {
         case .pictures(let pictures):
-            try pictures.write(
-                Joined(head(sweep, of: opened), Keyed("layers", found)), after: drawn(sweep, layers, path: opened.path))
+            let neurons = drawn(sweep, layers, path: opened.path)
+            if let obstacle = neurons.obstacle {
+                output.diagnostics.warning("\(opened.path): the layers are drawn one by one, \(obstacle)")
+            }
+            try pictures.write(Joined(head(sweep, of: opened), Keyed("layers", found)), after: neurons)
         case .stream(let stream):
             try write(found, sweep, of: opened, to: stream)
             try stream.finish()

@@ -24,8 +24,8 @@ extension GraphCommand {
             })
         if isChained, neurons.isOneNetwork {
             describeContradictions(of: try GraphLayer.layers(chosen, clusters: given, isChained: true), given)
-        } else if isChained {
-            output.diagnostics.warning("\(opened.path): the layers are drawn one by one, because they do not follow each other")
+        } else if let obstacle = neurons.obstacle {
+            output.diagnostics.warning("\(opened.path): the layers are drawn one by one, \(obstacle)")
         }
         try pictures.write([], after: neurons)
         let remarks = chosen.map { (name: $0.name, count: undefined[$0.name]) }.filter { $0.count > 0 }

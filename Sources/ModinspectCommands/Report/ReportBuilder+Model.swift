@@ -110,7 +110,7 @@ extension PageTable.Cell {
     init(_ value: ColumnValue) {
         switch value {
         case .whole(let number?): self = .number(String(number), value: String(number))
-        case .number(let number): self = .number(number.map(NumberText.rounded) ?? "nan", value: value.tsv)
+        case .number(let number): self = .number(number.map(NumberText.rounded) ?? "-", value: value.tsv)
         case .text(let text?): self = .name(text.singleLine)
         case .whole, .text, .flag, .wholes, .shape, .json: self = .text(value.text)
         }

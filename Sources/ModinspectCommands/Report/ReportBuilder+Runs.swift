@@ -242,7 +242,7 @@ extension ReportBuilder {
             }
         }
         return PageTable(
-            title: "Right answers by how many interventions spoil them", columns: ["layer", "intervention", "clusters", "answers"],
+            title: "Right answers by how many interventions spoil them", columns: ["layer", "intervention", "interventions", "answers"],
             rows: rows)
     }
 

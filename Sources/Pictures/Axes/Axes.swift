@@ -27,7 +27,7 @@ struct Axes {
     private(set) var horizontalBands: Bands?
     private(set) var verticalBands: Bands?
 
-    static let labelSize = 11.0
+    static let labelSize = 12.0
     private static let tickLength = 4.0
     private static let gap = 4.0
     /// The longest name that stands below an axis.

@@ -5,8 +5,8 @@ struct Legend {
     private(set) var marks: [Mark] = []
     private(set) var height = 0.0
 
-    static let size = 11.0
-    private static let rowHeight = 17.0
+    static let size = 12.0
+    private static let rowHeight = 18.0
     private static let symbolWidth = 16.0
     private static let maximum = 40
 
@@ -71,7 +71,7 @@ struct EndLabels {
         var symbol: LegendEntry.Symbol?
     }
 
-    static let size = 11.0
+    static let size = 12.0
     static let lineHeight = 14.0
     static let leader = 14.0
     private static let symbolWidth = 15.0

@@ -22,7 +22,7 @@ package struct Figure: Sendable {
 enum Frame {
     static let margin = 12.0
     static let titleSize = 14.0
-    static let captionSize = 11.0
+    static let captionSize = 12.0
 
     /// A width that is a number of pixels a picture can have.
     static func usable(_ width: Double) -> Double { width.isFinite ? min(max(width, 160), 10_000) : 720 }

@@ -153,7 +153,7 @@ struct HeatGrid {
         in map: Rectangle, rows: HeatMap.Side, columns: HeatMap.Side, size: (rows: Int, columns: Int), scale: HeatScale
     ) -> [Mark] {
         let (width, height) = (map.width / Double(size.columns), map.height / Double(size.rows))
-        let texts = numberTexts(width: width, height: height)
+        let numbers = numbers(width: width, height: height)
         let gap = min(width, height) >= 8 ? 1.0 : 0
         var marks: [Mark] = []
         for row in 0..<size.rows {
@@ -172,21 +172,22 @@ struct HeatGrid {
                         stroke: scale.scheme == .diverging && gap > 0 ? Stroke(.grid, width: 0.75) : nil,
                         title: "\(names[0]), \(names[1]): \(value.isFinite ? NumberText.rounded(value) : "no value")",
                         data: [Datum("row", names[0]), Datum("column", names[1]), Datum("value", value)], part: .data))
-                guard let texts, column < texts[row].count, !texts[row][column].isEmpty else { continue }
+                guard let (texts, textSize) = numbers, column < texts[row].count, !texts[row][column].isEmpty else { continue }
                 marks.append(
                     .text(
                         TextLine(
-                            texts[row][column], at: Point(cell.midX, cell.midY + Self.size * 0.35), size: Self.size, anchor: .middle),
+                            texts[row][column], at: Point(cell.midX, cell.midY + textSize * 0.35), size: textSize, anchor: .middle),
                         fill: isPlain ? .faint : scale.inkPaint(on: value), part: .data))
             }
         }
         return marks
     }
 
-    private static let size = 10.0
+    /// The numbers are smaller than other text only where they have no room otherwise.
+    private static let sizes = [12.0, 11, 10]
 
-    /// The numbers with the same digits after the point; nil unless all fit into their cells.
-    private func numberTexts(width: Double, height: Double) -> [[String]]? {
+    /// The numbers with the same digits after the point, and their size; nil unless all fit into their cells.
+    private func numbers(width: Double, height: Double) -> (texts: [[String]], size: Double)? {
         guard height >= 14 else { return nil }
         let finite = cells.joined().filter { Scale.accepts($0, .linear) }
         let greatest = finite.map(abs).max() ?? 0
@@ -199,7 +200,7 @@ struct HeatGrid {
                 return NumberText.fixed(value, digits: digits)
             }
         }
-        let longest = texts.joined().map { TextWidth.width(of: $0, size: Self.size) }.max() ?? 0
-        return longest + 6 <= width ? texts : nil
+        let longest = texts.joined().map { TextWidth.width(of: $0, size: 1) }.max() ?? 0
+        return Self.sizes.first { $0 * longest + 6 <= width }.map { (texts, $0) }
     }
 }

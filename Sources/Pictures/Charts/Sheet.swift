@@ -5,6 +5,8 @@ package struct Sheet: Sendable {
         case nothing
         /// The same number lies at the same height and has the same colour everywhere.
         case vertical
+        /// The same number lies at the same distance from the left everywhere.
+        case horizontal
         /// All axes and colours.
         case everything
     }
@@ -135,6 +137,7 @@ package struct Sheet: Sendable {
         guard sharing != .nothing else { return Extents() }
         var all = charts.reduce(Extents()) { $0.union($1.extents) }
         if sharing == .vertical { all.horizontal = nil }
+        if sharing == .horizontal { all = Extents(horizontal: all.horizontal) }
         return all
     }
 }

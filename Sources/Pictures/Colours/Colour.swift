@@ -15,6 +15,12 @@ package struct Colour: Hashable, Sendable {
         self.init(red: UInt8(digits >> 16 & 0xFF), green: UInt8(digits >> 8 & 0xFF), blue: UInt8(digits & 0xFF))
     }
 
+    /// The colour with a share of another one, channel by channel.
+    func mixed(with other: Colour, share: Double) -> Colour {
+        func mix(_ a: UInt8, _ b: UInt8) -> UInt8 { UInt8((Double(a) + (Double(b) - Double(a)) * share).rounded()) }
+        return Colour(red: mix(red, other.red), green: mix(green, other.green), blue: mix(blue, other.blue))
+    }
+
     /// As CSS writes it: `#0072b2`.
     package var hexadecimal: String {
         var text = "#"

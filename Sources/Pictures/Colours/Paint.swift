@@ -11,7 +11,7 @@ package enum Paint: Hashable, Sendable {
     case grid
     /// The ground of the picture.
     case ground
-    /// The colour of a cluster or series: ten that can be told apart, after which they repeat.
+    /// The colour of a cluster or series: ten that can be told apart, then the same ones darker, after which they repeat.
     case cluster(Int)
     /// A magnitude from 0 to 1, see ``ColourMap/sequential``; the same in both themes.
     case sequential(Double)

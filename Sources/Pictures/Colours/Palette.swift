@@ -15,6 +15,16 @@ enum Palette {
         (Colour(0xD9BFA9), Colour(0xE6D2C2)),
     ]
 
+    /// So many clusters have colours that differ: beyond the ten there are the same ones darker.
+    static var clusterCount: Int { 2 * clusters.count }
+
+    private static func cluster(_ index: Int) -> (light: Colour, dark: Colour) {
+        let place = ((index % clusterCount) + clusterCount) % clusterCount
+        let colours = clusters[place % clusters.count]
+        guard place >= clusters.count else { return colours }
+        return (colours.light.mixed(with: Colour(0), share: 0.45), colours.dark.mixed(with: Colour(0x16181C), share: 0.45))
+    }
+
     static func themes(of paint: Paint) -> (light: Colour, dark: Colour)? {
         switch paint {
         case .none: nil
@@ -23,7 +33,7 @@ enum Palette {
         case .axis: (Colour(0x8C8C8C), Colour(0x7D7D7D))
         case .grid: (Colour(0xE3E3E3), Colour(0x33363B))
         case .ground: (Colour(0xFFFFFF), Colour(0x16181C))
-        case .cluster(let index): clusters[((index % clusters.count) + clusters.count) % clusters.count]
+        case .cluster(let index): cluster(index)
         case .sequential(let share): { ($0, $0) }(ColourMap.sequential(share))
         case .diverging(let value): ColourMap.diverging(value)
         case .missing: (Colour(0xC4C4C4), Colour(0x5A5A5A))

@@ -65,7 +65,9 @@ extension CircuitResult {
                 title: "Effective circuit size by label: mean \(Words.list(means, atMost: 4))",
                 caption: [
                     caption,
-                    degenerate.isEmpty ? "" : "degenerate (one answer to nearly everything, not in the mean): \(Words.list(degenerate))",
+                    degenerate.isEmpty
+                        ? ""
+                        : "degenerate (one answer to nearly everything\(circuits.allSatisfy(\.degenerate) ? "" : ", not in the mean")): \(Words.list(degenerate))",
                 ]
                 .filter { !$0.isEmpty }
                 .joined(separator: " · "), alternative: words.joined(separator: " "),
@@ -84,27 +86,38 @@ extension CircuitResult {
         let fileNames = Dictionary(zip(paths, files), uniquingKeysWith: { first, _ in first })
         let names = known.map { paths.count > 1 ? "\(fileNames[$0.path] ?? $0.path) \($0.name)" : $0.name }
         let values = known.map { one in known.map { Self.overlap(one, $0) } }
-        return OverlapFigure.figure(names: names, values: values, what: "weights", caption: caption)
+        let degenerate = Set(known.indices.filter { known[$0].degenerate })
+        return OverlapFigure.figure(
+            names: zip(names, known).map { $1.degenerate ? "\($0), degenerate" : $0 }, values: values, what: "weights", caption: caption,
+            degenerate: degenerate)
     }
 }
 
 /// A matrix of overlaps.
 enum OverlapFigure {
-    static func figure(names: [String], values: [[Double?]], what: String, caption: String) -> PlotFigure {
+    /// - Parameter degenerate: The places of circuits that are none of their label: the mean is that of the others, if there are two.
+    static func figure(
+        names: [String], values: [[Double?]], what: String, caption: String, degenerate: Set<Int> = []
+    ) -> PlotFigure {
+        let isMeanOfAll = degenerate.isEmpty || names.count - degenerate.count < 2
+        var sum = (value: 0.0, count: 0)
         var pairs: [(text: String, value: Double)] = []
         for one in names.indices {
             for other in names.indices where other > one {
-                if let value = values[one][other] { pairs.append(("\(names[one]) and \(names[other])", value)) }
+                guard let value = values[one][other] else { continue }
+                pairs.append(("\(names[one]) and \(names[other])", value))
+                if isMeanOfAll || degenerate.isDisjoint(with: [one, other]) { sum = (sum.value + value, sum.count + 1) }
             }
         }
-        let mean = pairs.isEmpty ? nil : pairs.reduce(0) { $0 + $1.value } / Double(pairs.count)
+        let mean = sum.count == 0 ? nil : sum.value / Double(sum.count)
         let sorted = pairs.enumerated().sorted { (-$0.element.value, $0.offset) < (-$1.element.value, $1.offset) }.map(\.element)
         let words = sorted.prefix(30).map { "\($0.text) \(Words.number($0.value))" }.joined(separator: "; ")
         let least = sorted.last.map { " The least: \($0.text) \(Words.number($0.value))." } ?? ""
         var map = HeatMap(
             title: "Overlap of the circuits' \(what): mean \(Words.short(mean)) of a pair",
             caption: caption + (caption.isEmpty ? "" : " · ")
-                + "intersection over union, 1 for the same and 0 for disjoint circuits; the diagonal has no colour",
+                + "intersection over union, 1 for the same and 0 for disjoint circuits; the diagonal has no colour"
+                + (isMeanOfAll ? "" : " · degenerate circuits do not count in the mean"),
             alternative: "Overlap of each two of \(names.count) circuits. The largest: \(words.isEmpty ? "none" : words).\(least)",
             rows: .init(names), columns: .init(names), values: .cells(values.map { $0.map { $0 ?? .nan } }), valueTitle: "overlap")
         map.leavesOutDiagonal = true

@@ -64,12 +64,17 @@ extension EdgeResult {
         let count = size ?? edges.count
         let all = total.map { " of \(ByteText.grouped($0))" } ?? ""
         let faith = faithfulness.map { ", faithfulness \(Words.short($0))" } ?? ""
+        let unusedNote =
+            chosen.map { chosen in
+                chosen > count
+                    ? "\(ByteText.grouped(chosen)) chosen, \(ByteText.grouped(count)) of them on a path to the output" : ""
+            } ?? ""
         let tsvNote = metric == nil && !edges.isEmpty ? "tsv names no metric: edges that work against it are not marked" : ""
         return PlotFigure(
             "circuit-edges",
             chart: LayeredGraph(
                 title: edges.isEmpty ? "The circuit has no edges\(faith)" : "Circuit of \(ByteText.grouped(count))\(all) edges\(faith)",
-                source: [caption, tsvNote].filter { !$0.isEmpty }.joined(separator: " · "),
+                source: [caption, unusedNote, tsvNote].filter { !$0.isEmpty }.joined(separator: " · "),
                 alternative:
                     "\(ByteText.counted(edges.count, "edge")) between \(ByteText.counted(names.count, "node")), inputs at the bottom. Edges by "
                     + "score, the largest first: \(words.isEmpty ? "none" : words.joined(separator: "; "))"

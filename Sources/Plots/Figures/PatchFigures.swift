@@ -80,6 +80,8 @@ extension PatchResult {
             chart: HeatMap(
                 title: title, caption: caption, alternative: alternative, rows: .init(names),
                 columns: .init(columns.map { $0 < 0 ? "all" : String($0) }, title: byPosition ? "position" : unit),
-                values: .cells(values.map { $0.map { $0 ?? .nan } }), scheme: .diverging, valueTitle: "normalised effect"))
+                values: .cells(values.map { $0.map { $0 ?? .nan } }), scheme: .diverging, valueTitle: "normalised effect",
+                // One effect has one colour in every file, unless it is beyond what patching everything does.
+                range: abs(strongest?.value ?? 0) <= 1 ? -1...1 : nil))
     }
 }

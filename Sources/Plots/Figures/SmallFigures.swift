@@ -11,7 +11,8 @@ extension ClusterResult {
             func values(_ sizes: [Int: Int]) -> [Estimate?] { clusters.map { Estimate(Double(sizes[$0] ?? 0)) } }
             var chart = BarChart(
                 title: layer.name, categories: clusters.map { $0 < 0 ? "none" : String($0) },
-                series: [.init("out-neurons", values(layer.out)), .init("in-neurons", values(layer.into))],
+                // The colours of clusters would mean something else here.
+                series: [.init("out-neurons", values(layer.out), paint: .ink), .init("in-neurons", values(layer.into), paint: .axis)],
                 direction: clusters.count > 24 ? .lying : .standing, valueTitle: "neurons", categoryTitle: "cluster")
             chart.isOfCounts = true
             return chart
@@ -31,7 +32,7 @@ extension ClusterResult {
                 sheet: Sheet(
                     title: "\(name)\(counted.min() ?? 0) to \(counted.max() ?? 0) neurons in a cluster", caption: head.caption(),
                     alternative: words.joined(separator: " "), charts: charts,
-                    columns: layers.contains { $0.out.count > 12 || $0.into.count > 12 } ? 1 : 2, sharing: .nothing))
+                    columns: layers.contains { $0.out.count > 12 || $0.into.count > 12 } ? 1 : 2, sharing: .vertical))
         ]
     }
 }

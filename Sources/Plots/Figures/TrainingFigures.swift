@@ -60,7 +60,7 @@ extension FinetuneLog {
                 sheet: Sheet(
                     title:
                         "Step \(last.step): \(heading)cross-entropy \(losses[0]) to \(losses[1])",
-                    caption: caption, alternative: words.joined(separator: " "), charts: charts, columns: 2, sharing: .nothing))
+                    caption: caption, alternative: words.joined(separator: " "), charts: charts, columns: 2, sharing: .horizontal))
         ]
     }
 }

@@ -37,6 +37,8 @@ struct EdgeResult: DrawnResult {
     /// The edges that the circuit keeps.
     var edges: [Edge] = []
     var size: Int?
+    /// How many edges were chosen: those that carry nothing from the input to the output are not kept.
+    var chosen: Int?
     var faithfulness: Double?
     /// The number of all edges; nil where the result does not say.
     var total: Int?
@@ -56,7 +58,7 @@ struct EdgeResult: DrawnResult {
         (metric, granularity, ablation) = (record.text("metric"), record.text("granularity"), record.text("ablation"))
         pairs = record.whole("pairs")
         let circuit = record.rows("circuits").first ?? record
-        size = circuit.whole("size")
+        (size, chosen) = (circuit.whole("size"), circuit.whole("chosen"))
         faithfulness = circuit.number("faithfulness")
         edges = circuit.rows("edges").compactMap(Edge.init)
         (random, randomCount) = (EdgeResult.Random(circuit), circuit.whole("random.circuits"))

@@ -5,8 +5,8 @@ import Text
 package struct NeuronPictures: LayerPictures {
     /// So many layers are on one sheet; a directory takes all.
     static let mostLayers = 6
-    /// So many columns have room beside each other.
-    static let mostColumns = 16
+    /// So many layers have room beside each other in a picture of the network.
+    package static let mostChained = 48
     /// So many weights are drawn in a picture of one layer, and in one of them all.
     private static let mostWeights = 1200
     private static let mostChainedWeights = 2000
@@ -26,18 +26,18 @@ package struct NeuronPictures: LayerPictures {
         self.mostDrawn = mostDrawn
     }
 
-    /// A twentieth of the weights, or 150: more hide each other.
-    package static let few: @Sendable (Int) -> Int = { max(150, $0 / 20) }
+    /// A twentieth of the weights, or 150 if that is at most a quarter of them: more hide each other. A layer of 40 weights has all of them.
+    package static let few: @Sendable (Int) -> Int = { max($0 / 20, min(150, max(40, $0 / 4))) }
 
     private var layers: [DrawnLayer] { model.layers.filter { !$0.outClusters.isEmpty && !$0.inClusters.isEmpty } }
 
     private var caption: String { [model.path, source].filter { !$0.isEmpty }.map(\.singleLine).joined(separator: " · ") }
 
     /// How many in-neurons of each layer belong to one out-neuron of that before: 1, or more where channels are flattened; nil where the
-    /// layers do not follow each other.
+    /// layers are not one picture.
     private var folds: [Int]? {
         let layers = layers
-        guard layers.count > 1, layers.count < Self.mostColumns else { return nil }
+        guard layers.count > 1, layers.count <= Self.mostChained else { return nil }
         var folds = [1]
         for (before, after) in zip(layers, layers.dropFirst()) {
             let (count, next) = (before.outClusters.count, after.inClusters.count)
@@ -49,6 +49,14 @@ package struct NeuronPictures: LayerPictures {
 
     /// Whether the layers are drawn as one network.
     package var isOneNetwork: Bool { isChain && folds != nil }
+
+    /// Why the layers of a chain are drawn one by one; nil if they are not, or if there is only one.
+    package var obstacle: String? {
+        let count = layers.count
+        guard isChain, count > 1, folds == nil else { return nil }
+        return count > Self.mostChained
+            ? "because one picture has room for \(Self.mostChained) layers, found \(count)" : "because they do not follow each other"
+    }
 
     // MARK: - One sheet
 
@@ -76,7 +84,9 @@ package struct NeuronPictures: LayerPictures {
             "neurons",
             sheet: Sheet(
                 title: title,
-                caption: [caption, note, "at most \(drawn) of the heaviest weights of each layer"].compactMap(\.self).joined(
+                caption: [caption, note, "at most \(drawn) of the heaviest weights of each layer, wider the heavier they are"].compactMap(
+                    \.self
+                ).joined(
                     separator: " · "),
                 alternative: charts.map { "\($0.title): \($0.alternative)" }.joined(separator: " "), charts: charts,
                 columns: 2, sharing: .nothing))

@@ -7,12 +7,14 @@ struct ClusterColumns {
     /// How many weights of each layer are drawn.
     private let shown: [Int]
 
-    private static let labelSize = 11.0
+    private static let labelSize = 12.0
     private static let barWidth = 10.0
     /// How many neurons are drawn by themselves at most, and how many bars: more clusters share one.
     private static let mostNeurons = 1500
     private static let mostBars = 1000
     private static let nameHeight = 20.0
+    /// The names of many columns stand in so many rows at most.
+    private static let mostNameRows = 5
 
     init(_ columns: [NeuronColumn], _ weights: [HeaviestWeights]) {
         self.columns = columns
@@ -33,6 +35,7 @@ struct ClusterColumns {
             let share = percent < 0.01 ? "below 0.01" : ByteText.fixed(percent, digits: percent < 1 ? 2 : percent < 10 ? 1 : 0)
             parts.append("the heaviest \(ByteText.grouped(drawn)) of \(ByteText.grouped(all)) weights are drawn (\(share)%)")
         }
+        if shown.contains(where: { $0 > 0 }) { parts.append("wider lines are heavier") }
         let places = placed(Self.height(columns))
         if zip(columns, areBars(places)).contains(where: { !$0.clusters.isEmpty && $1 }) {
             parts.append("a bar is a cluster's neurons, its length their number")
@@ -57,9 +60,14 @@ struct ClusterColumns {
 
     var legend: [LegendEntry] {
         guard shown.contains(where: { $0 > 0 }), hasClusters else { return [] }
-        return [
-            LegendEntry("inside a cluster: its colour", .line(Stroke(.cluster(0), width: 2))), LegendEntry("across", .line(Stroke(.axis))),
-        ]
+        let across = LegendEntry("across", .line(Stroke(.axis)))
+        let clusters = Set(columns.flatMap(\.clusters)).filter { $0 >= 0 }
+        let repeats = (clusters.max() ?? 0) >= Palette.clusterCount ? ", which \(Palette.clusterCount) clusters later comes again" : ""
+        // Between the outer columns there is no room for labels: the legend names what is there.
+        guard columns.count > 2, clusters.count <= Palette.clusterCount else {
+            return [LegendEntry("inside a cluster: its colour" + repeats, .line(Stroke(.cluster(0), width: 2))), across]
+        }
+        return clusters.sorted().map { LegendEntry("cluster \($0)", .line(Stroke(.cluster($0), width: 3))) } + [across]
     }
 
     /// The cluster that holds both ends of a weight; nil for one across.
@@ -88,14 +96,19 @@ struct ClusterColumns {
             return Notice.drawing("There are no neurons to draw.", width: panel.width)
         }
         let legend = Legend(panel.hasLegend ? self.legend : [], width: panel.width)
-        let top = legend.height + Self.nameHeight
         let height = Self.height(columns)
         let places = placed(height)
-        let labels = (left: labels(of: places.first), right: labels(of: places.last))
+        var labels = (left: labels(of: places.first), right: labels(of: places.last))
+        // Half of the labels being cut is worse than all of them being short.
+        if max(width(labels.left), width(labels.right)) > Self.labelShare * panel.width {
+            labels = (labels.left.map(\.brief), labels.right.map(\.brief))
+        }
         let (left, right) = (labelWidth(labels.left, panel), columns.count > 1 ? labelWidth(labels.right, panel) : 0)
         let start = left + Self.barWidth / 2 + 4
         let end = max(panel.width - right - Self.barWidth / 2 - 4, start)
         let xs = columns.indices.map { columns.count > 1 ? start + (end - start) * Double($0) / Double(columns.count - 1) : start }
+        let nameRows = nameRows(xs, panel.width)
+        let top = legend.height + Self.nameHeight + Double(nameRows - 1) * Self.nameLine
         var marks = legend.marks
         for layer in weights.indices { marks += edges(layer, xs, places, top) }
         for (index, areBars) in areBars(places).enumerated() {
@@ -104,10 +117,10 @@ struct ClusterColumns {
                 ? bars(columns[index], places[index], x: xs[index], top: top)
                 : neurons(columns[index], places[index], x: xs[index], top: top)
         }
-        marks += names(xs, panel.width, y: top - 9)
+        marks += names(xs, panel.width, rows: nameRows, y: top - 9)
         let (first, last) = (xs[0] - Self.barWidth / 2 - 5, (xs.last ?? 0) + Self.barWidth / 2 + 5)
-        marks += labelMarks(labels.left, x: first, .end, room: left - 4, top: top)
-        if columns.count > 1 { marks += labelMarks(labels.right, x: last, .start, room: right - 4, top: top) }
+        marks += labelMarks(labels.left, x: first, .end, room: left - 2, top: top)
+        if columns.count > 1 { marks += labelMarks(labels.right, x: last, .start, room: right - 2, top: top) }
         return Drawing(width: panel.width, height: top + height + 8, marks: marks)
     }
 
@@ -177,25 +190,57 @@ struct ClusterColumns {
 
     private static func label(_ cluster: Int) -> String { cluster < 0 ? "no cluster" : "cluster \(cluster)" }
 
-    private static func count(_ neurons: Int) -> String { neurons == 1 ? "1 neuron" : "\(neurons) neurons" }
+    private static func count(_ neurons: Int) -> String { ByteText.counted(neurons, "neuron") }
 
     // MARK: Text
 
-    /// The names of columns above them, centred but inside the picture; each has the room up to the middle between it and its neighbours.
-    private func names(_ xs: [Double], _ width: Double, y: Double) -> [Mark] {
-        let reach = columns.count > 1 ? (xs[1] - xs[0]) / 2 - 4 : width
-        return zip(columns, xs).compactMap { column, x in
-            let (low, high) = (max(0, x - reach), min(width, x + reach))
-            let text = column.name.inPicture.shortened(toWidth: high - low, size: Self.labelSize, bold: true)
+    private static let nameLine = 15.0
+
+    /// From where to where the name of a column may reach: up to the middle between it and the next one in its row of names.
+    private func room(_ index: Int, _ xs: [Double], _ width: Double, rows: Int) -> (low: Double, high: Double) {
+        let reach = columns.count > rows ? Double(rows) * (xs[1] - xs[0]) / 2 - 4 : width
+        return (max(0, xs[index] - reach), min(width, xs[index] + reach))
+    }
+
+    /// In how many rows the names of columns stand, in turn: as few as have room for the whole names.
+    private func nameRows(_ xs: [Double], _ width: Double) -> Int {
+        let most = min(Self.mostNameRows, max(columns.count - 1, 1))
+        return (1..<most).first { rows in
+            columns.indices.allSatisfy { index in
+                let room = room(index, xs, width, rows: rows)
+                return TextWidth.width(of: columns[index].name.inPicture, size: Self.labelSize, bold: true) <= room.high - room.low
+            }
+        } ?? most
+    }
+
+    /// The names of columns above them, centred but inside the picture.
+    private func names(_ xs: [Double], _ width: Double, rows: Int, y: Double) -> [Mark] {
+        let rooms = columns.indices.map { room($0, xs, width, rows: rows) }
+        let whole = columns.map(\.name.inPicture)
+        let texts = ShortNames.shortened(whole, toWidths: rooms.map { $0.high - $0.low }, size: Self.labelSize, bold: true)
+        return columns.indices.compactMap { index in
+            let (text, low, high) = (texts[index], rooms[index].low, rooms[index].high)
             guard !text.isEmpty else { return nil }
             let half = TextWidth.width(of: text, size: Self.labelSize, bold: true) / 2
+            let row = Double((rows - 1) - index % rows)
             return .text(
-                TextLine(text, at: Point(min(max(x, low + half), high - half), y), size: Self.labelSize, isBold: true, anchor: .middle),
-                title: text == column.name ? nil : column.name.inPicture, part: .axisTitle)
+                TextLine(
+                    text, at: Point(min(max(xs[index], low + half), high - half), y - row * Self.nameLine), size: Self.labelSize,
+                    isBold: true, anchor: .middle), title: text == columns[index].name ? nil : whole[index], part: .axisTitle)
         }
     }
 
-    private typealias Label = (text: String, y: Double)
+    private struct Label {
+        var text: String
+        var y: Double
+        /// What matters most of it.
+        var short: String
+
+        var brief: Label { Label(text: short, y: y, short: short) }
+    }
+
+    /// The share of the width that the labels of one side have.
+    private static let labelShare = 0.3
 
     /// A label for each cluster that is tall enough to have one beside it without touching the next.
     private func labels(of places: ColumnPlaces?) -> [Label] {
@@ -204,15 +249,17 @@ struct ClusterColumns {
         for group in places.groups {
             let middle = (group.top + group.bottom) / 2
             if let last = labels.last, middle - last.y < 15 { continue }
-            labels.append((hasClusters ? Self.label(group.cluster) + " (\(group.count))" : Self.count(group.count), middle))
+            let count = ByteText.grouped(group.count)
+            let short = !hasClusters ? count : (group.cluster < 0 ? "none" : "\(group.cluster)") + " (\(count))"
+            labels.append(
+                Label(text: hasClusters ? "\(Self.label(group.cluster)) (\(count))" : Self.count(group.count), y: middle, short: short))
         }
         return labels
     }
 
-    private func labelWidth(_ labels: [Label], _ panel: Panel) -> Double {
-        let widest = labels.map { TextWidth.width(of: $0.text, size: Self.labelSize) }.max() ?? 0
-        return min(widest + 6, panel.width * 0.22)
-    }
+    private func width(_ labels: [Label]) -> Double { labels.map { TextWidth.width(of: $0.text, size: Self.labelSize) + 6 }.max() ?? 0 }
+
+    private func labelWidth(_ labels: [Label], _ panel: Panel) -> Double { min(max(width(labels), 6), panel.width * Self.labelShare) }
 
     private func labelMarks(_ labels: [Label], x: Double, _ anchor: TextLine.Anchor, room: Double, top: Double) -> [Mark] {
         labels.compactMap { label in

@@ -14,7 +14,7 @@ struct LayeredGraphDrawing {
     private let pitch: Double
     private let top: Double
 
-    private static let labelSize = 11.0
+    private static let labelSize = 12.0
     private static let nodeHeight = 20.0
     private static let dotHeight = 9.0
     private static let side = 4.0
