@@ -2,7 +2,8 @@ import Tensors
 
 /// Processes batches on several threads and delivers the results in the order of the batches.
 ///
-/// If there are fewer batches than threads, each batch gets a team of several threads.
+/// If there are fewer batches than threads, each batch gets a team of several threads; so do the last ones, where few batches do not come out
+/// even.
 package struct BatchLoop: Sendable {
     package let count: Int
     package let threads: Int
@@ -22,20 +23,26 @@ package struct BatchLoop: Sendable {
     package func run<Worker, Result: Sendable>(
         worker: @Sendable (Team) throws -> Worker, compute: @Sendable (Worker, Int) throws -> Result, consume: (Int, Result) throws -> Void
     ) throws {
-        guard count > 0 else { return }
-        let width = min(threads, count)
-        let idle = WorkerPool<Worker>()
-        var start = 0
-        while start < count {
-            let end = min(count, start + wave)
-            let first = start
-            let results = try Parallel.map(count: end - start, threads: width) { place in
-                let mine = try idle.take() ?? worker(Team(size: max(1, threads / width)))
-                defer { idle.give(mine) }
-                return try compute(mine, first + place)
+        let even = evenCount
+        for part in [0..<even, even..<count] where !part.isEmpty {
+            let width = min(threads, part.count)
+            let idle = WorkerPool<Worker>()
+            for first in stride(from: part.lowerBound, to: part.upperBound, by: wave) {
+                let results = try Parallel.map(count: min(part.upperBound - first, wave), threads: width) { place in
+                    let mine = try idle.take() ?? worker(Team(size: max(1, threads / width)))
+                    defer { idle.give(mine) }
+                    return try compute(mine, first + place)
+                }
+                for (place, result) in results.enumerated() { try consume(first + place, result) }
             }
-            for (place, result) in results.enumerated() { try consume(first + place, result) }
-            start = end
         }
+    }
+
+    /// The batches before those at the end that would leave threads without work.
+    ///
+    /// Where threads process many batches each, the last ones matter less than new memory for workers would.
+    private var evenCount: Int {
+        guard threads > 1, count > threads, count < 8 * threads else { return count }
+        return count - count % threads
     }
 }

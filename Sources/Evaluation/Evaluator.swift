@@ -41,6 +41,9 @@ package struct Evaluator: Sendable {
         let keepsLogits = logits != nil
         let reading = ScoreReading(network)
         let request = request(reading, experts: Set(unused?.nodes ?? []), keepsLogits: keepsLogits)
+        // Sums need no order, but what is handed on does.
+        let order = logits == nil && consume == nil ? LengthOrder(batches.dataset) : nil
+        let batches = try order.map { try self.batches.selecting($0.samples) } ?? self.batches
         try BatchLoop(count: batches.ranges.count, threads: threads, wave: keepsLogits ? threads : nil).run(
             worker: { BatchWorker(batches, team: $0, parameters: parameters) },
             compute: { worker, place in

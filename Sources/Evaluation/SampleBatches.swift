@@ -12,9 +12,14 @@ package struct SampleBatches: Sendable {
     package let ranges: [Range<Int>]
     /// The shape of one sample of numbers, as the network reads it; nil for tokens.
     private let sampleShape: [Int]?
+    /// What the sizes of the batches follow from.
+    private let sizing: (batchSize: Int?, request: RunRequest)
 
     /// The most elements of one run's values if the user does not give the number of samples in a batch.
     private static let budget = 1 << 24
+    /// The positions of sequences for which it is worth to read all parameters; a run for fewer may have a quarter as many values as
+    /// there are parameters.
+    private static let wide = 256
     private static let largest = 256
 
     /// - Parameters:
@@ -25,6 +30,7 @@ package struct SampleBatches: Sendable {
         let request = request ?? RunRequest(recorded: [network.output])
         self.network = network
         self.dataset = dataset
+        sizing = (batchSize, request)
         let sampleShape = try DataFit(network, dataset).sampleShape
         self.sampleShape = sampleShape
         var ranges: [Range<Int>] = []
@@ -50,6 +56,11 @@ package struct SampleBatches: Sendable {
         self.ranges = ranges
     }
 
+    /// The samples at the places `samples`, in that order, in batches of their own.
+    package func selecting(_ samples: [Int]) throws -> SampleBatches {
+        try SampleBatches(dataset.selecting(samples), for: network, batchSize: sizing.batchSize, request: sizing.request)
+    }
+
     /// The requested size, or as many samples as keep the values of a run within the budget.
     ///
     /// - Throws: ``Problem`` if a run does not fit into memory.
@@ -70,7 +81,12 @@ package struct SampleBatches: Sendable {
         }
         let one = try bytes(1)
         try check(1, one)
-        guard let wanted else { return min(largest, max(1, budget / max(one / MemoryLayout<Float>.size, 1))) }
+        guard let wanted else {
+            let elements = max(one / MemoryLayout<Float>.size, 1)
+            let parameters = network.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }
+            let samples = max(budget / elements, min(wide / max(length, 1), parameters / 4 / elements))
+            return min(largest, max(1, samples))
+        }
         try check(wanted, try bytes(wanted), hint: .useSmallerBatch)
         return wanted
     }

@@ -63,6 +63,17 @@ package struct ScoreReading: Sendable {
         tileRows == nil ? values.shape : values.shape.dropLast() + [network.outputWidth]
     }
 
+    /// The recorded values at the rows whose scores are wanted, and the numbers of these rows: nobody reads the scores of the others, whose
+    /// product with the last layer may be a good part of a run.
+    ///
+    /// nil where nearly all are wanted, or the values are the scores.
+    func chosen(_ values: Tensor, rows wanted: [Int], team: Team) -> (values: Tensor, rows: [Int])? {
+        guard tileRows != nil, 4 * wanted.count <= 3 * values.rows else { return nil }
+        let chosen = MutableTensor(uninitialized: [wanted.count, values.width])
+        TableRows.gather(values.reshaped([values.rows, values.width]), .rows, into: chosen, team: team) { wanted[$0] }
+        return (chosen, wanted)
+    }
+
     /// Calls `body` with the scores of all rows that are requested, tile by tile in their order.
     ///
     /// - Parameters:
@@ -130,22 +141,26 @@ extension SampleBatches {
         let length = shape.count == 3 ? shape[1] : 1
         // Where the run has the last positions alone, their numbers are those of the whole sequences.
         let left = shape.count == 3 ? max(0, self.length(of: ranges[place].lowerBound) - length) : 0
+        let chosen = kept == nil ? reading.chosen(values, rows: targets.indices.filter { targets[$0] >= 0 }, team: team) : nil
+        let asked = chosen?.rows.map { targets[$0] } ?? targets
         var answers = Answers()
         reading.forEachTile(
-            values, parameters: parameters ?? network.values, keeping: kept, team: team,
-            isWanted: { rows in targets[rows].contains { $0 >= 0 } },
+            chosen?.values ?? values, parameters: parameters ?? network.values, keeping: kept, team: team,
+            isWanted: { rows in asked[rows].contains { $0 >= 0 } },
             { rows, scores in
-                let found = CrossEntropy.forward(scores, targets: Array(targets[rows]), team: team)
-                for row in rows where targets[row] >= 0 {
-                    answers.samples.append(ranges[place].lowerBound + row / length)
-                    answers.positions.append(left + row % length)
-                    answers.targets.append(targets[row])
+                let found = CrossEntropy.forward(scores, targets: Array(asked[rows]), team: team)
+                for row in rows where asked[row] >= 0 {
+                    let own = chosen?.rows[row] ?? row
+                    answers.samples.append(ranges[place].lowerBound + own / length)
+                    answers.positions.append(left + own % length)
+                    answers.targets.append(asked[row])
                     answers.predictions.append(found.predictions[row - rows.lowerBound])
                     answers.losses.append(found.losses[row - rows.lowerBound])
                 }
             })
         return answers
     }
+
     /// The losses of outputs that are numbers, one for each sample.
     private func numberAnswers(_ place: Int, from values: Tensor, by reading: ScoreReading, keeping kept: MutableTensor?) -> Answers {
         kept?.copy(from: values)

@@ -48,7 +48,7 @@ CASES = {
     "patch": Case(
         "patch, 4 layers of width 256: the residual stream at each of 32 positions, 16 pairs",
         ["patch", "gpt2-4", "--data", "pairs.json", "--sites", "blocks.*.hook_resid_pre", "--by", "position", "--top", "1", "--quiet"],
-        ["patch", "gpt2-4", "pairs.json"], 10, loop_target=1),
+        ["patch", "gpt2-4", "pairs.json"], 10, loop_target=8),
 }
 
 

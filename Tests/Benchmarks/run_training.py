@@ -49,7 +49,7 @@ CASES = {
         has_term_target=True),
     "cnn": Case("CNN of 271,626 weights, batch 64, Adam", CNN, "cifar.npz", "fc2.weight", 1500, 300, 2, SMALL_BATCHES),
     "modadd": Case(
-        "modular addition, p = 113, full batch of 3,830, AdamW", "modadd:113", "modadd:113:train", "blocks.0.mlp.W_in", 60, 20, 1.5,
+        "modular addition, p = 113, full batch of 3,830, AdamW", "modadd:113", "modadd:113:train", "blocks.0.mlp.W_in", 60, 20, 2,
         ["--full-batch", "--optimizer", "adamw", "--weight-decay", "1"]),
     "gpt2": Case(
         "GPT-2 small's size, batch 1 x 256, Adam", "config.json", "tokens.npy", "transformer.h.*.mlp.c_fc.weight", 10, 5, 1,

@@ -204,6 +204,43 @@ import Testing
         }
     }
 
+    @Test func textsOfAllLengthsAreRecordedAsEachAlone() throws {
+        let (model, data) = (Fixtures.path("texts/classifier"), Fixtures.path("texts/sentences.jsonl"))
+        let arguments = ["--sites", "pooler,blocks.0.hook_resid_post", "--quiet"]
+        try recorded([model, "--data", data] + arguments) { out, _ in
+            let (pooler, states) = (try array(out, "pooler"), try array(out, "blocks.0.hook_resid_post"))
+            let (samples, labels) = (try array(out, "sample").values, try array(out, "label").values)
+            let (width, deep) = (pooler.shape[1], states.shape[1])
+            #expect(pooler.shape[0] == 7 && states.shape[0] == samples.count && samples == samples.sorted())
+            for (sample, line) in try String(contentsOfFile: data, encoding: .utf8).split(separator: "\n").enumerated() {
+                try TemporaryFolder.with { folder in
+                    try Data(line.utf8).write(to: URL(fileURLWithPath: folder + "/one.jsonl"))
+                    try recorded([model, "--data", folder + "/one.jsonl"] + arguments) { alone, _ in
+                        expectNear(
+                            Array(pooler.values[sample * width..<(sample + 1) * width]), try array(alone, "pooler").values,
+                            "pooler \(sample)")
+                        let rows = samples.indices.filter { samples[$0] == Float(sample) }
+                        let own = rows.flatMap { states.values[$0 * deep..<($0 + 1) * deep] }
+                        expectNear(own, try array(alone, "blocks.0.hook_resid_post").values, "states \(sample)")
+                    }
+                }
+            }
+            // A site without positions has one row for each text, whatever others have.
+            let means = try BuiltCommand.run(
+                "record", model, "--data", data, "--by", "class", "--sites", "pooler,blocks.0.hook_resid_post", "--format", "tsv", "--quiet"
+            )
+            let header = try #require(means.rows.first)
+            let rows = means.rows.dropFirst().map { Dictionary(uniqueKeysWithValues: zip(header, $0)) }.filter { $0["site"] == "pooler" }
+            try #require(rows.count == 3, "\(means.text) \(means.errors)")
+            for row in rows {
+                let own = Set(samples.indices.filter { labels[$0] == Float(row["label"] ?? "") }.map { Int(samples[$0]) })
+                let values = own.flatMap { pooler.values[$0 * width..<($0 + 1) * width] }
+                #expect(Int(row["count"] ?? "") == values.count)
+                #expect(abs(try #require(Float(row["mean"] ?? "")) - values.reduce(0, +) / Float(values.count)) < 1e-5)
+            }
+        }
+    }
+
     @Test(arguments: [
         (["--sites", "blocks.9.*"], "no site matches 'blocks.9.*'"),
         (["--sites", "resid", "--position", "99"], "has no such position, expected positions from 0 to 8"),

@@ -63,6 +63,29 @@ struct LanguageModelAblationTests {
         #expect(Set(sites.map { $0.replacing(/^blocks\.\d+\./, with: "") }) == Set(inBlocks + [outside]))
     }
 
+    @Test(arguments: ["sparse", "beside"]) func clusters_of_sparse_models_are_those_of_pytorch(name: String) throws {
+        let expected = try SparseExperiments(name)
+        let checkpoint = try Checkpoint.open(Fixtures.path("circuit-sparsity/\(name)"))
+        let model = try LoadedModel(checkpoint)
+        let batches = try model.batches(DatasetSource(path: Fixtures.path("trajectories/circuit-sparsity-\(name).npy")), batchSize: 4)
+        let names = Set(expected.rows.map(\.layer)).sorted()
+        let layers = try names.map { name in
+            let layer = try #require(model.catalog[name])
+            let clustering = LayerClustering(
+                layer: layer.name, clusterCount: 3, outLabels: Labels((0..<layer.outNeurons).map { $0 % 3 }),
+                inLabels: Labels((0..<layer.inNeurons).map { $0 % 3 }))
+            return try AblatedLayer(layer, in: model.network, clustering: clustering)
+        }
+        let result = try ClusterAblation(reading: .activations, fill: .zero).run(layers, on: batches, threads: 2)
+        #expect(abs((result.intact.loss ?? .nan) - expected.intact) < 1e-5)
+        #expect(names.count == 2 && expected.rows.count == 12)
+        for row in expected.rows {
+            let layer = try #require(result.layers.first { $0.name == row.layer })
+            let found = try #require(layer.rows.first { $0.kind.rawValue == row.kind && $0.cluster == row.cluster })
+            #expect(abs((found.outcome.loss ?? .nan) - row.loss) < 2e-5, "\(row.layer) \(row.kind) \(row.cluster)")
+        }
+    }
+
     @Test func scores_in_tiles_are_the_networks_output() throws {
         // 50 sequences of 9 tokens at once: more rows than a tile has.
         let model = try LanguageModelFixture("gpt2-tiny", repeating: 10, batchSize: 50)
@@ -95,6 +118,24 @@ struct LanguageModelAblationTests {
             "\(try #require(error))"
                 == "ids: sample 1 has a token that the model reads but does not score, at position 2, expected next tokens from 0 to 9, found 10; "
                 + "an npz with x and y asks for one answer at the last position alone")
+    }
+}
+
+/// What `make_sparse_experiments.py` wrote of a sparse circuit model.
+private struct SparseExperiments: Decodable {
+    struct Row: Decodable {
+        let layer: String
+        let kind: String
+        let cluster: Int
+        let loss: Double
+    }
+
+    let intact: Double
+    let rows: [Row]
+
+    init(_ name: String) throws {
+        let data = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("expected/sparse-experiments.json")))
+        self = try #require(try JSONDecoder().decode([String: SparseExperiments].self, from: data)[name])
     }
 }
 

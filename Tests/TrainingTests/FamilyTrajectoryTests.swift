@@ -44,4 +44,29 @@ struct FamilyTrajectoryTests {
         // Far enough for a wrong gradient to show.
         #expect(expected.losses[49] < expected.losses[0] - 0.3)
     }
+
+    private struct Experiments: Decodable {
+        let rate: Double
+        let losses: [Double]
+    }
+
+    /// Which entries are the largest changes on the way: see `make_sparse_experiments.py`.
+    @Test(arguments: ["sparse", "beside"]) func twelveStepsOfSparseModelsArePyTorchs(name: String) throws {
+        let stored = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("expected/sparse-experiments.json")))
+        let expected = try #require(try JSONDecoder().decode([String: Experiments].self, from: stored)[name])
+        let model = try LoadedModel(Checkpoint.open(Fixtures.path("circuit-sparsity/\(name)")))
+        var request = FinetuneRequest(model, data: DatasetSource(path: Fixtures.path("trajectories/circuit-sparsity-\(name).npy")))
+        request.training.batch = .wholeData
+        request.training.length = .steps(expected.losses.count)
+        request.training.learningRate = expected.rate
+        request.training.optimizer = Optimizer(.sgd)
+        request.lambda = 0
+        var losses: [Double] = []
+        #expect(try request.prepared().run(observe: { losses.append($0.report.crossEntropy) }) == .complete)
+        #expect(losses.count == 12 && expected.losses.count == 12)
+        for (step, (loss, wanted)) in zip(losses, expected.losses).enumerated() {
+            #expect(abs(loss - wanted) < 5e-5 * wanted, "step \(step + 1): \(loss) for \(wanted)")
+        }
+        #expect(expected.losses[11] < expected.losses[0] - 0.5)
+    }
 }

@@ -85,8 +85,8 @@ package struct EdgeAttribution: Sendable {
         let reader: EdgeUnit.Reader
     }
 
-    /// The readers whose gradients are in memory at one time.
-    private static let chunk = 64
+    /// The readers whose gradients are in memory at one time: the more, the less often their products copy the sources' changes.
+    private static let chunk = 128
 
     /// Adds the scores of all edges: products of the readers' gradients with the sources' changes, sample by sample.
     private func add(

@@ -29,6 +29,9 @@ package enum BehaviourMetric: String, Sendable, CaseIterable {
     /// Whether the clean run's logits are needed.
     package var needsClean: Bool { self == .divergence }
 
+    /// Whether the answers' logits alone are needed.
+    package var readsAnswersAlone: Bool { self == .logitDifference }
+
     /// Checks that the pairs have the answers that the metric reads.
     ///
     /// - Throws: ``Problem`` naming the first pair that lacks them.

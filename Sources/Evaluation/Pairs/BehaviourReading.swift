@@ -13,6 +13,8 @@ package struct BehaviourReading: Sendable {
     private let last: Node?
     /// What follows the layer: functions of each logit alone.
     private let tail: [any Networks.Operation]
+    /// The layer's part that gives the logits of some tokens alone.
+    private var part: RestrictedOperation?
 
     package init(_ network: Network) {
         self.network = network
@@ -20,6 +22,18 @@ package struct BehaviourReading: Sendable {
         node = reading.node
         last = node == network.output ? nil : network.nodes[reading.layer.index]
         tail = reading.tail
+    }
+
+    /// The reading of the logits of some tokens alone, in their order; nil where the recorded values are the logits.
+    ///
+    /// With the network's own parameters, and for values only.
+    package func reading(tokens: [Int]) -> BehaviourReading? {
+        guard let last, let part = last.operation.restricted(to: tokens, parameters: last.parameters.map { network.values[$0] }) else {
+            return nil
+        }
+        var reading = self
+        reading.part = part
+        return reading
     }
 
     /// The logits of each sample, [samples, classes], in separate memory.
@@ -35,13 +49,10 @@ package struct BehaviourReading: Sendable {
             rows[sample..<sample + 1].copy(from: values.view(at: ((sample + 1) * length - 1) * values.width, shape: [values.width]))
         }
         guard let last else { return rows }
-        let parameters = parameters ?? network.values
-        let logits = MutableTensor(uninitialized: [samples, network.outputWidth])
-        last.operation.forward(
-            ForwardPass(
-                inputs: [rows], parameters: last.parameters.map { parameters[$0] }, output: logits,
-                scratch: MutableTensor(uninitialized: [0]),
-                team: team))
+        let weights = part?.parameters ?? last.parameters.map { (parameters ?? network.values)[$0] }
+        let logits = MutableTensor(uninitialized: [samples, part?.parameters[0].shape[0] ?? network.outputWidth])
+        (part?.operation ?? last.operation).forward(
+            ForwardPass(inputs: [rows], parameters: weights, output: logits, scratch: MutableTensor(uninitialized: [0]), team: team))
         for operation in tail {
             operation.forward(
                 ForwardPass(inputs: [logits], parameters: [], output: logits, scratch: MutableTensor(uninitialized: [0]), team: team))
@@ -59,6 +70,7 @@ package struct BehaviourReading: Sendable {
     package func seed(
         _ gradient: Tensor, at logits: Tensor, shape: [Int], parameters: ParameterValues? = nil, team: Team
     ) -> Tensor {
+        precondition(part == nil, "a gradient of some logits")
         let samples = shape[0]
         var rows = gradient
         for operation in tail.reversed() {

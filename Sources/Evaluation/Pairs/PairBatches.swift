@@ -88,4 +88,14 @@ package struct PairAnswers: Sendable {
         self.right = right
         self.wrong = wrong
     }
+
+    /// The tokens that are an answer of some pair, in their order.
+    package var tokens: [Int] { Set((right + wrong).flatMap { $0 }).sorted().map(Int.init) }
+
+    /// The answers as places in a list of all their tokens.
+    package func places(among tokens: [Int]) -> PairAnswers {
+        let places = Dictionary(uniqueKeysWithValues: tokens.enumerated().map { (Int32($1), Int32($0)) })
+        func placed(_ lists: [[Int32]]) -> [[Int32]] { lists.map { $0.compactMap { places[$0] } } }
+        return PairAnswers(right: placed(right), wrong: placed(wrong))
+    }
 }

@@ -8,6 +8,9 @@ struct PairRuns {
     let corrupted: RecordedRun
     let cleanBatch: Batch
     let corruptedBatch: Batch
+    /// How the logits are read: those of all classes, or of the answers alone where no metric reads others.
+    let reading: BehaviourReading
+    /// As places among the logits.
     let answers: PairAnswers
     /// The clean run's logits, [pairs, classes], which some metrics compare with.
     let cleanLogits: Tensor
@@ -42,14 +45,18 @@ final class PairRunner {
     private let batches: PairBatches
     private let reading: BehaviourReading
     private let requests: (clean: RunRequest, corrupted: RunRequest)
+    private let readsAnswersAlone: Bool
     private let team: Team
     private let arenas = (clean: Arena(), corrupted: Arena())
     private var made: (shape: BatchShape, clean: Executor, corrupted: Executor)?
 
-    /// - Parameter requests: what each of the runs records, the node of the answers among it.
-    init(_ batches: PairBatches, requests: (clean: RunRequest, corrupted: RunRequest), team: Team) {
+    /// - Parameters:
+    ///   - requests: what each of the runs records, the node of the answers among it.
+    ///   - readsAnswersAlone: whether the logits of the answers are all that is needed.
+    init(_ batches: PairBatches, requests: (clean: RunRequest, corrupted: RunRequest), readsAnswersAlone: Bool = false, team: Team) {
         self.batches = batches
         self.requests = requests
+        self.readsAnswersAlone = readsAnswersAlone
         self.team = team
         reading = BehaviourReading(batches.network)
     }
@@ -70,8 +77,13 @@ final class PairRunner {
         let clean = executors.clean.run(cleanBatch)
         let corrupted = executors.corrupted.run(corruptedBatch)
         guard let cleanValues = clean[reading.node], let corruptedValues = corrupted[reading.node] else { preconditionFailure("no output") }
+        var (reading, answers) = (reading, batches.answers(place))
+        let tokens = answers.tokens
+        if readsAnswersAlone, let part = reading.reading(tokens: tokens) {
+            (reading, answers) = (part, answers.places(among: tokens))
+        }
         return PairRuns(
-            clean: clean, corrupted: corrupted, cleanBatch: cleanBatch, corruptedBatch: corruptedBatch, answers: batches.answers(place),
+            clean: clean, corrupted: corrupted, cleanBatch: cleanBatch, corruptedBatch: corruptedBatch, reading: reading, answers: answers,
             cleanLogits: reading.logits(cleanValues, team: team), corruptedLogits: reading.logits(corruptedValues, team: team))
     }
 }

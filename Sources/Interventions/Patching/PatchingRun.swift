@@ -133,7 +133,7 @@ final class PatchWorker {
             node: part.node, neurons: part.neurons, positions: patch.position.map { [$0] }, replacement: .values(source))
         let patched = try executor(part.node, at: patch.position, batch.shape).run(batch, interventions: [intervention], base: run)
         guard let values = patched[reading.node] else { preconditionFailure("no output") }
-        let sums = runs.sums(metrics, reading.logits(values, team: team))
+        let sums = runs.sums(metrics, runs.reading.logits(values, team: team))
         return PatchedBatch(row: patch.row, values: sums, change: patched.changes[0])
     }
 }

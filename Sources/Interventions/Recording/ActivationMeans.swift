@@ -27,17 +27,9 @@ package struct ActivationMeans: Sendable {
         var sums = recording.parts.map { _ in recording.sites.map { _ in [Int32: ActivationMoments]() } }
         try recording.run(
             progress: progress,
-            reduce: { part, place, values -> [(Int32, ActivationMoments)] in
+            reduce: { part, site, samples, values -> [(Int32, ActivationMoments)] in
                 guard byClass, let number = partNumbers[part.prefix] else { return [(-1, ActivationMoments(values[...]))] }
-                let samples = part.batches.ranges[place]
-                // Sites with rows give each sample as many numbers as it has of those.
-                let rows = samples.map { part.hasRows ? part.places($0).count : 1 }
-                let width = values.count / max(1, rows.reduce(0, +))
-                var start = 0
-                return zip(samples, rows).map { sample, count in
-                    defer { start += count * width }
-                    return (labels[number][sample], ActivationMoments(values[start..<start + count * width]))
-                }
+                return zip(samples, part.pieces(of: values, site, samples)).map { (labels[number][$0], ActivationMoments($1)) }
             },
             consume: { number, _, found in
                 for (site, moments) in found.enumerated() {

@@ -18,7 +18,10 @@ package struct Recording: Sendable {
     /// The samples of one run over the data: all, or the clean or the corrupted ones of pairs.
     struct Part: Sendable {
         let prefix: String
+        /// The samples in the order of the data.
         let batches: SampleBatches
+        /// The samples as they run, those of one length together, and which they are; nil if they run in the order of the data.
+        private let sorted: (batches: SampleBatches, samples: [Int])?
         /// Whether sites with positions have a row for each position.
         let hasRows: Bool
         private let positions: PositionChoice?
@@ -43,6 +46,8 @@ package struct Recording: Sendable {
             hasRows = isChosen || lengths.count > 1
             let own = isTokens ? nil : try Self.commonLength(sites, batches, isChosen: isChosen)
             length = own
+            let order = lengths.count > 1 ? LengthOrder(dataset, window: try Self.window(sites, batches)) : nil
+            sorted = try order.map { (batches: try batches.selecting($0.samples), samples: $0.samples) }
             guard hasRows else {
                 (rows, empty) = (dataset.count, 0)
                 return
@@ -63,6 +68,28 @@ package struct Recording: Sendable {
 
         /// The positions of every sample's sites where samples are numbers: patches of an image.
         private let length: Int?
+
+        /// The numbers that may wait for those of samples before them.
+        private static let waiting = 1 << 23
+
+        /// The samples that may change places, so that what waits stays bounded.
+        private static func window(_ sites: [RecordedSite], _ batches: SampleBatches) throws -> Int {
+            guard let longest = (0..<batches.dataset.count).max(by: { batches.length(of: $0) < batches.length(of: $1) }) else { return 1 }
+            let shapes = try batches.network.shapes(for: batches.shape(samples: 1, like: longest))
+            return max(1, waiting / max(1, sites.reduce(0) { $0 + shapes[$1.node.index].reduce(1, *) }))
+        }
+
+        /// The batches that run.
+        var running: SampleBatches { sorted?.batches ?? batches }
+
+        /// The samples of a batch that runs, by their place in the data.
+        func samples(_ place: Int) -> [Int] {
+            guard let sorted else { return Array(batches.ranges[place]) }
+            return Array(sorted.samples[sorted.batches.ranges[place]])
+        }
+
+        /// Whether the samples run in another order than that of the data.
+        var isReordered: Bool { sorted != nil }
 
         /// The number of positions that all the sites have.
         private static func commonLength(_ sites: [RecordedSite], _ batches: SampleBatches, isChosen: Bool) throws -> Int? {
@@ -168,35 +195,47 @@ package struct Recording: Sendable {
     ///   - progress: called with the number of samples done.
     ///   - write: called with the place of an array in ``activations`` and its next numbers.
     package func run(progress: (Int) -> Void = { _ in }, write: (Int, [Float]) throws -> Void) throws {
-        try run(progress: progress, reduce: { _, _, values in values }) { number, _, found in
-            for (index, values) in found.enumerated() { try write(number * sites.count + index, values) }
+        var (waiting, current) = (Reordering<[[Float]]>(), 0)
+        try run(progress: progress, reduce: { _, _, _, values in values }) { number, samples, found in
+            var found = found
+            let part = parts[number]
+            if part.isReordered {
+                if number != current { (waiting, current) = (Reordering(), number) }
+                let pieces = zip(sites, found).map { part.pieces(of: $1, $0, samples) }
+                for (place, sample) in samples.enumerated() { waiting.add(pieces.map { Array($0[place]) }, number: sample) }
+                let ready = waiting.ready()
+                found = sites.indices.map { site in ready.flatMap { $0[site] } }
+            }
+            for (index, values) in found.enumerated() where !values.isEmpty { try write(number * sites.count + index, values) }
         }
     }
 
     /// Runs the model, reduces what each site holds of each batch, and hands on the results in the order of the batches.
     ///
     /// - Parameters:
-    ///   - reduce: called from any thread with a part, a batch, and a site's numbers, sample by sample.
-    ///   - consume: called with a part's number, a batch's, and the results of all sites.
+    ///   - reduce: called from any thread with a part, a site, the samples of a batch, and the site's numbers, sample by sample.
+    ///   - consume: called with a part's number, the samples of a batch, and the results of all sites.
     func run<Result: Sendable>(
-        progress: (Int) -> Void, reduce: @Sendable (Part, Int, [Float]) -> Result, consume: (Int, Int, [Result]) throws -> Void
+        progress: (Int) -> Void, reduce: @Sendable (Part, RecordedSite, [Int], [Float]) -> Result,
+        consume: (Int, [Int], [Result]) throws -> Void
     ) throws {
         for (number, part) in parts.enumerated() {
-            let batches = part.batches
+            let batches = part.running
             try BatchLoop(count: batches.ranges.count, threads: threads, wave: threads).run(
                 worker: { BatchWorker(batches, team: $0) },
                 compute: { worker, place in
                     let run = try worker.run(place, request: request)
-                    let samples = batches.ranges[place]
+                    let samples = part.samples(place)
                     let places = part.hasRows ? samples.map(part.places) : []
                     return sites.map { site in
                         guard let output = run[site.node] else { preconditionFailure("'\(site.name)' was not recorded") }
                         return reduce(
-                            part, place, part.kept(output, site, samples: samples.count, places: part.usesRows(site) ? places : nil))
+                            part, site, samples, part.kept(output, site, samples: samples.count, places: part.usesRows(site) ? places : nil)
+                        )
                     }
                 },
                 consume: { place, found in
-                    try consume(number, place, found)
+                    try consume(number, part.samples(place), found)
                     progress(batches.ranges[place].count)
                 })
         }
@@ -204,6 +243,17 @@ package struct Recording: Sendable {
 }
 
 extension Recording.Part {
+    /// The numbers of each sample of a batch in what was kept of a site: as many rows as the sample has where there are rows.
+    func pieces(of values: [Float], _ site: RecordedSite, _ samples: [Int]) -> [ArraySlice<Float>] {
+        let rows = samples.map { usesRows(site) ? places($0).count : 1 }
+        let width = values.count / max(1, rows.reduce(0, +))
+        var start = 0
+        return rows.map { count in
+            defer { start += count * width }
+            return values[start..<start + count * width]
+        }
+    }
+
     /// What is kept of a batch's output, sample by sample.
     func kept(_ output: Tensor, _ site: RecordedSite, samples: Int, places: [[Int]]?) -> [Float] {
         let layout = SiteLayout(shape: output.shape, neurons: site.part.neurons)
