@@ -64,6 +64,18 @@ package struct WeightFile: Sendable {
         self.part = part
     }
 
+    /// The same file with more tensors in its first model, those whose names it has left out.
+    func adding(_ tensors: [TensorRecord]) -> WeightFile {
+        guard !tensors.isEmpty, let first = models.first else { return self }
+        let known = Set(first.tensors.map(\.name))
+        var model = Model(
+            key: first.key, tensors: first.tensors + tensors.filter { !known.contains($0.name) }, unreadable: first.unreadable)
+        model.module = first.module
+        var file = self
+        file.models[0] = model
+        return file
+    }
+
     /// The same file, whose models are of the modules given.
     func with(_ module: SavedModule) -> WeightFile {
         let models = self.models.map { model in

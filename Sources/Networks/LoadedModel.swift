@@ -32,12 +32,15 @@ package struct LoadedModel: Sendable {
         let catalog = known ?? LayerCatalog(checkpoint)
         self.checkpoint = checkpoint
         self.catalog = catalog
-        isGraph = given == nil && checkpoint.graph != nil
+        // The modules of a script may say more than its code: that they are a plain chain.
+        let isChain = checkpoint.module.map { $0.isScript && (try? SavedArchitecture.architecture(of: $0)) != nil } ?? false
+        let graph = given == nil && !isChain ? checkpoint.graph : nil
+        isGraph = graph != nil
         do throws(Problem) {
             // Words that an archive keeps were given for it once.
             let kept = given == nil ? try Chain.kept(in: checkpoint) : nil
             let isDescribed = given != nil || kept != nil
-            if !isDescribed, let graph = checkpoint.graph {
+            if !isDescribed, let graph {
                 network = try ONNXNetwork.network(of: checkpoint, graph: graph)
                 architecture = nil
                 source = nil

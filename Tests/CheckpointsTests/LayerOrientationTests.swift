@@ -195,6 +195,28 @@ import Text
         #expect(NonFiniteCount(tensor) == NonFiniteCount(try record("v", [1])))
     }
 
+    /// A matrix that is read the other way round is counted in its order in memory, a view with gaps only where it looks.
+    @Test func whatIsNotFiniteIsCountedInAnyOrder() throws {
+        var values = [Float](repeating: 1, count: 700 * 900)
+        for place in [0, 5, 300_000, values.count - 1] { values[place] = .nan }
+        values[7] = -.infinity
+        let storage = ByteRegion(copying: values.withUnsafeBytes { Array($0) })
+        func count(_ shape: [Int], _ strides: [Int], offset: Int = 0, threads: Int) throws -> [Int] {
+            let tensor = try TensorRecord(name: "w", dtype: .f32, shape: shape, strides: strides, offset: offset, storage: storage)
+            let count = NonFiniteCount(tensor, threads: threads)
+            return [count.nan, count.infinite]
+        }
+        for threads in [1, 3] {
+            #expect(try count([700, 900], [900, 1], threads: threads) == [4, 1])
+            #expect(try count([900, 700], [1, 900], threads: threads) == [4, 1])
+            #expect(try count([900, 1, 700], [1, 17, 900], threads: threads) == [4, 1])
+            // Every second column, and the same row again and again.
+            #expect(try count([700, 450], [900, 2], threads: threads) == [2, 0])
+            #expect(try count([450, 700], [2, 900], offset: 1, threads: threads) == [2, 1])
+            #expect(try count([2, 8], [0, 1], threads: threads) == [2, 1])
+        }
+    }
+
     @Test func aSideWithoutBoundIsNoLayers() throws {
         let storage = ByteRegion(copying: [UInt8](repeating: 0, count: 4))
         let tensor = try TensorRecord(name: "w", dtype: .f32, shape: [1 << 50, 1], strides: [0, 0], offset: 0, storage: storage)

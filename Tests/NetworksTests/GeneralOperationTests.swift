@@ -246,6 +246,32 @@ struct GeneralOperationTests {
         #expect(try half.backward(tensor([5], [1, 2, 3, 4, 5])).inputs[0].elements == [1, 2, 3, 4, 5])
     }
 
+    @Test func placesBecomeSeveralWithTheSameNumber() throws {
+        let images = OperationCheck(operation: Upsampling(rows: 2, columns: 3), inputs: [tensor([1, 2, 1, 2], [1, 2, 3, 4])])
+        #expect(try images.forward().shape == [1, 2, 2, 6])
+        #expect(
+            try images.forward().elements
+                == [1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 3, 3, 3, 4, 4, 4])
+        let sums = try images.backward(tensor([1, 2, 2, 6], (0..<24).map { Float($0) }))
+        #expect(sums.inputs[0].elements == [24, 42, 96, 114])
+        let sequence = OperationCheck(operation: Upsampling(rows: 1, columns: 2), inputs: [tensor([1, 1, 3], [1, 2, 3])])
+        #expect(try sequence.forward().elements == [1, 1, 2, 2, 3, 3])
+        let large = OperationCheck(operation: Upsampling(rows: 3, columns: 2), inputs: [OperationCheck.random([2, 3, 5, 4], seed: 3)])
+        try large.expectDifferencesAgree()
+        try large.expectThreadsAgree()
+        for shape in [[2, 3], [1, 1, 1, .max]] {
+            #expect(throws: Problem.self) {
+                try Upsampling(rows: 2, columns: 2).outputShape(inputs: [shape], parameters: [], batch: .values([2]))
+            }
+        }
+    }
+
+    @Test func whatIsDetachedHasNoGradient() throws {
+        let check = OperationCheck(operation: Detachment(), inputs: [tensor([2, 2], [1, -2, 3, 4])])
+        #expect(try check.forward().elements == [1, -2, 3, 4])
+        #expect(try check.backward(tensor([2, 2], [1, 2, 3, 4]), start: 5).inputs[0].elements == [5, 5, 5, 5])
+    }
+
     /// What an operation makes of a sample must not depend on others: it says along which dimensions it does.
     @Test func operationsSayWhatTheyJoin() {
         func joined(_ operation: any Operation, _ input: Int = 0, rank: Int = 3) -> [Int] {
@@ -259,6 +285,7 @@ struct GeneralOperationTests {
         // Entries whose numbers are computed are chosen as much.
         #expect(joined(EntryLookup(axis: 1)) == [1] && joined(EntryLookup(axis: 1), 1) == [])
         #expect(joined(EntryLookup(axis: 0, isOfParameter: true)) == [])
+        #expect(joined(Upsampling(rows: 2, columns: 1), rank: 4) == [2, 3] && joined(Detachment()) == [])
         #expect(joined(Padding(before: [0, 1, 0], after: [0, 0, 0])) == [1])
         #expect(joined(Softmax()) == [2] && joined(Activation(.relu)) == [] && joined(Convolution(stride: (1, 1)), rank: 4) == [1, 2, 3])
     }

@@ -21,7 +21,7 @@ struct ONNXNetworkTests {
         ReferenceValues.close(found, expected, within: 2e-5, what)
     }
 
-    @Test(arguments: exported + ["sklearn", "operators-23"])
+    @Test(arguments: exported + ["sklearn", "operators-23", "windowed-4", "windowed-15", "enlarged", "bytes", "sklearn-maps"])
     func computesWhatONNXRuntimeComputes(name: String) throws {
         let (network, values) = try open(name)
         let batch = try ReferenceValues.batch(values)
@@ -44,6 +44,26 @@ struct ONNXNetworkTests {
         #expect(
             error.map { "\($0)" }?.hasPrefix("the model's graph fixes the length of sequences, expected 6 tokens, found 5") == true,
             "\(error.map { "\($0)" } ?? "")")
+    }
+
+    /// A window that is longer than the sequences on which the graph is read looks like none; longer sequences would see too much.
+    @Test func aMaskOfALongWindowIsNotTakenForACausalOne() throws {
+        let (short, _) = try open("windowed-4")
+        let (long, _) = try open("windowed-15")
+        // A window that shows is followed to any length.
+        #expect(try short.shapes(for: .tokens(samples: 1, length: 40))[short.output.index] == [1, 40, 7])
+        #expect(try long.shapes(for: .tokens(samples: 1, length: 15))[long.output.index] == [1, 15, 7])
+        let error = #expect(throws: Problem.self) { try long.shapes(for: .tokens(samples: 1, length: 16)) }
+        #expect(error.map { "\($0)" }?.contains("expected at most 15") == true, "\(error.map { "\($0)" } ?? "")")
+    }
+
+    /// Tokens that a comparison with 0, 1, ... turns into rows of one 1 are those numbers.
+    @Test func tokensThatAreComparedHaveAVocabulary() throws {
+        guard case .tokens(let vocabulary, _) = try open("bytes").0.input else {
+            Issue.record("not tokens")
+            return
+        }
+        #expect(vocabulary == 9)
     }
 
     /// A batch is its samples: what an export fixes for one sample holds for several.

@@ -9,9 +9,11 @@ import Text
 
 /// Programs of torch.export run as PyTorch runs them; networks come back from their words, and from the ONNX that is written of them.
 struct TorchProgramTests {
-    static let programs = ["mlp", "cnn", "block", "encoder", "library", "settings", "images", "masked", "attended"]
+    static let programs = [
+        "mlp", "cnn", "block", "encoder", "library", "settings", "images", "masked", "attended", "stopped", "uneven", "crossed", "further",
+    ]
     /// The same after `run_decompositions()`.
-    static let decomposed = ["attended", "images", "masked", "encoder"]
+    static let decomposed = ["attended", "images", "masked", "encoder", "uneven", "further"]
 
     private func path(_ name: String) -> String { "graphs/\(name.contains("-") ? "" : "program-")\(name)" }
 
@@ -27,10 +29,7 @@ struct TorchProgramTests {
     @Test(arguments: programs + decomposed.map { "decomposed-" + $0 }) func outputsAndGradientsAreThoseOfPyTorch(name: String) throws {
         let (network, values) = (try LoadedModel(open(name)).network, try values(name))
         let batch = try ReferenceValues.batch(values)
-        // PyTorch lets no gradient through what is detached and cast.
-        let compared = values.tensors.filter {
-            $0.name.hasPrefix("gradient.") && (name != "settings" || !$0.name.hasPrefix("gradient.fc."))
-        }
+        let compared = values.tensors.filter { $0.name.hasPrefix("gradient.") }
         let named = compared.map { ($0, String($0.name.dropFirst("gradient.".count))) }
         let parameters = try named.map { try #require(network.parameter(named: $0.1), "\($0.1)") }
         var request = RunRequest(recorded: [network.output])
@@ -47,6 +46,36 @@ struct TorchProgramTests {
         for (parameter, (tensor, name)) in zip(parameters, named) {
             GraphWordsTests.close(try #require(gradients[parameter]).elements, tensor.floats(), name)
         }
+    }
+
+    /// What a program detaches or computes without gradients has none in what is made of it either; buffers are not learned.
+    @Test func gradientsStopWhereTheProgramStopsThem() throws {
+        let checkpoint = try open("stopped")
+        let batch = try ReferenceValues.batch(values("stopped"))
+        func gradient(_ network: Network) throws -> [Float] {
+            let weight = try #require(network.parameter(named: "fc1.weight"))
+            var request = RunRequest(recorded: [network.output])
+            request.gradients = GradientRequest(parameters: [weight])
+            let executor = try Executor(network, batch: batch.shape, request: request, team: Team(size: 1))
+            let gradients = Gradients(executor, seeds: [network.output])
+            _ = executor.run(batch)
+            gradients.clearParameters()
+            let weights = try #require(values("stopped")["weights"])
+            gradients.backward([network.output: Tensor(shape: weights.shape, weights.floats())])
+            return try #require(gradients[weight]).elements
+        }
+        let expected = try #require(values("stopped")["gradient.fc1.weight"]).floats()
+        func fixed(_ network: Network) -> [String] { network.parameters.filter(\.isFixed).map(\.name).sorted() }
+        try TemporaryFolder.with { folder in
+            for ending in ["m.tar", "m.onnx"] {
+                try CheckpointWriter(path: folder + "/" + ending).write(CheckpointDraft(checkpoint))
+                let network = try LoadedModel(Checkpoint.open(folder + "/" + ending)).network
+                GraphWordsTests.close(try gradient(network), expected, ending)
+                #expect(fixed(network) == ["factor", "shift"])
+            }
+        }
+        #expect(fixed(try LoadedModel(checkpoint).network) == ["factor", "shift"])
+        #expect(checkpoint["order"]?.dtype == .i64 && checkpoint["lifted_tensor_0"]?.shape == [4])
     }
 
     @Test func anOperationThatIsNotRunIsNamed() throws {

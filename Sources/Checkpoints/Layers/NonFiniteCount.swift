@@ -1,3 +1,7 @@
+import Archives
+import Synchronization
+import Tensors
+
 /// How many elements of a tensor are not finite. The tensor is read a piece at a time.
 package struct NonFiniteCount: Sendable, Equatable {
     /// The elements that are not a number.
@@ -5,14 +9,16 @@ package struct NonFiniteCount: Sendable, Equatable {
     /// The elements that are infinite.
     package private(set) var infinite = 0
 
+    private init() {}
+
     /// Counts the elements of a tensor, or those of its storage if it is a view that repeats them.
-    package init(_ tensor: TensorRecord) {
+    package init(_ tensor: TensorRecord, threads: Int = 1) {
         guard tensor.dtype.isFloatingPoint, tensor.derived?.isCertainlyFinite != true else { return }
         let stored = tensor.storedElementCount
         switch tensor.dtype {
         case .f64, .f32, .f16, .bf16:
-            guard tensor.derived == nil, tensor.strides == nil || tensor.elementCount > stored else { break }
-            countBits(tensor)
+            guard tensor.derived == nil, tensor.strides == nil || tensor.elementCount > stored || tensor.isPermutation else { break }
+            countBits(tensor, threads: threads)
             return
         default: break
         }
@@ -45,21 +51,42 @@ package struct NonFiniteCount: Sendable, Equatable {
         }
     }
 
-    /// Contiguous elements are counted by the bits of their exponents, without converting them.
-    private mutating func countBits(_ tensor: TensorRecord) {
-        let pieceSize = 1 << 20
-        for start in stride(from: 0, to: tensor.bytes.count, by: pieceSize) {
-            guard let piece = tensor.bytes.slice(offset: start, count: min(pieceSize, tensor.bytes.count - start)) else { return }
-            piece.withUnsafeBytes { bytes in
-                switch tensor.dtype {
-                case .f64: count(bytes, exponent: UInt64(0x7FF0_0000_0000_0000))
-                case .f32: count(bytes, exponent: UInt32(0x7F80_0000))
-                case .bf16: count(bytes, exponent: UInt16(0x7F80))
-                default: count(bytes, exponent: UInt16(0x7C00))
-                }
-            }
-            piece.discardPages()
+    /// Elements that are stored once each are counted by the bits of their exponents, in their order in memory and without converting them.
+    private mutating func countBits(_ tensor: TensorRecord, threads: Int) {
+        let size = 1 << 20
+        let bytes = tensor.bytes
+        let pieces = (bytes.count + size - 1) / size
+        guard threads > 1, pieces > 1 else {
+            for piece in 0..<pieces { add(Self.counted(bytes, from: piece * size, size, tensor.dtype)) }
+            return
         }
+        let sum = Mutex(NonFiniteCount())
+        // Nothing in it throws.
+        try? Parallel.forEach(count: pieces, threads: threads) { piece in
+            let part = Self.counted(bytes, from: piece * size, size, tensor.dtype)
+            sum.withLock { $0.add(part) }
+        }
+        add(sum.withLock { $0 })
+    }
+
+    private mutating func add(_ other: NonFiniteCount) {
+        nan += other.nan
+        infinite += other.infinite
+    }
+
+    private static func counted(_ bytes: ByteRegion, from start: Int, _ size: Int, _ dtype: DType) -> NonFiniteCount {
+        var count = NonFiniteCount()
+        guard let piece = bytes.slice(offset: start, count: min(size, bytes.count - start)) else { return count }
+        piece.withUnsafeBytes { bytes in
+            switch dtype {
+            case .f64: count.count(bytes, exponent: UInt64(0x7FF0_0000_0000_0000))
+            case .f32: count.count(bytes, exponent: UInt32(0x7F80_0000))
+            case .bf16: count.count(bytes, exponent: UInt16(0x7F80))
+            default: count.count(bytes, exponent: UInt16(0x7C00))
+            }
+        }
+        piece.discardPages()
+        return count
     }
 
     private mutating func count<Bits: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
@@ -79,5 +106,18 @@ package struct NonFiniteCount: Sendable, Equatable {
             let bits = Bits(littleEndian: base.loadUnaligned(fromByteOffset: i &* size, as: Bits.self)) & magnitude
             if bits & exponent == exponent { add(isNaN: bits != exponent) }
         }
+    }
+}
+
+extension TensorRecord {
+    /// Whether its elements are those of its bytes, each once, in another order: a matrix that is read the other way round.
+    fileprivate var isPermutation: Bool {
+        guard let strides, elementCount == storedElementCount, bytes.count == elementCount * dtype.bytesPerBlock else { return false }
+        var next = 1
+        for (stride, length) in zip(strides, shape).filter({ $0.1 != 1 }).sorted(by: { $0.0 < $1.0 }) {
+            guard stride == next else { return false }
+            next = next.multipliedReportingOverflow(by: length).partialValue
+        }
+        return next == elementCount
     }
 }

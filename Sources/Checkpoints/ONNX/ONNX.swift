@@ -20,7 +20,17 @@ enum ONNX {
     static func read(_ region: ByteRegion, neighbours: Neighbours, path: String) throws(Problem) -> WeightFile {
         do throws(Problem) {
             guard let message = try graph(region) else { throw Problem("holds no graph", expected: "an ONNX model") }
-            let file = try weights(of: ONNXGraph(message), neighbours, path)
+            let graph = try ONNXGraph(message)
+            let file = try weights(of: graph, neighbours, path)
+            // Classical models keep their numbers in the settings of operators.
+            if file.models.allSatisfy({ $0.tensors.isEmpty && $0.unreadable.isEmpty }),
+                let node = graph.nodes.first(where: { $0.domain == "ai.onnx.ml" })
+            {
+                let name = node.name.isEmpty ? node.outputs.first ?? "" : node.name
+                throw Problem(
+                    "holds no tensors, only settings of operators of ai.onnx.ml, which are not read as weights",
+                    found: "node '\(name)' (\(node.operation))")
+            }
             var module = SavedModule(opaque: SavedModule.graph)
             module.graphFile = region
             return file.with(module)

@@ -21,6 +21,7 @@ package enum ONNXFile {
                 message.append(8, entry.value)
                 // Without a place the elements are nowhere: only the checkpoint has them.
                 message.append(14, 1 as UInt64)
+                if entry.tensor.isFixed { message.append(12, ONNXTensor.fixedNote) }
                 return message.bytes
             })
     }
@@ -82,6 +83,7 @@ package enum ONNXFile {
         message.append(2, UInt64(entry.tensor.type))
         message.append(8, entry.value)
         message.append(9, elements)
+        if entry.tensor.isFixed { message.append(12, ONNXTensor.fixedNote) }
         return message.bytes
     }
 

@@ -10,6 +10,7 @@ package struct ONNXGraphWriter {
         case integer(Int)
         case integers([Int])
         case real(Float)
+        case reals([Float])
         case text(String)
     }
 
@@ -30,16 +31,18 @@ package struct ONNXGraphWriter {
     ///
     /// - Parameters:
     ///   - output: the name of its output, which must be ``unused(_:)``; one is made of the operator's if nil.
+    ///   - note: the operator's documentation.
     /// - Returns: the name of its output.
     @discardableResult
     package mutating func add(
-        _ operation: String, _ inputs: [String], _ attributes: [(String, Attribute)] = [], output: String? = nil
+        _ operation: String, _ inputs: [String], _ attributes: [(String, Attribute)] = [], output: String? = nil, note: String? = nil
     ) -> String {
         let output = output ?? unused(operation)
         var node = ProtobufWriter()
         for input in inputs { node.append(1, input) }
         node.append(2, output)
         node.append(4, operation)
+        if let note { node.append(6, note) }
         for (name, value) in attributes {
             var attribute = ProtobufWriter()
             attribute.append(1, name)
@@ -47,6 +50,9 @@ package struct ONNXGraphWriter {
             case .real(let number):
                 attribute.append(2, number)
                 attribute.append(20, 1 as UInt64)
+            case .reals(let numbers):
+                for number in numbers { attribute.append(7, number) }
+                attribute.append(20, 6 as UInt64)
             case .integer(let number):
                 attribute.append(3, UInt64(bitPattern: Int64(number)))
                 attribute.append(20, 2 as UInt64)
@@ -68,6 +74,18 @@ package struct ONNXGraphWriter {
     package mutating func constant(_ number: Int) -> String { add("Constant", [], [("value_int", .integer(number))]) }
     package mutating func constant(_ number: Float) -> String { add("Constant", [], [("value_float", .real(number))]) }
 
+    package mutating func constant(_ numbers: [Float]) -> String { add("Constant", [], [("value_floats", .reals(numbers))]) }
+
+    /// A matrix of fixed numbers, row after row.
+    package mutating func constant(_ numbers: [Float], columns: Int) -> String {
+        add("Reshape", [constant(numbers), constant([-1, columns])])
+    }
+
+    /// The same value, through which no gradient passes. ONNX has no operator for that: the operator's documentation says it.
+    package mutating func detached(_ value: String, output: String? = nil) -> String {
+        add("Identity", [value], output: output, note: ONNXModel.Node.detachedNote)
+    }
+
     /// A matrix of the checkpoint as the factor of a product that reads it as it is stored. Read directly it would be taken for the [in, out] of a
     /// linear layer, which a checkpoint has the other way round.
     package mutating func factor(_ tensor: String) -> String { add("Reshape", [tensor, constant([0, 0])]) }
@@ -83,8 +101,9 @@ package struct ONNXGraphWriter {
 
     /// Declares a tensor of the checkpoint, which has the same name.
     ///
+    /// - Parameter isFixed: whether the model has it without having learned it.
     /// - Throws: ``Problem`` for a type that ONNX does not have, and for a name that another value has.
-    package mutating func declare(tensor record: TensorRecord) throws(Problem) {
+    package mutating func declare(tensor record: TensorRecord, isFixed: Bool = false) throws(Problem) {
         let subject = "tensor '\(record.name)'"
         guard let type = ONNXTensor.number(of: record.dtype) else {
             throw Problem("is of a type that ONNX does not have", subject: subject, found: record.dtype.rawValue)
@@ -96,6 +115,7 @@ package struct ONNXGraphWriter {
         message.append(8, record.name)
         // Without a place the elements are nowhere: only the checkpoint has them.
         message.append(14, 1 as UInt64)
+        if isFixed { message.append(12, ONNXTensor.fixedNote) }
         graph.append(5, message.bytes)
     }
 

@@ -56,6 +56,11 @@ package struct ONNXModel: Sendable {
         package fileprivate(set) var inputs: [String] = []
         package fileprivate(set) var outputs: [String] = []
         package fileprivate(set) var attributes: [String: Attribute] = [:]
+        /// Whether no gradient passes through it, which only graphs say that were made here.
+        package fileprivate(set) var isDetached = false
+
+        /// What the documentation of such an operator says.
+        static let detachedNote = "modinspect: no gradient passes"
 
         /// What messages call it.
         package var subject: String {
@@ -72,6 +77,11 @@ package struct ONNXModel: Sendable {
         package fileprivate(set) var shape: [Int?]?
         /// Whether it is a single tensor.
         package fileprivate(set) var isTensor = false
+
+        fileprivate init() {}
+
+        /// A value of which nothing is known but its name.
+        package init(name: String) { self.name = name }
     }
 
     /// A tensor of the checkpoint as the graph has it.
@@ -83,12 +93,15 @@ package struct ONNXModel: Sendable {
         package let type: ElementType
         /// Whether the checkpoint has the first two dimensions the other way round.
         package let isTransposed: Bool
+        /// Whether the model has it without having learned it.
+        package let isFixed: Bool
 
-        package init(tensor: String, shape: [Int], type: ElementType, isTransposed: Bool) {
+        package init(tensor: String, shape: [Int], type: ElementType, isTransposed: Bool, isFixed: Bool = false) {
             self.tensor = tensor
             self.shape = shape
             self.type = type
             self.isTransposed = isTransposed
+            self.isFixed = isFixed
         }
     }
 
@@ -124,7 +137,7 @@ package struct ONNXModel: Sendable {
         for entry in try ONNX.stored(in: try ONNXGraph(graph)) {
             stored[entry.value] = Stored(
                 tensor: entry.name, shape: entry.tensor.shape, type: ElementType(rawValue: entry.tensor.type) ?? .undefined,
-                isTransposed: ONNX.isTransposed(entry.tensor.shape, entry.use))
+                isTransposed: ONNX.isTransposed(entry.tensor.shape, entry.use), isFixed: entry.tensor.isFixed)
         }
         try read(graph)
     }
@@ -175,6 +188,7 @@ package struct ONNXModel: Sendable {
                     let (name, attribute) = try attribute(bytes, of: node)
                     if node.attributes.updateValue(attribute, forKey: name) != nil { repeated = name }
                 }
+            case 6: node.isDetached = value.text() == Node.detachedNote
             case 7:
                 let domain = value.text() ?? ""
                 node.domain = domain == "ai.onnx" ? "" : domain

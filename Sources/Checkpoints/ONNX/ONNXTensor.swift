@@ -12,6 +12,11 @@ struct ONNXTensor {
     private var typed: [Int: [ProtobufReader.Value]] = [:]
     private var external: [String: String] = [:]
     private var isExternal = false
+    /// Whether the model has it without having learned it; see ``fixedNote``.
+    private(set) var isFixed = false
+
+    /// What is written into the documentation of a tensor that no training changes. ONNX has no place for that.
+    static let fixedNote = "modinspect: not learned"
 
     private static let rankLimit = 64
 
@@ -27,6 +32,7 @@ struct ONNXTensor {
             case 4, 5, 7, 10, 11: typed[field, default: []].append(value)
             case 8: name = value.text() ?? ""
             case 9: raw = value.bytes
+            case 12: isFixed = value.text() == Self.fixedNote
             case 13: try addExternal(value)
             case 14: isExternal = value.integer == 1
             default: break

@@ -8,6 +8,7 @@ enum TorchExport {
     private static let weightListing = "data/weights/model_weights_config.json"
     /// The whole dictionary of weights as `torch.save` writes it, by the names that versions gave it.
     private static let savedWeights = ["data/weights/model.pt", "serialized_state_dict.pt", "serialized_state_dict.json"]
+    private static let constantListing = "data/constants/model_constants_config.json"
     private static let savedConstants = ["data/constants/model.pt", "serialized_constants.pt", "serialized_constants.json"]
     private static let programs = ["models/model.json", "serialized_exported_program.json"]
 
@@ -33,27 +34,52 @@ enum TorchExport {
         let members = TorchMembers(directory, region: region, folder: folder)
         do throws(Problem) {
             try members.checkByteOrder()
+            let program = try program(members)
             if let listing = try members.contents(weightListing) {
-                let file = try listed(listing, members, path)
-                return file.with(try module(members, file))
+                let file = try listed(listing, members, path).adding(try constants(members, path, of: program))
+                return file.with(module(program, file))
             }
             guard let saved = savedWeights.first(where: members.names.contains), let bytes = try members.contents(saved) else {
                 throw Problem("holds no weights", expected: "'\(weightListing)' or '\(savedWeights[0])'")
             }
             let file = try TorchFile(bytes, path: path + "!" + folder + saved)
             let weights = try WeightFile(format: format, pickle: file.pickle, path: path + "!" + folder + saved, storages: file.storages)
-            return weights.with(try module(members, weights))
+                .adding(try constants(members, path, of: program))
+            return weights.with(module(program, weights))
         } catch {
             throw error.at(path: path)
         }
     }
 
+    private static func program(_ members: TorchMembers) throws(Problem) -> TorchExportGraph? {
+        guard let name = programs.first(where: members.names.contains), let bytes = try members.contents(name) else { return nil }
+        return TorchExportGraph(bytes)
+    }
+
+    /// The tensors that the program reads beside its weights: constants in its code, and buffers that `state_dict()` leaves out.
+    private static func constants(_ members: TorchMembers, _ path: String, of program: TorchExportGraph?) throws(Problem) -> [TensorRecord]
+    {
+        guard let program else { return [] }
+        let read = Set(program.nodes.flatMap { $0.inputs.flatMap { $0.value.names } })
+        let wanted = Set(program.fixed.filter(read.contains).compactMap { program.parameters[$0] })
+        guard !wanted.isEmpty else { return [] }
+        if let listing = try members.contents(constantListing) {
+            // One that cannot be read is missing when the program is.
+            return try weights(listing).filter { wanted.contains($0.name) }.compactMap {
+                try? record($0.name, $0.weight, members, path, folder: "data/constants/")
+            }
+        }
+        guard let saved = savedConstants.first(where: members.names.contains), let bytes = try members.contents(saved),
+            let file = try? TorchFile(bytes, path: path + "!" + saved),
+            let constants = try? WeightFile(format: format, pickle: file.pickle, path: path + "!" + saved, storages: file.storages)
+        else { return [] }
+        return (constants.models.first?.tensors ?? []).filter { wanted.contains($0.name) }
+    }
+
     /// The modules that the program's operations are, if they are a plain sequence; otherwise its graph.
-    private static func module(_ members: TorchMembers, _ file: WeightFile) throws(Problem) -> SavedModule {
+    private static func module(_ program: TorchExportGraph?, _ file: WeightFile) -> SavedModule {
         var opaque = SavedModule(opaque: SavedModule.program)
-        guard let name = programs.first(where: members.names.contains), let bytes = try members.contents(name),
-            let program = TorchExportGraph(bytes)
-        else { return opaque }
+        guard let program else { return opaque }
         let module = program.module
         // A plain sequence may have operations that chains do not have.
         let isChain = module.className != SavedModule.program && module.children.allSatisfy { $0.className.hasPrefix("torch.nn.modules.") }
@@ -81,9 +107,11 @@ enum TorchExport {
         return WeightFile(format: format, models: [.init(key: "", tensors: tensors, unreadable: unreadable)], keepsOrder: false)
     }
 
-    private static func record(_ name: String, _ weight: Weight, _ members: TorchMembers, _ path: String) throws(Problem) -> TensorRecord {
+    private static func record(
+        _ name: String, _ weight: Weight, _ members: TorchMembers, _ path: String, folder: String = "data/weights/"
+    ) throws(Problem) -> TensorRecord {
         guard let file = weight.file else { throw Problem("has no file in the listing", expected: "'path_name'") }
-        let member = "data/weights/" + file
+        let member = folder + file
         guard !file.contains("/"), let bytes = try members.contents(member) else {
             throw Problem("its bytes are not in the file", expected: "member \(member.quotedInMessage)")
         }

@@ -13,34 +13,59 @@ extension TorchExportConversion {
     }
 
     mutating func pool(_ node: Node, _ name: String) throws(Problem) -> String {
-        func pair(_ name: String, _ standard: [Int]) throws(Problem) -> [Int] {
+        let sides = node.name.contains("1d") ? 1 : 2
+        func numbers(_ name: String, _ standard: [Int]) throws(Problem) -> [Int] {
             let numbers = try integers(node, name, standard)
-            return numbers.isEmpty ? standard : numbers.count == 1 ? [numbers[0], numbers[0]] : numbers
+            return numbers.isEmpty ? standard : numbers.count == 1 ? [Int](repeating: numbers[0], count: sides) : numbers
         }
-        let kernel = try pair("kernel_size", [])
-        guard kernel.count == 2 else { throw Problem("has no window") }
-        let padding = try pair("padding", [0, 0])
+        let kernel = try numbers("kernel_size", [])
+        guard kernel.count == sides else { throw Problem("has no window") }
+        let padding = try numbers("padding", [Int](repeating: 0, count: sides))
         var attributes: [(String, ONNXGraphWriter.Attribute)] = [
-            ("kernel_shape", .integers(kernel)), ("strides", .integers(try pair("stride", kernel))), ("pads", .integers(padding + padding)),
+            ("kernel_shape", .integers(kernel)), ("strides", .integers(try numbers("stride", kernel))),
+            ("pads", .integers(padding + padding)),
             ("ceil_mode", .integer(flag(node, "ceil_mode") ? 1 : 0)),
         ]
-        if node.name == "avg_pool2d" {
+        if node.name.hasPrefix("avg_pool") {
             guard node["divisor_override"]?.isNone ?? true else { throw Problem("has a divisor of its own") }
             attributes.append(("count_include_pad", .integer(flag(node, "count_include_pad", true) ? 1 : 0)))
             return add(name, "AveragePool", [try value(node, "self")], attributes)
         }
-        attributes.append(("dilations", .integers(try pair("dilation", [1, 1]))))
+        attributes.append(("dilations", .integers(try numbers("dilation", [Int](repeating: 1, count: sides)))))
         return add(name, "MaxPool", [try value(node, "self")], attributes)
     }
 
+    /// Means of as many windows as are wanted. Windows of different sizes are products with matrices that average along each side.
     mutating func adaptivePool(_ node: Node, _ name: String) throws(Problem) -> String {
+        let sides = node.name.contains("1d") ? 1 : 2
         let (x, size) = (try value(node, "self"), try integers(node, "output_size"))
-        if size.allSatisfy({ $0 == 1 }) { return add(name, "GlobalAveragePool", [x]) }
-        let input = program.shapes[try tensor(node, "self")]?.suffix(2).compactMap { $0 } ?? []
-        guard input.count == 2, size.count == 2, size.allSatisfy({ $0 > 0 }), input[0] % size[0] == 0, input[1] % size[1] == 0 else {
-            throw Problem("has windows of different sizes", expected: "a size that divides the images'")
+        if size.count == sides, size.allSatisfy({ $0 == 1 }) { return add(name, "GlobalAveragePool", [x]) }
+        let input = program.shapes[try tensor(node, "self")]?.suffix(sides).compactMap { $0 } ?? []
+        guard input.count == sides, size.count == sides, (size + input).allSatisfy({ $0 > 0 }) else {
+            throw Problem("has windows that depend on the size of the images", expected: "images of a fixed size")
         }
-        let window = [input[0] / size[0], input[1] / size[1]]
-        return add(name, "AveragePool", [x], [("kernel_shape", .integers(window)), ("strides", .integers(window))])
+        if zip(input, size).allSatisfy({ $0 % $1 == 0 }) {
+            let window = zip(input, size).map { $0 / $1 }
+            return add(name, "AveragePool", [x], [("kernel_shape", .integers(window)), ("strides", .integers(window))])
+        }
+        guard zip(input, size).allSatisfy({ $0.multipliedReportingOverflow(by: $1).partialValue <= 1 << 14 && max($0, $1) <= 1 << 14 })
+        else {
+            throw Problem("has too many windows of different sizes", found: "\(size) of \(input)")
+        }
+        let columns = writer.constant(Self.means(of: input[sides - 1], size[sides - 1], isTransposed: true), columns: size[sides - 1])
+        guard sides == 2 else { return add(name, "MatMul", [x, columns]) }
+        let rows = writer.constant(Self.means(of: input[0], size[0], isTransposed: false), columns: input[0])
+        return add(name, "MatMul", [rows, writer.add("MatMul", [x, columns])])
+    }
+
+    /// The matrix [count, length] whose row i averages the entries from floor(i length / count) to ceil((i + 1) length / count), or that matrix
+    /// transposed.
+    private static func means(of length: Int, _ count: Int, isTransposed: Bool) -> [Float] {
+        var matrix = [Float](repeating: 0, count: count * length)
+        for row in 0..<count {
+            let window = row * length / count..<((row + 1) * length + count - 1) / count
+            for entry in window { matrix[isTransposed ? entry * count + row : row * length + entry] = 1 / Float(window.count) }
+        }
+        return matrix
     }
 }

@@ -60,6 +60,32 @@ extension TorchExportConversion {
         }
     }
 
+    /// Entries of one dimension by their numbers.
+    mutating func entries(_ node: Node, _ name: String) throws(Problem) -> String {
+        let axis: Int
+        let numbers: String
+        if node.name == "index_select" {
+            axis = try self.axis(node, "dim", of: tensor(node, "self"))
+            numbers = try tensor(node, "index")
+        } else {
+            let lists = node["indices"]?.optionalTensors ?? node["indices"]?.tensors?.map { $0 } ?? []
+            let given = lists.indices.filter { lists[$0] != nil }
+            guard given.count == 1, let place = given.first, let own = lists[place] else {
+                throw Problem("looks entries up by several lists", expected: "one", found: "\(given.count)")
+            }
+            axis = place
+            numbers = own
+        }
+        guard program.types[numbers] != Self.truthType else {
+            throw Problem("keeps what a mask selects: the size of its output depends on the data")
+        }
+        guard let list = values[numbers] else { throw Problem("reads what nothing makes", found: "'\(numbers)'") }
+        return add(name, "Gather", [try value(node, "self"), list], [("axis", .integer(axis))])
+    }
+
+    /// torch.export's number of truth values.
+    private static let truthType = 12
+
     /// An operation of several outputs, each a part of its input.
     ///
     /// - Returns: whether it is one.

@@ -30,7 +30,7 @@ struct TorchExportConversion {
             guard let record = records[tensor] else {
                 throw Problem("is missing", subject: "tensor '\(tensor)'", expected: "the program's tensors")
             }
-            if declared.insert(tensor).inserted { try writer.declare(tensor: record) }
+            if declared.insert(tensor).inserted { try writer.declare(tensor: record, isFixed: program.fixed.contains(name)) }
             values[name] = tensor
         }
         for input in program.userInputs {
@@ -211,10 +211,17 @@ struct TorchExportConversion {
             result = add(
                 name, node.name == "celu" ? "Celu" : "Elu", [try value(node, "self")], [("alpha", .real(Float(real(node, "alpha", 1))))])
         case "softplus":
-            guard real(node, "beta", 1) == 1, real(node, "threshold", 20) >= 20 else {
-                throw Problem("has a setting that is not run", expected: "a beta of 1 and a threshold of at least 20")
+            let beta = real(node, "beta", 1)
+            guard beta > 0, real(node, "threshold", 20) >= 20 else {
+                throw Problem("has a setting that is not run", expected: "a threshold of at least 20")
             }
-            result = add(name, "Softplus", [try value(node, "self")])
+            let x = try value(node, "self")
+            if beta == 1 {
+                result = add(name, "Softplus", [x])
+            } else {
+                let scaled = writer.add("Mul", [x, writer.constant(Float(beta))])
+                result = add(name, "Div", [writer.add("Softplus", [scaled]), writer.constant(Float(beta))])
+            }
         case "relu6", "relu6_", "hardtanh", "hardtanh_", "clamp", "clamp_":
             if node["min"]?.tensor != nil || node["max"]?.tensor != nil {
                 result = try clamped(node, name)
@@ -226,13 +233,19 @@ struct TorchExportConversion {
             let bounds = [low.isFinite ? writer.constant(Float(low)) : "", high.isFinite ? writer.constant(Float(high)) : ""]
             result = add(name, "Clip", [try value(node, "self")] + bounds)
         case "add", "add_", "sub", "sub_", "mul", "mul_", "div", "div_", "rsub", "maximum", "minimum", "pow":
-            guard real(node, "alpha", 1) == 1, node["rounding_mode"] == nil else { throw Problem("has a setting that is not run") }
+            guard node["rounding_mode"] == nil else { throw Problem("has a setting that is not run") }
             let operations = [
                 "add": "Add", "sub": "Sub", "rsub": "Sub", "mul": "Mul", "div": "Div", "maximum": "Max", "minimum": "Min", "pow": "Pow",
             ]
             let plain = node.name.hasSuffix("_") ? String(node.name.dropLast()) : node.name
             let second = plain == "pow" && node["exponent"] != nil ? "exponent" : "other"
-            let (a, b) = (try operand(node, "self"), try operand(node, second))
+            var (a, b) = (try operand(node, "self"), try operand(node, second))
+            let factor = real(node, "alpha", 1)
+            if factor != 1 {
+                // Of what is subtracted: self in other - self.
+                let scaled = writer.add("Mul", [plain == "rsub" ? a : b, writer.constant(Float(factor))])
+                if plain == "rsub" { a = scaled } else { b = scaled }
+            }
             result = add(name, operations[plain] ?? plain, plain == "rsub" ? [b, a] : [a, b])
         case "matmul", "bmm", "mm":
             result = add(name, "MatMul", [try factor(node, "self"), try factor(node, node["mat2"] == nil ? "other" : "mat2")])
@@ -244,8 +257,8 @@ struct TorchExportConversion {
         case "conv2d", "conv1d", "convolution": result = try convolution(node, name)
         case "batch_norm", "_native_batch_norm_legit_no_training": result = try batchNorm(node, name)
         case "layer_norm", "native_layer_norm": result = try layerNorm(node, name)
-        case "max_pool2d", "max_pool2d_with_indices", "avg_pool2d": result = try pool(node, name)
-        case "adaptive_avg_pool2d", "_adaptive_avg_pool2d": result = try adaptivePool(node, name)
+        case "max_pool2d", "max_pool2d_with_indices", "avg_pool2d", "max_pool1d", "avg_pool1d": result = try pool(node, name)
+        case "adaptive_avg_pool2d", "_adaptive_avg_pool2d", "adaptive_avg_pool1d": result = try adaptivePool(node, name)
         case "softmax", "_softmax", "log_softmax", "_log_softmax":
             let axis = try axis(node, "dim", of: tensor(node, "self"))
             result = add(name, node.name.contains("log") ? "LogSoftmax" : "Softmax", [try value(node, "self")], [("axis", .integer(axis))])
@@ -259,10 +272,10 @@ struct TorchExportConversion {
             }
             guard let first = node["tensors"]?.tensors?.first else { throw Problem("joins nothing") }
             result = add(name, "Concat", parts, [("axis", .integer(try axis(node, "dim", of: first, 0)))])
-        case "mean", "sum", "amax":
+        case "mean", "sum", "amax", "amin":
             let dims = node["dim"] == nil ? [] : try integers(node, "dim")
             guard !dims.isEmpty else { throw Problem("is over all numbers of the batch") }
-            let operations = ["mean": "ReduceMean", "sum": "ReduceSum", "amax": "ReduceMax"]
+            let operations = ["mean": "ReduceMean", "sum": "ReduceSum", "amax": "ReduceMax", "amin": "ReduceMin"]
             result = add(
                 name, operations[node.name] ?? "", [try value(node, "self"), writer.constant(dims)],
                 [("keepdims", .integer(flag(node, "keepdim") ? 1 : 0))])
@@ -272,7 +285,13 @@ struct TorchExportConversion {
                 throw Problem("drops numbers at random", expected: "a model in evaluation mode, as after model.eval()")
             }
             result = try value(node, "input")
-        case "contiguous", "clone", "detach", "alias", "detach_", "lift_fresh_copy", "identity": result = try value(node, "self")
+        case "contiguous", "clone", "alias", "lift_fresh_copy", "lift_fresh", "identity": result = try value(node, "self")
+        case "detach", "detach_":
+            let x = try value(node, "self")
+            // Whole numbers have no gradient.
+            let isWhole = program.wholeNumbers.contains(try tensor(node, "self"))
+            result = isWhole ? x : writer.detached(x, output: writer.unused(name))
+        case "index", "index_select", "_unsafe_index": result = try entries(node, name)
         case "_to_copy", "to", "type_as":
             // The type shows in the output.
             node.reads.names.formUnion(["dtype", "other"])
@@ -296,6 +315,8 @@ struct TorchExportConversion {
                 result = shaped
             } else if let written = try written(node, name) {
                 result = written
+            } else if let further = try further(node, name) {
+                result = further
             } else {
                 throw Problem("is not run")
             }
@@ -363,38 +384,5 @@ struct TorchExportConversion {
         return add(
             name, "LayerNormalization", [x, weight] + (bias.isEmpty ? [] : [bias]),
             [("axis", .integer(-count)), ("epsilon", .real(epsilon))])
-    }
-
-    /// softmax(scale q k^T) v, with a mask of what comes later where it is causal.
-    mutating func attention(_ node: Node, _ name: String) throws(Problem) -> String {
-        let query = try tensor(node, "query")
-        guard real(node, "dropout_p", 0) == 0, !flag(node, "enable_gqa"), let shape = program.shapes[query], let width = shape.last ?? nil,
-            width > 0
-        else { throw Problem("has a setting that is not run") }
-        var order = Array(0..<shape.count)
-        order.swapAt(shape.count - 2, shape.count - 1)
-        let turned = writer.add("Transpose", [try value(node, "key")], [("perm", .integers(order))])
-        let products = writer.add("MatMul", [try value(node, "query"), turned], output: writer.unused(name + ".products"))
-        let scale = real(node, "scale", 1 / Double(width).squareRoot())
-        var scores = writer.add("Mul", [products, writer.constant(Float(scale))], output: writer.unused(name + ".scores"))
-        if flag(node, "is_causal") {
-            let lengths = writer.add("Shape", [try value(node, "query")])
-            let length = writer.add("Gather", [lengths, writer.constant(shape.count - 2)], [("axis", .integer(0))])
-            let places = writer.add("Range", [writer.constant(0), length, writer.constant(1)])
-            let rows = writer.add("Unsqueeze", [places, writer.constant([1])])
-            let columns = writer.add("Unsqueeze", [places, writer.constant([0])])
-            let later = writer.add("Greater", [columns, rows])
-            scores = writer.add("Where", [later, writer.constant(-Float.infinity), scores], output: writer.unused(name + ".masked"))
-        }
-        if node["attn_mask"]?.tensor != nil {
-            let mask = try value(node, "attn_mask")
-            let isOfTruthValues = program.wholeNumbers.contains(try tensor(node, "attn_mask"))
-            scores =
-                isOfTruthValues
-                ? writer.add("Where", [mask, scores, writer.constant(-Float.infinity)], output: writer.unused(name + ".masked"))
-                : writer.add("Add", [scores, mask], output: writer.unused(name + ".masked"))
-        }
-        let pattern = writer.add("Softmax", [scores], [("axis", .integer(-1))], output: writer.unused(name + ".pattern"))
-        return add(name, "MatMul", [pattern, try value(node, "value")])
     }
 }

@@ -6,6 +6,8 @@ struct TorchExportGraph {
     let nodes: [Node]
     /// The names in the model of parameters and buffers, by the names of tensors in the program.
     let parameters: [String: String]
+    /// Those of them that are no parameters: buffers and constants, which no training changes.
+    let fixed: Set<String>
     let userInputs: [String]
     let outputs: [String]
     /// The shapes of tensors, with nil for lengths that are open.
@@ -26,16 +28,30 @@ struct TorchExportGraph {
         self = graph
     }
 
+    /// A program that something else describes.
+    init(
+        nodes: [Node], parameters: [String: String], fixed: Set<String>, userInputs: [String], outputs: [String], shapes: [String: [Int?]],
+        types: [String: Int]
+    ) {
+        self.nodes = nodes
+        self.parameters = parameters
+        self.fixed = fixed
+        self.userInputs = userInputs
+        self.outputs = outputs
+        self.shapes = shapes
+        self.types = types
+        wholeNumbers = Set(types.filter { TensorDescriptions.wholeTypes.contains($0.value) }.keys)
+    }
+
     // MARK: - JSON
 
     private init(_ cursor: inout JSONCursor) throws {
         var nodes: [Node]?
         var outputs: [String]?
         var parameters: [String: String] = [:]
+        var fixed: Set<String> = []
         var userInputs: [String] = []
-        var shapes: [String: [Int?]] = [:]
-        var wholeNumbers: Set<String> = []
-        var types: [String: Int] = [:]
+        var values = TensorDescriptions()
         try cursor.readMember("graph_module") { cursor in
             try cursor.readObject { cursor, name in
                 switch name {
@@ -44,61 +60,30 @@ struct TorchExportGraph {
                         switch name {
                         case "nodes": nodes = try Self.nodes(&cursor)
                         case "outputs": outputs = try Argument.names(&cursor)
-                        case "tensor_values":
-                            try cursor.readObject { cursor, tensor in
-                                let (shape, type) = try Self.description(&cursor)
-                                shapes[tensor] = shape
-                                types[tensor] = type
-                                if type.map(Self.wholeTypes.contains) == true { wholeNumbers.insert(tensor) }
-                            }
+                        case "tensor_values": try values.read(&cursor)
                         default: try cursor.skip()
                         }
                     }
                 case "signature":
                     try cursor.readMember("input_specs") { cursor in
-                        try cursor.readList { cursor in try Self.readInput(&cursor, &parameters, &userInputs) }
+                        try cursor.readList { cursor in try Self.readInput(&cursor, &parameters, &fixed, &userInputs) }
                     }
                 default: try cursor.skip()
                 }
             }
         }
         guard let nodes, let outputs else { throw Problem("is not a program", expected: "a graph with nodes and outputs") }
-        self.nodes = nodes
+        self.nodes = Region.opened(nodes, &values)
         self.outputs = outputs
         self.parameters = parameters
+        self.fixed = fixed
         self.userInputs = userInputs
-        self.shapes = shapes
-        self.wholeNumbers = wholeNumbers
-        self.types = types
+        shapes = values.shapes
+        wholeNumbers = values.wholeNumbers
+        types = values.types
     }
 
-    /// The numbers of torch.export's `ScalarType` for whole numbers and truth values.
-    private static let wholeTypes: Set<Int> = [1, 2, 3, 4, 5, 12]
-
-    /// Reads a tensor's lengths and the number of its type.
-    private static func description(_ cursor: inout JSONCursor) throws -> (shape: [Int?], type: Int?) {
-        var shape: [Int?] = []
-        var type: Int?
-        guard cursor.peek() == UInt8(ascii: "{") else {
-            try cursor.skip()
-            return ([], nil)
-        }
-        try cursor.readObject { cursor, member in
-            switch member {
-            case "dtype": type = try cursor.value().wholeNumber
-            case "sizes":
-                try cursor.readList { cursor in
-                    var length: Int?
-                    try cursor.readMember("as_int") { cursor in length = try cursor.value().wholeNumber }
-                    shape.append(length.flatMap { $0 >= 0 ? $0 : nil })
-                }
-            default: try cursor.skip()
-            }
-        }
-        return (shape, type)
-    }
-
-    private static func nodes(_ cursor: inout JSONCursor) throws -> [Node] {
+    static func nodes(_ cursor: inout JSONCursor) throws -> [Node] {
         var nodes: [Node] = []
         try cursor.readList { cursor in
             nodes.append(try Node(&cursor))
@@ -109,7 +94,7 @@ struct TorchExportGraph {
 
     /// Reads what the program's inputs are: a parameter and its name in the model, or what the user gives.
     private static func readInput(
-        _ cursor: inout JSONCursor, _ parameters: inout [String: String], _ userInputs: inout [String]
+        _ cursor: inout JSONCursor, _ parameters: inout [String: String], _ fixed: inout Set<String>, _ userInputs: inout [String]
     ) throws {
         try cursor.readObject { cursor, kind in
             guard ["parameter", "buffer", "tensor_constant", "user_input"].contains(kind) else { return try cursor.skip() }
@@ -125,6 +110,7 @@ struct TorchExportGraph {
             }
             guard let tensor = argument.tensor else { return }
             if kind == "user_input" { userInputs.append(tensor) } else { parameters[tensor] = name }
+            if kind == "buffer" || kind == "tensor_constant" { fixed.insert(tensor) }
         }
     }
 
@@ -154,6 +140,12 @@ struct TorchExportGraph {
             var unread: Set<String> = []
         }
         let reads = Reads()
+
+        init(target: String, inputs: [(name: String, value: Argument)], outputs: [String]) {
+            self.target = target
+            self.inputs = inputs
+            self.outputs = outputs
+        }
 
         init(_ cursor: inout JSONCursor) throws {
             var target: String?
@@ -200,11 +192,15 @@ struct TorchExportGraph {
         var setting: SavedModule.Setting?
         var symbols: [Symbol]?
         var isNone = false
+        /// Tensors some of which are left out.
+        var optionalTensors: [String?]?
+        /// Operations of their own, which an operation runs.
+        var region: Region?
 
         /// The names of tensors and computed numbers.
         var names: [String] {
             let computed = (symbols ?? []).compactMap { symbol -> String? in if case .name(let name) = symbol { name } else { nil } }
-            return (tensor.map { [$0] } ?? []) + (tensors ?? []) + computed
+            return (tensor.map { [$0] } ?? []) + (tensors ?? []) + (optionalTensors ?? []).compactMap { $0 } + computed
         }
 
         init() {}
@@ -221,6 +217,11 @@ struct TorchExportGraph {
                     var names: [String] = []
                     try cursor.readList { cursor in names.append(try Self.name(&cursor) ?? "") }
                     tensors = names
+                case "as_optional_tensors":
+                    var names: [String?] = []
+                    try cursor.readList { cursor in names.append(try Argument(&cursor).tensor) }
+                    optionalTensors = names
+                case "as_graph": region = try Region(&cursor)
                 case "as_none":
                     isNone = true
                     try cursor.skip()
@@ -301,7 +302,7 @@ struct TorchExportGraph {
 
 extension JSONCursor {
     /// Reads the object that comes next: `read` the members called `name`, and nothing of the others.
-    fileprivate mutating func readMember(_ name: String, _ read: (inout JSONCursor) throws -> Void) throws {
+    mutating func readMember(_ name: String, _ read: (inout JSONCursor) throws -> Void) throws {
         try readObject { cursor, member in
             if member == name { try read(&cursor) } else { try cursor.skip() }
         }

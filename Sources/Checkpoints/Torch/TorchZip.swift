@@ -23,11 +23,12 @@ enum TorchZip {
             let isScript = members.names.contains("constants.pkl")
             let format = isScript ? "TorchScript zip" : "PyTorch zip"
             let constants = isScript ? try scriptConstants(members, path: path) : []
-            guard !constants.isEmpty else {
-                return try WeightFile(
+            let file =
+                constants.isEmpty
+                ? try WeightFile(
                     format: format, pickle: pickle, path: path, code: members.code, storages: members.storages(of: pickle, in: "data/"))
-            }
-            return try joined(format, pickle, members, constants, path)
+                : try joined(format, pickle, members, constants, path)
+            return isScript ? ScriptArchive.withGraph(file, pickle, members) : file
         } catch {
             throw error.at(path: path)
         }

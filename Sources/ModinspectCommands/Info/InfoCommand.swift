@@ -12,7 +12,7 @@ struct InfoCommand: FileCommand {
         discussion: """
             For each checkpoint, shows its container, the model's family, the number of parameters, and for each tensor its type, shape, \
             bytes, the [out, in] matrix that it is read as, and whether score uses it. NaN and infinite weights are counted in \
-            checkpoints of up to 1 GiB. Tensors that cannot be read are listed with the reason, and a warning names code that loading a \
+            checkpoints of up to 256 MiB. Tensors that cannot be read are listed with the reason, and a warning names code that loading a \
             pickle in Python would import or call; nothing in a pickle is ever executed here.
             """)
 
@@ -23,7 +23,7 @@ struct InfoCommand: FileCommand {
 
     @Flag(
         name: .customLong("check-values"),
-        help: "Count NaN and infinite weights in checkpoints of more than 1 GiB too, which reads them whole.")
+        help: "Count NaN and infinite weights in checkpoints of more than 256 MiB too, which reads them whole.")
     var checksValues = false
 
     @Flag(

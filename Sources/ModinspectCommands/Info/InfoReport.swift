@@ -1,5 +1,6 @@
 import Checkpoints
 import Networks
+import Tensors
 import Text
 
 /// The result of `info` for several checkpoints, as one json document.
@@ -135,8 +136,8 @@ struct TensorInfo: ColumnRow {
 /// Whether `info` reads all weights to count those that are not finite. Of a large checkpoint that takes as long as reading it, where everything
 /// else that is said of it stands in headers.
 enum ValueCheck {
-    /// The bytes of tensors up to which their weights are counted without being asked for.
-    static let limit = 1 << 30
+    /// The bytes of tensors up to which their weights are counted without being asked for: as many as take no noticeable time.
+    static let limit = 1 << 28
 
     static func isDone(isRequested: Bool, bytes: Int) -> Bool { isRequested || bytes <= limit }
 }
@@ -195,7 +196,7 @@ extension CheckpointInfo {
             if !repeated.contains(tensor.name) { bytes += tensor.storedByteCount }
             var special: NonFiniteCount?
             if countsValues {
-                special = NonFiniteCount(tensor)
+                special = NonFiniteCount(tensor, threads: Parallel.availableCores)
                 tensor.discardPages()
                 progress.advance(by: tensor.storedByteCount)
             }

@@ -16,10 +16,11 @@ enum SavedArchitecture {
         }
         guard isSequential(module) || classes.contains(shortName(module)) else {
             if module.isScript {
-                throw Problem(
-                    "is a module with its own forward function in TorchScript, which is not run",
-                    expected: "a program of torch.export.save, or an architecture",
-                    found: module.className.quotedInMessage, hint: .describeChain)
+                throw module.graphProblem
+                    ?? Problem(
+                        "is a module with its own forward function in TorchScript, which is not run",
+                        expected: "a program of torch.export.save, or an architecture",
+                        found: module.className.quotedInMessage, hint: .describeChain)
             }
             throw Problem(
                 "is a module with its own forward function, which is not in the file", found: module.className.quotedInMessage,

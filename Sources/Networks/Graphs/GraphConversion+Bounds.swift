@@ -1,6 +1,20 @@
 import Checkpoints
 
 extension GraphConversion {
+    /// Tokens that are compared with each of the numbers 0 to n - 1, which gives rows with a single 1, are below n.
+    mutating func boundTokens(_ a: GraphValue, _ b: GraphValue) {
+        guard case .tokens = graph.input else { return }
+        for (tokens, known) in [(a, b), (b, a)] {
+            guard tokens.type.isWhole, tokens.site != nil, let lists = numbers(known, isSetting: true), let count = lists[0].shape.last,
+                count > 1,
+                lists.allSatisfy({ list in
+                    list.shape.last == count && list.values.enumerated().allSatisfy { $1 == Double($0 % count) }
+                })
+            else { continue }
+            tokenLimit = min(tokenLimit ?? .max, count)
+        }
+    }
+
     /// Bounds the length of sequences where a comparison that has one outcome for all probes would have another for longer ones: whether a position
     /// is within a window of 4,096, for example.
     mutating func boundPositions(_ node: ONNXModel.Node, _ inputs: [[GraphNumbers]]) {

@@ -92,7 +92,9 @@ extension GraphConversion {
                     throw Problem("drops numbers at random")
                 }
                 // The same value by another name.
-                return [try conversion.required(node, 0)]
+                let input = try conversion.required(node, 0)
+                guard node.isDetached, !input.type.isWhole, conversion.numbers(input) == nil else { return [input] }
+                return [try conversion.apply(Detachment(), node)]
             }
         }
         operators["Cast"] = { conversion, _, node in [try conversion.cast(node)] }
@@ -185,6 +187,7 @@ extension GraphConversion {
     mutating func arithmetic(
         _ name: String, _ function: Arithmetic.Function, _ a: GraphValue, _ b: GraphValue
     ) throws(Problem) -> GraphValue {
+        if function == .equal { boundTokens(a, b) }
         let isComparison = ![.add, .subtract, .multiply, .divide, .power, .minimum, .maximum, .modulo, .remainder].contains(function)
         let type = isComparison ? ONNXModel.ElementType.bool : a.type
         if function == .divide, a.type.isWhole { throw Problem("whole numbers are divided while the model runs, which is not done here") }

@@ -14,6 +14,7 @@ extension GraphConversion {
         "RMSNormalization": { conversion, _, node in [try conversion.rootMeanSquareNorm(node)] },
         "RotaryEmbedding": { conversion, _, node in [try conversion.rotaryEmbedding(node)] },
         "Attention": { conversion, _, node in [try conversion.attention(node)] },
+        "ai.onnx.ml.Scaler": { conversion, _, node in [try conversion.scaler(node)] },
         "InstanceNormalization": { conversion, _, node in [try conversion.instanceNorm(node)] },
         "MaxPool": { conversion, _, node in [try conversion.pool(node)] },
         "AveragePool": { conversion, _, node in [try conversion.pool(node)] },

@@ -4,6 +4,23 @@ import Text
 
 /// Operators that normalise.
 extension GraphConversion {
+    /// Each feature less an offset, times a factor: scikit-learn's scalers.
+    mutating func scaler(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
+        try node.checkAttributes("offset", "scale")
+        var current = try required(node, 0)
+        let width = current.shapes[0].last ?? 1
+        for (name, function) in [("offset", Arithmetic.Function.subtract), ("scale", .multiply)] {
+            guard case .reals(let numbers)? = node.attributes[name] else { continue }
+            guard numbers.count == 1 || numbers.count == width else {
+                throw Problem("'\(name)' is not one number for each feature", expected: "\(width)", found: "\(numbers.count)")
+            }
+            let known = GraphValue(
+                source: .numbers([GraphNumbers([numbers.count], numbers)]), type: .float, shapes: probes.map { _ in [numbers.count] })
+            current = try arithmetic(site(node, name == "offset" ? "offset" : ""), function, current, known)
+        }
+        return current
+    }
+
     mutating func batchNorm(_ node: ONNXModel.Node) throws(Problem) -> GraphValue {
         try node.checkAttributes("epsilon", "momentum", "training_mode", "spatial")
         guard node.integer("training_mode") ?? 0 == 0, node.integer("spatial") ?? 1 == 1 else {

@@ -11,12 +11,17 @@ extension GraphConversion {
             "antialias",
             "keep_aspect_ratio_policy", "axes")
         let input = try required(node, 0)
-        guard let shape = fixedSides(input) else { throw Problem("the size of the images is not fixed") }
-        let rank = shape.count
+        let rank = input.shapes[0].count
         guard node.integers("axes") == nil || node.integers("axes") == Array(0..<rank), node.integer("antialias") ?? 0 == 0,
             node.integer("exclude_outside") ?? 0 == 0, node.text("keep_aspect_ratio_policy") ?? "stretch" == "stretch", version >= 11
         else { throw Problem("a resizing with these settings is not run", found: node.attributes.keys.sorted().joined(separator: ", ")) }
         let scales = try setting(node, 2, "list of scales")?.values ?? []
+        if let times = try repetitions(node, scales, rank) {
+            return try add(site(node), times, [try site(of: input, for: site(node))], type: input.type)
+        }
+        guard let shape = fixedSides(input) else {
+            throw Problem("the size of the images is not fixed", expected: "a size, or scales that are whole numbers of a nearest place")
+        }
         let sizes = try sizes(node)
         var current = input
         for axis in 0..<rank where axis >= 2 {
@@ -42,6 +47,18 @@ extension GraphConversion {
             }
         }
         return current
+    }
+
+    /// The operation of scales by which each place becomes a whole number of places with its number; nil for any other.
+    private func repetitions(_ node: ONNXModel.Node, _ scales: [Double], _ rank: Int) throws(Problem) -> Upsampling? {
+        guard rank == 3 || rank == 4, scales.count == rank, scales[0] == 1, scales[1] == 1, node.text("mode") ?? "nearest" == "nearest",
+            scales.allSatisfy({ $0 >= 1 && $0 <= 1024 && $0 == $0.rounded() }), scales.contains(where: { $0 > 1 })
+        else { return nil }
+        switch (node.text("coordinate_transformation_mode") ?? "half_pixel", node.text("nearest_mode") ?? "round_prefer_floor") {
+        case ("half_pixel", "round_prefer_floor"), ("half_pixel", "round_prefer_ceil"), ("asymmetric", "floor"): break
+        default: return nil
+        }
+        return Upsampling(rows: rank == 4 ? Int(scales[2]) : 1, columns: Int(scales[rank - 1]))
     }
 
     private func fixedSides(_ value: GraphValue) -> [Int]? {

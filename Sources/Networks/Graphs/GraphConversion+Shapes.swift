@@ -275,6 +275,8 @@ extension GraphConversion {
             }
         }
         let numbers = try site(of: entries, for: self.site(node, "entries"))
+        // Tokens that are changed before they choose.
+        if axis == 0, rank == 2, weight != nil, entries.type.isWhole { tokenLimit = min(tokenLimit ?? .max, table.shapes[0][0]) }
         if let weight, weight.1 == .rows {
             return try add(name, EntryLookup(axis: axis, isOfParameter: true), [numbers], parameters: [weight.0])
         }

@@ -30,6 +30,8 @@ struct GraphConversion {
     private var sites = UniqueNames(separator: "#")
     /// The entries of the table that the tokens choose from, and how many positions a table has.
     var vocabulary: Int?
+    /// How many numbers tokens are told apart by, where no table has an entry for each of them as it is.
+    var tokenLimit: Int?
     var positions: Int?
 
     init(
@@ -361,10 +363,11 @@ struct GraphConversion {
     /// The outputs of an operator as nodes of the network.
     mutating func converted(_ index: Int) throws(Problem) -> [GraphValue] {
         let node = model.nodes[index]
-        guard node.domain.isEmpty else {
+        let key = node.domain.isEmpty ? node.operation : "\(node.domain).\(node.operation)"
+        guard node.domain.isEmpty || Self.operators[key] != nil else {
             throw Problem("is of a set of operators that is not run", expected: "ONNX's own", found: "'\(node.domain)'")
         }
-        guard let convert = Self.operators[node.operation] else {
+        guard let convert = Self.operators[key] else {
             let reason = Self.refusals[node.operation]
             throw Problem("the operator is not run" + (reason.map { ": \($0)" } ?? ""), subject: node.subject)
         }

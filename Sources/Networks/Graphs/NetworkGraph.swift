@@ -63,6 +63,8 @@ package struct NetworkGraph: Sendable {
     package var input: Network.Input
     /// The name of the node that the model answers with.
     package var output: String
+    /// The tensors that the model has without having learned them.
+    package var fixed: Set<String> = []
     /// What the output's numbers are.
     package var outputKind = OutputKind.answers
 
@@ -94,7 +96,9 @@ package struct NetworkGraph: Sendable {
             for name in node.inputs { inputs.append(try place(name, for: node.name)) }
             var parameters: [ParameterID] = []
             for parameter in node.parameters {
-                parameters.append(try builder.parameter(parameter.tensor, shape: parameter.shape, stored: parameter.stored))
+                let id = try builder.parameter(parameter.tensor, shape: parameter.shape, stored: parameter.stored)
+                if fixed.contains(parameter.tensor) { builder.fix(id) }
+                parameters.append(id)
             }
             var fusion: Networks.Node.Fusion?
             if let short = node.fusion {

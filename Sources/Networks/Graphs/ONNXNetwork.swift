@@ -24,6 +24,9 @@ enum ONNXNetwork {
                 failure = failure ?? error
             }
         }
+        if input.openSizes.count > 1, failure?.hint == nil {
+            failure?.hint = "the file leaves the size of its samples open, and may run with a fixed one"
+        }
         throw failure ?? Problem("holds no graph")
     }
 
@@ -34,6 +37,7 @@ enum ONNXNetwork {
         let probes = input.probes(sizes)
         var conversion = GraphConversion(
             model, checkpoint, probes: probes, fixedSamples: input.samples, input: input.network, inputSite: input.name, readers: readers)
+        conversion.graph.fixed = Set(model.stored.values.lazy.filter(\.isFixed).map(\.tensor))
         conversion.values[input.name] = try conversion.add(
             input.name, input.isOfTokens ? TokenNumbers() as any Operation : InputOperation(), type: input.type)
         for (name, number) in input.constants {
@@ -51,6 +55,7 @@ enum ONNXNetwork {
         conversion.graph.output = site
         conversion.graph.nameDecompositions()
         if input.isOfTokens {
+            conversion.vocabulary = conversion.vocabulary ?? conversion.tokenLimit
             guard let vocabulary = conversion.vocabulary else {
                 throw Problem("its whole numbers choose from no table of embeddings", subject: "input '\(input.name)'")
             }
@@ -69,6 +74,10 @@ enum ONNXNetwork {
         // Stored tensors whose numbers were read as settings are used too.
         var read: Set<String> = []
         for index in order { for name in model.nodes[index].inputs { if let stored = model.stored[name] { read.insert(stored.tensor) } } }
+        // Whole numbers that other outputs are made of, such as the names of classes, are no weights that were left out.
+        for name in model.nodes.lazy.flatMap(\.inputs) {
+            if let stored = model.stored[name], stored.type.isWhole { read.insert(stored.tensor) }
+        }
         var network = try conversion.graph.network(
             of: checkpoint, outputWidth: shape.last ?? 1, anatomy: anatomy, ignoring: { read.contains($0) })
         network.fixedLength = input.length
@@ -149,8 +158,13 @@ enum ONNXNetwork {
 
     /// The first output of numbers: what classifiers name as the label is none.
     private static func output(_ model: ONNXModel) throws(Problem) -> ONNXModel.Value {
-        let numbers = model.outputs.first { $0.isTensor && !$0.type.isWhole && $0.type != .string }
-        guard let output = numbers else {
+        if let numbers = model.outputs.first(where: { $0.isTensor && !$0.type.isWhole && $0.type != .string }) { return numbers }
+        // Classifiers of skl2onnx make a dictionary of each row of numbers.
+        let maps = model.nodes.first { node in
+            node.domain == "ai.onnx.ml" && node.operation == "ZipMap" && node.inputs.count == 1
+                && node.outputs.contains { name in model.outputs.contains { $0.name == name } }
+        }
+        guard let output = maps.map({ ONNXModel.Value(name: $0.inputs[0]) }) else {
             throw Problem(
                 "has no output of numbers",
                 found: model.outputs.isEmpty ? "none" : model.outputs.map { "'\($0.name)'" }.joined(separator: ", "))

@@ -14,6 +14,13 @@ extension NetworkONNX {
         case let scaling as Scaling: return add(node, "Mul", [x, writer.constant(scaling.factor)])
         case is Flatten: return add(node, "Flatten", [x], [("axis", .integer(1))])
         case is Identity: return x
+        case is Detachment: return writer.detached(x, output: writer.unused(node.site))
+        case let upsampling as Upsampling:
+            let scales: [Float] = [1, 1, Float(upsampling.rows), Float(upsampling.columns)]
+            return writer.add(
+                "Resize", [x, "", writer.constant(scales)],
+                [("mode", .text("nearest")), ("coordinate_transformation_mode", .text("asymmetric")), ("nearest_mode", .text("floor"))],
+                output: writer.unused(node.site))
         case let pool as MaxPool: return add(node, "MaxPool", [x], window(pool.windows) + [dilations(pool.windows)])
         case let pool as AveragePool:
             let counts = ("count_include_pad", ONNXGraphWriter.Attribute.integer(pool.paddingCounts == .counted ? 1 : 0))

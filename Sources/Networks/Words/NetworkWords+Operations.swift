@@ -23,6 +23,10 @@ extension NetworkWords {
             }
         case is Softmax: return one("softmax")
         case is Flatten: return one("flatten")
+        case is Detachment: return one("detach")
+        case let upsampling as Upsampling:
+            let (rows, columns) = (upsampling.rows, upsampling.columns)
+            return one("upsample", [Setting(nil, rows == columns ? "\(rows)" : "\(rows)x\(columns)")])
         case let identity as Identity: return one(ChainOperations.isName(identity.name) ? identity.name : "identity")
         case let pool as MaxPool: return one("maxpool", window(pool.windows))
         case let pool as AveragePool:

@@ -48,6 +48,8 @@ enum WordOperations {
             }
             try graph.add(graph.site(element), ElementCurve(.clip(low: low, high: high), name: "clip"), [graph.current], for: element)
         }
+        entry("detach", nil, detach)
+        entry("upsample", "2", upsample)
         entry("matmul", "X", matrixProduct)
         entry("concat", "X,axis=1", concatenate)
         entry("transpose", "1,2", transpose)

@@ -1,0 +1,308 @@
+import Text
+
+/// Calls of PyTorch's own functions: computed at once where no tensor is read, otherwise operations of the program.
+extension ScriptProgram {
+    typealias Named = (name: String, value: ScriptValue)
+
+    mutating func operation(_ path: String, _ given: [ScriptValue], _ named: [Named]) throws(Problem) -> ScriptValue {
+        let name = path.split(separator: ".").last.map(String.init) ?? path
+        if let known = try known(name, given) { return known }
+        let subject = "operation '\(path)'"
+        do throws(Problem) {
+            if let made = try special(name, given, named) { return made }
+            if let schema = Self.schemas[name] { return try emit(name, bound(schema, given, named)) }
+            if name.hasSuffix("_"), !name.hasSuffix("__"), let schema = Self.schemas[String(name.dropLast())] {
+                return try overwriting(String(name.dropLast()), bound(schema, given, named))
+            }
+        } catch {
+            throw error.subject == nil ? error.about(subject) : error
+        }
+        throw Problem("is not run", subject: subject)
+    }
+
+    // MARK: Constants
+
+    /// What a function gives that reads no tensor's numbers; nil if it is an operation.
+    private mutating func known(_ name: String, _ given: [ScriptValue]) throws(Problem) -> ScriptValue? {
+        switch (name, given.count) {
+        case ("RaiseException", _):
+            let text: String? = if case .text(let text)? = given.first { text } else { nil }
+            throw Problem("its code refuses its input", found: text)
+        case ("format", _), ("warn", _), ("device", _): return .other
+        case ("dtype", 1), ("prim_dtype", 1):
+            guard let tensor = given[0].tensor else { return nil }
+            return Self.scriptTypes.first { $0.value == types[tensor] }.map { .integer($0.key) }
+        case ("is_cuda", 1): return .boolean(false)
+        case ("NumToTensor", 1), ("ScalarImplicit", 1), ("IntImplicit", 1), ("FloatImplicit", 1), ("item", 1), ("Int", 1), ("Float", 1):
+            return given[0].tensor == nil ? given[0] : nil
+        case ("__is__", 2), ("__isnot__", 2):
+            guard given[0].isNone || given[1].isNone else { return nil }
+            return .boolean((given[0].isNone && given[1].isNone) == (name == "__is__"))
+        case ("__not__", 1):
+            if case .boolean(let flag) = given[0] { return .boolean(!flag) }
+            return nil
+        case ("len", 1): return given[0].items.map { .integer($0.count) }
+        case ("append", 2):
+            guard case .list(let list) = given[0] else { return nil }
+            guard list.values.count < 1 << 12 else { throw Problem("a list in its code is too long") }
+            list.values.append(given[1])
+            return given[0]
+        case ("list", 1): return given[0].items.map { .list(.init($0)) }
+        case ("dim", 1):
+            guard let tensor = given[0].tensor else { return nil }
+            return .integer(try rank(tensor))
+        case ("size", 1), ("size", 2):
+            guard let tensor = given[0].tensor else { return nil }
+            if given.count == 2 {
+                guard let place = given[1].integer else { return nil }
+                if place >= 0, shapes[latest(tensor)] == nil { return computedLength(of: tensor, place) }
+                return try length(of: tensor, try axis(place, try rank(tensor)))
+            }
+            var lengths: [ScriptValue] = []
+            for place in 0..<(try rank(tensor)) { lengths.append(try length(of: tensor, place)) }
+            return .list(.init(lengths))
+        case ("slice", 2...4):
+            guard let items = given[0].items else { return nil }
+            let bounds = [given[1], given.count > 2 ? given[2] : .none].map(\.integer)
+            func bound(_ number: Int?, _ standard: Int) -> Int {
+                guard let number else { return standard }
+                return max(0, min(items.count, number < 0 ? number &+ items.count : number))
+            }
+            guard given.count < 4 || given[3].integer == 1 else { return nil }
+            let (first, end) = (bound(bounds[0], 0), bound(bounds[1], items.count))
+            return .list(.init(Array(items[first..<max(first, end)])))
+        case ("neg", 1):
+            if let number = given[0].integer, number != .min { return .integer(-number) }
+            if case .real(let number) = given[0] { return .real(-number) }
+            return nil
+        case (_, 2...3):
+            if name == "add", let first = given[0].items, let second = given[1].items {
+                guard first.count + second.count < 1 << 12 else { throw Problem("a list in its code is too long") }
+                return .list(.init(first + second))
+            }
+            return try arithmetic(name, given[0], given[1])
+        default: return nil
+        }
+    }
+
+    /// The numbers of PyTorch's types in code, by torch.export's.
+    static let scriptTypes = [0: 1, 1: 2, 2: 3, 3: 4, 4: 5, 5: 6, 6: 7, 7: 8, 11: 12, 15: 13]
+
+    /// A length of a tensor: a number where it is known, otherwise a computed one.
+    private mutating func length(of tensor: String, _ axis: Int) throws(Problem) -> ScriptValue {
+        if let known = shapes[latest(tensor)]?[axis] { return .integer(known) }
+        return computedLength(of: tensor, axis)
+    }
+
+    private mutating func computedLength(of tensor: String, _ axis: Int) -> ScriptValue {
+        let name = unused("size")
+        nodes.append(
+            Node(
+                target: "torch.ops.aten.sym_size.int", inputs: inputs([("self", .tensor(tensor)), ("dim", .integer(axis))]), outputs: [name]
+            ))
+        return .symbol(name)
+    }
+
+    /// Two numbers combined or compared; nil if one is a tensor or the function is no such.
+    private mutating func arithmetic(_ name: String, _ a: ScriptValue, _ b: ScriptValue) throws(Problem) -> ScriptValue? {
+        if case .text(let first) = a, case .text(let second) = b, name == "eq" || name == "ne" {
+            return .boolean((first == second) == (name == "eq"))
+        }
+        if let first = a.items?.map(\.integer), let second = b.items?.map(\.integer), name == "eq" || name == "ne" {
+            guard !(first + second).contains(nil) else { return nil }
+            return .boolean((first == second) == (name == "eq"))
+        }
+        guard a.tensor == nil, b.tensor == nil else { return nil }
+        if let (x, y) = a.real.flatMap({ x in b.real.map { (x, $0) } }) {
+            switch name {
+            case "eq": return .boolean(x == y)
+            case "ne": return .boolean(x != y)
+            case "lt": return .boolean(x < y)
+            case "le": return .boolean(x <= y)
+            case "gt": return .boolean(x > y)
+            case "ge": return .boolean(x >= y)
+            case "div": return y == 0 ? nil : .real(x / y)
+            default: break
+            }
+            if let x = a.integer, let y = b.integer {
+                let result: (partialValue: Int, overflow: Bool)
+                switch name {
+                case "add": result = x.addingReportingOverflow(y)
+                case "sub": result = x.subtractingReportingOverflow(y)
+                case "mul": result = x.multipliedReportingOverflow(by: y)
+                case "floordiv", "floor_divide", "remainder":
+                    guard y > 0, x >= 0 else { return nil }
+                    result = name == "remainder" ? (x % y, false) : (x / y, false)
+                case "pow": return .real(Self.power(Double(x), Double(y)))
+                default: return nil
+                }
+                guard !result.overflow else { throw Problem("a number in its code is too large") }
+                return .integer(result.partialValue)
+            }
+            switch name {
+            case "add": return .real(x + y)
+            case "sub": return .real(x - y)
+            case "mul": return .real(x * y)
+            case "pow": return .real(Self.power(x, y))
+            default: return nil
+            }
+        }
+        let operations = ["add": "add", "sub": "sub", "mul": "mul", "floordiv": "floordiv", "floor_divide": "floordiv"]
+        guard let operation = operations[name] else { return nil }
+        for value in [a, b] {
+            switch value {
+            case .integer, .symbol: continue
+            default: return nil
+            }
+        }
+        let made = unused("number")
+        nodes.append(Node(target: "_operator.\(operation)", inputs: inputs([("a", a), ("b", b)]), outputs: [made]))
+        return .symbol(made)
+    }
+
+    // MARK: Operations
+
+    /// The names of parameters with what they are given.
+    private func bound(_ schema: [String], _ given: [ScriptValue], _ named: [Named]) throws(Problem) -> [Named] {
+        guard given.count <= schema.count else {
+            throw Problem("has more operands than are known", expected: "\(schema.count)", found: "\(given.count)")
+        }
+        return zip(schema, given).map { ($0, $1) } + named
+    }
+
+    private func inputs(_ values: [Named]) -> [(name: String, value: TorchExportGraph.Argument)] {
+        values.compactMap { name, value in
+            guard var argument = value.argument else { return nil }
+            argument.tensor = argument.tensor.map(latest)
+            argument.tensors = argument.tensors?.map(latest)
+            argument.optionalTensors = argument.optionalTensors?.map { $0.map(latest) }
+            return (name, argument)
+        }
+    }
+
+    /// Adds an operation to the program.
+    mutating func emit(_ operation: String, _ values: [Named]) throws(Problem) -> ScriptValue {
+        let values = values.map { ($0.name, $0.value.tensor.map { .tensor(latest($0)) } ?? $0.value) }
+        for (name, value) in values where value.argument == nil {
+            if case .other = value, Self.places.contains(name) { continue }
+            throw Problem("reads what is no operand", found: value.kind)
+        }
+        let (kind, outputs) = try outputs(of: operation, values)
+        let names = outputs.map { _ in unused(operation) }
+        for (name, shape) in zip(names, outputs) {
+            types[name] = kind
+            if let shape { shapes[name] = shape } else { open.insert(name) }
+        }
+        if Self.viewing.contains(operation), let base = values.first?.1.tensor { views.formUnion(names + [base]) }
+        nodes.append(Node(target: "torch.ops.aten.\(operation).default", inputs: inputs(values), outputs: names))
+        if Self.several.contains(operation) { return .list(.init(names.map { .tensor($0) })) }
+        return .tensor(names[0])
+    }
+
+    /// An operation whose result replaces its first tensor, whatever names that has.
+    private mutating func overwriting(_ operation: String, _ values: [Named]) throws(Problem) -> ScriptValue {
+        guard let target = values.first?.value.tensor.map(latest) else { throw Problem("overwrites what is no tensor") }
+        guard !isTensor(target), !views.contains(target) else {
+            throw Problem("overwrites numbers that are read under another name, which is not run", found: "'\(target)'")
+        }
+        let made = try emit(operation, values)
+        if let name = made.tensor, name != target { current[target] = name }
+        return made
+    }
+
+    /// Functions with a form of their own; nil for others.
+    private mutating func special(_ name: String, _ given: [ScriptValue], _ named: [Named]) throws(Problem) -> ScriptValue? {
+        switch name {
+        case "_convolution":
+            let schema = ["input", "weight", "bias", "stride", "padding", "dilation", "transposed", "output_padding", "groups"]
+            return try emit("convolution", bound(schema, Array(given.prefix(9)), []))
+        case "arange":
+            let numbers = given.prefix { $0.integer != nil || { if case .symbol = $0 { true } else { false } }($0) }
+            guard numbers.count == given.count || named.isEmpty, (1...3).contains(numbers.count) else { return nil }
+            let names = numbers.count == 1 ? ["end"] : ["start", "end", "step"]
+            return try emit("arange", zip(names, numbers).map { ($0, $1) } + named.filter { $0.name == "dtype" })
+        case "to", "type_as":
+            guard let tensor = given.first?.tensor else { return nil }
+            var type = types[latest(tensor)]
+            for value in given.dropFirst() + named.filter({ $0.name == "dtype" }).map(\.value) {
+                if let number = value.integer, case .integer = value { type = Self.scriptTypes[number] ?? -1 }
+                if let other = value.tensor { type = types[latest(other)] }
+            }
+            let made = try emit("to", [("self", .tensor(tensor))])
+            if let name = made.tensor { types[name] = type }
+            return made
+        case "stack":
+            guard let items = given.first?.items, let axis = given.count > 1 ? given[1].integer : 0 else { return nil }
+            var apart: [ScriptValue] = []
+            for item in items { apart.append(try emit("unsqueeze", [("self", item), ("dim", .integer(axis))])) }
+            guard let first = apart.first?.tensor else { return nil }
+            let place = try self.axis(axis, try rank(first))
+            return try emit("cat", [("tensors", .list(.init(apart))), ("dim", .integer(place))])
+        default: return nil
+        }
+    }
+
+    /// Operands that say where and how numbers are kept.
+    private static let places: Set<String> = ["dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking", "copy"]
+
+    /// Operations that give several tensors.
+    static let several: Set<String> = ["split", "split_with_sizes", "chunk", "unbind"]
+
+    /// Operations that show their input's numbers in another form, or may.
+    private static let viewing: Set<String> = [
+        "view", "reshape", "flatten", "unflatten", "transpose", "permute", "t", "numpy_T", "unsqueeze", "squeeze", "expand", "select",
+        "slice",
+        "split", "split_with_sizes", "chunk", "unbind", "detach", "alias", "contiguous", "to", "dropout", "feature_dropout",
+        "alpha_dropout",
+    ]
+
+    /// The names of the parameters of each function, in the order of PyTorch's schemas.
+    static let schemas: [String: [String]] = {
+        var schemas: [String: [String]] = [
+            "gelu": ["self", "approximate"], "leaky_relu": ["self", "negative_slope"], "elu": ["self", "alpha", "scale", "input_scale"],
+            "celu": ["self", "alpha"], "softplus": ["self", "beta", "threshold"], "hardtanh": ["self", "min_val", "max_val"],
+            "clamp": ["self", "min", "max"], "add": ["self", "other", "alpha"], "sub": ["self", "other", "alpha"],
+            "rsub": ["self", "other", "alpha"], "pow": ["self", "exponent"], "bmm": ["self", "mat2"], "mm": ["self", "mat2"],
+            "linear": ["input", "weight", "bias"], "addmm": ["self", "mat1", "mat2", "beta", "alpha"],
+            "batch_norm": ["input", "weight", "bias", "running_mean", "running_var", "training", "momentum", "eps", "cudnn_enabled"],
+            "layer_norm": ["input", "normalized_shape", "weight", "bias", "eps", "cudnn_enable"],
+            "group_norm": ["input", "num_groups", "weight", "bias", "eps", "cudnn_enabled"],
+            "rms_norm": ["input", "normalized_shape", "weight", "eps"], "softmax": ["self", "dim", "dtype"],
+            "log_softmax": ["self", "dim", "dtype"],
+            "scaled_dot_product_attention": ["query", "key", "value", "attn_mask", "dropout_p", "is_causal", "scale", "enable_gqa"],
+            "embedding": ["weight", "indices", "padding_idx", "scale_grad_by_freq", "sparse"], "cat": ["tensors", "dim"],
+            "mean": ["self", "dim", "keepdim", "dtype"], "sum": ["self", "dim", "keepdim", "dtype"], "amax": ["self", "dim", "keepdim"],
+            "flatten": ["self", "start_dim", "end_dim"], "view": ["self", "size"], "reshape": ["self", "shape"],
+            "unflatten": ["self", "dim", "sizes"], "permute": ["self", "dims"], "transpose": ["self", "dim0", "dim1"],
+            "unsqueeze": ["self", "dim"], "squeeze": ["self", "dim"], "expand": ["self", "size", "implicit"],
+            "select": ["self", "dim", "index"], "slice": ["self", "dim", "start", "end", "step"], "split": ["self", "split_size", "dim"],
+            "split_with_sizes": ["self", "split_sizes", "dim"], "chunk": ["self", "chunks", "dim"], "unbind": ["self", "dim"],
+            "where": ["condition", "self", "other"], "masked_fill": ["self", "mask", "value"], "glu": ["self", "dim"],
+            "prelu": ["self", "weight"], "constant_pad_nd": ["self", "pad", "value"], "pad": ["self", "pad", "mode", "value"],
+            "full": ["size", "fill_value"], "zeros": ["size"], "ones": ["size"], "full_like": ["self", "fill_value"],
+            "tril": ["self", "diagonal"], "triu": ["self", "diagonal"], "round": ["self", "decimals"], "clamp_min": ["self", "min"],
+            "clamp_max": ["self", "max"], "flip": ["self", "dims"], "roll": ["self", "shifts", "dims"], "lerp": ["self", "end", "weight"],
+            "amin": ["self", "dim", "keepdim"], "index": ["self", "indices"], "index_select": ["self", "dim", "index"],
+        ]
+        for name in [
+            "relu", "tanh", "sigmoid", "exp", "log", "sqrt", "neg", "abs", "erf", "sin", "cos", "reciprocal", "mish", "selu", "hardswish",
+            "sign",
+            "floor", "ceil", "silu", "rsqrt", "hardsigmoid", "relu6", "t", "numpy_T", "contiguous", "clone", "detach", "alias",
+            "bitwise_not",
+            "logical_not", "zeros_like", "ones_like", "square", "log1p", "log2", "log_sigmoid",
+        ] { schemas[name] = ["self"] }
+        for name in [
+            "mul", "div", "remainder", "maximum", "minimum", "matmul", "eq", "ne", "gt", "lt", "ge", "le", "logical_and", "logical_or",
+            "bitwise_and",
+            "bitwise_or", "__and__", "__or__",
+        ] { schemas[name] = ["self", "other"] }
+        for name in ["conv1d", "conv2d"] { schemas[name] = ["input", "weight", "bias", "stride", "padding", "dilation", "groups"] }
+        for name in ["max_pool1d", "max_pool2d"] { schemas[name] = ["self", "kernel_size", "stride", "padding", "dilation", "ceil_mode"] }
+        for name in ["avg_pool1d", "avg_pool2d"] {
+            schemas[name] = ["self", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"]
+        }
+        for name in ["adaptive_avg_pool1d", "adaptive_avg_pool2d"] { schemas[name] = ["self", "output_size"] }
+        for name in ["dropout", "feature_dropout", "alpha_dropout"] { schemas[name] = ["input", "p", "train"] }
+        return schemas
+    }()
+}

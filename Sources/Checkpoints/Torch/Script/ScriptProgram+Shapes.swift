@@ -1,0 +1,332 @@
+import Glibc
+import Text
+
+/// The shapes of what operations give, as far as they follow from the code: nil for lengths that the data decide.
+extension ScriptProgram {
+    typealias Lengths = [Int?]
+
+    static func power(_ x: Double, _ y: Double) -> Double { pow(x, y) }
+
+    func rank(_ tensor: String) throws(Problem) -> Int {
+        guard let shape = shapes[latest(tensor)] else {
+            throw Problem("needs the number of dimensions of the samples, which the code does not say", expected: "a model that was traced")
+        }
+        return shape.count
+    }
+
+    func axis(_ place: Int, _ rank: Int) throws(Problem) -> Int {
+        let own = place < 0 ? place &+ rank : place
+        guard (0..<max(rank, 1)).contains(own) else { throw Problem("has no such dimension", found: "\(place) of \(rank)") }
+        return own
+    }
+
+    /// Says what shape samples have, if `tensor` has that of the samples and it is not known yet.
+    private mutating func settle(_ tensor: String, _ shape: Lengths, type: Int? = nil) {
+        guard open.contains(tensor) else { return }
+        for name in open {
+            shapes[name] = shape
+            if let type { types[name] = type }
+        }
+        open = []
+    }
+
+    /// The type and the shapes of an operation's outputs; a shape is nil if it is that of the samples, which is not known.
+    mutating func outputs(of operation: String, _ values: [(String, ScriptValue)]) throws(Problem) -> (type: Int, shapes: [Lengths?]) {
+        func value(_ name: String) -> ScriptValue { values.first { $0.0 == name }?.1 ?? .none }
+        func tensor(_ name: String) throws(Problem) -> String {
+            guard let tensor = value(name).tensor else { throw Problem("has no tensor '\(name)'", found: value(name).kind) }
+            return tensor
+        }
+        func stored(_ name: String) -> Lengths { value(name).tensor.flatMap { shapes[$0] } ?? [] }
+        func numbers(_ name: String) -> [Int]? {
+            if let single = value(name).integer { return [single] }
+            let numbers = value(name).items?.compactMap(\.integer)
+            return numbers?.count == value(name).items?.count ? numbers : nil
+        }
+        let main = values.first?.1.tensor
+        var type = main.flatMap { types[$0] } ?? Self.float
+        func same() -> [Lengths?] { [main.flatMap { shapes[$0] }] }
+        switch operation {
+        case "linear":
+            let (input, weight) = (try tensor("input"), stored("weight"))
+            guard weight.count == 2 else { throw Problem("has a weight that is no stored matrix") }
+            settle(input, [nil, weight[1]])
+            guard let shape = shapes[input], !shape.isEmpty else { throw Problem("reads a single number") }
+            return (type, [shape.dropLast() + [weight[0]]])
+        case "conv1d", "conv2d", "convolution":
+            let (input, weight) = (try tensor("input"), stored("weight"))
+            guard weight.count >= 3, let channels = weight[1] else { throw Problem("has filters that are not stored") }
+            let groups = numbers("groups")?.first ?? 1
+            settle(
+                input,
+                [nil, channels.multipliedReportingOverflow(by: groups).partialValue] + Lengths(repeating: nil, count: weight.count - 2))
+            guard let shape = shapes[input], shape.count == weight.count else {
+                throw Problem("reads another number of dimensions than its filters have")
+            }
+            let sides = weight.count - 2
+            let places = windows(
+                Array(shape[2...]), kernel: Array(weight[2...]), stride: numbers("stride"), padding: numbers("padding"),
+                dilation: numbers("dilation"), sides)
+            return (type, [[shape[0], weight[0]] + places])
+        case "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d":
+            let sides = operation.hasSuffix("1d") ? 1 : 2
+            guard let shape = shapes[try tensor("self")], shape.count == sides + 2 else {
+                throw Problem("reads what are no samples with channels")
+            }
+            let kernel = numbers("kernel_size") ?? []
+            let stride = numbers("stride").flatMap { $0.isEmpty ? nil : $0 } ?? kernel
+            let roundsUp = if case .boolean(true) = value("ceil_mode") { true } else { false }
+            let places = windows(
+                Array(shape[2...]), kernel: kernel.map { $0 }, stride: stride, padding: numbers("padding"), dilation: numbers("dilation"),
+                sides)
+            return (type, [shape[..<2] + (roundsUp ? places.map { _ in nil } : places)])
+        case "adaptive_avg_pool1d", "adaptive_avg_pool2d":
+            let sides = operation.hasSuffix("1d") ? 1 : 2
+            guard let shape = shapes[try tensor("self")], shape.count == sides + 2, let size = numbers("output_size") else {
+                throw Problem("reads what are no samples with channels")
+            }
+            return (type, [shape[..<2] + (size.count == 1 ? Lengths(repeating: size[0], count: sides) : size.map { $0 })])
+        case "batch_norm":
+            let count = stored("running_mean").first ?? nil
+            settle(try tensor("input"), [nil, count])
+            return (type, same())
+        case "layer_norm", "rms_norm":
+            settle(try tensor("input"), [nil] + (numbers("normalized_shape") ?? []))
+            return (type, same())
+        case "embedding":
+            settle(try tensor("indices"), [nil, nil], type: Self.wholeNumber)
+            let (indices, table) = (stored("indices"), stored("weight"))
+            guard table.count == 2 else { throw Problem("has a table that is not stored") }
+            return (types[try tensor("weight")] ?? Self.float, [indices + [table[1]]])
+        case "matmul", "bmm", "mm":
+            let second = operation == "matmul" ? "other" : "mat2"
+            let (a, b) = (stored("self"), stored(second))
+            guard a.count >= 2, b.count >= 2 else { throw Problem("multiplies what are no matrices") }
+            return (type, [broadcast(Array(a.dropLast(2)), Array(b.dropLast(2))) + [a[a.count - 2], b[b.count - 1]]])
+        case "addmm":
+            let (a, b) = (stored("mat1"), stored("mat2"))
+            guard a.count == 2, b.count == 2 else { throw Problem("multiplies what are no matrices") }
+            return (type, [[a[0], b[1]]])
+        case "scaled_dot_product_attention":
+            let (query, values) = (stored("query"), stored("value"))
+            guard query.count >= 2, values.count >= 2 else { throw Problem("reads what are no rows") }
+            return (type, [query.dropLast() + [values[values.count - 1]]])
+        case "arange":
+            return (Self.wholeNumber, [[nil]])
+        case "full", "zeros", "ones":
+            return (Self.float, [try lengths(value("size"), of: nil)])
+        case "where":
+            let shape = [stored("condition"), stored("self"), stored("other")].reduce([]) { broadcast($0, $1) }
+            return (types[value("self").tensor ?? value("other").tensor ?? ""] ?? Self.float, [shape])
+        case "eq", "ne", "gt", "lt", "ge", "le", "logical_and", "logical_or", "logical_not", "bitwise_and", "bitwise_or", "bitwise_not",
+            "__and__",
+            "__or__", "add", "sub", "rsub", "mul", "div", "remainder", "pow", "maximum", "minimum", "masked_fill", "prelu":
+            let comparing: Set<String> = ["eq", "ne", "gt", "lt", "ge", "le", "logical_and", "logical_or", "logical_not"]
+            if comparing.contains(operation) { type = Self.truth }
+            let tensors = values.compactMap(\.1.tensor)
+            if tensors.contains(where: open.contains) { return (type, [nil]) }
+            if !comparing.contains(operation), tensors.contains(where: { types[$0] == Self.float }) { type = Self.float }
+            let read = operation == "prelu" ? Array(tensors.prefix(1)) : tensors
+            return (type, [read.compactMap { shapes[$0] }.reduce([]) { broadcast($0, $1) }])
+        default: return try reshaping(operation, values, type)
+        }
+    }
+
+    /// Outputs of operations that change the shape alone, or reduce it.
+    private mutating func reshaping(
+        _ operation: String, _ values: [(String, ScriptValue)], _ type: Int
+    ) throws(Problem) -> (type: Int, shapes: [Lengths?]) {
+        func value(_ name: String) -> ScriptValue { values.first { $0.0 == name }?.1 ?? .none }
+        guard
+            let main = value(operation == "cat" ? "tensors" : "self").tensor ?? values.first?.1.tensor
+                ?? value("tensors").items?.first?.tensor
+        else { throw Problem("reads no tensor") }
+        let source = latest(main)
+        guard let shape = shapes[source] else {
+            // What leaves the samples' shape alone, or makes one row of each, waits until it is known.
+            if operation == "flatten", value("start_dim").integer == 1 { return (type, [nil]) }
+            guard Self.keeping.contains(operation) else { _ = try rank(source); return (type, [nil]) }
+            return (type, [nil])
+        }
+        func place(_ name: String, _ standard: Int? = nil, extra: Int = 0) throws(Problem) -> Int {
+            guard let number = value(name).integer ?? standard else { throw Problem("has no setting '\(name)'") }
+            return try axis(number, shape.count + extra)
+        }
+        switch operation {
+        case "flatten":
+            let (first, last) = (try place("start_dim", 0), try place("end_dim", -1))
+            guard first <= last, !shape.isEmpty else { return (type, [shape]) }
+            return (type, [shape[..<first] + [product(shape[first...last])] + shape[(last + 1)...]])
+        case "view", "reshape": return (type, [try lengths(value(operation == "view" ? "size" : "shape"), of: shape)])
+        case "unflatten":
+            let axis = try place("dim")
+            return (type, [shape[..<axis] + (try lengths(value("sizes"), of: [shape[axis]])) + shape[(axis + 1)...]])
+        case "expand":
+            guard let items = value("size").items, items.count >= shape.count else { throw Problem("has no list of lengths") }
+            let kept = Lengths(repeating: nil, count: items.count - shape.count) + shape
+            return (type, [zip(items, kept).map { $0.integer == -1 ? $1 : $0.integer }])
+        case "permute":
+            guard let order = value("dims").items?.compactMap(\.integer), order.count == shape.count else {
+                throw Problem("has no order of dimensions")
+            }
+            var lengths: Lengths = []
+            for number in order { lengths.append(shape[try axis(number, shape.count)]) }
+            return (type, [lengths])
+        case "transpose":
+            var lengths = shape
+            lengths.swapAt(try place("dim0"), try place("dim1"))
+            return (type, [lengths])
+        case "t", "numpy_T": return (type, [shape.reversed()])
+        case "unsqueeze":
+            var lengths = shape
+            lengths.insert(1, at: try place("dim", extra: 1))
+            return (type, [lengths])
+        case "squeeze":
+            guard value("dim").integer != nil else { throw Problem("does not say which dimension") }
+            var lengths = shape
+            let axis = try place("dim")
+            guard lengths[axis] == 1 else { throw Problem("is of a dimension that is not known to be 1") }
+            lengths.remove(at: axis)
+            return (type, [lengths])
+        case "select", "slice":
+            var lengths = shape
+            let axis = try place("dim", operation == "slice" ? 0 : nil)
+            if operation == "select" { lengths.remove(at: axis) } else { lengths[axis] = sliced(shape[axis], value) }
+            return (type, [lengths])
+        case "split", "split_with_sizes", "chunk", "unbind": return (type, try parts(operation, shape, value))
+        case "cat":
+            let all = value("tensors").items?.compactMap { $0.tensor.flatMap { shapes[latest($0)] } } ?? []
+            let axis = try place("dim", 0)
+            var lengths = shape
+            lengths[axis] = all.reduce(0 as Int?) { sum, other in
+                sum.flatMap { sum in axis < other.count ? other[axis].map { sum.addingReportingOverflow($0).partialValue } : nil }
+            }
+            return (type, [lengths])
+        case "mean", "sum", "amax", "amin":
+            let given = value("dim").integer.map { [$0] } ?? value("dim").items?.compactMap(\.integer) ?? []
+            guard !given.isEmpty else { throw Problem("is over all numbers of the batch") }
+            var axes: Set<Int> = []
+            for number in given { axes.insert(try axis(number, shape.count)) }
+            let keeps = if case .boolean(true) = value("keepdim") { true } else { false }
+            return (type, [shape.indices.compactMap { axes.contains($0) ? (keeps ? .some(1) : nil) : .some(shape[$0]) }])
+        case "glu":
+            var lengths = shape
+            let axis = try place("dim", -1)
+            lengths[axis] = lengths[axis].map { $0 / 2 }
+            return (type, [lengths])
+        case "index", "index_select":
+            var lengths = shape
+            let axis = operation == "index" ? value("indices").items?.firstIndex { $0.tensor != nil } : try place("dim")
+            let list = operation == "index" ? value("indices").items?.compactMap(\.tensor).first : value("index").tensor
+            guard let axis, axis < shape.count, let list, let own = shapes[latest(list)] else { throw Problem("has no list of entries") }
+            lengths.replaceSubrange(axis...axis, with: own)
+            return (type, [lengths])
+        case "constant_pad_nd", "pad": return (type, [Lengths(repeating: nil, count: shape.count)])
+        default: return (type, [shape])
+        }
+    }
+
+    /// Operations whose output has the input's shape, and which may wait for it.
+    private static let keeping: Set<String> = [
+        "relu", "tanh", "sigmoid", "exp", "log", "sqrt", "neg", "abs", "erf", "sin", "cos", "reciprocal", "mish", "selu", "hardswish",
+        "sign",
+        "floor", "ceil", "silu", "rsqrt", "hardsigmoid", "relu6", "contiguous", "clone", "detach", "alias", "gelu", "leaky_relu", "elu",
+        "celu",
+        "softplus", "hardtanh", "clamp", "clamp_min", "clamp_max", "square", "log1p", "log2", "log_sigmoid", "round", "dropout",
+        "feature_dropout", "alpha_dropout", "to",
+    ]
+
+    private func product(_ lengths: ArraySlice<Int?>) -> Int? {
+        lengths.reduce(1 as Int?) { product, length in
+            product.flatMap { product in length.map { product.multipliedReportingOverflow(by: $0).partialValue } }
+        }
+    }
+
+    /// The lengths that a list gives; -1 is what is left, where all others are known.
+    private func lengths(_ value: ScriptValue, of shape: Lengths?) throws(Problem) -> Lengths {
+        guard let items = value.items else { throw Problem("has no list of lengths", found: value.kind) }
+        var lengths: Lengths = items.map { $0.integer }
+        guard let rest = lengths.firstIndex(of: -1) else { return lengths }
+        lengths[rest] = nil
+        let others = lengths.enumerated().filter { $0.offset != rest }.map(\.element)
+        if let shape, let whole = product(shape[...]), let known = product(others[...]), known > 0 {
+            lengths[rest] = whole / known
+        }
+        return lengths
+    }
+
+    private func sliced(_ length: Int?, _ value: (String) -> ScriptValue) -> Int? {
+        guard let length else { return nil }
+        func bound(_ name: String, _ standard: Int) -> Int? {
+            if value(name).isNone { return standard }
+            return value(name).integer.map { max(0, min(length, $0 < 0 ? $0 &+ length : $0)) }
+        }
+        guard let first = bound("start", 0), let end = bound("end", length) else { return nil }
+        let step = max(1, min(1 << 40, value("step").integer ?? 1))
+        guard length <= 1 << 40 else { return nil }
+        return max(0, (end - first + step - 1) / step)
+    }
+
+    private func parts(_ operation: String, _ shape: Lengths, _ value: (String) -> ScriptValue) throws(Problem) -> [Lengths?] {
+        let axis = try axis(value("dim").integer ?? 0, shape.count)
+        guard axis < shape.count, let length = shape[axis], (0...1 << 40).contains(length) else {
+            throw Problem("divides a dimension whose length is not known")
+        }
+        var sizes: [Int] = []
+        let limit = 1 << 12
+        switch operation {
+        case "unbind":
+            guard length <= limit else { throw Problem("makes too many parts", found: "\(length)") }
+            let rest = shape[..<axis] + shape[(axis + 1)...]
+            return (0..<length).map { _ in Array(rest) }
+        case "split_with_sizes": sizes = value("split_sizes").items?.compactMap(\.integer) ?? []
+        default:
+            if let given = value("split_size").items?.compactMap(\.integer) {
+                sizes = given
+                break
+            }
+            guard let number = value(operation == "chunk" ? "chunks" : "split_size").integer, (1...1 << 40).contains(number) else {
+                throw Problem("makes parts of a size that is not known")
+            }
+            let size = operation == "chunk" ? (length + number - 1) / number : number
+            guard size > 0, length / size < limit else { throw Problem("makes too many parts", found: "\(length) by \(size)") }
+            sizes = stride(from: 0, to: length, by: size).map { min(size, length - $0) }
+        }
+        guard sizes.allSatisfy({ $0 >= 0 }), !sizes.isEmpty else { throw Problem("makes parts of a size that is not known") }
+        return sizes.map { size in
+            var part = shape
+            part[axis] = size
+            return part
+        }
+    }
+
+    private func broadcast(_ a: Lengths, _ b: Lengths) -> Lengths {
+        let rank = max(a.count, b.count)
+        return (0..<rank).map { place in
+            let (i, j) = (place - rank + a.count, place - rank + b.count)
+            guard i >= 0 else { return b[j] }
+            guard j >= 0 else { return a[i] }
+            if a[i] == 1 { return b[j] }
+            return b[j] == 1 ? a[i] : a[i] ?? b[j]
+        }
+    }
+
+    private func windows(
+        _ lengths: Lengths, kernel: Lengths, stride: [Int]?, padding: [Int]?, dilation: [Int]?, _ sides: Int
+    ) -> Lengths {
+        func setting(_ list: [Int]?, _ side: Int, _ standard: Int) -> Int? {
+            guard let list, !list.isEmpty else { return standard }
+            return list.count == 1 ? list[0] : side < list.count ? list[side] : nil
+        }
+        return (0..<sides).map { side in
+            let size = kernel.count == 1 ? kernel[0] : side < kernel.count ? kernel[side] : nil
+            guard let length = lengths[side], let size, let step = setting(stride, side, 1), let pad = setting(padding, side, 0),
+                let gap = setting(dilation, side, 1), (1..<1 << 30).contains(step), (0..<1 << 30).contains(pad),
+                (1..<1 << 30).contains(gap),
+                (1..<1 << 30).contains(size), (0..<1 << 40).contains(length)
+            else { return nil }
+            let rest = length + 2 * pad - gap * (size - 1) - 1
+            return rest < 0 ? nil : rest / step + 1
+        }
+    }
+}

@@ -1,0 +1,367 @@
+import Archives
+import Text
+
+/// Writes the straight line of operations that a script's code describes as an exported program.
+///
+/// The code of modules and functions is followed from the whole model's `forward`: calls are opened, constants computed, branches over constants
+/// taken. Nothing else of Python exists here. Loops, branches over what data decide, and operations without a counterpart are refused by name.
+struct ScriptProgram {
+    typealias Node = TorchExportGraph.Node
+
+    /// The text of a member in `code/`; nil if there is none.
+    private let code: (String) -> String?
+    private var files: [String: ScriptFile] = [:]
+    private var codeBudget = 1 << 24
+    /// The statements that are still followed.
+    private var budget = 1 << 18
+    private var depth = 0
+    /// The tensors of the constants of the code, or their numbers where they have no dimensions.
+    let constants: [ScriptValue]
+
+    var nodes: [Node] = []
+    var shapes: [String: [Int?]] = [:]
+    /// The numbers of tensors' types, as torch.export counts them.
+    var types: [String: Int] = [:]
+    /// The tensors whose shape is that of the samples, as long as that is not known.
+    var open: Set<String> = []
+    /// The tensor that a name stands for after an operation has overwritten it.
+    var current: [String: String] = [:]
+    /// Tensors that show others' numbers in another shape, and those that they show.
+    var views: Set<String> = []
+    private(set) var fixed: Set<String> = []
+    private let tensors: [String: TensorRecord]
+    private var names = UniqueNames(separator: "_")
+
+    /// The calls, blocks and expressions inside each other.
+    private static let depthLimit = 500
+
+    /// The graph of a script.
+    ///
+    /// - Parameters:
+    ///   - examples: the shapes and types of the inputs with which the model was traced; nil if the archive has none.
+    ///   - constants: those of the code, in their order.
+    /// - Throws: ``Problem`` that names the first construct or operation that is not run.
+    static func graph(
+        of module: ScriptModule, code: @escaping (String) -> String?, constants: [ScriptValue],
+        examples: [(shape: [Int], dtype: DType)]?, tensors: [TensorRecord]
+    ) throws(Problem) -> ByteRegion {
+        var program = ScriptProgram(code, constants, tensors)
+        let graph: TorchExportGraph
+        do throws(Problem) {
+            graph = try program.run(module, examples)
+        } catch {
+            // Code that asks for the shape of its samples before a layer reads them may be that of a model of tokens.
+            var other = ScriptProgram(code, constants, tensors)
+            guard examples == nil, let guessed = try? other.run(module, [([2, 2], .i64)]),
+                guessed.nodes.contains(where: { node in
+                    node.name == "embedding" && node.inputs.contains { $0.name == "indices" && $0.value.tensor == guessed.userInputs.first }
+                })
+            else { throw error }
+            graph = guessed
+        }
+        return try TorchExportConversion.graph(of: graph, tensors: tensors)
+    }
+
+    private init(_ code: @escaping (String) -> String?, _ constants: [ScriptValue], _ tensors: [TensorRecord]) {
+        self.code = code
+        self.constants = constants
+        self.tensors = Dictionary(tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        for tensor in tensors {
+            _ = names.take(tensor.name)
+            shapes[tensor.name] = tensor.shape.map { $0 }
+            types[tensor.name] = Self.types[tensor.dtype] ?? 7
+            if tensor.name.hasPrefix("CONSTANTS.") { fixed.insert(tensor.name) }
+        }
+    }
+
+    /// torch.export's numbers of types.
+    static let types: [DType: Int] = [
+        .u8: 1, .i8: 2, .i16: 3, .i32: 4, .i64: 5, .f16: 6, .f32: 7, .f64: 8, .bool: 12, .bf16: 13,
+    ]
+    static let float = 7, wholeNumber = 5, truth = 12
+
+    private mutating func run(_ module: ScriptModule, _ examples: [(shape: [Int], dtype: DType)]?) throws(Problem) -> TorchExportGraph {
+        let forward = try method("forward", of: module)
+        var inputs: [String] = []
+        var given: [ScriptValue] = []
+        let open = forward.parameters.dropFirst()
+        for (place, parameter) in open.enumerated() {
+            // What may be left out is left out.
+            if parameter.standard != nil { break }
+            let name = unused(parameter.name)
+            if let examples, examples.indices.contains(place) {
+                let (shape, dtype) = examples[place]
+                types[name] = Self.types[dtype] ?? Self.float
+                // Sequences of tokens may have any length.
+                let isOfTokens = types[name] != Self.float && shape.count == 2
+                shapes[name] = shape.enumerated().map { $0 == 0 || isOfTokens ? nil : $1 }
+            } else {
+                self.open.insert(name)
+            }
+            inputs.append(name)
+            given.append(.tensor(name))
+        }
+        guard !inputs.isEmpty else { throw Problem("its forward function reads no samples") }
+        let result = try call(forward, [.module(module)] + given)
+        let answer = result.items?.first ?? result
+        guard let output = answer.tensor.map({ latest($0) }) else {
+            throw Problem("its forward function gives no tensor", found: answer.kind)
+        }
+        for input in inputs where shapes[input] == nil {
+            throw Problem("its code does not say what shape samples have", subject: "input '\(input)'", expected: "a model that was traced")
+        }
+        let read = Set(nodes.flatMap { $0.inputs.flatMap { $0.value.names } })
+        let parameters = Dictionary(uniqueKeysWithValues: tensors.keys.filter(read.contains).map { ($0, $0) })
+        return TorchExportGraph(
+            nodes: nodes, parameters: parameters, fixed: fixed, userInputs: inputs, outputs: [output],
+            shapes: shapes.mapValues { $0.map { $0.flatMap { $0 >= 0 ? $0 : nil } } }, types: types)
+    }
+
+    func isTensor(_ name: String) -> Bool { tensors[name] != nil }
+
+    mutating func unused(_ name: String) -> String { names.unused(name) }
+
+    /// The name under which a tensor's numbers are now.
+    func latest(_ name: String) -> String {
+        var name = name
+        while let next = current[name] { name = next }
+        return name
+    }
+
+    // MARK: Code
+
+    private mutating func file(_ path: String) throws(Problem) -> ScriptFile {
+        if let known = files[path] { return known }
+        guard codeBudget > 0, let text = code("code/" + path.split(separator: ".").joined(separator: "/") + ".py") else {
+            throw Problem("has no code", subject: "member 'code/\(path)'")
+        }
+        codeBudget -= text.utf8.count
+        do throws(Problem) {
+            let file = try ScriptFile(text)
+            files[path] = file
+            return file
+        } catch {
+            throw error.within("code of '\(path)'")
+        }
+    }
+
+    private static func split(_ path: String) -> (file: String, name: String) {
+        guard let dot = path.lastIndex(of: ".") else { return ("", path) }
+        return (String(path[..<dot]), String(path[path.index(after: dot)...]))
+    }
+
+    private mutating func declaration(of module: ScriptModule) throws(Problem) -> ScriptClass {
+        let (path, name) = Self.split(module.className)
+        guard let found = try file(path).classes[name] else { throw Problem("has no code", subject: "class '\(module.className)'") }
+        return found
+    }
+
+    mutating func method(_ name: String, of module: ScriptModule) throws(Problem) -> ScriptFunction {
+        guard let method = try declaration(of: module).methods[name] else {
+            throw Problem("has no such method", subject: "class '\(module.className)'", found: "'\(name)'")
+        }
+        return method
+    }
+
+    mutating func function(_ path: String) throws(Problem) -> ScriptFunction {
+        let (folder, name) = Self.split(path)
+        guard let function = try file(folder).functions[name] else { throw Problem("is no function of the code", subject: "'\(path)'") }
+        return function
+    }
+
+    mutating func attribute(_ name: String, of module: ScriptModule) throws(Problem) -> ScriptValue {
+        let declaration = try declaration(of: module)
+        if let value = module.attributes[name] {
+            if let tensor = value.tensor, declaration.buffers.contains(name) { fixed.insert(tensor) }
+            return value
+        }
+        if let constant = declaration.constants[name] {
+            var frame: [String: ScriptValue] = [:]
+            return try self.value(constant, &frame)
+        }
+        throw Problem("has no such attribute", subject: "class '\(module.className)'", found: "'\(name)'")
+    }
+
+    // MARK: Statements
+
+    mutating func call(
+        _ function: ScriptFunction, _ given: [ScriptValue], named: [(name: String, value: ScriptValue)] = []
+    ) throws(Problem) -> ScriptValue {
+        var frame: [String: ScriptValue] = [:]
+        for (place, parameter) in function.parameters.enumerated() {
+            if place < given.count {
+                frame[parameter.name] = given[place]
+            } else if let value = named.first(where: { $0.name == parameter.name })?.value {
+                frame[parameter.name] = value
+            } else if let standard = parameter.standard {
+                var outer: [String: ScriptValue] = [:]
+                frame[parameter.name] = try value(standard, &outer)
+            } else {
+                throw Problem("is called without '\(parameter.name)'", subject: "function '\(function.name)'")
+            }
+        }
+        return try run(function.body, &frame) ?? .none
+    }
+
+    private mutating func enter() throws(Problem) {
+        budget -= 1
+        guard budget > 0 else { throw Problem("its code is too long to be followed") }
+        guard depth < Self.depthLimit else { throw Problem("its calls nest too deep", expected: "at most \(Self.depthLimit) levels") }
+        depth += 1
+    }
+
+    /// - Returns: what a `return` gives; nil if there was none.
+    private mutating func run(_ statements: [ScriptStatement], _ frame: inout [String: ScriptValue]) throws(Problem) -> ScriptValue? {
+        try enter()
+        defer { depth -= 1 }
+        for statement in statements {
+            switch statement {
+            case .answer(let expression): return try value(expression, &frame)
+            case .expression(let expression): _ = try value(expression, &frame)
+            case .assign(let targets, let expression, let isUnpacked):
+                let found = try value(expression, &frame)
+                guard isUnpacked else {
+                    frame[targets[0]] = found
+                    break
+                }
+                guard let items = found.items, items.count == targets.count else {
+                    throw Problem(
+                        "unpacks what is no list of that length", expected: "\(targets.count)",
+                        found: found.items.map { "\($0.count)" } ?? found.kind)
+                }
+                for (target, item) in zip(targets, items) { frame[target] = item }
+            case .condition(let condition, let first, let second):
+                let found = try value(condition, &frame)
+                guard case .boolean(let flag) = found else {
+                    throw Problem(
+                        "branches on what its data decide, which is not run", expected: "a constant behind 'if'", found: found.kind)
+                }
+                if let answer = try run(flag ? first : second, &frame) { return answer }
+            case .other(let kind):
+                let isLoop = kind == "for" || kind == "while"
+                throw Problem(isLoop ? "a loop in its code is not run" : "a statement in its code is not run", found: "'\(kind)'")
+            }
+        }
+        return nil
+    }
+
+    // MARK: Expressions
+
+    /// The path of a name that is no local one: `torch.relu`.
+    private func path(_ expression: ScriptExpression, _ frame: [String: ScriptValue]) -> String? {
+        switch expression {
+        case .name(let name): return frame[name] == nil && Self.roots.contains(name) ? name : nil
+        case .attribute(let base, let name): return path(base, frame).map { $0 + "." + name }
+        default: return nil
+        }
+    }
+
+    private static let roots: Set<String> = ["torch", "ops", "__torch__", "CONSTANTS"]
+
+    mutating func value(_ expression: ScriptExpression, _ frame: inout [String: ScriptValue]) throws(Problem) -> ScriptValue {
+        try enter()
+        defer { depth -= 1 }
+        switch expression {
+        case .integer(let number): return .integer(number)
+        case .real(let number): return .real(number)
+        case .text(let text): return .text(text)
+        case .list(let items):
+            var values: [ScriptValue] = []
+            for item in items { values.append(try value(item, &frame)) }
+            return .list(.init(values))
+        case .tuple(let items):
+            var values: [ScriptValue] = []
+            for item in items { values.append(try value(item, &frame)) }
+            return .tuple(values)
+        case .name(let name):
+            if let known = frame[name] { return known }
+            switch name {
+            case "None": return .none
+            case "True", "False": return .boolean(name == "True")
+            default: throw Problem("its code reads a name that nothing defines", found: "'\(name)'")
+            }
+        case .attribute(let base, let name):
+            if let path = path(expression, frame) {
+                if path.hasPrefix("CONSTANTS.c"), let place = Int(path.dropFirst(11)), constants.indices.contains(place) {
+                    return constants[place]
+                }
+                guard path.hasPrefix("__torch__.") else { throw Problem("reads what is not known", found: "'\(path)'") }
+                return .function(path)
+            }
+            let owner = try value(base, &frame)
+            guard case .module(let module) = owner else { throw Problem("reads '\(name)' of what is no module", found: owner.kind) }
+            return try attribute(name, of: module)
+        case .index(let base, let index):
+            let (list, place) = (try value(base, &frame), try value(index, &frame))
+            guard let items = list.items, let number = place.integer else {
+                throw Problem("picks an item that is not known before anything runs", found: "\(list.kind) and \(place.kind)")
+            }
+            let own = number < 0 ? number &+ items.count : number
+            guard items.indices.contains(own) else {
+                throw Problem("picks an item that a list does not have", found: "\(number) of \(items.count)")
+            }
+            return items[own]
+        case .call(let callee, let arguments, let named): return try called(callee, arguments, named, &frame)
+        }
+    }
+
+    private mutating func called(
+        _ callee: ScriptExpression, _ arguments: [ScriptExpression], _ named: [(name: String, value: ScriptExpression)],
+        _ frame: inout [String: ScriptValue]
+    ) throws(Problem) -> ScriptValue {
+        if case .name(let name) = callee, frame[name] == nil, let value = try plain(name, arguments, &frame) { return value }
+        func values(_ program: inout ScriptProgram) throws(Problem) -> (given: [ScriptValue], named: [(name: String, value: ScriptValue)]) {
+            var given: [ScriptValue] = []
+            for argument in arguments { given.append(try program.value(argument, &frame)) }
+            var further: [(name: String, value: ScriptValue)] = []
+            for argument in named { further.append((argument.name, try program.value(argument.value, &frame))) }
+            return (given, further)
+        }
+        if let path = path(callee, frame) {
+            let (given, further) = try values(&self)
+            guard path.hasPrefix("__torch__.") else { return try operation(path, given, further) }
+            return try call(try function(path), given, named: further)
+        }
+        if case .attribute(let base, let name) = callee, case .module(let module) = try value(base, &frame) {
+            let (given, further) = try values(&self)
+            let method = try method(name, of: module)
+            return try call(method, [.module(module)] + given, named: further)
+        }
+        if case .function(let path) = try value(callee, &frame) {
+            let (given, further) = try values(&self)
+            return try call(try function(path), given, named: further)
+        }
+        throw Problem("calls what is no function")
+    }
+
+    /// Python's own functions; nil for any other name.
+    private mutating func plain(
+        _ name: String, _ arguments: [ScriptExpression], _ frame: inout [String: ScriptValue]
+    ) throws(Problem) -> ScriptValue? {
+        switch name {
+        // What follows the type.
+        case "annotate", "unchecked_cast":
+            guard arguments.count == 2 else { return nil }
+            return try value(arguments[1], &frame)
+        case "uninitialized": return ScriptValue.none
+        case "getattr":
+            guard arguments.count == 2, case .module(let module) = try value(arguments[0], &frame), case .text(let name) = arguments[1]
+            else {
+                return nil
+            }
+            return try attribute(name, of: module)
+        case "int", "float", "bool":
+            guard arguments.count == 1 else { return nil }
+            let given = try value(arguments[0], &frame)
+            switch (name, given) {
+            case ("int", .integer), ("int", .symbol), ("float", .real), ("bool", .boolean), ("float", .symbol): return given
+            case ("int", .real(let number)): return Int(exactly: number.rounded(.towardZero)).map { .integer($0) }
+            case ("int", .boolean(let flag)): return .integer(flag ? 1 : 0)
+            case ("float", _): return given.real.map { .real($0) }
+            case ("bool", _): return given.real.map { .boolean($0 != 0) }
+            default: throw Problem("takes a number out of a tensor, which is not run", found: given.kind)
+            }
+        default: return nil
+        }
+    }
+}

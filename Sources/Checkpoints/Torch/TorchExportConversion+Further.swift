@@ -1,0 +1,192 @@
+import Text
+
+/// Operations of programs that are several of ONNX, or one under another name.
+extension TorchExportConversion {
+    /// - Returns: the value of such an operation; nil for others.
+    mutating func further(_ node: Node, _ name: String) throws(Problem) -> String? {
+        if let moved = try moved(node, name) { return moved }
+        switch node.name {
+        case "stack":
+            guard let tensors = node["tensors"]?.tensors, let first = tensors.first else { throw Problem("joins nothing") }
+            let axis = try axis(node, "dim", of: first, 0, extra: 1)
+            var parts: [String] = []
+            for tensor in tensors {
+                guard let value = values[tensor] else { throw Problem("reads what nothing makes", found: "'\(tensor)'") }
+                parts.append(writer.add("Unsqueeze", [value, writer.constant([axis])]))
+            }
+            return add(name, "Concat", parts, [("axis", .integer(axis))])
+        case "square":
+            let x = try value(node, "self")
+            return add(name, "Mul", [x, x])
+        case "round":
+            guard try integer(node, "decimals", 0) == 0 else { throw Problem("rounds to decimals") }
+            return add(name, "Round", [try value(node, "self")])
+        case "log1p": return add(name, "Log", [writer.add("Add", [try value(node, "self"), writer.constant(Float(1))])])
+        case "log2": return add(name, "Mul", [writer.add("Log", [try value(node, "self")]), writer.constant(Float(1.442_695_04))])
+        case "log_sigmoid":
+            let opposite = writer.add("Neg", [try value(node, "self")])
+            return add(name, "Neg", [writer.add("Softplus", [opposite])])
+        case "clamp_min": return add(name, "Max", [try value(node, "self"), try operand(node, "min")])
+        case "clamp_max": return add(name, "Min", [try value(node, "self"), try operand(node, "max")])
+        case "addcmul", "addcdiv":
+            let factors = [try value(node, "tensor1"), try value(node, "tensor2")]
+            let product = writer.add(node.name == "addcmul" ? "Mul" : "Div", factors)
+            let scaled = writer.add("Mul", [product, writer.constant(Float(real(node, "value", 1)))])
+            return add(name, "Add", [try value(node, "self"), scaled])
+        case "lerp":
+            let (start, end, weight) = (try value(node, "self"), try value(node, "end"), try operand(node, "weight"))
+            return add(name, "Add", [start, writer.add("Mul", [writer.add("Sub", [end, start]), weight])])
+        case "baddbmm":
+            let product = writer.add("MatMul", [try factor(node, "batch1"), try factor(node, "batch2")])
+            let scaled = writer.add("Mul", [product, writer.constant(Float(real(node, "alpha", 1)))])
+            let first = writer.add("Mul", [try value(node, "self"), writer.constant(Float(real(node, "beta", 1)))])
+            return add(name, "Add", [first, scaled])
+        case "remainder", "floor_divide":
+            guard !program.wholeNumbers.contains(try tensor(node, "self")) else { throw Problem("divides whole numbers") }
+            let (x, y) = (try value(node, "self"), try operand(node, "other"))
+            let quotient = writer.add("Floor", [writer.add("Div", [x, y])])
+            guard node.name == "remainder" else { return quotient }
+            return add(name, "Sub", [x, writer.add("Mul", [quotient, y])])
+        case "fmod":
+            let isWhole = program.wholeNumbers.contains(try tensor(node, "self"))
+            var other = ""
+            if isWhole, case .integer(let number)? = node["other"]?.setting {
+                other = writer.constant(number)
+            } else {
+                other = try operand(node, "other")
+            }
+            return add(name, "Mod", [try value(node, "self"), other], [("fmod", .integer(1))])
+        case "threshold":
+            let x = try value(node, "self")
+            let isAbove = writer.add("Greater", [x, writer.constant(Float(real(node, "threshold", 0)))])
+            return add(name, "Where", [isAbove, x, writer.constant(Float(real(node, "value", 0)))])
+        case "tril", "triu":
+            return add(
+                name, "Trilu", [try value(node, "self"), writer.constant(try integer(node, "diagonal", 0))],
+                [("upper", .integer(node.name == "triu" ? 1 : 0))])
+        case "var", "std": return try deviation(node, name)
+        case "linalg_vector_norm":
+            guard real(node, "ord", 2) == 2 else { throw Problem("is another norm than the length") }
+            let dims = node["dim"] == nil ? [] : try integers(node, "dim")
+            guard !dims.isEmpty else { throw Problem("is over all numbers of the batch") }
+            return add(
+                name, "ReduceL2", [try value(node, "self"), writer.constant(dims)], [("keepdims", .integer(flag(node, "keepdim") ? 1 : 0))])
+        case "upsample_nearest1d", "upsample_nearest2d", "upsample_linear1d", "upsample_bilinear2d": return try resized(node, name)
+        default: return nil
+        }
+    }
+
+    /// Operations that move numbers; nil for others.
+    private mutating func moved(_ node: Node, _ name: String) throws(Problem) -> String? {
+        switch node.name {
+        case "narrow":
+            let axis = try axis(node, "dim", of: tensor(node, "self"))
+            let (start, length) = (try integer(node, "start"), try integer(node, "length"))
+            let end = start.addingReportingOverflow(length)
+            guard length >= 0, !end.overflow, start >= 0 else { throw Problem("takes places that are not fixed") }
+            let bounds = [writer.constant([start]), writer.constant([end.partialValue]), writer.constant([axis])]
+            return add(name, "Slice", [try value(node, "self")] + bounds)
+        case "mT":
+            var order = Array(0..<(try rank(tensor(node, "self"))))
+            guard order.count >= 2 else { throw Problem("has no matrices") }
+            order.swapAt(order.count - 1, order.count - 2)
+            return add(name, "Transpose", [try value(node, "self")], [("perm", .integers(order))])
+        case "movedim":
+            let tensor = try tensor(node, "self")
+            var order = Array(0..<(try rank(tensor)))
+            let (from, to) = (try axis(node, "source", of: tensor), try axis(node, "destination", of: tensor))
+            let moved = order.remove(at: from)
+            order.insert(moved, at: to)
+            return add(name, "Transpose", [try value(node, "self")], [("perm", .integers(order))])
+        case "repeat":
+            let times = try integers(node, "repeats")
+            let missing = times.count - (try rank(tensor(node, "self")))
+            guard missing >= 0 else { throw Problem("repeats fewer dimensions than there are") }
+            var x = try value(node, "self")
+            if missing > 0 { x = writer.add("Unsqueeze", [x, writer.constant(Array(0..<missing))]) }
+            return add(name, "Tile", [x, writer.constant(times)])
+        case "flip":
+            var x = try value(node, "self")
+            for dim in try integers(node, "dims") {
+                let bounds = [writer.constant([-1]), writer.constant([Int(Int32.min)]), writer.constant([dim]), writer.constant([-1])]
+                x = writer.add("Slice", [x] + bounds)
+            }
+            return x
+        case "roll":
+            let tensor = try tensor(node, "self")
+            let (shifts, dims) = (try integers(node, "shifts"), node["dims"] == nil ? [] : try integers(node, "dims"))
+            guard shifts.count == dims.count, !dims.isEmpty, let shape = program.shapes[tensor] else {
+                throw Problem("rolls all numbers as one row")
+            }
+            var x = try value(node, "self")
+            for (shift, dim) in zip(shifts, dims) {
+                let axis = dim < 0 ? dim &+ shape.count : dim
+                guard shape.indices.contains(axis), let length = shape[axis], (1...1 << 40).contains(length) else {
+                    throw Problem("rolls a dimension whose length is not fixed")
+                }
+                let own = (shift % length + length) % length
+                if own == 0 { continue }
+                let bounds = [(length - own, length), (0, length - own)].map { first, end in
+                    [writer.constant([first]), writer.constant([end]), writer.constant([axis])]
+                }
+                let parts = bounds.map { writer.add("Slice", [x] + $0) }
+                x = writer.add("Concat", parts, [("axis", .integer(axis))])
+            }
+            return x
+        default: return nil
+        }
+    }
+
+    /// The variance, or its root, with the number of entries less a correction.
+    private mutating func deviation(_ node: Node, _ name: String) throws(Problem) -> String {
+        let tensor = try tensor(node, "self")
+        let dims = node["dim"] == nil ? [] : try integers(node, "dim")
+        guard !dims.isEmpty, let shape = program.shapes[tensor] else { throw Problem("is over all numbers of the batch") }
+        var count = 1
+        for dim in dims {
+            let axis = dim < 0 ? dim &+ shape.count : dim
+            guard shape.indices.contains(axis), let length = shape[axis] else {
+                throw Problem("is over a dimension whose length is not fixed")
+            }
+            count = count.multipliedReportingOverflow(by: length).partialValue
+        }
+        var correction = flag(node, "unbiased", true) ? 1.0 : 0
+        if node["correction"] != nil { correction = real(node, "correction", 1) }
+        guard Double(count) > correction else {
+            throw Problem("has too few numbers", expected: "more than \(correction)", found: "\(count)")
+        }
+        let (x, axes) = (try value(node, "self"), writer.constant(dims))
+        let difference = writer.add("Sub", [x, writer.add("ReduceMean", [x, axes], [("keepdims", .integer(1))])])
+        let squares = writer.add("Mul", [difference, difference])
+        let mean = writer.add("ReduceMean", [squares, axes], [("keepdims", .integer(flag(node, "keepdim") ? 1 : 0))])
+        let variance = writer.add("Mul", [mean, writer.constant(Float(Double(count) / (Double(count) - correction)))])
+        return node.name == "std" ? add(name, "Sqrt", [variance]) : variance
+    }
+
+    /// Images or sequences of another fixed size.
+    private mutating func resized(_ node: Node, _ name: String) throws(Problem) -> String {
+        // The sizes stand in the shapes.
+        node.reads.names.formUnion(["output_size", "scale_factors", "scales", "scales_h", "scales_w"])
+        let key = node["input"] == nil ? "self" : "input"
+        guard let from = program.shapes[try tensor(node, key)], let to = node.outputs.first.flatMap({ program.shapes[$0] }),
+            from.count == to.count,
+            from.count >= 3
+        else { throw Problem("has no shape") }
+        var scales: [Float] = [1, 1]
+        for (length, wanted) in zip(from, to).dropFirst(2) {
+            guard let length, let wanted, length > 0, wanted > 0 else { throw Problem("is of images whose size is not fixed") }
+            // A factor that gives no whole size is known to PyTorch alone.
+            guard wanted % length == 0 || length % wanted == 0 else {
+                throw Problem("is by a factor that is no whole number", found: "\(length) to \(wanted)")
+            }
+            scales.append(Float(wanted) / Float(length))
+        }
+        let isNearest = node.name.contains("nearest")
+        let coordinates = isNearest ? "asymmetric" : flag(node, "align_corners") ? "align_corners" : "half_pixel"
+        var attributes: [(String, ONNXGraphWriter.Attribute)] = [
+            ("mode", .text(isNearest ? "nearest" : "linear")), ("coordinate_transformation_mode", .text(coordinates)),
+        ]
+        if isNearest { attributes.append(("nearest_mode", .text("floor"))) }
+        return add(name, "Resize", [try value(node, key), "", writer.constant(scales)], attributes)
+    }
+}

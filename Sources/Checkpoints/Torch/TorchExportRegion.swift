@@ -1,0 +1,136 @@
+import Text
+
+extension TorchExportGraph {
+    /// What a program says of its tensors.
+    struct TensorDescriptions {
+        /// nil for lengths that are open.
+        private(set) var shapes: [String: [Int?]] = [:]
+        private(set) var wholeNumbers: Set<String> = []
+        private(set) var types: [String: Int] = [:]
+
+        mutating func read(_ cursor: inout JSONCursor) throws {
+            try cursor.readObject { cursor, tensor in
+                let (shape, type) = try Self.description(&cursor)
+                add(tensor, shape, type)
+            }
+        }
+
+        private mutating func add(_ tensor: String, _ shape: [Int?], _ type: Int?) {
+            shapes[tensor] = shape
+            types[tensor] = type
+            if type.map(Self.wholeTypes.contains) == true { wholeNumbers.insert(tensor) }
+        }
+
+        /// Says of a tensor what others say of one of theirs.
+        mutating func add(_ tensor: String, as name: String, of others: TensorDescriptions) {
+            if let shape = others.shapes[name] { add(tensor, shape, others.types[name]) }
+        }
+
+        /// The numbers of torch.export's `ScalarType` for whole numbers and truth values.
+        static let wholeTypes: Set<Int> = [1, 2, 3, 4, 5, 12]
+
+        /// Reads a tensor's lengths and the number of its type.
+        private static func description(_ cursor: inout JSONCursor) throws -> (shape: [Int?], type: Int?) {
+            var shape: [Int?] = []
+            var type: Int?
+            guard cursor.peek() == UInt8(ascii: "{") else {
+                try cursor.skip()
+                return ([], nil)
+            }
+            try cursor.readObject { cursor, member in
+                switch member {
+                case "dtype": type = try cursor.value().wholeNumber
+                case "sizes":
+                    try cursor.readList { cursor in
+                        var length: Int?
+                        try cursor.readMember("as_int") { cursor in length = try cursor.value().wholeNumber }
+                        shape.append(length.flatMap { $0 >= 0 ? $0 : nil })
+                    }
+                default: try cursor.skip()
+                }
+            }
+            return (shape, type)
+        }
+    }
+
+    /// Operations that another runs as one: those of a `with` block.
+    struct Region {
+        private var inputs: [String] = []
+        private var outputs: [String] = []
+        private var nodes: [Node] = []
+        private var values = TensorDescriptions()
+
+        init(_ cursor: inout JSONCursor) throws {
+            try cursor.readMember("graph") { cursor in
+                try cursor.readObject { cursor, name in
+                    switch name {
+                    case "inputs": inputs = try Argument.names(&cursor)
+                    case "outputs": outputs = try Argument.names(&cursor)
+                    case "nodes": nodes = try TorchExportGraph.nodes(&cursor)
+                    case "tensor_values": try values.read(&cursor)
+                    default: try cursor.skip()
+                    }
+                }
+            }
+        }
+
+        /// The operation that runs a region with gradients or without.
+        private static let target = "torch.ops.higher_order.wrap_with_set_grad_enabled"
+
+        /// Operations in which those of regions without gradients stand in the place of the region; their outputs are detached. Regions within
+        /// regions stay as they are.
+        static func opened(_ nodes: [Node], _ values: inout TensorDescriptions) -> [Node] {
+            guard nodes.contains(where: { $0.target == target }) else { return nodes }
+            var all: [Node] = []
+            for (place, node) in nodes.enumerated() {
+                if node.target == target, let opened = opened(node, place, &values) { all += opened } else { all.append(node) }
+            }
+            return all
+        }
+
+        private static func opened(_ node: Node, _ place: Int, _ values: inout TensorDescriptions) -> [Node]? {
+            let arguments = node.inputs.map(\.value)
+            guard arguments.count >= 2, case .boolean(let hasGradients)? = arguments[0].setting, let region = arguments[1].region else {
+                return nil
+            }
+            let given = arguments.dropFirst(2).flatMap { $0.tensor.map { [$0] } ?? $0.tensors ?? [] }
+            guard given.count == region.inputs.count, node.outputs.count == region.outputs.count,
+                !region.nodes.contains(where: { $0.target == target })
+            else { return nil }
+            var names = Dictionary(zip(region.inputs, given), uniquingKeysWith: { _, last in last })
+            var all: [Node] = []
+            for inner in region.nodes {
+                var outputs: [String] = []
+                for output in inner.outputs {
+                    // Names within a region may be those of others outside.
+                    let name = output.isEmpty ? "" : "\(output).\(place)"
+                    names[output] = name
+                    values.add(name, as: output, of: region.values)
+                    outputs.append(name)
+                }
+                all.append(Node(target: inner.target, inputs: inner.inputs.map { ($0.name, $0.value.renamed(names)) }, outputs: outputs))
+            }
+            for (output, made) in zip(node.outputs, region.outputs) where !output.isEmpty {
+                var argument = Argument()
+                argument.tensor = names[made] ?? made
+                let operation = hasGradients ? "alias" : "detach"
+                all.append(Node(target: "torch.ops.aten.\(operation).default", inputs: [("self", argument)], outputs: [output]))
+            }
+            return all
+        }
+    }
+}
+
+extension TorchExportGraph.Argument {
+    /// The same argument with other names of tensors and computed numbers.
+    fileprivate func renamed(_ names: [String: String]) -> Self {
+        var argument = self
+        argument.tensor = tensor.map { names[$0] ?? $0 }
+        argument.tensors = tensors?.map { names[$0] ?? $0 }
+        argument.optionalTensors = optionalTensors?.map { $0.map { names[$0] ?? $0 } }
+        argument.symbols = symbols?.map { symbol in
+            if case .name(let name) = symbol { .name(names[name] ?? name) } else { symbol }
+        }
+        return argument
+    }
+}

@@ -1,0 +1,109 @@
+import Foundation
+import TestSupport
+import Testing
+import Text
+
+@testable import Checkpoints
+
+/// A script's code is read as data, whatever it holds.
+struct ScriptSyntaxTests {
+    private static let code = """
+        class Net(Module):
+          __buffers__ = ["mask", ]
+          training : bool
+          size : Final[int] = 3
+          __annotations__["0"] = __torch__.Other
+          def forward(self: __torch__.Net,
+            x: Tensor,
+            scale: float=-1.0000000000000001e-05) -> Tensor:
+            a, b, = torch.split(x, 2, 1)
+            if torch.__is__(None, None):
+              y = torch.add(a, b, alpha=2)
+            else:
+              pass
+            # A remark.
+            return torch.masked_fill(y, (self).mask, -inf)
+        def other(x: List[Tuple[int, str]], ) -> NoneType:
+          for i in range(2):
+            x = x
+          return None
+
+        """
+
+    @Test func classesFunctionsAndStatementsAreRead() throws {
+        let file = try ScriptFile(Self.code)
+        let net = try #require(file.classes["Net"])
+        #expect(net.buffers == ["mask"] && net.constants.keys.sorted() == ["size"])
+        let forward = try #require(net.methods["forward"])
+        #expect(forward.parameters.map(\.name) == ["self", "x", "scale"] && forward.body.count == 3)
+        guard case .real(-1.0000000000000001e-05)? = forward.parameters[2].standard,
+            case .assign(["a", "b"], _, isUnpacked: true) = forward.body[0],
+            case .condition(_, let first, let second) = forward.body[1], first.count == 1, second.isEmpty,
+            case .answer(.call(_, let arguments, _)) = forward.body[2], case .real(-Double.infinity)? = arguments.last
+        else {
+            Issue.record("\(forward)")
+            return
+        }
+        guard case .other("for")? = file.functions["other"]?.body.first else {
+            Issue.record("\(file.functions)")
+            return
+        }
+    }
+
+    /// Code that is cut or changed anywhere is read or refused.
+    @Test func damagedCodeEndsInAValueOrALine() throws {
+        let bytes = Array(Self.code.utf8)
+        for end in 0..<bytes.count {
+            _ = try? ScriptFile(String(decoding: bytes[..<end], as: UTF8.self))
+            var changed = bytes
+            changed[end] = UInt8(ascii: "(")
+            _ = try? ScriptFile(String(decoding: changed, as: UTF8.self))
+            changed[end] = UInt8(ascii: "\n")
+            _ = try? ScriptFile(String(decoding: changed, as: UTF8.self))
+        }
+        for hostile in [
+            "def f(x) -> y:\n  return " + String(repeating: "(", count: 100_000),
+            "def f(x) -> y:\n  return " + String(repeating: "a(", count: 100_000), "def f(x) -> y:\n  return -9223372036854775809",
+            (0..<300).map { String(repeating: " ", count: $0) + "if a:\n" }.joined(), "def f(x) -> y:\n  return 1.2.3e", "\u{0}",
+            "class A(Module):\n  def f(", "def", "class", "def f(x) -> y:\n  return \"", "def f(x) -> y:\n  x[0] = 1\n",
+        ] {
+            _ = try? ScriptFile(hostile)
+        }
+    }
+
+    /// Calls that never end, lists that grow, and numbers beyond their range come to an end in one line.
+    @Test func codeThatNeverEndsIsRefused() throws {
+        let module = ScriptModule(className: "__torch__.A", attributes: [:])
+        let bodies = [
+            "return (self).forward(x, )", "return torch.view(x, [torch.mul(9223372036854775807, 2)])", "return nothing",
+            "return self.missing",
+            "return torch.relu(x, x, x)", "return (x)[0]", "a, b, = x\n    return a",
+            "return torch.split(torch.zeros([9223372036854775807]), 1, 0)",
+            "return torch.relu(CONSTANTS.c7)", "return __torch__.B.c(x, )",
+            "return ops.prim.RaiseException(\"no\")",
+            "y = torch.relu_(torch.view(x, [-1]))\n    return y", "return 1",
+            "if torch.gt(x, 1):\n      pass\n    else:\n      pass\n    return x",
+        ]
+        for body in bodies {
+            let code = "class A(Module):\n  def forward(self, x: Tensor) -> Tensor:\n    \(body)\n"
+            #expect(throws: Problem.self, "\(body)") {
+                _ = try ScriptProgram.graph(
+                    of: module, code: { $0 == "code/__torch__.py" ? code : nil }, constants: [], examples: [([2, 4], .f32)], tensors: [])
+            }
+        }
+        // Each call opens two others.
+        let doubling = (0..<40).map { "def f\($0)(x: int) -> int:\n  return torch.add(f(\($0)), f(\($0)))\n" }.joined()
+        _ = try ScriptFile(doubling)
+        let tree = (1..<50).map {
+            "def f\($0)(x: Tensor) -> Tensor:\n  a = __torch__.f\($0 - 1)(x, )\n  return __torch__.f\($0 - 1)(a, )\n"
+        }.joined()
+        let code =
+            "class A(Module):\n  def forward(self, x: Tensor) -> Tensor:\n    return __torch__.f49(x, )\ndef f0(x: Tensor) -> Tensor:\n  return torch.relu(x)\n"
+            + tree
+        let error = #expect(throws: Problem.self) {
+            _ = try ScriptProgram.graph(
+                of: module, code: { $0 == "code/__torch__.py" ? code : nil }, constants: [], examples: [([2, 4], .f32)], tensors: [])
+        }
+        #expect(error.map { "\($0)" }?.contains("too long") == true, "\(error.map { "\($0)" } ?? "")")
+    }
+}

@@ -1,0 +1,69 @@
+import Checkpoints
+import Tensors
+import TestSupport
+import Testing
+import Text
+
+@testable import Networks
+
+/// The code in TorchScript archives runs as PyTorch runs it where it is a straight line of operations; anything else is named.
+struct TorchScriptTests {
+    static let runs = [
+        "traced-mlp", "scripted-mlp", "traced-cnn", "traced-block", "scripted-block", "traced-encoder", "traced-reader",
+        "scripted-reader", "traced-overwriting", "scripted-overwriting", "traced-library",
+    ]
+
+    private func open(_ name: String) throws -> Checkpoint { try Checkpoint.open(Fixtures.path("graphs/\(name).pt")) }
+
+    @Test(arguments: runs) func outputsAndGradientsAreThoseOfPyTorch(name: String) throws {
+        let model = name.split(separator: "-")[1]
+        let values = try Checkpoint.open(Fixtures.path("graphs/script-\(model).safetensors"))
+        let loaded = try LoadedModel(open(name))
+        let network = loaded.network
+        let batch = try ReferenceValues.batch(values)
+        let compared = values.tensors.filter { $0.name.hasPrefix("gradient.") }
+        let named = compared.map { ($0, String($0.name.dropFirst("gradient.".count))) }
+        let parameters = try named.map { try #require(network.parameter(named: $0.1), "\($0.1)") }
+        var request = RunRequest(recorded: [network.output])
+        request.gradients = GradientRequest(parameters: Set(parameters))
+        let executor = try Executor(network, batch: batch.shape, request: request, team: Team(size: 1))
+        let gradients = Gradients(executor, seeds: [network.output])
+        let output = try #require(executor.run(batch)[network.output])
+        let expected = try #require(values["output"])
+        #expect(output.shape == expected.shape && loaded.runsAs == "the graph in its file")
+        GraphWordsTests.close(output.elements, expected.floats(), name)
+        let weights = try #require(values["weights"])
+        gradients.clearParameters()
+        gradients.backward([network.output: Tensor(shape: weights.shape, weights.floats())])
+        for (parameter, (tensor, name)) in zip(parameters, named) {
+            GraphWordsTests.close(try #require(gradients[parameter]).elements, tensor.floats(), name)
+        }
+    }
+
+    @Test(arguments: [
+        ("traced-sorted", "operation 'torch.sort': is not run"),
+        ("scripted-repeating", "a loop in its code is not run, found 'for'"),
+        ("scripted-cnn", "has windows that depend on the size of the images"),
+    ]) func whatIsNoStraightLineIsNamed(name: String, message: String) throws {
+        let checkpoint = try open(name)
+        let error = #expect(throws: Problem.self) { try LoadedModel(checkpoint) }
+        #expect(error.map { "\($0)" }?.contains(message) == true, "\(error.map { "\($0)" } ?? "")")
+    }
+
+    /// What is made of a script keeps its graph.
+    @Test(arguments: ["scripted-reader", "traced-cnn"]) func convertedScriptsComputeTheSame(name: String) throws {
+        let checkpoint = try open(name)
+        let values = try Checkpoint.open(Fixtures.path("graphs/script-\(name.split(separator: "-")[1]).safetensors"))
+        try TemporaryFolder.with { folder in
+            for ending in ["m.tar", "m.onnx"] {
+                try CheckpointWriter(path: folder + "/" + ending).write(CheckpointDraft(checkpoint))
+                let network = try LoadedModel(Checkpoint.open(folder + "/" + ending)).network
+                let batch = try ReferenceValues.batch(values)
+                let executor = try Executor(
+                    network, batch: batch.shape, request: RunRequest(recorded: [network.output]), team: Team(size: 1))
+                let output = try #require(executor.run(batch)[network.output])
+                GraphWordsTests.close(output.elements, try #require(values["output"]).floats(), ending)
+            }
+        }
+    }
+}
