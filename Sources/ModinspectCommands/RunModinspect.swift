@@ -2,26 +2,39 @@ import ArgumentParser
 import CProcess
 import Glibc
 import Tensors
+import Text
+
+/// A command that takes several checkpoints: one of them that cannot be named fails alone.
+protocol ListCommand {
+    /// The checkpoints among the arguments.
+    var listed: [String] { get }
+}
 
 /// Runs the command that the process's arguments name.
 ///
-/// A name that is not UTF-8 cannot be kept in a string: taken with other bytes in place of those, it would be another file's.
+/// A name that is not UTF-8 cannot be kept in a string: taken with other bytes in place of those, it would be another file's. Only as one of several
+/// checkpoints it stands for itself, as ``PathText``.
 ///
 /// - Returns: as ``runModinspect(_:)``.
 package func runModinspect() -> Int32 {
     let words = ProcessArguments.words
-    if let word = words.first(where: { $0.text == nil }) {
-        Diagnostics(isQuiet: false).failure(
-            "'\(word.shown)' is not UTF-8, which arguments must be; a file of any name can be given as '-' with '<'")
-        return 64
+    return runModinspect(words.map { $0.text ?? $0.path }) { command in
+        let strange = words.filter { $0.text == nil }
+        guard let word = strange.first else { return nil }
+        let paths = Set(strange.map(\.path))
+        let listed = (command as? any ListCommand)?.listed.count { paths.contains($0) } ?? 0
+        return listed == strange.count
+            ? nil : "'\(word.shown)' is not UTF-8, which arguments must be; a file of any name can be given as '-' with '<'"
     }
-    return runModinspect(words.compactMap(\.text))
 }
 
 /// Runs the command that the arguments name.
 ///
 /// - Returns: the exit status: 0 done, 1 something failed, 3 a threshold was not met, 64 wrong usage.
-package func runModinspect(_ arguments: [String]) -> Int32 {
+package func runModinspect(_ arguments: [String]) -> Int32 { runModinspect(arguments) { _ in nil } }
+
+/// - Parameter refusal: says why a command cannot be run, if it cannot.
+private func runModinspect(_ arguments: [String], refusal: (any ParsableCommand) -> String?) -> Int32 {
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
     endOnQuit()
@@ -31,6 +44,10 @@ package func runModinspect(_ arguments: [String]) -> Int32 {
     if let error = UsageError(helpOf: arguments) { return fail(error) }
     do {
         var command = try RootCommand.parseAsRoot(ArgumentLine.spelledOut(arguments))
+        if let refusal = refusal(command) {
+            Diagnostics(isQuiet: false).failure(refusal)
+            return 64
+        }
         if let command = command as? any FileCommand { try command.fileUse.check() }
         try command.run()
         return 0

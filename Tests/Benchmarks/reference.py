@@ -139,8 +139,8 @@ def leading_triplets(matrix, k, seed):
     return left[:, order], right[order].T
 
 
-def kmeans(points, k, seed):
-    return KMeans(n_clusters=k, n_init=10, random_state=seed).fit_predict(points)
+def kmeans(points, k, seed, restarts=10):
+    return KMeans(n_clusters=k, n_init=restarts, random_state=seed).fit_predict(points)
 
 
 def align(matrix, out_labels, in_labels, k):
@@ -152,7 +152,7 @@ def align(matrix, out_labels, in_labels, k):
     return renumbered[in_labels]
 
 
-def cluster(matrix, k, method, seed):
+def cluster(matrix, k, method, seed, restarts=10):
     """The labels of the out-neurons (rows) and of the in-neurons (columns); -1 for neurons without any weight."""
     absolute = np.abs(matrix)
     out_sums, in_sums = absolute.sum(axis=1), absolute.sum(axis=0)
@@ -165,11 +165,11 @@ def cluster(matrix, k, method, seed):
     left, right = leading_triplets(out_scale[:, None] * absolute * in_scale, k, seed)
     if method == "cocluster":
         points = np.vstack([(out_scale[:, None] * left[:, 1:])[out_used], (in_scale[:, None] * right[:, 1:])[in_used]])
-        labels = kmeans(points, k, seed)
+        labels = kmeans(points, k, seed, restarts)
         out_labels[out_used], in_labels[in_used] = labels[: out_used.sum()], labels[out_used.sum() :]
     else:
-        out_labels[out_used] = kmeans(left[out_used], k, seed)
-        in_labels[in_used] = kmeans(right[in_used], k, seed)
+        out_labels[out_used] = kmeans(left[out_used], k, seed, restarts)
+        in_labels[in_used] = kmeans(right[in_used], k, seed, restarts)
         in_labels[in_used] = align(matrix[out_used][:, in_used], out_labels[out_used], in_labels[in_used], k)
     return out_labels, in_labels
 

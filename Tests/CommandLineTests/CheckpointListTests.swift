@@ -29,6 +29,26 @@ import Testing
 
     private func quoted(_ command: [String]) -> String { command.map { "'\($0)'" }.joined(separator: " ") }
 
+    /// Given as an argument or in a list; `audit` reads it.
+    @Test func aNameThatIsNotUTF8FailsAlone() throws {
+        for line in [
+            "\"$M\" score -q --format tsv a $'b\\xff' c", "printf 'a\\nb\\377\\nc\\n' | \"$M\" score -q --format tsv --files-from -",
+        ] {
+            let result = try shell("cp a $'b\\xff' && " + line)
+            #expect(result.status == 1)
+            #expect(
+                result.errors.split(separator: "\n") == [
+                    "modinspect: b\\xFF: has a name that is not UTF-8, which only audit takes", "modinspect: 1 of 3 checkpoints failed",
+                ])
+            #expect(Set(result.rows.dropFirst().map { $0[0] + " " + ($0.last ?? "") }).count == 3, "\(result.text)")
+        }
+        let audited = try shell("cp a $'b\\xff' && \"$M\" audit -q --format tsv a $'b\\xff'")
+        #expect(audited.status == 0 && audited.rows.count == 3, "\(audited.errors)")
+        // As anything else it would name another file.
+        let refused = try shell("\"$M\" score -q a -o $'b\\xff'")
+        #expect(refused.status == 64 && refused.errors.contains("is not UTF-8"))
+    }
+
     @Test(arguments: commands) func aFailedCheckpointKeepsItsPlaceInTheResult(command: [String]) throws {
         let line = "\"$M\" \(quoted(command)) --quiet a b absent c --format "
         let json = try shell(line + "json")

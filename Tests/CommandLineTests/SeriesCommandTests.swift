@@ -40,7 +40,8 @@ import Testing
     @Test func aNameThatIsNotUTF8FailsForItself() throws {
         try withRun { folder in
             for line in [
-                "mv step9 $(printf 'st\\351p9') && $M compare -r . -q", "rm -r st?p9 step10 && mv step2 $(printf 'st\\351p2') && $M compare -r . -q",
+                "mv step9 $(printf 'st\\351p9') && $M compare -r . -q",
+                "rm -r st*p9 step10 && mv step2 $(printf 'st\\351p2') && $M compare -r . -q",
             ] {
                 let result = try shell(line, in: folder)
                 #expect(result.status == 1)

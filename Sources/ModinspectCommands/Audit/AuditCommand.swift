@@ -6,7 +6,7 @@ import Glibc
 import Modularity
 import Text
 
-struct AuditCommand: FileCommand {
+struct AuditCommand: FileCommand, ListCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit",
         abstract: "Examines and scores many checkpoints, unattended.",
@@ -83,6 +83,8 @@ struct AuditCommand: FileCommand {
     @OptionGroup var remarks: RemarkOptions
 
     var diagnostics: Diagnostics { remarks.diagnostics }
+
+    var listed: [String] { inputs.paths }
 
     var fileUse: FileUse {
         var use = FileUse(reading: inputs.inputs + judgement.inputs, writing: [])

@@ -48,7 +48,7 @@ struct AuditInputOptions: ParsableArguments {
     /// - Throws: ``Problem`` if the list cannot be read.
     func allPaths() throws(Problem) -> [[UInt8]] {
         let listed = try listFile.map { path throws(Problem) in try PathList(path: path, separator: isSeparatedByZero ? 0 : 10).paths }
-        return paths.map { Array($0.utf8) } + (listed ?? [])
+        return paths.map { CheckpointOptions.otherBytes($0) ?? Array($0.utf8) } + (listed ?? [])
     }
 
     /// The checkpoints that the paths lead to.

@@ -15,7 +15,7 @@ extension CircuitCommand {
         }
         let total = inputs.reduce(0) { $0 + $1.circuits.count }
         // Of what is left there may be nothing to compare, which the failures explain.
-        if total < 2 { try run.end(of: files.count) }
+        if total < 2 { try run.end(of: files.count, called: "files") }
         let comparison: CircuitComparison
         do {
             comparison = try CircuitComparisonRequest(inputs.map { CircuitCollection(path: $0.path, $0.circuits) }).run()
@@ -28,7 +28,7 @@ extension CircuitCommand {
         case .pictures(let pictures): try pictures.write(Provenanced(CircuitComparisonReport.schema, seed: nil, report))
         case .stream(let stream): try write(report, failed, to: stream)
         }
-        try run.end(of: files.count)
+        try run.end(of: files.count, called: "files")
     }
 
     private func write(_ report: CircuitComparisonReport, _ failed: [FailedCheckpoint], to stream: ResultStream) throws {

@@ -4,7 +4,7 @@ import Checkpoints
 import Modularity
 import Text
 
-struct CompareCommand: FileCommand, WorkedCommand {
+struct CompareCommand: FileCommand, ListCommand, WorkedCommand {
     static let configuration = CommandConfiguration(
         commandName: "compare",
         abstract: "Compares two checkpoints, two files of clusters, or a series of either.",
@@ -62,6 +62,8 @@ struct CompareCommand: FileCommand, WorkedCommand {
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
+
+    var listed: [String] { inputs.checkpoints }
 
     var fileUse: FileUse {
         FileUse(

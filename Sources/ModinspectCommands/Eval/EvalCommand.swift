@@ -4,7 +4,7 @@ import Evaluation
 import Networks
 import Text
 
-struct EvalCommand: FileCommand, DataCommand {
+struct EvalCommand: FileCommand, ListCommand, DataCommand {
     static let configuration = CommandConfiguration(
         commandName: "eval",
         abstract: "Runs models on data: loss, accuracy, accuracy by class, perplexity.",
@@ -37,6 +37,8 @@ struct EvalCommand: FileCommand, DataCommand {
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
+
+    var listed: [String] { inputs.checkpoints }
 
     var fileUse: FileUse {
         FileUse(

@@ -4,7 +4,7 @@ import Checkpoints
 import Networks
 import Text
 
-struct InfoCommand: FileCommand {
+struct InfoCommand: FileCommand, ListCommand {
     static let configuration = CommandConfiguration(
         commandName: "info",
         abstract: "Shows what a checkpoint holds and which layers score would use.",
@@ -35,6 +35,8 @@ struct InfoCommand: FileCommand {
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var output: OutputOptions
+
+    var listed: [String] { inputs.checkpoints }
 
     var fileUse: FileUse { FileUse(reading: inputs.files + source.inputs, writing: [("--output", output.path)]) }
 

@@ -58,7 +58,7 @@ struct CheckpointListOptions: ParsableArguments {
     /// The checkpoints in the trees that paths lead to. Directories that cannot be read are among them: opening them says why.
     private static func searched(_ paths: [String]) throws(Problem) -> [String] {
         if paths.contains("-") { throw Problem("standard input has no directories to search") }
-        let found = CheckpointDiscovery.find(paths.map { Array($0.utf8) })
+        let found = CheckpointDiscovery.find(paths.map { CheckpointOptions.otherBytes($0) ?? Array($0.utf8) })
         let places = (found.checkpoints + found.unreadable.map(\.place)).sorted { $0.name.precedesNaturally($1.name) }
         guard !places.isEmpty else { throw Problem("no checkpoints in " + paths.listed(atMost: 3)) }
         return places.map { PathText.plain($0.path) ?? $0.path }
@@ -69,9 +69,8 @@ struct CheckpointListOptions: ParsableArguments {
         let list = try PathList(path: listFile, separator: isSeparatedByZero ? 0 : 10)
         let unit = isSeparatedByZero ? "path" : "line"
         for (place, bytes) in list.paths.enumerated() {
-            guard let path = String(validating: bytes, as: UTF8.self) else {
-                throw Problem("is not a path", path: list.name, subject: "\(unit) \(place + 1)", expected: "UTF-8", found: "other bytes")
-            }
+            // A name of other bytes is one that fails, not the list.
+            let path = String(validating: bytes, as: UTF8.self) ?? PathText.text(bytes)
             if path == "-", listFile == "-" || checkpoints.contains("-") {
                 throw Problem("standard input can be read only once", path: list.name, subject: "\(unit) \(place + 1)")
             }

@@ -64,11 +64,14 @@ struct CheckpointOptions: ParsableArguments {
         return checkpoint
     }
 
-    /// A name of other bytes than UTF-8, as a search gives it, cannot be passed on as a string.
+    /// A name of other bytes than UTF-8, as a search or a list gives it, cannot be passed on as a string.
     static func checkName(_ path: String) throws(Problem) {
-        if PathText.plain(path) == nil, PathText.bytes(path) != nil, !FilePath.exists(path) {
-            throw Problem("has a name that is not UTF-8, which only audit takes", path: path)
-        }
+        if otherBytes(path) != nil { throw Problem("has a name that is not UTF-8, which only audit takes", path: path) }
+    }
+
+    /// The bytes of such a name; nil for any other.
+    static func otherBytes(_ path: String) -> [UInt8]? {
+        PathText.plain(path) == nil && !FilePath.exists(path) ? PathText.bytes(path) : nil
     }
 
     /// An adapter merged with its base model if that is given; without it any checkpoint as it is.

@@ -4,7 +4,7 @@ import Modularity
 import Scoring
 import Text
 
-struct ScoreCommand: FileCommand, SimilarityCommand, WorkedCommand {
+struct ScoreCommand: FileCommand, ListCommand, SimilarityCommand, WorkedCommand {
     static let configuration = CommandConfiguration(
         commandName: "score",
         abstract: "Measures how modular each layer is, and the mean over the layers.",
@@ -51,6 +51,8 @@ struct ScoreCommand: FileCommand, SimilarityCommand, WorkedCommand {
     @OptionGroup var source: CheckpointOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
+
+    var listed: [String] { inputs.checkpoints }
 
     var fileUse: FileUse {
         FileUse(

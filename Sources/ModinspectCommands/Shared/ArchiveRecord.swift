@@ -35,7 +35,7 @@ struct ArchiveRecord: Encodable {
 
     init(
         architecture: Architecture?, clusters: [Clusters]? = nil, seed: UInt64?, parent: CheckpointSource?,
-        arguments: [String] = ProcessArguments.words.compactMap(\.text)
+        arguments: [String] = ProcessArguments.words.map { $0.text ?? $0.path }
     ) {
         self.architecture = architecture?.description
         self.clusters = clusters

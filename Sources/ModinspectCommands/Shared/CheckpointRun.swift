@@ -56,10 +56,12 @@ final class CheckpointRun {
 
     /// Throws the exit status 1 if a checkpoint was skipped.
     ///
-    /// - Parameter count: how many there were; of several, the failed ones are counted on standard error.
-    func end(of count: Int = 1) throws {
+    /// - Parameters:
+    ///   - count: how many there were; of several, the failed ones are counted on standard error.
+    ///   - things: what they are called.
+    func end(of count: Int = 1, called things: String = "checkpoints") throws {
         guard failures > 0 else { return }
-        if count > 1 { diagnostics.failure("\(failures) of \(count) checkpoints failed") }
+        if count > 1 { diagnostics.failure("\(failures) of \(count) \(things) failed") }
         throw ExitCode(1)
     }
 }

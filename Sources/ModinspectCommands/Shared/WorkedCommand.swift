@@ -38,7 +38,7 @@ enum CommandTask {
 
     static func greeting(threads: Int) -> [UInt8] {
         // No argument holds a zero byte.
-        Array("\(name)\n\(threads)\n".utf8) + ProcessArguments.words.compactMap(\.text).joined(separator: "\0").utf8
+        Array("\(name)\n\(threads)\n".utf8) + ProcessArguments.words.map { $0.text ?? $0.path }.joined(separator: "\0").utf8
     }
 
     /// Whether a greeting is one of a command.

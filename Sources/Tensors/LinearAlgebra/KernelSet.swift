@@ -23,11 +23,6 @@ struct KernelSet: Sendable {
     let minimumDistancesToFour:
         @Sendable (Numbers<Double>, Int, Int, Int, Numbers<Double>, Numbers<Double>, Target<Double>, Target<Double>) -> Void
     let sumByCluster: @Sendable (Numbers<Double>, Int, Int, Int, Numbers<Int64>, Int, Target<Double>, Target<Int>) -> Void
-    let settleClusters:
-        @Sendable (
-            Numbers<Double>, Int, Int, Int, Int, Target<Double>, Target<Int64>, Target<Double>, Target<Double>, Target<Int>, Target<Double>,
-            Target<Int>, Int
-        ) -> Bool
     let pairDistances: @Sendable (Numbers<Double>, Int, Int, Int, Numbers<Double>, Int, Target<Double>, Target<Double>) -> Void
     let minimumOfDistances: @Sendable (Numbers<Double>, Int, Numbers<Double>, Target<Double>) -> Double
     let smallestTwo: @Sendable (Numbers<Double>, Int, Int, Target<Double>, Target<Int64>, Target<Double>) -> Void
@@ -46,7 +41,7 @@ struct KernelSet: Sendable {
                 normalizeRowDouble: Kernels.normalizeRow, assignNearest: Kernels.assignNearest,
                 minimumDistances: Kernels.minimumDistances,
                 minimumDistancesToFour: Kernels.minimumDistancesToFour, sumByCluster: Kernels.sumByCluster,
-                settleClusters: Kernels.settleClusters, pairDistances: Kernels.pairDistances,
+                pairDistances: Kernels.pairDistances,
                 minimumOfDistances: Kernels.minimumOfDistances, smallestTwo: Kernels.smallestTwo,
                 multiplyFourByTransposed: Kernels.multiplyFourByTransposed, addFourByMatrix: Kernels.addFourByMatrix,
                 transpose: Kernels.transpose)
@@ -58,7 +53,7 @@ struct KernelSet: Sendable {
                 normalizeRowDouble: KernelsV3.normalizeRow, assignNearest: KernelsV3.assignNearest,
                 minimumDistances: KernelsV3.minimumDistances,
                 minimumDistancesToFour: KernelsV3.minimumDistancesToFour, sumByCluster: KernelsV3.sumByCluster,
-                settleClusters: KernelsV3.settleClusters, pairDistances: KernelsV3.pairDistances,
+                pairDistances: KernelsV3.pairDistances,
                 minimumOfDistances: KernelsV3.minimumOfDistances, smallestTwo: KernelsV3.smallestTwo,
                 multiplyFourByTransposed: KernelsV3.multiplyFourByTransposed, addFourByMatrix: KernelsV3.addFourByMatrix,
                 transpose: KernelsV3.transpose)
@@ -70,7 +65,7 @@ struct KernelSet: Sendable {
                 normalizeRowDouble: KernelsV4.normalizeRow, assignNearest: KernelsV4.assignNearest,
                 minimumDistances: KernelsV4.minimumDistances,
                 minimumDistancesToFour: KernelsV4.minimumDistancesToFour, sumByCluster: KernelsV4.sumByCluster,
-                settleClusters: KernelsV4.settleClusters, pairDistances: KernelsV4.pairDistances,
+                pairDistances: KernelsV4.pairDistances,
                 minimumOfDistances: KernelsV4.minimumOfDistances, smallestTwo: KernelsV4.smallestTwo,
                 multiplyFourByTransposed: KernelsV4.multiplyFourByTransposed, addFourByMatrix: KernelsV4.addFourByMatrix,
                 transpose: KernelsV4.transpose)

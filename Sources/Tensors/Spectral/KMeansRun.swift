@@ -15,15 +15,6 @@ package final class KMeansRun: @unchecked Sendable {
     private let points: PointSet
     private let clusters: Int
     private let pairs: PairDistances?
-    /// How a round is computed.
-    private enum Path {
-        /// With the distances to all centres kept.
-        case few
-        /// With the distances between all points known; the centres of a run's start must be points.
-        case pairs(PairDistances)
-        case plain
-    }
-
     /// The assignments of the last run, the last of which changed nothing.
     package private(set) var rounds = 0
     /// The sum of squared distances of the last run.
@@ -35,16 +26,12 @@ package final class KMeansRun: @unchecked Sendable {
     private let sizes: Buffer<Int>
     private let labels: Buffer<Int64>
     private let distances: Buffer<Double>
-    /// Whether the distances to all centres are kept: they are few.
-    private let keepsDistances: Bool
-    /// [clusters, stride], distances to all centres, exact or within the margin of ``PairDistances``; empty on the plain path.
+    /// [clusters, stride], distances to all centres within the margin of ``PairDistances``; empty without it.
     private let table: Buffer<Double>
     private let seeding: KMeansSeeding
 
     /// Lloyd's algorithm always ends; this only bounds what rounding could do to that.
     private static let mostRounds = 1000
-    /// The most distances, and the most centres, that are kept.
-    private static let (mostKept, mostCenters) = (1 << 13, 32)
 
     /// - Parameters:
     ///   - clusters: at least 2; the points have a dimension.
@@ -60,8 +47,7 @@ package final class KMeansRun: @unchecked Sendable {
         sizes = Buffer(uninitialized: clusters)
         labels = Buffer(uninitialized: stride)
         distances = Buffer(uninitialized: stride)
-        keepsDistances = clusters <= Self.mostCenters && clusters * stride <= Self.mostKept
-        table = Buffer(uninitialized: keepsDistances || pairs != nil ? clusters * stride : 0)
+        table = Buffer(uninitialized: pairs != nil ? clusters * stride : 0)
         seeding = KMeansSeeding(points, clusters: clusters, pairs: pairs)
     }
 
@@ -77,7 +63,7 @@ package final class KMeansRun: @unchecked Sendable {
     package func run(_ generator: inout SeededGenerator) {
         seeding.choose(&generator)
         for (cluster, point) in seeding.seeds.enumerated() { put(point, inCenter: cluster) }
-        settle(keepsDistances ? .few : pairs.map { .pairs($0) } ?? .plain)
+        settle(with: pairs)
     }
 
     /// A run from the centres of an earlier one with one of them moved to a point, which is drawn with probability proportional to its squared distance.
@@ -87,7 +73,7 @@ package final class KMeansRun: @unchecked Sendable {
         let target = generator.uniform() * earlier.inertia
         let point = earlier.distances.withUnsafeBufferPointer { DistanceSums.point($0.baseAddress!, $0.count, beyond: target) }
         put(point, inCenter: cluster)
-        settle(keepsDistances ? .few : .plain)
+        settle(with: nil)
     }
 
     private func put(_ point: Int, inCenter cluster: Int) {
@@ -96,27 +82,14 @@ package final class KMeansRun: @unchecked Sendable {
 
     // MARK: - Lloyd's algorithm
 
-    private func settle(_ path: Path) {
+    /// - Parameter pairs: for centres that are the seeds.
+    private func settle(with pairs: PairDistances?) {
         for i in 0..<points.stride { labels.base[i] = -1 }
         rounds = 0
-        switch path {
-        case .few: settleKeepingDistances()
-        case .pairs(let pairs): settle(with: pairs)
-        case .plain: settlePlainly()
-        }
+        if let pairs { settleByFilter(pairs) } else { settlePlainly() }
         var sum = 0.0
         for i in 0..<points.stride { sum += distances.base[i] }
         inertia = sum
-    }
-
-    private func settleKeepingDistances() {
-        while KernelSet.current.settleClusters(
-            points.base, points.stride, points.count, points.dimensions, clusters, centers.base, labels.base, distances.base, sums.base,
-            sizes.base, table.base, &rounds, Self.mostRounds)
-        {
-            if refill({ _, _ in }) { sumClusters() }
-            moveCenters()
-        }
     }
 
     private func settlePlainly() {
@@ -167,7 +140,7 @@ package final class KMeansRun: @unchecked Sendable {
 
     // MARK: - With the distances between all points
 
-    private func settle(with pairs: PairDistances) {
+    private func settleByFilter(_ pairs: PairDistances) {
         let (stride, dimensions) = (points.stride, points.dimensions)
         for (cluster, point) in seeding.seeds.enumerated() { pairs.fill(table.base + cluster * stride, meanOf: [point]) }
         let nearest = Buffer<Int64>(uninitialized: stride)
