@@ -85,7 +85,8 @@ package struct PageSortedTable: Sendable {
     var paperWidths: String {
         columns.indices.map { place in
             let share = share(place, atMost: place == 0 ? 44 : 16)
-            return "minmax(\(isNumeric(place) || share <= 12 ? "\(share)ch" : "0"),\(share + 1)fr)"
+            let least = isNumeric(place) ? share : share <= 12 ? share + 1 : 0
+            return "minmax(\(least)ch,\(share + 1)fr)"
         }.joined(separator: " ")
     }
 
@@ -185,7 +186,7 @@ extension PageStyle {
         @media print{
         .sort,.rows th>details::details-content{display:none}
         .sorted{width:auto;margin-left:0}
-        .rows>table{min-width:0}
+        .rows>table{min-width:0;font-size:.7rem}
         .rows>table>*>tr{grid-template-columns:var(--paper);column-gap:.55rem}
         .rows>table>tbody>tr{content-visibility:visible;contain:none}
         .rows>table>*>tr>*,.rows th>details>summary{padding:.1rem 0;color:inherit}

@@ -14,7 +14,7 @@ package struct PageTable: Hashable, Sendable {
         var shown: String {
             switch self {
             case .text(let text), .name(let text), .number(let text, _): text
-            case .strip: "            "
+            case .strip: "         "
             }
         }
     }

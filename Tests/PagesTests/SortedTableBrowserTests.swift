@@ -59,7 +59,8 @@ import Testing
                 folder, ["--no-pdf-header-footer", "--print-to-pdf=" + folder + "/page.pdf", "file://" + folder + "/page.html"])
             let pdf = String(decoding: try Data(contentsOf: URL(fileURLWithPath: folder + "/page.pdf")), as: UTF8.self)
             let pages = pdf.components(separatedBy: "/Type /Page").count - 1 - (pdf.components(separatedBy: "/Type /Pages").count - 1)
-            #expect(pages == 2)
+            // Sixty rows of a line each; open ones would fill a page for every few of them.
+            #expect((1...3).contains(pages), "\(pages)")
         }
     }
 

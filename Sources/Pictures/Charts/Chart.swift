@@ -32,6 +32,9 @@ package struct Panel: Hashable, Sendable {
     /// False where the sheet shows one legend for all its charts.
     package var hasLegend: Bool
 
+    /// Whether lines are named in a legend above them, so that the plots of all panels are equally wide.
+    package var namesAbove = false
+
     /// The count up to which the axis of bars of a strip reaches; nil where the strip may be dots.
     package var highestBar: Int?
 

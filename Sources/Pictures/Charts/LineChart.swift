@@ -146,7 +146,7 @@ package struct LineChart: Chart {
         }
         let innerHeight = height ?? min(max(panel.width * 0.48, 120), 340)
         let names = (series.count > 1 ? series.filter(\.isNamed).map { $0.label ?? $0.name } : []) + references.map(\.name)
-        let isDirect = Double(names.count) * EndLabels.lineHeight <= innerHeight
+        let isDirect = !panel.namesAbove && Double(names.count) * EndLabels.lineHeight <= innerHeight
         let needsLegend = panel.hasLegend && !isDirect
         let legend = Legend(needsLegend ? self.legend : [], width: panel.width)
         let labelNames = isDirect ? (panel.hasLegend ? names : references.map(\.name)) : references.prefix(8).map(\.name)

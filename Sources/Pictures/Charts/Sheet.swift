@@ -54,6 +54,7 @@ package struct Sheet: Sendable {
         var panel = Panel(width: panelWidth, extents: sharedExtents(shown))
         panel.imageBytes = min(imageBytes / shown.count, Panel.imageBytes(of: shown.count))
         panel.highestBar = Self.highestBar(shown, panel)
+        panel.namesAbove = sharing == .horizontal
         let first = shown[0].legend
         let isShared = shown.count > 1 && !first.isEmpty && shown.allSatisfy { $0.legend == first }
         panel.hasLegend = !isShared

@@ -6,8 +6,9 @@ extension ClusterResult {
         guard !layers.isEmpty else {
             return [PlotFigure("cluster", chart: BarChart(title: "No layers", caption: head.caption(), categories: [], series: []))]
         }
+        // A cluster that a layer has none of is a gap there, not left out.
+        let clusters = layers.reduce(into: Set<Int>()) { $0.formUnion(Array($1.out.keys) + Array($1.into.keys)) }.sorted()
         let charts = layers.map { layer in
-            let clusters = Set(layer.out.keys).union(layer.into.keys).sorted()
             func values(_ sizes: [Int: Int]) -> [Estimate?] { clusters.map { Estimate(Double(sizes[$0] ?? 0)) } }
             var chart = BarChart(
                 title: layer.name, categories: clusters.map { $0 < 0 ? "none" : String($0) },
