@@ -88,11 +88,34 @@ extension LoadedModel {
     package func dataset(_ source: DatasetSource) throws -> Dataset {
         var dataset = try completed(source).open()
         dataset.areLabelsGroups = source.labelsAreGroups
+        dataset = try labelledAsInFile(dataset)
         if case .labels = dataset.targets, dataset.classNames.isEmpty, network.anatomy.outputKind != .states {
             dataset.classNames = classNames.names
         }
         guard case .states = network.anatomy.outputKind, case .nextToken = dataset.targets else { return dataset }
         return dataset.asking(.none)
+    }
+
+    /// The same samples with the places of their classes as labels, where the file calls the classes otherwise.
+    private func labelledAsInFile(_ dataset: Dataset) throws(Problem) -> Dataset {
+        guard let classes = network.classLabels, classes != Array(0..<classes.count), !dataset.areLabelsGroups,
+            case .labels(let labels) = dataset.targets
+        else { return dataset }
+        let places = Dictionary(zip(classes, 0...).map { ($0, Int32($1)) }, uniquingKeysWith: { first, _ in first })
+        var found: [Int32] = []
+        found.reserveCapacity(labels.count)
+        for (sample, label) in labels.enumerated() {
+            guard let place = places[Int(label)] else {
+                throw Problem(
+                    dataset.name, "sample \(sample) has a label that is none of the model's classes",
+                    expected: classes.prefix(8).map(String.init).joined(separator: ", ") + (classes.count > 8 ? ", ..." : ""),
+                    found: "\(label)")
+            }
+            found.append(place)
+        }
+        var renamed = dataset.asking(.labels(found))
+        renamed.classNames = Dictionary(classes.enumerated().map { ($0, "\($1)") }, uniquingKeysWith: { first, _ in first })
+        return renamed
     }
 
     /// The data in batches that fit the network.

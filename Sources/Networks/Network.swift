@@ -125,6 +125,9 @@ package struct Network: Sendable {
     /// The only number of tokens that sequences may have; nil if the graph leaves it open.
     package internal(set) var fixedLength: Int?
 
+    /// What the file calls the classes that the outputs score, in their order; nil if it does not say.
+    package internal(set) var classLabels: [Int]?
+
     private let places: [String: NodeID]
 
     init(

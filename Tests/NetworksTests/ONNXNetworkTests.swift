@@ -57,6 +57,11 @@ struct ONNXNetworkTests {
         #expect(error.map { "\($0)" }?.contains("expected at most 15") == true, "\(error.map { "\($0)" } ?? "")")
     }
 
+    @Test func classesHaveTheNumbersOfTheFile() throws {
+        #expect(try open("sklearn-maps").0.classLabels == [2, 3, 5, 6])
+        #expect(try open("sklearn").0.classLabels == [0, 1, 2] && open("mlp-script").0.classLabels == nil)
+    }
+
     /// Tokens that a comparison with 0, 1, ... turns into rows of one 1 are those numbers.
     @Test func tokensThatAreComparedHaveAVocabulary() throws {
         guard case .tokens(let vocabulary, _) = try open("bytes").0.input else {

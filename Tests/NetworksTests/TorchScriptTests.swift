@@ -43,6 +43,7 @@ struct TorchScriptTests {
     @Test(arguments: [
         ("traced-sorted", "operation 'torch.sort': is not run"),
         ("scripted-repeating", "a loop in its code is not run, found 'for'"),
+        ("scripted-branching", "takes a number out of a tensor, which is not run, found a tensor"),
         ("scripted-cnn", "has windows that depend on the size of the images"),
     ]) func whatIsNoStraightLineIsNamed(name: String, message: String) throws {
         let checkpoint = try open(name)

@@ -81,6 +81,7 @@ enum ONNXNetwork {
         var network = try conversion.graph.network(
             of: checkpoint, outputWidth: shape.last ?? 1, anatomy: anatomy, ignoring: { read.contains($0) })
         network.fixedLength = input.length
+        network.classLabels = classLabels(model, checkpoint, count: shape.last ?? 1)
         return network
     }
 
@@ -170,6 +171,23 @@ enum ONNXNetwork {
                 found: model.outputs.isEmpty ? "none" : model.outputs.map { "'\($0.name)'" }.joined(separator: ", "))
         }
         return output
+    }
+
+    /// The numbers by which skl2onnx's classifiers call their classes.
+    private static func classLabels(_ model: ONNXModel, _ checkpoint: Checkpoint, count: Int) -> [Int]? {
+        for node in model.nodes where node.domain == "ai.onnx.ml" {
+            var labels: [Int] = []
+            if node.operation == "ZipMap" {
+                labels = node.integers("classlabels_int64s") ?? []
+            } else if node.operation == "ArrayFeatureExtractor", let stored = node.inputs.first.flatMap({ model.stored[$0] }),
+                stored.type.isWhole,
+                let record = checkpoint[stored.tensor], record.elementCount == count
+            {
+                labels = record.doubles().map(GraphNumbers.integer)
+            }
+            if labels.count == count, Set(labels).count == count { return labels }
+        }
+        return nil
     }
 
     // MARK: Order

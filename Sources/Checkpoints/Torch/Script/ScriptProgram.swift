@@ -357,8 +357,8 @@ struct ScriptProgram {
             case ("int", .integer), ("int", .symbol), ("float", .real), ("bool", .boolean), ("float", .symbol): return given
             case ("int", .real(let number)): return Int(exactly: number.rounded(.towardZero)).map { .integer($0) }
             case ("int", .boolean(let flag)): return .integer(flag ? 1 : 0)
-            case ("float", _): return given.real.map { .real($0) }
-            case ("bool", _): return given.real.map { .boolean($0 != 0) }
+            case ("float", _) where given.real != nil: return given.real.map { .real($0) }
+            case ("bool", _) where given.real != nil: return given.real.map { .boolean($0 != 0) }
             default: throw Problem("takes a number out of a tensor, which is not run", found: given.kind)
             }
         default: return nil
