@@ -76,13 +76,23 @@ extension DatasetSource {
     ///
     /// A label is the text of as many tokens as its sample has masks.
     private func givenMasks(_ texts: LabelledText, _ sequences: [[Int32]], _ tokenizer: LazyTokenizer) throws -> [[Dataset.MaskedAnswer]]? {
-        guard let mask = try tokenizer.maskToken(), sequences.contains(where: { $0.contains(mask) }) else { return nil }
+        guard let mask = try tokenizer.maskToken() else { return nil }
+        let word = try tokenizer.text(of: mask)
+        guard sequences.contains(where: { $0.contains(mask) }) else {
+            guard let word, !word.isEmpty, let number = texts.records.firstIndex(where: { $0.text.contains(word) }) else { return nil }
+            throw Problem(
+                path: path, problem: "the mask of \(texts.place(number)) is beyond the tokens that the model reads",
+                expected: "one of the first \(sequences[number].count) tokens")
+        }
         guard let labels = texts.labels else {
             throw Problem(path: path, problem: "texts have masks and no labels", expected: "the masked token as the label of each text")
         }
         let special = try tokenizer.specialTokens()
         return try zip(sequences, labels).enumerated().map { number, sample in
             let places = sample.0.indices.filter { sample.0[$0] == mask }
+            if let word, let answer = try answer(sample.1, in: texts.records[number].text, maskedBy: word, sample.0, places, tokenizer) {
+                return zip(places, answer).map { Dataset.MaskedAnswer(position: $0, token: $1) }
+            }
             // Byte-level vocabularies have a word in a text under its space, and the first one without.
             let isFirst = !texts.beginsWithSpace(number) && sample.0.prefix(places.first ?? 0).allSatisfy(special.contains)
             let spelled = try [sample.1, " " + sample.1].map { try tokenizer.encode($0) }
@@ -99,6 +109,18 @@ extension DatasetSource {
             }
             return zip(places, answer).map { Dataset.MaskedAnswer(position: $0, token: $1) }
         }
+    }
+
+    /// The tokens of a label where it stands in its text in place of the only mask; nil if there are more masks, or if the text has other tokens
+    /// then.
+    private func answer(
+        _ label: String, in text: String, maskedBy mask: String, _ sequence: [Int32], _ places: [Int], _ tokenizer: LazyTokenizer
+    ) throws -> [Int32]? {
+        guard places.count == 1, !mask.isEmpty, let place = text.firstRange(of: mask) else { return nil }
+        let filled = text[..<place.lowerBound] + label + text[place.upperBound...]
+        let ids = try tokenizer.encodeSample(String(filled), longest: sequence.count).ids
+        guard ids.count == sequence.count, ids.indices.allSatisfy({ $0 == places[0] || ids[$0] == sequence[$0] }) else { return nil }
+        return [ids[places[0]]]
     }
 
     /// `dataset` with tokens masked under the seed.

@@ -17,11 +17,11 @@ import Text
 
     private static func open(
         _ text: String, path: String, task: DataTask? = nil, model: DataTask? = .classify, names: ClassNames = names, context: Int? = nil,
-        seed: UInt64 = 0
+        seed: UInt64 = 0, tokenizer: LazyTokenizer? = nil
     ) throws -> Dataset {
         var source = DatasetSource(path: path, context: context, seed: seed)
         (source.task, source.modelTask, source.classNames, source.longestSequence) = (task, model, names, 20)
-        source.tokenizer = try tokenizer()
+        source.tokenizer = try tokenizer ?? Self.tokenizer()
         return try source.open(DataFile(guardedRegion(Array(text.utf8)), path: path))
     }
 
@@ -169,6 +169,33 @@ import Text
         #expect(answers == [[.init(position: 2, token: 7), .init(position: 6, token: 16)]])
         let found = problem { try Self.open(#"{"text":"the [MASK]","label":"cat mat"}"#, path: "x.jsonl", model: .masked) }
         #expect(found?.contains("not as many tokens as its text has masks") == true, "\(found ?? "none")")
+    }
+
+    /// A tokenizer of bytes with a mask that takes the space before it, as RoBERTa's; the ids are those of the library `tokenizers`.
+    @Test func aLabelIsTheTokenThatWouldStandInTheText() throws {
+        let file = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("tokenizers/gpt2.json")))
+        var settings = try #require(try JSONSerialization.jsonObject(with: file) as? [String: Any])
+        var added = try #require(settings["added_tokens"] as? [[String: Any]])
+        var mask = added[0]
+        for (key, value) in [("id", 461), ("content", "<mask>"), ("lstrip", true), ("normalized", false)] as [(String, Any)] {
+            mask[key] = value
+        }
+        added.append(mask)
+        settings["added_tokens"] = added
+        let tokenizer = LazyTokenizer(
+            ByteRegion(copying: Array(try JSONSerialization.data(withJSONObject: settings))), path: "tokenizer.json")
+        // At the start and behind a bracket without the space, elsewhere with it; two tokens at the start leave the one with the space.
+        let lines = [("<mask> , and", "in", 260), ("and <mask>, and", "in", 281), ("(<mask>)", "in", 260), ("<mask> , and", "the", 261)]
+        let text = lines.map { #"{"text":"\#($0.0)","label":"\#($0.1)"}"# }.joined(separator: "\n")
+        let dataset = try Self.open(text, path: "x.jsonl", model: .masked, tokenizer: tokenizer)
+        guard case .masked(let answers) = dataset.targets else { throw Problem("nothing is masked") }
+        #expect(answers.map { $0.map(\.token) } == lines.map { [Int32($0.2)] })
+    }
+
+    @Test func aMaskThatIsCutOffIsSaidToBe() throws {
+        let long = String(repeating: "the cat ", count: 15) + "[MASK]"
+        let found = problem { try Self.open(#"{"text":"\#(long)","label":"mat"}"#, path: "x.jsonl", model: .masked) }
+        #expect(found == "x.jsonl: the mask of line 1 is beyond the tokens that the model reads, expected one of the first 20 tokens")
     }
 
     @Test func tasksThatDoNotApplyAreRefused() throws {
