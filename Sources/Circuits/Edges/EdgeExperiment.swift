@@ -39,6 +39,9 @@ package struct EdgeExperiment: Sendable {
     private static let budget = 1 << 24
     /// The rows of a product, one for each position of each sample, that a batch should have.
     private static let fewestRows = 64
+    /// The rows for which it is worth to read all parameters; so that a batch has them, its sources may have a quarter as many elements as
+    /// there are parameters.
+    private static let wide = 256
     /// How many copies of the sources' outputs are in memory: clean, ablated, and what is read from both.
     private static let copies = 3
 
@@ -57,7 +60,9 @@ package struct EdgeExperiment: Sendable {
             elements += sources.count * shapes[node.index].reduce(1, *) / max(shape.samples, 1)
         }
         let part = max((pairs.count + method.parts - 1) / method.parts, fewestRows / max(longest, 1))
-        let chosen = wanted ?? max(1, min(64, part, budget / max(elements, 1)))
+        let parameters = graph.network.parameters.reduce(0) { $0 + $1.shape.reduce(1, *) }
+        let room = max(budget / max(elements, 1), min(wide / max(longest, 1), parameters / 4 / max(elements, 1)))
+        let chosen = wanted ?? max(1, min(64, part, room))
 
         let held = method.keepsBatches ? pairs.count : min(chosen, pairs.count)
         let (bytes, overflow) = (elements * copies * MemoryLayout<Float>.size).multipliedReportingOverflow(by: held)
