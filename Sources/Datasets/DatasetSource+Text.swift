@@ -90,7 +90,7 @@ extension DatasetSource {
         let special = try tokenizer.specialTokens()
         return try zip(sequences, labels).enumerated().map { number, sample in
             let places = sample.0.indices.filter { sample.0[$0] == mask }
-            if let word, let answer = try answer(sample.1, in: texts.records[number].text, maskedBy: word, sample.0, places, tokenizer) {
+            if let word, let answer = try answer(sample.1, in: texts.records[number].text, maskedBy: word, at: places, tokenizer) {
                 return zip(places, answer).map { Dataset.MaskedAnswer(position: $0, token: $1) }
             }
             // Byte-level vocabularies have a word in a text under its space, and the first one without.
@@ -114,12 +114,14 @@ extension DatasetSource {
     /// The tokens of a label where it stands in its text in place of the only mask; nil if there are more masks, or if the text has other tokens
     /// then.
     private func answer(
-        _ label: String, in text: String, maskedBy mask: String, _ sequence: [Int32], _ places: [Int], _ tokenizer: LazyTokenizer
+        _ label: String, in text: String, maskedBy mask: String, at places: [Int], _ tokenizer: LazyTokenizer
     ) throws -> [Int32]? {
         guard places.count == 1, !mask.isEmpty, let place = text.firstRange(of: mask) else { return nil }
         let filled = text[..<place.lowerBound] + label + text[place.upperBound...]
-        let ids = try tokenizer.encodeSample(String(filled), longest: sequence.count).ids
-        guard ids.count == sequence.count, ids.indices.allSatisfy({ $0 == places[0] || ids[$0] == sequence[$0] }) else { return nil }
+        // Not cut: the label may be more tokens than the mask is.
+        let masked = try tokenizer.encodeSample(text, longest: .max).ids
+        let ids = try tokenizer.encodeSample(String(filled), longest: .max).ids
+        guard ids.count == masked.count, ids.indices.allSatisfy({ $0 == places[0] || ids[$0] == masked[$0] }) else { return nil }
         return [ids[places[0]]]
     }
 

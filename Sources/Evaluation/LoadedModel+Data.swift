@@ -83,8 +83,8 @@ extension LoadedModel {
 
     /// The data, read as described by ``completed(_:)``.
     ///
-    /// Token ids alone ask for the next token, or for masked tokens where the model predicts those; of a model without a head they ask for
-    /// nothing.
+    /// Token ids alone ask for the next token, or for masked tokens where the model predicts those; of a model without a head, or where the
+    /// model is not asked for labels, they ask for nothing.
     package func dataset(_ source: DatasetSource) throws -> Dataset {
         var dataset = try completed(source).open()
         dataset.areLabelsGroups = source.labelsAreGroups
@@ -92,8 +92,9 @@ extension LoadedModel {
         if case .labels = dataset.targets, dataset.classNames.isEmpty, network.anatomy.outputKind != .states {
             dataset.classNames = classNames.names
         }
-        guard case .states = network.anatomy.outputKind, case .nextToken = dataset.targets else { return dataset }
-        return dataset.asking(.none)
+        guard case .nextToken = dataset.targets else { return dataset }
+        if case .states = network.anatomy.outputKind { return dataset.asking(.none) }
+        return source.labelsAreGroups ? dataset.asking(.none) : dataset
     }
 
     /// The same samples with the places of their classes as labels, where the file calls the classes otherwise.

@@ -11,14 +11,23 @@ package struct SiteDescription: Sendable, Equatable {
 }
 
 extension Network {
-    /// All sites in the order in which a run comes to them.
+    /// All sites in the order in which a run comes to them, but those whose output is the same for any number of samples: constants and masks.
     ///
     /// - Throws: ``Problem`` if shapes do not go together for any batch.
     package func siteDescriptions() throws(Problem) -> [SiteDescription] {
         let shapes = try shapes(for: exampleBatch)
-        return zip(nodes, shapes).map { node, shape in
-            SiteDescription(site: node.site, operation: node.operation.name, neurons: NeuronPlaces(shape).neurons)
+        let several = try? self.shapes(for: exampleBatch.with(samples: 3))
+        return nodes.indices.compactMap { place in
+            if let several, several[place] == shapes[place] { return nil }
+            return SiteDescription(
+                site: nodes[place].site, operation: nodes[place].operation.name, neurons: NeuronPlaces(shapes[place]).neurons)
         }
+    }
+
+    /// The nodes whose output has no entry for each sample.
+    package var nodesWithoutSamples: Set<NodeID> {
+        guard let one = try? shapes(for: exampleBatch), let several = try? shapes(for: exampleBatch.with(samples: 3)) else { return [] }
+        return Set(nodes.indices.lazy.filter { one[$0].first != 1 || several[$0].first != 3 }.map(NodeID.init))
     }
 
     /// A batch of a shape that the network can read, its images square; of 32x32 if no square up to 512x512 fits.
@@ -60,5 +69,15 @@ extension Network {
             }
         }
         return nil
+    }
+}
+
+extension BatchShape {
+    /// The same with another number of samples.
+    fileprivate func with(samples: Int) -> BatchShape {
+        switch self {
+        case .values(let shape): .values([samples] + shape.dropFirst())
+        case .tokens(_, let length): .tokens(samples: samples, length: length)
+        }
     }
 }

@@ -156,7 +156,7 @@ import Testing
     @Test func circuitsThatCanBeReadAreCompared() throws {
         let files = [Fixtures.path("circuits/hand.jsonl"), "absent", Fixtures.path("circuits/masks.npz")]
         let result = try BuiltCommand.run(["circuit", "--compare", "--format", "json"] + files)
-        #expect(result.status == 1 && result.errors.hasSuffix("modinspect: 1 of 3 checkpoints failed\n"), "\(result.errors)")
+        #expect(result.status == 1 && result.errors.hasSuffix("modinspect: 1 of 3 files failed\n"), "\(result.errors)")
         let found = try #require(try object(result.text)["files"] as? [[String: Any]])
         #expect(found.count == 3 && (found[2]["path"] as? String) == "absent" && found[2]["error"] != nil)
         let whole = try BuiltCommand.run(["circuit", "--compare", "--format", "json", files[0], files[2]])

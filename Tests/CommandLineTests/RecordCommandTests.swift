@@ -48,6 +48,36 @@ import Testing
         }
     }
 
+    /// Constants of a graph have no output for each sample: they are no sites, and a pattern passes over them.
+    @Test func aPatternMeansWhatCanBeRecorded() throws {
+        let model = Fixtures.path("onnx/sklearn-maps.onnx")
+        try TemporaryFolder.with { folder in
+            let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (4, 5), }"
+            var bytes = Data([0x93]) + Data("NUMPY".utf8) + Data([1, 0, 118, 0])
+            bytes += Data((header + String(repeating: " ", count: 117 - header.count) + "\n").utf8)
+            for value in 0..<20 { withUnsafeBytes(of: Float(value % 7) - 3) { bytes += Data($0) } }
+            try bytes.write(to: URL(fileURLWithPath: folder + "/x.npy"))
+            try recorded([model, "--data", folder + "/x.npy", "--sites", "*"]) { out, _ in
+                let result = try BuiltCommand.run("info", model, "--format", "json")
+                let object = try JSONSerialization.jsonObject(with: Data(result.text.utf8)) as? [String: Any]
+                let listed = try #require((object?["checkpoints"] as? [[String: Any]])?.first?["sites"] as? [[String: Any]])
+                let sites = listed.compactMap { $0["site"] as? String }
+                #expect(sites.count > 5 && !sites.contains { $0.hasSuffix(".constant") })
+                for site in sites { #expect(try array(out, site).shape.first == 4, "\(site)") }
+            }
+        }
+    }
+
+    /// A recording asks for nothing, also of a model that would be asked for something else than the next token.
+    @Test(arguments: ["bert-classes", "bert-masked"]) func tokensNeedNoLabels(model: String) throws {
+        let data = Self.fixture("gpt2.npy")
+        try recorded([Fixtures.path("transformers/" + model), "--data", data, "--sites", "hook_embed"]) { out, _ in
+            let given = try #require(try Checkpoint.open(data).tensors.first)
+            #expect(try array(out, "token").values == given.floats())
+            #expect(try array(out, "hook_embed").shape.dropLast() == given.shape[...])
+        }
+    }
+
     @Test func labelsAndTokensAreBeside() throws {
         try recorded([Fixtures.path("transformers/resnet"), "--data", Self.fixture("resnet.npz"), "--sites", "classifier.1"]) { out, _ in
             #expect(try array(out, "label").values == [2, 0, 1])

@@ -125,6 +125,8 @@ extension EncodingScheme {
         var found: [CompressedArguments] = []
         for group in settings["config_groups"]?.members ?? [] {
             guard let weights = group.value[member: "weights"], let bits = weights[member: "num_bits"]?.wholeNumber else { continue }
+            // The words hold whole numbers: a group of floating-point codes is another module's.
+            guard ["int", nil].contains(weights[member: "type"]?.text) else { continue }
             let size = weights[member: "group_size"]?.wholeNumber
             if let size, size == 0 || size < -1 { throw Problem("group_size in config.json", expected: "at least 1", found: "\(size)") }
             let arguments = CompressedArguments(bits: bits, isSymmetric: try isSymmetric(weights), groupSize: size == -1 ? nil : size)
@@ -132,7 +134,7 @@ extension EncodingScheme {
         }
         if found.count > 1 { found = found.filter { (1...8).contains($0.bits) && fits($0.bits) } }
         guard let first = found.first else {
-            throw Problem("config_groups in config.json", expected: "weights with num_bits", found: "none that fits")
+            throw Problem("config_groups in config.json", expected: "weights of type int with num_bits", found: "none that fits")
         }
         guard found.count == 1 else {
             throw Problem("config_groups in config.json", expected: "one group that fits", found: "\(found.count)")
