@@ -20,4 +20,27 @@ enum ReferenceValues {
         let worst = zip(found, expected).map { abs($0 - $1) }.max() ?? 0
         #expect(found.count == expected.count && worst <= tolerance * scale, "\(what): off by \(worst) of \(scale)")
     }
+
+    /// Expects what a network computes of the stored batch to be `output`, and the gradients of its parameters, those of the output being
+    /// `weights`, to be `gradient.NAME`.
+    static func expectOutputAndGradients(of network: Network, _ values: Checkpoint, threads: Int, _ what: String) throws {
+        let batch = try batch(values)
+        let compared = values.tensors.filter { $0.name.hasPrefix("gradient.") }
+        let named = compared.map { ($0, String($0.name.dropFirst("gradient.".count))) }
+        let parameters = try named.map { try #require(network.parameter(named: $0.1), "\($0.1)") }
+        var request = RunRequest(recorded: [network.output])
+        request.gradients = GradientRequest(parameters: Set(parameters))
+        let executor = try Executor(network, batch: batch.shape, request: request, team: Team(size: threads))
+        let gradients = Gradients(executor, seeds: [network.output])
+        let output = try #require(executor.run(batch)[network.output])
+        let expected = try #require(values["output"])
+        #expect(output.shape == expected.shape)
+        close(output.elements, expected.floats(), within: 1e-5, what)
+        let weights = try #require(values["weights"])
+        gradients.clearParameters()
+        gradients.backward([network.output: Tensor(shape: weights.shape, weights.floats())])
+        for (parameter, (tensor, name)) in zip(parameters, named) {
+            close(try #require(gradients[parameter]).elements, tensor.floats(), within: 1e-5, name)
+        }
+    }
 }

@@ -27,25 +27,7 @@ struct TorchProgramTests {
     }
 
     @Test(arguments: programs + decomposed.map { "decomposed-" + $0 }) func outputsAndGradientsAreThoseOfPyTorch(name: String) throws {
-        let (network, values) = (try LoadedModel(open(name)).network, try values(name))
-        let batch = try ReferenceValues.batch(values)
-        let compared = values.tensors.filter { $0.name.hasPrefix("gradient.") }
-        let named = compared.map { ($0, String($0.name.dropFirst("gradient.".count))) }
-        let parameters = try named.map { try #require(network.parameter(named: $0.1), "\($0.1)") }
-        var request = RunRequest(recorded: [network.output])
-        request.gradients = GradientRequest(parameters: Set(parameters))
-        let executor = try Executor(network, batch: batch.shape, request: request, team: Team(size: 2))
-        let gradients = Gradients(executor, seeds: [network.output])
-        let output = try #require(executor.run(batch)[network.output])
-        let expected = try #require(values["output"])
-        #expect(output.shape == expected.shape)
-        GraphWordsTests.close(output.elements, expected.floats(), name)
-        let weights = try #require(values["weights"])
-        gradients.clearParameters()
-        gradients.backward([network.output: Tensor(shape: weights.shape, weights.floats())])
-        for (parameter, (tensor, name)) in zip(parameters, named) {
-            GraphWordsTests.close(try #require(gradients[parameter]).elements, tensor.floats(), name)
-        }
+        try ReferenceValues.expectOutputAndGradients(of: LoadedModel(open(name)).network, values(name), threads: 2, name)
     }
 
     /// What a program detaches or computes without gradients has none in what is made of it either; buffers are not learned.

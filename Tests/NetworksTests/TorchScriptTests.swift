@@ -19,25 +19,8 @@ struct TorchScriptTests {
         let model = name.split(separator: "-")[1]
         let values = try Checkpoint.open(Fixtures.path("graphs/script-\(model).safetensors"))
         let loaded = try LoadedModel(open(name))
-        let network = loaded.network
-        let batch = try ReferenceValues.batch(values)
-        let compared = values.tensors.filter { $0.name.hasPrefix("gradient.") }
-        let named = compared.map { ($0, String($0.name.dropFirst("gradient.".count))) }
-        let parameters = try named.map { try #require(network.parameter(named: $0.1), "\($0.1)") }
-        var request = RunRequest(recorded: [network.output])
-        request.gradients = GradientRequest(parameters: Set(parameters))
-        let executor = try Executor(network, batch: batch.shape, request: request, team: Team(size: 1))
-        let gradients = Gradients(executor, seeds: [network.output])
-        let output = try #require(executor.run(batch)[network.output])
-        let expected = try #require(values["output"])
-        #expect(output.shape == expected.shape && loaded.runsAs == "the graph in its file")
-        GraphWordsTests.close(output.elements, expected.floats(), name)
-        let weights = try #require(values["weights"])
-        gradients.clearParameters()
-        gradients.backward([network.output: Tensor(shape: weights.shape, weights.floats())])
-        for (parameter, (tensor, name)) in zip(parameters, named) {
-            GraphWordsTests.close(try #require(gradients[parameter]).elements, tensor.floats(), name)
-        }
+        #expect(loaded.runsAs == "the graph in its file")
+        try ReferenceValues.expectOutputAndGradients(of: loaded.network, values, threads: 1, name)
     }
 
     @Test(arguments: [
