@@ -108,12 +108,13 @@ struct EncodedTensors {
 
     private static let codeNames: Set = ["weight", "qweight", "weight_packed"]
 
+    /// The parts of a weight whose names do not begin with the weight's.
+    private static let bareParts: Set = ["scales", "biases", "qzeros", "g_idx", "SCB", "scale_weight"]
+
     /// The names of parts that no tensor of a model has.
-    private static let partNames: Set = [
+    private static let partNames = bareParts.union([
         "weight_scale", "weight_scale_inv", "weight_scale_2", "weight_zero_point", "weight_global_scale", "weight_shape", "weight_g_idx",
-        "scales",
-        "biases", "qzeros", "g_idx", "SCB", "scale_weight",
-    ]
+    ])
 
     /// The scales and other parts of weights whose codes are not in the file but in another shard.
     private static func partsAlone(_ stored: [TensorRecord], _ settings: EncodingSettings) -> [Failure] {
@@ -319,7 +320,7 @@ struct EncodedTensors {
     private static func belongs(_ member: String, to weight: String) -> Bool {
         if member == weight || member.hasPrefix(weight + "_") || member.hasPrefix(weight + ".") { return true }
         guard weight == "weight" else { return false }
-        return ["qweight", "qzeros", "scales", "biases", "g_idx", "SCB", "global_scale", "scale_weight"].contains(member)
+        return member == "qweight" || member == "global_scale" || bareParts.contains(member)
             || EncodingScheme.activationParts.contains(member)
     }
 }
