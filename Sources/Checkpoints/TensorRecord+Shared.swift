@@ -5,16 +5,31 @@ import Text
 extension TensorRecord {
     /// All elements in row-major order as a tensor of `shape`: the file's own bytes if they are aligned single-precision numbers, else a
     /// copy. Either way they can only be read: that nobody writes a mapped page is a matter of the type.
-    package func sharedFloats(shape: [Int]) -> Tensor {
-        precondition(shape.reduce(1, *) == elementCount, "\(shape) for \(self.shape)")
-        if dtype == .f32, derived == nil, strides == nil, !isNegated, elementCount > 0, let shared = sharedBytes(shape: shape) {
-            return shared
-        }
+    ///
+    /// - Parameter team: who computes a copy; the caller alone without one.
+    package func sharedFloats(shape: [Int], team: Team? = nil) -> Tensor {
+        if let mapped = mappedFloats(shape: shape) { return mapped }
         let tensor = MutableTensor(uninitialized: shape)
-        tensor.withMutableElements { fill($0, elements: 0..<elementCount) }
+        let pieces = (elementCount + Self.copiedPiece - 1) / Self.copiedPiece
+        let copy: @Sendable (Int) -> Void = { piece in
+            let elements = piece * Self.copiedPiece..<min((piece + 1) * Self.copiedPiece, elementCount)
+            tensor.view(at: elements.lowerBound, shape: [elements.count]).withMutableElements { fill($0, elements: elements) }
+        }
+        if let team, pieces > 1 { team.forEach(pieces, copy) } else { tensor.withMutableElements { fill($0, elements: 0..<elementCount) } }
         discardPages()
         return tensor
     }
+
+    /// The file's own bytes as a tensor of `shape`, if they are aligned single-precision numbers in row-major order; nil if they must be
+    /// converted, which takes memory.
+    package func mappedFloats(shape: [Int]) -> Tensor? {
+        precondition(shape.reduce(1, *) == elementCount, "\(shape) for \(self.shape)")
+        guard dtype == .f32, derived == nil, strides == nil, !isNegated, elementCount > 0 else { return nil }
+        return sharedBytes(shape: shape)
+    }
+
+    /// The elements that a thread converts at once: many rows, which some layouts decode together.
+    private static let copiedPiece = 1 << 20
 
     /// What ``sharedFloats(shape:)`` gives.
     ///

@@ -77,7 +77,8 @@ package final class Executor {
             } else {
                 step.operation.forward(
                     ForwardPass(
-                        inputs: step.inputs.map { values[$0]! }, parameters: step.parameters.map { parameters[$0] }, output: raw,
+                        inputs: step.inputs.map { values[$0]! }, parameters: step.parameters.map { parameters.tensor($0, team: team) },
+                        output: raw,
                         scratch: memory.scratch[index], tokens: tokens, mode: request.mode, team: team))
             }
             if step.raw != nil { memory.outputs[index].copy(from: raw) }

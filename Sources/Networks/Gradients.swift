@@ -135,7 +135,8 @@ package final class Gradients {
             }
             step.operation.backward(
                 BackwardPass(
-                    inputs: step.inputs.map { executor.values[$0]! }, parameters: step.parameters.map { last.parameters[$0] },
+                    inputs: step.inputs.map { executor.values[$0]! },
+                    parameters: step.parameters.map { last.parameters.tensor($0, team: executor.team) },
                     output: executor.rawOutput(ofStep: pass.step), outputGradient: gradient,
                     inputGradients: inputGradients, parameterGradients: parameterGradients, inputTargets: pass.inputTargets,
                     parameterTargets: parameterTargets, scratch: pass.scratch, tokens: tokens, mode: executor.request.mode,

@@ -81,10 +81,11 @@ package struct LoadedModel: Sendable {
         }
     }
 
+    /// - Parameter holdingAll: whether all parameters are needed at once.
     /// - Throws: ``Problem`` if the parameters do not fit into memory, or single precision cannot hold one.
-    package func checkParameters() throws {
+    package func checkParameters(holdingAll: Bool = false) throws {
         do {
-            try network.values.check()
+            try network.values.check(holdingAll: holdingAll)
         } catch {
             throw error.at(path: checkpoint.path)
         }

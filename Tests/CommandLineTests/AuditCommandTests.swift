@@ -280,7 +280,7 @@ import Testing
 
     @Test(arguments: [
         ("--restart tree", "--restart requires --output"), ("--shard 0/3 tree", "--shard must be I/N with I from 1 to N, found '0/3'"),
-        ("--memory 3X tree", "--memory: expected <size>, found '3X'"),
+        ("--memory 3X tree", "--memory: expected a number of bytes such as 500M, 2G or 2Gi, found '3X'"),
         ("-", "an audit needs names: standard input is not a checkpoint here; give a file"),
         ("", "missing argument <paths> ..., or --files-from <file>"),
         (

@@ -49,6 +49,35 @@ import Testing
     }
 }
 
+/// The limit of the memory for decoded weights.
+@Suite struct WeightMemoryCommandTests {
+    private static let model = Fixtures.path("gguf-models/llama.gguf")
+    private static let tokens = Fixtures.path("gguf-models/tokens.npy")
+
+    @Test func theLimitIsSaidAndChangesNoByte() throws {
+        let clusters = try BuiltCommand.run("cluster", Self.model, "-k", "2", "--quiet")
+        #expect(clusters.status == 0, "\(clusters.errors)")
+        try TemporaryFolder.with { folder in
+            try clusters.text.write(toFile: folder + "/clusters.tsv", atomically: true, encoding: .utf8)
+            for command in [["eval"], ["ablate", "--clusters", folder + "/clusters.tsv"]] {
+                let arguments = command + [Self.model, "--data", Self.tokens, "--format", "tsv"]
+                let whole = try BuiltCommand.run(arguments)
+                let limited = try BuiltCommand.run(arguments + ["--memory", "50k"])
+                #expect(limited.status == 0 && limited.text == whole.text && !whole.text.isEmpty, "\(limited.errors)")
+                #expect(!whole.errors.contains("decoded"), "\(whole.errors)")
+                #expect(
+                    limited.errors.contains("once decoded, of which 50.0 kB are kept; the rest is decoded for each batch"),
+                    "\(limited.errors)")
+            }
+        }
+    }
+
+    @Test func aSizeIsExpected() throws {
+        let result = try BuiltCommand.run("eval", Self.model, "--data", Self.tokens, "--memory", "lots")
+        #expect(result.status == 64 && result.errors.contains("a number of bytes such as 500M"), "\(result.errors)")
+    }
+}
+
 /// One set of names for scores and runs of a GGUF file.
 @Suite struct GGUFNamesCommandTests {
     private static let model = Fixtures.path("gguf-models/llama.gguf")

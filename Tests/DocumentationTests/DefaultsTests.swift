@@ -78,10 +78,10 @@ import Testing
         #expect(with.status == 0 && with.output == without.output, "\(with.errors)")
     }
 
-    /// Options whose default depends on the model or the data, described in words.
+    /// Options whose default depends on the model, the data or the machine, described in words.
     private static let described: Set<String> = [
         "--layers", "--batch", "--sites", "--eval", "--eval-every", "--state", "--dtype", "--eval-labels",
-        "--jobs",
+        "--jobs", "--memory",
     ]
 
     @Test func everyStatedDefaultIsTried() throws {

@@ -50,7 +50,7 @@ package struct EdgeCircuitRequest {
     ///
     /// - Throws: ``Problem`` if the pairs, the clusters or the memory do not suffice.
     package func prepared() throws -> Prepared {
-        try model.checkParameters()
+        try model.checkParameters(holdingAll: true)
         let behaviour = try model.behaviourPairs(pairs)
         let (graph, outside) = try cutGraph()
         let size = try EdgeExperiment.batchSize(graph, pairs: behaviour, wanted: batchSize, for: method)

@@ -76,7 +76,7 @@ package struct WeightCircuitRequest {
     /// - Throws: ``Problem`` if data and model do not fit each other, or the data has no labels.
     package func prepared() throws -> Prepared {
         let layers = try prunedLayers()
-        try model.checkParameters()
+        try model.checkParameters(holdingAll: true)
         let parts = try parts()
         let batches = try SampleBatches(parts.found, for: model.network, batchSize: batchSize)
         let judged = try SampleBatches(parts.judged, for: model.network, batchSize: batchSize)

@@ -59,6 +59,7 @@ struct AblateCommand: FileCommand, DataCommand {
     @OptionGroup var layers: LayerOptions<FileLayers>
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
+    @OptionGroup var weightMemory: WeightMemoryOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
 
@@ -95,6 +96,7 @@ struct AblateCommand: FileCommand, DataCommand {
         let given = try ClusterFile(path: clusters.path)
         let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         output.diagnostics.describe(model)
+        weightMemory.limit(model, output.diagnostics)
         var request = AblationRequest(
             model, clusters: try given.clusters(for: model.catalog), data: data.values(seed: computation.seed))
         request.layers = layers.patterns

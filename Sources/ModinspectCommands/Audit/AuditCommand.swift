@@ -63,7 +63,8 @@ struct AuditCommand: FileCommand, ListCommand {
     var timeout: Double?
 
     @Option(
-        help: ArgumentHelp("End the work on a checkpoint that needs more memory than SIZE, such as 500M or 2G.", valueName: "size"))
+        help: ArgumentHelp("End the work on a checkpoint that needs more memory than SIZE, such as 500M or 2G.", valueName: "size"),
+        transform: { try ByteCount($0) })
     var memory: ByteCount?
 
     @OptionGroup var judgement: AuditJudgementOptions

@@ -35,6 +35,7 @@ struct EvalCommand: FileCommand, ListCommand, DataCommand {
     @OptionGroup var batches: BatchOptions
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
+    @OptionGroup var weightMemory: WeightMemoryOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
 
@@ -65,6 +66,7 @@ struct EvalCommand: FileCommand, ListCommand, DataCommand {
     private func evaluate(_ path: String) throws -> EvaluatedCheckpoint {
         let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         output.diagnostics.describe(model)
+        weightMemory.limit(model, output.diagnostics)
         let batches = try model.batches(data.values(seed: computation.seed), batchSize: data.batchSize)
         let dataset = batches.dataset
         output.diagnostics.describe(dataset)

@@ -18,7 +18,8 @@ struct JobOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "With --jobs: end the work on a checkpoint that needs more memory than SIZE, such as 500M or 2G.", valueName: "size"))
+            "With --jobs: end the work on a checkpoint that needs more memory than SIZE, such as 500M or 2G.", valueName: "size"),
+        transform: { try ByteCount($0) })
     var memory: ByteCount?
 
     mutating func validate() throws {

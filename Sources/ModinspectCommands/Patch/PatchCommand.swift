@@ -109,6 +109,7 @@ struct PatchCommand: FileCommand, DataCommand {
     @OptionGroup var layers: LayerOptions<FileLayers>
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
+    @OptionGroup var weightMemory: WeightMemoryOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
 
@@ -147,6 +148,7 @@ struct PatchCommand: FileCommand, DataCommand {
         let given = try clusterFile.map(ClusterFile.init(path:))
         let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         output.diagnostics.describe(model)
+        weightMemory.limit(model, output.diagnostics)
         var request = PatchRequest(model, pairs: try pairs.values(data.data, samples, seed: computation.seed))
         request.parts =
             try given.map { PatchRequest.Parts.clusters(try $0.clusters(for: model.catalog), layers: layers.patterns) }

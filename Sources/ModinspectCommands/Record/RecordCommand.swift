@@ -84,6 +84,7 @@ struct RecordCommand: FileCommand, DataCommand {
     @OptionGroup var layers: LayerOptions<FileLayers>
     @OptionGroup var architecture: ArchitectureOptions
     @OptionGroup var source: CheckpointOptions
+    @OptionGroup var weightMemory: WeightMemoryOptions
     @OptionGroup var computation: ComputationOptions
     @OptionGroup var output: OutputOptions
 
@@ -158,6 +159,7 @@ struct RecordCommand: FileCommand, DataCommand {
     private func record(_ path: String) throws {
         let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         output.diagnostics.describe(model)
+        weightMemory.limit(model, output.diagnostics)
         let request = try request(model, .sites(sites))
         let recording = try request.prepared()
         describe(recording, path: path)
@@ -186,6 +188,7 @@ struct RecordCommand: FileCommand, DataCommand {
         let given = try clusterFile.map(ClusterFile.init(path:))
         let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
         output.diagnostics.describe(model)
+        weightMemory.limit(model, output.diagnostics)
         let units = try given.map { RecordRequest.Units.clusters(try $0.clusters(for: model.catalog), layers: layers.patterns) }
         let request = try request(model, units ?? .sites(sites))
         let recording = try request.prepared()

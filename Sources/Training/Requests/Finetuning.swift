@@ -36,7 +36,7 @@ package final class Finetuning {
     init(_ request: FinetuneRequest) throws {
         self.request = request
         let model = request.model
-        try model.checkParameters()
+        try model.checkParameters(holdingAll: true)
         data = try request.batches(request.data)
         let samples = data.dataset.count
         isRunningText = if case .nextToken = data.dataset.targets { true } else { false }

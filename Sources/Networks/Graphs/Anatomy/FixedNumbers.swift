@@ -84,7 +84,7 @@ struct FixedNumbers {
             }
             return .init(node.name, StoredValues(given.numbers))
         }
-        guard let network = try? part.network(of: checkpoint, outputWidth: 1), (try? network.values.check()) != nil,
+        guard let network = try? part.network(of: checkpoint, outputWidth: 1), (try? network.values.check(holdingAll: true)) != nil,
             let shapes = try? network.shapes(for: batch), shapes.allSatisfy({ $0.reduce(1, *) <= 1 << 25 }),
             let executor = try? Executor(network, batch: batch, request: RunRequest(recorded: [network.output]), team: Team(size: 1))
         else { return nil }

@@ -2,27 +2,24 @@ import ArgumentParser
 import Text
 
 /// A number of bytes as an option gives it: `500M`, `2G`, `1.5Gi`.
-struct ByteCount: ExpressibleByArgument, Equatable {
+struct ByteCount: Equatable {
     let bytes: Int
     /// As it was given.
     let text: String
 
-    static let expectation = "a number of bytes such as 500M, 2G or 2Gi"
-
-    init?(argument: String) {
-        let digits = argument.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
-        var unit = argument.dropFirst(digits.count).lowercased()
+    init(_ text: String) throws {
+        let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
+        var unit = text.dropFirst(digits.count).lowercased()
         if unit.hasSuffix("b") { unit.removeLast() }
         let base = unit.hasSuffix("i") ? 1024.0 : 1000
         if unit.hasSuffix("i") { unit.removeLast() }
-        guard let number = Double(decimal: digits), let power = ["", "k", "m", "g", "t"].firstIndex(of: unit), base == 1000 || power > 0
+        guard let number = Double(decimal: digits), let power = ["", "k", "m", "g", "t"].firstIndex(of: unit), base == 1000 || power > 0,
+            case let bytes = (0..<power).reduce(number, { value, _ in value * base }), bytes >= 1, bytes < 1e18
         else {
-            return nil
+            throw ValidationError("expected a number of bytes such as 500M, 2G or 2Gi, found '\(text)'")
         }
-        let bytes = (0..<power).reduce(number) { value, _ in value * base }
-        guard bytes >= 1, bytes < 1e18 else { return nil }
         self.bytes = Int(bytes)
-        text = argument
+        self.text = text
     }
 
     /// Checks that a limit of memory leaves a worker enough to start.
