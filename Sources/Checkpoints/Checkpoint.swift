@@ -144,7 +144,7 @@ package struct Checkpoint: Sendable {
             let encoded: EncodedTensors
             do throws(Problem) {
                 encoded = try EncodedTensors(
-                    model.tensors, settings: EncodingSettings(companions), missing: model.unreadable.map(\.name),
+                    model.tensors, settings: EncodingSettings(companions), missing: model.unreadable,
                     isShard: ModelFiles.isShard(MemberPath.baseName(member ?? path)))
             } catch {
                 throw error.at(path: weightPath)

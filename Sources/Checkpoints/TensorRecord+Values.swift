@@ -22,6 +22,22 @@ extension TensorRecord {
         fillElements(target, elements: elements)
     }
 
+    /// Whether another tensor has the same shape and numbers, compared a part at a time.
+    func hasSameNumbers(as other: TensorRecord) -> Bool {
+        guard shape == other.shape else { return false }
+        let step = 1 << 16
+        return stride(from: 0, to: elementCount, by: step).allSatisfy { start in
+            let range = start..<Swift.min(start + step, elementCount)
+            func part(_ record: TensorRecord) -> [Float] {
+                [Float](unsafeUninitializedCapacity: range.count) { buffer, count in
+                    record.fill(UnsafeMutableBufferPointer(rebasing: buffer[..<range.count]), elements: range)
+                    count = range.count
+                }
+            }
+            return part(self) == part(other)
+        }
+    }
+
     private func array<Scalar: ConversionTarget>() -> [Scalar] {
         [Scalar](unsafeUninitializedCapacity: elementCount) { target, count in
             fillElements(UnsafeMutableBufferPointer(rebasing: target[..<elementCount]), elements: 0..<elementCount)

@@ -12,14 +12,16 @@ package struct ClassNames: Sendable {
     private let count: Int
     /// Whether the model gives each sample any number of classes, each with a probability of its own.
     package var areSeveralEach = false
+    /// Why the model's names are not to be relied on, an error where labels are such names; nil if they are.
+    package var problem: Problem?
 
     /// - Parameters:
     ///   - names: by class, as a `config.json` has them; names such as `LABEL_0` say no more than the number and are not shown.
     ///   - count: the number of the model's outputs.
     package init(_ names: [(name: String, label: Int32)], count: Int) {
-        let telling = names.filter { !Self.isDefault($0.name) }
+        let telling = names.filter { !Self.isDefault($0.name, of: $0.label) }
         classes = Dictionary(telling.map { ($0.name, $0.label) }) { first, _ in first }
-        let others = names.filter { Self.isDefault($0.name) }
+        let others = names.filter { Self.isDefault($0.name, of: $0.label) }
         // Without names in the configuration, transformers calls the classes so.
         defaults = Dictionary(
             names.isEmpty ? (0..<Int32(clamping: count)).map { (Self.defaultPrefix + "\($0)", $0) } : others.map { ($0.name, $0.label) }
@@ -31,10 +33,8 @@ package struct ClassNames: Sendable {
         self.count = count
     }
 
-    /// Whether the name is one that a library gives to a class without one.
-    private static func isDefault(_ name: String) -> Bool {
-        name.hasPrefix(defaultPrefix) && name.utf8.dropFirst(defaultPrefix.utf8.count).allSatisfy { (0x30...0x39).contains($0) }
-    }
+    /// Whether the name is the one that a library gives to this class if nobody else does.
+    package static func isDefault(_ name: String, of label: Int32) -> Bool { name == defaultPrefix + "\(label)" }
 
     private static let defaultPrefix = "LABEL_"
 
@@ -60,6 +60,9 @@ package struct ClassNames: Sendable {
         _ labels: [String], areNumbers: Bool = false, areGroups: Bool = false, path: String, place: (Int) -> String
     ) throws(Problem) -> Numbering {
         let distinct = Set(labels)
+        if !areNumbers, !areGroups, let problem, labels.contains(where: { Int64($0) == nil && Self.wholeNumber($0) == nil }) {
+            throw problem
+        }
         if !areNumbers, !(classes.isEmpty && defaults.isEmpty), let found = byName(labels) {
             let unlike = zip(labels, found).first { Int32($0) != nil && Int32($0) != $1 }
             return Numbering(

@@ -54,7 +54,7 @@ package struct Evaluator: Sendable {
                 let kept = keepsLogits ? MutableTensor(uninitialized: reading.shape(of: values)) : nil
                 return (
                     answers: try batches.answers(
-                        place, from: values, by: reading, parameters: parameters, keeping: kept, team: worker.team), logits: kept,
+                        place, from: run, by: reading, parameters: parameters, keeping: kept, team: worker.team), logits: kept,
                     use: use
                 )
             },
@@ -72,7 +72,7 @@ package struct Evaluator: Sendable {
     /// What a run records: of answers at the end of sequences no other scores.
     private func request(_ reading: ScoreReading, experts: Set<NodeID>, keepsLogits: Bool) -> RunRequest {
         var request = RunRequest(recorded: experts.union([reading.node]))
-        if batches.areAnsweredAtEnd, !keepsLogits, !experts.contains(reading.node) { request.readAtEnd = [reading.node] }
+        if !keepsLogits, !experts.contains(reading.node) { batches.readAnswers(at: reading.node, &request) }
         return request
     }
 }
@@ -99,7 +99,10 @@ package final class BatchWorker {
 
     /// Runs the network on one batch.
     package func run(_ batch: Batch, request: RunRequest) throws -> RecordedRun {
-        if executor?.batch != batch.shape || executor?.request.recorded != request.recorded {
+        let request = request.asking(batch.askedCount)
+        if executor?.batch != batch.shape || executor?.request.recorded != request.recorded
+            || executor?.request.askedCount != request.askedCount
+        {
             executor = try Executor(batches.network, batch: batch.shape, request: request, team: team, arena: arena)
         }
         guard let executor else { preconditionFailure("no executor") }

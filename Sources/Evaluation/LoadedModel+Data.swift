@@ -26,25 +26,22 @@ extension LoadedModel {
         }
     }
 
-    /// The names of the model's classes in its `config.json`; those that it contradicts itself about are left out.
-    private var classNames: ClassNames {
-        var names: [(name: String, label: Int32)] = []
-        var problemType: String?
-        if let configuration = checkpoint.configuration {
-            configuration.inMemory.withUnsafeBytes { bytes in
-                guard String(validating: bytes, as: UTF8.self) != nil else { return }
-                problemType = JSONCursor.member("problem_type", of: bytes)?.text
-                if case .object(let members)? = JSONCursor.member("id2label", of: bytes) {
-                    names = members.compactMap { member in Int32(member.name).flatMap { id in member.value.text.map { ($0, id) } } }
-                } else if case .object(let members)? = JSONCursor.member("label2id", of: bytes) {
-                    names = members.compactMap { member in
-                        if case .integer(let id) = member.value, let label = Int32(exactly: id) { (member.name, label) } else { nil }
-                    }
-                }
-            }
+    /// What the model's `config.json` says of its classes; nil without one.
+    private var configuredClasses: ConfiguredClasses? {
+        // States may have names of classes that the head had which is not there.
+        let count = network.anatomy.outputKind == .states ? Int(Int32.max) : network.outputWidth
+        return checkpoint.configuration?.inMemory.withUnsafeBytes { bytes in
+            String(validating: bytes, as: UTF8.self) == nil ? nil : ConfiguredClasses(bytes, count: count)
         }
-        var known = ClassNames(names.filter { $0.label >= 0 && Int($0.label) < network.outputWidth }, count: network.outputWidth)
-        known.areSeveralEach = problemType == "multi_label_classification"
+    }
+
+    /// The names of the model's classes in its `config.json`; none if it contradicts itself.
+    private var classNames: ClassNames {
+        let configured = configuredClasses
+        let names = configured?.problem == nil ? configured?.names ?? [] : []
+        var known = ClassNames(names.filter { Int($0.label) < network.outputWidth }, count: network.outputWidth)
+        known.areSeveralEach = configured?.problemType == ConfiguredClasses.severalEach
+        known.problem = configured?.problem
         return known
     }
 
@@ -91,10 +88,32 @@ extension LoadedModel {
         dataset = try labelledAsInFile(dataset)
         if case .labels = dataset.targets, dataset.classNames.isEmpty, network.anatomy.outputKind != .states {
             dataset.classNames = classNames.names
+            if let problem = configuredClasses?.problem, !source.labelsAreGroups {
+                dataset.notes.append("names of classes are left out: \(problem)")
+            }
         }
+        try checkKind(of: dataset, source)
         guard case .nextToken = dataset.targets else { return dataset }
         if case .states = network.anatomy.outputKind { return dataset.asking(.none) }
         return source.labelsAreGroups ? dataset.asking(.none) : dataset
+    }
+
+    /// Whether the data asks for what the model was trained to give, numbers or classes, where nobody says what is meant.
+    private func checkKind(of dataset: Dataset, _ source: DatasetSource) throws(Problem) {
+        guard source.task == nil, !source.labelsAreGroups, case .classes = network.anatomy.outputKind,
+            let problemType = configuredClasses?.problemType, ConfiguredClasses.problemTypes.contains(problemType)
+        else { return }
+        switch dataset.targets {
+        case .labels where problemType == ConfiguredClasses.regression:
+            throw Problem(
+                dataset.name, "has a class for each sample, and the model gives numbers (problem_type)", expected: "numbers",
+                hint: .giveTask(DataTask.classify.rawValue, means: "takes them for scores of classes"))
+        case .numbers where problemType != ConfiguredClasses.regression:
+            throw Problem(
+                dataset.name, "has numbers for each sample, and the model gives classes (problem_type)", expected: "classes",
+                hint: .giveTask(DataTask.regression.rawValue, means: "compares its scores with them"))
+        default: return
+        }
     }
 
     /// The same samples with the places of their classes as labels, where the file calls the classes otherwise.

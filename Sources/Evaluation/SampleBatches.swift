@@ -121,6 +121,12 @@ package struct SampleBatches: Sendable {
         }
     }
 
+    /// Has a run read the outputs of a node only where answers are: at the last position of sequences, or at masked tokens.
+    package func readAnswers(at node: NodeID, _ request: inout RunRequest) {
+        if areAnsweredAtEnd { request.readAtEnd = [node] }
+        if case .masked = dataset.targets { request.readAsked = [node] }
+    }
+
     /// The network's input for a batch.
     package func batch(_ place: Int) -> Batch { batch(of: Array(ranges[place])) }
 
@@ -136,7 +142,33 @@ package struct SampleBatches: Sendable {
             var ids: [Int32] = []
             ids.reserveCapacity(samples.count * length)
             for sample in samples { ids += checked(tokens.tokens(of: sample)) }
-            return .tokens(TokenBatch(ids: ids, samples: samples.count, length: length))
+            return .tokens(TokenBatch(ids: ids, samples: samples.count, length: length, asked: askedPositions(of: samples)))
+        }
+    }
+
+    /// The places of masked tokens in samples of one shape, as many of each sample: those of one that has fewer are filled up with its last
+    /// place, or with the first of the sequence. Empty if other answers are asked for.
+    private func askedPositions(of samples: [Int]) -> [Int32] {
+        forEachAsked(of: samples) { Int32($0?.position ?? 0) }
+    }
+
+    /// The answers at the positions that a batch asks about; -1 where a position is there to fill up.
+    func askedTargets(of samples: [Int]) -> [Int32] {
+        guard case .masked(let answers) = dataset.targets else { return [] }
+        var targets = forEachAsked(of: samples) { $0?.token ?? -1 }
+        let count = targets.count / max(samples.count, 1)
+        for (row, sample) in samples.enumerated() {
+            for place in answers[sample].count..<count { targets[row * count + place] = -1 }
+        }
+        return targets
+    }
+
+    private func forEachAsked(of samples: [Int], _ value: (Dataset.MaskedAnswer?) -> Int32) -> [Int32] {
+        guard case .masked(let answers) = dataset.targets else { return [] }
+        let count = samples.map { answers[$0].count }.max() ?? 0
+        return samples.flatMap { sample in
+            let own = answers[sample]
+            return (0..<count).map { value($0 < own.count ? own[$0] : own.last) }
         }
     }
 
@@ -183,8 +215,12 @@ package struct SampleBatches: Sendable {
 
     /// What the outputs of samples of one shape are compared with.
     ///
-    /// - Parameter batch: what the network read.
-    package func wanted(of samples: [Int], outputShape: [Int], batch: @autoclosure () -> Batch) -> WantedOutputs {
+    /// - Parameters:
+    ///   - isAsked: whether the outputs are those at the positions that a batch asks about alone.
+    ///   - batch: what the network read.
+    package func wanted(
+        of samples: [Int], outputShape: [Int], isAsked: Bool = false, batch: @autoclosure () -> Batch
+    ) -> WantedOutputs {
         switch dataset.targets {
         case .numbers(let numbers): .numbers(samples.flatMap(numbers.numbers(of:)))
         case .inputs:
@@ -193,6 +229,7 @@ package struct SampleBatches: Sendable {
             } else {
                 preconditionFailure("tokens as wanted outputs")
             }
+        case .masked where isAsked: .classes(askedTargets(of: samples))
         case .labels, .answers, .nextToken, .masked, .none: .classes(targets(of: samples, outputShape: outputShape))
         }
     }

@@ -117,14 +117,16 @@ extension SampleBatches {
     /// The answers that a run on a batch gives.
     ///
     /// - Parameters:
-    ///   - values: what the run recorded at the reading's node.
+    ///   - run: has what is recorded at the reading's node.
     ///   - parameters: those of the run; the network's own if nil.
     ///   - kept: where all scores are written, in their shape, if they are wanted.
     /// - Throws: ``Problem`` if the output is not a table of scores.
     package func answers(
-        _ place: Int, from values: Tensor, by reading: ScoreReading, parameters: ParameterValues? = nil, keeping kept: MutableTensor? = nil,
+        _ place: Int, from run: RecordedRun, by reading: ScoreReading, parameters: ParameterValues? = nil,
+        keeping kept: MutableTensor? = nil,
         team: Team
     ) throws -> Answers {
+        guard let values = run[reading.node] else { preconditionFailure("no output") }
         if dataset.targets.areNumbers { return numberAnswers(place, from: values, by: reading, keeping: kept) }
         let shape = reading.shape(of: values)
         // Outputs that are no scores can be kept, with nothing to compare them with.
@@ -137,23 +139,25 @@ extension SampleBatches {
                 dataset.name, "the model's output is not a table of scores", expected: "samples x classes",
                 found: shape.map(String.init).joined(separator: "x"))
         }
-        let targets = targets(place, outputShape: shape)
+        let isAsked = run.hasAskedAlone(reading.node)
+        let asked: [Int32] = if isAsked, case .tokens(let tokens) = batch(place) { tokens.asked } else { [] }
+        let targets = isAsked ? askedTargets(of: Array(ranges[place])) : targets(place, outputShape: shape)
         let length = shape.count == 3 ? shape[1] : 1
         // Where the run has the last positions alone, their numbers are those of the whole sequences.
         let left = shape.count == 3 ? max(0, self.length(of: ranges[place].lowerBound) - length) : 0
         let chosen = kept == nil ? reading.chosen(values, rows: targets.indices.filter { targets[$0] >= 0 }, team: team) : nil
-        let asked = chosen?.rows.map { targets[$0] } ?? targets
+        let wanted = chosen?.rows.map { targets[$0] } ?? targets
         var answers = Answers()
         reading.forEachTile(
             chosen?.values ?? values, parameters: parameters ?? network.values, keeping: kept, team: team,
-            isWanted: { rows in asked[rows].contains { $0 >= 0 } },
+            isWanted: { rows in wanted[rows].contains { $0 >= 0 } },
             { rows, scores in
-                let found = CrossEntropy.forward(scores, targets: Array(asked[rows]), team: team)
-                for row in rows where asked[row] >= 0 {
+                let found = CrossEntropy.forward(scores, targets: Array(wanted[rows]), team: team)
+                for row in rows where wanted[row] >= 0 {
                     let own = chosen?.rows[row] ?? row
                     answers.samples.append(ranges[place].lowerBound + own / length)
-                    answers.positions.append(left + own % length)
-                    answers.targets.append(asked[row])
+                    answers.positions.append(isAsked ? Int(asked[own]) : left + own % length)
+                    answers.targets.append(wanted[row])
                     answers.predictions.append(found.predictions[row - rows.lowerBound])
                     answers.losses.append(found.losses[row - rows.lowerBound])
                 }

@@ -16,7 +16,7 @@ final class AblationWorker {
     private let intact: BatchWorker
     private let resampled: BatchWorker
     private let changedArena = Arena()
-    private var changed: (shape: BatchShape, executors: [Executor])?
+    private var changed: (shape: BatchShape, asked: Int, executors: [Executor])?
     private let masked: [MutableTensor]
     /// Where the intact run's scores are read.
     private let reading: ScoreReading
@@ -49,29 +49,30 @@ final class AblationWorker {
         let recorded = changing.union([reading.node])
         var request = RunRequest(recorded: recorded)
         // What changed runs start from is needed at all positions.
-        if batches.areAnsweredAtEnd, !changing.contains(reading.node) { request.readAtEnd = [reading.node] }
+        if !changing.contains(reading.node) { batches.readAnswers(at: reading.node, &request) }
         intactRequest = request
         intact = BatchWorker(batches, team: team)
         resampled = BatchWorker(batches, team: team)
         masked = ablation.reading == .weights ? plans.map { MutableTensor(uninitialized: network.values[$0.layer.parameter].shape) } : []
     }
 
-    private func executors(_ shape: BatchShape) throws -> [Executor] {
-        if let changed, changed.shape == shape { return changed.executors }
+    private func executors(_ batch: Batch) throws -> [Executor] {
+        let (shape, asked) = (batch.shape, batch.askedCount)
+        if let changed, changed.shape == shape, changed.asked == asked { return changed.executors }
         let network = batches.network
         let made = try zip(plans, changedReadings).map { plan, reading -> Executor in
             var request = RunRequest(recorded: [reading.node])
-            request.base = intactRequest.recorded.subtracting(intactRequest.readAtEnd)
-            if batches.areAnsweredAtEnd, reading.node != plan.layer.node { request.readAtEnd = [reading.node] }
+            request.base = intactRequest.recorded.subtracting(intactRequest.readAtEnd).subtracting(intactRequest.readAsked)
+            if reading.node != plan.layer.node { batches.readAnswers(at: reading.node, &request) }
             switch ablation.reading {
             case .activations: request.intervened = [plan.layer.node]
             case .weights:
                 request.changedParameters = [plan.layer.parameter]
                 request.recorded.insert(plan.layer.node)
             }
-            return try Executor(network, batch: shape, request: request, team: team, arena: changedArena)
+            return try Executor(network, batch: shape, request: request.asking(asked), team: team, arena: changedArena)
         }
-        changed = (shape, made)
+        changed = (shape, asked, made)
         return made
     }
 
@@ -79,9 +80,8 @@ final class AblationWorker {
     func ablate(_ place: Int, keepsAnswers: Bool) throws -> AblatedBatch {
         let batch = batches.batch(place)
         let base = try intact.run(batch, request: intactRequest)
-        guard let values = base[reading.node] else { preconditionFailure("no output") }
-        let intactAnswers = try batches.answers(place, from: values, by: reading, team: team)
-        let executors = try executors(batch.shape)
+        let intactAnswers = try batches.answers(place, from: base, by: reading, team: team)
+        let executors = try executors(batch)
         var partnerRun: RecordedRun?
         if let partners {
             let samples = batches.ranges[place].map { partners.partners[$0] }
@@ -149,7 +149,6 @@ final class AblationWorker {
             guard let before = base[plan.layer.node], let after = run[plan.layer.node] else { preconditionFailure("no output") }
             change = InterventionChange(from: before, to: after)
         }
-        guard let values = run[reading.node] else { preconditionFailure("no output") }
-        return (try batches.answers(place, from: values, by: reading, parameters: parameters, team: team), change)
+        return (try batches.answers(place, from: run, by: reading, parameters: parameters, team: team), change)
     }
 }

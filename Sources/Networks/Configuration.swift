@@ -50,6 +50,9 @@ struct Configuration: Sendable {
         return value
     }
 
+    /// The names of the settings that are written down.
+    var names: Set<String> { Set(values.keys) }
+
     /// Whether a setting is written down, be it as null.
     func states(_ name: String) -> Bool {
         log.note(path + name)

@@ -17,8 +17,9 @@ enum ConfigurationValue: Sendable, Equatable {
     /// The most settings of the file, of an object inside it (a whole model's settings may be one), of an object inside that, and the
     /// most entries of a list.
     private static let largestCounts = (file: 1000, section: 256, innerSection: 64, list: 4096)
-    /// Objects and lists inside as many others are not read.
-    private static let largestDepth = 4
+    /// Objects and lists inside as many others are not read: a list may be in the section of a kind of block, of the positions, of the text
+    /// model, of the file.
+    private static let largestDepth = 5
 
     /// How the value is shown in messages.
     var words: String {

@@ -48,6 +48,8 @@ package final class Executor {
         _ batch: Batch, parameters: ParameterValues? = nil, interventions: [Intervention] = [], base: RecordedRun? = nil
     ) -> RecordedRun {
         precondition(batch.shape == self.batch, "\(batch.shape) for \(self.batch)")
+        precondition(
+            plan.atAsked.isEmpty || batch.askedCount == request.askedCount, "\(batch.askedCount) positions for \(request.askedCount)")
         precondition(interventions.allSatisfy { request.intervened.contains($0.node) }, "an intervention that was not requested")
         let parameters = parameters ?? network.values
         var changes = [InterventionChange](repeating: InterventionChange(), count: interventions.count)
@@ -91,7 +93,7 @@ package final class Executor {
         }
         lastRun = (batch, parameters, interventions)
         let recorded = values.filter { request.recorded.contains($0.key) }
-        return RecordedRun(values: recorded, changes: changes)
+        return RecordedRun(values: recorded, changes: changes, atAsked: plan.atAsked)
     }
 
     /// The output of a step's operation before interventions.
@@ -135,11 +137,18 @@ package struct RecordedRun: Sendable {
     /// The change made by each intervention, in their order.
     package let changes: [InterventionChange]
 
-    package init(values: [NodeID: Tensor], changes: [InterventionChange] = []) {
+    /// The nodes of which only the positions that the batch asks about were computed.
+    private let atAsked: Set<NodeID>
+
+    package init(values: [NodeID: Tensor], changes: [InterventionChange] = [], atAsked: Set<NodeID> = []) {
         self.values = values
         self.changes = changes
+        self.atAsked = atAsked
     }
 
     /// The recorded output of a node.
     package subscript(node: NodeID) -> Tensor? { values[node] }
+
+    /// Whether the output of a node is that at the positions that the batch asks about, [samples, asked, width], in place of all.
+    package func hasAskedAlone(_ node: NodeID) -> Bool { atAsked.contains(node) }
 }

@@ -59,6 +59,13 @@ package protocol Operation: Sendable {
     ///   - length: of the whole sequences.
     func part(_ positions: Range<Int>, of length: Int) -> PartialOperation?
 
+    /// The operation on the positions that a batch asks about; nil if it is made for all of them alone, or needs to know which they are.
+    ///
+    /// - Parameters:
+    ///   - asked: how many of each sequence, fewer than all.
+    ///   - length: of the whole sequences.
+    func part(asked: Int, of length: Int) -> PartialOperation?
+
     /// The only position of its input that the operation reads; nil if it reads others.
     var selectedPosition: Int? { get }
 
@@ -73,6 +80,7 @@ extension Operation {
     package func forwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { 0 }
     package func backwardScratch(inputs: [[Int]], output: [Int], team: Int) -> Int { 0 }
     package func part(_ positions: Range<Int>, of length: Int) -> PartialOperation? { nil }
+    package func part(asked: Int, of length: Int) -> PartialOperation? { nil }
     package var selectedPosition: Int? { nil }
     package var worksInPlace: Bool { false }
     package var overwritesGradients: Bool { false }
@@ -129,6 +137,9 @@ package enum Batch: Sendable {
         case .tokens(let tokens): .tokens(samples: tokens.samples, length: tokens.length)
         }
     }
+
+    /// The number of positions that are asked about in each sequence.
+    package var askedCount: Int { if case .tokens(let tokens) = self { tokens.askedCount } else { 0 } }
 }
 
 /// Token ids of sequences of one length. They are checked against the vocabulary before a network sees them.
@@ -137,13 +148,20 @@ package struct TokenBatch: Sendable {
     package let ids: [Int32]
     package let samples: Int
     package let length: Int
+    /// The positions that are asked about, as many in each sequence: [samples, count], row after row. Empty if nobody asks about some alone.
+    package let asked: [Int32]
 
-    package init(ids: [Int32], samples: Int, length: Int) {
+    package init(ids: [Int32], samples: Int, length: Int, asked: [Int32] = []) {
         precondition(ids.count == samples * length, "\(ids.count) tokens for \(samples) x \(length)")
+        precondition(asked.isEmpty || samples > 0 && asked.count % samples == 0, "\(asked.count) positions for \(samples) samples")
         self.ids = ids
         self.samples = samples
         self.length = length
+        self.asked = asked
     }
+
+    /// The number of positions that are asked about in each sequence.
+    package var askedCount: Int { samples > 0 ? asked.count / samples : 0 }
 }
 
 /// The arguments of a forward rule: it reads each ``Tensor`` and writes each ``MutableTensor``.

@@ -33,6 +33,8 @@ struct RunPlan {
     /// The nodes whose values of the base run some values are.
     let baseValues: [NodeID: NodeID]
     let arenaSize: Int
+    /// The nodes of which only the positions that a batch asks about are computed.
+    let atAsked: Set<NodeID>
 
     init(_ network: Network, batch: BatchShape, request: RunRequest, teamSize: Int) throws(Problem) {
         var shapes = try network.shapes(for: batch)
@@ -41,6 +43,7 @@ struct RunPlan {
         var baseValues: [NodeID: NodeID] = [:]
         let plan = PositionPlan(selection, shapes: shapes, request: request)
         if plan.leavesOut { (order, shapes, baseValues) = (plan.order, plan.shapes, plan.baseValues) }
+        atAsked = plan.atAsked
         self.shapes = shapes
         self.baseValues = baseValues
 

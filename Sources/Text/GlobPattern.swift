@@ -45,6 +45,11 @@ package struct GlobPattern: Sendable {
         self.elements = elements
     }
 
+    /// Whether it may match other names than its own text.
+    package var isPattern: Bool {
+        elements.contains { if case .one = $0 { false } else { true } }
+    }
+
     private static func set(_ scalars: [Unicode.Scalar], at start: Int) -> (Element, next: Int)? {
         var i = start + 1
         let isNegated = i < scalars.count && (scalars[i] == "!" || scalars[i] == "^")

@@ -11,6 +11,9 @@ extension Unicode.Scalar {
 }
 
 extension String {
+    /// The path of a file on a line of its own: ``singleLine`` with backslashes doubled, so that no other path looks the same.
+    package var pathLine: String { (contains("\\") ? replacing("\\", with: "\\\\") : self).singleLine }
+
     /// The text with what ``Unicode/Scalar/breaksLine`` names written as escapes: names in hostile files stay on one line.
     package var singleLine: String {
         if utf8.allSatisfy({ (0x20..<0x7F).contains($0) }) || !unicodeScalars.contains(where: \.breaksLine) { return self }

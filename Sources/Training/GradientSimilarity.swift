@@ -153,7 +153,7 @@ package struct GradientSimilarity {
                 let inputs = samples.batch(of: chunk, team: team)
                 _ = try lane.run(
                     inputs, parameters: parameters, weight: 1 / Double(answers),
-                    wanted: { samples.batches.wanted(of: Array(chunk), outputShape: $0, batch: inputs) })
+                    wanted: { shape, _ in samples.batches.wanted(of: Array(chunk), outputShape: shape, batch: inputs) })
             }
             for (index, member) in group.enumerated() {
                 guard let gradient = gradients[member.parameter] else { continue }

@@ -117,9 +117,7 @@ package final class Trainer {
         plan = ChunkPlan(
             samples: order.batchSize, elementsPerSample: 2 * bytes / MemoryLayout<Float>.size, parameters: layout.size,
             needsWholeBatch: statistics.areMeasured)
-        if batches.areAnsweredAtEnd {
-            request.readAtEnd = [network.output]
-        }
+        batches.readAnswers(at: network.output, &request)
         let laneTeams = plan.lanes > 1 ? (0..<plan.lanes).map { _ in Team(size: 1) } : [team]
         lanes = laneTeams.map { TrainingLane(network, layout: layout, request: request, team: $0) }
         gradientPlaces = layout.tensors(in: lanes[0].gradients)
@@ -217,7 +215,9 @@ package final class Trainer {
                     let batch = samples.batch(of: chunk.samples, team: laneTeam)
                     let (answers, recorded) = try lanes[index].run(
                         batch, parameters: parameters, weight: chunk.weight,
-                        wanted: { samples.batches.wanted(of: Array(chunk.samples), outputShape: $0, batch: batch) })
+                        wanted: {
+                            samples.batches.wanted(of: Array(chunk.samples), outputShape: $0, isAsked: $1, batch: batch)
+                        })
                     sum.loss += answers.loss
                     sum.correct += answers.correct
                     sum.count += answers.count

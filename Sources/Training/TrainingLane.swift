@@ -14,10 +14,15 @@ final class TrainingLane {
     private let places: [ParameterID: MutableTensor]
     private let team: Team
     private let arena = Arena()
-    /// By shape; a run has few.
-    private var passes: [BatchShape: (executor: Executor, gradients: Gradients, seed: MutableTensor)] = [:]
+    /// By shape and the number of positions that are asked about; a run has few.
+    private var passes: [Key: (executor: Executor, gradients: Gradients, seed: MutableTensor)] = [:]
     /// Whether the next chunk's gradients replace the current ones.
     private var isClear = true
+
+    private struct Key: Hashable {
+        let shape: BatchShape
+        let asked: Int
+    }
 
     private static let mostShapes = 8
 
@@ -44,16 +49,17 @@ final class TrainingLane {
     /// Runs a chunk forwards and back.
     ///
     /// - Parameters:
-    ///   - wanted: what the outputs are compared with, given their shape.
+    ///   - wanted: what the outputs are compared with, given their shape and whether they are those at the positions that the batch asks
+    ///     about alone.
     ///   - weight: what an answer's loss counts.
     func run(
-        _ batch: Batch, parameters: ParameterValues, weight: Double, wanted: ([Int]) -> WantedOutputs
+        _ batch: Batch, parameters: ParameterValues, weight: Double, wanted: ([Int], Bool) -> WantedOutputs
     ) throws -> (answers: Answers, recorded: RecordedRun) {
-        let pass = try self.pass(for: batch.shape)
+        let pass = try self.pass(for: Key(shape: batch.shape, asked: batch.askedCount))
         let recorded = pass.executor.run(batch, parameters: parameters)
         guard let scores = recorded[network.output] else { preconditionFailure("no output") }
         var answers = Answers()
-        switch wanted(scores.shape) {
+        switch wanted(scores.shape, recorded.hasAskedAlone(network.output)) {
         case .classes(let wanted):
             let rows = CrossEntropy.forward(scores, targets: wanted, team: team)
             CrossEntropy.backward(scores, targets: wanted, weight: Float(weight), into: pass.seed, team: team)
@@ -73,16 +79,16 @@ final class TrainingLane {
         return (answers, recorded)
     }
 
-    private func pass(for shape: BatchShape) throws -> (executor: Executor, gradients: Gradients, seed: MutableTensor) {
-        if let known = passes[shape] { return known }
+    private func pass(for key: Key) throws -> (executor: Executor, gradients: Gradients, seed: MutableTensor) {
+        if let known = passes[key] { return known }
         if passes.count >= Self.mostShapes { passes.removeAll() }
-        let executor = try Executor(network, batch: shape, request: request, team: team, arena: arena)
+        let executor = try Executor(network, batch: key.shape, request: request.asking(key.asked), team: team, arena: arena)
         let gradients = Gradients(executor, seeds: [network.output], memory: places)
         guard let seed = gradients.memory(ofSeed: network.output) else {
             throw Problem("no parameter that is trained has an effect on the output")
         }
         let made = (executor, gradients, seed)
-        passes[shape] = made
+        passes[key] = made
         return made
     }
 }

@@ -59,3 +59,24 @@ def measure(command, repeats, keep_errors=False):
 
 def verdict(what, met):
     return f"  target: {what}: {'met' if met else 'MISSED'}"
+
+
+def option_parser(documentation, libraries, cases=None, default=None):
+    """The options of all benchmarks; a script adds its own.
+
+    - documentation: the script's, whose first line says what it does.
+    - libraries: what the interpreter must have that runs the other side.
+    - cases: the names among which `--cases` chooses, if there are several; `default` names those that run without it, if they are not all.
+    """
+    import argparse
+    from pathlib import Path
+
+    options = argparse.ArgumentParser(description=documentation.splitlines()[0])
+    program = Path(__file__).resolve().parent.parent.parent / ".build/release/modinspect"
+    options.add_argument("--modinspect", type=Path, default=program, metavar="PATH")
+    options.add_argument("--python", default=sys.executable, help=f"an interpreter that has {libraries}")
+    if cases:
+        others = f"of {', '.join(cases)}; " if default else "of: "
+        ending = " without it" if default else ""
+        options.add_argument("--cases", default=default or ",".join(cases), help=f"{others}%(default)s{ending}")
+    return options

@@ -8,7 +8,6 @@ made in a temporary folder, which is removed.
 """
 
 # Only small modules are imported here: a child's peak memory is never reported below what this process holds when it starts it.
-import argparse
 import os
 import subprocess
 import sys
@@ -16,10 +15,9 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from measuring import duration, measure, verdict
+from measuring import duration, measure, option_parser, verdict
 
 HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parent.parent
 INPUTS_VARIABLE = "MODINSPECT_BENCHMARK_INPUTS"
 
 
@@ -116,10 +114,7 @@ def run_case(case, inputs, options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--modinspect", type=Path, default=REPOSITORY / ".build/release/modinspect", metavar="PATH")
-    parser.add_argument("--python", default=sys.executable, help="an interpreter that has the reference's libraries")
-    parser.add_argument("--cases", default=",".join(CASES), help="of: %(default)s")
+    parser = option_parser(__doc__, "the reference's libraries", CASES)
     parser.add_argument("--threads", type=int, help="handed to modinspect; its own default otherwise")
     parser.add_argument("--no-reference", action="store_true", help="measure modinspect alone")
     options = parser.parse_args()

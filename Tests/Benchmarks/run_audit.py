@@ -8,7 +8,6 @@ names and are made there on first use; without it they are made in a temporary f
 """
 
 # Only small modules are imported here: a child's peak memory is never reported below what this process holds when it starts it.
-import argparse
 import json
 import os
 import random
@@ -21,7 +20,7 @@ import threading
 import time
 from pathlib import Path
 
-from measuring import duration, verdict
+from measuring import duration, option_parser, verdict
 
 HERE = Path(__file__).resolve().parent
 INPUTS_VARIABLE = "MODINSPECT_BENCHMARK_INPUTS"
@@ -108,9 +107,7 @@ def report(what, seconds, memory=None, note=""):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--modinspect", type=Path, default=HERE.parent.parent / ".build/release/modinspect")
-    parser.add_argument("--python", default=sys.executable)
+    parser = option_parser(__doc__, "the reference's libraries")
     parser.add_argument("--count", type=int, default=10_000, help="checkpoints that are audited")
     parser.add_argument("--files", type=int, default=100_000, help="files that are searched")
     parser.add_argument("--reference", type=int, default=200, help="checkpoints that the reference examines, 0 for none")

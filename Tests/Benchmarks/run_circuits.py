@@ -7,17 +7,15 @@ The CNN has 271,408 weights and is trained for a few steps on random images with
 first weights of every matrix and extrapolates.
 """
 
-import argparse
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from measuring import duration, measure, verdict
+from measuring import duration, measure, option_parser, verdict
 
 HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parent.parent
 
 MAKE = r"""
 import sys, numpy as np, torch
@@ -53,10 +51,7 @@ CASES = {
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--modinspect", type=Path, default=REPOSITORY / ".build/release/modinspect", metavar="PATH")
-    parser.add_argument("--python", default=sys.executable, help="an interpreter that has torch and numpy")
-    parser.add_argument("--cases", default=",".join(CASES), help="of: %(default)s")
+    parser = option_parser(__doc__, "torch and numpy", CASES)
     options = parser.parse_args()
     if not options.modinspect.exists():
         parser.error(f"no binary at {options.modinspect}; build one with `swift build -c release --static-swift-stdlib`")

@@ -11,7 +11,6 @@ ACDC is held against two references: the search as it is written down, a forward
 compared with ours; and as many plain forward passes of the model, in which no edge could be ablated.
 """
 
-import argparse
 import json
 import os
 import re
@@ -21,10 +20,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measuring import duration, measure, verdict
+from measuring import duration, measure, option_parser, verdict
 
 HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parent.parent
 
 
 def ours(options, *arguments):
@@ -60,10 +58,7 @@ def run_attribution(title, model, pairs, options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--modinspect", type=Path, default=REPOSITORY / ".build/release/modinspect", metavar="PATH")
-    parser.add_argument("--python", default=sys.executable, help="an interpreter that has torch and transformers")
-    parser.add_argument("--cases", default="gpt2,acdc", help="of gpt2, acdc, qwen3; %(default)s without it")
+    parser = option_parser(__doc__, "torch and transformers", ["gpt2", "acdc", "qwen3"], "gpt2,acdc")
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     given = os.environ.get("MODINSPECT_BENCHMARK_INPUTS")

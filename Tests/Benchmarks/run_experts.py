@@ -18,10 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from measuring import duration, measure, verdict
+from measuring import duration, measure, option_parser, verdict
 
 HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parent.parent
 EXPERTS, CHOSEN = 8, 2
 CASES = {CHOSEN: f"{CHOSEN} of {EXPERTS} experts", EXPERTS: f"all {EXPERTS} experts"}
 
@@ -64,9 +63,7 @@ def reference(folder, repeats):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--modinspect", type=Path, default=REPOSITORY / ".build/release/modinspect", metavar="PATH")
-    parser.add_argument("--python", default=sys.executable, help="an interpreter that has torch, numpy and transformers")
+    parser = option_parser(__doc__, "torch, numpy and transformers")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--reference", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)

@@ -16,15 +16,13 @@ import os
 import re
 import statistics
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from measuring import duration, measure, verdict
+from measuring import duration, measure, option_parser, verdict
 
 HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parent.parent
 
 
 @dataclass
@@ -156,10 +154,7 @@ def run_case(case, inputs, options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--modinspect", type=Path, default=REPOSITORY / ".build/release/modinspect", metavar="PATH")
-    parser.add_argument("--python", default=sys.executable, help="an interpreter that has the libraries of the cases")
-    parser.add_argument("--cases", default=",".join(CASES), help="of: %(default)s")
+    parser = option_parser(__doc__, "the libraries of the cases", CASES)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--minilm", type=Path, metavar="FOLDER", help="MiniLM, for the case minilm")
     parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)

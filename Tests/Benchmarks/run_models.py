@@ -7,7 +7,6 @@ The inputs lie in the folder that MODINSPECT_BENCHMARK_INPUTS names and are made
 made in a temporary folder, which is removed.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -15,10 +14,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from measuring import duration, measure, verdict
+from measuring import duration, measure, option_parser, verdict
 
 HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parent.parent
 
 
 @dataclass
@@ -79,10 +77,7 @@ def run_case(case, inputs, options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--modinspect", type=Path, default=REPOSITORY / ".build/release/modinspect", metavar="PATH")
-    parser.add_argument("--python", default=sys.executable, help="an interpreter that has torch, numpy and transformers")
-    parser.add_argument("--cases", default=",".join(CASES), help="of: %(default)s")
+    parser = option_parser(__doc__, "torch, numpy and transformers", CASES)
     options = parser.parse_args()
     if not options.modinspect.exists():
         parser.error(f"no binary at {options.modinspect}; build one with `swift build -c release --static-swift-stdlib`")

@@ -7,7 +7,6 @@ The inputs lie in the folder that MODINSPECT_BENCHMARK_INPUTS names and are made
 made in a temporary folder, which is removed.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -17,10 +16,9 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from measuring import measure, verdict
+from measuring import measure, option_parser, verdict
 
 HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parent.parent
 STRENGTH = "20"
 
 
@@ -120,10 +118,7 @@ def run_case(name, inputs, options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--modinspect", type=Path, default=REPOSITORY / ".build/release/modinspect", metavar="PATH")
-    parser.add_argument("--python", default=sys.executable, help="an interpreter that has torch, numpy, safetensors and transformers")
-    parser.add_argument("--cases", default=",".join(CASES), help="of: %(default)s")
+    parser = option_parser(__doc__, "torch, numpy, safetensors and transformers", CASES)
     parser.add_argument("--rounds", type=int, default=3, help="how often both run, in turns; %(default)s without it")
     options = parser.parse_args()
     if not options.modinspect.exists():

@@ -30,6 +30,48 @@ import Testing
             } == weight + "a part is missing, expected 'model.layers.0.mlp.up_proj.weight_scale_inv'")
     }
 
+    /// Of a weight one of whose parts is of a type that stands for no number here, the weight is named, and the part with its type.
+    @Test(arguments: [
+        ("awq", "scales", "f32 or f16 or bf16"), ("awq", "qzeros", "i32 or u32"), ("gptq-4", "scales", "f32 or f16 or bf16"),
+        ("gptq-4", "qzeros", "i32 or u32"), ("gptq-4", "g_idx", "i32 or i64"), ("ct-4", "weight_scale", "f32 or f16 or bf16"),
+        ("ct-4", "weight_shape", "i64 or i32"), ("ct-4-zeros", "weight_zero_point", "i32"), ("nvfp4", "weight_scale", "f8e4m3fn"),
+        ("nvfp4", "weight_global_scale", "f32"), ("modelopt-nvfp4", "weight_scale", "f8e4m3fn"),
+        ("modelopt-nvfp4", "weight_scale_2", "f32"), ("fp8-block", "weight_scale_inv", "f32 or f16 or bf16"),
+        ("fp8-scale", "weight_scale", "f32 or f16 or bf16"), ("int8-scale", "weight_scale", "f32 or f16 or bf16"),
+        ("bnb-int8", "SCB", "f32"), ("bnb-nf4", "weight.absmax", "f32"), ("bnb-nf4", "weight.quant_map", "f32"),
+        ("bnb-nf4", "weight.quant_state.bitsandbytes__nf4", "u8"), ("bnb-fp4-nested", "weight.nested_absmax", "f32"),
+        ("bnb-fp4-nested", "weight.nested_quant_map", "f32"), ("mlx", "scales", "f32 or f16 or bf16"), ("mlx", "biases", "f32"),
+        ("mlx-mxfp4", "scales", "u8"), ("mxfp4", "gate_up_proj_scales", "u8"),
+    ]) func aPartThatCannotBeReadIsNamedWithItsWeight(fixture: String, part: String, expected: String) throws {
+        var file = try EncodedFile(fixture: fixture)
+        let name = try #require(file.tensors.keys.first { $0.hasSuffix("." + part) })
+        let shape = try #require(file.tensors[name]).1
+        file.tensors[name] = (.u8, shape, [UInt8](repeating: 1, count: shape.reduce(1, *)))
+        let checkpoint = try file.checkpoint(calling: [name: "F8_E8M0"])
+        let weight = part.hasSuffix("_scales") ? String(name.dropLast(7)) : Self.up + "weight"
+        let problems = checkpoint.unreadable.filter { $0.name == weight }.map { "\($0.problem)" }
+        #expect(problems == ["m.safetensors: tensor '\(weight)': the part '\(name)' cannot be read, expected \(expected), found F8_E8M0"])
+        #expect(checkpoint[weight] == nil)
+    }
+
+    @Test(arguments: [
+        ("awq", "qweight"), ("gptq-4", "qweight"), ("ct-4", "weight_packed"), ("nvfp4", "weight_packed"), ("mxfp4", "gate_up_proj_blocks"),
+    ])
+    func codesThatCannotBeReadAreNamedWithTheirWeight(fixture: String, codes: String) throws {
+        var file = try EncodedFile(fixture: fixture)
+        let name = try #require(file.tensors.keys.first { $0.hasSuffix("." + codes) })
+        var (_, shape, bytes) = try #require(file.tensors[name])
+        let width = bytes.count / shape.dropLast().reduce(1, *)
+        shape[shape.count - 1] = width
+        file.tensors[name] = (.u8, shape, bytes)
+        let checkpoint = try file.checkpoint(calling: [name: "F8_E8M0"])
+        let weight = codes.hasSuffix("_blocks") ? String(name.dropLast(7)) : Self.up + "weight"
+        let problems = checkpoint.unreadable.filter { $0.name == weight }.map { "\($0.problem)" }
+        #expect(problems.count == 1)
+        #expect(problems.first?.hasPrefix("m.safetensors: tensor '\(weight)': the part '\(name)' cannot be read: ") == true, "\(problems)")
+        #expect(!checkpoint.tensors.contains { $0.name.hasPrefix(Self.up) && !$0.name.hasSuffix("bias") })
+    }
+
     /// What the configuration says of all weights also holds for one without scales: its codes are not weights.
     @Test(arguments: [("modelopt-nvfp4", "weight_scale_2"), ("mlx", "scales"), ("fp8-scale", "weight_scale")])
     func codesWithoutTheirScalesAreNoWeights(_ fixture: String, _ part: String) throws {

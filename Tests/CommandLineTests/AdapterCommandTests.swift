@@ -28,7 +28,7 @@ import Testing
         ("patterns", "transformers/llama"), ("biased", "transformers/llama"), ("dora", "transformers/llama"),
         ("saved", "transformers/llama"),
         ("untied", "transformers/llama-tied"), ("tied", "transformers/llama-tied"), ("conv1d", "transformers/gpt2"),
-        ("conv1d-dora", "transformers/gpt2"),
+        ("conv1d-dora", "transformers/gpt2"), ("tied-change", "transformers/llama-tied"), ("two-changes", "transformers/llama-tied"),
     ])
     func mergedModelsAnswerAsPEFTs(_ name: String, _ base: String) throws {
         try TemporaryFolder.with { folder in

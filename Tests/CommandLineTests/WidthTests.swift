@@ -22,7 +22,7 @@ import Testing
         "permute --help", "init --help",
     ]
 
-    @Test(arguments: runs, [60, 80, 132]) func textFitsTheTerminal(run: String, columns: Int) throws {
+    @Test(arguments: runs, [40, 60, 80, 132]) func textFitsTheTerminal(run: String, columns: Int) throws {
         // Help is laid out for eighty columns, and paths are never cut.
         guard columns >= 80 || !run.hasSuffix("--help") else { return }
         let result = try BuiltCommand.shell("cd \"$1\" && COLUMNS=\(columns) \"$M\" \(run)", Fixtures.folder)

@@ -48,6 +48,24 @@ struct FunctionSettingsTests {
         #expect(try answer("gpt_neox", ["rotary_pct": 0.25, "rotary_emb_base": 10000]) == nil)
     }
 
+    /// A list in the section of a kind of block, of the positions, of the text model.
+    @Test func divisorsOfEachKindOfBlockAreRead() throws {
+        let data = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("transformers/gemma3/config.json")))
+        let stored = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        var text = try #require(stored["text_config"] as? [String: Any])
+        let pairs = (try #require(text["head_dim"] as? Int)) / 2
+        let longrope: [String: Any] = [
+            "rope_type": "longrope", "rope_theta": 10000, "factor": 2, "original_max_position_embeddings": 8,
+            "short_factor": [Double](repeating: 1, count: pairs), "long_factor": [Double](repeating: 2, count: pairs),
+        ]
+        text["rope_parameters"] = ["full_attention": longrope, "sliding_attention": ["rope_type": "default", "rope_theta": 100]]
+        #expect(try answer("gemma3", ["text_config": text]) == nil)
+        var short = longrope
+        short["long_factor"] = [1.0]
+        text["rope_parameters"] = ["full_attention": short, "sliding_attention": ["rope_type": "default", "rope_theta": 100]]
+        #expect(try answer("gemma3", ["text_config": text])?.contains("'text_config.rope_parameters.full_attention.long_factor'") == true)
+    }
+
     @Test func whatCannotBeRunIsNamed() throws {
         let cases: [(folder: String, changes: [String: Any], said: String)] = [
             ("stablelm", ["qk_layernorm": true], "'qk_layernorm': norms with weights for each head cannot be run"),
@@ -58,6 +76,16 @@ struct FunctionSettingsTests {
             ("gemma2", ["use_bidirectional_attention": true], "attention to later tokens cannot be run"),
             ("gemma2", ["attn_logit_softcapping": 0], "'attn_logit_softcapping': cannot be used, expected a number above 0, found 0"),
             ("gemma2", ["hidden_activation": "quick_gelu"], "'hidden_activation': is not known"),
+            (
+                "gemma", ["hidden_activation": "relu"],
+                "'hidden_activation': contradicts hidden_act, expected gelu_pytorch_tanh, found 'relu'"
+            ),
+            ("gpt_neox", ["rope_theta": 500], "'rope_theta': contradicts what models of this kind read, expected rotary_emb_base"),
+            ("gpt_neox", ["partial_rotary_factor": 0.75], "'partial_rotary_factor': contradicts what models of this kind read"),
+            (
+                "stablelm", ["rope_parameters": ["rope_type": "default", "partial_rotary_factor": 0.13]],
+                "'partial_rotary_factor': turns an odd number of elements"
+            ),
             ("gemma2", ["query_pre_attn_scalar": -1], "'query_pre_attn_scalar': cannot be used"),
             ("gptj", ["rotary_dim": NSNull(), "n_head": 6], "'rotary_dim': does not fit the heads"),
             ("gptj", ["rotary_dim": 5], "expected an even number up to the 6 elements of a head, found 5"),

@@ -142,6 +142,70 @@ struct PositionRunTests {
         for (place, (a, b)) in zip(part.gradients, whole.gradients).enumerated() { expectSame(a, b, network.parameters[place].name) }
     }
 
+    @Test(arguments: [
+        "bert-masked", "bert-pretraining", "bert-untied", "roberta-masked", "xlm-roberta", "camembert", "distilbert-masked",
+        "electra-masked",
+    ]) func ofMaskedTokensTheLastBlockComputesNoOther(name: String) throws {
+        let fixture = try EncoderFixture(name)
+        guard case .tokens(let tokens) = try fixture.batch("batch") else { throw Missing() }
+        let (network, length) = (fixture.network, tokens.length)
+        // Two places of each sequence, in no order and one of them twice in one sequence.
+        var places: [Int] = []
+        for sample in 0..<tokens.samples {
+            places += sample == 1 ? [3, 3] : [(sample * 5 + 7) % length, sample + 1]
+        }
+        let asked = Batch.tokens(
+            TokenBatch(ids: tokens.ids, samples: tokens.samples, length: length, asked: places.map { Int32($0) }))
+        func run(_ request: RunRequest) throws -> (RecordedRun, Gradients, [Float], RunPlan) {
+            var request = request
+            request.gradients = GradientRequest(parameters: Set(network.parameters.indices.map(ParameterID.init)))
+            let executor = try Executor(network, batch: asked.shape, request: request, team: Team(size: 2))
+            let run = executor.run(asked)
+            let output = try #require(run[network.output])
+            let seed = MutableTensor.zeros(output.shape)
+            for (place, position) in places.enumerated() {
+                let row = run.hasAskedAlone(network.output) ? place : place / 2 * length + position
+                let values = seed.view(at: row * output.width, shape: [output.width])
+                var more = values.elements
+                for column in more.indices { more[column] += Float((7 * (place / 2) + 3 * column) % 11) - 5 }
+                values.copy(from: Tensor(shape: [output.width], more))
+            }
+            let gradients = Gradients(executor, seeds: [network.output])
+            gradients.backward([network.output: seed])
+            return (run, gradients, output.elements, executor.plan)
+        }
+        let whole = try run(RunRequest(recorded: [network.output]))
+        var request = RunRequest(recorded: [network.output])
+        request.readAsked = [network.output]
+        let part = try run(request.asking(2))
+        #expect(part.0.hasAskedAlone(network.output) && !whole.0.hasAskedAlone(network.output))
+        func positions(_ node: NodeID?, _ plan: RunPlan) -> Int? { node.flatMap { node in plan.steps.first { $0.node == node }?.shape[1] } }
+        let (first, last) = (network.anatomy.blocks[0], try #require(network.anatomy.blocks.last))
+        for node in [
+            last.attention?.query.node, last.attention?.mixed, last.attention?.written, last.mlp?.input, last.mlp?.post, last.after,
+        ] {
+            #expect(positions(node, part.3) == 2)
+            #expect(positions(node, whole.3) == length)
+        }
+        for node in [last.attention?.key.node, last.attention?.value.node, first.attention?.query.node, first.mlp?.post] {
+            #expect(positions(node, part.3) == length)
+        }
+        let width = network.outputWidth
+        for (row, position) in places.enumerated() {
+            let start = (row / 2 * length + position) * width
+            expectSame(Array(part.2[row * width..<(row + 1) * width]), Array(whole.2[start..<start + width]), "row \(row)")
+        }
+        for parameter in network.parameters.indices {
+            let id = ParameterID(parameter)
+            expectSame(
+                try #require(part.1[id]).elements, try #require(whole.1[id]).elements, network.parameters[parameter].name)
+        }
+        // As many as there are positions: nothing is left out.
+        #expect(!(try RunPlan(network, batch: asked.shape, request: request.asking(length), teamSize: 1).atAsked.contains(network.output)))
+    }
+
+    private struct Missing: Error {}
+
     @Test(arguments: ["gpt2", "llama", "gemma2", "gpt_oss", "bloom", "mixtral", "llama-dynamic", "grokking", "grokking-attention"])
     func gradientsOfAnswersAtTheEndAreThoseOfWholeRuns(name: String) throws {
         let fixture = try FamilyFixture(name)

@@ -19,4 +19,10 @@ import Text
         #expect(GlobPattern("fc2.wieght").nearest(in: names, count: 2) == ["fc2.weight", "fc1.weight"])
         #expect(GlobPattern("*.bais").nearest(in: names, count: 1) == ["head.bias"])
     }
+
+    @Test(arguments: [
+        ("blocks.0.attn.hook_z", false), ("a*", true), ("?", true), ("a[bc]", true), ("a[bc", false), ("a]", false), ("", false),
+    ]) func patternsMatchOtherNamesThanTheirOwn(text: String, isPattern: Bool) {
+        #expect(GlobPattern(text).isPattern == isPattern)
+    }
 }

@@ -45,6 +45,21 @@ struct AdapterChange: Sendable {
         "\(magnitudes == nil ? "LoRA" : "DoRA"), rank \(rank), scale \(ByteText.rounded(Double(scale)))"
     }
 
+    /// Whether this change of an output matrix is that of the table of embeddings: its factors are those of the other, turned over.
+    func isSame(asEmbedding other: AdapterChange) -> Bool {
+        guard case .layer = target, case .embedding = other.target, magnitudes == nil, other.magnitudes == nil, scale == other.scale,
+            a.shape == other.b.shape.reversed(), b.shape == other.a.shape.reversed()
+        else { return false }
+        return Self.isTurned(a, other.b) && Self.isTurned(b, other.a)
+    }
+
+    /// Whether one matrix is the other, turned over.
+    private static func isTurned(_ first: TensorRecord, _ second: TensorRecord) -> Bool {
+        let (rows, columns) = (first.shape[0], first.shape[1])
+        let (values, others) = (first.floats(), second.floats())
+        return (0..<rows).allSatisfy { row in (0..<columns).allSatisfy { values[row * columns + $0] == others[$0 * rows + row] } }
+    }
+
     /// The change of all experts, or the one there is.
     ///
     /// - Parameter isTransposed: whether the elements are requested with the inputs first.

@@ -53,6 +53,8 @@ private struct AdapterMerging {
     private var replacedTable: String?
     /// The tensors that get a change of low rank.
     private let changedNames: Set<String>
+    /// The table under a change of an output matrix that the base does not have, as the adapter repeats it.
+    private var repeatedTable: TensorRecord?
 
     init(_ adapter: Adapter, base: Checkpoint, path: String) throws {
         guard let settings = adapter.configuration else { throw Problem("has no settings", path: path) }
@@ -73,8 +75,10 @@ private struct AdapterMerging {
 
         for record in adapter.whole { attempt(record.name) { try $0.replace(record) } }
         attempt(replacedTable ?? "") { try $0.untieReplacedTable() }
+        let shared = sharedChange(adapter.changes)
+        if let shared { attempt(shared.output.name) { try $0.separate(shared.output, of: shared.embedding) } }
         for change in adapter.changes {
-            attempt(change.name) { try $0.apply(change) }
+            if change.name != shared?.output.name { attempt(change.name) { try $0.apply(change) } }
             if let bias = change.bias { attempt(change.module + ".bias") { try $0.apply(bias, of: change) } }
         }
         if let first = failures.first {
@@ -144,6 +148,12 @@ private struct AdapterMerging {
             }
             // peft's `ensure_weight_tying` stores both of two tied matrices.
             let isTied = CheckpointDraft.isOutputMatrix(record.name) && CheckpointDraft.tiesEmbeddings(base.configuration)
+            if isTied, changedNames.contains(record.name), let table = tiedTable(record.name),
+                base[table]?.hasSameNumbers(as: record) == true
+            {
+                repeatedTable = record
+                return
+            }
             guard isSaved || isTied && !changedNames.contains(record.name) else {
                 throw Problem("is not a tensor", found: "none of this name")
             }
@@ -161,6 +171,28 @@ private struct AdapterMerging {
         // Beside a change of low rank the adapter repeats the base's table.
         if Self.isTable(stored), !changedNames.contains(record.name) { replacedTable = own }
         merged[own] = record.renamed(own)
+    }
+
+    /// The changes of an embedding and of an output matrix that are one tensor in the base.
+    private func sharedChange(_ changes: [AdapterChange]) -> (output: AdapterChange, embedding: AdapterChange)? {
+        guard let output = changes.first(where: { CheckpointDraft.isOutputMatrix($0.name) && names[$0.name] == nil }),
+            let table = tiedTable(output.name), let embedding = changes.first(where: { names[$0.name] == table })
+        else { return nil }
+        return (output, embedding)
+    }
+
+    /// Gives the output matrix what it is under its own change, the embedding having another. One change of both is the embedding's: so
+    /// peft's `ensure_weight_tying` has it.
+    ///
+    /// The result is the adapted model as peft runs it. Its `merge_and_unload` adds both changes to the one matrix.
+    private mutating func separate(_ output: AdapterChange, of embedding: AdapterChange) throws(Problem) {
+        guard let own = names[embedding.name], let table = base[own], !output.isSame(asEmbedding: embedding) else { return }
+        let isTransposed = try isTransposed(output, table)
+        added.append(
+            try record(
+                (repeatedTable ?? table).renamed(output.name), products: output.products(isTransposed: isTransposed),
+                magnitudes: output.magnitudes, axis: isTransposed ? .columns : .rows, output))
+        configuration = Self.untied(configuration)
     }
 
     private mutating func apply(_ bias: TensorRecord, of change: AdapterChange) throws(Problem) {

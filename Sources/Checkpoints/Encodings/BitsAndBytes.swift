@@ -8,11 +8,11 @@ extension EncodingScheme {
     static let bitsAndBytes4 = EncodingScheme(
         name: "bitsandbytes", methods: ["bitsandbytes"],
         codes: { module in
-            module.members.keys.filter { $0.hasSuffix(".absmax") && module[String($0.dropLast(7))] != nil }.map { String($0.dropLast(7)) }
+            module.allNames.filter { $0.hasSuffix(".absmax") && module[String($0.dropLast(7))] != nil }.map { String($0.dropLast(7)) }
                 .sorted()
         }, isSelfContained: true,
         decode: { (module, member) throws(Problem) in
-            let kinds = ["nf4", "fp4"].filter { module["\(member).quant_state.bitsandbytes__\($0)"] != nil }
+            let kinds = ["nf4", "fp4"].filter { module.names("\(member).quant_state.bitsandbytes__\($0)") }
             guard kinds.count == 1, let kind = kinds.first else {
                 throw Problem("a part is missing", expected: "'\(module.path(member)).quant_state.bitsandbytes__nf4' or '...__fp4'")
             }
@@ -31,7 +31,7 @@ extension EncodingScheme {
             var table = try module.part(member + ".quant_map", [.f32], shape: [16]).floats()
             // The library's kernels keep the sign of fp4's zero, its map does not.
             if kind == "fp4", table[8] == 0 { table[8] = -0.0 }
-            let isNested = module[member + ".nested_absmax"] != nil
+            let isNested = module.names(member + ".nested_absmax")
             let absmax = try module.part(member + ".absmax", isNested ? [.u8] : [.f32], shape: [blocks])
             let magnitudes: BlockLookup.Magnitudes
             if isNested {
@@ -58,7 +58,7 @@ extension EncodingScheme {
     ///
     /// Source: bitsandbytes' `int8_vectorwise_dequant`, which multiplies with 1/127.
     static let bitsAndBytes8 = EncodingScheme(
-        name: "bitsandbytes", methods: ["bitsandbytes"], codes: { $0["SCB"] != nil && $0["weight"]?.dtype == .i8 ? ["weight"] : [] },
+        name: "bitsandbytes", methods: ["bitsandbytes"], codes: { $0.names("SCB") && $0["weight"]?.dtype == .i8 ? ["weight"] : [] },
         isSelfContained: true,
         decode: { (module, _) throws(Problem) in
             let codes = try module.part("weight", [.i8])

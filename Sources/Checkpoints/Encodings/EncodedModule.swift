@@ -8,10 +8,13 @@ struct EncodedModule: Sendable {
     let members: [String: TensorRecord]
     var settings: EncodingSettings
     /// The members that the file names and that cannot be read.
-    var unreadable: Set<String> = []
+    var unreadable: [String: UnreadableTensor] = [:]
 
     /// Whether the file names a member.
-    func names(_ member: String) -> Bool { members[member] != nil || unreadable.contains(member) }
+    func names(_ member: String) -> Bool { members[member] != nil || unreadable[member] != nil }
+
+    /// The members that the file names.
+    var allNames: [String] { Array(members.keys) + Array(unreadable.keys) }
 
     subscript(name: String) -> TensorRecord? { members[name] }
 
@@ -25,7 +28,12 @@ struct EncodedModule: Sendable {
     ///   - shape: the one it must have; nil for any.
     /// - Throws: ``Problem`` that names the member, if it is missing or differs.
     func part(_ member: String, _ dtypes: [DType], shape: [Int]? = nil) throws(Problem) -> TensorRecord {
-        if unreadable.contains(member) { throw Problem("a part cannot be read", expected: "'\(path(member))'") }
+        if let part = unreadable[member] {
+            throw Problem(
+                "the part '\(path(member))' cannot be read", expected: dtypes.map(\.rawValue).joined(separator: " or "),
+                found: part.dtype.map { $0 + (dtypes.contains { dtype in dtype.rawValue == part.dtype } ? ": \(part.reason)" : "") }
+                    ?? part.reason)
+        }
         guard let record = members[member] else { throw Problem("a part is missing", expected: "'\(path(member))'") }
         guard dtypes.contains(record.dtype) else {
             throw Problem(

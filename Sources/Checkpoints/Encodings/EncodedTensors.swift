@@ -6,9 +6,22 @@ struct EncodedTensors {
     /// A weight that cannot be put together.
     struct Failure {
         let name: String
-        /// The tensor that holds the codes.
-        let stored: TensorRecord
+        /// The type, the shape and the bytes of the tensor that holds the codes.
+        let dtype: String?
+        let shape: [Int]?
+        let bytes: ByteRegion?
         let problem: Problem
+
+        init(name: String, stored: TensorRecord, problem: Problem) {
+            (self.name, dtype, shape, bytes) = (name, stored.dtype.rawValue, stored.shape, stored.bytes)
+            self.problem = problem
+        }
+
+        /// Of codes that cannot be read.
+        init(name: String, stored: UnreadableTensor) {
+            (self.name, dtype, shape, bytes) = (name, stored.dtype, stored.shape, stored.bytes)
+            problem = Problem("the part '\(stored.name)' cannot be read: \(stored.reason)")
+        }
     }
 
     /// The decoded tensors in the places of their codes, and the tensors that are not encoded, without scales and other parts.
@@ -24,10 +37,10 @@ struct EncodedTensors {
     /// - Parameters:
     ///   - stored: the tensors of the file.
     ///   - settings: how the weights are stored, according to the model's files.
-    ///   - missing: the names of tensors of the file that cannot be read.
+    ///   - missing: the tensors of the file that cannot be read.
     ///   - isShard: whether the file is one of several, which need not hold a weight that is stored as the settings say.
     /// - Throws: ``Problem`` if the configuration names a scheme and the file has no tensor stored in it.
-    init(_ stored: [TensorRecord], settings: EncodingSettings, missing: [String] = [], isShard: Bool = false) throws(Problem) {
+    init(_ stored: [TensorRecord], settings: EncodingSettings, missing: [UnreadableTensor] = [], isShard: Bool = false) throws(Problem) {
         var replaced: [String: TensorRecord] = [:]
         var left: Set<String> = []
         var failures: [Failure] = []
@@ -48,7 +61,10 @@ struct EncodedTensors {
             left.formUnion(found.parts)
             failures += found.failures
         }
-        if left.isEmpty, !isShard { try Self.check(settings, stored) }
+        let hidesCodes = missing.contains {
+            Self.isTelling(Self.split($0.name).member) || Self.codeNames.contains(Self.split($0.name).member)
+        }
+        if left.isEmpty, !isShard, !hidesCodes { try Self.check(settings, stored) }
         let bare = Self.bareCodes(stored, settings).filter { !left.contains($0.name) && replaced[$0.name] == nil }
         failures += bare
         left.formUnion(Self.parts(of: bare, stored))
@@ -78,8 +94,7 @@ struct EncodedTensors {
     func unreadable(path: String) -> [UnreadableTensor] {
         failures.map {
             UnreadableTensor(
-                name: $0.name, dtype: $0.stored.dtype.rawValue, shape: $0.stored.shape, bytes: $0.stored.bytes, problem: $0.problem,
-                path: path)
+                name: $0.name, dtype: $0.dtype, shape: $0.shape, bytes: $0.bytes, problem: $0.problem, path: path)
         }
     }
 
@@ -161,13 +176,15 @@ struct EncodedTensors {
     ]
 
     /// The modules of which a tensor may belong to a scheme, in the file's order.
-    private static func modules(_ stored: [TensorRecord], _ settings: EncodingSettings, _ missing: [String]) -> [EncodedModule] {
+    private static func modules(
+        _ stored: [TensorRecord], _ settings: EncodingSettings, _ missing: [UnreadableTensor]
+    ) -> [EncodedModule] {
         var order: [String] = []
         var members: [String: [String: TensorRecord]] = [:]
         let splits = stored.map { split($0.name) }
-        let missing = missing.map(split)
+        let missingSplits = missing.map { split($0.name) }
         let isSparse = settings.method == "compressed-tensors"
-        for (module, member) in splits + missing where isTelling(member) || isSparse && member == "bitmask" {
+        for (module, member) in splits + missingSplits where isTelling(member) || isSparse && member == "bitmask" {
             guard members[module] == nil else { continue }
             order.append(module)
             members[module] = [:]
@@ -180,10 +197,10 @@ struct EncodedTensors {
         }
         guard !order.isEmpty else { return [] }
         for ((module, member), record) in zip(splits, stored) { members[module]?[member] = record }
-        var unreadable: [String: Set<String>] = [:]
-        for (module, member) in missing { unreadable[module, default: []].insert(member) }
+        var unreadable: [String: [String: UnreadableTensor]] = [:]
+        for ((module, member), tensor) in zip(missingSplits, missing) { unreadable[module, default: [:]][member] = tensor }
         return order.map {
-            EncodedModule(name: $0, members: members[$0] ?? [:], settings: settings, unreadable: unreadable[$0] ?? [])
+            EncodedModule(name: $0, members: members[$0] ?? [:], settings: settings, unreadable: unreadable[$0] ?? [:])
         }
     }
 
@@ -255,6 +272,13 @@ struct EncodedTensors {
                 }
             }
             if !codes.isEmpty { break }
+        }
+        // Codes that cannot be read are no weight of their own name.
+        for (member, stored) in module.unreadable.sorted(by: { $0.key < $1.key }) {
+            let name = meant(member)
+            guard name != member, !module.names(name) else { continue }
+            found.failures.append(Failure(name: module.path(name), stored: stored))
+            found.parts += module.members.keys.filter { belongs($0, to: name) }.map(module.path) + [module.path(member)]
         }
         refuseUnknownScales(module, &found)
         return found

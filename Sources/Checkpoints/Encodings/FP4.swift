@@ -11,8 +11,8 @@ extension EncodingScheme {
     static let fp4 = EncodingScheme(
         name: "NVFP4", methods: ["compressed-tensors", "modelopt", "nvfp4"],
         codes: { module in
-            if let packed = module["weight_packed"], packed.dtype == .u8, module["weight_scale"] != nil { return ["weight_packed"] }
-            if let weight = module["weight"], weight.dtype == .u8, module["weight_scale_2"] != nil { return ["weight"] }
+            if let packed = module["weight_packed"], packed.dtype == .u8, module.names("weight_scale") { return ["weight_packed"] }
+            if let weight = module["weight"], weight.dtype == .u8, module.names("weight_scale_2") { return ["weight"] }
             return []
         }, isSelfContained: true,
         decode: { (module, member) throws(Problem) in
@@ -25,7 +25,7 @@ extension EncodingScheme {
             let isExponent = module["weight_scale"]?.dtype == .u8
             let size = isExponent ? 32 : 16
             let groups = (columns - 1) / size + 1
-            let scale = try module.part("weight_scale", [isExponent ? .u8 : .f8e4m3fn], shape: leading + [groups])
+            let scale = try module.part("weight_scale", isExponent ? [.u8] : [.f8e4m3fn], shape: leading + [groups])
             let global = member == "weight" ? "weight_scale_2" : "weight_global_scale"
             let meaning: PackedRows.Scale
             if isExponent {
@@ -53,7 +53,7 @@ extension EncodingScheme {
     /// Source: `convert_moe_packed_tensors` of transformers.
     static let mxfp4 = EncodingScheme(
         name: "MXFP4", methods: ["mxfp4"],
-        codes: { module in module.members.keys.filter { $0.hasSuffix("_blocks") && module[$0.dropLast(7) + "_scales"] != nil }.sorted() },
+        codes: { module in module.members.keys.filter { $0.hasSuffix("_blocks") && module.names($0.dropLast(7) + "_scales") }.sorted() },
         isSelfContained: true,
         decode: { (module, member) throws(Problem) in
             let name = String(member.dropLast(7))

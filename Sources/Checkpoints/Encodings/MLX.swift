@@ -5,7 +5,7 @@ extension EncodingScheme {
     ///
     /// Source: `mlx.core.dequantize`. `config.json` may give other sizes for individual modules.
     static let mlx = EncodingScheme(
-        name: "MLX", methods: ["mlx"], codes: { $0["scales"] != nil && $0["weight"]?.dtype == .u32 ? ["weight"] : [] },
+        name: "MLX", methods: ["mlx"], codes: { $0.names("scales") && $0["weight"]?.dtype == .u32 ? ["weight"] : [] },
         isSelfContained: false,
         decode: { (module, _) throws(Problem) in
             let own = module.settings[module.name]

@@ -25,7 +25,7 @@ extension PatchSites {
         let output = PatchedPart(site: site, node: network.output, unit: .site, index: nil, neurons: nil)
         var parts: [PatchedPart] = []
         // A pattern means what can be recorded; a name is taken at its word.
-        let lacking = patterns.contains(where: Self.isPattern) ? network.nodesWithoutSamples : []
+        let lacking = patterns.contains { GlobPattern($0).isPattern } ? network.nodesWithoutSamples : []
         for pattern in patterns {
             let isExcluding = pattern.hasPrefix("!")
             let glob = GlobPattern(isExcluding ? String(pattern.dropFirst()) : pattern)
@@ -39,7 +39,7 @@ extension PatchSites {
                     parts.removeAll { part in removed.contains { $0.node == part.node && ($0.index == nil || $0.index == part.index) } }
                 } else {
                     let found = try self.parts([pattern], granularity: .site, by: .all)
-                    parts += Self.isPattern(pattern) ? found.filter { !lacking.contains($0.node) } : found
+                    parts += glob.isPattern ? found.filter { !lacking.contains($0.node) } : found
                 }
             } catch {
                 // A pattern may match the output alone, which is no site to patch.
@@ -53,8 +53,6 @@ extension PatchSites {
             .sorted { ($0.node.index, $0.index ?? -1) < ($1.node.index, $1.index ?? -1) }
             .map { recorded($0, in: network) }
     }
-
-    private static func isPattern(_ name: String) -> Bool { name.contains { "*?[".contains($0) } }
 
     /// A part of the network as a recorded site.
     func recorded(_ part: PatchedPart, of layer: String? = nil, in network: Network) -> RecordedSite {

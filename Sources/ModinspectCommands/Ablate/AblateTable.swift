@@ -53,7 +53,7 @@ struct AblateTable {
 
     func text(_ report: AblateReport) -> String {
         let provenance = report.provenance
-        var text = (provenance.checkpoint?.path ?? "").singleLine + "\n"
+        var text = (provenance.checkpoint?.path ?? "").pathLine + "\n"
         func line(_ label: String, _ value: String) {
             text += LabelledLine.text(label, value, padding: 10)
         }
@@ -66,7 +66,7 @@ struct AblateTable {
     }
 
     private func text(_ layer: AblatedLayerReport, intact: AblatedOutcome, hasAccuracy: Bool) -> String {
-        var text = "  " + "\(layer.layer), \(layer.k) \(layer.k == 1 ? "cluster" : "clusters")".singleLine + "\n"
+        var text = LabelledLine.sentence("\(layer.layer), \(layer.k) \(layer.k == 1 ? "cluster" : "clusters")", indent: 2)
         var columns: [(String, TextTable.Alignment)] = [
             ("intervention", .left), ("cluster", .right), ("neurons", .right), ("relative_change", .right),
         ]
@@ -93,9 +93,7 @@ struct AblateTable {
             text += "\n    accuracy by class\n" + classText(layer, intact: intact)
         }
         if !hasAccuracy { return text }
-        text +=
-            "\n    right answers of the intact model, by how many"
-            + (TextWidth.columns < 80 ? "\n    " : " ") + "clusters' switches spoil them\n"
+        text += "\n" + LabelledLine.sentence("right answers of the intact model, by how many clusters' switches spoil them", indent: 4)
         var dependence = TextTable([("intervention", .left)] + (0...layer.k).map { ("\($0)", .right) })
         for (kind, counts) in [("off", layer.dependence.off), ("on", layer.dependence.on)] {
             dependence.add([kind] + counts.map(ByteText.grouped))

@@ -50,7 +50,7 @@ struct CircuitTable {
 
     func text(_ report: CircuitReport) -> String {
         let provenance = report.provenance
-        var text = (provenance.checkpoint?.path ?? "").singleLine + "\n"
+        var text = (provenance.checkpoint?.path ?? "").pathLine + "\n"
         func line(_ label: String, _ value: String) {
             text += LabelledLine.text(label, value, padding: 11)
         }

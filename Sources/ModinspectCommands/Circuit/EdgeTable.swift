@@ -21,7 +21,7 @@ struct EdgeTable {
     private static func number(_ value: Double?) -> String { value.map(ByteText.rounded) ?? "-" }
 
     var text: String {
-        var text = path.singleLine + "\n"
+        var text = path.pathLine + "\n"
         func line(_ label: String, _ value: String) {
             text += LabelledLine.text(label, value, padding: 10)
         }

@@ -65,7 +65,7 @@ enum CompareTable {
         var text = ""
         for (name, input) in zip(["A", "B"], report.setting.inputs) {
             switch input {
-            case .ok(let source): text += "\(name)  \(source.path.singleLine)\n"
+            case .ok(let source): text += "\(name)  \(source.path.pathLine)\n"
             case .failed(let failure): text += "\(name)  \(failure.text)"
             case .worked: break
             }

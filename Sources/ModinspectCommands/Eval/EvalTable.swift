@@ -40,7 +40,7 @@ enum EvalTable {
 
     static func text(_ found: EvaluatedCheckpoint) -> String {
         func number(_ value: Double?) -> String { value.map(ByteText.rounded) ?? "nan" }
-        var text = found.path.singleLine + "\n"
+        var text = found.path.pathLine + "\n"
         func line(_ label: String, _ value: String) {
             text += LabelledLine.text(label, value, padding: 12)
         }

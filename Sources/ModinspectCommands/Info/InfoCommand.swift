@@ -62,7 +62,7 @@ struct InfoCommand: FileCommand, ListCommand {
         let paths = try inputs.paths()
         try run.forEach(paths) { path in
             let model = try LoadedModel(source.open(path, output.diagnostics), architecture: architecture.architecture)
-            try stream.write((inputs.mayBeSeveral ? path.singleLine + "\t" : "") + "\(try model.words())\n")
+            try stream.write((inputs.mayBeSeveral ? path.pathLine + "\t" : "") + "\(try model.words())\n")
         }
         try stream.finish()
         try run.end(of: paths.count)

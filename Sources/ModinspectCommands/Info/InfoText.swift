@@ -60,7 +60,7 @@ enum InfoText {
 
     /// What is said of the checkpoint as a whole.
     private static func head(_ info: CheckpointInfo) -> String {
-        var text = info.path.singleLine + "\n"
+        var text = info.path.pathLine + "\n"
         func line(_ label: String, _ value: String) {
             text += LabelledLine.text(label, value, padding: 12)
         }

@@ -80,6 +80,11 @@ enum LabelledLine {
         return text
     }
 
+    /// A sentence on lines of its own, each after `indent` spaces, broken at spaces and after commas.
+    static func sentence(_ text: String, indent: Int, width: Int = TextWidth.columns) -> String {
+        lines(text.singleLine, room: max(16, width - indent)).map { String(repeating: " ", count: indent) + $0 + "\n" }.joined()
+    }
+
     /// As much of a text as has room; at least one character.
     private static func front(of text: Substring, width: Int) -> Substring {
         var room = width

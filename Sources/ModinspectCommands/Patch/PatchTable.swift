@@ -20,7 +20,7 @@ struct PatchTable {
 
     var text: String {
         let provenance = report.provenance
-        var text = (provenance.checkpoint?.path ?? "").singleLine + "\n"
+        var text = (provenance.checkpoint?.path ?? "").pathLine + "\n"
         func line(_ label: String, _ value: String) {
             text += LabelledLine.text(label, value, padding: 12)
         }

@@ -87,7 +87,7 @@ struct MeansReport: HeadedReport {
             let checkpoint = provenance.checkpoint?.path ?? ""
             let setting = provenance.result
             try stream.write(
-                checkpoint.singleLine + "\n" + LabelledLine.text("data", setting.data.singleLine, padding: 12) + "\n"
+                checkpoint.pathLine + "\n" + LabelledLine.text("data", setting.data.singleLine, padding: 12) + "\n"
                     + MeanRow.used(means).table(means).text(indent: 2))
         case .tsv:
             try stream.write(MeanRow.columns.header())

@@ -26,6 +26,6 @@ enum ScoreTable {
     /// The table of one checkpoint, with the measures that ``Measure/isInText(hasNull:)`` selects.
     static func text(_ checkpoint: ScoredCheckpoint, hasNull: Bool) -> String {
         let columns = ScoredLayer.columns(hasNull: hasNull).filter { Measure(rawValue: $0.name)?.isInText(hasNull: hasNull) ?? true }
-        return checkpoint.path.singleLine + "\n" + columns.table(checkpoint.results.flatMap(\.rows)).text(indent: 2)
+        return checkpoint.path.pathLine + "\n" + columns.table(checkpoint.results.flatMap(\.rows)).text(indent: 2)
     }
 }

@@ -56,5 +56,5 @@ struct FailedCheckpoint: Encodable {
     }
 
     /// The failure as text.
-    var text: String { "\(path.singleLine)\n" + LabelledLine.text("failed:", message, padding: 8) }
+    var text: String { "\(path.pathLine)\n" + LabelledLine.text("failed:", message, padding: 8) }
 }

@@ -17,8 +17,18 @@ enum GPTNeoX {
         let isBiased = try settings.flag("attention_bias") ?? true
         let rotary = try RotaryDescription(
             settings, headDimension: dimension,
-            names: RotaryNames(
-                base: ["rotary_emb_base", "rope_theta"], turned: .part(["rotary_pct", "partial_rotary_factor"], standard: 0.25)))
+            names: RotaryNames(base: ["rotary_emb_base"], turned: .part(["rotary_pct"], standard: 0.25)))
+        // Versions of transformers 4 write these beside their own names; others do not read them.
+        for (name, own, standard) in [("rope_theta", "rotary_emb_base", 10_000), ("partial_rotary_factor", "rotary_pct", 0.25)] {
+            guard let said = try settings.number(name) else { continue }
+            let sections = (older: try settings.section("rope_scaling"), newer: try settings.section("rope_parameters"))
+            let inner = try (sections.older ?? sections.newer)?.number(name)
+            let outer = try settings.number(own)
+            let counts = inner ?? outer ?? standard
+            guard said == counts else {
+                throw settings.problem("contradicts what models of this kind read", name, expected: "\(own) \(counts)")
+            }
+        }
 
         return TransformerDescription(
             width: width, blocks: try settings.requiredSize("num_hidden_layers"), blockName: "layers",

@@ -22,9 +22,17 @@ enum Gemma {
                 activation: try activation(settings), embeddingScale: .rootOfWidth, standardTie: .embedding))
     }
 
-    /// The first releases say `gelu` and mean the approximation by tanh; `hidden_activation`, if there is one, is meant literally.
+    /// `hidden_act`, where the first releases say `gelu` and mean the approximation by tanh. Versions of transformers 4 read
+    /// `hidden_activation` in its place: one that says something else is no model that all of them agree about.
     private static func activation(_ settings: Configuration) throws(Problem) -> Activation.Function {
-        if try settings.text("hidden_activation") == nil, try settings.text("hidden_act") == "gelu" { return .geluTanh }
-        return try Activation.Function(settings, "hidden_activation", "hidden_act", standard: "gelu_pytorch_tanh")
+        let stated = try Activation.Function(settings, "hidden_act", standard: "gelu_pytorch_tanh")
+        let function = stated == .gelu ? .geluTanh : stated
+        if settings.hasValue("hidden_activation"),
+            try Activation.Function(settings, "hidden_activation", standard: "gelu_pytorch_tanh") != function
+        {
+            throw settings.problem(
+                "contradicts hidden_act", "hidden_activation", expected: try settings.text("hidden_act") ?? "gelu_pytorch_tanh")
+        }
+        return function
     }
 }

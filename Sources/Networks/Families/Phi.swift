@@ -18,7 +18,7 @@ enum Phi {
         let epsilon = Float(try settings.number("layer_norm_eps") ?? 1e-5)
         let rotary = try RotaryDescription(
             settings, headDimension: dimension,
-            names: RotaryNames(turned: .part(["partial_rotary_factor"], standard: 0.5)))
+            names: RotaryNames(turned: .evenPart(["partial_rotary_factor"], standard: 0.5)))
         var headNorms: HeadNormsDescription?
         if try settings.flag("qk_layernorm") ?? false {
             headNorms = HeadNormsDescription(

@@ -26,6 +26,8 @@ struct RotaryNames {
         /// The part given by `partial_rotary_factor` in a section, or by one of these names outside it; the standard one
         /// if neither gives it.
         case part([String], standard: Double)
+        /// The same in families whose heads are cut where the part ends, which must be between two pairs.
+        case evenPart([String], standard: Double)
     }
 
     /// The kinds of blocks that have positions of their own.
@@ -53,11 +55,14 @@ extension RotaryDescription {
         let stated = try section.number("partial_rotary_factor")
         var turned = headDimension
         switch names.turned {
-        case .part(let outside, let standard):
+        case .part(let outside, let standard), .evenPart(let outside, let standard):
             let outer = try settings.number(outside)
             let part = stated ?? outer ?? standard
             guard part <= 1 else { throw Self.wrongPart("cannot be used", part, expected: "a part from 0 to 1") }
             turned = Int(Double(headDimension) * part)
+            if case .evenPart = names.turned, turned % 2 != 0 {
+                throw Self.wrongPart("turns an odd number of elements", part, expected: "an even number of the \(headDimension) of a head")
+            }
         case .whole:
             let outer = try settings.number("partial_rotary_factor")
             // transformers computes too few angles for whole heads there, and fails.

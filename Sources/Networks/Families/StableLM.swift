@@ -22,7 +22,7 @@ enum StableLM {
         let isBiased = try settings.flag("use_qkv_bias") ?? false
         let rotary = try RotaryDescription(
             settings, headDimension: dimension,
-            names: RotaryNames(turned: .part(["partial_rotary_factor"], standard: 0.25)))
+            names: RotaryNames(turned: .evenPart(["partial_rotary_factor"], standard: 0.25)))
         func linear(_ module: String, _ hasBias: Bool = false) -> LinearTensors { LinearTensors(module: module, hasBias: hasBias) }
         func norm(_ module: String) -> NormTensors { NormTensors(module: module, hasBias: true) }
 

@@ -18,6 +18,7 @@ package protocol PositionwiseOperation: Operation {}
 
 extension PositionwiseOperation {
     package func part(_ positions: Range<Int>, of length: Int) -> PartialOperation? { PartialOperation(self) }
+    package func part(asked: Int, of length: Int) -> PartialOperation? { PartialOperation(self) }
 }
 
 extension Linear: PositionwiseOperation {}
@@ -50,14 +51,23 @@ extension Rotary {
 
 extension Attention {
     package func part(_ positions: Range<Int>, of length: Int) -> PartialOperation? {
-        guard firstQuery == 0 else { return nil }
-        // Where every query sees every key alike, it does not matter at which position it is.
-        var isAlike = mask == .none
-        if case .slopes = adjustment { isAlike = false }
-        guard positions.upperBound == length || isAlike else { return nil }
-        return PartialOperation(
-            Attention(heads: heads, scale: scale, adjustment: adjustment, mask: mask, firstQuery: length - positions.count),
-            whole: [1, 2])
+        guard firstQuery == 0, positions.upperBound == length || isAlike else { return nil }
+        return last(positions.count, of: length)
+    }
+
+    package func part(asked: Int, of length: Int) -> PartialOperation? {
+        firstQuery == 0 && isAlike ? last(asked, of: length) : nil
+    }
+
+    /// Whether every query sees every key alike: it does not matter at which position it is.
+    private var isAlike: Bool {
+        if case .slopes = adjustment { return false }
+        return mask == .none
+    }
+
+    private func last(_ count: Int, of length: Int) -> PartialOperation {
+        PartialOperation(
+            Attention(heads: heads, scale: scale, adjustment: adjustment, mask: mask, firstQuery: length - count), whole: [1, 2])
     }
 }
 

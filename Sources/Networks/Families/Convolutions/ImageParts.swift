@@ -115,9 +115,7 @@ struct ImageParts {
         let pooled = add("avgpool", AdaptiveAveragePool(output: (1, 1)), last)
         let rows = try layers(&self, add("flatten", Flatten(), pooled))
         let classes = try shape(of: head, rank: 2)[0]
-        if let stated = try settings.size("num_labels"), stated != classes {
-            throw settings.problem("contradicts the tensors", "num_labels", expected: "\(classes), as '\(head).weight' has rows")
-        }
+        try settings.checkClasses(classes, rowsOf: head + ".weight")
         return Ending(output: try linear(head, rows), width: classes, kind: .classes)
     }
 

@@ -106,7 +106,8 @@ enum ResNet {
             last = try parts.convolution(layer.convolution, last, stride: place == block.stridden ? block.stride : 1, channels: width)
             width = try parts.shape(of: layer.convolution, rank: 4)[0]
             last = try parts.batchNorm(layer.norm, last)
-            if place + 1 < block.layers.count { last = parts.activate("\(block.name).relu\(place + 1)", last) }
+            // Inside a block it is ReLU whatever the settings say: they are about its output.
+            if place + 1 < block.layers.count { last = parts.add("\(block.name).relu\(place + 1)", Activation(.relu), last) }
         }
         var shortcut = input
         if parts.has(block.shortcut.convolution) {

@@ -219,9 +219,7 @@ struct EncoderBuilder {
     /// The number of classes that a layer scores, which must be the configuration's if that states one.
     func classes(of name: String, width: Int, _ settings: Configuration) throws(Problem) -> Int {
         let count = try rows(of: name, width: width)
-        if let stated = try settings.size("num_labels"), stated != count {
-            throw settings.problem("contradicts the tensors", "num_labels", expected: "\(count), as '\(name)' has rows")
-        }
+        try settings.checkClasses(count, rowsOf: name)
         return count
     }
 
