@@ -9,18 +9,21 @@ private enum PythonLibraries {
     /// The interpreter named in the environment, or else `python3` if it has the libraries.
     static let interpreter: String? = {
         if let named = ProcessInfo.processInfo.environment["MODINSPECT_PYTHON"], !named.isEmpty { return named }
-        let hasLibraries = try? BuiltCommand.shell("python3 -c 'import torch, safetensors, transformers' 2>/dev/null").status == 0
+        let hasLibraries =
+            try? BuiltCommand.shell("python3 -c 'import torch, safetensors, transformers, onnxruntime' 2>/dev/null").status == 0
         return hasLibraries == true ? "python3" : nil
     }()
 }
 
 /// Our files, loaded by PyTorch, safetensors and transformers if the machine has them: `fixtures/read_written.py` runs the models.
 @Suite(
-    .enabled(if: PythonLibraries.interpreter != nil, "needs a Python with torch, safetensors and transformers; MODINSPECT_PYTHON names one")
+    .enabled(
+        if: PythonLibraries.interpreter != nil,
+        "needs a Python with torch, safetensors, transformers and onnxruntime; MODINSPECT_PYTHON names one")
 )
 struct RealLibraryTests {
     private enum Kind: String {
-        case mlp, transformer
+        case mlp, transformer, onnx
     }
 
     private static let mlpData = Fixtures.path("models/mnist-mlp.npz")
@@ -140,6 +143,34 @@ struct RealLibraryTests {
                 try expectLoadable(.transformer, in: folder, same: Fixtures.path(name)) {
                     try BuiltCommand.run(["convert", Fixtures.path(name), "--quiet", "--force", "-o", $0] + dtype)
                 }
+            }
+        }
+    }
+
+    /// onnxruntime computes from every graph what it computes from the one written of it, names of classes and whole numbers too.
+    @Test func aGraphThatWasWrittenComputesTheSame() throws {
+        let names = ["onnx", "onnx/anatomy", "containers/onnx"].flatMap { folder in
+            let files = (try? FileManager.default.contentsOfDirectory(atPath: Fixtures.path(folder))) ?? []
+            return files.filter { $0.hasSuffix(".onnx") }.map { "\(folder)/\($0)" }.sorted()
+        }
+        // They are not made to run: values without a maker, and types that are not read.
+        let others = ["containers/onnx/external.onnx", "containers/onnx/types.onnx", "containers/onnx/uses.onnx"]
+        let graphs = names.filter { !others.contains($0) }
+        #expect(graphs.count == names.count - others.count && graphs.count > 40)
+        try TemporaryFolder.with { folder in
+            let written = try graphs.enumerated().map { place, name in
+                let (kept, path) = ("\(folder)/kept\(place).tar", "\(folder)/\(place).onnx")
+                for (source, target) in [(Fixtures.path(name), kept), (kept, path)] {
+                    let run = try BuiltCommand.run("convert", source, "--quiet", "-o", target)
+                    try #require(run.status == 0, "\(run.errors)")
+                }
+                return path
+            }
+            let own = try libraryScores(.onnx, graphs.map { Fixtures.path($0) }, in: folder)
+            let found = try libraryScores(.onnx, written, in: folder)
+            for (name, (found, own)) in zip(graphs, zip(found, own)) {
+                let isSame = zip(found, own).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN }
+                #expect(isSame && found.count == own.count && !found.isEmpty, "\(name)")
             }
         }
     }

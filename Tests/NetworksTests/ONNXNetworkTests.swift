@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundation
 import Tensors
 import TestSupport
 import Testing
@@ -21,7 +22,10 @@ struct ONNXNetworkTests {
         ReferenceValues.close(found, expected, within: 2e-5, what)
     }
 
-    @Test(arguments: exported + ["sklearn", "operators-23", "windowed-4", "windowed-15", "enlarged", "bytes", "sklearn-maps"])
+    @Test(
+        arguments: exported + [
+            "sklearn", "operators-23", "windowed-4", "windowed-15", "enlarged", "bytes", "sklearn-maps", "sklearn-names",
+        ])
     func computesWhatONNXRuntimeComputes(name: String) throws {
         let (network, values) = try open(name)
         let batch = try ReferenceValues.batch(values)
@@ -129,7 +133,7 @@ struct ONNXNetworkTests {
     }
 
     /// With other numbers, the graph comes back from every kind of output, and computes the same from each.
-    @Test(arguments: exported + ["sklearn"])
+    @Test(arguments: exported + ["sklearn", "sklearn-maps", "sklearn-names"])
     func whatIsMadeOfAGraphKeepsIt(name: String) throws {
         let (network, values) = try open(name)
         let batch = try ReferenceValues.batch(values)
@@ -153,6 +157,25 @@ struct ONNXNetworkTests {
             let again = CheckpointDraft(try Checkpoint.open(folder + "/m.tar"))
             try CheckpointWriter(path: folder + "/again.onnx").write(again)
             #expect(try output(of: Checkpoint.open(folder + "/again.onnx"), batch) == outputs[0])
+        }
+    }
+
+    /// The names of classes are no weights: they stay in the graph, whatever it is kept in.
+    @Test func textsStayInTheGraph() throws {
+        let path = Fixtures.path("onnx/sklearn-names.onnx")
+        let checkpoint = try Checkpoint.open(path)
+        #expect(checkpoint.unreadable.isEmpty && !checkpoint.tensors.contains { $0.name == "classes" })
+        try TemporaryFolder.with { folder in
+            for (source, target) in [(path, "/m.tar"), (folder + "/m.tar", "/m.onnx")] {
+                try CheckpointWriter(path: folder + target).write(CheckpointDraft(try Checkpoint.open(source)))
+            }
+            let (own, written) = (
+                try Data(contentsOf: URL(fileURLWithPath: path)), try Data(contentsOf: URL(fileURLWithPath: folder + "/m.onnx"))
+            )
+            for name in ["zebra", "ant", "Fische", "classes"] {
+                func count(_ bytes: Data) -> Int { String(decoding: bytes, as: Unicode.ASCII.self).components(separatedBy: name).count - 1 }
+                #expect(count(own) == count(written) && count(own) > 0, "\(name)")
+            }
         }
     }
 

@@ -68,16 +68,17 @@ enum ONNX {
         let use: ONNXUses.Use?
     }
 
-    /// The tensors of a graph that belong to a checkpoint, in the order of the file.
+    /// The tensors of a graph that belong to a checkpoint, in the order of the file. Texts, such as the names of classes, remain the graph's.
     static func stored(in graph: ONNXGraph) throws(Problem) -> [StoredTensor] {
         var stored: [(name: String, tensor: ONNXTensor, isConstant: Bool)] = []
         for message in graph.initializers {
             let tensor = try ONNXTensor(message)
-            stored.append((tensor.name, tensor, false))
+            if !tensor.isText { stored.append((tensor.name, tensor, false)) }
         }
         for node in graph.nodes where node.operation == "Constant" {
             guard let message = node.tensors["value"], let output = node.outputs.first else { continue }
-            stored.append((output, try ONNXTensor(message), true))
+            let tensor = try ONNXTensor(message)
+            if !tensor.isText { stored.append((output, tensor, true)) }
         }
         let uses = ONNXUses(graph, stored: Set(stored.map(\.name)))
         let names = finalNames(stored.map(\.name), uses.names)

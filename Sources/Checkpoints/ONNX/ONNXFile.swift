@@ -129,7 +129,7 @@ package enum ONNXFile {
         var graph = ProtobufWriter()
         var reader = ProtobufReader(message)
         while let (field, value) = try reader.next() {
-            if field == 5 { continue }
+            if field == 5, let tensor = value.bytes, try !ONNXTensor(tensor).isText { continue }
             if field == 1, let node = value.bytes, try isConstant(node, among: constants) { continue }
             graph.append(field, value)
         }

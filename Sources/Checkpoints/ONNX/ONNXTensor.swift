@@ -61,6 +61,9 @@ struct ONNXTensor {
     /// The name of the elements' type as ONNX writes it.
     var typeName: String { Self.typeNames.indices.contains(type) ? Self.typeNames[type] : "type \(type)" }
 
+    /// Whether the elements are texts.
+    var isText: Bool { type == 8 }
+
     /// The file in the model's folder that holds the elements; nil if they are in the model.
     var location: String? { isExternal ? external["location"] ?? "" : nil }
 
