@@ -37,16 +37,24 @@ package final class Gradients {
 
         // A node carries a gradient if a requested gradient is upstream of it and a seed is downstream.
         var leadsToWanted: Set<NodeID> = []
+        let observed = wanted.observed
         for step in steps {
-            if wanted.nodes.contains(step.node) || step.parameters.contains(where: wanted.parameters.contains)
+            if observed.contains(step.node) || step.parameters.contains(where: wanted.parameters.contains)
                 || step.inputs.contains(where: leadsToWanted.contains)
             {
                 leadsToWanted.insert(step.node)
             }
         }
         var carries = Set(seeds.filter(leadsToWanted.contains))
-        for step in steps.reversed() where carries.contains(step.node) {
-            for input in step.inputs where leadsToWanted.contains(input) { carries.insert(input) }
+        for step in steps.reversed() {
+            if let read = wanted.detours[step.node], !read.isDisjoint(with: carries) { carries.insert(step.node) }
+            guard carries.contains(step.node) else { continue }
+            for input in step.inputs where leadsToWanted.contains(input) && !wanted.leavesOut(input) { carries.insert(input) }
+        }
+        // Where a gradient that is read at a detour has been read for the last time.
+        var held: [NodeID: NodeID] = [:]
+        for step in steps where carries.contains(step.node) {
+            for node in wanted.detours[step.node] ?? [] where held[node] == nil { held[node] = step.node }
         }
 
         var planner = ArenaPlanner()
@@ -56,7 +64,7 @@ package final class Gradients {
         var touched: Set<ParameterID> = []
         for (index, step) in steps.enumerated().reversed() where carries.contains(step.node) {
             let inputs = step.inputs.map { input -> Product.Target in
-                guard carries.contains(input), places[input] == nil else { return .add }
+                guard carries.contains(input), !wanted.leavesOut(input), places[input] == nil else { return .add }
                 places[input] = planner.allocate(shapes[input.index].reduce(1, *))
                 return .overwrite
             }
@@ -68,7 +76,10 @@ package final class Gradients {
             let scratch = planner.allocate(needed)
             planner.release(scratch, needed)
             passes.append((index, inputs, parameters, (scratch, needed)))
-            if !wanted.nodes.contains(step.node), let place = places[step.node] { planner.release(place, step.shape.reduce(1, *)) }
+            let ended = [step.node].filter { held[$0] == nil } + held.filter { $0.value == step.node }.keys.sorted()
+            for node in ended where !wanted.nodes.contains(node) {
+                if let place = places[node] { planner.release(place, shapes[node.index].reduce(1, *)) }
+            }
         }
         let arena = MutableTensor(uninitialized: [planner.size])
         self.arena = arena
@@ -102,7 +113,11 @@ package final class Gradients {
     /// - Parameters:
     ///   - seeds: the gradient at each seed's output, in its shape.
     ///   - target: whether the parameters' gradients are added to those of the passes before, or replace them.
-    package func backward(_ seeds: [NodeID: Tensor], into target: Product.Target = .add) {
+    ///   - detour: called at each of the request's detours, after the nodes downstream, with the gradients of the node's inputs to add to; nil for
+    ///     those that are not needed.
+    package func backward(
+        _ seeds: [NodeID: Tensor], into target: Product.Target = .add, detour: (NodeID, [MutableTensor?]) -> Void = { _, _ in }
+    ) {
         guard let last = executor.lastRun else { preconditionFailure("no run to go back through") }
         let steps = executor.plan.steps
         for seed in self.seeds {
@@ -116,11 +131,15 @@ package final class Gradients {
             let inputGradients = step.inputs.map { nodeGradients[$0] }
             let parameterGradients = step.parameters.map { self.parameterGradients[$0] }
             let parameterTargets = target == .add ? step.parameters.map { _ in .add } : pass.parameterTargets
-            if !step.operation.overwritesGradients {
+            if !step.operation.overwritesGradients || wanted.detours[step.node] != nil {
                 for (gradient, target) in zip(inputGradients + parameterGradients, pass.inputTargets + parameterTargets)
                 where target == .overwrite {
                     gradient?.fill(0)
                 }
+            }
+            if wanted.detours[step.node] != nil {
+                detour(step.node, inputGradients)
+                continue
             }
             guard var gradient = nodeGradients[step.node] else { continue }
             if step.operation is InputOperation { continue }
@@ -147,6 +166,8 @@ package final class Gradients {
     /// The gradient with respect to a parameter, summed over the passes since the last clearing.
     package subscript(parameter: ParameterID) -> Tensor? { parameterGradients[parameter] }
 
-    /// The gradient with respect to a node's output in the last pass, as the nodes downstream see it.
-    package subscript(node: NodeID) -> Tensor? { wanted.nodes.contains(node) ? nodeGradients[node] : nil }
+    /// The gradient with respect to a node's output in the last pass, as the nodes downstream see it. What only a detour reads is valid there.
+    package subscript(node: NodeID) -> Tensor? { isObserved(node) ? nodeGradients[node] : nil }
+
+    private func isObserved(_ node: NodeID) -> Bool { wanted.nodes.contains(node) || wanted.detours.values.contains { $0.contains(node) } }
 }

@@ -61,7 +61,7 @@ struct PositionPlan {
             needed[node] = .range(request.readAtEnd.contains(node) ? length - 1..<length : 0..<length)
             if request.readAsked.contains(node), 0..<length ~= request.askedCount - 1 { needed[node] = .asked(request.askedCount) }
         }
-        for node in request.gradients?.nodes ?? [] { needed[node] = length(of: node).map { .range(0..<$0) } }
+        for node in request.gradients?.observed ?? [] { needed[node] = length(of: node).map { .range(0..<$0) } }
         for planned in selection.order.reversed() {
             let node = planned.node
             let own = length(of: node)

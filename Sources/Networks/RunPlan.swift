@@ -139,10 +139,10 @@ struct NodeSelection {
                 node.inputs.contains { isDirty[$0.index] } || node.parameters.contains { request.changedParameters.contains($0) }
             isDirty[index] = hasDirtyInput[index] || request.intervened.contains(NodeID(index))
         }
-        let observed = request.recorded.union(request.intervened).union(request.gradients?.nodes ?? [])
+        let observed = request.recorded.union(request.intervened).union(request.gradients?.observed ?? [])
         var planned: [NodeID: Planned] = [:]
         var given: Set<NodeID> = []
-        var waiting = Array(request.recorded) + Array(request.gradients?.nodes ?? [])
+        var waiting = Array(request.recorded) + Array(request.gradients?.observed ?? [])
         while let id = waiting.popLast() {
             guard planned[id] == nil, !given.contains(id) else { continue }
             let node = network.nodes[id.index]

@@ -37,9 +37,20 @@ package struct GradientRequest: Sendable {
     package var parameters: Set<ParameterID>
     /// Of which nodes' outputs, as the nodes downstream see them.
     package var nodes: Set<NodeID>
+    /// The nodes through which the caller goes back itself, each with the nodes whose gradients it reads then.
+    ///
+    /// Where a node is not among those that are read at its turn, nothing computes its gradient.
+    package var detours: [NodeID: Set<NodeID>]
 
-    package init(parameters: Set<ParameterID> = [], nodes: Set<NodeID> = []) {
+    package init(parameters: Set<ParameterID> = [], nodes: Set<NodeID> = [], detours: [NodeID: Set<NodeID>] = [:]) {
         self.parameters = parameters
         self.nodes = nodes
+        self.detours = detours
     }
+
+    /// Whether nothing computes a node's gradient, since the caller goes back through it from others.
+    func leavesOut(_ node: NodeID) -> Bool { detours[node].map { !$0.contains(node) } ?? false }
+
+    /// The nodes that a run must compute as they are because of their gradients.
+    var observed: Set<NodeID> { detours.reduce(nodes) { $0.union($1.value).union([$1.key]) } }
 }

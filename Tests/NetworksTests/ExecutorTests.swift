@@ -222,6 +222,40 @@ struct GradientsTests {
         if intervenes { #expect(try #require(gradients[ParameterID(0)]).elements[10..<15].allSatisfy { $0 == 0 }) }
     }
 
+    /// The way back through a = A x, by the gradient of a itself or by that of b = B a.
+    @Test(arguments: [false, true]) func a_detour_takes_the_place_of_a_rule(readsItself: Bool) throws {
+        let small = SmallNetwork()
+        let weights = OperationCheck.random([3, 5], seed: 4)
+        func gradient(_ request: GradientRequest) throws -> (input: [Float], a: Tensor?, calls: [NodeID]) {
+            var run = RunRequest(recorded: [small.output])
+            run.gradients = request
+            let executor = try Executor(small.network, batch: small.batch().shape, request: run, team: Team(size: 1))
+            let gradients = Gradients(executor, seeds: [small.output])
+            _ = executor.run(small.batch())
+            var calls: [NodeID] = []
+            gradients.backward([small.output: weights]) { node, inputs in
+                calls.append(node)
+                guard let target = inputs[0], let read = gradients[readsItself ? small.a : small.b] else { return }
+                func times(_ parameter: Int, _ x: Tensor, _ result: MutableTensor) {
+                    Product.multiply(
+                        .init(x), .init(small.network.values[ParameterID(parameter)]), rows: 3, inner: 5, columns: 5, into: .init(result),
+                        .add,
+                        team: Team(size: 1))
+                }
+                guard !readsItself else { return times(0, read, target) }
+                let a = MutableTensor.zeros([3, 5])
+                times(1, read, a)
+                times(0, a, target)
+            }
+            return (try #require(gradients[small.input]).elements, gradients[small.a], calls)
+        }
+        let plain = try gradient(GradientRequest(nodes: [small.input]))
+        let detour = try gradient(GradientRequest(nodes: [small.input], detours: [small.a: [readsItself ? small.a : small.b]]))
+        #expect(plain.calls.isEmpty && detour.calls == [small.a])
+        #expect((detour.a != nil) == readsItself)
+        for (a, b) in zip(plain.input, detour.input) { #expect(abs(a - b) < 1e-5) }
+    }
+
     @Test func passes_add_to_the_gradients_of_parameters() throws {
         let small = SmallNetwork()
         let weights = OperationCheck.random([3, 5], seed: 4)

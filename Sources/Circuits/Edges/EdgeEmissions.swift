@@ -34,31 +34,23 @@ struct EdgeEmissions: Sendable {
         EdgeEmissions(input: transform(input, other.input), stages: zip(stages, other.stages).map(transform))
     }
 
-    /// What each source adds to its stream, by space [sources, samples, ...]: a head's output through its part of the output matrix,
-    /// a neuron's through its column. Biases belong to no source.
-    func contributions(_ graph: EdgeGraph, team: Team) -> [MutableTensor] {
+    /// What each source adds to its stream beyond what it adds in another run, by space [sources, samples, ...]: a head's output through its part
+    /// of the output matrix, a neuron's through its column. Biases belong to no source.
+    func contributions(_ graph: EdgeGraph, minus other: EdgeEmissions, team: Team) -> [MutableTensor] {
         let spaces = graph.spaces.enumerated().map { space, sources in
             MutableTensor(uninitialized: [sources.count] + streamShape(graph, space: space))
         }
-        spaces[0][0..<1].copy(from: input)
-        for (stage, emission) in zip(graph.stages, stages) {
-            for unit in stage.units {
-                for source in unit.sources {
-                    let place = graph.place(of: source.source)
-                    let slot = spaces[place.space][place.index..<place.index + 1]
-                    var part = emission
-                    if let emitted = source.emitted {
-                        if case .channels = source.writing {
-                        } else {
-                            let chosen = MutableTensor(
-                                uninitialized: Channels.shape(emission.shape, channels: emitted.count, samples: emission.shape[0]))
-                            Channels.copy(emitted, of: emission, to: chosen)
-                            part = chosen
-                        }
-                    }
-                    source.write(part, isWholeEmission: true, to: slot.reshaped(Array(slot.shape.dropFirst())), team: team)
-                }
-            }
+        spaces[0][0..<1].copy(from: input.minus(other.input))
+        let sources = graph.stages.indices.dropLast().flatMap { stage in
+            graph.stages[stage].units.flatMap { unit in unit.sources.map { (source: $0, stage: stage) } }
+        }
+        let alone = Team(size: 1)
+        team.forEach(sources.count) { index in
+            let (source, stage) = sources[index]
+            let place = graph.place(of: source.source)
+            let slot = spaces[place.space][place.index..<place.index + 1]
+            let change = source.emitted(from: stages[stage]).minus(source.emitted(from: other.stages[stage]))
+            source.write(change, to: slot.reshaped(Array(slot.shape.dropFirst())), team: alone)
         }
         return spaces
     }
@@ -73,9 +65,9 @@ extension EdgeUnit.Source {
     /// Writes what the source adds to its stream.
     ///
     /// - Parameters:
-    ///   - part: the source's channels of the emission; all of them where the writing is by channels and `isWholeEmission`.
+    ///   - part: the source's channels of the emission.
     ///   - target: in the stream's shape.
-    func write(_ part: Tensor, isWholeEmission: Bool, to target: MutableTensor, team: Team) {
+    func write(_ part: Tensor, to target: MutableTensor, team: Team) {
         switch writing {
         case .output, .part: target.copy(from: part)
         case .product(_, let weight):
@@ -85,14 +77,8 @@ extension EdgeUnit.Source {
             target.fill(0)
             let samples = target.shape[0]
             let inner = target.count / max(samples * width, 1)
-            let whole = target.reshaped([samples, width, inner, 1])
-            guard isWholeEmission else {
-                Channels.spread(part.reshaped([samples, channels.count, inner, 1]), to: channels, of: whole)
-                return
-            }
-            let chosen = MutableTensor(uninitialized: [samples, channels.count, inner, 1])
-            Channels.copy(channels, of: part.reshaped([samples, width, inner, 1]), to: chosen)
-            Channels.spread(chosen, to: channels, of: whole)
+            Channels.spread(
+                part.reshaped([samples, channels.count, inner, 1]), to: channels, of: target.reshaped([samples, width, inner, 1]))
         }
     }
 }

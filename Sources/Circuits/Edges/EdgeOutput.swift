@@ -5,16 +5,37 @@ import Tensors
 struct EdgeOutput: Sendable {
     private let stage: EdgeStage
     private let unit: EdgeUnit
-    private let slice: EdgeUnit.ReaderSlice
     private let answer: EdgeAnswer
+    /// The last layer and its parameters, and the steps after it.
+    private var layer: (operation: any Networks.Operation, parameters: [Tensor])
+    private var steps: [UnitStep]
+    /// The answers that are computed; nil for all.
+    private var answers: [Int]?
 
     init(_ graph: EdgeGraph) {
         guard let stage = graph.stages.last, stage.isOutput, let unit = stage.units.first, let slice = unit.readers.first?.slices.first
         else { preconditionFailure("a graph without an output") }
         self.stage = stage
         self.unit = unit
-        self.slice = slice
+        layer = (slice.operation, slice.parameters)
+        steps = unit.steps
         answer = graph.answer
+    }
+
+    /// The reading of some answers alone, in their order; nil if the layer does not give each by itself.
+    func restricted(to answers: [Int]) -> EdgeOutput? {
+        guard let part = layer.operation.restricted(to: answers, parameters: layer.parameters), part.reading == .all else { return nil }
+        var output = self
+        output.layer = (part.operation, part.parameters)
+        output.answers = answers
+        output.steps = []
+        for step in steps {
+            guard step.inputs.count == 1, let part = step.operation.restricted(to: answers, parameters: step.parameters),
+                part.reading == .same
+            else { return nil }
+            output.steps.append(UnitStep(operation: part.operation, inputs: step.inputs, parameters: part.parameters, output: step.output))
+        }
+        return output
     }
 
     /// What went through the operations of a reading.
@@ -33,16 +54,24 @@ struct EdgeOutput: Sendable {
         let rows = isEnd ? stream.lastPositions.reshaped([stream.shape[0], stream.shape[2]]) : stream
         let normalized = stage.norm.map { $0.apply([rows], team: team) } ?? rows
         var values: [NodeID: Tensor] = [
-            unit.targets[0].node: slice.operation.applied(to: [normalized], slice.parameters, team: team)
+            unit.targets[0].node: layer.operation.applied(to: [normalized], layer.parameters, team: team)
         ]
-        for step in unit.steps { values[step.output] = step.apply(step.inputs.map { values[$0]! }, team: team) }
+        for step in steps { values[step.output] = step.apply(step.inputs.map { values[$0]! }, team: team) }
         var logits = values[unit.output]!
-        if let constants {
+        if let constants = constants.map(chosen) {
             let sum = constants.repeated(logits.count / max(constants.count, 1)).reshaped(logits.shape)
             Elementwise.add(logits, to: sum, team: team)
             logits = sum
         }
         return Trace(rows: rows, normalized: normalized, values: values, logits: logits)
+    }
+
+    /// Of scores of all answers those of the answers that are computed.
+    private func chosen(_ scores: Tensor) -> Tensor {
+        guard let answers else { return scores }
+        let chosen = MutableTensor(uninitialized: Channels.shape(scores.shape, channels: answers.count, samples: scores.shape[0]))
+        Channels.copy(answers, of: scores, to: chosen)
+        return chosen
     }
 
     /// The logits, [samples, classes]; of sequences, those at the last position unless the model has one answer for a sample.
@@ -51,7 +80,7 @@ struct EdgeOutput: Sendable {
     /// The gradient with respect to the stream, in its shape: 0 but at the last positions where the answer is read there.
     func gradient(_ gradient: Tensor, of trace: Trace, shape: [Int], team: Team) -> Tensor {
         var gradients: [NodeID: MutableTensor] = [unit.output: gradient.copied()]
-        for step in unit.steps.reversed() {
+        for step in steps.reversed() {
             guard let output = gradients[step.output] else { continue }
             let inputs = step.inputs.map { trace.values[$0]! }
             let slopes = zip(step.inputs, inputs).map { node, value in
@@ -62,10 +91,10 @@ struct EdgeOutput: Sendable {
             step.operation.addGradients(
                 output, at: inputs, output: trace.values[step.output]!, step.parameters, to: slopes, team: team)
         }
-        let layer = unit.targets[0].node
-        guard let current = gradients[layer], let output = trace.values[layer] else { preconditionFailure("an output that reads nothing") }
+        let node = unit.targets[0].node
+        guard let current = gradients[node], let output = trace.values[node] else { preconditionFailure("an output that reads nothing") }
         let normalized = MutableTensor.zeros(trace.normalized.shape)
-        slice.operation.addGradient(current, at: trace.normalized, output: output, slice.parameters, to: normalized, team: team)
+        layer.operation.addGradient(current, at: trace.normalized, output: output, layer.parameters, to: normalized, team: team)
         var rows = normalized
         if let norm = stage.norm {
             rows = MutableTensor.zeros(trace.rows.shape)

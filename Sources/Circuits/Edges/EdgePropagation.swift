@@ -109,7 +109,7 @@ struct EdgePropagation {
             var shape = state.streamShape(ofSpaceWith: source.source, samples: state.recording.pairs * copies)
             if output.isAtEnd { shape[1] = 1 }
             let change = MutableTensor(uninitialized: shape)
-            source.write(difference, isWholeEmission: false, to: change, team: team)
+            source.write(difference, to: change, team: team)
             changed[source.source] = Values(tensor: change, isAtEnd: output.isAtEnd)
         }
         return (output.tensor, made.targets)

@@ -31,7 +31,7 @@ struct EdgeState: Sendable {
         self.graph = graph
         self.recording = recording
         kept = graph.whole
-        differences = recording.clean.combined(with: recording.ablated) { $0.minus($1) }.contributions(graph, team: team)
+        differences = recording.clean.contributions(graph, minus: recording.ablated, team: team)
         // Copies, because changes of the circuit write into them.
         emissions = recording.clean.stages.map { $0.copied() }
         targets = recording.targets.mapValues { $0.copied() }
@@ -151,12 +151,12 @@ struct EdgeState: Sendable {
             let difference = difference(of: source.source)
             guard isAtEnd else {
                 source.keep(part, in: emission)
-                source.write(change, isWholeEmission: false, to: difference, team: team)
+                source.write(change, to: difference, team: team)
                 continue
             }
             Channels.spread(part, to: source.emitted ?? Array(0..<part.width), ofLastPositionsOf: emission)
             let written = MutableTensor(uninitialized: [difference.shape[0], 1, difference.width])
-            source.write(change, isWholeEmission: false, to: written, team: team)
+            source.write(change, to: written, team: team)
             Channels.spread(written, to: Array(0..<difference.width), ofLastPositionsOf: difference)
         }
     }
@@ -313,13 +313,18 @@ extension EdgeUnit.Source {
 
     /// The source's channels of a stage's emission, in the shape of a part of fewer or more samples.
     func emitted(from emission: Tensor, like part: Tensor) -> Tensor {
+        emitted == nil ? emission : emitted(from: emission).reshaped([emission.shape[0]] + part.shape.dropFirst())
+    }
+
+    /// The source's channels of a stage's emission.
+    func emitted(from emission: Tensor) -> Tensor {
         guard let emitted else { return emission }
         let samples = emission.shape[0]
         if case .channels(let channels, let width) = writing {
             let inner = emission.count / max(samples * width, 1)
             let chosen = MutableTensor(uninitialized: [samples, channels.count, inner, 1])
             Channels.copy(channels, of: emission.reshaped([samples, width, inner, 1]), to: chosen)
-            return chosen.reshaped([samples] + part.shape.dropFirst())
+            return chosen
         }
         let chosen = MutableTensor(uninitialized: Channels.shape(emission.shape, channels: emitted.count, samples: samples))
         Channels.copy(emitted, of: emission, to: chosen)

@@ -35,6 +35,21 @@ import Testing
         }
     }
 
+    /// Where a norm is read by the readers of one stage alone, what they get back is computed once.
+    @Test(arguments: EdgeFixture.models) func every_norm_before_readers_is_a_detour(model: String) throws {
+        let graph = try EdgeFixture(model).graph
+        let detours = EdgeDetours(graph, shapes: try graph.network.shapes(for: .tokens(samples: 2, length: 4)))
+        let normed = graph.stages.filter { $0.norm != nil && !$0.isOutput }
+        #expect(
+            Set(detours.stages.keys) == Set(normed.compactMap { $0.norm?.output }) && Set(detours.read.keys) == Set(detours.stages.keys))
+        #expect(normed.isEmpty == model.hasPrefix("transformers/grokking"))
+        #expect(detours.others.isEmpty == !normed.isEmpty)
+        for (norm, stage) in detours.stages {
+            let isAlone = stage.units.flatMap(\.readers).count == 1
+            #expect(detours.read[norm] == (isAlone ? [norm] : Set(stage.units.flatMap { $0.targets.map(\.node) })))
+        }
+    }
+
     @Test(arguments: EdgeFixture.models) func discovery_keeps_the_edges_of_the_papers_algorithm(model: String) throws {
         let fixture = try EdgeFixture(model)
         for search in fixture.expected.acdc {
