@@ -1,9 +1,9 @@
-/// The steps of a run that computes only some positions of sequences: those that are read, and of what a change moves those from its
-/// position on; the others are the base run's.
+/// The steps of a run that computes only some positions of sequences: those that are read, and of what a change moves those that it
+/// reaches; the others are the base run's.
 ///
-/// A step computes consecutive positions, or those that a batch asks about, [samples, positions, width]. Where another needs fewer of them, they are taken; where it needs all, as
-/// the keys and values of an attention, those before come from the base run. Of a token that a head selects, nothing else is computed from
-/// the last attention on.
+/// A step computes consecutive positions, or those that a batch asks about, [samples, positions, width]. Where another needs fewer of them,
+/// they are taken; where it needs more, as the keys and values of an attention, the others come from the base run. Until the first attention
+/// after it, a change reaches its own positions alone. Of a token that a head selects, nothing else is computed from the last attention on.
 struct PositionPlan {
     private(set) var order: [NodeSelection.Planned] = []
     /// Shapes of all nodes, then of the values between the steps.
@@ -11,9 +11,10 @@ struct PositionPlan {
     /// The values that are a node's of the base run under a number of their own.
     private(set) var baseValues: [NodeID: NodeID] = [:]
 
-    /// The positions that a step computes if they are not all.
+    /// The positions that a step computes if they are not all; none where the base run has all that is read.
     private var computed: [NodeID: Positions] = [:]
     private var taken: [Pair: NodeID] = [:]
+    private var basePlaces: [NodeID: NodeID] = [:]
 
     /// Whether any step computes fewer positions than there are.
     var leavesOut: Bool { !computed.isEmpty }
@@ -41,6 +42,11 @@ struct PositionPlan {
             }
         }
 
+        /// The positions from the first of these to the end of the sequence.
+        func toEnd(of length: Int) -> Positions {
+            if case .range(let range) = self { .range(range.lowerBound..<length) } else { self }
+        }
+
         /// What has these positions and others; which ones are asked about is not known.
         func joined(with other: Positions, of length: Int) -> Positions {
             switch (self, other) {
@@ -62,6 +68,10 @@ struct PositionPlan {
             if request.readAsked.contains(node), 0..<length ~= request.askedCount - 1 { needed[node] = .asked(request.askedCount) }
         }
         for node in request.gradients?.observed ?? [] { needed[node] = length(of: node).map { .range(0..<$0) } }
+        var reach: PositionReach?
+        if request.changedPositions != nil, request.changedParameters.isEmpty {
+            reach = PositionReach(selection, intervened: request.intervened)
+        }
         for planned in selection.order.reversed() {
             let node = planned.node
             let own = length(of: node)
@@ -70,12 +80,19 @@ struct PositionPlan {
                 planned.inputs.allSatisfy({ length(of: $0) == own })
             {
                 var positions = read
-                if case .range(let range) = read, request.base.contains(node) {
-                    // Before its position a change moves nothing; what is read there the base run must have.
-                    let start = max(range.lowerBound, min(request.firstPosition, own - 1))
-                    positions = .range(min(start, range.upperBound - 1)..<range.upperBound)
+                // What a change does not reach the base run has.
+                if case .range(let range) = read, let reach, let changed = request.changedPositions, request.base.contains(node),
+                    !request.recorded.contains(node)
+                {
+                    positions = .range(range.clamped(to: reach.positions(of: node, changed: changed, length: own)))
                 }
-                if positions.count < own, let part = Self.part(planned.operation, positions, of: own) {
+                if positions.count == 0 {
+                    computed[node] = .range(0..<0)
+                    continue
+                }
+                // An operation may know its positions by the end of the sequence alone.
+                for positions in [positions, positions.toEnd(of: own)] where operation == nil && positions.count < own {
+                    guard let part = Self.part(planned.operation, positions, of: own) else { continue }
                     (operation, parts[node], computed[node]) = (part, part, positions)
                 }
             }
@@ -86,7 +103,7 @@ struct PositionPlan {
             }
         }
         guard !computed.isEmpty else { return }
-        for planned in selection.order {
+        for planned in selection.order where computed[planned.node]?.count != 0 {
             let operation = parts[planned.node]
             var (inputs, selected): ([NodeID], Bool) = ([], false)
             for (place, input) in planned.inputs.enumerated() {
@@ -134,26 +151,40 @@ struct PositionPlan {
         let available = computed[node] ?? .range(0..<length)
         if available == wanted { return node }
         if let known = taken[Pair(node: node, positions: wanted)] { return known }
-        let made: NodeID
         let (samples, width) = (shapes[node.index][0], shapes[node.index][2])
+        let made: NodeID
         switch (available, wanted) {
-        case (.range(0..<length), .asked(let count)):
-            made = add(AskedPositions(count: count), [node])
-            shapes[made.index] = [samples, count, width]
-        case (.range(let available), .range(let wanted))
-        where available.lowerBound <= wanted.lowerBound && available.upperBound >= wanted.upperBound:
-            made = add(SomePositions(first: wanted.lowerBound - available.lowerBound, count: wanted.count), [node])
-            shapes[made.index] = [samples, wanted.count, width]
-        case (.range(let available), .range(0..<length)) where available.upperBound == length:
-            let base = NodeID(shapes.count)
-            shapes.append([samples, length, width])
-            baseValues[base] = node
-            made = add(JoinedPositions(first: available.lowerBound), [base, node])
-            shapes[made.index] = shapes[base.index]
-        default: preconditionFailure("positions \(wanted) of '\(node.index)', which has \(available)")
+        case (.range(let available), .range(let wanted)):
+            let own = available.clamped(to: wanted)
+            if own == wanted {
+                made = add(SomePositions(first: wanted.lowerBound - available.lowerBound, count: wanted.count), [node])
+            } else {
+                let base = basePlace(of: node, shape: [samples, length, width])
+                if !own.isEmpty {
+                    made = add(JoinedPositions(positions: wanted, own: available), [base, node])
+                } else if wanted.count < length {
+                    made = add(SomePositions(first: wanted.lowerBound, count: wanted.count), [base])
+                } else {
+                    made = base
+                }
+            }
+        case (.range(let available), .asked(let count)):
+            let whole = available == 0..<length ? node : value(of: node, .range(0..<length), length: length)
+            made = add(AskedPositions(count: count), [whole])
+        case (.asked, _): preconditionFailure("positions \(wanted) of '\(node.index)', which has \(available)")
         }
+        shapes[made.index] = [samples, wanted.count, width]
         taken[Pair(node: node, positions: wanted)] = made
         return made
+    }
+
+    /// A node's value in the base run, beside its own.
+    private mutating func basePlace(of node: NodeID, shape: [Int]) -> NodeID {
+        if let known = basePlaces[node] { return known }
+        let base = NodeID(shapes.count)
+        shapes.append(shape)
+        (baseValues[base], basePlaces[node]) = (node, base)
+        return base
     }
 
     private mutating func add(_ operation: some Operation, _ inputs: [NodeID]) -> NodeID {

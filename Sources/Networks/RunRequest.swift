@@ -15,8 +15,9 @@ package struct RunRequest: Sendable {
     package var readAsked: Set<NodeID> = []
     /// The number of positions that a batch asks about in each sequence; if it is 0, all are read.
     package var askedCount = 0
-    /// The position of the sequences at which the changes begin, for runs of a causal network: before it everything is as in the base run.
-    package var firstPosition = 0
+    /// The positions of the sequences at which the interventions change something, for runs of a causal network: before them everything is as
+    /// in the base run, after them all that no attention has carried on. Nil for all positions.
+    package var changedPositions: Range<Int>?
     /// The gradients of the backward pass; nil for a run without one.
     package var gradients: GradientRequest?
     package var mode = RunMode.inference
