@@ -142,7 +142,13 @@ struct ArrayData {
     }
 
     /// Whether the samples are images whose values were not scaled yet.
+    var areImagesOfIntegers: Bool { !samples.dtype.isFloatingPoint && samples.dtype != .bool && samples.shape.count > 2 }
+    /// Whether these are divided by 255.
     var areImagesOfBytes: Bool { samples.dtype == .u8 && samples.shape.count > 2 }
+
+    /// The shape of a sample as stored.
+    var sampleShape: [Int] { Array(samples.shape.dropFirst()) }
+    var sampleType: String { samples.dtype.rawValue }
 
     private var isTokens: Bool {
         guard samples.shape.count == 1 || samples.shape.count == 2, !samples.dtype.isFloatingPoint, samples.dtype != .bool else {

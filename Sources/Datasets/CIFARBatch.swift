@@ -7,7 +7,7 @@ import Checkpoints
 struct CIFARBatch: Sendable {
     /// What CIFAR-10 and CIFAR-100 put before each picture: the number of classes of each label; the last label is the answer.
     private static let layouts = [[10], [20, 100]]
-    private static let shape = [3, 32, 32]
+    static let shape = [3, 32, 32]
     private static let pictureSize = 3072
 
     /// The bytes of a record of CIFAR-10 and of CIFAR-100.

@@ -23,8 +23,8 @@ package struct DatasetSource: Sendable {
     package var labels: String?
     /// The numbers that are subtracted from values and that divide them, after bytes were divided by 255.
     package var normalization: Normalization?
-    /// The same for bytes alone, where ``normalization`` is nil: what the model's own preprocessing does.
-    package var byteNormalization: Normalization?
+    /// What the model's own preprocessing does with images of bytes, where ``normalization`` is nil; read when there are such images.
+    package var preprocessing: (@Sendable () throws -> ImagePreprocessing)?
     /// The length of the windows that flat token ids and text are cut into.
     package var context: Int?
     /// How a `.bin` stores token ids.
@@ -95,7 +95,8 @@ package struct DatasetSource: Sendable {
         case .idx: return try asked(dataset(ArrayData(idx: file)))
         case .images(let batch):
             try refuse(labels: true, context: true, for: "a CIFAR batch")
-            return try asked(batch.dataset(name: path, normalization: normalization ?? byteNormalization))
+            let own = try preprocessing(of: CIFARBatch.shape)
+            return try asked(preprocessed(batch.dataset(name: path, normalization: normalization ?? own?.normalization), own))
         case .flatTokens:
             try refuse(labels: true, normalization: true, for: "token ids")
             return try asked(FlatTokens(file, width: tokenWidth).dataset(context: context))
@@ -153,8 +154,32 @@ package struct DatasetSource: Sendable {
         var arrays = arrays
         if let labels { try arrays.readTargets(from: labels) }
         arrays.task = task
-        let own = arrays.areImagesOfBytes ? byteNormalization : nil
-        return try arrays.dataset(normalization: normalization ?? own, context: context)
+        guard arrays.areImagesOfIntegers else { return try arrays.dataset(normalization: normalization, context: context) }
+        let own = try preprocessing(of: arrays.sampleShape)
+        if own != nil, !arrays.areImagesOfBytes {
+            throw Problem(
+                path: path, problem: "holds pixels of a type that the model's preprocessor_config.json is not for",
+                expected: "bytes (u8), or the real numbers that the model reads", found: arrays.sampleType, hint: .giveNormalization)
+        }
+        return try preprocessed(arrays.dataset(normalization: normalization ?? own?.normalization, context: context), own)
+    }
+
+    /// What the model's own preprocessing does with images of this shape; nil if it has none, or the user's normalisation applies.
+    private func preprocessing(of shape: [Int]) throws -> ImagePreprocessing? {
+        guard normalization == nil, let own = try preprocessing?() else { return nil }
+        do {
+            try own.check(shape)
+        } catch {
+            throw error.at(path: path)
+        }
+        return own
+    }
+
+    private func preprocessed(_ dataset: Dataset, _ preprocessing: ImagePreprocessing?) -> Dataset {
+        guard preprocessing?.isCropping == true else { return dataset }
+        var dataset = dataset
+        dataset.notes.append("its images are taken to be resized and cropped already, as the model's preprocessor_config.json does it")
+        return dataset
     }
 
     /// Refuses options that were given and say nothing about this kind of data.

@@ -1,13 +1,25 @@
 import Archives
 import Text
 
-extension Normalization {
-    /// What a model's `preprocessor_config.json` states for images of bytes; nil if it states none.
-    ///
-    /// Bytes are divided by 255 before means and deviations apply; a file that scales them otherwise cannot be followed.
-    ///
+/// What a model's `preprocessor_config.json` states for images of bytes: transformers' image processors.
+///
+/// Images are neither resized nor cropped here; those that are not of the size that the file makes of them are refused.
+package struct ImagePreprocessing: Sendable, Equatable {
+    /// Applied after bytes are divided by 255; nil if the file states none.
+    package let normalization: Normalization?
+    /// The height and width of an image that the model reads; nil if the file states none.
+    package let size: ImageSize?
+    /// Whether the file has images cropped, which those of the right size are taken to be.
+    package let isCropping: Bool
+
+    package enum ImageSize: Sendable, Equatable {
+        case exactly(height: Int, width: Int)
+        /// The length of the shorter edge.
+        case shorterEdge(Int)
+    }
+
     /// - Throws: ``Problem`` if the file is damaged, or states what is not done here.
-    package init?(preprocessor json: ByteRegion) throws {
+    package init(_ json: ByteRegion) throws {
         let section = try json.inMemory.withUnsafeBytes { bytes in
             guard bytes.count <= 1 << 20, String(validating: bytes, as: UTF8.self) != nil else {
                 throw Problem("is not a preprocessor's settings in JSON", expected: "text in UTF-8 of at most 1 MiB")
@@ -18,9 +30,6 @@ extension Normalization {
             return JSONSection(value: value, place: "preprocessor")
         }
         guard case .object = section.value else { throw Problem("is not a preprocessor's settings in JSON", expected: "an object") }
-        guard try section["do_normalize"].bool(absent: true), !section["image_mean"].isNull, !section["image_std"].isNull else {
-            return nil
-        }
         let factor = section["rescale_factor"]
         let stated = try Self.numbers(factor)
         if !factor.isNull, stated.count != 1 || abs(stated[0] * 255 - 1) > 1e-3 {
@@ -29,14 +38,80 @@ extension Normalization {
         guard try section["do_rescale"].bool(absent: true) else {
             throw Problem("does not scale bytes, which are divided by 255 here", subject: "'do_rescale'", expected: "true")
         }
-        let means = try Self.numbers(section["image_mean"])
-        let deviations = try Self.numbers(section["image_std"])
-        guard !means.isEmpty, means.count == deviations.count, deviations.allSatisfy({ $0 > 0 }) else {
+        if try section["do_flip_channel_order"].bool(absent: false) {
+            throw Problem("reverses the channels, which is not done here", subject: "'do_flip_channel_order'", expected: "false")
+        }
+        normalization = try Self.normalization(section)
+        (size, isCropping) = try Self.size(section)
+    }
+
+    private static func normalization(_ section: JSONSection) throws -> Normalization? {
+        let (stated, means, deviations) = (section["do_normalize"], section["image_mean"], section["image_std"])
+        guard try stated.bool(absent: !means.isNull && !deviations.isNull) else { return nil }
+        guard !means.isNull, !deviations.isNull else {
+            throw Problem(
+                "are not in the file, and which ones its kind of preprocessor has is not known here",
+                subject: "'image_mean' and 'image_std'",
+                expected: "numbers", hint: .giveNormalization)
+        }
+        let (mean, deviation) = (try numbers(means), try numbers(deviations))
+        guard !mean.isEmpty, mean.count == deviation.count, deviation.allSatisfy({ $0 > 0 }) else {
             throw Problem(
                 "cannot be used", subject: "'image_mean' and 'image_std'", expected: "as many numbers, the latter above 0",
-                found: "\(means.count) and \(deviations.count)")
+                found: "\(mean.count) and \(deviation.count)")
         }
-        self.init(means: means, deviations: deviations)
+        return Normalization(means: mean, deviations: deviation)
+    }
+
+    /// The shortest edge from which on ConvNeXt's preprocessor resizes both edges to it and crops nothing.
+    private static let uncropped = 384
+
+    /// The size of the images that the preprocessor makes, and whether it crops them.
+    private static func size(_ section: JSONSection) throws -> (ImageSize?, Bool) {
+        if try section["do_center_crop"].bool(absent: false) { return (try size(of: section["crop_size"]), true) }
+        guard try section["do_resize"].bool(absent: true) else { return (nil, false) }
+        let size = try size(of: section["size"])
+        guard let share = try numbers(section["crop_pct"]).first else { return (size, false) }
+        let edge: Int? =
+            switch size {
+            case .shorterEdge(let edge): edge
+            case .exactly(let height, let width): height == width ? height : nil
+            case nil: nil
+            }
+        guard let edge else { return (size, false) }
+        return (.exactly(height: edge, width: edge), share < 1 && edge < uncropped)
+    }
+
+    private static func size(of section: JSONSection) throws -> ImageSize? {
+        switch section.value {
+        case .null: return nil
+        case .object: break
+        default:
+            let edge = Int(try section.count())
+            return .exactly(height: edge, width: edge)
+        }
+        let (height, width, edge) = (section["height"], section["width"], section["shortest_edge"])
+        if !height.isNull, !width.isNull { return .exactly(height: Int(try height.count()), width: Int(try width.count())) }
+        return edge.isNull ? nil : .shorterEdge(Int(try edge.count()))
+    }
+
+    /// - Parameter shape: of an image, [channels, height, width] or [height, width].
+    /// - Throws: ``Problem`` if the images are of another size than the model's preprocessor makes them.
+    package func check(_ shape: [Int]) throws(Problem) {
+        guard let size, shape.count >= 2 else { return }
+        let (height, width) = (shape[shape.count - 2], shape[shape.count - 1])
+        let expected: String
+        switch size {
+        case .exactly(let wantedHeight, let wantedWidth):
+            if (height, width) == (wantedHeight, wantedWidth) { return }
+            expected = "\(wantedHeight)x\(wantedWidth)"
+        case .shorterEdge(let edge):
+            if min(height, width) == edge { return }
+            expected = "a shorter edge of \(edge)"
+        }
+        throw Problem(
+            "the images are of another size than the model's preprocessor_config.json makes them, and are not resized here",
+            expected: expected, found: "\(height)x\(width)")
     }
 
     /// The finite numbers of a list, or one number.

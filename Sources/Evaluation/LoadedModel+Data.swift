@@ -49,9 +49,7 @@ extension LoadedModel {
     private static let longestContext = 1024
 
     /// How the model reads data: text with its tokenizer, in windows that fit the model if the source sets no context.
-    ///
-    /// - Throws: ``Problem`` for a preprocessor_config.json that cannot be followed.
-    package func completed(_ source: DatasetSource) throws -> DatasetSource {
+    package func completed(_ source: DatasetSource) -> DatasetSource {
         var source = source
         source.context = source.context ?? defaultContext(source.path)
         if let tokenizer {
@@ -61,13 +59,14 @@ extension LoadedModel {
         source.modelTask = task
         source.classNames = classNames
         if case .tokens(_, let positions) = network.input { source.longestSequence = positions }
-        if source.normalization == nil, case .values = network.input,
-            let file = checkpoint.companions["preprocessor_config.json"]
-        {
-            do {
-                source.byteNormalization = try Normalization(preprocessor: file)
-            } catch let problem as Problem {
-                throw problem.at(path: checkpoint.path + "/preprocessor_config.json")
+        if case .values = network.input, let file = checkpoint.companions["preprocessor_config.json"] {
+            let path = checkpoint.path + "/preprocessor_config.json"
+            source.preprocessing = {
+                do {
+                    return try ImagePreprocessing(file)
+                } catch let problem as Problem {
+                    throw problem.at(path: path)
+                }
             }
         }
         return source

@@ -14,13 +14,21 @@ extension Network {
         func fits(_ shape: [Int]) -> Bool { shape.count == wanted.count && zip(wanted, shape).allSatisfy { $0 == nil || $0 == $1 } }
         if fits(given) { return given }
         let fixed = wanted.compactMap { $0 }
-        if fixed.count == wanted.count, fixed.reduce(1, *) == given.reduce(1, *) { return fixed }
+        if fixed.count == wanted.count, Self.isSame(given, fixed) { return fixed }
         if fits([1] + given) { return [1] + given }
         var hint: Hint?
         if wanted.count == 3, given.count == 3, given[2] == wanted[0] { hint = "the channels come first, as in PyTorch" }
         throw Problem(
             "the samples do not fit the model", expected: "samples of \(Self.words(wanted))",
             found: "samples of \(Self.words(given.map(Optional.some)))", hint: hint)
+    }
+
+    /// Whether numbers of one shape are those of the other in the same order, whoever wrote them: dimensions of 1 aside, the shapes are equal, or one
+    /// is flat. How flat images of several channels are to be read is not known.
+    private static func isSame(_ given: [Int], _ wanted: [Int]) -> Bool {
+        let (given, wanted) = (given.filter { $0 != 1 }, wanted.filter { $0 != 1 })
+        if given == wanted { return true }
+        return given.reduce(1, *) == wanted.reduce(1, *) && (wanted.count <= 1 || given.count <= 1 && wanted.count <= 2)
     }
 
     /// The nodes whose outputs a run from a recorded one reads: everything that a changed node or parameter leaves as it was and that

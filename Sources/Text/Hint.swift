@@ -35,6 +35,8 @@ package enum Hint: Sendable, Equatable {
     case setContext(Int?, cut: String)
     /// Labels can be given in a separate file.
     case giveLabels
+    /// What images are normalised with can be given.
+    case giveNormalization
     /// Answers, if the data has none, can be given in a separate file.
     case giveAnswers
     /// A task says what is meant where the data does not.
@@ -77,6 +79,7 @@ extension Hint: CustomStringConvertible {
         case .leaveOutLayer(let name): "'\(name)' can be left out"
         case .setContext(let length, let cut): "a context length\(length.map { " of \($0)" } ?? "") cuts \(cut)"
         case .giveLabels: "labels are given in a separate file"
+        case .giveNormalization: "means and deviations can be given"
         case .giveAnswers: "a file of labels gives them"
         case .giveTask(let task, let meaning): "the task '\(task)' \(meaning)"
         case .giveHeldOutData: "other data can be given"

@@ -28,7 +28,8 @@ struct TensorRoles {
 
     /// Last parts of names that have the same meaning in every model: tables that are not learned, and biases.
     private static let buffers: [Substring: LeftOut] = [
-        "bias": .bias, "b_Q": .bias, "b_K": .bias, "b_V": .bias, "masked_bias": .mask, "mask": .mask, "attn_mask": .mask,
+        "bias": .bias, "b_Q": .bias, "b_K": .bias, "b_V": .bias, "b_enc": .bias, "b_dec": .bias, "masked_bias": .mask, "mask": .mask,
+        "attn_mask": .mask,
         "causal_mask": .mask, "attention_mask": .mask, "weight_mask": .mask, "tril": .mask, "IGNORE": .mask, "inv_freq": .table,
         "freqs_cis": .table, "cos_cached": .table, "sin_cached": .table, "cos": .table, "sin": .table, "rotary_sin": .table,
         "rotary_cos": .table, "position_ids": .table, "relative_position_index": .table, "relative_coords_table": .table,

@@ -43,6 +43,11 @@ struct LlamaCppSettings {
             }
             set("rms_norm_eps", epsilon, from: name)
         }
+        if try metadata.flag(metadata.architecture + ".attention.causal") == false {
+            throw Problem(
+                "positions that see those after them cannot be run in this family",
+                subject: "'\(metadata.architecture).attention.causal'", expected: "true", found: "false")
+        }
         guard !isOld else { return }
         if type != "gpt_neox" { set("num_key_value_heads", try metadata.count("attention.head_count_kv"), from: "attention.head_count_kv") }
         let stated = try metadata.count("attention.key_length")
@@ -194,7 +199,9 @@ struct LlamaCppSettings {
                 "use_parallel_residual",
                 try metadata.flag(metadata.architecture + ".use_parallel_residual") ?? (type == "gpt_neox") ? "true" : "false")
         case "granite":
-            set("attention_multiplier", try metadata.number("attention.scale") ?? 1, from: "attention.scale")
+            // What llama.cpp does where the file says nothing, as for other families; transformers' own default is 1.
+            let scale = try metadata.number("attention.scale").flatMap { $0 == 0 ? nil : $0 }
+            set("attention_multiplier", scale ?? 1 / Double(max(dimension, 1)).squareRoot(), from: "attention.scale")
             set("embedding_multiplier", try metadata.number("embedding_scale") ?? 1, from: "embedding_scale")
             set("residual_multiplier", try metadata.number("residual_scale") ?? 1, from: "residual_scale")
             set("logits_scaling", try metadata.number("logit_scale") ?? 1, from: "logit_scale")

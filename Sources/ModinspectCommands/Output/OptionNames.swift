@@ -40,6 +40,7 @@ enum OptionNames {
         case .leaveOutLayer(let name): "--layers '!\(name)' leaves it out"
         case .setContext(let length, let cut): "--context \(length.map(String.init) ?? "T") cuts \(cut)"
         case .giveLabels: "labels are given with --labels"
+        case .giveNormalization: "--normalize MEAN,STD gives means and deviations"
         case .giveAnswers: "--labels FILE gives them"
         case .giveTask(let task, let meaning): "--task \(task) \(meaning)"
         case .giveHeldOutData: "--eval DATA gives others"

@@ -35,6 +35,11 @@ package enum Chain {
             throw Problem(
                 "is of no family that can be run", found: "\(catalog.family.name)", hint: .describeChain)
         }
+        if let router = catalog.routers.first {
+            throw Problem(
+                "chooses among experts, and how this model combines them is not known", subject: "tensor '\(router.tensorName)'",
+                hint: .describeChain)
+        }
         var elements: [Architecture.Element] = []
         let layers = catalog.weightMatrices
         for layer in layers {

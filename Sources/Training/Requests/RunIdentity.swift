@@ -59,7 +59,7 @@ extension Finetuning {
         var identity = RunIdentity()
         for part in Checkpoint.Part.allCases { try identity.add(.checkpoint(part), request.model.checkpoint[dependency: part]) }
         try identity.add(.architecture, Dependency.setting(request.model.architecture))
-        let source = try request.model.completed(request.data)
+        let source = request.model.completed(request.data)
         for part in DatasetSource.Part.allCases { try identity.add(.data(part), source[dependency: part], samples: data.dataset) }
         if let evaluated = request.evaluated, let samples = self.evaluated?.batches.dataset {
             // The parts of the data already describe how samples are read.
