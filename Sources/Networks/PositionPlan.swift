@@ -31,7 +31,9 @@ struct PositionPlan {
             guard let length = length(of: node) else { continue }
             needed[node] = request.readAtEnd.contains(node) ? length - 1..<length : 0..<length
         }
-        for node in request.gradients?.observed ?? [] { needed[node] = length(of: node).map { 0..<$0 } }
+        for node in request.gradients?.observed ?? [] where needed[node] == nil {
+            needed[node] = length(of: node).map { request.readAtEnd.contains(node) ? $0 - 1..<$0 : 0..<$0 }
+        }
         for planned in selection.order.reversed() {
             let node = planned.node
             let own = length(of: node)

@@ -8,7 +8,8 @@ package struct RunRequest: Sendable {
     package var changedParameters: Set<ParameterID> = []
     /// The nodes whose outputs a base run has recorded: only nodes downstream of a change are computed again.
     package var base: Set<NodeID> = []
-    /// The recorded nodes that the caller reads at the last position of each sequence alone: the run may give no others, [samples, 1, width].
+    /// The nodes that the caller reads at the last position of each sequence alone, outputs and gradients: the run may give no others, [samples, 1,
+    /// width].
     package var readAtEnd: Set<NodeID> = []
     /// The position of the sequences at which the changes begin, for runs of a causal network: before it everything is as in the base run.
     package var firstPosition = 0
