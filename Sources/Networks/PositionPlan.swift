@@ -67,7 +67,9 @@ struct PositionPlan {
             needed[node] = .range(request.readAtEnd.contains(node) ? length - 1..<length : 0..<length)
             if request.readAsked.contains(node), 0..<length ~= request.askedCount - 1 { needed[node] = .asked(request.askedCount) }
         }
-        for node in request.gradients?.observed ?? [] { needed[node] = length(of: node).map { .range(0..<$0) } }
+        for node in request.gradients?.observed ?? [] where needed[node] == nil {
+            needed[node] = length(of: node).map { request.readAtEnd.contains(node) ? .range($0 - 1..<$0) : .range(0..<$0) }
+        }
         var reach: PositionReach?
         if request.changedPositions != nil, request.changedParameters.isEmpty {
             reach = PositionReach(selection, intervened: request.intervened)

@@ -8,7 +8,8 @@ package struct RunRequest: Sendable {
     package var changedParameters: Set<ParameterID> = []
     /// The nodes whose outputs a base run has recorded: only nodes downstream of a change are computed again.
     package var base: Set<NodeID> = []
-    /// The recorded nodes that the caller reads at the last position of each sequence alone: the run may give no others, [samples, 1, width].
+    /// The nodes that the caller reads at the last position of each sequence alone, outputs and gradients: the run may give no others, [samples, 1,
+    /// width].
     package var readAtEnd: Set<NodeID> = []
     /// The recorded nodes that the caller reads at the positions that a batch asks about alone: the run may give no others, [samples,
     /// ``askedCount``, width], as ``RecordedRun/hasAskedAlone(_:)`` tells.

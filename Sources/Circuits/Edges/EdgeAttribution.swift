@@ -37,9 +37,11 @@ package struct EdgeAttribution: Sendable {
     private func add(_ place: Int, to slopes: inout ReaderSlopes, team: Team) throws {
         let batches = experiment.batches
         let last = graph.stages[graph.stages.count - 1]
-        let detours = EdgeDetours(graph, shapes: try graph.network.shapes(for: batches.shape(place)))
+        let shapes = try graph.network.shapes(for: batches.shape(place))
+        let detours = EdgeDetours(graph, shapes: shapes)
         var request = RunRequest(recorded: Set(EdgeEmissions.nodes(graph) + graph.stages.map(\.stream)))
         request.gradients = GradientRequest(nodes: detours.others, detours: detours.read)
+        request.readAtEnd = graph.nodesAtEnd(isSequence: shapes[last.stream.index].count == 3)
         if steps > 1 { request.intervened = [graph.input] }
         let executor = try Executor(graph.network, batch: batches.shape(place), request: request, team: team)
         let gradients = Gradients(executor, seeds: [last.stream])

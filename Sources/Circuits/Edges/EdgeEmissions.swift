@@ -35,7 +35,7 @@ struct EdgeEmissions: Sendable {
     }
 
     /// What each source adds to its stream beyond what it adds in another run, by space [sources, samples, ...]: a head's output through its part
-    /// of the output matrix, a neuron's through its column. Biases belong to no source.
+    /// of the output matrix, a neuron's through its column. Biases belong to no source. Of outputs at the last positions alone, it is 0 elsewhere.
     func contributions(_ graph: EdgeGraph, minus other: EdgeEmissions, team: Team) -> [MutableTensor] {
         let spaces = graph.spaces.enumerated().map { space, sources in
             MutableTensor(uninitialized: [sources.count] + streamShape(graph, space: space))
@@ -49,8 +49,14 @@ struct EdgeEmissions: Sendable {
             let (source, stage) = sources[index]
             let place = graph.place(of: source.source)
             let slot = spaces[place.space][place.index..<place.index + 1]
+            let target = slot.reshaped(Array(slot.shape.dropFirst()))
             let change = source.emitted(from: stages[stage]).minus(source.emitted(from: other.stages[stage]))
-            source.write(change, to: slot.reshaped(Array(slot.shape.dropFirst())), team: alone)
+            if stages[stage].hasFewerPositions(than: target.shape) {
+                target.fill(0)
+                source.write(change, toLastPositionsOf: target, team: alone)
+            } else {
+                source.write(change, to: target, team: alone)
+            }
         }
         return spaces
     }
@@ -81,9 +87,21 @@ extension EdgeUnit.Source {
                 part.reshaped([samples, channels.count, inner, 1]), to: channels, of: target.reshaped([samples, width, inner, 1]))
         }
     }
+
+    /// Writes what the source adds to its stream at the last positions of sequences.
+    ///
+    /// - Parameter part: the source's channels of the emission there.
+    func write(_ part: Tensor, toLastPositionsOf target: MutableTensor, team: Team) {
+        let written = MutableTensor(uninitialized: [target.shape[0], 1, target.width])
+        write(part, to: written, team: team)
+        Channels.spread(written, to: Array(0..<target.width), ofLastPositionsOf: target)
+    }
 }
 
 extension Tensor {
+    /// Whether sequences are those of this shape with fewer positions: their last.
+    func hasFewerPositions(than shape: [Int]) -> Bool { self.shape.count == 3 && shape.count == 3 && self.shape[1] < shape[1] }
+
     /// This minus a tensor of as many elements.
     func minus(_ other: Tensor) -> Tensor {
         precondition(other.count == count, "\(shape) and \(other.shape)")

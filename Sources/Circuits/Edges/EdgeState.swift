@@ -155,9 +155,7 @@ struct EdgeState: Sendable {
                 continue
             }
             Channels.spread(part, to: source.emitted ?? Array(0..<part.width), ofLastPositionsOf: emission)
-            let written = MutableTensor(uninitialized: [difference.shape[0], 1, difference.width])
-            source.write(change, to: written, team: team)
-            Channels.spread(written, to: Array(0..<difference.width), ofLastPositionsOf: difference)
+            source.write(change, toLastPositionsOf: difference, team: team)
         }
     }
 

@@ -58,27 +58,29 @@ struct ReaderSlopes {
     /// Takes the only reader of a stage.
     ///
     /// - Parameters:
-    ///   - gradient: with respect to what it reads; behind the norm if `stream` is given.
+    ///   - gradient: with respect to what it reads, at all positions or the last; behind the norm if `stream` is given.
     ///   - stream: what the norm before the reader reads.
     ///   - sum: what the gradient before the norm is added to.
     mutating func add(_ stage: EdgeStage, _ gradient: Tensor, behindNormOf stream: Tensor? = nil, addingTo sum: MutableTensor? = nil) {
         let rows = rows(stage)
         precondition(rows.count == 1, "\(rows.count) readers")
-        let slot = slots(1, stage, like: stream ?? gradient)
+        let slots = slots(1, stage)
+        var read = gradient
         if let stream, let norm = stage.norm {
-            slot.fill(0)
-            norm.operation.addGradient(gradient, at: stream, output: stream, norm.parameters, to: slot.reshaped(stream.shape), team: team)
-        } else {
-            slot.copy(from: gradient)
+            let stream = gradient.hasFewerPositions(than: stream.shape) ? stream.lastPositions : stream
+            let before = MutableTensor.zeros(stream.shape)
+            norm.operation.addGradient(gradient, at: stream, output: stream, norm.parameters, to: before, team: team)
+            read = before
         }
+        Self.place(read, in: slots.memory.reshaped(slots.shape))
         pending += rows
-        if let sum { Elementwise.add(slot, to: sum, team: team) }
+        if let sum { add(slots, to: sum) }
     }
 
     /// Takes all readers of a stage.
     ///
     /// - Parameters:
-    ///   - gradients: with respect to the nodes that they write.
+    ///   - gradients: with respect to the nodes that they write, at all positions or the last.
     ///   - stream: what they read, before the norm.
     ///   - sum: what their gradients are added to.
     mutating func add(_ stage: EdgeStage, _ gradients: [NodeID: Tensor], at stream: Tensor, addingTo sum: MutableTensor? = nil) {
@@ -87,33 +89,51 @@ struct ReaderSlopes {
         if spare.count < lanes * elements { spare = MutableTensor(uninitialized: [lanes * elements]) }
         var start = 0
         while start < rows.count {
-            let slots = slots(rows.count - start, stage, like: stream)
-            let part = Array(rows[start..<start + slots.shape[0]])
+            let slots = slots(rows.count - start, stage)
+            let part = Array(rows[start..<start + slots.memory.shape[0]])
             let (spare, alone) = (spare, Team(size: 1))
             team.forEachInLanes(part.count) { index, lane in
                 Self.write(
-                    part[index], gradients, at: stream, to: slots.view(at: index * elements, shape: stream.shape),
-                    spare: spare.view(at: lane * elements, shape: stream.shape), team: alone)
+                    part[index], gradients, at: stream, to: slots.memory[index..<index + 1].reshaped(slots.shape),
+                    spare: spare.view(at: lane * elements, shape: [elements]), team: alone)
             }
-            if let sum { Product.addColumnSums(of: slots, to: sum, team: team) }
             pending += part
+            if let sum { add(slots, to: sum) }
             start += part.count
         }
+    }
+
+    /// Adds gradients to their sum, which may have the last positions alone.
+    private func add(_ slots: (memory: MutableTensor, shape: [Int]), to sum: MutableTensor) {
+        guard sum.hasFewerPositions(than: slots.shape) else { return Product.addColumnSums(of: slots.memory, to: sum, team: team) }
+        for index in 0..<slots.memory.shape[0] {
+            Elementwise.add(slots.memory[index..<index + 1].reshaped(slots.shape).lastPositions, to: sum, team: team)
+        }
+    }
+
+    /// Writes a gradient, which is 0 elsewhere if it has the last positions alone.
+    private static func place(_ gradient: Tensor, in slot: MutableTensor) {
+        guard gradient.hasFewerPositions(than: slot.shape) else { return slot.copy(from: gradient) }
+        slot.fill(0)
+        Channels.spread(gradient, to: Array(0..<slot.width), ofLastPositionsOf: slot)
     }
 
     private func rows(_ stage: EdgeStage) -> [Row] {
         stage.units.flatMap { unit in unit.readers.map { Row(stage: stage, unit: unit, reader: $0) } }
     }
 
-    /// The memory of the next gradients, [up to `wanted`, elements].
+    /// The memory of the next gradients, [up to `wanted`, elements], and the shape of each.
     ///
     /// Readers of several stages are multiplied together, as long as they read the same sources: these are read from memory once.
-    private mutating func slots(_ wanted: Int, _ stage: EdgeStage, like stream: Tensor) -> MutableTensor {
+    private mutating func slots(_ wanted: Int, _ stage: EdgeStage) -> (memory: MutableTensor, shape: [Int]) {
+        guard let batch else { preconditionFailure("gradients of no batch") }
         if let first = pending.first, first.stage.space != stage.space || pending.count == Self.chunk { multiply() }
-        if pending.isEmpty, slopes.count < min(Self.chunk, graph.readers.count) * stream.count {
-            slopes = MutableTensor(uninitialized: [min(Self.chunk, graph.readers.count) * stream.count])
+        let shape = Array(batch.changes[stage.space].shape.dropFirst())
+        let elements = shape.reduce(1, *)
+        if pending.isEmpty, slopes.count < min(Self.chunk, graph.readers.count) * elements {
+            slopes = MutableTensor(uninitialized: [min(Self.chunk, graph.readers.count) * elements])
         }
-        return slopes.view(at: pending.count * stream.count, shape: [min(wanted, Self.chunk - pending.count), stream.count])
+        return (slopes.view(at: pending.count * elements, shape: [min(wanted, Self.chunk - pending.count), elements]), shape)
     }
 
     /// Adds the scores of the edges to the readers in memory: products of their gradients with the sources' changes, sample by sample.
@@ -148,36 +168,37 @@ struct ReaderSlopes {
 
     /// The gradient with respect to what a reader reads.
     ///
-    /// - Parameter spare: memory of the stream's shape.
+    /// - Parameters:
+    ///   - slot: in the shape of all positions.
+    ///   - spare: memory of as many elements as the stream has.
     private static func write(
         _ row: Row, _ gradients: [NodeID: Tensor], at stream: Tensor, to slot: MutableTensor, spare: MutableTensor, team: Team
     ) {
-        let stage = row.stage
-        let inner: MutableTensor
-        if let norm = stage.norm {
-            let shape = norm.outputShape(stream.shape)
-            // Positions beside the stream make it wider.
-            inner = shape == spare.shape ? spare : MutableTensor(uninitialized: shape)
-        } else {
-            inner = slot
-        }
+        let slices = row.reader.slices.compactMap { slice in gradients[row.unit.targets[slice.target].node].map { (slice, $0) } }
+        guard !slices.isEmpty else { return slot.fill(0) }
+        let isAtEnd = slices.allSatisfy { $0.1.hasFewerPositions(than: slot.shape) }
+        let stream = isAtEnd && !stream.hasFewerPositions(than: slot.shape) ? stream.lastPositions : stream
+        let shape = row.stage.norm?.outputShape(stream.shape) ?? stream.shape
+        // Positions beside the stream make it wider.
+        let inner = shape.reduce(1, *) > spare.count ? MutableTensor(uninitialized: shape) : spare.reshaped(shape)
         inner.fill(0)
-        for slice in row.reader.slices {
+        for (slice, gradient) in slices {
             let target = row.unit.targets[slice.target]
-            guard let gradient = gradients[target.node] else { continue }
-            var part = gradient
-            if slice.channels.count < NeuronPlaces(gradient.shape).neurons {
+            var part = !isAtEnd && gradient.hasFewerPositions(than: shape) ? gradient.spreadToLastPositions(length: shape[1]) : gradient
+            if slice.channels.count < NeuronPlaces(part.shape).neurons {
                 let chosen = MutableTensor(
-                    uninitialized: Channels.shape(gradient.shape, channels: slice.channels.count, samples: gradient.shape[0]))
-                Channels.copy(Array(target.channels[slice.channels]), of: gradient, to: chosen)
+                    uninitialized: Channels.shape(part.shape, channels: slice.channels.count, samples: part.shape[0]))
+                Channels.copy(Array(target.channels[slice.channels]), of: part, to: chosen)
                 part = chosen
             }
             // Layers are linear, so the gradient is the same everywhere.
             let read = inner.shape == stream.shape ? stream : inner.copied()
             slice.operation.addGradient(part, at: read, output: part, slice.parameters, to: inner, team: team)
         }
-        guard let norm = stage.norm else { return }
-        slot.fill(0)
-        norm.operation.addGradient(inner, at: stream, output: stream, norm.parameters, to: slot, team: team)
+        guard let norm = row.stage.norm else { return place(inner, in: slot) }
+        let before = isAtEnd ? MutableTensor(uninitialized: stream.shape) : slot
+        before.fill(0)
+        norm.operation.addGradient(inner, at: stream, output: stream, norm.parameters, to: before, team: team)
+        if isAtEnd { place(before, in: slot) }
     }
 }

@@ -50,6 +50,31 @@ import Testing
         }
     }
 
+    /// In the last block all but keys and values; where its parts read the same stream, that is needed for them.
+    @Test(arguments: ["transformers/gpt2", "transformers/gpt_neox", "transformers/llama", "transformers/llama clusters"])
+    func what_leads_to_the_answer_without_keys_and_values_is_computed_at_its_position(model: String) throws {
+        let graph = try EdgeFixture(model).graph
+        let network = graph.network
+        let atEnd = graph.nodesAtEnd(isSequence: true)
+        let blocks = network.anatomy.blocks
+        let block = try #require(blocks.last)
+        let (attention, mlp) = (try #require(block.attention), try #require(block.mlp))
+        let isParallel = attention.reading.state == mlp.reading.state
+        let wanted: [NodeID?] = [
+            attention.query.node, attention.mixed, mlp.reading.norm, block.after, isParallel ? nil : mlp.reading.state,
+        ]
+        for node in wanted.compactMap(\.self) + mlp.layers { #expect(atEnd.contains(node), "\(network.nodes[node.index].site)") }
+        let elsewhere: [NodeID?] = [
+            attention.key.node, attention.value.node, attention.reading.norm, attention.reading.state, graph.input,
+        ]
+        for node in elsewhere.compactMap(\.self) { #expect(!atEnd.contains(node), "\(network.nodes[node.index].site)") }
+        let before = blocks.dropLast().flatMap {
+            [$0.attention?.query.node, $0.attention?.mixed, $0.mlp?.post, $0.before].compactMap(\.self)
+        }
+        #expect(atEnd.isDisjoint(with: before) && !before.isEmpty)
+        #expect(graph.nodesAtEnd(isSequence: false).isEmpty)
+    }
+
     @Test(arguments: EdgeFixture.models) func discovery_keeps_the_edges_of_the_papers_algorithm(model: String) throws {
         let fixture = try EdgeFixture(model)
         for search in fixture.expected.acdc {
