@@ -14,7 +14,8 @@ import Testing
             let stored = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: model + "/config.json")))
             var members = try #require(stored as? [String: Any])
             for (name, value) in settings { members[name] = value }
-            try JSONSerialization.data(withJSONObject: members).write(to: URL(fileURLWithPath: folder + "/config.json"))
+            try JSONSerialization.data(withJSONObject: members, options: .sortedKeys).write(
+                to: URL(fileURLWithPath: folder + "/config.json"))
             let labelled = folder + "/data.csv"
             try data.write(toFile: labelled, atomically: true, encoding: .utf8)
             let result = try BuiltCommand.run(["eval", folder, "--data", labelled] + options)
