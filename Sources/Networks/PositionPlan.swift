@@ -1,9 +1,9 @@
 /// The steps of a run that computes only some positions of sequences: those that are read, and of what a change moves those that it
 /// reaches; the others are the base run's.
 ///
-/// A step computes consecutive positions, or those that a batch asks about, [samples, positions, width]. Where another needs fewer of them,
-/// they are taken; where it needs more, as the keys and values of an attention, the others come from the base run. Until the first attention
-/// after it, a change reaches its own positions alone. Of a token that a head selects, nothing else is computed from the last attention on.
+/// A step computes consecutive positions, [samples, positions, width]. Where another needs fewer of them, they are taken; where it needs
+/// more, as the keys and values of an attention, the others come from the base run. Until the first attention after it, a change reaches
+/// its own positions alone. Of a token that a head selects, nothing else is computed from the last attention on.
 struct PositionPlan {
     private(set) var order: [NodeSelection.Planned] = []
     /// Shapes of all nodes, then of the values between the steps.
@@ -12,63 +12,28 @@ struct PositionPlan {
     private(set) var baseValues: [NodeID: NodeID] = [:]
 
     /// The positions that a step computes if they are not all; none where the base run has all that is read.
-    private var computed: [NodeID: Positions] = [:]
+    private var computed: [NodeID: Range<Int>] = [:]
     private var taken: [Pair: NodeID] = [:]
     private var basePlaces: [NodeID: NodeID] = [:]
 
     /// Whether any step computes fewer positions than there are.
     var leavesOut: Bool { !computed.isEmpty }
 
-    /// The nodes of which only the positions that a batch asks about are computed.
-    var atAsked: Set<NodeID> {
-        Set(computed.filter { if case .asked = $0.value { true } else { false } }.keys)
-    }
-
     private struct Pair: Hashable {
         let node: NodeID
-        let positions: Positions
-    }
-
-    /// Some positions of sequences.
-    private enum Positions: Hashable {
-        case range(Range<Int>)
-        /// Those that a batch asks about, this many in each sequence.
-        case asked(Int)
-
-        var count: Int {
-            switch self {
-            case .range(let range): range.count
-            case .asked(let count): count
-            }
-        }
-
-        /// The positions from the first of these to the end of the sequence.
-        func toEnd(of length: Int) -> Positions {
-            if case .range(let range) = self { .range(range.lowerBound..<length) } else { self }
-        }
-
-        /// What has these positions and others; which ones are asked about is not known.
-        func joined(with other: Positions, of length: Int) -> Positions {
-            switch (self, other) {
-            case (.range(let own), .range(let other)):
-                .range(min(own.lowerBound, other.lowerBound)..<max(own.upperBound, other.upperBound))
-            case (.asked, .asked): self
-            default: .range(0..<length)
-            }
-        }
+        let positions: Range<Int>
     }
 
     init(_ selection: NodeSelection, shapes: [[Int]], request: RunRequest) {
         self.shapes = shapes
         var parts: [NodeID: PartialOperation] = [:]
-        var needed: [NodeID: Positions] = [:]
+        var needed: [NodeID: Range<Int>] = [:]
         for node in request.recorded {
             guard let length = length(of: node) else { continue }
-            needed[node] = .range(request.readAtEnd.contains(node) ? length - 1..<length : 0..<length)
-            if request.readAsked.contains(node), 0..<length ~= request.askedCount - 1 { needed[node] = .asked(request.askedCount) }
+            needed[node] = request.readAtEnd.contains(node) ? length - 1..<length : 0..<length
         }
         for node in request.gradients?.observed ?? [] where needed[node] == nil {
-            needed[node] = length(of: node).map { request.readAtEnd.contains(node) ? .range($0 - 1..<$0) : .range(0..<$0) }
+            needed[node] = length(of: node).map { request.readAtEnd.contains(node) ? $0 - 1..<$0 : 0..<$0 }
         }
         var reach: PositionReach?
         if request.changedPositions != nil, request.changedParameters.isEmpty {
@@ -83,29 +48,28 @@ struct PositionPlan {
             {
                 var positions = read
                 // What a change does not reach the base run has.
-                if case .range(let range) = read, let reach, let changed = request.changedPositions, request.base.contains(node),
-                    !request.recorded.contains(node)
-                {
-                    positions = .range(range.clamped(to: reach.positions(of: node, changed: changed, length: own)))
+                if let reach, let changed = request.changedPositions, request.base.contains(node), !request.recorded.contains(node) {
+                    positions = read.clamped(to: reach.positions(of: node, changed: changed, length: own))
                 }
-                if positions.count == 0 {
-                    computed[node] = .range(0..<0)
+                if positions.isEmpty {
+                    computed[node] = 0..<0
                     continue
                 }
                 // An operation may know its positions by the end of the sequence alone.
-                for positions in [positions, positions.toEnd(of: own)] where operation == nil && positions.count < own {
-                    guard let part = Self.part(planned.operation, positions, of: own) else { continue }
+                for positions in [positions, positions.lowerBound..<own] where operation == nil && positions.count < own {
+                    guard let part = planned.operation.part(positions, of: own) else { continue }
                     (operation, parts[node], computed[node]) = (part, part, positions)
                 }
             }
             for (place, input) in planned.inputs.enumerated() {
                 guard let length = length(of: input) else { continue }
                 let wanted = wanted(ofInput: place, by: planned, operation, length: length)
-                needed[input] = needed[input]?.joined(with: wanted, of: length) ?? wanted
+                needed[input] =
+                    needed[input].map { min($0.lowerBound, wanted.lowerBound)..<max($0.upperBound, wanted.upperBound) } ?? wanted
             }
         }
         guard !computed.isEmpty else { return }
-        for planned in selection.order where computed[planned.node]?.count != 0 {
+        for planned in selection.order where computed[planned.node]?.isEmpty != true {
             let operation = parts[planned.node]
             var (inputs, selected): ([NodeID], Bool) = ([], false)
             for (place, input) in planned.inputs.enumerated() {
@@ -128,17 +92,10 @@ struct PositionPlan {
     /// The positions of an input that a step reads.
     private func wanted(
         ofInput place: Int, by planned: NodeSelection.Planned, _ operation: PartialOperation?, length: Int
-    ) -> Positions {
-        if let operation, let positions = computed[planned.node] { return operation.whole.contains(place) ? .range(0..<length) : positions }
-        if !planned.copiesBase, let row = planned.operation.selectedPosition, row < length { return .range(row..<row + 1) }
-        return .range(0..<length)
-    }
-
-    private static func part(_ operation: any Operation, _ positions: Positions, of length: Int) -> PartialOperation? {
-        switch positions {
-        case .range(let range): operation.part(range, of: length)
-        case .asked(let count): operation.part(asked: count, of: length)
-        }
+    ) -> Range<Int> {
+        if let operation, let positions = computed[planned.node] { return operation.whole.contains(place) ? 0..<length : positions }
+        if !planned.copiesBase, let row = planned.operation.selectedPosition, row < length { return row..<row + 1 }
+        return 0..<length
     }
 
     /// The number of positions of a node's output; nil if it is no sequence.
@@ -149,31 +106,24 @@ struct PositionPlan {
     }
 
     /// A node's value at some positions.
-    private mutating func value(of node: NodeID, _ wanted: Positions, length: Int) -> NodeID {
-        let available = computed[node] ?? .range(0..<length)
+    private mutating func value(of node: NodeID, _ wanted: Range<Int>, length: Int) -> NodeID {
+        let available = computed[node] ?? 0..<length
         if available == wanted { return node }
         if let known = taken[Pair(node: node, positions: wanted)] { return known }
         let (samples, width) = (shapes[node.index][0], shapes[node.index][2])
+        let own = available.clamped(to: wanted)
         let made: NodeID
-        switch (available, wanted) {
-        case (.range(let available), .range(let wanted)):
-            let own = available.clamped(to: wanted)
-            if own == wanted {
-                made = add(SomePositions(first: wanted.lowerBound - available.lowerBound, count: wanted.count), [node])
+        if own == wanted {
+            made = add(SomePositions(first: wanted.lowerBound - available.lowerBound, count: wanted.count), [node])
+        } else {
+            let base = basePlace(of: node, shape: [samples, length, width])
+            if !own.isEmpty {
+                made = add(JoinedPositions(positions: wanted, own: available), [base, node])
+            } else if wanted.count < length {
+                made = add(SomePositions(first: wanted.lowerBound, count: wanted.count), [base])
             } else {
-                let base = basePlace(of: node, shape: [samples, length, width])
-                if !own.isEmpty {
-                    made = add(JoinedPositions(positions: wanted, own: available), [base, node])
-                } else if wanted.count < length {
-                    made = add(SomePositions(first: wanted.lowerBound, count: wanted.count), [base])
-                } else {
-                    made = base
-                }
+                made = base
             }
-        case (.range(let available), .asked(let count)):
-            let whole = available == 0..<length ? node : value(of: node, .range(0..<length), length: length)
-            made = add(AskedPositions(count: count), [whole])
-        case (.asked, _): preconditionFailure("positions \(wanted) of '\(node.index)', which has \(available)")
         }
         shapes[made.index] = [samples, wanted.count, width]
         taken[Pair(node: node, positions: wanted)] = made

@@ -42,8 +42,14 @@ struct RunPlan {
         var order = selection.order
         var baseValues: [NodeID: NodeID] = [:]
         let plan = PositionPlan(selection, shapes: shapes, request: request)
-        if plan.leavesOut { (order, shapes, baseValues) = (plan.order, plan.shapes, plan.baseValues) }
-        atAsked = plan.atAsked
+        var atAsked: Set<NodeID> = []
+        if plan.leavesOut {
+            (order, shapes, baseValues) = (plan.order, plan.shapes, plan.baseValues)
+        } else {
+            let plan = AskedPlan(selection, shapes: shapes, request: request)
+            if !plan.atAsked.isEmpty { (order, shapes, atAsked) = (plan.order, plan.shapes, plan.atAsked) }
+        }
+        self.atAsked = atAsked
         self.shapes = shapes
         self.baseValues = baseValues
 

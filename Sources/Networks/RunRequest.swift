@@ -11,17 +11,17 @@ package struct RunRequest: Sendable {
     /// The nodes that the caller reads at the last position of each sequence alone, outputs and gradients: the run may give no others, [samples, 1,
     /// width].
     package var readAtEnd: Set<NodeID> = []
-    /// The recorded nodes that the caller reads at the positions that a batch asks about alone: the run may give no others, [samples,
-    /// ``askedCount``, width], as ``RecordedRun/hasAskedAlone(_:)`` tells.
-    package var readAsked: Set<NodeID> = []
-    /// The number of positions that a batch asks about in each sequence; if it is 0, all are read.
-    package var askedCount = 0
     /// The positions of the sequences at which the interventions change something, for runs of a causal network: before them everything is as
     /// in the base run, after them all that no attention has carried on. Nil for all positions.
     package var changedPositions: Range<Int>?
     /// The gradients of the backward pass; nil for a run without one.
     package var gradients: GradientRequest?
     package var mode = RunMode.inference
+    /// The recorded nodes that the caller reads at the positions that a batch asks about alone: the run may give no others, [samples,
+    /// ``askedCount``, width], as ``RecordedRun/hasAskedAlone(_:)`` tells.
+    package var readAsked: Set<NodeID> = []
+    /// The number of positions that a batch asks about in each sequence; if it is 0, all are read.
+    package var askedCount = 0
 
     package init(recorded: Set<NodeID>) { self.recorded = recorded }
 

@@ -60,6 +60,11 @@ struct FunctionSettingsTests {
         ]
         text["rope_parameters"] = ["full_attention": longrope, "sliding_attention": ["rope_type": "default", "rope_theta": 100]]
         #expect(try answer("gemma3", ["text_config": text]) == nil)
+        var bounded = text
+        bounded["final_logit_softcapping"] = 30.0
+        #expect(
+            try answer("gemma3", ["text_config": bounded])?
+                .contains("'text_config.final_logit_softcapping': models of images and text do not follow it, expected null") == true)
         var short = longrope
         short["long_factor"] = [1.0]
         text["rope_parameters"] = ["full_attention": short, "sliding_attention": ["rope_type": "default", "rope_theta": 100]]

@@ -16,7 +16,12 @@ enum Gemma3 {
         var differences = try Gemma2.common(settings)
         let step = try settings.size("sliding_window_pattern", "_sliding_window_pattern") ?? 6
         differences.window = try LayerTypes.window(settings, standard: 4096, blocks: .allButEvery(step))
-        differences.logitCap = try settings.positiveNumber(["final_logit_softcapping"]).map { Float($0) }
+        let cap = "final_logit_softcapping"
+        // In transformers, the models of images and text do not bound their logits.
+        if settings.fullName(cap) != cap, settings.hasValue(cap) {
+            throw settings.problem("models of images and text do not follow it", cap, expected: "null")
+        }
+        differences.logitCap = try settings.positiveNumber([cap]).map { Float($0) }
         differences.headNorms = .head
         differences.rotary = RotaryNames(standardBase: 1_000_000, turned: .whole, layerType: .full)
         differences.windowedRotary = RotaryNames(base: ["rope_local_base_freq"], turned: .whole, layerType: .sliding)
