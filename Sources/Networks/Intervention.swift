@@ -80,31 +80,42 @@ extension Intervention {
     ///
     /// The change is summed in Double in the order of the elements.
     func apply(to output: MutableTensor) -> InterventionChange {
-        let shape = NeuronPlaces(output.shape)
         let ranges = places(in: output.shape)
         var change = InterventionChange()
         output.withMutableElements { target in
-            func write(_ replacement: (Int) -> Float) {
-                for range in ranges {
-                    for place in range {
-                        let old = target[place]
-                        let new = replacement(place)
-                        target[place] = new
-                        change.add(old, new)
-                    }
-                }
-            }
-            switch self.replacement {
-            case .zero: write { _ in 0 }
-            case .constants(let constants):
-                precondition(constants.count == shape.neurons, "\(constants.count) constants for \(shape.neurons) neurons")
-                write { constants[$0 / shape.inner % shape.neurons] }
-            case .values(let tensor):
-                precondition(tensor.count == output.count, "\(tensor.shape) for \(output.shape)")
-                tensor.withElements { source in write { source[$0] } }
+            replacing(in: output.shape, ranges) { place, new in
+                change.add(target[place], new)
+                target[place] = new
             }
         }
         return change
+    }
+
+    /// What it would change in an output.
+    package func change(of output: Tensor) -> InterventionChange {
+        var change = InterventionChange()
+        output.withElements { elements in
+            replacing(in: output.shape, places(in: output.shape)) { place, new in change.add(elements[place], new) }
+        }
+        return change
+    }
+
+    /// Calls `write` with each place of an output that is replaced, and its new value.
+    @inline(__always)
+    private func replacing(in shape: [Int], _ ranges: [Range<Int>], _ write: (Int, Float) -> Void) {
+        switch replacement {
+        case .zero:
+            for range in ranges { for place in range { write(place, 0) } }
+        case .constants(let constants):
+            let places = NeuronPlaces(shape)
+            precondition(constants.count == places.neurons, "\(constants.count) constants for \(places.neurons) neurons")
+            for range in ranges { for place in range { write(place, constants[place / places.inner % places.neurons]) } }
+        case .values(let tensor):
+            precondition(tensor.count == shape.reduce(1, *), "\(tensor.shape) for \(shape)")
+            tensor.withElements { source in
+                for range in ranges { for place in range { write(place, source[place]) } }
+            }
+        }
     }
 
     /// The elements of an output of `shape` that are replaced, as runs of consecutive ones.

@@ -1,9 +1,9 @@
-/// The steps of a run that computes only some positions of sequences: those that are read, and of what a change moves those from its
-/// position on; the others are the base run's.
+/// The steps of a run that computes only some positions of sequences: those that are read, and of what a change moves those that it
+/// reaches; the others are the base run's.
 ///
-/// A step computes consecutive positions, [samples, positions, width]. Where another needs fewer of them, they are taken; where it needs all, as
-/// the keys and values of an attention, those before come from the base run. Of a token that a head selects, nothing else is computed from
-/// the last attention on.
+/// A step computes consecutive positions, [samples, positions, width]. Where another needs fewer of them, they are taken; where it needs
+/// more, as the keys and values of an attention, the others come from the base run. Until the first attention after it, a change reaches
+/// its own positions alone. Of a token that a head selects, nothing else is computed from the last attention on.
 struct PositionPlan {
     private(set) var order: [NodeSelection.Planned] = []
     /// Shapes of all nodes, then of the values between the steps.
@@ -11,9 +11,10 @@ struct PositionPlan {
     /// The values that are a node's of the base run under a number of their own.
     private(set) var baseValues: [NodeID: NodeID] = [:]
 
-    /// The positions that a step computes if they are not all.
+    /// The positions that a step computes if they are not all; none where the base run has all that is read.
     private var computed: [NodeID: Range<Int>] = [:]
     private var taken: [Pair: NodeID] = [:]
+    private var basePlaces: [NodeID: NodeID] = [:]
 
     /// Whether any step computes fewer positions than there are.
     var leavesOut: Bool { !computed.isEmpty }
@@ -32,6 +33,10 @@ struct PositionPlan {
             needed[node] = request.readAtEnd.contains(node) ? length - 1..<length : 0..<length
         }
         for node in request.gradients?.nodes ?? [] { needed[node] = length(of: node).map { 0..<$0 } }
+        var reach: PositionReach?
+        if request.changedPositions != nil, request.changedParameters.isEmpty {
+            reach = PositionReach(selection, intervened: request.intervened)
+        }
         for planned in selection.order.reversed() {
             let node = planned.node
             let own = length(of: node)
@@ -39,10 +44,18 @@ struct PositionPlan {
             if let own, own > 1, let read = needed[node], !planned.copiesBase, !request.intervened.contains(node),
                 planned.inputs.allSatisfy({ length(of: $0) == own })
             {
-                // Before its position a change moves nothing; what is read there the base run must have.
-                let start = request.base.contains(node) ? max(read.lowerBound, min(request.firstPosition, own - 1)) : read.lowerBound
-                let positions = min(start, read.upperBound - 1)..<read.upperBound
-                if positions.count < own, let part = planned.operation.part(positions, of: own) {
+                var positions = read
+                // What a change does not reach the base run has.
+                if let reach, let changed = request.changedPositions, request.base.contains(node), !request.recorded.contains(node) {
+                    positions = read.clamped(to: reach.positions(of: node, changed: changed, length: own))
+                }
+                if positions.isEmpty {
+                    computed[node] = 0..<0
+                    continue
+                }
+                // An operation may know its positions by the end of the sequence alone.
+                for positions in [positions, positions.lowerBound..<own] where operation == nil && positions.count < own {
+                    guard let part = planned.operation.part(positions, of: own) else { continue }
                     (operation, parts[node], computed[node]) = (part, part, positions)
                 }
             }
@@ -54,7 +67,7 @@ struct PositionPlan {
             }
         }
         guard !computed.isEmpty else { return }
-        for planned in selection.order {
+        for planned in selection.order where computed[planned.node]?.isEmpty != true {
             let operation = parts[planned.node]
             var (inputs, selected): ([NodeID], Bool) = ([], false)
             for (place, input) in planned.inputs.enumerated() {
@@ -95,23 +108,33 @@ struct PositionPlan {
         let available = computed[node] ?? 0..<length
         if available == wanted { return node }
         if let known = taken[Pair(node: node, positions: wanted)] { return known }
-        let made: NodeID
         let (samples, width) = (shapes[node.index][0], shapes[node.index][2])
-        if available.lowerBound <= wanted.lowerBound, available.upperBound >= wanted.upperBound {
+        let own = available.clamped(to: wanted)
+        let made: NodeID
+        if own == wanted {
             made = add(SomePositions(first: wanted.lowerBound - available.lowerBound, count: wanted.count), [node])
-            shapes[made.index] = [samples, wanted.count, width]
         } else {
-            precondition(
-                wanted == 0..<length && available.upperBound == length,
-                "positions \(wanted) of '\(node.index)', which has \(available)")
-            let base = NodeID(shapes.count)
-            shapes.append([samples, length, width])
-            baseValues[base] = node
-            made = add(JoinedPositions(first: available.lowerBound), [base, node])
-            shapes[made.index] = shapes[base.index]
+            let base = basePlace(of: node, shape: [samples, length, width])
+            if !own.isEmpty {
+                made = add(JoinedPositions(positions: wanted, own: available), [base, node])
+            } else if wanted.count < length {
+                made = add(SomePositions(first: wanted.lowerBound, count: wanted.count), [base])
+            } else {
+                made = base
+            }
         }
+        shapes[made.index] = [samples, wanted.count, width]
         taken[Pair(node: node, positions: wanted)] = made
         return made
+    }
+
+    /// A node's value in the base run, beside its own.
+    private mutating func basePlace(of node: NodeID, shape: [Int]) -> NodeID {
+        if let known = basePlaces[node] { return known }
+        let base = NodeID(shapes.count)
+        shapes.append(shape)
+        (baseValues[base], basePlaces[node]) = (node, base)
+        return base
     }
 
     private mutating func add(_ operation: some Operation, _ inputs: [NodeID]) -> NodeID {

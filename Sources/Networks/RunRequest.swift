@@ -10,8 +10,9 @@ package struct RunRequest: Sendable {
     package var base: Set<NodeID> = []
     /// The recorded nodes that the caller reads at the last position of each sequence alone: the run may give no others, [samples, 1, width].
     package var readAtEnd: Set<NodeID> = []
-    /// The position of the sequences at which the changes begin, for runs of a causal network: before it everything is as in the base run.
-    package var firstPosition = 0
+    /// The positions of the sequences at which the interventions change something, for runs of a causal network: before them everything is as
+    /// in the base run, after them all that no attention has carried on. Nil for all positions.
+    package var changedPositions: Range<Int>?
     /// The gradients of the backward pass; nil for a run without one.
     package var gradients: GradientRequest?
     package var mode = RunMode.inference

@@ -23,12 +23,10 @@ struct PositionRunTests {
     private func requests(_ network: Network, changing node: NodeID, reading: NodeID, at position: Int) -> (
         base: RunRequest, late: RunRequest
     ) {
-        var recorded = network.frontier(intervened: [node]).union([reading])
-        for attention in network.anatomy.blocks.compactMap(\.attention) {
-            recorded.formUnion([attention.key.read, attention.value.read])
-        }
+        let recorded = network.frontier(intervened: [node]).union(network.positionFrontier(intervened: node, reading: reading))
+            .union([reading])
         var late = RunRequest(recorded: [reading])
-        (late.intervened, late.base, late.readAtEnd, late.firstPosition) = ([node], recorded, [reading], position)
+        (late.intervened, late.base, late.readAtEnd, late.changedPositions) = ([node], recorded, [reading], position..<position + 1)
         return (RunRequest(recorded: recorded), late)
     }
 
@@ -76,9 +74,11 @@ struct PositionRunTests {
         let requests = requests(network, changing: blocks[0].before, reading: reading, at: length - 4)
         let plan = try RunPlan(network, batch: .tokens(samples: samples, length: length), request: requests.late, teamSize: 1)
         func positions(_ node: NodeID?) -> Int? { node.flatMap { node in plan.steps.first { $0.node == node }?.shape[1] } }
-        // Block 0 computes the last four positions; block 1, the last, the answer's alone, but for keys and values.
+        // Block 0 computes queries, keys and values of the changed position, and what follows of the last four; block 1, the last, the answer's
+        // alone, but for keys and values.
         try #require(blocks.count == 2)
-        #expect(positions(blocks[0].attention?.query.node) == 4 && positions(blocks[0].attention?.key.node) == 4)
+        #expect(positions(blocks[0].attention?.query.read) == 1 && positions(blocks[0].attention?.key.read) == 1)
+        #expect(positions(blocks[0].attention?.value.node) == 1 && positions(blocks[0].attention?.mixed) == 4)
         #expect(positions(blocks[0].mlp?.post) == 4 && positions(blocks[0].after) == 4)
         #expect(positions(blocks[1].attention?.query.node) == 1 && positions(blocks[1].attention?.mixed) == 1)
         #expect(positions(blocks[1].attention?.key.node) == 4 && positions(blocks[1].attention?.value.node) == 4)

@@ -60,13 +60,15 @@ package struct ActivationPatching: Sendable {
         var request = sourceRequest(parts, in: network)
         switch method {
         case .exact:
-            for node in nodes { request.recorded.formUnion(network.frontier(intervened: [node])) }
-            // Positions before a patch are as in the run that is patched; what an attention reads there is not computed again.
-            if places == .position, network.isCausal {
-                for attention in network.anatomy.blocks.compactMap(\.attention) {
-                    request.recorded.formUnion([attention.key.read, attention.value.read])
-                }
+            let reading = BehaviourReading(network).node
+            var read: Set<NodeID> = []
+            for node in nodes {
+                read.formUnion(network.frontier(intervened: [node]))
+                // What a patch at one position does not reach is as in the run that is patched; what is read of it is not computed again.
+                if places == .position, network.isCausal { read.formUnion(network.positionFrontier(intervened: node, reading: reading)) }
             }
+            request.recorded.formUnion(read)
+            request.readAtEnd.subtract(read)
         case .attribution: request.gradients = GradientRequest(nodes: nodes)
         }
         return request
@@ -74,7 +76,10 @@ package struct ActivationPatching: Sendable {
 
     /// The nodes that a run records if patches come from it and it is not patched itself.
     func sourceRequest(_ parts: [PatchedPart], in network: Network) -> RunRequest {
-        RunRequest(recorded: Set(parts.map(\.node)).union([BehaviourReading(network).node]))
+        let (nodes, reading) = (Set(parts.map(\.node)), BehaviourReading(network).node)
+        var request = RunRequest(recorded: nodes.union([reading]))
+        if method == .exact, !nodes.contains(reading) { request.readAtEnd = [reading] }
+        return request
     }
 }
 

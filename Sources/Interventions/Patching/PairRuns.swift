@@ -53,7 +53,7 @@ final class PairRunner {
     /// - Parameters:
     ///   - requests: what each of the runs records, the node of the answers among it.
     ///   - readsAnswersAlone: whether the logits of the answers are all that is needed.
-    init(_ batches: PairBatches, requests: (clean: RunRequest, corrupted: RunRequest), readsAnswersAlone: Bool = false, team: Team) {
+    init(_ batches: PairBatches, requests: (clean: RunRequest, corrupted: RunRequest), readsAnswersAlone: Bool, team: Team) {
         self.batches = batches
         self.requests = requests
         self.readsAnswersAlone = readsAnswersAlone

@@ -22,7 +22,9 @@ extension ActivationPatching {
         let team = Team(size: threads)
         let runner = PairRunner(
             batches, requests: (directions.contains(.noise) ? patched : source, directions.contains(.denoise) ? patched : source),
-            team: team)
+            readsAnswersAlone: method == .exact && metrics.allSatisfy(\.readsAnswersAlone), team: team)
+        // What is recorded at the last position alone is nothing to start from.
+        let base = patched.recorded.subtracting(patched.readAtEnd)
         let pool = WorkerPool<PatchWorker>()
         for place in batches.batches.indices {
             let runs = try runner.run(place)
@@ -30,8 +32,7 @@ extension ActivationPatching {
             let found =
                 switch method {
                 case .exact:
-                    try exact(
-                        parts, patches, runs, network: batches.network, base: patched.recorded, pool: pool, threads: threads, progress)
+                    try exact(parts, patches, runs, network: batches.network, base: base, pool: pool, threads: threads, progress)
                 case .attribution:
                     try AttributionPatching(self, parts, network: batches.network, team: team)
                         .estimates(patches, runs, executors: runner.executors(batches.shape(place)), threads: threads, progress)
@@ -115,7 +116,8 @@ final class PatchWorker {
         var request = RunRequest(recorded: [reading.node])
         request.intervened = [node]
         request.base = base
-        (request.readAtEnd, request.firstPosition) = ([reading.node], key.position)
+        request.readAtEnd = [reading.node]
+        if isCausal { request.changedPositions = position.map { $0..<$0 + 1 } }
         let executor = try Executor(network, batch: shape, request: request, team: team, arena: arena)
         // Patches come node by node.
         if let made, made.shape == shape, made.executors.keys.first?.node == node {
@@ -127,10 +129,15 @@ final class PatchWorker {
     }
 
     func run(_ patch: Patch, _ part: PatchedPart, _ runs: PairRuns) throws -> PatchedBatch {
-        let (batch, run, _) = runs.patched(patch.direction)
-        guard let source = runs.source(patch.direction)[part.node] else { preconditionFailure("no output of '\(part.site)'") }
+        let (batch, run, logits) = runs.patched(patch.direction)
+        guard let source = runs.source(patch.direction)[part.node], let own = run[part.node] else {
+            preconditionFailure("no output of '\(part.site)'")
+        }
         let intervention = Intervention(
             node: part.node, neurons: part.neurons, positions: patch.position.map { [$0] }, replacement: .values(source))
+        // Where both runs have the same, the patched run is the run itself.
+        let change = intervention.change(of: own)
+        if change.changed == 0 { return PatchedBatch(row: patch.row, values: runs.sums(metrics, logits), change: change) }
         let patched = try executor(part.node, at: patch.position, batch.shape).run(batch, interventions: [intervention], base: run)
         guard let values = patched[reading.node] else { preconditionFailure("no output") }
         let sums = runs.sums(metrics, runs.reading.logits(values, team: team))

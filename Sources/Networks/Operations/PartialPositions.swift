@@ -38,9 +38,9 @@ extension ExpertContributions: PositionwiseOperation {}
 extension BlockSum: PositionwiseOperation {}
 
 extension Rotary {
-    /// Frequencies may follow the length of the sequences, which positions up to the last one tell.
+    /// Where frequencies follow the length of the sequences, positions up to the last one tell it.
     package func part(_ positions: Range<Int>, of length: Int) -> PartialOperation? {
-        guard positions.upperBound == length else { return nil }
+        guard positions.upperBound == length || stretch.isSteady(upTo: length) else { return nil }
         return PartialOperation(
             Rotary(
                 headDimension: headDimension, rotated: rotated, frequencies: frequencies, pairing: pairing,
@@ -100,24 +100,38 @@ struct SomePositions: Operation {
     }
 }
 
-/// Sequences of which the first positions are those of one input, [samples, length, width], and the others another, [samples, length - first,
-/// width].
+/// Some consecutive positions of sequences: those of one input, [samples, length, width], but for some that another has, [samples, own
+/// positions, width].
 struct JoinedPositions: Operation {
-    let first: Int
+    let positions: Range<Int>
+    /// Those of the second input.
+    let own: Range<Int>
 
     var name: String { "joined positions" }
     package func joinedDimensions(ofInput input: Int, rank: Int) -> [Int] { [1] }
     var neurons: NeuronRule { .fixed }
     func restricted(to neurons: [Int], parameters: [Tensor]) -> RestrictedOperation? { nil }
 
-    func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] { inputs[0] }
+    func outputShape(inputs: [[Int]], parameters: [[Int]], batch: BatchShape) throws(Problem) -> [Int] {
+        [inputs[0][0], positions.count, inputs[0][2]]
+    }
 
     func forward(_ pass: ForwardPass) {
-        let (length, width) = (pass.output.shape[1], pass.output.shape[2])
+        let (length, width) = (pass.inputs[0].shape[1], pass.output.shape[2])
+        let shared = own.clamped(to: positions)
+        let pieces = [
+            (source: 0, first: 0, range: positions.lowerBound..<shared.lowerBound), (source: 1, first: own.lowerBound, range: shared),
+            (source: 0, first: 0, range: shared.upperBound..<positions.upperBound),
+        ]
         for sample in 0..<pass.output.shape[0] {
-            let start = sample * length * width
-            pass.output.view(at: start, shape: [first, width]).copy(from: pass.inputs[0].view(at: start, shape: [first, width]))
-            pass.output.view(at: start + first * width, shape: [length - first, width]).copy(from: pass.inputs[1][sample..<sample + 1])
+            for piece in pieces where !piece.range.isEmpty {
+                let stored = piece.source == 0 ? length : own.count
+                let shape = [piece.range.count, width]
+                pass.output.view(at: (sample * positions.count + piece.range.lowerBound - positions.lowerBound) * width, shape: shape)
+                    .copy(
+                        from: pass.inputs[piece.source].view(
+                            at: (sample * stored + piece.range.lowerBound - piece.first) * width, shape: shape))
+            }
         }
     }
 

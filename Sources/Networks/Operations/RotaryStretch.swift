@@ -22,6 +22,14 @@ package enum RotaryStretch: Sendable {
         }
     }
 
+    /// Whether sequences of all lengths up to this one have the same frequencies.
+    func isSteady(upTo length: Int) -> Bool {
+        switch self {
+        case .none: true
+        case .beyond(let limit, _), .growing(_, _, let limit, _): length <= limit
+        }
+    }
+
     /// base^(-2 i / d) for pair i of d turned elements, rounded to single precision at every step.
     static func frequencies(base: Float, turned: Int) -> [Float] {
         stride(from: 0, to: turned, by: 2).map { 1 / Float(pow(Double(base), Double(Float($0) / Float(turned)))) }
