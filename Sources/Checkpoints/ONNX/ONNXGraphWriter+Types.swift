@@ -2,11 +2,6 @@
 extension ONNXGraphWriter {
     package typealias ElementType = ONNXModel.ElementType
 
-    /// Operators that read values of one type.
-    private static let alike: Set<String> = [
-        "Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Mod", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Clip",
-        "Where", "PRelu", "Concat", "Pad",
-    ]
     private static let comparing: Set<String> = [
         "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Not", "And", "Or", "Xor", "IsNaN", "IsInf",
     ]
@@ -29,18 +24,6 @@ extension ONNXGraphWriter {
         default: return inputs.first { !$0.isEmpty }.map { type(of: $0) } ?? .float
         }
     }
-
-    /// The inputs of an operator with its fixed numbers of single precision in the floating-point type of what they meet.
-    mutating func harmonised(_ operation: String, _ inputs: [String]) -> [String] {
-        guard Self.alike.contains(operation), inputs.contains(where: numbers.contains),
-            let type = inputs.filter({ !$0.isEmpty && !numbers.contains($0) }).map({ type(of: $0) }).first(where: Self.isOtherFloat)
-        else { return inputs }
-        var changed: [String] = []
-        for input in inputs { changed.append(numbers.contains(input) ? cast(input, to: type) : input) }
-        return changed
-    }
-
-    private static func isOtherFloat(_ type: ElementType) -> Bool { type == .double || type == .float16 || type == .bfloat16 }
 
     /// A value in another type: itself if it has it.
     package mutating func cast(_ value: String, to type: ElementType) -> String {

@@ -25,8 +25,6 @@ package struct ONNXGraphWriter {
     private var names = UniqueNames(separator: "#")
 
     private var types: [String: ElementType] = [:]
-    /// The values that are fixed numbers of single precision.
-    private(set) var numbers: Set<String> = []
 
     package init() { graph.append(2, "graph") }
 
@@ -46,7 +44,6 @@ package struct ONNXGraphWriter {
     package mutating func add(
         _ operation: String, _ inputs: [String], _ attributes: [(String, Attribute)] = [], output: String? = nil, note: String? = nil
     ) -> String {
-        let inputs = harmonised(operation, inputs)
         let output = output ?? unused(operation)
         types[output] = resultType(operation, inputs, attributes)
         var node = ProtobufWriter()
@@ -89,11 +86,7 @@ package struct ONNXGraphWriter {
     /// Whole numbers that the graph fixes: a list, or a single one without a dimension.
     package mutating func constant(_ numbers: [Int]) -> String { add("Constant", [], [("value_ints", .integers(numbers))]) }
     package mutating func constant(_ number: Int) -> String { add("Constant", [], [("value_int", .integer(number))]) }
-    package mutating func constant(_ number: Float) -> String {
-        let value = add("Constant", [], [("value_float", .real(number))])
-        numbers.insert(value)
-        return value
-    }
+    package mutating func constant(_ number: Float) -> String { add("Constant", [], [("value_float", .real(number))]) }
 
     package mutating func constant(_ numbers: [Float]) -> String { add("Constant", [], [("value_floats", .reals(numbers))]) }
 

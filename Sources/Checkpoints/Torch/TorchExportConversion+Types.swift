@@ -27,7 +27,7 @@ extension TorchExportConversion {
         case .real?: return .init(type: .double, rank: .number)
         default: break
         }
-        if case .name(let symbol)? = argument.symbols?.first, values[symbol].map({ writer.type(of: $0) }) == .double {
+        if case .name(let symbol)? = argument.symbols?.first, values[symbol].map({ writer.type(of: $0) }) == .float {
             return .init(type: .double, rank: .number)
         }
         return .init(type: .int64, rank: .number)
@@ -60,6 +60,14 @@ extension TorchExportConversion {
     /// A tensor in the type of the output.
     mutating func valueAsOutput(_ node: Node, _ name: String = "self") throws(Problem) -> String {
         writer.cast(try value(node, name), to: try outputType(node).element)
+    }
+
+    /// A tensor rounded to the type of the output.
+    mutating func cast(_ node: Node) throws(Problem) -> String {
+        let (x, type) = (try value(node, "self"), try outputType(node))
+        guard try ranked(node, "self").type != type else { return x }
+        guard let rounding = type.rounding else { return writer.cast(x, to: type.element) }
+        return writer.cast(writer.cast(x, to: rounding), to: type.element)
     }
 
     /// The type that ONNX computes whole numbers of few bits and truth values in; any other is its own.

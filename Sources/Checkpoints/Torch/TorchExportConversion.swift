@@ -31,7 +31,8 @@ struct TorchExportConversion {
                 throw Problem("is missing", subject: "tensor '\(tensor)'", expected: "the program's tensors")
             }
             if declared.insert(tensor).inserted { try writer.declare(tensor: record, isFixed: program.fixed.contains(name)) }
-            values[name] = tensor
+            // Numbers of other precision are computed with in single precision.
+            values[name] = TorchType.isOtherFloat(writer.type(of: tensor)) ? writer.cast(tensor, to: .float) : tensor
         }
         for input in program.userInputs {
             guard let shape = program.shapes[input] else { throw Problem("has no shape", subject: "input '\(input)'") }
@@ -288,7 +289,7 @@ struct TorchExportConversion {
         case "_to_copy", "to", "type_as":
             // The type shows in the output.
             node.reads.names.formUnion(["dtype", "other"])
-            result = try valueAsOutput(node)
+            result = try cast(node)
         case "sym_size":
             let shape = writer.add("Shape", [try value(node, "self")])
             result = writer.add("Gather", [shape, writer.constant(try integer(node, "dim"))], [("axis", .integer(0))])

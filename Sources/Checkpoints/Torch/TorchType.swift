@@ -20,7 +20,8 @@ enum TorchType: Int, Sendable {
     /// Whether elements are whole numbers; truth values are none.
     var isInteger: Bool { !isFloating && !isComplex && self != .bool }
 
-    /// The type of ONNX with the same elements.
+    /// The type of ONNX that is computed in: single precision for every type of floating point, as everything is run here. onnxruntime has few
+    /// operators for the others.
     var element: ONNXModel.ElementType {
         switch self {
         case .uint8: .uint8
@@ -28,15 +29,18 @@ enum TorchType: Int, Sendable {
         case .int16: .int16
         case .int32: .int32
         case .int64: .int64
-        case .half: .float16
-        case .float: .float
-        case .double: .double
+        case .half, .float, .double, .bfloat16: .float
         case .complexHalf, .complexFloat: .complex64
         case .complexDouble: .complex128
         case .bool: .bool
-        case .bfloat16: .bfloat16
         }
     }
+
+    /// Whether a type of ONNX is floating point of another precision than single.
+    static func isOtherFloat(_ type: ONNXModel.ElementType) -> Bool { type == .double || type == .float16 || type == .bfloat16 }
+
+    /// The type of ONNX with fewer digits that a cast to this one rounds to; nil for other types.
+    var rounding: ONNXModel.ElementType? { self == .half ? .float16 : self == .bfloat16 ? .bfloat16 : nil }
 
     /// The smallest type that holds the numbers of both; that of floating point if one is.
     static func promoted(_ a: TorchType, _ b: TorchType) -> TorchType {

@@ -21,6 +21,14 @@ extension GraphFolding {
         return Numbers(numbers.shape, values)
     }
 
+    /// Whole numbers divided: towards 0, with the remainder of the sign of `a` and that of the sign of `b`, which is not 0.
+    static func quotient(_ a: Double, _ b: Double) -> (quotient: Double, remainder: Double, modulo: Double) {
+        let (x, y) = (GraphNumbers.integer(a), GraphNumbers.integer(b))
+        let rest = x.remainderReportingOverflow(dividingBy: y).partialValue
+        let isOpposite = rest != 0 && (rest < 0) != (y < 0)
+        return (Double(x.dividedReportingOverflow(by: y).partialValue), Double(rest), Double(isOpposite ? rest + y : rest))
+    }
+
     private static func held(_ value: Double, in type: ONNXModel.ElementType) throws(Problem) -> Double {
         switch type {
         case .float: return Double(Float(value))

@@ -44,7 +44,8 @@ enum GraphFolding {
                 case "Add": a + b
                 case "Sub": a - b
                 case "Mul": a * b
-                case "Div": isWhole ? trunc(a / b) : a / b
+                case "Div": isWhole ? quotient(a, b).quotient : a / b
+                case "Mod" where isWhole: isRemainder ? quotient(a, b).remainder : quotient(a, b).modulo
                 case "Mod": isRemainder ? fmod(a, b) : a - b * (a / b).rounded(.down)
                 case "Pow": pow(a, b)
                 case "Equal": a == b ? 1 : 0
