@@ -149,8 +149,10 @@ package struct Examination {
         var shared: [String: String] = [:]
         var tables: [(name: String, shape: [Int], digest: String, isOutput: Bool)] = []
         var contents: [String: [String]] = [:]
+        // The digest is the same whatever else a file says.
+        let named = checkpoint.module == nil && checkpoint.graph == nil ? catalog : LayerCatalog(checkpoint, judgesByNames: true)
         for tensor in checkpoint.tensors {
-            let reason = catalog.leftOut(tensor, chosen: [], isDefault: false)
+            let reason = named.leftOut(tensor, chosen: [], isDefault: false)
             if let first = firsts[tensor.name] {
                 if let content = shared[first] { digest.add(tensor.name, reason: reason, shape: tensor.shape, digest: content) }
                 continue

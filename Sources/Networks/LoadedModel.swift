@@ -46,6 +46,9 @@ package struct LoadedModel: Sendable {
                 source = nil
                 return
             }
+            if !isDescribed, let reason = Chain.refusal(in: checkpoint) {
+                throw Problem("cannot be run: " + reason, hint: .describeChain)
+            }
             if !isDescribed, let network = try TransformerFamilies.network(of: checkpoint, catalog: catalog) {
                 self.network = network
                 architecture = nil

@@ -1,4 +1,5 @@
 import Archives
+import TestSupport
 import Testing
 
 @testable import Checkpoints
@@ -32,6 +33,18 @@ import Testing
         #expect(try reason("conv.weight", beside: chain + stem, [6, 1, 3, 3]) == .depthwise)
         #expect(try reason("conv.weight", beside: chain + [("next.weight", [6, 1, 3, 3])], [6, 1, 3, 3]) == .depthwise)
         #expect(try reason("conv.weight", beside: chain + [("next.weight", [9, 6, 3, 3])], [6, 1, 3, 3]) == .oneNeuron)
+    }
+
+    /// A table of embeddings by any name is told by what reads it: a module, or a graph.
+    @Test(arguments: ["program-chosen.pt2", "traced-chosen.pt", "scripted-chosen.pt"]) func aTableIsToldByWhatReadsIt(name: String) throws {
+        let checkpoint = try Checkpoint.open(Fixtures.path("graphs/" + name))
+        let catalog = LayerCatalog(checkpoint)
+        let chosen = Set(try catalog.select([]).map(\.tensorName))
+        let table = try #require(checkpoint["e.weight"])
+        #expect(!chosen.contains("e.weight") && chosen.contains("up.weight"))
+        #expect(catalog.leftOut(table, chosen: chosen, isDefault: true) == .embedding)
+        let layer = try #require(catalog.layers.first { $0.name == "e.weight" })
+        #expect(layer.layout.rows == 8 && layer.layout.columns == 11)
     }
 
     @Test func recurrentWeightsAndConvolutionsOfPatchesAreLayers() throws {

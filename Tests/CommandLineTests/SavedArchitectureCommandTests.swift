@@ -22,6 +22,51 @@ import Testing
         #expect(!result.errors.contains("assumed"))
     }
 
+    /// What is made of such a file runs as the file does, in whatever form.
+    @Test(arguments: ["plain", "plain-script", "images", "images-script"], ["m.tar", "m.safetensors"])
+    func convertedModulesHaveTheLossOfPyTorch(name: String, output: String) throws {
+        let data = name.replacingOccurrences(of: "-script", with: "")
+        try TemporaryFolder.with { temporary in
+            let out = temporary + "/" + output
+            try #require(try BuiltCommand.run("convert", folder + name + ".pt", "-o", out, "--quiet").status == 0)
+            let result = try BuiltCommand.run("eval", out, "--data", folder + data + ".npz", "--format", "json")
+            #expect(result.status == 0, "\(result.errors)")
+            let json = try #require(try JSONSerialization.jsonObject(with: result.output) as? [String: Any])
+            let loss = try #require((json["checkpoints"] as? [[String: Any]])?.first?["loss"] as? Double)
+            #expect(abs(loss - (try #require(try losses()[data]))) < 2e-6)
+        }
+    }
+
+    /// Of a module whose computation the file does not say nothing is assumed later either.
+    @Test func whatIsMadeOfAModuleThatDoesNotRunDoesNotRunEither() throws {
+        try TemporaryFolder.with { temporary in
+            for output in ["m.tar", "m.safetensors"] {
+                let out = temporary + "/" + output
+                let made = try BuiltCommand.run("convert", folder + "own.pt", "-o", out)
+                #expect(made.status == 0 && made.errors.contains("does not run without --arch: is a module with its own forward function"))
+                let result = try BuiltCommand.run("eval", out, "--data", folder + "plain.npz")
+                #expect(result.status == 1 && result.output.isEmpty)
+                #expect(result.errors.contains("cannot be run: is a module with its own"), "\(result.errors)")
+            }
+        }
+    }
+
+    /// A safetensors file has no place for a graph, which is then put into words or missed.
+    @Test func aGraphThatIsLeftOutIsNotForgotten() throws {
+        try TemporaryFolder.with { temporary in
+            let out = temporary + "/m.safetensors"
+            for (name, words) in [("program-mlp", true), ("program-typed", false)] {
+                let file = Fixtures.path("graphs/\(name).pt2")
+                try #require(try BuiltCommand.run("convert", file, "-o", out, "--force", "--quiet").status == 0)
+                let result = try BuiltCommand.run("info", out, "--format", "json")
+                #expect(result.status == 0 && !result.text.contains("relu is assumed"), "\(result.errors)")
+                let found = try BuiltCommand.run("info", out, "--print-arch")
+                let expected = try BuiltCommand.run("info", file, "--print-arch")
+                #expect(words ? found.text == expected.text && found.status == 0 : found.errors.contains("no place for its graph"))
+            }
+        }
+    }
+
     @Test func anArchitectureThatTheFileContradictsIsOneLine() throws {
         let result = try BuiltCommand.run(
             "eval", folder + "plain.pt", "--data", folder + "plain.npz", "--arch", "flatten,1,relu,3.0,leakyrelu(0.2),4")

@@ -30,6 +30,13 @@ struct GeneralOperationTests {
         }
         let remainder = OperationCheck(operation: Arithmetic(.modulo), inputs: [tensor([2], [-4, 7]), tensor([2], [3, -3])])
         #expect(try remainder.forward().elements == [2, -2])
+        // PyTorch's: what is taken off is a whole number of divisors.
+        let slopes = try remainder.backward(tensor([2], [1, 2]))
+        #expect(slopes.inputs[0].elements == [1, 2] && slopes.inputs[1].elements == [2, 6])
+        let signed = OperationCheck(operation: Arithmetic(.remainder), inputs: [tensor([2], [-4, 7]), tensor([2], [3, -3])])
+        #expect(try signed.forward().elements == [-1, 1])
+        let others = try signed.backward(tensor([2], [1, 2]))
+        #expect(others.inputs[0].elements == [1, 2] && others.inputs[1].elements == [1, 4])
     }
 
     static let arithmetic: [(Arithmetic.Function, [Int], [Int])] = [

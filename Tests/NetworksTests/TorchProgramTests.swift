@@ -11,9 +11,10 @@ import Text
 struct TorchProgramTests {
     static let programs = [
         "mlp", "cnn", "block", "encoder", "library", "settings", "images", "masked", "attended", "stopped", "uneven", "crossed", "further",
+        "typed", "chosen", "twice",
     ]
     /// The same after `run_decompositions()`.
-    static let decomposed = ["attended", "images", "masked", "encoder", "uneven", "further"]
+    static let decomposed = ["attended", "images", "masked", "encoder", "uneven", "further", "typed"]
 
     private func path(_ name: String) -> String { "graphs/\(name.contains("-") ? "" : "program-")\(name)" }
 
@@ -60,11 +61,16 @@ struct TorchProgramTests {
         #expect(checkpoint["order"]?.dtype == .i64 && checkpoint["lifted_tensor_0"]?.shape == [4])
     }
 
-    @Test func anOperationThatIsNotRunIsNamed() throws {
-        let checkpoint = try open("sorted")
+    @Test(arguments: [
+        ("sorted", "operation 'torch.ops.aten.sort.default': is not run"),
+        ("shared", "operation 'torch.ops.aten.relu_.default': overwrites numbers that are read under another name"),
+        ("counting", "operation 'torch.ops.aten.add_.Tensor': overwrites a tensor of the model"),
+        ("decomposed-counting", "tensor 'runs': the program changes it whenever it runs"),
+    ]) func whatIsNotRunIsNamed(name: String, expected: String) throws {
+        let checkpoint = try open(name)
         let error = #expect(throws: Problem.self) { try LoadedModel(checkpoint) }
         let message = error.map { "\($0)" } ?? ""
-        #expect(message.contains("operation 'torch.ops.aten.sort.default': is not run"), "\(message)")
+        #expect(message.contains(expected), "\(message)")
     }
 
     @Test(arguments: programs) func whatIsMadeOfAProgramKeepsIt(name: String) throws {

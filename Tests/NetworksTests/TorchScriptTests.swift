@@ -11,6 +11,7 @@ struct TorchScriptTests {
     static let runs = [
         "traced-mlp", "scripted-mlp", "traced-cnn", "traced-block", "scripted-block", "traced-encoder", "traced-reader",
         "scripted-reader", "traced-overwriting", "scripted-overwriting", "traced-library",
+        "traced-typed", "scripted-typed", "traced-chosen", "scripted-chosen",
     ]
 
     private func open(_ name: String) throws -> Checkpoint { try Checkpoint.open(Fixtures.path("graphs/\(name).pt")) }

@@ -37,11 +37,14 @@ package struct LayerCatalog: Sendable {
     private let fileNames: FileNames?
 
     /// The catalog of a checkpoint's tensors, from their names and shapes and its configuration.
-    package init(_ checkpoint: Checkpoint, families: ModelFamilies = .standard) {
+    ///
+    /// - Parameter judgesByNames: whether what modules and a graph in the file say of tensors is left aside, so that the same tensors are judged
+    ///   alike in every file.
+    package init(_ checkpoint: Checkpoint, families: ModelFamilies = .standard, judgesByNames: Bool = false) {
         self.init(
             tensors: checkpoint.tensors, unreadable: checkpoint.unreadable, keepsOrder: checkpoint.keepsOrder,
             configuration: checkpoint.configuration, impliedModelType: checkpoint.impliedModelType, families: families,
-            fileNames: checkpoint.fileNames)
+            fileNames: checkpoint.fileNames, tables: judgesByNames ? [] : checkpoint.tables)
     }
 
     /// The catalog of the given tensors.
@@ -51,16 +54,19 @@ package struct LayerCatalog: Sendable {
     ///   - configuration: the bytes of the model's `config.json`; one that is not a JSON object is ignored.
     ///   - impliedModelType: the kind of model if the configuration does not say it.
     ///   - families: those that are known.
+    ///   - tables: the names of matrices that are tables whatever they are called.
     package init(
         tensors: [TensorRecord], unreadable: [UnreadableTensor] = [], keepsOrder: Bool, configuration: ByteRegion? = nil,
-        impliedModelType: String? = nil, families: ModelFamilies = .standard, fileNames: FileNames? = nil
+        impliedModelType: String? = nil, families: ModelFamilies = .standard, fileNames: FileNames? = nil,
+        tables: Set<String> = []
     ) {
         self.fileNames = fileNames
         let ordered = keepsOrder || tensors.isInNaturalOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) }
         let names = ordered.map { TensorName($0.name) }
         // The name of a tensor that cannot be read still helps to recognise the family.
         let index = TensorIndex(
-            names: names + unreadable.map { TensorName($0.name) }, shapes: ordered.map(\.shape) + unreadable.map { $0.shape ?? [] })
+            names: names + unreadable.map { TensorName($0.name) }, shapes: ordered.map(\.shape) + unreadable.map { $0.shape ?? [] },
+            tables: tables)
         let configured = (configuration.flatMap(Self.modelType) ?? impliedModelType).flatMap(families.family(modelType:))
         let known = configured ?? families.family(of: TensorNames(index))
 

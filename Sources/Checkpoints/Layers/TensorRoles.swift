@@ -125,7 +125,7 @@ struct TensorRoles {
     private static func tableName(_ module: Substring) -> Substring { module.hasSuffix("_table") ? module.dropLast(6) : module }
 }
 
-/// Tells embedding tables, [entries, d], by their names.
+/// Tells embedding tables, [entries, d], by their names, or by what the file says of them.
 enum EmbeddingNames {
     private static let names: Set<Substring> = [
         "wte", "wpe", "embed_in", "embed_tokens", "embed_positions", "tokens_embed", "positions_embed", "token_embd", "position_embd",
@@ -141,6 +141,7 @@ enum EmbeddingNames {
 
     /// Whether the name is a table's. A linear layer so named gives itself away by its bias.
     static func isEmbedding(_ name: TensorName, _ index: TensorIndex) -> Bool {
+        if index.tables.contains(name.full) { return true }
         guard name.last == "weight" || name.parts.count == 1 || name.last.hasPrefix("pos") || name.last.hasSuffix("_table") else {
             return false
         }

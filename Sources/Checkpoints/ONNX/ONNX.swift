@@ -49,7 +49,7 @@ enum ONNX {
         return names
     }
 
-    private static func graph(_ region: ByteRegion) throws(Problem) -> ByteRegion? {
+    static func graph(_ region: ByteRegion) throws(Problem) -> ByteRegion? {
         var reader = ProtobufReader(region)
         var graph: ByteRegion?
         while let (field, value) = try reader.next() {

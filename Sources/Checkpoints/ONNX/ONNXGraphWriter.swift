@@ -12,6 +12,8 @@ package struct ONNXGraphWriter {
         case real(Float)
         case reals([Float])
         case text(String)
+        /// A tensor of one number of double precision, without a dimension.
+        case double(Double)
     }
 
     /// The version of the operators: the first in which layer norm, GELU and Mish are operators.
@@ -22,10 +24,15 @@ package struct ONNXGraphWriter {
     private var graph = ProtobufWriter()
     private var names = UniqueNames(separator: "#")
 
+    private var types: [String: ElementType] = [:]
+
     package init() { graph.append(2, "graph") }
 
     /// A name that no value has yet.
     package mutating func unused(_ name: String) -> String { names.unused(name) }
+
+    /// The type of a value's elements.
+    package func type(of value: String) -> ElementType { types[value] ?? .float }
 
     /// Adds an operator.
     ///
@@ -38,6 +45,7 @@ package struct ONNXGraphWriter {
         _ operation: String, _ inputs: [String], _ attributes: [(String, Attribute)] = [], output: String? = nil, note: String? = nil
     ) -> String {
         let output = output ?? unused(operation)
+        types[output] = resultType(operation, inputs, attributes)
         var node = ProtobufWriter()
         for input in inputs { node.append(1, input) }
         node.append(2, output)
@@ -56,6 +64,12 @@ package struct ONNXGraphWriter {
             case .integer(let number):
                 attribute.append(3, UInt64(bitPattern: Int64(number)))
                 attribute.append(20, 2 as UInt64)
+            case .double(let number):
+                var tensor = ProtobufWriter()
+                tensor.append(2, UInt64(ElementType.double.rawValue))
+                tensor.append(9, withUnsafeBytes(of: number.bitPattern.littleEndian) { Array($0) })
+                attribute.append(5, tensor.bytes)
+                attribute.append(20, 4 as UInt64)
             case .text(let text):
                 attribute.append(4, text)
                 attribute.append(20, 3 as UInt64)
@@ -109,6 +123,7 @@ package struct ONNXGraphWriter {
             throw Problem("is of a type that ONNX does not have", subject: subject, found: record.dtype.rawValue)
         }
         guard names.take(record.name) else { throw Problem("has the name of another value of the graph", subject: subject) }
+        types[record.name] = ElementType(rawValue: Int(type))
         var message = ProtobufWriter()
         for length in record.shape { message.append(1, UInt64(length)) }
         message.append(2, UInt64(type))
@@ -122,17 +137,18 @@ package struct ONNXGraphWriter {
     /// Declares the input of the graph.
     ///
     /// - Parameter shape: nil for lengths that are open, the number of samples among them.
-    package mutating func declare(input name: String, isWhole: Bool, shape: [Int?]) {
+    package mutating func declare(input name: String, type: ElementType, shape: [Int?]) {
         _ = names.take(name)
-        graph.append(11, Self.value(name, isWhole: isWhole, shape: shape))
+        types[name] = type
+        graph.append(11, value(name, shape: shape))
     }
 
     /// Declares the output of the graph.
     package mutating func declare(output name: String, shape: [Int?]) {
-        graph.append(12, Self.value(name, isWhole: false, shape: shape))
+        graph.append(12, value(name, shape: shape))
     }
 
-    private static func value(_ name: String, isWhole: Bool, shape: [Int?]) -> [UInt8] {
+    private func value(_ name: String, shape: [Int?]) -> [UInt8] {
         var lengths = ProtobufWriter()
         for (place, length) in shape.enumerated() {
             var dimension = ProtobufWriter()
@@ -140,7 +156,7 @@ package struct ONNXGraphWriter {
             lengths.append(1, dimension.bytes)
         }
         var tensor = ProtobufWriter()
-        tensor.append(1, isWhole ? 7 as UInt64 : 1)
+        tensor.append(1, UInt64(type(of: name).rawValue))
         tensor.append(2, lengths.bytes)
         var type = ProtobufWriter()
         type.append(1, tensor.bytes)

@@ -9,10 +9,11 @@ extension TorchExportConversion {
         case "stack":
             guard let tensors = node["tensors"]?.tensors, let first = tensors.first else { throw Problem("joins nothing") }
             let axis = try axis(node, "dim", of: first, 0, extra: 1)
+            let element = try outputType(node).element
             var parts: [String] = []
             for tensor in tensors {
                 guard let value = values[tensor] else { throw Problem("reads what nothing makes", found: "'\(tensor)'") }
-                parts.append(writer.add("Unsqueeze", [value, writer.constant([axis])]))
+                parts.append(writer.add("Unsqueeze", [writer.cast(value, to: element), writer.constant([axis])]))
             }
             return add(name, "Concat", parts, [("axis", .integer(axis))])
         case "square":
@@ -20,42 +21,25 @@ extension TorchExportConversion {
             return add(name, "Mul", [x, x])
         case "round":
             guard try integer(node, "decimals", 0) == 0 else { throw Problem("rounds to decimals") }
-            return add(name, "Round", [try value(node, "self")])
-        case "log1p": return add(name, "Log", [writer.add("Add", [try value(node, "self"), writer.constant(Float(1))])])
-        case "log2": return add(name, "Mul", [writer.add("Log", [try value(node, "self")]), writer.constant(Float(1.442_695_04))])
+            return try outputType(node).isFloating ? add(name, "Round", [value(node, "self")]) : value(node, "self")
+        case "log1p": return add(name, "Log", [writer.add("Add", [try valueAsOutput(node), writer.constant(Float(1))])])
+        case "log2": return add(name, "Mul", [writer.add("Log", [try valueAsOutput(node)]), writer.constant(Float(1.442_695_04))])
         case "log_sigmoid":
             let opposite = writer.add("Neg", [try value(node, "self")])
             return add(name, "Neg", [writer.add("Softplus", [opposite])])
-        case "clamp_min": return add(name, "Max", [try value(node, "self"), try operand(node, "min")])
-        case "clamp_max": return add(name, "Min", [try value(node, "self"), try operand(node, "max")])
         case "addcmul", "addcdiv":
             let factors = [try value(node, "tensor1"), try value(node, "tensor2")]
             let product = writer.add(node.name == "addcmul" ? "Mul" : "Div", factors)
             let scaled = writer.add("Mul", [product, writer.constant(Float(real(node, "value", 1)))])
             return add(name, "Add", [try value(node, "self"), scaled])
         case "lerp":
-            let (start, end, weight) = (try value(node, "self"), try value(node, "end"), try operand(node, "weight"))
+            let (start, end, weight) = (try value(node, "self"), try value(node, "end"), try operand(node, "weight", as: outputType(node)))
             return add(name, "Add", [start, writer.add("Mul", [writer.add("Sub", [end, start]), weight])])
         case "baddbmm":
             let product = writer.add("MatMul", [try factor(node, "batch1"), try factor(node, "batch2")])
             let scaled = writer.add("Mul", [product, writer.constant(Float(real(node, "alpha", 1)))])
             let first = writer.add("Mul", [try value(node, "self"), writer.constant(Float(real(node, "beta", 1)))])
             return add(name, "Add", [first, scaled])
-        case "remainder", "floor_divide":
-            guard !program.wholeNumbers.contains(try tensor(node, "self")) else { throw Problem("divides whole numbers") }
-            let (x, y) = (try value(node, "self"), try operand(node, "other"))
-            let quotient = writer.add("Floor", [writer.add("Div", [x, y])])
-            guard node.name == "remainder" else { return quotient }
-            return add(name, "Sub", [x, writer.add("Mul", [quotient, y])])
-        case "fmod":
-            let isWhole = program.wholeNumbers.contains(try tensor(node, "self"))
-            var other = ""
-            if isWhole, case .integer(let number)? = node["other"]?.setting {
-                other = writer.constant(number)
-            } else {
-                other = try operand(node, "other")
-            }
-            return add(name, "Mod", [try value(node, "self"), other], [("fmod", .integer(1))])
         case "threshold":
             let x = try value(node, "self")
             let isAbove = writer.add("Greater", [x, writer.constant(Float(real(node, "threshold", 0)))])

@@ -4,10 +4,11 @@ import Text
 extension TorchExportConversion {
     /// Numbers between others, each of which may be a tensor.
     mutating func clamped(_ node: Node, _ name: String) throws(Problem) -> String {
-        var result = try value(node, "self")
+        let type = try outputType(node)
+        var result = try valueAsOutput(node)
         for (bound, operation) in [("min", "Max"), ("max", "Min")] {
             guard let argument = node[bound], !argument.isNone else { continue }
-            result = writer.add(operation, [result, try operand(node, bound)])
+            result = writer.add(operation, [result, try operand(node, bound, as: type)])
         }
         return result
     }

@@ -76,15 +76,14 @@ extension TorchExportConversion {
             axis = place
             numbers = own
         }
-        guard program.types[numbers] != Self.truthType else {
+        // Bytes are masks too.
+        let type = program.types[numbers].flatMap(TorchType.init)
+        guard type != .bool, type != .uint8 else {
             throw Problem("keeps what a mask selects: the size of its output depends on the data")
         }
         guard let list = values[numbers] else { throw Problem("reads what nothing makes", found: "'\(numbers)'") }
         return add(name, "Gather", [try value(node, "self"), list], [("axis", .integer(axis))])
     }
-
-    /// torch.export's number of truth values.
-    private static let truthType = 12
 
     /// An operation of several outputs, each a part of its input.
     ///

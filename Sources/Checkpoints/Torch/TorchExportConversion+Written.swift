@@ -5,21 +5,12 @@ extension TorchExportConversion {
     /// - Returns: the value of an operation that compares, fills, pads, gates or normalises; nil for others.
     mutating func written(_ node: Node, _ name: String) throws(Problem) -> String? {
         switch node.name {
-        case "eq", "ne", "gt", "lt", "ge", "le":
-            let operations = ["eq": "Equal", "ne": "Equal", "gt": "Greater", "lt": "Less", "ge": "GreaterOrEqual", "le": "LessOrEqual"]
-            let inputs = [try value(node, "self"), try compared(node)]
-            guard node.name == "ne" else { return add(name, operations[node.name] ?? "", inputs) }
-            return add(name, "Not", [writer.add("Equal", inputs)])
-        case "logical_not", "bitwise_not": return add(name, "Not", [try value(node, "self")])
-        case "logical_and", "bitwise_and", "__and__": return add(name, "And", [try value(node, "self"), try value(node, "other")])
-        case "logical_or", "bitwise_or", "__or__": return add(name, "Or", [try value(node, "self"), try value(node, "other")])
         case "any":
             let dims = node["dim"] == nil ? [] : try integers(node, "dim")
             guard !dims.isEmpty else { throw Problem("is over all numbers of the batch") }
             let numbers = writer.add("Cast", [try value(node, "self")], [("to", .integer(1))])
             let most = writer.add("ReduceMax", [numbers, writer.constant(dims)], [("keepdims", .integer(flag(node, "keepdim") ? 1 : 0))])
             return add(name, "Greater", [most, writer.constant(Float(0))])
-        case "full", "zeros", "ones", "scalar_tensor", "full_like", "zeros_like", "ones_like": return try filled(node, name)
         case "_safe_softmax":
             return add(
                 name, "Softmax", [try value(node, "self")], [("axis", .integer(try axis(node, "dim", of: tensor(node, "self"))))])
@@ -54,34 +45,6 @@ extension TorchExportConversion {
         case "conv_transpose1d", "conv_transpose2d", "conv_transpose3d": throw Problem("is transposed, which is not run in programs")
         default: return nil
         }
-    }
-
-    /// What a tensor is compared with: another, or a number of its type.
-    private mutating func compared(_ node: Node) throws(Problem) -> String {
-        guard node["other"]?.tensor == nil else { return try value(node, "other") }
-        if program.wholeNumbers.contains(try tensor(node, "self")), case .integer(let number)? = node["other"]?.setting {
-            return writer.constant(number)
-        }
-        return try operand(node, "other")
-    }
-
-    private mutating func filled(_ node: Node, _ name: String) throws(Problem) -> String {
-        var number = node.name.hasPrefix("ones") ? 1.0 : 0
-        switch node[node.name == "scalar_tensor" ? "s" : "fill_value"]?.setting {
-        case .real(let given)?: number = given
-        case .integer(let given)?: number = Double(given)
-        case .boolean(let given)?: number = given ? 1 : 0
-        default: if node.name.hasPrefix("full") || node.name == "scalar_tensor" { throw Problem("fills with what is no number") }
-        }
-        let isTruth = if case .boolean? = node["fill_value"]?.setting { true } else { false }
-        var value = writer.constant(Float(number))
-        if isTruth { value = writer.add("Cast", [value], [("to", .integer(9))]) }
-        if node.name == "scalar_tensor" { return value }
-        if node.name.hasSuffix("_like") {
-            return add(name, "Expand", [value, writer.add("Shape", [try self.value(node, "self")])])
-        }
-        let symbols = try symbols(node, "size")
-        return symbols.isEmpty ? value : add(name, "Expand", [value, try shape(symbols)])
     }
 
     /// The channels of a group, at all their places, as one row without its mean and with a standard deviation of 1.
@@ -148,20 +111,7 @@ extension TorchExportConversion {
         return add(name, "Div", [difference, writer.add("Sqrt", [variance])])
     }
 
-    // MARK: Types
-
-    /// The numbers of ONNX's types by those of torch.export.
-    private static let types = [1: 2, 2: 3, 3: 5, 4: 6, 5: 7, 6: 10, 7: 1, 8: 11, 12: 9, 13: 16]
-
-    /// A value in the type of the operation's output.
-    mutating func cast(_ node: Node, _ name: String) throws(Problem) -> String {
-        let x = try value(node, "self")
-        guard let output = node.outputs.first, let type = program.types[output], program.types[try tensor(node, "self")] != type else {
-            return x
-        }
-        guard let number = Self.types[type] else { throw Problem("is to a type that is not run", found: "type \(type) of torch.export") }
-        return add(name, "Cast", [x], [("to", .integer(number))])
-    }
+    // MARK: Settings
 
     /// What is given to operations and changes no number, or shows in the shape of the output alone.
     private static let withoutEffect: Set<String> = [

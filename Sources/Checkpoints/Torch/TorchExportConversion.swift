@@ -31,25 +31,37 @@ struct TorchExportConversion {
                 throw Problem("is missing", subject: "tensor '\(tensor)'", expected: "the program's tensors")
             }
             if declared.insert(tensor).inserted { try writer.declare(tensor: record, isFixed: program.fixed.contains(name)) }
-            values[name] = tensor
+            // Numbers of other precision are computed with in single precision.
+            values[name] = TorchType.isOtherFloat(writer.type(of: tensor)) ? writer.cast(tensor, to: .float) : tensor
         }
         for input in program.userInputs {
             guard let shape = program.shapes[input] else { throw Problem("has no shape", subject: "input '\(input)'") }
             let name = writer.unused(input)
             values[input] = name
-            writer.declare(input: name, isWhole: program.wholeNumbers.contains(input), shape: shape)
+            writer.declare(input: name, type: try declaredType(input), shape: shape)
         }
+        var aliases = TensorAliases()
         for node in program.nodes {
             do throws(Problem) {
+                try aliases.check(node)
                 try convert(node)
                 try checkThatAllIsRead(node)
+                try aliases.follow(node, parameters: program.parameters)
+                // The tensor is what has overwritten it.
+                if node.overwrites, let target = node.inputs.first?.value.tensor, let made = node.outputs.first.flatMap({ values[$0] }) {
+                    values[target] = made
+                }
             } catch {
-                throw error.about("operation '\(node.target)'")
+                throw error.subject == nil ? error.about("operation '\(node.target)'") : error
             }
+        }
+        if let buffer = program.changed.first {
+            throw Problem("the program changes it whenever it runs, which is not run", subject: "tensor '\(buffer)'")
         }
         guard let output = program.outputs.first(where: { !$0.isEmpty }), let value = values[output] else {
             throw Problem("the program has no output of numbers")
         }
+        try aliases.check(output)
         writer.declare(output: value, shape: program.shapes[output] ?? [])
         return writer.model
     }
@@ -152,17 +164,6 @@ struct TorchExportConversion {
         return symbols
     }
 
-    /// A tensor or a number.
-    mutating func operand(_ node: Node, _ name: String) throws(Problem) -> String {
-        guard let argument = node[name] else { throw Problem("has no operand '\(name)'") }
-        if argument.tensor != nil { return try value(node, name) }
-        if case .name(let symbol)? = argument.symbols?.first, let value = values[symbol] {
-            return writer.add("Cast", [value], [("to", .integer(1))])
-        }
-        guard argument.setting != nil else { throw Problem("has an operand '\(name)' that is no number") }
-        return writer.constant(Float(real(node, name, 0)))
-    }
-
     /// A whole number, which may be computed.
     mutating func length(_ node: Node, _ name: String, _ standard: Int? = nil) throws(Problem) -> String {
         guard let argument = node[name], !argument.isNone else {
@@ -187,26 +188,30 @@ struct TorchExportConversion {
         }
         if try convertSeveral(node) { return }
         guard let name = node.outputs.first else { return }
+        var number = try calculated(node, name)
+        if number == nil { number = try wholeNumber(node) }
+        if let number {
+            values[name] = number
+            return
+        }
         let result: String
         switch node.name {
-        case "relu", "relu_", "tanh", "tanh_", "sigmoid", "sigmoid_", "exp", "log", "sqrt", "neg", "abs", "erf", "sin", "cos", "reciprocal",
-            "mish", "selu", "softsign", "hardswish", "hardswish_", "sign", "floor", "ceil":
-            let plain = node.name.hasSuffix("_") ? String(node.name.dropLast()) : node.name
-            let operation = plain == "hardswish" ? "HardSwish" : plain.prefix(1).uppercased() + plain.dropFirst()
-            result = add(name, operation, [try value(node, node["self"] == nil ? "input" : "self")])
-        case "silu", "silu_":
+        case "relu", "tanh", "sigmoid", "exp", "log", "sqrt", "neg", "abs", "erf", "sin", "cos", "reciprocal", "mish", "selu", "softsign",
+            "hardswish", "sign", "floor", "ceil":
+            result = try elementwise(node, name)
+        case "silu":
             let x = try value(node, "self")
             result = add(name, "Mul", [x, writer.add("Sigmoid", [x])])
-        case "rsqrt": result = add(name, "Reciprocal", [writer.add("Sqrt", [try value(node, "self")])])
-        case "hardsigmoid", "hardsigmoid_":
+        case "rsqrt": result = add(name, "Reciprocal", [writer.add("Sqrt", [try valueAsOutput(node)])])
+        case "hardsigmoid":
             result = add(name, "HardSigmoid", [try value(node, "self")], [("alpha", .real(1 / 6)), ("beta", .real(0.5))])
         case "gelu":
             var kind = "none"
             if case .text(let text)? = node["approximate"]?.setting { kind = text }
             result = add(name, "Gelu", [try value(node, "self")], [("approximate", .text(kind))])
-        case "leaky_relu", "leaky_relu_":
+        case "leaky_relu":
             result = add(name, "LeakyRelu", [try value(node, "self")], [("alpha", .real(Float(real(node, "negative_slope", 0.01))))])
-        case "elu", "elu_", "celu":
+        case "elu", "celu":
             guard real(node, "scale", 1) == 1, real(node, "input_scale", 1) == 1 else { throw Problem("has a scale") }
             result = add(
                 name, node.name == "celu" ? "Celu" : "Elu", [try value(node, "self")], [("alpha", .real(Float(real(node, "alpha", 1))))])
@@ -222,31 +227,17 @@ struct TorchExportConversion {
                 let scaled = writer.add("Mul", [x, writer.constant(Float(beta))])
                 result = add(name, "Div", [writer.add("Softplus", [scaled]), writer.constant(Float(beta))])
             }
-        case "relu6", "relu6_", "hardtanh", "hardtanh_", "clamp", "clamp_":
+        case "relu6", "hardtanh", "clamp":
             if node["min"]?.tensor != nil || node["max"]?.tensor != nil {
                 result = try clamped(node, name)
                 break
             }
-            let isSix = node.name.hasPrefix("relu6"), isTanh = node.name.hasPrefix("hardtanh")
+            let isSix = node.name == "relu6", isTanh = node.name == "hardtanh"
             let low = real(node, isTanh ? "min_val" : "min", isSix ? 0 : isTanh ? -1 : -.infinity)
             let high = real(node, isTanh ? "max_val" : "max", isSix ? 6 : isTanh ? 1 : .infinity)
-            let bounds = [low.isFinite ? writer.constant(Float(low)) : "", high.isFinite ? writer.constant(Float(high)) : ""]
-            result = add(name, "Clip", [try value(node, "self")] + bounds)
-        case "add", "add_", "sub", "sub_", "mul", "mul_", "div", "div_", "rsub", "maximum", "minimum", "pow":
-            guard node["rounding_mode"] == nil else { throw Problem("has a setting that is not run") }
-            let operations = [
-                "add": "Add", "sub": "Sub", "rsub": "Sub", "mul": "Mul", "div": "Div", "maximum": "Max", "minimum": "Min", "pow": "Pow",
-            ]
-            let plain = node.name.hasSuffix("_") ? String(node.name.dropLast()) : node.name
-            let second = plain == "pow" && node["exponent"] != nil ? "exponent" : "other"
-            var (a, b) = (try operand(node, "self"), try operand(node, second))
-            let factor = real(node, "alpha", 1)
-            if factor != 1 {
-                // Of what is subtracted: self in other - self.
-                let scaled = writer.add("Mul", [plain == "rsub" ? a : b, writer.constant(Float(factor))])
-                if plain == "rsub" { a = scaled } else { b = scaled }
-            }
-            result = add(name, operations[plain] ?? plain, plain == "rsub" ? [b, a] : [a, b])
+            let element = try outputType(node).element
+            let bounds = [low, high].map { $0.isFinite ? writer.constant($0, as: element) : "" }
+            result = add(name, "Clip", [try valueAsOutput(node)] + bounds)
         case "matmul", "bmm", "mm":
             result = add(name, "MatMul", [try factor(node, "self"), try factor(node, node["mat2"] == nil ? "other" : "mat2")])
         case "linear": result = try linear(node, name)
@@ -261,14 +252,15 @@ struct TorchExportConversion {
         case "adaptive_avg_pool2d", "_adaptive_avg_pool2d", "adaptive_avg_pool1d": result = try adaptivePool(node, name)
         case "softmax", "_softmax", "log_softmax", "_log_softmax":
             let axis = try axis(node, "dim", of: tensor(node, "self"))
-            result = add(name, node.name.contains("log") ? "LogSoftmax" : "Softmax", [try value(node, "self")], [("axis", .integer(axis))])
+            result = add(
+                name, node.name.contains("log") ? "LogSoftmax" : "Softmax", [try valueAsOutput(node)], [("axis", .integer(axis))])
         case "scaled_dot_product_attention": result = try attention(node, name)
         case "embedding": result = add(name, "Gather", [try value(node, "weight"), try value(node, "indices")])
         case "cat":
             var parts: [String] = []
             for part in node["tensors"]?.tensors ?? [] {
                 guard let value = values[part] else { throw Problem("reads what nothing makes", found: "'\(part)'") }
-                parts.append(value)
+                parts.append(writer.cast(value, to: try outputType(node).element))
             }
             guard let first = node["tensors"]?.tensors?.first else { throw Problem("joins nothing") }
             result = add(name, "Concat", parts, [("axis", .integer(try axis(node, "dim", of: first, 0)))])
@@ -276,17 +268,19 @@ struct TorchExportConversion {
             let dims = node["dim"] == nil ? [] : try integers(node, "dim")
             guard !dims.isEmpty else { throw Problem("is over all numbers of the batch") }
             let operations = ["mean": "ReduceMean", "sum": "ReduceSum", "amax": "ReduceMax", "amin": "ReduceMin"]
-            result = add(
-                name, operations[node.name] ?? "", [try value(node, "self"), writer.constant(dims)],
-                [("keepdims", .integer(flag(node, "keepdim") ? 1 : 0))])
-        case "dropout", "dropout_", "feature_dropout", "alpha_dropout":
+            let type = try outputType(node)
+            let read = writer.cast(try value(node, "self"), to: Self.wide(type).element)
+            let made = add(
+                name, operations[node.name] ?? "", [read, writer.constant(dims)], [("keepdims", .integer(flag(node, "keepdim") ? 1 : 0))])
+            result = writer.cast(made, to: type.element)
+        case "dropout", "feature_dropout", "alpha_dropout":
             let share = real(node, "p", 0.5)
             guard !flag(node, "train") || share == 0 else {
                 throw Problem("drops numbers at random", expected: "a model in evaluation mode, as after model.eval()")
             }
             result = try value(node, "input")
         case "contiguous", "clone", "alias", "lift_fresh_copy", "lift_fresh", "identity": result = try value(node, "self")
-        case "detach", "detach_":
+        case "detach":
             let x = try value(node, "self")
             // Whole numbers have no gradient.
             let isWhole = program.wholeNumbers.contains(try tensor(node, "self"))
@@ -295,21 +289,10 @@ struct TorchExportConversion {
         case "_to_copy", "to", "type_as":
             // The type shows in the output.
             node.reads.names.formUnion(["dtype", "other"])
-            result = try cast(node, name)
+            result = try cast(node)
         case "sym_size":
             let shape = writer.add("Shape", [try value(node, "self")])
             result = writer.add("Gather", [shape, writer.constant(try integer(node, "dim"))], [("axis", .integer(0))])
-        case "_operator.mul", "_operator.add", "_operator.sub", "_operator.floordiv":
-            let operations = ["mul": "Mul", "add": "Add", "sub": "Sub", "floordiv": "Div"]
-            let (a, b) = (try length(node, "a"), try length(node, "b"))
-            result = writer.add(operations[String(node.name.dropFirst("_operator.".count))] ?? "", [a, b])
-        case "arange":
-            let (start, end, step) = (try length(node, "start", 0), try length(node, "end"), try length(node, "step", 1))
-            result = writer.add("Range", [start, end, step])
-        case "where":
-            result = add(name, "Where", [try value(node, "condition"), try operand(node, "self"), try operand(node, "other")])
-        case "masked_fill":
-            result = add(name, "Where", [try value(node, "mask"), try operand(node, "value"), try value(node, "self")])
         default:
             if let shaped = try reshaped(node, name) {
                 result = shaped

@@ -9,10 +9,15 @@ extension TorchExportGraph {
         let whole = SavedModule.program
         var children: [SavedModule] = []
         var current: String?
+        var weights: Set<String> = []
         for (place, node) in nodes.enumerated() {
             let input = node.inputs.first?.value.tensor
             let continues = current == nil ? input.map(userInputs.contains) == true : input == current
             guard continues, node.outputs.count == 1, isOfChain(node) else { return SavedModule(opaque: whole) }
+            // A module that runs twice is no part of a plain chain.
+            if let weight = node.inputs.first(where: { $0.name == "weight" })?.value.tensor, !weights.insert(weight).inserted {
+                return SavedModule(opaque: whole)
+            }
             children.append(child(node, place))
             current = node.outputs[0]
         }

@@ -10,6 +10,8 @@ struct TorchExportGraph {
     let fixed: Set<String>
     let userInputs: [String]
     let outputs: [String]
+    /// The buffers that a run of the program changes.
+    let changed: [String]
     /// The shapes of tensors, with nil for lengths that are open.
     let shapes: [String: [Int?]]
     /// The tensors of whole numbers or truth values.
@@ -38,6 +40,7 @@ struct TorchExportGraph {
         self.fixed = fixed
         self.userInputs = userInputs
         self.outputs = outputs
+        changed = []
         self.shapes = shapes
         self.types = types
         wholeNumbers = Set(types.filter { TensorDescriptions.wholeTypes.contains($0.value) }.keys)
@@ -52,6 +55,8 @@ struct TorchExportGraph {
         var fixed: Set<String> = []
         var userInputs: [String] = []
         var values = TensorDescriptions()
+        var kinds: [String] = []
+        var changed: [String] = []
         try cursor.readMember("graph_module") { cursor in
             try cursor.readObject { cursor, name in
                 switch name {
@@ -65,8 +70,13 @@ struct TorchExportGraph {
                         }
                     }
                 case "signature":
-                    try cursor.readMember("input_specs") { cursor in
-                        try cursor.readList { cursor in try Self.readInput(&cursor, &parameters, &fixed, &userInputs) }
+                    try cursor.readObject { cursor, name in
+                        switch name {
+                        case "input_specs":
+                            try cursor.readList { cursor in try Self.readInput(&cursor, &parameters, &fixed, &userInputs) }
+                        case "output_specs": try cursor.readList { cursor in kinds.append(try Self.outputKind(&cursor, &changed)) }
+                        default: try cursor.skip()
+                        }
                     }
                 default: try cursor.skip()
                 }
@@ -74,7 +84,9 @@ struct TorchExportGraph {
         }
         guard let nodes, let outputs else { throw Problem("is not a program", expected: "a graph with nodes and outputs") }
         self.nodes = Region.opened(nodes, &values)
-        self.outputs = outputs
+        // What the program changes stands before what it gives.
+        self.outputs = kinds.count == outputs.count ? zip(kinds, outputs).filter { $0.0 == "user_output" }.map(\.1) : outputs
+        self.changed = changed
         self.parameters = parameters
         self.fixed = fixed
         self.userInputs = userInputs
@@ -90,6 +102,23 @@ struct TorchExportGraph {
             guard nodes.count <= nodeLimit else { throw Problem("too many operations", expected: "at most \(nodeLimit)") }
         }
         return nodes
+    }
+
+    /// Reads what one of the program's outputs is, and the buffer that it changes if it does.
+    private static func outputKind(_ cursor: inout JSONCursor, _ changed: inout [String]) throws -> String {
+        var found = ""
+        try cursor.readObject { cursor, kind in
+            found = kind
+            guard kind == "buffer_mutation" || kind == "parameter_mutation" else { return try cursor.skip() }
+            try cursor.readObject { cursor, member in
+                if member == "buffer_name" || member == "parameter_name" {
+                    changed.append(try cursor.readText())
+                } else {
+                    try cursor.skip()
+                }
+            }
+        }
+        return found
     }
 
     /// Reads what the program's inputs are: a parameter and its name in the model, or what the user gives.
@@ -120,8 +149,13 @@ struct TorchExportGraph {
         /// The tensors that it makes, or the whole number.
         let outputs: [String]
 
-        /// The operation without the library and the overload.
-        var name: String {
+        /// The operation without the library, the overload, and what says that it overwrites its first tensor.
+        var name: String { overwrites ? String(fullName.dropLast()) : fullName }
+
+        /// Whether the operation overwrites its first tensor: `relu_`.
+        var overwrites: Bool { fullName.hasSuffix("_") && !fullName.hasSuffix("__") }
+
+        private var fullName: String {
             let prefix = "torch.ops.aten."
             guard target.hasPrefix(prefix) else { return target }
             return String(target.dropFirst(prefix.count).prefix { $0 != "." })

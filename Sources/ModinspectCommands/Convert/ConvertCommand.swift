@@ -56,20 +56,29 @@ struct ConvertCommand: FileCommand {
             if let configuration = opened.configuration {
                 draft.files[opened.configurationName] = ConvertedConfiguration(configuration).text(for: draft)
             }
-            let record = ArchiveRecord(architecture: try described(opened), seed: nil, parent: output.parent(opened, source))
-            try target.write(draft, record: record, keeping: opened.companions["modinspect.json"])
+            let (words, refusal) = try described(opened)
+            if let refusal, case .file(let writer) = target, writer.kind == .onnx { throw Problem(path: checkpoint, problem: refusal) }
+            if let refusal { output.diagnostics.note("\(checkpoint): the result does not run without --arch: \(refusal)") }
+            let record = ArchiveRecord(architecture: words, refusal: refusal, seed: nil, parent: output.parent(opened, source))
+            try target.write(draft, record: record, keeping: opened.companions["modinspect.json"]) { try LoadedModel(opened).words() }
         }
     }
 
-    /// The architecture of a plain chain that was given, or that the archive keeps.
-    private func described(_ opened: Checkpoint) throws -> Architecture? {
-        guard architecture.architecture != nil || opened.companions["modinspect.json"] != nil else { return nil }
+    /// The architecture of a plain chain that was given, or that the archive keeps or the modules in the file describe; without one, why the file
+    /// does not run.
+    private func described(_ opened: Checkpoint) throws -> (words: Architecture?, refusal: String?) {
+        let given = architecture.architecture
+        guard given != nil || opened.module != nil || opened.companions["modinspect.json"] != nil else { return (nil, nil) }
         do {
-            return try LoadedModel(opened, architecture: architecture.architecture).architecture
+            return (try LoadedModel(opened, architecture: given).architecture, nil)
         } catch {
+            if given != nil { throw error }
             // What was written here once can be written again whether it runs or not.
-            if architecture.architecture != nil { throw error }
-            return nil
+            if let kept = try? Chain.kept(in: opened) { return (kept, nil) }
+            var problem = Problem(error)
+            problem.path = nil
+            // A graph that is kept says itself why it does not run.
+            return (nil, opened.graph == nil ? Chain.refusal(in: opened) ?? problem.summary : nil)
         }
     }
 }

@@ -79,11 +79,35 @@ enum CheckpointTarget {
     case standardOutput
     case file(CheckpointWriter)
 
+    /// Puts a network into words where the file that is written has no place for its graph.
+    private static func describeGraph(
+        of draft: CheckpointDraft, in record: inout ArchiveRecord, _ path: String, _ words: () throws -> Architecture
+    ) throws {
+        guard draft.files[ONNXFile.graphName] != nil, record.architecture == nil else { return }
+        do {
+            let words = try words()
+            var bare = draft
+            bare.files[ONNXFile.graphName] = nil
+            _ = try Chain.network(of: outline(of: bare, path), words)
+            record.architecture = words.description
+        } catch {
+            var problem = Problem(error)
+            problem.path = nil
+            record.refusal = "a single safetensors file has no place for its graph of operations: " + problem.summary
+        }
+    }
+
     /// Writes the draft with a note of where it comes from.
     ///
-    /// - Parameter earlier: the note that it came with, whose clusters are still right.
-    func write(_ draft: CheckpointDraft, record: ArchiveRecord, keeping earlier: ByteRegion? = nil) throws {
-        var draft = draft
+    /// - Parameters:
+    ///   - earlier: the note that it came with, whose clusters are still right.
+    ///   - words: the network in words, asked for where the file has no place for its graph.
+    func write(
+        _ draft: CheckpointDraft, record: ArchiveRecord, keeping earlier: ByteRegion? = nil,
+        words: () throws -> Architecture = { throw Problem("is not put into words") }
+    ) throws {
+        var (draft, record) = (draft, record)
+        if case .file(let writer) = self, writer.kind == .safetensors { try Self.describeGraph(of: draft, in: &record, writer.path, words) }
         var note = try ReportEncoder.bytes(of: record, isIndented: true)
         if let earlier, let clusters = JSONMembers(earlier.withUnsafeBytes { Array($0) })?.value(of: "clusters") {
             note = JSONMembers(note)?.setting("clusters", to: clusters) ?? note

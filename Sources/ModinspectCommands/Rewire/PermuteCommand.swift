@@ -56,7 +56,7 @@ struct PermuteCommand: FileCommand {
             let record = ArchiveRecord(
                 architecture: model.architecture, clusters: order.clusterings.map(ArchiveRecord.Clusters.init), seed: nil,
                 parent: output.parent(model.checkpoint, source))
-            try target.write(order.rewiring.draft, record: record)
+            try target.write(order.rewiring.draft, record: record) { try model.words() }
             if let stream {
                 try stream.write("layer\tside\tindex\tcluster\n")
                 for clustering in order.clusterings {

@@ -5,7 +5,9 @@ import Networks
 struct ArchiveRecord: Encodable {
     let schema = "modinspect.checkpoint/1"
     /// The architecture of a plain chain, in the syntax of --arch.
-    let architecture: String?
+    var architecture: String?
+    /// Why what it was made of does not run as it says itself, so that nothing is assumed of the result; nil if it does.
+    var refusal: String?
     let clusters: [Clusters]?
     let provenance: Provenance
 
@@ -34,10 +36,11 @@ struct ArchiveRecord: Encodable {
     }
 
     init(
-        architecture: Architecture?, clusters: [Clusters]? = nil, seed: UInt64?, parent: CheckpointSource?,
+        architecture: Architecture?, refusal: String? = nil, clusters: [Clusters]? = nil, seed: UInt64?, parent: CheckpointSource?,
         arguments: [String] = ProcessArguments.words.map { $0.text ?? $0.path }
     ) {
         self.architecture = architecture?.description
+        self.refusal = refusal
         self.clusters = clusters
         provenance = Provenance(command: Self.withoutOutput(arguments), seed: seed, parent: parent)
     }

@@ -55,10 +55,17 @@ package enum Chain {
     }
 
     /// The architecture in the archive's `modinspect.json`.
-    static func kept(in checkpoint: Checkpoint) throws(Problem) -> Architecture? {
-        guard let file = checkpoint.companions["modinspect.json"], file.count <= 1 << 24 else { return nil }
-        guard let text = file.withUnsafeBytes({ JSONCursor.member("architecture", of: $0) })?.text else { return nil }
+    package static func kept(in checkpoint: Checkpoint) throws(Problem) -> Architecture? {
+        guard let text = note("architecture", in: checkpoint) else { return nil }
         return try Architecture(text)
+    }
+
+    /// Why what the archive was made of does not run as it says itself; nil if it does.
+    package static func refusal(in checkpoint: Checkpoint) -> String? { note("refusal", in: checkpoint) }
+
+    private static func note(_ key: String, in checkpoint: Checkpoint) -> String? {
+        guard let file = checkpoint.companions["modinspect.json"], file.count <= 1 << 24 else { return nil }
+        return file.withUnsafeBytes({ JSONCursor.member(key, of: $0) })?.text
     }
 
     /// - Parameter count: counts the elements that have been added.

@@ -27,7 +27,12 @@ enum SavedArchitecture {
                 hint: .describeChain)
         }
         var elements: [Architecture.Element] = []
-        try append(module, to: &elements)
+        do throws(Problem) {
+            try append(module, to: &elements)
+        } catch {
+            // Where the code does not run either, what it says is nearer to the reason: a trace has no settings of modules.
+            throw module.isScript ? module.graphProblem ?? error : error
+        }
         guard !elements.isEmpty else { throw Problem("is a module without layers", found: module.className.quotedInMessage) }
         return Architecture(elements)
     }

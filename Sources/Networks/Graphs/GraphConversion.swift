@@ -309,15 +309,6 @@ struct GraphConversion {
             inputs.append(numbers)
             types.append(value.type)
         }
-        let count = inputs.contains { $0.map { $0.count > 1 } ?? false } ? probes.count : 1
-        if count > 1 { boundPositions(node, inputs.compactMap { $0 }) }
-        var results: [GraphNumbers] = []
-        for probe in 0..<count {
-            let read = inputs.map { $0.map { $0.count > 1 ? $0[probe] : $0[0] } }
-            guard let result = try GraphFolding.output(of: node, read, types: types, version: version) else { return nil }
-            try take(result.values.count)
-            results.append(result)
-        }
         var type = types.first.flatMap { $0 } ?? .float
         switch node.operation {
         case "Cast": type = node.integer("to").flatMap(ONNXModel.ElementType.init(rawValue:)) ?? type
@@ -325,6 +316,15 @@ struct GraphConversion {
         case "Where": type = types[1] ?? type
         case "ConstantOfShape": if case .tensor(let constant)? = node.attributes["value"] { type = constant.type } else { type = .float }
         default: break
+        }
+        let count = inputs.contains { $0.map { $0.count > 1 } ?? false } ? probes.count : 1
+        if count > 1 { boundPositions(node, inputs.compactMap { $0 }) }
+        var results: [GraphNumbers] = []
+        for probe in 0..<count {
+            let read = inputs.map { $0.map { $0.count > 1 ? $0[probe] : $0[0] } }
+            guard let result = try GraphFolding.output(of: node, read, types: types, version: version) else { return nil }
+            try take(result.values.count)
+            results.append(try GraphFolding.held(result, of: node, in: type))
         }
         return known(results, type, index)
     }

@@ -36,13 +36,17 @@ enum GraphFolding {
             "Min", "Max":
             guard let second = input(1), inputs.count == 2 else { return nil }
             let isRemainder = node.integer("fmod") == 1
+            if isWhole, node.operation == "Div" || node.operation == "Mod", second.values.contains(0) {
+                throw Problem("divides whole numbers by 0")
+            }
             return try pair(first, second) { a, b in
                 switch node.operation {
                 case "Add": a + b
                 case "Sub": a - b
                 case "Mul": a * b
-                case "Div": isWhole ? (b == 0 ? 0 : trunc(a / b)) : a / b
-                case "Mod": b == 0 ? 0 : isRemainder ? fmod(a, b) : a - b * (a / b).rounded(.down)
+                case "Div": isWhole ? quotient(a, b).quotient : a / b
+                case "Mod" where isWhole: isRemainder ? quotient(a, b).remainder : quotient(a, b).modulo
+                case "Mod": isRemainder ? fmod(a, b) : a - b * (a / b).rounded(.down)
                 case "Pow": pow(a, b)
                 case "Equal": a == b ? 1 : 0
                 case "Less": a < b ? 1 : 0

@@ -49,7 +49,7 @@ struct NetworkONNX {
             _ = shape
         case .tokens:
             tokens = writer.unused("tokens")
-            writer.declare(input: tokens, isWhole: true, shape: [nil, nil])
+            writer.declare(input: tokens, type: .int64, shape: [nil, nil])
         }
         for (index, node) in network.nodes.enumerated() {
             let id = NodeID(index)
@@ -91,7 +91,7 @@ struct NetworkONNX {
         case is InputOperation:
             guard case .values(let shape) = network.input else { throw refusal(node) }
             let name = writer.unused(node.site)
-            writer.declare(input: name, isWhole: false, shape: [nil] + shape)
+            writer.declare(input: name, type: .float, shape: [nil] + shape)
             return name
         case let embedding as Embedding where embedding.layout == .rows:
             guard embedding.scale != 1 else { return add(node, "Gather", [try parameter(node, 0), tokens]) }

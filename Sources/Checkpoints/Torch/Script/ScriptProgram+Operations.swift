@@ -131,8 +131,10 @@ extension ScriptProgram {
                 case "sub": result = x.subtractingReportingOverflow(y)
                 case "mul": result = x.multipliedReportingOverflow(by: y)
                 case "floordiv", "floor_divide", "remainder":
-                    guard y > 0, x >= 0 else { return nil }
-                    result = name == "remainder" ? (x % y, false) : (x / y, false)
+                    // Python's: down, with the sign of the divisor.
+                    guard y != 0, x > .min else { return nil }
+                    let isBelow = x % y != 0 && (x < 0) != (y < 0)
+                    result = name == "remainder" ? (x % y + (isBelow ? y : 0), false) : (x / y - (isBelow ? 1 : 0), false)
                 case "pow": return .real(Self.power(Double(x), Double(y)))
                 default: return nil
                 }
@@ -193,7 +195,7 @@ extension ScriptProgram {
             types[name] = kind
             if let shape { shapes[name] = shape } else { open.insert(name) }
         }
-        if Self.viewing.contains(operation), let base = values.first?.1.tensor { views.formUnion(names + [base]) }
+        if TensorAliases.viewing.contains(operation), let base = values.first?.1.tensor { views.formUnion(names + [base]) }
         nodes.append(Node(target: "torch.ops.aten.\(operation).default", inputs: inputs(values), outputs: names))
         if Self.several.contains(operation) { return .list(.init(names.map { .tensor($0) })) }
         return .tensor(names[0])
@@ -206,7 +208,10 @@ extension ScriptProgram {
             throw Problem("overwrites numbers that are read under another name, which is not run", found: "'\(target)'")
         }
         let made = try emit(operation, values)
-        if let name = made.tensor, name != target { current[target] = name }
+        if let name = made.tensor, name != target {
+            current[target] = name
+            types[name] = types[target]
+        }
         return made
     }
 
@@ -217,20 +222,29 @@ extension ScriptProgram {
             let schema = ["input", "weight", "bias", "stride", "padding", "dilation", "transposed", "output_padding", "groups"]
             return try emit("convolution", bound(schema, Array(given.prefix(9)), []))
         case "arange":
-            let numbers = given.prefix { $0.integer != nil || { if case .symbol = $0 { true } else { false } }($0) }
+            let numbers = given.prefix { $0.real != nil || { if case .symbol = $0 { true } else { false } }($0) }
             guard numbers.count == given.count || named.isEmpty, (1...3).contains(numbers.count) else { return nil }
             let names = numbers.count == 1 ? ["end"] : ["start", "end", "step"]
             return try emit("arange", zip(names, numbers).map { ($0, $1) } + named.filter { $0.name == "dtype" })
         case "to", "type_as":
-            guard let tensor = given.first?.tensor else { return nil }
-            var type = types[latest(tensor)]
+            var type = given.first?.tensor.flatMap { types[latest($0)] }
             for value in given.dropFirst() + named.filter({ $0.name == "dtype" }).map(\.value) {
                 if let number = value.integer, case .integer = value { type = Self.scriptTypes[number] ?? -1 }
                 if let other = value.tensor { type = types[latest(other)] }
             }
-            let made = try emit("to", [("self", .tensor(tensor))])
-            if let name = made.tensor { types[name] = type }
+            // A constant without dimensions is known as its number.
+            guard let first = given.first, first.tensor != nil || first.real != nil else { return nil }
+            let made = try first.tensor == nil ? emit("scalar_tensor", [("s", first)]) : emit("to", [("self", first)])
+            if let type, let name = made.tensor { types[name] = type }
             return made
+        case "tensor":
+            // One number; a list of them has no place in a program.
+            guard let number = given.first, number.real != nil, given.count == 1 else { return nil }
+            return try emit("scalar_tensor", [("s", number)] + named.filter { $0.name == "dtype" })
+        case "detach", "lift_fresh", "lift_fresh_copy", "clone", "alias":
+            // A constant without dimensions is known as its number.
+            guard let number = given.first, number.real != nil else { return nil }
+            return number
         case "stack":
             guard let items = given.first?.items, let axis = given.count > 1 ? given[1].integer : 0 else { return nil }
             var apart: [ScriptValue] = []
@@ -248,21 +262,14 @@ extension ScriptProgram {
     /// Operations that give several tensors.
     static let several: Set<String> = ["split", "split_with_sizes", "chunk", "unbind"]
 
-    /// Operations that show their input's numbers in another form, or may.
-    private static let viewing: Set<String> = [
-        "view", "reshape", "flatten", "unflatten", "transpose", "permute", "t", "numpy_T", "unsqueeze", "squeeze", "expand", "select",
-        "slice",
-        "split", "split_with_sizes", "chunk", "unbind", "detach", "alias", "contiguous", "to", "dropout", "feature_dropout",
-        "alpha_dropout",
-    ]
-
     /// The names of the parameters of each function, in the order of PyTorch's schemas.
     static let schemas: [String: [String]] = {
         var schemas: [String: [String]] = [
             "gelu": ["self", "approximate"], "leaky_relu": ["self", "negative_slope"], "elu": ["self", "alpha", "scale", "input_scale"],
             "celu": ["self", "alpha"], "softplus": ["self", "beta", "threshold"], "hardtanh": ["self", "min_val", "max_val"],
             "clamp": ["self", "min", "max"], "add": ["self", "other", "alpha"], "sub": ["self", "other", "alpha"],
-            "rsub": ["self", "other", "alpha"], "pow": ["self", "exponent"], "bmm": ["self", "mat2"], "mm": ["self", "mat2"],
+            "div": ["self", "other", "rounding_mode"], "rsub": ["self", "other", "alpha"], "pow": ["self", "exponent"],
+            "bmm": ["self", "mat2"], "mm": ["self", "mat2"],
             "linear": ["input", "weight", "bias"], "addmm": ["self", "mat1", "mat2", "beta", "alpha"],
             "batch_norm": ["input", "weight", "bias", "running_mean", "running_var", "training", "momentum", "eps", "cudnn_enabled"],
             "layer_norm": ["input", "normalized_shape", "weight", "bias", "eps", "cudnn_enable"],
@@ -292,9 +299,9 @@ extension ScriptProgram {
             "logical_not", "zeros_like", "ones_like", "square", "log1p", "log2", "log_sigmoid",
         ] { schemas[name] = ["self"] }
         for name in [
-            "mul", "div", "remainder", "maximum", "minimum", "matmul", "eq", "ne", "gt", "lt", "ge", "le", "logical_and", "logical_or",
-            "bitwise_and",
-            "bitwise_or", "__and__", "__or__",
+            "mul", "remainder", "maximum", "minimum", "matmul", "eq", "ne", "gt", "lt", "ge", "le", "logical_and", "logical_or",
+            "bitwise_and", "bitwise_or", "bitwise_xor", "logical_xor", "__and__", "__or__", "__xor__", "fmod", "floor_divide",
+            "true_divide",
         ] { schemas[name] = ["self", "other"] }
         for name in ["conv1d", "conv2d"] { schemas[name] = ["input", "weight", "bias", "stride", "padding", "dilation", "groups"] }
         for name in ["max_pool1d", "max_pool2d"] { schemas[name] = ["self", "kernel_size", "stride", "padding", "dilation", "ceil_mode"] }

@@ -44,7 +44,7 @@ extension ScriptProgram {
             return numbers?.count == value(name).items?.count ? numbers : nil
         }
         let main = values.first?.1.tensor
-        var type = main.flatMap { types[$0] } ?? Self.float
+        let type = type(of: operation, values, main.flatMap { types[$0] } ?? Self.float)
         func same() -> [Lengths?] { [main.flatMap { shapes[$0] }] }
         switch operation {
         case "linear":
@@ -111,21 +111,16 @@ extension ScriptProgram {
             let (query, values) = (stored("query"), stored("value"))
             guard query.count >= 2, values.count >= 2 else { throw Problem("reads what are no rows") }
             return (type, [query.dropLast() + [values[values.count - 1]]])
-        case "arange":
-            return (Self.wholeNumber, [[nil]])
-        case "full", "zeros", "ones":
-            return (Self.float, [try lengths(value("size"), of: nil)])
+        case "arange": return (type, [[nil]])
+        case "scalar_tensor": return (type, [[]])
+        case "full", "zeros", "ones": return (type, [try lengths(value("size"), of: nil)])
         case "where":
-            let shape = [stored("condition"), stored("self"), stored("other")].reduce([]) { broadcast($0, $1) }
-            return (types[value("self").tensor ?? value("other").tensor ?? ""] ?? Self.float, [shape])
-        case "eq", "ne", "gt", "lt", "ge", "le", "logical_and", "logical_or", "logical_not", "bitwise_and", "bitwise_or", "bitwise_not",
-            "__and__",
-            "__or__", "add", "sub", "rsub", "mul", "div", "remainder", "pow", "maximum", "minimum", "masked_fill", "prelu":
-            let comparing: Set<String> = ["eq", "ne", "gt", "lt", "ge", "le", "logical_and", "logical_or", "logical_not"]
-            if comparing.contains(operation) { type = Self.truth }
+            return (type, [[stored("condition"), stored("self"), stored("other")].reduce([]) { broadcast($0, $1) }])
+        case "eq", "ne", "gt", "lt", "ge", "le", "logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or",
+            "bitwise_xor", "bitwise_not", "__and__", "__or__", "__xor__", "add", "sub", "rsub", "mul", "div", "true_divide", "floor_divide",
+            "remainder", "fmod", "pow", "maximum", "minimum", "masked_fill", "prelu":
             let tensors = values.compactMap(\.1.tensor)
             if tensors.contains(where: open.contains) { return (type, [nil]) }
-            if !comparing.contains(operation), tensors.contains(where: { types[$0] == Self.float }) { type = Self.float }
             let read = operation == "prelu" ? Array(tensors.prefix(1)) : tensors
             return (type, [read.compactMap { shapes[$0] }.reduce([]) { broadcast($0, $1) }])
         default: return try reshaping(operation, values, type)

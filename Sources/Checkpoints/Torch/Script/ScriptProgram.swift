@@ -93,7 +93,7 @@ struct ScriptProgram {
                 let (shape, dtype) = examples[place]
                 types[name] = Self.types[dtype] ?? Self.float
                 // Sequences of tokens may have any length.
-                let isOfTokens = types[name] != Self.float && shape.count == 2
+                let isOfTokens = types[name].flatMap(TorchType.init)?.isInteger == true && shape.count == 2
                 shapes[name] = shape.enumerated().map { $0 == 0 || isOfTokens ? nil : $1 }
             } else {
                 self.open.insert(name)

@@ -17,7 +17,7 @@ package struct Arithmetic: Operation {
 
         var hasGradient: Bool {
             switch self {
-            case .add, .subtract, .multiply, .divide, .power, .minimum, .maximum: true
+            case .add, .subtract, .multiply, .divide, .power, .minimum, .maximum, .modulo, .remainder: true
             default: false
             }
         }
@@ -155,6 +155,9 @@ package struct Arithmetic: Operation {
                 Self.add(pass, a, b, steps, to: gradient, own) { $0 == $1 ? 0.5 : ($0 < $1) == isFirst ? 1 : 0 }
             case .maximum:
                 Self.add(pass, a, b, steps, to: gradient, own) { $0 == $1 ? 0.5 : ($0 > $1) == isFirst ? 1 : 0 }
+            // What was taken off is a whole number of divisors.
+            case .modulo: Self.add(pass, a, b, steps, to: gradient, own) { isFirst ? 1 : -($0 / $1).rounded(.down) }
+            case .remainder: Self.add(pass, a, b, steps, to: gradient, own) { isFirst ? 1 : -($0 / $1).rounded(.towardZero) }
             default: break
             }
         }
