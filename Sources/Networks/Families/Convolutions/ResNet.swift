@@ -94,7 +94,8 @@ enum ResNet {
         return parts.add("maxpool", MaxPool(kernel: (3, 3), stride: (2, 2), padding: (1, 1)), active)
     }
 
-    /// Convolutions with norms, a nonlinearity after each but the last, which is added to the shortcut before it has one.
+    /// Convolutions with norms, ReLU after each but the last, which is added to the shortcut and has the model's nonlinearity behind the
+    /// sum. A setting of another nonlinearity reaches the stem and the sums alone, as in transformers.
     private static func add(
         _ block: Block, to parts: inout ImageParts, _ input: NodeID, _ channels: Int
     ) throws(Problem) -> (NodeID, Int) {
@@ -106,7 +107,7 @@ enum ResNet {
             last = try parts.convolution(layer.convolution, last, stride: place == block.stridden ? block.stride : 1, channels: width)
             width = try parts.shape(of: layer.convolution, rank: 4)[0]
             last = try parts.batchNorm(layer.norm, last)
-            if place + 1 < block.layers.count { last = parts.activate("\(block.name).relu\(place + 1)", last) }
+            if place + 1 < block.layers.count { last = parts.add("\(block.name).relu\(place + 1)", Activation(.relu), last) }
         }
         var shortcut = input
         if parts.has(block.shortcut.convolution) {
