@@ -41,7 +41,7 @@ package struct LayerCatalog: Sendable {
         self.init(
             tensors: checkpoint.tensors, unreadable: checkpoint.unreadable, keepsOrder: checkpoint.keepsOrder,
             configuration: checkpoint.configuration, impliedModelType: checkpoint.impliedModelType, families: families,
-            fileNames: checkpoint.fileNames)
+            fileNames: checkpoint.fileNames, readings: GraphReadings(checkpoint.module, graph: checkpoint.graph))
     }
 
     /// The catalog of the given tensors.
@@ -55,6 +55,16 @@ package struct LayerCatalog: Sendable {
         tensors: [TensorRecord], unreadable: [UnreadableTensor] = [], keepsOrder: Bool, configuration: ByteRegion? = nil,
         impliedModelType: String? = nil, families: ModelFamilies = .standard, fileNames: FileNames? = nil
     ) {
+        self.init(
+            tensors: tensors, unreadable: unreadable, keepsOrder: keepsOrder, configuration: configuration,
+            impliedModelType: impliedModelType, families: families, fileNames: fileNames, readings: nil)
+    }
+
+    /// - Parameter readings: how a graph reads the tensors; nil if there is none.
+    private init(
+        tensors: [TensorRecord], unreadable: [UnreadableTensor], keepsOrder: Bool, configuration: ByteRegion?,
+        impliedModelType: String?, families: ModelFamilies, fileNames: FileNames?, readings: GraphReadings?
+    ) {
         self.fileNames = fileNames
         let ordered = keepsOrder || tensors.isInNaturalOrder ? tensors : tensors.sorted { $0.name.precedesNaturally($1.name) }
         let names = ordered.map { TensorName($0.name) }
@@ -64,7 +74,7 @@ package struct LayerCatalog: Sendable {
         let configured = (configuration.flatMap(Self.modelType) ?? impliedModelType).flatMap(families.family(modelType:))
         let known = configured ?? families.family(of: TensorNames(index))
 
-        var found = FoundLayers(tensors: ordered, index: index, family: known ?? .unknown, families: families)
+        var found = FoundLayers(tensors: ordered, index: index, family: known ?? .unknown, families: families, readings: readings)
         if let known {
             family = known
             familySource = configured != nil ? .configuration : .names

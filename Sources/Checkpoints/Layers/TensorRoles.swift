@@ -1,11 +1,29 @@
-/// Decides by names and shapes which tensors are not weight matrices, or not default layers.
+/// Decides by names and shapes which tensors are not weight matrices, or not default layers; where a graph is known, by what reads them.
 struct TensorRoles {
     private let index: TensorIndex
+    private let readings: GraphReadings?
 
-    init(_ index: TensorIndex) { self.index = index }
+    init(_ index: TensorIndex, _ readings: GraphReadings?) {
+        self.index = index
+        self.readings = readings
+    }
 
-    /// Why a tensor is left out; nil for a weight matrix, judging by its name.
+    /// Why a tensor is left out; nil for a weight matrix.
     func leftOut(_ name: TensorName, shape: [Int], dtype: DType) -> LeftOut? {
+        let named = namedRole(name, shape: shape, dtype: dtype)
+        guard shape.count == 2, let reading = readings?[name.full] else { return named }
+        switch named {
+        case .relativePositions where reading.entries != nil: return named
+        case nil, .embedding, .positions, .relativePositions:
+            // A matrix of which entries are taken is a table even if it multiplies too, as a tied output matrix does.
+            if reading.entries != nil { return reading.isChosenBySamples && named != .positions ? .embedding : .positions }
+            return reading.isAddedTable(shape) ? .positions : reading.inputs != nil ? nil : named
+        default: return named
+        }
+    }
+
+    /// Why a tensor is left out, judging by its name and shape; nil for a weight matrix.
+    private func namedRole(_ name: TensorName, shape: [Int], dtype: DType) -> LeftOut? {
         if shape.contains(0) { return .empty }
         let last = name.last
         if let buffer = Self.buffer(name) { return shape.count < 2 ? .vector : buffer }
